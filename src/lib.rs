@@ -1,0 +1,7 @@
+//! mep: a declarative, SQL-first transformation framework.
+//!
+//! The modules are the stages that data goes through, one way:
+//! `files -> project -> jinja -> graph -> plan -> run -> artifacts`. ARCHITECTURE.md is the map.
+
+pub mod project;
+pub mod source;

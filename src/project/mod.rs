@@ -1,0 +1,14 @@
+//! What the user's files say.
+//!
+//! Owns reading and checking the files of a project: the SQL of models, tests and macros, the CSV of seeds, and the
+//! YAML beside them with the place of every value. Comes in: a folder. Goes out: a [`Project`], or all [`Problems`]
+//! at once. Must not know: Jinja beyond the strings of `profiles.yml` and `sources.yml`, SQL, the graph, any warehouse.
+
+pub mod problem;
+pub mod text;
+
+mod types;
+
+pub use problem::{Problem, Problems, nearest};
+pub use text::{Located, Place, SourceText, Span};
+pub use types::*;

@@ -1,0 +1,244 @@
+//! The types that a project is read into.
+
+use std::path::PathBuf;
+
+use chrono::NaiveDate;
+use indexmap::IndexMap;
+use serde_json::Value as Json;
+
+use super::text::{Located, Place, SourceText};
+
+/// A project: everything that its files say, checked as far as one file can be checked alone.
+#[derive(Clone, Debug)]
+pub struct Project {
+    /// The folder that holds the project.
+    pub root: PathBuf,
+    /// Its name: of `dbt_project.yml`, else `mep`'s view of the folder's name.
+    pub name: String,
+    /// `vars:` of `dbt_project.yml`, overlaid by `--vars`.
+    pub vars: IndexMap<String, Json>,
+    /// The folder for artifacts, relative to the root (`target` unless `target-path` says otherwise).
+    pub target_path: PathBuf,
+    /// The target that this invocation works on.
+    pub target: Target,
+    /// `models/**/*.sql`.
+    pub models: Vec<SqlFile>,
+    /// `tests/**/*.sql`: singular tests; a file with `{% test %}` blocks in `tests/generic` is a macro file instead.
+    pub tests: Vec<SqlFile>,
+    /// `macros/**/*.sql` and `tests/generic/**/*.sql`.
+    pub macros: Vec<SourceText>,
+    /// `seeds/**/*.csv`.
+    pub seeds: Vec<SeedFile>,
+    /// The tables of every `sources:` block.
+    pub sources: Vec<SourceTable>,
+    /// Every `exposures:` entry.
+    pub exposures: Vec<Exposure>,
+    /// What is worth saying but wrong with nothing: a description of a model that does not exist, say.
+    pub warnings: Vec<super::Problem>,
+}
+
+/// A SELECT in a file: a model or a singular test.
+#[derive(Clone, Debug)]
+pub struct SqlFile {
+    /// The file's stem.
+    pub name: String,
+    /// The Jinja SQL.
+    pub text: SourceText,
+    /// Folders below the model path, then the name: `["marts", "mart_top_songs"]`, after the project's name.
+    pub fqn: Vec<String>,
+    /// What `schema.yml` files say of it.
+    pub properties: Properties,
+    /// Config from `dbt_project.yml` by folder, then from the properties' `config:`; later ones win per key.
+    /// `tags` add up. `config()` in the SQL wins over all of it.
+    pub config: IndexMap<String, Located<Json>>,
+}
+
+/// A table given as CSV.
+#[derive(Clone, Debug)]
+pub struct SeedFile {
+    /// The file's stem.
+    pub name: String,
+    /// Relative to the root.
+    pub path: PathBuf,
+    /// Folders below the seed path, then the name, after the project's name.
+    pub fqn: Vec<String>,
+    /// What `schema.yml` files say of it.
+    pub properties: Properties,
+    /// As for models (`column_types`, `delimiter`, ...).
+    pub config: IndexMap<String, Located<Json>>,
+}
+
+/// What a properties file (`schema.yml`) says of a model, seed or source table.
+#[derive(Clone, Debug, Default)]
+pub struct Properties {
+    /// Where the entry's name stands; `None` where no properties file names it.
+    pub place: Option<Place>,
+    /// Markdown for the docs.
+    pub description: Option<String>,
+    /// Columns in the order written.
+    pub columns: Vec<Column>,
+    /// Tests of the whole table.
+    pub tests: Vec<TestUse>,
+    /// Free data for the user's own use.
+    pub meta: IndexMap<String, Json>,
+}
+
+/// A column as a properties file describes it.
+#[derive(Clone, Debug)]
+pub struct Column {
+    /// The name, as written.
+    pub name: Located<String>,
+    /// Markdown for the docs.
+    pub description: Option<String>,
+    /// A SQL type (`bigint`, `varchar`, `double`, `boolean`, `timestamp`, `date`, ...).
+    pub data_type: Option<Located<String>>,
+    /// Whether a `not_null` constraint stands on it: for a source, a row without it is rejected.
+    pub not_null: bool,
+    /// Tests of this column.
+    pub tests: Vec<TestUse>,
+    /// Tags that its tests inherit.
+    pub tags: Vec<String>,
+}
+
+/// One use of a generic test: `- unique`, or `- relationships: {to: ref('dim_user'), field: user_key}`.
+#[derive(Clone, Debug)]
+pub struct TestUse {
+    /// The test's name, perhaps with a package (`dbt_utils.accepted_range`).
+    pub test: Located<String>,
+    /// A name the user gave to this use.
+    pub name: Option<String>,
+    /// The arguments, in the order written (`arguments:` is unwrapped); strings may hold Jinja such as `ref('m')`.
+    pub arguments: IndexMap<String, Json>,
+    /// `severity`, `where`, `tags`, `warn_if`, `error_if`, `limit`, `enabled`, ... from `config:` or beside the arguments.
+    pub config: IndexMap<String, Located<Json>>,
+    /// Markdown for the docs.
+    pub description: Option<String>,
+}
+
+/// A table that comes from outside.
+#[derive(Clone, Debug)]
+pub struct SourceTable {
+    /// The source's name (`events`), the first argument of `source()`.
+    pub source: String,
+    /// The table's name (`listen_events`), the second argument of `source()`.
+    pub name: String,
+    /// The source's own description.
+    pub source_description: Option<String>,
+    /// The table's description, columns and tests.
+    pub properties: Properties,
+    /// The column that says when an event happened: an integer of epoch milliseconds, or a timestamp. Its UTC day is
+    /// the partition that the event lands in.
+    pub event_time: Option<Located<String>>,
+    /// The name of the landed table; `raw_<name>` unless the YAML says otherwise.
+    pub land_as: String,
+    /// The path below the connection's path, with a glob for files (`<name>/*` unless the YAML says otherwise).
+    pub path: Option<String>,
+    /// `tags:` of the source and the table together.
+    pub tags: Vec<String>,
+    /// Other `config:`/`meta:` keys.
+    pub config: IndexMap<String, Located<Json>>,
+    /// Where the table's name stands.
+    pub place: Place,
+}
+
+/// Something that uses the models: a dashboard, an application.
+#[derive(Clone, Debug)]
+pub struct Exposure {
+    /// The name.
+    pub name: String,
+    /// `dashboard`, `notebook`, `analysis`, `ml` or `application`.
+    pub kind: String,
+    /// Markdown for the docs.
+    pub description: Option<String>,
+    /// Where it can be seen.
+    pub url: Option<String>,
+    /// `ref('m')` and `source('s', 't')`, as written.
+    pub depends_on: Vec<Located<String>>,
+    /// `owner:` as written.
+    pub owner: IndexMap<String, Json>,
+    /// Tags.
+    pub tags: Vec<String>,
+    /// Where the name stands.
+    pub place: Place,
+}
+
+/// One output of a profile: where tables go, and where sources come from.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// The profile's name.
+    pub profile: String,
+    /// The output's name (`local`).
+    pub name: String,
+    /// The schema (in Hive: the database) that models are built in.
+    pub schema: String,
+    /// How many nodes run at once.
+    pub threads: usize,
+    /// Where tables live.
+    pub warehouse: WarehouseConfig,
+    /// Where each source comes from, by source name.
+    pub sources: IndexMap<String, SourceConnection>,
+    /// Where the target's name stands in `profiles.yml`.
+    pub place: Option<Place>,
+}
+
+/// Where a target's tables live.
+#[derive(Clone, Debug, PartialEq)]
+pub enum WarehouseConfig {
+    /// `type: local`: Parquet in a folder.
+    Local {
+        /// The folder; a relative one is relative to the project's root.
+        path: PathBuf,
+        /// Bytes of memory that a run may use for its queries; `None`: half of the machine's, at most 2 GiB.
+        memory: Option<u64>,
+        /// Days for which content that is no longer pointed at is kept.
+        retention_days: u32,
+    },
+}
+
+/// Where the rows of a source come from.
+#[derive(Clone, Debug, PartialEq)]
+pub enum SourceConnection {
+    /// `type: files`: folders of NDJSON (plain, .gz, .zst) or Parquet.
+    Files {
+        /// The folder that holds a folder for each table; a relative one is relative to where mep was called.
+        path: PathBuf,
+    },
+    /// `type: simulator`: events made up by the bundled simulator.
+    Simulator(SimulatorConfig),
+}
+
+/// What the simulator is asked for. The same values give the same events, to the byte, on any machine.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SimulatorConfig {
+    /// The seed of every random choice.
+    pub seed: u64,
+    /// The first UTC day.
+    pub start: NaiveDate,
+    /// How many days.
+    pub days: u32,
+    /// Users at the start.
+    pub users: u64,
+    /// New users per year, as a share of `users`.
+    pub growth: f64,
+    /// Users lost per year, as a share of those there.
+    pub attrition: f64,
+    /// The share of events that are sent twice.
+    pub duplicates: f64,
+    /// Whether names come as UTF-8 read as Latin-1, as in the original pipeline.
+    pub mojibake: bool,
+}
+
+impl Default for SimulatorConfig {
+    fn default() -> Self {
+        Self {
+            seed: 1,
+            start: NaiveDate::from_ymd_opt(2018, 11, 1).unwrap_or_default(),
+            days: 30,
+            users: 1_000,
+            growth: 0.1,
+            attrition: 0.1,
+            duplicates: 0.001,
+            mojibake: true,
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! Where rows come from.
+//!
+//! Owns reading rows of the outside world into Arrow batches of a declared schema, and telling what there is to read.
+//! Comes in: a connection and a declared schema. Goes out: units, batches, and rejects with their reason.
+//! Must not know: models, SQL, the graph, where rows go.
+
+pub mod schema;
+pub mod unit;
+
+pub use schema::{RowSchema, SchemaError};
+pub use unit::{Reject, Unit};

@@ -1,0 +1,102 @@
+//! The declared schema of a source's rows.
+
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+
+/// The columns that a source's rows are read into, and which of them says when the event happened.
+///
+/// A field that is not nullable is required: a row without it is rejected. A key of a row that no column names is ignored.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RowSchema {
+    /// Column names as the rows bear them (`itemInSession`), with their types.
+    pub fields: SchemaRef,
+    /// The index of the column of the event's time: `Int64` of epoch milliseconds or a timestamp. It is always required.
+    pub event_time: Option<usize>,
+}
+
+/// Why a declared schema cannot be used.
+#[derive(Debug, thiserror::Error, PartialEq)]
+pub enum SchemaError {
+    /// The type's name is not known.
+    #[error(
+        "unknown type `{data_type}` of column `{column}`; expected one of bigint, integer, double, real, boolean, varchar, date, timestamp"
+    )]
+    UnknownType {
+        /// The column.
+        column: String,
+        /// The type as declared.
+        data_type: String,
+    },
+    /// The event time is none of the columns.
+    #[error("the event time `{0}` is not among the declared columns")]
+    NoSuchEventTime(String),
+    /// The event time's type holds no time.
+    #[error(
+        "the event time `{column}` is {data_type}; expected bigint (epoch milliseconds) or timestamp"
+    )]
+    NotATime {
+        /// The column.
+        column: String,
+        /// Its type.
+        data_type: String,
+    },
+}
+
+impl RowSchema {
+    /// A schema of columns given as (name, SQL type, required).
+    ///
+    /// # Errors
+    /// Where a type is unknown, or the event time is no column or holds no time.
+    pub fn new<'a>(
+        columns: impl IntoIterator<Item = (&'a str, &'a str, bool)>,
+        event_time: Option<&str>,
+    ) -> Result<Self, SchemaError> {
+        let mut fields = Vec::new();
+        for (name, data_type, required) in columns {
+            let arrow_type = sql_type(data_type).ok_or_else(|| SchemaError::UnknownType {
+                column: name.to_owned(),
+                data_type: data_type.to_owned(),
+            })?;
+            let required = required || event_time == Some(name);
+            fields.push(Field::new(name, arrow_type, !required));
+        }
+        let event_time = match event_time {
+            None => None,
+            Some(name) => {
+                let index = fields
+                    .iter()
+                    .position(|field| field.name() == name)
+                    .ok_or_else(|| SchemaError::NoSuchEventTime(name.to_owned()))?;
+                let data_type = fields[index].data_type();
+                if !matches!(data_type, DataType::Int64 | DataType::Timestamp(_, _)) {
+                    return Err(SchemaError::NotATime {
+                        column: name.to_owned(),
+                        data_type: data_type.to_string(),
+                    });
+                }
+                Some(index)
+            }
+        };
+        Ok(Self {
+            fields: Arc::new(Schema::new(fields)),
+            event_time,
+        })
+    }
+}
+
+/// The Arrow type of a SQL type's name, as `sources.yml` and seeds' `column_types` give it.
+pub fn sql_type(name: &str) -> Option<DataType> {
+    Some(match name.trim().to_ascii_lowercase().as_str() {
+        "bigint" | "long" | "int8" | "int64" => DataType::Int64,
+        "integer" | "int" | "int4" | "int32" => DataType::Int32,
+        "smallint" | "int2" | "int16" => DataType::Int16,
+        "double" | "double precision" | "float8" | "float64" => DataType::Float64,
+        "real" | "float" | "float4" | "float32" => DataType::Float32,
+        "boolean" | "bool" => DataType::Boolean,
+        "varchar" | "string" | "text" => DataType::Utf8,
+        "date" => DataType::Date32,
+        "timestamp" => DataType::Timestamp(TimeUnit::Microsecond, None),
+        _ => return None,
+    })
+}
