@@ -4,4 +4,5 @@
 //! `files -> project -> jinja -> graph -> plan -> run -> artifacts`. ARCHITECTURE.md is the map.
 
 pub mod project;
+pub mod relation;
 pub mod source;

@@ -20,12 +20,7 @@ pub struct Problem {
 impl Problem {
     /// A problem that has no place in a file.
     pub fn new(message: impl Into<String>) -> Self {
-        Self {
-            message: message.into(),
-            help: None,
-            label: None,
-            source: None,
-        }
+        Self { message: message.into(), help: None, label: None, source: None }
     }
 
     /// Points at where the problem is.
@@ -53,11 +48,7 @@ impl Problem {
 
     /// Offers the candidate nearest to `wanted`, if one is near.
     #[must_use]
-    pub fn did_you_mean<'a>(
-        self,
-        wanted: &str,
-        candidates: impl IntoIterator<Item = &'a str>,
-    ) -> Self {
+    pub fn did_you_mean<'a>(self, wanted: &str, candidates: impl IntoIterator<Item = &'a str>) -> Self {
         match nearest(wanted, candidates) {
             Some(candidate) => self.help(format!("did you mean `{candidate}`?")),
             None => self,
@@ -90,15 +81,11 @@ impl std::error::Error for Problem {}
 
 impl Diagnostic for Problem {
     fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
-        self.help
-            .as_ref()
-            .map(|help| Box::new(help) as Box<dyn fmt::Display>)
+        self.help.as_ref().map(|help| Box::new(help) as Box<dyn fmt::Display>)
     }
 
     fn source_code(&self) -> Option<&dyn SourceCode> {
-        self.source
-            .as_ref()
-            .map(|(_, source)| source as &dyn SourceCode)
+        self.source.as_ref().map(|(_, source)| source as &dyn SourceCode)
     }
 
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
@@ -106,10 +93,7 @@ impl Diagnostic for Problem {
         let length = place.text.text().len();
         let start = place.span.start.min(length);
         let span = (start, place.span.len.min(length - start));
-        Some(Box::new(std::iter::once(LabeledSpan::new_with_span(
-            self.label.clone(),
-            span,
-        ))))
+        Some(Box::new(std::iter::once(LabeledSpan::new_with_span(self.label.clone(), span))))
     }
 }
 
@@ -148,11 +132,7 @@ impl Problems {
     /// # Errors
     /// Where there is a problem.
     pub fn none_or<T>(self, value: T) -> Result<T, Problems> {
-        if self.is_empty() {
-            Ok(value)
-        } else {
-            Err(self)
-        }
+        if self.is_empty() { Ok(value) } else { Err(self) }
     }
 }
 
@@ -190,12 +170,7 @@ pub fn nearest<'a>(wanted: &str, candidates: impl IntoIterator<Item = &'a str>) 
     let wanted = wanted.to_lowercase();
     candidates
         .into_iter()
-        .map(|candidate| {
-            (
-                strsim::jaro_winkler(&wanted, &candidate.to_lowercase()),
-                candidate,
-            )
-        })
+        .map(|candidate| (strsim::jaro_winkler(&wanted, &candidate.to_lowercase()), candidate))
         .filter(|(likeness, _)| *likeness > 0.8)
         .max_by(|(a, _), (b, _)| a.total_cmp(b))
         .map(|(_, candidate)| candidate)

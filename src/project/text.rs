@@ -18,10 +18,7 @@ struct Inner {
 impl SourceText {
     /// A text and the path, relative to the project's root, that messages name.
     pub fn new(path: impl Into<PathBuf>, text: impl Into<String>) -> Self {
-        Self(Arc::new(Inner {
-            path: path.into(),
-            text: text.into(),
-        }))
+        Self(Arc::new(Inner { path: path.into(), text: text.into() }))
     }
 
     /// The path relative to the project's root.
@@ -36,10 +33,7 @@ impl SourceText {
 
     /// The place of `span` in this text.
     pub fn at(&self, span: Span) -> Place {
-        Place {
-            text: self.clone(),
-            span,
-        }
+        Place { text: self.clone(), span }
     }
 }
 
@@ -55,10 +49,7 @@ pub struct Span {
 impl Span {
     /// The bytes from `start` up to, not including, `end`.
     pub fn range(start: usize, end: usize) -> Self {
-        Self {
-            start,
-            len: end.saturating_sub(start),
-        }
+        Self { start, len: end.saturating_sub(start) }
     }
 
     /// The byte after the last.
@@ -86,10 +77,7 @@ impl Place {
         }
         let before = &text[..start];
         let line_start = before.rfind('\n').map_or(0, |at| at + 1);
-        (
-            before.matches('\n').count() + 1,
-            before[line_start..].chars().count() + 1,
-        )
+        (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
     }
 }
 

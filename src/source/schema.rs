@@ -32,9 +32,7 @@ pub enum SchemaError {
     #[error("the event time `{0}` is not among the declared columns")]
     NoSuchEventTime(String),
     /// The event time's type holds no time.
-    #[error(
-        "the event time `{column}` is {data_type}; expected bigint (epoch milliseconds) or timestamp"
-    )]
+    #[error("the event time `{column}` is {data_type}; expected bigint (epoch milliseconds) or timestamp")]
     NotATime {
         /// The column.
         column: String,
@@ -78,10 +76,7 @@ impl RowSchema {
                 Some(index)
             }
         };
-        Ok(Self {
-            fields: Arc::new(Schema::new(fields)),
-            event_time,
-        })
+        Ok(Self { fields: Arc::new(Schema::new(fields)), event_time })
     }
 }
 

@@ -1,0 +1,47 @@
+//! The name of a table or view in a warehouse.
+//!
+//! Owns the one type by which all stages name what is in a warehouse. Must not know what stands behind the name.
+
+use std::fmt;
+
+/// A table or view in a warehouse: a schema (in Hive: a database) and a name.
+///
+/// Displayed as SQL refers to it; a part is quoted where it is not a plain lower-case identifier.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Relation {
+    /// The schema; `None` for a name that lives only within a statement, such as an ephemeral model's.
+    pub schema: Option<String>,
+    /// The table's or view's own name.
+    pub name: String,
+}
+
+impl Relation {
+    /// A table or view in a schema.
+    pub fn new(schema: impl Into<String>, name: impl Into<String>) -> Self {
+        Self { schema: Some(schema.into()), name: name.into() }
+    }
+
+    /// The name of an ephemeral model within the statements that use it.
+    pub fn ephemeral(model: &str) -> Self {
+        Self { schema: None, name: format!("__dbt__cte__{model}") }
+    }
+}
+
+impl fmt::Display for Relation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(schema) = &self.schema {
+            write!(f, "{}.", Quoted(schema))?;
+        }
+        write!(f, "{}", Quoted(&self.name))
+    }
+}
+
+struct Quoted<'a>(&'a str);
+
+impl fmt::Display for Quoted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let plain = self.0.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
+            && self.0.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
+        if plain { f.write_str(self.0) } else { write!(f, "\"{}\"", self.0.replace('"', "\"\"")) }
+    }
+}
