@@ -3,6 +3,8 @@
 //! The modules are the stages that data goes through, one way:
 //! `files -> project -> jinja -> graph -> plan -> run -> artifacts`. ARCHITECTURE.md is the map.
 
+pub mod fail_point;
 pub mod project;
 pub mod relation;
 pub mod source;
+pub mod warehouse;

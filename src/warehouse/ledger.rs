@@ -1,0 +1,167 @@
+//! The ledger: what each piece of a table was built from.
+//!
+//! A version is derived, not counted: it is a hash of the fingerprint of what made the content and of the versions of
+//! everything that it was made from. So whether a partition is dirty is one comparison, and a full refresh of the same
+//! inputs comes to the same versions.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use md5::{Digest, Md5};
+use serde::{Deserialize, Serialize};
+
+use super::partition::PartitionKey;
+
+/// Names one run. Sorts by time.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct RunId(String);
+
+impl RunId {
+    /// A new run's id, which no other run has.
+    pub fn generate() -> Self {
+        Self(uuid::Uuid::now_v7().simple().to_string())
+    }
+
+    /// The id as text, fit for a folder's name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for RunId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A hash of what makes content: a model's compiled SQL and the views within it, a seed's text, a source's schema.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Fingerprint(String);
+
+impl Fingerprint {
+    /// The fingerprint of these parts; parts cannot run into each other.
+    pub fn of<'a>(parts: impl IntoIterator<Item = &'a str>) -> Self {
+        Self(hash(parts))
+    }
+
+    /// The hash in hex.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Stands for the content of a partition or table: equal versions mean that the same was made of the same.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Version(String);
+
+impl Version {
+    /// The version of what `fingerprint` makes of `inputs`.
+    pub fn derive(fingerprint: &Fingerprint, inputs: &Inputs) -> Self {
+        Self(hash([fingerprint.as_str(), inputs.digest().as_str()]))
+    }
+
+    /// The version of these parts, for content that comes from outside.
+    pub fn of<'a>(parts: impl IntoIterator<Item = &'a str>) -> Self {
+        Self(hash(parts))
+    }
+
+    /// The hash in hex.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+fn hash<'a>(parts: impl IntoIterator<Item = &'a str>) -> String {
+    let mut md5 = Md5::new();
+    for part in parts {
+        md5.update(part.len().to_le_bytes());
+        md5.update(part.as_bytes());
+    }
+    md5.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The versions of the input partitions that content is made from, by table name as SQL shows it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Inputs(pub BTreeMap<String, BTreeMap<String, Version>>);
+
+impl Inputs {
+    /// Notes that a partition of a table was read.
+    pub fn add(&mut self, table: &str, key: &PartitionKey, version: &Version) {
+        self.0.entry(table.to_owned()).or_default().insert(key.to_string(), version.clone());
+    }
+
+    /// Notes that a table was read, of which there may be no partition at all.
+    pub fn add_table(&mut self, table: &str) {
+        self.0.entry(table.to_owned()).or_default();
+    }
+
+    fn digest(&self) -> String {
+        let parts = self.0.iter().flat_map(|(table, partitions)| {
+            let partitions = partitions.iter().flat_map(|(key, version)| [key.as_str(), version.as_str()]);
+            std::iter::once(table.as_str()).chain(partitions)
+        });
+        hash(parts)
+    }
+}
+
+/// What a partition was built from, kept with it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ledger {
+    /// The run that built it.
+    pub run: RunId,
+    /// What made it.
+    pub fingerprint: Fingerprint,
+    /// What it was made from.
+    pub inputs: Inputs,
+    /// Derived of both.
+    pub version: Version,
+}
+
+/// What one landing brought in: published in the same step as its rows, so that each unit lands exactly once.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Batch {
+    /// The run that landed it.
+    pub run: RunId,
+    /// The units, each with the version that was read.
+    pub units: Vec<LandedUnit>,
+}
+
+/// A unit of a source as it was when it was landed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LandedUnit {
+    /// The unit's id: a file's path, a day.
+    pub id: String,
+    /// The unit's version when it was read.
+    pub version: String,
+    /// Rows that were read.
+    pub read: u64,
+    /// Rows that were landed. `read` is the sum of this and `rejected`.
+    pub landed: u64,
+    /// Rows that could not be read.
+    pub rejected: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_changes_with_the_model_and_with_each_input_and_with_nothing_else() {
+        let key = PartitionKey::new(vec![Some("2018-11-03".into())]);
+        let inputs = |version: &str| {
+            let mut inputs = Inputs::default();
+            inputs.add("music.raw", &key, &Version::of([version]));
+            inputs
+        };
+        let a = Fingerprint::of(["select 1"]);
+        let version = Version::derive(&a, &inputs("1"));
+        assert_eq!(version, Version::derive(&a, &inputs("1")));
+        assert_ne!(version, Version::derive(&a, &inputs("2")));
+        assert_ne!(version, Version::derive(&Fingerprint::of(["select 2"]), &inputs("1")));
+    }
+
+    #[test]
+    fn parts_of_a_fingerprint_do_not_run_into_each_other() {
+        assert_ne!(Fingerprint::of(["ab", "c"]), Fingerprint::of(["a", "bc"]));
+    }
+}

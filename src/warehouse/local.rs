@@ -1,0 +1,345 @@
+//! The local warehouse: Parquet in a folder.
+//!
+//! Layout, below the warehouse's folder:
+//! ```text
+//! .lease                                      who is writing
+//! <schema>/<table>/manifest.json              the one file that says what the table is
+//! <schema>/<table>/data/<run>/…/*.parquet     immutable folders, one for each build
+//! ```
+//! Publishing writes the new manifest beside the old one, syncs it and renames it: readers see the old table or the new
+//! one. A folder that no manifest points at is left for the retention, so that a reader that has begun can end.
+
+use std::collections::HashSet;
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use super::lease::{Holder, Lease, LeaseError};
+use super::table::{Manifest, TableVersion};
+use crate::relation::Relation;
+
+/// Why the warehouse cannot be read or written. Nothing is published when this is returned.
+#[derive(Debug, thiserror::Error)]
+pub enum WarehouseError {
+    /// A file or folder cannot be used.
+    #[error("{action} {path}: {error}")]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// On which file or folder.
+        path: PathBuf,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// A manifest is not what mep wrote. mep stops here rather than take the table for missing.
+    #[error("the manifest {path} cannot be read: {reason}")]
+    Manifest {
+        /// The manifest.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A manifest was written by a newer mep.
+    #[error("the manifest {path} is of format {found}, this mep reads format {expected}: use a newer mep")]
+    Format {
+        /// The manifest.
+        path: PathBuf,
+        /// Its format.
+        found: u64,
+        /// The format that is read.
+        expected: u32,
+    },
+}
+
+/// Folders that a clean-up took away.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Cleaned {
+    /// How many folders.
+    pub folders: usize,
+    /// Bytes of the files in them.
+    pub bytes: u64,
+}
+
+/// Parquet tables in a folder.
+#[derive(Clone, Debug)]
+pub struct LocalWarehouse {
+    root: PathBuf,
+}
+
+impl LocalWarehouse {
+    /// The warehouse in this folder, which need not be there yet.
+    pub fn new(root: impl Into<PathBuf>) -> Self {
+        Self { root: root.into() }
+    }
+
+    /// The folder.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Takes the right to write.
+    ///
+    /// # Errors
+    /// Where another run has it.
+    pub fn lease(&self, holder: &Holder) -> Result<Lease, LeaseError> {
+        Lease::take(&self.root.join(".lease"), holder)
+    }
+
+    /// The folder of a table.
+    pub fn table_folder(&self, relation: &Relation) -> PathBuf {
+        self.root.join(relation.schema.as_deref().unwrap_or("default")).join(&relation.name)
+    }
+
+    /// What the warehouse holds of a relation; `None` where it is known to hold nothing.
+    ///
+    /// # Errors
+    /// Where the answer is not clear: a manifest that cannot be read is not a missing table.
+    pub fn read(&self, relation: &Relation) -> Result<Option<TableVersion>, WarehouseError> {
+        let path = self.manifest_path(relation);
+        let text = match fs::read(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(WarehouseError::Io { action: "reading", path, error }),
+        };
+        let unreadable = |reason: String| WarehouseError::Manifest { path: path.clone(), reason };
+        let json: serde_json::Value =
+            serde_json::from_slice(&text).map_err(|error| unreadable(error.to_string()))?;
+        match json.get("format").and_then(serde_json::Value::as_u64) {
+            Some(found) if found == u64::from(Manifest::FORMAT) => {}
+            Some(found) => {
+                return Err(WarehouseError::Format { path, found, expected: Manifest::FORMAT });
+            }
+            None => return Err(unreadable("it has no `format`".to_owned())),
+        }
+        let manifest: Manifest =
+            serde_json::from_value(json).map_err(|error| unreadable(error.to_string()))?;
+        manifest.into_table().map(Some).map_err(unreadable)
+    }
+
+    /// Points the relation at `table`: the one atomic step by which readers come to see new content.
+    ///
+    /// The files of `table` must be written and synced (see [`sync_folder`]) before.
+    ///
+    /// # Errors
+    /// Where the manifest cannot be written; the old one is then still in place.
+    pub fn publish(&self, relation: &Relation, table: &TableVersion) -> Result<(), WarehouseError> {
+        let path = self.manifest_path(relation);
+        let folder = self.table_folder(relation);
+        fs::create_dir_all(&folder).map_err(at("creating", &folder))?;
+        let text = serde_json::to_vec_pretty(&Manifest::of(table))
+            .map_err(|error| WarehouseError::Manifest { path: path.clone(), reason: error.to_string() })?;
+        let next = folder.join(".manifest.json.next");
+        let mut file = File::create(&next).map_err(at("writing", &next))?;
+        file.write_all(&text).map_err(at("writing", &next))?;
+        file.sync_all().map_err(at("syncing", &next))?;
+        crate::fail_point::reached("publish-before-rename");
+        fs::rename(&next, &path).map_err(at("publishing", &path))?;
+        crate::fail_point::reached("publish-after-rename");
+        sync_folder(&folder)
+    }
+
+    /// Takes a relation away: its manifest goes at once, its folders with it.
+    ///
+    /// # Errors
+    /// Where something cannot be deleted.
+    pub fn drop_relation(&self, relation: &Relation) -> Result<(), WarehouseError> {
+        let path = self.manifest_path(relation);
+        match fs::remove_file(&path) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(WarehouseError::Io { action: "dropping", path, error }),
+        }
+        let folder = self.table_folder(relation);
+        match fs::remove_dir_all(&folder) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(at("deleting", &folder)(error)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Every relation that has a manifest, by schema and name.
+    ///
+    /// # Errors
+    /// Where a folder cannot be listed.
+    pub fn relations(&self) -> Result<Vec<Relation>, WarehouseError> {
+        let mut relations = Vec::new();
+        for schema in folders(&self.root)? {
+            for table in folders(&schema)? {
+                if let (Some(schema), Some(name)) = (text(schema.file_name()), text(table.file_name()))
+                    && table.join("manifest.json").exists()
+                {
+                    relations.push(Relation::new(schema, name));
+                }
+            }
+        }
+        relations.sort();
+        Ok(relations)
+    }
+
+    /// Deletes folders that no manifest points at and that are older than `retention`. Call it with the lease held.
+    ///
+    /// # Errors
+    /// Where a manifest cannot be read (then nothing of its table is deleted) or a folder cannot be deleted.
+    pub fn clean(&self, retention: Duration) -> Result<Cleaned, WarehouseError> {
+        let mut cleaned = Cleaned::default();
+        for relation in self.relations()? {
+            let Some(table) = self.read(&relation)? else { continue };
+            let current: HashSet<&str> = table
+                .partitions()
+                .flat_map(|(_, partition)| &partition.files)
+                .filter_map(|file| file.path.split('/').nth(1))
+                .collect();
+            for folder in folders(&self.table_folder(&relation).join("data"))? {
+                let is_current = text(folder.file_name()).is_some_and(|name| current.contains(name.as_str()));
+                if !is_current && age(&folder)? >= retention {
+                    cleaned.bytes += size(&folder)?;
+                    cleaned.folders += 1;
+                    fs::remove_dir_all(&folder).map_err(at("deleting", &folder))?;
+                }
+            }
+        }
+        Ok(cleaned)
+    }
+
+    fn manifest_path(&self, relation: &Relation) -> PathBuf {
+        self.table_folder(relation).join("manifest.json")
+    }
+}
+
+/// Makes the entries of a folder last through a power cut.
+///
+/// # Errors
+/// Where the folder cannot be synced.
+pub fn sync_folder(folder: &Path) -> Result<(), WarehouseError> {
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(at("syncing", folder))
+}
+
+fn at(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> WarehouseError + use<> {
+    let path = path.to_owned();
+    move |error| WarehouseError::Io { action, path, error }
+}
+
+fn text(name: Option<&OsStr>) -> Option<String> {
+    name.and_then(OsStr::to_str).map(str::to_owned)
+}
+
+/// The folders in a folder; none where it is not there.
+fn folders(path: &Path) -> Result<Vec<PathBuf>, WarehouseError> {
+    let entries = match fs::read_dir(path) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(at("listing", path)(error)),
+    };
+    let mut folders = Vec::new();
+    for entry in entries {
+        let entry = entry.map_err(at("listing", path))?;
+        if entry.file_type().map_err(at("listing", path))?.is_dir() {
+            folders.push(entry.path());
+        }
+    }
+    folders.sort();
+    Ok(folders)
+}
+
+/// How long ago the newest file below a folder was written.
+fn age(folder: &Path) -> Result<Duration, WarehouseError> {
+    let mut newest = SystemTime::UNIX_EPOCH;
+    for entry in walkdir::WalkDir::new(folder) {
+        let modified = entry.and_then(|entry| entry.metadata()).map_err(io::Error::from);
+        newest = newest.max(modified.and_then(|data| data.modified()).map_err(at("reading", folder))?);
+    }
+    Ok(newest.elapsed().unwrap_or_default())
+}
+
+fn size(folder: &Path) -> Result<u64, WarehouseError> {
+    let mut bytes = 0;
+    for entry in walkdir::WalkDir::new(folder) {
+        let data = entry.and_then(|entry| entry.metadata()).map_err(io::Error::from);
+        let data = data.map_err(at("reading", folder))?;
+        if data.is_file() {
+            bytes += data.len();
+        }
+    }
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::sync::Arc;
+
+    use arrow::datatypes::{DataType, Field, Schema, TimeUnit};
+
+    use super::*;
+    use crate::warehouse::{
+        Content, DataFile, Fingerprint, Inputs, Ledger, Partition, PartitionKey, RunId, Version,
+    };
+
+    fn table(run: &RunId) -> TableVersion {
+        let fingerprint = Fingerprint::of(["select 1"]);
+        let inputs = Inputs::default();
+        let version = Version::derive(&fingerprint, &inputs);
+        let ledger = Ledger { run: run.clone(), fingerprint, inputs, version };
+        let path = format!("data/{run}/event_date=2018-11-03/0.parquet");
+        let partition = Partition { files: vec![DataFile { path, rows: 3, bytes: 4 }], ledger };
+        let key = PartitionKey::new(vec![Some("2018-11-03".into())]);
+        let fields = vec![
+            Field::new("ts", DataType::Timestamp(TimeUnit::Microsecond, None), true),
+            Field::new("price", DataType::Decimal128(10, 2), true),
+            Field::new("event_date", DataType::Date32, true),
+        ];
+        TableVersion {
+            schema: Arc::new(Schema::new(fields)),
+            content: Content::Table {
+                partition_columns: vec!["event_date".into()],
+                partitions: BTreeMap::from([(key, partition)]),
+                batches: BTreeMap::new(),
+            },
+            run: run.clone(),
+        }
+    }
+
+    #[test]
+    fn what_is_published_is_read_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let warehouse = LocalWarehouse::new(folder.path());
+        let relation = Relation::new("music", "fact_listen");
+        assert_eq!(warehouse.read(&relation).unwrap(), None);
+        let table = table(&RunId::generate());
+        warehouse.publish(&relation, &table).unwrap();
+        assert_eq!(warehouse.read(&relation).unwrap(), Some(table));
+        assert_eq!(warehouse.relations().unwrap(), vec![relation]);
+    }
+
+    #[test]
+    fn a_manifest_that_cannot_be_read_is_not_a_missing_table() {
+        let folder = tempfile::tempdir().unwrap();
+        let warehouse = LocalWarehouse::new(folder.path());
+        let relation = Relation::new("music", "fact_listen");
+        warehouse.publish(&relation, &table(&RunId::generate())).unwrap();
+        let manifest = folder.path().join("music/fact_listen/manifest.json");
+        fs::write(&manifest, "{\"format\": 1, ").unwrap();
+        assert!(matches!(warehouse.read(&relation), Err(WarehouseError::Manifest { .. })));
+        fs::write(&manifest, "{\"format\": 9}").unwrap();
+        assert!(matches!(warehouse.read(&relation), Err(WarehouseError::Format { found: 9, .. })));
+    }
+
+    #[test]
+    fn cleaning_spares_what_the_manifest_points_at_and_what_is_young() {
+        let folder = tempfile::tempdir().unwrap();
+        let warehouse = LocalWarehouse::new(folder.path());
+        let relation = Relation::new("music", "fact_listen");
+        let (old, new) = (RunId::generate(), RunId::generate());
+        let data = folder.path().join("music/fact_listen/data");
+        for run in [&old, &new] {
+            let partition = data.join(run.as_str()).join("event_date=2018-11-03");
+            fs::create_dir_all(&partition).unwrap();
+            fs::write(partition.join("0.parquet"), "1234").unwrap();
+        }
+        warehouse.publish(&relation, &table(&new)).unwrap();
+        assert_eq!(warehouse.clean(Duration::from_hours(1)).unwrap(), Cleaned::default());
+        assert_eq!(warehouse.clean(Duration::ZERO).unwrap(), Cleaned { folders: 1, bytes: 4 });
+        assert!(data.join(new.as_str()).exists() && !data.join(old.as_str()).exists());
+    }
+}
