@@ -10,9 +10,11 @@ pub mod ledger;
 pub mod local;
 pub mod partition;
 pub mod table;
+pub mod writer;
 
 pub use lease::{Holder, Lease, LeaseError};
 pub use ledger::{Batch, Fingerprint, Inputs, LandedUnit, Ledger, RunId, Version};
 pub use local::{LocalWarehouse, WarehouseError};
 pub use partition::PartitionKey;
 pub use table::{Content, DataFile, Partition, TableVersion};
+pub use writer::{PartitionWriter, WriteError, WriteTarget, WrittenFiles};

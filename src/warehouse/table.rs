@@ -173,10 +173,9 @@ impl Manifest {
             }
             Content::Table { .. } => None,
         };
-        let partitions = table.partitions().map(|(key, partition)| ManifestPartition {
-            key: key.clone(),
-            partition: partition.clone(),
-        });
+        let partitions = table
+            .partitions()
+            .map(|(key, partition)| ManifestPartition { key: key.clone(), partition: partition.clone() });
         let files = table.partitions().flat_map(|(_, partition)| &partition.files);
         Self {
             format: Self::FORMAT,

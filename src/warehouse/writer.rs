@@ -1,0 +1,285 @@
+//! Writing rows into the files of an immutable folder, a file for each partition.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs::{self, File};
+use std::io::BufWriter;
+use std::path::PathBuf;
+
+use arrow::array::{Array, ArrayRef, RecordBatch, StringArray, UInt32Array};
+use arrow::compute::{cast, take_record_batch};
+use arrow::datatypes::{DataType, SchemaRef};
+use arrow::error::ArrowError;
+use parquet::arrow::ArrowWriter;
+use parquet::basic::{Compression, ZstdLevel};
+use parquet::errors::ParquetError;
+use parquet::file::properties::WriterProperties;
+
+use super::local::{WarehouseError, sync_folder};
+use super::partition::PartitionKey;
+use super::table::DataFile;
+
+/// Rows in a row group: small enough that two cores share one file, large enough that zstd has something to work on.
+const ROW_GROUP_ROWS: usize = 256 * 1024;
+
+/// Files that one writer keeps open; past it the least recently used is ended and a further file begun later.
+const OPEN_FILES: usize = 64;
+
+/// Why rows could not be written.
+#[derive(Debug, thiserror::Error)]
+pub enum WriteError {
+    /// A file or folder.
+    #[error(transparent)]
+    Warehouse(#[from] WarehouseError),
+    /// Encoding.
+    #[error("rows cannot be written as parquet: {0}")]
+    Parquet(#[from] ParquetError),
+    /// Splitting rows by partition.
+    #[error("rows cannot be split by partition: {0}")]
+    Arrow(#[from] ArrowError),
+    /// More partitions than a table should have.
+    #[error(
+        "the rows fall into more than {limit} partitions by ({columns}): partition by a coarser column, such as a date"
+    )]
+    TooManyPartitions {
+        /// The limit.
+        limit: usize,
+        /// The partition columns.
+        columns: String,
+    },
+}
+
+/// The files that were written, by partition.
+pub type WrittenFiles = BTreeMap<PartitionKey, Vec<DataFile>>;
+
+/// Where and how rows are written.
+#[derive(Clone, Debug)]
+pub struct WriteTarget {
+    /// The table's folder.
+    pub table_folder: PathBuf,
+    /// The new folder below it, `data/<run>`; no other build writes to it.
+    pub folder: String,
+    /// The schema of the rows, the partition columns last.
+    pub schema: SchemaRef,
+    /// The partition columns.
+    pub partition_columns: Vec<String>,
+}
+
+/// Most partitions that one build may make.
+const MOST_PARTITIONS: usize = 20_000;
+
+struct OpenFile {
+    writer: ArrowWriter<BufWriter<File>>,
+    path: String,
+    rows: u64,
+    used: u64,
+}
+
+/// Writes batches; one writer for each thread, told apart by its name.
+pub struct PartitionWriter {
+    target: WriteTarget,
+    name: String,
+    file_schema: SchemaRef,
+    open: HashMap<PartitionKey, OpenFile>,
+    written: WrittenFiles,
+    clock: u64,
+    files: usize,
+}
+
+impl PartitionWriter {
+    /// A writer whose files bear `name`, which no other writer to the same folder has.
+    ///
+    /// # Errors
+    /// Where the schema's last columns are not the partition columns.
+    pub fn new(target: WriteTarget, name: impl Into<String>) -> Result<Self, WriteError> {
+        let data_columns = target.schema.fields().len() - target.partition_columns.len();
+        let indices: Vec<usize> = (0..data_columns).collect();
+        let file_schema = target.schema.project(&indices)?.into();
+        Ok(Self {
+            target,
+            name: name.into(),
+            file_schema,
+            open: HashMap::new(),
+            written: WrittenFiles::new(),
+            clock: 0,
+            files: 0,
+        })
+    }
+
+    /// Writes rows of the target's schema, each into the file of its partition.
+    ///
+    /// # Errors
+    /// Where a file cannot be written, or there are too many partitions.
+    pub fn write(&mut self, batch: &RecordBatch) -> Result<(), WriteError> {
+        if batch.num_rows() == 0 {
+            return Ok(());
+        }
+        let data_columns = self.file_schema.fields().len();
+        let indices: Vec<usize> = (0..data_columns).collect();
+        let data = batch.project(&indices)?;
+        for (key, rows) in split(&batch.columns()[data_columns..], batch.num_rows())? {
+            match rows {
+                None => self.write_partition(key, &data)?,
+                Some(rows) => self.write_partition(key, &take_record_batch(&data, &rows)?)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends all files, synced, and says what was written.
+    ///
+    /// # Errors
+    /// Where a file cannot be ended.
+    pub fn finish(mut self) -> Result<WrittenFiles, WriteError> {
+        let keys: Vec<PartitionKey> = self.open.keys().cloned().collect();
+        for key in keys {
+            self.close(&key)?;
+        }
+        Ok(self.written)
+    }
+
+    fn write_partition(&mut self, key: PartitionKey, rows: &RecordBatch) -> Result<(), WriteError> {
+        self.clock += 1;
+        if !self.open.contains_key(&key) {
+            if self.open.len() >= OPEN_FILES {
+                let oldest = self.open.iter().min_by_key(|(_, file)| file.used).map(|(key, _)| key.clone());
+                if let Some(oldest) = oldest {
+                    self.close(&oldest)?;
+                }
+            }
+            if self.written.len() + self.open.len() >= MOST_PARTITIONS {
+                let columns = self.target.partition_columns.join(", ");
+                return Err(WriteError::TooManyPartitions { limit: MOST_PARTITIONS, columns });
+            }
+            let file = self.create(&key)?;
+            self.open.insert(key.clone(), file);
+        }
+        if let Some(file) = self.open.get_mut(&key) {
+            file.writer.write(rows)?;
+            file.rows += rows.num_rows() as u64;
+            file.used = self.clock;
+        }
+        Ok(())
+    }
+
+    fn create(&mut self, key: &PartitionKey) -> Result<OpenFile, WriteError> {
+        let partition = key.path(&self.target.partition_columns);
+        let folder = if partition.is_empty() {
+            self.target.folder.clone()
+        } else {
+            format!("{}/{partition}", self.target.folder)
+        };
+        let path = format!("{folder}/{}-{}.parquet", self.name, self.files);
+        self.files += 1;
+        let on_disk = self.target.table_folder.join(&folder);
+        fs::create_dir_all(&on_disk).map_err(|error| WarehouseError::Io {
+            action: "creating",
+            path: on_disk.clone(),
+            error,
+        })?;
+        let file_path = self.target.table_folder.join(&path);
+        let file = File::create_new(&file_path).map_err(|error| WarehouseError::Io {
+            action: "creating",
+            path: file_path,
+            error,
+        })?;
+        let properties = WriterProperties::builder()
+            .set_compression(Compression::ZSTD(ZstdLevel::try_new(1)?))
+            .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
+            .build();
+        let writer = ArrowWriter::try_new(BufWriter::new(file), self.file_schema.clone(), Some(properties))?;
+        Ok(OpenFile { writer, path, rows: 0, used: self.clock })
+    }
+
+    fn close(&mut self, key: &PartitionKey) -> Result<(), WriteError> {
+        let Some(open) = self.open.remove(key) else { return Ok(()) };
+        let io = |error| WarehouseError::Io {
+            action: "writing",
+            path: self.target.table_folder.join(&open.path),
+            error,
+        };
+        let file = open.writer.into_inner()?.into_inner().map_err(|error| io(error.into_error()))?;
+        file.sync_all().map_err(io)?;
+        let bytes = file.metadata().map_err(io)?.len();
+        if let Some(folder) = self.target.table_folder.join(&open.path).parent() {
+            sync_folder(folder)?;
+        }
+        let written = DataFile { path: open.path, rows: open.rows, bytes };
+        self.written.entry(key.clone()).or_default().push(written);
+        Ok(())
+    }
+}
+
+/// The partitions that rows fall into by the values of `columns`; `None` for the rows means all of them.
+fn split(columns: &[ArrayRef], rows: usize) -> Result<Vec<(PartitionKey, Option<UInt32Array>)>, ArrowError> {
+    let texts: Vec<ArrayRef> =
+        columns.iter().map(|column| cast(column, &DataType::Utf8)).collect::<Result<_, _>>()?;
+    let texts: Vec<&StringArray> =
+        texts.iter().filter_map(|text| text.as_any().downcast_ref::<StringArray>()).collect();
+    let value = |column: &StringArray, row: usize| column.is_valid(row).then(|| column.value(row).to_owned());
+    let same = |a: usize, b: usize| {
+        texts.iter().all(|column| match (column.is_valid(a), column.is_valid(b)) {
+            (true, true) => column.value(a) == column.value(b),
+            (a, b) => a == b,
+        })
+    };
+    let mut groups: Vec<(PartitionKey, Vec<u32>)> = Vec::new();
+    let mut by_key: HashMap<PartitionKey, usize> = HashMap::new();
+    let mut current = 0;
+    for row in 0..rows {
+        if row == 0 || !same(row - 1, row) {
+            let key = PartitionKey::new(texts.iter().map(|column| value(column, row)).collect());
+            current = *by_key.entry(key.clone()).or_insert_with(|| {
+                groups.push((key, Vec::new()));
+                groups.len() - 1
+            });
+        }
+        groups[current].1.push(row as u32);
+    }
+    if groups.len() == 1 {
+        return Ok(groups.into_iter().map(|(key, _)| (key, None)).collect());
+    }
+    Ok(groups.into_iter().map(|(key, rows)| (key, Some(UInt32Array::from(rows)))).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow::array::{Date32Array, Int64Array};
+    use arrow::datatypes::{Field, Schema};
+
+    use super::*;
+
+    #[test]
+    fn rows_go_to_the_file_of_their_partition_and_the_files_lack_the_partition_columns() {
+        let folder = tempfile::tempdir().unwrap();
+        let schema: SchemaRef = Arc::new(Schema::new(vec![
+            Field::new("id", DataType::Int64, false),
+            Field::new("day", DataType::Date32, true),
+        ]));
+        let target = WriteTarget {
+            table_folder: folder.path().into(),
+            folder: "data/r1".into(),
+            schema: schema.clone(),
+            partition_columns: vec!["day".into()],
+        };
+        let batch = RecordBatch::try_new(
+            schema,
+            vec![
+                Arc::new(Int64Array::from(vec![1, 2, 3, 4])),
+                Arc::new(Date32Array::from(vec![Some(0), Some(1), None, Some(0)])),
+            ],
+        )
+        .unwrap();
+        let mut writer = PartitionWriter::new(target, "0").unwrap();
+        writer.write(&batch).unwrap();
+        let written = writer.finish().unwrap();
+        let rows: Vec<(String, u64)> =
+            written.iter().map(|(key, files)| (key.to_string(), files[0].rows)).collect();
+        assert_eq!(rows, [("null".into(), 1), ("1970-01-01".into(), 2), ("1970-01-02".into(), 1)]);
+        let path = folder.path().join("data/r1/day=1970-01-01/0-0.parquet");
+        let file = File::open(path).unwrap();
+        let reader = parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder::try_new(file).unwrap();
+        assert_eq!(reader.schema().fields().len(), 1);
+    }
+}
