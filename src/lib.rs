@@ -3,8 +3,12 @@
 //! The modules are the stages that data goes through, one way:
 //! `files -> project -> jinja -> graph -> plan -> run -> artifacts`. ARCHITECTURE.md is the map.
 
+pub mod engine;
 pub mod fail_point;
+pub mod plan;
 pub mod project;
 pub mod relation;
+pub mod run;
 pub mod source;
+pub mod sql;
 pub mod warehouse;

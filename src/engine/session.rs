@@ -1,0 +1,176 @@
+//! Running plans within a bound on memory, and writing what they give.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use datafusion::common::{Column, DataFusionError};
+use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
+use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, cast};
+use datafusion::physical_plan::{ExecutionPlanProperties, execute_stream_partitioned};
+use futures::StreamExt;
+
+use super::published::PublishedTable;
+use crate::relation::Relation;
+use crate::sql::Scope;
+use crate::warehouse::{
+    Content, LocalWarehouse, PartitionWriter, TableVersion, WriteError, WriteTarget, WrittenFiles,
+};
+
+/// Why SQL could not be executed.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// Planning or running it.
+    #[error("{}", .0.find_root().strip_backtrace())]
+    Query(#[from] DataFusionError),
+    /// Writing what it gave.
+    #[error(transparent)]
+    Write(#[from] WriteError),
+    /// A thread that ran it ended early.
+    #[error("a worker ended early: {0}")]
+    Worker(#[from] tokio::task::JoinError),
+}
+
+impl From<arrow::error::ArrowError> for EngineError {
+    fn from(error: arrow::error::ArrowError) -> Self {
+        Self::Query(error.into())
+    }
+}
+
+/// What an engine may use.
+#[derive(Clone, Copy, Debug)]
+pub struct EngineOptions {
+    /// Threads that one query runs on.
+    pub threads: usize,
+    /// Bytes that all queries together may hold; past it they spill to disk.
+    pub memory: usize,
+}
+
+/// The embedded engine over the tables of one warehouse.
+#[derive(Clone)]
+pub struct Engine {
+    scope: Scope,
+    warehouse: LocalWarehouse,
+}
+
+/// Where the rows of a plan go.
+#[derive(Clone, Debug)]
+pub struct Output {
+    /// The table's folder.
+    pub table_folder: PathBuf,
+    /// The new folder below it.
+    pub folder: String,
+    /// The schema to store, partition columns last.
+    pub schema: SchemaRef,
+    /// The partition columns.
+    pub partition_columns: Vec<String>,
+}
+
+/// What was written.
+#[derive(Debug, Default)]
+pub struct Written {
+    /// The files, by partition.
+    pub files: WrittenFiles,
+}
+
+impl Engine {
+    /// An engine over the tables of `warehouse`, none of which it knows yet.
+    ///
+    /// # Errors
+    /// Where the place for spilling cannot be had.
+    pub fn new(warehouse: LocalWarehouse, options: EngineOptions) -> Result<Self, EngineError> {
+        let top = std::num::NonZeroUsize::MIN.saturating_add(4);
+        let pool = TrackConsumersPool::new(FairSpillPool::new(options.memory), top);
+        let runtime = RuntimeEnvBuilder::new().with_memory_pool(Arc::new(pool)).build_arc()?;
+        Ok(Self { scope: Scope::new(options.threads, runtime), warehouse })
+    }
+
+    /// What SQL can see.
+    pub fn scope(&self) -> &Scope {
+        &self.scope
+    }
+
+    /// Makes a table version known under its relation's name, in place of an older one. A view is planned anew.
+    ///
+    /// # Errors
+    /// Where a view's SQL cannot be planned.
+    pub fn register(&self, relation: &Relation, table: &TableVersion) -> Result<(), EngineError> {
+        match &table.content {
+            Content::Table { .. } => {
+                let folder = self.warehouse.table_folder(relation);
+                self.scope.register(relation, Arc::new(PublishedTable::new(folder, table)))?;
+            }
+            Content::View { sql, .. } => {
+                let plan = self.scope.plan(sql).map_err(|problem| DataFusionError::Plan(problem.message))?;
+                self.scope.register_view(relation, plan, sql)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The rows of a plan, all of them in memory.
+    ///
+    /// # Errors
+    /// Where the plan fails.
+    pub async fn collect(&self, plan: LogicalPlan) -> Result<Vec<RecordBatch>, EngineError> {
+        Ok(self.scope.context().execute_logical_plan(plan).await?.collect().await?)
+    }
+
+    /// Runs a plan and writes its rows, each thread its own files.
+    ///
+    /// # Errors
+    /// Where the plan fails or a file cannot be written. Files that were begun stay behind, and nothing points at them.
+    pub async fn write(&self, plan: LogicalPlan, output: &Output) -> Result<Written, EngineError> {
+        let plan = shaped(plan, &output.schema)?;
+        let state = self.scope.state();
+        let physical = state.create_physical_plan(&plan).await?;
+        let threads = physical.output_partitioning().partition_count();
+        let streams = execute_stream_partitioned(physical, state.task_ctx())?;
+        let mut workers = tokio::task::JoinSet::new();
+        for (index, mut stream) in streams.into_iter().enumerate() {
+            let target = WriteTarget {
+                table_folder: output.table_folder.clone(),
+                folder: output.folder.clone(),
+                schema: output.schema.clone(),
+                partition_columns: output.partition_columns.clone(),
+            };
+            let name = if threads == 1 { "part".to_owned() } else { format!("part{index}") };
+            workers.spawn(async move {
+                let mut writer = PartitionWriter::new(target, name)?;
+                while let Some(batch) = stream.next().await {
+                    writer.write(&batch?)?;
+                }
+                Ok::<_, EngineError>(writer.finish()?)
+            });
+        }
+        let mut files: WrittenFiles = BTreeMap::new();
+        while let Some(worker) = workers.join_next().await {
+            for (key, mut written) in worker?? {
+                files.entry(key).or_default().append(&mut written);
+            }
+        }
+        for written in files.values_mut() {
+            written.sort_by(|a, b| a.path.cmp(&b.path));
+        }
+        Ok(Written { files })
+    }
+}
+
+/// The plan with its columns in the order and the types of `schema`.
+fn shaped(plan: LogicalPlan, schema: &SchemaRef) -> Result<LogicalPlan, DataFusionError> {
+    let mut columns = Vec::new();
+    for field in schema.fields() {
+        let (qualifier, found) = plan.schema().qualified_field_with_unqualified_name(field.name())?;
+        let column = Expr::Column(Column::new(qualifier.cloned(), field.name()));
+        let column = if found.data_type() == field.data_type() {
+            column
+        } else {
+            cast(column, field.data_type().clone())
+        };
+        columns.push(column.alias(field.name()));
+    }
+    LogicalPlanBuilder::from(plan).project(columns)?.build()
+}

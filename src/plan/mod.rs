@@ -1,0 +1,11 @@
+//! What a run will do, and why, before it does it.
+//!
+//! Owns the comparison of what is stored with what the graph and the inputs say it should be. Comes in: the compiled
+//! graph, the warehouse's table versions, what the sources hold. Goes out: a [`Plan`], a value that is shown before it is
+//! carried out. Must not know: how a step is carried out.
+
+pub mod partitions;
+pub mod reason;
+
+pub use partitions::{Basis, Known, KnownPartition, PartitionBuild, PartitionPlan};
+pub use reason::Reason;

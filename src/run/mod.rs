@@ -1,0 +1,6 @@
+//! Carrying a plan out.
+//!
+//! Owns the order of the steps, threads, landing, building, publishing and results. Comes in: a plan. Goes out: tables
+//! in the warehouse and a result for each node. Must not know: how results are shown.
+
+pub mod schedule;

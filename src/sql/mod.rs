@@ -1,0 +1,17 @@
+//! What a SELECT means.
+//!
+//! Owns planning SQL against the schemas of its inputs with no data read, the functions that mep adds to SQL, the
+//! place of an error in the SQL, which partitions of the inputs a partition of the output depends on, and what counts
+//! as the same SQL. Comes in: SQL text and the schemas of relations. Goes out: logical plans, problems with their
+//! place, alignments, fingerprints. Must not know: projects, Jinja, warehouses, what executes a plan.
+
+pub mod alignment;
+pub mod functions;
+pub mod meaning;
+pub mod problem;
+pub mod scope;
+
+pub use alignment::{Alignment, ScanAlignment};
+pub use meaning::{canonical, is_volatile, stored_schema};
+pub use problem::SqlProblem;
+pub use scope::{DeclaredTable, Scope, exact_on_partitions};

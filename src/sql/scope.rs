@@ -1,0 +1,197 @@
+//! The relations that SQL can see, and planning against them.
+
+use std::sync::Arc;
+
+use arrow::datatypes::SchemaRef;
+use async_trait::async_trait;
+use datafusion::catalog::{MemorySchemaProvider, Session, TableProvider};
+use datafusion::common::{DataFusionError, TableReference, not_impl_err};
+use datafusion::datasource::{TableType, ViewTable};
+use datafusion::execution::context::SessionContext;
+use datafusion::execution::runtime_env::RuntimeEnv;
+use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
+use datafusion::logical_expr::{Expr, LogicalPlan, TableProviderFilterPushDown};
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::prelude::SessionConfig;
+
+use super::functions;
+use super::problem::SqlProblem;
+use crate::relation::Relation;
+
+/// A set of relations that SQL is planned against.
+///
+/// Clones share the relations.
+#[derive(Clone)]
+pub struct Scope {
+    context: SessionContext,
+}
+
+impl Scope {
+    /// An empty scope whose queries run on `threads` threads with the resources of `runtime`.
+    pub fn new(threads: usize, runtime: Arc<RuntimeEnv>) -> Self {
+        let mut config = SessionConfig::new().with_target_partitions(threads.max(1));
+        let options = config.options_mut();
+        options.sql_parser.collect_spans = true;
+        options.execution.parquet.pushdown_filters = false;
+        options.execution.time_zone = Some("UTC".to_owned());
+        let state = SessionStateBuilder::new()
+            .with_config(config)
+            .with_runtime_env(runtime)
+            .with_default_features()
+            .build();
+        let context = SessionContext::new_with_state(state);
+        for function in functions::all() {
+            context.register_udf(function.as_ref().clone());
+        }
+        Self { context }
+    }
+
+    /// A scope for planning alone.
+    pub fn for_planning() -> Self {
+        Self::new(1, Arc::new(RuntimeEnv::default()))
+    }
+
+    /// The state that plans are optimized and executed with.
+    pub fn state(&self) -> SessionState {
+        self.context.state()
+    }
+
+    /// The context, for executing.
+    pub fn context(&self) -> &SessionContext {
+        &self.context
+    }
+
+    /// Makes a relation known, in place of what was known by its name.
+    ///
+    /// # Errors
+    /// Where the catalog refuses, which in-memory catalogs do not.
+    pub fn register(
+        &self,
+        relation: &Relation,
+        table: Arc<dyn TableProvider>,
+    ) -> Result<(), DataFusionError> {
+        let reference = self.reference(relation)?;
+        self.context.deregister_table(reference.clone())?;
+        self.context.register_table(reference, table)?;
+        Ok(())
+    }
+
+    /// Makes a view known: what reads it has its SELECT inlined.
+    ///
+    /// # Errors
+    /// Where the catalog refuses, which in-memory catalogs do not.
+    pub fn register_view(
+        &self,
+        relation: &Relation,
+        plan: LogicalPlan,
+        sql: &str,
+    ) -> Result<(), DataFusionError> {
+        self.register(relation, Arc::new(ViewTable::new(plan, Some(sql.to_owned()))))
+    }
+
+    /// Plans one SELECT.
+    ///
+    /// # Errors
+    /// Where the SQL is not one SELECT, or means nothing over these relations: an unknown table, column or function,
+    /// types that do not fit.
+    pub fn plan(&self, sql: &str) -> Result<LogicalPlan, SqlProblem> {
+        let state = self.context.state();
+        let problem = |error: DataFusionError| {
+            let mut problem = SqlProblem::of(&error, sql);
+            let functions = state.scalar_functions().keys().chain(state.aggregate_functions().keys());
+            problem.suggest_function(&functions.cloned().collect::<Vec<_>>());
+            problem
+        };
+        let dialect = state.config().options().sql_parser.dialect;
+        let statement = state.sql_to_statement(sql, &dialect).map_err(problem)?;
+        if !super::meaning::is_query(&statement) {
+            return Err(SqlProblem {
+                message: "expected a SELECT, found another statement".to_owned(),
+                range: None,
+                help: Some("a model is one SELECT; mep makes the table or view itself".to_owned()),
+            });
+        }
+        // Planning is asynchronous only for catalogs that answer over a network; this one is in memory.
+        let plan = futures::executor::block_on(state.statement_to_plan(statement)).map_err(problem)?;
+        // Types are first checked when operands are coerced, which is the analyzer's work.
+        let analyzed = state.analyzer().execute_and_check(plan.clone(), state.config_options(), |_, _| {});
+        analyzed.map_err(problem)?;
+        Ok(plan)
+    }
+
+    /// The plan with filters pushed down and all that the optimizer knows.
+    ///
+    /// # Errors
+    /// Where the optimizer finds that the plan cannot run.
+    pub fn optimize(&self, plan: &LogicalPlan) -> Result<LogicalPlan, DataFusionError> {
+        self.context.state().optimize(plan)
+    }
+
+    /// The name by which plans know the relation.
+    fn reference(&self, relation: &Relation) -> Result<TableReference, DataFusionError> {
+        let Some(schema) = &relation.schema else {
+            return Ok(TableReference::bare(relation.name.clone()));
+        };
+        let catalog = self
+            .context
+            .catalog("datafusion")
+            .ok_or_else(|| DataFusionError::Internal("the session has no catalog `datafusion`".to_owned()))?;
+        if catalog.schema(schema).is_none() {
+            catalog.register_schema(schema, Arc::new(MemorySchemaProvider::new()))?;
+        }
+        Ok(TableReference::partial(schema.clone(), relation.name.clone()))
+    }
+}
+
+/// A table of which the schema is known, and the data not yet there or not needed.
+#[derive(Debug)]
+pub struct DeclaredTable {
+    schema: SchemaRef,
+    partition_columns: Vec<String>,
+}
+
+impl DeclaredTable {
+    /// A table of this schema, partitioned by these of its columns.
+    pub fn new(schema: SchemaRef, partition_columns: Vec<String>) -> Self {
+        Self { schema, partition_columns }
+    }
+}
+
+#[async_trait]
+impl TableProvider for DeclaredTable {
+    fn schema(&self) -> SchemaRef {
+        self.schema.clone()
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Base
+    }
+
+    fn supports_filters_pushdown(
+        &self,
+        filters: &[&Expr],
+    ) -> Result<Vec<TableProviderFilterPushDown>, DataFusionError> {
+        Ok(filters.iter().map(|filter| exact_on_partitions(filter, &self.partition_columns)).collect())
+    }
+
+    async fn scan(
+        &self,
+        _: &dyn Session,
+        _: Option<&Vec<usize>>,
+        _: &[Expr],
+        _: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>, DataFusionError> {
+        not_impl_err!("a declared table has no rows")
+    }
+}
+
+/// How well a scan that prunes partitions applies a filter: exactly, where it speaks of partition columns alone.
+pub fn exact_on_partitions(filter: &Expr, partition_columns: &[String]) -> TableProviderFilterPushDown {
+    let columns = filter.column_refs();
+    let all = !columns.is_empty() && columns.iter().all(|column| partition_columns.contains(&column.name));
+    if all && !filter.is_volatile() {
+        TableProviderFilterPushDown::Exact
+    } else {
+        TableProviderFilterPushDown::Inexact
+    }
+}
