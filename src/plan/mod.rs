@@ -4,8 +4,10 @@
 //! graph, the warehouse's table versions, what the sources hold. Goes out: a [`Plan`], a value that is shown before it is
 //! carried out. Must not know: how a step is carried out.
 
+pub mod landing;
 pub mod partitions;
 pub mod reason;
 
+pub use landing::{LandingPlan, LandingReason};
 pub use partitions::{Basis, Known, KnownPartition, PartitionBuild, PartitionPlan};
 pub use reason::Reason;

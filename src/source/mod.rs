@@ -4,8 +4,10 @@
 //! Comes in: a connection and a declared schema. Goes out: units, batches, and rejects with their reason.
 //! Must not know: models, SQL, the graph, where rows go.
 
+pub mod reading;
 pub mod schema;
 pub mod unit;
 
+pub use reading::{Item, Piece, Sink, SinkError, Source, SourceError, UnitReader};
 pub use schema::{RowSchema, SchemaError};
 pub use unit::{Reject, Unit};

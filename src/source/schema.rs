@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use arrow::array::{ArrayRef, AsArray, RecordBatch};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Date32Type, Field, Int64Type, Schema, SchemaRef, TimeUnit};
+use arrow::error::ArrowError;
 
 /// The columns that a source's rows are read into, and which of them says when the event happened.
 ///
@@ -78,7 +81,29 @@ impl RowSchema {
         };
         Ok(Self { fields: Arc::new(Schema::new(fields)), event_time })
     }
+
+    /// The UTC day of each row's event time; `None` where the schema has no event time.
+    ///
+    /// # Errors
+    /// Where the rows are not of this schema.
+    pub fn event_dates(&self, rows: &RecordBatch) -> Result<Option<ArrayRef>, ArrowError> {
+        let Some(index) = self.event_time else { return Ok(None) };
+        let times = rows.column(index);
+        let millis = match times.data_type() {
+            DataType::Int64 => times.clone(),
+            _ => {
+                let times = cast(times, &DataType::Timestamp(TimeUnit::Millisecond, None))?;
+                cast(&times, &DataType::Int64)?
+            }
+        };
+        let days = millis
+            .as_primitive::<Int64Type>()
+            .unary_opt::<_, Date32Type>(|millis| i32::try_from(millis.div_euclid(MILLIS_PER_DAY)).ok());
+        Ok(Some(Arc::new(days)))
+    }
 }
+
+const MILLIS_PER_DAY: i64 = 86_400_000;
 
 /// The Arrow type of a SQL type's name, as `sources.yml` and seeds' `column_types` give it.
 pub fn sql_type(name: &str) -> Option<DataType> {

@@ -1,0 +1,510 @@
+//! Landing: bringing units of a source into its raw table, each exactly once.
+//!
+//! Threads take pieces of units and write them by partition (event date, batch). Then one publish makes all of it
+//! visible together with the record of what was landed. Rejects are published just before: a batch that is not in the
+//! record does not count, and the next landing takes its rejects away.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arrow::array::{Array, ArrayRef, Int64Array, RecordBatch, StringArray};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+
+use crate::relation::Relation;
+use crate::source::{Item, Reject, RowSchema, SinkError, Source, SourceError, Unit, UnitReader};
+use crate::sql::stored_schema;
+use crate::warehouse::{
+    Batch, Content, Fingerprint, Inputs, LandedUnit, Ledger, LocalWarehouse, Partition, PartitionKey,
+    PartitionWriter, RunId, TableVersion, Version, WarehouseError, WriteError, WriteTarget, WrittenFiles,
+};
+
+/// The partition column of a landed row's UTC day.
+pub const EVENT_DATE: &str = "event_date";
+/// The partition column of a landed row's batch.
+pub const BATCH: &str = "batch";
+
+/// Rejects are written in batches of this many.
+const REJECT_ROWS: usize = 4096;
+
+/// Why a landing failed. Nothing of it is visible then.
+#[derive(Debug, thiserror::Error)]
+pub enum LandingError {
+    /// The source cannot be read.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// The rows cannot be written.
+    #[error(transparent)]
+    Write(#[from] WriteError),
+    /// The warehouse cannot be read or written.
+    #[error(transparent)]
+    Warehouse(#[from] WarehouseError),
+    /// Rows are not of the declared schema.
+    #[error("rows do not fit the declared schema: {0}")]
+    Arrow(#[from] arrow::error::ArrowError),
+    /// Rows were lost or doubled on the way, which is a defect of mep: nothing was published.
+    #[error("`{unit}`: {read} rows were read, but {landed} landed and {rejected} were rejected")]
+    Miscounted {
+        /// The unit.
+        unit: String,
+        /// Rows read.
+        read: u64,
+        /// Rows landed.
+        landed: u64,
+        /// Rows rejected.
+        rejected: u64,
+    },
+    /// A column that the user declared has a name that landing needs.
+    #[error(
+        "the declared column `{0}` has the name of a column that landing adds: declare it under another name"
+    )]
+    ReservedColumn(String),
+}
+
+/// What a landing brought in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Landed {
+    /// Units landed.
+    pub units: usize,
+    /// Rows read.
+    pub read: u64,
+    /// Rows landed.
+    pub landed: u64,
+    /// Rows rejected.
+    pub rejected: u64,
+    /// Bytes of the new files.
+    pub bytes: u64,
+}
+
+/// The table that a source lands in.
+#[derive(Clone, Debug)]
+pub struct LandingTable {
+    /// The landed rows.
+    pub raw: Relation,
+    /// The rows that could not be read.
+    pub rejects: Relation,
+    /// The declared schema.
+    pub schema: RowSchema,
+}
+
+impl LandingTable {
+    /// The partition columns of the landed table.
+    pub fn partition_columns(&self) -> Vec<String> {
+        match self.schema.event_time {
+            Some(_) => vec![EVENT_DATE.to_owned(), BATCH.to_owned()],
+            None => vec![BATCH.to_owned()],
+        }
+    }
+
+    /// The schema of the landed rows as they are written: the declared columns, then the partition columns.
+    ///
+    /// # Errors
+    /// Where a declared column has the name of a partition column.
+    pub fn written_schema(&self) -> Result<SchemaRef, LandingError> {
+        let partition_columns = self.partition_columns();
+        let mut fields: Vec<Field> = Vec::new();
+        for field in self.schema.fields.fields() {
+            if partition_columns.contains(field.name()) {
+                return Err(LandingError::ReservedColumn(field.name().clone()));
+            }
+            fields.push(field.as_ref().clone().with_nullable(true));
+        }
+        for column in partition_columns {
+            let data_type = if column == EVENT_DATE { DataType::Date32 } else { DataType::Utf8 };
+            fields.push(Field::new(column, data_type, false));
+        }
+        Ok(Arc::new(Schema::new(fields)))
+    }
+
+    /// The schema of the landed table as SQL sees it.
+    ///
+    /// # Errors
+    /// Where a declared column has the name of a partition column.
+    pub fn table_schema(&self) -> Result<SchemaRef, LandingError> {
+        let written = self.written_schema()?;
+        stored_schema(&written, &self.partition_columns()).map_err(LandingError::ReservedColumn)
+    }
+
+    fn fingerprint(&self) -> Fingerprint {
+        let fields = self.schema.fields.fields();
+        let texts: Vec<String> = fields
+            .iter()
+            .map(|field| format!("{} {} {}", field.name(), field.data_type(), field.is_nullable()))
+            .chain(std::iter::once(format!("{:?}", self.schema.event_time)))
+            .collect();
+        Fingerprint::of(texts.iter().map(String::as_str))
+    }
+
+    /// The batch and the UTC day of rows, as the columns that are put behind them.
+    fn partition_arrays(&self, rows: &RecordBatch, batch: &str) -> Result<Vec<ArrayRef>, LandingError> {
+        let mut arrays = Vec::new();
+        arrays.extend(self.schema.event_dates(rows)?);
+        arrays.push(Arc::new(StringArray::from_iter_values(std::iter::repeat_n(batch, rows.num_rows()))));
+        Ok(arrays)
+    }
+
+    fn reject_schema() -> SchemaRef {
+        Arc::new(Schema::new(vec![
+            Field::new("unit", DataType::Utf8, false),
+            Field::new("line", DataType::Int64, false),
+            Field::new("reason", DataType::Utf8, false),
+            Field::new("text", DataType::Utf8, false),
+            Field::new(BATCH, DataType::Utf8, false),
+        ]))
+    }
+}
+
+/// One landing.
+pub struct Landing<'a> {
+    /// Where to.
+    pub warehouse: &'a LocalWarehouse,
+    /// The tables.
+    pub table: &'a LandingTable,
+    /// Where from.
+    pub source: &'a dyn Source,
+    /// What.
+    pub units: &'a [Unit],
+    /// Whether batches of other units go: all that the source still has is landed anew.
+    pub run: &'a RunId,
+    /// How many threads.
+    pub threads: usize,
+    /// Told of the rows as they come.
+    pub progress: &'a (dyn Fn(u64) + Sync),
+}
+
+/// The units as threads share them: each is opened once, and read by one thread at a time.
+struct Feed<'a> {
+    source: &'a dyn Source,
+    units: &'a [Unit],
+    next: Mutex<usize>,
+    open: Mutex<Vec<(usize, SharedReader)>>,
+}
+
+/// A unit that is being read; `None` once it has ended.
+type SharedReader = Arc<Mutex<Option<Box<dyn UnitReader>>>>;
+
+impl<'a> Feed<'a> {
+    fn new(source: &'a dyn Source, units: &'a [Unit]) -> Self {
+        Self { source, units, next: Mutex::new(0), open: Mutex::new(Vec::new()) }
+    }
+
+    /// A unit that no thread has begun, else one that another thread is reading.
+    fn take(&self) -> Result<Option<(usize, SharedReader)>, SourceError> {
+        let begun = {
+            let mut next = lock(&self.next);
+            let index = *next;
+            *next += usize::from(index < self.units.len());
+            index
+        };
+        if let Some(unit) = self.units.get(begun) {
+            let reader: SharedReader = Arc::new(Mutex::new(Some(self.source.open(unit)?)));
+            lock(&self.open).push((begun, reader.clone()));
+            return Ok(Some((begun, reader)));
+        }
+        Ok(lock(&self.open).first().cloned())
+    }
+
+    fn done(&self, index: usize) {
+        lock(&self.open).retain(|(open, _)| *open != index);
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[derive(Default)]
+struct Counts {
+    read: u64,
+    landed: u64,
+    rejected: u64,
+}
+
+/// What one thread wrote.
+#[derive(Default)]
+struct Share {
+    rows: WrittenFiles,
+    rejects: WrittenFiles,
+    counts: BTreeMap<usize, Counts>,
+}
+
+impl Landing<'_> {
+    /// Lands the units and publishes them.
+    ///
+    /// # Errors
+    /// Where something fails; nothing is visible then.
+    pub fn land(&self) -> Result<Landed, LandingError> {
+        let feed = Feed::new(self.source, self.units);
+        let shares: Vec<Result<Share, LandingError>> = std::thread::scope(|scope| {
+            let workers: Vec<_> = (0..self.threads.max(1))
+                .map(|index| {
+                    let feed = &feed;
+                    scope.spawn(move || self.work(feed, index))
+                })
+                .collect();
+            workers
+                .into_iter()
+                .map(|worker| worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+                .collect()
+        });
+        let mut all = Share::default();
+        for share in shares {
+            let share = share?;
+            merge(&mut all.rows, share.rows);
+            merge(&mut all.rejects, share.rejects);
+            for (unit, counts) in share.counts {
+                let total = all.counts.entry(unit).or_default();
+                total.read += counts.read;
+                total.landed += counts.landed;
+                total.rejected += counts.rejected;
+            }
+        }
+        self.publish(all)
+    }
+
+    fn work(&self, feed: &Feed<'_>, index: usize) -> Result<Share, LandingError> {
+        let mut rows = self.writer(
+            &self.table.raw,
+            self.table.written_schema()?,
+            self.table.partition_columns(),
+            index,
+        )?;
+        let mut rejects =
+            self.writer(&self.table.rejects, LandingTable::reject_schema(), vec![BATCH.to_owned()], index)?;
+        let mut share = Share::default();
+        let mut pending: Vec<Reject> = Vec::new();
+        while let Some((unit, reader)) = feed.take()? {
+            loop {
+                let piece = {
+                    let mut guard = lock(&reader);
+                    match guard.as_mut() {
+                        None => None,
+                        Some(open) => {
+                            let piece = open.next()?;
+                            if piece.is_none() {
+                                *guard = None;
+                            }
+                            piece
+                        }
+                    }
+                };
+                let Some(piece) = piece else { break };
+                let counts = share.counts.entry(unit).or_default();
+                let batch = &self.units[unit].id;
+                counts.read += piece.read(&mut |item| {
+                    match item {
+                        Item::Rows(batch_rows) => {
+                            counts.landed += batch_rows.num_rows() as u64;
+                            (self.progress)(batch_rows.num_rows() as u64);
+                            self.write_rows(&mut rows, &batch_rows, batch)
+                        }
+                        Item::Reject(reject) => {
+                            counts.rejected += 1;
+                            pending.push(reject);
+                            if pending.len() < REJECT_ROWS {
+                                return Ok(());
+                            }
+                            write_rejects(&mut rejects, &mut pending)
+                        }
+                    }
+                    .map_err(|error| SinkError(Box::new(error)))
+                })?;
+            }
+            feed.done(unit);
+            share.counts.entry(unit).or_default();
+        }
+        write_rejects(&mut rejects, &mut pending)?;
+        share.rows = rows.finish()?;
+        share.rejects = rejects.finish()?;
+        Ok(share)
+    }
+
+    fn writer(
+        &self,
+        relation: &Relation,
+        schema: SchemaRef,
+        partition_columns: Vec<String>,
+        index: usize,
+    ) -> Result<PartitionWriter, LandingError> {
+        let target = WriteTarget {
+            table_folder: self.warehouse.table_folder(relation),
+            folder: format!("data/{}", self.run),
+            schema,
+            partition_columns,
+        };
+        Ok(PartitionWriter::new(target, format!("part{index}"))?)
+    }
+
+    fn write_rows(
+        &self,
+        writer: &mut PartitionWriter,
+        rows: &RecordBatch,
+        batch: &str,
+    ) -> Result<(), LandingError> {
+        let mut columns = rows.columns().to_vec();
+        columns.extend(self.table.partition_arrays(rows, batch)?);
+        writer.write(&RecordBatch::try_new(self.table.written_schema()?, columns)?)?;
+        Ok(())
+    }
+
+    fn publish(&self, share: Share) -> Result<Landed, LandingError> {
+        let mut landed = Landed { units: self.units.len(), ..Landed::default() };
+        let mut batches: BTreeMap<String, Batch> = BTreeMap::new();
+        for (index, unit) in self.units.iter().enumerate() {
+            let none = Counts::default();
+            let Counts { read, landed: rows, rejected } = share.counts.get(&index).unwrap_or(&none);
+            if *read != rows + rejected {
+                let unit = unit.id.clone();
+                return Err(LandingError::Miscounted {
+                    unit,
+                    read: *read,
+                    landed: *rows,
+                    rejected: *rejected,
+                });
+            }
+            landed.read += read;
+            landed.landed += rows;
+            landed.rejected += rejected;
+            let record = LandedUnit {
+                id: unit.id.clone(),
+                version: unit.version.clone(),
+                read: *read,
+                landed: *rows,
+                rejected: *rejected,
+            };
+            batches.insert(unit.id.clone(), Batch { run: self.run.clone(), units: vec![record] });
+        }
+        let (rows, rejects) = (share.rows, share.rejects);
+        landed.bytes = rows.values().chain(rejects.values()).flatten().map(|file| file.bytes).sum();
+        let known = self.warehouse.read(&self.table.raw)?;
+        let mut record: BTreeMap<String, Batch> = known
+            .iter()
+            .flat_map(|table| table.batches())
+            .map(|(name, batch)| (name.clone(), batch.clone()))
+            .collect();
+        let before = record.clone();
+        record.extend(batches.clone());
+        let fingerprint = self.table.fingerprint();
+        let versions: BTreeMap<&str, Version> = self
+            .units
+            .iter()
+            .map(|unit| {
+                (
+                    unit.id.as_str(),
+                    Version::of([fingerprint.as_str(), unit.id.as_str(), unit.version.as_str()]),
+                )
+            })
+            .collect();
+        let rejects_before = self.warehouse.read(&self.table.rejects)?;
+        if !rejects.is_empty() || rejects_before.is_some() {
+            let kept = self.kept(rejects_before.as_ref(), |batch| {
+                before.contains_key(batch) && !batches.contains_key(batch)
+            });
+            let partitions = self.partitions(kept, rejects, &versions, &fingerprint);
+            let schema = LandingTable::reject_schema();
+            let schema = stored_schema(&schema, &[BATCH.to_owned()]).map_err(LandingError::ReservedColumn)?;
+            let content = Content::Table {
+                partition_columns: vec![BATCH.to_owned()],
+                partitions,
+                batches: BTreeMap::new(),
+            };
+            let table = TableVersion { schema, content, run: self.run.clone() };
+            self.warehouse.publish(&self.table.rejects, &table)?;
+        }
+        crate::fail_point::reached("landing-before-publish");
+        let kept = self.kept(known.as_ref(), |batch| !batches.contains_key(batch));
+        let partitions = self.partitions(kept, rows, &versions, &fingerprint);
+        let content =
+            Content::Table { partition_columns: self.table.partition_columns(), partitions, batches: record };
+        let table = TableVersion { schema: self.table.table_schema()?, content, run: self.run.clone() };
+        self.warehouse.publish(&self.table.raw, &table)?;
+        Ok(landed)
+    }
+
+    /// The stored partitions whose batch, the last of their values, is kept.
+    fn kept(
+        &self,
+        table: Option<&TableVersion>,
+        keep: impl Fn(&str) -> bool,
+    ) -> BTreeMap<PartitionKey, Partition> {
+        table
+            .iter()
+            .flat_map(|table| table.partitions())
+            .filter(|(key, _)| key.values().last().and_then(Option::as_deref).is_some_and(&keep))
+            .map(|(key, partition)| (key.clone(), partition.clone()))
+            .collect()
+    }
+
+    fn partitions(
+        &self,
+        mut partitions: BTreeMap<PartitionKey, Partition>,
+        written: WrittenFiles,
+        versions: &BTreeMap<&str, Version>,
+        fingerprint: &Fingerprint,
+    ) -> BTreeMap<PartitionKey, Partition> {
+        for (key, files) in written {
+            let batch = key.values().last().and_then(Option::as_deref).unwrap_or_default();
+            let Some(version) = versions.get(batch) else { continue };
+            let ledger = Ledger {
+                run: self.run.clone(),
+                fingerprint: fingerprint.clone(),
+                inputs: Inputs::default(),
+                version: version.clone(),
+            };
+            partitions.insert(key, Partition { files, ledger });
+        }
+        partitions
+    }
+}
+
+fn merge(all: &mut WrittenFiles, more: WrittenFiles) {
+    for (key, mut files) in more {
+        all.entry(key).or_default().append(&mut files);
+    }
+}
+
+fn write_rejects(writer: &mut PartitionWriter, pending: &mut Vec<Reject>) -> Result<(), LandingError> {
+    if pending.is_empty() {
+        return Ok(());
+    }
+    let text = |of: fn(&Reject) -> &str| -> ArrayRef {
+        Arc::new(StringArray::from_iter_values(pending.iter().map(of)))
+    };
+    let lines = Int64Array::from_iter_values(pending.iter().map(|reject| reject.line as i64));
+    let columns: Vec<ArrayRef> = vec![
+        text(|reject| &reject.unit),
+        Arc::new(lines),
+        text(|reject| &reject.reason),
+        text(|reject| &reject.text),
+        text(|reject| &reject.unit),
+    ];
+    debug_assert!(columns.iter().all(|column| column.len() == pending.len()));
+    writer.write(&RecordBatch::try_new(LandingTable::reject_schema(), columns)?)?;
+    pending.clear();
+    Ok(())
+}
+
+/// The days of the rows in units, for a plan that must name them without landing.
+///
+/// # Errors
+/// Where the source cannot be read.
+pub fn days_of(table: &LandingTable, source: &dyn Source, unit: &Unit) -> Result<Vec<String>, LandingError> {
+    let mut days = std::collections::BTreeSet::new();
+    let mut reader = source.open(unit)?;
+    while let Some(piece) = reader.next()? {
+        piece.read(&mut |item| {
+            if let Item::Rows(rows) = item {
+                let dates = table.schema.event_dates(&rows);
+                let dates = dates.map_err(|error| SinkError(Box::new(error)))?;
+                if let Some(dates) = dates {
+                    let texts = arrow::compute::cast(&dates, &DataType::Utf8);
+                    let texts = texts.map_err(|error| SinkError(Box::new(error)))?;
+                    if let Some(texts) = texts.as_any().downcast_ref::<StringArray>() {
+                        days.extend(texts.iter().flatten().map(str::to_owned));
+                    }
+                }
+            }
+            Ok(())
+        })?;
+    }
+    Ok(days.into_iter().collect())
+}

@@ -1,0 +1,66 @@
+//! How any source is read: units are opened, give pieces one after another, and pieces are worked out in parallel.
+
+use arrow::array::RecordBatch;
+
+use super::unit::{Reject, Unit};
+
+/// Why a source could not be read at all. A row that cannot be read is a [`Reject`] instead.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    /// What the source says.
+    #[error("{0}")]
+    Unreadable(String),
+    /// The one that takes the rows failed.
+    #[error(transparent)]
+    Sink(#[from] SinkError),
+}
+
+/// Why rows were not taken.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct SinkError(pub Box<dyn std::error::Error + Send + Sync>);
+
+/// What comes out of a source.
+#[derive(Clone, Debug)]
+pub enum Item {
+    /// Rows of the declared schema.
+    Rows(RecordBatch),
+    /// A row that could not be read.
+    Reject(Reject),
+}
+
+/// Takes what comes out of a source.
+pub type Sink<'a> = dyn FnMut(Item) -> Result<(), SinkError> + 'a;
+
+/// One table of the outside world.
+pub trait Source: Send + Sync {
+    /// What there is to read, in a stable order.
+    ///
+    /// # Errors
+    /// Where the source cannot be asked.
+    fn units(&self) -> Result<Vec<Unit>, SourceError>;
+
+    /// Begins to read a unit.
+    ///
+    /// # Errors
+    /// Where the unit is gone or may not be read.
+    fn open(&self, unit: &Unit) -> Result<Box<dyn UnitReader>, SourceError>;
+}
+
+/// A unit that is being read, by one thread at a time.
+pub trait UnitReader: Send {
+    /// The next piece; `None` at the end.
+    ///
+    /// # Errors
+    /// Where the unit cannot be read on for a reason that lies outside of its content.
+    fn next(&mut self) -> Result<Option<Box<dyn Piece>>, SourceError>;
+}
+
+/// A part of a unit that can be worked out on any thread.
+pub trait Piece: Send {
+    /// Hands out the rows and rejects, and says how many rows were read: as many as both together.
+    ///
+    /// # Errors
+    /// Where the sink fails.
+    fn read(self: Box<Self>, sink: &mut Sink<'_>) -> Result<u64, SourceError>;
+}
