@@ -5,6 +5,7 @@
 //! Must not know: models, SQL, the graph, where rows go.
 
 pub mod schema;
+pub mod simulator;
 pub mod unit;
 
 pub use schema::{RowSchema, SchemaError};
