@@ -6,6 +6,7 @@
 
 pub mod reading;
 pub mod schema;
+pub mod simulator;
 pub mod unit;
 
 pub use reading::{Item, Piece, Sink, SinkError, Source, SourceError, UnitReader};

@@ -1,0 +1,135 @@
+//! One session: the pages that a visitor goes through.
+
+use super::catalogue::{Catalogue, Song};
+use super::population::{Standing, Turn};
+use super::random::Random;
+use super::rhythm::Rhythm;
+use super::state::{Auth, Level, State};
+
+/// What has to happen in a session, happens this long before its end.
+const RESERVE: i64 = 2 * 3600;
+
+/// A page view, and what else it makes known.
+#[derive(Debug)]
+pub(super) struct Event<'a> {
+    /// Seconds since 1970.
+    pub(super) second: i64,
+    pub(super) item: i64,
+    pub(super) state: State,
+    /// The level before a change that this very event asks for.
+    pub(super) level: Level,
+    /// What is played, on the page NextSong.
+    pub(super) song: Option<&'a Song>,
+    /// After a try to log in: whether the visitor is logged in now.
+    pub(super) login: Option<bool>,
+}
+
+/// The events of a session, in order.
+#[derive(Clone, Debug)]
+pub(super) struct Walk<'a> {
+    catalogue: &'a Catalogue,
+    rhythm: &'a Rhythm,
+    random: Random,
+    pace: u32,
+    end: i64,
+    /// Pages that must come, one after the other, once they are due.
+    script: &'static [State],
+    script_due: i64,
+    /// The next event.
+    state: Option<State>,
+    second: i64,
+    item: i64,
+    level: Level,
+    /// The page that the visitor came from. A redirect does not count as an arrival: so, as in the original, going to
+    /// Login straight after a login failed tells once more that it failed.
+    came_from: Option<State>,
+}
+
+impl<'a> Walk<'a> {
+    /// A session from a second up to another, in which the standing's turn comes about.
+    pub(super) fn new(
+        (catalogue, rhythm): (&'a Catalogue, &'a Rhythm),
+        standing: Standing,
+        pace: u32,
+        (start, end): (i64, i64),
+        mut random: Random,
+    ) -> Self {
+        let (first, script): (State, &[State]) = match (standing.turn, standing.level) {
+            (None, _) => (State::first(&mut random), &[]),
+            (Some(Turn::Registers), _) => (State::GuestHome, &[State::Register, State::SubmitRegistration]),
+            (Some(Turn::ChangesLevel), Level::Free) => (State::Home, &[State::Upgrade, State::SubmitUpgrade]),
+            (Some(Turn::ChangesLevel), Level::Paid) => {
+                (State::Home, &[State::Downgrade, State::SubmitDowngrade])
+            }
+            (Some(Turn::Cancels), _) => (State::Home, &[State::Cancel]),
+        };
+        let longest_prelude = if standing.turn == Some(Turn::Registers) { 4 } else { 8 };
+        let script_due = i64::from(1 + random.below(longest_prelude));
+        Self {
+            catalogue,
+            rhythm,
+            random,
+            pace,
+            end,
+            script,
+            script_due,
+            state: Some(first),
+            second: start,
+            item: 0,
+            level: standing.level,
+            came_from: None,
+        }
+    }
+
+    fn advance(&mut self, from: State, song: Option<&Song>) {
+        if matches!(from, State::SubmitUpgrade | State::SubmitDowngrade) {
+            self.level = self.level.other();
+        }
+        self.item += 1;
+        self.state = self.follow(from);
+        let Some(to) = self.state else { return };
+        if to.redirects() {
+            self.second += 1;
+            return;
+        }
+        self.came_from = Some(from);
+        self.second += match song {
+            Some(song) => song.seconds,
+            None => self.rhythm.stay(self.pace, &mut self.random),
+        };
+    }
+
+    fn follow(&mut self, from: State) -> Option<State> {
+        let by_chance = from.next(self.level, &mut self.random);
+        let Some((next, rest)) = self.script.split_first() else { return by_chance };
+        let due = self.item >= self.script_due || self.second >= self.end - RESERVE;
+        if from.redirects() || !due {
+            let stays = |state: &State| state.auth() == from.auth() && *state != State::Logout;
+            if let Some(state) = by_chance.filter(stays) {
+                return Some(state);
+            }
+        }
+        self.script = rest;
+        self.script_due = 0;
+        Some(*next)
+    }
+}
+
+impl<'a> Iterator for Walk<'a> {
+    type Item = Event<'a>;
+
+    fn next(&mut self) -> Option<Event<'a>> {
+        let state = self.state.filter(|_| self.second < self.end)?;
+        let song = (state == State::NextSong).then(|| self.catalogue.pick(&mut self.random));
+        let event = Event {
+            second: self.second,
+            item: self.item,
+            state,
+            level: self.level,
+            song,
+            login: (self.came_from == Some(State::Login)).then_some(state.auth() == Auth::LoggedIn),
+        };
+        self.advance(state, song);
+        Some(event)
+    }
+}
