@@ -6,6 +6,7 @@
 
 pub mod reading;
 pub mod schema;
+pub mod simulated;
 pub mod simulator;
 pub mod unit;
 
