@@ -1,0 +1,281 @@
+//! Building a table: rows into a new folder, then one publish.
+
+use std::collections::BTreeMap;
+
+use arrow::datatypes::SchemaRef;
+use datafusion::common::{Column, DataFusionError, ScalarValue};
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, lit};
+
+use crate::engine::{Engine, EngineError, Output};
+use crate::plan::{PartitionBuild, PartitionPlan};
+use crate::relation::Relation;
+use crate::warehouse::{
+    Content, Fingerprint, Inputs, Ledger, LocalWarehouse, Partition, PartitionKey, RunId, TableVersion,
+    Version, WarehouseError, WrittenFiles,
+};
+
+/// Input bytes, as stored, that one query of a chunk of partitions reads at most, where partitions are small enough.
+const CHUNK_BYTES: u64 = 128 * 1024 * 1024;
+/// Partitions that one query builds at most: each thread keeps a file open for each.
+const CHUNK_PARTITIONS: usize = 32;
+
+/// Why a table was not built. What was published before is untouched.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// The query or the writing of its rows failed.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// The warehouse cannot be read or written.
+    #[error(transparent)]
+    Warehouse(#[from] WarehouseError),
+    /// The query cannot be planned over the tables as they are.
+    #[error("{0}")]
+    Plan(String),
+    /// A column of the model is not what the stored table has, and `on_schema_change` does not say how to go on.
+    #[error("{0}")]
+    SchemaChange(String),
+    /// A merge would match a stored row with two new ones.
+    #[error(
+        "{rows} new rows share their unique key ({columns}) with another: make the key unique, or use incremental_strategy='delete+insert'"
+    )]
+    DoubledKey {
+        /// The key.
+        columns: String,
+        /// New rows whose key occurs more than once.
+        rows: u64,
+    },
+}
+
+impl From<DataFusionError> for BuildError {
+    fn from(error: DataFusionError) -> Self {
+        Self::Engine(EngineError::Query(error))
+    }
+}
+
+/// What a build left behind.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Built {
+    /// The table as it is now.
+    pub table: TableVersion,
+    /// Rows that were written.
+    pub rows: u64,
+    /// Bytes of the new files.
+    pub bytes: u64,
+    /// Partitions that were written or removed.
+    pub partitions: usize,
+}
+
+/// A table that is built from a SELECT.
+#[derive(Clone, Copy)]
+pub struct TableBuild<'a> {
+    /// Runs the query.
+    pub engine: &'a Engine,
+    /// Where the table lives.
+    pub warehouse: &'a LocalWarehouse,
+    /// The run.
+    pub run: &'a RunId,
+    /// The table.
+    pub relation: &'a Relation,
+    /// The SELECT.
+    pub sql: &'a str,
+    /// The schema to store, partition columns last.
+    pub schema: &'a SchemaRef,
+    /// The partition columns.
+    pub partition_columns: &'a [String],
+    /// Of the model.
+    pub fingerprint: &'a Fingerprint,
+}
+
+impl TableBuild<'_> {
+    /// Builds all of the table with one query.
+    ///
+    /// # Errors
+    /// Where the query fails; the old table is then still there.
+    pub async fn whole(&self, build: &PartitionBuild) -> Result<Built, BuildError> {
+        let mut written = self.engine.write(self.plan()?, &self.output("")).await?.files;
+        if self.partition_columns.is_empty() {
+            written.entry(PartitionKey::whole()).or_default();
+        }
+        let partitions = written.len();
+        let ledger = self.ledger(&build.inputs, &build.version);
+        let new = written
+            .into_iter()
+            .map(|(key, files)| (key, Partition { files, ledger: ledger.clone() }))
+            .collect();
+        let (rows, bytes) = sizes(&new);
+        self.publish(new, Built { table: self.table(BTreeMap::new()), rows, bytes, partitions })
+    }
+
+    /// Builds the dirty partitions, a chunk at a time, and publishes them together; the others stay as they are.
+    ///
+    /// # Errors
+    /// Where a query fails; the old table is then still there.
+    pub async fn partitions(
+        &self,
+        plan: &PartitionPlan,
+        stored: Option<&TableVersion>,
+    ) -> Result<Built, BuildError> {
+        let query = self.plan()?;
+        let mut written = WrittenFiles::new();
+        for (index, chunk) in chunks(&plan.build).into_iter().enumerate() {
+            let filter = self.is_one_of(&query, chunk)?;
+            let filtered = LogicalPlanBuilder::from(query.clone()).filter(filter)?.build()?;
+            let files = self.engine.write(filtered, &self.output(&format!(".{index}"))).await?.files;
+            written.extend(files);
+            crate::fail_point::reached("build-after-chunk");
+        }
+        let mut new: BTreeMap<PartitionKey, Partition> = BTreeMap::new();
+        for build in &plan.build {
+            let files = written.remove(&build.key).unwrap_or_default();
+            let ledger = self.ledger(&build.inputs, &build.version);
+            new.insert(build.key.clone(), Partition { files, ledger });
+        }
+        let (rows, bytes) = sizes(&new);
+        let partitions = new.len() + plan.remove.len();
+        let mut all = new;
+        for (key, partition) in stored.iter().flat_map(|table| table.partitions()) {
+            if !plan.remove.contains(key) && !all.contains_key(key) {
+                all.insert(key.clone(), partition.clone());
+            }
+        }
+        self.publish(all, Built { table: self.table(BTreeMap::new()), rows, bytes, partitions })
+    }
+
+    pub(super) fn plan(&self) -> Result<LogicalPlan, BuildError> {
+        self.engine.scope().plan(self.sql).map_err(|problem| BuildError::Plan(problem.message))
+    }
+
+    pub(super) fn output(&self, suffix: &str) -> Output {
+        Output {
+            table_folder: self.warehouse.table_folder(self.relation),
+            folder: format!("data/{}{suffix}", self.run),
+            schema: self.schema.clone(),
+            partition_columns: self.partition_columns.to_vec(),
+        }
+    }
+
+    pub(super) fn ledger(&self, inputs: &Inputs, version: &Version) -> Ledger {
+        Ledger {
+            run: self.run.clone(),
+            fingerprint: self.fingerprint.clone(),
+            inputs: inputs.clone(),
+            version: version.clone(),
+        }
+    }
+
+    pub(super) fn table(&self, partitions: BTreeMap<PartitionKey, Partition>) -> TableVersion {
+        TableVersion {
+            schema: self.schema.clone(),
+            content: Content::Table {
+                partition_columns: self.partition_columns.to_vec(),
+                partitions,
+                batches: BTreeMap::new(),
+            },
+            run: self.run.clone(),
+        }
+    }
+
+    pub(super) fn publish(
+        &self,
+        partitions: BTreeMap<PartitionKey, Partition>,
+        built: Built,
+    ) -> Result<Built, BuildError> {
+        let built = Built { table: self.table(partitions), ..built };
+        crate::fail_point::reached("build-before-publish");
+        self.warehouse.publish(self.relation, &built.table)?;
+        Ok(built)
+    }
+
+    /// A filter that holds for the rows of these partitions and no others.
+    fn is_one_of(&self, plan: &LogicalPlan, chunk: &[PartitionBuild]) -> Result<Expr, BuildError> {
+        let mut columns = Vec::new();
+        for (index, name) in self.partition_columns.iter().enumerate() {
+            let (qualifier, field) = plan.schema().qualified_field_with_unqualified_name(name)?;
+            let column = Expr::Column(Column::new(qualifier.cloned(), name));
+            columns.push((index, column, field.data_type().clone()));
+        }
+        if let [(index, column, data_type)] = columns.as_slice() {
+            let mut values = Vec::new();
+            let mut filter: Option<Expr> = None;
+            for build in chunk {
+                match value(&build.key, *index) {
+                    Some(text) => values.push(lit(ScalarValue::Utf8(Some(text)).cast_to(data_type)?)),
+                    None => filter = Some(column.clone().is_null()),
+                }
+            }
+            if !values.is_empty() {
+                let is_in = column.clone().in_list(values, false);
+                filter = Some(filter.map_or(is_in.clone(), |null| null.or(is_in)));
+            }
+            return Ok(filter.unwrap_or_else(|| lit(false)));
+        }
+        let mut any: Option<Expr> = None;
+        for build in chunk {
+            let mut all: Option<Expr> = None;
+            for (index, column, data_type) in &columns {
+                let is = match value(&build.key, *index) {
+                    Some(text) => column.clone().eq(lit(ScalarValue::Utf8(Some(text)).cast_to(data_type)?)),
+                    None => column.clone().is_null(),
+                };
+                all = Some(all.map_or(is.clone(), |all| all.and(is)));
+            }
+            if let Some(all) = all {
+                any = Some(any.map_or(all.clone(), |any| any.or(all)));
+            }
+        }
+        Ok(any.unwrap_or_else(|| lit(false)))
+    }
+}
+
+fn value(key: &PartitionKey, index: usize) -> Option<String> {
+    key.values().get(index).cloned().flatten()
+}
+
+/// Rows and bytes of partitions.
+pub(super) fn sizes(partitions: &BTreeMap<PartitionKey, Partition>) -> (u64, u64) {
+    let rows = partitions.values().map(Partition::rows).sum();
+    (rows, partitions.values().map(Partition::bytes).sum())
+}
+
+/// The partitions in runs that read little enough for one query.
+fn chunks(build: &[PartitionBuild]) -> Vec<&[PartitionBuild]> {
+    let mut chunks = Vec::new();
+    let (mut start, mut bytes) = (0, 0);
+    for (index, partition) in build.iter().enumerate() {
+        let full = bytes + partition.input_bytes > CHUNK_BYTES || index - start >= CHUNK_PARTITIONS;
+        if index > start && full {
+            chunks.push(&build[start..index]);
+            (start, bytes) = (index, 0);
+        }
+        bytes += partition.input_bytes;
+    }
+    if start < build.len() {
+        chunks.push(&build[start..]);
+    }
+    chunks
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::Reason;
+
+    fn partition(bytes: u64) -> PartitionBuild {
+        PartitionBuild {
+            key: PartitionKey::whole(),
+            inputs: Inputs::default(),
+            version: Version::of([]),
+            reason: Reason::FirstRun,
+            input_bytes: bytes,
+            input_rows: 0,
+        }
+    }
+
+    #[test]
+    fn chunks_hold_few_enough_bytes_and_a_large_partition_stands_alone() {
+        let build: Vec<_> = [1, 2, CHUNK_BYTES, 5, CHUNK_BYTES * 2].into_iter().map(partition).collect();
+        let sizes: Vec<usize> = chunks(&build).iter().map(|chunk| chunk.len()).collect();
+        assert_eq!(sizes, [2, 1, 1, 1]);
+        assert!(chunks(&[]).is_empty());
+    }
+}

@@ -1,0 +1,144 @@
+//! dbt's own increments: a model that asks `is_incremental()` says itself which rows are new.
+//!
+//! The new rows are written first. Then `append` adds their files, `insert_overwrite` replaces the partitions that they
+//! fall into, and `merge` and `delete+insert` write the table anew without the stored rows whose key they bear. Keys
+//! are compared so that NULL equals NULL.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arrow::array::AsArray;
+use arrow::datatypes::Int64Type;
+
+use super::build::{BuildError, Built, TableBuild, sizes};
+use crate::engine::PublishedTable;
+use crate::relation::Relation;
+use crate::warehouse::{Inputs, Ledger, Partition, PartitionKey, TableVersion, Version, WrittenFiles};
+
+/// How new rows join the stored ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Strategy {
+    /// All are added.
+    Append,
+    /// A stored row of the same key is replaced; a key must not be doubled among the new rows.
+    Merge,
+    /// Stored rows of the same keys go, the new ones come.
+    DeleteInsert,
+    /// The partitions that new rows fall into are replaced; all of an unpartitioned table.
+    InsertOverwrite,
+}
+
+impl TableBuild<'_> {
+    /// Adds what the model's SELECT gives to the stored table.
+    ///
+    /// # Errors
+    /// Where the query fails, or a key is doubled in a merge; the old table is then still there.
+    pub async fn increment(
+        &self,
+        stored: &TableVersion,
+        strategy: Strategy,
+        unique_key: &[String],
+    ) -> Result<Built, BuildError> {
+        let new = self.engine.write(self.plan()?, &self.output(".new")).await?.files;
+        // The version of such a table is not derived of its inputs: what it holds depends on its own past.
+        let ledger =
+            self.ledger(&Inputs::default(), &Version::of([self.run.as_str(), &self.relation.to_string()]));
+        let new = partitions(new, &ledger);
+        let (rows, bytes) = sizes(&new);
+        let changed = new.len();
+        let unchanged = Built { table: stored.clone(), rows: 0, bytes: 0, partitions: 0 };
+        if rows == 0 && (strategy != Strategy::InsertOverwrite || !self.partition_columns.is_empty()) {
+            return Ok(unchanged);
+        }
+        let all = match strategy {
+            Strategy::Append => appended(stored, new),
+            Strategy::InsertOverwrite => overwritten(stored, new),
+            Strategy::Merge | Strategy::DeleteInsert => {
+                let kept = self.without_keys_of(&new, strategy, unique_key).await?;
+                joined(partitions(kept, &ledger), new)
+            }
+        };
+        self.publish(all, Built { rows, bytes, partitions: changed, ..unchanged })
+    }
+
+    /// The stored rows whose key no new row bears, written anew.
+    async fn without_keys_of(
+        &self,
+        new: &BTreeMap<PartitionKey, Partition>,
+        strategy: Strategy,
+        unique_key: &[String],
+    ) -> Result<WrittenFiles, BuildError> {
+        let name = Relation { schema: None, name: format!("__mep_new_{}", self.relation.name) };
+        let folder = self.warehouse.table_folder(self.relation);
+        let table = PublishedTable::new(folder, &self.table(new.clone()));
+        let scope = self.engine.scope();
+        scope.register(&name, Arc::new(table))?;
+        let quoted = |column: &String| format!("\"{}\"", column.replace('"', "\"\""));
+        let columns: Vec<String> = unique_key.iter().map(quoted).collect();
+        if strategy == Strategy::Merge {
+            let key = columns.join(", ");
+            let doubled = format!(
+                "select coalesce(sum(n), 0) as n from (select count(*) as n from {name} group by {key}) where n > 1"
+            );
+            let plan = scope.plan(&doubled).map_err(|problem| BuildError::Plan(problem.message))?;
+            let batches = self.engine.collect(plan).await?;
+            let rows: i64 = batches
+                .iter()
+                .flat_map(|batch| batch.column(0).as_primitive::<Int64Type>().iter().flatten())
+                .sum();
+            if rows > 0 {
+                let columns = unique_key.join(", ");
+                return Err(BuildError::DoubledKey { columns, rows: rows.unsigned_abs() });
+            }
+        }
+        let same: Vec<String> = columns
+            .iter()
+            .map(|column| format!("stored.{column} is not distinct from new.{column}"))
+            .collect();
+        let kept = format!(
+            "select stored.* from {} as stored left anti join {name} as new on {}",
+            self.relation,
+            same.join(" and ")
+        );
+        let plan = scope.plan(&kept).map_err(|problem| BuildError::Plan(problem.message))?;
+        Ok(self.engine.write(plan, &self.output(".kept")).await?.files)
+    }
+}
+
+fn partitions(written: WrittenFiles, ledger: &Ledger) -> BTreeMap<PartitionKey, Partition> {
+    written.into_iter().map(|(key, files)| (key, Partition { files, ledger: ledger.clone() })).collect()
+}
+
+fn stored_partitions(stored: &TableVersion) -> BTreeMap<PartitionKey, Partition> {
+    stored.partitions().map(|(key, partition)| (key.clone(), partition.clone())).collect()
+}
+
+fn appended(
+    stored: &TableVersion,
+    new: BTreeMap<PartitionKey, Partition>,
+) -> BTreeMap<PartitionKey, Partition> {
+    joined(stored_partitions(stored), new)
+}
+
+fn overwritten(
+    stored: &TableVersion,
+    new: BTreeMap<PartitionKey, Partition>,
+) -> BTreeMap<PartitionKey, Partition> {
+    let mut all = stored_partitions(stored);
+    all.extend(new);
+    all
+}
+
+/// The files of both, partition by partition, under the new rows' ledger.
+fn joined(
+    mut all: BTreeMap<PartitionKey, Partition>,
+    new: BTreeMap<PartitionKey, Partition>,
+) -> BTreeMap<PartitionKey, Partition> {
+    for (key, mut partition) in new {
+        if let Some(before) = all.remove(&key) {
+            partition.files.splice(0..0, before.files);
+        }
+        all.insert(key, partition);
+    }
+    all
+}
