@@ -3,6 +3,7 @@
 //! The modules are the stages that data goes through, one way:
 //! `files -> project -> jinja -> graph -> plan -> run -> artifacts`. ARCHITECTURE.md is the map.
 
+pub mod cli;
 pub mod engine;
 pub mod fail_point;
 pub mod plan;

@@ -4,6 +4,7 @@
 //! in the warehouse and a result for each node. Must not know: how results are shown.
 
 pub mod build;
+pub mod event;
 pub mod increment;
 pub mod landing;
 pub mod schedule;

@@ -1,0 +1,296 @@
+//! The words of the command line.
+
+use std::path::PathBuf;
+
+use chrono::NaiveDate;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// SQL models in, tables out: every incremental run gives the rows of a full refresh.
+#[derive(Debug, Parser)]
+#[command(name = "mep", version, propagate_version = true, max_term_width = 100)]
+#[command(
+    after_help = "Exit codes: 0 ok, 1 a node or test failed, 2 wrong usage, a problem in the project or an empty selection,\n3 another run holds the warehouse."
+)]
+pub struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+    /// What all commands take.
+    #[command(flatten)]
+    pub global: Global,
+}
+
+/// What all commands take.
+#[derive(Args, Debug)]
+pub struct Global {
+    /// The folder of the project; without it, the nearest folder from here upward that holds one.
+    #[arg(long, global = true, value_name = "FOLDER", env = "MEP_PROJECT_DIR", help_heading = "Project")]
+    pub project_dir: Option<PathBuf>,
+    /// The folder of profiles.yml; without it, the project's folder, then ~/.dbt.
+    #[arg(long, global = true, value_name = "FOLDER", env = "MEP_PROFILES_DIR", help_heading = "Project")]
+    pub profiles_dir: Option<PathBuf>,
+    /// The profile to use, in place of the one that the project names.
+    #[arg(long, global = true, value_name = "NAME", help_heading = "Project")]
+    pub profile: Option<String>,
+    /// The output of the profile to work on.
+    #[arg(long, short, global = true, value_name = "NAME", help_heading = "Project")]
+    pub target: Option<String>,
+    /// Variables, as a YAML mapping: '{country: SE}'.
+    #[arg(long, global = true, value_name = "YAML", help_heading = "Project")]
+    pub vars: Option<String>,
+    /// How many nodes run at once, in place of the target's number.
+    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256), help_heading = "Project")]
+    pub threads: Option<u16>,
+    /// How progress is told on standard error.
+    #[arg(long, global = true, value_name = "FORMAT", default_value = "text", help_heading = "Output")]
+    pub log_format: LogFormat,
+    /// Only results and what went wrong.
+    #[arg(long, short, global = true, help_heading = "Output")]
+    pub quiet: bool,
+}
+
+/// How progress is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// Lines for people.
+    Text,
+    /// A JSON object a line.
+    Json,
+}
+
+/// What mep does.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Land what is new in the sources, then build the models that it touches.
+    Run(RunArguments),
+    /// Seeds, models and their tests, in the order of the graph; what fails its tests keeps its children from being built.
+    Build(RunArguments),
+    /// Run the tests over the tables as they are.
+    Test(RunArguments),
+    /// Load the CSV files of seeds/.
+    Seed(RunArguments),
+    /// Say what a run would do, partition by partition, and why. Writes nothing.
+    Plan(PlanArguments),
+    /// Print rows of a model, or of a query over the models.
+    Show(ShowArguments),
+    /// List what is in the project.
+    #[command(visible_alias = "list")]
+    Ls(LsArguments),
+    /// Check every model against its inputs, and write the compiled SQL below target/compiled.
+    Compile(CompileArguments),
+    /// Read and check the project's files, without its SQL.
+    Parse,
+    /// Make a new project in a folder.
+    Init(InitArguments),
+    /// Show which project, profile and target are used, and whether they can be.
+    Debug,
+    /// Delete what no table points at any more and is older than the target's retention, and the artifacts.
+    Clean(CleanArguments),
+    /// Write the simulator's events to files.
+    Generate(GenerateArguments),
+}
+
+/// Which nodes.
+#[derive(Args, Clone, Debug, Default)]
+pub struct Selecting {
+    /// Nodes to take: names, globs, +parents, children+, @both, tag:, path:, source:, config.key:, resource_type:; a
+    /// space joins, a comma intersects.
+    #[arg(long, short, value_name = "SELECTOR", num_args = 1.., action = clap::ArgAction::Append)]
+    #[arg(visible_alias = "models", short_alias = 'm')]
+    pub select: Vec<String>,
+    /// Nodes to leave out.
+    #[arg(long, value_name = "SELECTOR", num_args = 1.., action = clap::ArgAction::Append)]
+    pub exclude: Vec<String>,
+}
+
+/// Arguments of run, build, test and seed.
+#[derive(Args, Debug)]
+pub struct RunArguments {
+    /// Which nodes.
+    #[command(flatten)]
+    pub selecting: Selecting,
+    /// Build everything anew, aside, and swap it in at the end.
+    #[arg(long, short)]
+    pub full_refresh: bool,
+    /// The logical date: sources are read up to and including this day.
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    pub date: Option<NaiveDate>,
+    /// Begin nothing more once a node has failed.
+    #[arg(long, short = 'x')]
+    pub fail_fast: bool,
+    /// What is printed on standard output at the end.
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub output: TextOrJson,
+}
+
+/// Arguments of plan.
+#[derive(Args, Debug)]
+pub struct PlanArguments {
+    /// Which nodes.
+    #[command(flatten)]
+    pub selecting: Selecting,
+    /// Plan a full refresh.
+    #[arg(long, short)]
+    pub full_refresh: bool,
+    /// The logical date: sources are read up to and including this day.
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    pub date: Option<NaiveDate>,
+    /// The form of the plan.
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub output: TextOrJson,
+}
+
+/// For people or for programs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum TextOrJson {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+}
+
+/// Arguments of show.
+#[derive(Args, Debug)]
+pub struct ShowArguments {
+    /// The model to show.
+    #[arg(long, short, value_name = "MODEL", required_unless_present = "inline", conflicts_with = "inline")]
+    pub select: Option<String>,
+    /// A query, in which Jinja works as in a model.
+    #[arg(long, value_name = "SQL")]
+    pub inline: Option<String>,
+    /// How many rows; -1 for all.
+    #[arg(long, value_name = "N", default_value_t = 5, allow_negative_numbers = true)]
+    pub limit: i64,
+    /// A table for people, or one JSON array of objects.
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub output: TextOrJson,
+}
+
+/// Arguments of ls.
+#[derive(Args, Debug)]
+pub struct LsArguments {
+    /// Which nodes.
+    #[command(flatten)]
+    pub selecting: Selecting,
+    /// How each is printed.
+    #[arg(long, value_name = "FORMAT", default_value = "selector")]
+    pub output: LsOutput,
+    /// Only nodes of these types.
+    #[arg(long, value_name = "TYPE", num_args = 1.., action = clap::ArgAction::Append)]
+    pub resource_type: Vec<String>,
+    /// With --output json: the keys to print.
+    #[arg(long, value_name = "KEY", num_args = 1.., action = clap::ArgAction::Append)]
+    pub output_keys: Vec<String>,
+}
+
+/// How ls prints a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LsOutput {
+    /// As a selector takes it: `music_events.core.fact_listen`.
+    Selector,
+    /// Its name alone.
+    Name,
+    /// Its file.
+    Path,
+    /// A JSON object a line.
+    Json,
+}
+
+/// Arguments of compile.
+#[derive(Args, Debug)]
+pub struct CompileArguments {
+    /// Which nodes.
+    #[command(flatten)]
+    pub selecting: Selecting,
+    /// Compile this query in place of the project's models, and print it.
+    #[arg(long, value_name = "SQL")]
+    pub inline: Option<String>,
+    /// Compile as for a full refresh.
+    #[arg(long, short)]
+    pub full_refresh: bool,
+}
+
+/// Arguments of init.
+#[derive(Args, Debug)]
+pub struct InitArguments {
+    /// The folder to make; its name becomes the project's.
+    pub folder: PathBuf,
+}
+
+/// Arguments of clean.
+#[derive(Args, Debug)]
+pub struct CleanArguments {
+    /// Keep what was superseded within so many days, in place of the target's retention.
+    #[arg(long, value_name = "DAYS")]
+    pub retention_days: Option<u32>,
+}
+
+/// Arguments of generate.
+#[derive(Args, Debug)]
+pub struct GenerateArguments {
+    /// The folder; a folder for each topic is made in it, with a file for each day.
+    #[arg(long, value_name = "FOLDER")]
+    pub to: PathBuf,
+    /// The seed of every random choice.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    /// The first day.
+    #[arg(long, value_name = "YYYY-MM-DD", default_value = "2018-11-01")]
+    pub start: NaiveDate,
+    /// How many days.
+    #[arg(long, value_name = "N", default_value_t = 30)]
+    pub days: u32,
+    /// Users at the start.
+    #[arg(long, value_name = "N", default_value_t = 1_000)]
+    pub users: u64,
+    /// New users per year, as a share of those at the start.
+    #[arg(long, value_name = "SHARE", default_value_t = 0.1)]
+    pub growth: f64,
+    /// Users lost per year, as a share of those there.
+    #[arg(long, value_name = "SHARE", default_value_t = 0.1)]
+    pub attrition: f64,
+    /// The share of events that are sent twice.
+    #[arg(long, value_name = "SHARE", default_value_t = 0.001)]
+    pub duplicates: f64,
+    /// Write names that are not ASCII as UTF-8 read as Latin-1, as the original pipeline's generator does.
+    #[arg(long)]
+    pub mojibake: bool,
+    /// Topics to write; all of them without this.
+    #[arg(long, value_name = "TOPIC", num_args = 1.., action = clap::ArgAction::Append)]
+    pub topic: Vec<String>,
+    /// How the files are compressed.
+    #[arg(long, value_name = "HOW", default_value = "gzip")]
+    pub compression: FileCompression,
+}
+
+/// How files of events are compressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum FileCompression {
+    /// .json
+    None,
+    /// .json.gz
+    Gzip,
+    /// .json.zst
+    Zstd,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_arguments_are_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn selectors_are_taken_as_dbt_takes_them() {
+        let words = ["mep", "run", "--select", "a+", "tag:x", "--exclude", "b", "-s", "c", "--full-refresh"];
+        let Command::Run(run) = Arguments::parse_from(words).command else { unreachable!() };
+        assert_eq!(run.selecting.select, ["a+", "tag:x", "c"]);
+        assert_eq!(run.selecting.exclude, ["b"]);
+        assert!(run.full_refresh);
+    }
+}

@@ -1,0 +1,123 @@
+//! What happens during a run, told as it happens, and what came of each node.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+/// How a node ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// It was built, landed or loaded.
+    Success,
+    /// It is as it should be: nothing was done.
+    Current,
+    /// A test found nothing wrong.
+    Pass,
+    /// A test found something, and its severity is `warn`.
+    Warn,
+    /// A test found something.
+    Fail,
+    /// It could not be built or tested.
+    Error,
+    /// It was not begun, because of another node.
+    Skipped,
+}
+
+impl Status {
+    /// Whether the run as a whole counts as failed because of it.
+    pub fn is_failure(self) -> bool {
+        matches!(self, Self::Fail | Self::Error | Self::Skipped)
+    }
+}
+
+/// What came of a node.
+#[derive(Clone, Debug, Serialize)]
+pub struct NodeResult {
+    /// The node's unique id.
+    pub unique_id: String,
+    /// The name that the terminal shows.
+    pub name: String,
+    /// `view`, `table`, `incremental`, `source`, `seed`, `test`.
+    pub kind: String,
+    /// How it ended.
+    pub status: Status,
+    /// Rows that were written; for a test, the rows that failed it.
+    pub rows: u64,
+    /// Rows of a source that could not be read.
+    pub rejected: u64,
+    /// Bytes of the new files.
+    pub bytes: u64,
+    /// Partitions that were written or removed.
+    pub partitions: usize,
+    /// Seconds that it took.
+    pub seconds: f64,
+    /// Why it was done, or why it failed.
+    pub message: Option<String>,
+}
+
+impl NodeResult {
+    /// A result of which nothing but the name and the status is known.
+    pub fn new(unique_id: &str, name: &str, kind: &str, status: Status) -> Self {
+        Self {
+            unique_id: unique_id.to_owned(),
+            name: name.to_owned(),
+            kind: kind.to_owned(),
+            status,
+            rows: 0,
+            rejected: 0,
+            bytes: 0,
+            partitions: 0,
+            seconds: 0.0,
+            message: None,
+        }
+    }
+
+    /// The same with the time that it took.
+    #[must_use]
+    pub fn in_time(mut self, elapsed: Duration) -> Self {
+        self.seconds = elapsed.as_secs_f64();
+        self
+    }
+
+    /// The same with a message.
+    #[must_use]
+    pub fn saying(mut self, message: impl Into<String>) -> Self {
+        self.message = Some(message.into());
+        self
+    }
+}
+
+/// Something that happens.
+#[derive(Clone, Copy, Debug)]
+pub enum Event<'a> {
+    /// So many nodes are ahead.
+    Began {
+        /// How many.
+        nodes: usize,
+    },
+    /// A node was begun.
+    Started {
+        /// Its name.
+        name: &'a str,
+        /// Its kind.
+        kind: &'a str,
+    },
+    /// A node has come on by so many rows.
+    Rows {
+        /// Its name.
+        name: &'a str,
+        /// How many more.
+        rows: u64,
+    },
+    /// A node has ended.
+    Ended(&'a NodeResult),
+    /// Something that the user should know.
+    Warning(&'a str),
+}
+
+/// Is told what happens.
+pub trait Reporter: Sync {
+    /// Takes note of an event. Called from several threads.
+    fn report(&self, event: Event<'_>);
+}
