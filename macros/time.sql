@@ -1,0 +1,71 @@
+{#- Milliseconds since 1970 as a UTC timestamp. -#}
+{% macro timestamp_of_ms(column) -%}
+    {{ adapter.dispatch('timestamp_of_ms')(column) }}
+{%- endmacro %}
+
+{% macro default__timestamp_of_ms(column) -%}
+    to_timestamp_millis({{ column }})
+{%- endmacro %}
+
+{#- Milliseconds since 1970 as the number hhmmss of the UTC time of day. -#}
+{% macro time_id(column) -%}
+    {{ adapter.dispatch('time_id')(column) }}
+{%- endmacro %}
+
+{% macro default__time_id(column) -%}
+    cast({{ column }} / 3600000 % 24 * 10000 + {{ column }} / 60000 % 60 * 100 + {{ column }} / 1000 % 60 as integer)
+{%- endmacro %}
+
+{#- A date as the number yyyymmdd. -#}
+{% macro date_id(column) -%}
+    cast(extract(year from {{ column }}) * 10000 + extract(month from {{ column }}) * 100 + extract(day from {{ column }}) as integer)
+{%- endmacro %}
+
+{#- The start of the period that a date or timestamp lies in, as a timestamp; weeks are ISO weeks and start on Monday. -#}
+{% macro period_start(grain, column) -%}
+    {{ adapter.dispatch('period_start')(grain, column) }}
+{%- endmacro %}
+
+{% macro default__period_start(grain, column) -%}
+    cast(date_trunc('{{ grain }}', {{ column }}) as timestamp(3))
+{%- endmacro %}
+
+{#- The day of the week by ISO: 1 is Monday, 7 is Sunday. -#}
+{% macro iso_day_of_week(column) -%}
+    {{ adapter.dispatch('iso_day_of_week')(column) }}
+{%- endmacro %}
+
+{% macro default__iso_day_of_week(column) -%}
+    extract(isodow from {{ column }})
+{%- endmacro %}
+
+{#- The year that a date's ISO week belongs to. -#}
+{% macro iso_year(column) -%}
+    {{ adapter.dispatch('iso_year')(column) }}
+{%- endmacro %}
+
+{% macro default__iso_year(column) -%}
+    extract(isoyear from {{ column }})
+{%- endmacro %}
+
+{#- The column `n`, counting from 0 up to less than the limit (at most 1000). -#}
+{% macro numbers(limit) -%}
+    select ones.n + 10 * tens.n + 100 * hundreds.n as n
+    from {{ digits() }} as ones
+    cross join {{ digits() }} as tens
+    cross join {{ digits() }} as hundreds
+    where ones.n + 10 * tens.n + 100 * hundreds.n < {{ limit }}
+{%- endmacro %}
+
+{% macro digits() -%}
+    (select 0 as n {%- for n in range(1, 10) %} union all select {{ n }}{% endfor %})
+{%- endmacro %}
+
+{#- The n-th day of a year, counting from 0. -#}
+{% macro day_of_year(year, n) -%}
+    {{ adapter.dispatch('day_of_year')(year, n) }}
+{%- endmacro %}
+
+{% macro default__day_of_year(year, n) -%}
+    make_date({{ year }}, 1, 1) + {{ n }}
+{%- endmacro %}
