@@ -22,7 +22,7 @@ ranked as (
 
     select
         *,
-        rank() over (partition by grain, period_start order by plays desc) as rank
+        cast(rank() over (partition by grain, period_start order by plays desc) as integer) as rank
     from plays
 
 )
