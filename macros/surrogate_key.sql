@@ -9,8 +9,11 @@
 
 {% macro default__surrogate_key(columns) -%}
     {%- set texts -%}
-        concat_ws(chr(31)
-        {%- for column in columns %}, coalesce(cast({{ column }} as varchar), chr(0)){% endfor -%}
+        concat(
+        {%- for column in columns %}
+            {%- if not loop.first %}, chr(31), {% endif -%}
+            coalesce(cast({{ column }} as varchar), chr(0))
+        {%- endfor -%}
         )
     {%- endset -%}
     {{ hash_key(texts) }}

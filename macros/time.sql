@@ -7,13 +7,9 @@
     to_timestamp_millis({{ column }})
 {%- endmacro %}
 
-{#- Milliseconds since 1970 as the number hhmmss of the UTC time of day. -#}
+{#- A timestamp's time of day as the number hhmmss. -#}
 {% macro time_id(column) -%}
-    {{ adapter.dispatch('time_id')(column) }}
-{%- endmacro %}
-
-{% macro default__time_id(column) -%}
-    cast({{ column }} / 3600000 % 24 * 10000 + {{ column }} / 60000 % 60 * 100 + {{ column }} / 1000 % 60 as integer)
+    cast(extract(hour from {{ column }}) * 10000 + extract(minute from {{ column }}) * 100 + extract(second from {{ column }}) as integer)
 {%- endmacro %}
 
 {#- A date as the number yyyymmdd. -#}

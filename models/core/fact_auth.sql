@@ -6,7 +6,7 @@ with attempts as (
         {{ event_id() }} as auth_id,
         event_date,
         ts,
-        {{ time_id('ts_ms') }} as time_id,
+        {{ time_id('ts') }} as time_id,
         {{ date_id('event_date') }} as date_id,
         {{ user_key() }} as user_key,
         user_id,

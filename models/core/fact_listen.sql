@@ -6,7 +6,7 @@ with listens as (
         {{ event_id() }} as listen_id,
         event_date,
         ts,
-        {{ time_id('ts_ms') }} as time_id,
+        {{ time_id('ts') }} as time_id,
         {{ date_id('event_date') }} as date_id,
         {{ song_id() }} as song_id,
         {{ user_key() }} as user_key,

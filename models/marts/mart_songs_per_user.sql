@@ -9,7 +9,7 @@ with periods as (
         cast(null as integer) as week,
         count(*) as songs_played,
         count(distinct user_id) as users
-from (
+    from (
         select event_date, {{ period_start(grain, 'ts') }} as period_start, user_id
         from {{ ref('fact_listen') }}
         where user_id is not null
