@@ -5,7 +5,7 @@ select
     date,
     '{{ grain }}' as grain,
     {{ period_start(grain, 'date') }} as period_start,
-    cast(date_trunc('{{ grain }}', date) as date) as period_date,
+    cast({{ period_start(grain, 'date') }} as date) as period_date,
     {{ 'iso_year' if grain == 'week' else 'cast(null as integer)' }} as iso_year,
     {{ 'week' if grain == 'week' else 'cast(null as integer)' }} as week
 from {{ ref('dim_date') }}
