@@ -1,0 +1,41 @@
+{{ config(materialized='table') }}
+
+with plays as (
+
+    select
+        periods.grain,
+        periods.period_start,
+        periods.period_date,
+        periods.iso_year,
+        periods.week,
+        songs.title,
+        songs.artist,
+        sum(days.plays) as plays
+    from {{ ref('int_song_plays_by_day') }} as days
+    inner join {{ ref('int_periods_by_date') }} as periods on days.event_date = periods.date
+    inner join {{ ref('dim_song') }} as songs on days.song_id = songs.song_id
+    group by periods.grain, periods.period_start, periods.period_date, periods.iso_year, periods.week, songs.title, songs.artist
+
+),
+
+ranked as (
+
+    select
+        *,
+        cast(rank() over (partition by grain, period_start order by plays desc) as integer) as rank
+    from plays
+
+)
+
+select
+    grain,
+    period_start,
+    period_date,
+    iso_year,
+    week,
+    rank,
+    title,
+    artist,
+    plays
+from ranked
+where rank <= {{ var('chart_places') }}

@@ -1,0 +1,20 @@
+select
+    event_date,
+    ts as ts_ms,
+    {{ timestamp_of_ms('ts') }} as ts,
+    "sessionId" as session_id,
+    "itemInSession" as item_in_session,
+    success,
+    level,
+    {{ fix_mojibake('city') }} as city,
+    zip,
+    state,
+    "userAgent" as user_agent,
+    lon,
+    lat,
+    "userId" as user_id,
+    {{ fix_mojibake('"lastName"') }} as last_name,
+    {{ fix_mojibake('"firstName"') }} as first_name,
+    gender,
+    registration as registration_ms
+from {{ source('events', 'auth_events') }}
