@@ -32,9 +32,10 @@ pub(super) struct Walk<'a> {
     random: Random,
     pace: u32,
     end: i64,
-    /// Pages that must come, one after the other, once they are due.
+    /// Pages that must come one after the other, at the latest from an item or from a second on.
     script: &'static [State],
-    script_due: i64,
+    script_item: i64,
+    script_second: i64,
     /// The next event.
     state: Option<State>,
     second: i64,
@@ -63,8 +64,10 @@ impl<'a> Walk<'a> {
             }
             (Some(Turn::Cancels), _) => (State::Home, &[State::Cancel]),
         };
-        let longest_prelude = if standing.turn == Some(Turn::Registers) { 4 } else { 8 };
-        let script_due = i64::from(1 + random.below(longest_prelude));
+        // The second of registration is given, so what comes before must not depend on the session's end.
+        let (longest_prelude, script_second) =
+            if standing.turn == Some(Turn::Registers) { (4, i64::MAX) } else { (8, end - RESERVE) };
+        let script_item = i64::from(1 + random.below(longest_prelude));
         Self {
             catalogue,
             rhythm,
@@ -72,7 +75,8 @@ impl<'a> Walk<'a> {
             pace,
             end,
             script,
-            script_due,
+            script_item,
+            script_second,
             state: Some(first),
             second: start,
             item: 0,
@@ -102,7 +106,7 @@ impl<'a> Walk<'a> {
     fn follow(&mut self, from: State) -> Option<State> {
         let by_chance = from.next(self.level, &mut self.random);
         let Some((next, rest)) = self.script.split_first() else { return by_chance };
-        let due = self.item >= self.script_due || self.second >= self.end - RESERVE;
+        let due = self.item >= self.script_item || self.second >= self.script_second;
         if from.redirects() || !due {
             let stays = |state: &State| state.auth() == from.auth() && *state != State::Logout;
             if let Some(state) = by_chance.filter(stays) {
@@ -110,7 +114,7 @@ impl<'a> Walk<'a> {
             }
         }
         self.script = rest;
-        self.script_due = 0;
+        self.script_item = 0;
         Some(*next)
     }
 }
