@@ -6,6 +6,7 @@
 pub mod cli;
 pub mod engine;
 pub mod fail_point;
+pub mod graph;
 pub mod plan;
 pub mod project;
 pub mod relation;

@@ -84,7 +84,7 @@ pub struct Properties {
 }
 
 /// A column as a properties file describes it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Column {
     /// The name, as written.
     pub name: Located<String>,
@@ -101,7 +101,7 @@ pub struct Column {
 }
 
 /// One use of a generic test: `- unique`, or `- relationships: {to: ref('dim_user'), field: user_key}`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct TestUse {
     /// The test's name, perhaps with a package (`dbt_utils.accepted_range`).
     pub test: Located<String>,

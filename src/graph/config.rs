@@ -1,0 +1,485 @@
+//! Config of nodes, from keys and values to types.
+
+use indexmap::IndexMap;
+use serde_json::Value as Json;
+
+use crate::project::{Located, Place, Problem, Problems, nearest};
+
+/// How a model becomes a relation.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Materialization {
+    /// A name for the SELECT.
+    #[default]
+    View,
+    /// Rows, built as a whole.
+    Table,
+    /// Rows, built where they are dirty.
+    Incremental,
+    /// Nothing in the warehouse: inlined where it is used.
+    Ephemeral,
+}
+
+impl Materialization {
+    /// The word that config uses.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::View => "view",
+            Self::Table => "table",
+            Self::Incremental => "incremental",
+            Self::Ephemeral => "ephemeral",
+        }
+    }
+}
+
+/// How new rows join the stored ones where a model asks `is_incremental()`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IncrementalStrategy {
+    /// All are added.
+    Append,
+    /// Rows of the same key are replaced.
+    Merge,
+    /// Rows of the same keys go, the new ones come.
+    DeleteInsert,
+    /// The partitions that they fall into are replaced.
+    InsertOverwrite,
+}
+
+/// What to do when a model's columns are not the stored ones.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnSchemaChange {
+    /// Keep the stored columns.
+    #[default]
+    Ignore,
+    /// Stop.
+    Fail,
+    /// Add the new ones.
+    AppendNewColumns,
+    /// Add the new ones, take away those that are gone.
+    SyncAllColumns,
+}
+
+/// How bad a failing test is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Severity {
+    /// It fails the run.
+    #[default]
+    Error,
+    /// It is told.
+    Warn,
+}
+
+/// The config of a node.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NodeConfig {
+    /// How a model becomes a relation.
+    pub materialized: Materialization,
+    /// The columns that name the partitions.
+    pub partition_by: Vec<String>,
+    /// The columns that name a row.
+    pub unique_key: Vec<String>,
+    /// As asked for; `None` lets mep choose.
+    pub incremental_strategy: Option<IncrementalStrategy>,
+    /// What to do when columns change.
+    pub on_schema_change: OnSchemaChange,
+    /// The schema, added to the target's as dbt adds it.
+    pub schema: Option<String>,
+    /// The relation's name, in place of the file's.
+    pub alias: Option<String>,
+    /// Tags.
+    pub tags: Vec<String>,
+    /// Whether the node takes part at all.
+    pub enabled: bool,
+    /// `Some(false)` protects the table from `--full-refresh`.
+    pub full_refresh: Option<bool>,
+    /// Free data.
+    pub meta: Json,
+    /// Types of a seed's columns, by name.
+    pub column_types: IndexMap<String, String>,
+    /// What separates a seed's fields.
+    pub delimiter: char,
+    /// How bad a failing test is.
+    pub severity: Severity,
+    /// A test looks only at rows for which this SQL holds.
+    pub where_sql: Option<String>,
+    /// A test counts at most so many rows.
+    pub limit: Option<u64>,
+    /// When a number of failing rows warns.
+    pub warn_if: Threshold,
+    /// When a number of failing rows fails.
+    pub error_if: Threshold,
+    /// How a test counts what fails.
+    pub fail_calc: String,
+    /// Everything as written, for selectors, `config.get` and artifacts.
+    pub raw: IndexMap<String, Json>,
+}
+
+impl Default for NodeConfig {
+    fn default() -> Self {
+        Self {
+            materialized: Materialization::default(),
+            partition_by: Vec::new(),
+            unique_key: Vec::new(),
+            incremental_strategy: None,
+            on_schema_change: OnSchemaChange::default(),
+            schema: None,
+            alias: None,
+            tags: Vec::new(),
+            enabled: true,
+            full_refresh: None,
+            meta: Json::Object(serde_json::Map::new()),
+            column_types: IndexMap::new(),
+            delimiter: ',',
+            severity: Severity::default(),
+            where_sql: None,
+            limit: None,
+            warn_if: Threshold::NOT_ZERO,
+            error_if: Threshold::NOT_ZERO,
+            fail_calc: "count(*)".to_owned(),
+            raw: IndexMap::new(),
+        }
+    }
+}
+
+/// A comparison with a number of failing rows: `>10`, `!=0`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Threshold {
+    operator: Comparison,
+    number: i64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Comparison {
+    Greater,
+    GreaterOrEqual,
+    Less,
+    LessOrEqual,
+    Equal,
+    NotEqual,
+}
+
+impl Threshold {
+    /// Any failing row.
+    pub const NOT_ZERO: Self = Self { operator: Comparison::NotEqual, number: 0 };
+
+    /// Whether it is reached.
+    pub fn holds(self, failures: i64) -> bool {
+        match self.operator {
+            Comparison::Greater => failures > self.number,
+            Comparison::GreaterOrEqual => failures >= self.number,
+            Comparison::Less => failures < self.number,
+            Comparison::LessOrEqual => failures <= self.number,
+            Comparison::Equal => failures == self.number,
+            Comparison::NotEqual => failures != self.number,
+        }
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let text = text.trim();
+        let operators = [
+            (">=", Comparison::GreaterOrEqual),
+            ("<=", Comparison::LessOrEqual),
+            ("!=", Comparison::NotEqual),
+            ("<>", Comparison::NotEqual),
+            ("==", Comparison::Equal),
+            (">", Comparison::Greater),
+            ("<", Comparison::Less),
+            ("=", Comparison::Equal),
+        ];
+        let (word, operator) = operators.into_iter().find(|(word, _)| text.starts_with(word))?;
+        let number = text[word.len()..].trim().parse().ok()?;
+        Some(Self { operator, number })
+    }
+}
+
+/// What config is for, which decides the keys that it may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConfigOf {
+    /// A model.
+    Model,
+    /// A seed.
+    Seed,
+    /// A test.
+    Test,
+    /// A source table.
+    Source,
+}
+
+/// Keys that every node may have and that change no result.
+const COMMON: [&str; 9] =
+    ["enabled", "tags", "meta", "docs", "group", "access", "description", "database", "event_time"];
+const MODEL: [&str; 13] = [
+    "materialized",
+    "partition_by",
+    "unique_key",
+    "incremental_strategy",
+    "on_schema_change",
+    "schema",
+    "alias",
+    "full_refresh",
+    "persist_docs",
+    "on_configuration_change",
+    "quoting",
+    "file_format",
+    "packages",
+];
+const SEED: [&str; 8] = [
+    "schema",
+    "alias",
+    "column_types",
+    "delimiter",
+    "quote_columns",
+    "full_refresh",
+    "persist_docs",
+    "quoting",
+];
+const TEST: [&str; 9] = [
+    "severity",
+    "where",
+    "limit",
+    "warn_if",
+    "error_if",
+    "fail_calc",
+    "schema",
+    "alias",
+    "store_failures_as",
+];
+const SOURCE: [&str; 4] = ["freshness", "loaded_at_field", "land_as", "path"];
+
+/// Keys that dbt knows and that would change results, were they not honoured.
+const NOT_SUPPORTED: [&str; 8] =
+    ["pre_hook", "pre-hook", "post_hook", "post-hook", "grants", "contract", "store_failures", "sql_header"];
+
+/// Types the merged config of a node, saying all that is wrong with it.
+pub fn read(of: ConfigOf, raw: &IndexMap<String, Located<Json>>, problems: &mut Problems) -> NodeConfig {
+    let mut config = NodeConfig::default();
+    for (key, located) in raw {
+        config.raw.insert(key.clone(), located.value.clone());
+        let mut reader = Reader { key, located, problems };
+        reader.apply(of, &mut config);
+    }
+    config
+}
+
+struct Reader<'a> {
+    key: &'a str,
+    located: &'a Located<Json>,
+    problems: &'a mut Problems,
+}
+
+impl Reader<'_> {
+    fn apply(&mut self, of: ConfigOf, config: &mut NodeConfig) {
+        let own: &[&str] = match of {
+            ConfigOf::Model => &MODEL,
+            ConfigOf::Seed => &SEED,
+            ConfigOf::Test => &TEST,
+            ConfigOf::Source => &SOURCE,
+        };
+        if NOT_SUPPORTED.contains(&self.key) {
+            if !matches!(&self.located.value, Json::Bool(false) | Json::Null) {
+                self.unsupported();
+            }
+            return;
+        }
+        if !COMMON.contains(&self.key) && !own.contains(&self.key) {
+            return self.unknown(own);
+        }
+        match self.key {
+            "materialized" => config.materialized = self.materialized().unwrap_or_default(),
+            "partition_by" => config.partition_by = self.columns(),
+            "unique_key" => config.unique_key = self.columns(),
+            "incremental_strategy" => config.incremental_strategy = self.strategy(),
+            "on_schema_change" => config.on_schema_change = self.on_schema_change().unwrap_or_default(),
+            "schema" => config.schema = self.text(),
+            "alias" => config.alias = self.text(),
+            "tags" => config.tags = self.list(),
+            "enabled" => config.enabled = self.boolean().unwrap_or(true),
+            "full_refresh" => config.full_refresh = self.boolean(),
+            "meta" => config.meta = self.located.value.clone(),
+            "column_types" => config.column_types = self.column_types(),
+            "delimiter" => config.delimiter = self.delimiter().unwrap_or(','),
+            "severity" => config.severity = self.severity().unwrap_or_default(),
+            "where" => config.where_sql = self.text(),
+            "limit" => config.limit = self.located.value.as_u64(),
+            "warn_if" => config.warn_if = self.threshold(),
+            "error_if" => config.error_if = self.threshold(),
+            "fail_calc" => config.fail_calc = self.text().unwrap_or_else(|| "count(*)".to_owned()),
+            _ => {}
+        }
+    }
+
+    fn place(&self) -> &Place {
+        &self.located.place
+    }
+
+    fn unknown(&mut self, own: &[&str]) {
+        let problem = Problem::new(format!("unknown config key `{}`", self.key)).at(self.place());
+        let problem = match nearest(self.key, COMMON.iter().chain(own).copied()) {
+            Some(near) => problem.help(format!("did you mean `{near}`?")),
+            None => problem.help("keys for your own use belong under `meta`"),
+        };
+        self.problems.push(problem);
+    }
+
+    fn unsupported(&mut self) {
+        let problem = Problem::new(format!("config key `{}` is not supported by mep", self.key));
+        let problem =
+            problem.at(self.place()).help("take it away: leaving it out silently would change the result");
+        self.problems.push(problem);
+    }
+
+    fn expected<T>(&mut self, what: &str) -> Option<T> {
+        let found = match &self.located.value {
+            Json::Null => "nothing".to_owned(),
+            Json::Array(_) => "a list".to_owned(),
+            Json::Object(_) => "a mapping".to_owned(),
+            other => format!("`{}`", other.as_str().map_or_else(|| other.to_string(), str::to_owned)),
+        };
+        let message = format!("`{}`: expected {what}, found {found}", self.key);
+        self.problems.push(Problem::new(message).at(self.place()));
+        None
+    }
+
+    fn one_of<T: Copy>(&mut self, words: &[(&str, T)]) -> Option<T> {
+        let found = self.located.value.as_str().unwrap_or_default();
+        if let Some((_, value)) = words.iter().find(|(word, _)| word.eq_ignore_ascii_case(found)) {
+            return Some(*value);
+        }
+        let all: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+        self.expected(&format!("one of {}", all.join(", ")))
+    }
+
+    fn materialized(&mut self) -> Option<Materialization> {
+        self.one_of(&[
+            ("view", Materialization::View),
+            ("table", Materialization::Table),
+            ("incremental", Materialization::Incremental),
+            ("ephemeral", Materialization::Ephemeral),
+        ])
+    }
+
+    fn strategy(&mut self) -> Option<IncrementalStrategy> {
+        if self.located.value.as_str() == Some("derived") {
+            return None;
+        }
+        self.one_of(&[
+            ("append", Some(IncrementalStrategy::Append)),
+            ("merge", Some(IncrementalStrategy::Merge)),
+            ("delete+insert", Some(IncrementalStrategy::DeleteInsert)),
+            ("insert_overwrite", Some(IncrementalStrategy::InsertOverwrite)),
+            ("derived", None),
+        ])
+        .flatten()
+    }
+
+    fn on_schema_change(&mut self) -> Option<OnSchemaChange> {
+        self.one_of(&[
+            ("ignore", OnSchemaChange::Ignore),
+            ("fail", OnSchemaChange::Fail),
+            ("append_new_columns", OnSchemaChange::AppendNewColumns),
+            ("sync_all_columns", OnSchemaChange::SyncAllColumns),
+        ])
+    }
+
+    fn severity(&mut self) -> Option<Severity> {
+        self.one_of(&[("error", Severity::Error), ("warn", Severity::Warn)])
+    }
+
+    fn threshold(&mut self) -> Threshold {
+        let threshold = self.located.value.as_str().and_then(Threshold::parse);
+        threshold
+            .or_else(|| self.expected("a comparison with a number, such as \">10\""))
+            .unwrap_or(Threshold::NOT_ZERO)
+    }
+
+    fn text(&mut self) -> Option<String> {
+        match &self.located.value {
+            Json::String(text) => Some(text.clone()),
+            Json::Null => None,
+            _ => self.expected("a text"),
+        }
+    }
+
+    fn boolean(&mut self) -> Option<bool> {
+        match &self.located.value {
+            Json::Bool(value) => Some(*value),
+            Json::Null => None,
+            _ => self.expected("true or false"),
+        }
+    }
+
+    fn list(&mut self) -> Vec<String> {
+        match &self.located.value {
+            Json::String(one) => vec![one.clone()],
+            Json::Array(many) if many.iter().all(Json::is_string) => {
+                many.iter().filter_map(Json::as_str).map(str::to_owned).collect()
+            }
+            Json::Null => Vec::new(),
+            _ => self.expected("a text or a list of texts").unwrap_or_default(),
+        }
+    }
+
+    /// Column names: one, several, or a mapping with `field` as adapters for warehouses in the cloud write it.
+    fn columns(&mut self) -> Vec<String> {
+        match self.located.value.get("field").and_then(Json::as_str) {
+            Some(field) => vec![field.to_owned()],
+            None => self.list(),
+        }
+    }
+
+    fn column_types(&mut self) -> IndexMap<String, String> {
+        let Json::Object(types) = &self.located.value else {
+            return self.expected("a mapping from columns to types").unwrap_or_default();
+        };
+        types.iter().filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned()))).collect()
+    }
+
+    fn delimiter(&mut self) -> Option<char> {
+        let text = self.located.value.as_str().unwrap_or_default();
+        let mut characters = text.chars();
+        match (characters.next(), characters.next()) {
+            (Some(one), None) if one.is_ascii() => Some(one),
+            _ => self.expected("one ASCII character"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::project::{SourceText, Span};
+
+    fn of(key: &str, value: Json) -> (NodeConfig, String) {
+        let place = SourceText::new("m.sql", "{{ config() }}").at(Span { start: 0, len: 3 });
+        let raw = IndexMap::from([(key.to_owned(), Located { value, place })]);
+        let mut problems = Problems::default();
+        let config = read(ConfigOf::Model, &raw, &mut problems);
+        let said: Vec<String> = problems
+            .iter()
+            .map(|problem| format!("{problem} {}", problem.help_text().unwrap_or_default()))
+            .collect();
+        (config, said.join("\n"))
+    }
+
+    #[test]
+    fn known_keys_become_types() {
+        let (config, said) = of("partition_by", "event_date".into());
+        assert_eq!((config.partition_by, said.as_str()), (vec!["event_date".to_owned()], ""));
+        assert_eq!(of("materialized", "table".into()).0.materialized, Materialization::Table);
+    }
+
+    #[test]
+    fn unknown_keys_and_values_are_told_with_a_way_on() {
+        insta::assert_snapshot!(of("materialised", "table".into()).1, @"unknown config key `materialised` did you mean `materialized`?");
+        insta::assert_snapshot!(of("colour", "red".into()).1, @"unknown config key `colour` keys for your own use belong under `meta`");
+        insta::assert_snapshot!(of("materialized", "tabel".into()).1, @"`materialized`: expected one of view, table, incremental, ephemeral, found `tabel`");
+        insta::assert_snapshot!(of("enabled", "yes".into()).1, @"`enabled`: expected true or false, found `yes`");
+        insta::assert_snapshot!(of("pre_hook", "drop table x".into()).1, @"config key `pre_hook` is not supported by mep take it away: leaving it out silently would change the result");
+    }
+
+    #[test]
+    fn thresholds_are_comparisons() {
+        assert!(Threshold::parse(">10").unwrap().holds(11) && !Threshold::parse("> 10").unwrap().holds(10));
+        assert!(Threshold::parse("!=0").unwrap().holds(1));
+        assert_eq!(Threshold::parse("many"), None);
+    }
+}
