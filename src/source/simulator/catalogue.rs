@@ -154,7 +154,9 @@ impl Popularity {
     pub(super) fn new(ranks: usize) -> Self {
         let mut weights: Vec<u64> = (0..ranks as u64).map(|rank| (1 << 36) / (rank + Self::SHIFT)).collect();
         let whole: u64 = weights.iter().sum();
-        weights.iter_mut().for_each(|weight| *weight *= ranks as u64);
+        for weight in &mut weights {
+            *weight *= ranks as u64;
+        }
         let mut slots: Vec<(u64, u32)> = (0..ranks as u32).map(|rank| (1 << 32, rank)).collect();
         let (mut small, mut large): (Vec<usize>, Vec<usize>) =
             (0..ranks).partition(|rank| weights[*rank] < whole);

@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn four_times_as_many_come_in_the_afternoon_as_in_the_night() {
+    fn three_times_as_many_come_in_the_afternoon_as_in_the_night() {
         let rhythm = Rhythm::new();
         let starts = |hours: core::ops::Range<u32>| {
             rhythm.start_minutes.iter().filter(|minute| hours.contains(&((*minute / 60 + 4) % 24))).count()

@@ -19,7 +19,7 @@ pub(super) struct Rows {
     pub(super) topic: Topic,
     seed: u64,
     duplicates: Chance,
-    batch_rows: usize,
+    limit: usize,
     schema: SchemaRef,
     columns: Vec<Values>,
     count: usize,
@@ -35,9 +35,9 @@ enum Values {
 
 impl Rows {
     pub(super) fn new(topic: Topic, seed: u64, duplicates: Chance, batch_rows: usize) -> Self {
-        let batch_rows = batch_rows.max(1);
-        let columns = topic.columns().iter().map(|column| Values::new(column, batch_rows)).collect();
-        Self { topic, seed, duplicates, batch_rows, schema: topic.schema(), columns, count: 0 }
+        let limit = batch_rows.max(1);
+        let columns = topic.columns().iter().map(|column| Values::new(column, limit)).collect();
+        Self { topic, seed, duplicates, limit, schema: topic.schema(), columns, count: 0 }
     }
 
     /// How often a row is sent: once, or by chance twice.
@@ -53,7 +53,7 @@ impl Rows {
     }
 
     pub(super) fn is_full(&self) -> bool {
-        self.count >= self.batch_rows
+        self.count >= self.limit
     }
 
     pub(super) fn is_empty(&self) -> bool {

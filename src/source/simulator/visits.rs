@@ -74,7 +74,9 @@ impl World {
         let day = self.population.seconds(visits.day);
         let mut starts = [0; MOST_SESSIONS];
         let starts = &mut starts[..count];
-        starts.iter_mut().for_each(|start| *start = day.start + self.rhythm.start(random));
+        for start in starts.iter_mut() {
+            *start = day.start + self.rhythm.start(random);
+        }
         starts.sort_unstable();
         for &start in &*starts {
             if visits.count > 0 {
