@@ -4,6 +4,7 @@
 //! Comes in: a connection and a declared schema. Goes out: units, batches, and rejects with their reason.
 //! Must not know: models, SQL, the graph, where rows go.
 
+pub mod files;
 pub mod reading;
 pub mod schema;
 pub mod simulated;

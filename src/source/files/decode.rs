@@ -1,0 +1,300 @@
+//! Lines of JSON into Arrow batches.
+//!
+//! Owns what makes a line a row of the schema, and the words of the reason where it does not. Comes in: a chunk of
+//! whole lines. Goes out: batches of the good rows, in order, and the bad rows. Must not know: files, compression.
+//!
+//! A single strict pass reads each line straight into the columns: there is one rule and one code path for it, so
+//! a row cannot be judged in two ways. (A general JSON reader such as arrow-json takes a line feed for white space and is
+//! lax about commas, numbers of unknown fields and control characters. Each of its answers would need to be checked by a
+//! pass like this one.) `column.rs` has the rule for values. For rows:
+//!
+//! - A line is one JSON object (RFC 8259, UTF-8), with nothing but white space around it.
+//! - Keys that no column names are checked as JSON and ignored; the same column given twice makes the row bad.
+//! - A required field must be there and not null. The event time lies in the years 1970 to 9999.
+//! - A blank line is a line, but no row: neither read nor rejected.
+
+use std::str::from_utf8;
+
+use arrow::array::{RecordBatch, RecordBatchOptions};
+use arrow::datatypes::SchemaRef;
+
+use super::FilesError;
+use super::bad_row::BadRow;
+use super::column::{Column, Given, Misfit, is_plausible_millis, sql_name};
+use super::json::{Fault, Scanner, Value};
+use super::lines::Chunk;
+use crate::source::schema::RowSchema;
+
+/// How many rows a batch has at most.
+const BATCH_ROWS: usize = 8192;
+
+/// After how many bytes of lines a batch ends, however few rows it has: an Arrow string column holds at most 2 GiB.
+const BATCH_BYTES: usize = 256 << 20;
+
+/// Decodes chunks of lines into batches of one schema. It keeps no state: threads can share one.
+#[derive(Debug)]
+pub struct Decoder {
+    schema: SchemaRef,
+    event_time: Option<usize>,
+}
+
+/// What a chunk holds. `read` = the batches' rows + `rejects`.
+#[derive(Debug)]
+pub struct Decoded {
+    /// The good rows, in the order of the lines; no batch is empty.
+    pub batches: Vec<RecordBatch>,
+    /// The bad rows, in the order of the lines.
+    pub rejects: Vec<BadRow>,
+    /// How many lines are not blank.
+    pub read: u64,
+}
+
+/// Why a line is no row.
+enum RowFault {
+    Json(Fault),
+    Row(String),
+}
+
+impl From<Fault> for RowFault {
+    fn from(fault: Fault) -> Self {
+        Self::Json(fault)
+    }
+}
+
+/// What the current row says of a field.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum FieldState {
+    Missing,
+    Null,
+    Given,
+}
+
+impl Decoder {
+    /// A decoder for rows of `schema`.
+    ///
+    /// # Errors
+    /// [`FilesError::UnsupportedType`] where a column is of a type that [`RowSchema::new`] does not give.
+    pub fn new(schema: &RowSchema) -> Result<Self, FilesError> {
+        for field in schema.fields.fields() {
+            if Column::new(field.data_type(), 0).is_none() {
+                return Err(FilesError::UnsupportedType {
+                    column: field.name().clone(),
+                    data_type: field.data_type().to_string(),
+                });
+            }
+        }
+        Ok(Self { schema: schema.fields.clone(), event_time: schema.event_time })
+    }
+
+    /// Decodes the lines of a chunk.
+    ///
+    /// # Errors
+    /// [`FilesError::Arrow`] where Arrow refuses the batches, which would be a defect of this decoder.
+    pub fn decode(&self, chunk: &Chunk) -> Result<Decoded, FilesError> {
+        let mut rows = Rows::new(self, chunk);
+        let mut rest = chunk.bytes.as_slice();
+        loop {
+            match from_utf8(rest) {
+                Ok(text) => {
+                    rows.decode(text)?;
+                    return rows.finish();
+                }
+                Err(error) => {
+                    let at = error.valid_up_to();
+                    let start = rest[..at].iter().rposition(|byte| *byte == b'\n').map_or(0, |feed| feed + 1);
+                    let length = rest[start..].iter().position(|byte| *byte == b'\n');
+                    let end = length.map_or(rest.len(), |length| start + length);
+                    // What comes before the error is valid, so this text is never empty in place of lines.
+                    rows.decode(from_utf8(&rest[..start]).unwrap_or_default())?;
+                    rows.reject_invalid_utf8(&rest[start..end], at - start);
+                    rest = &rest[rest.len().min(end + 1)..];
+                }
+            }
+        }
+    }
+}
+
+/// The rows of a chunk, in the making.
+struct Rows<'d> {
+    decoder: &'d Decoder,
+    columns: Vec<Column>,
+    states: Vec<FieldState>,
+    line: u64,
+    batch_rows: usize,
+    batch_bytes: usize,
+    decoded: Decoded,
+}
+
+impl<'d> Rows<'d> {
+    fn new(decoder: &'d Decoder, chunk: &Chunk) -> Self {
+        // Room for rows of a hundred bytes: small files shall not hold memory for a full batch.
+        let capacity = (chunk.bytes.len() / 100 + 1).min(BATCH_ROWS);
+        let fields = decoder.schema.fields();
+        Self {
+            decoder,
+            columns: fields.iter().filter_map(|field| Column::new(field.data_type(), capacity)).collect(),
+            states: vec![FieldState::Missing; fields.len()],
+            line: chunk.first_line,
+            batch_rows: 0,
+            batch_bytes: 0,
+            decoded: Decoded { batches: Vec::new(), rejects: Vec::new(), read: 0 },
+        }
+    }
+
+    fn decode(&mut self, text: &str) -> Result<(), FilesError> {
+        let mut scanner = Scanner::new(text);
+        while !scanner.is_at_end() {
+            let start = scanner.position();
+            if scanner.peek().is_some() {
+                self.decoded.read += 1;
+                scanner.clear_scratch();
+                match self.row(&mut scanner) {
+                    Ok(()) => self.commit(&scanner, scanner.position() - start)?,
+                    Err(fault) => {
+                        let end = scanner.finish_line();
+                        self.reject(&fault, text, start, end);
+                        self.line += 1;
+                        continue;
+                    }
+                }
+            }
+            scanner.step_over_line_feed();
+            self.line += 1;
+        }
+        Ok(())
+    }
+
+    /// Reads the line's row into the columns' current values; the scanner then stands at the line's end.
+    fn row(&mut self, scanner: &mut Scanner<'_>) -> Result<(), RowFault> {
+        self.states.fill(FieldState::Missing);
+        if !scanner.take(b'{') {
+            let value = scanner.value()?;
+            return Err(RowFault::Row(format!("not a JSON object, but {}", scanner.describe(&value))));
+        }
+        if !scanner.take(b'}') {
+            let mut next_field = 0;
+            loop {
+                let key = scanner.key()?;
+                let field = self.find(scanner.text(key), next_field);
+                let value = scanner.value()?;
+                if let Some(index) = field {
+                    self.set(index, &value, scanner)?;
+                    next_field = index + 1;
+                }
+                if scanner.take(b'}') {
+                    break;
+                }
+                scanner.expect(b',', "`,` or `}`")?;
+            }
+        }
+        match scanner.peek() {
+            None => self.check_required(),
+            Some(b'{' | b'[') => Err(RowFault::Row("more than one JSON value on the line".to_owned())),
+            Some(_) => Err(scanner.unexpected("the end of the line").into()),
+        }
+    }
+
+    /// The field of a key, searched from `next`: rows tend to bear their fields in the order of the schema.
+    fn find(&self, key: &str, next: usize) -> Option<usize> {
+        let fields = self.decoder.schema.fields();
+        (next..fields.len()).chain(0..next).find(|index| fields[*index].name() == key)
+    }
+
+    fn set(&mut self, index: usize, value: &Value<'_>, scanner: &Scanner<'_>) -> Result<(), RowFault> {
+        let column = &mut self.columns[index];
+        if self.states[index] != FieldState::Missing {
+            return Err(self.fault(index, " is given twice"));
+        }
+        match column.set(value, scanner) {
+            Ok(Given::Null) => self.states[index] = FieldState::Null,
+            Ok(Given::Value) => {
+                self.states[index] = FieldState::Given;
+                if self.decoder.event_time == Some(index)
+                    && !column.current_millis().is_some_and(is_plausible_millis)
+                {
+                    let found = scanner.describe(value);
+                    let reason = format!(": the event time {found} is not in the years 1970 to 9999");
+                    return Err(self.fault(index, &reason));
+                }
+            }
+            Err(misfit) => {
+                let expected = sql_name(self.decoder.schema.field(index).data_type());
+                let found = scanner.describe(value);
+                let reason = match misfit {
+                    Misfit::Type => match column {
+                        Column::Date(_) => format!(": expected date (YYYY-MM-DD), found {found}"),
+                        Column::Timestamp(_) => format!(": expected timestamp (ISO 8601), found {found}"),
+                        _ => format!(": expected {expected}, found {found}"),
+                    },
+                    Misfit::Fraction => format!(": expected {expected}, found {found} (has a fraction)"),
+                    Misfit::Range => format!(": {expected} out of range, found {found}"),
+                };
+                return Err(self.fault(index, &reason));
+            }
+        }
+        Ok(())
+    }
+
+    fn check_required(&self) -> Result<(), RowFault> {
+        for (index, field) in self.decoder.schema.fields().iter().enumerate() {
+            if !field.is_nullable() {
+                match self.states[index] {
+                    FieldState::Given => {}
+                    FieldState::Missing => return Err(self.fault(index, " is missing")),
+                    FieldState::Null => return Err(self.fault(index, " is null, but required")),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn fault(&self, index: usize, what: &str) -> RowFault {
+        RowFault::Row(format!("field \"{}\"{what}", self.decoder.schema.field(index).name()))
+    }
+
+    fn commit(&mut self, scanner: &Scanner<'_>, bytes: usize) -> Result<(), FilesError> {
+        for (column, state) in self.columns.iter_mut().zip(&self.states) {
+            column.commit(*state == FieldState::Given, scanner);
+        }
+        self.batch_rows += 1;
+        self.batch_bytes += bytes;
+        if self.batch_rows >= BATCH_ROWS || self.batch_bytes >= BATCH_BYTES {
+            self.finish_batch()?;
+        }
+        Ok(())
+    }
+
+    fn reject(&mut self, fault: &RowFault, text: &str, start: usize, end: usize) {
+        let reason = match fault {
+            RowFault::Json(fault) => fault.describe(text, start),
+            RowFault::Row(reason) => reason.clone(),
+        };
+        self.decoded.rejects.push(BadRow::new(self.line, reason, &text.as_bytes()[start..end]));
+    }
+
+    /// Rejects a line of which the byte at the offset `at` is no UTF-8.
+    fn reject_invalid_utf8(&mut self, line: &[u8], at: usize) {
+        let byte = line.get(at).copied().unwrap_or_default();
+        let reason = format!("no UTF-8: the byte 0x{byte:02X} at byte {} of the line", at + 1);
+        self.decoded.read += 1;
+        self.decoded.rejects.push(BadRow::new(self.line, reason, line));
+        self.line += 1;
+    }
+
+    fn finish_batch(&mut self) -> Result<(), FilesError> {
+        if self.batch_rows > 0 {
+            let arrays = self.columns.iter_mut().map(Column::finish).collect();
+            let options = RecordBatchOptions::new().with_row_count(Some(self.batch_rows));
+            let batch = RecordBatch::try_new_with_options(self.decoder.schema.clone(), arrays, &options)?;
+            self.decoded.batches.push(batch);
+            self.batch_rows = 0;
+            self.batch_bytes = 0;
+        }
+        Ok(())
+    }
+
+    fn finish(mut self) -> Result<Decoded, FilesError> {
+        self.finish_batch()?;
+        Ok(self.decoded)
+    }
+}

@@ -1,0 +1,294 @@
+//! The rows of a Parquet file.
+//!
+//! Owns how a Parquet file's columns become those of the schema. Comes in: an open file. Goes out: batches, and bad rows
+//! whose line is the number of the row, from 1. Must not know: other formats.
+//!
+//! - Columns are found by name, and where none is spelled so, by name in any case.
+//! - A column that is not there is null in all rows; where it is required, or of a type that cannot become the declared
+//!   one, the file as a whole is one bad row, and no row of it is read. So is a file that is not readable at all.
+//! - Where a file breaks in the middle, the batches before stay, and one bad row says how many rows are lost.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, RecordBatchOptions, new_null_array};
+use arrow::compute::filter;
+use arrow::datatypes::{DataType, Int64Type, SchemaRef, TimestampMicrosecondType};
+use arrow::error::ArrowError;
+use arrow::util::display::array_value_to_string;
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::{
+    ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
+};
+use parquet::errors::ParquetError;
+
+use super::FilesError;
+use super::bad_row::BadRow;
+use super::column::{is_plausible_millis, sql_name};
+use super::convert::{convert, is_convertible, is_written_null};
+use super::decode::Decoded;
+use crate::source::schema::RowSchema;
+
+const BATCH_ROWS: usize = 8192;
+
+/// Reads a Parquet file batch by batch; an iterator that ends after the first error.
+#[derive(Debug)]
+pub struct ParquetRows {
+    path: PathBuf,
+    schema: SchemaRef,
+    event_time: Option<usize>,
+    state: State,
+    /// How many rows are given out or rejected.
+    row: u64,
+}
+
+enum State {
+    Reading {
+        reader: ParquetRecordBatchReader,
+        /// For each column of the schema, which of the reader's it is.
+        sources: Vec<Option<usize>>,
+        rows: u64,
+    },
+    /// The file as a whole is a bad row, for this reason.
+    Refused(String),
+    End,
+}
+
+impl std::fmt::Debug for State {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Reading { .. } => "Reading",
+            Self::Refused(_) => "Refused",
+            Self::End => "End",
+        })
+    }
+}
+
+impl ParquetRows {
+    /// Reads the rows of `file`; its path is for errors.
+    ///
+    /// # Errors
+    /// Where the disk fails. A file that is no good Parquet gives a bad row instead.
+    pub fn new(file: File, path: &Path, schema: &RowSchema) -> Result<Self, FilesError> {
+        let state = match start(file, schema) {
+            Ok(state) => state,
+            Err(error) => State::Refused(not_readable(path, "the Parquet file cannot be read", error)?),
+        };
+        Ok(Self {
+            path: path.to_owned(),
+            schema: schema.fields.clone(),
+            event_time: schema.event_time,
+            state,
+            row: 0,
+        })
+    }
+
+    fn next_rows(&mut self) -> Result<Option<Decoded>, FilesError> {
+        let reason = match &mut self.state {
+            State::End => return Ok(None),
+            State::Refused(reason) => std::mem::take(reason),
+            State::Reading { reader, sources, rows } => match reader.next() {
+                Some(Ok(batch)) => {
+                    let first_row = self.row + 1;
+                    self.row += batch.num_rows() as u64;
+                    return rows_of(&batch, sources, &self.schema, self.event_time, first_row).map(Some);
+                }
+                None if self.row >= *rows => {
+                    self.state = State::End;
+                    return Ok(None);
+                }
+                None => lost(self.row, *rows, "the file ends early"),
+                Some(Err(error)) => {
+                    let what = lost(self.row, *rows, "the file is damaged");
+                    not_readable(&self.path, &what, from_arrow(error))?
+                }
+            },
+        };
+        self.state = State::End;
+        Ok(Some(Decoded {
+            batches: Vec::new(),
+            rejects: vec![BadRow::new(self.row + 1, reason, b"")],
+            read: 1,
+        }))
+    }
+}
+
+impl Iterator for ParquetRows {
+    type Item = Result<Decoded, FilesError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let next = self.next_rows();
+        if next.is_err() {
+            self.state = State::End;
+        }
+        next.transpose()
+    }
+}
+
+fn lost(row: u64, rows: u64, why: &str) -> String {
+    format!("{why} after row {row} of {rows}; {} rows are lost", rows.saturating_sub(row))
+}
+
+/// The reason for a file that is no good Parquet; an error where it is the disk that failed.
+fn not_readable(path: &Path, what: &str, error: ParquetError) -> Result<String, FilesError> {
+    match error {
+        ParquetError::External(error) => match error.downcast::<io::Error>() {
+            Ok(error) if error.kind() != io::ErrorKind::UnexpectedEof => {
+                Err(FilesError::unreadable(path, *error))
+            }
+            Ok(error) => Ok(format!("{what} ({error})")),
+            Err(error) => Ok(format!("{what} ({error})")),
+        },
+        error => Ok(format!("{what} ({error})")),
+    }
+}
+
+fn from_arrow(error: ArrowError) -> ParquetError {
+    match error {
+        ArrowError::ExternalError(error) => match error.downcast::<ParquetError>() {
+            Ok(error) => *error,
+            Err(error) => ParquetError::External(error),
+        },
+        ArrowError::IoError(_, error) => ParquetError::External(Box::new(error)),
+        error => ParquetError::General(error.to_string()),
+    }
+}
+
+/// Opens the file and finds the schema's columns in it.
+fn start(file: File, schema: &RowSchema) -> Result<State, ParquetError> {
+    // The writer's Arrow schema would bring encodings such as dictionaries, which say nothing about the values.
+    let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
+    let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(file, options)?;
+    let rows = u64::try_from(builder.metadata().file_metadata().num_rows()).unwrap_or_default();
+    let mut roots = Vec::new();
+    for field in schema.fields.fields() {
+        match find(builder.schema(), field.name()) {
+            Err(reason) => return Ok(State::Refused(refusal(&reason, rows))),
+            Ok(None) if field.is_nullable() => roots.push(None),
+            Ok(None) => {
+                let reason = format!("the column \"{}\" is missing", field.name());
+                return Ok(State::Refused(refusal(&reason, rows)));
+            }
+            Ok(Some(root)) => {
+                let found = builder.schema().field(root).data_type();
+                if !is_convertible(found, field.data_type()) {
+                    let name = field.name();
+                    let expected = sql_name(field.data_type());
+                    let reason =
+                        format!("the column \"{name}\" is {found}, which cannot be read as {expected}");
+                    return Ok(State::Refused(refusal(&reason, rows)));
+                }
+                roots.push(Some(root));
+            }
+        }
+    }
+    // The reader gives the projected columns in the order of the file.
+    let mut projected: Vec<usize> = roots.iter().flatten().copied().collect();
+    projected.sort_unstable();
+    projected.dedup();
+    let position = |root: usize| projected.iter().position(|projected| *projected == root);
+    let sources = roots.into_iter().map(|root| root.and_then(position)).collect();
+    let mask = ProjectionMask::roots(builder.parquet_schema(), projected.iter().copied());
+    let reader = builder.with_projection(mask).with_batch_size(BATCH_ROWS).build()?;
+    Ok(State::Reading { reader, sources, rows })
+}
+
+fn refusal(reason: &str, rows: u64) -> String {
+    format!("{reason}; none of the file's {rows} rows are read")
+}
+
+/// Which column of a file is called `name`.
+fn find(schema: &SchemaRef, name: &str) -> Result<Option<usize>, String> {
+    if let Ok(index) = schema.index_of(name) {
+        return Ok(Some(index));
+    }
+    let lower = name.to_lowercase();
+    let mut alike =
+        schema.fields().iter().enumerate().filter(|(_, field)| field.name().to_lowercase() == lower);
+    match (alike.next(), alike.next()) {
+        (None, _) => Ok(None),
+        (Some((index, _)), None) => Ok(Some(index)),
+        (Some((_, a)), Some((_, b))) => {
+            Err(format!("both \"{}\" and \"{}\" could be the column \"{name}\"", a.name(), b.name()))
+        }
+    }
+}
+
+/// The rows of a batch of the file: the good ones as a batch of the schema.
+fn rows_of(
+    batch: &RecordBatch,
+    sources: &[Option<usize>],
+    schema: &SchemaRef,
+    event_time: Option<usize>,
+    first_row: u64,
+) -> Result<Decoded, FilesError> {
+    let mut arrays = Vec::with_capacity(sources.len());
+    let mut bad = BTreeMap::new();
+    for (index, (field, source)) in schema.fields().iter().zip(sources).enumerate() {
+        let Some(source) = source else {
+            arrays.push(new_null_array(field.data_type(), batch.num_rows()));
+            continue;
+        };
+        let given = batch.column(*source);
+        let array = convert(given, field.data_type())?;
+        let is_event_time = event_time == Some(index);
+        if array.null_count() > 0 || is_event_time {
+            for row in 0..batch.num_rows() {
+                let fault = if array.is_valid(row) {
+                    let is_bad = is_event_time && !is_plausible(&array, row);
+                    is_bad.then(|| {
+                        format!(": the event time {} is not in the years 1970 to 9999", show(given, row))
+                    })
+                } else if given.is_valid(row) && !is_written_null(given, row, field.data_type()) {
+                    Some(format!(": expected {}, found {}", sql_name(field.data_type()), show(given, row)))
+                } else {
+                    (!field.is_nullable()).then(|| " is null, but required".to_owned())
+                };
+                if let Some(fault) = fault {
+                    bad.entry(row).or_insert_with(|| format!("field \"{}\"{fault}", field.name()));
+                }
+            }
+        }
+        arrays.push(array);
+    }
+    if !bad.is_empty() {
+        let is_good: BooleanArray = (0..batch.num_rows()).map(|row| Some(!bad.contains_key(&row))).collect();
+        arrays = arrays.iter().map(|array| filter(array, &is_good)).collect::<Result<_, _>>()?;
+    }
+    let landed = batch.num_rows() - bad.len();
+    let mut batches = Vec::new();
+    if landed > 0 {
+        let options = RecordBatchOptions::new().with_row_count(Some(landed));
+        batches.push(RecordBatch::try_new_with_options(Arc::clone(schema), arrays, &options)?);
+    }
+    let rejects = bad
+        .into_iter()
+        .map(|(row, reason)| BadRow::new(first_row + row as u64, reason, show_row(batch, row).as_bytes()));
+    Ok(Decoded { batches, rejects: rejects.collect(), read: batch.num_rows() as u64 })
+}
+
+fn is_plausible(event_times: &ArrayRef, row: usize) -> bool {
+    is_plausible_millis(match event_times.data_type() {
+        DataType::Int64 => event_times.as_primitive::<Int64Type>().value(row),
+        DataType::Timestamp(_, _) => {
+            event_times.as_primitive::<TimestampMicrosecondType>().value(row).div_euclid(1_000)
+        }
+        _ => return false,
+    })
+}
+
+fn show(array: &ArrayRef, row: usize) -> String {
+    array_value_to_string(array, row).unwrap_or_else(|error| error.to_string())
+}
+
+fn show_row(batch: &RecordBatch, row: usize) -> String {
+    let schema = batch.schema();
+    let values = schema.fields().iter().zip(batch.columns());
+    values
+        .map(|(field, array)| format!("{}={}", field.name(), show(array, row)))
+        .collect::<Vec<_>>()
+        .join(", ")
+}
