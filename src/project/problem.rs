@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use miette::{Diagnostic, LabeledSpan, NamedSource, SourceCode};
+use miette::{Diagnostic, LabeledSpan, MietteError, NamedSource, SourceCode, SourceSpan, SpanContents};
 
-use super::text::Place;
+use super::text::{Place, SourceText};
 
 /// One thing that is wrong with the project, for the user's eyes.
 ///
@@ -14,7 +14,19 @@ pub struct Problem {
     message: String,
     help: Option<String>,
     label: Option<String>,
-    source: Option<(Place, NamedSource<String>)>,
+    /// In a box, so that a result with a problem stays small.
+    source: Option<Box<(Place, NamedSource<SourceText>)>>,
+}
+
+impl SourceCode for SourceText {
+    fn read_span<'a>(
+        &'a self,
+        span: &SourceSpan,
+        lines_before: usize,
+        lines_after: usize,
+    ) -> Result<Box<dyn SpanContents<'a> + 'a>, MietteError> {
+        self.text().read_span(span, lines_before, lines_after)
+    }
 }
 
 impl Problem {
@@ -27,8 +39,8 @@ impl Problem {
     #[must_use]
     pub fn at(mut self, place: &Place) -> Self {
         let name = place.text.path().display().to_string();
-        let source = NamedSource::new(name, place.text.text().to_owned());
-        self.source = Some((place.clone(), source));
+        let source = NamedSource::new(name, place.text.clone());
+        self.source = Some(Box::new((place.clone(), source)));
         self
     }
 
@@ -62,7 +74,7 @@ impl Problem {
 
     /// Where the problem is, if it has a place.
     pub fn place(&self) -> Option<&Place> {
-        self.source.as_ref().map(|(place, _)| place)
+        self.source.as_deref().map(|(place, _)| place)
     }
 
     /// How to go on, if something is known.
@@ -85,11 +97,11 @@ impl Diagnostic for Problem {
     }
 
     fn source_code(&self) -> Option<&dyn SourceCode> {
-        self.source.as_ref().map(|(_, source)| source as &dyn SourceCode)
+        self.source.as_deref().map(|(_, source)| source as &dyn SourceCode)
     }
 
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
-        let (place, _) = self.source.as_ref()?;
+        let place = self.place()?;
         let length = place.text.text().len();
         let start = place.span.start.min(length);
         let span = (start, place.span.len.min(length - start));
@@ -142,6 +154,12 @@ impl IntoIterator for Problems {
 
     fn into_iter(self) -> Self::IntoIter {
         self.0.into_iter()
+    }
+}
+
+impl FromIterator<Problem> for Problems {
+    fn from_iter<T: IntoIterator<Item = Problem>>(problems: T) -> Self {
+        Self(problems.into_iter().collect())
     }
 }
 
