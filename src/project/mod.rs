@@ -7,8 +7,28 @@
 pub mod problem;
 pub mod text;
 
+mod columns;
+mod config_tree;
+mod docs;
+mod exposures;
+mod files;
+mod item;
+mod load;
+mod profiles;
+mod project_file;
+mod properties;
+mod sources;
+mod strings;
+mod target;
+mod test_uses;
 mod types;
+mod vars;
+mod yaml;
 
+#[cfg(test)]
+mod tests;
+
+pub use load::{LoadOptions, find_root, load};
 pub use problem::{Problem, Problems, nearest};
 pub use text::{Located, Place, SourceText, Span};
 pub use types::*;

@@ -1,0 +1,91 @@
+//! Descriptions, and the `{% docs %}` blocks of Markdown files that they can name.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use regex::{Captures, Regex};
+
+use super::item::Item;
+use super::{Place, Problem, Problems, SourceText, Span};
+
+#[expect(clippy::unwrap_used, reason = "the pattern is constant, and a test uses it")]
+static BLOCK: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"\{%-?\s*(?:docs\s+([A-Za-z0-9_]+)|(enddocs))\s*-?%\}").unwrap());
+
+#[expect(clippy::unwrap_used, reason = "the pattern is constant, and a test uses it")]
+static CALL: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r#"\{\{-?\s*doc\(\s*(?:['"][^'"]*['"]\s*,\s*)?['"]([^'"]*)['"]\s*\)\s*-?\}\}"#).unwrap()
+});
+
+/// Named texts of the project's Markdown files.
+#[derive(Debug, Default)]
+pub(super) struct Docs {
+    blocks: BTreeMap<String, (String, Place)>,
+}
+
+impl Docs {
+    /// Adds the blocks of a file.
+    pub(super) fn add(&mut self, file: &SourceText, problems: &mut Problems) {
+        let mut open: Option<(String, Place, usize)> = None;
+        for tag in BLOCK.captures_iter(file.text()) {
+            let Some(whole) = tag.get(0) else { continue };
+            let place = file.at(Span::range(whole.start(), whole.end()));
+            match (tag.get(1), open.take()) {
+                (Some(_), Some((name, start, _))) => problems.push(never_ends(&name, &start)),
+                (None, None) => {
+                    problems
+                        .push(Problem::new("expected a `docs` tag before this one, found none").at(&place));
+                }
+                (None, Some((name, start, from))) => {
+                    let text = file.text()[from..whole.start()].trim().to_owned();
+                    self.insert(name, text, start, problems);
+                }
+                (Some(_), None) => {}
+            }
+            open = tag.get(1).map(|name| (name.as_str().to_owned(), place, whole.end()));
+        }
+        if let Some((name, start, _)) = open {
+            problems.push(never_ends(&name, &start));
+        }
+    }
+
+    fn insert(&mut self, name: String, text: String, place: Place, problems: &mut Problems) {
+        if let Some((_, first)) = self.blocks.get(&name) {
+            problems.push(written_twice("docs blocks", &name, &place, first));
+        } else {
+            self.blocks.insert(name, (text, place));
+        }
+    }
+
+    /// A description, with the blocks that it names in place of their names.
+    pub(super) fn description(&self, item: Option<Item<'_>>, problems: &mut Problems) -> Option<String> {
+        let item = item?;
+        let text = item.text(problems)?;
+        if !text.contains("{{") {
+            return Some(text);
+        }
+        let replace = |call: &Captures<'_>| {
+            let name = &call[1];
+            if let Some((block, _)) = self.blocks.get(name) {
+                return block.clone();
+            }
+            let problem = item.problem(format!("there is no docs block `{name}`"));
+            let help = format!("write {{% docs {name} %}}...{{% enddocs %}} in a .md file beside the models");
+            let known = self.blocks.keys().map(String::as_str);
+            problems.push(problem.help(help).did_you_mean(name, known));
+            String::new()
+        };
+        Some(CALL.replace_all(&text, replace).into_owned())
+    }
+}
+
+fn never_ends(name: &str, place: &Place) -> Problem {
+    Problem::new(format!("the docs block `{name}` never ends")).at(place).help("end it with {% enddocs %}")
+}
+
+/// Two things have a name that only one can have.
+pub(super) fn written_twice(things: &str, name: &str, second: &Place, first: &Place) -> Problem {
+    let (line, _) = first.line_column();
+    let problem = Problem::new(format!("two {things} are named `{name}`")).at(second);
+    problem.help(format!("the first is in {}, line {line}", first.text.path().display()))
+}

@@ -1,0 +1,348 @@
+//! From a folder to a [`Project`]: every file is found, read and checked, and what is wrong is told at once.
+
+use std::collections::{HashMap, HashSet};
+use std::path::{Path, PathBuf};
+
+use indexmap::IndexMap;
+
+use super::config_tree::{ConfigTree, overlay_all};
+use super::docs::Docs;
+use super::files::{FoundFile, below, in_parallel, in_root};
+use super::profiles;
+use super::project_file::{self, ConfigTrees, Folders, ProjectFile};
+use super::properties::{Entries, Entry, PropertiesFile, Reader};
+use super::sources::share_descriptions;
+use super::strings::Strings;
+use super::{Place, Problem, Problems, Project, SeedFile, SourceText, Span, SqlFile, vars, yaml};
+
+/// Which project to read, and what the command line says of it.
+#[derive(Clone, Debug, Default)]
+pub struct LoadOptions {
+    /// The folder that holds the project.
+    pub root: PathBuf,
+    /// The folder of `profiles.yml`, in place of the root and `~/.dbt`.
+    pub profiles_dir: Option<PathBuf>,
+    /// The profile, in place of the one that the project names.
+    pub profile: Option<String>,
+    /// The target, in place of the one that the profile names.
+    pub target: Option<String>,
+    /// A YAML mapping of variables, over those of the project.
+    pub vars: Option<String>,
+    /// How many nodes run at once, in place of what the target says.
+    pub threads: Option<usize>,
+}
+
+/// YAML in the root that says nothing of models and sources.
+const NOT_PROPERTIES: [&str; 12] = [
+    project_file::FILE,
+    profiles::FILE,
+    "packages.yml",
+    "package-lock.yml",
+    "dependencies.yml",
+    "selectors.yml",
+    "docker-compose.yml",
+    "docker-compose.yaml",
+    "compose.yml",
+    "compose.yaml",
+    "mkdocs.yml",
+    "dbt_cloud.yml",
+];
+/// The file in the root that must be about sources, whatever it says.
+const SOURCES_FILE: &str = "sources.yml";
+
+/// The nearest folder, from `from` upward, that holds a project: a `dbt_project.yml`, or a `models` folder together
+/// with `profiles.yml` or `sources.yml`.
+pub fn find_root(from: &Path) -> Option<PathBuf> {
+    let from = std::path::absolute(from).ok()?;
+    let is_root = |folder: &&Path| {
+        let has = |name: &str| folder.join(name).is_file();
+        has(project_file::FILE)
+            || folder.join("models").is_dir() && (has(profiles::FILE) || has(SOURCES_FILE))
+    };
+    from.ancestors().find(is_root).map(Path::to_owned)
+}
+
+/// Reads a project.
+///
+/// # Errors
+/// All that is wrong with its files.
+pub fn load(options: &LoadOptions) -> Result<Project, Problems> {
+    let mut problems = Problems::default();
+    let cli_vars = vars::of_command_line(options.vars.as_deref(), &mut problems);
+    let file = ProjectFile::read(&options.root, &cli_vars, &mut problems);
+    let strings = Strings::new(&file.vars);
+    let target = profiles::choose(options, &file, &strings, &mut problems);
+    let strings = strings.with_target(target.as_ref());
+    let trees = file.config_trees(&strings, &mut problems);
+    let found = Found::of(&options.root, &file.folders, &mut problems);
+    let docs = read_docs(&found.markdown, &mut problems);
+    let reader = Reader { project: &file.name, docs: &docs, strings: &strings, trees: &trees };
+    let mut entries = Entries::default();
+    for properties in read_properties(&found.yaml, &mut problems) {
+        reader.read(properties, &mut entries, &mut problems);
+    }
+    let mut assembly =
+        Assembly { project: &file.name, trees: &trees, entries, problems, warnings: Problems::default() };
+    let models = assembly.models(&found.models);
+    let seeds = assembly.seeds(&found.seeds);
+    let tests = assembly.tests(&found.tests);
+    let macros = read_texts(&found.macros, &mut assembly.problems);
+    assembly.check_names(&models, &seeds);
+    assembly.warn_of_leftovers(&models, &seeds, &tests);
+    assembly.warn_of_unused_config(&models, &seeds);
+    let Assembly { mut entries, problems, warnings, .. } = assembly;
+    let Some(target) = target else {
+        return Err(in_order(problems).collect());
+    };
+    let mut sources: Vec<_> = std::mem::take(&mut entries.sources).into_values().collect();
+    share_descriptions(&mut sources);
+    let problems: Problems = in_order(problems).collect();
+    problems.none_or(Project {
+        root: options.root.clone(),
+        name: file.name,
+        vars: file.vars,
+        target_path: file.target_path,
+        target,
+        models,
+        tests,
+        macros: macros.into_iter().map(|(_, text)| text).collect(),
+        seeds,
+        sources,
+        exposures: entries.exposures,
+        warnings: in_order(warnings).collect(),
+    })
+}
+
+/// By file, from its top to its bottom; first what has no place.
+fn in_order(problems: Problems) -> impl Iterator<Item = Problem> {
+    let mut sorted: Vec<Problem> = problems.into_iter().collect();
+    sorted.sort_by_cached_key(|problem| {
+        problem.place().map(|place| (place.text.path().to_owned(), place.span.start))
+    });
+    sorted.into_iter()
+}
+
+/// The files of a project, by what they are.
+#[derive(Default)]
+struct Found {
+    models: Vec<FoundFile>,
+    tests: Vec<FoundFile>,
+    macros: Vec<FoundFile>,
+    seeds: Vec<FoundFile>,
+    yaml: Vec<FoundFile>,
+    markdown: Vec<FoundFile>,
+}
+
+impl Found {
+    fn of(root: &Path, folders: &Folders, problems: &mut Problems) -> Self {
+        let mut this = Self::default();
+        for file in below(root, &folders.models, problems) {
+            match file.extension.as_str() {
+                "sql" => this.models.push(file),
+                "md" => this.markdown.push(file),
+                "py" => problems.push(not_supported("Python models", &file)),
+                _ if file.is_yaml() => this.yaml.push(file),
+                _ => {}
+            }
+        }
+        let mut keep = |files: Vec<FoundFile>, extension: &str, add: &mut dyn FnMut(FoundFile)| {
+            for file in files {
+                if file.is_yaml() {
+                    this.yaml.push(file);
+                } else if file.extension == extension {
+                    add(file);
+                }
+            }
+        };
+        let (mut macros, mut tests) = (Vec::new(), Vec::new());
+        keep(below(root, &folders.seeds, problems), "csv", &mut |file| this.seeds.push(file));
+        keep(below(root, &folders.macros, problems), "sql", &mut |file| macros.push(file));
+        keep(below(root, &folders.tests, problems), "sql", &mut |file| {
+            let is_generic = file.folders.first().is_some_and(|folder| folder == "generic");
+            if is_generic { macros.push(file) } else { tests.push(file) }
+        });
+        (this.macros, this.tests) = (macros, tests);
+        let docs = below(root, &folders.docs, problems);
+        this.markdown.extend(docs.into_iter().filter(|file| file.extension == "md"));
+        let is_properties =
+            |file: &FoundFile| file.is_yaml() && !NOT_PROPERTIES.contains(&file.path.as_str());
+        this.yaml.extend(in_root(root, problems).into_iter().filter(is_properties));
+        for files in [&mut this.yaml, &mut this.markdown] {
+            let mut seen = HashSet::new();
+            files.retain(|file| seen.insert(file.path.clone()));
+        }
+        let snapshots = below(root, &folders.snapshots, problems);
+        if let Some(first) = snapshots.iter().find(|file| file.is_yaml() || file.extension == "sql") {
+            problems.push(not_supported("snapshots", first));
+        }
+        this
+    }
+}
+
+fn not_supported(things: &str, file: &FoundFile) -> Problem {
+    let place = SourceText::new(&file.path, "").at(Span::default());
+    let problem = Problem::new(format!("{things} are not supported by mep")).at(&place);
+    problem.help("take the file away: leaving it out silently would change results")
+}
+
+/// Reads files, in parallel; those that cannot be read become problems.
+fn read_texts<'f>(files: &'f [FoundFile], problems: &mut Problems) -> Vec<(&'f FoundFile, SourceText)> {
+    let mut read = Vec::with_capacity(files.len());
+    for (file, text) in files.iter().zip(in_parallel(files, FoundFile::read)) {
+        match text {
+            Ok(text) => read.push((file, text)),
+            Err(problem) => problems.push(problem),
+        }
+    }
+    read
+}
+
+fn read_docs(files: &[FoundFile], problems: &mut Problems) -> Docs {
+    let mut docs = Docs::default();
+    for (_, text) in read_texts(files, problems) {
+        docs.add(&text, problems);
+    }
+    docs
+}
+
+fn read_properties(files: &[FoundFile], problems: &mut Problems) -> Vec<PropertiesFile> {
+    let mut read = Vec::with_capacity(files.len());
+    for (file, told) in in_parallel(files, parse_properties) {
+        problems.extend(told);
+        read.extend(file);
+    }
+    read
+}
+
+fn parse_properties(file: &FoundFile) -> (Option<PropertiesFile>, Problems) {
+    let mut problems = Problems::default();
+    let text = match file.read() {
+        Ok(text) => text,
+        Err(problem) => return (None, problem.into()),
+    };
+    let Some(node) = yaml::parse(&text, &mut problems) else { return (None, problems) };
+    let properties = PropertiesFile { text, node, folders: file.folders.clone() };
+    let is_in_root = !file.path.contains('/');
+    if is_in_root && file.path != SOURCES_FILE && !properties.is_about_a_project() {
+        return (None, Problems::default());
+    }
+    (Some(properties), problems)
+}
+
+/// Puts together what files and properties say.
+struct Assembly<'a> {
+    project: &'a str,
+    trees: &'a ConfigTrees,
+    entries: Entries,
+    problems: Problems,
+    warnings: Problems,
+}
+
+impl Assembly<'_> {
+    fn models(&mut self, files: &[FoundFile]) -> Vec<SqlFile> {
+        let texts = read_texts(files, &mut self.problems);
+        let entries = &mut self.entries.models;
+        texts
+            .into_iter()
+            .map(|(file, text)| sql_file(self.project, file, text, &self.trees.models, entries))
+            .collect()
+    }
+
+    fn tests(&mut self, files: &[FoundFile]) -> Vec<SqlFile> {
+        let texts = read_texts(files, &mut self.problems);
+        let entries = &mut self.entries.tests;
+        texts
+            .into_iter()
+            .map(|(file, text)| sql_file(self.project, file, text, &self.trees.tests, entries))
+            .collect()
+    }
+
+    fn seeds(&mut self, files: &[FoundFile]) -> Vec<SeedFile> {
+        let entries = &mut self.entries.seeds;
+        let seed = |file: &FoundFile| {
+            let fqn = file.fqn(self.project);
+            let mut config = self.trees.seeds.of(fqn.iter().map(String::as_str));
+            let entry = entries.swap_remove(&file.stem);
+            let properties = entry.map(|entry| {
+                overlay_all(&mut config, &entry.config);
+                entry.properties
+            });
+            let (name, path) = (file.stem.clone(), PathBuf::from(&file.path));
+            SeedFile { name, path, fqn, properties: properties.unwrap_or_default(), config }
+        };
+        files.iter().map(seed).collect()
+    }
+
+    /// Models and seeds share their names: `ref()` finds both.
+    fn check_names(&mut self, models: &[SqlFile], seeds: &[SeedFile]) {
+        let models = models.iter().map(|model| ("model", &model.name, model.text.at(Span::default())));
+        let seeds = seeds.iter().map(|seed| {
+            let text = SourceText::new(&seed.path, "");
+            ("seed", &seed.name, text.at(Span::default()))
+        });
+        let mut taken: HashMap<&String, (&str, Place)> = HashMap::new();
+        for (thing, name, place) in models.chain(seeds) {
+            if let Some((first_thing, first)) = taken.get(name) {
+                let message = if thing == *first_thing {
+                    format!("two {thing}s are named `{name}`")
+                } else {
+                    format!("a {first_thing} and a {thing} are named `{name}`")
+                };
+                let first = first.text.path().display();
+                let help = format!("the first is {first}; give one of them another file name");
+                self.problems.push(Problem::new(message).at(&place).help(help));
+            } else {
+                taken.insert(name, (thing, place));
+            }
+        }
+    }
+
+    /// Warns of entries that describe what does not exist.
+    fn warn_of_leftovers(&mut self, models: &[SqlFile], seeds: &[SeedFile], tests: &[SqlFile]) {
+        let models: Vec<&str> = models.iter().map(|model| model.name.as_str()).collect();
+        let seeds: Vec<&str> = seeds.iter().map(|seed| seed.name.as_str()).collect();
+        let tests: Vec<&str> = tests.iter().map(|test| test.name.as_str()).collect();
+        let kinds = [
+            ("model", &self.entries.models, &models, ("seed", &seeds)),
+            ("seed", &self.entries.seeds, &seeds, ("model", &models)),
+            ("test", &self.entries.tests, &tests, ("test", &tests)),
+        ];
+        for (thing, entries, names, (other, others)) in kinds {
+            for entry in entries.values() {
+                let name = entry.name.value.as_str();
+                let problem = Problem::new(format!("there is no {thing} `{name}`")).at(&entry.name.place);
+                let problem = if others.contains(&name) {
+                    problem.help(format!("it is a {other}: describe it under `{other}s:`"))
+                } else {
+                    problem.did_you_mean(name, names.iter().copied())
+                };
+                self.warnings.push(problem);
+            }
+        }
+    }
+
+    fn warn_of_unused_config(&mut self, models: &[SqlFile], seeds: &[SeedFile]) {
+        let models: Vec<&[String]> = models.iter().map(|model| model.fqn.as_slice()).collect();
+        let seeds: Vec<&[String]> = seeds.iter().map(|seed| seed.fqn.as_slice()).collect();
+        let sources: Vec<&[String]> = self.entries.source_fqns.iter().map(Vec::as_slice).collect();
+        self.trees.models.warn_unused("model", &models, &mut self.warnings);
+        self.trees.seeds.warn_unused("seed", &seeds, &mut self.warnings);
+        self.trees.sources.warn_unused("source", &sources, &mut self.warnings);
+    }
+}
+
+fn sql_file(
+    project: &str,
+    file: &FoundFile,
+    text: SourceText,
+    tree: &ConfigTree,
+    entries: &mut IndexMap<String, Entry>,
+) -> SqlFile {
+    let fqn = file.fqn(project);
+    let mut config = tree.of(fqn.iter().map(String::as_str));
+    let properties = entries.swap_remove(&file.stem).map(|entry| {
+        overlay_all(&mut config, &entry.config);
+        entry.properties
+    });
+    SqlFile { name: file.stem.clone(), text, fqn, properties: properties.unwrap_or_default(), config }
+}

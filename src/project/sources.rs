@@ -1,0 +1,151 @@
+//! Sources: tables that come from outside, under `sources:` of a properties file.
+
+use std::collections::HashMap;
+
+use super::config_tree::{Config, overlay, overlay_all, tags_of};
+use super::docs::written_twice;
+use super::item::{Item, Mapping};
+use super::project_file::check_identifier;
+use super::properties::{Entries, InFile, read_config};
+use super::{Located, Problems, SourceTable};
+
+const SOURCE_KEYS: [&str; 11] = [
+    "name",
+    "description",
+    "tables",
+    "tags",
+    "meta",
+    "config",
+    "schema",
+    "database",
+    "loader",
+    "freshness",
+    "loaded_at_field",
+];
+const TABLE_KEYS: [&str; 16] = [
+    "name",
+    "description",
+    "event_time",
+    "land_as",
+    "path",
+    "identifier",
+    "columns",
+    "tests",
+    "data_tests",
+    "tags",
+    "meta",
+    "config",
+    "freshness",
+    "loaded_at_field",
+    "docs",
+    "constraints",
+];
+/// Keys that dbt allows beside `config:` as well as in it.
+const CONFIG_KEYS: [&str; 2] = ["freshness", "loaded_at_field"];
+
+/// Adds the tables of an entry of `sources:`.
+pub(super) fn read_source(file: &InFile<'_>, item: Item<'_>, entries: &mut Entries, problems: &mut Problems) {
+    let source = item.mapping(problems);
+    if !item.is_mapping() {
+        return;
+    }
+    // `quoting` decides how dbt writes a name; mep lands tables under names of its own.
+    let known: Vec<&str> = SOURCE_KEYS.iter().copied().chain(["quoting"]).collect();
+    source.check_keys("a source", &known, problems);
+    let description = file.reader.docs.description(source.get("description"), problems);
+    let Some(name) = source.required("name", "a source", problems) else { return };
+    let config = config_of(source, problems);
+    let Some(tables) = source.get("tables") else { return };
+    for item in tables.list(problems) {
+        let above = Above { name: &name.value, description: description.as_deref(), config: &config };
+        let Some((table, fqn)) = read_table(file, &above, item, problems) else { continue };
+        let key = (table.source.clone(), table.name.clone());
+        if let Some(first) = entries.sources.get(&key) {
+            let name = format!("{}.{}", table.source, table.name);
+            problems.push(written_twice("source tables", &name, &table.place, &first.place));
+        } else {
+            entries.sources.insert(key, table);
+            entries.source_fqns.push(fqn);
+        }
+    }
+}
+
+/// What the source says of all its tables.
+struct Above<'a> {
+    name: &'a str,
+    description: Option<&'a str>,
+    config: &'a Config,
+}
+
+fn config_of(mapping: Mapping<'_>, problems: &mut Problems) -> Config {
+    let mut config = read_config(mapping, problems);
+    for key in CONFIG_KEYS {
+        if let Some(item) = mapping.get(key) {
+            overlay(&mut config, key, item.json());
+        }
+    }
+    config
+}
+
+fn read_table(
+    file: &InFile<'_>,
+    source: &Above<'_>,
+    item: Item<'_>,
+    problems: &mut Problems,
+) -> Option<(SourceTable, Vec<String>)> {
+    let table = item.mapping(problems);
+    if !item.is_mapping() {
+        return None;
+    }
+    let known: Vec<&str> = TABLE_KEYS.iter().copied().chain(["quoting"]).collect();
+    table.check_keys("a source table", &known, problems);
+    let name = table.required("name", "a source table", problems)?;
+    let mut fqn = file.folders.to_vec();
+    fqn.extend([source.name.to_owned(), name.value.clone()]);
+    let own = config_of(table, problems);
+    let properties = file.properties(name.place.clone(), table, &own, problems);
+    let mut config = file.reader.trees.sources.of(fqn.iter().map(String::as_str));
+    overlay_all(&mut config, source.config);
+    overlay_all(&mut config, &own);
+    let mut text = |key: &str| match table.get(key) {
+        Some(item) => item.located_text(problems),
+        None => in_config(&config, key),
+    };
+    let (event_time, land_as, path) = (text("event_time"), text("land_as"), text("path"));
+    let identifier = text("identifier");
+    if let Some(land_as) = &land_as {
+        check_identifier(land_as, "a table's name", problems);
+    }
+    let table = SourceTable {
+        source: source.name.to_owned(),
+        source_description: source.description.map(str::to_owned),
+        properties,
+        event_time,
+        land_as: land_as.map_or_else(|| format!("raw_{}", name.value), |land_as| land_as.value),
+        path: path.map(|path| path.value).or_else(|| identifier.map(|name| format!("{}/*", name.value))),
+        tags: config.get("tags").and_then(|tags| tags_of(&tags.value)).unwrap_or_default(),
+        config,
+        place: name.place,
+        name: name.value,
+    };
+    Some((table, fqn))
+}
+
+fn in_config(config: &Config, key: &str) -> Option<Located<String>> {
+    let found = config.get(key)?;
+    let value = found.value.as_str()?.to_owned();
+    Some(Located { value, place: found.place.clone() })
+}
+
+/// Gives every table of a source the description that stands in only one of its files.
+pub(super) fn share_descriptions(sources: &mut [SourceTable]) {
+    let mut described: HashMap<String, String> = HashMap::new();
+    for table in &*sources {
+        if let Some(description) = &table.source_description {
+            described.entry(table.source.clone()).or_insert_with(|| description.clone());
+        }
+    }
+    for table in sources.iter_mut().filter(|table| table.source_description.is_none()) {
+        table.source_description = described.get(&table.source).cloned();
+    }
+}

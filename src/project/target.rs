@@ -1,0 +1,170 @@
+//! One target of a profile: where tables go, and where each source comes from.
+
+use std::path::PathBuf;
+
+use chrono::NaiveDate;
+use indexmap::IndexMap;
+
+use super::item::{Item, Key, Mapping};
+use super::project_file::check_identifier;
+use super::{Problem, Problems, SimulatorConfig, SourceConnection, Target, WarehouseConfig};
+
+const KEYS: [&str; 7] = ["type", "path", "schema", "threads", "memory", "retention_days", "sources"];
+const WAREHOUSES: [&str; 1] = ["local"];
+const CONNECTIONS: [&str; 2] = ["files", "simulator"];
+const SIMULATOR_KEYS: [&str; 9] =
+    ["type", "seed", "start", "days", "users", "growth", "attrition", "duplicates", "mojibake"];
+
+const THREADS: u64 = 4;
+const MOST_THREADS: u64 = 256;
+const RETENTION_DAYS: u64 = 7;
+
+/// Reads a target; `None`, with problems, where something that it needs is missing.
+pub(super) fn read_target(
+    profile: &str,
+    name: Key<'_>,
+    item: Item<'_>,
+    problems: &mut Problems,
+) -> Option<Target> {
+    let output = item.mapping(problems);
+    let kind = output.required("type", "a target", problems)?;
+    if !WAREHOUSES.contains(&kind.value.as_str()) {
+        problems.push(unknown_type("target", &kind.value, &WAREHOUSES).at(&kind.place));
+        return None;
+    }
+    output.check_keys("a target of type `local`", &KEYS, problems);
+    let path = required_path(output, "a target", problems);
+    let schema = output.required("schema", "a target", problems);
+    if let Some(schema) = &schema {
+        check_identifier(schema, "a schema", problems);
+    }
+    let mut whole = |key: &str, range, default| {
+        output.get(key).and_then(|item| item.whole(range, problems)).unwrap_or(default)
+    };
+    let threads = whole("threads", 1..=MOST_THREADS, THREADS);
+    let retention_days = whole("retention_days", 0..=36_500, RETENTION_DAYS);
+    let memory = output.get("memory").and_then(|item| read_memory(item, problems));
+    let sources = output.get("sources").map(|item| read_connections(item, problems)).unwrap_or_default();
+    Some(Target {
+        profile: profile.to_owned(),
+        name: name.text.to_owned(),
+        schema: schema?.value,
+        threads: threads as usize,
+        warehouse: WarehouseConfig::Local { path: path?, memory, retention_days: retention_days as u32 },
+        sources,
+        place: Some(name.place()),
+    })
+}
+
+fn unknown_type(thing: &str, found: &str, known: &[&str]) -> Problem {
+    let problem = Problem::new(format!("unknown type `{found}` of a {thing}"));
+    let problem = problem.help(format!("the types are {}", known.join(", ")));
+    problem.did_you_mean(found, known.iter().copied())
+}
+
+fn required_path(mapping: Mapping<'_>, thing: &str, problems: &mut Problems) -> Option<PathBuf> {
+    let path = mapping.required("path", thing, problems)?;
+    if path.value.trim().is_empty() {
+        problems.push(Problem::new("`path`: expected a folder, found nothing").at(&path.place));
+        return None;
+    }
+    Some(PathBuf::from(path.value))
+}
+
+fn read_memory(item: Item<'_>, problems: &mut Problems) -> Option<u64> {
+    if item.is_null() {
+        return None;
+    }
+    let bytes = match item.as_text() {
+        Some(text) => bytes_of(text),
+        None => item.node.json().as_u64(),
+    };
+    let bytes = bytes.filter(|bytes| *bytes > 0);
+    if bytes.is_none() {
+        problems.push(item.expected("bytes, or a text such as 2GiB or 512MB"));
+    }
+    bytes
+}
+
+/// The bytes that a text such as `1.5GiB` stands for.
+fn bytes_of(text: &str) -> Option<u64> {
+    let text = text.trim();
+    let end =
+        text.find(|character: char| !character.is_ascii_digit() && character != '.').unwrap_or(text.len());
+    let (number, unit) = text.split_at(end);
+    let unit: u64 = match unit.trim().to_ascii_lowercase().as_str() {
+        "" | "b" => 1,
+        "kb" => 1_000,
+        "mb" => 1_000_000,
+        "gb" => 1_000_000_000,
+        "tb" => 1_000_000_000_000,
+        "k" | "kib" => 1 << 10,
+        "m" | "mib" => 1 << 20,
+        "g" | "gib" => 1 << 30,
+        "t" | "tib" => 1 << 40,
+        _ => return None,
+    };
+    let bytes = number.parse::<f64>().ok()? * unit as f64;
+    (bytes < u64::MAX as f64).then_some(bytes as u64)
+}
+
+fn read_connections(item: Item<'_>, problems: &mut Problems) -> IndexMap<String, SourceConnection> {
+    let mut connections = IndexMap::new();
+    for (key, item) in item.mapping(problems).items() {
+        if let Some(connection) = read_connection(item, problems) {
+            connections.insert(key.text.to_owned(), connection);
+        }
+    }
+    connections
+}
+
+fn read_connection(item: Item<'_>, problems: &mut Problems) -> Option<SourceConnection> {
+    let mapping = item.mapping(problems);
+    let kind = mapping.required("type", "a connection", problems)?;
+    match kind.value.as_str() {
+        "files" => {
+            mapping.check_keys("a connection of type `files`", &["type", "path"], problems);
+            Some(SourceConnection::Files { path: required_path(mapping, "a connection", problems)? })
+        }
+        "simulator" => {
+            mapping.check_keys("a connection of type `simulator`", &SIMULATOR_KEYS, problems);
+            Some(SourceConnection::Simulator(read_simulator(mapping, problems)))
+        }
+        other => {
+            problems.push(unknown_type("connection", other, &CONNECTIONS).at(&kind.place));
+            None
+        }
+    }
+}
+
+fn read_simulator(mapping: Mapping<'_>, problems: &mut Problems) -> SimulatorConfig {
+    let mut config = SimulatorConfig::default();
+    for (key, item) in mapping.items() {
+        match key.text {
+            "seed" => set(&mut config.seed, item.whole(0..=u64::MAX, problems)),
+            "start" => set(&mut config.start, read_day(item, problems)),
+            "days" => set(&mut config.days, item.whole(1..=36_525, problems).map(|days| days as u32)),
+            "users" => set(&mut config.users, item.whole(1..=1_000_000_000, problems)),
+            "growth" => set(&mut config.growth, item.positive(None, problems)),
+            "attrition" => set(&mut config.attrition, item.positive(Some(1.0), problems)),
+            "duplicates" => set(&mut config.duplicates, item.positive(Some(1.0), problems)),
+            "mojibake" => set(&mut config.mojibake, item.boolean(problems)),
+            _ => {}
+        }
+    }
+    config
+}
+
+fn set<T>(place: &mut T, value: Option<T>) {
+    if let Some(value) = value {
+        *place = value;
+    }
+}
+
+fn read_day(item: Item<'_>, problems: &mut Problems) -> Option<NaiveDate> {
+    let day = item.as_text().and_then(|text| NaiveDate::parse_from_str(text.trim(), "%Y-%m-%d").ok());
+    if day.is_none() && !item.is_null() {
+        problems.push(item.expected("a day such as 2018-11-01"));
+    }
+    day
+}

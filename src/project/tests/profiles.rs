@@ -1,0 +1,197 @@
+//! Profiles and targets.
+
+use super::super::{LoadOptions, SourceConnection, Target, WarehouseConfig, load};
+use super::{Folder, loaded, problems, shown};
+
+const TWO: &str = "music:
+  target: dev
+  outputs:
+    dev: {type: local, path: dev, schema: dev}
+    prod: {type: local, path: \"{{ env_var('MEP_NOT_SET') }}\", schema: prod}
+";
+
+fn with(options: impl FnOnce(&mut LoadOptions), files: &[(&str, &str)]) -> Result<Target, String> {
+    let folder = Folder::new(files);
+    let mut chosen = folder.options();
+    options(&mut chosen);
+    load(&chosen).map(|project| project.target).map_err(|problems| shown(problems.iter()))
+}
+
+#[test]
+fn only_the_chosen_target_is_rendered() {
+    let target = loaded(&[("profiles.yml", TWO)]).target;
+    assert_eq!((target.name.as_str(), target.schema.as_str(), target.threads), ("dev", "dev", 4));
+    let told = with(|options| options.target = Some("prod".to_owned()), &[("profiles.yml", TWO)]);
+    insta::assert_snapshot!(told.unwrap_err(), @r"
+    profiles.yml:5:31: environment variable `MEP_NOT_SET` is not set
+        set it, or give a default: env_var('MEP_NOT_SET', 'a default')
+    ");
+}
+
+#[test]
+fn everything_can_be_said() {
+    let target = loaded(&[(
+        "profiles.yml",
+        "music:
+  target: \"{{ env_var('MEP_NOT_SET', 'all') }}\"
+  outputs:
+    all:
+      type: local
+      path: \"{{ env_var('CARGO_PKG_NAME') }}/all\"
+      schema: music
+      threads: \"{{ env_var('MEP_NOT_SET', '8') }}\"
+      memory: 1.5GiB
+      retention_days: 30
+      sources:
+        files: {type: files, path: /data}
+        events:
+          {type: simulator, seed: 7, start: 2020-02-29, days: 3, users: 9, growth: 2.5, attrition: 0, duplicates: 1,
+           mojibake: \"{{ env_var('MEP_NOT_SET', 'false') }}\"}
+",
+    )])
+    .target;
+    assert_eq!(target.threads, 8);
+    let WarehouseConfig::Local { path, memory, retention_days } = target.warehouse;
+    assert_eq!((path.to_str(), memory, retention_days), (Some("mep/all"), Some(3 << 29), 30));
+    assert_eq!(target.sources["files"], SourceConnection::Files { path: "/data".into() });
+    let SourceConnection::Simulator(simulator) = &target.sources["events"] else {
+        panic!("expected a simulator")
+    };
+    assert_eq!((simulator.seed, simulator.days, simulator.users, simulator.mojibake), (7, 3, 9, false));
+    assert_eq!(simulator.start.to_string(), "2020-02-29");
+    assert!((simulator.growth - 2.5).abs() < f64::EPSILON);
+}
+
+#[test]
+fn the_command_line_chooses() {
+    let two = "a: {outputs: {x: {type: local, path: a, schema: a}}}\n\
+               b: {outputs: {y: {type: local, path: b, schema: b}, default: {type: local, path: d, schema: d}}}";
+    let target = with(|options| options.profile = Some("b".to_owned()), &[("profiles.yml", two)]).unwrap();
+    assert_eq!((target.profile.as_str(), target.name.as_str()), ("b", "default"));
+    let chosen = |options: &mut LoadOptions| {
+        (options.profile, options.target, options.threads) = (Some("b".into()), Some("y".into()), Some(2));
+    };
+    let target = with(chosen, &[("profiles.yml", two)]).unwrap();
+    assert_eq!((target.name.as_str(), target.threads), ("y", 2));
+}
+
+#[test]
+fn a_profile_that_cannot_be_chosen_is_told() {
+    let two = "dev_shop: {}\nprod_shop: {}\nconfig: {}\n";
+    insta::assert_snapshot!(problems(&[("profiles.yml", two)]), @r"
+    profiles.yml:1:1: expected one profile, found dev_shop, prod_shop
+        choose one with `profile:` in dbt_project.yml or with --profile
+    ");
+    insta::assert_snapshot!(problems(&[("profiles.yml", "")]), @r"
+    profiles.yml:1:1: expected a profile in profiles.yml, found none
+        write one: its name, `outputs:`, and below it each target
+    ");
+    insta::assert_snapshot!(
+        problems(&[("profiles.yml", two), ("dbt_project.yml", "name: shop\nprofile: prod_shp\n")]),
+        @r"
+    dbt_project.yml:2:10: there is no profile `prod_shp`
+        did you mean `prod_shop`? the profiles are dev_shop, prod_shop
+    "
+    );
+    let told = with(|options| options.profile = Some("x".to_owned()), &[("profiles.yml", two)]);
+    insta::assert_snapshot!(told.unwrap_err(), @r"
+    there is no profile `x`
+        the profiles are dev_shop, prod_shop
+    ");
+}
+
+#[test]
+fn a_target_that_cannot_be_chosen_is_told() {
+    let told = with(|options| options.target = Some("prd".to_owned()), &[("profiles.yml", TWO)]);
+    insta::assert_snapshot!(told.unwrap_err(), @r"
+    profiles.yml:4:5: there is no target `prd` in the profile `music`
+        did you mean `prod`? the targets are dev, prod
+    ");
+    insta::assert_snapshot!(problems(&[("profiles.yml", &TWO.replace("target: dev", "target: test"))]), @r"
+    profiles.yml:2:11: there is no target `test` in the profile `music`
+        the targets are dev, prod
+    ");
+    insta::assert_snapshot!(problems(&[("profiles.yml", &TWO.replace("target: dev", ""))]), @r"
+    profiles.yml:3:3: expected one target, found dev, prod
+        choose one with `target:` in the profile or with --target
+    ");
+    insta::assert_snapshot!(problems(&[("profiles.yml", "music: {target: dev}")]), @r"
+    profiles.yml:1:8: the profile `music` needs `outputs`
+        name each target under `outputs:`, with its type, path and schema
+    ");
+}
+
+#[test]
+fn a_folder_without_profiles_is_told() {
+    let empty = tempfile::tempdir().unwrap();
+    let folder = empty.path().to_owned();
+    let told = with(|options| options.profiles_dir = Some(folder), &[]).unwrap_err();
+    insta::assert_snapshot!(told.replace(&empty.path().display().to_string(), "FOLDER"), @r"
+    there is no profiles.yml in FOLDER
+        check the folder of the profiles that mep was called with
+    ");
+}
+
+#[test]
+fn profiles_can_lie_elsewhere() {
+    let elsewhere = tempfile::tempdir().unwrap();
+    std::fs::write(elsewhere.path().join("profiles.yml"), TWO).unwrap();
+    let folder = elsewhere.path().to_owned();
+    let target = with(|options| options.profiles_dir = Some(folder), &[]).unwrap();
+    assert_eq!(target.name, "dev");
+}
+
+#[test]
+fn values_of_a_target_are_checked() {
+    insta::assert_snapshot!(problems(&[(
+        "profiles.yml",
+        "music:
+  outputs:
+    dev:
+      type: local
+      path: ''
+      schema: my-schema
+      thread: 4
+      threads: 0
+      memory: 2 gallons
+      retention_days: -1
+      sources:
+        a: {type: kafka}
+        b: {type: file, path: x}
+        c: {type: files}
+        d: {type: simulator, seed: -1, start: 2018-13-01, days: 0, users: many, growth: -1, attrition: 1.5, speed: 3}
+        e: files
+",
+    )]), @r"
+    profiles.yml:5:13: `path`: expected a folder, found nothing
+    profiles.yml:6:15: expected a schema of letters, digits and `_`, found `my-schema`
+    profiles.yml:7:7: unknown key `thread` in a target of type `local`
+        did you mean `threads`?
+    profiles.yml:8:16: `threads`: expected a whole number from 1 to 256, found `0`
+    profiles.yml:9:15: `memory`: expected bytes, or a text such as 2GiB or 512MB, found `2 gallons`
+    profiles.yml:10:23: `retention_days`: expected a whole number from 0 to 36500, found `-1`
+    profiles.yml:12:19: unknown type `kafka` of a connection
+        the types are files, simulator
+    profiles.yml:13:19: unknown type `file` of a connection
+        did you mean `files`?
+    profiles.yml:14:12: a connection needs `path`
+    profiles.yml:15:36: `seed`: expected a whole number, found `-1`
+    profiles.yml:15:47: `start`: expected a day such as 2018-11-01, found `2018-13-01`
+    profiles.yml:15:65: `days`: expected a whole number from 1 to 36525, found `0`
+    profiles.yml:15:75: `users`: expected a whole number from 1 to 1000000000, found `many`
+    profiles.yml:15:89: `growth`: expected a number of at least 0, found `-1`
+    profiles.yml:15:104: `attrition`: expected a number from 0 to 1, found `1.5`
+    profiles.yml:15:109: unknown key `speed` in a connection of type `simulator`
+        did you mean `seed`?
+    profiles.yml:16:12: `e`: expected a mapping, found `files`
+    ");
+    insta::assert_snapshot!(problems(&[("profiles.yml", "music: {outputs: {dev: {type: postgres}}}")]), @r"
+    profiles.yml:1:31: unknown type `postgres` of a target
+        the types are local
+    ");
+    insta::assert_snapshot!(problems(&[("profiles.yml", "music: {outputs: {dev: {path: x}}}")]), @r"profiles.yml:1:24: a target needs `type`");
+    insta::assert_snapshot!(problems(&[("profiles.yml", "music: {outputs: {dev: {type: local}}}")]), @r"
+    profiles.yml:1:24: a target needs `path`
+    profiles.yml:1:24: a target needs `schema`
+    ");
+}

@@ -1,0 +1,84 @@
+//! Sources.
+
+use serde_json::json;
+
+use super::{loaded, problems};
+
+#[test]
+fn a_table_takes_on_what_its_source_says() {
+    let project = loaded(&[
+        ("dbt_project.yml", "name: shop\nsources: {shop: {raw: {+tags: [tree], +enabled: false}}}\n"),
+        (
+            "models/raw/s.yml",
+            "sources:
+  - name: events
+    description: All of it.
+    schema: ignored
+    tags: [source]
+    loaded_at_field: at
+    config: {enabled: true}
+    tables:
+      - name: plays
+        description: One for each.
+        event_time: ts
+        tags: [table]
+        freshness: {warn_after: {count: 1, period: day}}
+        columns: [{name: ts, constraints: [{type: not_null}]}]
+      - {name: logins, land_as: landed, path: 'x/*.json', config: {event_time: at}}
+      - {name: pages, identifier: page_views}
+",
+        ),
+    ]);
+    let [plays, logins, pages] = project.sources.as_slice() else { panic!("expected three tables") };
+    assert_eq!(plays.tags, ["tree", "source", "table"]);
+    assert_eq!(plays.config["enabled"].value, true);
+    assert_eq!(plays.config["loaded_at_field"].value, "at");
+    assert_eq!(plays.config["freshness"].value, json!({"warn_after": {"count": 1, "period": "day"}}));
+    assert_eq!((plays.land_as.as_str(), plays.path.as_deref()), ("raw_plays", None));
+    assert_eq!(plays.event_time.as_ref().unwrap().value, "ts");
+    assert_eq!(plays.source_description.as_deref(), Some("All of it."));
+    assert!(plays.properties.columns[0].not_null);
+    assert_eq!((logins.land_as.as_str(), logins.path.as_deref()), ("landed", Some("x/*.json")));
+    assert_eq!(logins.event_time.as_ref().unwrap().value, "at");
+    assert_eq!(pages.path.as_deref(), Some("page_views/*"));
+}
+
+#[test]
+fn a_source_can_stand_in_several_files() {
+    let project = loaded(&[
+        ("sources.yml", "sources: [{name: s, description: Both., tables: [{name: a}]}]"),
+        ("models/s.yml", "sources: [{name: s, tables: [{name: b}]}]"),
+    ]);
+    let names: Vec<&str> = project.sources.iter().map(|table| table.name.as_str()).collect();
+    assert_eq!(names, ["b", "a"]);
+    assert!(project.sources.iter().all(|table| table.source_description.as_deref() == Some("Both.")));
+}
+
+#[test]
+fn sources_are_checked() {
+    insta::assert_snapshot!(problems(&[
+        ("sources.yml", "sources:\n  - {name: s, tables: [{name: a}, {name: a}]}\n"),
+        (
+            "models/s.yml",
+            "sources:
+  - {name: s, tables: [{name: a, eventtime: ts, land_as: raw-a}]}
+  - {name: t, table: [{name: a}]}
+  - {tables: [{name: a}]}
+  - {name: u, tables: [{description: a}, b]}
+",
+        ),
+    ]), @r"
+    models/s.yml:2:34: unknown key `eventtime` in a source table
+        did you mean `event_time`?
+    models/s.yml:2:58: expected a table's name of letters, digits and `_`, found `raw-a`
+    models/s.yml:3:15: unknown key `table` in a source
+        did you mean `tables`?
+    models/s.yml:4:5: a source needs `name`
+    models/s.yml:5:24: a source table needs `name`
+    models/s.yml:5:42: `tables`: expected a mapping, found `b`
+    sources.yml:2:31: two source tables are named `s.a`
+        the first is in models/s.yml, line 2
+    sources.yml:2:42: two source tables are named `s.a`
+        the first is in models/s.yml, line 2
+    ");
+}
