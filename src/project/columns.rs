@@ -2,7 +2,7 @@
 
 use super::config_tree::Config;
 use super::docs::{Docs, written_twice};
-use super::item::{Item, Mapping};
+use super::item::Mapping;
 use super::test_uses::read_tests;
 use super::{Column, Problem, Problems};
 
@@ -38,8 +38,8 @@ pub(super) fn read_columns(
 ) -> Vec<Column> {
     let Some(columns) = table.get("columns") else { return Vec::new() };
     let mut read: Vec<Column> = Vec::new();
-    for item in columns.list(problems) {
-        let Some(column) = read_column(item, test_config, docs, problems) else { continue };
+    for column in columns.mappings(problems) {
+        let Some(column) = read_column(column, test_config, docs, problems) else { continue };
         if let Some(first) = read.iter().find(|known| known.name.value == column.name.value) {
             problems.push(written_twice("columns", &first.name.value, &column.name.place, &first.name.place));
         } else {
@@ -49,11 +49,12 @@ pub(super) fn read_columns(
     read
 }
 
-fn read_column(item: Item<'_>, test_config: &Config, docs: &Docs, problems: &mut Problems) -> Option<Column> {
-    let column = item.mapping(problems);
-    if !item.is_mapping() {
-        return None;
-    }
+fn read_column(
+    column: Mapping<'_>,
+    test_config: &Config,
+    docs: &Docs,
+    problems: &mut Problems,
+) -> Option<Column> {
     column.check_keys("a column", &KEYS, problems);
     let mut tags = column.get("tags").map(|item| item.words(problems)).unwrap_or_default();
     if let Some(config) = column.get("config") {
@@ -75,11 +76,7 @@ fn read_column(item: Item<'_>, test_config: &Config, docs: &Docs, problems: &mut
 fn read_constraints(column: Mapping<'_>, problems: &mut Problems) -> bool {
     let Some(constraints) = column.get("constraints") else { return false };
     let mut not_null = false;
-    for item in constraints.list(problems) {
-        let constraint = item.mapping(problems);
-        if !item.is_mapping() {
-            continue;
-        }
+    for constraint in constraints.mappings(problems) {
         let Some(kind) = constraint.required("type", "a constraint", problems) else { continue };
         if kind.value == "not_null" {
             not_null = true;

@@ -3,7 +3,7 @@
 use indexmap::IndexMap;
 
 use super::docs::Docs;
-use super::item::Item;
+use super::item::Mapping;
 use super::{Exposure, Problem, Problems};
 
 const KEYS: [&str; 12] = [
@@ -23,11 +23,7 @@ const KEYS: [&str; 12] = [
 const KINDS: [&str; 5] = ["dashboard", "notebook", "analysis", "ml", "application"];
 
 /// Reads an entry of `exposures:`.
-pub(super) fn read_exposure(item: Item<'_>, docs: &Docs, problems: &mut Problems) -> Option<Exposure> {
-    let exposure = item.mapping(problems);
-    if !item.is_mapping() {
-        return None;
-    }
+pub(super) fn read_exposure(exposure: Mapping<'_>, docs: &Docs, problems: &mut Problems) -> Option<Exposure> {
     exposure.check_keys("an exposure", &KEYS, problems);
     let mut tags = exposure.get("tags").map(|item| item.words(problems)).unwrap_or_default();
     if let Some(config) = exposure.get("config") {

@@ -152,6 +152,19 @@ impl<'a> Item<'a> {
         self.or_expected(items, "a list", problems).unwrap_or_default()
     }
 
+    /// The mappings of a list; a problem for each item that is none.
+    pub(super) fn mappings(self, problems: &mut Problems) -> Vec<Mapping<'a>> {
+        let mut mappings = Vec::new();
+        for item in self.list(problems) {
+            if item.is_mapping() {
+                mappings.push(item.mapping(problems));
+            } else {
+                problems.push(item.expected("a mapping"));
+            }
+        }
+        mappings
+    }
+
     /// A text, or a list of texts.
     pub(super) fn texts(self, problems: &mut Problems) -> Vec<Located<String>> {
         match &self.node.value {

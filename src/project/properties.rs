@@ -106,13 +106,13 @@ impl Reader<'_> {
                     inside.entries(item, "test", &TEST_KEYS, &mut entries.tests, problems);
                 }
                 "sources" => {
-                    for item in item.list(problems) {
-                        read_source(&inside, item, entries, problems);
+                    for source in item.mappings(problems) {
+                        read_source(&inside, source, entries, problems);
                     }
                 }
                 "exposures" => {
-                    for item in item.list(problems) {
-                        let exposure = read_exposure(item, self.docs, problems);
+                    for exposure in item.mappings(problems) {
+                        let exposure = read_exposure(exposure, self.docs, problems);
                         add_exposure(exposure, &mut entries.exposures, problems);
                     }
                 }
@@ -166,11 +166,7 @@ impl InFile<'_> {
         entries: &mut IndexMap<String, Entry>,
         problems: &mut Problems,
     ) {
-        for item in items.list(problems) {
-            let mapping = item.mapping(problems);
-            if !item.is_mapping() {
-                continue;
-            }
+        for mapping in items.mappings(problems) {
             check_entry_keys(mapping, thing, keys, problems);
             let Some(name) = mapping.required("name", &format!("a {thing}"), problems) else { continue };
             let entry = self.entry(name, mapping, thing, problems);

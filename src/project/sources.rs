@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::config_tree::{Config, overlay, overlay_all, tags_of};
 use super::docs::written_twice;
-use super::item::{Item, Mapping};
+use super::item::Mapping;
 use super::project_file::check_identifier;
 use super::properties::{Entries, InFile, read_config};
 use super::{Located, Problems, SourceTable};
@@ -44,11 +44,12 @@ const TABLE_KEYS: [&str; 16] = [
 const CONFIG_KEYS: [&str; 2] = ["freshness", "loaded_at_field"];
 
 /// Adds the tables of an entry of `sources:`.
-pub(super) fn read_source(file: &InFile<'_>, item: Item<'_>, entries: &mut Entries, problems: &mut Problems) {
-    let source = item.mapping(problems);
-    if !item.is_mapping() {
-        return;
-    }
+pub(super) fn read_source(
+    file: &InFile<'_>,
+    source: Mapping<'_>,
+    entries: &mut Entries,
+    problems: &mut Problems,
+) {
     // `quoting` decides how dbt writes a name; mep lands tables under names of its own.
     let known: Vec<&str> = SOURCE_KEYS.iter().copied().chain(["quoting"]).collect();
     source.check_keys("a source", &known, problems);
@@ -56,9 +57,9 @@ pub(super) fn read_source(file: &InFile<'_>, item: Item<'_>, entries: &mut Entri
     let Some(name) = source.required("name", "a source", problems) else { return };
     let config = config_of(source, problems);
     let Some(tables) = source.get("tables") else { return };
-    for item in tables.list(problems) {
+    for table in tables.mappings(problems) {
         let above = Above { name: &name.value, description: description.as_deref(), config: &config };
-        let Some((table, fqn)) = read_table(file, &above, item, problems) else { continue };
+        let Some((table, fqn)) = read_table(file, &above, table, problems) else { continue };
         let key = (table.source.clone(), table.name.clone());
         if let Some(first) = entries.sources.get(&key) {
             let name = format!("{}.{}", table.source, table.name);
@@ -90,13 +91,9 @@ fn config_of(mapping: Mapping<'_>, problems: &mut Problems) -> Config {
 fn read_table(
     file: &InFile<'_>,
     source: &Above<'_>,
-    item: Item<'_>,
+    table: Mapping<'_>,
     problems: &mut Problems,
 ) -> Option<(SourceTable, Vec<String>)> {
-    let table = item.mapping(problems);
-    if !item.is_mapping() {
-        return None;
-    }
     let known: Vec<&str> = TABLE_KEYS.iter().copied().chain(["quoting"]).collect();
     table.check_keys("a source table", &known, problems);
     let name = table.required("name", "a source table", problems)?;

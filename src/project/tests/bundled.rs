@@ -13,9 +13,9 @@ fn it_reads_without_a_problem_or_warning() {
     let project = load(&options()).map_err(|problems| shown(problems.iter())).unwrap();
     assert_eq!(shown(&project.warnings), "");
     assert_eq!(project.name, "music_events");
-    assert_eq!(project.models.len(), count("models", "sql"));
-    assert_eq!(project.tests.len(), count("tests", "sql"));
-    assert_eq!(project.macros.len(), count("macros", "sql"));
+    assert_eq!(project.models.len(), count("models", 9));
+    assert_eq!(project.tests.len(), count("tests", 1));
+    assert_eq!(project.macros.len(), count("macros", 9));
     assert_eq!(project.sources.len(), 4);
     assert_eq!(project.exposures.len(), 1);
     assert_eq!(project.vars["chart_places"], 10);
@@ -23,9 +23,9 @@ fn it_reads_without_a_problem_or_warning() {
     assert_eq!(described.count(), project.models.len());
 }
 
-fn count(folder: &str, extension: &str) -> usize {
-    let files = walkdir::WalkDir::new(repository().join(folder)).into_iter().flatten();
-    files.filter(|file| file.path().extension().is_some_and(|found| found == extension)).count()
+fn count(folder: &str, depth: usize) -> usize {
+    let files = walkdir::WalkDir::new(repository().join(folder)).max_depth(depth).into_iter().flatten();
+    files.filter(|file| file.path().extension().is_some_and(|found| found == "sql")).count()
 }
 
 #[test]

@@ -155,6 +155,7 @@ fn entries_are_checked() {
       - {name: c, data_typ: x}
       - {name: c}
       - {name: d, description: 12}
+      -
       - name: e
         constraints: [{type: unique}, {type: not_nul}, {type: sorted}, not_null, {}]
     constraints: [{type: check}]
@@ -180,15 +181,16 @@ fn entries_are_checked() {
         the first is in models/a.yml, line 13
     models/a.yml:15:32: `description`: expected a text, found `12`
         put it in quotes
-    models/a.yml:17:30: the constraint `unique` is not supported by mep
+    models/a.yml:16:8: `columns`: expected a mapping, found nothing
+    models/a.yml:18:30: the constraint `unique` is not supported by mep
         use the data test `unique`
-    models/a.yml:17:46: unknown constraint `not_nul`
+    models/a.yml:18:46: unknown constraint `not_nul`
         did you mean `not_null`?
-    models/a.yml:17:63: unknown constraint `sorted`
+    models/a.yml:18:63: unknown constraint `sorted`
         the only constraint is not_null; for others use data tests
-    models/a.yml:17:72: `constraints`: expected a mapping, found `not_null`
-    models/a.yml:17:82: a constraint needs `type`
-    models/a.yml:18:5: constraints of a whole table are not supported by mep
+    models/a.yml:18:72: `constraints`: expected a mapping, found `not_null`
+    models/a.yml:18:82: a constraint needs `type`
+    models/a.yml:19:5: constraints of a whole table are not supported by mep
         use data tests, or a `not_null` constraint of a column
     ");
 }
