@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use minijinja::value::{Object, ObjectRepr, from_args};
-use minijinja::{Error, ErrorKind, State, Value};
+use minijinja::{Error, State, Value};
 
 use super::macros::Macro;
 use super::problem::{invalid, invalid_with_help, unsupported};
@@ -181,24 +181,5 @@ impl Object for Unsupported {
 
     fn call_method(self: &Arc<Self>, _: &mut State<'_, '_>, _: &str, _: &[Value]) -> Result<Value, Error> {
         Err(self.error())
-    }
-}
-
-/// Says that a method of a value is unknown to the engine's own values and to Python's.
-pub(super) fn unknown_method(
-    state: &mut State<'_, '_>,
-    value: &Value,
-    method: &str,
-    arguments: &[Value],
-) -> Result<Value, Error> {
-    let changes = ["append", "extend", "insert", "pop", "remove", "update", "setdefault", "clear"];
-    match minijinja_contrib::pycompat::unknown_method_callback(state, value, method, arguments) {
-        Err(error) if error.kind() == ErrorKind::UnknownMethod && changes.contains(&method) => {
-            Err(invalid_with_help(
-                format!("`{method}()` cannot change this {}", value.kind()),
-                "give it a name by `{% set %}`, and change that",
-            ))
-        }
-        other => other,
     }
 }

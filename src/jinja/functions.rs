@@ -1,20 +1,12 @@
-//! dbt's functions.
+//! dbt's functions that are the same for every text.
 
-use std::fmt;
-use std::sync::Arc;
-
-use minijinja::value::{Kwargs, Object, ObjectRepr, Rest, from_args};
-use minijinja::{Environment, Error, ErrorKind, State, Value};
+use minijinja::value::{Kwargs, Rest};
+use minijinja::{Environment, Error, Value};
 use serde_json::Value as Json;
 
 use super::collections::{Dict, List, of_json, own};
 use super::macros::return_value;
 use super::problem::{invalid, invalid_with_help};
-use super::relation_value::RelationValue;
-use super::scope::Scope;
-use super::time::{Timestamp, shifted};
-use crate::project::nearest;
-use crate::relation::Relation;
 
 /// Names that a text can use, for a near one to a name that is unknown.
 pub(super) const NAMES: [&str; 27] = [
@@ -47,7 +39,7 @@ pub(super) const NAMES: [&str; 27] = [
     "modules",
 ];
 
-/// Makes the functions and filters known that are the same for every text.
+/// Makes the functions known that are the same for every text.
 pub(super) fn add_to(environment: &mut Environment<'_>) {
     environment.add_function("__list", |literal: Value| List::of(items(&literal).unwrap_or_default()));
     environment.add_function("__dict", |literal: Value| own(&literal));
@@ -64,6 +56,8 @@ pub(super) fn add_to(environment: &mut Environment<'_>) {
     environment.add_function("set_strict", distinct);
     environment.add_function("zip", |lists: Rest<Value>| zip(&lists));
     environment.add_function("zip_strict", |lists: Rest<Value>| zip(&lists));
+    environment
+        .add_function("cycler", |items: Rest<Value>| minijinja_contrib::globals::cycler(items.to_vec()));
     environment.add_function("fromjson", |text: &str, default: Option<Value>, named: Kwargs| {
         from_json(text, default, &named)
     });
@@ -79,18 +73,6 @@ pub(super) fn add_to(environment: &mut Environment<'_>) {
     environment.add_function("print", |message: Value| {
         tracing::info!("{message}");
         ""
-    });
-    environment.add_filter("__minus", |time: Value, delta: Value| shifted(&time, &delta, -1));
-    environment.add_filter("__plus", |time: Value, delta: Value| shifted(&time, &delta, 1));
-    environment.add_filter("as_text", |value: Value| value.to_string());
-    environment.add_filter("as_native", |value: Value| native(&value).unwrap_or(value));
-    environment.add_filter("as_number", |value: Value| match native(&value) {
-        Some(number) if number.is_number() => Ok(number),
-        _ => Err(invalid(format!("as_number: {value:?} is not a number"))),
-    });
-    environment.add_filter("as_bool", |value: Value| match native(&value) {
-        Some(found) if bool::try_from(found.clone()).is_ok() => Ok(found),
-        _ => Err(invalid(format!("as_bool: {value:?} is neither true nor false"))),
     });
 }
 
@@ -172,257 +154,4 @@ fn env_var(name: &str, default: Option<Value>, named: &Kwargs) -> Result<Value, 
             invalid_with_help(format!("the environment variable `{name}` is not set"), &help)
         }),
     }
-}
-
-/// What a text stands for where it is the text of a number, a truth value or none.
-fn native(value: &Value) -> Option<Value> {
-    let Some(text) = value.as_str() else { return Some(value.clone()) };
-    Some(match text.trim() {
-        "true" | "True" => true.into(),
-        "false" | "False" => false.into(),
-        "none" | "None" | "null" => Value::from(()),
-        text => match (text.parse::<i64>(), text.parse::<f64>()) {
-            (Ok(number), _) => number.into(),
-            (_, Ok(number)) => number.into(),
-            _ => return None,
-        },
-    })
-}
-
-/// A name and a default, which may be given by name.
-fn first_and_default(arguments: &[Value]) -> Result<(&str, Option<Value>), Error> {
-    match arguments {
-        [name, options] if options.is_kwargs() => {
-            let options = Kwargs::try_from(options.clone())?;
-            let name = name.as_str().ok_or_else(|| invalid("a name was expected as the first argument"))?;
-            Ok((name, options.get("default").ok()))
-        }
-        _ => from_args(arguments),
-    }
-}
-
-/// The functions that depend on what is being rendered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Function {
-    Ref,
-    Source,
-    Config,
-    Var,
-    IsIncremental,
-    ShouldFullRefresh,
-    /// `run_started_at`, noted.
-    RunStartedAt,
-    /// `invocation_id`, noted.
-    InvocationId,
-    /// Of the loader: here is the macro that loads files.
-    Start,
-    /// Of the loader: here is what a file defines.
-    Keep,
-    /// Of an expression: here is its value.
-    Give,
-}
-
-impl Function {
-    pub(super) fn named(name: &str) -> Option<Self> {
-        Some(match name {
-            "ref" => Self::Ref,
-            "source" => Self::Source,
-            "config" => Self::Config,
-            "var" => Self::Var,
-            "is_incremental" => Self::IsIncremental,
-            "should_full_refresh" => Self::ShouldFullRefresh,
-            "__run_started_at" => Self::RunStartedAt,
-            "__invocation_id" => Self::InvocationId,
-            "__mep_start" => Self::Start,
-            "__mep_keep" => Self::Keep,
-            "__mep_give" => Self::Give,
-            _ => return None,
-        })
-    }
-}
-
-/// A function and the text that calls it.
-pub(super) struct Bound {
-    pub(super) scope: Arc<Scope>,
-    pub(super) function: Function,
-}
-
-impl fmt::Debug for Bound {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "<function {:?}>", self.function)
-    }
-}
-
-impl Object for Bound {
-    fn repr(self: &Arc<Self>) -> ObjectRepr {
-        ObjectRepr::Plain
-    }
-
-    fn call(self: &Arc<Self>, _: &mut State<'_, '_>, arguments: &[Value]) -> Result<Value, Error> {
-        let scope = &self.scope;
-        match self.function {
-            Function::Ref => scope.reference(arguments),
-            Function::Source => scope.source(arguments),
-            Function::Config => scope.configure(arguments),
-            Function::Var => scope.var(arguments),
-            Function::IsIncremental => {
-                scope.noted().uses_is_incremental = true;
-                Ok(scope.resolver.as_ref().is_some_and(|resolver| resolver.is_incremental()).into())
-            }
-            Function::ShouldFullRefresh => {
-                let own = scope.config_value("full_refresh").filter(|value| !value.is_none());
-                Ok(own.unwrap_or_else(|| scope.shared.invocation.full_refresh.into()))
-            }
-            Function::RunStartedAt => Ok(Value::from_object(Timestamp(scope.run_started_at()))),
-            Function::InvocationId => {
-                scope.noted().uses_run_time = true;
-                Ok(scope.shared.invocation.invocation_id.as_str().into())
-            }
-            Function::Start => {
-                let (loader,): (Value,) = from_args(arguments)?;
-                scope.loader.get_or_init(|| loader);
-                Ok("".into())
-            }
-            Function::Keep => {
-                let (file, module): (&str, Value) = from_args(arguments)?;
-                scope.keep_module(file, module);
-                Ok("".into())
-            }
-            Function::Give => {
-                let (value,): (Value,) = from_args(arguments)?;
-                scope.give(value);
-                Ok("".into())
-            }
-        }
-    }
-
-    fn call_method(
-        self: &Arc<Self>,
-        _: &mut State<'_, '_>,
-        method: &str,
-        arguments: &[Value],
-    ) -> Result<Value, Error> {
-        match (self.function, method) {
-            (Function::Config, "get") => {
-                let (key, default) = first_and_default(arguments)?;
-                let value = self.scope.config_value(key).or(default);
-                Ok(value.unwrap_or_else(|| Value::from(())))
-            }
-            (Function::Config, "require") => {
-                let (key, _) = first_and_default(arguments)?;
-                self.scope.config_value(key).ok_or_else(|| {
-                    let help = format!("set it: config({key}=...)");
-                    invalid_with_help(format!("the config `{key}` is required here"), &help)
-                })
-            }
-            (Function::Var, "has_var") => {
-                let (name,): (&str,) = from_args(arguments)?;
-                Ok(self.scope.shared.vars.contains_key(name).into())
-            }
-            _ => Err(Error::from(ErrorKind::UnknownMethod)),
-        }
-    }
-}
-
-fn texts(arguments: &[Value]) -> Option<Vec<&str>> {
-    arguments.iter().map(Value::as_str).collect()
-}
-
-impl Scope {
-    fn reference(&self, arguments: &[Value]) -> Result<Value, Error> {
-        if arguments.last().is_some_and(Value::is_kwargs) {
-            return Err(invalid_with_help(
-                "ref() takes no named arguments",
-                "mep has no versions of models: give each version a name of its own",
-            ));
-        }
-        let (package, name) = match texts(arguments).as_deref() {
-            Some([name]) => (None, *name),
-            Some([package, name]) => (Some(*package), *name),
-            _ => {
-                return Err(invalid_with_help(
-                    format!("ref() takes the name of a model, found {}", described(arguments)),
-                    "write ref('model') or ref('project', 'model')",
-                ));
-            }
-        };
-        let relation = match &self.resolver {
-            Some(resolver) => resolver.resolve_ref(package, name).map_err(invalid)?,
-            None => Relation { schema: self.about.this.schema.clone(), name: name.to_owned() },
-        };
-        let mut noted = self.noted();
-        let is_new = |(other, of): &(Option<String>, String)| other.as_deref() != package || of != name;
-        if noted.refs.iter().all(is_new) {
-            noted.refs.push((package.map(str::to_owned), name.to_owned()));
-        }
-        Ok(RelationValue::of(relation))
-    }
-
-    fn source(&self, arguments: &[Value]) -> Result<Value, Error> {
-        let texts = texts(arguments);
-        let Some([source, table]) = texts.as_deref() else {
-            return Err(invalid_with_help(
-                format!(
-                    "source() takes the name of a source and the name of a table, found {}",
-                    described(arguments)
-                ),
-                "write source('source', 'table')",
-            ));
-        };
-        let relation = match &self.resolver {
-            Some(resolver) => resolver.resolve_source(source, table).map_err(invalid)?,
-            None => Relation { schema: self.about.this.schema.clone(), name: (*table).to_owned() },
-        };
-        let mut noted = self.noted();
-        if noted.sources.iter().all(|(other, of)| other != source || of != table) {
-            noted.sources.push(((*source).to_owned(), (*table).to_owned()));
-        }
-        Ok(RelationValue::of(relation))
-    }
-
-    fn configure(&self, arguments: &[Value]) -> Result<Value, Error> {
-        for argument in arguments {
-            let Ok(Json::Object(entries)) = serde_json::to_value(argument) else {
-                return Err(invalid_with_help(
-                    format!("config() takes keys and values, found {argument:?}"),
-                    "write config(materialized='table')",
-                ));
-            };
-            self.noted().config.extend(entries);
-        }
-        Ok("".into())
-    }
-
-    fn var(&self, arguments: &[Value]) -> Result<Value, Error> {
-        let (name, default) = first_and_default(arguments)?;
-        if let Some(value) = self.shared.vars.get(name) {
-            return Ok(of_json(value));
-        }
-        default.ok_or_else(|| {
-            let near = nearest(name, self.shared.vars.keys().map(String::as_str));
-            let help = match near {
-                Some(near) => format!("did you mean `{near}`?"),
-                None => format!(
-                    "set it under `vars:` in dbt_project.yml or by --vars, or give a default: var('{name}', ...)"
-                ),
-            };
-            invalid_with_help(format!("the variable `{name}` is not set"), &help)
-        })
-    }
-}
-
-/// Arguments as a message names them.
-fn described(arguments: &[Value]) -> String {
-    if arguments.is_empty() {
-        return "nothing".to_owned();
-    }
-    let arguments: Vec<String> = arguments
-        .iter()
-        .map(
-            |argument| {
-                if argument.is_undefined() { "an undefined value".into() } else { format!("{argument:?}") }
-            },
-        )
-        .collect();
-    arguments.join(", ")
 }

@@ -6,7 +6,9 @@
 //! its place. Must not know: the graph, what SQL means, any warehouse.
 
 mod adapter;
+mod bound;
 mod collections;
+mod filters;
 mod functions;
 mod generic_test;
 mod macros;
@@ -20,6 +22,7 @@ mod subject;
 mod templates;
 #[cfg(test)]
 mod tests;
+mod text_methods;
 mod time;
 mod tokens;
 

@@ -259,6 +259,7 @@ impl Rewriter<'_> {
                     self.wrap(index, "__list(");
                 }
                 Kind::Symbol(b'{') => self.wrap(index, "__dict("),
+                Kind::Symbol(b'%') => self.percent(index),
                 Kind::Name => match token.text(self.text) {
                     "ref" => self.call("ref", index),
                     "source" => self.call("source", index),
@@ -335,6 +336,33 @@ impl Rewriter<'_> {
             self.replace(self.tokens[operator].range(), filter);
             let end = self.tokens[close].end;
             self.replace(end..end, ")");
+        }
+    }
+
+    /// `'text' % values` becomes `'text' |__percent(values)`.
+    fn percent(&mut self, operator: usize) {
+        let is_text = operator.checked_sub(1).is_some_and(|before| self.tokens[before].kind == Kind::Text);
+        if is_text && let Some(last) = self.operand(operator + 1) {
+            self.replace(self.tokens[operator].range(), "|__percent(");
+            let end = self.tokens[last].end;
+            self.replace(end..end, ")");
+        }
+    }
+
+    /// The last token of the operand that starts here: a value with its attributes, indexes, calls and filters.
+    fn operand(&self, first: usize) -> Option<usize> {
+        let value = self.tokens.get(first)?;
+        let mut last = match value.kind {
+            Kind::Symbol(b'(' | b'[' | b'{') => closing(self.tokens, first)?,
+            Kind::Name | Kind::Number | Kind::Text => first,
+            _ => return None,
+        };
+        loop {
+            last = match self.tokens.get(last + 1)?.kind {
+                Kind::Symbol(b'(' | b'[') => closing(self.tokens, last + 1)?,
+                Kind::Symbol(b'.' | b'|') => last + 2,
+                _ => return Some(last),
+            };
         }
     }
 

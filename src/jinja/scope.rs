@@ -11,8 +11,8 @@ use minijinja::value::{Object, ObjectRepr};
 use serde_json::Value as Json;
 
 use super::adapter::{Adapter, Exceptions, Package, Unsupported};
+use super::bound::{Bound, Function};
 use super::collections::{Dict, of_json};
-use super::functions::{Bound, Function};
 use super::macros::Macro;
 use super::relation_value::RelationValue;
 use super::subject::{Invocation, Resolver};

@@ -6,9 +6,8 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 use minijinja::{AutoEscape, Environment, Template, UndefinedBehavior, Value};
 
-use super::adapter::{dispatched, unknown_method};
+use super::adapter::dispatched;
 use super::collections::Dict;
-use super::functions;
 use super::macros::{LOADER_TEXT, Macro};
 use super::noted::located;
 use super::problem::{Origin, Places};
@@ -16,6 +15,8 @@ use super::rewrite::{Definition, LOADER, Rewritten};
 use super::scope::{About, Scope, Shared};
 use super::source_map::SourceMap;
 use super::subject::{Invocation, Parsed, Rendered, Resolver, Subject};
+use super::text_methods::unknown_method;
+use super::{filters, functions};
 use crate::project::{Place, Problem, Problems, Project, SourceText, Span};
 
 const BUILTIN: &str = "mep/builtin/tests.sql";
@@ -171,6 +172,7 @@ fn environment() -> Environment<'static> {
     environment.set_debug(true);
     minijinja_contrib::add_to_environment(&mut environment);
     functions::add_to(&mut environment);
+    filters::add_to(&mut environment);
     #[expect(clippy::expect_used, reason = "the text is a literal that the tests compile")]
     environment
         .add_template(LOADER, LOADER_TEXT)
