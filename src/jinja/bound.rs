@@ -106,7 +106,7 @@ impl Object for Bound {
             }
             Function::Start => {
                 let (loader,): (Value,) = from_args(arguments)?;
-                scope.loader.get_or_init(|| loader);
+                scope.start(loader);
                 Ok("".into())
             }
             Function::Keep => {

@@ -84,10 +84,7 @@ impl Macro {
     /// The engine's macro, loaded into this rendering.
     fn body(&self, state: &mut State<'_, '_>, scope: &Scope) -> Result<Value, Error> {
         if scope.module(&self.file).is_none() {
-            let Some(loader) = scope.loader.get() else {
-                return Err(invalid(format!("the macro `{}` cannot be called here", self.name)));
-            };
-            loader.call(state, &[Value::from(self.file.as_str())])?;
+            scope.loader().call(state, &[Value::from(self.file.as_str())])?;
         }
         scope.module(&self.file).unwrap_or_default().get_attr(&self.body)
     }

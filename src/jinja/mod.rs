@@ -16,6 +16,7 @@ mod noted;
 mod problem;
 mod relation_value;
 mod rewrite;
+mod rewriter;
 mod scope;
 mod source_map;
 mod subject;

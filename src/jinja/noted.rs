@@ -21,11 +21,15 @@ pub(super) fn located(noted: Noted, origin: &Origin) -> Parsed {
     })
 }
 
+/// A use of a test is not longer than this; what stands further on belongs to other uses.
+const MOST_YAML: usize = 1_000;
+
 /// What a use of a test in YAML says. The names stand after the test's own name, in quotes.
 pub(super) fn located_in_yaml(noted: Noted, test: &Place) -> Parsed {
     let place = |_: &str, argument: &str| {
         let from = test.span.end().min(test.text.text().len());
-        let rest = &test.text.text()[from..];
+        let yaml = test.text.text();
+        let rest = &yaml[from..yaml.floor_char_boundary(from + MOST_YAML)];
         let quoted = ['\'', '"'].map(|quote| rest.find(&format!("{quote}{argument}{quote}")));
         match quoted.into_iter().flatten().min() {
             Some(at) => test.text.at(Span { start: from + at + 1, len: argument.len() }),

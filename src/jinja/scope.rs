@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, Utc};
 use indexmap::IndexMap;
 use minijinja::Value;
-use minijinja::value::{Object, ObjectRepr};
+use minijinja::value::{Enumerator, Object, ObjectRepr};
 use serde_json::Value as Json;
 
 use super::adapter::{Adapter, Exceptions, Package, Unsupported};
@@ -54,17 +54,23 @@ pub(super) struct Noted {
     pub(super) uses_run_time: bool,
 }
 
-/// The context of one rendering.
+/// What one rendering has loaded: the engine's macros live no longer than that.
+#[derive(Default)]
+struct Loaded {
+    /// The macro that loads a file of macros.
+    loader: Value,
+    /// The files of macros that were needed so far.
+    modules: BTreeMap<String, Value>,
+}
+
+/// What a text sees while it is rendered.
 pub(super) struct Scope {
     pub(super) shared: Arc<Shared>,
     pub(super) about: About,
     pub(super) resolver: Option<Arc<dyn Resolver>>,
     pub(super) extra: Vec<(&'static str, Value)>,
     noted: Mutex<Noted>,
-    /// The macro that loads a file of macros into this rendering.
-    pub(super) loader: OnceLock<Value>,
-    /// The files of macros that this rendering has loaded.
-    modules: Mutex<BTreeMap<String, Value>>,
+    loaded: Mutex<Loaded>,
     /// What an expression evaluated to, where that is what the rendering is for.
     given: Mutex<Option<Value>>,
 }
@@ -92,8 +98,7 @@ impl Scope {
             resolver,
             extra,
             noted: Mutex::default(),
-            loader: OnceLock::new(),
-            modules: Mutex::default(),
+            loaded: Mutex::default(),
             given: Mutex::default(),
         })
     }
@@ -102,12 +107,21 @@ impl Scope {
         lock(&self.noted)
     }
 
+    /// A rendering begins, and here is the macro by which it loads files of macros.
+    pub(super) fn start(&self, loader: Value) {
+        *lock(&self.loaded) = Loaded { loader, modules: BTreeMap::new() };
+    }
+
+    pub(super) fn loader(&self) -> Value {
+        lock(&self.loaded).loader.clone()
+    }
+
     pub(super) fn module(&self, file: &str) -> Option<Value> {
-        lock(&self.modules).get(file).cloned()
+        lock(&self.loaded).modules.get(file).cloned()
     }
 
     pub(super) fn keep_module(&self, file: &str, module: Value) {
-        lock(&self.modules).insert(file.to_owned(), module);
+        lock(&self.loaded).modules.insert(file.to_owned(), module);
     }
 
     pub(super) fn give(&self, value: Value) {
@@ -128,24 +142,6 @@ impl Scope {
     pub(super) fn config_value(&self, key: &str) -> Option<Value> {
         let noted = self.noted();
         noted.config.get(key).or_else(|| self.about.config.get(key)).map(of_json)
-    }
-
-    fn model(&self) -> Value {
-        let about = &self.about;
-        let mut config = about.config.clone();
-        config.extend(self.noted().config.clone());
-        let config = config.iter().map(|(key, value)| (Value::from(key.as_str()), of_json(value)));
-        let entries = [
-            ("name", Value::from(about.name.as_str())),
-            ("unique_id", about.unique_id.as_str().into()),
-            ("resource_type", about.resource_type.as_str().into()),
-            ("fqn", about.fqn.iter().map(String::as_str).collect()),
-            ("schema", about.this.schema.clone().into()),
-            ("alias", about.this.name.as_str().into()),
-            ("original_file_path", about.path.as_str().into()),
-            ("config", Dict::of(config.collect())),
-        ];
-        Dict::with(entries)
     }
 
     fn flags(&self) -> Value {
@@ -185,7 +181,7 @@ impl Object for Scope {
             SCOPE => Value::from_dyn_object(self.clone()),
             "this" => RelationValue::of(self.about.this.clone()),
             "schema" => self.about.this.schema.clone().into(),
-            "model" => self.model(),
+            "model" => Value::from_object(Model(self.clone())),
             "target" => self.shared.target.clone(),
             "execute" => self.resolver.is_some().into(),
             "run_started_at" => Value::from_object(Timestamp(invocation.run_started_at)),
@@ -199,6 +195,44 @@ impl Object for Scope {
             "builtins" => self.builtins(),
             name if name == self.shared.project_name => Value::from_object(Package(self.shared.clone())),
             name => Value::from_object(Unsupported::named(name)?),
+        })
+    }
+}
+
+/// `model`: what is known of it when it is asked, since macros see it from when they are loaded.
+#[derive(Debug)]
+struct Model(Arc<Scope>);
+
+impl Object for Model {
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        Enumerator::Str(&[
+            "name",
+            "unique_id",
+            "resource_type",
+            "fqn",
+            "schema",
+            "alias",
+            "original_file_path",
+            "config",
+        ])
+    }
+
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        let about = &self.0.about;
+        Some(match key.as_str()? {
+            "name" => about.name.as_str().into(),
+            "unique_id" => about.unique_id.as_str().into(),
+            "resource_type" => about.resource_type.as_str().into(),
+            "fqn" => about.fqn.iter().map(String::as_str).collect(),
+            "schema" => about.this.schema.clone().into(),
+            "alias" => about.this.name.as_str().into(),
+            "original_file_path" => about.path.as_str().into(),
+            "config" => {
+                let noted = self.0.noted();
+                let entries = about.config.iter().chain(&noted.config);
+                Dict::of(entries.map(|(key, value)| (Value::from(key.as_str()), of_json(value))).collect())
+            }
+            _ => return None,
         })
     }
 }

@@ -74,9 +74,12 @@ fn text_method(text: &str, method: &str, arguments: &[Value]) -> Result<Value, E
             List::of(parts)
         }
         "swapcase" => {
-            let swap = |c: char| match c.is_uppercase() {
-                true => c.to_lowercase().collect::<String>(),
-                false => c.to_uppercase().collect(),
+            let swap = |c: char| {
+                if c.is_uppercase() {
+                    c.to_lowercase().collect::<String>()
+                } else {
+                    c.to_uppercase().collect()
+                }
             };
             text.chars().map(swap).collect::<String>().into()
         }

@@ -118,6 +118,10 @@ fn lists_and_mappings_can_change() {
 fn tests_and_conditions() {
     renders(&[
         (
+            "{% set x = nothing %}{{ x is defined }} {{ [nothing] | length }} {% if nothing %}a{% else %}b{% endif %} {{ nothing | default([]) }} {{ nothing is none }}",
+            "False 1 b [] False",
+        ),
+        (
             "{{ none is none }} {{ 1 is not none }} {{ x is defined }} {{ x is undefined }} {{ 'a' is string }} {{ 1 is number }} {{ 1.5 is float }} {{ 1 is integer }} {{ true is boolean }}",
             "True True False True True True True True True",
         ),

@@ -86,6 +86,13 @@ fn arguments_that_hold_jinja_are_evaluated() {
 }
 
 #[test]
+fn each_argument_calls_macros_anew() {
+    let both =
+        [("to", json!("{{ rows_of('x') }}")), ("field", json!("{{ rows_of('y') }}.k{{ rows_of('z') }}"))];
+    insta::assert_snapshot!(select("relationships", &both), @"select child.id as from_field from music.m as child left join music.x as parent on child.id = parent.music.y.kmusic.z where child.id is not null and parent.music.y.kmusic.z is null");
+}
+
+#[test]
 fn the_first_pass_notes_refs_of_arguments_and_of_the_macros_behind() {
     let templates = templates(&MACROS);
     let relationships = used("relationships", &[("to", json!("ref('dim')")), ("field", json!("key"))]);

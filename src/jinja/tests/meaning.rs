@@ -42,6 +42,14 @@ fn config_is_readable_after_it_is_written() {
 }
 
 #[test]
+fn a_macro_sees_config_as_it_is_by_then() {
+    let macros = [("macros/a.sql", "{% macro kind() %}{{ model.config.materialized }}{% endmacro %}")];
+    let text = "{{ config(materialized='') }}{{ kind() }}{{ config(materialized='view') }}{{ kind() }} \
+                {{ config(materialized='table') }}{{ kind() }}";
+    assert_eq!(sql(&macros, text), "view table");
+}
+
+#[test]
 fn config_keeps_types_from_calls_statements_mappings_and_macros() {
     let macros = [("macros/a.sql", "{% macro daily() %}{{ config(partition_by=['day']) }}{% endmacro %}")];
     let parsed = parse(
