@@ -7,6 +7,7 @@ pub mod cli;
 pub mod engine;
 pub mod fail_point;
 pub mod graph;
+pub mod jinja;
 pub mod plan;
 pub mod project;
 pub mod relation;

@@ -1,0 +1,185 @@
+//! The objects that dbt gives to texts: `adapter`, `exceptions`, the project as a package, and what mep has not.
+
+use std::sync::Arc;
+
+use minijinja::value::{Object, ObjectRepr, from_args};
+use minijinja::{Error, State, Value};
+
+use super::macros::Macro;
+use super::problem::{invalid, invalid_with_help, unsupported};
+use super::scope::Shared;
+use crate::project::nearest;
+
+/// The adapter's own name, which `adapter.dispatch` looks for first.
+const ADAPTER: &str = "mep";
+
+/// The macros that `adapter.dispatch` looks for, the first one first.
+pub(super) fn dispatched(name: &str) -> [String; 2] {
+    [format!("{ADAPTER}__{name}"), format!("default__{name}")]
+}
+
+/// `adapter`.
+#[derive(Debug)]
+pub(super) struct Adapter(pub(super) Arc<Shared>);
+
+impl Object for Adapter {
+    fn repr(self: &Arc<Self>) -> ObjectRepr {
+        ObjectRepr::Plain
+    }
+
+    fn call_method(
+        self: &Arc<Self>,
+        _: &mut State<'_, '_>,
+        method: &str,
+        arguments: &[Value],
+    ) -> Result<Value, Error> {
+        match method {
+            // The namespace says which packages to search; here is just the project.
+            "dispatch" => match arguments.first().and_then(Value::as_str) {
+                Some(name) => dispatch(&self.0, name),
+                None => Err(invalid_with_help(
+                    "adapter.dispatch() takes the name of a macro",
+                    "write adapter.dispatch('macro')(...)",
+                )),
+            },
+            "type" => Ok(ADAPTER.into()),
+            "quote" => {
+                let (name,): (&str,) = from_args(arguments)?;
+                Ok(format!("\"{}\"", name.replace('"', "\"\"")).into())
+            }
+            _ => Err(unsupported(
+                &format!("`adapter.{method}()`"),
+                "mep asks no warehouse while it renders; it has `dispatch`, `type` and `quote`",
+            )),
+        }
+    }
+}
+
+fn dispatch(shared: &Shared, name: &str) -> Result<Value, Error> {
+    let wanted = dispatched(name);
+    if let Some(found) = wanted.iter().find_map(|candidate| shared.macros.get(candidate)) {
+        return Ok(Macro::value(found));
+    }
+    Err(invalid_with_help(
+        format!("there is no macro to dispatch `{name}` to: expected `{}` or `{}`", wanted[0], wanted[1]),
+        &format!("define `{}` in macros/", wanted[1]),
+    ))
+}
+
+/// `exceptions`.
+#[derive(Debug)]
+pub(super) struct Exceptions;
+
+impl Object for Exceptions {
+    fn repr(self: &Arc<Self>) -> ObjectRepr {
+        ObjectRepr::Plain
+    }
+
+    fn call_method(
+        self: &Arc<Self>,
+        state: &mut State<'_, '_>,
+        method: &str,
+        arguments: &[Value],
+    ) -> Result<Value, Error> {
+        match method {
+            "raise_compiler_error" | "raise_not_implemented" => {
+                let (message,): (Value,) = from_args(arguments)?;
+                Err(invalid(message.to_string()))
+            }
+            "warn" => {
+                let (message,): (Value,) = from_args(arguments)?;
+                tracing::warn!(file = state.name(), "{message}");
+                Ok("".into())
+            }
+            _ => Err(unsupported(
+                &format!("`exceptions.{method}()`"),
+                "mep has `raise_compiler_error` and `warn`",
+            )),
+        }
+    }
+}
+
+/// The macros of the project, by its name: `music_events.surrogate_key(...)`.
+#[derive(Debug)]
+pub(super) struct Package(pub(super) Arc<Shared>);
+
+impl Object for Package {
+    fn repr(self: &Arc<Self>) -> ObjectRepr {
+        ObjectRepr::Plain
+    }
+
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        self.0.macros.get(key.as_str()?).map(Macro::value)
+    }
+
+    fn call_method(
+        self: &Arc<Self>,
+        state: &mut State<'_, '_>,
+        method: &str,
+        arguments: &[Value],
+    ) -> Result<Value, Error> {
+        if let Some(found) = self.0.macros.get(method) {
+            return found.call(state, arguments);
+        }
+        let near = nearest(method, self.0.macros.keys().map(String::as_str));
+        let help =
+            near.map_or_else(|| "define it in macros/".to_owned(), |near| format!("did you mean `{near}`?"));
+        Err(invalid_with_help(format!("there is no macro `{method}`"), &help))
+    }
+}
+
+/// A name that dbt knows and mep does not: an error that says so, wherever it is used.
+#[derive(Debug)]
+pub(super) struct Unsupported {
+    name: String,
+    help: &'static str,
+}
+
+impl Unsupported {
+    pub(super) fn named(name: &str) -> Option<Self> {
+        let help = match name {
+            "run_query"
+            | "statement"
+            | "load_result"
+            | "store_result"
+            | "load_relation"
+            | "load_agate_table"
+            | "get_columns_in_relation"
+            | "api" => {
+                "mep asks no warehouse while it renders: write the values out, or take them from a seed by SQL"
+            }
+            "graph" | "selected_resources" | "database_schemas" | "dbt_metadata_envs" | "context" => {
+                "a text sees itself, its target and the variables, not the rest of the project"
+            }
+            "fromyaml" | "toyaml" => "use `fromjson` and `tojson`",
+            "submit_python_job" => "mep runs SQL models alone",
+            "dbt" | "dbt_utils" | "dbt_expectations" | "dbt_date" | "audit_helper" | "codegen" => {
+                "mep has no packages: put the macro in macros/ and call it by its name"
+            }
+            _ => return None,
+        };
+        Some(Self { name: name.to_owned(), help })
+    }
+
+    fn error(&self) -> Error {
+        unsupported(&format!("`{}`", self.name), self.help)
+    }
+}
+
+impl Object for Unsupported {
+    fn repr(self: &Arc<Self>) -> ObjectRepr {
+        ObjectRepr::Plain
+    }
+
+    fn get_value(self: &Arc<Self>, _: &Value) -> Option<Value> {
+        Some(Value::from(self.error()))
+    }
+
+    fn call(self: &Arc<Self>, _: &mut State<'_, '_>, _: &[Value]) -> Result<Value, Error> {
+        Err(self.error())
+    }
+
+    fn call_method(self: &Arc<Self>, _: &mut State<'_, '_>, _: &str, _: &[Value]) -> Result<Value, Error> {
+        Err(self.error())
+    }
+}

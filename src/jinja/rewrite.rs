@@ -1,0 +1,104 @@
+//! dbt's Jinja as the template engine takes it.
+//!
+//! Some things are written anew, and the places remembered: a `{% test x(...) %}` block becomes a macro named `test_x`;
+//! a list or mapping, and whatever `{% set %}` names, becomes one that `.append()` and `.update()` can change; a time
+//! plus or minus a `timedelta` becomes a filter. In files of macros, definitions get a name of their own ([`BODY`]), so
+//! that every call goes by way of the global macro. And each text first includes the template that loads macros.
+
+use std::collections::HashSet;
+use std::ops::Range;
+
+use super::rewriter::Rewriter;
+use super::tokens::tokens;
+
+/// Put before the name of a macro where a file of macros defines it.
+pub(super) const BODY: &str = "mep_body_";
+
+/// The name of the template that a text includes to be able to load macros.
+pub(super) const LOADER: &str = "mep/loader";
+
+/// A text after rewriting, what it says, and what was replaced.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Rewritten {
+    pub(super) text: String,
+    /// In a file of macros: what it defines.
+    pub(super) definitions: Vec<Definition>,
+    /// The calls of `ref`, `source` and `config`.
+    pub(super) calls: Vec<Call>,
+    pub(super) edits: Vec<Edit>,
+}
+
+/// A macro where it is defined.
+#[derive(Clone, Debug)]
+pub(super) struct Definition {
+    pub(super) name: String,
+    pub(super) place: Range<usize>,
+    pub(super) parameters: Vec<Parameter>,
+    /// Every name and text in it.
+    pub(super) words: HashSet<String>,
+}
+
+/// A parameter of a macro.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Parameter {
+    pub(super) name: String,
+    pub(super) has_default: bool,
+}
+
+/// A call of a function that the graph is made of.
+#[derive(Clone, Debug)]
+pub(super) struct Call {
+    pub(super) function: &'static str,
+    /// The texts among its arguments, without their quotes.
+    pub(super) texts: Vec<Range<usize>>,
+    /// The keys of its arguments, named or in a mapping.
+    pub(super) keys: Vec<Range<usize>>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Edit {
+    pub(super) original: Range<usize>,
+    pub(super) rewritten: Range<usize>,
+}
+
+impl Rewritten {
+    /// Rewrites a model or a test.
+    pub(super) fn of(text: &str) -> Self {
+        Self::new(text, false)
+    }
+
+    /// Rewrites a file of macros.
+    pub(super) fn of_macros(text: &str) -> Self {
+        Self::new(text, true)
+    }
+
+    fn new(text: &str, is_macro_file: bool) -> Self {
+        let tokens = tokens(text);
+        if tokens.is_empty() {
+            return Self { text: text.to_owned(), ..Self::default() };
+        }
+        Rewriter::new(text, &tokens).rewritten(is_macro_file)
+    }
+
+    /// Where a range of the rewritten text stands in the original.
+    pub(super) fn original(&self, range: Range<usize>) -> Range<usize> {
+        let start = self.original_offset(range.start);
+        start..self.original_offset(range.end).max(start)
+    }
+
+    fn original_offset(&self, offset: usize) -> usize {
+        let after = self.edits.partition_point(|edit| edit.rewritten.start <= offset);
+        match after.checked_sub(1).map(|index| &self.edits[index]) {
+            Some(edit) if edit.rewritten.end <= offset => edit.original.end + (offset - edit.rewritten.end),
+            Some(edit) => edit.original.start,
+            None => offset,
+        }
+    }
+}
+
+impl Definition {
+    /// Whether it takes arguments beyond its parameters.
+    pub(super) fn takes_any(&self) -> bool {
+        self.words.contains("kwargs") || self.words.contains("varargs")
+    }
+}

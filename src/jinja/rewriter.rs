@@ -1,0 +1,316 @@
+//! What in a text is written anew.
+
+use std::collections::HashSet;
+use std::ops::Range;
+
+use super::rewrite::{BODY, Call, Definition, Edit, Parameter, Rewritten};
+use super::tokens::{Kind, Token, closing};
+
+/// What every text begins with, so that it can load macros.
+const PRELUDE: &str = "{% include 'mep/loader' %}";
+
+/// Walks through a text's tokens and gathers what to replace.
+pub(super) struct Rewriter<'a> {
+    text: &'a str,
+    tokens: &'a [Token],
+    replacements: Vec<(Range<usize>, &'static str)>,
+    rewritten: Rewritten,
+}
+
+impl<'a> Rewriter<'a> {
+    pub(super) fn new(text: &'a str, tokens: &'a [Token]) -> Self {
+        Self { text, tokens, replacements: Vec::new(), rewritten: Rewritten::default() }
+    }
+
+    pub(super) fn rewritten(mut self, is_macro_file: bool) -> Rewritten {
+        if is_macro_file {
+            self.definitions();
+        } else {
+            self.replace(0..0, PRELUDE);
+        }
+        self.statements();
+        self.expressions();
+        self.finish()
+    }
+
+    fn replace(&mut self, range: Range<usize>, text: &'static str) {
+        self.replacements.push((range, text));
+    }
+
+    fn word(&self, index: usize) -> &str {
+        self.tokens.get(index).map_or("", |token| token.text(self.text))
+    }
+
+    /// The indexes of the tokens that open a statement.
+    fn opens(&self) -> impl Iterator<Item = usize> + use<'_> {
+        let is_open = |index: &usize| self.tokens[*index].kind == Kind::OpenStatement;
+        (0..self.tokens.len()).filter(is_open)
+    }
+
+    /// Finds the macros and tests that a file defines; what is defined inside a macro is that macro's own.
+    fn definitions(&mut self) {
+        let mut open: Option<Definition> = None;
+        let mut depth = 0_usize;
+        let mut since = 0;
+        for at in self.opens().collect::<Vec<_>>() {
+            let is_test = match self.word(at + 1) {
+                "macro" => false,
+                "test" => true,
+                word @ ("endmacro" | "endtest") => {
+                    if word == "endtest" {
+                        self.replace(self.tokens[at + 1].range(), "endmacro");
+                    }
+                    depth = depth.saturating_sub(1);
+                    if depth == 0
+                        && let Some(mut definition) = open.take()
+                    {
+                        definition.words = self.words(since..at);
+                        self.keep(definition, since);
+                    }
+                    continue;
+                }
+                _ => continue,
+            };
+            depth += 1;
+            if depth > 1 || self.tokens.get(at + 2).is_none_or(|token| token.kind != Kind::Name) {
+                continue;
+            }
+            let name = self.tokens[at + 2];
+            if is_test {
+                self.replace(self.tokens[at + 1].start..name.start, "macro mep_body_test_");
+            } else {
+                self.replace(name.start..name.start, BODY);
+            }
+            since = at + 3;
+            open = Some(Definition {
+                name: format!("{}{}", if is_test { "test_" } else { "" }, name.text(self.text)),
+                place: name.range(),
+                parameters: self.parameters(since),
+                words: HashSet::new(),
+            });
+        }
+        if let Some(definition) = open {
+            self.keep(definition, since);
+        }
+    }
+
+    /// Keeps a definition. Where it reads `varargs` or `kwargs`, they become parameters that the call fills.
+    fn keep(&mut self, definition: Definition, parenthesis: usize) {
+        if definition.takes_any()
+            && let Some(close) = closing(self.tokens, parenthesis)
+        {
+            let end = self.tokens[close].start;
+            let more = if definition.parameters.is_empty() {
+                "varargs=[], kwargs={}"
+            } else {
+                ", varargs=[], kwargs={}"
+            };
+            self.replace(end..end, more);
+        }
+        self.rewritten.definitions.push(definition);
+    }
+
+    fn words(&self, range: Range<usize>) -> HashSet<String> {
+        let words = self.tokens[range].iter().filter_map(|token| match token.kind {
+            Kind::Name => Some(token.text(self.text).to_owned()),
+            Kind::Text => Some(self.text[token.unquoted()].to_owned()),
+            _ => None,
+        });
+        words.collect()
+    }
+
+    fn parameters(&self, open: usize) -> Vec<Parameter> {
+        let Some(close) = closing(self.tokens, open) else { return Vec::new() };
+        let mut parameters = Vec::new();
+        let mut depth = 0_usize;
+        for index in open..close {
+            match self.tokens[index].kind {
+                Kind::Symbol(b'(' | b'[' | b'{') => depth += 1,
+                Kind::Symbol(b')' | b']' | b'}') => depth = depth.saturating_sub(1),
+                Kind::Name if depth == 1 && (self.tokens[index - 1].is(b',') || index == open + 1) => {
+                    let has_default = self.tokens[index + 1].is(b'=');
+                    parameters.push(Parameter { name: self.word(index).to_owned(), has_default });
+                }
+                _ => {}
+            }
+        }
+        parameters
+    }
+
+    /// Gives what `{% set name = value %}` names to `__own`, which makes it changeable.
+    fn statements(&mut self) {
+        for at in self.opens().collect::<Vec<_>>() {
+            if self.word(at + 1) != "set" {
+                continue;
+            }
+            let mut depth = 0_usize;
+            let mut top_level = |index: usize| {
+                match self.tokens[index].kind {
+                    Kind::Symbol(b'(' | b'[' | b'{') => depth += 1,
+                    Kind::Symbol(b')' | b']' | b'}') => depth = depth.saturating_sub(1),
+                    _ => {}
+                }
+                depth == 0
+            };
+            let statement =
+                (at + 2..self.tokens.len()).take_while(|index| self.tokens[*index].kind != Kind::Close);
+            let statement: Vec<(usize, bool)> = statement.map(|index| (index, top_level(index))).collect();
+            let find = |symbol| {
+                let found = statement.iter().find(|(index, top)| *top && self.tokens[*index].is(symbol));
+                found.map(|(index, _)| *index)
+            };
+            let Some(assign) = find(b'=') else { continue };
+            let has_comma = find(b',').is_some();
+            let last = statement.last().map_or(assign, |(index, _)| *index);
+            if !has_comma && last > assign {
+                let (start, end) = (self.tokens[assign + 1].start, self.tokens[last].end);
+                self.replace(start..start, "__own(");
+                self.replace(end..end, ")");
+            }
+        }
+    }
+
+    /// Finds literals of lists and mappings, arithmetic of times, and the calls of interest.
+    fn expressions(&mut self) {
+        for (index, token) in self.tokens.iter().enumerate() {
+            match token.kind {
+                Kind::Symbol(b'[') if !self.ends_value(index.wrapping_sub(1)) && !self.is_target(index) => {
+                    self.wrap(index, "__list(");
+                }
+                Kind::Symbol(b'{') => self.wrap(index, "__dict("),
+                Kind::Symbol(b'%') => self.percent(index),
+                Kind::Name => match token.text(self.text) {
+                    "ref" => self.call("ref", index),
+                    "source" => self.call("source", index),
+                    "config" => self.call("config", index),
+                    "modules" => self.time_arithmetic(index),
+                    name @ ("run_started_at" | "invocation_id") => self.run_time(name, index),
+                    _ => {}
+                },
+                _ => {}
+            }
+        }
+    }
+
+    fn wrap(&mut self, open: usize, function: &'static str) {
+        let Some(close) = closing(self.tokens, open) else { return };
+        let (start, end) = (self.tokens[open].start, self.tokens[close].end);
+        self.replace(start..start, function);
+        self.replace(end..end, ")");
+    }
+
+    /// Whether a value ends with this token, so that a bracket after it is an index.
+    fn ends_value(&self, index: usize) -> bool {
+        let Some(token) = self.tokens.get(index) else { return false };
+        match token.kind {
+            Kind::Name => {
+                let after_open = index
+                    .checked_sub(1)
+                    .is_some_and(|before| self.tokens[before].kind == Kind::OpenStatement);
+                let keywords = ["in", "not", "and", "or", "is", "if", "else"];
+                !after_open && !keywords.contains(&token.text(self.text))
+            }
+            Kind::Text | Kind::Number | Kind::Symbol(b')' | b']' | b'}') => true,
+            _ => false,
+        }
+    }
+
+    /// Whether a bracket is the target of `for` or `set`, as in `{% for [a, b] in pairs %}`.
+    fn is_target(&self, index: usize) -> bool {
+        matches!(self.word(index.wrapping_sub(1)), "for" | "set")
+    }
+
+    fn call(&mut self, function: &'static str, name: usize) {
+        let open = name + 1;
+        if self.tokens.get(open).is_none_or(|token| !token.is(b'(')) {
+            return;
+        }
+        let Some(close) = closing(self.tokens, open) else { return };
+        let mut call = Call { function, texts: Vec::new(), keys: Vec::new() };
+        for index in open + 1..close {
+            let (token, next) = (self.tokens[index], self.tokens[index + 1]);
+            match token.kind {
+                Kind::Text if next.is(b':') => call.keys.push(token.unquoted()),
+                Kind::Text => call.texts.push(token.unquoted()),
+                Kind::Name if next.is(b'=') => call.keys.push(token.range()),
+                _ => {}
+            }
+        }
+        self.rewritten.calls.push(call);
+    }
+
+    /// `time - modules.datetime.timedelta(...)` becomes `time |__minus(modules.datetime.timedelta(...))`.
+    fn time_arithmetic(&mut self, index: usize) {
+        let Some(operator) = index.checked_sub(1) else { return };
+        let filter = match self.tokens[operator].kind {
+            Kind::Symbol(b'-') => "|__minus(",
+            Kind::Symbol(b'+') => "|__plus(",
+            _ => return,
+        };
+        let rest: Vec<&str> = (index + 1..index + 6).map(|index| self.word(index)).collect();
+        if rest != [".", "datetime", ".", "timedelta", "("] || !self.ends_value(operator.wrapping_sub(1)) {
+            return;
+        }
+        if let Some(close) = closing(self.tokens, index + 5) {
+            self.replace(self.tokens[operator].range(), filter);
+            let end = self.tokens[close].end;
+            self.replace(end..end, ")");
+        }
+    }
+
+    /// `'text' % values` becomes `'text' |__percent(values)`.
+    fn percent(&mut self, operator: usize) {
+        let is_text = operator.checked_sub(1).is_some_and(|before| self.tokens[before].kind == Kind::Text);
+        if is_text && let Some(last) = self.operand(operator + 1) {
+            self.replace(self.tokens[operator].range(), "|__percent(");
+            let end = self.tokens[last].end;
+            self.replace(end..end, ")");
+        }
+    }
+
+    /// The last token of the operand that starts here: a value with its attributes, indexes, calls and filters.
+    fn operand(&self, first: usize) -> Option<usize> {
+        let value = self.tokens.get(first)?;
+        let mut last = match value.kind {
+            Kind::Symbol(b'(' | b'[' | b'{') => closing(self.tokens, first)?,
+            Kind::Name | Kind::Number | Kind::Text => first,
+            _ => return None,
+        };
+        loop {
+            last = match self.tokens.get(last + 1)?.kind {
+                Kind::Symbol(b'(' | b'[') => closing(self.tokens, last + 1)?,
+                Kind::Symbol(b'.' | b'|') => last + 2,
+                _ => return Some(last),
+            };
+        }
+    }
+
+    /// What differs on every run is read by a call, so that the reading is noted: a macro's file looks up all names
+    /// that it holds as soon as it is loaded.
+    fn run_time(&mut self, name: &str, index: usize) {
+        let is_shadowed = |definition: &Definition| definition.parameters.iter().any(|of| of.name == name);
+        let is_name = self.tokens[index + 1..].first().is_none_or(|next| !next.is(b'='))
+            && !matches!(self.word(index.wrapping_sub(1)), "." | "set" | "for");
+        if is_name && !self.rewritten.definitions.iter().any(is_shadowed) {
+            let function = if name == "invocation_id" { "__invocation_id()" } else { "__run_started_at()" };
+            self.replace(self.tokens[index].range(), function);
+        }
+    }
+
+    fn finish(mut self) -> Rewritten {
+        self.replacements.sort_by_key(|(range, _)| range.start);
+        let mut rewritten = self.rewritten;
+        let more: usize = self.replacements.iter().map(|(_, replacement)| replacement.len()).sum();
+        rewritten.text.reserve(self.text.len() + more);
+        let mut copied = 0;
+        for (original, replacement) in self.replacements {
+            rewritten.text.push_str(&self.text[copied..original.start]);
+            let start = rewritten.text.len();
+            rewritten.text.push_str(replacement);
+            copied = original.end;
+            rewritten.edits.push(Edit { original, rewritten: start..rewritten.text.len() });
+        }
+        rewritten.text.push_str(&self.text[copied..]);
+        rewritten
+    }
+}

@@ -1,0 +1,291 @@
+//! What mep says of a text that it cannot render.
+
+use super::{Templates, invocation, project, said, sql};
+
+#[test]
+fn what_is_unknown_is_named_with_its_place_and_a_near_name() {
+    insta::assert_snapshot!(sql(&[], "select 1\nfrom {{ reff('a') }}"), @r"
+    problem: there is no function or macro `reff`
+       at: models/m.sql:2:9 `reff('a')`
+     help: did you mean `ref`?
+    ");
+    insta::assert_snapshot!(sql(&[], "select {{ unheard_of(1) }}"), @r"
+    problem: there is no function or macro `unheard_of`
+       at: models/m.sql:1:11 `unheard_of(1)`
+     help: define it by a `macro` block in macros/
+    ");
+    insta::assert_snapshot!(sql(&[], "select {{ targett.name }}"), @r"
+    problem: `targett` is not defined
+       at: models/m.sql:1:11 `targett.name`
+     help: did you mean `target`?
+    ");
+    insta::assert_snapshot!(sql(&[], "select {{ target.nme.x }}"), @r"
+    problem: `target.nme` is not defined
+       at: models/m.sql:1:17 `.nme.x`
+     help: give it a value, or ask `target.nme is defined` first
+    ");
+    insta::assert_snapshot!(sql(&[], "select {{ 'a' | uper }}"), @r"
+    problem: there is no filter `uper`
+       at: models/m.sql:1:17 `uper`
+     help: did you mean `upper`?
+    ");
+    insta::assert_snapshot!(sql(&[], "select {{ 'a'.uper() }}"), @r"
+    problem: string has no method named uper
+       at: models/m.sql:1:14 `.uper()`
+    ");
+    insta::assert_snapshot!(sql(&[], "select {{ 1 is stringy }}"), @r"
+    problem: there is no test `stringy`
+       at: models/m.sql:1:16 `stringy`
+     help: did you mean `string`?
+    ");
+    insta::assert_snapshot!(sql(&[], "é é select {{ var('contry') }}"), @r"
+    problem: the variable `contry` is not set
+       at: models/m.sql:1:15 `var('contry')`
+     help: did you mean `country`?
+    ");
+    insta::assert_snapshot!(sql(&[], "select {{ var('x') }}"), @r"
+    problem: the variable `x` is not set
+       at: models/m.sql:1:11 `var('x')`
+     help: set it under `vars:` in dbt_project.yml or by --vars, or give a default: var('x', ...)
+    ");
+    insta::assert_snapshot!(sql(&[], "select {{ env_var('MEP_NO_SUCH') }}"), @r"
+    problem: the environment variable `MEP_NO_SUCH` is not set
+       at: models/m.sql:1:11 `env_var('MEP_NO_SUCH')`
+     help: set it, or give a default: env_var('MEP_NO_SUCH', '...')
+    ");
+    insta::assert_snapshot!(sql(&[], "{{ adapter.dispatch('x')() }}"), @r"
+    problem: there is no macro to dispatch `x` to: expected `mep__x` or `default__x`
+       at: models/m.sql:1:11 `.dispatch('x')`
+     help: define `default__x` in macros/
+    ");
+    insta::assert_snapshot!(sql(&[("macros/a.sql", "{% macro plus() %}{% endmacro %}")], "{{ shop.pluss() }}"), @r"
+    problem: there is no macro `pluss`
+       at: models/m.sql:1:8 `.pluss()`
+     help: did you mean `plus`?
+    ");
+}
+
+#[test]
+fn wrong_arguments_are_named() {
+    insta::assert_snapshot!(sql(&[], "select {{ ref() }}"), @r"
+    problem: ref() takes the name of a model, found nothing
+       at: models/m.sql:1:11 `ref()`
+     help: write ref('model') or ref('project', 'model')
+    ");
+    insta::assert_snapshot!(sql(&[], "select {{ ref(1) }}"), @r"
+    problem: ref() takes the name of a model, found 1
+       at: models/m.sql:1:11 `ref(1)`
+     help: write ref('model') or ref('project', 'model')
+    ");
+    insta::assert_snapshot!(sql(&[], "select {{ ref(nothing) }}"), @r"
+    problem: ref() takes the name of a model, found an undefined value
+       at: models/m.sql:1:11 `ref(nothing)`
+     help: write ref('model') or ref('project', 'model')
+    ");
+    insta::assert_snapshot!(sql(&[], "select {{ ref('a', v=2) }}"), @r"
+    problem: ref() takes no named arguments
+       at: models/m.sql:1:11 `ref('a', v=2)`
+     help: mep has no versions of models: give each version a name of its own
+    ");
+    insta::assert_snapshot!(sql(&[], "select {{ source('a') }}"), @r"
+    problem: source() takes the name of a source and the name of a table, found 'a'
+       at: models/m.sql:1:11 `source('a')`
+     help: write source('source', 'table')
+    ");
+    insta::assert_snapshot!(sql(&[], "{{ config('table') }}"), @r"
+    problem: config() takes keys and values, found 'table'
+       at: models/m.sql:1:4 `config('table')`
+     help: write config(materialized='table')
+    ");
+    insta::assert_snapshot!(sql(&[], "{{ config.require('x') }}"), @r"
+    problem: the config `x` is required here
+       at: models/m.sql:1:10 `.require('x')`
+     help: set it: config(x=...)
+    ");
+    let macros = [("macros/a.sql", "{% macro plus(left, right=1) %}{% endmacro %}")];
+    insta::assert_snapshot!(sql(&macros, "{{ plus(1, 2, 3) }}"), @r"
+    problem: found 3 arguments, but the macro `plus` takes at most 2
+       at: models/m.sql:1:4 `plus(1, 2, 3)`
+     help: it takes `left`, `right`
+    ");
+    insta::assert_snapshot!(sql(&macros, "{{ plus(1, rigth=3) }}"), @r"
+    problem: the macro `plus` has no parameter `rigth`
+       at: models/m.sql:1:4 `plus(1, rigth=3)`
+     help: did you mean `right`?
+    ");
+    insta::assert_snapshot!(sql(&macros, "{{ plus(1, zzz=3) }}"), @r"
+    problem: the macro `plus` has no parameter `zzz`
+       at: models/m.sql:1:4 `plus(1, zzz=3)`
+     help: it takes `left`, `right`
+    ");
+    insta::assert_snapshot!(sql(&macros, "{{ plus(1, left=3) }}"), @r"
+    problem: duplicate argument `left`
+       at: models/m.sql:1:4 `plus(1, left=3)`
+    ");
+    insta::assert_snapshot!(sql(&macros, "{% call plus(1) %}x{% endcall %}"), @r"
+    problem: the macro `plus` is called with a block but never uses `caller()`
+       at: models/m.sql:1:9 `plus(1)`
+     help: call it by {{ ... }}
+    ");
+}
+
+#[test]
+fn syntax_errors_have_their_place() {
+    insta::assert_snapshot!(sql(&[], "{% if x %}\nselect 1"), @r"
+    problem: syntax error: unexpected end of input, expected end of block
+       at: models/m.sql:1:11 `
+    select 1`
+     help: close the block: {% end... %}
+    ");
+    insta::assert_snapshot!(sql(&[], "select {{ 1 + }}"), @r"
+    problem: syntax error: unexpected end of variable block
+       at: models/m.sql:1:15 `}}`
+    ");
+    insta::assert_snapshot!(sql(&[], "select {{ ref('a' }}"), @r"
+    problem: syntax error: unexpected `}`, expected `,`
+       at: models/m.sql:1:19 `}`
+    ");
+    insta::assert_snapshot!(sql(&[], "{% set l = [1, 2 %}"), @r"
+    problem: syntax error: unexpected `}`
+       at: models/m.sql:1:19 `}`
+    ");
+    insta::assert_snapshot!(sql(&[], "select 1\n{% endif %}"), @r"
+    problem: `endif` closes nothing
+       at: models/m.sql:2:4 `endif`
+     help: remove it, or open the block that it closes
+    ");
+    insta::assert_snapshot!(sql(&[], "select {{ 'a }}"), @r"
+    problem: syntax error: unexpected end of string
+       at: models/m.sql:1:16 ``
+    ");
+}
+
+#[test]
+fn what_dbt_has_and_mep_has_not_says_so() {
+    insta::assert_snapshot!(sql(&[], "{% snapshot s %}{% endsnapshot %}"), @r"
+    problem: `{% snapshot %}` is not supported by mep
+       at: models/m.sql:1:4 `snapshot`
+     help: keep the versions by a model over the events
+    ");
+    insta::assert_snapshot!(sql(&[], "{% materialization m, default %}{% endmaterialization %}"), @r"
+    problem: `{% materialization %}` is not supported by mep
+       at: models/m.sql:1:4 `materialization`
+     help: use one of mep's own: view, table, incremental, ephemeral, streaming
+    ");
+    insta::assert_snapshot!(sql(&[], "{% test t(model) %}{% endtest %}"), @r"
+    problem: `{% test %}` belongs in a file of its own
+       at: models/m.sql:1:4 `test`
+     help: put the test in tests/generic/ or macros/
+    ");
+    insta::assert_snapshot!(sql(&[], "{% set r = run_query('select 1') %}"), @r"
+    problem: `run_query` is not supported by mep
+       at: models/m.sql:1:12 `run_query('select 1')`
+     help: mep asks no warehouse while it renders: write the values out, or take them from a seed by SQL
+    ");
+    insta::assert_snapshot!(sql(&[], "{% call statement('x') %}select 1{% endcall %}"), @r"
+    problem: `statement` is not supported by mep
+       at: models/m.sql:1:9 `statement('x')`
+     help: mep asks no warehouse while it renders: write the values out, or take them from a seed by SQL
+    ");
+    insta::assert_snapshot!(sql(&[], "{{ adapter.get_columns_in_relation(this) }}"), @r"
+    problem: `adapter.get_columns_in_relation()` is not supported by mep
+       at: models/m.sql:1:11 `.get_columns_in_relation(this)`
+     help: mep asks no warehouse while it renders; it has `dispatch`, `type` and `quote`
+    ");
+    insta::assert_snapshot!(sql(&[], "{{ dbt_utils.star(this) }}"), @r"
+    problem: `dbt_utils` is not supported by mep
+       at: models/m.sql:1:13 `.star(this)`
+     help: mep has no packages: put the macro in macros/ and call it by its name
+    ");
+    insta::assert_snapshot!(sql(&[], "{% for n in graph.nodes.values() %}{% endfor %}"), @r"
+    problem: `graph` is not supported by mep
+       at: models/m.sql:1:13 `graph.nodes`
+     help: a text sees itself, its target and the variables, not the rest of the project
+    ");
+    insta::assert_snapshot!(sql(&[], "{{ modules.pytz.timezone('x') }}"), @r"
+    problem: `modules.pytz` is not supported by mep
+       at: models/m.sql:1:4 `modules.pytz`
+     help: only `modules.datetime` is: do the rest in SQL or in a macro
+    ");
+    insta::assert_snapshot!(sql(&[], "{{ return(1) }}"), @r"
+    problem: return() outside of a macro
+       at: models/m.sql:1:4 `return(1)`
+     help: print the value by {{ ... }}
+    ");
+    insta::assert_snapshot!(sql(&[], "{{ exceptions.raise_compiler_error('no good') }}"), @r"
+    problem: no good
+       at: models/m.sql:1:14 `.raise_compiler_error('no good')`
+    ");
+    insta::assert_snapshot!(sql(&[], "{% do var('countries')[:1].append(1) %}{% do range(3).append(1) %}"), @r"
+    problem: `append()` cannot change this iterator
+       at: models/m.sql:1:27 `.append(1)`
+     help: give it a name by `{% set %}`, and change that
+    ");
+}
+
+#[test]
+fn an_error_in_a_macro_is_placed_in_the_macro_and_names_who_calls() {
+    let macros = [
+        ("macros/a.sql", "{% macro bad(x) %}\n  {{ nothing.here }}\n{% endmacro %}"),
+        ("macros/b.sql", "{% macro calls() %}\n  {{ bad(1) }}{% endmacro %}"),
+        (
+            "macros/c.sql",
+            "{% macro raises() %}é {{ exceptions.raise_compiler_error('no good') }}{% endmacro %}",
+        ),
+        ("macros/d.sql", "{% macro wrong() %}{{ bad(1, 2) }}{% endmacro %}"),
+    ];
+    insta::assert_snapshot!(sql(&macros, "select {{ bad(1) }}"), @r"
+    problem: `nothing.here` is not defined
+       at: macros/a.sql:2:6 `nothing.here`
+    label: in a macro that models/m.sql calls at 1:11
+     help: give it a value, or ask `nothing.here is defined` first
+    ");
+    insta::assert_snapshot!(sql(&macros, "é\nselect {{ calls() }}"), @r"
+    problem: `nothing.here` is not defined
+       at: macros/a.sql:2:6 `nothing.here`
+    label: in a macro that models/m.sql calls at 2:11
+     help: give it a value, or ask `nothing.here is defined` first
+    ");
+    insta::assert_snapshot!(sql(&macros, "select {{ raises() }}"), @r"
+    problem: no good
+       at: macros/c.sql:1:36 `.raise_compiler_error('no good')`
+    label: in a macro that models/m.sql calls at 1:11
+    ");
+    insta::assert_snapshot!(sql(&macros, "select {{ wrong() }}"), @r"
+    problem: found 2 arguments, but the macro `bad` takes at most 1
+       at: macros/d.sql:1:23 `bad(1, 2)`
+    label: in a macro that models/m.sql calls at 1:11
+     help: it takes `x`
+    ");
+    insta::assert_snapshot!(sql(&macros, "{% set l = ['é'] %}{% set x = [1, bad(1)] %}"), @r"
+    problem: `nothing.here` is not defined
+       at: macros/a.sql:2:6 `nothing.here`
+    label: in a macro that models/m.sql calls at 1:35
+     help: give it a value, or ask `nothing.here is defined` first
+    ");
+}
+
+#[test]
+fn all_files_of_macros_are_checked_at_once() {
+    let macros = [
+        ("macros/a.sql", "{% macro one() %}{% endmacro %}\n{% macro two( %}{% endmacro %}"),
+        ("macros/b.sql", "{% macro three() %}{{ [1 }}{% endmacro %}"),
+        ("macros/c.sql", "{% macro four() %}{% endmacro %}"),
+        ("macros/d.sql", "{% macro four() %}{% endmacro %}"),
+        ("macros/e.sql", "{% materialization five, default %}{% endmaterialization %}"),
+    ];
+    let problems = Templates::new(&project(&macros), invocation()).err().unwrap();
+    let said: Vec<String> = problems.iter().map(said).collect();
+    insta::assert_snapshot!(said.join("\n"), @r"
+    problem: syntax error: unexpected `%`, expected identifier
+       at: macros/a.sql:2:15 `%`
+    problem: syntax error: unexpected `}`, expected `,`
+       at: macros/b.sql:1:26 `}`
+    problem: the macro `four` is defined twice, first in macros/c.sql
+       at: macros/d.sql:1:10 `four`
+     help: give one of them another name
+    problem: `{% materialization %}` is not supported by mep
+       at: macros/e.sql:1:4 `materialization`
+     help: use one of mep's own: view, table, incremental, ephemeral, streaming
+    ");
+}
