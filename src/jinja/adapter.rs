@@ -99,9 +99,23 @@ impl Object for Exceptions {
     }
 }
 
-/// The macros of the project, by its name: `music_events.surrogate_key(...)`.
+/// The macros of the project by a package's name, `music_events.surrogate_key(...)`: those that a project took over
+/// from dbt's packages are found by the package's name too.
 #[derive(Debug)]
-pub(super) struct Package(pub(super) Arc<Shared>);
+pub(super) struct Package {
+    name: String,
+    shared: Arc<Shared>,
+}
+
+impl Package {
+    const FOREIGN: [&str; 6] =
+        ["dbt", "dbt_utils", "dbt_expectations", "dbt_date", "audit_helper", "codegen"];
+
+    pub(super) fn named(name: &str, shared: &Arc<Shared>) -> Option<Self> {
+        let is_known = name == shared.project_name || Self::FOREIGN.contains(&name);
+        is_known.then(|| Self { name: name.to_owned(), shared: shared.clone() })
+    }
+}
 
 impl Object for Package {
     fn repr(self: &Arc<Self>) -> ObjectRepr {
@@ -109,7 +123,7 @@ impl Object for Package {
     }
 
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
-        self.0.macros.get(key.as_str()?).map(Macro::value)
+        self.shared.macros.get(key.as_str()?).map(Macro::value)
     }
 
     fn call_method(
@@ -118,10 +132,18 @@ impl Object for Package {
         method: &str,
         arguments: &[Value],
     ) -> Result<Value, Error> {
-        if let Some(found) = self.0.macros.get(method) {
+        if let Some(found) = self.shared.macros.get(method) {
             return found.call(state, arguments);
         }
-        let near = nearest(method, self.0.macros.keys().map(String::as_str));
+        if self.name != self.shared.project_name {
+            return Err(unsupported(
+                &format!("`{}.{method}()`", self.name),
+                &format!(
+                    "mep has no packages: put the macro `{method}` in macros/, and the call will find it"
+                ),
+            ));
+        }
+        let near = nearest(method, self.shared.macros.keys().map(String::as_str));
         let help =
             near.map_or_else(|| "define it in macros/".to_owned(), |near| format!("did you mean `{near}`?"));
         Err(invalid_with_help(format!("there is no macro `{method}`"), &help))
@@ -153,9 +175,6 @@ impl Unsupported {
             }
             "fromyaml" | "toyaml" => "use `fromjson` and `tojson`",
             "submit_python_job" => "mep runs SQL models alone",
-            "dbt" | "dbt_utils" | "dbt_expectations" | "dbt_date" | "audit_helper" | "codegen" => {
-                "mep has no packages: put the macro in macros/ and call it by its name"
-            }
             _ => return None,
         };
         Some(Self { name: name.to_owned(), help })

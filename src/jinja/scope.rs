@@ -193,8 +193,10 @@ impl Object for Scope {
             "modules" => Value::from_object(Modules { scope: self.clone(), path: Path::Modules }),
             "flags" => self.flags(),
             "builtins" => self.builtins(),
-            name if name == self.shared.project_name => Value::from_object(Package(self.shared.clone())),
-            name => Value::from_object(Unsupported::named(name)?),
+            name => match Package::named(name, &self.shared) {
+                Some(package) => Value::from_object(package),
+                None => Value::from_object(Unsupported::named(name)?),
+            },
         })
     }
 }

@@ -25,6 +25,12 @@ fn macros_call_each_other_across_files_and_return_values_of_any_type() {
 }
 
 #[test]
+fn a_macro_that_was_taken_over_from_a_package_is_found_by_the_package_s_name() {
+    let macros = [("macros/a.sql", "{% macro star(x) %}{{ x }}.*{% endmacro %}")];
+    assert_eq!(sql(&macros, "{{ dbt_utils.star(this) }}"), "music.m.*");
+}
+
+#[test]
 fn dispatch_finds_the_adapter_s_macro_before_the_default_one() {
     let macros = [(
         "macros/c.sql",

@@ -193,9 +193,9 @@ fn what_dbt_has_and_mep_has_not_says_so() {
      help: mep asks no warehouse while it renders; it has `dispatch`, `type` and `quote`
     ");
     insta::assert_snapshot!(sql(&[], "{{ dbt_utils.star(this) }}"), @r"
-    problem: `dbt_utils` is not supported by mep
+    problem: `dbt_utils.star()` is not supported by mep
        at: models/m.sql:1:13 `.star(this)`
-     help: mep has no packages: put the macro in macros/ and call it by its name
+     help: mep has no packages: put the macro `star` in macros/, and the call will find it
     ");
     insta::assert_snapshot!(sql(&[], "{% for n in graph.nodes.values() %}{% endfor %}"), @r"
     problem: `graph` is not supported by mep
