@@ -1,7 +1,8 @@
 {#-
     What identifies an event, a user's version, a song and a location: said here once, for facts and dimensions alike.
-    Each macro is used where a staging model's columns are in scope. Where there is nothing to identify, the key is that of the
-    unknown member, so that no fact is lost for want of a dimension.
+    Each macro is used where a staging model's columns are in scope. An event without a user or a song has the key of the
+    unknown member, so that no fact is lost for want of a dimension. Nulls are part of a location's key: an event that names no
+    place has the location whose columns are all null.
 -#}
 {% macro unknown_key() -%} cast(-1 as bigint) {%- endmacro %}
 
@@ -20,6 +21,5 @@
 {%- endmacro %}
 
 {% macro location_id() -%}
-    case when city is null and state is null and zip is null and lon is null and lat is null then {{ unknown_key() }}
-        else {{ surrogate_key(['city', 'zip', 'state', scaled('lon', 1000000), scaled('lat', 1000000)]) }} end
+    {{ surrogate_key(['city', 'zip', 'state', scaled('lon', 1000000), scaled('lat', 1000000)]) }}
 {%- endmacro %}

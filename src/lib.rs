@@ -3,13 +3,16 @@
 //! The modules are the stages that data goes through, one way:
 //! `files -> project -> jinja -> graph -> plan -> run -> artifacts`. ARCHITECTURE.md is the map.
 
+pub mod artifacts;
 pub mod cli;
 pub mod engine;
 pub mod fail_point;
+pub mod fingerprint;
 pub mod graph;
 pub mod jinja;
 pub mod plan;
 pub mod project;
+pub mod quality;
 pub mod relation;
 pub mod run;
 pub mod source;

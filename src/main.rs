@@ -1,2 +1,10 @@
-//! mep.
-fn main() {}
+//! The `mep` binary.
+
+use std::process::ExitCode;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    mep::cli::main()
+}

@@ -19,5 +19,4 @@ select
     lon,
     lat
 from events
-where city is not null or zip is not null or state is not null or lon is not null or lat is not null
 group by event_date, city, zip, state, lon, lat

@@ -4,8 +4,80 @@
 //! anything is done: it calls the stages and shows what they return.
 
 pub mod arguments;
+pub mod error;
 pub mod exit;
 pub mod terminal;
 
+mod clean;
+mod compile;
+mod debug;
+mod generate;
+mod init;
+mod loaded;
+mod logging;
+mod ls;
+mod plan;
+mod run;
+mod show;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::Parser;
+
 pub use arguments::Arguments;
 pub use exit::Exit;
+
+use arguments::{Command, Global};
+use error::CommandError;
+use run::Doing;
+use terminal::Palette;
+
+/// Does what the words of the command line say.
+pub fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // Help and version are printed by way of an error that is none.
+            let exit = if error.use_stderr() { Exit::Usage } else { Exit::Success };
+            let _ = error.print();
+            return exit.into();
+        }
+    };
+    logging::start(&arguments.global);
+    match dispatch(&arguments.global, &arguments.command) {
+        Ok(exit) => exit.into(),
+        Err(error) => {
+            let _ = write!(std::io::stderr(), "{}", error.shown(Palette::of_stderr()));
+            error.exit().into()
+        }
+    }
+}
+
+fn dispatch(global: &Global, command: &Command) -> Result<Exit, CommandError> {
+    match command {
+        Command::Run(arguments) => run::run(global, arguments, Doing::Run),
+        Command::Build(arguments) => run::run(global, arguments, Doing::Build),
+        Command::Test(arguments) => run::run(global, arguments, Doing::Test),
+        Command::Seed(arguments) => run::run(global, arguments, Doing::Seed),
+        Command::Plan(arguments) => plan::plan(global, arguments),
+        Command::Show(arguments) => show::show(global, arguments),
+        Command::Ls(arguments) => ls::ls(global, arguments),
+        Command::Compile(arguments) => compile::compile(global, arguments),
+        Command::Parse => compile::parse(global),
+        Command::Init(arguments) => init::init(global, arguments),
+        Command::Debug => debug::debug(global),
+        Command::Clean(arguments) => clean::clean(global, arguments),
+        Command::Generate(arguments) => generate::generate(global, arguments),
+    }
+}
+
+/// Prints to standard output. A reader that has gone away, such as `head`, is no reason to fail.
+fn print(text: &str) -> Result<(), CommandError> {
+    match std::io::stdout().lock().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(CommandError::io("writing to standard output")(error))
+        }
+        _ => Ok(()),
+    }
+}

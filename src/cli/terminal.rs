@@ -105,6 +105,13 @@ impl Terminal {
         }
     }
 
+    /// The last word of a command: always told where something failed.
+    pub fn result(&self, text: &str, failed: bool) {
+        if self.format == LogFormat::Text && (failed || !self.quiet) {
+            self.line(text);
+        }
+    }
+
     fn line(&self, line: &str) {
         if self.live {
             self.bar.suspend(|| write_line(line));

@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
-use datafusion::common::{Column, DataFusionError};
+use datafusion::common::{Column, DataFusionError, ScalarValue};
 use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
-use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, cast};
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, cast, lit};
 use datafusion::physical_plan::{ExecutionPlanProperties, execute_stream_partitioned};
 use futures::StreamExt;
 
@@ -159,10 +159,14 @@ impl Engine {
     }
 }
 
-/// The plan with its columns in the order and the types of `schema`.
+/// The plan with its columns in the order and the types of `schema`; a column that it lacks is NULL.
 fn shaped(plan: LogicalPlan, schema: &SchemaRef) -> Result<LogicalPlan, DataFusionError> {
     let mut columns = Vec::new();
     for field in schema.fields() {
+        if !plan.schema().has_column_with_unqualified_name(field.name()) {
+            columns.push(lit(ScalarValue::try_new_null(field.data_type())?).alias(field.name()));
+            continue;
+        }
         let (qualifier, found) = plan.schema().qualified_field_with_unqualified_name(field.name())?;
         let column = Expr::Column(Column::new(qualifier.cloned(), field.name()));
         let column = if found.data_type() == field.data_type() {

@@ -111,6 +111,8 @@ pub struct NodeConfig {
     pub fail_calc: String,
     /// Everything as written, for selectors, `config.get` and artifacts.
     pub raw: IndexMap<String, Json>,
+    /// Where each key stands.
+    pub places: IndexMap<String, Place>,
 }
 
 impl Default for NodeConfig {
@@ -136,6 +138,7 @@ impl Default for NodeConfig {
             error_if: Threshold::NOT_ZERO,
             fail_calc: "count(*)".to_owned(),
             raw: IndexMap::new(),
+            places: IndexMap::new(),
         }
     }
 }
@@ -254,6 +257,7 @@ pub fn read(of: ConfigOf, raw: &IndexMap<String, Located<Json>>, problems: &mut 
     let mut config = NodeConfig::default();
     for (key, located) in raw {
         config.raw.insert(key.clone(), located.value.clone());
+        config.places.insert(key.clone(), located.place.clone());
         let mut reader = Reader { key, located, problems };
         reader.apply(of, &mut config);
     }

@@ -6,5 +6,17 @@
 pub mod config;
 pub mod node;
 
+mod attached_tests;
+mod build;
+mod compile;
+mod dag;
+mod inline;
+mod select;
+mod test_name;
+
+pub use attached_tests::tested_relation;
+pub use compile::{Compiled, CompiledModel, CompiledTest, Compiler, SeedTable};
 pub use config::{IncrementalStrategy, Materialization, NodeConfig, OnSchemaChange, Severity};
+pub use dag::Graph;
 pub use node::{Dependency, Node, NodeId, NodeKind, TestDetail};
+pub use select::{Selection, named};

@@ -4,11 +4,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use indexmap::IndexMap;
-use serde_json::Value as Json;
-
 use super::config::NodeConfig;
-use crate::project::{Column, Place};
+use crate::project::{Column, Place, TestUse};
 use crate::relation::Relation;
 
 /// A node's unique id, in dbt's form: `model.<project>.<name>`, `seed.<project>.<name>`,
@@ -111,14 +108,12 @@ pub enum TestDetail {
     },
     /// A use of a generic test.
     Generic {
-        /// The test's name, `unique`.
-        test: String,
+        /// The use as written: the test's name, its arguments.
+        test: TestUse,
         /// The node that is tested.
         attached: NodeId,
         /// The column that is tested, where it is one.
         column: Option<String>,
-        /// The arguments as written.
-        arguments: IndexMap<String, Json>,
     },
 }
 

@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::NaiveDate;
 use serde::Serialize;
 
+use crate::fingerprint::Fingerprint;
 use crate::source::Unit;
-use crate::warehouse::TableVersion;
+use crate::warehouse::{TableVersion, Version};
 
 /// Why a unit is landed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -65,6 +66,11 @@ impl LandingPlan {
         }
         plan
     }
+}
+
+/// The version of what a unit's rows become: of the landed table's schema and of the unit.
+pub fn batch_version(fingerprint: &Fingerprint, unit: &Unit) -> Version {
+    Version::of([fingerprint.as_str(), unit.id.as_str(), unit.version.as_str()])
 }
 
 #[cfg(test)]

@@ -6,8 +6,14 @@
 
 pub mod landing;
 pub mod partitions;
+pub mod planner;
 pub mod reason;
+pub mod sources;
+pub mod step;
 
-pub use landing::{LandingPlan, LandingReason};
+pub use landing::{LandingPlan, LandingReason, batch_version};
 pub use partitions::{Basis, Known, KnownPartition, PartitionBuild, PartitionPlan};
+pub use planner::{Planner, Tables, after_landing, seed_version};
 pub use reason::Reason;
+pub use sources::{ConnectedSource, connect, plan_landings};
+pub use step::{Action, Plan, Step};

@@ -6,15 +6,19 @@ use arrow::datatypes::SchemaRef;
 use datafusion::common::DataFusionError;
 
 use super::reason::Reason;
+use crate::graph::CompiledModel;
 use crate::relation::Relation;
 use crate::sql::{Alignment, ScanAlignment, Scope};
-use crate::warehouse::{Fingerprint, Inputs, PartitionKey, TableVersion, Version};
+use crate::warehouse::{Fingerprint, Inputs, PartitionKey, RunId, TableVersion, Version};
 
 /// More input partitions than this are noted by one digest, so that a ledger stays small.
 const NOTED_ONE_BY_ONE: usize = 400;
 
 /// The key that stands for all partitions of a table in a ledger.
 const ALL: &str = "*";
+
+/// The name under which a ledger notes the run, for content that depends on when it was made.
+const RUN: &str = "(run)";
 
 /// What is known of a table at the point of the plan where a step reads it: as stored, or as earlier steps will leave it.
 #[derive(Clone, Debug, PartialEq)]
@@ -49,6 +53,42 @@ impl Known {
             schema: table.schema.clone(),
             partition_columns: table.partition_columns().to_vec(),
             partitions: partitions.collect(),
+        }
+    }
+
+    /// The table as a build of these partitions will leave it.
+    pub(super) fn after_partitions(
+        model: &CompiledModel,
+        stored: Option<&TableVersion>,
+        plan: &PartitionPlan,
+    ) -> Self {
+        let mut partitions = stored.map(Self::of).map(|known| known.partitions).unwrap_or_default();
+        for key in &plan.remove {
+            partitions.remove(key);
+        }
+        for build in &plan.build {
+            let before = partitions.get(&build.key);
+            let (bytes, rows) =
+                before.map_or((build.input_bytes, build.input_rows), |known| (known.bytes, known.rows));
+            partitions
+                .insert(build.key.clone(), KnownPartition { version: build.version.clone(), bytes, rows });
+        }
+        Self { schema: model.schema.clone(), partition_columns: model.partition_columns.clone(), partitions }
+    }
+
+    /// The unpartitioned table as a build of all of it will leave it.
+    pub(super) fn after_whole(
+        model: &CompiledModel,
+        build: &PartitionBuild,
+        stored: Option<&TableVersion>,
+    ) -> Self {
+        let (bytes, rows) =
+            stored.map_or((build.input_bytes, build.input_rows), |table| (table.bytes(), table.rows()));
+        let partition = KnownPartition { version: build.version.clone(), bytes, rows };
+        Self {
+            schema: model.schema.clone(),
+            partition_columns: Vec::new(),
+            partitions: BTreeMap::from([(PartitionKey::whole(), partition)]),
         }
     }
 
@@ -102,6 +142,18 @@ pub struct Basis<'a> {
     pub stored: Option<&'a TableVersion>,
     /// Whether everything is to be built anew.
     pub full_refresh: bool,
+    /// The run, where the same inputs can give other rows on another one.
+    pub volatile_run: Option<&'a RunId>,
+}
+
+impl Basis<'_> {
+    /// Notes the run as an input, where the rows depend on it.
+    fn note_run(&self, inputs: &mut Inputs) {
+        if let Some(run) = self.volatile_run {
+            let key = PartitionKey::new(vec![Some(run.to_string())]);
+            inputs.add(RUN, &key, &Version::of([run.as_str()]));
+        }
+    }
 }
 
 /// The inputs of one output partition as they are gathered.
@@ -173,12 +225,14 @@ pub fn whole(basis: Basis<'_>) -> Option<PartitionBuild> {
         }
     }
     let stored = basis.stored.and_then(|table| table.partitions().next()).map(|(_, partition)| partition);
+    basis.note_run(&mut gathered.inputs);
     let version = Version::derive(basis.fingerprint, &gathered.inputs);
     let reason = if basis.full_refresh {
         Reason::FullRefresh
     } else {
         match stored {
             None => Reason::FirstRun,
+            Some(_) if basis.volatile_run.is_some() => Reason::Volatile,
             Some(stored) if stored.ledger.version == version => return None,
             Some(stored) if stored.ledger.fingerprint != *basis.fingerprint => Reason::ModelChanged,
             Some(stored) => Reason::changes(&stored.ledger.inputs, &gathered.inputs),
@@ -217,11 +271,13 @@ fn compare(basis: Basis<'_>, gathered: BTreeMap<PartitionKey, Gathered>) -> Part
             plan.remove.push((*key).clone());
         }
     }
-    for (key, Gathered { inputs, bytes, rows }) in gathered {
+    for (key, Gathered { mut inputs, bytes, rows }) in gathered {
+        basis.note_run(&mut inputs);
         let version = Version::derive(basis.fingerprint, &inputs);
         let reason = match stored.get(&key) {
             _ if basis.full_refresh => Reason::FullRefresh,
             None if basis.stored.is_none() => Reason::FirstRun,
+            Some(_) if basis.volatile_run.is_some() => Reason::Volatile,
             None => Reason::changes(&Inputs::default(), &inputs),
             Some(stored) if stored.ledger.version == version => {
                 plan.current += 1;

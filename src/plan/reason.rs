@@ -17,6 +17,8 @@ pub enum Reason {
     FullRefresh,
     /// The model's SQL, or a view that it reads, is not what built the stored content.
     ModelChanged,
+    /// The seed's file or its types are not what was loaded.
+    FileChanged,
     /// Its result depends on the time of the run.
     Volatile,
     /// It keeps its own increments (`is_incremental()`), so it runs every time.
@@ -58,6 +60,7 @@ impl fmt::Display for Reason {
             Self::FirstRun => f.write_str("first run"),
             Self::FullRefresh => f.write_str("full refresh"),
             Self::ModelChanged => f.write_str("model changed"),
+            Self::FileChanged => f.write_str("file changed"),
             Self::Volatile => f.write_str("depends on the time of the run"),
             Self::Increment => f.write_str("increment"),
             Self::InputsChanged { tables } => {

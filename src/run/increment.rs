@@ -8,10 +8,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::AsArray;
-use arrow::datatypes::Int64Type;
+use arrow::datatypes::{Field, Int64Type, Schema, SchemaRef};
 
 use super::build::{BuildError, Built, TableBuild, sizes};
 use crate::engine::PublishedTable;
+use crate::graph::OnSchemaChange;
 use crate::relation::Relation;
 use crate::warehouse::{Inputs, Ledger, Partition, PartitionKey, TableVersion, Version, WrittenFiles};
 
@@ -102,6 +103,64 @@ impl TableBuild<'_> {
         );
         let plan = scope.plan(&kept).map_err(|problem| BuildError::Plan(problem.message))?;
         Ok(self.engine.write(plan, &self.output(".kept")).await?.files)
+    }
+}
+
+/// The columns that the table has after an increment, by what the user wants done when they are not the stored ones.
+///
+/// # Errors
+/// Where they may not change, or a column would change its type so that the stored rows could not be read.
+pub fn columns_after(
+    on_change: OnSchemaChange,
+    stored: &SchemaRef,
+    model: &SchemaRef,
+    partition_columns: &[String],
+) -> Result<SchemaRef, BuildError> {
+    let names = |fields: Vec<&str>| fields.join(", ");
+    let missing_in = |a: &SchemaRef, b: &SchemaRef| -> Vec<String> {
+        let lacks = |field: &&Arc<Field>| b.index_of(field.name()).is_err();
+        a.fields().iter().filter(lacks).map(|field| field.name().clone()).collect()
+    };
+    for field in model.fields() {
+        if let Ok(before) = stored.field_with_name(field.name())
+            && before.data_type() != field.data_type()
+        {
+            return Err(BuildError::SchemaChange(format!(
+                "column `{}` is {} in the stored table and {} in the model: cast it, or run with --full-refresh",
+                field.name(),
+                before.data_type(),
+                field.data_type()
+            )));
+        }
+    }
+    let (added, removed) = (missing_in(model, stored), missing_in(stored, model));
+    if added.is_empty() && removed.is_empty() {
+        return Ok(stored.clone());
+    }
+    match on_change {
+        OnSchemaChange::Ignore if removed.is_empty() => Ok(stored.clone()),
+        OnSchemaChange::Ignore | OnSchemaChange::Fail => {
+            let mut changes = Vec::new();
+            if !added.is_empty() {
+                changes.push(format!("adds {}", names(added.iter().map(String::as_str).collect())));
+            }
+            if !removed.is_empty() {
+                changes.push(format!("lacks {}", names(removed.iter().map(String::as_str).collect())));
+            }
+            Err(BuildError::SchemaChange(format!(
+                "the model's columns are not those of the stored table: it {}. Set on_schema_change to append_new_columns or sync_all_columns, or run with --full-refresh",
+                changes.join(" and ")
+            )))
+        }
+        OnSchemaChange::AppendNewColumns if removed.is_empty() => Ok(model.clone()),
+        OnSchemaChange::AppendNewColumns => {
+            let is_partition = |field: &&Arc<Field>| partition_columns.contains(field.name());
+            let kept = stored.fields().iter().filter(|field| !is_partition(field));
+            let new = model.fields().iter().filter(|field| added.contains(field.name()));
+            let last = stored.fields().iter().filter(is_partition);
+            Ok(Arc::new(Schema::new(kept.chain(new).chain(last).cloned().collect::<Vec<_>>())))
+        }
+        OnSchemaChange::SyncAllColumns => Ok(model.clone()),
     }
 }
 

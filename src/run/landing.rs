@@ -8,20 +8,18 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::array::{Array, ArrayRef, Int64Array, RecordBatch, StringArray};
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::datatypes::{DataType, SchemaRef};
 
+use crate::plan::batch_version;
 use crate::relation::Relation;
-use crate::source::{Item, Reject, RowSchema, SinkError, Source, SourceError, Unit, UnitReader};
+use crate::source::{
+    BATCH, Item, LandingTable, Reject, SchemaError, SinkError, Source, SourceError, Unit, UnitReader,
+};
 use crate::sql::stored_schema;
 use crate::warehouse::{
     Batch, Content, Fingerprint, Inputs, LandedUnit, Ledger, LocalWarehouse, Partition, PartitionKey,
     PartitionWriter, RunId, TableVersion, Version, WarehouseError, WriteError, WriteTarget, WrittenFiles,
 };
-
-/// The partition column of a landed row's UTC day.
-pub const EVENT_DATE: &str = "event_date";
-/// The partition column of a landed row's batch.
-pub const BATCH: &str = "batch";
 
 /// Rejects are written in batches of this many.
 const REJECT_ROWS: usize = 4096;
@@ -53,11 +51,12 @@ pub enum LandingError {
         /// Rows rejected.
         rejected: u64,
     },
-    /// A column that the user declared has a name that landing needs.
-    #[error(
-        "the declared column `{0}` has the name of a column that landing adds: declare it under another name"
-    )]
-    ReservedColumn(String),
+    /// The landed table cannot be read back.
+    #[error("the landed table cannot be read: {0}")]
+    Unreadable(String),
+    /// The declared schema cannot be landed.
+    #[error(transparent)]
+    Schema(#[from] SchemaError),
 }
 
 /// What a landing brought in.
@@ -75,84 +74,6 @@ pub struct Landed {
     pub bytes: u64,
 }
 
-/// The table that a source lands in.
-#[derive(Clone, Debug)]
-pub struct LandingTable {
-    /// The landed rows.
-    pub raw: Relation,
-    /// The rows that could not be read.
-    pub rejects: Relation,
-    /// The declared schema.
-    pub schema: RowSchema,
-}
-
-impl LandingTable {
-    /// The partition columns of the landed table.
-    pub fn partition_columns(&self) -> Vec<String> {
-        match self.schema.event_time {
-            Some(_) => vec![EVENT_DATE.to_owned(), BATCH.to_owned()],
-            None => vec![BATCH.to_owned()],
-        }
-    }
-
-    /// The schema of the landed rows as they are written: the declared columns, then the partition columns.
-    ///
-    /// # Errors
-    /// Where a declared column has the name of a partition column.
-    pub fn written_schema(&self) -> Result<SchemaRef, LandingError> {
-        let partition_columns = self.partition_columns();
-        let mut fields: Vec<Field> = Vec::new();
-        for field in self.schema.fields.fields() {
-            if partition_columns.contains(field.name()) {
-                return Err(LandingError::ReservedColumn(field.name().clone()));
-            }
-            fields.push(field.as_ref().clone().with_nullable(true));
-        }
-        for column in partition_columns {
-            let data_type = if column == EVENT_DATE { DataType::Date32 } else { DataType::Utf8 };
-            fields.push(Field::new(column, data_type, false));
-        }
-        Ok(Arc::new(Schema::new(fields)))
-    }
-
-    /// The schema of the landed table as SQL sees it.
-    ///
-    /// # Errors
-    /// Where a declared column has the name of a partition column.
-    pub fn table_schema(&self) -> Result<SchemaRef, LandingError> {
-        let written = self.written_schema()?;
-        stored_schema(&written, &self.partition_columns()).map_err(LandingError::ReservedColumn)
-    }
-
-    fn fingerprint(&self) -> Fingerprint {
-        let fields = self.schema.fields.fields();
-        let texts: Vec<String> = fields
-            .iter()
-            .map(|field| format!("{} {} {}", field.name(), field.data_type(), field.is_nullable()))
-            .chain(std::iter::once(format!("{:?}", self.schema.event_time)))
-            .collect();
-        Fingerprint::of(texts.iter().map(String::as_str))
-    }
-
-    /// The batch and the UTC day of rows, as the columns that are put behind them.
-    fn partition_arrays(&self, rows: &RecordBatch, batch: &str) -> Result<Vec<ArrayRef>, LandingError> {
-        let mut arrays = Vec::new();
-        arrays.extend(self.schema.event_dates(rows)?);
-        arrays.push(Arc::new(StringArray::from_iter_values(std::iter::repeat_n(batch, rows.num_rows()))));
-        Ok(arrays)
-    }
-
-    fn reject_schema() -> SchemaRef {
-        Arc::new(Schema::new(vec![
-            Field::new("unit", DataType::Utf8, false),
-            Field::new("line", DataType::Int64, false),
-            Field::new("reason", DataType::Utf8, false),
-            Field::new("text", DataType::Utf8, false),
-            Field::new(BATCH, DataType::Utf8, false),
-        ]))
-    }
-}
-
 /// One landing.
 pub struct Landing<'a> {
     /// Where to.
@@ -163,7 +84,7 @@ pub struct Landing<'a> {
     pub source: &'a dyn Source,
     /// What.
     pub units: &'a [Unit],
-    /// Whether batches of other units go: all that the source still has is landed anew.
+    /// The run.
     pub run: &'a RunId,
     /// How many threads.
     pub threads: usize,
@@ -232,7 +153,7 @@ impl Landing<'_> {
     ///
     /// # Errors
     /// Where something fails; nothing is visible then.
-    pub fn land(&self) -> Result<Landed, LandingError> {
+    pub fn land(&self) -> Result<(Landed, TableVersion), LandingError> {
         let feed = Feed::new(self.source, self.units);
         let shares: Vec<Result<Share, LandingError>> = std::thread::scope(|scope| {
             let workers: Vec<_> = (0..self.threads.max(1))
@@ -346,7 +267,7 @@ impl Landing<'_> {
         Ok(())
     }
 
-    fn publish(&self, share: Share) -> Result<Landed, LandingError> {
+    fn publish(&self, share: Share) -> Result<(Landed, TableVersion), LandingError> {
         let mut landed = Landed { units: self.units.len(), ..Landed::default() };
         let mut batches: BTreeMap<String, Batch> = BTreeMap::new();
         for (index, unit) in self.units.iter().enumerate() {
@@ -383,17 +304,9 @@ impl Landing<'_> {
             .collect();
         let before = record.clone();
         record.extend(batches.clone());
-        let fingerprint = self.table.fingerprint();
-        let versions: BTreeMap<&str, Version> = self
-            .units
-            .iter()
-            .map(|unit| {
-                (
-                    unit.id.as_str(),
-                    Version::of([fingerprint.as_str(), unit.id.as_str(), unit.version.as_str()]),
-                )
-            })
-            .collect();
+        let fingerprint = Fingerprint::of(self.table.meaning().iter().map(String::as_str));
+        let versions: BTreeMap<&str, Version> =
+            self.units.iter().map(|unit| (unit.id.as_str(), batch_version(&fingerprint, unit))).collect();
         let rejects_before = self.warehouse.read(&self.table.rejects)?;
         if !rejects.is_empty() || rejects_before.is_some() {
             let kept = self.kept(rejects_before.as_ref(), |batch| {
@@ -401,7 +314,7 @@ impl Landing<'_> {
             });
             let partitions = self.partitions(kept, rejects, &versions, &fingerprint);
             let schema = LandingTable::reject_schema();
-            let schema = stored_schema(&schema, &[BATCH.to_owned()]).map_err(LandingError::ReservedColumn)?;
+            let schema = stored_schema(&schema, &[BATCH.to_owned()]).map_err(SchemaError::Untyped)?;
             let content = Content::Table {
                 partition_columns: vec![BATCH.to_owned()],
                 partitions,
@@ -417,7 +330,7 @@ impl Landing<'_> {
             Content::Table { partition_columns: self.table.partition_columns(), partitions, batches: record };
         let table = TableVersion { schema: self.table.table_schema()?, content, run: self.run.clone() };
         self.warehouse.publish(&self.table.raw, &table)?;
-        Ok(landed)
+        Ok((landed, table))
     }
 
     /// The stored partitions whose batch, the last of their values, is kept.

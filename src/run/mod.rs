@@ -4,7 +4,15 @@
 //! in the warehouse and a result for each node. Must not know: how results are shown.
 
 pub mod build;
+pub mod carry_out;
 pub mod event;
 pub mod increment;
 pub mod landing;
+pub mod landings;
 pub mod schedule;
+pub mod seed;
+pub mod session;
+
+pub use carry_out::{in_short, shown_kind, shown_name};
+pub use landings::Landings;
+pub use session::{RunOptions, Session, SessionError, held};

@@ -5,12 +5,15 @@
 //! Must not know: models, SQL, the graph, where rows go.
 
 pub mod files;
+pub mod landed;
 pub mod reading;
 pub mod schema;
+pub mod seed;
 pub mod simulated;
 pub mod simulator;
 pub mod unit;
 
+pub use landed::{BATCH, EVENT_DATE, LandingTable};
 pub use reading::{Item, Piece, Sink, SinkError, Source, SourceError, UnitReader};
 pub use schema::{RowSchema, SchemaError};
 pub use unit::{Reject, Unit};

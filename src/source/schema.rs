@@ -42,6 +42,14 @@ pub enum SchemaError {
         /// Its type.
         data_type: String,
     },
+    /// A declared column has a name that landing needs.
+    #[error(
+        "the declared column `{0}` has the name of a column that landing adds: declare it under another name"
+    )]
+    ReservedColumn(String),
+    /// A column has a type that cannot be stored.
+    #[error("column `{0}` has no type that can be stored")]
+    Untyped(String),
 }
 
 impl RowSchema {

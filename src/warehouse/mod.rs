@@ -12,8 +12,9 @@ pub mod partition;
 pub mod table;
 pub mod writer;
 
+pub use crate::fingerprint::Fingerprint;
 pub use lease::{Holder, Lease, LeaseError};
-pub use ledger::{Batch, Fingerprint, Inputs, LandedUnit, Ledger, RunId, Version};
+pub use ledger::{Batch, Inputs, LandedUnit, Ledger, RunId, Version};
 pub use local::{LocalWarehouse, WarehouseError};
 pub use partition::PartitionKey;
 pub use table::{Content, DataFile, Partition, TableVersion};

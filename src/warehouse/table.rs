@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use serde::{Deserialize, Serialize};
 
-use super::ledger::{Batch, Fingerprint, Ledger, RunId, Version};
+use super::ledger::{Batch, Ledger, RunId, Version};
 use super::partition::PartitionKey;
+use crate::fingerprint::Fingerprint;
 
 /// One consistent state of a table or view, as a publish left it.
 #[derive(Clone, Debug, PartialEq)]

@@ -6,9 +6,6 @@
 //! Every row read is either in a batch or a reject: `read = landed + rejected`. What is wrong with *rows* (bad JSON,
 //! a missing field, a truncated archive) is a reject, and reading goes on; what is wrong with the *files* (gone, no
 //! permission, changed meanwhile) is a [`FilesError`], and the table is left as it is.
-//!
-//! [`read_unit`] does all on the calling thread. To use several: [`open`] a unit, hand the chunks of its
-//! [`ChunkReader`] to threads that share a [`Decoder`].
 
 mod bad_row;
 mod column;
@@ -24,139 +21,150 @@ mod stream;
 use std::fs::File;
 use std::io::{Read, Seek};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use arrow::array::RecordBatch;
+use self::bad_row::BadRow;
+use self::decode::{Decoded, Decoder};
+use self::lines::{Chunk, ChunkReader, ChunkSizes};
+use self::parquet::ParquetRows;
+use super::reading::{Item, Piece, Sink, Source, SourceError, UnitReader};
+use super::{RowSchema, Unit};
 
-pub use self::parquet::ParquetRows;
-pub use bad_row::BadRow;
-pub use decode::{Decoded, Decoder};
 pub use error::FilesError;
-pub use lines::{Chunk, ChunkReader, ChunkSizes, Piece};
-pub use listing::{folders, list};
+pub use listing::folders;
 
-use super::{Reject, RowSchema, Unit};
-
-/// What reading gives, piece by piece.
-#[derive(Clone, Debug)]
-pub enum Item {
-    /// Good rows; never none.
-    Batch(RecordBatch),
-    /// A bad row.
-    Reject(Reject),
-}
-
-/// How many rows came and what became of them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// Rows read: `landed + rejected`.
-    pub read: u64,
-    /// Rows given in batches.
-    pub landed: u64,
-    /// Rows given as rejects.
-    pub rejected: u64,
-}
-
-/// An open file.
+/// A table whose rows lie in files: a unit is a file, a piece is a run of its lines.
 #[derive(Debug)]
-pub struct OpenUnit {
-    /// Its rows.
-    pub rows: UnitRows,
-    path: PathBuf,
-    file: File,
-    version: String,
+pub struct FilesSource {
+    root: PathBuf,
+    pattern: String,
+    schema: RowSchema,
+    decoder: Arc<Decoder>,
 }
 
-/// The rows of an open file, by format.
-#[derive(Debug)]
-pub enum UnitRows {
-    /// NDJSON.
-    Lines(ChunkReader),
-    /// Parquet.
-    Parquet(ParquetRows),
-}
-
-/// Opens a unit that [`list`] gave. Parquet is known by its first bytes.
-///
-/// # Errors
-/// Where the file is gone, cannot be opened, or is no longer the one that was listed.
-pub fn open(root: &Path, unit: &Unit, schema: &RowSchema) -> Result<OpenUnit, FilesError> {
-    let path = root.join(&unit.id);
-    let unreadable = |error| FilesError::unreadable(&path, error);
-    let mut file = File::open(&path).map_err(unreadable)?;
-    let mut magic = Vec::new();
-    file.by_ref().take(4).read_to_end(&mut magic).map_err(unreadable)?;
-    file.rewind().map_err(unreadable)?;
-    let handle = file.try_clone().map_err(unreadable)?;
-    let rows = if magic == b"PAR1" {
-        UnitRows::Parquet(ParquetRows::new(handle, &path, schema)?)
-    } else {
-        UnitRows::Lines(ChunkReader::new(handle, &path, ChunkSizes::default())?)
-    };
-    let open = OpenUnit { rows, file, version: unit.version.clone(), path };
-    open.check_unchanged()?;
-    Ok(open)
-}
-
-impl OpenUnit {
-    /// Makes sure that the file is still the one that was listed; to be called after its last row.
+impl FilesSource {
+    /// The files below `root` that match `pattern`, as rows of `schema`.
     ///
     /// # Errors
-    /// [`FilesError::Changed`] where it is not.
-    pub fn check_unchanged(&self) -> Result<(), FilesError> {
+    /// Where a column is of a type that files do not hold.
+    pub fn new(root: PathBuf, pattern: String, schema: RowSchema) -> Result<Self, FilesError> {
+        let decoder = Arc::new(Decoder::new(&schema)?);
+        Ok(Self { root, pattern, schema, decoder })
+    }
+
+    fn open_rows(&self, path: &Path) -> Result<(File, Rows), FilesError> {
+        let unreadable = |error| FilesError::unreadable(path, error);
+        let mut file = File::open(path).map_err(unreadable)?;
+        let mut magic = Vec::new();
+        file.by_ref().take(4).read_to_end(&mut magic).map_err(unreadable)?;
+        file.rewind().map_err(unreadable)?;
+        let handle = file.try_clone().map_err(unreadable)?;
+        // Parquet is known by its first bytes, whatever the file is called.
+        let rows = if magic == b"PAR1" {
+            Rows::Parquet(Box::new(ParquetRows::new(handle, path, &self.schema)?))
+        } else {
+            Rows::Lines(ChunkReader::new(handle, path, ChunkSizes::default())?)
+        };
+        Ok((file, rows))
+    }
+}
+
+impl Source for FilesSource {
+    fn units(&self) -> Result<Vec<Unit>, SourceError> {
+        Ok(listing::list(&self.root, &self.pattern)?)
+    }
+
+    fn open(&self, unit: &Unit) -> Result<Box<dyn UnitReader>, SourceError> {
+        let path = self.root.join(&unit.id);
+        let (file, rows) = self.open_rows(&path)?;
+        let open = OpenFile { unit: unit.clone(), path, file, rows, decoder: self.decoder.clone() };
+        open.check_unchanged()?;
+        Ok(Box::new(open))
+    }
+}
+
+impl From<FilesError> for SourceError {
+    fn from(error: FilesError) -> Self {
+        Self::Unreadable(error.to_string())
+    }
+}
+
+#[derive(Debug)]
+enum Rows {
+    Lines(ChunkReader),
+    Parquet(Box<ParquetRows>),
+}
+
+struct OpenFile {
+    unit: Unit,
+    path: PathBuf,
+    file: File,
+    rows: Rows,
+    decoder: Arc<Decoder>,
+}
+
+impl OpenFile {
+    /// A file that grew or was replaced while it was read must not be landed as the one that was listed.
+    fn check_unchanged(&self) -> Result<(), FilesError> {
         let version = self.file.metadata().and_then(|metadata| listing::version(&metadata));
-        if version.map_err(|error| FilesError::unreadable(&self.path, error))? == self.version {
+        if version.map_err(|error| FilesError::unreadable(&self.path, error))? == self.unit.version {
             Ok(())
         } else {
             Err(FilesError::Changed(self.path.clone()))
         }
     }
+
+    fn next_content(&mut self) -> Result<Option<Content>, FilesError> {
+        Ok(match &mut self.rows {
+            Rows::Lines(chunks) => match chunks.next().transpose()? {
+                Some(lines::Piece::Chunk(chunk)) => Some(Content::Lines(chunk, self.decoder.clone())),
+                Some(lines::Piece::Bad(bad)) => Some(Content::Bad(bad)),
+                None => None,
+            },
+            Rows::Parquet(rows) => rows.next().transpose()?.map(Content::Decoded),
+        })
+    }
 }
 
-/// Reads a whole unit on the calling thread and hands all of it to `sink`.
-///
-/// # Errors
-/// Where the file cannot be read as such, or `sink` fails. What was handed over until then must not be published.
-pub fn read_unit<E: From<FilesError>>(
-    root: &Path,
-    unit: &Unit,
-    schema: &RowSchema,
-    sink: &mut dyn FnMut(Item) -> Result<(), E>,
-) -> Result<Counts, E> {
-    let mut counts = Counts::default();
-    let mut give = |batches: Vec<RecordBatch>, rejects: Vec<BadRow>| {
-        for batch in batches {
-            counts.landed += batch.num_rows() as u64;
-            counts.read += batch.num_rows() as u64;
-            sink(Item::Batch(batch))?;
-        }
-        for bad in rejects {
-            counts.rejected += 1;
-            counts.read += 1;
-            sink(Item::Reject(bad.into_reject(&unit.id)))?;
-        }
-        Ok::<(), E>(())
-    };
-    let mut open = open(root, unit, schema)?;
-    match &mut open.rows {
-        UnitRows::Lines(chunks) => {
-            let decoder = Decoder::new(schema)?;
-            for piece in chunks {
-                match piece? {
-                    Piece::Chunk(chunk) => {
-                        let decoded = decoder.decode(&chunk)?;
-                        give(decoded.batches, decoded.rejects)?;
-                    }
-                    Piece::Bad(bad) => give(Vec::new(), vec![bad])?,
-                }
-            }
-        }
-        UnitRows::Parquet(rows) => {
-            for decoded in rows {
-                let decoded = decoded?;
-                give(decoded.batches, decoded.rejects)?;
+impl UnitReader for OpenFile {
+    fn next(&mut self) -> Result<Option<Box<dyn Piece>>, SourceError> {
+        match self.next_content()? {
+            Some(content) => Ok(Some(Box::new(FilePiece { unit: self.unit.id.clone(), content }))),
+            None => {
+                self.check_unchanged()?;
+                Ok(None)
             }
         }
     }
-    open.check_unchanged()?;
-    Ok(counts)
+}
+
+enum Content {
+    Lines(Chunk, Arc<Decoder>),
+    Bad(BadRow),
+    Decoded(Decoded),
+}
+
+struct FilePiece {
+    unit: String,
+    content: Content,
+}
+
+impl Piece for FilePiece {
+    fn read(self: Box<Self>, sink: &mut Sink<'_>) -> Result<u64, SourceError> {
+        let decoded = match self.content {
+            Content::Lines(chunk, decoder) => decoder.decode(&chunk)?,
+            Content::Bad(bad) => {
+                sink(Item::Reject(bad.into_reject(&self.unit)))?;
+                return Ok(1);
+            }
+            Content::Decoded(decoded) => decoded,
+        };
+        for batch in decoded.batches {
+            sink(Item::Rows(batch))?;
+        }
+        for bad in decoded.rejects {
+            sink(Item::Reject(bad.into_reject(&self.unit)))?;
+        }
+        Ok(decoded.read)
+    }
 }

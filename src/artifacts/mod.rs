@@ -1,0 +1,13 @@
+//! What other tools read of a project and its runs.
+//!
+//! Owns the files below the target path: the manifest, the results of the last run, the compiled SQL, in dbt's forms.
+//! Comes in: a graph, what was compiled, what came of a run. Goes out: files. Must not know: how anything is done.
+
+mod compiled_sql;
+mod files;
+mod manifest;
+mod run_results;
+
+pub use compiled_sql::write_compiled;
+pub use manifest::write_manifest;
+pub use run_results::write_run;

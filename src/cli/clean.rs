@@ -1,0 +1,42 @@
+//! clean: what no table points at any more, and the artifacts.
+
+use std::time::Duration;
+
+use super::arguments::{CleanArguments, Global};
+use super::error::CommandError;
+use super::exit::Exit;
+use super::loaded::{Loaded, Rendering};
+use super::terminal::{Terminal, bytes, plural};
+
+/// Deletes.
+///
+/// # Errors
+/// Where another run holds the warehouse, or something cannot be read or deleted.
+pub(super) fn clean(global: &Global, arguments: &CleanArguments) -> Result<Exit, CommandError> {
+    let loaded = Loaded::new(global, "clean", Rendering::default())?;
+    let warehouse = loaded.warehouse();
+    let _lease = loaded.lease(&warehouse)?;
+    let days = arguments.retention_days.unwrap_or_else(|| loaded.retention_days());
+    let cleaned = warehouse.clean(Duration::from_secs(u64::from(days) * 86_400))?;
+    let artifacts = loaded.project.root.join(&loaded.project.target_path);
+    // The target path may be a folder that other tools write to as well, so only what mep wrote goes.
+    for name in ["compiled", "manifest.json", "run_results.json"] {
+        let path = artifacts.join(name);
+        let deleted =
+            if path.is_dir() { std::fs::remove_dir_all(&path) } else { std::fs::remove_file(&path) };
+        match deleted {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(CommandError::io(format!("deleting {}", path.display()))(error));
+            }
+            _ => {}
+        }
+    }
+    let terminal = Terminal::new(global.log_format, global.quiet);
+    terminal.say(&format!(
+        "deleted {} ({}) that no table has pointed at for {}, and the artifacts",
+        plural(cleaned.folders as u64, "folder"),
+        bytes(cleaned.bytes),
+        plural(u64::from(days), "day")
+    ));
+    Ok(Exit::Success)
+}

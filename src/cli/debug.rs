@@ -1,0 +1,90 @@
+//! debug: what is used, and whether it can be.
+
+use super::arguments::Global;
+use super::error::CommandError;
+use super::exit::Exit;
+use super::loaded::{Loaded, Rendering, cores};
+use super::terminal::{Palette, plural};
+use crate::graph::NodeKind;
+use crate::plan::connect;
+use crate::project::SourceConnection;
+
+/// Prints it.
+///
+/// # Errors
+/// Where the project cannot be read.
+pub(super) fn debug(global: &Global) -> Result<Exit, CommandError> {
+    let palette = Palette::of_stdout();
+    let loaded = Loaded::new(global, "debug", Rendering::default())?;
+    let (project, target) = (&loaded.project, &loaded.project.target);
+    let warehouse = loaded.warehouse();
+    let mut text = format!(
+        "mep        {}\nproject    {} in {}\nprofile    {}, target {}\nwarehouse  {} (schema {})\nthreads    {} nodes at once on {}\n",
+        env!("CARGO_PKG_VERSION"),
+        project.name,
+        project.root.display(),
+        target.profile,
+        target.name,
+        warehouse.root().display(),
+        target.schema,
+        target.threads,
+        plural(cores() as u64, "core"),
+    );
+    for (name, connection) in &target.sources {
+        let described = match connection {
+            SourceConnection::Files { path } => format!("files in {}", path.display()),
+            SourceConnection::Simulator(config) => format!(
+                "simulator, seed {}, {} from {}, {} users",
+                config.seed,
+                plural(u64::from(config.days), "day"),
+                config.start,
+                config.users
+            ),
+        };
+        text.push_str(&format!("source     {name}: {described}\n"));
+    }
+    let mut all_well = true;
+    let mut check = |what: &str, outcome: Result<String, String>| {
+        all_well &= outcome.is_ok();
+        let (mark, said) = match outcome {
+            Ok(said) => (palette.good("ok"), said),
+            Err(said) => (palette.bad("failed"), said),
+        };
+        text.push_str(&format!("{what:<10} {mark}  {said}\n"));
+    };
+    check(
+        "lease",
+        match loaded.lease(&warehouse) {
+            Ok(_) => Ok("the warehouse can be written".to_owned()),
+            Err(error) => Err(error.to_string()),
+        },
+    );
+    check(
+        "tables",
+        match warehouse.relations() {
+            Ok(relations) => Ok(format!("{} in the warehouse", relations.len())),
+            Err(error) => Err(error.to_string()),
+        },
+    );
+    let nodes: std::collections::BTreeSet<usize> = (0..loaded.graph.nodes().len())
+        .filter(|index| matches!(loaded.graph.node(*index).kind, NodeKind::Source { .. }))
+        .collect();
+    let compiled = loaded.compile(&nodes)?;
+    match connect(project, &loaded.graph, &compiled, nodes) {
+        Ok(sources) => {
+            for connected in sources {
+                let name = crate::run::shown_name(loaded.graph.node(connected.node));
+                check(
+                    "read",
+                    match connected.source.units() {
+                        Ok(units) => Ok(format!("{name}: {}", plural(units.len() as u64, "unit"))),
+                        Err(error) => Err(format!("{name}: {error}")),
+                    },
+                );
+            }
+        }
+        Err(problems) => check("sources", Err(problems.to_string())),
+    }
+    super::print(&text)?;
+    Ok(if all_well { Exit::Success } else { Exit::Failed })
+}

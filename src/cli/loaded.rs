@@ -1,0 +1,210 @@
+//! What most commands begin with: the project, its templates and its graph.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use arrow::datatypes::SchemaRef;
+use chrono::{NaiveDate, Utc};
+
+use super::arguments::{Global, Selecting};
+use super::error::CommandError;
+use crate::engine::{Engine, EngineOptions};
+use crate::graph::{Compiled, Compiler, Graph, Node};
+use crate::jinja::{Invocation, Templates};
+use crate::project::{self, LoadOptions, Problem, Project, WarehouseConfig};
+use crate::warehouse::{Holder, Lease, LocalWarehouse, RunId};
+
+/// How the project is rendered.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Rendering {
+    /// As for a full refresh.
+    pub(super) full_refresh: bool,
+    /// The logical date.
+    pub(super) date: Option<NaiveDate>,
+}
+
+/// A project, read.
+pub(super) struct Loaded {
+    /// The files.
+    pub(super) project: Project,
+    /// The templates.
+    pub(super) templates: Templates,
+    /// The graph.
+    pub(super) graph: Graph,
+    /// The id of this call, which a run bears.
+    pub(super) run: RunId,
+    /// As asked for.
+    pub(super) rendering: Rendering,
+}
+
+/// The folder of the project.
+///
+/// # Errors
+/// Where there is none.
+pub(super) fn project_folder(global: &Global) -> Result<PathBuf, Problem> {
+    if let Some(folder) = &global.project_dir {
+        if folder.is_dir() {
+            return Ok(folder.clone());
+        }
+        let problem = Problem::new(format!("the project's folder {} does not exist", folder.display()));
+        return Err(problem.help("give another --project-dir, or make a project with mep init"));
+    }
+    let here = std::env::current_dir()
+        .map_err(|error| Problem::new(format!("the current folder cannot be used: {error}")))?;
+    project::find_root(&here).ok_or_else(|| {
+        Problem::new(format!("there is no project in {} or any folder above", here.display()))
+            .help("go to a folder with dbt_project.yml, give --project-dir, or make one with mep init")
+    })
+}
+
+/// Reads the project.
+///
+/// # Errors
+/// All that is wrong with its files.
+pub(super) fn load_project(global: &Global) -> Result<Project, CommandError> {
+    let options = LoadOptions {
+        root: project_folder(global)?,
+        profiles_dir: global.profiles_dir.clone(),
+        profile: global.profile.clone(),
+        target: global.target.clone(),
+        vars: global.vars.clone(),
+        threads: global.threads.map(usize::from),
+    };
+    Ok(project::load(&options)?)
+}
+
+impl Loaded {
+    /// Reads the project and makes its graph.
+    ///
+    /// # Errors
+    /// All that is wrong with its files.
+    pub(super) fn new(global: &Global, command: &str, rendering: Rendering) -> Result<Self, CommandError> {
+        let project = load_project(global)?;
+        for warning in &project.warnings {
+            let place = warning
+                .place()
+                .map(|place| format!("{}:{}: ", place.text.path().display(), place.line_column().0));
+            tracing::warn!("{}{warning}", place.unwrap_or_default());
+        }
+        let run = RunId::generate();
+        let now = Utc::now();
+        let invocation = Invocation {
+            run_started_at: now,
+            logical_date: rendering.date.unwrap_or_else(|| now.date_naive()),
+            full_refresh: rendering.full_refresh,
+            invocation_id: run.to_string(),
+            command: command.to_owned(),
+        };
+        let templates = Templates::new(&project, invocation)?;
+        let graph = Graph::of(&project, &templates)?;
+        Ok(Self { project, templates, graph, run, rendering })
+    }
+
+    /// The nodes that the words take and of which `is_meant` holds.
+    ///
+    /// # Errors
+    /// Where the words are wrong, or take nothing.
+    pub(super) fn select(
+        &self,
+        selecting: &Selecting,
+        is_meant: impl Fn(&Node) -> bool,
+    ) -> Result<BTreeSet<usize>, CommandError> {
+        let selection = self.graph.select(&selecting.select, &selecting.exclude)?;
+        let nodes: BTreeSet<usize> =
+            selection.nodes.iter().copied().filter(|index| is_meant(self.graph.node(*index))).collect();
+        let unmatched = selection.unmatched.iter().map(|(criterion, near)| match near {
+            Some(near) => format!("`{criterion}` matches no node; did you mean `{near}`?"),
+            None => format!("`{criterion}` matches no node"),
+        });
+        let unmatched: Vec<String> = unmatched.collect();
+        if nodes.is_empty() {
+            let problem = Problem::new("the selection holds nothing that this command works on");
+            return Err(match unmatched.as_slice() {
+                [] => problem.help("see what there is with: mep ls").into(),
+                said => problem.help(said.join("\n")).into(),
+            });
+        }
+        for said in unmatched {
+            tracing::warn!("{said}");
+        }
+        Ok(nodes)
+    }
+
+    /// Compiles nodes and all that they need.
+    ///
+    /// # Errors
+    /// All that is wrong with them.
+    pub(super) fn compile(&self, nodes: &BTreeSet<usize>) -> Result<Compiled, CommandError> {
+        let warehouse = self.warehouse();
+        let stored = |node: &Node| -> Option<SchemaRef> {
+            let built_anew = node.config.full_refresh.unwrap_or(self.rendering.full_refresh);
+            let relation = node.relation.as_ref().filter(|_| !built_anew)?;
+            // Where the warehouse cannot be read, the run that follows stops with the reason.
+            warehouse.read(relation).ok().flatten().map(|table| table.schema)
+        };
+        let compiler = self.compiler(&stored);
+        Ok(compiler.compile(nodes)?)
+    }
+
+    /// A compiler of this project.
+    pub(super) fn compiler<'a>(&'a self, stored: &'a dyn Fn(&Node) -> Option<SchemaRef>) -> Compiler<'a> {
+        Compiler { project: &self.project, templates: &self.templates, graph: &self.graph, stored }
+    }
+
+    /// The target's warehouse.
+    pub(super) fn warehouse(&self) -> LocalWarehouse {
+        let WarehouseConfig::Local { path, .. } = &self.project.target.warehouse;
+        let root = self.project.root.join(path);
+        LocalWarehouse::new(std::path::absolute(&root).unwrap_or(root))
+    }
+
+    /// How long superseded content is kept, in days.
+    pub(super) fn retention_days(&self) -> u32 {
+        let WarehouseConfig::Local { retention_days, .. } = &self.project.target.warehouse;
+        *retention_days
+    }
+
+    /// The embedded engine over the warehouse.
+    ///
+    /// # Errors
+    /// Where it cannot be set up.
+    pub(super) fn engine(&self, warehouse: &LocalWarehouse) -> Result<Engine, CommandError> {
+        let WarehouseConfig::Local { memory, .. } = &self.project.target.warehouse;
+        let memory = memory.map_or(DEFAULT_MEMORY, |bytes| usize::try_from(bytes).unwrap_or(usize::MAX));
+        Ok(Engine::new(warehouse.clone(), EngineOptions { threads: cores(), memory })?)
+    }
+
+    /// Takes the right to write.
+    ///
+    /// # Errors
+    /// Where another run has it.
+    pub(super) fn lease(&self, warehouse: &LocalWarehouse) -> Result<Lease, CommandError> {
+        let words: Vec<String> = std::env::args().skip(1).collect();
+        let holder = Holder {
+            run: self.run.to_string(),
+            pid: std::process::id(),
+            since: Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Secs, true),
+            command: format!("mep {}", words.join(" ")),
+        };
+        Ok(warehouse.lease(&holder)?)
+    }
+}
+
+/// What queries may hold where the target does not say.
+const DEFAULT_MEMORY: usize = 2 << 30;
+
+/// How many threads there are to work with.
+pub(super) fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// The threads of queries.
+///
+/// # Errors
+/// Where threads cannot be had.
+pub(super) fn runtime() -> Result<Arc<tokio::runtime::Runtime>, CommandError> {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    let runtime = builder.worker_threads(cores()).enable_all().build();
+    runtime.map(Arc::new).map_err(CommandError::io("starting threads"))
+}

@@ -1,0 +1,234 @@
+//! plan: what a run would do, and why.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value as Json, json};
+
+use super::arguments::{Global, PlanArguments, TextOrJson};
+use super::error::CommandError;
+use super::exit::Exit;
+use super::loaded::{Loaded, Rendering, cores, runtime};
+use super::run::Doing;
+use super::terminal::{Palette, Terminal, bytes, count, plural};
+use crate::graph::Graph;
+use crate::plan::{Action, LandingPlan, PartitionBuild, Plan, after_landing, connect, plan_landings};
+use crate::relation::Relation;
+use crate::run::landing::days_of;
+use crate::run::landings::why;
+use crate::run::{RunOptions, Session, held, in_short as reasons_in_short, shown_kind, shown_name};
+
+/// Shows the plan.
+///
+/// # Errors
+/// Where a plan cannot be made.
+pub(super) fn plan(global: &Global, arguments: &PlanArguments) -> Result<Exit, CommandError> {
+    let rendering = Rendering { full_refresh: arguments.full_refresh, date: arguments.date };
+    let loaded = Loaded::new(global, "plan", rendering)?;
+    let nodes = loaded.select(&arguments.selecting, |node| Doing::Run.works_on(node))?;
+    let compiled = loaded.compile(&nodes)?;
+    let sources = connect(&loaded.project, &loaded.graph, &compiled, nodes.iter().copied())?;
+    let warehouse = loaded.warehouse();
+    let engine = loaded.engine(&warehouse)?;
+    let runtime = runtime()?;
+    let terminal = Terminal::new(global.log_format, true);
+    let options =
+        RunOptions { full_refresh: arguments.full_refresh, fail_fast: false, threads: 1, cores: cores() };
+    let known = held(&loaded.graph, &warehouse, &nodes)?;
+    let session = Session::new(
+        &loaded.graph,
+        &compiled,
+        &warehouse,
+        &engine,
+        &runtime,
+        &loaded.run,
+        options,
+        &terminal,
+        known,
+    );
+    session.register_held(&nodes);
+    let stored = |relation: &Relation| session.stored(relation);
+    let mut landings = BTreeMap::new();
+    for (node, landing) in plan_landings(&sources, &stored, arguments.full_refresh, arguments.date) {
+        let landing = landing.map_err(|error| {
+            crate::project::Problem::new(format!("{}: {error}", shown_name(loaded.graph.node(node))))
+        })?;
+        let Some(connected) = sources.iter().find(|connected| connected.node == node) else { continue };
+        let mut days = |unit: &crate::source::Unit| match unit.day {
+            Some(day) => Some(vec![day.to_string()]),
+            None => days_of(&connected.table, connected.source.as_ref(), unit).ok(),
+        };
+        let after =
+            after_landing(&connected.table, stored(&connected.table.raw).as_ref(), &landing, &mut days);
+        landings.insert(node, (landing, after));
+    }
+    let mut tables = session.tables();
+    let planned = session.with_planner(|planner| planner.plan(&nodes, &landings, &mut tables));
+    let planned = planned.map_err(crate::engine::EngineError::from)?;
+    let text = match arguments.output {
+        TextOrJson::Json => format!("{:#}\n", as_json(&loaded.graph, &planned)),
+        TextOrJson::Text => as_text(&loaded.graph, &planned, Palette::of_stdout()),
+    };
+    super::print(&text)?;
+    Ok(Exit::Success)
+}
+
+/// What is to be done with a node, as words.
+fn words(action: &Action) -> (&'static str, String) {
+    match action {
+        Action::Current => ("current", String::new()),
+        Action::Land(plan) => ("land", plural(plan.land.len() as u64, "unit")),
+        Action::LoadSeed(_) => ("load", String::new()),
+        Action::CreateView(_) => ("create", String::new()),
+        Action::BuildWhole(_) => ("build", "all of it".to_owned()),
+        Action::BuildPartitions(plan) => {
+            let mut words = plural(plan.build.len() as u64, "partition");
+            if !plan.remove.is_empty() {
+                words.push_str(&format!(", {} to go", count(plan.remove.len() as u64)));
+            }
+            ("build", words)
+        }
+        Action::Increment => ("increment", String::new()),
+        Action::AfterInputs => ("build", "what its inputs will ask for".to_owned()),
+        Action::Missing(_) => ("blocked", String::new()),
+        Action::Test => ("test", String::new()),
+    }
+}
+
+fn reason(action: &Action) -> String {
+    match action {
+        Action::Land(plan) => why(plan),
+        Action::LoadSeed(reason) | Action::CreateView(reason) => reason.to_string(),
+        Action::BuildWhole(build) => build.reason.to_string(),
+        Action::BuildPartitions(plan) if plan.build.is_empty() => "no input gives them any more".to_owned(),
+        Action::BuildPartitions(plan) => reasons_in_short(&plan.build),
+        Action::Increment => "it keeps its own increments".to_owned(),
+        Action::AfterInputs => "an input's content shows only once it is built".to_owned(),
+        Action::Missing(relations) => {
+            let names: Vec<String> = relations.iter().map(ToString::to_string).collect();
+            format!("it reads {}, not built yet and not selected", names.join(", "))
+        }
+        Action::Current | Action::Test => String::new(),
+    }
+}
+
+/// Rows and bytes of the inputs.
+fn reads(action: &Action) -> (u64, u64) {
+    let sum = |builds: &[PartitionBuild]| {
+        let rows = builds.iter().map(|build| build.input_rows).sum();
+        (rows, builds.iter().map(|build| build.input_bytes).sum())
+    };
+    match action {
+        Action::Land(plan) => (0, plan.land.iter().filter_map(|(unit, _)| unit.bytes).sum()),
+        Action::BuildWhole(build) => (build.input_rows, build.input_bytes),
+        Action::BuildPartitions(plan) => sum(&plan.build),
+        _ => (0, 0),
+    }
+}
+
+fn as_text(graph: &Graph, plan: &Plan, palette: Palette) -> String {
+    let mut lines: Vec<[String; 4]> = Vec::new();
+    let mut current = 0;
+    for step in &plan.steps {
+        if step.action == Action::Current {
+            current += 1;
+            continue;
+        }
+        let node = graph.node(step.node);
+        let (verb, what) = words(&step.action);
+        let (rows, read) = reads(&step.action);
+        let mut why = reason(&step.action);
+        if rows > 0 {
+            why.push_str(&format!(" [reads {}, {}]", plural(rows, "row"), bytes(read)));
+        }
+        lines.push([verb.to_owned(), format!("{} {}", shown_kind(node), shown_name(node)), what, why]);
+    }
+    let mut text = String::new();
+    let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
+    let widths = [width(0), width(1), width(2)];
+    for [verb, name, what, why] in &lines {
+        let verb = palette.good(&format!("{verb:<width$}", width = widths[0]));
+        let name = palette.strong(&format!("{name:<width$}", width = widths[1]));
+        let line = format!("{verb}  {name}  {what:<width$}  {}", palette.faint(why), width = widths[2]);
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+    let current = match (lines.len(), current) {
+        (0, _) => "nothing to do: everything is as it should be".to_owned(),
+        (steps, 0) => plural(steps as u64, "step"),
+        (steps, current) => format!("{}, {} current", plural(steps as u64, "step"), count(current)),
+    };
+    text.push_str(&current);
+    text.push('\n');
+    text
+}
+
+/// The plan in a few lines, for the start of a run.
+pub(super) fn in_short(graph: &Graph, plan: &Plan) -> Vec<String> {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut partitions = 0;
+    for step in plan.steps.iter().filter(|step| step.action != Action::Test) {
+        let kind = match &step.action {
+            Action::Current => "current",
+            _ => shown_kind(graph.node(step.node)),
+        };
+        if let Action::BuildPartitions(plan) = &step.action {
+            partitions += plan.build.len() + plan.remove.len();
+        }
+        *counts.entry(kind).or_default() += 1;
+    }
+    let current = counts.remove("current").unwrap_or(0);
+    if counts.is_empty() {
+        return Vec::new();
+    }
+    let mut parts: Vec<String> = counts.iter().map(|(kind, number)| plural(*number as u64, kind)).collect();
+    if partitions > 0 {
+        parts.push(plural(partitions as u64, "partition"));
+    }
+    let mut line = format!("{:>8}  {}", "plan", parts.join(", "));
+    if current > 0 {
+        line.push_str(&format!("; {current} current"));
+    }
+    vec![line]
+}
+
+fn as_json(graph: &Graph, plan: &Plan) -> Json {
+    let steps = plan.steps.iter().map(|step| {
+        let node = graph.node(step.node);
+        let (rows, bytes) = reads(&step.action);
+        let mut json = json!({
+            "unique_id": node.id.as_str(),
+            "name": shown_name(node),
+            "kind": shown_kind(node),
+            "action": words(&step.action).0,
+            "reason": reason(&step.action),
+            "reads": {"rows": rows, "bytes": bytes},
+        });
+        match &step.action {
+            Action::Land(landing) => json["units"] = units(landing),
+            Action::BuildPartitions(plan) => {
+                let partition = |build: &PartitionBuild| {
+                    json!({
+                        "partition": build.key.to_string(),
+                        "reason": build.reason,
+                        "why": build.reason.to_string(),
+                        "reads": {"rows": build.input_rows, "bytes": build.input_bytes},
+                    })
+                };
+                json["partitions"] = plan.build.iter().map(partition).collect();
+                json["remove"] = plan.remove.iter().map(ToString::to_string).collect();
+                json["current"] = plan.current.into();
+            }
+            _ => {}
+        }
+        json
+    });
+    json!({"steps": steps.collect::<Vec<_>>()})
+}
+
+fn units(landing: &LandingPlan) -> Json {
+    landing
+        .land
+        .iter()
+        .map(|(unit, reason)| json!({"unit": unit.id, "reason": reason, "bytes": unit.bytes}))
+        .collect()
+}

@@ -1,0 +1,141 @@
+//! run, build, test and seed.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use super::arguments::{Global, RunArguments, TextOrJson};
+use super::error::CommandError;
+use super::exit::Exit;
+use super::loaded::{Loaded, Rendering, cores, runtime};
+use super::plan::in_short;
+use super::terminal::{Terminal, summary};
+use crate::artifacts;
+use crate::graph::{Materialization, Node, NodeKind};
+use crate::plan::{self, connect, plan_landings};
+use crate::run::event::{Event, NodeResult, Reporter};
+use crate::run::{RunOptions, Session, held};
+
+/// Which of the commands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Doing {
+    /// Sources, seeds and models.
+    Run,
+    /// The same with tests.
+    Build,
+    /// Tests.
+    Test,
+    /// Seeds.
+    Seed,
+}
+
+impl Doing {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Run => "run",
+            Self::Build => "build",
+            Self::Test => "test",
+            Self::Seed => "seed",
+        }
+    }
+
+    /// Whether the command works on a node.
+    pub(super) fn works_on(self, node: &Node) -> bool {
+        let builds = matches!(self, Self::Run | Self::Build);
+        match node.kind {
+            NodeKind::Model { .. } => builds && node.config.materialized != Materialization::Ephemeral,
+            NodeKind::Source { .. } => builds,
+            NodeKind::Seed { .. } => builds || self == Self::Seed,
+            NodeKind::Test(_) => matches!(self, Self::Build | Self::Test),
+            NodeKind::Exposure { .. } => false,
+        }
+    }
+}
+
+/// Runs.
+///
+/// # Errors
+/// Where the run cannot begin; what fails in it is told by its results.
+pub(super) fn run(global: &Global, arguments: &RunArguments, doing: Doing) -> Result<Exit, CommandError> {
+    let began = Instant::now();
+    let rendering = Rendering { full_refresh: arguments.full_refresh, date: arguments.date };
+    let loaded = Loaded::new(global, doing.word(), rendering)?;
+    let nodes = loaded.select(&arguments.selecting, |node| doing.works_on(node))?;
+    let compiled = loaded.compile(&nodes)?;
+    let sources = connect(&loaded.project, &loaded.graph, &compiled, nodes.iter().copied())?;
+    let warehouse = loaded.warehouse();
+    // Tests alone write nothing, so they may run beside a run.
+    let _lease = if doing == Doing::Test { None } else { Some(loaded.lease(&warehouse)?) };
+    let engine = loaded.engine(&warehouse)?;
+    let runtime = runtime()?;
+    let terminal = Terminal::new(global.log_format, global.quiet);
+    let options = RunOptions {
+        full_refresh: arguments.full_refresh,
+        fail_fast: arguments.fail_fast,
+        threads: loaded.project.target.threads,
+        cores: cores(),
+    };
+    let known = held(&loaded.graph, &warehouse, &nodes)?;
+    let session = Session::new(
+        &loaded.graph,
+        &compiled,
+        &warehouse,
+        &engine,
+        &runtime,
+        &loaded.run,
+        options,
+        &terminal,
+        known,
+    );
+    session.register_held(&nodes);
+    terminal.report(Event::Began { nodes: nodes.len() });
+    let stored = |relation: &crate::relation::Relation| session.stored(relation);
+    let landing_plans = plan_landings(&sources, &stored, arguments.full_refresh, arguments.date);
+    let landings = session.land(&sources, landing_plans);
+    let mut results = landings.results;
+    if !(arguments.fail_fast && !landings.failed.is_empty()) {
+        let rest = nodes
+            .iter()
+            .copied()
+            .filter(|index| !matches!(loaded.graph.node(*index).kind, NodeKind::Source { .. }));
+        let rest = rest.collect();
+        let mut tables = session.tables();
+        let planned = session.with_planner(|planner| planner.plan(&rest, &BTreeMap::new(), &mut tables));
+        let planned: plan::Plan = planned.map_err(crate::engine::EngineError::from)?;
+        for line in in_short(&loaded.graph, &planned) {
+            terminal.say(&line);
+        }
+        results.extend(session.carry_out(&planned, &landings.failed));
+    }
+    terminal.end();
+    let elapsed = began.elapsed();
+    artifacts::write_run(
+        &loaded.project,
+        &loaded.graph,
+        &compiled,
+        &loaded.run,
+        &results,
+        elapsed,
+        doing.word(),
+    )
+    .map_err(CommandError::io("writing the artifacts"))?;
+    finish(&terminal, arguments.output, &results, elapsed)
+}
+
+fn finish(
+    terminal: &Terminal,
+    output: TextOrJson,
+    results: &[NodeResult],
+    elapsed: std::time::Duration,
+) -> Result<Exit, CommandError> {
+    let failed = results.iter().any(|result| result.status.is_failure());
+    if output == TextOrJson::Json {
+        let json = serde_json::json!({
+            "success": !failed,
+            "elapsed": elapsed.as_secs_f64(),
+            "results": results,
+        });
+        super::print(&format!("{json:#}\n"))?;
+    }
+    terminal.result(&summary(results, elapsed, terminal.palette()), failed);
+    Ok(if failed { Exit::Failed } else { Exit::Success })
+}

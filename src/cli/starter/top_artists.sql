@@ -1,0 +1,5 @@
+select artist, sum(listens) as listens
+from {{ ref('listens_by_day') }}
+group by artist
+order by listens desc
+limit 10

@@ -1,0 +1,453 @@
+//! From a project to its graph: every file is read by Jinja once, names become dependencies.
+
+use std::collections::{BTreeMap, HashMap};
+
+use indexmap::IndexMap;
+use serde_json::Value as Json;
+
+use super::attached_tests::AttachedTests;
+use super::config::{self, ConfigOf, Materialization, NodeConfig};
+use super::dag::Graph;
+use super::node::{Dependency, Node, NodeId, NodeKind, TestDetail};
+use crate::jinja::{Parsed, Subject, Templates};
+use crate::project::{Located, Place, Problem, Problems, Project, Properties, SourceText, SqlFile, nearest};
+use crate::relation::Relation;
+
+impl Graph {
+    /// The graph of a project.
+    ///
+    /// # Errors
+    /// All that is wrong: templates that cannot be read, config, names that stand for nothing, cycles.
+    pub fn of(project: &Project, templates: &Templates) -> Result<Self, Problems> {
+        let mut builder = Builder::new(project, templates);
+        builder.add_sources();
+        builder.add_seeds();
+        builder.add_models();
+        builder.index_names();
+        builder.connect_models();
+        builder.add_singular_tests();
+        builder.add_attached_tests();
+        builder.add_exposures();
+        builder.check_relations();
+        let nodes = builder.problems.none_or(builder.nodes)?;
+        Graph::new(nodes)
+    }
+}
+
+/// What a name stands for.
+#[derive(Clone, Debug)]
+enum Named {
+    Node(NodeId),
+    Disabled,
+}
+
+pub(super) struct Builder<'a> {
+    pub(super) project: &'a Project,
+    pub(super) templates: &'a Templates,
+    pub(super) nodes: Vec<Node>,
+    pub(super) problems: Problems,
+    parsed: Vec<(usize, Parsed)>,
+    disabled: Vec<String>,
+    refs: HashMap<String, Named>,
+    sources: BTreeMap<(String, String), NodeId>,
+}
+
+impl<'a> Builder<'a> {
+    fn new(project: &'a Project, templates: &'a Templates) -> Self {
+        Self {
+            project,
+            templates,
+            nodes: Vec::new(),
+            problems: Problems::default(),
+            parsed: Vec::new(),
+            disabled: Vec::new(),
+            refs: HashMap::new(),
+            sources: BTreeMap::new(),
+        }
+    }
+
+    fn add_sources(&mut self) {
+        for (index, table) in self.project.sources.iter().enumerate() {
+            let config = config::read(ConfigOf::Source, &table.config, &mut self.problems);
+            let id = NodeId::new(format!("source.{}.{}.{}", self.project.name, table.source, table.name));
+            if !config.enabled {
+                continue;
+            }
+            let mut fqn = vec![self.project.name.clone()];
+            let folders = table.place.text.path().parent();
+            let folders = folders.and_then(|path| path.strip_prefix("models").ok());
+            fqn.extend(
+                folders.iter().flat_map(|path| path.iter()).map(|part| part.to_string_lossy().into_owned()),
+            );
+            fqn.extend([table.source.clone(), table.name.clone()]);
+            let mut config = config;
+            config.tags = unique(table.tags.iter().chain(&config.tags));
+            self.sources.insert((table.source.clone(), table.name.clone()), id.clone());
+            self.nodes.push(Node {
+                id,
+                name: table.name.clone(),
+                fqn,
+                path: table.place.text.path().to_owned(),
+                place: Some(table.place.clone()),
+                relation: Some(Relation::new(&self.project.target.schema, &table.land_as)),
+                config,
+                depends_on: Vec::new(),
+                description: table.properties.description.clone(),
+                columns: table.properties.columns.clone(),
+                kind: NodeKind::Source { source: table.source.clone(), index },
+            });
+        }
+    }
+
+    fn add_seeds(&mut self) {
+        for (index, seed) in self.project.seeds.iter().enumerate() {
+            let config = config::read(ConfigOf::Seed, &seed.config, &mut self.problems);
+            if !config.enabled {
+                self.disabled.push(seed.name.clone());
+                continue;
+            }
+            self.nodes.push(Node {
+                id: NodeId::new(format!("seed.{}.{}", self.project.name, seed.name)),
+                name: seed.name.clone(),
+                fqn: seed.fqn.clone(),
+                path: seed.path.clone(),
+                place: Some(SourceText::new(seed.path.clone(), "").at(crate::project::Span::default())),
+                relation: Some(self.relation(&config, &seed.name)),
+                config,
+                depends_on: Vec::new(),
+                description: seed.properties.description.clone(),
+                columns: seed.properties.columns.clone(),
+                kind: NodeKind::Seed { index },
+            });
+        }
+    }
+
+    fn add_models(&mut self) {
+        let parsed = parse_all(&self.project.models, |model| self.parse(model, "model"));
+        for (index, (model, parsed)) in self.project.models.iter().zip(parsed).enumerate() {
+            let parsed = match parsed {
+                Ok(parsed) => parsed,
+                Err(problem) => {
+                    self.problems.push(problem);
+                    // What refers to it must not be told that there is no such model.
+                    self.disabled.push(model.name.clone());
+                    continue;
+                }
+            };
+            let raw = merged(&model.config, &parsed.config);
+            let config = config::read(ConfigOf::Model, &raw, &mut self.problems);
+            if !config.enabled {
+                self.disabled.push(model.name.clone());
+                continue;
+            }
+            let is_ephemeral = config.materialized == Materialization::Ephemeral;
+            let relation = (!is_ephemeral).then(|| self.relation(&config, &model.name));
+            let kind = NodeKind::Model {
+                index,
+                uses_is_incremental: parsed.uses_is_incremental
+                    && config.materialized == Materialization::Incremental,
+            };
+            self.parsed.push((self.nodes.len(), parsed));
+            self.nodes.push(self.sql_node("model", model, relation, config, &model.properties, kind));
+        }
+    }
+
+    pub(super) fn sql_node(
+        &self,
+        resource_type: &str,
+        file: &SqlFile,
+        relation: Option<Relation>,
+        config: NodeConfig,
+        properties: &Properties,
+        kind: NodeKind,
+    ) -> Node {
+        Node {
+            id: NodeId::new(format!("{resource_type}.{}.{}", self.project.name, file.name)),
+            name: file.name.clone(),
+            fqn: file.fqn.clone(),
+            path: file.text.path().to_owned(),
+            place: Some(file.text.at(crate::project::Span::default())),
+            relation,
+            config,
+            depends_on: Vec::new(),
+            description: properties.description.clone(),
+            columns: properties.columns.clone(),
+            kind,
+        }
+    }
+
+    fn parse(&self, file: &SqlFile, resource_type: &str) -> Result<Parsed, Problem> {
+        let unique_id = format!("{resource_type}.{}.{}", self.project.name, file.name);
+        let config: IndexMap<String, Json> =
+            file.config.iter().map(|(key, located)| (key.clone(), located.value.clone())).collect();
+        self.templates.parse(&Subject {
+            text: &file.text,
+            name: &file.name,
+            unique_id: &unique_id,
+            resource_type,
+            fqn: &file.fqn,
+            this: Relation::new(&self.project.target.schema, &file.name),
+            config,
+        })
+    }
+
+    /// The relation of a node: a schema of its own is added to the target's, as dbt adds it.
+    fn relation(&self, config: &NodeConfig, name: &str) -> Relation {
+        let schema = match &config.schema {
+            Some(own) => format!("{}_{}", self.project.target.schema, own.trim()),
+            None => self.project.target.schema.clone(),
+        };
+        Relation::new(schema, config.alias.as_deref().unwrap_or(name))
+    }
+
+    fn index_names(&mut self) {
+        for name in &self.disabled {
+            self.refs.insert(name.clone(), Named::Disabled);
+        }
+        for node in &self.nodes {
+            if matches!(node.kind, NodeKind::Model { .. } | NodeKind::Seed { .. })
+                && let Some(Named::Node(earlier)) =
+                    self.refs.insert(node.name.clone(), Named::Node(node.id.clone()))
+            {
+                let message = format!("two nodes are named `{}`: {earlier} and {}", node.name, node.id);
+                let problem = Problem::new(message).help("give one of them another file name");
+                self.problems.push(match &node.place {
+                    Some(place) => problem.at(place),
+                    None => problem,
+                });
+            }
+        }
+    }
+
+    fn connect_models(&mut self) {
+        for (index, parsed) in std::mem::take(&mut self.parsed) {
+            let depends_on = self.dependencies(&parsed);
+            self.nodes[index].depends_on = depends_on;
+        }
+    }
+
+    /// What a text refers to; a problem for each name that stands for nothing.
+    pub(super) fn dependencies(&mut self, parsed: &Parsed) -> Vec<Dependency> {
+        let mut depends_on: Vec<Dependency> = Vec::new();
+        let mut add = |id: NodeId, place: &Place| {
+            if !depends_on.iter().any(|known| known.id == id) {
+                depends_on.push(Dependency { id, place: Some(place.clone()) });
+            }
+        };
+        for used in &parsed.refs {
+            match self.resolve_ref(used.package.as_deref(), &used.name, &used.place) {
+                Ok(Some(id)) => add(id, &used.place),
+                Ok(None) => {}
+                Err(problem) => self.problems.push(*problem),
+            }
+        }
+        for used in &parsed.sources {
+            match self.resolve_source(&used.source, &used.table, &used.place) {
+                Ok(id) => add(id, &used.place),
+                Err(problem) => self.problems.push(*problem),
+            }
+        }
+        depends_on
+    }
+
+    /// The node that a `ref()` means; `None` where it means one that has a problem of its own.
+    fn resolve_ref(
+        &self,
+        package: Option<&str>,
+        name: &str,
+        place: &Place,
+    ) -> Result<Option<NodeId>, Box<Problem>> {
+        if let Some(package) = package.filter(|package| *package != self.project.name) {
+            let problem = Problem::new(format!("there is no package `{package}`")).at(place);
+            return Err(Box::new(
+                problem.help(format!("the only package is this project, `{}`", self.project.name)),
+            ));
+        }
+        match self.refs.get(name) {
+            Some(Named::Node(id)) => Ok(Some(id.clone())),
+            Some(Named::Disabled) => {
+                let broken =
+                    self.project.models.iter().any(|model| model.name == name) && !self.problems.is_empty();
+                if broken {
+                    return Ok(None);
+                }
+                let problem = Problem::new(format!("`{name}` is disabled")).at(place);
+                Err(Box::new(problem.help("enable it, or take the reference away")))
+            }
+            None => {
+                let problem = Problem::new(format!("there is no model or seed `{name}`")).at(place);
+                let problem = problem.did_you_mean(name, self.refs.keys().map(String::as_str));
+                let source = self.sources.keys().find(|(_, table)| table == name);
+                Err(Box::new(match source {
+                    Some((source, table)) => problem.help(format!("write source('{source}', '{table}')")),
+                    None => problem,
+                }))
+            }
+        }
+    }
+
+    fn resolve_source(&self, source: &str, table: &str, place: &Place) -> Result<NodeId, Box<Problem>> {
+        if let Some(id) = self.sources.get(&(source.to_owned(), table.to_owned())) {
+            return Ok(id.clone());
+        }
+        let names: Vec<String> =
+            self.sources.keys().map(|(source, table)| format!("{source}.{table}")).collect();
+        let wanted = format!("{source}.{table}");
+        let problem = Problem::new(format!("there is no source table `{wanted}`")).at(place);
+        Err(Box::new(
+            match nearest(&wanted, names.iter().map(String::as_str)).and_then(|near| near.split_once('.')) {
+                Some((source, table)) => problem.help(format!("did you mean source('{source}', '{table}')?")),
+                None => problem.help("declare it under `sources:` in a YAML file"),
+            },
+        ))
+    }
+
+    fn add_singular_tests(&mut self) {
+        let parsed = parse_all(&self.project.tests, |test| self.parse(test, "test"));
+        for (index, (test, parsed)) in self.project.tests.iter().zip(parsed).enumerate() {
+            let parsed = match parsed {
+                Ok(parsed) => parsed,
+                Err(problem) => {
+                    self.problems.push(problem);
+                    continue;
+                }
+            };
+            let raw = merged(&test.config, &parsed.config);
+            let config = config::read(ConfigOf::Test, &raw, &mut self.problems);
+            if !config.enabled {
+                continue;
+            }
+            let kind = NodeKind::Test(TestDetail::Singular { index });
+            let mut node = self.sql_node("test", test, None, config, &test.properties, kind);
+            node.depends_on = self.dependencies(&parsed);
+            self.nodes.push(node);
+        }
+    }
+
+    fn add_attached_tests(&mut self) {
+        let attached = AttachedTests::of(self);
+        self.nodes.extend(attached);
+    }
+
+    fn add_exposures(&mut self) {
+        for (index, exposure) in self.project.exposures.iter().enumerate() {
+            let mut depends_on: Vec<Dependency> = Vec::new();
+            for written in &exposure.depends_on {
+                let text = SourceText::new(
+                    written.place.text.path().to_owned(),
+                    format!("{{{{ {} }}}}", written.value),
+                );
+                let subject = Subject {
+                    text: &text,
+                    name: &exposure.name,
+                    unique_id: &exposure.name,
+                    resource_type: "exposure",
+                    fqn: &[],
+                    this: Relation::new(&self.project.target.schema, &exposure.name),
+                    config: IndexMap::new(),
+                };
+                let mut parsed = match self.templates.parse(&subject) {
+                    Ok(parsed) => parsed,
+                    Err(problem) => {
+                        let problem = Problem::new(problem.message()).at(&written.place);
+                        self.problems
+                            .push(problem.help("write ref('a_model') or source('a_source', 'a_table')"));
+                        continue;
+                    }
+                };
+                parsed.refs.iter_mut().for_each(|used| used.place = written.place.clone());
+                parsed.sources.iter_mut().for_each(|used| used.place = written.place.clone());
+                depends_on.extend(self.dependencies(&parsed));
+            }
+            let mut config = NodeConfig { tags: exposure.tags.clone(), ..NodeConfig::default() };
+            config.raw.insert("tags".to_owned(), exposure.tags.clone().into());
+            self.nodes.push(Node {
+                id: NodeId::new(format!("exposure.{}.{}", self.project.name, exposure.name)),
+                name: exposure.name.clone(),
+                fqn: vec![self.project.name.clone(), exposure.name.clone()],
+                path: exposure.place.text.path().to_owned(),
+                place: Some(exposure.place.clone()),
+                relation: None,
+                config,
+                depends_on,
+                description: exposure.description.clone(),
+                columns: Vec::new(),
+                kind: NodeKind::Exposure { index },
+            });
+        }
+    }
+
+    /// No two nodes may become the same relation.
+    fn check_relations(&mut self) {
+        let mut taken: HashMap<&Relation, &Node> = HashMap::new();
+        for node in &self.nodes {
+            let Some(relation) = &node.relation else { continue };
+            if let Some(earlier) = taken.insert(relation, node) {
+                let message = format!("{} and {} would both be {relation}", earlier.id, node.id);
+                let problem = Problem::new(message).help("give one of them another `alias` or `schema`");
+                self.problems.push(match &node.place {
+                    Some(place) => problem.at(place),
+                    None => problem,
+                });
+            }
+        }
+    }
+}
+
+/// The config of the files, overlaid by what the SQL says; tags add up.
+fn merged(
+    files: &IndexMap<String, Located<Json>>,
+    own: &IndexMap<String, Located<Json>>,
+) -> IndexMap<String, Located<Json>> {
+    let mut all = files.clone();
+    for (key, located) in own {
+        let mut located = located.clone();
+        if key == "tags"
+            && let Some(before) = files.get(key)
+        {
+            let tags: Vec<String> = texts(&before.value).into_iter().chain(texts(&located.value)).collect();
+            located.value = unique(&tags).into();
+        }
+        all.insert(key.clone(), located);
+    }
+    all
+}
+
+fn texts(value: &Json) -> Vec<String> {
+    match value {
+        Json::String(one) => vec![one.clone()],
+        Json::Array(many) => many.iter().filter_map(Json::as_str).map(str::to_owned).collect(),
+        _ => Vec::new(),
+    }
+}
+
+pub(super) fn unique<'t>(texts: impl IntoIterator<Item = &'t String>) -> Vec<String> {
+    let mut seen: Vec<String> = Vec::new();
+    for text in texts {
+        if !seen.contains(text) {
+            seen.push(text.clone());
+        }
+    }
+    seen
+}
+
+/// What `parse` makes of each item, in their order, worked out on all cores.
+pub(super) fn parse_all<T: Sync, R: Send>(items: &[T], parse: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    const FEW: usize = 64;
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    if items.len() < FEW || threads == 1 {
+        return items.iter().map(parse).collect();
+    }
+    let parse = &parse;
+    let chunk = items.len().div_ceil(threads);
+    std::thread::scope(|scope| {
+        let workers: Vec<_> = items
+            .chunks(chunk)
+            .map(|chunk| scope.spawn(move || chunk.iter().map(parse).collect::<Vec<R>>()))
+            .collect();
+        let join = |worker: std::thread::ScopedJoinHandle<'_, Vec<R>>| {
+            worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        };
+        workers.into_iter().flat_map(join).collect()
+    })
+}

@@ -1,0 +1,496 @@
+//! Compiling: every template becomes SQL, and every SQL is planned against the schemas of what it reads, with no data.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+
+use super::attached_tests::tested_relation;
+use super::config::Materialization;
+use super::dag::Graph;
+use super::inline::{Ephemeral, with_ephemerals};
+use super::node::{Node, NodeKind, TestDetail};
+use crate::fingerprint::Fingerprint;
+use crate::jinja::{Rendered, Resolver, SourceMap, Subject, Templates, TestSubject};
+use crate::project::{Problem, Problems, Project, SourceTable, SourceText};
+use crate::relation::Relation;
+use crate::source::{LandingTable, RowSchema, SchemaError, seed};
+use crate::sql::{
+    Alignment, DeclaredTable, Scope, SqlProblem, alignment, canonical, is_volatile, stored_schema,
+};
+
+/// A model, compiled.
+#[derive(Clone, Debug)]
+pub struct CompiledModel {
+    /// The SQL as rendered; ephemeral models are names in it.
+    pub rendered: Rendered,
+    /// The SQL that stands alone: ephemeral models are CTEs in it.
+    pub sql: String,
+    /// For a model that asks `is_incremental()`: the SQL of an increment, standing alone.
+    pub increment: Option<String>,
+    /// The columns: of a table as they are stored, partition columns last.
+    pub schema: SchemaRef,
+    /// The columns that name partitions.
+    pub partition_columns: Vec<String>,
+    /// How its partitions come from those of the tables that it reads, through views.
+    pub alignment: Alignment,
+    /// Of its SQL, the views and ephemeral models in it, and how it is stored.
+    pub fingerprint: Fingerprint,
+    /// Whether the same inputs can give other rows on another run.
+    pub is_volatile: bool,
+}
+
+/// A test, compiled.
+#[derive(Clone, Debug)]
+pub struct CompiledTest {
+    /// The SQL that stands alone, which gives the rows that should not be.
+    pub sql: String,
+    /// Where it came from.
+    pub map: SourceMap,
+}
+
+/// A seed, read.
+#[derive(Clone, Debug)]
+pub struct SeedTable {
+    /// Its rows.
+    pub rows: RecordBatch,
+    /// The columns as they are stored.
+    pub schema: SchemaRef,
+    /// Of its text and types.
+    pub fingerprint: Fingerprint,
+}
+
+/// The parts of a project that were compiled, by the node's index.
+#[derive(Clone, Debug, Default)]
+pub struct Compiled {
+    /// Models.
+    pub models: HashMap<usize, CompiledModel>,
+    /// Tests.
+    pub tests: HashMap<usize, CompiledTest>,
+    /// Seeds.
+    pub seeds: HashMap<usize, SeedTable>,
+    /// What sources land in.
+    pub sources: HashMap<usize, LandingTable>,
+}
+
+/// What compiling needs beside the graph.
+#[derive(Clone, Copy)]
+pub struct Compiler<'a> {
+    /// The files.
+    pub project: &'a Project,
+    /// The templates.
+    pub templates: &'a Templates,
+    /// The graph.
+    pub graph: &'a Graph,
+    /// The columns of `this`, where the warehouse holds it and it is not to be built anew.
+    pub stored: &'a dyn Fn(&Node) -> Option<SchemaRef>,
+}
+
+impl Compiler<'_> {
+    /// Compiles these nodes and all that they need.
+    ///
+    /// # Errors
+    /// All that is wrong with any of them. What reads a model that is wrong is not looked at.
+    pub fn compile(&self, wanted: &BTreeSet<usize>) -> Result<Compiled, Problems> {
+        let mut work = Work {
+            compiler: self,
+            scope: Scope::for_planning(),
+            names: Arc::new(Names::of(self.project, self.graph)),
+            compiled: Compiled::default(),
+            ephemerals: HashMap::new(),
+            broken: HashSet::new(),
+            problems: Problems::default(),
+        };
+        for index in self.graph.ancestors(wanted, None) {
+            if self.graph.parents(index).iter().any(|parent| work.broken.contains(parent)) {
+                work.broken.insert(index);
+                continue;
+            }
+            if let Err(problems) = work.node(index) {
+                work.broken.insert(index);
+                work.problems.extend(problems);
+            }
+        }
+        work.problems.none_or(work.compiled)
+    }
+
+    /// Compiles a query over the project's nodes, such as `mep show --inline` is given.
+    ///
+    /// # Errors
+    /// Where the template cannot be rendered.
+    pub fn query(&self, text: &SourceText) -> Result<Rendered, Problem> {
+        let names = Arc::new(Names::of(self.project, self.graph));
+        let subject = Subject {
+            text,
+            name: "inline",
+            unique_id: "inline",
+            resource_type: "operation",
+            fqn: &[],
+            this: Relation::new(&self.project.target.schema, "inline"),
+            config: indexmap::IndexMap::new(),
+        };
+        self.templates.render(&subject, Arc::new(NodeNames { names, is_incremental: false }))
+    }
+}
+
+/// What the names of the project stand for.
+#[derive(Debug)]
+struct Names {
+    project: String,
+    refs: HashMap<String, Relation>,
+    sources: HashMap<(String, String), Relation>,
+}
+
+impl Names {
+    fn of(project: &Project, graph: &Graph) -> Self {
+        let mut names = Self { project: project.name.clone(), refs: HashMap::new(), sources: HashMap::new() };
+        for node in graph.nodes() {
+            match &node.kind {
+                NodeKind::Source { source, .. } => {
+                    names.sources.insert((source.clone(), node.name.clone()), tested_relation(node));
+                }
+                NodeKind::Model { .. } | NodeKind::Seed { .. } => {
+                    names.refs.insert(node.name.clone(), tested_relation(node));
+                }
+                NodeKind::Test(_) | NodeKind::Exposure { .. } => {}
+            }
+        }
+        names
+    }
+}
+
+/// The names as one node sees them.
+struct NodeNames {
+    names: Arc<Names>,
+    is_incremental: bool,
+}
+
+impl Resolver for NodeNames {
+    fn resolve_ref(&self, package: Option<&str>, name: &str) -> Result<Relation, String> {
+        if let Some(package) = package.filter(|package| *package != self.names.project) {
+            return Err(format!("there is no package `{package}`"));
+        }
+        let found = self.names.refs.get(name).cloned();
+        found.ok_or_else(|| format!("there is no model or seed `{name}`"))
+    }
+
+    fn resolve_source(&self, source: &str, table: &str) -> Result<Relation, String> {
+        let found = self.names.sources.get(&(source.to_owned(), table.to_owned())).cloned();
+        found.ok_or_else(|| format!("there is no source table `{source}.{table}`"))
+    }
+
+    fn is_incremental(&self) -> bool {
+        self.is_incremental
+    }
+}
+
+struct Work<'a> {
+    compiler: &'a Compiler<'a>,
+    scope: Scope,
+    names: Arc<Names>,
+    compiled: Compiled,
+    ephemerals: HashMap<usize, Ephemeral>,
+    broken: HashSet<usize>,
+    problems: Problems,
+}
+
+impl Work<'_> {
+    fn node(&mut self, index: usize) -> Result<(), Problems> {
+        let node = self.compiler.graph.node(index);
+        match &node.kind {
+            NodeKind::Source { index: of, .. } => {
+                let table = landing_table(&self.compiler.project.sources[*of], node)?;
+                let schema =
+                    table.table_schema().map_err(|error| Problems::from(schema_problem(node, &error)))?;
+                self.declare(&table.raw, &schema, &table.partition_columns());
+                self.compiled.sources.insert(index, table);
+            }
+            NodeKind::Seed { .. } => {
+                let seed = read_seed(&self.compiler.project.root, node)?;
+                self.declare(&tested_relation(node), &seed.schema, &[]);
+                self.compiled.seeds.insert(index, seed);
+            }
+            NodeKind::Model { index: of, uses_is_incremental } => {
+                let text = &self.compiler.project.models[*of].text;
+                let model = self.model(index, node, text, *uses_is_incremental)?;
+                self.compiled.models.insert(index, model);
+            }
+            NodeKind::Test(detail) => {
+                let test = self.test(index, node, detail)?;
+                self.compiled.tests.insert(index, test);
+            }
+            NodeKind::Exposure { .. } => {}
+        }
+        Ok(())
+    }
+
+    fn declare(&self, relation: &Relation, schema: &SchemaRef, partition_columns: &[String]) {
+        let table = DeclaredTable::new(schema.clone(), partition_columns.to_vec());
+        // A catalog in memory takes every table.
+        let _ = self.scope.register(relation, Arc::new(table));
+    }
+
+    fn names(&self, is_incremental: bool) -> Arc<NodeNames> {
+        Arc::new(NodeNames { names: self.names.clone(), is_incremental })
+    }
+
+    fn render(&self, node: &Node, text: &SourceText, is_incremental: bool) -> Result<Rendered, Problem> {
+        let subject = Subject {
+            text,
+            name: &node.name,
+            unique_id: node.id.as_str(),
+            resource_type: node.resource_type(),
+            fqn: &node.fqn,
+            this: tested_relation(node),
+            config: node.config.raw.clone(),
+        };
+        self.compiler.templates.render(&subject, self.names(is_incremental))
+    }
+
+    fn model(
+        &mut self,
+        index: usize,
+        node: &Node,
+        text: &SourceText,
+        uses_is_incremental: bool,
+    ) -> Result<CompiledModel, Problems> {
+        let rendered = self.render(node, text, false)?;
+        let plan = self.scope.plan(&rendered.sql).map_err(|problem| sql_problem(&problem, &rendered.map))?;
+        let relation = tested_relation(node);
+        let is_stored =
+            matches!(node.config.materialized, Materialization::Table | Materialization::Incremental);
+        let partition_columns = if is_stored { node.config.partition_by.clone() } else { Vec::new() };
+        let planned = plan.schema().as_arrow().clone();
+        check_columns(node, &planned, &partition_columns)?;
+        let schema = if is_stored {
+            stored_schema(&planned, &partition_columns).map_err(|column| {
+                let problem = Problem::new(format!("column `{column}` has no type, since it is always null"));
+                problem
+                    .at(&rendered.map.place(0..rendered.sql.trim_end().len()))
+                    .help(format!("give it one: cast(null as varchar) as {column}"))
+            })?
+        } else {
+            Arc::new(planned)
+        };
+        let start = rendered.map.place(0..0);
+        let failed = |error: datafusion::common::DataFusionError| {
+            let problem = Problem::new(format!("the SQL cannot be optimized: {}", error.strip_backtrace()));
+            Problems::from(problem.at(&start))
+        };
+        let alignment = alignment::derive(&self.scope, &plan, &partition_columns).map_err(failed)?;
+        let model = CompiledModel {
+            sql: self.standalone(index, &rendered.sql),
+            increment: None,
+            fingerprint: self.fingerprint(index, node, &rendered.sql, &schema),
+            is_volatile: is_volatile(&plan),
+            alignment,
+            partition_columns,
+            schema,
+            rendered,
+        };
+        if is_stored {
+            self.declare(&relation, &model.schema, &model.partition_columns);
+        } else {
+            self.scope.register_view(&relation, plan, &model.rendered.sql).map_err(failed)?;
+        }
+        if node.config.materialized == Materialization::Ephemeral {
+            let name = relation.name.clone();
+            let sql = model.rendered.sql.clone();
+            let within = self.ephemeral_parents(index);
+            self.ephemerals.insert(index, Ephemeral { name, sql, within });
+        }
+        let increment = uses_is_incremental.then(|| self.increment(index, node, text, &model)).transpose()?;
+        Ok(CompiledModel { increment, ..model })
+    }
+
+    /// The SQL of an increment, planned with `this` as it is stored.
+    fn increment(
+        &self,
+        index: usize,
+        node: &Node,
+        text: &SourceText,
+        model: &CompiledModel,
+    ) -> Result<String, Problems> {
+        let stored = (self.compiler.stored)(node);
+        if let Some(stored) = &stored {
+            self.declare(&tested_relation(node), stored, &model.partition_columns);
+        }
+        let rendered = self.render(node, text, true)?;
+        let planned = self.scope.plan(&rendered.sql);
+        self.declare(&tested_relation(node), &model.schema, &model.partition_columns);
+        planned.map_err(|problem| sql_problem(&problem, &rendered.map))?;
+        Ok(self.standalone(index, &rendered.sql))
+    }
+
+    fn ephemeral_parents(&self, index: usize) -> Vec<usize> {
+        let parents = self.compiler.graph.parents(index).iter().copied();
+        parents.filter(|parent| self.ephemerals.contains_key(parent)).collect()
+    }
+
+    fn standalone(&self, index: usize, sql: &str) -> String {
+        with_ephemerals(sql, &self.ephemeral_parents(index), &self.ephemerals)
+    }
+
+    fn fingerprint(&self, index: usize, node: &Node, sql: &str, schema: &SchemaRef) -> Fingerprint {
+        let mut parts = vec![canonical(sql), node.config.partition_by.join("\n")];
+        if node.relation.is_some() {
+            parts.extend(
+                schema.fields().iter().map(|field| format!("{} {}", field.name(), field.data_type())),
+            );
+        }
+        for parent in self.compiler.graph.parents(index) {
+            let is_within = |node: &Node| {
+                matches!(node.kind, NodeKind::Model { .. })
+                    && matches!(node.config.materialized, Materialization::View | Materialization::Ephemeral)
+            };
+            if is_within(self.compiler.graph.node(*parent))
+                && let Some(view) = self.compiled.models.get(parent)
+            {
+                parts.push(view.fingerprint.as_str().to_owned());
+            }
+        }
+        Fingerprint::of(parts.iter().map(String::as_str))
+    }
+
+    fn test(&self, index: usize, node: &Node, detail: &TestDetail) -> Result<CompiledTest, Problems> {
+        let rendered = match detail {
+            TestDetail::Singular { index: of } => {
+                self.render(node, &self.compiler.project.tests[*of].text, false)?
+            }
+            TestDetail::Generic { test, attached, column } => {
+                let Some(attached) = self.compiler.graph.position(attached) else {
+                    return Err(Problem::new(format!("the test `{}` tests nothing", node.name)).into());
+                };
+                let subject = TestSubject {
+                    test,
+                    relation: tested_relation(self.compiler.graph.node(attached)),
+                    column: column.as_deref(),
+                    where_sql: node.config.where_sql.as_deref(),
+                    unique_id: node.id.as_str(),
+                };
+                self.compiler.templates.render_test(&subject, self.names(false))?
+            }
+        };
+        self.scope.plan(&rendered.sql).map_err(|problem| {
+            let placed = sql_problem(&problem, &rendered.map);
+            match detail {
+                TestDetail::Singular { .. } => placed,
+                TestDetail::Generic { .. } => placed.label(format!("in the SQL of `{}`", node.name)),
+            }
+        })?;
+        Ok(CompiledTest { sql: self.standalone(index, &rendered.sql), map: rendered.map })
+    }
+}
+
+/// A problem of SQL at its place in the file that the SQL came from.
+fn sql_problem(problem: &SqlProblem, map: &SourceMap) -> Problem {
+    let placed = Problem::new(&problem.message).at(&map.place(problem.range.clone().unwrap_or(0..0)));
+    match &problem.help {
+        Some(help) => placed.help(help),
+        None => placed,
+    }
+}
+
+/// The columns that config names must be there, and no two may share a name.
+fn check_columns(
+    node: &Node,
+    schema: &arrow::datatypes::Schema,
+    partition_columns: &[String],
+) -> Result<(), Problem> {
+    let names: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
+    let at_key = |problem: Problem, key: &str| match node.config.places.get(key).or(node.place.as_ref()) {
+        Some(place) => problem.at(place),
+        None => problem,
+    };
+    let mut seen = HashSet::new();
+    if let Some(doubled) = names.iter().find(|name| !seen.insert(**name)) {
+        let problem = Problem::new(format!("two columns are named `{doubled}`"));
+        return Err(at_key(problem.help("give one of them another name with `as`"), ""));
+    }
+    for (key, columns) in [("partition_by", partition_columns), ("unique_key", &node.config.unique_key)] {
+        for column in columns.iter().filter(|column| !names.contains(&column.as_str())) {
+            let problem = Problem::new(format!("`{key}` names `{column}`, which is no column of the model"));
+            let problem = match crate::project::nearest(column, names.iter().copied()) {
+                Some(near) => problem.help(format!("did you mean `{near}`?")),
+                None => problem.help(format!("the columns are {}", names.join(", "))),
+            };
+            return Err(at_key(problem, key));
+        }
+    }
+    if !partition_columns.is_empty() && partition_columns.len() == names.len() {
+        let problem = Problem::new("`partition_by` names every column, so that files would hold none");
+        return Err(at_key(problem.help("partition by fewer columns"), "partition_by"));
+    }
+    Ok(())
+}
+
+fn schema_problem(node: &Node, error: &SchemaError) -> Problem {
+    let problem = Problem::new(error.to_string());
+    match &node.place {
+        Some(place) => problem.at(place),
+        None => problem,
+    }
+}
+
+/// The table that a source lands in, from its declaration.
+fn landing_table(table: &SourceTable, node: &Node) -> Result<LandingTable, Problems> {
+    let mut problems = Problems::default();
+    let columns = &table.properties.columns;
+    if columns.is_empty() {
+        let problem = Problem::new(format!("the source table `{}` declares no columns", table.name));
+        problems.push(problem.at(&table.place).help("list its columns, each with a `data_type`"));
+    }
+    let mut declared = Vec::new();
+    for column in columns {
+        match &column.data_type {
+            Some(data_type) => {
+                declared.push((column.name.value.as_str(), data_type.value.as_str(), column.not_null));
+            }
+            None => {
+                let problem = Problem::new(format!("column `{}` has no `data_type`", column.name.value));
+                problems.push(
+                    problem.at(&column.name.place).help("say how it is read: bigint, varchar, double, ..."),
+                );
+            }
+        }
+    }
+    problems.none_or(())?;
+    let event_time = table.event_time.as_ref();
+    let schema = RowSchema::new(declared, event_time.map(|name| name.value.as_str())).map_err(|error| {
+        let type_of = |name: &str| {
+            columns
+                .iter()
+                .find(|column| column.name.value == name)
+                .and_then(|column| column.data_type.as_ref())
+        };
+        let place = match &error {
+            SchemaError::UnknownType { column, .. } => type_of(column).map(|found| &found.place),
+            SchemaError::NoSuchEventTime(_) | SchemaError::NotATime { .. } => {
+                event_time.map(|found| &found.place)
+            }
+            SchemaError::ReservedColumn(_) | SchemaError::Untyped(_) => None,
+        };
+        Problem::new(error.to_string()).at(place.unwrap_or(&table.place))
+    })?;
+    let raw = tested_relation(node);
+    let rejects = Relation { schema: raw.schema.clone(), name: format!("{}_rejects", raw.name) };
+    Ok(LandingTable { raw, rejects, schema })
+}
+
+fn read_seed(root: &Path, node: &Node) -> Result<SeedTable, Problem> {
+    let problem = |message: String| {
+        let text = SourceText::new(node.path.clone(), "");
+        Problem::new(message).at(&text.at(crate::project::Span::default()))
+    };
+    let text = std::fs::read_to_string(root.join(&node.path)).map_err(|error| problem(error.to_string()))?;
+    let rows = seed::read(&text, node.config.delimiter, &node.config.column_types)
+        .map_err(|error| problem(error.to_string()))?;
+    let schema = stored_schema(&rows.schema(), &[])
+        .map_err(|column| problem(format!("column `{column}` has no type")))?;
+    let types: Vec<String> = schema.fields().iter().map(|field| field.data_type().to_string()).collect();
+    let parts = [text.as_str()].into_iter().chain(types.iter().map(String::as_str));
+    let fingerprint = Fingerprint::of(parts);
+    Ok(SeedTable { rows, schema, fingerprint })
+}

@@ -1,0 +1,244 @@
+//! Planning the nodes of a graph, one after another, each from what the earlier ones will leave.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use datafusion::common::DataFusionError;
+
+use super::landing::{LandingPlan, batch_version};
+use super::partitions::{Basis, Known, KnownPartition, by_partition, whole};
+use super::reason::Reason;
+use super::step::{Action, Plan, Step};
+use crate::fingerprint::Fingerprint;
+use crate::graph::{Compiled, CompiledModel, Graph, Materialization, Node, NodeKind, tested_relation};
+use crate::relation::Relation;
+use crate::source::{LandingTable, Unit};
+use crate::sql::Scope;
+use crate::warehouse::{Content, PartitionKey, RunId, TableVersion, Version};
+
+/// What the tables are like at a point of a plan.
+#[derive(Clone, Debug, Default)]
+pub struct Tables {
+    /// What is known.
+    known: BTreeMap<Relation, Known>,
+    /// What will be there, with content that shows only when it is.
+    open: BTreeSet<Relation>,
+}
+
+impl Tables {
+    /// Notes a table as the warehouse holds it.
+    pub fn note(&mut self, relation: &Relation, table: &TableVersion) {
+        self.open.remove(relation);
+        if matches!(table.content, Content::Table { .. }) {
+            self.known.insert(relation.clone(), Known::of(table));
+        }
+    }
+
+    fn expect(&mut self, relation: &Relation, after: Option<Known>) {
+        match after {
+            Some(known) => {
+                self.open.remove(relation);
+                self.known.insert(relation.clone(), known);
+            }
+            None => {
+                self.open.insert(relation.clone());
+            }
+        }
+    }
+}
+
+/// Plans nodes.
+#[derive(Clone, Copy)]
+pub struct Planner<'a> {
+    /// The graph.
+    pub graph: &'a Graph,
+    /// Its compiled nodes.
+    pub compiled: &'a Compiled,
+    /// For evaluating partition values.
+    pub scope: &'a Scope,
+    /// The run that is planned.
+    pub run: &'a RunId,
+    /// Whether everything is to be built anew.
+    pub full_refresh: bool,
+    /// What the warehouse holds of a relation.
+    pub stored: &'a dyn Fn(&Relation) -> Option<TableVersion>,
+}
+
+impl Planner<'_> {
+    /// The plan for these nodes. `landings` are the landing plans of those that are sources, with what they leave.
+    ///
+    /// # Errors
+    /// Where a partition value cannot be evaluated.
+    pub fn plan(
+        &self,
+        nodes: &BTreeSet<usize>,
+        landings: &BTreeMap<usize, (LandingPlan, Option<Known>)>,
+        tables: &mut Tables,
+    ) -> Result<Plan, DataFusionError> {
+        let mut plan = Plan::default();
+        for node in nodes {
+            let action = match landings.get(node) {
+                Some((landing, after)) => {
+                    tables.expect(&tested_relation(self.graph.node(*node)), after.clone());
+                    if landing.land.is_empty() { Action::Current } else { Action::Land(landing.clone()) }
+                }
+                None => self.node(*node, tables)?,
+            };
+            plan.steps.push(Step { node: *node, action });
+        }
+        Ok(plan)
+    }
+
+    /// What is to be done with one node, as the tables are; `tables` comes to be as the step leaves them.
+    ///
+    /// # Errors
+    /// Where a partition value cannot be evaluated.
+    pub fn node(&self, index: usize, tables: &mut Tables) -> Result<Action, DataFusionError> {
+        let node = self.graph.node(index);
+        match &node.kind {
+            NodeKind::Seed { .. } => Ok(self.seed(index, node, tables)),
+            NodeKind::Model { uses_is_incremental, .. } => match self.compiled.models.get(&index) {
+                Some(model) => self.model(node, model, *uses_is_incremental, tables),
+                None => Ok(Action::Current),
+            },
+            NodeKind::Test(_) => Ok(Action::Test),
+            NodeKind::Source { .. } | NodeKind::Exposure { .. } => Ok(Action::Current),
+        }
+    }
+
+    fn is_full_refresh(&self, node: &Node) -> bool {
+        node.config.full_refresh.unwrap_or(self.full_refresh)
+    }
+
+    fn seed(&self, index: usize, node: &Node, tables: &mut Tables) -> Action {
+        let Some(seed) = self.compiled.seeds.get(&index) else { return Action::Current };
+        let relation = tested_relation(node);
+        let version = seed_version(&seed.fingerprint);
+        let partition =
+            KnownPartition { version: version.clone(), bytes: 0, rows: seed.rows.num_rows() as u64 };
+        let after = Known {
+            schema: seed.schema.clone(),
+            partition_columns: Vec::new(),
+            partitions: BTreeMap::from([(PartitionKey::whole(), partition)]),
+        };
+        let stored = (self.stored)(&relation);
+        let stored_version = stored.as_ref().and_then(|table| table.versions().next());
+        let action = match stored_version {
+            _ if self.is_full_refresh(node) => Action::LoadSeed(Reason::FullRefresh),
+            None => Action::LoadSeed(Reason::FirstRun),
+            Some((_, stored)) if *stored == version => return Action::Current,
+            Some(_) => Action::LoadSeed(Reason::FileChanged),
+        };
+        tables.expect(&relation, Some(after));
+        action
+    }
+
+    fn model(
+        &self,
+        node: &Node,
+        model: &CompiledModel,
+        uses_is_incremental: bool,
+        tables: &mut Tables,
+    ) -> Result<Action, DataFusionError> {
+        let relation = tested_relation(node);
+        let reads: Vec<&Relation> = model.alignment.scans.iter().map(|scan| &scan.relation).collect();
+        let is_missing =
+            |read: &&&Relation| !tables.known.contains_key(**read) && !tables.open.contains(**read);
+        let mut missing: Vec<Relation> =
+            reads.iter().filter(is_missing).map(|read| (**read).clone()).collect();
+        missing.dedup();
+        match node.config.materialized {
+            Materialization::Ephemeral => return Ok(Action::Current),
+            Materialization::View => return Ok(self.view(&relation, model)),
+            Materialization::Table | Materialization::Incremental => {}
+        }
+        if !missing.is_empty() {
+            return Ok(Action::Missing(missing));
+        }
+        if reads.iter().any(|read| tables.open.contains(*read)) {
+            tables.expect(&relation, None);
+            return Ok(Action::AfterInputs);
+        }
+        let stored = (self.stored)(&relation).filter(|table| matches!(table.content, Content::Table { .. }));
+        let full_refresh = self.is_full_refresh(node);
+        if uses_is_incremental && stored.is_some() && !full_refresh {
+            tables.expect(&relation, None);
+            return Ok(Action::Increment);
+        }
+        let basis = Basis {
+            scope: self.scope,
+            alignment: &model.alignment,
+            fingerprint: &model.fingerprint,
+            inputs: &tables.known,
+            stored: stored.as_ref(),
+            full_refresh,
+            volatile_run: model.is_volatile.then_some(self.run),
+        };
+        let by_partition_is_possible = model.alignment.bounded && !model.partition_columns.is_empty();
+        if node.config.materialized == Materialization::Incremental && by_partition_is_possible {
+            let plan = by_partition(basis)?;
+            let after = Known::after_partitions(model, stored.as_ref(), &plan);
+            tables.expect(&relation, Some(after));
+            let nothing = plan.build.is_empty() && plan.remove.is_empty() && stored.is_some();
+            return Ok(if nothing { Action::Current } else { Action::BuildPartitions(plan) });
+        }
+        let Some(build) = whole(basis) else { return Ok(Action::Current) };
+        let after =
+            model.partition_columns.is_empty().then(|| Known::after_whole(model, &build, stored.as_ref()));
+        tables.expect(&relation, after);
+        Ok(Action::BuildWhole(build))
+    }
+
+    fn view(&self, relation: &Relation, model: &CompiledModel) -> Action {
+        match (self.stored)(relation).map(|table| (table.content, table.schema)) {
+            None => Action::CreateView(Reason::FirstRun),
+            Some((Content::View { fingerprint, sql }, schema))
+                if fingerprint == model.fingerprint && sql == model.sql && schema == model.schema =>
+            {
+                Action::Current
+            }
+            Some(_) => Action::CreateView(Reason::ModelChanged),
+        }
+    }
+}
+
+/// The version of a loaded seed.
+pub fn seed_version(fingerprint: &Fingerprint) -> Version {
+    Version::of(["seed", fingerprint.as_str()])
+}
+
+/// What a landed table will be like once these units are landed in it, where their days are known.
+pub fn after_landing(
+    table: &LandingTable,
+    stored: Option<&TableVersion>,
+    landing: &LandingPlan,
+    days_of: &mut dyn FnMut(&Unit) -> Option<Vec<String>>,
+) -> Option<Known> {
+    let fingerprint = Fingerprint::of(table.meaning().iter().map(String::as_str));
+    let landed: BTreeSet<&str> = landing.land.iter().map(|(unit, _)| unit.id.as_str()).collect();
+    let mut known = match stored {
+        Some(stored) => Known::of(stored),
+        None => Known {
+            schema: table.table_schema().ok()?,
+            partition_columns: table.partition_columns(),
+            partitions: BTreeMap::new(),
+        },
+    };
+    known.partitions.retain(|key, _| {
+        key.values().last().and_then(Option::as_deref).is_none_or(|batch| !landed.contains(batch))
+    });
+    for (unit, _) in &landing.land {
+        let partition = |bytes| KnownPartition { version: batch_version(&fingerprint, unit), bytes, rows: 0 };
+        if table.schema.event_time.is_none() {
+            let key = PartitionKey::new(vec![Some(unit.id.clone())]);
+            known.partitions.insert(key, partition(unit.bytes.unwrap_or(0)));
+            continue;
+        }
+        let days = days_of(unit)?;
+        let bytes = unit.bytes.unwrap_or(0) / days.len().max(1) as u64;
+        for day in days {
+            let key = PartitionKey::new(vec![Some(day), Some(unit.id.clone())]);
+            known.partitions.insert(key, partition(bytes));
+        }
+    }
+    Some(known)
+}

@@ -1,0 +1,312 @@
+//! Carrying steps out, each as its plan says, and telling what came of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
+
+use super::build::{BuildError, Built, TableBuild};
+use super::event::{Event, NodeResult, Status};
+use super::increment::Strategy;
+use super::schedule::{Outcome, work_through};
+use super::session::Session;
+use crate::graph::{CompiledModel, IncrementalStrategy, Node, NodeKind, tested_relation};
+use crate::plan::{Action, PartitionBuild, Plan, Reason, Step};
+use crate::quality::{self, Verdict};
+use crate::warehouse::{Content, TableVersion};
+
+/// How a node is called on the terminal.
+pub fn shown_name(node: &Node) -> String {
+    match &node.kind {
+        NodeKind::Source { source, .. } => format!("{source}.{}", node.name),
+        _ => node.name.clone(),
+    }
+}
+
+/// What a node is called on the terminal beside its name.
+pub fn shown_kind(node: &Node) -> &'static str {
+    match node.kind {
+        NodeKind::Model { .. } => node.config.materialized.as_str(),
+        _ => node.resource_type(),
+    }
+}
+
+impl Session<'_> {
+    /// Carries a plan out. Steps that depend on one of `failed` are skipped.
+    pub fn carry_out(&self, plan: &Plan, failed: &BTreeSet<usize>) -> Vec<NodeResult> {
+        let results: Mutex<BTreeMap<usize, NodeResult>> = Mutex::new(BTreeMap::new());
+        let keep = |step: usize, result: NodeResult| {
+            self.reporter.report(Event::Ended(&result));
+            results.lock().unwrap_or_else(PoisonError::into_inner).insert(step, result);
+        };
+        let is_cut_off = |step: &Step| {
+            let above = self.graph.ancestors(&BTreeSet::from([step.node]), None);
+            above.into_iter().find(|node| failed.contains(node))
+        };
+        let dependencies = self.dependencies(plan);
+        work_through(
+            &dependencies,
+            self.options.threads,
+            self.options.fail_fast,
+            |index| {
+                let step = &plan.steps[index];
+                let node = self.graph.node(step.node);
+                if let Some(failed) = is_cut_off(step) {
+                    keep(index, skipped(node, &shown_name(self.graph.node(failed))));
+                    return false;
+                }
+                let result = self.step(step, node);
+                let goes_on = !matches!(result.status, Status::Error | Status::Fail);
+                keep(index, result);
+                goes_on
+            },
+            |index, outcome| {
+                let node = self.graph.node(plan.steps[index].node);
+                keep(
+                    index,
+                    match outcome {
+                        Outcome::Skipped { because_of } => {
+                            skipped(node, &shown_name(self.graph.node(plan.steps[because_of].node)))
+                        }
+                        _ => result_of(node, Status::Skipped).saying("the run was ended after a failure"),
+                    },
+                );
+            },
+        );
+        results.into_inner().unwrap_or_else(PoisonError::into_inner).into_values().collect()
+    }
+
+    /// For each step, the steps that it must wait for: those that its node needs, and, where tests are run, the tests
+    /// of all that it needs.
+    fn dependencies(&self, plan: &Plan) -> Vec<Vec<usize>> {
+        let step_of: BTreeMap<usize, usize> =
+            plan.steps.iter().enumerate().map(|(index, step)| (step.node, index)).collect();
+        let above: Vec<BTreeSet<usize>> = plan
+            .steps
+            .iter()
+            .map(|step| {
+                let mut above = self.graph.ancestors(&BTreeSet::from([step.node]), None);
+                above.remove(&step.node);
+                above
+            })
+            .collect();
+        let tests: Vec<(usize, &[usize])> = plan
+            .steps
+            .iter()
+            .enumerate()
+            .filter(|(_, step)| self.graph.node(step.node).is_test())
+            .map(|(index, step)| (index, self.graph.parents(step.node)))
+            .collect();
+        plan.steps
+            .iter()
+            .zip(&above)
+            .map(|(step, above)| {
+                let mut needs: Vec<usize> =
+                    above.iter().filter_map(|node| step_of.get(node)).copied().collect();
+                if !self.graph.node(step.node).is_test() {
+                    let of_inputs =
+                        tests.iter().filter(|(_, tested)| tested.iter().all(|node| above.contains(node)));
+                    needs.extend(of_inputs.map(|(index, _)| *index));
+                }
+                needs
+            })
+            .collect()
+    }
+
+    fn step(&self, step: &Step, node: &Node) -> NodeResult {
+        let began = Instant::now();
+        let (name, kind) = (shown_name(node), shown_kind(node));
+        let mut planned = step.action.clone();
+        if planned == Action::AfterInputs {
+            let mut tables = self.tables();
+            match self.with_planner(|planner| planner.node(step.node, &mut tables)) {
+                Ok(action) => planned = action,
+                Err(error) => return result_of(node, Status::Error).saying(error.strip_backtrace()),
+            }
+        }
+        if planned == Action::Current {
+            return result_of(node, Status::Current);
+        }
+        self.reporter.report(Event::Started { name: &name, kind });
+        let result = match self.act(step.node, node, &planned) {
+            Ok(result) => result,
+            Err(error) => result_of(node, Status::Error).saying(error.to_string()),
+        };
+        result.in_time(began.elapsed())
+    }
+
+    fn act(&self, index: usize, node: &Node, action: &Action) -> Result<NodeResult, BuildError> {
+        match action {
+            Action::Current | Action::AfterInputs | Action::Land(_) => Ok(result_of(node, Status::Current)),
+            Action::Missing(relations) => {
+                let names: Vec<String> = relations.iter().map(ToString::to_string).collect();
+                let (verb, pronoun) = if names.len() == 1 { ("is", "it") } else { ("are", "them") };
+                Ok(result_of(node, Status::Error).saying(format!(
+                    "it reads {}, which {verb} not built yet: select {pronoun} too, as in --select +{}",
+                    names.join(", "),
+                    node.name
+                )))
+            }
+            Action::LoadSeed(reason) => {
+                let Some(seed) = self.compiled.seeds.get(&index) else {
+                    return Ok(result_of(node, Status::Current));
+                };
+                let built = self.runtime.block_on(super::seed::load(self, node, seed))?;
+                self.built(node, built, &reason.to_string())
+            }
+            Action::Test => self.test(index, node),
+            Action::CreateView(reason) => self.create_view(index, node, reason),
+            Action::BuildWhole(build) => {
+                let build_whole = |table: TableBuild<'_>| self.runtime.block_on(table.whole(build));
+                let built = self.with_build(index, node, build_whole)?;
+                self.built(node, built, &build.reason.to_string())
+            }
+            Action::BuildPartitions(plan) => {
+                let stored = self.stored(&tested_relation(node));
+                let built = self.with_build(index, node, |table| {
+                    self.runtime.block_on(table.partitions(plan, stored.as_ref()))
+                })?;
+                self.built(node, built, &in_short(&plan.build))
+            }
+            Action::Increment => self.increment(index, node),
+        }
+    }
+
+    fn with_build<T>(
+        &self,
+        index: usize,
+        node: &Node,
+        build: impl FnOnce(TableBuild<'_>) -> Result<T, BuildError>,
+    ) -> Result<T, BuildError> {
+        let relation = tested_relation(node);
+        let model = self.model(index)?;
+        build(TableBuild {
+            engine: self.engine,
+            warehouse: self.warehouse,
+            run: self.run,
+            relation: &relation,
+            sql: &model.sql,
+            schema: &model.schema,
+            partition_columns: &model.partition_columns,
+            fingerprint: &model.fingerprint,
+        })
+    }
+
+    fn model(&self, index: usize) -> Result<&CompiledModel, BuildError> {
+        let missing = || BuildError::Plan("the model was not compiled".to_owned());
+        self.compiled.models.get(&index).ok_or_else(missing)
+    }
+
+    fn built(&self, node: &Node, built: Built, why: &str) -> Result<NodeResult, BuildError> {
+        self.published(&tested_relation(node), built.table)?;
+        let mut result = result_of(node, Status::Success).saying(why);
+        result.rows = built.rows;
+        result.bytes = built.bytes;
+        result.partitions = built.partitions;
+        Ok(result)
+    }
+
+    fn create_view(&self, index: usize, node: &Node, reason: &Reason) -> Result<NodeResult, BuildError> {
+        let model = self.model(index)?;
+        let relation = tested_relation(node);
+        let plan = self.engine.scope().plan(&model.sql);
+        plan.map_err(|problem| BuildError::Plan(problem.message))?;
+        let content = Content::View { sql: model.sql.clone(), fingerprint: model.fingerprint.clone() };
+        let view = TableVersion { schema: model.schema.clone(), content, run: self.run.clone() };
+        self.warehouse.publish(&relation, &view)?;
+        self.published(&relation, view)?;
+        Ok(result_of(node, Status::Success).saying(reason.to_string()))
+    }
+
+    fn increment(&self, index: usize, node: &Node) -> Result<NodeResult, BuildError> {
+        let relation = tested_relation(node);
+        let model = self.model(index)?;
+        let (Some(stored), Some(sql)) = (self.stored(&relation), &model.increment) else {
+            return Err(BuildError::Plan("there is nothing to add an increment to".to_owned()));
+        };
+        let columns = super::increment::columns_after(
+            node.config.on_schema_change,
+            &stored.schema,
+            &model.schema,
+            &model.partition_columns,
+        )?;
+        let table = TableBuild {
+            engine: self.engine,
+            warehouse: self.warehouse,
+            run: self.run,
+            relation: &relation,
+            sql,
+            schema: &columns,
+            partition_columns: &model.partition_columns,
+            fingerprint: &model.fingerprint,
+        };
+        let strategy = strategy(node);
+        let built = self.runtime.block_on(table.increment(&stored, strategy, &node.config.unique_key))?;
+        self.built(node, built, &Reason::Increment.to_string())
+    }
+
+    fn test(&self, index: usize, node: &Node) -> Result<NodeResult, BuildError> {
+        let Some(test) = self.compiled.tests.get(&index) else { return Ok(result_of(node, Status::Current)) };
+        let finding = self.runtime.block_on(quality::run(self.engine, &test.sql, &node.config))?;
+        let mut result = result_of(
+            node,
+            match finding.verdict {
+                Verdict::Pass => Status::Pass,
+                Verdict::Warn => Status::Warn,
+                Verdict::Fail => Status::Fail,
+            },
+        );
+        result.rows = finding.failures.unsigned_abs();
+        if finding.verdict != Verdict::Pass {
+            let select = format!("see them with: mep show --select {} --limit 20", node.name);
+            result = result.saying(select);
+        }
+        Ok(result)
+    }
+}
+
+/// What the user asked for; else a key means merge, partitions mean overwriting them, and neither means append.
+fn strategy(node: &Node) -> Strategy {
+    match node.config.incremental_strategy {
+        Some(IncrementalStrategy::Append) => Strategy::Append,
+        Some(IncrementalStrategy::Merge) => Strategy::Merge,
+        Some(IncrementalStrategy::DeleteInsert) => Strategy::DeleteInsert,
+        Some(IncrementalStrategy::InsertOverwrite) => Strategy::InsertOverwrite,
+        None if !node.config.unique_key.is_empty() => Strategy::Merge,
+        None if !node.config.partition_by.is_empty() => Strategy::InsertOverwrite,
+        None => Strategy::Append,
+    }
+}
+
+/// Why partitions are built, each reason once.
+pub fn in_short(build: &[PartitionBuild]) -> String {
+    let mut reasons: Vec<String> = Vec::new();
+    let mut changed: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for partition in build {
+        match &partition.reason {
+            Reason::InputsChanged { tables } => {
+                for (table, partitions) in tables {
+                    changed.entry(table.clone()).or_default().extend(partitions.iter().cloned());
+                }
+            }
+            reason => {
+                let reason = reason.to_string();
+                if !reasons.contains(&reason) {
+                    reasons.push(reason);
+                }
+            }
+        }
+    }
+    if !changed.is_empty() {
+        let tables = changed.into_iter().map(|(table, keys)| (table, keys.into_iter().collect())).collect();
+        reasons.push(Reason::InputsChanged { tables }.to_string());
+    }
+    reasons.join("; ")
+}
+
+fn result_of(node: &Node, status: Status) -> NodeResult {
+    NodeResult::new(node.id.as_str(), &shown_name(node), shown_kind(node), status)
+}
+
+fn skipped(node: &Node, because_of: &str) -> NodeResult {
+    result_of(node, Status::Skipped).saying(format!("because of {because_of}"))
+}

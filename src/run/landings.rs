@@ -1,0 +1,122 @@
+//! Landing all selected sources, before anything is built from them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Instant;
+
+use super::carry_out::{shown_kind, shown_name};
+use super::event::{Event, NodeResult, Status};
+use super::landing::{Landing, LandingError};
+use super::session::Session;
+use crate::plan::{ConnectedSource, LandingPlan, LandingReason};
+use crate::source::{SourceError, Unit};
+
+/// What came of the landings.
+#[derive(Debug, Default)]
+pub struct Landings {
+    /// A result for each source.
+    pub results: Vec<NodeResult>,
+    /// The nodes whose landing failed.
+    pub failed: BTreeSet<usize>,
+}
+
+impl Session<'_> {
+    /// Lands what the plans say, one source after another, each with all threads.
+    pub fn land(
+        &self,
+        sources: &[ConnectedSource],
+        mut plans: BTreeMap<usize, Result<LandingPlan, SourceError>>,
+    ) -> Landings {
+        let mut landings = Landings::default();
+        for connected in sources {
+            let began = Instant::now();
+            let Some(plan) = plans.remove(&connected.node) else { continue };
+            let node = self.graph.node(connected.node);
+            let (name, kind) = (shown_name(node), shown_kind(node));
+            let result = NodeResult::new(node.id.as_str(), &name, kind, Status::Success);
+            let ended = match plan.map_err(LandingError::from) {
+                Ok(plan) => {
+                    self.tell_vanished(&name, &plan);
+                    if plan.land.is_empty() && self.stored(&connected.table.raw).is_some() {
+                        Ok(NodeResult { status: Status::Current, ..result.clone() })
+                    } else {
+                        self.reporter.report(Event::Started { name: &name, kind });
+                        self.land_one(connected, &plan, result.clone())
+                    }
+                }
+                Err(error) => Err(error),
+            };
+            let ended = ended.unwrap_or_else(|error| {
+                landings.failed.insert(connected.node);
+                NodeResult { status: Status::Error, ..result }.saying(error.to_string())
+            });
+            let ended = ended.in_time(began.elapsed());
+            self.reporter.report(Event::Ended(&ended));
+            landings.results.push(ended);
+            if self.options.fail_fast && !landings.failed.is_empty() {
+                break;
+            }
+        }
+        landings
+    }
+
+    fn tell_vanished(&self, name: &str, plan: &LandingPlan) {
+        if plan.vanished.is_empty() {
+            return;
+        }
+        let shown: Vec<&str> = plan.vanished.iter().take(3).map(String::as_str).collect();
+        let more = plan.vanished.len().saturating_sub(shown.len());
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        self.reporter.report(Event::Warning(&format!(
+            "{name} no longer has {}{more}; the rows that came from there are kept",
+            shown.join(", ")
+        )));
+    }
+
+    fn land_one(
+        &self,
+        connected: &ConnectedSource,
+        plan: &LandingPlan,
+        mut result: NodeResult,
+    ) -> Result<NodeResult, LandingError> {
+        let units: Vec<Unit> = plan.land.iter().map(|(unit, _)| unit.clone()).collect();
+        let name = result.name.clone();
+        let landing = Landing {
+            warehouse: self.warehouse,
+            table: &connected.table,
+            source: connected.source.as_ref(),
+            units: &units,
+            run: self.run,
+            threads: self.options.cores,
+            progress: &|rows| self.reporter.report(Event::Rows { name: &name, rows }),
+        };
+        let (landed, table) = landing.land()?;
+        self.published(&connected.table.raw, table)
+            .map_err(|error| LandingError::Unreadable(error.to_string()))?;
+        result.rows = landed.landed;
+        result.rejected = landed.rejected;
+        result.bytes = landed.bytes;
+        result.partitions = landed.units;
+        if landed.rejected > 0 {
+            self.reporter.report(Event::Warning(&format!(
+                "{name}: {} of {} rows could not be read; they are in {} with file, line and reason",
+                landed.rejected, landed.read, connected.table.rejects
+            )));
+        }
+        Ok(result.saying(why(plan)))
+    }
+}
+
+/// Why units are landed, with how many.
+pub fn why(plan: &LandingPlan) -> String {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for (_, reason) in &plan.land {
+        let word = match reason {
+            LandingReason::New => "new",
+            LandingReason::Changed => "changed",
+            LandingReason::FullRefresh => "full refresh",
+        };
+        *counts.entry(word).or_default() += 1;
+    }
+    let parts: Vec<String> = counts.iter().map(|(word, count)| format!("{count} {word}")).collect();
+    if parts.is_empty() { "nothing there yet".to_owned() } else { parts.join(", ") }
+}

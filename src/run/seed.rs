@@ -1,0 +1,42 @@
+//! Loading a seed: its rows become the whole of a table.
+
+use std::collections::BTreeMap;
+
+use super::build::{BuildError, Built};
+use super::session::Session;
+use crate::engine::Output;
+use crate::graph::{Node, SeedTable, tested_relation};
+use crate::plan::seed_version;
+use crate::warehouse::{Content, Inputs, Ledger, Partition, PartitionKey, TableVersion};
+
+/// Writes a seed's rows and publishes them.
+///
+/// # Errors
+/// Where the rows cannot be written; the old table is then still there.
+pub async fn load(session: &Session<'_>, node: &Node, seed: &SeedTable) -> Result<Built, BuildError> {
+    let relation = tested_relation(node);
+    let plan = session.engine.scope().context().read_batch(seed.rows.clone())?.into_unoptimized_plan();
+    let output = Output {
+        table_folder: session.warehouse.table_folder(&relation),
+        folder: format!("data/{}", session.run),
+        schema: seed.schema.clone(),
+        partition_columns: Vec::new(),
+    };
+    let mut files = session.engine.write(plan, &output).await?.files;
+    let ledger = Ledger {
+        run: session.run.clone(),
+        fingerprint: seed.fingerprint.clone(),
+        inputs: Inputs::default(),
+        version: seed_version(&seed.fingerprint),
+    };
+    let partition = Partition { files: files.remove(&PartitionKey::whole()).unwrap_or_default(), ledger };
+    let (rows, bytes) = (partition.rows(), partition.bytes());
+    let content = Content::Table {
+        partition_columns: Vec::new(),
+        partitions: BTreeMap::from([(PartitionKey::whole(), partition)]),
+        batches: BTreeMap::new(),
+    };
+    let table = TableVersion { schema: seed.schema.clone(), content, run: session.run.clone() };
+    session.warehouse.publish(&relation, &table)?;
+    Ok(Built { table, rows, bytes, partitions: 1 })
+}

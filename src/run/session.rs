@@ -1,0 +1,174 @@
+//! What a run works with: the graph, the warehouse with its lease held, and what the tables are like by now.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::event::Reporter;
+use crate::engine::{Engine, EngineError};
+use crate::graph::{Compiled, Graph, Materialization, NodeKind, tested_relation};
+use crate::plan::{Planner, Tables};
+use crate::relation::Relation;
+use crate::warehouse::{LocalWarehouse, RunId, TableVersion, WarehouseError};
+
+/// How a run is to be done.
+#[derive(Clone, Copy, Debug)]
+pub struct RunOptions {
+    /// Build everything anew.
+    pub full_refresh: bool,
+    /// Begin nothing more after a failure.
+    pub fail_fast: bool,
+    /// How many nodes run at once.
+    pub threads: usize,
+    /// How many threads read a source.
+    pub cores: usize,
+}
+
+/// A run.
+pub struct Session<'a> {
+    /// The graph.
+    pub graph: &'a Graph,
+    /// Its compiled nodes.
+    pub compiled: &'a Compiled,
+    /// Where tables live.
+    pub warehouse: &'a LocalWarehouse,
+    /// Where SQL is executed.
+    pub engine: &'a Engine,
+    /// The threads of queries.
+    pub runtime: &'a tokio::runtime::Runtime,
+    /// The run's id.
+    pub run: &'a RunId,
+    /// How it is done.
+    pub options: RunOptions,
+    /// Is told what happens.
+    pub reporter: &'a dyn Reporter,
+    held: Mutex<BTreeMap<Relation, TableVersion>>,
+    tables: Mutex<Tables>,
+}
+
+/// Why a run could not begin.
+#[derive(Debug, thiserror::Error)]
+pub enum SessionError {
+    /// The warehouse cannot be read: it is not taken for empty.
+    #[error(transparent)]
+    Warehouse(#[from] WarehouseError),
+    /// A plan could not be made.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What the warehouse holds of these nodes and all that they need.
+///
+/// # Errors
+/// Where a manifest cannot be read.
+pub fn held(
+    graph: &Graph,
+    warehouse: &LocalWarehouse,
+    nodes: &BTreeSet<usize>,
+) -> Result<BTreeMap<Relation, TableVersion>, WarehouseError> {
+    let mut held = BTreeMap::new();
+    for index in graph.ancestors(nodes, None) {
+        let Some(relation) = &graph.node(index).relation else { continue };
+        if let Some(table) = warehouse.read(relation)? {
+            held.insert(relation.clone(), table);
+        }
+    }
+    Ok(held)
+}
+
+impl<'a> Session<'a> {
+    /// A run over a warehouse that holds `held`.
+    #[expect(clippy::too_many_arguments, reason = "it is the one place where a run is put together")]
+    pub fn new(
+        graph: &'a Graph,
+        compiled: &'a Compiled,
+        warehouse: &'a LocalWarehouse,
+        engine: &'a Engine,
+        runtime: &'a tokio::runtime::Runtime,
+        run: &'a RunId,
+        options: RunOptions,
+        reporter: &'a dyn Reporter,
+        held: BTreeMap<Relation, TableVersion>,
+    ) -> Self {
+        let mut tables = Tables::default();
+        for (relation, table) in &held {
+            tables.note(relation, table);
+        }
+        let (held, tables) = (Mutex::new(held), Mutex::new(tables));
+        Self { graph, compiled, warehouse, engine, runtime, run, options, reporter, held, tables }
+    }
+
+    /// Makes what the warehouse holds known to SQL, what is read before what reads it. A view whose inputs are gone
+    /// stays unknown: what reads it says so.
+    pub fn register_held(&self, nodes: &BTreeSet<usize>) {
+        let held = lock(&self.held);
+        for index in self.graph.ancestors(nodes, None) {
+            let relation = tested_relation(self.graph.node(index));
+            if let Some(table) = held.get(&relation)
+                && let Err(error) = self.engine.register(&relation, table)
+            {
+                tracing::debug!("{relation} cannot be read: {error}");
+            }
+        }
+    }
+
+    /// Notes what was published, so that SQL and plans see it.
+    ///
+    /// # Errors
+    /// Where a view cannot be planned.
+    pub fn published(&self, relation: &Relation, table: TableVersion) -> Result<(), EngineError> {
+        self.engine.register(relation, &table)?;
+        lock(&self.tables).note(relation, &table);
+        lock(&self.held).insert(relation.clone(), table);
+        let node = self.graph.nodes().iter().position(|node| node.relation.as_ref() == Some(relation));
+        self.register_views_over(node);
+        Ok(())
+    }
+
+    /// A view is planned over the tables as they are when it is registered; so those over a new table are planned anew.
+    fn register_views_over(&self, node: Option<usize>) {
+        let mut above: BTreeSet<usize> =
+            node.iter().flat_map(|node| self.graph.children(*node)).copied().collect();
+        while let Some(index) = above.pop_first() {
+            let node = self.graph.node(index);
+            let is_inlined =
+                matches!(node.config.materialized, Materialization::View | Materialization::Ephemeral);
+            if !matches!(node.kind, NodeKind::Model { .. }) || !is_inlined {
+                continue;
+            }
+            let relation = tested_relation(node);
+            if let Some(view) = self.stored(&relation)
+                && let Err(error) = self.engine.register(&relation, &view)
+            {
+                tracing::debug!("{relation} cannot be read: {error}");
+            }
+            above.extend(self.graph.children(index));
+        }
+    }
+
+    /// What the warehouse holds of a relation by now.
+    pub fn stored(&self, relation: &Relation) -> Option<TableVersion> {
+        lock(&self.held).get(relation).cloned()
+    }
+
+    /// The tables as they are by now, for a plan.
+    pub fn tables(&self) -> Tables {
+        lock(&self.tables).clone()
+    }
+
+    /// Works with a planner over what the warehouse holds by now.
+    pub fn with_planner<T>(&self, plan: impl FnOnce(Planner<'_>) -> T) -> T {
+        let stored = |relation: &Relation| self.stored(relation);
+        plan(Planner {
+            graph: self.graph,
+            compiled: self.compiled,
+            scope: self.engine.scope(),
+            run: self.run,
+            full_refresh: self.options.full_refresh,
+            stored: &stored,
+        })
+    }
+}
