@@ -72,7 +72,7 @@ impl CommandError {
 pub fn shown_problems(problems: &Problems, palette: Palette) -> String {
     let mut theme =
         if palette.is_coloured() { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
-    theme.characters.error = "error:".to_owned();
+    "error:".clone_into(&mut theme.characters.error);
     let handler = GraphicalReportHandler::new_themed(theme).with_width(110).with_context_lines(1);
     let mut text = String::new();
     for problem in problems.iter() {

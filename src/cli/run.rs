@@ -92,7 +92,7 @@ pub(super) fn run(global: &Global, arguments: &RunArguments, doing: Doing) -> Re
     let landing_plans = plan_landings(&sources, &stored, arguments.full_refresh, arguments.date);
     let landings = session.land(&sources, landing_plans);
     let mut results = landings.results;
-    if !(arguments.fail_fast && !landings.failed.is_empty()) {
+    if !arguments.fail_fast || landings.failed.is_empty() {
         let rest = nodes
             .iter()
             .copied()

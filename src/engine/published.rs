@@ -33,6 +33,9 @@ pub struct PublishedTable {
     partitions: Vec<(PartitionKey, Vec<DataFile>)>,
 }
 
+/// The values of a partition's columns, and its files.
+type PrunedPartition<'a> = (Vec<ScalarValue>, &'a [DataFile]);
+
 impl PublishedTable {
     /// The table version whose files lie below `folder`, an absolute path.
     pub fn new(folder: PathBuf, table: &TableVersion) -> Self {
@@ -64,7 +67,7 @@ impl PublishedTable {
         &self,
         state: &dyn Session,
         filters: &[Expr],
-    ) -> Result<Vec<(Vec<ScalarValue>, &[DataFile])>, DataFusionError> {
+    ) -> Result<Vec<PrunedPartition<'_>>, DataFusionError> {
         let mut partitions = Vec::new();
         for (key, files) in &self.partitions {
             partitions.push((self.values(key)?, files.as_slice()));

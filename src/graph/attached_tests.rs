@@ -134,7 +134,7 @@ fn test_node(
         description: used.test.description.clone(),
         columns: Vec::new(),
         kind: NodeKind::Test(TestDetail::Generic {
-            test: used.test.clone(),
+            test: Box::new(used.test.clone()),
             attached: node.id.clone(),
             column: used.column.map(str::to_owned),
         }),

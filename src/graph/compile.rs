@@ -410,7 +410,7 @@ fn check_columns(
         return Err(at_key(problem.help("give one of them another name with `as`"), ""));
     }
     for (key, columns) in [("partition_by", partition_columns), ("unique_key", &node.config.unique_key)] {
-        for column in columns.iter().filter(|column| !names.contains(&column.as_str())) {
+        if let Some(column) = columns.iter().find(|column| !names.contains(&column.as_str())) {
             let problem = Problem::new(format!("`{key}` names `{column}`, which is no column of the model"));
             let problem = match crate::project::nearest(column, names.iter().copied()) {
                 Some(near) => problem.help(format!("did you mean `{near}`?")),
@@ -444,16 +444,13 @@ fn landing_table(table: &SourceTable, node: &Node) -> Result<LandingTable, Probl
     }
     let mut declared = Vec::new();
     for column in columns {
-        match &column.data_type {
-            Some(data_type) => {
-                declared.push((column.name.value.as_str(), data_type.value.as_str(), column.not_null));
-            }
-            None => {
-                let problem = Problem::new(format!("column `{}` has no `data_type`", column.name.value));
-                problems.push(
-                    problem.at(&column.name.place).help("say how it is read: bigint, varchar, double, ..."),
-                );
-            }
+        if let Some(data_type) = &column.data_type {
+            declared.push((column.name.value.as_str(), data_type.value.as_str(), column.not_null));
+        } else {
+            let problem = Problem::new(format!("column `{}` has no `data_type`", column.name.value));
+            problems.push(
+                problem.at(&column.name.place).help("say how it is read: bigint, varchar, double, ..."),
+            );
         }
     }
     problems.none_or(())?;

@@ -109,7 +109,7 @@ pub enum TestDetail {
     /// A use of a generic test.
     Generic {
         /// The use as written: the test's name, its arguments.
-        test: TestUse,
+        test: Box<TestUse>,
         /// The node that is tested.
         attached: NodeId,
         /// The column that is tested, where it is one.

@@ -349,16 +349,18 @@ fn is_configured(node: &Node, key: &str, pattern: &Pattern<'_>) -> bool {
     for part in parts {
         value = value.and_then(|value| value.get(part));
     }
-    fn is(value: &Json, pattern: &Pattern<'_>) -> bool {
-        match value {
-            Json::String(text) => pattern.is(text),
-            Json::Array(many) => many.iter().any(|one| is(one, pattern)),
-            Json::Object(many) => many.contains_key(pattern.text),
-            Json::Null => false,
-            other => pattern.text.eq_ignore_ascii_case(&other.to_string()),
-        }
+    value.is_some_and(|value| holds(value, pattern))
+}
+
+/// Whether a value is, or a list or mapping holds, what is looked for.
+fn holds(value: &Json, pattern: &Pattern<'_>) -> bool {
+    match value {
+        Json::String(text) => pattern.is(text),
+        Json::Array(many) => many.iter().any(|one| holds(one, pattern)),
+        Json::Object(many) => many.contains_key(pattern.text),
+        Json::Null => false,
+        other => pattern.text.eq_ignore_ascii_case(&other.to_string()),
     }
-    value.is_some_and(|value| is(value, pattern))
 }
 
 /// The id of a node by its name, for words that must mean one node.

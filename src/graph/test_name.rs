@@ -26,7 +26,7 @@ pub(super) fn test_name(test: &TestUse, attachment: Attachment<'_>) -> String {
     if let Some(column) = attachment.column {
         arguments.push(("column_name", column.into()));
     }
-    arguments.sort_by(|(a, _), (b, _)| a.cmp(b));
+    arguments.sort_by_key(|(a, _)| *a);
     let parts: Vec<String> =
         arguments.iter().flat_map(|(_, value)| flat(value)).map(|part| clean(&part)).collect();
     let prefix = if attachment.is_source { "source_" } else { "" };

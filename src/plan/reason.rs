@@ -77,7 +77,7 @@ impl fmt::Display for Reason {
                         .collect();
                     match named.as_slice() {
                         [] => {}
-                        [few @ ..] if few.len() <= 3 => write!(f, " in {}", few.join(", "))?,
+                        few if few.len() <= 3 => write!(f, " in {}", few.join(", "))?,
                         [first, .., last] => write!(f, " in {} partitions, {first} to {last}", named.len())?,
                         [_] => {}
                     }

@@ -57,12 +57,30 @@ impl From<DataFusionError> for BuildError {
 pub struct Built {
     /// The table as it is now.
     pub table: TableVersion,
-    /// Rows that were written.
+    /// What of it is new.
+    pub written: Written,
+}
+
+/// How much a build wrote.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Written {
+    /// Rows.
     pub rows: u64,
     /// Bytes of the new files.
     pub bytes: u64,
     /// Partitions that were written or removed.
     pub partitions: usize,
+}
+
+impl Written {
+    /// Of these partitions.
+    pub(super) fn of(partitions: &BTreeMap<PartitionKey, Partition>) -> Self {
+        Self {
+            rows: partitions.values().map(Partition::rows).sum(),
+            bytes: partitions.values().map(Partition::bytes).sum(),
+            partitions: partitions.len(),
+        }
+    }
 }
 
 /// A table that is built from a SELECT.
@@ -96,14 +114,13 @@ impl TableBuild<'_> {
         if self.partition_columns.is_empty() {
             written.entry(PartitionKey::whole()).or_default();
         }
-        let partitions = written.len();
         let ledger = self.ledger(&build.inputs, &build.version);
         let new = written
             .into_iter()
             .map(|(key, files)| (key, Partition { files, ledger: ledger.clone() }))
             .collect();
-        let (rows, bytes) = sizes(&new);
-        self.publish(new, Built { table: self.table(BTreeMap::new()), rows, bytes, partitions })
+        let written = Written::of(&new);
+        self.publish(new, written)
     }
 
     /// Builds the dirty partitions, a chunk at a time, and publishes them together; the others stay as they are.
@@ -130,15 +147,15 @@ impl TableBuild<'_> {
             let ledger = self.ledger(&build.inputs, &build.version);
             new.insert(build.key.clone(), Partition { files, ledger });
         }
-        let (rows, bytes) = sizes(&new);
-        let partitions = new.len() + plan.remove.len();
+        let mut written = Written::of(&new);
+        written.partitions += plan.remove.len();
         let mut all = new;
         for (key, partition) in stored.iter().flat_map(|table| table.partitions()) {
             if !plan.remove.contains(key) && !all.contains_key(key) {
                 all.insert(key.clone(), partition.clone());
             }
         }
-        self.publish(all, Built { table: self.table(BTreeMap::new()), rows, bytes, partitions })
+        self.publish(all, written)
     }
 
     pub(super) fn plan(&self) -> Result<LogicalPlan, BuildError> {
@@ -175,15 +192,16 @@ impl TableBuild<'_> {
         }
     }
 
+    /// Points the table at these partitions, of which `written` are new or gone.
     pub(super) fn publish(
         &self,
         partitions: BTreeMap<PartitionKey, Partition>,
-        built: Built,
+        written: Written,
     ) -> Result<Built, BuildError> {
-        let built = Built { table: self.table(partitions), ..built };
+        let table = self.table(partitions);
         crate::fail_point::reached("build-before-publish");
-        self.warehouse.publish(self.relation, &built.table)?;
-        Ok(built)
+        self.warehouse.publish(self.relation, &table)?;
+        Ok(Built { table, written })
     }
 
     /// A filter that holds for the rows of these partitions and no others.
@@ -229,12 +247,6 @@ impl TableBuild<'_> {
 
 fn value(key: &PartitionKey, index: usize) -> Option<String> {
     key.values().get(index).cloned().flatten()
-}
-
-/// Rows and bytes of partitions.
-pub(super) fn sizes(partitions: &BTreeMap<PartitionKey, Partition>) -> (u64, u64) {
-    let rows = partitions.values().map(Partition::rows).sum();
-    (rows, partitions.values().map(Partition::bytes).sum())
 }
 
 /// The partitions in runs that read little enough for one query.

@@ -199,9 +199,9 @@ impl Session<'_> {
     fn built(&self, node: &Node, built: Built, why: &str) -> Result<NodeResult, BuildError> {
         self.published(&tested_relation(node), built.table)?;
         let mut result = result_of(node, Status::Success).saying(why);
-        result.rows = built.rows;
-        result.bytes = built.bytes;
-        result.partitions = built.partitions;
+        result.rows = built.written.rows;
+        result.bytes = built.written.bytes;
+        result.partitions = built.written.partitions;
         Ok(result)
     }
 
@@ -267,13 +267,12 @@ impl Session<'_> {
 /// What the user asked for; else a key means merge, partitions mean overwriting them, and neither means append.
 fn strategy(node: &Node) -> Strategy {
     match node.config.incremental_strategy {
-        Some(IncrementalStrategy::Append) => Strategy::Append,
         Some(IncrementalStrategy::Merge) => Strategy::Merge,
         Some(IncrementalStrategy::DeleteInsert) => Strategy::DeleteInsert,
         Some(IncrementalStrategy::InsertOverwrite) => Strategy::InsertOverwrite,
         None if !node.config.unique_key.is_empty() => Strategy::Merge,
         None if !node.config.partition_by.is_empty() => Strategy::InsertOverwrite,
-        None => Strategy::Append,
+        Some(IncrementalStrategy::Append) | None => Strategy::Append,
     }
 }
 

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use arrow::array::AsArray;
 use arrow::datatypes::{Field, Int64Type, Schema, SchemaRef};
 
-use super::build::{BuildError, Built, TableBuild, sizes};
+use super::build::{BuildError, Built, TableBuild, Written};
 use crate::engine::PublishedTable;
 use crate::graph::OnSchemaChange;
 use crate::relation::Relation;
@@ -45,11 +45,10 @@ impl TableBuild<'_> {
         let ledger =
             self.ledger(&Inputs::default(), &Version::of([self.run.as_str(), &self.relation.to_string()]));
         let new = partitions(new, &ledger);
-        let (rows, bytes) = sizes(&new);
-        let changed = new.len();
-        let unchanged = Built { table: stored.clone(), rows: 0, bytes: 0, partitions: 0 };
-        if rows == 0 && (strategy != Strategy::InsertOverwrite || !self.partition_columns.is_empty()) {
-            return Ok(unchanged);
+        let written = Written::of(&new);
+        if written.rows == 0 && (strategy != Strategy::InsertOverwrite || !self.partition_columns.is_empty())
+        {
+            return Ok(Built { table: stored.clone(), written });
         }
         let all = match strategy {
             Strategy::Append => appended(stored, new),
@@ -59,7 +58,7 @@ impl TableBuild<'_> {
                 joined(partitions(kept, &ledger), new)
             }
         };
-        self.publish(all, Built { rows, bytes, partitions: changed, ..unchanged })
+        self.publish(all, written)
     }
 
     /// The stored rows whose key no new row bears, written anew.

@@ -299,7 +299,7 @@ impl Landing<'_> {
         let known = self.warehouse.read(&self.table.raw)?;
         let mut record: BTreeMap<String, Batch> = known
             .iter()
-            .flat_map(|table| table.batches())
+            .flat_map(super::super::warehouse::table::TableVersion::batches)
             .map(|(name, batch)| (name.clone(), batch.clone()))
             .collect();
         let before = record.clone();
@@ -309,7 +309,7 @@ impl Landing<'_> {
             self.units.iter().map(|unit| (unit.id.as_str(), batch_version(&fingerprint, unit))).collect();
         let rejects_before = self.warehouse.read(&self.table.rejects)?;
         if !rejects.is_empty() || rejects_before.is_some() {
-            let kept = self.kept(rejects_before.as_ref(), |batch| {
+            let kept = Self::kept(rejects_before.as_ref(), |batch| {
                 before.contains_key(batch) && !batches.contains_key(batch)
             });
             let partitions = self.partitions(kept, rejects, &versions, &fingerprint);
@@ -324,7 +324,7 @@ impl Landing<'_> {
             self.warehouse.publish(&self.table.rejects, &table)?;
         }
         crate::fail_point::reached("landing-before-publish");
-        let kept = self.kept(known.as_ref(), |batch| !batches.contains_key(batch));
+        let kept = Self::kept(known.as_ref(), |batch| !batches.contains_key(batch));
         let partitions = self.partitions(kept, rows, &versions, &fingerprint);
         let content =
             Content::Table { partition_columns: self.table.partition_columns(), partitions, batches: record };
@@ -334,11 +334,7 @@ impl Landing<'_> {
     }
 
     /// The stored partitions whose batch, the last of their values, is kept.
-    fn kept(
-        &self,
-        table: Option<&TableVersion>,
-        keep: impl Fn(&str) -> bool,
-    ) -> BTreeMap<PartitionKey, Partition> {
+    fn kept(table: Option<&TableVersion>, keep: impl Fn(&str) -> bool) -> BTreeMap<PartitionKey, Partition> {
         table
             .iter()
             .flat_map(|table| table.partitions())

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::build::{BuildError, Built};
+use super::build::{BuildError, Built, Written};
 use super::session::Session;
 use crate::engine::Output;
 use crate::graph::{Node, SeedTable, tested_relation};
@@ -30,13 +30,10 @@ pub async fn load(session: &Session<'_>, node: &Node, seed: &SeedTable) -> Resul
         version: seed_version(&seed.fingerprint),
     };
     let partition = Partition { files: files.remove(&PartitionKey::whole()).unwrap_or_default(), ledger };
-    let (rows, bytes) = (partition.rows(), partition.bytes());
-    let content = Content::Table {
-        partition_columns: Vec::new(),
-        partitions: BTreeMap::from([(PartitionKey::whole(), partition)]),
-        batches: BTreeMap::new(),
-    };
+    let partitions = BTreeMap::from([(PartitionKey::whole(), partition)]);
+    let written = Written::of(&partitions);
+    let content = Content::Table { partition_columns: Vec::new(), partitions, batches: BTreeMap::new() };
     let table = TableVersion { schema: seed.schema.clone(), content, run: session.run.clone() };
     session.warehouse.publish(&relation, &table)?;
-    Ok(Built { table, rows, bytes, partitions: 1 })
+    Ok(Built { table, written })
 }

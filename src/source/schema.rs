@@ -97,12 +97,11 @@ impl RowSchema {
     pub fn event_dates(&self, rows: &RecordBatch) -> Result<Option<ArrayRef>, ArrowError> {
         let Some(index) = self.event_time else { return Ok(None) };
         let times = rows.column(index);
-        let millis = match times.data_type() {
-            DataType::Int64 => times.clone(),
-            _ => {
-                let times = cast(times, &DataType::Timestamp(TimeUnit::Millisecond, None))?;
-                cast(&times, &DataType::Int64)?
-            }
+        let millis = if times.data_type() == &DataType::Int64 {
+            times.clone()
+        } else {
+            let times = cast(times, &DataType::Timestamp(TimeUnit::Millisecond, None))?;
+            cast(&times, &DataType::Int64)?
         };
         let days = millis
             .as_primitive::<Int64Type>()

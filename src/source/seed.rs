@@ -130,9 +130,12 @@ fn declared_column(name: &str, values: &StringArray, declared: &str) -> Result<A
     }
 }
 
+/// Whether a text may be of a type, before it is tried.
+type LooksLike = fn(&str) -> bool;
+
 fn inferred_column(values: &StringArray) -> ArrayRef {
     let present = || values.iter().flatten();
-    let candidates: [(DataType, fn(&str) -> bool); 5] = [
+    let candidates: [(DataType, LooksLike); 5] = [
         (DataType::Boolean, |text| ["true", "false"].contains(&text.to_ascii_lowercase().as_str())),
         (DataType::Int64, is_number),
         (DataType::Float64, is_number),
@@ -203,7 +206,7 @@ mod tests {
         let said = |text, types: &[(&str, &str)]| seed(text, types).unwrap_err().to_string();
         insta::assert_snapshot!(said("", &[]), @"the file is empty; expected a first line of column names");
         insta::assert_snapshot!(said("a,a\n1,2\n", &[]), @"two columns are named `a`");
-        insta::assert_snapshot!(said("a,b\n1\n", &[]), @"");
+        insta::assert_snapshot!(said("a,b\n1\n", &[]), @"the CSV cannot be read: incorrect number of fields for line 2, expected 2 got 1");
         insta::assert_snapshot!(said("a\nx\n", &[("a", "bigint")]), @"line 2: column `a`: `x` is no bigint");
         insta::assert_snapshot!(said("a\nx\n", &[("b", "bigint")]), @"`column_types` names `b`, which is no column of the file");
         insta::assert_snapshot!(said("a\nx\n", &[("a", "bigit")]), @"unknown type `bigit` of column `a`; expected one of bigint, integer, double, real, boolean, varchar, date, timestamp");

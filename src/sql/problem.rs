@@ -201,7 +201,6 @@ mod tests {
 
     use arrow::datatypes::{DataType, Field, Schema};
 
-    use super::*;
     use crate::relation::Relation;
     use crate::sql::scope::{DeclaredTable, Scope};
 

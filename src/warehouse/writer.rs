@@ -118,8 +118,8 @@ impl PartitionWriter {
         let data = batch.project(&indices)?;
         for (key, rows) in split(&batch.columns()[data_columns..], batch.num_rows())? {
             match rows {
-                None => self.write_partition(key, &data)?,
-                Some(rows) => self.write_partition(key, &take_record_batch(&data, &rows)?)?,
+                None => self.write_partition(&key, &data)?,
+                Some(rows) => self.write_partition(&key, &take_record_batch(&data, &rows)?)?,
             }
         }
         Ok(())
@@ -137,9 +137,9 @@ impl PartitionWriter {
         Ok(self.written)
     }
 
-    fn write_partition(&mut self, key: PartitionKey, rows: &RecordBatch) -> Result<(), WriteError> {
+    fn write_partition(&mut self, key: &PartitionKey, rows: &RecordBatch) -> Result<(), WriteError> {
         self.clock += 1;
-        if !self.open.contains_key(&key) {
+        if !self.open.contains_key(key) {
             if self.open.len() >= OPEN_FILES {
                 let oldest = self.open.iter().min_by_key(|(_, file)| file.used).map(|(key, _)| key.clone());
                 if let Some(oldest) = oldest {
@@ -150,10 +150,10 @@ impl PartitionWriter {
                 let columns = self.target.partition_columns.join(", ");
                 return Err(WriteError::TooManyPartitions { limit: MOST_PARTITIONS, columns });
             }
-            let file = self.create(&key)?;
+            let file = self.create(key)?;
             self.open.insert(key.clone(), file);
         }
-        if let Some(file) = self.open.get_mut(&key) {
+        if let Some(file) = self.open.get_mut(key) {
             file.writer.write(rows)?;
             file.rows += rows.num_rows() as u64;
             file.used = self.clock;

@@ -4,7 +4,7 @@ use crate::source::unit::Reject;
 
 /// A row that cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BadRow {
+pub(super) struct BadRow {
     /// The line, from 1 (for Parquet: the row).
     pub line: u64,
     /// What is wrong with it.
@@ -15,7 +15,7 @@ pub struct BadRow {
 
 impl BadRow {
     /// A row of which `text` is the content; only its start is kept.
-    pub fn new(line: u64, reason: impl Into<String>, text: &[u8]) -> Self {
+    pub(super) fn new(line: u64, reason: impl Into<String>, text: &[u8]) -> Self {
         let text = text.strip_suffix(b"\r").unwrap_or(text);
         let start = &text[..text.len().min(Reject::TEXT_LIMIT)];
         // A replacement character is longer than the byte that it replaces, and the cut may go through a character.
@@ -25,7 +25,7 @@ impl BadRow {
     }
 
     /// The reject of the unit called `unit`.
-    pub fn into_reject(self, unit: &str) -> Reject {
+    pub(super) fn into_reject(self, unit: &str) -> Reject {
         Reject { unit: unit.to_owned(), line: self.line, reason: self.reason, text: self.text }
     }
 }

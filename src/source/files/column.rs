@@ -203,10 +203,10 @@ fn string<'a>(value: &Value<'_>, scanner: &'a Scanner<'_>) -> Result<&'a str, Mi
     }
 }
 
-fn finite<T: std::str::FromStr>(value: &Value<'_>, is_finite: impl Fn(T) -> bool) -> Result<T, Misfit>
-where
-    T: Copy,
-{
+fn finite<T: std::str::FromStr + Copy>(
+    value: &Value<'_>,
+    is_finite: impl Fn(T) -> bool,
+) -> Result<T, Misfit> {
     let Value::Number(number) = value else { return Err(Misfit::Type) };
     let number = number.parse().map_err(|_| Misfit::Type)?;
     if is_finite(number) { Ok(number) } else { Err(Misfit::Range) }

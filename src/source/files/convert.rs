@@ -17,7 +17,7 @@ use super::column::{Misfit, days, digits, microseconds};
 
 /// Whether values of one type can be of another without loss, if only they fit.
 pub(super) fn is_convertible(from: &DataType, to: &DataType) -> bool {
-    use DataType::{Binary, Boolean, Date32, Decimal128, Timestamp, Utf8};
+    use DataType::{Binary, Date32, Decimal128, Timestamp, Utf8};
     match to {
         _ if from == to => true,
         to if to.is_integer() => {
@@ -27,7 +27,6 @@ pub(super) fn is_convertible(from: &DataType, to: &DataType) -> bool {
         Utf8 => *from == Binary,
         Date32 => *from == Utf8,
         Timestamp(TimeUnit::Microsecond, None) => matches!(from, Timestamp(_, _) | Utf8),
-        Boolean => false,
         _ => false,
     }
 }

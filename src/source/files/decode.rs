@@ -33,14 +33,14 @@ const BATCH_BYTES: usize = 256 << 20;
 
 /// Decodes chunks of lines into batches of one schema. It keeps no state: threads can share one.
 #[derive(Debug)]
-pub struct Decoder {
+pub(super) struct Decoder {
     schema: SchemaRef,
     event_time: Option<usize>,
 }
 
 /// What a chunk holds. `read` = the batches' rows + `rejects`.
 #[derive(Debug)]
-pub struct Decoded {
+pub(super) struct Decoded {
     /// The good rows, in the order of the lines; no batch is empty.
     pub batches: Vec<RecordBatch>,
     /// The bad rows, in the order of the lines.
@@ -74,7 +74,7 @@ impl Decoder {
     ///
     /// # Errors
     /// [`FilesError::UnsupportedType`] where a column is of a type that [`RowSchema::new`] does not give.
-    pub fn new(schema: &RowSchema) -> Result<Self, FilesError> {
+    pub(super) fn new(schema: &RowSchema) -> Result<Self, FilesError> {
         for field in schema.fields.fields() {
             if Column::new(field.data_type(), 0).is_none() {
                 return Err(FilesError::UnsupportedType {
@@ -90,7 +90,7 @@ impl Decoder {
     ///
     /// # Errors
     /// [`FilesError::Arrow`] where Arrow refuses the batches, which would be a defect of this decoder.
-    pub fn decode(&self, chunk: &Chunk) -> Result<Decoded, FilesError> {
+    pub(super) fn decode(&self, chunk: &Chunk) -> Result<Decoded, FilesError> {
         let mut rows = Rows::new(self, chunk);
         let mut rest = chunk.bytes.as_slice();
         loop {
@@ -120,7 +120,7 @@ struct Rows<'d> {
     columns: Vec<Column>,
     states: Vec<FieldState>,
     line: u64,
-    batch_rows: usize,
+    capacity: usize,
     batch_bytes: usize,
     decoded: Decoded,
 }
@@ -135,7 +135,7 @@ impl<'d> Rows<'d> {
             columns: fields.iter().filter_map(|field| Column::new(field.data_type(), capacity)).collect(),
             states: vec![FieldState::Missing; fields.len()],
             line: chunk.first_line,
-            batch_rows: 0,
+            capacity: 0,
             batch_bytes: 0,
             decoded: Decoded { batches: Vec::new(), rejects: Vec::new(), read: 0 },
         }
@@ -256,9 +256,9 @@ impl<'d> Rows<'d> {
         for (column, state) in self.columns.iter_mut().zip(&self.states) {
             column.commit(*state == FieldState::Given, scanner);
         }
-        self.batch_rows += 1;
+        self.capacity += 1;
         self.batch_bytes += bytes;
-        if self.batch_rows >= BATCH_ROWS || self.batch_bytes >= BATCH_BYTES {
+        if self.capacity >= BATCH_ROWS || self.batch_bytes >= BATCH_BYTES {
             self.finish_batch()?;
         }
         Ok(())
@@ -282,12 +282,12 @@ impl<'d> Rows<'d> {
     }
 
     fn finish_batch(&mut self) -> Result<(), FilesError> {
-        if self.batch_rows > 0 {
+        if self.capacity > 0 {
             let arrays = self.columns.iter_mut().map(Column::finish).collect();
-            let options = RecordBatchOptions::new().with_row_count(Some(self.batch_rows));
+            let options = RecordBatchOptions::new().with_row_count(Some(self.capacity));
             let batch = RecordBatch::try_new_with_options(self.decoder.schema.clone(), arrays, &options)?;
             self.decoded.batches.push(batch);
-            self.batch_rows = 0;
+            self.capacity = 0;
             self.batch_bytes = 0;
         }
         Ok(())

@@ -23,7 +23,7 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// Whole lines of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Chunk {
+pub(super) struct Chunk {
     /// The number of the first line, from 1.
     pub first_line: u64,
     /// The lines. The last one need not end with a line feed.
@@ -32,7 +32,7 @@ pub struct Chunk {
 
 /// The next piece of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Piece {
+pub(super) enum Piece {
     /// Lines to decode.
     Chunk(Chunk),
     /// What is no line: too long, or broken off. It counts as one row read.
@@ -41,7 +41,7 @@ pub enum Piece {
 
 /// How a file is cut into chunks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ChunkSizes {
+pub(super) struct ChunkSizes {
     /// About how many bytes a chunk holds.
     pub chunk: usize,
     /// How many bytes a line may have, without its end. Lines that fit in a chunk are always read.
@@ -56,7 +56,7 @@ impl Default for ChunkSizes {
 
 /// Reads a file as chunks of lines; an iterator that ends after the first error.
 #[derive(Debug)]
-pub struct ChunkReader {
+pub(super) struct ChunkReader {
     path: PathBuf,
     stream: Stream,
     sizes: ChunkSizes,
@@ -88,7 +88,7 @@ impl ChunkReader {
     ///
     /// # Errors
     /// Where the file cannot be read.
-    pub fn new(file: File, path: &Path, sizes: ChunkSizes) -> Result<Self, FilesError> {
+    pub(super) fn new(file: File, path: &Path, sizes: ChunkSizes) -> Result<Self, FilesError> {
         let stream = Stream::new(file, path).map_err(|error| FilesError::unreadable(path, error))?;
         let chunk = sizes.chunk.max(BYTE_ORDER_MARK.len());
         Ok(Self {
@@ -157,7 +157,7 @@ impl ChunkReader {
                 let rest = bytes.split_off(end);
                 self.keep(rest);
                 let first_line = self.line;
-                self.line += bytes.iter().filter(|byte| **byte == b'\n').count() as u64;
+                self.line += memchr::memchr_iter(b'\n', &bytes).count() as u64;
                 Some(Piece::Chunk(Chunk { first_line, bytes }))
             }
         }

@@ -26,7 +26,7 @@ use crate::source::unit::Unit;
 ///
 /// # Errors
 /// Where `root` is no folder, a folder of the table cannot be read, or the pattern is none.
-pub fn list(root: &Path, pattern: &str) -> Result<Vec<Unit>, FilesError> {
+pub(super) fn list(root: &Path, pattern: &str) -> Result<Vec<Unit>, FilesError> {
     check_root(root)?;
     let pattern = Pattern::new(pattern)?;
     let start = root.join(&pattern.folder);

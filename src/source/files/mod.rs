@@ -128,12 +128,11 @@ impl OpenFile {
 
 impl UnitReader for OpenFile {
     fn next(&mut self) -> Result<Option<Box<dyn Piece>>, SourceError> {
-        match self.next_content()? {
-            Some(content) => Ok(Some(Box::new(FilePiece { unit: self.unit.id.clone(), content }))),
-            None => {
-                self.check_unchanged()?;
-                Ok(None)
-            }
+        if let Some(content) = self.next_content()? {
+            Ok(Some(Box::new(FilePiece { unit: self.unit.id.clone(), content })))
+        } else {
+            self.check_unchanged()?;
+            Ok(None)
         }
     }
 }

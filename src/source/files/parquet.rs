@@ -36,7 +36,7 @@ const BATCH_ROWS: usize = 8192;
 
 /// Reads a Parquet file batch by batch; an iterator that ends after the first error.
 #[derive(Debug)]
-pub struct ParquetRows {
+pub(super) struct ParquetRows {
     path: PathBuf,
     schema: SchemaRef,
     event_time: Option<usize>,
@@ -72,7 +72,7 @@ impl ParquetRows {
     ///
     /// # Errors
     /// Where the disk fails. A file that is no good Parquet gives a bad row instead.
-    pub fn new(file: File, path: &Path, schema: &RowSchema) -> Result<Self, FilesError> {
+    pub(super) fn new(file: File, path: &Path, schema: &RowSchema) -> Result<Self, FilesError> {
         let state = match start(file, schema) {
             Ok(state) => state,
             Err(error) => State::Refused(not_readable(path, "the Parquet file cannot be read", error)?),
