@@ -31,8 +31,13 @@ pub(super) fn plan(global: &Global, arguments: &PlanArguments) -> Result<Exit, C
     let engine = loaded.engine(&warehouse)?;
     let runtime = runtime()?;
     let terminal = Terminal::new(global.log_format, true);
-    let options =
-        RunOptions { full_refresh: arguments.full_refresh, fail_fast: false, threads: 1, cores: cores() };
+    let options = RunOptions {
+        full_refresh: arguments.full_refresh,
+        fail_fast: false,
+        threads: 1,
+        cores: cores(),
+        until: arguments.date,
+    };
     let known = held(&loaded.graph, &warehouse, &nodes)?;
     let session = Session::new(
         &loaded.graph,
@@ -54,11 +59,16 @@ pub(super) fn plan(global: &Global, arguments: &PlanArguments) -> Result<Exit, C
         })?;
         let Some(connected) = sources.iter().find(|connected| connected.node == node) else { continue };
         let mut days = |unit: &crate::source::Unit| match unit.day {
-            Some(day) => Some(vec![day.to_string()]),
+            Some(day) => Some(std::collections::BTreeSet::from([day])),
             None => days_of(&connected.table, connected.source.as_ref(), unit).ok(),
         };
-        let after =
-            after_landing(&connected.table, stored(&connected.table.raw).as_ref(), &landing, &mut days);
+        let after = after_landing(
+            &connected.table,
+            stored(&connected.table.raw).as_ref(),
+            &landing,
+            arguments.date,
+            &mut days,
+        );
         landings.insert(node, (landing, after));
     }
     let mut tables = session.tables();

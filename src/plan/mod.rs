@@ -11,7 +11,7 @@ pub mod reason;
 pub mod sources;
 pub mod step;
 
-pub use landing::{LandingPlan, LandingReason, batch_version};
+pub use landing::{LandingPlan, LandingReason, batch_version, cut_version};
 pub use partitions::{Basis, Known, KnownPartition, PartitionBuild, PartitionPlan};
 pub use planner::{Planner, Tables, after_landing, seed_version};
 pub use reason::Reason;

@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use chrono::NaiveDate;
 use datafusion::common::DataFusionError;
 
-use super::landing::{LandingPlan, batch_version};
+use super::landing::{LandingPlan, batch_version, cut_version};
 use super::partitions::{Basis, Known, KnownPartition, by_partition, whole};
 use super::reason::Reason;
 use super::step::{Action, Plan, Step};
@@ -146,13 +147,14 @@ impl Planner<'_> {
         let mut missing: Vec<Relation> =
             reads.iter().filter(is_missing).map(|read| (**read).clone()).collect();
         missing.dedup();
-        match node.config.materialized {
-            Materialization::Ephemeral => return Ok(Action::Current),
-            Materialization::View => return Ok(self.view(&relation, model)),
-            Materialization::Table | Materialization::Incremental => {}
+        if node.config.materialized == Materialization::Ephemeral {
+            return Ok(Action::Current);
         }
         if !missing.is_empty() {
             return Ok(Action::Missing(missing));
+        }
+        if node.config.materialized == Materialization::View {
+            return Ok(self.view(&relation, model));
         }
         if reads.iter().any(|read| tables.open.contains(*read)) {
             tables.expect(&relation, None);
@@ -211,9 +213,10 @@ pub fn after_landing(
     table: &LandingTable,
     stored: Option<&TableVersion>,
     landing: &LandingPlan,
-    days_of: &mut dyn FnMut(&Unit) -> Option<Vec<String>>,
+    until: Option<NaiveDate>,
+    days_of: &mut dyn FnMut(&Unit) -> Option<BTreeSet<NaiveDate>>,
 ) -> Option<Known> {
-    let fingerprint = Fingerprint::of(table.meaning().iter().map(String::as_str));
+    let fingerprint = table.fingerprint();
     let landed: BTreeSet<&str> = landing.land.iter().map(|(unit, _)| unit.id.as_str()).collect();
     let mut known = match stored {
         Some(stored) => Known::of(stored),
@@ -227,17 +230,25 @@ pub fn after_landing(
         key.values().last().and_then(Option::as_deref).is_none_or(|batch| !landed.contains(batch))
     });
     for (unit, _) in &landing.land {
-        let partition = |bytes| KnownPartition { version: batch_version(&fingerprint, unit), bytes, rows: 0 };
+        let partition = |version: &str, bytes| {
+            let version = batch_version(&fingerprint, &unit.id, version);
+            KnownPartition { version, bytes, rows: 0 }
+        };
         if table.schema.event_time.is_none() {
             let key = PartitionKey::new(vec![Some(unit.id.clone())]);
-            known.partitions.insert(key, partition(unit.bytes.unwrap_or(0)));
+            known.partitions.insert(key, partition(&unit.version, unit.bytes.unwrap_or(0)));
             continue;
         }
         let days = days_of(unit)?;
         let bytes = unit.bytes.unwrap_or(0) / days.len().max(1) as u64;
-        for day in days {
-            let key = PartitionKey::new(vec![Some(day), Some(unit.id.clone())]);
-            known.partitions.insert(key, partition(bytes));
+        let is_withheld = |day: &NaiveDate| until.is_some_and(|until| *day > until);
+        let version = match until.filter(|_| days.iter().any(is_withheld)) {
+            Some(until) => cut_version(&unit.version, until),
+            None => unit.version.clone(),
+        };
+        for day in days.iter().filter(|day| !is_withheld(day)) {
+            let key = PartitionKey::new(vec![Some(day.to_string()), Some(unit.id.clone())]);
+            known.partitions.insert(key, partition(&version, bytes));
         }
     }
     Some(known)

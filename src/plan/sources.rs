@@ -114,7 +114,7 @@ pub fn plan_landings(
     for connected in sources {
         let plan = connected.source.units().map(|units| {
             let landed = stored(&connected.table.raw);
-            LandingPlan::new(units, landed.as_ref(), full_refresh, until)
+            LandingPlan::new(units, landed.as_ref(), &connected.table.fingerprint(), full_refresh, until)
         });
         plans.insert(connected.node, plan);
     }

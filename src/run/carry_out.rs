@@ -12,6 +12,7 @@ use super::session::Session;
 use crate::graph::{CompiledModel, IncrementalStrategy, Node, NodeKind, tested_relation};
 use crate::plan::{Action, PartitionBuild, Plan, Reason, Step};
 use crate::quality::{self, Verdict};
+use crate::relation::Relation;
 use crate::warehouse::{Content, TableVersion};
 
 /// How a node is called on the terminal.
@@ -137,15 +138,7 @@ impl Session<'_> {
     fn act(&self, index: usize, node: &Node, action: &Action) -> Result<NodeResult, BuildError> {
         match action {
             Action::Current | Action::AfterInputs | Action::Land(_) => Ok(result_of(node, Status::Current)),
-            Action::Missing(relations) => {
-                let names: Vec<String> = relations.iter().map(ToString::to_string).collect();
-                let (verb, pronoun) = if names.len() == 1 { ("is", "it") } else { ("are", "them") };
-                Ok(result_of(node, Status::Error).saying(format!(
-                    "it reads {}, which {verb} not built yet: select {pronoun} too, as in --select +{}",
-                    names.join(", "),
-                    node.name
-                )))
-            }
+            Action::Missing(relations) => Ok(missing(node, relations)),
             Action::LoadSeed(reason) => {
                 let Some(seed) = self.compiled.seeds.get(&index) else {
                     return Ok(result_of(node, Status::Current));
@@ -246,6 +239,12 @@ impl Session<'_> {
 
     fn test(&self, index: usize, node: &Node) -> Result<NodeResult, BuildError> {
         let Some(test) = self.compiled.tests.get(&index) else { return Ok(result_of(node, Status::Current)) };
+        let tested =
+            self.graph.parents(index).iter().filter_map(|parent| self.graph.node(*parent).relation.clone());
+        let not_there: Vec<Relation> = tested.filter(|relation| self.stored(relation).is_none()).collect();
+        if !not_there.is_empty() {
+            return Ok(missing(node, &not_there));
+        }
         let finding = self.runtime.block_on(quality::run(self.engine, &test.sql, &node.config))?;
         let mut result = result_of(
             node,
@@ -304,6 +303,16 @@ pub fn in_short(build: &[PartitionBuild]) -> String {
 
 fn result_of(node: &Node, status: Status) -> NodeResult {
     NodeResult::new(node.id.as_str(), &shown_name(node), shown_kind(node), status)
+}
+
+fn missing(node: &Node, relations: &[Relation]) -> NodeResult {
+    let names: Vec<String> = relations.iter().map(ToString::to_string).collect();
+    let (verb, pronoun) = if names.len() == 1 { ("is", "it") } else { ("are", "them") };
+    result_of(node, Status::Error).saying(format!(
+        "it reads {}, which {verb} not built yet: build {pronoun} first, as in mep run --select +{}",
+        names.join(", "),
+        node.name
+    ))
 }
 
 fn skipped(node: &Node, because_of: &str) -> NodeResult {

@@ -4,16 +4,20 @@
 //! visible together with the record of what was landed. Rejects are published just before: a batch that is not in the
 //! record does not count, and the next landing takes its rejects away.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use arrow::array::{Array, ArrayRef, Int64Array, RecordBatch, StringArray};
-use arrow::datatypes::{DataType, SchemaRef};
+use arrow::array::{Array, ArrayRef, AsArray, Date32Array, Int64Array, RecordBatch, Scalar, StringArray};
+use arrow::compute::filter_record_batch;
+use arrow::compute::kernels::cmp::lt_eq;
+use arrow::datatypes::{Date32Type, SchemaRef};
+use chrono::NaiveDate;
 
-use crate::plan::batch_version;
+use crate::plan::{batch_version, cut_version};
 use crate::relation::Relation;
 use crate::source::{
-    BATCH, Item, LandingTable, Reject, SchemaError, SinkError, Source, SourceError, Unit, UnitReader,
+    BATCH, EVENT_DATE, Item, LandingTable, Reject, SchemaError, SinkError, Source, SourceError, Unit,
+    UnitReader,
 };
 use crate::sql::stored_schema;
 use crate::warehouse::{
@@ -40,7 +44,9 @@ pub enum LandingError {
     #[error("rows do not fit the declared schema: {0}")]
     Arrow(#[from] arrow::error::ArrowError),
     /// Rows were lost or doubled on the way, which is a defect of mep: nothing was published.
-    #[error("`{unit}`: {read} rows were read, but {landed} landed and {rejected} were rejected")]
+    #[error(
+        "`{unit}`: {read} rows were read, but {landed} landed, {rejected} were rejected and {withheld} wait"
+    )]
     Miscounted {
         /// The unit.
         unit: String,
@@ -50,6 +56,8 @@ pub enum LandingError {
         landed: u64,
         /// Rows rejected.
         rejected: u64,
+        /// Rows of later days.
+        withheld: u64,
     },
     /// The landed table cannot be read back.
     #[error("the landed table cannot be read: {0}")]
@@ -70,6 +78,8 @@ pub struct Landed {
     pub landed: u64,
     /// Rows rejected.
     pub rejected: u64,
+    /// Rows of later days, left for a later run.
+    pub withheld: u64,
     /// Bytes of the new files.
     pub bytes: u64,
 }
@@ -86,6 +96,8 @@ pub struct Landing<'a> {
     pub units: &'a [Unit],
     /// The run.
     pub run: &'a RunId,
+    /// The last day of which rows are landed, where there is one.
+    pub until: Option<NaiveDate>,
     /// How many threads.
     pub threads: usize,
     /// Told of the rows as they come.
@@ -133,11 +145,12 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-#[derive(Default)]
+#[derive(Clone, Copy, Default)]
 struct Counts {
     read: u64,
     landed: u64,
     rejected: u64,
+    withheld: u64,
 }
 
 /// What one thread wrote.
@@ -177,6 +190,7 @@ impl Landing<'_> {
                 total.read += counts.read;
                 total.landed += counts.landed;
                 total.rejected += counts.rejected;
+                total.withheld += counts.withheld;
             }
         }
         self.publish(all)
@@ -214,9 +228,12 @@ impl Landing<'_> {
                 counts.read += piece.read(&mut |item| {
                     match item {
                         Item::Rows(batch_rows) => {
-                            counts.landed += batch_rows.num_rows() as u64;
-                            (self.progress)(batch_rows.num_rows() as u64);
-                            self.write_rows(&mut rows, &batch_rows, batch)
+                            let written = self.write_rows(&mut rows, &batch_rows, batch);
+                            let landed = *written.as_ref().unwrap_or(&0);
+                            counts.landed += landed;
+                            counts.withheld += batch_rows.num_rows() as u64 - landed;
+                            (self.progress)(landed);
+                            written.map(|_| ())
                         }
                         Item::Reject(reject) => {
                             counts.rejected += 1;
@@ -255,44 +272,48 @@ impl Landing<'_> {
         Ok(PartitionWriter::new(target, format!("part{index}"))?)
     }
 
+    /// Writes the rows that are not of a day after the last one, and says how many those are.
     fn write_rows(
         &self,
         writer: &mut PartitionWriter,
         rows: &RecordBatch,
         batch: &str,
-    ) -> Result<(), LandingError> {
+    ) -> Result<u64, LandingError> {
         let mut columns = rows.columns().to_vec();
         columns.extend(self.table.partition_arrays(rows, batch)?);
-        writer.write(&RecordBatch::try_new(self.table.written_schema()?, columns)?)?;
-        Ok(())
+        let mut landed = RecordBatch::try_new(self.table.written_schema()?, columns)?;
+        if let (Some(until), Some(days)) = (self.until, landed.column_by_name(EVENT_DATE)) {
+            let last = Scalar::new(Date32Array::from(vec![Date32Type::from_naive_date(until)]));
+            let is_due = lt_eq(days, &last)?;
+            landed = filter_record_batch(&landed, &is_due)?;
+        }
+        writer.write(&landed)?;
+        Ok(landed.num_rows() as u64)
     }
 
     fn publish(&self, share: Share) -> Result<(Landed, TableVersion), LandingError> {
+        let fingerprint = self.table.fingerprint();
         let mut landed = Landed { units: self.units.len(), ..Landed::default() };
         let mut batches: BTreeMap<String, Batch> = BTreeMap::new();
         for (index, unit) in self.units.iter().enumerate() {
-            let none = Counts::default();
-            let Counts { read, landed: rows, rejected } = share.counts.get(&index).unwrap_or(&none);
-            if *read != rows + rejected {
+            let Counts { read, landed: rows, rejected, withheld } =
+                share.counts.get(&index).copied().unwrap_or_default();
+            if read != rows + rejected + withheld {
                 let unit = unit.id.clone();
-                return Err(LandingError::Miscounted {
-                    unit,
-                    read: *read,
-                    landed: *rows,
-                    rejected: *rejected,
-                });
+                return Err(LandingError::Miscounted { unit, read, landed: rows, rejected, withheld });
             }
             landed.read += read;
             landed.landed += rows;
             landed.rejected += rejected;
-            let record = LandedUnit {
-                id: unit.id.clone(),
-                version: unit.version.clone(),
-                read: *read,
-                landed: *rows,
-                rejected: *rejected,
+            landed.withheld += withheld;
+            let version = match self.until.filter(|_| withheld > 0) {
+                Some(until) => cut_version(&unit.version, until),
+                None => unit.version.clone(),
             };
-            batches.insert(unit.id.clone(), Batch { run: self.run.clone(), units: vec![record] });
+            let id = unit.id.clone();
+            let record = LandedUnit { id, version, read, landed: rows, rejected, withheld };
+            let (run, fingerprint) = (self.run.clone(), fingerprint.clone());
+            batches.insert(unit.id.clone(), Batch { run, fingerprint, units: vec![record] });
         }
         let (rows, rejects) = (share.rows, share.rejects);
         landed.bytes = rows.values().chain(rejects.values()).flatten().map(|file| file.bytes).sum();
@@ -304,9 +325,11 @@ impl Landing<'_> {
             .collect();
         let before = record.clone();
         record.extend(batches.clone());
-        let fingerprint = Fingerprint::of(self.table.meaning().iter().map(String::as_str));
-        let versions: BTreeMap<&str, Version> =
-            self.units.iter().map(|unit| (unit.id.as_str(), batch_version(&fingerprint, unit))).collect();
+        let versions: BTreeMap<&str, Version> = batches
+            .values()
+            .flat_map(|batch| &batch.units)
+            .map(|unit| (unit.id.as_str(), batch_version(&fingerprint, &unit.id, &unit.version)))
+            .collect();
         let rejects_before = self.warehouse.read(&self.table.rejects)?;
         if !rejects.is_empty() || rejects_before.is_some() {
             let kept = Self::kept(rejects_before.as_ref(), |batch| {
@@ -396,8 +419,12 @@ fn write_rejects(writer: &mut PartitionWriter, pending: &mut Vec<Reject>) -> Res
 ///
 /// # Errors
 /// Where the source cannot be read.
-pub fn days_of(table: &LandingTable, source: &dyn Source, unit: &Unit) -> Result<Vec<String>, LandingError> {
-    let mut days = std::collections::BTreeSet::new();
+pub fn days_of(
+    table: &LandingTable,
+    source: &dyn Source,
+    unit: &Unit,
+) -> Result<BTreeSet<NaiveDate>, LandingError> {
+    let mut days = BTreeSet::new();
     let mut reader = source.open(unit)?;
     while let Some(piece) = reader.next()? {
         piece.read(&mut |item| {
@@ -405,15 +432,11 @@ pub fn days_of(table: &LandingTable, source: &dyn Source, unit: &Unit) -> Result
                 let dates = table.schema.event_dates(&rows);
                 let dates = dates.map_err(|error| SinkError(Box::new(error)))?;
                 if let Some(dates) = dates {
-                    let texts = arrow::compute::cast(&dates, &DataType::Utf8);
-                    let texts = texts.map_err(|error| SinkError(Box::new(error)))?;
-                    if let Some(texts) = texts.as_any().downcast_ref::<StringArray>() {
-                        days.extend(texts.iter().flatten().map(str::to_owned));
-                    }
+                    days.extend(dates.as_primitive::<Date32Type>().iter().flatten());
                 }
             }
             Ok(())
         })?;
     }
-    Ok(days.into_iter().collect())
+    Ok(days.into_iter().filter_map(Date32Type::to_naive_date_opt).collect())
 }

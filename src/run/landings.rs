@@ -86,6 +86,7 @@ impl Session<'_> {
             source: connected.source.as_ref(),
             units: &units,
             run: self.run,
+            until: self.options.until,
             threads: self.options.cores,
             progress: &|rows| self.reporter.report(Event::Rows { name: &name, rows }),
         };
@@ -102,7 +103,11 @@ impl Session<'_> {
                 landed.rejected, landed.read, connected.table.rejects
             )));
         }
-        Ok(result.saying(why(plan)))
+        let mut why = why(plan);
+        if landed.withheld > 0 {
+            why.push_str(&format!("; {} rows of later days wait", landed.withheld));
+        }
+        Ok(result.saying(why))
     }
 }
 
@@ -113,6 +118,7 @@ pub fn why(plan: &LandingPlan) -> String {
         let word = match reason {
             LandingReason::New => "new",
             LandingReason::Changed => "changed",
+            LandingReason::SchemaChanged => "read with another schema",
             LandingReason::FullRefresh => "full refresh",
         };
         *counts.entry(word).or_default() += 1;

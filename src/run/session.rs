@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use chrono::NaiveDate;
+
 use super::event::Reporter;
 use crate::engine::{Engine, EngineError};
 use crate::graph::{Compiled, Graph, Materialization, NodeKind, tested_relation};
@@ -21,6 +23,8 @@ pub struct RunOptions {
     pub threads: usize,
     /// How many threads read a source.
     pub cores: usize,
+    /// The last day of which rows are landed, where there is one.
+    pub until: Option<NaiveDate>,
 }
 
 /// A run.

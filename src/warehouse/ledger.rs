@@ -97,6 +97,8 @@ pub struct Ledger {
 pub struct Batch {
     /// The run that landed it.
     pub run: RunId,
+    /// Of the declared schema that its rows were read with.
+    pub fingerprint: Fingerprint,
     /// The units, each with the version that was read.
     pub units: Vec<LandedUnit>,
 }
@@ -110,10 +112,12 @@ pub struct LandedUnit {
     pub version: String,
     /// Rows that were read.
     pub read: u64,
-    /// Rows that were landed. `read` is the sum of this and `rejected`.
+    /// Rows that were landed. `read` is the sum of this and the next two.
     pub landed: u64,
     /// Rows that could not be read.
     pub rejected: u64,
+    /// Rows of days after the run's logical date: a unit with such rows is landed anew by a later run.
+    pub withheld: u64,
 }
 
 #[cfg(test)]
