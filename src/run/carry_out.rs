@@ -7,6 +7,7 @@ use std::time::Instant;
 use super::build::{BuildError, Built, TableBuild};
 use super::event::{Event, NodeResult, Status};
 use super::increment::Strategy;
+use super::order::dependencies;
 use super::schedule::{Outcome, work_through};
 use super::session::Session;
 use crate::graph::{CompiledModel, IncrementalStrategy, Node, NodeKind, tested_relation};
@@ -40,10 +41,13 @@ impl Session<'_> {
             results.lock().unwrap_or_else(PoisonError::into_inner).insert(step, result);
         };
         let is_cut_off = |step: &Step| {
+            if failed.is_empty() {
+                return None;
+            }
             let above = self.graph.ancestors(&BTreeSet::from([step.node]), None);
             above.into_iter().find(|node| failed.contains(node))
         };
-        let dependencies = self.dependencies(plan);
+        let dependencies = dependencies(self.graph, plan);
         work_through(
             &dependencies,
             self.options.threads,
@@ -74,43 +78,6 @@ impl Session<'_> {
             },
         );
         results.into_inner().unwrap_or_else(PoisonError::into_inner).into_values().collect()
-    }
-
-    /// For each step, the steps that it must wait for: those that its node needs, and, where tests are run, the tests
-    /// of all that it needs.
-    fn dependencies(&self, plan: &Plan) -> Vec<Vec<usize>> {
-        let step_of: BTreeMap<usize, usize> =
-            plan.steps.iter().enumerate().map(|(index, step)| (step.node, index)).collect();
-        let above: Vec<BTreeSet<usize>> = plan
-            .steps
-            .iter()
-            .map(|step| {
-                let mut above = self.graph.ancestors(&BTreeSet::from([step.node]), None);
-                above.remove(&step.node);
-                above
-            })
-            .collect();
-        let tests: Vec<(usize, &[usize])> = plan
-            .steps
-            .iter()
-            .enumerate()
-            .filter(|(_, step)| self.graph.node(step.node).is_test())
-            .map(|(index, step)| (index, self.graph.parents(step.node)))
-            .collect();
-        plan.steps
-            .iter()
-            .zip(&above)
-            .map(|(step, above)| {
-                let mut needs: Vec<usize> =
-                    above.iter().filter_map(|node| step_of.get(node)).copied().collect();
-                if !self.graph.node(step.node).is_test() {
-                    let of_inputs =
-                        tests.iter().filter(|(_, tested)| tested.iter().all(|node| above.contains(node)));
-                    needs.extend(of_inputs.map(|(index, _)| *index));
-                }
-                needs
-            })
-            .collect()
     }
 
     fn step(&self, step: &Step, node: &Node) -> NodeResult {

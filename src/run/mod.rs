@@ -9,6 +9,7 @@ pub mod event;
 pub mod increment;
 pub mod landing;
 pub mod landings;
+mod order;
 pub mod schedule;
 pub mod seed;
 pub mod session;
