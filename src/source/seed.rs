@@ -203,7 +203,7 @@ mod tests {
         let said = |text, types: &[(&str, &str)]| seed(text, types).unwrap_err().to_string();
         insta::assert_snapshot!(said("", &[]), @"the file is empty; expected a first line of column names");
         insta::assert_snapshot!(said("a,a\n1,2\n", &[]), @"two columns are named `a`");
-        insta::assert_snapshot!(said("a,b\n1\n", &[]), @"");
+        insta::assert_snapshot!(said("a,b\n1\n", &[]), @"the CSV cannot be read: incorrect number of fields for line 2, expected 2 got 1");
         insta::assert_snapshot!(said("a\nx\n", &[("a", "bigint")]), @"line 2: column `a`: `x` is no bigint");
         insta::assert_snapshot!(said("a\nx\n", &[("b", "bigint")]), @"`column_types` names `b`, which is no column of the file");
         insta::assert_snapshot!(said("a\nx\n", &[("a", "bigit")]), @"unknown type `bigit` of column `a`; expected one of bigint, integer, double, real, boolean, varchar, date, timestamp");
