@@ -9,3 +9,4 @@ mod lease;
 mod project;
 mod promise;
 mod selection;
+mod shapes;

@@ -149,9 +149,8 @@ enum Happening {
 
 /// Days lie on both sides of the end of a month.
 fn event() -> impl Strategy<Value = Event> {
-    (26..34_i64, 0..4_i64, 0..4_i64, proptest::option::weighted(0.8, 0..3_u8)).prop_map(
-        |(day, second, user, song)| Event { day, second: second * 20_000, user, song },
-    )
+    (26..34_i64, 0..4_i64, 0..4_i64, proptest::option::weighted(0.8, 0..3_u8))
+        .prop_map(|(day, second, user, song)| Event { day, second: second * 20_000, user, song })
 }
 
 fn happening() -> impl Strategy<Value = Happening> {
@@ -178,11 +177,8 @@ fn write(project: &Project, file: u8, events: &[Event], broken_line: bool) {
 
 /// Plays by day, counted here from what the files hold.
 fn plays_by_day(files: &BTreeMap<u8, Vec<Event>>) -> BTreeMap<String, usize> {
-    let plays: BTreeSet<_> = files
-        .values()
-        .flatten()
-        .map(|event| (event.day, event.second, event.user, event.song))
-        .collect();
+    let plays: BTreeSet<_> =
+        files.values().flatten().map(|event| (event.day, event.second, event.user, event.song)).collect();
     let mut days = BTreeMap::new();
     for (day, ..) in plays {
         let date = chrono::DateTime::from_timestamp_millis(NOVEMBER + day * DAY).unwrap().date_naive();
