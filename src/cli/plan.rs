@@ -31,8 +31,13 @@ pub(super) fn plan(global: &Global, arguments: &PlanArguments) -> Result<Exit, C
     let engine = loaded.engine(&warehouse)?;
     let runtime = runtime()?;
     let terminal = Terminal::new(global.log_format, true);
-    let options =
-        RunOptions { full_refresh: arguments.full_refresh, fail_fast: false, threads: 1, cores: cores() };
+    let options = RunOptions {
+        full_refresh: arguments.full_refresh,
+        fail_fast: false,
+        threads: 1,
+        cores: cores(),
+        views_of_project: true,
+    };
     let known = held(&loaded.graph, &warehouse, &nodes)?;
     let session = Session::new(
         &loaded.graph,

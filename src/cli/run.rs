@@ -73,6 +73,7 @@ pub(super) fn run(global: &Global, arguments: &RunArguments, doing: Doing) -> Re
         fail_fast: arguments.fail_fast,
         threads: loaded.project.target.threads,
         cores: cores(),
+        views_of_project: doing != Doing::Test,
     };
     let known = held(&loaded.graph, &warehouse, &nodes)?;
     let session = Session::new(
