@@ -15,7 +15,7 @@ use crate::warehouse::{TableVersion, Version};
 pub enum LandingReason {
     /// It was not there before.
     New,
-    /// Its content changed since it was landed: its rows replace those of the earlier landing.
+    /// Its content, or the declared schema, changed since it was landed: its rows replace those of the earlier landing.
     Changed,
     /// The user asked for everything anew.
     FullRefresh,
@@ -33,18 +33,20 @@ pub struct LandingPlan {
 }
 
 impl LandingPlan {
-    /// Compares what the source holds with what was landed, up to and including the logical date if there is one.
+    /// Compares what the source holds, and the fingerprint of how it is read, with what was landed, up to and including
+    /// the logical date if there is one.
     pub fn new(
         units: Vec<Unit>,
         landed: Option<&TableVersion>,
+        fingerprint: &Fingerprint,
         full_refresh: bool,
         until: Option<NaiveDate>,
     ) -> Self {
-        let landed: BTreeMap<&str, &str> = landed
+        let landed: BTreeMap<&str, &Version> = landed
             .iter()
             .flat_map(|table| table.batches())
             .flat_map(|(_, batch)| &batch.units)
-            .map(|unit| (unit.id.as_str(), unit.version.as_str()))
+            .map(|unit| (unit.id.as_str(), &unit.version))
             .collect();
         let there: BTreeSet<&str> = units.iter().map(|unit| unit.id.as_str()).collect();
         let vanished = landed.keys().filter(|id| !there.contains(*id)).map(|id| (*id).to_owned()).collect();
@@ -56,7 +58,7 @@ impl LandingPlan {
             let reason = match landed.get(unit.id.as_str()) {
                 _ if full_refresh => LandingReason::FullRefresh,
                 None => LandingReason::New,
-                Some(version) if *version != unit.version => LandingReason::Changed,
+                Some(version) if **version != batch_version(fingerprint, &unit) => LandingReason::Changed,
                 Some(_) => {
                     plan.current += 1;
                     continue;
@@ -87,11 +89,23 @@ mod tests {
         Unit { id: id.into(), version: version.into(), bytes: None, day }
     }
 
+    fn fingerprint() -> Fingerprint {
+        Fingerprint::of(["ts bigint"])
+    }
+
+    #[test]
+    fn units_are_landed_again_when_they_are_to_be_read_by_another_schema() {
+        let table = landed(&[("a", "1")]);
+        let other = Fingerprint::of(["ts bigint", "city varchar"]);
+        let plan = LandingPlan::new(vec![unit("a", "1")], Some(&table), &other, false, None);
+        assert_eq!(plan.land, [(unit("a", "1"), LandingReason::Changed)]);
+    }
+
     fn landed(units: &[(&str, &str)]) -> TableVersion {
         let run = RunId::generate();
         let batch = |(id, version): &(&str, &str)| {
-            let unit =
-                LandedUnit { id: (*id).into(), version: (*version).into(), read: 1, landed: 1, rejected: 0 };
+            let version = batch_version(&fingerprint(), &unit(id, version));
+            let unit = LandedUnit { id: (*id).into(), version, read: 1, landed: 1, rejected: 0 };
             ((*id).to_owned(), Batch { run: run.clone(), units: vec![unit] })
         };
         let content = Content::Table {
@@ -105,8 +119,13 @@ mod tests {
     #[test]
     fn new_and_changed_units_are_landed_and_vanished_ones_are_told() {
         let table = landed(&[("a", "1"), ("b", "1"), ("gone", "1")]);
-        let plan =
-            LandingPlan::new(vec![unit("a", "1"), unit("b", "2"), unit("c", "1")], Some(&table), false, None);
+        let plan = LandingPlan::new(
+            vec![unit("a", "1"), unit("b", "2"), unit("c", "1")],
+            Some(&table),
+            &fingerprint(),
+            false,
+            None,
+        );
         assert_eq!(
             plan.land,
             [(unit("b", "2"), LandingReason::Changed), (unit("c", "1"), LandingReason::New)]
@@ -117,8 +136,13 @@ mod tests {
     #[test]
     fn days_after_the_logical_date_wait() {
         let until = NaiveDate::from_ymd_opt(2018, 11, 2);
-        let plan =
-            LandingPlan::new(vec![unit("2018-11-02", "1"), unit("2018-11-03", "1")], None, true, until);
+        let plan = LandingPlan::new(
+            vec![unit("2018-11-02", "1"), unit("2018-11-03", "1")],
+            None,
+            &fingerprint(),
+            true,
+            until,
+        );
         assert_eq!(plan.land, [(unit("2018-11-02", "1"), LandingReason::FullRefresh)]);
     }
 }

@@ -114,7 +114,8 @@ pub fn plan_landings(
     for connected in sources {
         let plan = connected.source.units().map(|units| {
             let landed = stored(&connected.table.raw);
-            LandingPlan::new(units, landed.as_ref(), full_refresh, until)
+            let fingerprint = connected.table.fingerprint();
+            LandingPlan::new(units, landed.as_ref(), &fingerprint, full_refresh, until)
         });
         plans.insert(connected.node, plan);
     }

@@ -270,6 +270,7 @@ impl Landing<'_> {
     fn publish(&self, share: Share) -> Result<(Landed, TableVersion), LandingError> {
         let mut landed = Landed { units: self.units.len(), ..Landed::default() };
         let mut batches: BTreeMap<String, Batch> = BTreeMap::new();
+        let fingerprint = self.table.fingerprint();
         for (index, unit) in self.units.iter().enumerate() {
             let none = Counts::default();
             let Counts { read, landed: rows, rejected } = share.counts.get(&index).unwrap_or(&none);
@@ -287,7 +288,7 @@ impl Landing<'_> {
             landed.rejected += rejected;
             let record = LandedUnit {
                 id: unit.id.clone(),
-                version: unit.version.clone(),
+                version: batch_version(&fingerprint, unit),
                 read: *read,
                 landed: *rows,
                 rejected: *rejected,
@@ -304,7 +305,6 @@ impl Landing<'_> {
             .collect();
         let before = record.clone();
         record.extend(batches.clone());
-        let fingerprint = Fingerprint::of(self.table.meaning().iter().map(String::as_str));
         let versions: BTreeMap<&str, Version> =
             self.units.iter().map(|unit| (unit.id.as_str(), batch_version(&fingerprint, unit))).collect();
         let rejects_before = self.warehouse.read(&self.table.rejects)?;

@@ -7,6 +7,7 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::error::ArrowError;
 
 use super::schema::{RowSchema, SchemaError};
+use crate::fingerprint::Fingerprint;
 use crate::relation::Relation;
 use crate::sql::stored_schema;
 
@@ -64,14 +65,15 @@ impl LandingTable {
         stored_schema(&written, &self.partition_columns()).map_err(SchemaError::Untyped)
     }
 
-    /// What makes the landed rows what they are, for a fingerprint.
-    pub fn meaning(&self) -> Vec<String> {
+    /// Of what makes the landed rows what they are, beside the units.
+    pub fn fingerprint(&self) -> Fingerprint {
         let fields = self.schema.fields.fields();
-        fields
+        let parts: Vec<String> = fields
             .iter()
             .map(|field| format!("{} {} {}", field.name(), field.data_type(), field.is_nullable()))
             .chain(std::iter::once(format!("{:?}", self.schema.event_time)))
-            .collect()
+            .collect();
+        Fingerprint::of(parts.iter().map(String::as_str))
     }
 
     /// The batch and the UTC day of rows, as the columns that are put behind them.

@@ -101,13 +101,13 @@ pub struct Batch {
     pub units: Vec<LandedUnit>,
 }
 
-/// A unit of a source as it was when it was landed.
+/// A unit of a source as it was landed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LandedUnit {
     /// The unit's id: a file's path, a day.
     pub id: String,
-    /// The unit's version when it was read.
-    pub version: String,
+    /// Of the unit as it was when it was read, and of the schema that it was read by.
+    pub version: Version,
     /// Rows that were read.
     pub read: u64,
     /// Rows that were landed. `read` is the sum of this and `rejected`.
