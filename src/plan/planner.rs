@@ -148,11 +148,9 @@ impl Planner<'_> {
         missing.dedup();
         match node.config.materialized {
             Materialization::Ephemeral => return Ok(Action::Current),
+            _ if !missing.is_empty() => return Ok(Action::Missing(missing)),
             Materialization::View => return Ok(self.view(&relation, model)),
             Materialization::Table | Materialization::Incremental => {}
-        }
-        if !missing.is_empty() {
-            return Ok(Action::Missing(missing));
         }
         if reads.iter().any(|read| tables.open.contains(*read)) {
             tables.expect(&relation, None);
@@ -213,7 +211,7 @@ pub fn after_landing(
     landing: &LandingPlan,
     days_of: &mut dyn FnMut(&Unit) -> Option<Vec<String>>,
 ) -> Option<Known> {
-    let fingerprint = Fingerprint::of(table.meaning().iter().map(String::as_str));
+    let fingerprint = table.fingerprint();
     let landed: BTreeSet<&str> = landing.land.iter().map(|(unit, _)| unit.id.as_str()).collect();
     let mut known = match stored {
         Some(stored) => Known::of(stored),
