@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod bundled;
+mod changes;
 mod commands;
 mod errors;
 mod incremental;

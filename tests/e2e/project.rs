@@ -18,7 +18,7 @@ songs:
       type: local
       path: warehouse
       schema: main
-      threads: 2
+      threads: 1
       sources:
         events: {type: files, path: events}
 ";
