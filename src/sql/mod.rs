@@ -13,5 +13,5 @@ pub mod scope;
 
 pub use alignment::{Alignment, ScanAlignment};
 pub use meaning::{canonical, is_volatile, offset, stored_schema, without_semicolon};
-pub use problem::SqlProblem;
+pub use problem::{SqlProblem, tidy};
 pub use scope::{DeclaredTable, Scope, exact_on_partitions};

@@ -109,7 +109,7 @@ fn regex(pattern: &str) -> Regex {
 }
 
 /// The planner's message as a lower-case fragment of one line, without its own labels.
-fn tidy(message: &str) -> String {
+pub fn tidy(message: &str) -> String {
     let mut text = message.trim();
     if let Some(reasons) = signature_mismatch(text) {
         return reasons;
