@@ -19,7 +19,7 @@ pub(super) fn debug(global: &Global) -> Result<Exit, CommandError> {
     let (project, target) = (&loaded.project, &loaded.project.target);
     let warehouse = loaded.warehouse();
     let mut text = format!(
-        "mep        {}\nproject    {} in {}\nprofile    {}, target {}\nwarehouse  {} (schema {})\nthreads    {} nodes at once on {}\n",
+        "mep        {}\nproject    {} in {}\nprofile    {}, target {}\nwarehouse  {} (schema {})\nthreads    {} at once on {}\n",
         env!("CARGO_PKG_VERSION"),
         project.name,
         project.root.display(),
@@ -27,7 +27,7 @@ pub(super) fn debug(global: &Global) -> Result<Exit, CommandError> {
         target.name,
         warehouse.root().display(),
         target.schema,
-        target.threads,
+        plural(target.threads as u64, "node"),
         plural(cores() as u64, "core"),
     );
     for (name, connection) in &target.sources {

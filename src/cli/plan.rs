@@ -37,6 +37,7 @@ pub(super) fn plan(global: &Global, arguments: &PlanArguments) -> Result<Exit, C
         threads: 1,
         cores: cores(),
         until: arguments.date,
+        views_of_project: true,
     };
     let known = held(&loaded.graph, &warehouse, &nodes)?;
     let session = Session::new(

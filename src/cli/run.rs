@@ -74,6 +74,7 @@ pub(super) fn run(global: &Global, arguments: &RunArguments, doing: Doing) -> Re
         threads: loaded.project.target.threads,
         cores: cores(),
         until: arguments.date,
+        views_of_project: doing != Doing::Test,
     };
     let known = held(&loaded.graph, &warehouse, &nodes)?;
     let session = Session::new(
@@ -89,6 +90,15 @@ pub(super) fn run(global: &Global, arguments: &RunArguments, doing: Doing) -> Re
     );
     session.register_held(&nodes);
     terminal.report(Event::Began { nodes: nodes.len() });
+    if !sources.is_empty() {
+        for (path, folders) in plan::unread_folders(&loaded.project) {
+            terminal.report(Event::Warning(&format!(
+                "no source table reads {} in {}: declare it under `sources:`, or move it away",
+                folders.join(", "),
+                path.display()
+            )));
+        }
+    }
     let stored = |relation: &crate::relation::Relation| session.stored(relation);
     let landing_plans = plan_landings(&sources, &stored, arguments.full_refresh, arguments.date);
     let landings = session.land(&sources, landing_plans);

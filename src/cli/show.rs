@@ -15,7 +15,7 @@ use super::loaded::{Loaded, Rendering, runtime};
 use crate::engine::{Engine, EngineError};
 use crate::graph::{Compiled, Graph, Node, NodeKind, tested_relation};
 use crate::project::{Problem, SourceText};
-use crate::warehouse::{LocalWarehouse, WarehouseError};
+use crate::warehouse::{Content, LocalWarehouse, WarehouseError};
 
 /// Prints rows.
 ///
@@ -103,8 +103,11 @@ fn node_query(
         return Ok((format!("select * from {relation}"), whole));
     };
     let is_stored = match &node.relation {
-        Some(relation) => warehouse.read(relation)?.is_some_and(|table| {
-            table.partitions().all(|(_, partition)| partition.ledger.fingerprint == model.fingerprint)
+        Some(relation) => warehouse.read(relation)?.is_some_and(|table| match &table.content {
+            Content::View { fingerprint, .. } => *fingerprint == model.fingerprint,
+            Content::Table { partitions, .. } => {
+                partitions.values().all(|partition| partition.ledger.fingerprint == model.fingerprint)
+            }
         }),
         None => false,
     };

@@ -247,7 +247,7 @@ pub fn summary(results: &[NodeResult], elapsed: Duration, palette: Palette) -> S
         for result in &failed {
             let why = result.message.clone().unwrap_or_default();
             let why = match result.status {
-                Status::Fail => format!("{} {why}", plural(result.rows, "failing row")),
+                Status::Fail => format!("{}; {why}", plural(result.rows, "failing row")),
                 _ => why,
             };
             let why = why.trim().replace('\n', "\n      ");

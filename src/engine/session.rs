@@ -15,7 +15,7 @@ use futures::StreamExt;
 
 use super::published::PublishedTable;
 use crate::relation::Relation;
-use crate::sql::Scope;
+use crate::sql::{Scope, tidy};
 use crate::warehouse::{
     Content, LocalWarehouse, PartitionWriter, TableVersion, WriteError, WriteTarget, WrittenFiles,
 };
@@ -24,7 +24,7 @@ use crate::warehouse::{
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
     /// Planning or running it.
-    #[error("{}", .0.find_root().strip_backtrace())]
+    #[error("{}", tidy(&.0.find_root().strip_backtrace()))]
     Query(#[from] DataFusionError),
     /// Writing what it gave.
     #[error(transparent)]

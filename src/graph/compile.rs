@@ -19,6 +19,7 @@ use crate::relation::Relation;
 use crate::source::{LandingTable, RowSchema, SchemaError, seed};
 use crate::sql::{
     Alignment, DeclaredTable, Scope, SqlProblem, alignment, canonical, is_volatile, stored_schema,
+    without_semicolon,
 };
 
 /// A model, compiled.
@@ -131,7 +132,9 @@ impl Compiler<'_> {
             this: Relation::new(&self.project.target.schema, "inline"),
             config: indexmap::IndexMap::new(),
         };
-        self.templates.render(&subject, Arc::new(NodeNames { names, is_incremental: false }))
+        let rendered =
+            self.templates.render(&subject, Arc::new(NodeNames { names, is_incremental: false }))?;
+        Ok(one_query(rendered))
     }
 }
 
@@ -246,7 +249,7 @@ impl Work<'_> {
             this: tested_relation(node),
             config: node.config.raw.clone(),
         };
-        self.compiler.templates.render(&subject, self.names(is_incremental))
+        Ok(one_query(self.compiler.templates.render(&subject, self.names(is_incremental))?))
     }
 
     fn model(
@@ -370,7 +373,7 @@ impl Work<'_> {
                     where_sql: node.config.where_sql.as_deref(),
                     unique_id: node.id.as_str(),
                 };
-                self.compiler.templates.render_test(&subject, self.names(false))?
+                one_query(self.compiler.templates.render_test(&subject, self.names(false))?)
             }
         };
         self.scope.plan(&rendered.sql).map_err(|problem| {
@@ -382,6 +385,12 @@ impl Work<'_> {
         })?;
         Ok(CompiledTest { sql: self.standalone(index, &rendered.sql), map: rendered.map })
     }
+}
+
+/// A semicolon at the end is a habit of editors; the query is to stand within others.
+fn one_query(mut rendered: Rendered) -> Rendered {
+    rendered.sql.truncate(without_semicolon(&rendered.sql).len());
+    rendered
 }
 
 /// A problem of SQL at its place in the file that the SQL came from.

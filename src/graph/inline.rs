@@ -4,7 +4,9 @@ use std::collections::HashMap;
 
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::keywords::Keyword;
-use datafusion::sql::sqlparser::tokenizer::{Location, Token, Tokenizer};
+use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
+
+use crate::sql::offset;
 
 /// An ephemeral model.
 #[derive(Clone, Debug)]
@@ -57,17 +59,7 @@ fn after_with(sql: &str) -> Option<usize> {
         Some(recursive) => recursive.span.end,
         None => first.span.end,
     };
-    offset(sql, end)
-}
-
-fn offset(sql: &str, location: Location) -> Option<usize> {
-    let line_start = match location.line {
-        0 | 1 => 0,
-        line => sql.match_indices('\n').nth(usize::try_from(line).ok()? - 2)?.0 + 1,
-    };
-    let characters = usize::try_from(location.column.saturating_sub(1)).ok()?;
-    let rest = &sql[line_start..];
-    Some(line_start + rest.char_indices().nth(characters).map_or(rest.len(), |(at, _)| at))
+    Some(offset(sql, end))
 }
 
 #[cfg(test)]

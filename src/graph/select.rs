@@ -267,7 +267,10 @@ fn matches(node: &Node, criterion: &Criterion<'_>, pattern: &Pattern<'_>) -> boo
         }
         Method::ResourceType => node.resource_type() == pattern.text,
         Method::Tag => node.config.tags.iter().any(|tag| pattern.is(tag)),
-        Method::Exposure => matches!(node.kind, NodeKind::Exposure { .. }) && pattern.is(&node.name),
+        Method::Exposure => {
+            matches!(node.kind, NodeKind::Exposure { .. })
+                && (pattern.is(&node.name) || pattern.is(&node.fqn.join(".")))
+        }
         Method::Source => is_source(node, pattern),
         Method::TestType => match &node.kind {
             NodeKind::Test(TestDetail::Generic { .. }) => ["generic", "data"].contains(&pattern.text),

@@ -111,12 +111,17 @@ impl Places<'_> {
     pub(super) fn problem(&self, error: &Error) -> Problem {
         let chain = chain(error);
         let root = root(error);
-        let (message, help) = message(root, &self.names);
+        let place = self.place(root);
+        let called = place.as_ref().filter(|_| is_call_of_nothing(root)).and_then(called_name);
+        let (message, help) = match called {
+            Some(name) => unknown_function(name, &self.names),
+            None => message(root, &self.names),
+        };
         let mut problem = Problem::new(message);
         if let Some(help) = help {
             problem = problem.help(help);
         }
-        let Some(place) = self.place(root) else { return problem };
+        let Some(place) = place else { return problem };
         if root.name().is_some_and(|name| name != self.subject.0)
             && let Some(call) = chain.iter().find_map(|error| self.place_in_subject(error))
         {
@@ -140,6 +145,27 @@ impl Places<'_> {
     }
 }
 
+/// Within a macro the engine looks a function up as a variable, and says no more than that there is none.
+fn is_call_of_nothing(error: &Error) -> bool {
+    error.detail().is_some_and(|detail| detail == "value of type undefined is not callable")
+}
+
+/// The name before the bracket of a call.
+fn called_name(place: &Place) -> Option<&str> {
+    let called = place.text.text().get(place.span.start..)?.split('(').next()?.trim();
+    let is_name = !called.is_empty() && called.chars().all(|c| c.is_alphanumeric() || c == '_');
+    is_name.then_some(called)
+}
+
+fn unknown_function(name: &str, names: &[&str]) -> (String, Option<String>) {
+    let names = NAMES.iter().copied().chain(names.iter().copied());
+    let help = match nearest(name, names) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => "define it by a `macro` block in macros/".to_owned(),
+    };
+    (format!("there is no function or macro `{name}`"), Some(help))
+}
+
 /// What to say of an error, and how to go on; the names are those of all macros.
 pub(super) fn message(error: &Error, names: &[&str]) -> (String, Option<String>) {
     let (said, help) = message_and_help(error);
@@ -155,10 +181,7 @@ pub(super) fn message(error: &Error, names: &[&str]) -> (String, Option<String>)
     };
     match error.kind() {
         ErrorKind::UnknownFunction => {
-            let name = said.split_whitespace().next().unwrap_or_default();
-            let help =
-                near_function(name).unwrap_or_else(|| "define it by a `macro` block in macros/".to_owned());
-            (format!("there is no function or macro `{name}`"), Some(help))
+            unknown_function(said.split_whitespace().next().unwrap_or_default(), names)
         }
         ErrorKind::UnknownFilter => {
             let name = said.split_whitespace().nth(1).unwrap_or(&said);

@@ -15,5 +15,5 @@ pub use landing::{LandingPlan, LandingReason, batch_version, cut_version};
 pub use partitions::{Basis, Known, KnownPartition, PartitionBuild, PartitionPlan};
 pub use planner::{Planner, Tables, after_landing, seed_version};
 pub use reason::Reason;
-pub use sources::{ConnectedSource, connect, plan_landings};
+pub use sources::{ConnectedSource, connect, plan_landings, unread_folders};
 pub use step::{Action, Plan, Step};

@@ -147,14 +147,11 @@ impl Planner<'_> {
         let mut missing: Vec<Relation> =
             reads.iter().filter(is_missing).map(|read| (**read).clone()).collect();
         missing.dedup();
-        if node.config.materialized == Materialization::Ephemeral {
-            return Ok(Action::Current);
-        }
-        if !missing.is_empty() {
-            return Ok(Action::Missing(missing));
-        }
-        if node.config.materialized == Materialization::View {
-            return Ok(self.view(&relation, model));
+        match node.config.materialized {
+            Materialization::Ephemeral => return Ok(Action::Current),
+            _ if !missing.is_empty() => return Ok(Action::Missing(missing)),
+            Materialization::View => return Ok(self.view(&relation, model)),
+            Materialization::Table | Materialization::Incremental => {}
         }
         if reads.iter().any(|read| tables.open.contains(*read)) {
             tables.expect(&relation, None);

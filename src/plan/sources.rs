@@ -9,7 +9,7 @@ use super::landing::LandingPlan;
 use crate::graph::{Compiled, Graph, Node, NodeKind};
 use crate::project::{Problem, Problems, Project, SourceConnection, SourceTable};
 use crate::relation::Relation;
-use crate::source::files::FilesSource;
+use crate::source::files::{FilesSource, unread_folders as unread_folders_in};
 use crate::source::simulated::SimulatedSource;
 use crate::source::simulator;
 use crate::source::{LandingTable, Source, SourceError};
@@ -74,8 +74,7 @@ fn connect_one(
     };
     match connection {
         SourceConnection::Files { path } => {
-            let pattern = declared.path.clone().unwrap_or_else(|| format!("{}/*", declared.name));
-            let source = FilesSource::new(absolute(path), pattern, table.schema.clone());
+            let source = FilesSource::new(absolute(path), pattern(declared), table.schema.clone());
             Ok(Box::new(source.map_err(|error| at_table(error.to_string()))?))
         }
         SourceConnection::Simulator(config) => {
@@ -93,6 +92,26 @@ fn connect_one(
             Ok(Box::new(source.map_err(|error| at_table(error.to_string()))?))
         }
     }
+}
+
+/// For each place of files, the folders in it that no source table reads.
+pub fn unread_folders(project: &Project) -> BTreeMap<PathBuf, Vec<String>> {
+    let mut patterns: BTreeMap<PathBuf, Vec<String>> = BTreeMap::new();
+    for table in &project.sources {
+        if let Some(SourceConnection::Files { path }) = project.target.sources.get(&table.source) {
+            patterns.entry(absolute(path)).or_default().push(pattern(table));
+        }
+    }
+    let unread = patterns.into_iter().filter_map(|(path, patterns)| {
+        // Where the place cannot be listed, its tables say so.
+        let folders = unread_folders_in(&path, &patterns).ok()?;
+        (!folders.is_empty()).then_some((path, folders))
+    });
+    unread.collect()
+}
+
+fn pattern(table: &SourceTable) -> String {
+    table.path.clone().unwrap_or_else(|| format!("{}/*", table.name))
 }
 
 /// A file's path is relative to where mep was called.
@@ -114,7 +133,8 @@ pub fn plan_landings(
     for connected in sources {
         let plan = connected.source.units().map(|units| {
             let landed = stored(&connected.table.raw);
-            LandingPlan::new(units, landed.as_ref(), &connected.table.fingerprint(), full_refresh, until)
+            let fingerprint = connected.table.fingerprint();
+            LandingPlan::new(units, landed.as_ref(), &fingerprint, full_refresh, until)
         });
         plans.insert(connected.node, plan);
     }

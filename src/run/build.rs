@@ -111,8 +111,9 @@ impl TableBuild<'_> {
     /// Where the query fails; the old table is then still there.
     pub async fn whole(&self, build: &PartitionBuild) -> Result<Built, BuildError> {
         let mut written = self.engine.write(self.plan()?, &self.output("")).await?.files;
-        if self.partition_columns.is_empty() {
-            written.entry(PartitionKey::whole()).or_default();
+        // The ledger stands with the partitions, so a table without rows needs one too.
+        if written.is_empty() {
+            written.insert(PartitionKey::new(vec![None; self.partition_columns.len()]), Vec::new());
         }
         let ledger = self.ledger(&build.inputs, &build.version);
         let new = written

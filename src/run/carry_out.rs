@@ -183,6 +183,17 @@ impl Session<'_> {
         let (Some(stored), Some(sql)) = (self.stored(&relation), &model.increment) else {
             return Err(BuildError::Plan("there is nothing to add an increment to".to_owned()));
         };
+        if stored.partition_columns() != model.partition_columns {
+            let named = |columns: &[String]| match columns {
+                [] => "nothing".to_owned(),
+                columns => columns.join(", "),
+            };
+            return Err(BuildError::SchemaChange(format!(
+                "the stored table is partitioned by {}, the model by {}: run with --full-refresh",
+                named(stored.partition_columns()),
+                named(&model.partition_columns)
+            )));
+        }
         let columns = super::increment::columns_after(
             node.config.on_schema_change,
             &stored.schema,

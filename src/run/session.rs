@@ -10,7 +10,7 @@ use crate::engine::{Engine, EngineError};
 use crate::graph::{Compiled, Graph, Materialization, NodeKind, tested_relation};
 use crate::plan::{Planner, Tables};
 use crate::relation::Relation;
-use crate::warehouse::{LocalWarehouse, RunId, TableVersion, WarehouseError};
+use crate::warehouse::{Content, LocalWarehouse, RunId, TableVersion, WarehouseError};
 
 /// How a run is to be done.
 #[derive(Clone, Copy, Debug)]
@@ -25,6 +25,9 @@ pub struct RunOptions {
     pub cores: usize,
     /// The last day of which rows are landed, where there is one.
     pub until: Option<NaiveDate>,
+    /// Whether views are read as the project says, even where they are published otherwise or not yet: what is built
+    /// over them is then what a full refresh would build.
+    pub views_of_project: bool,
 }
 
 /// A run.
@@ -108,14 +111,31 @@ impl<'a> Session<'a> {
     /// Makes what the warehouse holds known to SQL, what is read before what reads it. A view whose inputs are gone
     /// stays unknown: what reads it says so.
     pub fn register_held(&self, nodes: &BTreeSet<usize>) {
-        let held = lock(&self.held);
         for index in self.graph.ancestors(nodes, None) {
-            let relation = tested_relation(self.graph.node(index));
-            if let Some(table) = held.get(&relation)
-                && let Err(error) = self.engine.register(&relation, table)
-            {
-                tracing::debug!("{relation} cannot be read: {error}");
-            }
+            self.register(index);
+        }
+    }
+
+    fn register(&self, index: usize) {
+        let relation = tested_relation(self.graph.node(index));
+        if let Some(table) = self.read_as(index)
+            && let Err(error) = self.engine.register(&relation, &table)
+        {
+            tracing::debug!("{relation} cannot be read: {error}");
+        }
+    }
+
+    /// What SQL finds under a node's name.
+    fn read_as(&self, index: usize) -> Option<TableVersion> {
+        let node = self.graph.node(index);
+        let is_view = node.config.materialized == Materialization::View;
+        match self.compiled.models.get(&index) {
+            Some(model) if is_view && self.options.views_of_project => Some(TableVersion {
+                schema: model.schema.clone(),
+                content: Content::View { sql: model.sql.clone(), fingerprint: model.fingerprint.clone() },
+                run: self.run.clone(),
+            }),
+            _ => self.stored(&tested_relation(node)),
         }
     }
 
@@ -143,12 +163,7 @@ impl<'a> Session<'a> {
             if !matches!(node.kind, NodeKind::Model { .. }) || !is_inlined {
                 continue;
             }
-            let relation = tested_relation(node);
-            if let Some(view) = self.stored(&relation)
-                && let Err(error) = self.engine.register(&relation, &view)
-            {
-                tracing::debug!("{relation} cannot be read: {error}");
-            }
+            self.register(index);
             above.extend(self.graph.children(index));
         }
     }

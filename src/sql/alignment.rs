@@ -1,9 +1,12 @@
 //! Which partitions of the inputs a partition of the output depends on.
 //!
-//! Nobody declares it. A filter "partition column = $1" is put on top of the plan and pushed down by the optimizer,
-//! which knows what may pass a join, an aggregate, a window. A scan that receives it as `f(its partition columns) = $1`
-//! is aligned: for the output partition `x` it needs only its partitions with `f = x`. A scan that does not receive it
-//! is not: a change in it makes every partition dirty.
+//! Nobody declares it. A filter "partition column is not distinct from $1" is put on top of the plan and pushed down by
+//! the optimizer, which knows what may pass a join, an aggregate, a window. A scan that receives it as
+//! `f(its partition columns) is not distinct from $1` is aligned: for the output partition `x` it needs only its
+//! partitions with `f = x`. A scan that does not receive it is not: a change in it makes every partition dirty.
+//!
+//! The filter must hold for NULL too. One that NULL fails, such as `=`, lets the optimizer turn an outer join into an
+//! inner one, and the rows without a match, whose partition is NULL, would be nobody's.
 
 use std::sync::Arc;
 
@@ -112,10 +115,10 @@ pub fn derive(scope: &Scope, plan: &LogicalPlan, columns: &[String]) -> Result<A
         let field = Field::new(name, field.data_type().clone(), true);
         let probe = Expr::Placeholder(Placeholder::new_with_field(probe_id(index), Some(Arc::new(field))));
         let column = Expr::Column(Column::new(qualifier.cloned(), name));
-        let equals = column.eq(probe);
+        let is_same = datafusion::logical_expr::binary_expr(column, Operator::IsNotDistinctFrom, probe);
         filter = Some(match filter {
-            Some(others) => others.and(equals),
-            None => equals,
+            Some(others) => others.and(is_same),
+            None => is_same,
         });
     }
     let Some(filter) = filter else {
@@ -202,9 +205,12 @@ fn is_exact(scan: &TableScan, filter: &Expr) -> bool {
     matches!(support.as_deref(), Ok([TableProviderFilterPushDown::Exact]))
 }
 
-/// The `f` of `f = $n`, without the qualifiers of its columns; `f` must speak of some column, and only deterministically.
+/// The `f` of `f is not distinct from $n`, without the qualifiers of its columns; `f` must speak of some column, and only
+/// deterministically.
 fn equal_to_probe(filter: &Expr, probe: &str) -> Option<Expr> {
-    let Expr::BinaryExpr(BinaryExpr { left, op: Operator::Eq, right }) = filter else { return None };
+    let Expr::BinaryExpr(BinaryExpr { left, op: Operator::IsNotDistinctFrom, right }) = filter else {
+        return None;
+    };
     let is_probe = |side: &Expr| matches!(side, Expr::Placeholder(placeholder) if placeholder.id == probe);
     let value = if is_probe(right) {
         left
@@ -321,6 +327,14 @@ mod tests {
     fn a_joined_dimension_is_not_aligned_and_the_rows_stay_bounded_by_the_fact() {
         let joined = "select r.id, r.event_date from m.raw r left join m.dim d on d.id = r.id";
         assert_eq!(aligned(joined), "m.dim: all, m.raw: event_date");
+    }
+
+    #[test]
+    fn a_key_from_the_side_of_a_join_that_can_be_missing_is_not_bounded() {
+        let left = "select d.id, r.event_date from m.dim d left join m.raw r on d.id = r.id";
+        assert_eq!(aligned(left), "m.dim: all, m.raw: all (unbounded)");
+        let full = "select d.id, r.event_date from m.raw r full join m.dim d on d.id = r.id";
+        assert_eq!(aligned(full), "m.dim: all, m.raw: all (unbounded)");
     }
 
     #[test]

@@ -9,6 +9,7 @@ use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast;
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::parser::Parser;
+use datafusion::sql::sqlparser::tokenizer::{Location, Token, Tokenizer};
 
 /// The SQL without what has no meaning: comments, white space, the case of keywords. SQL that cannot be parsed is
 /// only trimmed.
@@ -20,6 +21,25 @@ pub fn canonical(sql: &str) -> String {
         }
         Err(_) => sql.trim().to_owned(),
     }
+}
+
+/// The SQL without a semicolon at its end and what follows it, so that it can stand within other SQL.
+pub fn without_semicolon(sql: &str) -> &str {
+    let Ok(tokens) = Tokenizer::new(&GenericDialect {}, sql).tokenize_with_location() else { return sql };
+    let ending = tokens
+        .iter()
+        .rev()
+        .take_while(|token| matches!(token.token, Token::SemiColon | Token::Whitespace(_)));
+    let first = ending.filter(|token| token.token == Token::SemiColon).last();
+    first.map_or(sql, |semicolon| &sql[..offset(sql, semicolon.span.start)])
+}
+
+/// The byte at which a line and column of SQL, both from 1, stand.
+pub fn offset(sql: &str, location: Location) -> usize {
+    let before = usize::try_from(location.line).unwrap_or(usize::MAX).saturating_sub(1);
+    let line: usize = sql.split_inclusive('\n').take(before).map(str::len).sum();
+    let column = usize::try_from(location.column).unwrap_or(usize::MAX).saturating_sub(1);
+    sql[line..].char_indices().nth(column).map_or(sql.len(), |(at, _)| line + at)
 }
 
 /// Whether a statement is a SELECT, perhaps with CTEs, VALUES or set operations.
@@ -92,6 +112,13 @@ fn stored_type(data_type: &DataType) -> Option<DataType> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_semicolon_at_the_end_goes_with_what_follows_it() {
+        assert_eq!(without_semicolon("select 'é;'\n;; -- done"), "select 'é;'\n");
+        assert_eq!(without_semicolon("select 1; select 2"), "select 1; select 2");
+        assert_eq!(without_semicolon("select 1 -- no; more"), "select 1 -- no; more");
+    }
 
     #[test]
     fn comments_white_space_and_case_of_keywords_have_no_meaning() {

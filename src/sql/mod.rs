@@ -12,6 +12,6 @@ pub mod problem;
 pub mod scope;
 
 pub use alignment::{Alignment, ScanAlignment};
-pub use meaning::{canonical, is_volatile, stored_schema};
-pub use problem::SqlProblem;
+pub use meaning::{canonical, is_volatile, offset, stored_schema, without_semicolon};
+pub use problem::{SqlProblem, tidy};
 pub use scope::{DeclaredTable, Scope, exact_on_partitions};

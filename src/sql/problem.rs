@@ -40,6 +40,7 @@ impl SqlProblem {
                 problem.help = helps.map(|help| tidy(&help.message)).next();
             }
         }
+        problem.describe_number_of_statements();
         if problem.message.ends_with("found: EOF") {
             problem.range = Some(sql.trim_end().len()..sql.trim_end().len());
         }
@@ -56,6 +57,15 @@ impl SqlProblem {
         if let Some(near) = unknown.and_then(|name| nearest_name(name, functions)) {
             self.help = Some(format!("did you mean `{near}`?"));
         }
+    }
+
+    fn describe_number_of_statements(&mut self) {
+        let found = match self.message.as_str() {
+            "no SQL statements were provided in the query string" => "nothing",
+            "the context currently only supports a single SQL statement" => "several statements",
+            _ => return,
+        };
+        self.message = format!("expected one SELECT, found {found}");
     }
 
     fn describe_column(&mut self, error: &SchemaError) {
@@ -99,7 +109,7 @@ fn regex(pattern: &str) -> Regex {
 }
 
 /// The planner's message as a lower-case fragment of one line, without its own labels.
-fn tidy(message: &str) -> String {
+pub fn tidy(message: &str) -> String {
     let mut text = message.trim();
     if let Some(reasons) = signature_mismatch(text) {
         return reasons;

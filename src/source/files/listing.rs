@@ -54,12 +54,31 @@ pub(super) fn list(root: &Path, pattern: &str) -> Result<Vec<Unit>, FilesError> 
     Ok(units)
 }
 
-/// The names of the folders in `root`, sorted: a folder that no table reads is worth a warning.
+/// The names of the folders in `root` that none of the patterns looks into, sorted: most likely a topic that was not
+/// declared.
 ///
 /// # Errors
 /// Where `root` is no folder or cannot be read.
-pub fn folders(root: &Path) -> Result<Vec<String>, FilesError> {
+pub fn unread_folders(root: &Path, patterns: &[String]) -> Result<Vec<String>, FilesError> {
     check_root(root)?;
+    let mut names = folders(root)?;
+    names.retain(|name| !patterns.iter().any(|pattern| looks_into(pattern, name)));
+    Ok(names)
+}
+
+/// Whether a pattern can match something below a folder of the root.
+fn looks_into(pattern: &str, folder: &str) -> bool {
+    let mut parts = pattern.split('/').filter(|part| !matches!(*part, "" | "."));
+    let (first, has_more) = (parts.next().unwrap_or_default(), parts.next().is_some());
+    if first.contains("**") {
+        return true;
+    }
+    let glob = GlobBuilder::new(first).literal_separator(true).build();
+    // What is no glob by itself, such as half of `{a/b,c}`, says nothing of the folder.
+    has_more && glob.map_or(true, |glob| glob.compile_matcher().is_match(folder))
+}
+
+fn folders(root: &Path) -> Result<Vec<String>, FilesError> {
     let mut names = Vec::new();
     let unreadable = |error| FilesError::unreadable(root, error);
     for entry in root.read_dir().map_err(unreadable)? {

@@ -31,7 +31,7 @@ use super::reading::{Item, Piece, Sink, Source, SourceError, UnitReader};
 use super::{RowSchema, Unit};
 
 pub use error::FilesError;
-pub use listing::folders;
+pub use listing::unread_folders;
 
 /// A table whose rows lie in files: a unit is a file, a piece is a run of its lines.
 #[derive(Debug)]

@@ -1,0 +1,228 @@
+//! What is built anew when a file of the project changes, and why.
+
+use serde_json::json;
+
+use crate::project::{DAY, Project};
+
+const LISTENS: &str = "{{ source('events', 'listens') }}";
+
+/// A table over a view over the landed listens.
+fn project() -> Project {
+    let project = Project::with_listens();
+    project.listens("1.json", &[(0, 1, "a"), (DAY, 2, "b")]);
+    project.model("songs", &format!("select song, event_date from {LISTENS}"));
+    project
+        .model("counts", "{{ config(materialized='table') }} select count(*) as n from {{ ref('songs') }}");
+    project.succeed(&["run"]);
+    assert_eq!(project.plan(), [""; 0]);
+    project
+}
+
+#[test]
+fn a_changed_view_is_replaced_and_what_reads_it_is_built_anew() {
+    let project = project();
+    project.model("songs", &format!("select song, event_date from {LISTENS} where song <> 'a'"));
+    assert_eq!(project.plan(), ["songs: create: model changed", "counts: build: model changed"]);
+    project.succeed(&["run"]);
+    assert_eq!(project.rows("select n from main.counts"), json!([{"n": 1}]));
+    assert_eq!(project.plan(), [""; 0]);
+}
+
+#[test]
+fn a_model_is_built_from_the_views_of_the_project_even_where_they_are_not_selected() {
+    let project = project();
+    project.model("songs", &format!("select song, event_date from {LISTENS} where song <> 'a'"));
+    project.succeed(&["run", "--select", "counts"]);
+    project.succeed(&["run"]);
+    assert_eq!(project.rows("select n from main.counts"), json!([{"n": 1}]));
+}
+
+#[test]
+fn a_model_whose_inputs_are_not_there_names_them() {
+    let project = Project::with_listens();
+    project.listens("1.json", &[(0, 1, "a")]);
+    project.model("plays", &format!("{{{{ config(materialized='table') }}}} select song from {LISTENS}"));
+    project.model("shown", "select song from {{ ref('plays') }}");
+    project
+        .model("counts", "{{ config(materialized='table') }} select count(*) as n from {{ ref('shown') }}");
+    insta::assert_snapshot!(project.fail(1, &["run", "--select", "counts"]), @r"
+        plan  1 table
+       start  table counts
+       error  table counts  [time]
+
+    what failed:
+      table counts
+          it reads main.plays, which is not built yet: select it too, as in --select +counts
+    failed in [time]: 1 in error
+    ");
+    insta::assert_snapshot!(project.print(&["plan", "--select", "counts"]), @r"
+    blocked  table counts    it reads main.plays, not built yet and not selected
+    1 step
+    ");
+    insta::assert_snapshot!(project.fail(1, &["run", "--select", "shown"]), @r"
+        plan  1 view
+       start  view shown
+       error  view shown  [time]
+
+    what failed:
+      view shown
+          it reads main.plays, which is not built yet: select it too, as in --select +shown
+    failed in [time]: 1 in error
+    ");
+}
+
+#[test]
+fn a_view_whose_input_changed_its_columns_shows_the_new_ones() {
+    let project = Project::new();
+    project.model("base", "{{ config(materialized='table') }} select 1 as a");
+    project.model("shown", "select * from {{ ref('base') }}");
+    project.succeed(&["run"]);
+    project.model("base", "{{ config(materialized='table') }} select 1 as a, 'x' as b");
+    assert_eq!(project.plan(), ["base: build: model changed", "shown: create: model changed"]);
+    project.succeed(&["run"]);
+    assert_eq!(project.rows("select * from main.shown"), json!([{"a": 1, "b": "x"}]));
+    project.model("base", "{{ config(materialized='table') }} select 2 as b");
+    project.succeed(&["run", "--select", "base"]);
+    project.succeed(&["run"]);
+    assert_eq!(project.rows("select * from main.shown"), json!([{"b": 2}]));
+    assert_eq!(project.plan(), [""; 0]);
+}
+
+#[test]
+fn a_table_becomes_a_view_and_a_view_a_table() {
+    let project = project();
+    project.model(
+        "songs",
+        &format!("{{{{ config(materialized='table') }}}} select song, event_date from {LISTENS}"),
+    );
+    project.model("counts", "select count(*) as n from {{ ref('songs') }}");
+    assert_eq!(project.plan(), ["songs: build: first run", "counts: create: model changed"]);
+    project.succeed(&["run"]);
+    assert_eq!(project.rows("select n from main.counts"), json!([{"n": 2}]));
+    assert_eq!(project.plan(), [""; 0]);
+    project.model(
+        "songs",
+        &format!("{{{{ config(materialized='ephemeral') }}}} select song, event_date from {LISTENS}"),
+    );
+    project.model(
+        "counts",
+        "{{ config(materialized='incremental', partition_by='event_date') }}
+        select event_date, count(*) as n from {{ ref('songs') }} group by 1",
+    );
+    project.succeed(&["run"]);
+    project.listens("2.json", &[(1, 1, "c")]);
+    project.succeed(&["run"]);
+    assert_eq!(project.rows("select n from main.counts order by event_date"), json!([{"n": 2}, {"n": 1}]));
+}
+
+#[test]
+fn a_changed_partitioning_builds_the_table_anew() {
+    let project = Project::with_listens();
+    project.listens("1.json", &[(0, 1, "a"), (DAY, 2, "b")]);
+    let model = |by: &str| {
+        format!(
+            "{{{{ config(materialized='incremental', partition_by={by}) }}}}
+            select event_date, user_id, song from {LISTENS}"
+        )
+    };
+    for by in ["'event_date'", "['event_date', 'user_id']", "'user_id'", "[]", "'event_date'"] {
+        project.model("plays", &model(by));
+        project.succeed(&["run"]);
+        assert_eq!(
+            project.rows("select event_date, user_id, song from main.plays order by song"),
+            json!([{"event_date": "2018-11-01", "user_id": 1, "song": "a"},
+                {"event_date": "2018-11-02", "user_id": 2, "song": "b"}]),
+            "{by}"
+        );
+        assert_eq!(project.plan(), [""; 0], "{by}");
+    }
+}
+
+#[test]
+fn a_changed_variable_builds_the_models_that_use_it() {
+    let project = Project::new();
+    project.file("dbt_project.yml", "name: songs\nprofile: songs\nvars: {least: 1}\n");
+    project.model("a", "{{ config(materialized='table') }} select {{ var('least') }} as x");
+    project.model("b", "{{ config(materialized='table') }} select 1 as x");
+    project.succeed(&["run"]);
+    let said = project.succeed(&["run", "--vars", "{least: 2}"]);
+    insta::assert_snapshot!(said, @r"
+        plan  1 table; 1 current
+       start  table a
+          ok  table a  1 row, [size], [time]  (model changed)
+     current  table b
+    done in [time]: 1 built, 1 current
+    ");
+    assert_eq!(project.rows("select x from main.a"), json!([{"x": 2}]));
+}
+
+#[test]
+fn a_source_that_declares_another_column_is_landed_anew() {
+    let project = Project::with_listens();
+    project.file(
+        "events/listens/1.json",
+        "{\"ts\": 1541030400000, \"user_id\": 1, \"song\": \"a\", \"city\": \"Oslo\"}\n",
+    );
+    project.model("cities", &format!("{{{{ config(materialized='table') }}}} select * from {LISTENS}"));
+    project.succeed(&["run"]);
+    let sources = std::fs::read_to_string(project.path("sources.yml")).unwrap();
+    project.file("sources.yml", format!("{sources}          - {{name: city, data_type: varchar}}\n"));
+    assert_eq!(project.plan(), ["events.listens: land: 1 changed", "cities: build: model changed"]);
+    project.succeed(&["run"]);
+    assert_eq!(project.rows("select song, city from main.cities"), json!([{"song": "a", "city": "Oslo"}]));
+    assert_eq!(project.plan(), [""; 0]);
+}
+
+#[test]
+fn a_deleted_model_leaves_its_table_and_nothing_breaks() {
+    let project = project();
+    std::fs::remove_file(project.path("models/counts.sql")).unwrap();
+    project.succeed(&["run"]);
+    assert_eq!(project.rows("select n from main.counts"), json!([{"n": 2}]));
+}
+
+#[test]
+fn a_manifest_of_the_warehouse_that_cannot_be_read_stops_the_run() {
+    let project = project();
+    project.file("warehouse/main/counts/manifest.json", "{");
+    insta::assert_snapshot!(project.fail(1, &["run"]), @r"error: the manifest [folder]/warehouse/main/counts/manifest.json cannot be read: EOF while parsing an object at line 1 column 1");
+    insta::assert_snapshot!(project.fail(1, &["plan"]), @r"error: the manifest [folder]/warehouse/main/counts/manifest.json cannot be read: EOF while parsing an object at line 1 column 1");
+    insta::assert_snapshot!(project.fail(1, &["show", "--select", "counts"]), @r"error: the manifest [folder]/warehouse/main/counts/manifest.json cannot be read: EOF while parsing an object at line 1 column 1");
+}
+
+#[test]
+fn a_failed_landing_fails_the_run_and_skips_what_reads_it() {
+    let project = project();
+    project.model("apart", "{{ config(materialized='table') }} select 1 as x");
+    std::fs::remove_dir_all(project.path("events")).unwrap();
+    project.file("events", "no folder");
+    insta::assert_snapshot!(project.fail(1, &["run"]), @r"
+       error  source events.listens  [time]
+        plan  1 table; 2 current
+       start  table apart
+          ok  table apart  1 row, [size], [time]  (first run)
+     skipped  view songs  (because of events.listens)
+     skipped  table counts  (because of songs)
+
+    what failed:
+      source events.listens
+          [folder]/events is not a folder
+    failed in [time]: 1 built, 1 in error, 2 skipped
+    ");
+    assert_eq!(project.rows("select n from main.counts"), json!([{"n": 2}]));
+    assert_eq!(project.rows("select x from main.apart"), json!([{"x": 1}]));
+}
+
+#[test]
+fn a_file_that_has_vanished_is_told_of_and_its_rows_stay() {
+    let project = project();
+    std::fs::remove_file(project.path("events/listens/1.json")).unwrap();
+    insta::assert_snapshot!(project.succeed(&["run"]), @r"
+     warning  events.listens no longer has listens/1.json; the rows that came from there are kept
+     current  source events.listens
+     current  view songs
+     current  table counts
+    done in [time]: 3 current
+    ");
+    assert_eq!(project.rows("select n from main.counts"), json!([{"n": 2}]));
+}

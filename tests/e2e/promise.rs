@@ -1,0 +1,309 @@
+//! An incremental run gives exactly the rows of a full refresh, and a reader never sees half a table: whatever came late,
+//! twice or changed, and wherever runs were killed.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use proptest::prelude::*;
+use proptest::test_runner::{RngSeed, TestRunner};
+use serde_json::Value as Json;
+
+use crate::project::{DAY, NOVEMBER, Project};
+
+/// Where runs are killed.
+const PLACES: [&str; 5] = [
+    "landing-before-publish",
+    "build-after-chunk",
+    "build-before-publish",
+    "publish-before-rename",
+    "publish-after-rename",
+];
+
+const PROFILES: &str = "\
+songs:
+  target: dev
+  outputs:
+    dev: &dev
+      type: local
+      path: warehouse
+      schema: main
+      threads: 2
+      sources:
+        events: {type: files, path: events}
+    fresh:
+      type: local
+      path: fresh
+      schema: main
+      threads: 2
+      sources:
+        events: {type: files, path: events}
+";
+
+/// Each shape that a model can have between its input's partitions and its own.
+const MODELS: [(&str, &str); 8] = [
+    (
+        "plays",
+        "{{ config(materialized='incremental', partition_by='event_date') }}
+        select distinct ts, user_id, song, seconds, event_date from {{ source('events', 'listens') }}",
+    ),
+    (
+        "titled",
+        "{{ config(materialized='view') }}
+        select ts, user_id, upper(song) as title, event_date from {{ ref('plays') }}",
+    ),
+    (
+        "by_day",
+        "{{ config(materialized='incremental', partition_by='event_date') }}
+        select event_date, count(*) as plays, count(distinct user_id) as users, count(title) as titles
+        from {{ ref('titled') }} group by event_date",
+    ),
+    (
+        "by_month",
+        "{{ config(materialized='incremental', partition_by='month') }}
+        select cast(date_trunc('month', event_date) as date) as month, count(*) as plays,
+            count(distinct user_id) as users
+        from {{ ref('titled') }} group by 1",
+    ),
+    (
+        "users",
+        "{{ config(materialized='table') }}
+        select user_id, count(distinct song) as songs, min(event_date) as first_day
+        from {{ ref('plays') }} group by user_id",
+    ),
+    (
+        "both",
+        "{{ config(materialized='incremental', partition_by='event_date') }}
+        select event_date, 'song' as kind, user_id, ts from {{ ref('plays') }} where song is not null
+        union all
+        select event_date, 'silence' as kind, user_id, ts from {{ ref('titled') }} where title is null",
+    ),
+    (
+        "ranked",
+        "{{ config(materialized='incremental', partition_by='event_date') }}
+        select event_date, user_id, ts, song,
+            row_number() over (partition by event_date, user_id order by ts, song) as place
+        from {{ ref('plays') }}",
+    ),
+    (
+        "with_first_day",
+        "{{ config(materialized='incremental', partition_by='event_date') }}
+        select p.event_date, p.ts, p.user_id, p.song, u.first_day, u.songs
+        from {{ ref('plays') }} p left join {{ ref('users') }} u on u.user_id = p.user_id",
+    ),
+];
+
+const COLUMNS: [(&str, &[&str]); 8] = [
+    ("raw_listens", &["ts", "user_id", "song", "seconds", "event_date", "batch"]),
+    ("plays", &["ts", "user_id", "song", "seconds", "event_date"]),
+    ("by_day", &["event_date", "plays", "users", "titles"]),
+    ("by_month", &["month", "plays", "users"]),
+    ("users", &["user_id", "songs", "first_day"]),
+    ("both", &["event_date", "kind", "user_id", "ts"]),
+    ("ranked", &["event_date", "user_id", "ts", "song", "place"]),
+    ("with_first_day", &["event_date", "ts", "user_id", "song", "first_day", "songs"]),
+];
+
+fn project() -> Project {
+    let project = Project::with_listens();
+    project.file("profiles.yml", PROFILES);
+    for (name, sql) in MODELS {
+        project.model(name, sql);
+    }
+    project
+}
+
+/// All rows of all tables of a target, each as text behind its table's name, in order.
+fn all_rows(project: &Project, target: &str) -> Vec<String> {
+    let selects: Vec<String> = COLUMNS
+        .iter()
+        .map(|(table, columns)| {
+            let columns = columns.iter().map(|column| format!("coalesce(cast({column} as varchar), 'null')"));
+            format!(
+                "select concat_ws('|', '{table}', {}) as r from main.{table}",
+                columns.collect::<Vec<_>>().join(", ")
+            )
+        })
+        .collect();
+    let sql = format!("select r from ({}) order by r", selects.join(" union all "));
+    let printed =
+        project.print(&["show", "--target", target, "--inline", &sql, "--limit", "-1", "--output", "json"]);
+    let rows: Vec<BTreeMap<String, String>> = serde_json::from_str(&printed).unwrap();
+    rows.into_iter().flat_map(BTreeMap::into_values).collect()
+}
+
+#[derive(Clone, Debug)]
+struct Event {
+    day: i64,
+    second: i64,
+    user: i64,
+    song: Option<u8>,
+}
+
+#[derive(Clone, Debug)]
+enum Happening {
+    /// A file comes, or one that was there is written anew. An event that stands in it twice is a doubled line.
+    Write { file: u8, events: Vec<Event>, broken_line: bool },
+    /// A run, killed at a place when that is passed for the n-th time.
+    Run { killed: Option<(usize, u32)> },
+}
+
+/// Days lie on both sides of the end of a month.
+fn event() -> impl Strategy<Value = Event> {
+    (26..34_i64, 0..4_i64, 0..4_i64, proptest::option::weighted(0.8, 0..3_u8))
+        .prop_map(|(day, second, user, song)| Event { day, second: second * 20_000, user, song })
+}
+
+fn happening() -> impl Strategy<Value = Happening> {
+    let events = proptest::collection::vec(event(), 0..12);
+    let write = (0..5_u8, events, proptest::bool::weighted(0.2))
+        .prop_map(|(file, events, broken_line)| Happening::Write { file, events, broken_line });
+    let killed = proptest::option::weighted(0.6, (0..PLACES.len(), 1..9_u32));
+    prop_oneof![3 => write, 2 => killed.prop_map(|killed| Happening::Run { killed })]
+}
+
+fn write(project: &Project, file: u8, events: &[Event], broken_line: bool) {
+    let mut text = String::new();
+    for event in events {
+        let at = NOVEMBER + event.day * DAY + event.second * 1000;
+        let song = event.song.map(|song| format!("song {song}"));
+        let line = serde_json::json!({"ts": at, "user_id": event.user, "song": song, "seconds": 60.25});
+        text.push_str(&format!("{line}\n"));
+    }
+    if broken_line {
+        text.push_str("{\"ts\": 1541");
+    }
+    project.file(&format!("events/listens/{file}.json"), text);
+}
+
+/// Plays by day, counted here from what the files hold.
+fn plays_by_day(files: &BTreeMap<u8, Vec<Event>>) -> BTreeMap<String, usize> {
+    let plays: BTreeSet<_> =
+        files.values().flatten().map(|event| (event.day, event.second, event.user, event.song)).collect();
+    let mut days = BTreeMap::new();
+    for (day, ..) in plays {
+        let date = chrono::DateTime::from_timestamp_millis(NOVEMBER + day * DAY).unwrap().date_naive();
+        *days.entry(date.to_string()).or_default() += 1;
+    }
+    days
+}
+
+fn check(happenings: &[Happening]) {
+    let project = project();
+    let mut files: BTreeMap<u8, Vec<Event>> = BTreeMap::new();
+    for happening in happenings {
+        match happening {
+            Happening::Write { file, events, broken_line } => {
+                write(&project, *file, events, *broken_line);
+                files.insert(*file, events.clone());
+            }
+            Happening::Run { killed: None } => {
+                project.succeed(&["run", "--quiet"]);
+            }
+            Happening::Run { killed: Some((place, times)) } => {
+                let point = format!("{}:{times}", PLACES[*place]);
+                let output = project.run_with(&["run", "--quiet"], &[("MEP_FAIL_POINT", &point)]);
+                assert!(matches!(output.code, None | Some(0)), "{output:?}");
+            }
+        }
+    }
+    project.succeed(&["run", "--quiet"]);
+    project.succeed(&["run", "--quiet", "--full-refresh", "--target", "fresh"]);
+    assert_eq!(all_rows(&project, "dev"), all_rows(&project, "fresh"));
+    let counted = project.rows("select event_date, plays from main.by_day order by 1");
+    let expected: Vec<Json> = plays_by_day(&files)
+        .into_iter()
+        .map(|(day, plays)| serde_json::json!({"event_date": day, "plays": plays}))
+        .collect();
+    assert_eq!(counted, Json::Array(expected));
+    assert_eq!(project.plan(), Vec::<String>::new());
+}
+
+#[test]
+fn whatever_happens_the_last_run_leaves_the_rows_of_a_full_refresh() {
+    let cases = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(60);
+    let config = ProptestConfig {
+        cases,
+        rng_seed: RngSeed::Fixed(2018),
+        failure_persistence: None,
+        max_shrink_iters: 200,
+        ..ProptestConfig::default()
+    };
+    let mut runner = TestRunner::new(config);
+    let result = runner.run(&proptest::collection::vec(happening(), 2..9), |happenings| {
+        check(&happenings);
+        Ok(())
+    });
+    if let Err(error) = result {
+        panic!("{error}");
+    }
+}
+
+#[test]
+fn every_fail_point_of_the_source_is_a_place_where_runs_are_killed_here() {
+    let mut found = BTreeSet::new();
+    for entry in walkdir::WalkDir::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("src")) {
+        let entry = entry.unwrap();
+        if entry.path().extension().is_some_and(|extension| extension == "rs") {
+            let text = std::fs::read_to_string(entry.path()).unwrap();
+            let calls = text.split("fail_point::reached(\"").skip(1);
+            found.extend(calls.filter_map(|rest| rest.split('"').next()).map(str::to_owned));
+        }
+    }
+    assert_eq!(found, PLACES.map(str::to_owned).into());
+}
+
+fn copy(from: &Path, to: &Path) {
+    if to.exists() {
+        std::fs::remove_dir_all(to).unwrap();
+    }
+    for entry in walkdir::WalkDir::new(from) {
+        let entry = entry.unwrap();
+        let target = to.join(entry.path().strip_prefix(from).unwrap());
+        if entry.file_type().is_dir() {
+            std::fs::create_dir_all(target).unwrap();
+        } else {
+            std::fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
+
+/// The rows of each table, so that each can be found to be whole.
+fn by_table(rows: &[String]) -> BTreeMap<String, Vec<String>> {
+    let mut tables: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for row in rows {
+        tables.entry(row.split('|').next().unwrap().to_owned()).or_default().push(row.clone());
+    }
+    tables
+}
+
+#[test]
+fn a_reader_after_a_kill_at_any_place_sees_whole_tables_and_the_next_run_completes() {
+    let project = project();
+    let songs = [(0, 1, "a"), (DAY, 2, "b"), (DAY + 1, 2, "c")];
+    project.listens("1.json", &songs);
+    project.succeed(&["run"]);
+    let old = by_table(&all_rows(&project, "dev"));
+    copy(&project.path("warehouse"), &project.path("before"));
+    project.listens("2.json", &[(DAY, 1, "late"), (2 * DAY, 3, "new")]);
+    project.succeed(&["run"]);
+    let new = by_table(&all_rows(&project, "dev"));
+    assert!(old.iter().all(|(table, rows)| new[table] != *rows));
+    for place in PLACES {
+        let mut kills = 0;
+        for times in 1.. {
+            copy(&project.path("before"), &project.path("warehouse"));
+            let killed = project.run_with(&["run"], &[("MEP_FAIL_POINT", &format!("{place}:{times}"))]);
+            if killed.code == Some(0) {
+                break;
+            }
+            assert_eq!(killed.code, None, "{killed:?}");
+            kills += 1;
+            for (table, rows) in by_table(&all_rows(&project, "dev")) {
+                assert!(rows == old[&table] || rows == new[&table], "{place}:{times}: {table}: {rows:?}");
+            }
+            project.succeed(&["run", "--quiet"]);
+            assert_eq!(by_table(&all_rows(&project, "dev")), new, "{place}:{times}");
+        }
+        assert!(kills > 0, "{place} was never passed");
+    }
+}

@@ -1,0 +1,214 @@
+//! The selector grammar, over a small graph.
+
+use serde_json::Value as Json;
+
+use crate::project::Project;
+
+/// `events.listens` -> plays -> (by_day -> report, by_song), people (a seed) -> by_day.
+fn project() -> Project {
+    let project = Project::with_listens();
+    project.file("seeds/people.csv", "user_id,name\n1,Ann\n");
+    project.file(
+        "models/staging/plays.sql",
+        "{{ config(tags=['daily', 'raw']) }} select * from {{ source('events', 'listens') }}",
+    );
+    project.file(
+        "models/marts/by_day.sql",
+        "{{ config(materialized='table', tags='daily', meta={'owner': 'ann'}) }}
+        select event_date, count(*) as n from {{ ref('plays') }} join {{ ref('people') }} using (user_id) group by 1",
+    );
+    project.file("models/marts/by_song.sql", "select song, count(*) as n from {{ ref('plays') }} group by 1");
+    project.file(
+        "models/marts/report.sql",
+        "{{ config(materialized='table') }} select sum(n) as n from {{ ref('by_day') }}",
+    );
+    project.file(
+        "models/schema.yml",
+        "models:\n  - name: by_day\n    columns: [{name: n, data_tests: [not_null]}]\n\
+         exposures:\n  - name: board\n    type: dashboard\n    owner: {name: Ann}\n    depends_on: [ref('report')]\n",
+    );
+    project.file("tests/some_plays.sql", "select 1 as x from {{ ref('plays') }} where ts < 0");
+    project
+}
+
+fn names(project: &Project, words: &[&str]) -> String {
+    let mut all = vec!["ls", "--output", "name"];
+    all.extend(words);
+    project.print(&all).split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn words_select_nodes_as_in_dbt() {
+    let project = project();
+    for (select, expected) in [
+        ("plays", "plays some_plays"),
+        ("by_*", "by_day by_song not_null_by_day_n"),
+        ("marts", "by_day by_song not_null_by_day_n report"),
+        ("marts.*", "by_day by_song not_null_by_day_n report"),
+        ("songs.marts.report", "report"),
+        ("+by_day", "by_day listens not_null_by_day_n people plays some_plays"),
+        ("1+report", "by_day not_null_by_day_n report"),
+        ("2+report+1", "board by_day not_null_by_day_n people plays report some_plays"),
+        ("by_day+", "board by_day not_null_by_day_n report"),
+        ("plays+1", "by_day by_song not_null_by_day_n plays some_plays"),
+        ("@by_song", "by_song listens plays some_plays"),
+        ("@people", "board by_day listens not_null_by_day_n people plays report some_plays"),
+        ("tag:daily", "by_day not_null_by_day_n plays some_plays"),
+        ("tag:daily,tag:raw", "plays some_plays"),
+        ("tag:daily,marts", "by_day not_null_by_day_n"),
+        ("path:models/staging", "plays some_plays"),
+        ("models/marts/by_song.sql", "by_song"),
+        ("by_song.sql", "by_song"),
+        ("source:events", "listens"),
+        ("source:events.listens+1", "listens plays some_plays"),
+        ("config.materialized:table", "by_day not_null_by_day_n report"),
+        ("config.meta.owner:ann", "by_day not_null_by_day_n"),
+        ("resource_type:seed", "people"),
+        ("test_type:singular", "some_plays"),
+        ("test_type:generic", "not_null_by_day_n"),
+        ("exposure:board", "board"),
+        ("+exposure:board,resource_type:seed", "people"),
+        ("report by_song", "by_song report"),
+        ("package:songs,report", "report"),
+    ] {
+        assert_eq!(names(&project, &["--select", select]), expected, "{select}");
+    }
+}
+
+#[test]
+fn what_is_excluded_is_left_out() {
+    let project = project();
+    assert_eq!(names(&project, &["--exclude", "plays+", "test_type:singular"]), "listens people");
+    assert_eq!(names(&project, &["--select", "marts", "--exclude", "tag:daily"]), "by_song report");
+    assert_eq!(names(&project, &["-s", "report", "-s", "by_song", "--exclude", "report"]), "by_song");
+}
+
+#[test]
+fn nodes_of_one_type_can_be_asked_for() {
+    let project = project();
+    assert_eq!(names(&project, &["--resource-type", "seed", "source"]), "listens people");
+    assert_eq!(names(&project, &["--resource-type", "test", "--select", "plays"]), "some_plays");
+    insta::assert_snapshot!(project.fail(2, &["ls", "--resource-type", "modell"]), @r"
+    error: unknown resource type `modell`
+    help: did you mean `model`?
+    ");
+}
+
+#[test]
+fn ls_prints_selectors_paths_and_json() {
+    let project = project();
+    insta::assert_snapshot!(project.print(&["ls"]), @r"
+    exposure:songs.board
+    songs.marts.by_day
+    songs.marts.by_song
+    songs.marts.not_null_by_day_n
+    songs.marts.report
+    songs.people
+    songs.some_plays
+    songs.staging.plays
+    source:songs.events.listens
+    ");
+    insta::assert_snapshot!(project.print(&["ls", "--output", "path"]), @r"
+    models/marts/by_day.sql
+    models/marts/by_song.sql
+    models/marts/report.sql
+    models/schema.yml
+    models/staging/plays.sql
+    seeds/people.csv
+    sources.yml
+    tests/some_plays.sql
+    ");
+    let json = project.print(&["ls", "--output", "json", "--select", "by_day", "--resource-type", "model"]);
+    let json: Json = serde_json::from_str(&json).unwrap();
+    insta::assert_snapshot!(format!("{json:#}"), @r#"
+    {
+      "name": "by_day",
+      "resource_type": "model",
+      "package_name": "songs",
+      "original_file_path": "models/marts/by_day.sql",
+      "unique_id": "model.songs.by_day",
+      "alias": "by_day",
+      "schema": "main",
+      "fqn": [
+        "songs",
+        "marts",
+        "by_day"
+      ],
+      "tags": [
+        "daily"
+      ],
+      "config": {
+        "materialized": "table",
+        "tags": [
+          "daily"
+        ],
+        "meta": {
+          "owner": "ann"
+        },
+        "enabled": true
+      },
+      "depends_on": {
+        "macros": [],
+        "nodes": [
+          "model.songs.plays",
+          "seed.songs.people"
+        ]
+      },
+      "description": null
+    }
+    "#);
+    let keys =
+        project.print(&["ls", "--output", "json", "--output-keys", "name", "resource_type", "-s", "people"]);
+    insta::assert_snapshot!(keys, @r#"{"name":"people","resource_type":"seed"}"#);
+}
+
+#[test]
+fn what_ls_prints_can_be_given_to_select() {
+    let project = project();
+    for line in project.print(&["ls"]).lines() {
+        let selected = project.print(&["ls", "--select", line]);
+        assert!(selected.lines().any(|selected| selected == line), "{line}: {selected}");
+    }
+}
+
+#[test]
+fn a_selection_of_nothing_is_an_error_with_a_near_name() {
+    let project = project();
+    insta::assert_snapshot!(project.fail(2, &["ls", "--select", "by_dya"]), @r"
+    error: the selection holds nothing that this command works on
+    help: `by_dya` matches no node; did you mean `by_day`?
+    ");
+    insta::assert_snapshot!(project.fail(2, &["ls", "--select", "tag:dayly"]), @r"
+    error: the selection holds nothing that this command works on
+    help: `tag:dayly` matches no node; did you mean `tag:daily`?
+    ");
+    insta::assert_snapshot!(project.fail(2, &["run", "--select", "source:events.listen"]), @r"
+    error: the selection holds nothing that this command works on
+    help: `source:events.listen` matches no node; did you mean `source:events.listens`?
+    ");
+    insta::assert_snapshot!(project.fail(2, &["seed", "--select", "plays"]), @r"
+    error: the selection holds nothing that this command works on
+    help: see what there is with: mep ls
+    ");
+    insta::assert_snapshot!(project.fail(2, &["ls", "--select", "tagg:daily"]), @r"
+    error: the selector `tagg:daily` has an unknown method `tagg`
+    help: did you mean `tag:`? the methods are config.<key>, exposure, file, fqn, name, package, path,
+          resource_type, source, tag, test_type
+    ");
+    insta::assert_snapshot!(project.fail(2, &["ls", "--select", "+"]), @r"
+    error: the selector `+` names nothing
+    help: write a name, such as fact_listen+, or a method, such as tag:core
+    ");
+    insta::assert_snapshot!(project.fail(2, &["ls", "--select", "@plays+"]), @r"
+    error: the selector `@plays+` has both `@` and `+`
+    help: `@` stands for a node, its children, and all that those need: leave `+` out
+    ");
+    insta::assert_snapshot!(project.fail(2, &["ls", "--select", "state:modified"]), @r"
+    error: the selector `state:modified` has an unknown method `state`
+    help: the methods are config.<key>, exposure, file, fqn, name, package, path, resource_type, source, tag,
+          test_type
+    ");
+    let output = project.run(&["ls", "--output", "name", "--select", "report", "by_dya"]);
+    assert_eq!((output.code, output.stdout.as_str()), (Some(0), "report\n"));
+    insta::assert_snapshot!(output.stderr, @r" WARN `by_dya` matches no node; did you mean `by_day`?");
+}
