@@ -34,24 +34,24 @@ class Failed(Exception):
 
 
 def run(command, env=None, cwd=None):
-    """Runs a process to its end; its standard output is thrown away."""
+    """Runs a process to its end; what it prints is shown only if it fails."""
     words = [str(word) for word in command]
-    with tempfile.TemporaryFile() as errors:
+    with tempfile.TemporaryFile() as printed:
         begun = time.perf_counter()
         process = subprocess.Popen(
             words,
             cwd=cwd,
             env={**os.environ, **(env or {})},
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=errors,
+            stdout=printed,
+            stderr=printed,
         )
         _, status, resources = os.wait4(process.pid, 0)
         wall = time.perf_counter() - begun
         process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode != 0:
-            errors.seek(0)
-            said = errors.read().decode(errors="replace")[-4000:]
+            printed.seek(0)
+            said = printed.read().decode(errors="replace")[-4000:]
             raise Failed(f"{' '.join(words[:6])} ended with {process.returncode}:\n{said}")
     return Usage(wall, resources.ru_utime + resources.ru_stime, resources.ru_maxrss * 1024)
 
