@@ -1,5 +1,7 @@
 //! The binary as a user meets it: small projects on disk, commands, what they print and what the tables then hold.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests panic as tests do")]
+
 mod bad_input;
 mod bundled;
 mod changes;

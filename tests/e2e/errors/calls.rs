@@ -1,6 +1,6 @@
 //! Profiles, targets and the words of the command line.
 
-use super::{model, refusal, refused};
+use super::{refusal, refused};
 use crate::project::Project;
 
 #[test]

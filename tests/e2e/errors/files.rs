@@ -1,6 +1,6 @@
 //! YAML, names, sources and tests.
 
-use super::{model, refused};
+use super::refused;
 use crate::project::Project;
 
 #[test]
