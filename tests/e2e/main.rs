@@ -6,6 +6,7 @@ mod bad_input;
 mod bundled;
 mod changes;
 mod commands;
+mod corners;
 mod data_tests;
 mod errors;
 mod incremental;
