@@ -299,7 +299,7 @@ impl Work<'_> {
             self.scope.register_view(&relation, plan, &model.rendered.sql).map_err(failed)?;
         }
         if node.config.materialized == Materialization::Ephemeral {
-            let name = relation.name.clone();
+            let name = relation.to_string();
             let sql = model.rendered.sql.clone();
             let within = self.ephemeral_parents(index);
             self.ephemerals.insert(index, Ephemeral { name, sql, within });
@@ -495,8 +495,9 @@ fn read_seed(root: &Path, node: &Node) -> Result<SeedTable, Problem> {
         .map_err(|error| problem(error.to_string()))?;
     let schema = stored_schema(&rows.schema(), &[])
         .map_err(|column| problem(format!("column `{column}` has no type")))?;
-    let types: Vec<String> = schema.fields().iter().map(|field| field.data_type().to_string()).collect();
-    let parts = [text.as_str()].into_iter().chain(types.iter().map(String::as_str));
+    let columns: Vec<String> =
+        schema.fields().iter().map(|field| format!("{} {}", field.name(), field.data_type())).collect();
+    let parts = [text.as_str()].into_iter().chain(columns.iter().map(String::as_str));
     let fingerprint = Fingerprint::of(parts);
     Ok(SeedTable { rows, schema, fingerprint })
 }

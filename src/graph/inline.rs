@@ -11,7 +11,7 @@ use crate::sql::offset;
 /// An ephemeral model.
 #[derive(Clone, Debug)]
 pub(super) struct Ephemeral {
-    /// The name of its CTE.
+    /// The name of its CTE, as SQL writes it.
     pub(super) name: String,
     /// Its SQL, in which the ephemeral models that it reads are names.
     pub(super) sql: String,

@@ -241,13 +241,16 @@ impl Session<'_> {
     }
 }
 
-/// What the user asked for; else a key means merge, partitions mean overwriting them, and neither means append.
+/// What the user asked for; else a key means merge, partitions mean overwriting them, and neither means append. Without
+/// a key there is nothing to merge by, so that the rows are added, as dbt adds them.
 fn strategy(node: &Node) -> Strategy {
+    let has_key = !node.config.unique_key.is_empty();
     match node.config.incremental_strategy {
+        Some(IncrementalStrategy::Merge | IncrementalStrategy::DeleteInsert) if !has_key => Strategy::Append,
         Some(IncrementalStrategy::Merge) => Strategy::Merge,
         Some(IncrementalStrategy::DeleteInsert) => Strategy::DeleteInsert,
         Some(IncrementalStrategy::InsertOverwrite) => Strategy::InsertOverwrite,
-        None if !node.config.unique_key.is_empty() => Strategy::Merge,
+        None if has_key => Strategy::Merge,
         None if !node.config.partition_by.is_empty() => Strategy::InsertOverwrite,
         Some(IncrementalStrategy::Append) | None => Strategy::Append,
     }

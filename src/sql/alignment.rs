@@ -128,7 +128,9 @@ pub fn derive(scope: &Scope, plan: &LogicalPlan, columns: &[String]) -> Result<A
     let optimized = scope.optimize(&probed)?;
     let mut scans: Vec<ScanAlignment> = Vec::new();
     optimized.apply_with_subqueries(|node| {
-        if let LogicalPlan::TableScan(scan) = node {
+        if let LogicalPlan::TableScan(scan) = node
+            && is_stored(scan)
+        {
             scans.push(align(scan, columns.len()));
         }
         Ok(TreeNodeRecursion::Continue)
@@ -150,7 +152,9 @@ pub fn derive(scope: &Scope, plan: &LogicalPlan, columns: &[String]) -> Result<A
 pub fn tables(plan: &LogicalPlan) -> Result<Vec<Relation>, DataFusionError> {
     let mut relations = Vec::new();
     plan.apply_with_subqueries(|node| {
-        if let LogicalPlan::TableScan(scan) = node {
+        if let LogicalPlan::TableScan(scan) = node
+            && is_stored(scan)
+        {
             let relation = relation(scan);
             if !relations.contains(&relation) {
                 relations.push(relation);
@@ -168,6 +172,11 @@ fn unaligned(plan: &LogicalPlan) -> Result<Vec<ScanAlignment>, DataFusionError> 
 
 fn probe_id(index: usize) -> String {
     format!("${}", index + 1)
+}
+
+/// Whether a table is scanned: what a function such as `generate_series` gives has no schema.
+fn is_stored(scan: &TableScan) -> bool {
+    scan.table_name.schema().is_some()
 }
 
 fn relation(scan: &TableScan) -> Relation {

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Datelike};
@@ -226,10 +226,9 @@ fn the_bundled_project_gives_the_known_answers_over_real_events_or_else_counted_
     let (bundled, known) = if folder.is_dir() {
         (Bundled::new(&folder), golden())
     } else {
-        println!(
-            "there are no real events in {} (set MEP_TEST_REAL_EVENTS): simulated ones were counted instead",
-            folder.display()
-        );
+        // Not by `println!`, which is heard only where a test fails.
+        let said = "set MEP_TEST_REAL_EVENTS): simulated ones were counted instead";
+        writeln!(std::io::stderr(), "there are no real events in {} ({said}", folder.display()).unwrap();
         let bundled = Bundled::simulated("2");
         let known = counted(&bundled.events);
         (bundled, known)

@@ -1,11 +1,12 @@
 //! The binary as a user meets it: small projects on disk, commands, what they print and what the tables then hold.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test ends where what it needs is not there")]
+#![expect(clippy::unwrap_used, reason = "helpers of tests panic as tests do")]
 
 mod bad_input;
 mod bundled;
 mod changes;
 mod commands;
+mod corners;
 mod data_tests;
 mod errors;
 mod incremental;
