@@ -11,6 +11,7 @@ pub mod terminal;
 mod clean;
 mod compile;
 mod debug;
+mod doing;
 mod generate;
 mod init;
 mod loaded;
@@ -29,8 +30,8 @@ pub use arguments::Arguments;
 pub use exit::Exit;
 
 use arguments::{Command, Global};
+use doing::Doing;
 use error::CommandError;
-use run::Doing;
 use terminal::Palette;
 
 /// Does what the words of the command line say.

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use serde_json::{Value as Json, json};
 
 use super::arguments::{Global, PlanArguments, TextOrJson};
+use super::doing::Doing;
 use super::error::CommandError;
 use super::exit::Exit;
 use super::loaded::{Loaded, Rendering, cores, runtime};
-use super::run::Doing;
 use super::terminal::{Palette, Terminal, bytes, count, plural};
 use crate::graph::Graph;
 use crate::plan::{Action, LandingPlan, PartitionBuild, Plan, after_landing, connect, plan_landings};

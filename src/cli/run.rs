@@ -4,52 +4,17 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use super::arguments::{Global, RunArguments, TextOrJson};
+use super::doing::Doing;
 use super::error::CommandError;
 use super::exit::Exit;
 use super::loaded::{Loaded, Rendering, cores, runtime};
 use super::plan::in_short;
 use super::terminal::{Terminal, summary};
 use crate::artifacts;
-use crate::graph::{Materialization, Node, NodeKind};
+use crate::graph::NodeKind;
 use crate::plan::{self, connect, plan_landings};
 use crate::run::event::{Event, NodeResult, Reporter};
 use crate::run::{RunOptions, Session, held};
-
-/// Which of the commands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Doing {
-    /// Sources, seeds and models.
-    Run,
-    /// The same with tests.
-    Build,
-    /// Tests.
-    Test,
-    /// Seeds.
-    Seed,
-}
-
-impl Doing {
-    fn word(self) -> &'static str {
-        match self {
-            Self::Run => "run",
-            Self::Build => "build",
-            Self::Test => "test",
-            Self::Seed => "seed",
-        }
-    }
-
-    /// Whether the command works on a node.
-    pub(super) fn works_on(self, node: &Node) -> bool {
-        let builds = matches!(self, Self::Run | Self::Build);
-        match node.kind {
-            NodeKind::Model { .. } => builds && node.config.materialized != Materialization::Ephemeral,
-            NodeKind::Source { .. } => builds,
-            NodeKind::Seed { .. } => builds || self == Self::Seed,
-            NodeKind::Test(_) => matches!(self, Self::Build | Self::Test),
-            NodeKind::Exposure { .. } => false,
-        }
-    }
-}
 
 /// Runs.
 ///

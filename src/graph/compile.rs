@@ -1,7 +1,6 @@
 //! Compiling: every template becomes SQL, and every SQL is planned against the schemas of what it reads, with no data.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
-use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
@@ -10,13 +9,15 @@ use arrow::datatypes::SchemaRef;
 use super::attached_tests::tested_relation;
 use super::config::Materialization;
 use super::dag::Graph;
+use super::declared::{landing_table, read_seed, schema_problem};
 use super::inline::{Ephemeral, with_ephemerals};
+use super::names::{Names, NodeNames};
 use super::node::{Node, NodeKind, TestDetail};
 use crate::fingerprint::Fingerprint;
-use crate::jinja::{Rendered, Resolver, SourceMap, Subject, Templates, TestSubject};
-use crate::project::{Problem, Problems, Project, SourceTable, SourceText};
+use crate::jinja::{Rendered, SourceMap, Subject, Templates, TestSubject};
+use crate::project::{Problem, Problems, Project, SourceText};
 use crate::relation::Relation;
-use crate::source::{LandingTable, RowSchema, SchemaError, seed};
+use crate::source::LandingTable;
 use crate::sql::{
     Alignment, DeclaredTable, Scope, SqlProblem, alignment, canonical, is_volatile, stored_schema,
     without_semicolon,
@@ -135,57 +136,6 @@ impl Compiler<'_> {
         let rendered =
             self.templates.render(&subject, Arc::new(NodeNames { names, is_incremental: false }))?;
         Ok(one_query(rendered))
-    }
-}
-
-/// What the names of the project stand for.
-#[derive(Debug)]
-struct Names {
-    project: String,
-    refs: HashMap<String, Relation>,
-    sources: HashMap<(String, String), Relation>,
-}
-
-impl Names {
-    fn of(project: &Project, graph: &Graph) -> Self {
-        let mut names = Self { project: project.name.clone(), refs: HashMap::new(), sources: HashMap::new() };
-        for node in graph.nodes() {
-            match &node.kind {
-                NodeKind::Source { source, .. } => {
-                    names.sources.insert((source.clone(), node.name.clone()), tested_relation(node));
-                }
-                NodeKind::Model { .. } | NodeKind::Seed { .. } => {
-                    names.refs.insert(node.name.clone(), tested_relation(node));
-                }
-                NodeKind::Test(_) | NodeKind::Exposure { .. } => {}
-            }
-        }
-        names
-    }
-}
-
-/// The names as one node sees them.
-struct NodeNames {
-    names: Arc<Names>,
-    is_incremental: bool,
-}
-
-impl Resolver for NodeNames {
-    fn resolve_ref(&self, package: Option<&str>, name: &str) -> Result<Relation, String> {
-        if let Some(package) = package.filter(|package| *package != self.names.project) {
-            return Err(format!("there is no package `{package}`"));
-        }
-        let found = self.names.refs.get(name).cloned();
-        found.ok_or_else(|| format!("there is no model or seed `{name}`"))
-    }
-
-    fn resolve_source(&self, source: &str, table: &str) -> Result<Relation, String> {
-        let found = self.names.sources.get(&(source.to_owned(), table.to_owned())).cloned();
-        found.ok_or_else(|| format!("there is no source table `{source}.{table}`"))
-    }
-
-    fn is_incremental(&self) -> bool {
-        self.is_incremental
     }
 }
 
@@ -433,71 +383,4 @@ fn check_columns(
         return Err(at_key(problem.help("partition by fewer columns"), "partition_by"));
     }
     Ok(())
-}
-
-fn schema_problem(node: &Node, error: &SchemaError) -> Problem {
-    let problem = Problem::new(error.to_string());
-    match &node.place {
-        Some(place) => problem.at(place),
-        None => problem,
-    }
-}
-
-/// The table that a source lands in, from its declaration.
-fn landing_table(table: &SourceTable, node: &Node) -> Result<LandingTable, Problems> {
-    let mut problems = Problems::default();
-    let columns = &table.properties.columns;
-    if columns.is_empty() {
-        let problem = Problem::new(format!("the source table `{}` declares no columns", table.name));
-        problems.push(problem.at(&table.place).help("list its columns, each with a `data_type`"));
-    }
-    let mut declared = Vec::new();
-    for column in columns {
-        if let Some(data_type) = &column.data_type {
-            declared.push((column.name.value.as_str(), data_type.value.as_str(), column.not_null));
-        } else {
-            let problem = Problem::new(format!("column `{}` has no `data_type`", column.name.value));
-            problems.push(
-                problem.at(&column.name.place).help("say how it is read: bigint, varchar, double, ..."),
-            );
-        }
-    }
-    problems.none_or(())?;
-    let event_time = table.event_time.as_ref();
-    let schema = RowSchema::new(declared, event_time.map(|name| name.value.as_str())).map_err(|error| {
-        let type_of = |name: &str| {
-            columns
-                .iter()
-                .find(|column| column.name.value == name)
-                .and_then(|column| column.data_type.as_ref())
-        };
-        let place = match &error {
-            SchemaError::UnknownType { column, .. } => type_of(column).map(|found| &found.place),
-            SchemaError::NoSuchEventTime(_) | SchemaError::NotATime { .. } => {
-                event_time.map(|found| &found.place)
-            }
-            SchemaError::ReservedColumn(_) | SchemaError::Untyped(_) => None,
-        };
-        Problem::new(error.to_string()).at(place.unwrap_or(&table.place))
-    })?;
-    let raw = tested_relation(node);
-    let rejects = Relation { schema: raw.schema.clone(), name: format!("{}_rejects", raw.name) };
-    Ok(LandingTable { raw, rejects, schema })
-}
-
-fn read_seed(root: &Path, node: &Node) -> Result<SeedTable, Problem> {
-    let problem = |message: String| {
-        let text = SourceText::new(node.path.clone(), "");
-        Problem::new(message).at(&text.at(crate::project::Span::default()))
-    };
-    let text = std::fs::read_to_string(root.join(&node.path)).map_err(|error| problem(error.to_string()))?;
-    let rows = seed::read(&text, node.config.delimiter, &node.config.column_types)
-        .map_err(|error| problem(error.to_string()))?;
-    let schema = stored_schema(&rows.schema(), &[])
-        .map_err(|column| problem(format!("column `{column}` has no type")))?;
-    let columns: Vec<String> =
-        schema.fields().iter().map(|field| format!("{} {}", field.name(), field.data_type())).collect();
-    let parts = [text.as_str()].into_iter().chain(columns.iter().map(String::as_str));
-    let fingerprint = Fingerprint::of(parts);
-    Ok(SeedTable { rows, schema, fingerprint })
 }

@@ -10,7 +10,9 @@ mod attached_tests;
 mod build;
 mod compile;
 mod dag;
+mod declared;
 mod inline;
+mod names;
 mod select;
 mod test_name;
 

@@ -1,0 +1,79 @@
+//! Tables that are declared rather than selected: what a source lands in, and what a seed's file holds.
+
+use std::path::Path;
+
+use super::attached_tests::tested_relation;
+use super::compile::SeedTable;
+use super::node::Node;
+use crate::fingerprint::Fingerprint;
+use crate::project::{Problem, Problems, SourceTable, SourceText};
+use crate::relation::Relation;
+use crate::source::{LandingTable, RowSchema, SchemaError, seed};
+use crate::sql::stored_schema;
+
+pub(super) fn schema_problem(node: &Node, error: &SchemaError) -> Problem {
+    let problem = Problem::new(error.to_string());
+    match &node.place {
+        Some(place) => problem.at(place),
+        None => problem,
+    }
+}
+
+/// The table that a source lands in, from its declaration.
+pub(super) fn landing_table(table: &SourceTable, node: &Node) -> Result<LandingTable, Problems> {
+    let mut problems = Problems::default();
+    let columns = &table.properties.columns;
+    if columns.is_empty() {
+        let problem = Problem::new(format!("the source table `{}` declares no columns", table.name));
+        problems.push(problem.at(&table.place).help("list its columns, each with a `data_type`"));
+    }
+    let mut declared = Vec::new();
+    for column in columns {
+        if let Some(data_type) = &column.data_type {
+            declared.push((column.name.value.as_str(), data_type.value.as_str(), column.not_null));
+        } else {
+            let problem = Problem::new(format!("column `{}` has no `data_type`", column.name.value));
+            problems.push(
+                problem.at(&column.name.place).help("say how it is read: bigint, varchar, double, ..."),
+            );
+        }
+    }
+    problems.none_or(())?;
+    let event_time = table.event_time.as_ref();
+    let schema = RowSchema::new(declared, event_time.map(|name| name.value.as_str())).map_err(|error| {
+        let type_of = |name: &str| {
+            columns
+                .iter()
+                .find(|column| column.name.value == name)
+                .and_then(|column| column.data_type.as_ref())
+        };
+        let place = match &error {
+            SchemaError::UnknownType { column, .. } => type_of(column).map(|found| &found.place),
+            SchemaError::NoSuchEventTime(_) | SchemaError::NotATime { .. } => {
+                event_time.map(|found| &found.place)
+            }
+            SchemaError::ReservedColumn(_) | SchemaError::Untyped(_) => None,
+        };
+        Problem::new(error.to_string()).at(place.unwrap_or(&table.place))
+    })?;
+    let raw = tested_relation(node);
+    let rejects = Relation { schema: raw.schema.clone(), name: format!("{}_rejects", raw.name) };
+    Ok(LandingTable { raw, rejects, schema })
+}
+
+pub(super) fn read_seed(root: &Path, node: &Node) -> Result<SeedTable, Problem> {
+    let problem = |message: String| {
+        let text = SourceText::new(node.path.clone(), "");
+        Problem::new(message).at(&text.at(crate::project::Span::default()))
+    };
+    let text = std::fs::read_to_string(root.join(&node.path)).map_err(|error| problem(error.to_string()))?;
+    let rows = seed::read(&text, node.config.delimiter, &node.config.column_types)
+        .map_err(|error| problem(error.to_string()))?;
+    let schema = stored_schema(&rows.schema(), &[])
+        .map_err(|column| problem(format!("column `{column}` has no type")))?;
+    let columns: Vec<String> =
+        schema.fields().iter().map(|field| format!("{} {}", field.name(), field.data_type())).collect();
+    let parts = [text.as_str()].into_iter().chain(columns.iter().map(String::as_str));
+    let fingerprint = Fingerprint::of(parts);
+    Ok(SeedTable { rows, schema, fingerprint })
+}

@@ -1,0 +1,63 @@
+//! What `ref()` and `source()` stand for when SQL is rendered.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::attached_tests::tested_relation;
+use super::dag::Graph;
+use super::node::NodeKind;
+use crate::jinja::Resolver;
+use crate::project::Project;
+use crate::relation::Relation;
+
+/// What the names of the project stand for.
+#[derive(Debug)]
+pub(super) struct Names {
+    project: String,
+    refs: HashMap<String, Relation>,
+    sources: HashMap<(String, String), Relation>,
+}
+
+impl Names {
+    /// Of all nodes that can be read.
+    pub(super) fn of(project: &Project, graph: &Graph) -> Self {
+        let mut names = Self { project: project.name.clone(), refs: HashMap::new(), sources: HashMap::new() };
+        for node in graph.nodes() {
+            match &node.kind {
+                NodeKind::Source { source, .. } => {
+                    names.sources.insert((source.clone(), node.name.clone()), tested_relation(node));
+                }
+                NodeKind::Model { .. } | NodeKind::Seed { .. } => {
+                    names.refs.insert(node.name.clone(), tested_relation(node));
+                }
+                NodeKind::Test(_) | NodeKind::Exposure { .. } => {}
+            }
+        }
+        names
+    }
+}
+
+/// The names as one node sees them.
+pub(super) struct NodeNames {
+    pub(super) names: Arc<Names>,
+    pub(super) is_incremental: bool,
+}
+
+impl Resolver for NodeNames {
+    fn resolve_ref(&self, package: Option<&str>, name: &str) -> Result<Relation, String> {
+        if let Some(package) = package.filter(|package| *package != self.names.project) {
+            return Err(format!("there is no package `{package}`"));
+        }
+        let found = self.names.refs.get(name).cloned();
+        found.ok_or_else(|| format!("there is no model or seed `{name}`"))
+    }
+
+    fn resolve_source(&self, source: &str, table: &str) -> Result<Relation, String> {
+        let found = self.names.sources.get(&(source.to_owned(), table.to_owned())).cloned();
+        found.ok_or_else(|| format!("there is no source table `{source}.{table}`"))
+    }
+
+    fn is_incremental(&self) -> bool {
+        self.is_incremental
+    }
+}
