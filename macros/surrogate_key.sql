@@ -19,6 +19,11 @@
     {{ hash_key(texts) }}
 {%- endmacro %}
 
+{#- The same in one step: a function of the embedded engine. -#}
+{% macro mep__surrogate_key(columns) -%}
+    surrogate_key({{ columns | join(', ') }})
+{%- endmacro %}
+
 {#- A double as a whole number of its smallest unit. -#}
 {% macro scaled(column, factor) -%}
     cast(round({{ column }} * {{ factor }}) as bigint)

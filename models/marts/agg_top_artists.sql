@@ -1,6 +1,18 @@
 {{ config(materialized='table') }}
 
-with plays as (
+with artist_days as (
+
+    select
+        days.event_date,
+        songs.artist,
+        sum(days.plays) as plays
+    from {{ ref('int_song_plays_by_day') }} as days
+    inner join {{ ref('dim_song') }} as songs on days.song_id = songs.song_id
+    group by days.event_date, songs.artist
+
+),
+
+plays as (
 
     select
         periods.grain,
@@ -8,12 +20,11 @@ with plays as (
         periods.period_date,
         periods.iso_year,
         periods.week,
-        songs.artist,
+        days.artist,
         sum(days.plays) as plays
-    from {{ ref('int_song_plays_by_day') }} as days
+    from artist_days as days
     inner join {{ ref('int_periods_by_date') }} as periods on days.event_date = periods.date
-    inner join {{ ref('dim_song') }} as songs on days.song_id = songs.song_id
-    group by periods.grain, periods.period_start, periods.period_date, periods.iso_year, periods.week, songs.artist
+    group by periods.grain, periods.period_start, periods.period_date, periods.iso_year, periods.week, days.artist
 
 ),
 

@@ -8,7 +8,7 @@ use super::build::{BuildError, Built, TableBuild};
 use super::event::{Event, NodeResult, Status};
 use super::increment::Strategy;
 use super::order::dependencies;
-use super::schedule::{Outcome, work_through};
+use super::schedule::{Outcome, Steps, Weight, work_through};
 use super::session::Session;
 use crate::graph::{CompiledModel, IncrementalStrategy, Node, NodeKind, tested_relation};
 use crate::plan::{Action, PartitionBuild, Plan, Reason, Step};
@@ -48,8 +48,9 @@ impl Session<'_> {
             above.into_iter().find(|node| failed.contains(node))
         };
         let dependencies = dependencies(self.graph, plan);
+        let weights: Vec<Weight> = plan.steps.iter().map(|step| weight(&step.action)).collect();
         work_through(
-            &dependencies,
+            &Steps { dependencies: &dependencies, weights: &weights },
             self.options.threads,
             self.options.fail_fast,
             |index| {
@@ -239,6 +240,18 @@ impl Session<'_> {
         }
         Ok(result)
     }
+}
+
+/// Bytes of input, as stored, from which on a query keeps all cores busy by itself.
+const HEAVY_BYTES: u64 = 16 << 20;
+
+fn weight(action: &Action) -> Weight {
+    let reads = match action {
+        Action::BuildWhole(build) => build.input_bytes,
+        Action::BuildPartitions(plan) => plan.build.iter().map(|build| build.input_bytes).sum(),
+        _ => 0,
+    };
+    if reads >= HEAVY_BYTES { Weight::Heavy } else { Weight::Light }
 }
 
 /// What the user asked for; else a key means merge, partitions mean overwriting them, and neither means append. Without

@@ -21,45 +21,66 @@ pub enum Outcome {
     Cancelled,
 }
 
+/// What a step takes of the machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Weight {
+    /// Little: several such steps fill the machine together.
+    Light,
+    /// All cores by itself: beside another step both would only wait for memory.
+    Heavy,
+}
+
+/// The steps to work through.
+pub struct Steps<'a> {
+    /// For each step, those that it comes after.
+    pub dependencies: &'a [Vec<usize>],
+    /// For each step, what it takes.
+    pub weights: &'a [Weight],
+}
+
 struct State {
     waiting: Vec<BTreeSet<usize>>,
     ready: BTreeSet<usize>,
     outcomes: Vec<Option<Outcome>>,
     running: usize,
+    heavy_is_running: bool,
     ended: bool,
 }
 
-/// Works through all steps, at most `threads` at once, each after its dependencies, lower indices first.
+/// Works through all steps, at most `threads` at once, each after its dependencies, lower indices first. A heavy step
+/// runs alone.
 ///
 /// With `fail_fast` no step begins after one has failed. `skip` is told of each step that is not begun.
 pub fn work_through(
-    dependencies: &[Vec<usize>],
+    steps: &Steps<'_>,
     threads: usize,
     fail_fast: bool,
     work: impl Fn(usize) -> bool + Sync,
     skip: impl Fn(usize, Outcome) + Sync,
 ) -> Vec<Outcome> {
-    let count = dependencies.len();
+    let count = steps.dependencies.len();
     let mut dependents = vec![Vec::new(); count];
-    for (step, needs) in dependencies.iter().enumerate() {
+    for (step, needs) in steps.dependencies.iter().enumerate() {
         for need in needs {
             dependents[*need].push(step);
         }
     }
     let waiting: Vec<BTreeSet<usize>> =
-        dependencies.iter().map(|needs| needs.iter().copied().collect()).collect();
+        steps.dependencies.iter().map(|needs| needs.iter().copied().collect()).collect();
     let ready = (0..count).filter(|step| waiting[*step].is_empty()).collect();
-    let state = Mutex::new(State { waiting, ready, outcomes: vec![None; count], running: 0, ended: false });
+    let outcomes = vec![None; count];
+    let state =
+        Mutex::new(State { waiting, ready, outcomes, running: 0, heavy_is_running: false, ended: false });
     let changed = Condvar::new();
     let worker = || {
         let mut guard = state.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
-            if let Some(step) = guard.ready.pop_first() {
-                guard.running += 1;
+            if let Some(step) = guard.take(steps.weights) {
                 drop(guard);
                 let done = work(step);
                 guard = state.lock().unwrap_or_else(PoisonError::into_inner);
                 guard.running -= 1;
+                guard.heavy_is_running = false;
                 guard.outcomes[step] = Some(if done { Outcome::Done } else { Outcome::Failed });
                 if done {
                     guard.release(step, &dependents);
@@ -71,7 +92,7 @@ pub fn work_through(
                     guard.ready.clear();
                 }
                 changed.notify_all();
-            } else if guard.running == 0 {
+            } else if guard.running == 0 && guard.ready.is_empty() {
                 return;
             } else {
                 guard = changed.wait(guard).unwrap_or_else(PoisonError::into_inner);
@@ -96,6 +117,19 @@ pub fn work_through(
 }
 
 impl State {
+    /// The first ready step that may begin now.
+    fn take(&mut self, weights: &[Weight]) -> Option<usize> {
+        if self.heavy_is_running {
+            return None;
+        }
+        let may_begin = |step: &&usize| weights[**step] == Weight::Light || self.running == 0;
+        let step = *self.ready.iter().find(may_begin)?;
+        self.ready.remove(&step);
+        self.running += 1;
+        self.heavy_is_running = weights[step] == Weight::Heavy;
+        Some(step)
+    }
+
     fn release(&mut self, step: usize, dependents: &[Vec<usize>]) {
         for dependent in &dependents[step] {
             self.waiting[*dependent].remove(&step);
@@ -125,8 +159,9 @@ mod tests {
     /// Runs steps of which `failing` fail; gives the order in which steps began and their outcomes.
     fn run(dependencies: &[Vec<usize>], failing: &[usize], fail_fast: bool) -> (Vec<usize>, Vec<Outcome>) {
         let begun = Mutex::new(Vec::new());
+        let weights = vec![Weight::Light; dependencies.len()];
         let outcomes = work_through(
-            dependencies,
+            &Steps { dependencies, weights: &weights },
             1,
             fail_fast,
             |step| {
@@ -161,16 +196,25 @@ mod tests {
     }
 
     #[test]
-    fn several_threads_work_through_everything_once() {
+    fn several_threads_work_through_everything_once_and_heavy_steps_run_alone() {
         let dependencies: Vec<Vec<usize>> =
             (0..200).map(|step: usize| if step < 10 { vec![] } else { vec![step - 10, step / 2] }).collect();
         let begun = Mutex::new(Vec::new());
+        let weight = |step: usize| if step.is_multiple_of(3) { Weight::Heavy } else { Weight::Light };
+        let weights: Vec<Weight> = (0..200).map(weight).collect();
+        let running = Mutex::new(Vec::new());
         work_through(
-            &dependencies,
+            &Steps { dependencies: &dependencies, weights: &weights },
             4,
             false,
             |step| {
                 begun.lock().unwrap().push(step);
+                let mut now = running.lock().unwrap();
+                now.push(step);
+                assert!(now.len() == 1 || now.iter().all(|step| weights[*step] == Weight::Light));
+                drop(now);
+                std::thread::yield_now();
+                running.lock().unwrap().retain(|one| *one != step);
                 true
             },
             |_, _| {},

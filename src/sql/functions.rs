@@ -13,11 +13,14 @@ use datafusion::logical_expr::{
 };
 use md5::{Digest, Md5};
 
+use super::surrogate_key::SurrogateKey;
+
 /// All functions that mep adds.
 pub fn all() -> Vec<Arc<ScalarUDF>> {
     vec![
         Arc::new(ScalarUDF::new_from_impl(TextFunction::hash_key())),
         Arc::new(ScalarUDF::new_from_impl(TextFunction::fix_mojibake())),
+        Arc::new(ScalarUDF::new_from_impl(SurrogateKey::new())),
     ]
 }
 
@@ -56,7 +59,9 @@ impl TextFunction {
     /// Hive gives the same with `cast(conv(substr(md5(text), 1, 16), 16, -10) as bigint)`.
     fn hash_key() -> Self {
         Self::new("hash_key", DataType::Int64, |texts| {
-            Arc::new(texts.iter().map(|text| text.map(hash_key)).collect::<Int64Array>())
+            Arc::new(
+                texts.iter().map(|text| text.map(|text| hash_key(text.as_bytes()))).collect::<Int64Array>(),
+            )
         })
     }
 
@@ -102,9 +107,9 @@ impl ScalarUDFImpl for TextFunction {
     }
 }
 
-/// The first eight bytes, big-endian, of the MD5 of the text's UTF-8.
-fn hash_key(text: &str) -> i64 {
-    let digest = Md5::digest(text.as_bytes());
+/// The first eight bytes, big-endian, of the MD5 of a text's bytes.
+pub(super) fn hash_key(text: &[u8]) -> i64 {
+    let digest = Md5::digest(text);
     digest.iter().take(8).fold(0_i64, |key, byte| (key << 8) | i64::from(*byte))
 }
 
@@ -128,8 +133,8 @@ mod tests {
 
     #[test]
     fn a_hash_key_is_the_first_half_of_the_md5() {
-        assert_eq!(hash_key("a"), i64::from_str_radix("0cc175b9c0f1b6a8", 16).unwrap());
-        assert_eq!(hash_key(""), u64::from_str_radix("d41d8cd98f00b204", 16).unwrap() as i64);
+        assert_eq!(hash_key(b"a"), i64::from_str_radix("0cc175b9c0f1b6a8", 16).unwrap());
+        assert_eq!(hash_key(b""), u64::from_str_radix("d41d8cd98f00b204", 16).unwrap() as i64);
     }
 
     #[test]

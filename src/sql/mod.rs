@@ -10,6 +10,7 @@ pub mod functions;
 pub mod meaning;
 pub mod problem;
 pub mod scope;
+mod surrogate_key;
 
 pub use alignment::{Alignment, ScanAlignment};
 pub use meaning::{canonical, is_volatile, offset, stored_schema, without_semicolon};

@@ -33,7 +33,6 @@ impl Scope {
         let options = config.options_mut();
         options.sql_parser.collect_spans = true;
         options.execution.parquet.pushdown_filters = false;
-        options.execution.time_zone = Some("UTC".to_owned());
         let state = SessionStateBuilder::new()
             .with_config(config)
             .with_runtime_env(runtime)

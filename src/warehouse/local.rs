@@ -16,6 +16,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use super::durable;
 use super::lease::{Holder, Lease, LeaseError};
 use super::table::{Manifest, TableVersion};
 use crate::relation::Relation;
@@ -120,7 +121,7 @@ impl LocalWarehouse {
 
     /// Points the relation at `table`: the one atomic step by which readers come to see new content.
     ///
-    /// The files of `table` must be written and synced (see [`sync_folder`]) before.
+    /// The files of the run that publishes are synced before; those of earlier runs were then.
     ///
     /// # Errors
     /// Where the manifest cannot be written; the old one is then still in place.
@@ -128,6 +129,13 @@ impl LocalWarehouse {
         let path = self.manifest_path(relation);
         let folder = self.table_folder(relation);
         fs::create_dir_all(&folder).map_err(at("creating", &folder))?;
+        let new_files: Vec<PathBuf> = table
+            .partitions()
+            .flat_map(|(_, partition)| &partition.files)
+            .filter(|file| file.path.split(['/', '.']).nth(1) == Some(table.run.as_str()))
+            .map(|file| folder.join(&file.path))
+            .collect();
+        durable::sync(&folder, &new_files)?;
         let text = serde_json::to_vec_pretty(&Manifest::of(table))
             .map_err(|error| WarehouseError::Manifest { path: path.clone(), reason: error.to_string() })?;
         let next = folder.join(".manifest.json.next");
@@ -211,7 +219,7 @@ impl LocalWarehouse {
 ///
 /// # Errors
 /// Where the folder cannot be synced.
-pub fn sync_folder(folder: &Path) -> Result<(), WarehouseError> {
+pub(super) fn sync_folder(folder: &Path) -> Result<(), WarehouseError> {
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(at("syncing", folder))
 }
 
@@ -300,6 +308,14 @@ mod tests {
         }
     }
 
+    fn write_files(warehouse: &LocalWarehouse, relation: &Relation, table: &TableVersion) {
+        for file in table.partitions().flat_map(|(_, partition)| &partition.files) {
+            let path = warehouse.table_folder(relation).join(&file.path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, "1234").unwrap();
+        }
+    }
+
     #[test]
     fn what_is_published_is_read_back() {
         let folder = tempfile::tempdir().unwrap();
@@ -307,6 +323,7 @@ mod tests {
         let relation = Relation::new("music", "fact_listen");
         assert_eq!(warehouse.read(&relation).unwrap(), None);
         let table = table(&RunId::generate());
+        write_files(&warehouse, &relation, &table);
         warehouse.publish(&relation, &table).unwrap();
         assert_eq!(warehouse.read(&relation).unwrap(), Some(table));
         assert_eq!(warehouse.relations().unwrap(), vec![relation]);
@@ -317,7 +334,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let warehouse = LocalWarehouse::new(folder.path());
         let relation = Relation::new("music", "fact_listen");
-        warehouse.publish(&relation, &table(&RunId::generate())).unwrap();
+        let table = table(&RunId::generate());
+        write_files(&warehouse, &relation, &table);
+        warehouse.publish(&relation, &table).unwrap();
         let manifest = folder.path().join("music/fact_listen/manifest.json");
         fs::write(&manifest, "{\"format\": 1, ").unwrap();
         assert!(matches!(warehouse.read(&relation), Err(WarehouseError::Manifest { .. })));

@@ -14,7 +14,7 @@ use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
 
-use super::local::{WarehouseError, sync_folder};
+use super::local::WarehouseError;
 use super::partition::PartitionKey;
 use super::table::DataFile;
 
@@ -125,7 +125,7 @@ impl PartitionWriter {
         Ok(())
     }
 
-    /// Ends all files, synced, and says what was written.
+    /// Ends all files, and says what was written. The publish syncs them.
     ///
     /// # Errors
     /// Where a file cannot be ended.
@@ -198,11 +198,7 @@ impl PartitionWriter {
             error,
         };
         let file = open.writer.into_inner()?.into_inner().map_err(|error| io(error.into_error()))?;
-        file.sync_all().map_err(io)?;
         let bytes = file.metadata().map_err(io)?.len();
-        if let Some(folder) = self.target.table_folder.join(&open.path).parent() {
-            sync_folder(folder)?;
-        }
         let written = DataFile { path: open.path, rows: open.rows, bytes };
         self.written.entry(key.clone()).or_default().push(written);
         Ok(())
