@@ -52,7 +52,7 @@ fn a_model_whose_inputs_are_not_there_names_them() {
 
     what failed:
       table counts
-          it reads main.plays, which is not built yet: select it too, as in --select +counts
+          it reads main.plays, which is not built yet: build it first, as in mep run --select +counts
     failed in [time]: 1 in error
     ");
     insta::assert_snapshot!(project.print(&["plan", "--select", "counts"]), @r"
@@ -66,7 +66,7 @@ fn a_model_whose_inputs_are_not_there_names_them() {
 
     what failed:
       view shown
-          it reads main.plays, which is not built yet: select it too, as in --select +shown
+          it reads main.plays, which is not built yet: build it first, as in mep run --select +shown
     failed in [time]: 1 in error
     ");
 }
@@ -167,7 +167,7 @@ fn a_source_that_declares_another_column_is_landed_anew() {
     project.succeed(&["run"]);
     let sources = std::fs::read_to_string(project.path("sources.yml")).unwrap();
     project.file("sources.yml", format!("{sources}          - {{name: city, data_type: varchar}}\n"));
-    assert_eq!(project.plan(), ["events.listens: land: 1 changed", "cities: build: model changed"]);
+    assert_eq!(project.plan(), ["events.listens: land: 1 read with another schema", "cities: build: model changed"]);
     project.succeed(&["run"]);
     assert_eq!(project.rows("select song, city from main.cities"), json!([{"song": "a", "city": "Oslo"}]));
     assert_eq!(project.plan(), [""; 0]);

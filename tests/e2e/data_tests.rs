@@ -225,7 +225,7 @@ fn a_test_that_cannot_run_is_an_error_of_its_own() {
 
     what failed:
       test unique_first_x
-          table 'main.first' not found
+          it reads main.first, which is not built yet: build it first, as in mep run --select +unique_first_x
     failed in [time]: 1 in error
     ");
     project.file("tests/divided.sql", "select x from {{ ref('apart') }} where 1 / (x - 1) > 0");
