@@ -48,17 +48,17 @@ PARQUET = "format parquet, compression zstd, compression_level 1"
 def main():
     arguments = parsed()
     binary = measured.mep_binary(arguments.mep)
-    data = Path(arguments.data).absolute()
     python = measured.tool("duckdb", DUCKDB) / "python"
-    events = generated(binary, data, arguments.scale, arguments.compression)
-    try:
-        compare(arguments, binary, python, data, events)
-    except Failed as failure:
-        sys.exit(f"the benchmark failed: {failure}")
-    finally:
-        if not arguments.keep:
-            shutil.rmtree(data / "mep", ignore_errors=True)
-            shutil.rmtree(data / "duckdb", ignore_errors=True)
+    with measured.data_folder(arguments.data) as data:
+        try:
+            events = generated(binary, data, arguments.scale, arguments.compression)
+            compare(arguments, binary, python, data, events)
+        except Failed as failure:
+            sys.exit(f"the benchmark failed: {failure}")
+        finally:
+            if not arguments.keep:
+                shutil.rmtree(data / "mep", ignore_errors=True)
+                shutil.rmtree(data / "duckdb", ignore_errors=True)
 
 
 def parsed():
