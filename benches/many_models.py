@@ -9,7 +9,6 @@ import argparse
 import random
 import shutil
 import sys
-from pathlib import Path
 
 import measured
 from measured import Failed, milliseconds, print_table, ratio, size
@@ -65,17 +64,18 @@ MACROS = """\
 def main():
     arguments = parsed()
     binary = measured.mep_binary(arguments.mep)
-    project = Path(arguments.data).absolute() / "many-models"
-    shutil.rmtree(project, ignore_errors=True)
-    files, volume = generate(project, arguments.models, arguments.materialized)
-    print(f"{arguments.models:,} {arguments.materialized}s, {3 * arguments.models:,} tests: {files:,} files with {size(volume)}\n")
-    try:
-        usages = measure(commands(arguments, binary, project), project, arguments.runs)
-    except Failed as failure:
-        sys.exit(f"the benchmark failed: {failure}")
-    report(usages)
-    if not arguments.keep:
-        shutil.rmtree(project)
+    with measured.data_folder(arguments.data) as data:
+        project = data / "many-models"
+        shutil.rmtree(project, ignore_errors=True)
+        files, volume = generate(project, arguments.models, arguments.materialized)
+        print(f"{arguments.models:,} {arguments.materialized}s, {3 * arguments.models:,} tests: {files:,} files with {size(volume)}\n")
+        try:
+            usages = measure(commands(arguments, binary, project), project, arguments.runs)
+        except Failed as failure:
+            sys.exit(f"the benchmark failed: {failure}")
+        report(usages)
+        if not arguments.keep:
+            shutil.rmtree(project)
 
 
 def parsed():

@@ -48,17 +48,17 @@ PARQUET = "format parquet, compression zstd, compression_level 1"
 def main():
     arguments = parsed()
     binary = measured.mep_binary(arguments.mep)
-    data = Path(arguments.data).absolute()
     python = measured.tool("duckdb", DUCKDB) / "python"
-    events = generated(binary, data, arguments.scale, arguments.compression)
-    try:
-        compare(arguments, binary, python, data, events)
-    except Failed as failure:
-        sys.exit(f"the benchmark failed: {failure}")
-    finally:
-        if not arguments.keep:
-            shutil.rmtree(data / "mep", ignore_errors=True)
-            shutil.rmtree(data / "duckdb", ignore_errors=True)
+    with measured.data_folder(arguments.data) as data:
+        try:
+            events = generated(binary, data, arguments.scale, arguments.compression)
+            compare(arguments, binary, python, data, events)
+        except Failed as failure:
+            sys.exit(f"the benchmark failed: {failure}")
+        finally:
+            if not arguments.keep:
+                shutil.rmtree(data / "mep", ignore_errors=True)
+                shutil.rmtree(data / "duckdb", ignore_errors=True)
 
 
 def parsed():
@@ -98,16 +98,21 @@ def generated(binary, data, scale, compression):
 def compare(arguments, binary, python, data, events):
     mep = Mep(binary, data / "mep", events)
     reference = Reference(python, data / "duckdb", mep.manifest(), events, arguments)
-    pairs = []
+    pairs, nodes = [], {"alone": [], "theirs": [], "together": []}
     for _ in range(arguments.pairs):
-        pairs.append((mep.run(), reference.run()))
-        print(f"mep {seconds(pairs[-1][0].wall)}, DuckDB {seconds(pairs[-1][1].wall)}", file=sys.stderr)
+        if arguments.profile:
+            alone = mep.run("--threads", 1)
+            nodes["alone"].append(mep.node_seconds(alone))
+        ours = mep.run()
+        nodes["together"].append(mep.node_seconds(ours))
+        theirs = reference.run()
+        nodes["theirs"].append(reference.node_seconds(theirs))
+        pairs.append((ours, theirs))
+        print(f"mep {seconds(ours.wall)}, DuckDB {seconds(theirs.wall)}", file=sys.stderr)
     counts = same_rows(python, data, reference, arguments)
     report(arguments, events, pairs, counts, mep, reference)
     if arguments.profile:
-        together = mep.node_seconds()
-        mep.run("--threads", 1)
-        profile(mep.node_seconds(), together, reference.node_seconds())
+        profile(**{side: medians(runs) for side, runs in nodes.items()})
 
 
 class Mep:
@@ -132,9 +137,9 @@ class Mep:
         words = ["--project-dir", measured.ROOT, "--target", "files", "--quiet"]
         return measured.run([self.binary, command, *words, *more], env=self.env)
 
-    def node_seconds(self):
+    def node_seconds(self, usage):
         results = json.loads((measured.ROOT / "target/run_results.json").read_text())["results"]
-        return {result["unique_id"]: result["execution_time"] for result in results}
+        return with_rest({result["unique_id"]: result["execution_time"] for result in results}, usage)
 
 
 class Table:
@@ -194,8 +199,8 @@ class Reference:
         here = Path(__file__).resolve().parent
         return measured.run([self.python, here / "duckdb_script.py", self.script, self.taken])
 
-    def node_seconds(self):
-        return json.loads(self.taken.read_text())
+    def node_seconds(self, usage):
+        return with_rest(json.loads(self.taken.read_text()), usage)
 
 
 def ordered(manifest):
@@ -275,17 +280,29 @@ def report(arguments, events, pairs, counts, mep, reference):
     measured.goal("peak memory of mep", ours.peak, WANTED_PEAK, size)
 
 
-def profile(alone, together, theirs):
+REST = "outside the nodes"
+
+
+def with_rest(nodes, usage):
+    """The seconds of each node and those of the process that no node took: starting, compiling, ending."""
+    return {**nodes, REST: max(0.0, usage.wall - sum(nodes.values()))}
+
+
+def medians(runs):
+    return {node: statistics.median(run[node] for run in runs) for node in runs[0]}
+
+
+def profile(alone, theirs, together):
     """Where the time goes: nodes one after the other on both sides, those that lose most first."""
     def short(name):
-        return name.split(".")[0] + " " + name.split(".")[-1]
+        return name if name == REST else name.split(".")[0] + " " + name.split(".")[-1]
 
     lost = {name: alone[name] - theirs[name] for name in theirs}
     rows = [[short(name), seconds(alone[name]), seconds(theirs[name]), ratio(alone[name] / theirs[name]), seconds(lost[name]),
              seconds(together[name])] for name in sorted(lost, key=lost.get, reverse=True)]
     total = [sum(times.values()) for times in (alone, theirs, lost, together)]
     rows.append(["all", seconds(total[0]), seconds(total[1]), ratio(total[0] / total[1]), seconds(total[2]), seconds(total[3])])
-    print("\nnode by node; `mep` is a run with --threads 1, `at once` the last run of the pairs, where nodes share the cores\n")
+    print("\nnode by node, medians; `mep` with --threads 1, so one node after the other; `at once` as it runs by itself, sharing the cores\n")
     print_table(["node", "mep", "DuckDB", "ratio", "lost", "at once"], rows)
 
 
