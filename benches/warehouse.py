@@ -35,6 +35,8 @@ MACROS = """
 create macro hash_key(t) as {hash_key};
 create macro fix_mojibake(t) as t;
 create macro to_timestamp_millis(ms) as make_timestamp_ms(ms);
+create macro surrogate_key
+{surrogate_keys};
 """
 HASHES = {
     "same": "unhex(substr(md5(t), 1, 16))::bit::bigint",
@@ -43,6 +45,16 @@ HASHES = {
 }
 KEYS = {"listen_id", "page_view_id", "auth_id", "level_change_id", "song_id", "user_key", "location_id"}
 PARQUET = "format parquet, compression zstd, compression_level 1"
+
+
+def surrogate_keys(most=8):
+    """The overloads of the key over one to `most` columns, as macros/surrogate_key.sql defines it for any engine."""
+    overloads = []
+    for count in range(1, most + 1):
+        names = [f"c{index}" for index in range(count)]
+        texts = [f"coalesce(cast({name} as varchar), chr(0))" for name in names]
+        overloads.append(f"    ({', '.join(names)}) as hash_key(concat({', chr(31), '.join(texts)}))")
+    return ",\n".join(overloads)
 
 
 def main():
@@ -168,7 +180,7 @@ class Reference:
         self.taken = folder.with_suffix(".json")
         self.tables = []
         head = [f"set threads = {arguments.threads};", "set preserve_insertion_order = false;"]
-        head.append(MACROS.format(hash_key=HASHES[arguments.keys]).strip())
+        head.append(MACROS.format(hash_key=HASHES[arguments.keys], surrogate_keys=surrogate_keys()).strip())
         statements = [statement for node in ordered(manifest) for statement in self.statements(node, events, arguments.compression)]
         schemas = sorted({table.relation.partition(".")[0] for table in self.tables})
         head += [f"create schema {schema};" for schema in schemas]

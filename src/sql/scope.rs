@@ -33,6 +33,8 @@ impl Scope {
         let options = config.options_mut();
         options.sql_parser.collect_spans = true;
         options.execution.parquet.pushdown_filters = false;
+        // Facts have a group for each row: the sooner that is noticed, the fewer rows are grouped twice.
+        options.execution.skip_partial_aggregation_probe_rows_threshold = 16_384;
         let state = SessionStateBuilder::new()
             .with_config(config)
             .with_runtime_env(runtime)
