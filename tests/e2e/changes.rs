@@ -167,7 +167,10 @@ fn a_source_that_declares_another_column_is_landed_anew() {
     project.succeed(&["run"]);
     let sources = std::fs::read_to_string(project.path("sources.yml")).unwrap();
     project.file("sources.yml", format!("{sources}          - {{name: city, data_type: varchar}}\n"));
-    assert_eq!(project.plan(), ["events.listens: land: 1 read with another schema", "cities: build: model changed"]);
+    assert_eq!(
+        project.plan(),
+        ["events.listens: land: 1 read with another schema", "cities: build: model changed"]
+    );
     project.succeed(&["run"]);
     assert_eq!(project.rows("select song, city from main.cities"), json!([{"song": "a", "city": "Oslo"}]));
     assert_eq!(project.plan(), [""; 0]);
