@@ -6,7 +6,6 @@ use std::time::Instant;
 
 use super::build::{BuildError, Built, TableBuild};
 use super::event::{Event, NodeResult, Status};
-use super::increment::Strategy;
 use super::order::dependencies;
 use super::schedule::{Outcome, Steps, Weight, work_through};
 use super::session::Session;
@@ -14,7 +13,6 @@ use crate::graph::{CompiledModel, IncrementalStrategy, Node, NodeKind, tested_re
 use crate::plan::{Action, PartitionBuild, Plan, Reason, Step};
 use crate::quality::{self, Verdict};
 use crate::relation::Relation;
-use crate::warehouse::{Content, TableVersion};
 
 /// How a node is called on the terminal.
 pub fn shown_name(node: &Node) -> String {
@@ -117,39 +115,33 @@ impl Session<'_> {
             Action::Test => self.test(index, node),
             Action::CreateView(reason) => self.create_view(index, node, reason),
             Action::BuildWhole(build) => {
-                let build_whole = |table: TableBuild<'_>| self.runtime.block_on(table.whole(build));
-                let built = self.with_build(index, node, build_whole)?;
+                let relation = tested_relation(node);
+                let table = self.table_build(&relation, self.model(index)?);
+                let built = self.runtime.block_on(table.whole(build))?;
                 self.built(node, built, &build.reason.to_string())
             }
             Action::BuildPartitions(plan) => {
-                let stored = self.stored(&tested_relation(node));
-                let built = self.with_build(index, node, |table| {
-                    self.runtime.block_on(table.partitions(plan, stored.as_ref()))
-                })?;
+                let relation = tested_relation(node);
+                let stored = self.stored(&relation);
+                let table = self.table_build(&relation, self.model(index)?);
+                let built = self.runtime.block_on(table.partitions(plan, stored.as_ref()))?;
                 self.built(node, built, &in_short(&plan.build))
             }
             Action::Increment => self.increment(index, node),
         }
     }
 
-    fn with_build<T>(
-        &self,
-        index: usize,
-        node: &Node,
-        build: impl FnOnce(TableBuild<'_>) -> Result<T, BuildError>,
-    ) -> Result<T, BuildError> {
-        let relation = tested_relation(node);
-        let model = self.model(index)?;
-        build(TableBuild {
+    fn table_build<'b>(&'b self, relation: &'b Relation, model: &'b CompiledModel) -> TableBuild<'b> {
+        TableBuild {
             engine: self.engine,
             warehouse: self.warehouse,
             run: self.run,
-            relation: &relation,
+            relation,
             sql: &model.sql,
             schema: &model.schema,
             partition_columns: &model.partition_columns,
             fingerprint: &model.fingerprint,
-        })
+        }
     }
 
     fn model(&self, index: usize) -> Result<&CompiledModel, BuildError> {
@@ -171,8 +163,7 @@ impl Session<'_> {
         let relation = tested_relation(node);
         let plan = self.engine.scope().plan(&model.sql);
         plan.map_err(|problem| BuildError::Plan(problem.message))?;
-        let content = Content::View { sql: model.sql.clone(), fingerprint: model.fingerprint.clone() };
-        let view = TableVersion { schema: model.schema.clone(), content, run: self.run.clone() };
+        let view = self.view_of(model);
         self.warehouse.publish(&relation, &view)?;
         self.published(&relation, view)?;
         Ok(result_of(node, Status::Success).saying(reason.to_string()))
@@ -201,16 +192,7 @@ impl Session<'_> {
             &model.schema,
             &model.partition_columns,
         )?;
-        let table = TableBuild {
-            engine: self.engine,
-            warehouse: self.warehouse,
-            run: self.run,
-            relation: &relation,
-            sql,
-            schema: &columns,
-            partition_columns: &model.partition_columns,
-            fingerprint: &model.fingerprint,
-        };
+        let table = TableBuild { sql, schema: &columns, ..self.table_build(&relation, model) };
         let strategy = strategy(node);
         let built = self.runtime.block_on(table.increment(&stored, strategy, &node.config.unique_key))?;
         self.built(node, built, &Reason::Increment.to_string())
@@ -256,16 +238,16 @@ fn weight(action: &Action) -> Weight {
 
 /// What the user asked for; else a key means merge, partitions mean overwriting them, and neither means append. Without
 /// a key there is nothing to merge by, so that the rows are added, as dbt adds them.
-fn strategy(node: &Node) -> Strategy {
+fn strategy(node: &Node) -> IncrementalStrategy {
     let has_key = !node.config.unique_key.is_empty();
     match node.config.incremental_strategy {
-        Some(IncrementalStrategy::Merge | IncrementalStrategy::DeleteInsert) if !has_key => Strategy::Append,
-        Some(IncrementalStrategy::Merge) => Strategy::Merge,
-        Some(IncrementalStrategy::DeleteInsert) => Strategy::DeleteInsert,
-        Some(IncrementalStrategy::InsertOverwrite) => Strategy::InsertOverwrite,
-        None if has_key => Strategy::Merge,
-        None if !node.config.partition_by.is_empty() => Strategy::InsertOverwrite,
-        Some(IncrementalStrategy::Append) | None => Strategy::Append,
+        Some(IncrementalStrategy::Merge | IncrementalStrategy::DeleteInsert) if !has_key => {
+            IncrementalStrategy::Append
+        }
+        Some(asked_for) => asked_for,
+        None if has_key => IncrementalStrategy::Merge,
+        None if !node.config.partition_by.is_empty() => IncrementalStrategy::InsertOverwrite,
+        None => IncrementalStrategy::Append,
     }
 }
 

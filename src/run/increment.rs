@@ -12,22 +12,9 @@ use arrow::datatypes::{Field, Int64Type, Schema, SchemaRef};
 
 use super::build::{BuildError, Built, TableBuild, Written};
 use crate::engine::PublishedTable;
-use crate::graph::OnSchemaChange;
+use crate::graph::{IncrementalStrategy, OnSchemaChange};
 use crate::relation::Relation;
 use crate::warehouse::{Inputs, Ledger, Partition, PartitionKey, TableVersion, Version, WrittenFiles};
-
-/// How new rows join the stored ones.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Strategy {
-    /// All are added.
-    Append,
-    /// A stored row of the same key is replaced; a key must not be doubled among the new rows.
-    Merge,
-    /// Stored rows of the same keys go, the new ones come.
-    DeleteInsert,
-    /// The partitions that new rows fall into are replaced; all of an unpartitioned table.
-    InsertOverwrite,
-}
 
 impl TableBuild<'_> {
     /// Adds what the model's SELECT gives to the stored table.
@@ -37,7 +24,7 @@ impl TableBuild<'_> {
     pub async fn increment(
         &self,
         stored: &TableVersion,
-        strategy: Strategy,
+        strategy: IncrementalStrategy,
         unique_key: &[String],
     ) -> Result<Built, BuildError> {
         let new = self.engine.write(self.plan()?, &self.output(".new")).await?.files;
@@ -46,14 +33,15 @@ impl TableBuild<'_> {
             self.ledger(&Inputs::default(), &Version::of([self.run.as_str(), &self.relation.to_string()]));
         let new = partitions(new, &ledger);
         let written = Written::of(&new);
-        if written.rows == 0 && (strategy != Strategy::InsertOverwrite || !self.partition_columns.is_empty())
+        if written.rows == 0
+            && (strategy != IncrementalStrategy::InsertOverwrite || !self.partition_columns.is_empty())
         {
             return Ok(Built { table: stored.clone(), written });
         }
         let all = match strategy {
-            Strategy::Append => appended(stored, new),
-            Strategy::InsertOverwrite => overwritten(stored, new),
-            Strategy::Merge | Strategy::DeleteInsert => {
+            IncrementalStrategy::Append => appended(stored, new),
+            IncrementalStrategy::InsertOverwrite => overwritten(stored, new),
+            IncrementalStrategy::Merge | IncrementalStrategy::DeleteInsert => {
                 let kept = self.without_keys_of(&new, strategy, unique_key).await?;
                 joined(partitions(kept, &ledger), new)
             }
@@ -65,7 +53,7 @@ impl TableBuild<'_> {
     async fn without_keys_of(
         &self,
         new: &BTreeMap<PartitionKey, Partition>,
-        strategy: Strategy,
+        strategy: IncrementalStrategy,
         unique_key: &[String],
     ) -> Result<WrittenFiles, BuildError> {
         let name = Relation { schema: None, name: format!("__mep_new_{}", self.relation.name) };
@@ -75,7 +63,7 @@ impl TableBuild<'_> {
         scope.register(&name, Arc::new(table))?;
         let quoted = |column: &String| format!("\"{}\"", column.replace('"', "\"\""));
         let columns: Vec<String> = unique_key.iter().map(quoted).collect();
-        if strategy == Strategy::Merge {
+        if strategy == IncrementalStrategy::Merge {
             let key = columns.join(", ");
             let doubled = format!(
                 "select coalesce(sum(n), 0) as n from (select count(*) as n from {name} group by {key}) where n > 1"

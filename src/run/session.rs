@@ -7,7 +7,7 @@ use chrono::NaiveDate;
 
 use super::event::Reporter;
 use crate::engine::{Engine, EngineError};
-use crate::graph::{Compiled, Graph, Materialization, NodeKind, tested_relation};
+use crate::graph::{Compiled, CompiledModel, Graph, Materialization, NodeKind, tested_relation};
 use crate::plan::{Planner, Tables};
 use crate::relation::Relation;
 use crate::warehouse::{Content, LocalWarehouse, RunId, TableVersion, WarehouseError};
@@ -130,12 +130,17 @@ impl<'a> Session<'a> {
         let node = self.graph.node(index);
         let is_view = node.config.materialized == Materialization::View;
         match self.compiled.models.get(&index) {
-            Some(model) if is_view && self.options.views_of_project => Some(TableVersion {
-                schema: model.schema.clone(),
-                content: Content::View { sql: model.sql.clone(), fingerprint: model.fingerprint.clone() },
-                run: self.run.clone(),
-            }),
+            Some(model) if is_view && self.options.views_of_project => Some(self.view_of(model)),
             _ => self.stored(&tested_relation(node)),
+        }
+    }
+
+    /// A view as this run publishes it.
+    pub(super) fn view_of(&self, model: &CompiledModel) -> TableVersion {
+        TableVersion {
+            schema: model.schema.clone(),
+            content: Content::View { sql: model.sql.clone(), fingerprint: model.fingerprint.clone() },
+            run: self.run.clone(),
         }
     }
 
