@@ -14,8 +14,8 @@ use super::terminal::{Terminal, bytes, plural};
 /// Where another run holds the warehouse, or something cannot be read or deleted.
 pub(super) fn clean(global: &Global, arguments: &CleanArguments) -> Result<Exit, CommandError> {
     let loaded = Loaded::new(global, "clean", Rendering::default())?;
-    let warehouse = loaded.warehouse();
-    let _lease = loaded.lease(&warehouse)?;
+    let warehouse = loaded.warehouse()?;
+    let _lease = loaded.lease(warehouse.as_ref())?;
     let days = arguments.retention_days.unwrap_or_else(|| loaded.retention_days());
     let cleaned = warehouse.clean(Duration::from_secs(u64::from(days) * 86_400))?;
     let artifacts = loaded.project.root.join(&loaded.project.target_path);

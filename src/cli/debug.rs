@@ -17,7 +17,7 @@ pub(super) fn debug(global: &Global) -> Result<Exit, CommandError> {
     let palette = Palette::of_stdout();
     let loaded = Loaded::new(global, "debug", Rendering::default())?;
     let (project, target) = (&loaded.project, &loaded.project.target);
-    let warehouse = loaded.warehouse();
+    let warehouse = loaded.warehouse()?;
     let mut text = format!(
         "mep        {}\nproject    {} in {}\nprofile    {}, target {}\nwarehouse  {} (schema {})\nthreads    {} at once on {}\n",
         env!("CARGO_PKG_VERSION"),
@@ -25,7 +25,7 @@ pub(super) fn debug(global: &Global) -> Result<Exit, CommandError> {
         project.root.display(),
         target.profile,
         target.name,
-        warehouse.root().display(),
+        warehouse.describe(),
         target.schema,
         plural(target.threads as u64, "node"),
         plural(cores() as u64, "core"),
@@ -54,7 +54,7 @@ pub(super) fn debug(global: &Global) -> Result<Exit, CommandError> {
     };
     check(
         "lease",
-        match loaded.lease(&warehouse) {
+        match loaded.lease(warehouse.as_ref()) {
             Ok(_) => Ok("the warehouse can be written".to_owned()),
             Err(error) => Err(error.to_string()),
         },

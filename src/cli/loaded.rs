@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use arrow::datatypes::SchemaRef;
 use chrono::{NaiveDate, Utc};
@@ -13,7 +13,7 @@ use crate::engine::{Engine, EngineOptions};
 use crate::graph::{Compiled, Compiler, Graph, Node};
 use crate::jinja::{Invocation, Templates};
 use crate::project::{self, LoadOptions, Problem, Project, WarehouseConfig};
-use crate::warehouse::{Holder, Lease, LocalWarehouse, RunId};
+use crate::warehouse::{HiveLocation, HiveWarehouse, Holder, Lease, LocalWarehouse, RunId, Warehouse};
 
 /// How the project is rendered.
 #[derive(Clone, Copy, Debug, Default)]
@@ -36,6 +36,8 @@ pub(super) struct Loaded {
     pub(super) run: RunId,
     /// As asked for.
     pub(super) rendering: Rendering,
+    /// The target's warehouse, once a command needed it.
+    warehouse: OnceLock<Arc<dyn Warehouse>>,
 }
 
 /// The folder of the project.
@@ -98,7 +100,7 @@ impl Loaded {
         };
         let templates = Templates::new(&project, invocation)?;
         let graph = Graph::of(&project, &templates)?;
-        Ok(Self { project, templates, graph, run, rendering })
+        Ok(Self { project, templates, graph, run, rendering, warehouse: OnceLock::new() })
     }
 
     /// The nodes that the words take and of which `is_meant` holds.
@@ -141,7 +143,7 @@ impl Loaded {
             let built_anew = node.config.full_refresh.unwrap_or(self.rendering.full_refresh);
             let relation = node.relation.as_ref().filter(|_| !built_anew)?;
             // Where the warehouse cannot be read, the run that follows stops with the reason.
-            warehouse.read(relation).ok().flatten().map(|table| table.schema)
+            warehouse.as_ref().ok()?.read(relation).ok().flatten().map(|table| table.schema)
         };
         let compiler = self.compiler(&stored);
         Ok(compiler.compile(nodes)?)
@@ -153,25 +155,43 @@ impl Loaded {
     }
 
     /// The target's warehouse.
-    pub(super) fn warehouse(&self) -> LocalWarehouse {
-        let WarehouseConfig::Local { path, .. } = &self.project.target.warehouse;
-        let root = self.project.root.join(path);
-        LocalWarehouse::new(std::path::absolute(&root).unwrap_or(root))
+    ///
+    /// # Errors
+    /// Where it cannot be reached.
+    pub(super) fn warehouse(&self) -> Result<Arc<dyn Warehouse>, CommandError> {
+        if let Some(connected) = self.warehouse.get() {
+            return Ok(connected.clone());
+        }
+        let warehouse: Arc<dyn Warehouse> = match &self.project.target.warehouse {
+            WarehouseConfig::Local { path } => {
+                let root = self.project.root.join(path);
+                Arc::new(LocalWarehouse::new(std::path::absolute(&root).unwrap_or(root)))
+            }
+            WarehouseConfig::Hive(config) => Arc::new(HiveWarehouse::connect(&HiveLocation {
+                metastore: &config.metastore,
+                location: &config.location,
+                hadoop_conf_dir: config.hadoop_conf_dir.as_deref(),
+                schema: &self.project.target.schema,
+            })?),
+        };
+        Ok(self.warehouse.get_or_init(|| warehouse).clone())
     }
 
     /// How long superseded content is kept, in days.
     pub(super) fn retention_days(&self) -> u32 {
-        let WarehouseConfig::Local { retention_days, .. } = &self.project.target.warehouse;
-        *retention_days
+        self.project.target.retention_days
     }
 
     /// The embedded engine over the warehouse.
     ///
     /// # Errors
     /// Where it cannot be set up.
-    pub(super) fn engine(&self, warehouse: &LocalWarehouse) -> Result<Engine, CommandError> {
-        let WarehouseConfig::Local { memory, .. } = &self.project.target.warehouse;
-        let memory = memory.map_or(DEFAULT_MEMORY, |bytes| usize::try_from(bytes).unwrap_or(usize::MAX));
+    pub(super) fn engine(&self, warehouse: &Arc<dyn Warehouse>) -> Result<Engine, CommandError> {
+        let memory = self
+            .project
+            .target
+            .memory
+            .map_or(DEFAULT_MEMORY, |bytes| usize::try_from(bytes).unwrap_or(usize::MAX));
         Ok(Engine::new(warehouse.clone(), EngineOptions { threads: cores(), memory })?)
     }
 
@@ -179,7 +199,7 @@ impl Loaded {
     ///
     /// # Errors
     /// Where another run has it.
-    pub(super) fn lease(&self, warehouse: &LocalWarehouse) -> Result<Lease, CommandError> {
+    pub(super) fn lease(&self, warehouse: &dyn Warehouse) -> Result<Lease, CommandError> {
         let words: Vec<String> = std::env::args().skip(1).collect();
         let holder = Holder {
             run: self.run.to_string(),

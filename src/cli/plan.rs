@@ -27,7 +27,7 @@ pub(super) fn plan(global: &Global, arguments: &PlanArguments) -> Result<Exit, C
     let nodes = loaded.select(&arguments.selecting, |node| Doing::Run.works_on(node))?;
     let compiled = loaded.compile(&nodes)?;
     let sources = connect(&loaded.project, &loaded.graph, &compiled, nodes.iter().copied())?;
-    let warehouse = loaded.warehouse();
+    let warehouse = loaded.warehouse()?;
     let engine = loaded.engine(&warehouse)?;
     let runtime = runtime()?;
     let terminal = Terminal::new(global.log_format, true);
@@ -39,11 +39,11 @@ pub(super) fn plan(global: &Global, arguments: &PlanArguments) -> Result<Exit, C
         until: arguments.date,
         views_of_project: true,
     };
-    let known = held(&loaded.graph, &warehouse, &nodes)?;
+    let known = held(&loaded.graph, warehouse.as_ref(), &nodes)?;
     let session = Session::new(
         &loaded.graph,
         &compiled,
-        &warehouse,
+        warehouse.as_ref(),
         &engine,
         &runtime,
         &loaded.run,

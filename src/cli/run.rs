@@ -27,9 +27,9 @@ pub(super) fn run(global: &Global, arguments: &RunArguments, doing: Doing) -> Re
     let nodes = loaded.select(&arguments.selecting, |node| doing.works_on(node))?;
     let compiled = loaded.compile(&nodes)?;
     let sources = connect(&loaded.project, &loaded.graph, &compiled, nodes.iter().copied())?;
-    let warehouse = loaded.warehouse();
+    let warehouse = loaded.warehouse()?;
     // Tests alone write nothing, so they may run beside a run.
-    let _lease = if doing == Doing::Test { None } else { Some(loaded.lease(&warehouse)?) };
+    let _lease = if doing == Doing::Test { None } else { Some(loaded.lease(warehouse.as_ref())?) };
     let engine = loaded.engine(&warehouse)?;
     let runtime = runtime()?;
     let terminal = Terminal::new(global.log_format, global.quiet);
@@ -41,11 +41,11 @@ pub(super) fn run(global: &Global, arguments: &RunArguments, doing: Doing) -> Re
         until: arguments.date,
         views_of_project: doing != Doing::Test,
     };
-    let known = held(&loaded.graph, &warehouse, &nodes)?;
+    let known = held(&loaded.graph, warehouse.as_ref(), &nodes)?;
     let session = Session::new(
         &loaded.graph,
         &compiled,
-        &warehouse,
+        warehouse.as_ref(),
         &engine,
         &runtime,
         &loaded.run,

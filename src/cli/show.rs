@@ -15,7 +15,7 @@ use super::loaded::{Loaded, Rendering, runtime};
 use crate::engine::{Engine, EngineError};
 use crate::graph::{Compiled, Graph, Node, NodeKind, tested_relation};
 use crate::project::{Problem, SourceText};
-use crate::warehouse::{Content, LocalWarehouse, WarehouseError};
+use crate::warehouse::{Content, Warehouse, WarehouseError};
 
 /// Prints rows.
 ///
@@ -23,14 +23,14 @@ use crate::warehouse::{Content, LocalWarehouse, WarehouseError};
 /// Where there is no such node, the query is wrong, or it fails.
 pub(super) fn show(global: &Global, arguments: &ShowArguments) -> Result<Exit, CommandError> {
     let loaded = Loaded::new(global, "show", Rendering::default())?;
-    let warehouse = loaded.warehouse();
+    let warehouse = loaded.warehouse()?;
     let engine = loaded.engine(&warehouse)?;
     let (sql, place) = match (&arguments.inline, &arguments.select) {
         (Some(query), _) => {
             let nothing = |_: &Node| None;
             let text = SourceText::new("--inline", query.clone());
             let rendered = loaded.compiler(&nothing).query(&text)?;
-            register_all(&loaded.graph, &warehouse, &engine)?;
+            register_all(&loaded.graph, warehouse.as_ref(), &engine)?;
             let ephemeral =
                 loaded.graph.nodes().iter().enumerate().filter(|(_, node)| {
                     matches!(node.kind, NodeKind::Model { .. }) && node.relation.is_none()
@@ -53,9 +53,9 @@ pub(super) fn show(global: &Global, arguments: &ShowArguments) -> Result<Exit, C
                     Problem::new(format!("`{words}` selects {} nodes: {}", names.len(), names.join(", ")));
                 return Err(problem.help("show prints one: select it by its name").into());
             };
-            register_all(&loaded.graph, &warehouse, &engine)?;
+            register_all(&loaded.graph, warehouse.as_ref(), &engine)?;
             let compiled = loaded.compile(&nodes)?;
-            node_query(&loaded, &compiled, &warehouse, index)?
+            node_query(&loaded, &compiled, warehouse.as_ref(), index)?
         }
         (None, None) => return Err(Problem::new("expected --select or --inline").into()),
     };
@@ -87,7 +87,7 @@ pub(super) fn show(global: &Global, arguments: &ShowArguments) -> Result<Exit, C
 fn node_query(
     loaded: &Loaded,
     compiled: &Compiled,
-    warehouse: &LocalWarehouse,
+    warehouse: &dyn Warehouse,
     index: usize,
 ) -> Result<(String, crate::jinja::SourceMap), CommandError> {
     let node = loaded.graph.node(index);
@@ -118,7 +118,7 @@ fn node_query(
 }
 
 /// Makes all that the warehouse holds known to SQL: in the graph's order, and then whatever else is there.
-fn register_all(graph: &Graph, warehouse: &LocalWarehouse, engine: &Engine) -> Result<(), WarehouseError> {
+fn register_all(graph: &Graph, warehouse: &dyn Warehouse, engine: &Engine) -> Result<(), WarehouseError> {
     let relations = warehouse.relations()?;
     let known: Vec<_> = graph.nodes().iter().filter_map(|node| node.relation.clone()).collect();
     let others = relations.iter().filter(|relation| !known.contains(relation)).cloned();

@@ -1,6 +1,5 @@
 //! A published table as DataFusion reads it: the files that the manifest names, pruned by partition.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use arrow::datatypes::{FieldRef, Schema, SchemaRef};
@@ -19,15 +18,14 @@ use datafusion::logical_expr::{Expr, TableProviderFilterPushDown};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
 use object_store::ObjectMeta;
-use object_store::path::Path as ObjectPath;
 
 use crate::sql::exact_on_partitions;
-use crate::warehouse::{DataFile, PartitionKey, TableVersion};
+use crate::warehouse::{DataFile, PartitionKey, TableFolder, TableVersion};
 
 /// One table version, read from its files.
 #[derive(Debug)]
 pub struct PublishedTable {
-    folder: PathBuf,
+    folder: TableFolder,
     schema: SchemaRef,
     partition_columns: Vec<String>,
     partitions: Vec<(PartitionKey, Vec<DataFile>)>,
@@ -37,8 +35,8 @@ pub struct PublishedTable {
 type PrunedPartition<'a> = (Vec<ScalarValue>, &'a [DataFile]);
 
 impl PublishedTable {
-    /// The table version whose files lie below `folder`, an absolute path.
-    pub fn new(folder: PathBuf, table: &TableVersion) -> Self {
+    /// The table version whose files lie below `folder`.
+    pub fn new(folder: TableFolder, table: &TableVersion) -> Self {
         Self {
             folder,
             schema: table.schema.clone(),
@@ -188,7 +186,7 @@ impl TableProvider for PublishedTable {
             column_statistics: Statistics::unknown_column(&self.schema),
         };
         let config = FileScanConfigBuilder::new(
-            ObjectStoreUrl::local_filesystem(),
+            ObjectStoreUrl::parse(self.folder.storage().url())?,
             Arc::new(ParquetSource::new(table_schema)),
         )
         .with_file_groups(groups)
@@ -206,10 +204,9 @@ impl PublishedTable {
         file: &DataFile,
         values: Vec<ScalarValue>,
     ) -> Result<PartitionedFile, DataFusionError> {
-        let path = self.folder.join(&file.path);
+        let location = self.folder.storage().object_path(&self.folder.path_of(&file.path));
         let meta = ObjectMeta {
-            location: ObjectPath::from_absolute_path(&path)
-                .map_err(|error| DataFusionError::External(Box::new(error)))?,
+            location: location.map_err(|error| DataFusionError::External(Box::new(error)))?,
             last_modified: chrono::DateTime::UNIX_EPOCH,
             size: file.bytes,
             e_tag: None,

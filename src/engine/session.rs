@@ -1,13 +1,13 @@
 //! Running plans within a bound on memory, and writing what they give.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use datafusion::common::{Column, DataFusionError, ScalarValue};
 use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
+use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, cast, lit};
 use datafusion::physical_plan::{ExecutionPlanProperties, execute_stream_partitioned};
@@ -17,7 +17,7 @@ use super::published::PublishedTable;
 use crate::relation::Relation;
 use crate::sql::{Scope, tidy};
 use crate::warehouse::{
-    Content, LocalWarehouse, PartitionWriter, TableVersion, WriteError, WriteTarget, WrittenFiles,
+    Content, PartitionWriter, TableFolder, TableVersion, Warehouse, WriteError, WriteTarget, WrittenFiles,
 };
 
 /// Why SQL could not be executed.
@@ -53,14 +53,14 @@ pub struct EngineOptions {
 #[derive(Clone)]
 pub struct Engine {
     scope: Scope,
-    warehouse: LocalWarehouse,
+    warehouse: Arc<dyn Warehouse>,
 }
 
 /// Where the rows of a plan go.
 #[derive(Clone, Debug)]
 pub struct Output {
     /// The table's folder.
-    pub table_folder: PathBuf,
+    pub table_folder: TableFolder,
     /// The new folder below it.
     pub folder: String,
     /// The schema to store, partition columns last.
@@ -81,10 +81,13 @@ impl Engine {
     ///
     /// # Errors
     /// Where the place for spilling cannot be had.
-    pub fn new(warehouse: LocalWarehouse, options: EngineOptions) -> Result<Self, EngineError> {
+    pub fn new(warehouse: Arc<dyn Warehouse>, options: EngineOptions) -> Result<Self, EngineError> {
         let top = std::num::NonZeroUsize::MIN.saturating_add(4);
         let pool = TrackConsumersPool::new(FairSpillPool::new(options.memory), top);
         let runtime = RuntimeEnvBuilder::new().with_memory_pool(Arc::new(pool)).build_arc()?;
+        let storage = warehouse.storage();
+        let url = ObjectStoreUrl::parse(storage.url())?;
+        runtime.register_object_store(url.as_ref(), storage.object_store());
         Ok(Self { scope: Scope::new(options.threads, runtime), warehouse })
     }
 

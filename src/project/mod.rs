@@ -12,6 +12,7 @@ mod config_tree;
 mod docs;
 mod exposures;
 mod files;
+mod hive_target;
 mod item;
 mod load;
 mod profiles;

@@ -5,12 +5,15 @@ use std::path::PathBuf;
 use chrono::NaiveDate;
 use indexmap::IndexMap;
 
+use super::hive_target::read_hive;
 use super::item::{Item, Key, Mapping};
 use super::project_file::check_identifier;
 use super::{Problem, Problems, SimulatorConfig, SourceConnection, Target, WarehouseConfig};
 
-const KEYS: [&str; 7] = ["type", "path", "schema", "threads", "memory", "retention_days", "sources"];
-const WAREHOUSES: [&str; 1] = ["local"];
+const KEYS: [&str; 6] = ["type", "schema", "threads", "memory", "retention_days", "sources"];
+const LOCAL_KEYS: [&str; 1] = ["path"];
+const HIVE_KEYS: [&str; 3] = ["metastore", "location", "hadoop_conf_dir"];
+const WAREHOUSES: [&str; 2] = ["local", "hive"];
 const CONNECTIONS: [&str; 2] = ["files", "simulator"];
 const SIMULATOR_KEYS: [&str; 9] =
     ["type", "seed", "start", "days", "users", "growth", "attrition", "duplicates", "mojibake"];
@@ -32,8 +35,14 @@ pub(super) fn read_target(
         problems.push(unknown_type("target", &kind.value, &WAREHOUSES).at(&kind.place));
         return None;
     }
-    output.check_keys("a target of type `local`", &KEYS, problems);
-    let path = required_path(output, "a target", problems);
+    let is_local = kind.value == "local";
+    let own: &[&str] = if is_local { &LOCAL_KEYS } else { &HIVE_KEYS };
+    output.check_keys(&format!("a target of type `{}`", kind.value), &[&KEYS, own].concat(), problems);
+    let warehouse = if is_local {
+        required_path(output, "a target", problems).map(|path| WarehouseConfig::Local { path })
+    } else {
+        read_hive(output, problems).map(WarehouseConfig::Hive)
+    };
     let schema = output.required("schema", "a target", problems);
     if let Some(schema) = &schema {
         check_identifier(schema, "a schema", problems);
@@ -50,7 +59,9 @@ pub(super) fn read_target(
         name: name.text.to_owned(),
         schema: schema?.value,
         threads: threads as usize,
-        warehouse: WarehouseConfig::Local { path: path?, memory, retention_days: retention_days as u32 },
+        warehouse: warehouse?,
+        memory,
+        retention_days: retention_days as u32,
         sources,
         place: Some(name.place()),
     })

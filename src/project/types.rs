@@ -175,6 +175,10 @@ pub struct Target {
     pub threads: usize,
     /// Where tables live.
     pub warehouse: WarehouseConfig,
+    /// Bytes of memory that a run may use for its queries; `None`: 2 GiB.
+    pub memory: Option<u64>,
+    /// Days for which content that is no longer pointed at is kept.
+    pub retention_days: u32,
     /// Where each source comes from, by source name.
     pub sources: IndexMap<String, SourceConnection>,
     /// Where the target's name stands in `profiles.yml`.
@@ -188,11 +192,21 @@ pub enum WarehouseConfig {
     Local {
         /// The folder; a relative one is relative to the project's root.
         path: PathBuf,
-        /// Bytes of memory that a run may use for its queries; `None`: half of the machine's, at most 2 GiB.
-        memory: Option<u64>,
-        /// Days for which content that is no longer pointed at is kept.
-        retention_days: u32,
     },
+    /// `type: hive`: Parquet on HDFS, known to a Hive metastore.
+    Hive(HiveConfig),
+}
+
+/// Where a Hive warehouse is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HiveConfig {
+    /// The metastore's addresses, `host:port`; the first that answers is used.
+    pub metastore: Vec<String>,
+    /// The folder on HDFS below which each schema has its folder, such as `hdfs://namenode:8020/warehouse`. A name
+    /// without a port is a nameservice of the Hadoop configuration.
+    pub location: String,
+    /// The folder of `core-site.xml` and `hdfs-site.xml`; `None`: what `HADOOP_CONF_DIR` says.
+    pub hadoop_conf_dir: Option<PathBuf>,
 }
 
 /// Where the rows of a source come from.

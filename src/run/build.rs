@@ -10,8 +10,8 @@ use crate::engine::{Engine, EngineError, Output};
 use crate::plan::{PartitionBuild, PartitionPlan};
 use crate::relation::Relation;
 use crate::warehouse::{
-    Content, Fingerprint, Inputs, Ledger, LocalWarehouse, Partition, PartitionKey, RunId, TableVersion,
-    Version, WarehouseError, WrittenFiles,
+    Content, Fingerprint, Inputs, Ledger, Partition, PartitionKey, Presentation, RunId, TableVersion,
+    Version, Warehouse, WarehouseError, WrittenFiles,
 };
 
 /// Input bytes, as stored, that one query of a chunk of partitions reads at most, where partitions are small enough.
@@ -89,7 +89,7 @@ pub struct TableBuild<'a> {
     /// Runs the query.
     pub engine: &'a Engine,
     /// Where the table lives.
-    pub warehouse: &'a LocalWarehouse,
+    pub warehouse: &'a dyn Warehouse,
     /// The run.
     pub run: &'a RunId,
     /// The table.
@@ -102,6 +102,8 @@ pub struct TableBuild<'a> {
     pub partition_columns: &'a [String],
     /// Of the model.
     pub fingerprint: &'a Fingerprint,
+    /// What other readers are shown beside the rows.
+    pub presentation: &'a Presentation,
 }
 
 impl TableBuild<'_> {
@@ -201,7 +203,7 @@ impl TableBuild<'_> {
     ) -> Result<Built, BuildError> {
         let table = self.table(partitions);
         crate::fail_point::reached("build-before-publish");
-        self.warehouse.publish(self.relation, &table)?;
+        self.warehouse.publish(self.relation, &table, self.presentation)?;
         Ok(Built { table, written })
     }
 

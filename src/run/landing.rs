@@ -21,8 +21,8 @@ use crate::source::{
 };
 use crate::sql::stored_schema;
 use crate::warehouse::{
-    Batch, Content, Fingerprint, Inputs, LandedUnit, Ledger, LocalWarehouse, Partition, PartitionKey,
-    PartitionWriter, RunId, TableVersion, Version, WarehouseError, WriteError, WriteTarget, WrittenFiles,
+    Batch, Content, Fingerprint, Inputs, LandedUnit, Ledger, Partition, PartitionKey, PartitionWriter, RunId,
+    TableVersion, Version, Warehouse, WarehouseError, WriteError, WriteTarget, WrittenFiles,
 };
 
 /// Rejects are written in batches of this many.
@@ -87,7 +87,7 @@ pub struct Landed {
 /// One landing.
 pub struct Landing<'a> {
     /// Where to.
-    pub warehouse: &'a LocalWarehouse,
+    pub warehouse: &'a dyn Warehouse,
     /// The tables.
     pub table: &'a LandingTable,
     /// Where from.

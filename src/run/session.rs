@@ -10,7 +10,7 @@ use crate::engine::{Engine, EngineError};
 use crate::graph::{Compiled, CompiledModel, Graph, Materialization, NodeKind, tested_relation};
 use crate::plan::{Planner, Tables};
 use crate::relation::Relation;
-use crate::warehouse::{Content, LocalWarehouse, RunId, TableVersion, WarehouseError};
+use crate::warehouse::{Content, RunId, TableVersion, Warehouse, WarehouseError};
 
 /// How a run is to be done.
 #[derive(Clone, Copy, Debug)]
@@ -37,7 +37,7 @@ pub struct Session<'a> {
     /// Its compiled nodes.
     pub compiled: &'a Compiled,
     /// Where tables live.
-    pub warehouse: &'a LocalWarehouse,
+    pub warehouse: &'a dyn Warehouse,
     /// Where SQL is executed.
     pub engine: &'a Engine,
     /// The threads of queries.
@@ -73,7 +73,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// Where a manifest cannot be read.
 pub fn held(
     graph: &Graph,
-    warehouse: &LocalWarehouse,
+    warehouse: &dyn Warehouse,
     nodes: &BTreeSet<usize>,
 ) -> Result<BTreeMap<Relation, TableVersion>, WarehouseError> {
     let mut held = BTreeMap::new();
@@ -92,7 +92,7 @@ impl<'a> Session<'a> {
     pub fn new(
         graph: &'a Graph,
         compiled: &'a Compiled,
-        warehouse: &'a LocalWarehouse,
+        warehouse: &'a dyn Warehouse,
         engine: &'a Engine,
         runtime: &'a tokio::runtime::Runtime,
         run: &'a RunId,

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use super::local::{WarehouseError, sync_folder};
+use super::error::WarehouseError;
+use super::local::sync_folder;
 
 /// From this many files on, one call for the whole file system costs less than one for each file and folder.
 const MANY: usize = 8;

@@ -22,6 +22,11 @@ impl RunId {
         Self(uuid::Uuid::now_v7().simple().to_string())
     }
 
+    /// Stands for the run of a table that none has published content of.
+    pub fn none() -> Self {
+        Self(String::new())
+    }
+
     /// The id as text, fit for a folder's name.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -14,54 +14,16 @@ use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::durable;
-use super::lease::{Holder, Lease, LeaseError};
+use super::error::WarehouseError;
+use super::lease::{Holder, Lease, LeaseError, lock_file};
+use super::storage::{LocalFiles, Storage, TableFolder};
 use super::table::{Manifest, TableVersion};
+use super::{Cleaned, Presentation, Warehouse};
 use crate::relation::Relation;
-
-/// Why the warehouse cannot be read or written. Nothing is published when this is returned.
-#[derive(Debug, thiserror::Error)]
-pub enum WarehouseError {
-    /// A file or folder cannot be used.
-    #[error("{action} {path}: {error}")]
-    Io {
-        /// What was tried.
-        action: &'static str,
-        /// On which file or folder.
-        path: PathBuf,
-        /// What the system says.
-        error: io::Error,
-    },
-    /// A manifest is not what mep wrote. mep stops here rather than take the table for missing.
-    #[error("the manifest {path} cannot be read: {reason}")]
-    Manifest {
-        /// The manifest.
-        path: PathBuf,
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// A manifest was written by a newer mep.
-    #[error("the manifest {path} is of format {found}, this mep reads format {expected}: use a newer mep")]
-    Format {
-        /// The manifest.
-        path: PathBuf,
-        /// Its format.
-        found: u64,
-        /// The format that is read.
-        expected: u32,
-    },
-}
-
-/// Folders that a clean-up took away.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Cleaned {
-    /// How many folders.
-    pub folders: usize,
-    /// Bytes of the files in them.
-    pub bytes: u64,
-}
 
 /// Parquet tables in a folder.
 #[derive(Clone, Debug)]
@@ -75,29 +37,33 @@ impl LocalWarehouse {
         Self { root: root.into() }
     }
 
-    /// The folder.
-    pub fn root(&self) -> &Path {
-        &self.root
-    }
-
-    /// Takes the right to write.
-    ///
-    /// # Errors
-    /// Where another run has it.
-    pub fn lease(&self, holder: &Holder) -> Result<Lease, LeaseError> {
-        Lease::take(&self.root.join(".lease"), holder)
-    }
-
-    /// The folder of a table.
-    pub fn table_folder(&self, relation: &Relation) -> PathBuf {
+    fn folder(&self, relation: &Relation) -> PathBuf {
         self.root.join(relation.schema.as_deref().unwrap_or("default")).join(&relation.name)
     }
 
-    /// What the warehouse holds of a relation; `None` where it is known to hold nothing.
-    ///
-    /// # Errors
-    /// Where the answer is not clear: a manifest that cannot be read is not a missing table.
-    pub fn read(&self, relation: &Relation) -> Result<Option<TableVersion>, WarehouseError> {
+    fn manifest_path(&self, relation: &Relation) -> PathBuf {
+        self.folder(relation).join("manifest.json")
+    }
+}
+
+impl Warehouse for LocalWarehouse {
+    fn describe(&self) -> String {
+        self.root.display().to_string()
+    }
+
+    fn lease(&self, holder: &Holder) -> Result<Lease, LeaseError> {
+        lock_file(&self.root.join(".lease"), holder)
+    }
+
+    fn storage(&self) -> Arc<dyn Storage> {
+        Arc::new(LocalFiles)
+    }
+
+    fn table_folder(&self, relation: &Relation) -> TableFolder {
+        TableFolder::new(self.storage(), self.folder(relation))
+    }
+
+    fn read(&self, relation: &Relation) -> Result<Option<TableVersion>, WarehouseError> {
         let path = self.manifest_path(relation);
         let text = match fs::read(&path) {
             Ok(text) => text,
@@ -119,15 +85,14 @@ impl LocalWarehouse {
         manifest.into_table().map(Some).map_err(unreadable)
     }
 
-    /// Points the relation at `table`: the one atomic step by which readers come to see new content.
-    ///
-    /// The files of the run that publishes are synced before; those of earlier runs were then.
-    ///
-    /// # Errors
-    /// Where the manifest cannot be written; the old one is then still in place.
-    pub fn publish(&self, relation: &Relation, table: &TableVersion) -> Result<(), WarehouseError> {
+    fn publish(
+        &self,
+        relation: &Relation,
+        table: &TableVersion,
+        _: &Presentation,
+    ) -> Result<(), WarehouseError> {
         let path = self.manifest_path(relation);
-        let folder = self.table_folder(relation);
+        let folder = self.folder(relation);
         fs::create_dir_all(&folder).map_err(at("creating", &folder))?;
         let new_files: Vec<PathBuf> = table
             .partitions()
@@ -148,29 +113,21 @@ impl LocalWarehouse {
         sync_folder(&folder)
     }
 
-    /// Takes a relation away: its manifest goes at once, its folders with it.
-    ///
-    /// # Errors
-    /// Where something cannot be deleted.
-    pub fn drop_relation(&self, relation: &Relation) -> Result<(), WarehouseError> {
+    fn drop_relation(&self, relation: &Relation) -> Result<(), WarehouseError> {
         let path = self.manifest_path(relation);
         match fs::remove_file(&path) {
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(WarehouseError::Io { action: "dropping", path, error }),
         }
-        let folder = self.table_folder(relation);
+        let folder = self.folder(relation);
         match fs::remove_dir_all(&folder) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(at("deleting", &folder)(error)),
             _ => Ok(()),
         }
     }
 
-    /// Every relation that has a manifest, by schema and name.
-    ///
-    /// # Errors
-    /// Where a folder cannot be listed.
-    pub fn relations(&self) -> Result<Vec<Relation>, WarehouseError> {
+    fn relations(&self) -> Result<Vec<Relation>, WarehouseError> {
         let mut relations = Vec::new();
         for schema in folders(&self.root)? {
             for table in folders(&schema)? {
@@ -185,11 +142,7 @@ impl LocalWarehouse {
         Ok(relations)
     }
 
-    /// Deletes folders that no manifest points at and that are older than `retention`. Call it with the lease held.
-    ///
-    /// # Errors
-    /// Where a manifest cannot be read (then nothing of its table is deleted) or a folder cannot be deleted.
-    pub fn clean(&self, retention: Duration) -> Result<Cleaned, WarehouseError> {
+    fn clean(&self, retention: Duration) -> Result<Cleaned, WarehouseError> {
         let mut cleaned = Cleaned::default();
         for relation in self.relations()? {
             let Some(table) = self.read(&relation)? else { continue };
@@ -198,7 +151,7 @@ impl LocalWarehouse {
                 .flat_map(|(_, partition)| &partition.files)
                 .filter_map(|file| file.path.split('/').nth(1))
                 .collect();
-            for folder in folders(&self.table_folder(&relation).join("data"))? {
+            for folder in folders(&self.folder(&relation).join("data"))? {
                 let is_current = text(folder.file_name()).is_some_and(|name| current.contains(name.as_str()));
                 if !is_current && age(&folder)? >= retention {
                     cleaned.bytes += size(&folder)?;
@@ -208,10 +161,6 @@ impl LocalWarehouse {
             }
         }
         Ok(cleaned)
-    }
-
-    fn manifest_path(&self, relation: &Relation) -> PathBuf {
-        self.table_folder(relation).join("manifest.json")
     }
 }
 
@@ -310,7 +259,7 @@ mod tests {
 
     fn write_files(warehouse: &LocalWarehouse, relation: &Relation, table: &TableVersion) {
         for file in table.partitions().flat_map(|(_, partition)| &partition.files) {
-            let path = warehouse.table_folder(relation).join(&file.path);
+            let path = warehouse.folder(relation).join(&file.path);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, "1234").unwrap();
         }
@@ -324,7 +273,7 @@ mod tests {
         assert_eq!(warehouse.read(&relation).unwrap(), None);
         let table = table(&RunId::generate());
         write_files(&warehouse, &relation, &table);
-        warehouse.publish(&relation, &table).unwrap();
+        warehouse.publish(&relation, &table, &Presentation::default()).unwrap();
         assert_eq!(warehouse.read(&relation).unwrap(), Some(table));
         assert_eq!(warehouse.relations().unwrap(), vec![relation]);
     }
@@ -336,7 +285,7 @@ mod tests {
         let relation = Relation::new("music", "fact_listen");
         let table = table(&RunId::generate());
         write_files(&warehouse, &relation, &table);
-        warehouse.publish(&relation, &table).unwrap();
+        warehouse.publish(&relation, &table, &Presentation::default()).unwrap();
         let manifest = folder.path().join("music/fact_listen/manifest.json");
         fs::write(&manifest, "{\"format\": 1, ").unwrap();
         assert!(matches!(warehouse.read(&relation), Err(WarehouseError::Manifest { .. })));
@@ -356,7 +305,7 @@ mod tests {
             fs::create_dir_all(&partition).unwrap();
             fs::write(partition.join("0.parquet"), "1234").unwrap();
         }
-        warehouse.publish(&relation, &table(&new)).unwrap();
+        warehouse.publish(&relation, &table(&new), &Presentation::default()).unwrap();
         assert_eq!(warehouse.clean(Duration::from_hours(1)).unwrap(), Cleaned::default());
         assert_eq!(warehouse.clean(Duration::ZERO).unwrap(), Cleaned { folders: 1, bytes: 4 });
         assert!(data.join(new.as_str()).exists() && !data.join(old.as_str()).exists());

@@ -6,17 +6,95 @@
 //! graph, how rows were made.
 
 mod durable;
+pub mod error;
+pub mod hive;
 pub mod lease;
 pub mod ledger;
 pub mod local;
 pub mod partition;
+pub mod presentation;
+pub mod storage;
 pub mod table;
 pub mod writer;
 
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::relation::Relation;
+
 pub use crate::fingerprint::Fingerprint;
+pub use error::WarehouseError;
+pub use hive::{HiveLocation, HiveWarehouse};
 pub use lease::{Holder, Lease, LeaseError};
 pub use ledger::{Batch, Inputs, LandedUnit, Ledger, RunId, Version};
-pub use local::{LocalWarehouse, WarehouseError};
+pub use local::LocalWarehouse;
 pub use partition::PartitionKey;
+pub use presentation::{Presentation, ViewText};
+pub use storage::{NewFile, Storage, TableFolder};
 pub use table::{Content, DataFile, Partition, TableVersion};
 pub use writer::{PartitionWriter, WriteError, WriteTarget, WrittenFiles};
+
+/// Where tables live.
+pub trait Warehouse: fmt::Debug + Send + Sync {
+    /// Where it is, for people.
+    fn describe(&self) -> String;
+
+    /// Takes the right to write.
+    ///
+    /// # Errors
+    /// Where another run has it.
+    fn lease(&self, holder: &Holder) -> Result<Lease, LeaseError>;
+
+    /// The file system that tables lie in.
+    fn storage(&self) -> Arc<dyn Storage>;
+
+    /// The folder of a table.
+    fn table_folder(&self, relation: &Relation) -> TableFolder;
+
+    /// What the warehouse holds of a relation; `None` where it is known to hold nothing.
+    ///
+    /// # Errors
+    /// Where the answer is not clear: what cannot be read is not a missing table.
+    fn read(&self, relation: &Relation) -> Result<Option<TableVersion>, WarehouseError>;
+
+    /// Points the relation at `table`: the one atomic step by which readers come to see new content.
+    ///
+    /// The files of the run that publishes last through a power cut before readers see them.
+    ///
+    /// # Errors
+    /// Where it cannot be published; the old content is then still in place.
+    fn publish(
+        &self,
+        relation: &Relation,
+        table: &TableVersion,
+        presentation: &Presentation,
+    ) -> Result<(), WarehouseError>;
+
+    /// Takes a relation away, and its files with it.
+    ///
+    /// # Errors
+    /// Where something cannot be deleted.
+    fn drop_relation(&self, relation: &Relation) -> Result<(), WarehouseError>;
+
+    /// Every relation that is there, by schema and name.
+    ///
+    /// # Errors
+    /// Where they cannot be listed.
+    fn relations(&self) -> Result<Vec<Relation>, WarehouseError>;
+
+    /// Deletes folders that no table points at and that are older than `retention`. Call it with the lease held.
+    ///
+    /// # Errors
+    /// Where what a table points at cannot be read (then nothing of it is deleted) or a folder cannot be deleted.
+    fn clean(&self, retention: Duration) -> Result<Cleaned, WarehouseError>;
+}
+
+/// Folders that a clean-up took away.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Cleaned {
+    /// How many folders.
+    pub folders: usize,
+    /// Bytes of the files in them.
+    pub bytes: u64,
+}

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 /// The folder value that stands for NULL, in every Hive-style layout.
-const NULL_FOLDER: &str = "__HIVE_DEFAULT_PARTITION__";
+pub(super) const NULL_FOLDER: &str = "__HIVE_DEFAULT_PARTITION__";
 
 /// The values of a table's partition columns, in their order; `None` is NULL. The key of an unpartitioned table is empty.
 ///

@@ -1,9 +1,6 @@
 //! Writing rows into the files of an immutable folder, a file for each partition.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fs::{self, File};
-use std::io::BufWriter;
-use std::path::PathBuf;
 
 use arrow::array::{Array, ArrayRef, RecordBatch, StringArray, UInt32Array};
 use arrow::compute::{cast, take_record_batch};
@@ -14,8 +11,9 @@ use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
 
-use super::local::WarehouseError;
+use super::error::WarehouseError;
 use super::partition::PartitionKey;
+use super::storage::{NewFile, TableFolder};
 use super::table::DataFile;
 
 /// Rows in a row group: small enough that two cores share one file, large enough that zstd has something to work on.
@@ -55,7 +53,7 @@ pub type WrittenFiles = BTreeMap<PartitionKey, Vec<DataFile>>;
 #[derive(Clone, Debug)]
 pub struct WriteTarget {
     /// The table's folder.
-    pub table_folder: PathBuf,
+    pub table_folder: TableFolder,
     /// The new folder below it, `data/<run>`; no other build writes to it.
     pub folder: String,
     /// The schema of the rows, the partition columns last.
@@ -68,7 +66,7 @@ pub struct WriteTarget {
 const MOST_PARTITIONS: usize = 20_000;
 
 struct OpenFile {
-    writer: ArrowWriter<BufWriter<File>>,
+    writer: ArrowWriter<Box<dyn NewFile>>,
     path: String,
     rows: u64,
     used: u64,
@@ -170,35 +168,23 @@ impl PartitionWriter {
         };
         let path = format!("{folder}/{}-{}.parquet", self.name, self.files);
         self.files += 1;
-        let on_disk = self.target.table_folder.join(&folder);
-        fs::create_dir_all(&on_disk).map_err(|error| WarehouseError::Io {
-            action: "creating",
-            path: on_disk.clone(),
-            error,
-        })?;
-        let file_path = self.target.table_folder.join(&path);
-        let file = File::create_new(&file_path).map_err(|error| WarehouseError::Io {
-            action: "creating",
-            path: file_path,
-            error,
-        })?;
+        let storage = self.target.table_folder.storage();
+        let file = storage.create(&self.target.table_folder.path_of(&path))?;
         let properties = WriterProperties::builder()
             .set_compression(Compression::ZSTD(ZstdLevel::try_new(1)?))
             .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
             .build();
-        let writer = ArrowWriter::try_new(BufWriter::new(file), self.file_schema.clone(), Some(properties))?;
+        let writer = ArrowWriter::try_new(file, self.file_schema.clone(), Some(properties))?;
         Ok(OpenFile { writer, path, rows: 0, used: self.clock })
     }
 
     fn close(&mut self, key: &PartitionKey) -> Result<(), WriteError> {
         let Some(open) = self.open.remove(key) else { return Ok(()) };
-        let io = |error| WarehouseError::Io {
+        let bytes = open.writer.into_inner()?.finish().map_err(|error| WarehouseError::Io {
             action: "writing",
-            path: self.target.table_folder.join(&open.path),
+            path: self.target.table_folder.path_of(&open.path),
             error,
-        };
-        let file = open.writer.into_inner()?.into_inner().map_err(|error| io(error.into_error()))?;
-        let bytes = file.metadata().map_err(io)?.len();
+        })?;
         let written = DataFile { path: open.path, rows: open.rows, bytes };
         self.written.entry(key.clone()).or_default().push(written);
         Ok(())
@@ -239,12 +225,14 @@ fn split(columns: &[ArrayRef], rows: usize) -> Result<Vec<(PartitionKey, Option<
 
 #[cfg(test)]
 mod tests {
+    use std::fs::File;
     use std::sync::Arc;
 
     use arrow::array::{Date32Array, Int64Array};
     use arrow::datatypes::{Field, Schema};
 
     use super::*;
+    use crate::warehouse::storage::LocalFiles;
 
     #[test]
     fn rows_go_to_the_file_of_their_partition_and_the_files_lack_the_partition_columns() {
@@ -254,7 +242,7 @@ mod tests {
             Field::new("day", DataType::Date32, true),
         ]));
         let target = WriteTarget {
-            table_folder: folder.path().into(),
+            table_folder: TableFolder::new(Arc::new(LocalFiles), folder.path().into()),
             folder: "data/r1".into(),
             schema: schema.clone(),
             partition_columns: vec!["day".into()],

@@ -32,7 +32,8 @@ fn count(folder: &str, depth: usize) -> usize {
 fn its_default_target_simulates_a_month() {
     let target = load(&options()).unwrap().target;
     assert_eq!((target.profile.as_str(), target.name.as_str()), ("music", "local"));
-    let WarehouseConfig::Local { path, memory, retention_days } = target.warehouse;
+    let (memory, retention_days) = (target.memory, target.retention_days);
+    let WarehouseConfig::Local { path } = target.warehouse else { panic!("not local") };
     assert_eq!((path.to_str(), memory, retention_days), (Some(".mep/local"), None, 7));
     let expected = SimulatorConfig { seed: 42, ..SimulatorConfig::default() };
     assert_eq!(target.sources["events"], SourceConnection::Simulator(expected));

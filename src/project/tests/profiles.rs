@@ -51,7 +51,8 @@ fn everything_can_be_said() {
     )])
     .target;
     assert_eq!(target.threads, 8);
-    let WarehouseConfig::Local { path, memory, retention_days } = target.warehouse;
+    let (memory, retention_days) = (target.memory, target.retention_days);
+    let WarehouseConfig::Local { path } = target.warehouse else { panic!("not local") };
     assert_eq!((path.to_str(), memory, retention_days), (Some("mep/all"), Some(3 << 29), 30));
     assert_eq!(target.sources["files"], SourceConnection::Files { path: "/data".into() });
     let SourceConnection::Simulator(simulator) = &target.sources["events"] else {

@@ -1,0 +1,86 @@
+//! Why a warehouse cannot be read or written.
+
+use std::io;
+use std::path::PathBuf;
+
+/// Why the warehouse cannot be read or written. Nothing is published when this is returned.
+#[derive(Debug, thiserror::Error)]
+pub enum WarehouseError {
+    /// A file or folder cannot be used.
+    #[error("{action} {path}: {error}")]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// On which file or folder.
+        path: PathBuf,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// A manifest is not what mep wrote. mep stops here rather than take the table for missing.
+    #[error("the manifest {path} cannot be read: {reason}")]
+    Manifest {
+        /// The manifest.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A manifest was written by a newer mep.
+    #[error("the manifest {path} is of format {found}, this mep reads format {expected}: use a newer mep")]
+    Format {
+        /// The manifest.
+        path: PathBuf,
+        /// Its format.
+        found: u64,
+        /// The format that is read.
+        expected: u32,
+    },
+    /// A service cannot be reached.
+    #[error("{what} cannot be reached: {reason}")]
+    Unreachable {
+        /// Which.
+        what: &'static str,
+        /// What was said.
+        reason: String,
+    },
+    /// The metastore said no, or gave no clear answer. mep stops here rather than guess.
+    #[error("{action} {object}: the hive metastore says: {reason}")]
+    Metastore {
+        /// What was tried.
+        action: &'static str,
+        /// On what.
+        object: String,
+        /// What it says.
+        reason: String,
+    },
+    /// HDFS said no.
+    #[error("{action} {path}: hdfs says: {reason}")]
+    Hdfs {
+        /// What was tried.
+        action: &'static str,
+        /// On which file or folder.
+        path: String,
+        /// What it says.
+        reason: String,
+    },
+    /// Hive cannot have such a column.
+    #[error("column `{column}`: {reason}")]
+    HiveColumn {
+        /// The column.
+        column: String,
+        /// Why not.
+        reason: String,
+    },
+    /// Readers of Hive could not read what is stored by what is to be published. Nothing was changed.
+    #[error(
+        "{relation} cannot be changed so in hive: {reason}; drop the table first, or give the model another name"
+    )]
+    HiveChange {
+        /// The table.
+        relation: String,
+        /// What would change.
+        reason: String,
+    },
+    /// Another run took the lease while this one was silent.
+    #[error("the lease on the warehouse was lost to another run, so nothing more is published: run again")]
+    LeaseLost,
+}

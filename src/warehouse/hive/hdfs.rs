@@ -1,0 +1,216 @@
+//! HDFS as a place for immutable files.
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use hdfs_native::{Client, ClientBuilder, HdfsError, WriteOptions};
+use hdfs_native_object_store::HdfsObjectStore;
+use object_store::ObjectStore;
+use object_store::path::Path as ObjectPath;
+
+use super::background::Background;
+use crate::warehouse::error::WarehouseError;
+use crate::warehouse::storage::{NewFile, Storage};
+
+/// Bytes that are sent on at once: a few of HDFS's packets.
+const CHUNK: usize = 1 << 20;
+/// Chunks that may wait for the network before the writing thread does.
+const WAITING: usize = 2;
+
+/// A connection to a NameNode or nameservice.
+#[derive(Clone, Debug)]
+pub(super) struct Hdfs {
+    client: Client,
+    url: String,
+    background: Arc<Background>,
+}
+
+/// A folder's entry.
+#[derive(Clone, Debug)]
+pub(super) struct Entry {
+    /// Its absolute path.
+    pub(super) path: String,
+    /// Whether it is a folder.
+    pub(super) is_folder: bool,
+    /// How long ago it was changed.
+    pub(super) age: Duration,
+    /// Bytes, of a file.
+    pub(super) bytes: u64,
+}
+
+impl Hdfs {
+    /// Connects to the HDFS of `url` (`hdfs://host:port`), by the configuration in a folder, else by `HADOOP_CONF_DIR`.
+    ///
+    /// # Errors
+    /// Where the configuration cannot be used.
+    pub(super) fn connect(
+        url: &str,
+        conf_dir: Option<&Path>,
+        background: &Arc<Background>,
+    ) -> Result<Self, WarehouseError> {
+        let unreachable = |reason: String| WarehouseError::Unreachable { what: "hdfs", reason };
+        let mut builder = ClientBuilder::new().with_url(url).with_io_runtime(background.handle().clone());
+        if let Some(folder) = conf_dir {
+            builder = builder.with_config_dir(folder.to_string_lossy());
+        }
+        let client = builder.build().map_err(|error| unreachable(format!("{url}: {error}")))?;
+        Ok(Self { client, url: format!("{url}/"), background: background.clone() })
+    }
+
+    fn run<T, F>(
+        &self,
+        action: &'static str,
+        path: &str,
+        call: impl FnOnce(Client, String) -> F,
+    ) -> Result<T, WarehouseError>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, HdfsError>> + Send + 'static,
+    {
+        let failed = |reason: String| WarehouseError::Hdfs { action, path: path.to_owned(), reason };
+        match self.background.wait(call(self.client.clone(), path.to_owned())) {
+            Some(outcome) => outcome.map_err(|error| failed(said(&error))),
+            None => Err(failed("the call ended early".to_owned())),
+        }
+    }
+
+    /// Creates a folder and those above it, where they are not there yet.
+    pub(super) fn create_folder(&self, path: &str) -> Result<(), WarehouseError> {
+        self.run("creating", path, |client, path| async move { client.mkdirs(&path, 0o755, true).await })
+    }
+
+    /// What is in a folder; `None` where it is not there.
+    pub(super) fn list(&self, path: &str) -> Result<Option<Vec<Entry>>, WarehouseError> {
+        self.entries(path, false)
+    }
+
+    /// All that is below a folder.
+    pub(super) fn walk(&self, path: &str) -> Result<Vec<Entry>, WarehouseError> {
+        Ok(self.entries(path, true)?.unwrap_or_default())
+    }
+
+    fn entries(&self, path: &str, recursive: bool) -> Result<Option<Vec<Entry>>, WarehouseError> {
+        let found = self.run("listing", path, |client, path| async move {
+            match client.list_status(&path, recursive).await {
+                Ok(found) => Ok(Some(found)),
+                Err(HdfsError::FileNotFound(_)) => Ok(None),
+                Err(error) => Err(error),
+            }
+        })?;
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let entry = |status: hdfs_native::client::FileStatus| Entry {
+            path: status.path,
+            is_folder: status.isdir,
+            age: now.saturating_sub(Duration::from_millis(status.modification_time)),
+            bytes: status.length as u64,
+        };
+        Ok(found.map(|found| found.into_iter().map(entry).collect()))
+    }
+
+    /// Deletes a folder and all below it.
+    pub(super) fn delete_folder(&self, path: &str) -> Result<(), WarehouseError> {
+        self.run("deleting", path, |client, path| async move { client.delete(&path, true).await.map(|_| ()) })
+    }
+}
+
+/// The first line of what HDFS says, without the server's stack.
+fn said(error: &HdfsError) -> String {
+    error.to_string().lines().next().unwrap_or_default().to_owned()
+}
+
+impl Storage for Hdfs {
+    fn create(&self, path: &Path) -> Result<Box<dyn NewFile>, WarehouseError> {
+        let text = path.to_string_lossy();
+        let options = WriteOptions::default();
+        let mut file =
+            self.run("creating", &text, |client, path| async move { client.create(&path, options).await })?;
+        let (sender, chunks): (SyncSender<Vec<u8>>, Receiver<Vec<u8>>) = sync_channel(WAITING);
+        let (done, outcome) = sync_channel(1);
+        let handle = self.background.handle().clone();
+        // A thread of its own waits for chunks, so that no thread of the runtime does.
+        std::thread::spawn(move || {
+            let mut written = Ok(());
+            for chunk in &chunks {
+                written = handle.block_on(file.write(chunk.into())).map(|_| ());
+                if written.is_err() {
+                    break;
+                }
+            }
+            // Whoever writes on finds the channel closed, and then the reason.
+            drop(chunks);
+            let ended = written.and_then(|()| handle.block_on(file.close()));
+            let _ = done.send(ended.map_err(|error| io::Error::other(said(&error))));
+        });
+        Ok(Box::new(HdfsFile { chunk: Vec::with_capacity(CHUNK), sender: Some(sender), outcome, bytes: 0 }))
+    }
+
+    fn url(&self) -> &str {
+        &self.url
+    }
+
+    fn object_store(&self) -> Arc<dyn ObjectStore> {
+        Arc::new(HdfsObjectStore::new(self.client.clone()))
+    }
+
+    fn object_path(&self, path: &Path) -> Result<ObjectPath, object_store::path::Error> {
+        ObjectPath::parse(path.to_string_lossy())
+    }
+}
+
+/// A file in the making, which another thread sends to HDFS while this one encodes.
+struct HdfsFile {
+    chunk: Vec<u8>,
+    sender: Option<SyncSender<Vec<u8>>>,
+    outcome: Receiver<io::Result<()>>,
+    bytes: u64,
+}
+
+impl HdfsFile {
+    fn send(&mut self) -> io::Result<()> {
+        let chunk = std::mem::replace(&mut self.chunk, Vec::with_capacity(CHUNK));
+        let sent = self.sender.as_ref().map(|sender| sender.send(chunk));
+        match sent {
+            Some(Ok(())) => Ok(()),
+            _ => Err(self.reason()),
+        }
+    }
+
+    fn reason(&mut self) -> io::Error {
+        self.sender = None;
+        match self.outcome.recv() {
+            Ok(Err(error)) => error,
+            _ => io::Error::other("the file was ended early"),
+        }
+    }
+}
+
+impl io::Write for HdfsFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.chunk.extend_from_slice(bytes);
+        self.bytes += bytes.len() as u64;
+        if self.chunk.len() >= CHUNK {
+            self.send()?;
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl NewFile for HdfsFile {
+    fn finish(mut self: Box<Self>) -> io::Result<u64> {
+        if !self.chunk.is_empty() {
+            self.send()?;
+        }
+        self.sender = None;
+        match self.outcome.recv() {
+            Ok(ended) => ended.map(|()| self.bytes),
+            Err(_) => Err(io::Error::other("the file was ended early")),
+        }
+    }
+}
