@@ -6,6 +6,7 @@
 //! place, alignments, fingerprints. Must not know: projects, Jinja, warehouses, what executes a plan.
 
 pub mod alignment;
+pub mod dialect;
 pub mod functions;
 pub mod meaning;
 pub mod problem;
