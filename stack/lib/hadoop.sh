@@ -57,3 +57,13 @@ hdfs_is_writable() {
   state="$(namenode_says FSNamesystemState)" || return 1
   grep -q '"FSState" : "Operational"' <<< "$state" && grep -q '"NumLiveDataNodes" : 1' <<< "$state"
 }
+
+hadoop_java() { # MAIN ARGUMENT…: a client with the stack's configuration, in place of this shell
+  JAVA17_HOME="$(find_java17)" || fail "no JDK 17; stack/prepare installs it"
+  fetch_hadoop
+  configure_hadoop
+  jvm_options=()
+  hadoop_options
+  exec "$JAVA17_HOME/bin/java" "${jvm_options[@]}" -XX:TieredStopAtLevel=1 -Xmx256m -Duser.timezone=UTC -Djava.net.preferIPv4Stack=true \
+    -Dlog4j2.level=error -Dlog4j.rootLogger=ERROR -cp "$HADOOP_CONF:$hadoop_jars/*" "$@"
+}

@@ -27,6 +27,7 @@ configure() {
 node.environment=mep
 node.id=mep
 node.internal-address=127.0.0.1
+node.bind-ip=127.0.0.1
 coordinator=true
 node-scheduler.include-coordinator=true
 http-server.http.port=$TRINO_PORT
