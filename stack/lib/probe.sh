@@ -4,6 +4,7 @@ port_open() { (exec 3<> "/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 
 # ask PORT REQUEST COUNT: sends bytes (as printf writes them) and prints the first COUNT bytes of the answer in hexadecimal.
 ask() {
+  # shellcheck disable=SC2016 # the inner shell expands it
   timeout 10 bash -c '
     exec 3<> "/dev/tcp/127.0.0.1/$1" || exit 1
     printf "$2" >&3

@@ -24,10 +24,9 @@ launch() {
   shift 3
   mkdir -p "$DATA/run/$service"
   [ ! -e "$log" ] || mv "$log" "$log.1"
-  # No descriptor of a lock goes to the service: it would hold the lock for as long as it runs.
   (
-    cd "$DATA/run/$service"
-    exec {service_lock}>&- || true
+    cd "$DATA/run/$service" || exit
+    close_files
     exec setsid nohup "$java" "$(marker "$service")" "-Xmx$heap" -Djava.io.tmpdir="$DATA/tmp" -Djava.net.preferIPv4Stack=true \
       -Duser.timezone=UTC "${jvm_options[@]}" -cp "$classpath" "$@"
   ) > "$log" 2>&1 < /dev/null &
@@ -35,6 +34,15 @@ launch() {
   echo "$pid" > "$DATA/pids/$service"
   # Until the JVM is there, the pid is a shell's.
   while kill -0 "$pid" 2>/dev/null && ! is_marked "$service" "$pid"; do sleep 0.05; done
+}
+
+# Closes what was inherited beside stdin, stdout and stderr: a service would hold an open lock for as long as it runs.
+close_files() {
+  local file
+  for file in "/proc/$BASHPID/fd"/*; do
+    file="${file##*/}"
+    ((file <= 2)) || exec {file}>&-
+  done
 }
 
 end_process() { # SERVICE SIGNAL SECONDS: fails when it still runs after that

@@ -11,6 +11,7 @@ DEFAULT_SERVICES="kafka cassandra namenode datanode metastore hiveserver2 trino"
 #   answers           succeeds once it does its work
 load_service() {
   service="$1"
+  needs=() ports=()
   # shellcheck source=/dev/null
   . "$STACK/services/$1.sh"
 }
@@ -30,10 +31,11 @@ services_named() { # NAME…: known services, groups replaced by their members
     case "$name" in
       hdfs) echo namenode datanode ;;
       all) echo "$ALL_SERVICES" ;;
+      default) echo "$DEFAULT_SERVICES" ;;
       *)
         case " $ALL_SERVICES " in
           *" $name "*) echo "$name" ;;
-          *) fail "no service is called $name; there are: $ALL_SERVICES, and the groups hdfs and all" ;;
+          *) fail "no service is called $name; there are: $ALL_SERVICES, and the groups hdfs, default and all" ;;
         esac
         ;;
     esac

@@ -27,7 +27,7 @@ set_port() { # VARIABLE DEFAULT
     [ -n "${MEP_STACK_PORT_OFFSET:-}" ] || value="$(recorded_port "$1")"
     [ -n "$value" ] || value=$(($2 + ${MEP_STACK_PORT_OFFSET:-0}))
   fi
-  [[ "$value" =~ ^[0-9]+$ ]] && ((value >= 1 && value <= 65535)) || fail "$1 is not a port: $value"
+  if ! [[ "$value" =~ ^[0-9]+$ ]] || ((value < 1 || value > 65535)); then fail "$1 is not a port: $value"; fi
   printf -v "$1" '%s' "$value"
 }
 

@@ -30,13 +30,14 @@ END
 
 start() {
   local package
+  mapfile -t jvm_options < <(reflection_options)
   for package in java.base/jdk.internal.misc java.base/jdk.internal.ref java.base/sun.nio.ch java.management.rmi/com.sun.jmx.remote.internal.rmi \
     java.rmi/sun.rmi.registry java.rmi/sun.rmi.server java.sql/java.sql; do
     jvm_options+=("--add-exports=$package=ALL-UNNAMED")
   done
-  for package in java.base/java.lang.module java.base/java.nio java.base/jdk.internal.loader java.base/jdk.internal.math \
-    java.base/jdk.internal.misc java.base/jdk.internal.module java.base/jdk.internal.ref java.base/jdk.internal.reflect \
-    java.base/jdk.internal.util.jar java.base/sun.nio.ch jdk.compiler/com.sun.tools.javac.file jdk.management/com.sun.management.internal; do
+  for package in java.base/java.lang.module java.base/jdk.internal.loader java.base/jdk.internal.math java.base/jdk.internal.module \
+    java.base/jdk.internal.reflect java.base/jdk.internal.util.jar jdk.compiler/com.sun.tools.javac.file \
+    jdk.management/com.sun.management.internal; do
     jvm_options+=("--add-opens=$package=ALL-UNNAMED")
   done
   jvm_options+=(
