@@ -32,7 +32,7 @@ copy_dependencies() { # POM FOLDER
   # Maven's own repository does not stand several writers.
   exec {lock}> "$CACHE/.maven.lock"
   flock "$lock"
-  JAVA_HOME="$JAVA17_HOME" "$MAVEN" -B -ntp -q -f "$STACK/poms/$1.xml" dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory="$2"
+  JAVA_HOME="$JAVA17_HOME" "$MAVEN" -B -ntp -q -Dstyle.color=never -f "$STACK/poms/$1.xml" dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory="$2"
 }
 
 maven_archive() { # POM COMMAND…: the folder that `COMMAND… ARCHIVE FOLDER` makes of the one archive that poms/POM.xml names

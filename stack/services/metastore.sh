@@ -36,9 +36,9 @@ configure() {
 
     # Of the background tasks only the one that drops locks without a heartbeat.
     metastore.housekeeping.threads.on=true
-    metastore.task.threads.remote=org.apache.hadoop.hive.metastore.txn.AcidHouseKeeperService
+    metastore.task.threads.remote=org.apache.hadoop.hive.metastore.txn.service.AcidHouseKeeperService
     metastore.txn.timeout=${METASTORE_LOCK_TIMEOUT}s
-    hive.txn.timeout=${METASTORE_LOCK_TIMEOUT}s
+    metastore.acid.housekeeper.interval=10s
     metastore.compactor.initiator.on=false
     metastore.compactor.cleaner.on=false
 END
