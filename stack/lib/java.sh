@@ -7,7 +7,7 @@ java_version() { # JAVA_HOME: its major version, or nothing
 find_java17() { # prints the home of a JDK 17, when there is one
   local home
   for home in "${JAVA17_HOME:-}" "${JAVA_HOME:-}" "$(java_on_path)" /usr/lib/jvm/*17*; do
-    if [ -x "$home/bin/java" ] && [ "$(java_version "$home")" = 17 ]; then
+    if [ -n "$home" ] && [ -x "$home/bin/java" ] && [ "$(java_version "$home")" = 17 ]; then
       echo "$home"
       return
     fi
