@@ -16,5 +16,5 @@ http_get() { curl -sf --noproxy '*' --max-time 10 "$1"; }
 
 # The SASL greeting of Thrift servers that speak HiveServer2's protocol: mechanism PLAIN, then user and password; they say that it is complete.
 sasl_answers() { # PORT
-  [ "$(ask "$1" '\x01\0\0\0\x05PLAIN\x02\0\0\0\x08\0mep\0mep' 1)" = 05 ]
+  [ "$(ask "$1" '\x01\0\0\0\x05PLAIN\x02\0\0\0\x08\0mep\0mep' 5)" = 0500000000 ]
 }
