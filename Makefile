@@ -1,9 +1,20 @@
 # make test is all that CI runs beside formatting and lints; see .ci/run.
 
-.PHONY: test lint bench deny
+.PHONY: test test-all lint bench deny stack-up stack-down
 
+# Tests run against real services of their own, which start empty and end with them; see stack/README.md.
 test:
-	cargo test --locked
+	tests/with_services cargo test --locked
+
+test-all:
+	tests/with_services --all cargo test --locked -- --include-ignored
+
+# Services to develop against, in .mep/stack, on their usual ports.
+stack-up:
+	stack/up
+
+stack-down:
+	stack/down
 
 lint:
 	cargo fmt --check
