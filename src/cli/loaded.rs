@@ -172,6 +172,7 @@ impl Loaded {
                 location: &config.location,
                 hadoop_conf_dir: config.hadoop_conf_dir.as_deref(),
                 schema: &self.project.target.schema,
+                trino_catalog: &config.trino_catalog,
             })?),
         };
         Ok(self.warehouse.get_or_init(|| warehouse).clone())

@@ -13,16 +13,20 @@ pub(super) fn read_hive(output: Mapping<'_>, problems: &mut Problems) -> Option<
     let location = output.required("location", "a target of type `hive`", problems)?;
     let hadoop_conf_dir = output.get("hadoop_conf_dir").and_then(|item| item.as_text()).map(PathBuf::from);
     let addresses: Vec<Option<String>> = metastore.value.split(',').map(address).collect();
-    let metastore = match addresses.into_iter().collect::<Option<Vec<String>>>() {
-        Some(addresses) => addresses,
-        None => {
-            let found = format!("`metastore`: expected thrift://host:port, found `{}`", metastore.value);
-            let help = "several addresses stand with commas between them";
-            problems.push(Problem::new(found).help(help).at(&metastore.place));
-            return None;
-        }
+    let Some(metastore_addresses) = addresses.into_iter().collect::<Option<Vec<String>>>() else {
+        let found = format!("`metastore`: expected thrift://host:port, found `{}`", metastore.value);
+        let help = "several addresses stand with commas between them";
+        problems.push(Problem::new(found).help(help).at(&metastore.place));
+        return None;
     };
-    Some(HiveConfig { metastore, location: checked_location(&location, problems)?, hadoop_conf_dir })
+    let catalog = output.get("trino_catalog").and_then(|item| item.as_text());
+    let trino_catalog = catalog.unwrap_or("hive").to_owned();
+    Some(HiveConfig {
+        metastore: metastore_addresses,
+        location: checked_location(&location, problems)?,
+        hadoop_conf_dir,
+        trino_catalog,
+    })
 }
 
 /// `thrift://host:port` as `host:port`.

@@ -12,7 +12,7 @@ use super::{Problem, Problems, SimulatorConfig, SourceConnection, Target, Wareho
 
 const KEYS: [&str; 6] = ["type", "schema", "threads", "memory", "retention_days", "sources"];
 const LOCAL_KEYS: [&str; 1] = ["path"];
-const HIVE_KEYS: [&str; 3] = ["metastore", "location", "hadoop_conf_dir"];
+const HIVE_KEYS: [&str; 4] = ["metastore", "location", "hadoop_conf_dir", "trino_catalog"];
 const WAREHOUSES: [&str; 2] = ["local", "hive"];
 const CONNECTIONS: [&str; 2] = ["files", "simulator"];
 const SIMULATOR_KEYS: [&str; 9] =

@@ -207,6 +207,8 @@ pub struct HiveConfig {
     pub location: String,
     /// The folder of `core-site.xml` and `hdfs-site.xml`; `None`: what `HADOOP_CONF_DIR` says.
     pub hadoop_conf_dir: Option<PathBuf>,
+    /// The catalog by which Trino knows the metastore, which its views must name; `hive` unless the target says otherwise.
+    pub trino_catalog: String,
 }
 
 /// Where the rows of a source come from.

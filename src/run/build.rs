@@ -9,6 +9,7 @@ use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, lit};
 use crate::engine::{Engine, EngineError, Output};
 use crate::plan::{PartitionBuild, PartitionPlan};
 use crate::relation::Relation;
+use crate::sql::dialect::Untranslatable;
 use crate::warehouse::{
     Content, Fingerprint, Inputs, Ledger, Partition, PartitionKey, Presentation, RunId, TableVersion,
     Version, Warehouse, WarehouseError, WrittenFiles,
@@ -28,6 +29,9 @@ pub enum BuildError {
     /// The warehouse cannot be read or written.
     #[error(transparent)]
     Warehouse(#[from] WarehouseError),
+    /// A view cannot be said in the words of the engines that share the warehouse.
+    #[error("{0}")]
+    View(#[from] Untranslatable),
     /// The query cannot be planned over the tables as they are.
     #[error("{0}")]
     Plan(String),

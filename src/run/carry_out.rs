@@ -13,6 +13,17 @@ use crate::graph::{CompiledModel, IncrementalStrategy, Node, NodeKind, tested_re
 use crate::plan::{Action, PartitionBuild, Plan, Reason, Step};
 use crate::quality::{self, Verdict};
 use crate::relation::Relation;
+use crate::sql::dialect::ViewText;
+use crate::warehouse::{self, Presentation};
+
+/// What other readers of the warehouse are told of a node.
+pub(super) fn presentation(node: &Node) -> Presentation {
+    let columns = node.columns.iter().filter_map(|column| {
+        Some((column.name.value.clone(), column.description.as_ref()?.trim().to_owned()))
+    });
+    let description = node.description.as_ref().map(|text| text.trim().to_owned());
+    Presentation { description, columns: columns.collect(), view: None }
+}
 
 /// How a node is called on the terminal.
 pub fn shown_name(node: &Node) -> String {
@@ -116,14 +127,16 @@ impl Session<'_> {
             Action::CreateView(reason) => self.create_view(index, node, reason),
             Action::BuildWhole(build) => {
                 let relation = tested_relation(node);
-                let table = self.table_build(&relation, self.model(index)?);
+                let presentation = presentation(node);
+                let table = self.table_build(&relation, self.model(index)?, &presentation);
                 let built = self.runtime.block_on(table.whole(build))?;
                 self.built(node, built, &build.reason.to_string())
             }
             Action::BuildPartitions(plan) => {
                 let relation = tested_relation(node);
                 let stored = self.stored(&relation);
-                let table = self.table_build(&relation, self.model(index)?);
+                let presentation = presentation(node);
+                let table = self.table_build(&relation, self.model(index)?, &presentation);
                 let built = self.runtime.block_on(table.partitions(plan, stored.as_ref()))?;
                 self.built(node, built, &in_short(&plan.build))
             }
@@ -131,7 +144,12 @@ impl Session<'_> {
         }
     }
 
-    fn table_build<'b>(&'b self, relation: &'b Relation, model: &'b CompiledModel) -> TableBuild<'b> {
+    fn table_build<'b>(
+        &'b self,
+        relation: &'b Relation,
+        model: &'b CompiledModel,
+        presentation: &'b Presentation,
+    ) -> TableBuild<'b> {
         TableBuild {
             engine: self.engine,
             warehouse: self.warehouse,
@@ -141,6 +159,7 @@ impl Session<'_> {
             schema: &model.schema,
             partition_columns: &model.partition_columns,
             fingerprint: &model.fingerprint,
+            presentation,
         }
     }
 
@@ -162,9 +181,16 @@ impl Session<'_> {
         let model = self.model(index)?;
         let relation = tested_relation(node);
         let plan = self.engine.scope().plan(&model.sql);
-        plan.map_err(|problem| BuildError::Plan(problem.message))?;
+        let plan = plan.map_err(|problem| BuildError::Plan(problem.message))?;
         let view = self.view_of(model);
-        self.warehouse.publish(&relation, &view)?;
+        let mut presentation = presentation(node);
+        if let Some(catalog) = self.warehouse.trino_catalog() {
+            let text = ViewText::of(self.engine.scope(), &plan)?;
+            let schema = relation.schema.as_deref().unwrap_or_default();
+            let (hive, trino) = (text.hive.clone(), text.presto_view(catalog, schema));
+            presentation.view = Some(warehouse::ViewText { hive, trino });
+        }
+        self.warehouse.publish(&relation, &view, &presentation)?;
         self.published(&relation, view)?;
         Ok(result_of(node, Status::Success).saying(reason.to_string()))
     }
@@ -192,7 +218,9 @@ impl Session<'_> {
             &model.schema,
             &model.partition_columns,
         )?;
-        let table = TableBuild { sql, schema: &columns, ..self.table_build(&relation, model) };
+        let presentation = presentation(node);
+        let table = self.table_build(&relation, model, &presentation);
+        let table = TableBuild { sql, schema: &columns, ..table };
         let strategy = strategy(node);
         let built = self.runtime.block_on(table.increment(&stored, strategy, &node.config.unique_key))?;
         self.built(node, built, &Reason::Increment.to_string())

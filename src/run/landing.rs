@@ -21,8 +21,9 @@ use crate::source::{
 };
 use crate::sql::stored_schema;
 use crate::warehouse::{
-    Batch, Content, Fingerprint, Inputs, LandedUnit, Ledger, Partition, PartitionKey, PartitionWriter, RunId,
-    TableVersion, Version, Warehouse, WarehouseError, WriteError, WriteTarget, WrittenFiles,
+    Batch, Content, Fingerprint, Inputs, LandedUnit, Ledger, Partition, PartitionKey, PartitionWriter,
+    Presentation, RunId, TableVersion, Version, Warehouse, WarehouseError, WriteError, WriteTarget,
+    WrittenFiles,
 };
 
 /// Rejects are written in batches of this many.
@@ -94,6 +95,8 @@ pub struct Landing<'a> {
     pub source: &'a dyn Source,
     /// What.
     pub units: &'a [Unit],
+    /// What other readers are shown beside the landed rows.
+    pub presentation: &'a Presentation,
     /// The run.
     pub run: &'a RunId,
     /// The last day of which rows are landed, where there is one.
@@ -344,7 +347,7 @@ impl Landing<'_> {
                 batches: BTreeMap::new(),
             };
             let table = TableVersion { schema, content, run: self.run.clone() };
-            self.warehouse.publish(&self.table.rejects, &table)?;
+            self.warehouse.publish(&self.table.rejects, &table, &Presentation::default())?;
         }
         crate::fail_point::reached("landing-before-publish");
         let kept = Self::kept(known.as_ref(), |batch| !batches.contains_key(batch));
@@ -352,7 +355,7 @@ impl Landing<'_> {
         let content =
             Content::Table { partition_columns: self.table.partition_columns(), partitions, batches: record };
         let table = TableVersion { schema: self.table.table_schema()?, content, run: self.run.clone() };
-        self.warehouse.publish(&self.table.raw, &table)?;
+        self.warehouse.publish(&self.table.raw, &table, self.presentation)?;
         Ok((landed, table))
     }
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
-use super::carry_out::{shown_kind, shown_name};
+use super::carry_out::{presentation, shown_kind, shown_name};
 use super::event::{Event, NodeResult, Status};
 use super::landing::{Landing, LandingError};
 use super::session::Session;
@@ -80,11 +80,13 @@ impl Session<'_> {
     ) -> Result<NodeResult, LandingError> {
         let units: Vec<Unit> = plan.land.iter().map(|(unit, _)| unit.clone()).collect();
         let name = result.name.clone();
+        let presentation = presentation(self.graph.node(connected.node));
         let landing = Landing {
             warehouse: self.warehouse,
             table: &connected.table,
             source: connected.source.as_ref(),
             units: &units,
+            presentation: &presentation,
             run: self.run,
             until: self.options.until,
             threads: self.options.cores,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::build::{BuildError, Built, Written};
+use super::carry_out::presentation;
 use super::session::Session;
 use crate::engine::Output;
 use crate::graph::{Node, SeedTable, tested_relation};
@@ -34,6 +35,6 @@ pub async fn load(session: &Session<'_>, node: &Node, seed: &SeedTable) -> Resul
     let written = Written::of(&partitions);
     let content = Content::Table { partition_columns: Vec::new(), partitions, batches: BTreeMap::new() };
     let table = TableVersion { schema: seed.schema.clone(), content, run: session.run.clone() };
-    session.warehouse.publish(&relation, &table)?;
+    session.warehouse.publish(&relation, &table, &presentation(node))?;
     Ok(Built { table, written })
 }

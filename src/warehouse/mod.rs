@@ -46,6 +46,11 @@ pub trait Warehouse: fmt::Debug + Send + Sync {
     /// Where another run has it.
     fn lease(&self, holder: &Holder) -> Result<Lease, LeaseError>;
 
+    /// The catalog by which Trino knows the warehouse, where other engines read its views too.
+    fn trino_catalog(&self) -> Option<&str> {
+        None
+    }
+
     /// The file system that tables lie in.
     fn storage(&self) -> Arc<dyn Storage>;
 

@@ -35,12 +35,16 @@ pub trait Storage: fmt::Debug + Send + Sync {
 
 /// A file in the making.
 pub trait NewFile: Write + Send {
-    /// Ends it, and says how many bytes it has.
+    /// Sends what is left of it. What is given back waits until all of it is written, and says how many bytes it has:
+    /// so many files can end at once, where each end takes its time.
     ///
     /// # Errors
     /// Where bytes cannot be written.
-    fn finish(self: Box<Self>) -> io::Result<u64>;
+    fn finish(self: Box<Self>) -> io::Result<Finishing>;
 }
+
+/// Waits for the end of a file, and gives its bytes.
+pub type Finishing = Box<dyn FnOnce() -> io::Result<u64> + Send>;
 
 /// The folder that all files of a table are in.
 #[derive(Clone, Debug)]
@@ -97,8 +101,9 @@ impl Storage for LocalFiles {
 }
 
 impl NewFile for BufWriter<File> {
-    fn finish(self: Box<Self>) -> io::Result<u64> {
+    fn finish(self: Box<Self>) -> io::Result<Finishing> {
         let file = self.into_inner().map_err(io::IntoInnerError::into_error)?;
-        Ok(file.metadata()?.len())
+        let bytes = file.metadata()?.len();
+        Ok(Box::new(move || Ok(bytes)))
     }
 }

@@ -1,6 +1,6 @@
 //! Writing rows into the files of an immutable folder, a file for each partition.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use arrow::array::{Array, ArrayRef, RecordBatch, StringArray, UInt32Array};
 use arrow::compute::{cast, take_record_batch};
@@ -13,7 +13,7 @@ use parquet::file::properties::WriterProperties;
 
 use super::error::WarehouseError;
 use super::partition::PartitionKey;
-use super::storage::{NewFile, TableFolder};
+use super::storage::{Finishing, NewFile, TableFolder};
 use super::table::DataFile;
 
 /// Rows in a row group: small enough that two cores share one file, large enough that zstd has something to work on.
@@ -72,12 +72,22 @@ struct OpenFile {
     used: u64,
 }
 
+/// A file that is all sent, and perhaps not all written.
+struct EndingFile {
+    key: PartitionKey,
+    path: String,
+    rows: u64,
+    finishing: Finishing,
+}
+
 /// Writes batches; one writer for each thread, told apart by its name.
 pub struct PartitionWriter {
     target: WriteTarget,
     name: String,
     file_schema: SchemaRef,
     open: HashMap<PartitionKey, OpenFile>,
+    ending: Vec<EndingFile>,
+    seen: HashSet<PartitionKey>,
     written: WrittenFiles,
     clock: u64,
     files: usize,
@@ -97,6 +107,8 @@ impl PartitionWriter {
             name: name.into(),
             file_schema,
             open: HashMap::new(),
+            ending: Vec::new(),
+            seen: HashSet::new(),
             written: WrittenFiles::new(),
             clock: 0,
             files: 0,
@@ -132,6 +144,14 @@ impl PartitionWriter {
         for key in keys {
             self.close(&key)?;
         }
+        for EndingFile { key, path, rows, finishing } in self.ending {
+            let bytes = finishing().map_err(|error| WarehouseError::Io {
+                action: "writing",
+                path: self.target.table_folder.path_of(&path),
+                error,
+            })?;
+            self.written.entry(key).or_default().push(DataFile { path, rows, bytes });
+        }
         Ok(self.written)
     }
 
@@ -144,7 +164,8 @@ impl PartitionWriter {
                     self.close(&oldest)?;
                 }
             }
-            if self.written.len() + self.open.len() >= MOST_PARTITIONS {
+            self.seen.insert(key.clone());
+            if self.seen.len() > MOST_PARTITIONS {
                 let columns = self.target.partition_columns.join(", ");
                 return Err(WriteError::TooManyPartitions { limit: MOST_PARTITIONS, columns });
             }
@@ -180,13 +201,13 @@ impl PartitionWriter {
 
     fn close(&mut self, key: &PartitionKey) -> Result<(), WriteError> {
         let Some(open) = self.open.remove(key) else { return Ok(()) };
-        let bytes = open.writer.into_inner()?.finish().map_err(|error| WarehouseError::Io {
+        let io = |error| WarehouseError::Io {
             action: "writing",
             path: self.target.table_folder.path_of(&open.path),
             error,
-        })?;
-        let written = DataFile { path: open.path, rows: open.rows, bytes };
-        self.written.entry(key.clone()).or_default().push(written);
+        };
+        let finishing = open.writer.into_inner()?.finish().map_err(io)?;
+        self.ending.push(EndingFile { key: key.clone(), path: open.path, rows: open.rows, finishing });
         Ok(())
     }
 }

@@ -10,6 +10,8 @@ mod corners;
 mod data_tests;
 mod dialect;
 mod errors;
+mod hive_faults;
+mod hive_tables;
 mod incremental;
 mod lease;
 mod project;

@@ -12,6 +12,7 @@
 //! | `mep.state` | partition | `empty`: readers find no rows in it, and mep takes it for absent |
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use arrow::datatypes::{DataType, Field, Schema};
 use hive_metastore::{FieldSchema, Partition as HivePartition, SerDeInfo, StorageDescriptor, Table};
@@ -76,7 +77,7 @@ pub(super) struct Entry<'a> {
 }
 
 impl Entry<'_> {
-    fn unwritable(&self, reason: impl ToString) -> WarehouseError {
+    fn unwritable(&self, reason: impl fmt::Display) -> WarehouseError {
         WarehouseError::Metastore {
             action: "describing",
             object: self.relation.to_string(),
@@ -84,7 +85,7 @@ impl Entry<'_> {
         }
     }
 
-    fn unreadable(&self, reason: impl ToString) -> WarehouseError {
+    fn unreadable(&self, reason: impl fmt::Display) -> WarehouseError {
         WarehouseError::Metastore {
             action: "reading",
             object: self.relation.to_string(),
@@ -130,7 +131,9 @@ impl Entry<'_> {
                     .view
                     .as_ref()
                     .ok_or_else(|| self.unwritable("a view needs its SELECT in the words of hive"))?;
+                // Trino takes for its own view what bears both of these words.
                 set(&mut parameters, "presto_view", "true");
+                set(&mut parameters, "comment", "Presto View");
                 entry.table_type = Some(FastStr::from_static_str("VIRTUAL_VIEW"));
                 entry.view_expanded_text = Some(FastStr::new(&text.hive));
                 entry.view_original_text = Some(FastStr::new(&text.trino));

@@ -13,7 +13,7 @@ use object_store::path::Path as ObjectPath;
 
 use super::background::Background;
 use crate::warehouse::error::WarehouseError;
-use crate::warehouse::storage::{NewFile, Storage};
+use crate::warehouse::storage::{Finishing, NewFile, Storage};
 
 /// Bytes that are sent on at once: a few of HDFS's packets.
 const CHUNK: usize = 1 << 20;
@@ -144,7 +144,7 @@ impl Storage for Hdfs {
             let ended = written.and_then(|()| handle.block_on(file.close()));
             let _ = done.send(ended.map_err(|error| io::Error::other(said(&error))));
         });
-        Ok(Box::new(HdfsFile { chunk: Vec::with_capacity(CHUNK), sender: Some(sender), outcome, bytes: 0 }))
+        Ok(Box::new(HdfsFile { chunk: Vec::new(), sender: Some(sender), outcome, bytes: 0 }))
     }
 
     fn url(&self) -> &str {
@@ -170,7 +170,7 @@ struct HdfsFile {
 
 impl HdfsFile {
     fn send(&mut self) -> io::Result<()> {
-        let chunk = std::mem::replace(&mut self.chunk, Vec::with_capacity(CHUNK));
+        let chunk = std::mem::replace(&mut self.chunk, Vec::new());
         let sent = self.sender.as_ref().map(|sender| sender.send(chunk));
         match sent {
             Some(Ok(())) => Ok(()),
@@ -203,14 +203,14 @@ impl io::Write for HdfsFile {
 }
 
 impl NewFile for HdfsFile {
-    fn finish(mut self: Box<Self>) -> io::Result<u64> {
+    fn finish(mut self: Box<Self>) -> io::Result<Finishing> {
         if !self.chunk.is_empty() {
             self.send()?;
         }
         self.sender = None;
-        match self.outcome.recv() {
+        Ok(Box::new(move || match self.outcome.recv() {
             Ok(ended) => ended.map(|()| self.bytes),
             Err(_) => Err(io::Error::other("the file was ended early")),
-        }
+        }))
     }
 }

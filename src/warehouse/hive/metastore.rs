@@ -96,7 +96,10 @@ impl Metastore {
                 .connect_timeout(Some(CONNECT_LIMIT))
                 .rpc_timeout(Some(CALL_LIMIT))
                 .read_write_timeout(Some(CALL_LIMIT));
+            // The client's pool starts a task of its own.
+            let inside = background.handle().enter();
             let client = builder.build();
+            drop(inside);
             let metastore = Self { client, address: address.to_owned(), background: background.clone() };
             match metastore.databases() {
                 Ok(_) => return Ok(metastore),

@@ -48,6 +48,8 @@ pub struct HiveLocation<'a> {
     pub hadoop_conf_dir: Option<&'a Path>,
     /// The schema that the lease is on.
     pub schema: &'a str,
+    /// The catalog by which Trino knows the metastore.
+    pub trino_catalog: &'a str,
 }
 
 /// Parquet tables on HDFS that a Hive metastore knows.
@@ -60,6 +62,7 @@ pub struct HiveWarehouse {
     /// The absolute path below which schemas have their folders.
     root: String,
     schema: String,
+    trino_catalog: String,
     held: Held,
 }
 
@@ -87,6 +90,7 @@ impl HiveWarehouse {
             authority,
             root,
             schema: at.schema.to_owned(),
+            trino_catalog: at.trino_catalog.to_owned(),
             held: Held::default(),
         })
     }
@@ -135,6 +139,10 @@ impl Warehouse for HiveWarehouse {
 
     fn lease(&self, holder: &Holder) -> Result<Lease, LeaseError> {
         lease::take(&self.metastore, &self.schema, holder, &self.held)
+    }
+
+    fn trino_catalog(&self) -> Option<&str> {
+        Some(&self.trino_catalog)
     }
 
     fn storage(&self) -> Arc<dyn Storage> {

@@ -256,7 +256,7 @@ fn mep_keys(parameters: Option<&super::parameters::Parameters>) -> usize {
 /// The new entry, with what the stored one has beyond mep's knowledge.
 fn onto(stored: &Table, mut new: Table) -> Table {
     new.create_time = stored.create_time;
-    new.owner = stored.owner.clone();
+    new.owner.clone_from(&stored.owner);
     let own = |key: &str| key.starts_with("mep.") || key == "presto_view" || key == "comment";
     let statistics = ["numRows", "numFiles", "totalSize", "rawDataSize", "COLUMN_STATS_ACCURATE"];
     let parameters = new.parameters.get_or_insert_default();

@@ -1,6 +1,7 @@
 //! The services that tests run against, at the addresses that `make test` gives.
 
 pub(crate) mod hive;
+pub(crate) mod hive_project;
 pub(crate) mod metastore;
 pub(crate) mod trino;
 

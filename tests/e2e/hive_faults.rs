@@ -1,0 +1,110 @@
+//! What a Hive warehouse is like after mep was killed, and while two runs want it.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Stdio};
+
+use crate::project::DAY;
+use crate::services::hive_project::HiveProject;
+
+/// Every place at which a publish to Hive can end early.
+const POINTS: [&str; 10] = [
+    "landing-before-publish",
+    "build-before-publish",
+    "hive-before-table",
+    "hive-after-table",
+    "hive-before-add",
+    "hive-after-add",
+    "hive-after-to-come",
+    "hive-before-swap",
+    "hive-after-swap",
+    "hive-after-drop",
+];
+
+fn project(name: &str) -> HiveProject {
+    let hive = HiveProject::new(name);
+    hive.project.model(
+        "fact",
+        "{{ config(materialized='incremental', partition_by='event_date') }}
+         select event_date, song, count(*) as listens from {{ source('events', 'listens') }} group by event_date, song",
+    );
+    hive.project.model(
+        "total",
+        "{{ config(materialized='table') }} select sum(listens) as listens from {{ ref('fact') }}",
+    );
+    hive
+}
+
+/// Kills a run at each place, once for each time that the place is reached, and runs again: the tables are then those of an
+/// undisturbed run, and until then every partition that Hive shows is an old or a new one.
+#[test]
+fn wherever_a_run_is_killed_the_next_one_comes_to_the_rows_of_an_undisturbed_run() {
+    let hive = project("killed");
+    hive.project.listens("0.json", &[(0, 1, "A"), (DAY, 1, "B"), (3 * DAY, 4, "gone")]);
+    hive.succeed(&["run"]);
+    let facts =
+        format!("select event_date, song, listens from {}.fact order by event_date, song", hive.schema);
+    let mut reached = Vec::new();
+    for (round, point) in POINTS.into_iter().enumerate() {
+        for time in 1..=2 {
+            let before = hive.mep("hive", &facts);
+            // A late row for an old day, a new day, and a file whose day goes away: add, change and remove at once.
+            let name = format!("{}.json", 1 + 2 * round + time);
+            let day = DAY * (5 + 2 * i64::try_from(round).unwrap() + time as i64);
+            hive.project.listens(&name, &[(1000, 2, "A"), (day, 3, "C")]);
+            let moved = if time == 1 { 3 } else { 4 };
+            hive.project.listens("0.json", &[(0, 1, "A"), (DAY, 1, "B"), (moved * DAY, 4, "gone")]);
+            let killed = hive.call(&["run"], Some(&format!("{point}:{time}")));
+            if killed.status.code().is_none() {
+                reached.push(point);
+            }
+            let seen = hive.hive(&facts);
+            hive.succeed(&["run"]);
+            let after = hive.mep("hive", &facts);
+            hive.succeed(&["run", "--target", "local", "--full-refresh"]);
+            assert_eq!(after, hive.mep("local", &facts), "{point}:{time}");
+            assert_eq!(after, hive.hive(&facts), "{point}:{time}");
+            for row in &seen {
+                assert!(before.contains(row) || after.contains(row), "{point}:{time}: hive showed {row:?}");
+            }
+        }
+    }
+    for point in POINTS {
+        assert!(reached.contains(&point), "no run was killed at {point}");
+    }
+    let total = format!("select listens from {}.total", hive.schema);
+    assert_eq!(hive.hive(&total), hive.mep("local", &total));
+}
+
+/// A run that holds the lease and waits before its first publish.
+fn holding(hive: &HiveProject) -> Child {
+    let mut command = hive.project.command(&["run"]);
+    command.env("HADOOP_USER_NAME", "root").env("MEP_FAIL_POINT", "landing-before-publish=wait");
+    let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+    let lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    assert!(lines.map(Result::unwrap).any(|line| line == "waiting at landing-before-publish"));
+    child
+}
+
+#[test]
+fn a_second_run_exits_3_and_names_the_holder_and_a_killed_holder_is_no_obstacle() {
+    let hive = project("lease");
+    hive.project.listens("0.json", &[(0, 1, "A")]);
+    let mut holder = holding(&hive);
+    let said = hive.fail(3, &["run"]);
+    assert!(said.contains("the warehouse is held by another run: `mep run` (process "), "{said}");
+    assert!(said.contains(&format!("process {}", holder.id())), "{said}");
+    holder.kill().unwrap();
+    holder.wait().unwrap();
+    let said = hive.succeed(&["run"]);
+    assert!(said.contains("the lease of `mep run`"), "{said}");
+}
+
+#[test]
+fn a_metastore_that_is_not_there_stops_the_run() {
+    let hive = project("absent");
+    let profiles = std::fs::read_to_string(hive.project.path("profiles.yml")).unwrap();
+    let address = crate::services::address("MEP_TEST_METASTORE");
+    hive.project.file("profiles.yml", profiles.replace(&address, "thrift://127.0.0.1:1"));
+    let said = hive.fail(1, &["run"]);
+    assert!(said.starts_with("error: the hive metastore cannot be reached: 127.0.0.1:1: "), "{said}");
+}

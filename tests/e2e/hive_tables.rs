@@ -1,0 +1,187 @@
+//! Tables in a real Hive warehouse, as mep, HiveServer2 and Trino read them.
+
+use crate::project::DAY;
+use crate::services::hive_project::HiveProject;
+
+/// Listens of two days into a partitioned table, a table, and a view over both.
+fn songs(name: &str) -> HiveProject {
+    let hive = HiveProject::new(name);
+    hive.project
+        .listens("one.json", &[(0, 1, "Änglar"), (1000, 2, "B"), (DAY, 1, "it's \"C\"")])
+        .model(
+            "fact",
+            "{{ config(materialized='incremental', partition_by='event_date') }}
+             select ts, user_id as \"userId\", song, seconds, event_date,
+                 to_timestamp_millis(ts) as at, cast(user_id as decimal(10, 2)) as amount
+             from {{ source('events', 'listens') }}",
+        )
+        .model(
+            "users",
+            "{{ config(materialized='table') }}
+             select \"userId\" as user_id, count(*) as listens, min(at) as first_at from {{ ref('fact') }} group by \"userId\"",
+        )
+        .model(
+            "busy",
+            "{{ config(materialized='view') }} select user_id, listens from {{ ref('users') }} where listens > 1",
+        )
+        .file(
+            "models/schema.yml",
+            "models:
+  - name: fact
+    description: What was heard.
+    columns:
+      - {name: song, description: Its title.}
+",
+        );
+    hive
+}
+
+#[test]
+fn every_engine_reads_the_same_rows() {
+    let hive = songs("tables");
+    hive.succeed(&["run"]);
+    let schema = &hive.schema;
+    let facts =
+        format!("select event_date, userid, song, seconds, at, amount from {schema}.fact order by ts");
+    let expected = [
+        ["2018-11-01", "1", "Änglar", "60.5", "2018-11-01 00:00:00", "1"],
+        ["2018-11-01", "2", "B", "60.5", "2018-11-01 00:00:01", "2"],
+        ["2018-11-02", "1", "it's \"C\"", "60.5", "2018-11-02 00:00:00", "1"],
+    ];
+    let plain = |rows: Vec<Vec<String>>| -> Vec<Vec<String>> {
+        let trim = |text: String| text.strip_suffix(".00").map(str::to_owned).unwrap_or(text);
+        rows.into_iter().map(|row| row.into_iter().map(trim).collect()).collect()
+    };
+    assert_eq!(plain(hive.hive(&facts)), expected);
+    assert_eq!(plain(hive.trino(&facts)), expected);
+    let users = format!("select user_id, listens from {schema}.users order by user_id");
+    for rows in [hive.hive(&users), hive.trino(&users), hive.mep("hive", &users)] {
+        assert_eq!(rows, [["1", "2"], ["2", "1"]]);
+    }
+    let busy = format!("select user_id, listens from {schema}.busy");
+    for rows in [hive.hive(&busy), hive.trino(&busy), hive.mep("hive", &busy)] {
+        assert_eq!(rows, [["1", "2"]]);
+    }
+    let landed = format!(
+        "select event_date, batch, count(*) from {schema}.raw_listens group by event_date, batch order by event_date"
+    );
+    for rows in [hive.hive(&landed), hive.trino(&landed), hive.mep("hive", &landed)] {
+        assert_eq!(rows, [["2018-11-01", "listens/one.json", "2"], ["2018-11-02", "listens/one.json", "1"]]);
+    }
+}
+
+#[test]
+fn hive_knows_comments_partitions_and_how_many_rows_there_are() {
+    let hive = songs("known");
+    hive.succeed(&["run"]);
+    let schema = &hive.schema;
+    let partitions = hive.hive(&format!("show partitions {schema}.fact"));
+    assert_eq!(partitions, [["event_date=2018-11-01"], ["event_date=2018-11-02"]]);
+    let described: Vec<String> = hive
+        .hive(&format!("describe formatted {schema}.fact"))
+        .into_iter()
+        .map(|row| row.join("|"))
+        .collect();
+    let has = |words: &[&str]| described.iter().any(|line| words.iter().all(|word| line.contains(word)));
+    assert!(has(&["song", "string", "Its title."]), "{described:#?}");
+    assert!(has(&["comment", "What was heard."]), "{described:#?}");
+    assert!(has(&["EXTERNAL_TABLE"]), "{described:#?}");
+    let explained =
+        hive.hive(&format!("explain select * from {schema}.fact where event_date = date '2018-11-01'"));
+    let explained: Vec<String> = explained.into_iter().map(|row| row.join("|")).collect();
+    assert!(
+        explained.iter().any(|line| line.contains("Num rows: 2") && line.contains("Basic stats: COMPLETE")),
+        "{explained:#?}"
+    );
+    assert_eq!(hive.hive(&format!("select count(*) from {schema}.fact")), [["3"]]);
+}
+
+#[test]
+fn a_second_run_writes_nothing_and_a_late_file_rebuilds_what_it_touches() {
+    let hive = songs("second");
+    hive.succeed(&["run"]);
+    let said = hive.succeed(&["run"]);
+    assert!(said.contains("nothing to do") || !said.contains("partition"), "{said}");
+    hive.project.listens("two.json", &[(2000, 3, "late"), (2 * DAY, 3, "new")]);
+    let planned = hive.call(&["plan", "--select", "fact"], None);
+    let planned = String::from_utf8(planned.stdout).unwrap();
+    hive.succeed(&["run"]);
+    let schema = &hive.schema;
+    let count =
+        format!("select event_date, count(*) from {schema}.fact group by event_date order by event_date");
+    let expected = [["2018-11-01", "3"], ["2018-11-02", "1"], ["2018-11-03", "1"]];
+    for rows in [hive.hive(&count), hive.trino(&count), hive.mep("hive", &count)] {
+        assert_eq!(rows, expected, "{planned}");
+    }
+    assert_eq!(
+        hive.hive(&format!("select user_id, listens from {schema}.busy order by user_id")),
+        [["1", "2"], ["3", "2"]]
+    );
+}
+
+#[test]
+fn a_column_is_added_and_a_type_widened_and_nothing_is_done_that_hive_cannot_read_back() {
+    let hive = HiveProject::new("changes");
+    let model = |columns: &str| {
+        format!(
+            "{{{{ config(materialized='incremental', partition_by='event_date') }}}}
+             select {columns}, event_date from {{{{ source('events', 'listens') }}}}"
+        )
+    };
+    hive.project.listens("one.json", &[(0, 1, "A"), (DAY, 2, "B")]);
+    hive.project.model("fact", &model("cast(user_id as integer) as n"));
+    hive.succeed(&["run"]);
+    hive.project.model("fact", &model("song, cast(user_id as bigint) as n"));
+    hive.succeed(&["run"]);
+    let rows = format!("select n, song, event_date from {}.fact order by n", hive.schema);
+    for rows in [hive.hive(&rows), hive.trino(&rows), hive.mep("hive", &rows)] {
+        assert_eq!(rows, [["1", "A", "2018-11-01"], ["2", "B", "2018-11-02"]]);
+    }
+    hive.project.model("fact", &model("song, cast(user_id as varchar) as n"));
+    let said = hive.fail(1, &["run"]);
+    assert!(
+        said.contains("[schema].fact cannot be changed so in hive: column `n` is bigint there and becomes string; drop the table first, or give the model another name"),
+        "{said}"
+    );
+    assert_eq!(hive.hive(&rows), [["1", "A", "2018-11-01"], ["2", "B", "2018-11-02"]]);
+    hive.project.model(
+        "fact",
+        "{{ config(materialized='table') }} select song from {{ source('events', 'listens') }}",
+    );
+    let said = hive.fail(1, &["run"]);
+    assert!(
+        said.contains("it is a table partitioned by event_date there and becomes a table without partitions"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_table_that_somebody_else_made_is_left_alone() {
+    let hive = HiveProject::new("foreign");
+    hive.project.model("mine", "{{ config(materialized='table') }} select 1 as x");
+    hive.project.model("other", "{{ config(materialized='table') }} select 1 as x");
+    hive.succeed(&["run", "--select", "mine"]);
+    let schema = &hive.schema;
+    crate::services::hive::Hive::connect(&crate::services::address("MEP_TEST_HIVESERVER2"))
+        .execute(&format!("create table {schema}.other (y int)"));
+    let said = hive.fail(1, &["run"]);
+    insta::assert_snapshot!(said, @"error: reading [schema].other: the hive metastore says: it was not made by mep: drop it, or give the model another name");
+    assert_eq!(hive.hive(&format!("select y from {schema}.other")), Vec::<Vec<String>>::new());
+}
+
+#[test]
+fn folders_that_nothing_points_at_go_after_the_retention_and_none_before() {
+    let hive = songs("clean");
+    hive.succeed(&["run"]);
+    hive.project.listens("two.json", &[(2000, 3, "late")]);
+    hive.succeed(&["run"]);
+    let said = hive.succeed(&["clean"]);
+    assert!(said.contains("deleted 0 folders"), "{said}");
+    let said = hive.succeed(&["clean", "--retention-days", "0"]);
+    assert!(!said.contains("deleted 0 folders"), "{said}");
+    let count = format!("select count(*), sum(seconds) from {}.fact", hive.schema);
+    for rows in [hive.hive(&count), hive.trino(&count), hive.mep("hive", &count)] {
+        assert_eq!(rows, [["4", "242"]]);
+    }
+    assert!(hive.succeed(&["clean", "--retention-days", "0"]).contains("deleted 0 folders"));
+}
