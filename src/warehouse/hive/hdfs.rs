@@ -7,11 +7,11 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use hdfs_native::{Client, ClientBuilder, HdfsError, WriteOptions};
-use hdfs_native_object_store::HdfsObjectStore;
 use object_store::ObjectStore;
 use object_store::path::Path as ObjectPath;
 
 use super::background::Background;
+use super::reads::HdfsReads;
 use crate::warehouse::error::WarehouseError;
 use crate::warehouse::storage::{Finishing, NewFile, Storage};
 
@@ -152,7 +152,7 @@ impl Storage for Hdfs {
     }
 
     fn object_store(&self) -> Arc<dyn ObjectStore> {
-        Arc::new(HdfsObjectStore::new(self.client.clone()))
+        Arc::new(HdfsReads::new(self.client.clone(), self.background.clone()))
     }
 
     fn object_path(&self, path: &Path) -> Result<ObjectPath, object_store::path::Error> {

@@ -16,6 +16,7 @@ mod lease;
 mod metastore;
 mod parameters;
 mod publish;
+mod reads;
 mod refusal;
 
 use std::path::{Path, PathBuf};
