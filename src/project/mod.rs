@@ -13,6 +13,7 @@ mod docs;
 mod exposures;
 mod files;
 mod item;
+mod kafka_connection;
 mod load;
 mod profiles;
 mod project_file;

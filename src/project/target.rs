@@ -6,12 +6,13 @@ use chrono::NaiveDate;
 use indexmap::IndexMap;
 
 use super::item::{Item, Key, Mapping};
+use super::kafka_connection::read_kafka;
 use super::project_file::check_identifier;
 use super::{Problem, Problems, SimulatorConfig, SourceConnection, Target, WarehouseConfig};
 
 const KEYS: [&str; 7] = ["type", "path", "schema", "threads", "memory", "retention_days", "sources"];
 const WAREHOUSES: [&str; 1] = ["local"];
-const CONNECTIONS: [&str; 2] = ["files", "simulator"];
+const CONNECTIONS: [&str; 3] = ["files", "kafka", "simulator"];
 const SIMULATOR_KEYS: [&str; 9] =
     ["type", "seed", "start", "days", "users", "growth", "attrition", "duplicates", "mojibake"];
 
@@ -126,6 +127,7 @@ fn read_connection(item: Item<'_>, problems: &mut Problems) -> Option<SourceConn
             mapping.check_keys("a connection of type `files`", &["type", "path"], problems);
             Some(SourceConnection::Files { path: required_path(mapping, "a connection", problems)? })
         }
+        "kafka" => read_kafka(mapping, problems).map(SourceConnection::Kafka),
         "simulator" => {
             mapping.check_keys("a connection of type `simulator`", &SIMULATOR_KEYS, problems);
             Some(SourceConnection::Simulator(read_simulator(mapping, problems)))

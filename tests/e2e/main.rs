@@ -10,6 +10,7 @@ mod corners;
 mod data_tests;
 mod errors;
 mod incremental;
+mod kafka;
 mod lease;
 mod project;
 mod promise;
