@@ -199,7 +199,9 @@ impl Outcome {
                 )
             })
             .collect();
-        faults.into_iter().for_each(|fault| self.gone(fault));
+        for fault in faults {
+            self.gone(fault);
+        }
     }
 
     /// That rows are lost for good: a warning where that is accepted.
