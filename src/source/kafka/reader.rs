@@ -53,7 +53,6 @@ pub(super) struct RangeReader {
     next: i64,
     mark: Option<Mark>,
     has_ended: bool,
-    heard: Instant,
 }
 
 impl RangeReader {
@@ -70,9 +69,8 @@ impl RangeReader {
             .add_partition_offset(&range.topic, range.partition, Offset::Offset(range.from))
             .and_then(|()| consumer.assign(&assigned));
         begun.map_err(|error| asked_in_vain(&connection, &consumer, &format!("read {unit}"), &error))?;
-        let (next, heard) = (range.from, Instant::now());
-        let unit = Arc::from(unit);
-        Ok(Self { connection, consumer, range, unit, reading, next, mark: None, has_ended: false, heard })
+        let (next, unit) = (range.from, Arc::from(unit));
+        Ok(Self { connection, consumer, range, unit, reading, next, mark: None, has_ended: false })
     }
 
     /// Reads until a piece is full, the range has ended, or nothing more comes for a while.
@@ -80,6 +78,7 @@ impl RangeReader {
         let topic = self.range.topic.clone();
         let mut messages =
             Messages::new(self.unit.clone(), topic, self.range.partition, self.reading.clone(), PIECE_BYTES);
+        let began = Instant::now();
         // The last message is held on to, since what is noted of it takes a hash that no other one needs.
         let mut last = None;
         let failure = loop {
@@ -112,13 +111,12 @@ impl RangeReader {
                 None if messages.count() > 0 => break None,
                 None => {}
             }
-            if messages.count() == 0 && self.heard.elapsed() > self.connection.patience() {
+            if messages.count() == 0 && began.elapsed() > self.connection.patience() {
                 break Some(self.stalled());
             }
         };
         if let Some(last) = last {
             self.mark = Some(Mark::of(&last));
-            self.heard = Instant::now();
         }
         failure.map_or(Ok(messages), Err)
     }

@@ -234,3 +234,20 @@ fn a_topic_or_broker_that_is_not_there_is_named() {
     insta::assert_snapshot!(why(&project.fail(1, &["run"]), &topic), @"cannot read the topics from Kafka at 127.0.0.1:1 (within 1 s): 127.0.0.1:1/bootstrap: Connect to ipv4#127.0.0.1:1 failed: Connection refused");
     assert_eq!(project.run(&["debug"]).code, Some(1));
 }
+
+#[test]
+fn a_broker_that_accepts_and_says_nothing_is_given_up_on() {
+    let topic = Topic::new(1);
+    let project = project(&topic);
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = silent.local_addr().unwrap().to_string();
+    project.file("profiles.yml", profiles(", timeout: 1").replace(&super::topic::brokers(), &address));
+    let began = std::time::Instant::now();
+    let said = why(&project.fail(1, &["run"]), &topic).replace(&address, "[silent]");
+    assert!(said.starts_with("cannot read the topics from Kafka at [silent] (within 1 s): "), "{said}");
+    assert!(began.elapsed().as_secs() < 10);
+    assert!(!project.path("warehouse/main/raw_listens").exists());
+    let words = ["generate", "--to", "kafka", "--days", "1", "--users", "10"];
+    let said = project.fail(1, &words).replace(&address, "[silent]");
+    assert!(said.contains("cannot read the topics from Kafka at [silent]"), "{said}");
+}
