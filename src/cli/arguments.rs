@@ -86,7 +86,7 @@ pub enum Command {
     Debug,
     /// Delete what no table points at any more and is older than the target's retention, and the artifacts.
     Clean(CleanArguments),
-    /// Write the simulator's events to files.
+    /// Write the simulator's events to files, or send them to Kafka.
     Generate(GenerateArguments),
 }
 
@@ -228,9 +228,21 @@ pub struct CleanArguments {
 /// Arguments of generate.
 #[derive(Args, Debug)]
 pub struct GenerateArguments {
-    /// The folder; a folder for each topic is made in it, with a file for each day.
-    #[arg(long, value_name = "FOLDER")]
+    /// The folder, in which a folder for each topic is made, with a file for each day; or the word kafka.
+    #[arg(long, value_name = "FOLDER|kafka")]
     pub to: PathBuf,
+    /// To Kafka: the brokers, in place of those of the target's connection.
+    #[arg(long, value_name = "HOST:PORT", value_delimiter = ',', help_heading = "To Kafka")]
+    pub brokers: Vec<String>,
+    /// What stands before a topic's name, in place of what the target's connection says.
+    #[arg(long, value_name = "TEXT", help_heading = "To Kafka")]
+    pub topic_prefix: Option<String>,
+    /// Partitions of topics that are made; those that are there stay as they are.
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(i32).range(1..=100_000), help_heading = "To Kafka")]
+    pub partitions: i32,
+    /// At most so many events a second.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = "To Kafka")]
+    pub rate: Option<u64>,
     /// The seed of every random choice.
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u64,

@@ -33,6 +33,7 @@ pub(super) fn debug(global: &Global) -> Result<Exit, CommandError> {
     for (name, connection) in &target.sources {
         let described = match connection {
             SourceConnection::Files { path } => format!("files in {}", path.display()),
+            SourceConnection::Kafka(config) => format!("kafka at {}", config.brokers.join(", ")),
             SourceConnection::Simulator(config) => format!(
                 "simulator, seed {}, {} from {}, {} users",
                 config.seed,
@@ -76,8 +77,8 @@ pub(super) fn debug(global: &Global) -> Result<Exit, CommandError> {
                 let name = crate::run::shown_name(loaded.graph.node(connected.node));
                 check(
                     "read",
-                    match connected.source.units() {
-                        Ok(units) => Ok(format!("{name}: {}", plural(units.len() as u64, "unit"))),
+                    match connected.source.units(&[]) {
+                        Ok(holding) => Ok(format!("{name}: {}", plural(holding.units.len() as u64, "unit"))),
                         Err(error) => Err(format!("{name}: {error}")),
                     },
                 );

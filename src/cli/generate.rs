@@ -1,4 +1,4 @@
-//! generate: the simulator's events as files.
+//! generate: the simulator's events as files, or to Kafka.
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
@@ -12,6 +12,7 @@ use chrono::NaiveDate;
 use super::arguments::{FileCompression, GenerateArguments, Global};
 use super::error::CommandError;
 use super::exit::Exit;
+use super::generate_to_kafka;
 use super::loaded::cores;
 use super::terminal::{Terminal, bytes, plural};
 use crate::project::{Problem, nearest};
@@ -52,6 +53,10 @@ pub(super) fn generate(global: &Global, arguments: &GenerateArguments) -> Result
         mojibake: arguments.mojibake,
     };
     let simulator = Simulator::new(config).map_err(|error| Problem::new(error.to_string()))?;
+    if arguments.to.as_os_str() == "kafka" {
+        return generate_to_kafka::generate(global, arguments, &simulator, &topics);
+    }
+    only_kafka(arguments)?;
     let work: Vec<(NaiveDate, Topic)> =
         simulator.days().flat_map(|day| topics.iter().map(move |topic| (day, *topic))).collect();
     let next = AtomicUsize::new(0);
@@ -91,6 +96,23 @@ pub(super) fn generate(global: &Global, arguments: &GenerateArguments) -> Result
         arguments.to.display()
     ));
     Ok(Exit::Success)
+}
+
+/// What is said for Kafka alone is refused for files, rather than passed over.
+fn only_kafka(arguments: &GenerateArguments) -> Result<(), Problem> {
+    let said = [
+        ("--brokers", !arguments.brokers.is_empty()),
+        ("--topic-prefix", arguments.topic_prefix.is_some()),
+        ("--rate", arguments.rate.is_some()),
+    ];
+    match said.iter().find(|(_, is_said)| *is_said) {
+        Some((word, _)) => {
+            let message =
+                format!("{word} is for --to kafka, but the events go to {}", arguments.to.display());
+            Err(Problem::new(message).help("say --to kafka, or leave it out"))
+        }
+        None => Ok(()),
+    }
 }
 
 fn topics(words: &[String]) -> Result<Vec<Topic>, Problem> {

@@ -13,6 +13,7 @@ mod compile;
 mod debug;
 mod doing;
 mod generate;
+mod generate_to_kafka;
 mod init;
 mod loaded;
 mod logging;

@@ -11,7 +11,7 @@ use super::exit::Exit;
 use super::loaded::{Loaded, Rendering, cores, runtime};
 use super::terminal::{Palette, Terminal, bytes, count, plural};
 use crate::graph::Graph;
-use crate::plan::{Action, LandingPlan, PartitionBuild, Plan, after_landing, connect, plan_landings};
+use crate::plan::{Action, Asked, LandingPlan, PartitionBuild, Plan, after_landing, connect, plan_landings};
 use crate::relation::Relation;
 use crate::run::landing::days_of;
 use crate::run::landings::why;
@@ -54,7 +54,8 @@ pub(super) fn plan(global: &Global, arguments: &PlanArguments) -> Result<Exit, C
     session.register_held(&nodes);
     let stored = |relation: &Relation| session.stored(relation);
     let mut landings = BTreeMap::new();
-    for (node, landing) in plan_landings(&sources, &stored, arguments.full_refresh, arguments.date) {
+    let asked = Asked { full_refresh: arguments.full_refresh, until: arguments.date, run: &loaded.run };
+    for (node, landing) in plan_landings(&sources, &stored, asked) {
         let landing = landing.map_err(|error| {
             crate::project::Problem::new(format!("{}: {error}", shown_name(loaded.graph.node(node))))
         })?;

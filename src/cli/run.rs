@@ -12,7 +12,7 @@ use super::plan::in_short;
 use super::terminal::{Terminal, summary};
 use crate::artifacts;
 use crate::graph::NodeKind;
-use crate::plan::{self, connect, plan_landings};
+use crate::plan::{self, Asked, connect, plan_landings};
 use crate::run::event::{Event, NodeResult, Reporter};
 use crate::run::{RunOptions, Session, held};
 
@@ -65,7 +65,8 @@ pub(super) fn run(global: &Global, arguments: &RunArguments, doing: Doing) -> Re
         }
     }
     let stored = |relation: &crate::relation::Relation| session.stored(relation);
-    let landing_plans = plan_landings(&sources, &stored, arguments.full_refresh, arguments.date);
+    let asked = Asked { full_refresh: arguments.full_refresh, until: arguments.date, run: &loaded.run };
+    let landing_plans = plan_landings(&sources, &stored, asked);
     let landings = session.land(&sources, landing_plans);
     let mut results = landings.results;
     if !arguments.fail_fast || landings.failed.is_empty() {

@@ -6,8 +6,8 @@ use chrono::NaiveDate;
 use serde::Serialize;
 
 use crate::fingerprint::Fingerprint;
-use crate::source::Unit;
-use crate::warehouse::{TableVersion, Version};
+use crate::source::{Holding, Recorded, Unit};
+use crate::warehouse::{LandedUnit, RunId, TableVersion, Version};
 
 /// Why a unit is landed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -23,52 +23,136 @@ pub enum LandingReason {
     FullRefresh,
 }
 
-/// What is to be landed of one source table. Each unit is a batch of its own, so that one that changes is replaced alone.
+/// What is to be landed of one source table, batch by batch: the rows of a batch are replaced together.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct LandingPlan {
-    /// The units to land, in the source's order.
+    /// The units to land, in the source's order, each with its batch.
     pub land: Vec<(Unit, LandingReason)>,
     /// Units that were landed and that the source no longer has. Their rows stay.
     pub vanished: Vec<String>,
+    /// How many units were to be landed anew, but the source cannot give all of their batch again. Their rows stay.
+    pub kept: usize,
     /// How many units are landed as they are.
     pub current: usize,
+    /// Whether the landed table has another schema than the declared one, so that it is to be published even where no
+    /// unit is landed.
+    pub reshapes: bool,
+    /// What the source wants the user to know.
+    pub warnings: Vec<String>,
+}
+
+/// How a landing is asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a> {
+    /// Whether all units are to be landed anew.
+    pub full_refresh: bool,
+    /// The logical date, if there is one: days up to and including it are landed.
+    pub until: Option<NaiveDate>,
+    /// The run, which names the batch of units that have none.
+    pub run: &'a RunId,
+}
+
+/// A unit that was landed, with the schema that it was read with.
+struct Before<'a> {
+    unit: &'a LandedUnit,
+    batch: &'a str,
+    fingerprint: &'a Fingerprint,
+}
+
+fn before(landed: Option<&TableVersion>) -> impl Iterator<Item = Before<'_>> {
+    landed.into_iter().flat_map(TableVersion::batches).flat_map(|(name, batch)| {
+        let fingerprint = &batch.fingerprint;
+        batch.units.iter().map(move |unit| Before { unit, batch: name, fingerprint })
+    })
+}
+
+/// The units that were landed, as sources want to know them.
+pub fn recorded(landed: Option<&TableVersion>) -> Vec<Recorded> {
+    let recorded = before(landed).map(|Before { unit, batch, .. }| Recorded {
+        id: unit.id.clone(),
+        version: unit.version.clone(),
+        batch: batch.to_owned(),
+        mark: unit.mark.clone(),
+        withheld: unit.withheld,
+    });
+    recorded.collect()
 }
 
 impl LandingPlan {
-    /// Compares what the source holds with what was landed, up to and including the logical date if there is one.
+    /// Compares what the source holds with what was landed.
     pub fn new(
-        units: Vec<Unit>,
+        holding: Holding,
         landed: Option<&TableVersion>,
         fingerprint: &Fingerprint,
-        full_refresh: bool,
-        until: Option<NaiveDate>,
+        asked: Asked<'_>,
     ) -> Self {
-        let landed: BTreeMap<&str, (&str, &Fingerprint)> = landed
-            .iter()
-            .flat_map(|table| table.batches())
-            .flat_map(|(_, batch)| batch.units.iter().map(move |unit| (unit, &batch.fingerprint)))
-            .map(|(unit, fingerprint)| (unit.id.as_str(), (unit.version.as_str(), fingerprint)))
-            .collect();
+        let Holding { units, kept, warnings } = holding;
         let there: BTreeSet<&str> = units.iter().map(|unit| unit.id.as_str()).collect();
-        let vanished = landed.keys().filter(|id| !there.contains(*id)).map(|id| (*id).to_owned()).collect();
-        let mut plan = Self { vanished, ..Self::default() };
-        for unit in units {
-            if unit.day.zip(until).is_some_and(|(day, until)| day > until) {
-                continue;
+        let is_vanished = |before: &Before<'_>| !there.contains(before.unit.id.as_str());
+        // A batch of which the source has not all units would lose the rows of the others.
+        let partly_there: BTreeSet<&str> =
+            before(landed).filter(is_vanished).map(|before| before.batch).collect();
+        let is_kept: BTreeSet<&str> = kept.iter().map(String::as_str).collect();
+        let vanished = before(landed)
+            .filter(is_vanished)
+            .map(|before| before.unit.id.clone())
+            .filter(|id| !is_kept.contains(id.as_str()));
+        let vanished: BTreeSet<String> = vanished.collect();
+        let by_id: BTreeMap<&str, Before<'_>> =
+            before(landed).map(|before| (before.unit.id.as_str(), before)).collect();
+        let until = asked.until;
+        let reason = |unit: &Unit| match by_id.get(unit.id.as_str()) {
+            _ if asked.full_refresh => Some(LandingReason::FullRefresh),
+            None => Some(LandingReason::New),
+            Some(before) if !is_same(&before.unit.version, &unit.version, until) => {
+                Some(LandingReason::Changed)
             }
-            let reason = match landed.get(unit.id.as_str()) {
-                _ if full_refresh => LandingReason::FullRefresh,
-                None => LandingReason::New,
-                Some((version, _)) if !is_same(version, &unit.version, until) => LandingReason::Changed,
-                Some((_, with)) if *with != fingerprint => LandingReason::SchemaChanged,
-                Some(_) => {
-                    plan.current += 1;
-                    continue;
+            Some(before) if before.fingerprint != fingerprint => Some(LandingReason::SchemaChanged),
+            Some(_) => None,
+        };
+        let is_due = |unit: &Unit| unit.day.zip(until).is_none_or(|(day, until)| day <= until);
+        let mut reasons: Vec<Option<LandingReason>> =
+            units.iter().map(|unit| reason(unit).filter(|_| is_due(unit))).collect();
+        let mut plan = Self { vanished: vanished.into_iter().collect(), warnings, ..Self::default() };
+        plan.kept = before(landed)
+            .filter(|before| is_kept.contains(before.unit.id.as_str()))
+            .filter(|before| asked.full_refresh || before.fingerprint != fingerprint)
+            .count();
+        // Where one unit of a batch is landed anew, all of them are.
+        let mut anew: BTreeMap<&str, LandingReason> = BTreeMap::new();
+        for (unit, reason) in units.iter().zip(&mut reasons) {
+            let Some(batch) = unit.batch.as_deref() else { continue };
+            if partly_there.contains(batch) {
+                plan.kept += usize::from(reason.take().is_some());
+            } else if let Some(reason) = reason {
+                anew.entry(batch).or_insert(*reason);
+            }
+        }
+        let batches: Vec<Option<LandingReason>> = units
+            .iter()
+            .map(|unit| unit.batch.as_deref().and_then(|batch| anew.get(batch).copied()))
+            .collect();
+        for ((mut unit, reason), batch) in units.into_iter().zip(reasons).zip(batches) {
+            match reason.or(batch) {
+                None => plan.current += usize::from(is_due(&unit)),
+                Some(reason) => {
+                    unit.batch.get_or_insert_with(|| match until {
+                        None => asked.run.to_string(),
+                        // A unit that holds rows of later days will be landed anew, without those beside it.
+                        Some(_) => format!("{}-{}", asked.run, plan.land.len()),
+                    });
+                    plan.land.push((unit, reason));
                 }
-            };
-            plan.land.push((unit, reason));
+            }
         }
         plan
+    }
+}
+
+impl LandingPlan {
+    /// Whether a table that is there stays as it is.
+    pub fn is_nothing(&self) -> bool {
+        self.land.is_empty() && !self.reshapes
     }
 }
 
@@ -92,9 +176,13 @@ fn is_same(landed: &str, version: &str, until: Option<NaiveDate>) -> bool {
     }
 }
 
-/// The version of what a unit's rows become: of the landed table's schema, and of the unit as it was landed.
-pub fn batch_version(fingerprint: &Fingerprint, id: &str, version: &str) -> Version {
-    Version::of([fingerprint.as_str(), id, version])
+/// The version of what the rows of a batch become: of the landed table's schema, and of its units as they were landed.
+pub fn batch_version<'a>(
+    fingerprint: &Fingerprint,
+    units: impl IntoIterator<Item = (&'a str, &'a str)>,
+) -> Version {
+    let units = units.into_iter().flat_map(|(id, version)| [id, version]);
+    Version::of(std::iter::once(fingerprint.as_str()).chain(units))
 }
 
 #[cfg(test)]
@@ -104,11 +192,23 @@ mod tests {
     use arrow::datatypes::Schema;
 
     use super::*;
-    use crate::warehouse::{Batch, Content, LandedUnit, RunId};
+    use crate::warehouse::{Batch, Content};
 
     fn unit(id: &str, version: &str) -> Unit {
         let day = NaiveDate::parse_from_str(id, "%Y-%m-%d").ok();
-        Unit { id: id.into(), version: version.into(), bytes: None, day }
+        Unit { id: id.into(), version: version.into(), batch: Some(id.into()), bytes: None, day }
+    }
+
+    /// The plan of a run over these units.
+    fn planned(
+        units: Vec<Unit>,
+        landed: Option<&TableVersion>,
+        fingerprint: &Fingerprint,
+        full_refresh: bool,
+        until: Option<NaiveDate>,
+    ) -> LandingPlan {
+        let run = RunId::generate();
+        LandingPlan::new(units.into(), landed, fingerprint, Asked { full_refresh, until, run: &run })
     }
 
     fn schema() -> Fingerprint {
@@ -125,6 +225,7 @@ mod tests {
                 landed: 1,
                 rejected: 0,
                 withheld: 0,
+                mark: None,
             };
             ((*id).to_owned(), Batch { run: run.clone(), fingerprint: schema(), units: vec![unit] })
         };
@@ -139,7 +240,7 @@ mod tests {
     #[test]
     fn new_and_changed_units_are_landed_and_vanished_ones_are_told() {
         let table = landed(&[("a", "1"), ("b", "1"), ("gone", "1")]);
-        let plan = LandingPlan::new(
+        let plan = planned(
             vec![unit("a", "1"), unit("b", "2"), unit("c", "1")],
             Some(&table),
             &schema(),
@@ -157,8 +258,7 @@ mod tests {
     fn a_unit_that_was_cut_off_at_a_day_is_landed_anew_for_a_later_one() {
         let day = |day| NaiveDate::from_ymd_opt(2018, 11, day).unwrap();
         let table = landed(&[("a", &cut_version("1", day(3)))]);
-        let plan =
-            |until| LandingPlan::new(vec![unit("a", "1")], Some(&table), &schema(), false, until).land.len();
+        let plan = |until| planned(vec![unit("a", "1")], Some(&table), &schema(), false, until).land.len();
         assert_eq!([plan(Some(day(2))), plan(Some(day(3))), plan(Some(day(4))), plan(None)], [0, 0, 1, 1]);
     }
 
@@ -166,20 +266,64 @@ mod tests {
     fn a_changed_schema_lands_everything_anew() {
         let table = landed(&[("a", "1")]);
         let other = Fingerprint::of(["other"]);
-        let plan = LandingPlan::new(vec![unit("a", "1")], Some(&table), &other, false, None);
+        let plan = planned(vec![unit("a", "1")], Some(&table), &other, false, None);
         assert_eq!(plan.land, [(unit("a", "1"), LandingReason::SchemaChanged)]);
     }
 
     #[test]
     fn days_after_the_logical_date_wait() {
         let until = NaiveDate::from_ymd_opt(2018, 11, 2);
-        let plan = LandingPlan::new(
-            vec![unit("2018-11-02", "1"), unit("2018-11-03", "1")],
-            None,
-            &schema(),
-            true,
-            until,
-        );
+        let plan =
+            planned(vec![unit("2018-11-02", "1"), unit("2018-11-03", "1")], None, &schema(), true, until);
         assert_eq!(plan.land, [(unit("2018-11-02", "1"), LandingReason::FullRefresh)]);
+    }
+
+    /// A unit that has no batch of its own, and one that was landed in a batch.
+    fn range(id: &str, batch: Option<&str>) -> Unit {
+        Unit { id: id.into(), version: "1".into(), batch: batch.map(Into::into), bytes: None, day: None }
+    }
+
+    fn landed_together(batch: &str, ids: &[&str]) -> TableVersion {
+        let units: Vec<(&str, &str)> = ids.iter().map(|id| (*id, "1")).collect();
+        let mut table = landed(&units);
+        if let Content::Table { batches, .. } = &mut table.content {
+            let mut all = std::mem::take(batches).into_values();
+            let mut first = all.next().unwrap();
+            first.units.extend(all.flat_map(|batch| batch.units));
+            batches.insert(batch.to_owned(), first);
+        }
+        table
+    }
+
+    #[test]
+    fn new_units_without_a_batch_share_that_of_the_run_or_have_one_each_up_to_a_day() {
+        let run = RunId::generate();
+        let batches = |until| {
+            let units = vec![range("a", None), range("b", None)];
+            let asked = Asked { full_refresh: false, until, run: &run };
+            let plan = LandingPlan::new(units.into(), None, &schema(), asked);
+            plan.land.into_iter().map(|(unit, _)| unit.batch.unwrap()).collect::<Vec<_>>()
+        };
+        assert_eq!(batches(None), [run.to_string(), run.to_string()]);
+        assert_eq!(batches(NaiveDate::from_ymd_opt(2018, 11, 2)), [format!("{run}-0"), format!("{run}-1")]);
+    }
+
+    #[test]
+    fn a_batch_is_landed_anew_as_a_whole_or_kept_as_a_whole() {
+        let table = landed_together("r1", &["a", "b"]);
+        let both = vec![range("a", Some("r1")), range("b", Some("r1")), range("c", None)];
+        let plan = planned(both, Some(&table), &Fingerprint::of(["other"]), false, None);
+        let reasons: Vec<LandingReason> = plan.land.iter().map(|(_, reason)| *reason).collect();
+        assert_eq!(reasons, [LandingReason::SchemaChanged, LandingReason::SchemaChanged, LandingReason::New]);
+        let one = Holding {
+            units: vec![range("b", Some("r1")), range("c", None)],
+            kept: vec!["a".into()],
+            ..Holding::default()
+        };
+        let run = RunId::generate();
+        let asked = Asked { full_refresh: true, until: None, run: &run };
+        let plan = LandingPlan::new(one, Some(&table), &schema(), asked);
+        let ids: Vec<&str> = plan.land.iter().map(|(unit, _)| unit.id.as_str()).collect();
+        assert_eq!((ids, plan.kept, plan.current, plan.vanished.len()), (vec!["c"], 2, 1, 0));
     }
 }

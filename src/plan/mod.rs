@@ -11,9 +11,9 @@ pub mod reason;
 pub mod sources;
 pub mod step;
 
-pub use landing::{LandingPlan, LandingReason, batch_version, cut_version};
+pub use landing::{Asked, LandingPlan, LandingReason, batch_version, cut_version};
 pub use partitions::{Basis, Known, KnownPartition, PartitionBuild, PartitionPlan};
 pub use planner::{Planner, Tables, after_landing, seed_version};
 pub use reason::Reason;
-pub use sources::{ConnectedSource, connect, plan_landings, unread_folders};
+pub use sources::{ConnectedSource, connect, kafka_connection, plan_landings, unread_folders};
 pub use step::{Action, Plan, Step};

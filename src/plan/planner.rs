@@ -80,7 +80,7 @@ impl Planner<'_> {
             let action = match landings.get(node) {
                 Some((landing, after)) => {
                     tables.expect(&tested_relation(self.graph.node(*node)), after.clone());
-                    if landing.land.is_empty() { Action::Current } else { Action::Land(landing.clone()) }
+                    if landing.is_nothing() { Action::Current } else { Action::Land(landing.clone()) }
                 }
                 None => self.node(*node, tables)?,
             };
@@ -214,7 +214,10 @@ pub fn after_landing(
     days_of: &mut dyn FnMut(&Unit) -> Option<BTreeSet<NaiveDate>>,
 ) -> Option<Known> {
     let fingerprint = table.fingerprint();
-    let landed: BTreeSet<&str> = landing.land.iter().map(|(unit, _)| unit.id.as_str()).collect();
+    let mut batches: BTreeMap<&str, Vec<&Unit>> = BTreeMap::new();
+    for (unit, _) in &landing.land {
+        batches.entry(unit.batch.as_deref().unwrap_or_default()).or_default().push(unit);
+    }
     let mut known = match stored {
         Some(stored) => Known::of(stored),
         None => Known {
@@ -224,28 +227,33 @@ pub fn after_landing(
         },
     };
     known.partitions.retain(|key, _| {
-        key.values().last().and_then(Option::as_deref).is_none_or(|batch| !landed.contains(batch))
+        key.values().last().and_then(Option::as_deref).is_none_or(|batch| !batches.contains_key(batch))
     });
-    for (unit, _) in &landing.land {
-        let partition = |version: &str, bytes| {
-            let version = batch_version(&fingerprint, &unit.id, version);
-            KnownPartition { version, bytes, rows: 0 }
-        };
+    for (batch, units) in batches {
+        let mut days = BTreeSet::new();
+        let mut versions = Vec::new();
+        let is_withheld = |day: &NaiveDate| until.is_some_and(|until| *day > until);
+        for unit in &units {
+            let of_unit = if table.schema.event_time.is_none() { BTreeSet::new() } else { days_of(unit)? };
+            let version = match until.filter(|_| of_unit.iter().any(is_withheld)) {
+                Some(until) => cut_version(&unit.version, until),
+                None => unit.version.clone(),
+            };
+            versions.push((unit.id.as_str(), version));
+            days.extend(of_unit.into_iter().filter(|day| !is_withheld(day)));
+        }
+        let version =
+            batch_version(&fingerprint, versions.iter().map(|(id, version)| (*id, version.as_str())));
+        let bytes: u64 = units.iter().filter_map(|unit| unit.bytes).sum();
+        let partition = |bytes| KnownPartition { version: version.clone(), bytes, rows: 0 };
         if table.schema.event_time.is_none() {
-            let key = PartitionKey::new(vec![Some(unit.id.clone())]);
-            known.partitions.insert(key, partition(&unit.version, unit.bytes.unwrap_or(0)));
+            known.partitions.insert(PartitionKey::new(vec![Some(batch.to_owned())]), partition(bytes));
             continue;
         }
-        let days = days_of(unit)?;
-        let bytes = unit.bytes.unwrap_or(0) / days.len().max(1) as u64;
-        let is_withheld = |day: &NaiveDate| until.is_some_and(|until| *day > until);
-        let version = match until.filter(|_| days.iter().any(is_withheld)) {
-            Some(until) => cut_version(&unit.version, until),
-            None => unit.version.clone(),
-        };
-        for day in days.iter().filter(|day| !is_withheld(day)) {
-            let key = PartitionKey::new(vec![Some(day.to_string()), Some(unit.id.clone())]);
-            known.partitions.insert(key, partition(&version, bytes));
+        let share = bytes / days.len().max(1) as u64;
+        for day in days {
+            let key = PartitionKey::new(vec![Some(day.to_string()), Some(batch.to_owned())]);
+            known.partitions.insert(key, partition(share));
         }
     }
     Some(known)

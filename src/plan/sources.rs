@@ -2,14 +2,17 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::Duration;
 
-use chrono::NaiveDate;
-
-use super::landing::LandingPlan;
+use super::landing::{Asked, LandingPlan, recorded};
 use crate::graph::{Compiled, Graph, Node, NodeKind};
-use crate::project::{Problem, Problems, Project, SourceConnection, SourceTable};
+use crate::project::{
+    AvroWire, KafkaConfig, MessageFormat, OnLostOffsets, Problem, Problems, Project, SourceConnection,
+    SourceTable,
+};
 use crate::relation::Relation;
 use crate::source::files::{FilesSource, unread_folders as unread_folders_in};
+use crate::source::kafka::{self, KafkaSource};
 use crate::source::simulated::SimulatedSource;
 use crate::source::simulator;
 use crate::source::{LandingTable, Source, SourceError};
@@ -77,6 +80,22 @@ fn connect_one(
             let source = FilesSource::new(absolute(path), pattern(declared), table.schema.clone());
             Ok(Box::new(source.map_err(|error| at_table(error.to_string()))?))
         }
+        SourceConnection::Kafka(config) => {
+            let topics = match declared.topics.as_slice() {
+                [] => vec![format!("{}{}", config.topic_prefix, declared.name)],
+                topics => topics.to_vec(),
+            };
+            let on_lost = declared.on_lost_offsets.unwrap_or(config.on_lost_offsets);
+            let source = KafkaSource::new(
+                kafka_connection(config),
+                &declared.name,
+                topics,
+                on_lost == OnLostOffsets::Accept,
+                &format(project, &config.format),
+                &table.schema,
+            );
+            Ok(Box::new(source.map_err(|error| at_table(error.to_string()))?))
+        }
         SourceConnection::Simulator(config) => {
             let config = simulator::SimulatorConfig {
                 seed: config.seed,
@@ -91,6 +110,28 @@ fn connect_one(
             let source = SimulatedSource::new(config, &declared.name, &table.schema);
             Ok(Box::new(source.map_err(|error| at_table(error.to_string()))?))
         }
+    }
+}
+
+/// How a target's Kafka is spoken to.
+pub fn kafka_connection(config: &KafkaConfig) -> kafka::Connection {
+    kafka::Connection {
+        brokers: config.brokers.clone(),
+        properties: config.properties.0.clone(),
+        timeout: Duration::from_secs(config.timeout),
+    }
+}
+
+fn format(project: &Project, format: &MessageFormat) -> kafka::Format {
+    match format {
+        MessageFormat::Json => kafka::Format::Json,
+        MessageFormat::Avro { schemas, wire } => kafka::Format::Avro {
+            schemas: project.root.join(schemas),
+            wire: match wire {
+                AvroWire::Plain => kafka::AvroWire::Plain,
+                AvroWire::Confluent => kafka::AvroWire::Confluent,
+            },
+        },
     }
 }
 
@@ -119,24 +160,41 @@ fn absolute(path: &std::path::Path) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 
-/// What is to be landed of each source, up to and including the logical date if there is one.
+/// What is to be landed of each source.
 ///
 /// # Errors
 /// Where a source cannot be asked what it holds.
 pub fn plan_landings(
     sources: &[ConnectedSource],
     stored: &dyn Fn(&Relation) -> Option<TableVersion>,
-    full_refresh: bool,
-    until: Option<NaiveDate>,
+    asked: Asked<'_>,
 ) -> BTreeMap<usize, Result<LandingPlan, SourceError>> {
-    let mut plans = BTreeMap::new();
-    for connected in sources {
-        let plan = connected.source.units().map(|units| {
-            let landed = stored(&connected.table.raw);
-            let fingerprint = connected.table.fingerprint();
-            LandingPlan::new(units, landed.as_ref(), &fingerprint, full_refresh, until)
+    // All at once: to ask takes the time that the answers are under way.
+    let holdings: Vec<_> = std::thread::scope(|scope| {
+        let asking: Vec<_> = sources
+            .iter()
+            .map(|connected| {
+                let landed = stored(&connected.table.raw);
+                let recorded = recorded(landed.as_ref());
+                (connected, landed, scope.spawn(move || connected.source.units(&recorded)))
+            })
+            .collect();
+        let answers = asking.into_iter().map(|(connected, landed, asked)| {
+            let answer = asked.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            (connected, landed, answer)
         });
-        plans.insert(connected.node, plan);
-    }
-    plans
+        answers.collect()
+    });
+    let plans = holdings.into_iter().map(|(connected, landed, holding)| {
+        let plan = holding.map(|holding| {
+            let fingerprint = connected.table.fingerprint();
+            let mut plan = LandingPlan::new(holding, landed.as_ref(), &fingerprint, asked);
+            let declared = connected.table.table_schema().ok();
+            plan.reshapes =
+                landed.is_some_and(|landed| declared.is_some_and(|schema| schema != landed.schema));
+            plan
+        });
+        (connected.node, plan)
+    });
+    plans.collect()
 }

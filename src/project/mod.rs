@@ -14,6 +14,7 @@ mod exposures;
 mod files;
 mod hive_target;
 mod item;
+mod kafka_connection;
 mod load;
 mod profiles;
 mod project_file;

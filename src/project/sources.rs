@@ -4,10 +4,11 @@ use std::collections::HashMap;
 
 use super::config_tree::{Config, overlay, overlay_all, tags_of};
 use super::docs::written_twice;
-use super::item::Mapping;
+use super::item::{Item, Mapping};
+use super::kafka_connection::read_on_lost;
 use super::project_file::check_identifier;
 use super::properties::{Entries, InFile, read_config};
-use super::{Located, Problems, SourceTable};
+use super::{Located, Problem, Problems, SourceTable};
 
 const SOURCE_KEYS: [&str; 11] = [
     "name",
@@ -22,12 +23,14 @@ const SOURCE_KEYS: [&str; 11] = [
     "freshness",
     "loaded_at_field",
 ];
-const TABLE_KEYS: [&str; 16] = [
+const TABLE_KEYS: [&str; 18] = [
     "name",
     "description",
     "event_time",
     "land_as",
     "path",
+    "topics",
+    "on_lost_offsets",
     "identifier",
     "columns",
     "tests",
@@ -113,6 +116,8 @@ fn read_table(
     if let Some(land_as) = &land_as {
         check_identifier(land_as, "a table's name", problems);
     }
+    let topics = table.get("topics").map(|item| read_topics(item, problems)).unwrap_or_default();
+    let on_lost_offsets = table.get("on_lost_offsets").and_then(|item| read_on_lost(item, problems));
     let table = SourceTable {
         source: source.name.to_owned(),
         source_description: source.description.map(str::to_owned),
@@ -120,12 +125,35 @@ fn read_table(
         event_time,
         land_as: land_as.map_or_else(|| format!("raw_{}", name.value), |land_as| land_as.value),
         path: path.map(|path| path.value).or_else(|| identifier.map(|name| format!("{}/*", name.value))),
+        topics,
+        on_lost_offsets,
         tags: config.get("tags").and_then(|tags| tags_of(&tags.value)).unwrap_or_default(),
         config,
         place: name.place,
         name: name.value,
     };
     Some((table, fqn))
+}
+
+/// Names of topics: of letters, digits, `.`, `_` and `-`, at most 249 of them.
+fn read_topics(item: Item<'_>, problems: &mut Problems) -> Vec<String> {
+    let mut topics: Vec<String> = Vec::new();
+    for topic in item.texts(problems) {
+        let name = &topic.value;
+        let is_legal = !name.is_empty()
+            && name.len() <= 249
+            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
+        if !is_legal {
+            let message =
+                format!("expected a topic's name of letters, digits, `.`, `_` and `-`, found `{name}`");
+            problems.push(Problem::new(message).at(&topic.place));
+        } else if topics.contains(name) {
+            problems.push(Problem::new(format!("the topic `{name}` is named twice")).at(&topic.place));
+        } else {
+            topics.push(topic.value);
+        }
+    }
+    topics
 }
 
 fn in_config(config: &Config, key: &str) -> Option<Located<String>> {

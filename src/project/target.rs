@@ -7,6 +7,7 @@ use indexmap::IndexMap;
 
 use super::hive_target::read_hive;
 use super::item::{Item, Key, Mapping};
+use super::kafka_connection::read_kafka;
 use super::project_file::check_identifier;
 use super::{Problem, Problems, SimulatorConfig, SourceConnection, Target, WarehouseConfig};
 
@@ -14,7 +15,7 @@ const KEYS: [&str; 6] = ["type", "schema", "threads", "memory", "retention_days"
 const LOCAL_KEYS: [&str; 1] = ["path"];
 const HIVE_KEYS: [&str; 4] = ["metastore", "location", "hadoop_conf_dir", "trino_catalog"];
 const WAREHOUSES: [&str; 2] = ["local", "hive"];
-const CONNECTIONS: [&str; 2] = ["files", "simulator"];
+const CONNECTIONS: [&str; 3] = ["files", "kafka", "simulator"];
 const SIMULATOR_KEYS: [&str; 9] =
     ["type", "seed", "start", "days", "users", "growth", "attrition", "duplicates", "mojibake"];
 
@@ -137,6 +138,7 @@ fn read_connection(item: Item<'_>, problems: &mut Problems) -> Option<SourceConn
             mapping.check_keys("a connection of type `files`", &["type", "path"], problems);
             Some(SourceConnection::Files { path: required_path(mapping, "a connection", problems)? })
         }
+        "kafka" => read_kafka(mapping, problems).map(SourceConnection::Kafka),
         "simulator" => {
             mapping.check_keys("a connection of type `simulator`", &SIMULATOR_KEYS, problems);
             Some(SourceConnection::Simulator(read_simulator(mapping, problems)))

@@ -1,5 +1,6 @@
 //! The types that a project is read into.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use chrono::NaiveDate;
@@ -133,6 +134,10 @@ pub struct SourceTable {
     pub land_as: String,
     /// The path below the connection's path, with a glob for files (`<name>/*` unless the YAML says otherwise).
     pub path: Option<String>,
+    /// The Kafka topics that it is read from; none: the connection's prefix and the table's name.
+    pub topics: Vec<String>,
+    /// What to do where offsets are gone before they were landed; `None`: as the connection says.
+    pub on_lost_offsets: Option<OnLostOffsets>,
     /// `tags:` of the source and the table together.
     pub tags: Vec<String>,
     /// Other `config:`/`meta:` keys.
@@ -221,6 +226,68 @@ pub enum SourceConnection {
     },
     /// `type: simulator`: events made up by the bundled simulator.
     Simulator(SimulatorConfig),
+    /// `type: kafka`: messages of topics.
+    Kafka(KafkaConfig),
+}
+
+/// Where messages come from, and what they are.
+#[derive(Clone, Debug, PartialEq)]
+pub struct KafkaConfig {
+    /// `host:port` of each broker to begin with.
+    pub brokers: Vec<String>,
+    /// Stands before a table's name in the name of its topic.
+    pub topic_prefix: String,
+    /// What a message is.
+    pub format: MessageFormat,
+    /// What to do where offsets are gone before they were landed, unless a table says otherwise.
+    pub on_lost_offsets: OnLostOffsets,
+    /// Seconds that a request may take.
+    pub timeout: u64,
+    /// Security and whatever else librdkafka is to be told.
+    pub properties: KafkaProperties,
+}
+
+/// Properties of librdkafka, by its names. Their values are secrets, some of them: debugging shows none.
+#[derive(Clone, Default, PartialEq)]
+pub struct KafkaProperties(pub BTreeMap<String, String>);
+
+impl std::fmt::Debug for KafkaProperties {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
+/// What a Kafka message is.
+#[derive(Clone, Debug, PartialEq)]
+pub enum MessageFormat {
+    /// A JSON object.
+    Json,
+    /// An Avro record.
+    Avro {
+        /// The folder of the schemas; a relative one is relative to the project's root.
+        schemas: PathBuf,
+        /// What stands before a record.
+        wire: AvroWire,
+    },
+}
+
+/// What stands before an Avro record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AvroWire {
+    /// Nothing.
+    Plain,
+    /// A zero byte and the four bytes of the schema's id, as Confluent's serializers write it.
+    Confluent,
+}
+
+/// What to do where offsets are gone before they were landed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnLostOffsets {
+    /// Stop, and land nothing.
+    #[default]
+    Fail,
+    /// Land what is left, warn, and note the gap.
+    Accept,
 }
 
 /// What the simulator is asked for. The same values give the same events, to the byte, on any machine.

@@ -7,7 +7,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use arrow::array::{Array, ArrayRef, AsArray, Date32Array, Int64Array, RecordBatch, Scalar, StringArray};
+use arrow::array::{
+    ArrayRef, AsArray, Date32Array, Int32Array, Int64Array, RecordBatch, Scalar, StringArray,
+};
 use arrow::compute::filter_record_batch;
 use arrow::compute::kernels::cmp::lt_eq;
 use arrow::datatypes::{Date32Type, SchemaRef};
@@ -162,6 +164,8 @@ struct Share {
     rows: WrittenFiles,
     rejects: WrittenFiles,
     counts: BTreeMap<usize, Counts>,
+    /// What the readers of units that ended here said of their end.
+    marks: BTreeMap<usize, String>,
 }
 
 impl Landing<'_> {
@@ -188,6 +192,7 @@ impl Landing<'_> {
             let share = share?;
             merge(&mut all.rows, share.rows);
             merge(&mut all.rejects, share.rejects);
+            all.marks.extend(share.marks);
             for (unit, counts) in share.counts {
                 let total = all.counts.entry(unit).or_default();
                 total.read += counts.read;
@@ -209,7 +214,7 @@ impl Landing<'_> {
         let mut rejects =
             self.writer(&self.table.rejects, LandingTable::reject_schema(), vec![BATCH.to_owned()], index)?;
         let mut share = Share::default();
-        let mut pending: Vec<Reject> = Vec::new();
+        let mut pending: Vec<(Reject, &str)> = Vec::new();
         while let Some((unit, reader)) = feed.take()? {
             loop {
                 let piece = {
@@ -219,6 +224,7 @@ impl Landing<'_> {
                         Some(open) => {
                             let piece = open.next()?;
                             if piece.is_none() {
+                                share.marks.extend(open.mark().map(|mark| (unit, mark)));
                                 *guard = None;
                             }
                             piece
@@ -227,7 +233,7 @@ impl Landing<'_> {
                 };
                 let Some(piece) = piece else { break };
                 let counts = share.counts.entry(unit).or_default();
-                let batch = &self.units[unit].id;
+                let batch = self.batch_of(&self.units[unit]);
                 counts.read += piece.read(&mut |item| {
                     match item {
                         Item::Rows(batch_rows) => {
@@ -240,7 +246,7 @@ impl Landing<'_> {
                         }
                         Item::Reject(reject) => {
                             counts.rejected += 1;
-                            pending.push(reject);
+                            pending.push((reject, batch));
                             if pending.len() < REJECT_ROWS {
                                 return Ok(());
                             }
@@ -257,6 +263,10 @@ impl Landing<'_> {
         share.rows = rows.finish()?;
         share.rejects = rejects.finish()?;
         Ok(share)
+    }
+
+    fn batch_of<'u>(&'u self, unit: &'u Unit) -> &'u str {
+        unit.batch.as_deref().unwrap_or_else(|| self.run.as_str())
     }
 
     fn writer(
@@ -314,9 +324,14 @@ impl Landing<'_> {
                 None => unit.version.clone(),
             };
             let id = unit.id.clone();
-            let record = LandedUnit { id, version, read, landed: rows, rejected, withheld };
-            let (run, fingerprint) = (self.run.clone(), fingerprint.clone());
-            batches.insert(unit.id.clone(), Batch { run, fingerprint, units: vec![record] });
+            let mark = share.marks.get(&index).cloned();
+            let record = LandedUnit { id, version, read, landed: rows, rejected, withheld, mark };
+            let batch = batches.entry(self.batch_of(unit).to_owned()).or_insert_with(|| Batch {
+                run: self.run.clone(),
+                fingerprint: fingerprint.clone(),
+                units: Vec::new(),
+            });
+            batch.units.push(record);
         }
         let (rows, rejects) = (share.rows, share.rejects);
         landed.bytes = rows.values().chain(rejects.values()).flatten().map(|file| file.bytes).sum();
@@ -329,9 +344,11 @@ impl Landing<'_> {
         let before = record.clone();
         record.extend(batches.clone());
         let versions: BTreeMap<&str, Version> = batches
-            .values()
-            .flat_map(|batch| &batch.units)
-            .map(|unit| (unit.id.as_str(), batch_version(&fingerprint, &unit.id, &unit.version)))
+            .iter()
+            .map(|(name, batch)| {
+                let units = batch.units.iter().map(|unit| (unit.id.as_str(), unit.version.as_str()));
+                (name.as_str(), batch_version(&fingerprint, units))
+            })
             .collect();
         let rejects_before = self.warehouse.read(&self.table.rejects)?;
         if !rejects.is_empty() || rejects_before.is_some() {
@@ -397,22 +414,31 @@ fn merge(all: &mut WrittenFiles, more: WrittenFiles) {
     }
 }
 
-fn write_rejects(writer: &mut PartitionWriter, pending: &mut Vec<Reject>) -> Result<(), LandingError> {
+fn write_rejects(
+    writer: &mut PartitionWriter,
+    pending: &mut Vec<(Reject, &str)>,
+) -> Result<(), LandingError> {
     if pending.is_empty() {
         return Ok(());
     }
-    let text = |of: fn(&Reject) -> &str| -> ArrayRef {
-        Arc::new(StringArray::from_iter_values(pending.iter().map(of)))
-    };
-    let lines = Int64Array::from_iter_values(pending.iter().map(|reject| reject.line as i64));
+    let rejects = || pending.iter().map(|(reject, _)| reject);
+    let messages = || rejects().map(|reject| reject.message.as_ref());
+    let text =
+        |of: fn(&Reject) -> &str| -> ArrayRef { Arc::new(StringArray::from_iter_values(rejects().map(of))) };
+    let lines: Int64Array = rejects().map(|reject| reject.line.map(|line| line as i64)).collect();
+    let topics: StringArray = messages().map(|message| message.map(|message| &*message.topic)).collect();
+    let partitions: Int32Array = messages().map(|message| message.map(|message| message.partition)).collect();
+    let offsets: Int64Array = messages().map(|message| message.map(|message| message.offset)).collect();
     let columns: Vec<ArrayRef> = vec![
         text(|reject| &reject.unit),
         Arc::new(lines),
+        Arc::new(topics),
+        Arc::new(partitions),
+        Arc::new(offsets),
         text(|reject| &reject.reason),
         text(|reject| &reject.text),
-        text(|reject| &reject.unit),
+        Arc::new(StringArray::from_iter_values(pending.iter().map(|(_, batch)| batch))),
     ];
-    debug_assert!(columns.iter().all(|column| column.len() == pending.len()));
     writer.write(&RecordBatch::try_new(LandingTable::reject_schema(), columns)?)?;
     pending.clear();
     Ok(())

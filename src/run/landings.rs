@@ -35,8 +35,8 @@ impl Session<'_> {
             let result = NodeResult::new(node.id.as_str(), &name, kind, Status::Success);
             let ended = match plan.map_err(LandingError::from) {
                 Ok(plan) => {
-                    self.tell_vanished(&name, &plan);
-                    if plan.land.is_empty() && self.stored(&connected.table.raw).is_some() {
+                    self.tell(&name, &plan);
+                    if plan.is_nothing() && self.stored(&connected.table.raw).is_some() {
                         Ok(NodeResult { status: Status::Current, ..result.clone() })
                     } else {
                         self.reporter.report(Event::Started { name: &name, kind });
@@ -59,7 +59,18 @@ impl Session<'_> {
         landings
     }
 
-    fn tell_vanished(&self, name: &str, plan: &LandingPlan) {
+    /// Tells what the user should know of a source before it is landed.
+    fn tell(&self, name: &str, plan: &LandingPlan) {
+        for warning in &plan.warnings {
+            self.reporter.report(Event::Warning(&format!("{name}: {warning}")));
+        }
+        // Without a reason to read them again, units that cannot be are nothing to speak of.
+        if plan.kept > 0 && (self.options.full_refresh || plan.reshapes) {
+            let units = if plan.kept == 1 { "1 unit".to_owned() } else { format!("{} units", plan.kept) };
+            self.reporter.report(Event::Warning(&format!(
+                "{name}: {units} cannot be read again, or share a batch with such that cannot; the rows that came from there are kept as landed"
+            )));
+        }
         if plan.vanished.is_empty() {
             return;
         }
@@ -101,8 +112,11 @@ impl Session<'_> {
         result.partitions = landed.units;
         if landed.rejected > 0 {
             self.reporter.report(Event::Warning(&format!(
-                "{name}: {} of {} rows could not be read; they are in {} with file, line and reason",
-                landed.rejected, landed.read, connected.table.rejects
+                "{name}: {} of {} rows could not be read; they are in {} with {} and reason",
+                landed.rejected,
+                landed.read,
+                connected.table.rejects,
+                connected.source.place_of_a_row()
             )));
         }
         let mut why = why(plan);

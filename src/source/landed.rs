@@ -91,7 +91,10 @@ impl LandingTable {
     pub fn reject_schema() -> SchemaRef {
         Arc::new(Schema::new(vec![
             Field::new("unit", DataType::Utf8, false),
-            Field::new("line", DataType::Int64, false),
+            Field::new("line", DataType::Int64, true),
+            Field::new("topic", DataType::Utf8, true),
+            Field::new("partition", DataType::Int32, true),
+            Field::new("offset", DataType::Int64, true),
             Field::new("reason", DataType::Utf8, false),
             Field::new("text", DataType::Utf8, false),
             Field::new(BATCH, DataType::Utf8, false),

@@ -5,8 +5,10 @@
 //! Must not know: models, SQL, the graph, where rows go.
 
 pub mod files;
+pub mod kafka;
 pub mod landed;
 pub mod reading;
+mod rows;
 pub mod schema;
 pub mod seed;
 pub mod simulated;
@@ -15,5 +17,6 @@ pub mod unit;
 
 pub use landed::{BATCH, EVENT_DATE, LandingTable};
 pub use reading::{Item, Piece, Sink, SinkError, Source, SourceError, UnitReader};
+pub use rows::DecodeError;
 pub use schema::{RowSchema, SchemaError};
-pub use unit::{Reject, Unit};
+pub use unit::{Holding, MessagePlace, Recorded, Reject, Unit};

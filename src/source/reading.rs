@@ -2,7 +2,7 @@
 
 use arrow::array::RecordBatch;
 
-use super::unit::{Reject, Unit};
+use super::unit::{Holding, Recorded, Reject, Unit};
 
 /// Why a source could not be read at all. A row that cannot be read is a [`Reject`] instead.
 #[derive(Debug, thiserror::Error)]
@@ -20,6 +20,13 @@ pub enum SourceError {
 #[error(transparent)]
 pub struct SinkError(pub Box<dyn std::error::Error + Send + Sync>);
 
+impl SourceError {
+    /// What the source says.
+    pub fn unreadable(message: impl Into<String>) -> Self {
+        Self::Unreadable(message.into())
+    }
+}
+
 /// What comes out of a source.
 #[derive(Clone, Debug)]
 pub enum Item {
@@ -34,11 +41,16 @@ pub type Sink<'a> = dyn FnMut(Item) -> Result<(), SinkError> + 'a;
 
 /// One table of the outside world.
 pub trait Source: Send + Sync {
-    /// What there is to read, in a stable order.
+    /// What there is to read, given what was landed of it before.
     ///
     /// # Errors
-    /// Where the source cannot be asked.
-    fn units(&self) -> Result<Vec<Unit>, SourceError>;
+    /// Where the source cannot be asked, or no longer holds what should come next.
+    fn units(&self, recorded: &[Recorded]) -> Result<Holding, SourceError>;
+
+    /// What tells where a row that cannot be read stands, in words.
+    fn place_of_a_row(&self) -> &'static str {
+        "file, line"
+    }
 
     /// Begins to read a unit.
     ///
@@ -54,6 +66,11 @@ pub trait UnitReader: Send {
     /// # Errors
     /// Where the unit cannot be read on for a reason that lies outside of its content.
     fn next(&mut self) -> Result<Option<Box<dyn Piece>>, SourceError>;
+
+    /// Once it has ended: what the source wants to be told of its end by [`Source::units`] on a later run.
+    fn mark(&self) -> Option<String> {
+        None
+    }
 }
 
 /// A part of a unit that can be worked out on any thread.

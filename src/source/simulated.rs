@@ -11,7 +11,7 @@ use arrow::error::ArrowError;
 use super::reading::{Item, Piece, Sink, Source, SourceError, UnitReader};
 use super::schema::RowSchema;
 use super::simulator::{Shard, Simulator, SimulatorConfig, Topic};
-use super::unit::Unit;
+use super::unit::{Holding, Recorded, Unit};
 
 /// Shards that a day is split in: enough for the threads of one machine.
 const SHARDS: u32 = 8;
@@ -62,15 +62,16 @@ impl SimulatedSource {
 }
 
 impl Source for SimulatedSource {
-    fn units(&self) -> Result<Vec<Unit>, SourceError> {
+    fn units(&self, _: &[Recorded]) -> Result<Holding, SourceError> {
         let days = self.simulator.days();
         let unit = |day: chrono::NaiveDate| Unit {
             id: day.to_string(),
             version: self.version.clone(),
+            batch: Some(day.to_string()),
             bytes: None,
             day: Some(day),
         };
-        Ok(days.map(unit).collect())
+        Ok(days.map(unit).collect::<Vec<_>>().into())
     }
 
     fn open(&self, unit: &Unit) -> Result<Box<dyn UnitReader>, SourceError> {
@@ -159,7 +160,7 @@ mod tests {
         let schema = RowSchema::new([("ts", "bigint", true), ("song", "varchar", true)], Some("ts")).unwrap();
         let config = SimulatorConfig { users: 50, days: 2, ..SimulatorConfig::default() };
         let source = SimulatedSource::new(config, "listen_events", &schema).unwrap();
-        let units = source.units().unwrap();
+        let units = source.units(&[]).unwrap().units;
         assert_eq!(units.len(), 2);
         let (mut rows, mut read) = (0, 0);
         let mut reader = source.open(&units[0]).unwrap();

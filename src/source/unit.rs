@@ -1,18 +1,65 @@
 //! Pieces of a source, and rows of it that cannot be read.
 
+use std::sync::Arc;
+
 use chrono::NaiveDate;
 
-/// A piece of a source that is read as a whole: a file, or a simulated day.
+/// A piece of a source that is read as a whole: a file, a simulated day, a range of a Kafka partition.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unit {
-    /// What it is called, the same on every run: a path below the source's folder, or a day.
+    /// What it is called, the same on every run: a path below the source's folder, a day, a range of offsets.
     pub id: String,
     /// Changes when, and only when, the content may have changed: of size and modification time, or of the seed.
     pub version: String,
+    /// The batch that its rows land in: those of a batch are replaced together. `None`: the batch of the run.
+    pub batch: Option<String>,
     /// How large it is in bytes as stored, where that is known.
     pub bytes: Option<u64>,
     /// The one UTC day that all its events are of, where that is known without reading it.
     pub day: Option<NaiveDate>,
+}
+
+/// A unit as an earlier landing recorded it, for sources that go on from there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recorded {
+    /// The unit's id.
+    pub id: String,
+    /// The version that was landed, with what was withheld.
+    pub version: String,
+    /// The batch that its rows are in.
+    pub batch: String,
+    /// What its reader said of its end.
+    pub mark: Option<String>,
+    /// Rows of later days, which were left for a later run.
+    pub withheld: u64,
+}
+
+/// What a source holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Holding {
+    /// The units, in a stable order.
+    pub units: Vec<Unit>,
+    /// Units that were landed and cannot be read again, as is to be expected of the source: their rows stay as landed.
+    pub kept: Vec<String>,
+    /// What the user should know.
+    pub warnings: Vec<String>,
+}
+
+impl From<Vec<Unit>> for Holding {
+    fn from(units: Vec<Unit>) -> Self {
+        Self { units, ..Self::default() }
+    }
+}
+
+/// Where a Kafka message stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MessagePlace {
+    /// The topic.
+    pub topic: Arc<str>,
+    /// The partition.
+    pub partition: i32,
+    /// The offset.
+    pub offset: i64,
 }
 
 /// A row that cannot be read.
@@ -20,8 +67,10 @@ pub struct Unit {
 pub struct Reject {
     /// The unit that it stands in.
     pub unit: String,
-    /// The line, from 1 (for Parquet: the row).
-    pub line: u64,
+    /// The line, from 1 (for Parquet: the row). A message has none.
+    pub line: Option<u64>,
+    /// The message, where it is one.
+    pub message: Option<MessagePlace>,
     /// What is wrong with it.
     pub reason: String,
     /// The start of the line, at most [`Reject::TEXT_LIMIT`] bytes.

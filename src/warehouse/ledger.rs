@@ -123,6 +123,9 @@ pub struct LandedUnit {
     pub rejected: u64,
     /// Rows of days after the run's logical date: a unit with such rows is landed anew by a later run.
     pub withheld: u64,
+    /// What the source noted of the unit's end, to know it again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mark: Option<String>,
 }
 
 #[cfg(test)]

@@ -275,7 +275,7 @@ fn generate_writes_the_same_bytes_for_the_same_seed() {
     insta::assert_snapshot!(project.fail(2, &["generate", "--to", "f", "--growth", "-1"]), @r"
     error: unexpected argument '-1' found
 
-    Usage: mep generate [OPTIONS] --to <FOLDER>
+    Usage: mep generate [OPTIONS] --to <FOLDER|kafka>
 
     For more information, try '--help'.
     ");

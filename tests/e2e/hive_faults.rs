@@ -47,12 +47,15 @@ fn wherever_a_run_is_killed_the_next_one_comes_to_the_rows_of_an_undisturbed_run
     for (round, point) in POINTS.into_iter().enumerate() {
         for time in 1..=2 {
             let before = hive.mep("hive", &facts);
-            // A late row for an old day, a new day, and a file whose day goes away: add, change and remove at once.
+            // A late row for an old day and a new day; and a file whose day goes away, where a publish only adds otherwise.
+            let removes = !matches!(point, "hive-before-add" | "hive-after-add");
             let name = format!("{}.json", 1 + 2 * round + time);
             let day = DAY * (5 + 2 * i64::try_from(round).unwrap() + time as i64);
             hive.project.listens(&name, &[(1000, 2, "A"), (day, 3, "C")]);
-            let moved = if time == 1 { 3 } else { 4 };
-            hive.project.listens("0.json", &[(0, 1, "A"), (DAY, 1, "B"), (moved * DAY, 4, "gone")]);
+            if removes {
+                let moved = if time == 1 { 4 } else { 3 };
+                hive.project.listens("0.json", &[(0, 1, "A"), (DAY, 1, "B"), (moved * DAY, 4, "gone")]);
+            }
             let killed = hive.call(&["run"], Some(&format!("{point}:{time}")));
             if killed.status.code().is_none() {
                 reached.push(point);

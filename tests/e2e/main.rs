@@ -13,6 +13,7 @@ mod errors;
 mod hive_faults;
 mod hive_tables;
 mod incremental;
+mod kafka;
 mod lease;
 mod project;
 mod promise;

@@ -1,6 +1,8 @@
 //! Profiles and targets.
 
-use super::super::{LoadOptions, SourceConnection, Target, WarehouseConfig, load};
+use super::super::{
+    AvroWire, LoadOptions, MessageFormat, OnLostOffsets, SourceConnection, Target, WarehouseConfig, load,
+};
 use super::{Folder, loaded, problems, shown};
 
 const TWO: &str = "music:
@@ -171,8 +173,8 @@ fn values_of_a_target_are_checked() {
     profiles.yml:8:16: `threads`: expected a whole number from 1 to 256, found `0`
     profiles.yml:9:15: `memory`: expected bytes, or a text such as 2GiB or 512MB, found `2 gallons`
     profiles.yml:10:23: `retention_days`: expected a whole number from 0 to 36500, found `-1`
-    profiles.yml:12:19: unknown type `kafka` of a connection
-        the types are files, simulator
+    profiles.yml:12:12: a connection of type `kafka` needs `brokers`
+        such as `brokers: kafka-1:9092, kafka-2:9092`
     profiles.yml:13:19: unknown type `file` of a connection
         did you mean `files`?
     profiles.yml:14:12: a connection needs `path`
@@ -195,4 +197,84 @@ fn values_of_a_target_are_checked() {
     profiles.yml:1:24: a target needs `path`
     profiles.yml:1:24: a target needs `schema`
     ");
+}
+
+fn kafka(connection: &str) -> String {
+    format!(
+        "music:
+  outputs:
+    dev: {{type: local, path: x, schema: x, sources: {{events: {{type: kafka, {connection}}}}}}}
+"
+    )
+}
+
+#[test]
+fn a_kafka_connection_says_brokers_format_and_security() {
+    let profile = kafka(
+        "brokers: [a:9092, 'b, [::1]:9093'], topic_prefix: dev., format: avro, schemas: avro, wire: confluent, \
+         on_lost_offsets: accept, timeout: 3, security_protocol: sasl_ssl, sasl_mechanism: PLAIN, sasl_username: u, \
+         sasl_password: \"{{ env_var('MEP_NOT_SET', 'hush') }}\", properties: {socket.keepalive.enable: true, retries: 3}",
+    );
+    let target = loaded(&[("profiles.yml", &profile)]).target;
+    let SourceConnection::Kafka(config) = &target.sources["events"] else { panic!("expected Kafka") };
+    assert_eq!(config.brokers, ["a:9092", "b", "[::1]:9093"]);
+    assert_eq!((config.topic_prefix.as_str(), config.timeout), ("dev.", 3));
+    assert_eq!(config.format, MessageFormat::Avro { schemas: "avro".into(), wire: AvroWire::Confluent });
+    assert_eq!(config.on_lost_offsets, OnLostOffsets::Accept);
+    assert_eq!(config.properties.0["sasl.password"], "hush");
+    // Secrets stay out of whatever is printed for finding a defect.
+    insta::assert_snapshot!(format!("{:?}", config.properties), @r#"{"retries", "sasl.mechanism", "sasl.password", "sasl.username", "security.protocol", "socket.keepalive.enable"}"#);
+}
+
+#[test]
+fn values_of_a_kafka_connection_are_checked() {
+    let told = |connection: &str| problems(&[("profiles.yml", &kafka(connection))]);
+    insta::assert_snapshot!(told("broker: a"), @r"
+    profiles.yml:3:62: a connection of type `kafka` needs `brokers`
+        such as `brokers: kafka-1:9092, kafka-2:9092`
+    profiles.yml:3:76: unknown key `broker` in a connection of type `kafka`
+        did you mean `brokers`?
+    ");
+    insta::assert_snapshot!(told("brokers: [kafka://a:9092]"), @r"
+    profiles.yml:3:86: `brokers`: expected a host with a port, found `kafka://a:9092` (it is no URL; the protocol is said by `security_protocol`)
+        such as kafka-1:9092
+    ");
+    insta::assert_snapshot!(told("brokers: 'a:9092, b:port'"), @r"
+    profiles.yml:3:85: `brokers`: expected a host with a port, found `b:port` (its port is no number up to 65535)
+        such as kafka-1:9092
+    ");
+    insta::assert_snapshot!(told("brokers: 'a:9092,'"), @r"
+    profiles.yml:3:85: `brokers`: expected a host with a port, found `` (it is empty)
+        such as kafka-1:9092
+    ");
+    insta::assert_snapshot!(told("brokers: a, format: csv"), @"profiles.yml:3:96: `format`: expected json or avro, found `csv`");
+    insta::assert_snapshot!(told("brokers: a, format: avro"), @r"
+    profiles.yml:3:62: messages of `format: avro` need `schemas`
+        the folder in the project that holds <table>.avsc
+    ");
+    insta::assert_snapshot!(told("brokers: a, format: avro, schemas: s, wire: apicurio"), @"profiles.yml:3:120: `wire`: expected plain or confluent, found `apicurio`");
+    insta::assert_snapshot!(told("brokers: a, schemas: s"), @r"
+    profiles.yml:3:97: `schemas` is for messages of `format: avro`
+        say `format: avro`, or leave it out
+    ");
+    insta::assert_snapshot!(told("brokers: a, on_lost_offsets: ignore, timeout: 0"), @r"
+    profiles.yml:3:105: `on_lost_offsets`: expected fail or accept, found `ignore`
+    profiles.yml:3:122: `timeout`: expected a whole number from 1 to 3600, found `0`
+    ");
+    insta::assert_snapshot!(told("brokers: a, security_protocol: tls, sasl_password: [hush]"), @r"
+    profiles.yml:3:107: `security_protocol`: expected one of plaintext, ssl, sasl_plaintext, sasl_ssl, found `tls`
+    profiles.yml:3:127: `sasl_password`: expected a text, a number, true or false, found a list
+    ");
+    insta::assert_snapshot!(
+        told("brokers: a, sasl_username: u, properties: {group.id: mine, isolation.level: x, sasl.username: v, linger: []}"),
+        @r"
+    profiles.yml:3:119: the property `group.id` is set by mep
+        mep keeps the offsets beside the rows that it landed, and uses no consumer group
+    profiles.yml:3:135: the property `isolation.level` is set by mep
+        mep reads what is committed
+    profiles.yml:3:155: the property `sasl.username` is given twice
+        it stands beside `properties` too, as `sasl_username`
+    profiles.yml:3:181: `linger`: expected a text, a number, true or false, found a list
+    "
+    );
 }

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::super::OnLostOffsets;
 use super::{loaded, problems};
 
 #[test]
@@ -81,4 +82,20 @@ fn sources_are_checked() {
     sources.yml:2:42: two source tables are named `s.a`
         the first is in models/s.yml, line 2
     ");
+}
+
+#[test]
+fn a_table_may_name_its_topics() {
+    let table = |topics: &str| {
+        format!("sources: [{{name: s, tables: [{{name: a, topics: {topics}, on_lost_offsets: accept}}]}}]")
+    };
+    let project = loaded(&[("sources.yml", &table("[a.v1, a.v2]"))]);
+    assert_eq!(project.sources[0].topics, ["a.v1", "a.v2"]);
+    assert_eq!(project.sources[0].on_lost_offsets, Some(OnLostOffsets::Accept));
+    insta::assert_snapshot!(problems(&[("sources.yml", &table("[a b, c, c, '']"))]), @r"
+    sources.yml:1:49: expected a topic's name of letters, digits, `.`, `_` and `-`, found `a b`
+    sources.yml:1:57: the topic `c` is named twice
+    sources.yml:1:60: expected a topic's name of letters, digits, `.`, `_` and `-`, found ``
+    ");
+    insta::assert_snapshot!(problems(&[("sources.yml", &table("c").replace("accept", "maybe"))]), @"sources.yml:1:68: `on_lost_offsets`: expected fail or accept, found `maybe`");
 }

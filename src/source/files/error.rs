@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use arrow::error::ArrowError;
 
+use crate::source::rows::DecodeError;
+
 /// Why reading stops for a table. Rows that cannot be read are no such error: they are rejects.
 #[derive(Debug, thiserror::Error)]
 pub enum FilesError {
@@ -37,14 +39,9 @@ pub enum FilesError {
     /// A file is no longer the one that was listed.
     #[error("{} changed while it was read; run again when nothing writes to it any more", .0.display())]
     Changed(PathBuf),
-    /// Files hold no columns of this type.
-    #[error("column `{column}` is of the type {data_type}, which files cannot be read into")]
-    UnsupportedType {
-        /// The column.
-        column: String,
-        /// Its Arrow type.
-        data_type: String,
-    },
+    /// The declared schema cannot be read into.
+    #[error(transparent)]
+    Rows(#[from] DecodeError),
     /// Arrow refuses a batch: a defect of mep.
     #[error("cannot build a batch of rows")]
     Arrow(#[from] ArrowError),

@@ -15,20 +15,11 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use super::FilesError;
-use super::bad_row::BadRow;
 use super::stream::{Stream, StreamError};
+use crate::source::rows::{BadRow, Chunk};
 use crate::source::unit::Reject;
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
-
-/// Whole lines of a file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Chunk {
-    /// The number of the first line, from 1.
-    pub first_line: u64,
-    /// The lines. The last one need not end with a line feed.
-    pub bytes: Vec<u8>,
-}
 
 /// The next piece of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -165,7 +165,8 @@ impl Pattern {
         let parts: Option<Vec<&str>> = relative.iter().map(OsStr::to_str).collect();
         let id = parts.ok_or_else(|| FilesError::NotUtf8(path.to_owned()))?.join("/");
         let version = version(metadata).map_err(|error| FilesError::unreadable(path, error))?;
-        Ok(Some(Unit { id, version, bytes: Some(metadata.len()), day: None }))
+        let batch = Some(id.clone());
+        Ok(Some(Unit { id, version, batch, bytes: Some(metadata.len()), day: None }))
     }
 }
 

@@ -7,12 +7,7 @@
 //! a missing field, a truncated archive) is a reject, and reading goes on; what is wrong with the *files* (gone, no
 //! permission, changed meanwhile) is a [`FilesError`], and the table is left as it is.
 
-mod bad_row;
-mod column;
-mod convert;
-mod decode;
 mod error;
-mod json;
 mod lines;
 mod listing;
 mod parquet;
@@ -23,12 +18,11 @@ use std::io::{Read, Seek};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use self::bad_row::BadRow;
-use self::decode::{Decoded, Decoder};
-use self::lines::{Chunk, ChunkReader, ChunkSizes};
+use self::lines::{ChunkReader, ChunkSizes};
 use self::parquet::ParquetRows;
 use super::reading::{Item, Piece, Sink, Source, SourceError, UnitReader};
-use super::{RowSchema, Unit};
+use super::rows::{BadRow, Chunk, Decoded, Decoder};
+use super::{Holding, Recorded, RowSchema, Unit};
 
 pub use error::FilesError;
 pub use listing::unread_folders;
@@ -70,8 +64,8 @@ impl FilesSource {
 }
 
 impl Source for FilesSource {
-    fn units(&self) -> Result<Vec<Unit>, SourceError> {
-        Ok(listing::list(&self.root, &self.pattern)?)
+    fn units(&self, _: &[Recorded]) -> Result<Holding, SourceError> {
+        Ok(listing::list(&self.root, &self.pattern)?.into())
     }
 
     fn open(&self, unit: &Unit) -> Result<Box<dyn UnitReader>, SourceError> {
@@ -151,7 +145,7 @@ struct FilePiece {
 impl Piece for FilePiece {
     fn read(self: Box<Self>, sink: &mut Sink<'_>) -> Result<u64, SourceError> {
         let decoded = match self.content {
-            Content::Lines(chunk, decoder) => decoder.decode(&chunk)?,
+            Content::Lines(chunk, decoder) => decoder.decode(&chunk).map_err(FilesError::from)?,
             Content::Bad(bad) => {
                 sink(Item::Reject(bad.into_reject(&self.unit)))?;
                 return Ok(1);

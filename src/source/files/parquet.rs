@@ -8,17 +8,12 @@
 //!   one, the file as a whole is one bad row, and no row of it is read. So is a file that is not readable at all.
 //! - Where a file breaks in the middle, the batches before stay, and one bad row says how many rows are lost.
 
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, RecordBatchOptions, new_null_array};
-use arrow::compute::filter;
-use arrow::datatypes::{DataType, Int64Type, SchemaRef, TimestampMicrosecondType};
+use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
-use arrow::util::display::array_value_to_string;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
     ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
@@ -26,10 +21,7 @@ use parquet::arrow::arrow_reader::{
 use parquet::errors::ParquetError;
 
 use super::FilesError;
-use super::bad_row::BadRow;
-use super::column::{is_plausible_millis, sql_name};
-use super::convert::{convert, is_convertible, is_written_null};
-use super::decode::Decoded;
+use crate::source::rows::{BadRow, Decoded, columns_of, rows_of};
 use crate::source::schema::RowSchema;
 
 const BATCH_ROWS: usize = 8192;
@@ -94,7 +86,8 @@ impl ParquetRows {
                 Some(Ok(batch)) => {
                     let first_row = self.row + 1;
                     self.row += batch.num_rows() as u64;
-                    return rows_of(&batch, sources, &self.schema, self.event_time, first_row).map(Some);
+                    let rows = rows_of(&batch, sources, &self.schema, self.event_time, first_row)?;
+                    return Ok(Some(rows));
                 }
                 None if self.row >= *rows => {
                     self.state = State::End;
@@ -163,28 +156,10 @@ fn start(file: File, schema: &RowSchema) -> Result<State, ParquetError> {
     let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
     let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(file, options)?;
     let rows = u64::try_from(builder.metadata().file_metadata().num_rows()).unwrap_or_default();
-    let mut roots = Vec::new();
-    for field in schema.fields.fields() {
-        match find(builder.schema(), field.name()) {
-            Err(reason) => return Ok(State::Refused(refusal(&reason, rows))),
-            Ok(None) if field.is_nullable() => roots.push(None),
-            Ok(None) => {
-                let reason = format!("the column \"{}\" is missing", field.name());
-                return Ok(State::Refused(refusal(&reason, rows)));
-            }
-            Ok(Some(root)) => {
-                let found = builder.schema().field(root).data_type();
-                if !is_convertible(found, field.data_type()) {
-                    let name = field.name();
-                    let expected = sql_name(field.data_type());
-                    let reason =
-                        format!("the column \"{name}\" is {found}, which cannot be read as {expected}");
-                    return Ok(State::Refused(refusal(&reason, rows)));
-                }
-                roots.push(Some(root));
-            }
-        }
-    }
+    let roots = match columns_of(builder.schema(), schema) {
+        Ok(roots) => roots,
+        Err(reason) => return Ok(State::Refused(refusal(&reason, rows))),
+    };
     // The reader gives the projected columns in the order of the file.
     let mut projected: Vec<usize> = roots.iter().flatten().copied().collect();
     projected.sort_unstable();
@@ -198,97 +173,4 @@ fn start(file: File, schema: &RowSchema) -> Result<State, ParquetError> {
 
 fn refusal(reason: &str, rows: u64) -> String {
     format!("{reason}; none of the file's {rows} rows are read")
-}
-
-/// Which column of a file is called `name`.
-fn find(schema: &SchemaRef, name: &str) -> Result<Option<usize>, String> {
-    if let Ok(index) = schema.index_of(name) {
-        return Ok(Some(index));
-    }
-    let lower = name.to_lowercase();
-    let mut alike =
-        schema.fields().iter().enumerate().filter(|(_, field)| field.name().to_lowercase() == lower);
-    match (alike.next(), alike.next()) {
-        (None, _) => Ok(None),
-        (Some((index, _)), None) => Ok(Some(index)),
-        (Some((_, a)), Some((_, b))) => {
-            Err(format!("both \"{}\" and \"{}\" could be the column \"{name}\"", a.name(), b.name()))
-        }
-    }
-}
-
-/// The rows of a batch of the file: the good ones as a batch of the schema.
-fn rows_of(
-    batch: &RecordBatch,
-    sources: &[Option<usize>],
-    schema: &SchemaRef,
-    event_time: Option<usize>,
-    first_row: u64,
-) -> Result<Decoded, FilesError> {
-    let mut arrays = Vec::with_capacity(sources.len());
-    let mut bad = BTreeMap::new();
-    for (index, (field, source)) in schema.fields().iter().zip(sources).enumerate() {
-        let Some(source) = source else {
-            arrays.push(new_null_array(field.data_type(), batch.num_rows()));
-            continue;
-        };
-        let given = batch.column(*source);
-        let array = convert(given, field.data_type())?;
-        let is_event_time = event_time == Some(index);
-        if array.null_count() > 0 || is_event_time {
-            for row in 0..batch.num_rows() {
-                let fault = if array.is_valid(row) {
-                    let is_bad = is_event_time && !is_plausible(&array, row);
-                    is_bad.then(|| {
-                        format!(": the event time {} is not in the years 1970 to 9999", show(given, row))
-                    })
-                } else if given.is_valid(row) && !is_written_null(given, row, field.data_type()) {
-                    Some(format!(": expected {}, found {}", sql_name(field.data_type()), show(given, row)))
-                } else {
-                    (!field.is_nullable()).then(|| " is null, but required".to_owned())
-                };
-                if let Some(fault) = fault {
-                    bad.entry(row).or_insert_with(|| format!("field \"{}\"{fault}", field.name()));
-                }
-            }
-        }
-        arrays.push(array);
-    }
-    if !bad.is_empty() {
-        let is_good: BooleanArray = (0..batch.num_rows()).map(|row| Some(!bad.contains_key(&row))).collect();
-        arrays = arrays.iter().map(|array| filter(array, &is_good)).collect::<Result<_, _>>()?;
-    }
-    let landed = batch.num_rows() - bad.len();
-    let mut batches = Vec::new();
-    if landed > 0 {
-        let options = RecordBatchOptions::new().with_row_count(Some(landed));
-        batches.push(RecordBatch::try_new_with_options(Arc::clone(schema), arrays, &options)?);
-    }
-    let rejects = bad
-        .into_iter()
-        .map(|(row, reason)| BadRow::new(first_row + row as u64, reason, show_row(batch, row).as_bytes()));
-    Ok(Decoded { batches, rejects: rejects.collect(), read: batch.num_rows() as u64 })
-}
-
-fn is_plausible(event_times: &ArrayRef, row: usize) -> bool {
-    is_plausible_millis(match event_times.data_type() {
-        DataType::Int64 => event_times.as_primitive::<Int64Type>().value(row),
-        DataType::Timestamp(_, _) => {
-            event_times.as_primitive::<TimestampMicrosecondType>().value(row).div_euclid(1_000)
-        }
-        _ => return false,
-    })
-}
-
-fn show(array: &ArrayRef, row: usize) -> String {
-    array_value_to_string(array, row).unwrap_or_else(|error| error.to_string())
-}
-
-fn show_row(batch: &RecordBatch, row: usize) -> String {
-    let schema = batch.schema();
-    let values = schema.fields().iter().zip(batch.columns());
-    values
-        .map(|(field, array)| format!("{}={}", field.name(), show(array, row)))
-        .collect::<Vec<_>>()
-        .join(", ")
 }

@@ -170,7 +170,7 @@ struct HdfsFile {
 
 impl HdfsFile {
     fn send(&mut self) -> io::Result<()> {
-        let chunk = std::mem::replace(&mut self.chunk, Vec::new());
+        let chunk = std::mem::take(&mut self.chunk);
         let sent = self.sender.as_ref().map(|sender| sender.send(chunk));
         match sent {
             Some(Ok(())) => Ok(()),

@@ -80,10 +80,15 @@ impl Wanted {
         let cut = |range: Range<u64>| range.start.min(size)..range.end.min(size);
         match self {
             Self::Nothing => Vec::new(),
-            Self::One(None) => vec![0..size],
-            Self::One(Some(GetRange::Bounded(range))) => vec![cut(range)],
-            Self::One(Some(GetRange::Offset(start))) => vec![cut(start..size)],
-            Self::One(Some(GetRange::Suffix(length))) => vec![size.saturating_sub(length)..size],
+            Self::One(wanted) => {
+                let range = match wanted {
+                    None => 0..size,
+                    Some(GetRange::Bounded(range)) => cut(range),
+                    Some(GetRange::Offset(start)) => cut(start..size),
+                    Some(GetRange::Suffix(length)) => size.saturating_sub(length)..size,
+                };
+                Vec::from([range])
+            }
             Self::Many(ranges) => ranges.into_iter().map(cut).collect(),
         }
     }

@@ -11,6 +11,8 @@ use crate::project::Project;
 pub(crate) struct HiveProject {
     pub(crate) project: Project,
     pub(crate) schema: String,
+    hiveserver2: String,
+    trino: Trino,
 }
 
 impl HiveProject {
@@ -43,7 +45,8 @@ impl HiveProject {
                 address("MEP_TEST_HDFS"),
             ),
         );
-        Self { project, schema }
+        let (hiveserver2, trino) = (address("MEP_TEST_HIVESERVER2"), Trino::new(&address("MEP_TEST_TRINO")));
+        Self { project, schema, hiveserver2, trino }
     }
 
     /// A call that may be killed at a fail point.
@@ -92,11 +95,11 @@ impl HiveProject {
 
     /// What HiveServer2 reads.
     pub(crate) fn hive(&self, sql: &str) -> Vec<Vec<String>> {
-        Hive::connect(&address("MEP_TEST_HIVESERVER2")).rows(sql)
+        Hive::connect(&self.hiveserver2).rows(sql)
     }
 
     /// What Trino reads.
     pub(crate) fn trino(&self, sql: &str) -> Vec<Vec<String>> {
-        Trino::new(&address("MEP_TEST_TRINO")).rows(sql)
+        self.trino.rows(sql)
     }
 }

@@ -7,11 +7,11 @@
 //! damaged line looks like.
 
 /// How deep lists and objects may be nested within a row.
-pub(super) const DEPTH_LIMIT: usize = 128;
+pub(in crate::source) const DEPTH_LIMIT: usize = 128;
 
 /// Why a line is not the JSON that was expected.
 #[derive(Debug)]
-pub(super) enum Fault {
+pub(in crate::source) enum Fault {
     /// Something else stands where `expected` should.
     Unexpected {
         /// What the grammar asks for.
@@ -30,7 +30,7 @@ pub(super) enum Fault {
 
 impl Fault {
     /// The reason in words; `line_start` is the offset at which the line begins.
-    pub(super) fn describe(&self, text: &str, line_start: usize) -> String {
+    pub(in crate::source) fn describe(&self, text: &str, line_start: usize) -> String {
         match *self {
             Self::TooDeep => format!("nested deeper than {DEPTH_LIMIT} levels"),
             Self::LoneSurrogate { at } => {
@@ -62,7 +62,7 @@ fn column(text: &str, line_start: usize, at: usize) -> usize {
 
 /// Where a string's content is; [`Scanner::text`] gives it.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Text {
+pub(in crate::source) enum Text {
     /// No escape: from and to where in the text itself.
     Plain(usize, usize),
     /// Unescaped: from and to where in the scratch string.
@@ -77,7 +77,7 @@ impl Default for Text {
 
 /// A value of one level: lists and objects are checked and stepped over.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Value<'a> {
+pub(in crate::source) enum Value<'a> {
     /// `null`.
     Null,
     /// `true` or `false`.
@@ -102,7 +102,7 @@ fn shortened(text: &str) -> String {
 
 /// A position in a text of lines.
 #[derive(Debug)]
-pub(super) struct Scanner<'a> {
+pub(in crate::source) struct Scanner<'a> {
     text: &'a str,
     bytes: &'a [u8],
     at: usize,
@@ -111,22 +111,22 @@ pub(super) struct Scanner<'a> {
 
 impl<'a> Scanner<'a> {
     /// Starts at the text's beginning.
-    pub(super) fn new(text: &'a str) -> Self {
+    pub(in crate::source) fn new(text: &'a str) -> Self {
         Self { text, bytes: text.as_bytes(), at: 0, scratch: String::new() }
     }
 
     /// The offset of the next byte.
-    pub(super) fn position(&self) -> usize {
+    pub(in crate::source) fn position(&self) -> usize {
         self.at
     }
 
     /// Whether all is read.
-    pub(super) fn is_at_end(&self) -> bool {
+    pub(in crate::source) fn is_at_end(&self) -> bool {
         self.at >= self.bytes.len()
     }
 
     /// The content of a string that this scanner gave since the scratch was cleared.
-    pub(super) fn text(&self, text: Text) -> &str {
+    pub(in crate::source) fn text(&self, text: Text) -> &str {
         match text {
             Text::Plain(start, end) => &self.text[start..end],
             Text::Unescaped(start, end) => &self.scratch[start..end],
@@ -134,7 +134,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// A value in words, as part of a reason.
-    pub(super) fn describe(&self, value: &Value<'_>) -> String {
+    pub(in crate::source) fn describe(&self, value: &Value<'_>) -> String {
         match *value {
             Value::Null => "null".to_owned(),
             Value::Bool(value) => value.to_string(),
@@ -146,24 +146,24 @@ impl<'a> Scanner<'a> {
     }
 
     /// Forgets the unescaped strings of the last line.
-    pub(super) fn clear_scratch(&mut self) {
+    pub(in crate::source) fn clear_scratch(&mut self) {
         self.scratch.clear();
     }
 
     /// Steps to the next line; gives the offset of this line's end, without `\n`.
-    pub(super) fn finish_line(&mut self) -> usize {
+    pub(in crate::source) fn finish_line(&mut self) -> usize {
         let end = self.text[self.at..].find('\n').map_or(self.bytes.len(), |length| self.at + length);
         self.at = self.bytes.len().min(end + 1);
         end
     }
 
     /// Steps over the line feed, if one comes next.
-    pub(super) fn step_over_line_feed(&mut self) {
+    pub(in crate::source) fn step_over_line_feed(&mut self) {
         self.at += usize::from(self.bytes.get(self.at) == Some(&b'\n'));
     }
 
     /// The next byte that is no white space; `None` at the end of the line.
-    pub(super) fn peek(&mut self) -> Option<u8> {
+    pub(in crate::source) fn peek(&mut self) -> Option<u8> {
         loop {
             match self.bytes.get(self.at) {
                 Some(b' ' | b'\t' | b'\r') => self.at += 1,
@@ -174,7 +174,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Steps over `byte`, after white space.
-    pub(super) fn expect(&mut self, byte: u8, expected: &'static str) -> Result<(), Fault> {
+    pub(in crate::source) fn expect(&mut self, byte: u8, expected: &'static str) -> Result<(), Fault> {
         if self.peek() == Some(byte) {
             self.at += 1;
             Ok(())
@@ -184,19 +184,19 @@ impl<'a> Scanner<'a> {
     }
 
     /// Steps over `byte` if it comes next, after white space.
-    pub(super) fn take(&mut self, byte: u8) -> bool {
+    pub(in crate::source) fn take(&mut self, byte: u8) -> bool {
         let found = self.peek() == Some(byte);
         self.at += usize::from(found);
         found
     }
 
     /// The fault that something else than `expected` comes next.
-    pub(super) fn unexpected(&self, expected: &'static str) -> Fault {
+    pub(in crate::source) fn unexpected(&self, expected: &'static str) -> Fault {
         Fault::Unexpected { expected, at: self.at }
     }
 
     /// A key of an object and its colon.
-    pub(super) fn key(&mut self) -> Result<Text, Fault> {
+    pub(in crate::source) fn key(&mut self) -> Result<Text, Fault> {
         self.expect(b'"', "a key in quotes")?;
         let key = self.string()?;
         self.expect(b':', "`:` after a key")?;
@@ -204,7 +204,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Any value. Those within lists and objects are checked, but not given.
-    pub(super) fn value(&mut self) -> Result<Value<'a>, Fault> {
+    pub(in crate::source) fn value(&mut self) -> Result<Value<'a>, Fault> {
         match self.peek() {
             Some(b'"') => {
                 self.at += 1;

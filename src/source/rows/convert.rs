@@ -16,7 +16,7 @@ use arrow::error::ArrowError;
 use super::column::{Misfit, days, digits, microseconds};
 
 /// Whether values of one type can be of another without loss, if only they fit.
-pub(super) fn is_convertible(from: &DataType, to: &DataType) -> bool {
+pub(in crate::source) fn is_convertible(from: &DataType, to: &DataType) -> bool {
     use DataType::{Binary, Date32, Decimal128, Timestamp, Utf8};
     match to {
         _ if from == to => true,
@@ -35,7 +35,7 @@ pub(super) fn is_convertible(from: &DataType, to: &DataType) -> bool {
 ///
 /// # Errors
 /// Where Arrow cannot cast between the types.
-pub(super) fn convert(array: &ArrayRef, to: &DataType) -> Result<ArrayRef, ArrowError> {
+pub(in crate::source) fn convert(array: &ArrayRef, to: &DataType) -> Result<ArrayRef, ArrowError> {
     let from = array.data_type();
     if from == to {
         return Ok(array.clone());
@@ -77,6 +77,6 @@ fn cast(array: &ArrayRef, to: &DataType) -> Result<ArrayRef, ArrowError> {
 }
 
 /// Whether a value is a way to write null: an empty string where a number should be.
-pub(super) fn is_written_null(array: &ArrayRef, row: usize, to: &DataType) -> bool {
+pub(in crate::source) fn is_written_null(array: &ArrayRef, row: usize, to: &DataType) -> bool {
     to.is_integer() && *array.data_type() == DataType::Utf8 && array.as_string::<i32>().value(row).is_empty()
 }

@@ -18,11 +18,10 @@ use std::str::from_utf8;
 use arrow::array::{RecordBatch, RecordBatchOptions};
 use arrow::datatypes::SchemaRef;
 
-use super::FilesError;
+use super::DecodeError;
 use super::bad_row::BadRow;
 use super::column::{Column, Given, Misfit, is_plausible_millis, sql_name};
 use super::json::{Fault, Scanner, Value};
-use super::lines::Chunk;
 use crate::source::schema::RowSchema;
 
 /// How many rows a batch has at most.
@@ -31,16 +30,25 @@ const BATCH_ROWS: usize = 8192;
 /// After how many bytes of lines a batch ends, however few rows it has: an Arrow string column holds at most 2 GiB.
 const BATCH_BYTES: usize = 256 << 20;
 
+/// Whole lines, of a file or of messages.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::source) struct Chunk {
+    /// The number of the first line, from 1.
+    pub first_line: u64,
+    /// The lines. The last one need not end with a line feed.
+    pub bytes: Vec<u8>,
+}
+
 /// Decodes chunks of lines into batches of one schema. It keeps no state: threads can share one.
 #[derive(Debug)]
-pub(super) struct Decoder {
+pub(in crate::source) struct Decoder {
     schema: SchemaRef,
     event_time: Option<usize>,
 }
 
 /// What a chunk holds. `read` = the batches' rows + `rejects`.
 #[derive(Debug)]
-pub(super) struct Decoded {
+pub(in crate::source) struct Decoded {
     /// The good rows, in the order of the lines; no batch is empty.
     pub batches: Vec<RecordBatch>,
     /// The bad rows, in the order of the lines.
@@ -73,11 +81,11 @@ impl Decoder {
     /// A decoder for rows of `schema`.
     ///
     /// # Errors
-    /// [`FilesError::UnsupportedType`] where a column is of a type that [`RowSchema::new`] does not give.
-    pub(super) fn new(schema: &RowSchema) -> Result<Self, FilesError> {
+    /// [`DecodeError::UnsupportedType`] where a column is of a type that [`RowSchema::new`] does not give.
+    pub(in crate::source) fn new(schema: &RowSchema) -> Result<Self, DecodeError> {
         for field in schema.fields.fields() {
             if Column::new(field.data_type(), 0).is_none() {
-                return Err(FilesError::UnsupportedType {
+                return Err(DecodeError::UnsupportedType {
                     column: field.name().clone(),
                     data_type: field.data_type().to_string(),
                 });
@@ -89,8 +97,8 @@ impl Decoder {
     /// Decodes the lines of a chunk.
     ///
     /// # Errors
-    /// [`FilesError::Arrow`] where Arrow refuses the batches, which would be a defect of this decoder.
-    pub(super) fn decode(&self, chunk: &Chunk) -> Result<Decoded, FilesError> {
+    /// [`DecodeError::Arrow`] where Arrow refuses the batches, which would be a defect of this decoder.
+    pub(in crate::source) fn decode(&self, chunk: &Chunk) -> Result<Decoded, DecodeError> {
         let mut rows = Rows::new(self, chunk);
         let mut rest = chunk.bytes.as_slice();
         loop {
@@ -141,7 +149,7 @@ impl<'d> Rows<'d> {
         }
     }
 
-    fn decode(&mut self, text: &str) -> Result<(), FilesError> {
+    fn decode(&mut self, text: &str) -> Result<(), DecodeError> {
         let mut scanner = Scanner::new(text);
         while !scanner.is_at_end() {
             let start = scanner.position();
@@ -252,7 +260,7 @@ impl<'d> Rows<'d> {
         RowFault::Row(format!("field \"{}\"{what}", self.decoder.schema.field(index).name()))
     }
 
-    fn commit(&mut self, scanner: &Scanner<'_>, bytes: usize) -> Result<(), FilesError> {
+    fn commit(&mut self, scanner: &Scanner<'_>, bytes: usize) -> Result<(), DecodeError> {
         for (column, state) in self.columns.iter_mut().zip(&self.states) {
             column.commit(*state == FieldState::Given, scanner);
         }
@@ -281,7 +289,7 @@ impl<'d> Rows<'d> {
         self.line += 1;
     }
 
-    fn finish_batch(&mut self) -> Result<(), FilesError> {
+    fn finish_batch(&mut self) -> Result<(), DecodeError> {
         if self.capacity > 0 {
             let arrays = self.columns.iter_mut().map(Column::finish).collect();
             let options = RecordBatchOptions::new().with_row_count(Some(self.capacity));
@@ -293,7 +301,7 @@ impl<'d> Rows<'d> {
         Ok(())
     }
 
-    fn finish(mut self) -> Result<Decoded, FilesError> {
+    fn finish(mut self) -> Result<Decoded, DecodeError> {
         self.finish_batch()?;
         Ok(self.decoded)
     }

@@ -1,10 +1,10 @@
 //! A row that cannot be read, before the unit that it stands in is known.
 
-use crate::source::unit::Reject;
+use crate::source::unit::{MessagePlace, Reject};
 
 /// A row that cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct BadRow {
+pub(in crate::source) struct BadRow {
     /// The line, from 1 (for Parquet: the row).
     pub line: u64,
     /// What is wrong with it.
@@ -15,7 +15,7 @@ pub(super) struct BadRow {
 
 impl BadRow {
     /// A row of which `text` is the content; only its start is kept.
-    pub(super) fn new(line: u64, reason: impl Into<String>, text: &[u8]) -> Self {
+    pub(in crate::source) fn new(line: u64, reason: impl Into<String>, text: &[u8]) -> Self {
         let text = text.strip_suffix(b"\r").unwrap_or(text);
         let start = &text[..text.len().min(Reject::TEXT_LIMIT)];
         // A replacement character is longer than the byte that it replaces, and the cut may go through a character.
@@ -25,8 +25,25 @@ impl BadRow {
     }
 
     /// The reject of the unit called `unit`.
-    pub(super) fn into_reject(self, unit: &str) -> Reject {
-        Reject { unit: unit.to_owned(), line: self.line, reason: self.reason, text: self.text }
+    pub(in crate::source) fn into_reject(self, unit: &str) -> Reject {
+        Reject {
+            unit: unit.to_owned(),
+            line: Some(self.line),
+            message: None,
+            reason: self.reason,
+            text: self.text,
+        }
+    }
+
+    /// The reject of a message of the unit called `unit`.
+    pub(in crate::source) fn into_message_reject(self, unit: &str, message: MessagePlace) -> Reject {
+        Reject {
+            unit: unit.to_owned(),
+            line: None,
+            message: Some(message),
+            reason: self.reason,
+            text: self.text,
+        }
     }
 }
 

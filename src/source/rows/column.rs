@@ -32,7 +32,7 @@ const LAST_MILLISECOND: i64 = 253_402_300_799_999;
 ///
 /// The current value counts only once [`Column::commit`] takes it over, so that a row that turns out bad leaves nothing.
 #[derive(Debug)]
-pub(super) enum Column {
+pub(in crate::source) enum Column {
     /// bigint
     Int64(Primitive<Int64Type>),
     /// integer
@@ -55,7 +55,7 @@ pub(super) enum Column {
 
 /// A column of numbers.
 #[derive(Debug)]
-pub(super) struct Primitive<T: ArrowPrimitiveType> {
+pub(in crate::source) struct Primitive<T: ArrowPrimitiveType> {
     builder: PrimitiveBuilder<T>,
     current: T::Native,
 }
@@ -76,7 +76,7 @@ impl<T: ArrowPrimitiveType> Primitive<T> {
 
 /// What became of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Given {
+pub(in crate::source) enum Given {
     /// It is the column's current value.
     Value,
     /// It says that there is none.
@@ -85,7 +85,7 @@ pub(super) enum Given {
 
 /// Why a value does not fit a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Misfit {
+pub(in crate::source) enum Misfit {
     /// It is of another type, or written in another way.
     Type,
     /// It has a fractional part.
@@ -96,7 +96,7 @@ pub(super) enum Misfit {
 
 impl Column {
     /// An empty column with room for `rows`; `None` where rows cannot be read into this type.
-    pub(super) fn new(data_type: &DataType, rows: usize) -> Option<Self> {
+    pub(in crate::source) fn new(data_type: &DataType, rows: usize) -> Option<Self> {
         Some(match data_type {
             DataType::Int64 => Self::Int64(Primitive::new(rows)),
             DataType::Int32 => Self::Int32(Primitive::new(rows)),
@@ -112,7 +112,11 @@ impl Column {
     }
 
     /// Takes the current row's value.
-    pub(super) fn set(&mut self, value: &Value<'_>, scanner: &Scanner<'_>) -> Result<Given, Misfit> {
+    pub(in crate::source) fn set(
+        &mut self,
+        value: &Value<'_>,
+        scanner: &Scanner<'_>,
+    ) -> Result<Given, Misfit> {
         if matches!(value, Value::Null) {
             return Ok(Given::Null);
         }
@@ -137,7 +141,7 @@ impl Column {
     }
 
     /// The current value as a time in epoch milliseconds, where the column can hold times of events.
-    pub(super) fn current_millis(&self) -> Option<i64> {
+    pub(in crate::source) fn current_millis(&self) -> Option<i64> {
         match self {
             Self::Int64(column) => Some(column.current),
             Self::Timestamp(column) => Some(column.current.div_euclid(1_000)),
@@ -146,7 +150,7 @@ impl Column {
     }
 
     /// Adds the current value, or null.
-    pub(super) fn commit(&mut self, is_given: bool, scanner: &Scanner<'_>) {
+    pub(in crate::source) fn commit(&mut self, is_given: bool, scanner: &Scanner<'_>) {
         match self {
             Self::Int64(column) => column.commit(is_given),
             Self::Int32(column) => column.commit(is_given),
@@ -161,7 +165,7 @@ impl Column {
     }
 
     /// All values so far; the column is empty afterwards.
-    pub(super) fn finish(&mut self) -> ArrayRef {
+    pub(in crate::source) fn finish(&mut self) -> ArrayRef {
         match self {
             Self::Int64(column) => column.finish(),
             Self::Int32(column) => column.finish(),
@@ -177,7 +181,7 @@ impl Column {
 }
 
 /// The SQL name of a type that rows are read into, for reasons.
-pub(super) fn sql_name(data_type: &DataType) -> &'static str {
+pub(in crate::source) fn sql_name(data_type: &DataType) -> &'static str {
     match data_type {
         DataType::Int64 => "bigint",
         DataType::Int32 => "integer",
@@ -192,7 +196,7 @@ pub(super) fn sql_name(data_type: &DataType) -> &'static str {
 }
 
 /// Whether the time of an event is one that a partition can be made of: in the years 1970 to 9999.
-pub(super) fn is_plausible_millis(milliseconds: i64) -> bool {
+pub(in crate::source) fn is_plausible_millis(milliseconds: i64) -> bool {
     (0..=LAST_MILLISECOND).contains(&milliseconds)
 }
 
@@ -230,7 +234,7 @@ fn whole_into<T: TryFrom<i64>>(
 }
 
 /// The value of a string of digits.
-pub(super) fn digits(text: &str) -> Result<i64, Misfit> {
+pub(in crate::source) fn digits(text: &str) -> Result<i64, Misfit> {
     let unsigned = text.strip_prefix('-').unwrap_or(text);
     if unsigned.is_empty() || !unsigned.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(Misfit::Type);
@@ -264,7 +268,7 @@ fn whole(number: &str) -> Result<i64, Misfit> {
 }
 
 /// The days since 1970-01-01 of a date as `YYYY-MM-DD`.
-pub(super) fn days(text: &str) -> Result<i32, Misfit> {
+pub(in crate::source) fn days(text: &str) -> Result<i32, Misfit> {
     let bytes = text.as_bytes();
     let is_date = bytes.len() == 10
         && bytes.iter().enumerate().all(|(index, byte)| match index {
@@ -279,6 +283,6 @@ pub(super) fn days(text: &str) -> Result<i32, Misfit> {
 }
 
 /// The microseconds since 1970 of a timestamp in ISO 8601; without an offset it is in UTC.
-pub(super) fn microseconds(text: &str) -> Result<i64, Misfit> {
+pub(in crate::source) fn microseconds(text: &str) -> Result<i64, Misfit> {
     string_to_datetime(&Utc, text).map(|time| time.timestamp_micros()).map_err(|_| Misfit::Type)
 }

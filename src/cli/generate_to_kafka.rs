@@ -1,0 +1,200 @@
+//! generate --to kafka: the simulator's events as messages.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use arrow::array::{AsArray, RecordBatch};
+use arrow::datatypes::Int64Type;
+use arrow::error::ArrowError;
+
+use super::arguments::{GenerateArguments, Global};
+use super::error::CommandError;
+use super::exit::Exit;
+use super::loaded::{cores, load_project};
+use super::terminal::{Terminal, count, plural};
+use crate::plan::kafka_connection;
+use crate::project::{Problem, SourceConnection};
+use crate::source::SourceError;
+use crate::source::kafka::Connection;
+use crate::source::kafka::sender::{Delivery, Outgoing, Sender};
+use crate::source::simulator::{Shard, Simulator, Topic, write_ndjson};
+
+/// Rows that are turned into messages at once.
+const BATCH_ROWS: usize = 8192;
+
+/// Shards that a day is split in, so that threads share one day rather than being days apart.
+const SHARDS: u32 = 8;
+
+/// How long the brokers are waited for, where no connection says so.
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+#[derive(Debug, thiserror::Error)]
+enum SendError {
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    #[error(transparent)]
+    Arrow(#[from] ArrowError),
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+/// Sends each event, and waits until all are acknowledged.
+///
+/// # Errors
+/// Where the brokers cannot be reached. Messages that are not acknowledged are counted, and make the command fail.
+pub(super) fn generate(
+    global: &Global,
+    arguments: &GenerateArguments,
+    simulator: &Simulator,
+    topics: &[Topic],
+) -> Result<Exit, CommandError> {
+    let (connection, prefix) = destination(global, arguments)?;
+    let place = connection.place();
+    let name = |topic: Topic| format!("{prefix}{}", topic.name());
+    let names: Vec<String> = topics.iter().map(|topic| name(*topic)).collect();
+    let sender = Sender::new(connection, &names, arguments.partitions).map_err(failed)?;
+    let shards: Vec<Shard> = Shard::all(SHARDS).collect();
+    let work: Vec<_> =
+        simulator.days().flat_map(|day| shards.iter().map(move |shard| (day, *shard))).collect();
+    let next = AtomicUsize::new(0);
+    let pace = arguments.rate.map(|rate| Pace { began: Instant::now(), rate, sent: AtomicU64::new(0) });
+    let failure: Mutex<Option<SendError>> = Mutex::new(None);
+    std::thread::scope(|scope| {
+        for _ in 0..cores().min(work.len()) {
+            scope.spawn(|| {
+                while let Some((day, shard)) = work.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let sent = simulator.generate::<SendError>(
+                        *day,
+                        *shard,
+                        topics,
+                        BATCH_ROWS,
+                        &mut |topic, batch| send(&sender, &name(topic), &batch, pace.as_ref()),
+                    );
+                    if let Err(error) = sent {
+                        *failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+                        next.store(work.len(), Ordering::Relaxed);
+                    }
+                }
+            });
+        }
+    });
+    let deliveries = sender.finish();
+    let failure = failure.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let is_incomplete = failure.is_some() || deliveries.values().any(|delivery| delivery.failed > 0);
+    let terminal = Terminal::new(global.log_format, global.quiet);
+    say(&terminal, &deliveries, &place);
+    if is_incomplete {
+        let error = failure.unwrap_or_else(|| sender.undelivered().into());
+        return Err(CommandError::io("sending events")(io::Error::other(error)));
+    }
+    Ok(Exit::Success)
+}
+
+fn failed(error: SourceError) -> CommandError {
+    CommandError::io("sending events")(io::Error::other(error))
+}
+
+/// Says what arrived.
+fn say(terminal: &Terminal, deliveries: &BTreeMap<String, Delivery>, place: &str) {
+    let sum = |of: fn(&Delivery) -> u64| deliveries.values().map(of).sum::<u64>();
+    let (delivered, failed) = (sum(|delivery| delivery.delivered), sum(|delivery| delivery.failed));
+    for (topic, delivery) in deliveries {
+        let failed = match delivery.failed {
+            0 => String::new(),
+            failed => format!(", {} not acknowledged", count(failed)),
+        };
+        terminal.say(&format!("{topic}: {}{failed}", plural(delivery.delivered, "event")));
+    }
+    let failed = if failed > 0 { format!(", {} not acknowledged", count(failed)) } else { String::new() };
+    terminal.say(&format!("sent {}{failed} to Kafka at {place}", plural(delivered, "event")));
+}
+
+/// The connection, of the command line or of the target, and what stands before the topics' names.
+fn destination(global: &Global, arguments: &GenerateArguments) -> Result<(Connection, String), CommandError> {
+    if !arguments.brokers.is_empty() {
+        let connection =
+            Connection { brokers: arguments.brokers.clone(), properties: BTreeMap::new(), timeout: TIMEOUT };
+        return Ok((connection, arguments.topic_prefix.clone().unwrap_or_default()));
+    }
+    let project = load_project(global)?;
+    let target = &project.target;
+    let mut connections = target.sources.iter().filter_map(|(name, connection)| match connection {
+        SourceConnection::Kafka(config) => Some((name, config)),
+        _ => None,
+    });
+    let help = "name the brokers with --brokers kafka-1:9092,kafka-2:9092";
+    let (first, second) = (connections.next(), connections.next());
+    match (first, second) {
+        (Some((_, config)), None) => {
+            let prefix = arguments.topic_prefix.as_ref().unwrap_or(&config.topic_prefix);
+            Ok((kafka_connection(config), prefix.clone()))
+        }
+        (None, _) => {
+            let message = format!("the target `{}` has no connection of type `kafka`", target.name);
+            Err(Problem::new(message).help(help).into())
+        }
+        (Some((one, _)), Some((other, _))) => {
+            let message =
+                format!("the target `{}` has several Kafka connections: {one}, {other}", target.name);
+            Err(Problem::new(message).help(help).into())
+        }
+    }
+}
+
+/// Sends the rows of a batch, each keyed by its session and at its own time.
+fn send(sender: &Sender, topic: &str, batch: &RecordBatch, pace: Option<&Pace>) -> Result<(), SendError> {
+    let column = |name: &str| {
+        let column = batch.column_by_name(name).and_then(|column| column.as_primitive_opt::<Int64Type>());
+        column.ok_or_else(|| ArrowError::SchemaError(format!("`{name}` is no column of whole numbers")))
+    };
+    let (times, sessions) = (column("ts")?, column("sessionId")?);
+    let mut text = Vec::new();
+    write_ndjson(batch, &mut text)?;
+    let mut keys = String::new();
+    let mut key_ends = Vec::with_capacity(batch.num_rows());
+    for session in sessions.values() {
+        keys.push_str(itoa::Buffer::new().format(*session));
+        key_ends.push(keys.len());
+    }
+    let key =
+        |row: usize| &keys.as_bytes()[row.checked_sub(1).map_or(0, |before| key_ends[before])..key_ends[row]];
+    let lines: Vec<&[u8]> = text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).collect();
+    let step = pace.map_or(lines.len(), Pace::step).max(1);
+    for (index, some) in lines.chunks(step).enumerate() {
+        if let Some(pace) = pace {
+            pace.wait(some.len() as u64);
+        }
+        let first = index * step;
+        let messages = some.iter().enumerate().map(|(at, value)| Outgoing {
+            key: key(first + at),
+            value,
+            timestamp: times.value(first + at),
+        });
+        sender.send(topic, messages)?;
+    }
+    Ok(())
+}
+
+/// So many events a second, over all threads.
+struct Pace {
+    began: Instant,
+    rate: u64,
+    sent: AtomicU64,
+}
+
+impl Pace {
+    /// How many events are sent at once: those of a hundredth of a second.
+    fn step(&self) -> usize {
+        usize::try_from(self.rate / 100).unwrap_or(BATCH_ROWS).clamp(1, BATCH_ROWS)
+    }
+
+    /// Waits until so many more events may be sent.
+    fn wait(&self, events: u64) {
+        let before = self.sent.fetch_add(events, Ordering::Relaxed);
+        let due = self.began + Duration::from_secs_f64(before as f64 / self.rate as f64);
+        std::thread::sleep(due.saturating_duration_since(Instant::now()));
+    }
+}

@@ -1,0 +1,212 @@
+//! A connection of type `kafka`: brokers, security, and what the messages are.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use super::item::{Item, Mapping};
+use super::{AvroWire, KafkaConfig, KafkaProperties, MessageFormat, OnLostOffsets, Problem, Problems};
+
+const KEYS: [&str; 9] = [
+    "type",
+    "brokers",
+    "topic_prefix",
+    "format",
+    "schemas",
+    "wire",
+    "on_lost_offsets",
+    "timeout",
+    "properties",
+];
+
+/// Keys of the connection that are librdkafka's properties, with `_` in place of `.`.
+const SECURITY: [&str; 9] = [
+    "security_protocol",
+    "sasl_mechanism",
+    "sasl_username",
+    "sasl_password",
+    "ssl_ca_location",
+    "ssl_certificate_location",
+    "ssl_key_location",
+    "ssl_key_password",
+    "ssl_endpoint_identification_algorithm",
+];
+
+/// Properties that decide what is read and where it goes on, and how mep sets them or lets them be set.
+const RESERVED: [(&str, &str); 12] = [
+    ("bootstrap.servers", "name the brokers with `brokers:`"),
+    ("metadata.broker.list", "name the brokers with `brokers:`"),
+    ("group.id", NO_GROUP),
+    ("group.instance.id", NO_GROUP),
+    ("group.protocol", NO_GROUP),
+    ("enable.auto.commit", NO_GROUP),
+    ("enable.auto.offset.store", NO_GROUP),
+    ("auto.offset.reset", NO_GROUP),
+    ("isolation.level", "mep reads what is committed"),
+    ("enable.partition.eof", "mep needs it to find the end of a partition"),
+    ("allow.auto.create.topics", "reading a topic must not create it"),
+    ("delivery.report.only.error", "mep counts what was acknowledged"),
+];
+const NO_GROUP: &str = "mep keeps the offsets beside the rows that it landed, and uses no consumer group";
+
+const PROTOCOLS: [&str; 4] = ["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"];
+
+/// Reads the connection; `None`, with problems, where something that it needs is missing.
+pub(super) fn read_kafka(mapping: Mapping<'_>, problems: &mut Problems) -> Option<KafkaConfig> {
+    let known: Vec<&str> = KEYS.iter().chain(&SECURITY).copied().collect();
+    mapping.check_keys("a connection of type `kafka`", &known, problems);
+    let brokers = read_brokers(mapping, problems);
+    let topic_prefix = mapping.get("topic_prefix").and_then(|item| item.text(problems)).unwrap_or_default();
+    let format = read_format(mapping, problems);
+    let on_lost_offsets =
+        mapping.get("on_lost_offsets").and_then(|item| read_on_lost(item, problems)).unwrap_or_default();
+    let timeout = mapping.get("timeout").and_then(|item| item.whole(1..=3_600, problems)).unwrap_or(10);
+    let mut properties = BTreeMap::new();
+    for key in SECURITY {
+        let value = mapping.get(key).and_then(|item| property(item, problems));
+        properties.extend(value.map(|value| (key.replace('_', "."), value)));
+    }
+    if let Some(item) = mapping.get("security_protocol") {
+        let known =
+            item.as_text().is_some_and(|text| PROTOCOLS.contains(&text.to_ascii_lowercase().as_str()));
+        if !known && !item.is_null() {
+            problems.push(item.expected(&format!("one of {}", PROTOCOLS.join(", "))));
+        }
+    }
+    if let Some(item) = mapping.get("properties") {
+        read_properties(item, &mut properties, problems);
+    }
+    Some(KafkaConfig {
+        brokers: brokers?,
+        topic_prefix,
+        format: format?,
+        on_lost_offsets,
+        timeout,
+        properties: KafkaProperties(properties),
+    })
+}
+
+/// The brokers: a text with commas, or a list.
+fn read_brokers(mapping: Mapping<'_>, problems: &mut Problems) -> Option<Vec<String>> {
+    let Some(item) = mapping.get("brokers").filter(|item| !item.is_empty()) else {
+        let problem = mapping.item.problem("a connection of type `kafka` needs `brokers`");
+        problems.push(problem.help("such as `brokers: kafka-1:9092, kafka-2:9092`"));
+        return None;
+    };
+    let texts = item.texts(problems);
+    let mut brokers = Vec::new();
+    for text in &texts {
+        for broker in text.value.split(',').map(str::trim) {
+            if let Some(reason) = not_a_broker(broker) {
+                let message = format!("`brokers`: expected a host with a port, found `{broker}` ({reason})");
+                problems.push(Problem::new(message).at(&text.place).help("such as kafka-1:9092"));
+                return None;
+            }
+            brokers.push(broker.to_owned());
+        }
+    }
+    (!brokers.is_empty()).then_some(brokers)
+}
+
+fn not_a_broker(text: &str) -> Option<&'static str> {
+    if text.is_empty() {
+        return Some("it is empty");
+    }
+    if text.contains("://") {
+        return Some("it is no URL; the protocol is said by `security_protocol`");
+    }
+    if text.contains(char::is_whitespace) {
+        return Some("it has a space");
+    }
+    // What follows the last colon of a host is its port; an IPv6 address stands in brackets.
+    let port = text.rsplit_once(':').map(|(_, port)| port).filter(|port| !port.ends_with(']'));
+    port.filter(|port| port.parse::<u16>().is_err()).map(|_| "its port is no number up to 65535")
+}
+
+fn read_format(mapping: Mapping<'_>, problems: &mut Problems) -> Option<MessageFormat> {
+    let format = mapping.get("format");
+    let only_avro = |key: &str, problems: &mut Problems| {
+        if let Some(item) = mapping.get(key) {
+            let problem = item.problem(format!("`{key}` is for messages of `format: avro`"));
+            problems.push(problem.help("say `format: avro`, or leave it out"));
+        }
+    };
+    match format.and_then(|item| item.as_text()) {
+        None if format.is_none_or(|item| item.is_null()) => {}
+        Some("json") => {}
+        Some("avro") => return read_avro(mapping, problems),
+        _ => {
+            problems.extend(format.map(|item| item.expected("json or avro")));
+            return None;
+        }
+    }
+    only_avro("schemas", problems);
+    only_avro("wire", problems);
+    Some(MessageFormat::Json)
+}
+
+fn read_avro(mapping: Mapping<'_>, problems: &mut Problems) -> Option<MessageFormat> {
+    let schemas = mapping.get("schemas").and_then(|item| item.text(problems));
+    let Some(schemas) = schemas.filter(|schemas| !schemas.trim().is_empty()) else {
+        let problem = mapping.item.problem("messages of `format: avro` need `schemas`");
+        problems.push(problem.help("the folder in the project that holds <table>.avsc"));
+        return None;
+    };
+    let wire = match mapping.get("wire") {
+        None => AvroWire::Plain,
+        Some(item) => match item.as_text() {
+            Some("plain") => AvroWire::Plain,
+            Some("confluent") => AvroWire::Confluent,
+            _ if item.is_null() => AvroWire::Plain,
+            _ => {
+                problems.push(item.expected("plain or confluent"));
+                return None;
+            }
+        },
+    };
+    Some(MessageFormat::Avro { schemas: PathBuf::from(schemas), wire })
+}
+
+/// What to do where offsets are gone before they were landed.
+pub(super) fn read_on_lost(item: Item<'_>, problems: &mut Problems) -> Option<OnLostOffsets> {
+    match item.as_text() {
+        Some("fail") => Some(OnLostOffsets::Fail),
+        Some("accept") => Some(OnLostOffsets::Accept),
+        _ => {
+            if !item.is_null() {
+                problems.push(item.expected("fail or accept"));
+            }
+            None
+        }
+    }
+}
+
+fn read_properties(item: Item<'_>, properties: &mut BTreeMap<String, String>, problems: &mut Problems) {
+    for (key, item) in item.mapping(problems).items() {
+        if let Some((_, way)) = RESERVED.iter().find(|(reserved, _)| *reserved == key.text) {
+            let problem = key.problem(format!("the property `{}` is set by mep", key.text));
+            problems.push(problem.help(*way));
+            continue;
+        }
+        let as_key = key.text.replace('.', "_");
+        if SECURITY.contains(&as_key.as_str()) && properties.contains_key(key.text) {
+            let problem = key.problem(format!("the property `{}` is given twice", key.text));
+            problems.push(problem.help(format!("it stands beside `properties` too, as `{as_key}`")));
+            continue;
+        }
+        properties.extend(property(item, problems).map(|value| (key.text.to_owned(), value)));
+    }
+}
+
+/// A property's value as librdkafka takes it. What it is, is not said in problems: it may be a secret.
+fn property(item: Item<'_>, problems: &mut Problems) -> Option<String> {
+    match item.node.json() {
+        serde_json::Value::String(text) => Some(text),
+        serde_json::Value::Number(number) => Some(number.to_string()),
+        serde_json::Value::Bool(value) => Some(value.to_string()),
+        serde_json::Value::Null => None,
+        _ => {
+            problems.push(item.expected("a text, a number, true or false"));
+            None
+        }
+    }
+}

@@ -1,0 +1,271 @@
+//! Avro records into rows.
+//!
+//! A message holds one record and nothing else: a record that ends early or goes on behind its end is a bad row. The
+//! values take the declared types by the rule that Parquet's take.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use arrow::datatypes::SchemaRef;
+use arrow::error::ArrowError;
+use arrow_avro::reader::{Decoder, ReaderBuilder};
+use arrow_avro::schema::{AvroSchema, Fingerprint, FingerprintAlgorithm, SchemaStore};
+
+use crate::source::rows::{BadRow, DecodeError, Decoded, columns_of, rows_of};
+use crate::source::{Reject, RowSchema};
+
+/// What stands before a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AvroWire {
+    /// Nothing.
+    Plain,
+    /// A zero byte and the four bytes of the schema's id.
+    Confluent,
+}
+
+/// Why messages cannot be read as Avro.
+#[derive(Debug, thiserror::Error)]
+pub enum AvroError {
+    /// There is no schema.
+    #[error("there is no Avro schema {}: write the schema that the messages of `{table}` are written with", path.display())]
+    NoSchema {
+        /// Where it was looked for.
+        path: PathBuf,
+        /// The table.
+        table: String,
+    },
+    /// A schema cannot be read.
+    #[error("cannot read {}: {error}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        error: std::io::Error,
+    },
+    /// What is in a schema's file is none.
+    #[error("{} is no Avro schema that can be used: {why}", path.display())]
+    NotASchema {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+}
+
+/// How many records are decoded together.
+const BATCH_ROWS: usize = 8192;
+
+/// What is put before each record for the decoder, which tells records apart by it.
+const HEADER: usize = 5;
+
+/// A schema that records are written with.
+#[derive(Clone, Debug)]
+struct Written {
+    store: SchemaStore,
+    /// For each declared column, which one of the record's it is.
+    columns: Vec<Option<usize>>,
+}
+
+/// Decodes Avro records into batches of one schema. It keeps no state: threads can share one.
+#[derive(Debug)]
+pub(super) struct AvroDecoder {
+    schema: SchemaRef,
+    event_time: Option<usize>,
+    wire: AvroWire,
+    /// The schema of every record that has none by its id.
+    any: Option<Written>,
+    by_id: BTreeMap<u32, Written>,
+}
+
+impl AvroDecoder {
+    /// A decoder for records of `<table>.avsc`, or, where the wire gives ids, of `<table>.<id>.avsc`.
+    ///
+    /// # Errors
+    /// Where there is no schema, or one that cannot become the declared one.
+    pub(super) fn new(
+        folder: &Path,
+        table: &str,
+        wire: AvroWire,
+        schema: &RowSchema,
+    ) -> Result<Self, AvroError> {
+        let path = folder.join(format!("{table}.avsc"));
+        let any = if path.exists() { Some(written(&path, schema)?) } else { None };
+        let mut by_id = BTreeMap::new();
+        let entries = folder.read_dir().into_iter().flatten().flatten();
+        for entry in entries.filter(|_| wire == AvroWire::Confluent) {
+            let name = entry.file_name();
+            let id = name.to_str().and_then(|name| {
+                name.strip_prefix(table)?.strip_prefix('.')?.strip_suffix(".avsc")?.parse().ok()
+            });
+            if let Some(id) = id {
+                by_id.insert(id, written(&entry.path(), schema)?);
+            }
+        }
+        if any.is_none() && by_id.is_empty() {
+            return Err(AvroError::NoSchema { path, table: table.to_owned() });
+        }
+        Ok(Self { schema: schema.fields.clone(), event_time: schema.event_time, wire, any, by_id })
+    }
+
+    /// Decodes messages; `ends` says where each ends.
+    ///
+    /// # Errors
+    /// Where Arrow refuses the batches, which would be a defect of mep.
+    pub(super) fn decode(&self, values: &[u8], ends: &[usize]) -> Result<Decoded, DecodeError> {
+        let mut decoded = Decoded { batches: Vec::new(), rejects: Vec::new(), read: ends.len() as u64 };
+        let mut run: Vec<(u64, &[u8])> = Vec::new();
+        let mut current: Option<&Written> = None;
+        let mut start = 0;
+        for (line, end) in (1..).zip(ends) {
+            let value = &values[start..*end];
+            start = *end;
+            match self.unwrap(value) {
+                Ok((written, record)) => {
+                    let is_other = current.is_some_and(|current| !std::ptr::eq(current, written));
+                    if let Some(current) = current.filter(|_| is_other || run.len() >= BATCH_ROWS) {
+                        self.decode_run(current, &run, &mut decoded)?;
+                        run.clear();
+                    }
+                    current = Some(written);
+                    run.push((line, record));
+                }
+                Err(reason) => decoded.rejects.push(BadRow::new(line, reason, &shown(value))),
+            }
+        }
+        if let Some(current) = current {
+            self.decode_run(current, &run, &mut decoded)?;
+        }
+        decoded.rejects.sort_by_key(|bad| bad.line);
+        Ok(decoded)
+    }
+
+    /// A message's schema, and its record.
+    fn unwrap<'m>(&self, message: &'m [u8]) -> Result<(&Written, &'m [u8]), String> {
+        match (self.wire, message) {
+            (AvroWire::Plain, record) => self
+                .any
+                .as_ref()
+                .map(|any| (any, record))
+                .ok_or_else(|| "no Avro: there is no schema".to_owned()),
+            (AvroWire::Confluent, [0, a, b, c, d, record @ ..]) => {
+                let id = u32::from_be_bytes([*a, *b, *c, *d]);
+                let written = self.by_id.get(&id).or(self.any.as_ref());
+                written
+                    .map(|written| (written, record))
+                    .ok_or_else(|| format!("no Avro: there is no schema for the id {id}"))
+            }
+            (AvroWire::Confluent, [first, ..]) => Err(format!(
+                "no Avro: expected a zero byte and the schema's id, found the byte 0x{first:02X}"
+            )),
+            (AvroWire::Confluent, []) => Err("the message is empty".to_owned()),
+        }
+    }
+
+    /// Decodes records of one schema: all at once, or, where one of them is bad, each by itself.
+    fn decode_run(
+        &self,
+        written: &Written,
+        records: &[(u64, &[u8])],
+        decoded: &mut Decoded,
+    ) -> Result<(), DecodeError> {
+        if records.is_empty() {
+            return Ok(());
+        }
+        let mut decoder = decoder(written, records.len())?;
+        if records.iter().all(|(_, record)| feed(&mut decoder, record).is_ok()) {
+            return self.take(written, &mut decoder, records, decoded);
+        }
+        // A decoder that has failed in the middle of a record is of no more use.
+        let mut good = Vec::new();
+        let mut tried = self::decoder(written, 1)?;
+        for (line, record) in records {
+            let outcome =
+                feed(&mut tried, record).and_then(|()| tried.flush().map_err(|error| error.to_string()));
+            match outcome {
+                Ok(_) => good.push((*line, *record)),
+                Err(reason) => {
+                    decoded.rejects.push(BadRow::new(*line, format!("no Avro: {reason}"), &shown(record)));
+                    tried = self::decoder(written, 1)?;
+                }
+            }
+        }
+        if good.is_empty() {
+            return Ok(());
+        }
+        let mut decoder = self::decoder(written, good.len())?;
+        for (_, record) in &good {
+            feed(&mut decoder, record).map_err(ArrowError::ParseError)?;
+        }
+        self.take(written, &mut decoder, &good, decoded)
+    }
+
+    fn take(
+        &self,
+        written: &Written,
+        decoder: &mut Decoder,
+        records: &[(u64, &[u8])],
+        decoded: &mut Decoded,
+    ) -> Result<(), DecodeError> {
+        let batch = decoder.flush().map_err(|error| ArrowError::ParseError(error.to_string()))?;
+        let Some(batch) = batch else { return Ok(()) };
+        let rows = rows_of(&batch, &written.columns, &self.schema, self.event_time, 0)?;
+        decoded.batches.extend(rows.batches);
+        for mut bad in rows.rejects {
+            let record = usize::try_from(bad.line).ok().and_then(|row| records.get(row));
+            bad.line = record.map_or(0, |(line, _)| *line);
+            decoded.rejects.push(bad);
+        }
+        Ok(())
+    }
+}
+
+/// Reads a schema's file.
+fn written(path: &Path, schema: &RowSchema) -> Result<Written, AvroError> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| AvroError::Unreadable { path: path.to_owned(), error })?;
+    let not_a_schema = |why: String| AvroError::NotASchema { path: path.to_owned(), why };
+    let mut store = SchemaStore::new_with_type(FingerprintAlgorithm::Id);
+    store
+        .set(Fingerprint::load_fingerprint_id(0), AvroSchema::new(text))
+        .map_err(|error| not_a_schema(error.to_string()))?;
+    let mut written = Written { store, columns: Vec::new() };
+    let given = decoder(&written, 1).map_err(|error| not_a_schema(error.to_string()))?.schema();
+    written.columns = columns_of(&given, schema).map_err(not_a_schema)?;
+    Ok(written)
+}
+
+fn decoder(written: &Written, rows: usize) -> Result<Decoder, ArrowError> {
+    ReaderBuilder::new()
+        .with_batch_size(rows)
+        .with_writer_schema_store(written.store.clone())
+        .with_active_fingerprint(Fingerprint::load_fingerprint_id(0))
+        .build_decoder()
+}
+
+/// Gives a record to a decoder, which must take all of it, as one.
+fn feed(decoder: &mut Decoder, record: &[u8]) -> Result<(), String> {
+    let free = decoder.capacity();
+    decoder.decode(&[0; HEADER]).map_err(|error| error.to_string())?;
+    let taken = decoder.decode(record).map_err(|error| error.to_string())?;
+    if decoder.capacity() + 1 != free {
+        return Err("the record ends early".to_owned());
+    }
+    match record.len() - taken {
+        0 => Ok(()),
+        rest => Err(format!("bytes follow the record: {rest}")),
+    }
+}
+
+/// The start of a message in hexadecimal.
+fn shown(message: &[u8]) -> Vec<u8> {
+    let start = &message[..message.len().min(Reject::TEXT_LIMIT / 2)];
+    start
+        .iter()
+        .fold(String::new(), |mut hex, byte| {
+            // Writing to a String cannot fail.
+            let _ = write!(hex, "{byte:02x}");
+            hex
+        })
+        .into_bytes()
+}

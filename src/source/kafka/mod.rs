@@ -1,0 +1,106 @@
+//! Rows from Kafka topics.
+//!
+//! Owns which offsets there are to read, reading them, and noticing where a topic is not what it was. Comes in: a
+//! connection, topics, a declared schema, and what was landed. Goes out: units, batches, rejects. Must not know: where rows
+//! go, how they are recorded.
+//!
+//! A unit is a range of offsets of one partition. What was landed is known from the record that is published in one step with
+//! the rows, and from nothing else: there is no consumer group, and nothing is committed to Kafka. So each message is landed
+//! exactly once, whatever happens in between.
+
+mod avro;
+mod cluster;
+mod connection;
+mod holding;
+mod mark;
+mod messages;
+mod range;
+mod reader;
+pub mod sender;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+pub use avro::{AvroError, AvroWire};
+pub use connection::Connection;
+
+use self::avro::AvroDecoder;
+use self::holding::{Comparison, LOST, holding, marks};
+use self::messages::Reading;
+use self::range::Range;
+use self::reader::{Nothing, RangeReader};
+use super::reading::{Source, SourceError, UnitReader};
+use super::rows::Decoder;
+use super::{Holding, Recorded, RowSchema, Unit};
+
+/// What messages are.
+#[derive(Clone, Debug)]
+pub enum Format {
+    /// JSON objects.
+    Json,
+    /// Avro records.
+    Avro {
+        /// The folder of the schemas.
+        schemas: PathBuf,
+        /// What stands before a record.
+        wire: AvroWire,
+    },
+}
+
+/// A table whose rows are the messages of topics.
+pub struct KafkaSource {
+    connection: Connection,
+    topics: Vec<Arc<str>>,
+    accept_lost: bool,
+    reading: Arc<Reading>,
+}
+
+impl KafkaSource {
+    /// The messages of `topics` as rows of `schema`. Where `accept_lost`, offsets that expired before they were landed are
+    /// warned of and noted, in place of an error.
+    ///
+    /// # Errors
+    /// Where a column is of a type that messages do not hold, or the Avro schema of `table` cannot be used.
+    pub fn new(
+        connection: Connection,
+        table: &str,
+        topics: Vec<String>,
+        accept_lost: bool,
+        format: &Format,
+        schema: &RowSchema,
+    ) -> Result<Self, SourceError> {
+        let unreadable = |error: &dyn std::error::Error| SourceError::unreadable(error.to_string());
+        let reading = match format {
+            Format::Json => Reading::Json(Decoder::new(schema).map_err(|error| unreadable(&error))?),
+            Format::Avro { schemas, wire } => Reading::Avro(
+                AvroDecoder::new(schemas, table, *wire, schema).map_err(|error| unreadable(&error))?,
+            ),
+        };
+        let topics = topics.into_iter().map(Arc::from).collect();
+        Ok(Self { connection, topics, accept_lost, reading: Arc::new(reading) })
+    }
+}
+
+impl Source for KafkaSource {
+    fn units(&self, recorded: &[Recorded]) -> Result<Holding, SourceError> {
+        let held = cluster::held(&self.connection, &self.topics)?;
+        let changed = cluster::changed(&self.connection, &marks(&held, recorded))?;
+        let comparison = Comparison { held: &held, recorded, changed: &changed, accept: self.accept_lost };
+        holding(&comparison).map_err(SourceError::Unreadable)
+    }
+
+    fn open(&self, unit: &Unit) -> Result<Box<dyn UnitReader>, SourceError> {
+        let range = Range::parse(&unit.id).ok_or_else(|| {
+            SourceError::unreadable(format!("`{}` is no range of offsets of a topic", unit.id))
+        })?;
+        if range.is_empty() || unit.version == LOST {
+            return Ok(Box::new(Nothing));
+        }
+        let (connection, reading) = (self.connection.clone(), self.reading.clone());
+        Ok(Box::new(RangeReader::new(connection, range, &unit.id, reading)?))
+    }
+
+    fn place_of_a_row(&self) -> &'static str {
+        "topic, partition, offset"
+    }
+}

@@ -1,0 +1,158 @@
+//! A topic of a test's own, deleted when dropped.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::config::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer as _, ThreadedProducer};
+use rdkafka::{Offset, TopicPartitionList};
+
+static COUNT: AtomicU32 = AtomicU32::new(0);
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The brokers that tests use.
+pub(crate) fn brokers() -> String {
+    std::env::var("MEP_TEST_KAFKA").unwrap_or_else(|_| {
+        panic!(
+            "MEP_TEST_KAFKA names no brokers: run the tests with `make test`, which starts a Kafka for them"
+        )
+    })
+}
+
+fn config() -> ClientConfig {
+    let mut config = ClientConfig::new();
+    config.set("bootstrap.servers", brokers());
+    config
+}
+
+/// A topic.
+pub(crate) struct Topic {
+    name: String,
+}
+
+/// A client for administration, and what its requests are waited for with.
+fn administer<T>(work: impl AsyncFnOnce(AdminClient<DefaultClientContext>, AdminOptions) -> T) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let admin: AdminClient<DefaultClientContext> = config().create().unwrap();
+    runtime.block_on(work(admin, AdminOptions::new().operation_timeout(Some(PATIENCE))))
+}
+
+impl Topic {
+    /// A new topic.
+    pub(crate) fn new(partitions: i32) -> Self {
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let topic = Self { name: format!("mep-test-{}-{number}", std::process::id()) };
+        topic.create(partitions);
+        topic
+    }
+
+    /// One that something else made.
+    pub(crate) fn named(name: &str) -> std::mem::ManuallyDrop<Self> {
+        std::mem::ManuallyDrop::new(Self { name: name.to_owned() })
+    }
+
+    /// Its name.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Makes it, and waits until it can be written.
+    pub(crate) fn create(&self, partitions: i32) {
+        let made = administer(async |admin, options| {
+            let topic = NewTopic::new(&self.name, partitions, TopicReplication::Fixed(1));
+            admin.create_topics([&topic], &options).await
+        });
+        made.unwrap().remove(0).unwrap();
+        self.wait(|found| found == usize::try_from(partitions).unwrap());
+    }
+
+    /// Deletes it, and waits until it is gone.
+    pub(crate) fn delete(&self) {
+        let deleted = administer(async |admin, options| admin.delete_topics(&[self.name()], &options).await);
+        deleted.unwrap().remove(0).unwrap();
+        self.wait(|found| found == 0);
+    }
+
+    /// Gives it so many partitions.
+    pub(crate) fn grow(&self, partitions: usize) {
+        let grown = administer(async |admin, options| {
+            admin.create_partitions([&NewPartitions::new(self.name(), partitions)], &options).await
+        });
+        grown.unwrap().remove(0).unwrap();
+        self.wait(|found| found == partitions);
+    }
+
+    /// Lets the offsets before this one of a partition expire.
+    pub(crate) fn expire(&self, partition: i32, before: i64) {
+        let mut offsets = TopicPartitionList::new();
+        offsets.add_partition_offset(self.name(), partition, Offset::Offset(before)).unwrap();
+        let expired = administer(async |admin, options| admin.delete_records(&offsets, &options).await);
+        expired.unwrap().elements()[0].error().unwrap();
+    }
+
+    /// Waits until the number of its partitions that have a leader is right.
+    fn wait(&self, is_right: impl Fn(usize) -> bool) {
+        let consumer: BaseConsumer = config().set("allow.auto.create.topics", "false").create().unwrap();
+        for _ in 0..300 {
+            let metadata = consumer.fetch_metadata(None, PATIENCE).unwrap();
+            let found = metadata.topics().iter().find(|found| found.name() == self.name);
+            let led =
+                found.map_or(0, |found| found.partitions().iter().filter(|one| one.leader() >= 0).count());
+            if is_right(led) {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        panic!("the topic {} did not come to be as it should", self.name);
+    }
+
+    /// Sends messages to a partition; `None` is one without value.
+    pub(crate) fn send_values(&self, partition: i32, values: &[Option<&[u8]>]) {
+        let producer: ThreadedProducer<DefaultProducerContext> = config().create().unwrap();
+        for value in values {
+            let mut record = BaseRecord::<[u8], [u8]>::to(&self.name).partition(partition).key(b"key");
+            record.payload = *value;
+            producer.send(record).map_err(|(error, _)| error).unwrap();
+        }
+        producer.flush(PATIENCE).unwrap();
+    }
+
+    /// Sends texts to a partition.
+    pub(crate) fn send(&self, partition: i32, texts: &[String]) {
+        let values: Vec<Option<&[u8]>> = texts.iter().map(|text| Some(text.as_bytes())).collect();
+        self.send_values(partition, &values);
+    }
+
+    /// Sends texts in a transaction, which is then committed or not.
+    pub(crate) fn send_in_transaction(&self, partition: i32, texts: &[String], commit: bool) {
+        let mut config = config();
+        let id = format!("{}-{}", self.name, COUNT.fetch_add(1, Ordering::Relaxed));
+        let producer: ThreadedProducer<DefaultProducerContext> =
+            config.set("transactional.id", id).create().unwrap();
+        producer.init_transactions(PATIENCE).unwrap();
+        producer.begin_transaction().unwrap();
+        for text in texts {
+            let record = BaseRecord::<[u8], str>::to(&self.name).partition(partition).payload(text);
+            producer.send(record).map_err(|(error, _)| error).unwrap();
+        }
+        producer.flush(PATIENCE).unwrap();
+        if commit {
+            producer.commit_transaction(PATIENCE).unwrap();
+        } else {
+            producer.abort_transaction(PATIENCE).unwrap();
+        }
+    }
+}
+
+impl Drop for Topic {
+    fn drop(&mut self) {
+        // A test that failed has said why already.
+        if !std::thread::panicking() {
+            self.delete();
+        }
+    }
+}
