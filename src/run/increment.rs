@@ -46,7 +46,37 @@ impl TableBuild<'_> {
                 joined(partitions(kept, &ledger), new)
             }
         };
+        let all = if self.warehouse.has_one_folder_a_partition() { self.gathered(all).await? } else { all };
         self.publish(all, written)
+    }
+
+    /// The partitions, those whose files lie in several folders written anew into one.
+    async fn gathered(
+        &self,
+        mut all: BTreeMap<PartitionKey, Partition>,
+    ) -> Result<BTreeMap<PartitionKey, Partition>, BuildError> {
+        let folder = |path: &str| path.rsplit_once('/').map(|(folder, _)| folder.to_owned());
+        let is_scattered = |partition: &Partition| {
+            partition.files.windows(2).any(|pair| folder(&pair[0].path) != folder(&pair[1].path))
+        };
+        let scattered = all.iter().filter(|(_, partition)| is_scattered(partition));
+        let scattered: BTreeMap<PartitionKey, Partition> =
+            scattered.map(|(key, partition)| (key.clone(), partition.clone())).collect();
+        if scattered.is_empty() {
+            return Ok(all);
+        }
+        let name = Relation { schema: None, name: format!("__mep_scattered_{}", self.relation.name) };
+        let table =
+            PublishedTable::new(self.warehouse.table_folder(self.relation), &self.table(scattered.clone()));
+        self.engine.scope().register(&name, Arc::new(table))?;
+        let plan = self.engine.scope().plan(&format!("select * from {name}"));
+        let plan = plan.map_err(|problem| BuildError::Plan(problem.message))?;
+        let mut written = self.engine.write(plan, &self.output(".gathered")).await?.files;
+        for (key, partition) in scattered {
+            let files = written.remove(&key).unwrap_or_default();
+            all.insert(key, Partition { files, ledger: partition.ledger });
+        }
+        Ok(all)
     }
 
     /// The stored rows whose key no new row bears, written anew.

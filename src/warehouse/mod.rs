@@ -51,6 +51,11 @@ pub trait Warehouse: fmt::Debug + Send + Sync {
         None
     }
 
+    /// Whether all files of a partition must lie in one folder that holds nothing else.
+    fn has_one_folder_a_partition(&self) -> bool {
+        false
+    }
+
     /// The file system that tables lie in.
     fn storage(&self) -> Arc<dyn Storage>;
 

@@ -156,6 +156,29 @@ fn a_column_is_added_and_a_type_widened_and_nothing_is_done_that_hive_cannot_rea
 }
 
 #[test]
+fn increments_of_their_own_keep_a_partition_in_one_folder() {
+    let hive = HiveProject::new("increments");
+    let model = |strategy: &str| {
+        format!(
+            "{{{{ config(materialized='incremental', partition_by='event_date', unique_key='n', incremental_strategy='{strategy}') }}}}
+             select user_id as n, song, event_date from {{{{ source('events', 'listens') }}}}
+             {{% if is_incremental() %}} where ts > (select max(ts) from {{{{ source('events', 'listens') }}}}) - 1 {{% endif %}}"
+        )
+    };
+    hive.project.model("added", &model("append")).model("merged", &model("merge"));
+    hive.project.listens("one.json", &[(0, 1, "A"), (1, 2, "B")]);
+    hive.succeed(&["run"]);
+    hive.project.listens("two.json", &[(5, 1, "C")]);
+    hive.succeed(&["run"]);
+    for (table, expected) in [("added", vec!["A", "B", "C"]), ("merged", vec!["B", "C"])] {
+        let songs = format!("select song from {}.{table} order by song", hive.schema);
+        for rows in [hive.hive(&songs), hive.trino(&songs), hive.mep("hive", &songs)] {
+            assert_eq!(rows.concat(), expected, "{table}");
+        }
+    }
+}
+
+#[test]
 fn a_table_that_somebody_else_made_is_left_alone() {
     let hive = HiveProject::new("foreign");
     hive.project.model("mine", "{{ config(materialized='table') }} select 1 as x");

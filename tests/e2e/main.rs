@@ -14,6 +14,7 @@ mod hive_faults;
 mod hive_tables;
 mod incremental;
 mod kafka;
+mod lambda;
 mod lease;
 mod project;
 mod promise;

@@ -142,6 +142,10 @@ impl Warehouse for HiveWarehouse {
         lease::take(&self.metastore, &self.schema, holder, &self.held)
     }
 
+    fn has_one_folder_a_partition(&self) -> bool {
+        true
+    }
+
     fn trino_catalog(&self) -> Option<&str> {
         Some(&self.trino_catalog)
     }
