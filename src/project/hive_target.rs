@@ -11,6 +11,7 @@ const METASTORE_PORT: &str = "9083";
 pub(super) fn read_hive(output: Mapping<'_>, problems: &mut Problems) -> Option<HiveConfig> {
     let metastore = output.required("metastore", "a target of type `hive`", problems)?;
     let location = output.required("location", "a target of type `hive`", problems)?;
+    let location = checked_location(&location, problems);
     let hadoop_conf_dir = output.get("hadoop_conf_dir").and_then(|item| item.as_text()).map(PathBuf::from);
     let addresses: Vec<Option<String>> = metastore.value.split(',').map(address).collect();
     let Some(metastore_addresses) = addresses.into_iter().collect::<Option<Vec<String>>>() else {
@@ -21,12 +22,7 @@ pub(super) fn read_hive(output: Mapping<'_>, problems: &mut Problems) -> Option<
     };
     let catalog = output.get("trino_catalog").and_then(|item| item.as_text());
     let trino_catalog = catalog.unwrap_or("hive").to_owned();
-    Some(HiveConfig {
-        metastore: metastore_addresses,
-        location: checked_location(&location, problems)?,
-        hadoop_conf_dir,
-        trino_catalog,
-    })
+    Some(HiveConfig { metastore: metastore_addresses, location: location?, hadoop_conf_dir, trino_catalog })
 }
 
 /// `thrift://host:port` as `host:port`.
