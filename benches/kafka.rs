@@ -137,6 +137,7 @@ fn consume(brokers: &str, topic: &str) -> Result<f64, Box<dyn Error>> {
         .set("enable.partition.eof", "true")
         .set("fetch.message.max.bytes", "8388608")
         .set("fetch.queue.backoff.ms", "5")
+        .set("fetch.wait.max.ms", "100")
         .create()?;
     let began = Instant::now();
     let metadata = consumer.fetch_metadata(Some(topic), Duration::from_secs(10))?;

@@ -10,17 +10,15 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer as _, ThreadedProducer};
 use rdkafka::{Offset, TopicPartitionList};
 
+use crate::services::address;
+
 static COUNT: AtomicU32 = AtomicU32::new(0);
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The brokers that tests use.
 pub(crate) fn brokers() -> String {
-    std::env::var("MEP_TEST_KAFKA").unwrap_or_else(|_| {
-        panic!(
-            "MEP_TEST_KAFKA names no brokers: run the tests with `make test`, which starts a Kafka for them"
-        )
-    })
+    address("MEP_TEST_KAFKA")
 }
 
 fn config() -> ClientConfig {
