@@ -7,7 +7,7 @@ use crate::project::DAY;
 use crate::services::hive_project::HiveProject;
 
 /// Every place at which a publish to Hive can end early.
-const POINTS: [&str; 10] = [
+pub(crate) const POINTS: [&str; 10] = [
     "landing-before-publish",
     "build-before-publish",
     "hive-before-table",

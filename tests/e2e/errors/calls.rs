@@ -54,7 +54,7 @@ fn a_wrong_profile_or_target_is_told_with_those_there_are() {
     3 │     dev: {type: postgres, host: localhost}
       ·                 ────────
       ╰────
-     help: the types are local
+     help: the types are local, hive
     ");
 }
 
