@@ -114,7 +114,7 @@ impl Piece for Messages {
             sink(Item::Reject(bad.into_message_reject(&self.unit, place(*offset))))?;
         }
         // Counted here and not by the decoder: a message that it passed over would show.
-        Ok((self.offsets.len() + self.empty.len()) as u64)
+        Ok(self.count() as u64)
     }
 }
 
