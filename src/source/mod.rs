@@ -13,6 +13,7 @@ pub mod schema;
 pub mod seed;
 pub mod simulated;
 pub mod simulator;
+pub mod tail;
 pub mod unit;
 
 pub use landed::{BATCH, EVENT_DATE, LandingTable};

@@ -17,6 +17,7 @@ mod messages;
 mod range;
 mod reader;
 pub mod sender;
+mod tail;
 
 use std::path::PathBuf;
 use std::sync::Arc;
