@@ -147,6 +147,16 @@ impl StreamQuery {
     }
 }
 
+/// The tables that a plan reads, through views.
+///
+/// # Errors
+/// Where its types do not fit.
+pub fn relations(scope: &Scope, plan: &LogicalPlan) -> Result<Vec<Relation>, Refusal> {
+    let state = scope.state();
+    let plan = state.analyzer().execute_and_check(plan.clone(), state.config_options(), |_, _| {})?;
+    Ok(shape::relations(&plan))
+}
+
 impl From<DataFusionError> for Refusal {
     fn from(error: DataFusionError) -> Self {
         Self::new(format!("it cannot be taken apart: {}", super::tidy(&error.find_root().strip_backtrace())))

@@ -38,18 +38,23 @@ pub(super) fn holds_stream(plan: &LogicalPlan, stream: &StreamInput<'_>) -> bool
     found
 }
 
-/// The tables beside the stream.
-pub(super) fn tables(plan: &LogicalPlan, stream: &StreamInput<'_>) -> Vec<Relation> {
-    let mut tables = BTreeSet::new();
+/// The tables that a plan reads.
+pub(super) fn relations(plan: &LogicalPlan) -> Vec<Relation> {
+    let mut relations = BTreeSet::new();
     let _ = plan.apply_with_subqueries(|node| {
-        if let LogicalPlan::TableScan(scan) = node
-            && !reads(scan, stream)
-        {
-            tables.insert(relation_of(&scan.table_name));
+        if let LogicalPlan::TableScan(scan) = node {
+            relations.insert(relation_of(&scan.table_name));
         }
         Ok(TreeNodeRecursion::Continue)
     });
-    tables.into_iter().collect()
+    relations.into_iter().collect()
+}
+
+/// The tables beside the stream.
+pub(super) fn tables(plan: &LogicalPlan, stream: &StreamInput<'_>) -> Vec<Relation> {
+    let mut tables = relations(plan);
+    tables.retain(|table| table != stream.relation);
+    tables
 }
 
 /// The aggregate on the way to the stream.
