@@ -171,6 +171,7 @@ fn send(sender: &Sender, topic: &str, batch: &RecordBatch, pace: Option<&Pace>) 
             key: key(first + at),
             value,
             timestamp: times.value(first + at),
+            headers: &[],
         });
         sender.send(topic, messages)?;
     }

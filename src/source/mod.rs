@@ -12,6 +12,7 @@ mod rows;
 pub mod schema;
 pub mod seed;
 pub mod simulated;
+pub mod simulated_stream;
 pub mod simulator;
 pub mod tail;
 pub mod unit;

@@ -17,6 +17,7 @@ use super::sink::{LEASE_BEAT, SinkError, Standing};
 use crate::engine::{Engine, EngineError};
 use crate::fail_point;
 use crate::relation::Relation;
+use crate::source::kafka::DeadLetters;
 use crate::source::tail::{Offsets, Partition, Stream, Stretch, Unreadable};
 use crate::source::{RowSchema, SourceError};
 
@@ -46,17 +47,7 @@ pub struct Job {
     /// The models.
     pub models: Vec<StreamModel>,
     /// Where events go that cannot be read.
-    pub dead_letters: Option<Arc<dyn DeadLetters>>,
-}
-
-/// Takes events that cannot be read.
-pub trait DeadLetters: Send + Sync {
-    /// Sends them, and returns when they are safe. After a crash the last ones are sent again, with the same key: the partition
-    /// and the offset.
-    ///
-    /// # Errors
-    /// Where some were not acknowledged.
-    fn send(&self, letters: &[(Partition, Unreadable)]) -> Result<(), SourceError>;
+    pub dead_letters: Option<Arc<DeadLetters>>,
 }
 
 /// How a stream is run.

@@ -24,6 +24,6 @@ mod windows;
 pub mod sink;
 
 pub use checkpoint::Counts;
-pub use job::{DeadLetters, Job, JobError, JobOptions, Until};
+pub use job::{Job, JobError, JobOptions, Until};
 pub use model::{ModelSpec, StreamModel};
-pub use progress::{ModelProgress, PartitionProgress, Progress};
+pub use progress::{ModelProgress, Now, PartitionProgress, Progress};

@@ -11,6 +11,7 @@
 mod avro;
 mod cluster;
 mod connection;
+mod dead_letters;
 mod holding;
 mod mark;
 mod messages;
@@ -24,6 +25,7 @@ use std::sync::Arc;
 
 pub use avro::{AvroError, AvroWire};
 pub use connection::Connection;
+pub use dead_letters::DeadLetters;
 
 use self::avro::AvroDecoder;
 use self::holding::{Comparison, LOST, holding, marks};
