@@ -21,6 +21,9 @@ mod query;
 mod watermark;
 mod windows;
 
+#[cfg(test)]
+mod tests;
+
 pub mod sink;
 
 pub use checkpoint::Counts;
