@@ -71,6 +71,8 @@ pub enum Command {
     Seed(RunArguments),
     /// Keep streaming models in step with their sources until told to stop.
     Stream(StreamArguments),
+    /// Compare what streaming models wrote with what the same SQL gives over what is landed.
+    Reconcile(ReconcileArguments),
     /// Say what a run would do, partition by partition, and why. Writes nothing.
     Plan(PlanArguments),
     /// Print rows of a model, or of a query over the models.
@@ -146,6 +148,23 @@ pub struct StreamArguments {
     /// With the simulator: how many times as fast as the clock its time goes; 0 for as fast as it is read.
     #[arg(long, value_name = "TIMES", default_value_t = 600.0)]
     pub speed: f64,
+}
+
+/// Arguments of reconcile.
+#[derive(Args, Debug)]
+pub struct ReconcileArguments {
+    /// Which streaming models; all of them without this.
+    #[command(flatten)]
+    pub selecting: Selecting,
+    /// The share of a model's rows that may differ; past it the exit code is 1.
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0)]
+    pub tolerance: f64,
+    /// How many differences of each model are printed.
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    pub limit: usize,
+    /// The form of the result.
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub output: TextOrJson,
 }
 
 /// Arguments of plan.

@@ -19,6 +19,7 @@ mod loaded;
 mod logging;
 mod ls;
 mod plan;
+mod reconcile;
 mod run;
 mod show;
 mod stream;
@@ -66,6 +67,7 @@ fn dispatch(global: &Global, command: &Command) -> Result<Exit, CommandError> {
         Command::Test(arguments) => run::run(global, arguments, Doing::Test),
         Command::Seed(arguments) => run::run(global, arguments, Doing::Seed),
         Command::Stream(arguments) => stream::stream(global, arguments),
+        Command::Reconcile(arguments) => reconcile::reconcile(global, arguments),
         Command::Plan(arguments) => plan::plan(global, arguments),
         Command::Show(arguments) => show::show(global, arguments),
         Command::Ls(arguments) => ls::ls(global, arguments),

@@ -94,7 +94,7 @@ impl Streams<'_> {
         terminal: &Terminal,
     ) -> Result<(), CommandError> {
         let engine = self.engine()?;
-        let sinks = self.sinks()?;
+        let sinks = Sinks::of_target(self.loaded)?;
         let streaming = Streaming { sink: &|table| sinks.of(table), speed };
         let nodes = self.nodes.iter().copied();
         let jobs =
@@ -156,23 +156,34 @@ impl Streams<'_> {
         }
         Ok(engine)
     }
+}
 
-    fn sinks(&self) -> Result<Sinks, CommandError> {
+/// Where rows of streaming models go.
+pub(super) enum Sinks {
+    Local(LocalWarehouse, Holder),
+}
+
+impl Sinks {
+    /// Where the target says that rows go.
+    ///
+    /// # Errors
+    /// Where it does not say.
+    pub(super) fn of_target(loaded: &Loaded) -> Result<Self, CommandError> {
         let words: Vec<String> = std::env::args().skip(1).collect();
         let holder = Holder {
-            run: self.loaded.run.to_string(),
+            run: loaded.run.to_string(),
             pid: std::process::id(),
             since: Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Secs, true),
             command: format!("mep {}", words.join(" ")),
         };
-        match &self.loaded.project.target.warehouse {
+        match &loaded.project.target.warehouse {
             WarehouseConfig::Local { path } => {
-                let root = self.loaded.project.root.join(path);
+                let root = loaded.project.root.join(path);
                 let root = std::path::absolute(&root).unwrap_or(root);
                 Ok(Sinks::Local(LocalWarehouse::new(root), holder))
             }
             WarehouseConfig::Hive(_) => {
-                let target = &self.loaded.project.target;
+                let target = &loaded.project.target;
                 let message =
                     format!("the target `{}` does not say where streaming models write to", target.name);
                 let problem = Problem::new(message).help("add `streaming:` to it in profiles.yml");
@@ -184,15 +195,9 @@ impl Streams<'_> {
             }
         }
     }
-}
 
-/// Where rows of streaming models go.
-enum Sinks {
-    Local(LocalWarehouse, Holder),
-}
-
-impl Sinks {
-    fn of(&self, table: &SinkTable) -> Arc<dyn Sink> {
+    /// The place of a table's rows.
+    pub(super) fn of(&self, table: &SinkTable) -> Arc<dyn Sink> {
         match self {
             Self::Local(warehouse, holder) => {
                 Arc::new(LocalSink::new(warehouse.clone(), table.clone(), holder.clone()))

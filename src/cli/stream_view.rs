@@ -144,6 +144,6 @@ mod tests {
         now.models.insert("listen_count_minute".to_owned(), shown);
         now.models.insert("logins".to_owned(), ModelProgress::default());
         now.waiting.insert("logins".to_owned(), "no connection".to_owned());
-        insta::assert_snapshot!(drawn(&now, 51_234.4, Palette::plain()), @"");
+        insta::assert_snapshot!(drawn(&now, 51_234.4, Palette::plain()));
     }
 }

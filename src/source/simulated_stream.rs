@@ -3,7 +3,7 @@
 //! There is one partition. An offset is the number of the day, counted from the first, times 2^32, and the number of the event
 //! in its day.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -85,6 +85,12 @@ impl Stream for SimulatedStream {
             clock: None,
             ready: VecDeque::new(),
         }))
+    }
+
+    fn landed<'u>(&self, units: &mut dyn Iterator<Item = &'u str>) -> Offsets {
+        let landed: BTreeSet<&str> = units.collect();
+        let days = self.days.iter().take_while(|day| landed.contains(day.to_string().as_str())).count();
+        BTreeMap::from([(self.partition(), offset(days as i64, 0))])
     }
 }
 

@@ -42,6 +42,9 @@ pub trait Stream: Send + Sync {
         from: &Offsets,
         cuts: &BTreeMap<Partition, Vec<i64>>,
     ) -> Result<Box<dyn Tail>, SourceError>;
+
+    /// How far each partition is landed, by the ids of the units that landing has noted.
+    fn landed<'u>(&self, units: &mut dyn Iterator<Item = &'u str>) -> Offsets;
 }
 
 /// A source that is being read.

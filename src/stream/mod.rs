@@ -18,6 +18,7 @@ mod job;
 mod model;
 mod progress;
 mod query;
+pub mod reconcile;
 mod watermark;
 mod windows;
 
@@ -28,5 +29,5 @@ pub mod sink;
 
 pub use checkpoint::Counts;
 pub use job::{Job, JobError, JobOptions, Until};
-pub use model::{ModelSpec, StreamModel};
+pub use model::{ModelSpec, StreamModel, streamed};
 pub use progress::{ModelProgress, Now, PartitionProgress, Progress};

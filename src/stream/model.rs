@@ -63,6 +63,19 @@ pub(super) struct LiveModel {
     committed: Offsets,
 }
 
+/// How far a model's stream has read, as its sink says.
+///
+/// # Errors
+/// Where the checkpoint cannot be read.
+pub fn streamed(standing: &Standing) -> Result<Offsets, String> {
+    match &standing.committed {
+        None => Ok(Offsets::new()),
+        Some((_, bytes)) => {
+            Checkpoint::decode(bytes).map(|checkpoint| checkpoint.cut).map_err(|error| error.to_string())
+        }
+    }
+}
+
 /// What an epoch writes.
 pub(super) struct EpochOutput {
     pub(super) upserts: Vec<RecordBatch>,

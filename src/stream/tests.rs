@@ -58,6 +58,10 @@ impl Stream for Topic {
             seed: *seed,
         }))
     }
+
+    fn landed<'u>(&self, _: &mut dyn Iterator<Item = &'u str>) -> Offsets {
+        unreachable!()
+    }
 }
 
 struct TopicTail {
@@ -252,6 +256,18 @@ impl Sink for MemorySink {
         store.burn()?;
         store.committed = Some((epoch, checkpoint.to_vec()));
         Ok(())
+    }
+
+    async fn standing(&self) -> Result<Standing, SinkError> {
+        self.open().await
+    }
+
+    async fn rows(&self) -> Result<Vec<RecordBatch>, SinkError> {
+        unreachable!()
+    }
+
+    async fn late(&self) -> Result<Vec<LateEvent>, SinkError> {
+        unreachable!()
     }
 
     async fn release(&self) -> Result<(), SinkError> {

@@ -13,6 +13,7 @@ use super::KafkaSource;
 use super::cluster::{self, Held, asked_in_vain, is_passing};
 use super::connection::{Connection, Consumer};
 use super::messages::{Messages, Reading};
+use super::range::Range;
 use crate::source::SourceError;
 use crate::source::tail::{Offsets, Partition, Stream, Stretch, Tail};
 
@@ -71,6 +72,17 @@ impl Stream for KafkaSource {
         }
         tail.assign(0)?;
         Ok(Box::new(tail))
+    }
+
+    fn landed<'u>(&self, units: &mut dyn Iterator<Item = &'u str>) -> Offsets {
+        let mut landed: BTreeMap<Partition, (u32, i64)> = BTreeMap::new();
+        for range in units.filter_map(Range::parse) {
+            let partition = Partition { topic: range.topic, number: range.partition };
+            let known = landed.entry(partition).or_default();
+            // A topic that was made anew begins at 0 again.
+            *known = (*known).max((range.generation, range.to));
+        }
+        landed.into_iter().map(|(partition, (_, to))| (partition, to)).collect()
     }
 }
 

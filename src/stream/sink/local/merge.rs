@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs::File;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, BooleanArray, RecordBatch, StringArray, UInt32Array, new_null_array};
@@ -91,14 +91,8 @@ impl Change {
     pub(super) fn kept(&self, schema: &SchemaRef, files: &[PathBuf]) -> Result<Vec<RecordBatch>, MergeError> {
         let mut kept = Vec::new();
         for path in files {
-            let wrong = |error: &dyn std::fmt::Display| MergeError::File {
-                path: path.display().to_string(),
-                reason: error.to_string(),
-            };
-            let file = File::open(path).map_err(|error| wrong(&error))?;
-            let reader = ParquetRecordBatchReaderBuilder::try_new(file).and_then(|builder| builder.build());
-            for batch in reader.map_err(|error| wrong(&error))? {
-                let batch = self.with_values(schema, &batch?)?;
+            for batch in read(path)? {
+                let batch = self.with_values(schema, &batch)?;
                 let keys = rows_of(&batch, &self.key_columns)?;
                 let stays: BooleanArray = keys.iter().map(|key| Some(!self.keys.contains(key))).collect();
                 kept.push(filter_record_batch(&batch, &stays)?);
@@ -121,6 +115,45 @@ impl Change {
         });
         RecordBatch::try_new(schema.clone(), columns.collect::<Result<_, _>>()?)
     }
+}
+
+/// The rows of a partition's files, in the stored schema.
+pub(super) fn rows_of_files(
+    schema: &SchemaRef,
+    partition_columns: &[String],
+    partition: &PartitionKey,
+    files: &[PathBuf],
+) -> Result<Vec<RecordBatch>, MergeError> {
+    let mut rows = Vec::new();
+    for path in files {
+        for batch in read(path)? {
+            let columns = schema.fields().iter().map(|field| {
+                if let Some(column) = batch.column_by_name(field.name()) {
+                    return cast(column, field.data_type());
+                }
+                let place = partition_columns.iter().position(|column| column == field.name());
+                match place.and_then(|place| partition.values().get(place)) {
+                    Some(value) => {
+                        let texts: StringArray = (0..batch.num_rows()).map(|_| value.as_deref()).collect();
+                        cast(&(Arc::new(texts) as ArrayRef), field.data_type())
+                    }
+                    None => Ok(new_null_array(field.data_type(), batch.num_rows())),
+                }
+            });
+            rows.push(RecordBatch::try_new(schema.clone(), columns.collect::<Result<_, _>>()?)?);
+        }
+    }
+    Ok(rows)
+}
+
+fn read(path: &Path) -> Result<Vec<RecordBatch>, MergeError> {
+    let wrong = |error: &dyn std::fmt::Display| MergeError::File {
+        path: path.display().to_string(),
+        reason: error.to_string(),
+    };
+    let file = File::open(path).map_err(|error| wrong(&error))?;
+    let reader = ParquetRecordBatchReaderBuilder::try_new(file).and_then(|builder| builder.build());
+    reader.map_err(|error| wrong(&error))?.map(|batch| batch.map_err(MergeError::from)).collect()
 }
 
 /// Rows in the stored schema, as one batch.

@@ -10,11 +10,16 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use arrow::array::{ArrayRef, Int32Array, Int64Array, RecordBatch, StringArray, TimestampMillisecondArray};
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use arrow::array::{
+    ArrayRef, AsArray, Int32Array, Int64Array, RecordBatch, StringArray, TimestampMillisecondArray,
+};
+use arrow::compute::cast;
+use arrow::datatypes::{
+    DataType, Field, Int32Type, Int64Type, Schema, SchemaRef, TimeUnit, TimestampMillisecondType,
+};
 use async_trait::async_trait;
 
-use self::merge::{Change, changes};
+use self::merge::{Change, changes, rows_of_files};
 use super::{Epoch, LateEvent, Sink, SinkError, SinkTable, Standing};
 use crate::fingerprint::Fingerprint;
 use crate::relation::Relation;
@@ -184,8 +189,7 @@ impl Sink for LocalSink {
     async fn open(&self) -> Result<Standing, SinkError> {
         self.take_lease()?;
         self.check_keys()?;
-        let committed = self.read_note("checkpoint")?;
-        Ok(Standing { committed, prepared: self.read_note("prepared")? })
+        self.standing().await
     }
 
     async fn open_anew(&self) -> Result<(), SinkError> {
@@ -256,6 +260,22 @@ impl Sink for LocalSink {
         self.write_note("checkpoint", epoch, checkpoint)
     }
 
+    async fn standing(&self) -> Result<Standing, SinkError> {
+        Ok(Standing { committed: self.read_note("checkpoint")?, prepared: self.read_note("prepared")? })
+    }
+
+    async fn rows(&self) -> Result<Vec<RecordBatch>, SinkError> {
+        self.stored_rows(&self.table)
+    }
+
+    async fn late(&self) -> Result<Vec<LateEvent>, SinkError> {
+        let mut events = Vec::new();
+        for batch in self.stored_rows(&self.late)? {
+            late_events(&batch, &mut events).map_err(refused)?;
+        }
+        Ok(events)
+    }
+
     async fn release(&self) -> Result<(), SinkError> {
         self.state().lease = None;
         Ok(())
@@ -263,6 +283,20 @@ impl Sink for LocalSink {
 }
 
 impl LocalSink {
+    fn stored_rows(&self, table: &SinkTable) -> Result<Vec<RecordBatch>, SinkError> {
+        let Some(stored) = self.warehouse.read(&table.relation).map_err(refused)? else {
+            return Ok(Vec::new());
+        };
+        let folder = self.warehouse.table_folder(&table.relation);
+        let mut rows = Vec::new();
+        for (key, partition) in stored.partitions() {
+            let paths: Vec<PathBuf> = partition.files.iter().map(|file| folder.path_of(&file.path)).collect();
+            let partition = rows_of_files(&stored.schema, stored.partition_columns(), key, &paths);
+            rows.extend(partition.map_err(refused)?);
+        }
+        Ok(rows)
+    }
+
     fn publish_empty(&self, table: &SinkTable) -> Result<(), SinkError> {
         let content = Content::Table {
             partition_columns: partition_columns(table).to_vec(),
@@ -327,6 +361,26 @@ fn late_table(table: &SinkTable) -> SinkTable {
         description: format!("Events that came too late for {name}."),
         column_descriptions: Vec::new(),
     }
+}
+
+fn late_events(batch: &RecordBatch, events: &mut Vec<LateEvent>) -> Result<(), arrow::error::ArrowError> {
+    let column = |name: &str, data_type: &DataType| {
+        let column = batch.column(batch.schema().index_of(name)?);
+        cast(column, data_type)
+    };
+    let topics = column("topic", &DataType::Utf8)?;
+    let partitions = column("partition", &DataType::Int32)?;
+    let offsets = column("offset", &DataType::Int64)?;
+    let windows = column("window", &DataType::Timestamp(TimeUnit::Millisecond, None))?;
+    for row in 0..batch.num_rows() {
+        events.push(LateEvent {
+            topic: topics.as_string::<i32>().value(row).into(),
+            partition: partitions.as_primitive::<Int32Type>().value(row),
+            offset: offsets.as_primitive::<Int64Type>().value(row),
+            window: windows.as_primitive::<TimestampMillisecondType>().value(row),
+        });
+    }
+    Ok(())
 }
 
 fn late_rows(
