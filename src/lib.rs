@@ -17,4 +17,5 @@ pub mod relation;
 pub mod run;
 pub mod source;
 pub mod sql;
+pub mod stream;
 pub mod warehouse;
