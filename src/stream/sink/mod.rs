@@ -9,6 +9,8 @@
 //! number of times), [`Sink::commit`]. A stream that was killed in between writes the same epoch anew with the same rows, which is why
 //! no step but the last needs to be atomic.
 
+pub mod cassandra;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -68,7 +70,10 @@ pub struct Clustering {
 impl SinkTable {
     /// The columns that name a row: those of the partition key, then those of the clustering.
     pub fn key(&self) -> impl Iterator<Item = &str> {
-        self.partition_key.iter().map(String::as_str).chain(self.clustering.iter().map(|by| by.column.as_str()))
+        self.partition_key
+            .iter()
+            .map(String::as_str)
+            .chain(self.clustering.iter().map(|by| by.column.as_str()))
     }
 }
 
