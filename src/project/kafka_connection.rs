@@ -92,27 +92,39 @@ fn read_brokers(mapping: Mapping<'_>, problems: &mut Problems) -> Option<Vec<Str
         problems.push(problem.help("such as `brokers: kafka-1:9092, kafka-2:9092`"));
         return None;
     };
-    let texts = item.texts(problems);
-    let mut brokers = Vec::new();
-    for text in &texts {
-        for broker in text.value.split(',').map(str::trim) {
-            if let Some(reason) = not_a_broker(broker) {
-                let message = format!("`brokers`: expected a host with a port, found `{broker}` ({reason})");
-                problems.push(Problem::new(message).at(&text.place).help("such as kafka-1:9092"));
-                return None;
-            }
-            brokers.push(broker.to_owned());
-        }
-    }
-    (!brokers.is_empty()).then_some(brokers)
+    let no_url = "it is no URL; the protocol is said by `security_protocol`";
+    read_addresses(item, no_url, "such as kafka-1:9092", problems)
 }
 
-fn not_a_broker(text: &str) -> Option<&'static str> {
+/// Hosts with ports: a text with commas, or a list; `None` where there is none or, with a problem, where one is wrong.
+pub(super) fn read_addresses(
+    item: Item<'_>,
+    no_url: &str,
+    such_as: &str,
+    problems: &mut Problems,
+) -> Option<Vec<String>> {
+    let texts = item.texts(problems);
+    let mut addresses = Vec::new();
+    for text in &texts {
+        for address in text.value.split(',').map(str::trim) {
+            if let Some(reason) = not_an_address(address, no_url) {
+                let key = item.key;
+                let message = format!("`{key}`: expected a host with a port, found `{address}` ({reason})");
+                problems.push(Problem::new(message).at(&text.place).help(such_as));
+                return None;
+            }
+            addresses.push(address.to_owned());
+        }
+    }
+    (!addresses.is_empty()).then_some(addresses)
+}
+
+fn not_an_address<'a>(text: &str, no_url: &'a str) -> Option<&'a str> {
     if text.is_empty() {
         return Some("it is empty");
     }
     if text.contains("://") {
-        return Some("it is no URL; the protocol is said by `security_protocol`");
+        return Some(no_url);
     }
     if text.contains(char::is_whitespace) {
         return Some("it has a space");

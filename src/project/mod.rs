@@ -20,6 +20,7 @@ mod profiles;
 mod project_file;
 mod properties;
 mod sources;
+mod streaming_target;
 mod strings;
 mod target;
 mod test_uses;

@@ -9,9 +9,10 @@ use super::hive_target::read_hive;
 use super::item::{Item, Key, Mapping};
 use super::kafka_connection::read_kafka;
 use super::project_file::check_identifier;
+use super::streaming_target::read_streaming;
 use super::{Problem, Problems, SimulatorConfig, SourceConnection, Target, WarehouseConfig};
 
-const KEYS: [&str; 6] = ["type", "schema", "threads", "memory", "retention_days", "sources"];
+const KEYS: [&str; 7] = ["type", "schema", "threads", "memory", "retention_days", "sources", "streaming"];
 const LOCAL_KEYS: [&str; 1] = ["path"];
 const HIVE_KEYS: [&str; 4] = ["metastore", "location", "hadoop_conf_dir", "trino_catalog"];
 const WAREHOUSES: [&str; 2] = ["local", "hive"];
@@ -55,6 +56,7 @@ pub(super) fn read_target(
     let retention_days = whole("retention_days", 0..=36_500, RETENTION_DAYS);
     let memory = output.get("memory").and_then(|item| read_memory(item, problems));
     let sources = output.get("sources").map(|item| read_connections(item, problems)).unwrap_or_default();
+    let streaming = output.get("streaming").and_then(|item| read_streaming(item, problems));
     Some(Target {
         profile: profile.to_owned(),
         name: name.text.to_owned(),
@@ -64,11 +66,13 @@ pub(super) fn read_target(
         memory,
         retention_days: retention_days as u32,
         sources,
+        streaming,
         place: Some(name.place()),
     })
 }
 
-fn unknown_type(thing: &str, found: &str, known: &[&str]) -> Problem {
+/// A problem with a `type` that is none of the known ones.
+pub(super) fn unknown_type(thing: &str, found: &str, known: &[&str]) -> Problem {
     let problem = Problem::new(format!("unknown type `{found}` of a {thing}"));
     let problem = problem.help(format!("the types are {}", known.join(", ")));
     problem.did_you_mean(found, known.iter().copied())

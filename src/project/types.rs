@@ -186,6 +186,8 @@ pub struct Target {
     pub retention_days: u32,
     /// Where each source comes from, by source name.
     pub sources: IndexMap<String, SourceConnection>,
+    /// Where the rows of streaming models go; `None`: the target streams none.
+    pub streaming: Option<StreamingConfig>,
     /// Where the target's name stands in `profiles.yml`.
     pub place: Option<Place>,
 }
@@ -214,6 +216,93 @@ pub struct HiveConfig {
     pub hadoop_conf_dir: Option<PathBuf>,
     /// The catalog by which Trino knows the metastore, which its views must name; `hive` unless the target says otherwise.
     pub trino_catalog: String,
+}
+
+/// Where the rows of a target's streaming models go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StreamingConfig {
+    /// `type: cassandra`: tables of Apache Cassandra.
+    Cassandra(CassandraConfig),
+}
+
+/// A Cassandra cluster and how it is spoken to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CassandraConfig {
+    /// `host:port` of nodes to begin with.
+    pub contact_points: Vec<String>,
+    /// The keyspace of the tables.
+    pub keyspace: String,
+    /// How the keyspace is replicated where it has to be made.
+    pub replication: CassandraReplication,
+    /// How many replicas a row must have reached.
+    pub consistency: CassandraConsistency,
+    /// The datacenter whose nodes are spoken to.
+    pub local_dc: Option<String>,
+    /// The user.
+    pub login: Option<CassandraLogin>,
+    /// How connections are encrypted; `None`: they are not.
+    pub tls: Option<CassandraTls>,
+    /// Seconds that a request may take.
+    pub timeout: u64,
+}
+
+/// How a keyspace is replicated.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CassandraReplication {
+    /// `SimpleStrategy` with this many replicas.
+    Simple(u32),
+    /// `NetworkTopologyStrategy` with this many replicas in each datacenter.
+    PerDatacenter(Vec<(String, u32)>),
+}
+
+/// How many replicas must have answered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CassandraConsistency {
+    /// `one`.
+    One,
+    /// `two`.
+    Two,
+    /// `three`.
+    Three,
+    /// `quorum`: most of them.
+    Quorum,
+    /// `all`.
+    All,
+    /// `local_quorum`: most of those in the local datacenter.
+    #[default]
+    LocalQuorum,
+    /// `each_quorum`: most of those in each datacenter.
+    EachQuorum,
+    /// `local_one`: one in the local datacenter.
+    LocalOne,
+}
+
+/// A user and a password, which debugging does not show.
+#[derive(Clone, PartialEq, Eq)]
+pub struct CassandraLogin {
+    /// The user.
+    pub username: String,
+    /// The password.
+    pub password: String,
+}
+
+impl std::fmt::Debug for CassandraLogin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CassandraLogin").field("username", &self.username).finish_non_exhaustive()
+    }
+}
+
+/// How connections to Cassandra are encrypted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CassandraTls {
+    /// The file with the certificates of authorities.
+    pub ca: Option<PathBuf>,
+    /// The file with the client's certificate.
+    pub certificate: Option<PathBuf>,
+    /// The file with the client's key.
+    pub key: Option<PathBuf>,
+    /// Whether a node's certificate must be for the address that mep speaks to.
+    pub verifies_address: bool,
 }
 
 /// Where the rows of a source come from.

@@ -55,6 +55,7 @@ fn project(macros: &[(&str, &str)]) -> Project {
             memory: None,
             retention_days: 7,
             sources: IndexMap::new(),
+            streaming: None,
             place: None,
         },
         models: Vec::new(),

@@ -9,6 +9,7 @@
 //! number of times), [`Sink::commit`]. A stream that was killed in between writes the same epoch anew with the same rows, which is why
 //! no step but the last needs to be atomic.
 
+pub mod cassandra;
 pub mod local;
 
 use std::sync::Arc;
