@@ -216,6 +216,10 @@ impl Tail for SimulatedTail {
         }
     }
 
+    fn positions(&self) -> Offsets {
+        BTreeMap::from([(self.partition.clone(), self.next)])
+    }
+
     fn ends(&mut self) -> Result<Offsets, SourceError> {
         Ok(BTreeMap::from([(self.partition.clone(), offset(self.days.len() as i64, 0))]))
     }

@@ -55,6 +55,9 @@ pub trait Tail: Send {
     /// Where the source cannot be read on; that a broker is away for a while is no error.
     fn next(&mut self, patience: Duration) -> Result<Option<Stretch>, SourceError>;
 
+    /// For each partition that is read, the offset that comes next.
+    fn positions(&self) -> Offsets;
+
     /// For each partition, where it ends now.
     ///
     /// # Errors

@@ -216,6 +216,9 @@ impl Running<'_> {
             }
         }
         let mut reader = Reader::start(self.job.source.clone(), from, cuts).await?;
+        for model in &mut self.models {
+            model.begin_at(&reader.starts);
+        }
         let goal = match self.options.until {
             Until::CaughtUp => Some(reader.ends.clone()),
             Until::Stopped => None,
@@ -240,6 +243,7 @@ impl Running<'_> {
         let cuts = cut.iter().map(|(partition, next)| (partition.clone(), vec![*next])).collect();
         let from = self.models[index].cut.clone();
         let mut reader = Reader::start(self.job.source.clone(), from, cuts).await?;
+        self.models[index].begin_at(&reader.starts);
         let mut letters = Vec::new();
         let outcome = loop {
             let model = &self.models[index];
@@ -311,7 +315,7 @@ impl Running<'_> {
 
     fn has_reached(&self, goal: &Offsets) -> bool {
         self.models.iter().all(|model| {
-            goal.iter().all(|(partition, end)| model.cut.get(partition).map_or(*end == 0, |next| next >= end))
+            goal.iter().all(|(partition, end)| model.cut.get(partition).is_some_and(|next| next >= end))
         })
     }
 
@@ -551,6 +555,8 @@ struct Reader {
     received: mpsc::Receiver<Result<Stretch, SourceError>>,
     is_over: Arc<AtomicBool>,
     thread: tokio::task::JoinHandle<()>,
+    /// Where reading began.
+    starts: Offsets,
     /// Where the source ended as reading began.
     ends: Offsets,
     latest_ends: Arc<std::sync::Mutex<Offsets>>,
@@ -566,9 +572,10 @@ impl Reader {
         let opened = tokio::task::spawn_blocking(move || {
             let mut tail = source.tail(&from, &cuts)?;
             let ends = tail.ends()?;
-            Ok::<_, SourceError>((tail, ends))
+            let starts = tail.positions();
+            Ok::<_, SourceError>((tail, starts, ends))
         });
-        let (mut tail, ends) = opened.await??;
+        let (mut tail, starts, ends) = opened.await??;
         let (sender, received) = mpsc::channel(WAITING);
         let is_over = Arc::new(AtomicBool::new(false));
         let latest_ends = Arc::new(std::sync::Mutex::new(ends.clone()));
@@ -597,7 +604,7 @@ impl Reader {
                 }
             }
         });
-        Ok(Self { received, is_over, thread, ends, latest_ends, began: Instant::now() })
+        Ok(Self { received, is_over, thread, starts, ends, latest_ends, began: Instant::now() })
     }
 
     /// Some stretches; none where none came before `patience` has passed.

@@ -149,6 +149,13 @@ impl LiveModel {
         Taking { spec, query, closed_until: self.closed_until }
     }
 
+    /// Notes where partitions begin that were not read before.
+    pub(super) fn begin_at(&mut self, starts: &Offsets) {
+        for (partition, start) in starts {
+            self.cut.entry(partition.clone()).or_insert(*start);
+        }
+    }
+
     /// Adds what came of events, of which so many could be read. Gives those that name no row.
     pub(super) async fn add(
         &mut self,

@@ -101,6 +101,10 @@ impl Tail for TopicTail {
         Ok(Some(Stretch { partition, from, to, events: Box::new(Events { from, events }) }))
     }
 
+    fn positions(&self) -> Offsets {
+        self.next.iter().enumerate().map(|(index, next)| (Topic::partition(index), *next)).collect()
+    }
+
     fn ends(&mut self) -> Result<Offsets, SourceError> {
         let ends = self.partitions.iter().enumerate();
         Ok(ends.map(|(index, events)| (Topic::partition(index), events.len() as i64)).collect())

@@ -198,8 +198,11 @@ fn make_topics(connection: &Connection, topics: &[String], partitions: i32) -> R
     let missing: Vec<NewTopic<'_>> = topics
         .iter()
         .filter(|topic| !there.contains(&topic.as_str()))
-        // The broker's own default of replicas.
-        .map(|topic| NewTopic::new(topic, partitions, TopicReplication::Fixed(-1)))
+        // The broker's own default of replicas. Retention counts from when a message came: events can be years old.
+        .map(|topic| {
+            NewTopic::new(topic, partitions, TopicReplication::Fixed(-1))
+                .set("message.timestamp.type", "LogAppendTime")
+        })
         .collect();
     if missing.is_empty() {
         return Ok(());

@@ -305,6 +305,10 @@ impl Tail for KafkaTail {
         Ok(self.ready.pop_front())
     }
 
+    fn positions(&self) -> Offsets {
+        self.gathering.iter().map(|gathering| (gathering.partition.clone(), gathering.from)).collect()
+    }
+
     fn ends(&mut self) -> Result<Offsets, SourceError> {
         let held = cluster::held(&self.connection, &self.topics)?;
         let ends = held.into_iter();
