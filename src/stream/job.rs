@@ -424,20 +424,20 @@ impl Running<'_> {
             .encode()
             .map_err(|error| JobError::Checkpoint { model: name.clone(), reason: error.to_string() })?;
         self.persist(&name, async || sink.prepare(epoch, &cut).await).await?;
-        fail_point::reached("stream:prepared");
+        fail_point::reached("stream-prepared");
         if !output.upserts.is_empty() {
             self.persist(&name, async || sink.upsert(epoch, &output.upserts).await).await?;
         }
         if !output.deletes.is_empty() {
             self.persist(&name, async || sink.delete(epoch, &output.deletes).await).await?;
         }
-        fail_point::reached("stream:rows");
+        fail_point::reached("stream-rows");
         if !output.late.is_empty() {
             self.persist(&name, async || sink.keep_late(epoch, &output.late).await).await?;
         }
-        fail_point::reached("stream:late");
+        fail_point::reached("stream-late");
         self.persist(&name, async || sink.commit(epoch, &bytes).await).await?;
-        fail_point::reached("stream:committed");
+        fail_point::reached("stream-committed");
         self.models[index].go_on(checkpoint);
         Ok(())
     }

@@ -372,7 +372,7 @@ impl Sink for CassandraSink {
         let session = self.cluster.session().await?;
         let holder = self.holder();
         let chunks = self.checkpoints(session).write(known.next_checkpoint, checkpoint).await?;
-        fail_point::reached("cassandra:checkpoint_chunks");
+        fail_point::reached("cassandra-checkpoint_chunks");
         let bytes = checkpoint.len() as i64;
         let committed = self.streams(session, &holder).commit(&known, epoch, chunks, bytes).await;
         let known = self.noted(committed)?;

@@ -256,7 +256,7 @@ impl Sink for LocalSink {
         if !late.is_empty() {
             self.publish(&self.late, &late, &[])?;
         }
-        crate::fail_point::reached("local:published");
+        crate::fail_point::reached("local-published");
         self.write_note("checkpoint", epoch, checkpoint)
     }
 
