@@ -24,6 +24,9 @@ mod tenure;
 mod types;
 mod writing;
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
 use tokio::sync::{Mutex, OnceCell};

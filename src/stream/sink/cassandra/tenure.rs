@@ -49,6 +49,8 @@ struct State {
     holder: Holder,
     open: Option<Arc<Open>>,
     known: Option<Known>,
+    /// Whether the lease may be this instance's.
+    asked: bool,
     /// When the lease was last known to be this instance's.
     renewed: Instant,
 }
@@ -77,7 +79,13 @@ struct Open {
 
 impl CassandraSink {
     pub(super) fn new(cluster: Arc<CassandraCluster>, table: SinkTable, owner: Owner) -> Self {
-        let state = State { holder: Holder::new(&owner), open: None, known: None, renewed: Instant::now() };
+        let state = State {
+            holder: Holder::new(&owner),
+            open: None,
+            known: None,
+            asked: false,
+            renewed: Instant::now(),
+        };
         Self { cluster, table, owner, state: Mutex::new(state) }
     }
 
@@ -122,7 +130,8 @@ impl CassandraSink {
     /// Once the model is lost nothing is written any more, and whoever opens it anew from here is another holder.
     fn forget(&self) {
         let mut state = self.state();
-        (state.open, state.known, state.holder) = (None, None, Holder::new(&self.owner));
+        (state.open, state.known, state.asked) = (None, None, false);
+        state.holder = Holder::new(&self.owner);
     }
 
     fn noted<T>(&self, result: Result<T, SinkError>) -> Result<T, SinkError> {
@@ -139,6 +148,7 @@ impl CassandraSink {
         let session = self.cluster.session().await?;
         let holder = self.holder();
         let lease = self.lease(session, &holder);
+        self.state().asked = true;
         lease.take().await?;
         self.state().renewed = Instant::now();
         let taken = self.take_table(session, &holder, shape, late, anew).await;
@@ -365,6 +375,9 @@ impl Sink for CassandraSink {
     }
 
     async fn release(&self) -> Result<(), SinkError> {
+        if !self.state().asked {
+            return Ok(());
+        }
         let session = self.cluster.session().await?;
         let holder = self.holder();
         self.lease(session, &holder).release().await?;
