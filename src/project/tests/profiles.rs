@@ -195,7 +195,7 @@ fn values_of_a_target_are_checked() {
     ");
     insta::assert_snapshot!(problems(&[("profiles.yml", "music: {outputs: {dev: {type: hive, path: x, schema: s, metastore: 'a:9083', location: /w}}}")]), @r"
     profiles.yml:1:37: unknown key `path` in a target of type `hive`
-        the keys are type, schema, threads, memory, retention_days, sources, metastore, location, hadoop_conf_dir, trino_catalog
+        the keys are type, schema, threads, memory, retention_days, sources, streaming, metastore, location, hadoop_conf_dir, trino_catalog
     profiles.yml:1:68: `metastore`: expected thrift://host:port, found `a:9083`
         several addresses stand with commas between them
     profiles.yml:1:88: `location`: expected a folder such as hdfs://namenode:8020/warehouse, found `/w`
@@ -334,7 +334,7 @@ fn a_streaming_target_says_where_cassandra_is() {
     insta::assert_snapshot!(format!("{all:?}"), @r#"CassandraConfig { contact_points: ["a:9042", "b", "[::1]:9042"], keyspace: "music_speed", replication: PerDatacenter([("dc1", 3), ("dc2", 2)]), consistency: EachQuorum, local_dc: Some("dc1"), login: Some(CassandraLogin { username: "u", .. }), tls: Some(CassandraTls { ca: Some("ca.pem"), certificate: Some("mep.pem"), key: Some("mep.key"), verifies_address: false }), timeout: 3 }"#);
     let no_login = config("type: cassandra, contact_points: a, keyspace: k, username: '', password: ''");
     assert_eq!(no_login.login, None);
-    assert_eq!(loaded(&[("profiles.yml", &streaming(""))]).target.streaming, None);
+    assert_eq!(loaded(&[("profiles.yml", TWO)]).target.streaming, None);
 }
 
 #[test]
@@ -358,15 +358,29 @@ fn values_of_a_streaming_target_are_checked() {
         such as cassandra-1:9042
     profiles.yml:7:81: `keyspace`: expected 1 to 48 letters, digits and `_`, found `my-music`
     ");
-    insta::assert_snapshot!(with("replication: {replication_factor: 1}"), @"profiles.yml:7:78: `replication` needs `class`");
-    insta::assert_snapshot!(with("replication: {class: SimpleStrategy, dc1: 0, replication_factor: 0}"), @"");
-    insta::assert_snapshot!(with("replication: {class: NetworkTopologyStrategy}"), @"");
-    insta::assert_snapshot!(with("replication: {class: NetworkTopologyStrategy, dc1: many}"), @"");
-    insta::assert_snapshot!(with("replication: {class: Simple}, consistency: any, timeout: 0"), @"");
-    insta::assert_snapshot!(with("password: hush"), @"");
-    insta::assert_snapshot!(with("username: u, password: [hush]"), @"");
+    insta::assert_snapshot!(with("replication: {replication_factor: 1}"), @"profiles.yml:7:81: `replication` needs `class`");
+    insta::assert_snapshot!(with("replication: {class: SimpleStrategy, dc1: 0, replication_factor: 0}"), @r"
+    profiles.yml:7:105: unknown key `dc1` in `replication` of class `SimpleStrategy`
+        the keys are class, replication_factor
+    profiles.yml:7:133: `replication_factor`: expected a whole number from 1 to 100, found `0`
+    ");
+    insta::assert_snapshot!(with("replication: {class: NetworkTopologyStrategy}"), @r"
+    profiles.yml:7:81: `replication` of class `NetworkTopologyStrategy` needs a datacenter
+        name each with its number of replicas, such as `dc1: 3`
+    ");
+    insta::assert_snapshot!(with("replication: {class: NetworkTopologyStrategy, dc1: many}"), @"profiles.yml:7:119: `dc1`: expected a whole number from 1 to 100, found `many`");
+    insta::assert_snapshot!(with("replication: {class: Simple}, consistency: any, timeout: 0"), @r"
+    profiles.yml:7:89: `class`: expected SimpleStrategy or NetworkTopologyStrategy, found `Simple`
+    profiles.yml:7:111: `consistency`: expected one of local_quorum, local_one, one, two, three, quorum, each_quorum, all, found `any`
+    profiles.yml:7:125: `timeout`: expected a whole number from 1 to 3600, found `0`
+    ");
+    insta::assert_snapshot!(with("password: hush"), @"profiles.yml:7:18: `streaming` needs `username` beside `password`");
+    insta::assert_snapshot!(with("username: u, password: [hush]"), @"profiles.yml:7:91: `password`: expected a text");
     insta::assert_snapshot!(
         with("ssl_certificate_location: c, ssl_endpoint_identification_algorithm: hush"),
-        @""
+        @r"
+    profiles.yml:7:18: `ssl_certificate_location` and `ssl_key_location` belong together, found one of them
+    profiles.yml:7:136: `ssl_endpoint_identification_algorithm`: expected https or none, found `hush`
+    "
     );
 }

@@ -75,7 +75,33 @@ fn every_type_has_its_own() {
     ];
     let told: Vec<String> =
         types.iter().map(|of| format!("{of} -> {}", cql_type(of).unwrap_or("nothing"))).collect();
-    insta::assert_snapshot!(told.join("\n"), @"");
+    insta::assert_snapshot!(told.join("\n"), @r#"
+    Utf8 -> text
+    LargeUtf8 -> text
+    Utf8View -> text
+    Binary -> blob
+    LargeBinary -> blob
+    BinaryView -> blob
+    Boolean -> boolean
+    Int8 -> tinyint
+    Int16 -> smallint
+    Int32 -> int
+    Int64 -> bigint
+    UInt8 -> smallint
+    UInt16 -> int
+    UInt32 -> bigint
+    UInt64 -> bigint
+    Float32 -> float
+    Float64 -> double
+    Decimal128(38, 9) -> decimal
+    Date32 -> date
+    Timestamp(s) -> timestamp
+    Timestamp(ns) -> timestamp
+    Timestamp(ns, "UTC") -> nothing
+    Null -> nothing
+    Date64 -> nothing
+    List(Int64) -> nothing
+    "#);
 }
 
 #[test]
@@ -91,7 +117,60 @@ fn statements_quote_names_and_texts() {
         super::stream_row::create("music"),
         super::checkpoint::create("music"),
     ];
-    insta::assert_snapshot!(all.join(";\n\n"), @"");
+    insta::assert_snapshot!(all.join(";\n\n"), @r#"
+    CREATE TABLE IF NOT EXISTS "music"."top_songs" (
+        "song" text,
+        "window_start" timestamp,
+        "rank" bigint,
+        "a ""quoted"" name" decimal,
+        "city" text,
+        PRIMARY KEY (("city", "window_start"), "rank", "song")
+    ) WITH CLUSTERING ORDER BY ("rank" DESC, "song" ASC)
+        AND default_time_to_live = 86400 AND comment = 'the listeners'' songs';
+
+    INSERT INTO "music"."top_songs" ("song", "window_start", "rank", "a ""quoted"" name", "city") VALUES (?, ?, ?, ?, ?) USING TIMESTAMP ?;
+
+    DELETE FROM "music"."top_songs" USING TIMESTAMP ? WHERE "city" = ? AND "window_start" = ? AND "rank" = ? AND "song" = ?;
+
+    CREATE TABLE IF NOT EXISTS "music"."top_songs_late" (
+        "epoch" bigint,
+        "topic" text,
+        "partition" int,
+        "offset" bigint,
+        "window" timestamp,
+        PRIMARY KEY (("epoch"), "topic", "partition", "offset")
+    ) WITH CLUSTERING ORDER BY ("topic" ASC, "partition" ASC, "offset" ASC)
+        AND default_time_to_live = 0 AND comment = 'events that came after their window of top_songs was closed';
+
+    CREATE TABLE IF NOT EXISTS "music".mep_leases (
+        model text PRIMARY KEY,
+        holder text,
+        since timestamp
+    ) WITH comment = 'which instance of mep streams a model; changed by mep alone';
+
+    CREATE TABLE IF NOT EXISTS "music".mep_streams (
+        model text PRIMARY KEY,
+        holder text,
+        holder_since timestamp,
+        epoch bigint,
+        checkpoint uuid,
+        chunks int,
+        bytes bigint,
+        prepared_epoch bigint,
+        prepared_cut blob,
+        next_checkpoint uuid,
+        stale_checkpoints frozen<set<uuid>>,
+        clearing boolean
+    ) WITH comment = 'where the streaming models of mep stand; changed by mep alone';
+
+    CREATE TABLE IF NOT EXISTS "music".mep_checkpoints (
+        model text,
+        id uuid,
+        chunk int,
+        data blob,
+        PRIMARY KEY ((model, id), chunk)
+    ) WITH gc_grace_seconds = 86400 AND comment = 'the checkpoints that mep_streams points at; changed by mep alone'
+    "#);
 }
 
 #[test]
@@ -106,9 +185,9 @@ fn a_keyspace_is_replicated_as_was_said() {
         tls: None,
         timeout: Duration::from_secs(10),
     };
-    insta::assert_snapshot!(create_keyspace(&connection), @"");
+    insta::assert_snapshot!(create_keyspace(&connection), @r#"CREATE KEYSPACE IF NOT EXISTS "music" WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}"#);
     connection.replication = Replication::PerDatacenter(vec![("dc1".into(), 3), ("it's".into(), 2)]);
-    insta::assert_snapshot!(create_keyspace(&connection), @"");
+    insta::assert_snapshot!(create_keyspace(&connection), @r#"CREATE KEYSPACE IF NOT EXISTS "music" WITH replication = {'class': 'NetworkTopologyStrategy', 'dc1': 3, 'it''s': 2}"#);
     assert!(!format!("{connection:?}").contains("hush"));
 }
 
@@ -122,7 +201,10 @@ fn what_can_be_changed_is_and_the_rest_is_refused() {
     found.columns.remove(3);
     found.columns.push(column("gone", "text", Role::Regular));
     (found.ttl, found.comment) = (0, String::new());
-    insta::assert_snapshot!(wanted.changes(&found, "music").unwrap().join("\n"), @"");
+    insta::assert_snapshot!(wanted.changes(&found, "music").unwrap().join("\n"), @r#"
+    ALTER TABLE "music"."top_songs" ADD "a ""quoted"" name" decimal
+    ALTER TABLE "music"."top_songs" WITH default_time_to_live = 86400 AND comment = 'the listeners'' songs'
+    "#);
     assert_eq!(wanted.gone(&found).collect::<Vec<_>>(), ["gone"]);
     let mut told = Vec::new();
     let mut differs = |change: &dyn Fn(&mut Shape)| {
@@ -134,7 +216,12 @@ fn what_can_be_changed_is_and_the_rest_is_refused() {
     differs(&|found| found.columns[4].role = Role::Regular);
     differs(&|found| found.columns[2].role = Role::Clustering { position: 0, descending: false });
     differs(&|found| found.columns[4].name = "town".into());
-    insta::assert_snapshot!(told.join("\n"), @"");
+    insta::assert_snapshot!(told.join("\n"), @r#"
+    top_songs: the column `a "quoted" name` is decimal in the model and double in the table; cassandra cannot change that: `mep stream --full-refresh` makes the table anew and drops its rows
+    top_songs: the model's key is ((city, window_start), rank desc, song), that of the table is ((window_start), rank desc, song); cassandra cannot change that: `mep stream --full-refresh` makes the table anew and drops its rows
+    top_songs: the model's key is ((city, window_start), rank desc, song), that of the table is ((city, window_start), rank, song); cassandra cannot change that: `mep stream --full-refresh` makes the table anew and drops its rows
+    top_songs: the model's key is ((city, window_start), rank desc, song), that of the table is ((town, window_start), rank desc, song); cassandra cannot change that: `mep stream --full-refresh` makes the table anew and drops its rows
+    "#);
 }
 
 #[test]
@@ -150,7 +237,13 @@ fn a_model_that_cassandra_has_no_table_for_is_refused() {
     ] {
         told.push(Shape::of(&table).unwrap_err().to_string());
     }
-    insta::assert_snapshot!(told.join("\n"), @"");
+    insta::assert_snapshot!(told.join("\n"), @r"
+    top_songs: expected a column in the partition key, found none
+    top_songs: the key names `artist`, which is no column of the model
+    top_songs: `song` is named twice in the key
+    top_songs: the column `at` is of type Time64(µs), which cassandra has no type for; cast it to another one
+    top_songs: expected a time to live of at most 20 years, found 1099511627776 seconds
+    ");
 }
 
 /// The bytes of a column's values; its table has another column as key.
@@ -197,5 +290,5 @@ fn a_slice_is_read_from_where_it_begins() {
     assert_eq!(bytes(texts).unwrap(), [None, Some(b"c".to_vec())]);
     let numbers = UInt64Array::from(vec![Some(1), None, Some(3)]).slice(1, 2);
     assert_eq!(bytes(numbers).unwrap(), [None, Some(3_i64.to_be_bytes().to_vec())]);
-    insta::assert_snapshot!(bytes(UInt64Array::from(vec![u64::MAX])).unwrap_err(), @"");
+    insta::assert_snapshot!(bytes(UInt64Array::from(vec![u64::MAX])).unwrap_err(), @"top_songs: the column `value` has the value 18446744073709551615, which does not fit into a bigint of cassandra");
 }
