@@ -11,10 +11,11 @@ use arrow::array::{
     TimestampMillisecondArray, TimestampNanosecondArray, TimestampSecondArray, UInt8Array, UInt16Array,
     UInt32Array, UInt64Array,
 };
-use mep::stream::sink::cassandra::{CassandraCluster, Owner};
+use mep::stream::sink::cassandra::{CassandraCluster, CassandraSink, Owner};
 use mep::stream::sink::{Epoch, LateEvent, Sink, SinkError, SinkTable, Standing};
 
 use crate::services::cassandra::{Cassandra, table};
+use crate::services::outage::{Outage, Way};
 use crate::services::{NULL, address};
 
 /// Rows of plays by song and hour.
@@ -653,5 +654,83 @@ async fn a_cluster_that_does_not_answer_may_come_back() {
     cassandra at [address]: there is no datacenter `dc9`, there are datacenter1; correct `local_dc`
     a keyspace has 1 to 48 letters, digits and `_`, found `a-b`
     ");
+    cassandra.end().await;
+}
+
+/// A sink whose way to Cassandra can be cut.
+async fn by_way_of(outage: &Outage, cassandra: &Cassandra) -> CassandraSink {
+    let mut connection = cassandra.connection();
+    (connection.contact_points, connection.timeout) = (vec![outage.address.clone()], Duration::from_secs(2));
+    let owner = Owner { host: "test-host".into(), pid: 1 };
+    let sink = CassandraCluster::connect(connection).sink(plays_table(), owner);
+    sink.open().await.unwrap();
+    sink
+}
+
+/// Makes a call until Cassandra is back.
+async fn until_it_is_back(mut call: impl AsyncFnMut() -> Result<(), SinkError>) {
+    let began = std::time::Instant::now();
+    while let Err(error) = call().await {
+        assert!(matches!(error, SinkError::Passing(_)), "{error:?}");
+        assert!(began.elapsed() < Duration::from_secs(60), "{error:?}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_cluster_that_goes_away_is_found_again() {
+    let cassandra = Cassandra::new("away").await;
+    let outage = Outage::before(address("MEP_TEST_CASSANDRA")).await;
+    let sink = by_way_of(&outage, &cassandra).await;
+    sink.prepare(Epoch(1), b"to 10").await.unwrap();
+    sink.upsert(Epoch(1), &[plays(&[("A", 1, Some(1))])]).await.unwrap();
+    outage.set(Way::Closed);
+    let rows = [plays(&[("A", 1, Some(1)), ("B", 1, Some(1))])];
+    for result in [
+        sink.upsert(Epoch(1), &rows).await,
+        sink.delete(Epoch(1), &rows).await,
+        sink.commit(Epoch(1), b"one").await,
+        sink.prepare(Epoch(2), b"two").await,
+        sink.renew().await,
+    ] {
+        assert!(matches!(result, Err(SinkError::Passing(_))), "{result:?}");
+    }
+    outage.set(Way::Open);
+    until_it_is_back(async || sink.upsert(Epoch(1), &rows).await).await;
+    until_it_is_back(async || sink.commit(Epoch(1), b"one").await).await;
+    until_it_is_back(async || sink.renew().await).await;
+    assert_eq!(sorted_plays(&cassandra).await, ["A 1 1", "B 1 1"]);
+    sink.release().await.unwrap();
+    let standing = cassandra.sink(&plays_table(), 2).open().await.unwrap();
+    assert_eq!(standing, Standing { committed: Some((Epoch(1), b"one".to_vec())), prepared: None });
+    cassandra.end().await;
+}
+
+#[tokio::test]
+async fn what_was_done_without_an_answer_is_not_done_twice() {
+    let cassandra = Cassandra::new("mute").await;
+    let outage = Outage::before(address("MEP_TEST_CASSANDRA")).await;
+    let sink = by_way_of(&outage, &cassandra).await;
+    sink.prepare(Epoch(1), b"to 10").await.unwrap();
+    // So that the statements are known, and what is cut off is their execution.
+    sink.commit(Epoch(1), b"one").await.unwrap();
+    let stands = "SELECT epoch, prepared_epoch FROM KS.mep_streams";
+    outage.set(Way::NoAnswers);
+    assert!(matches!(sink.prepare(Epoch(2), b"to 20").await, Err(SinkError::Passing(_))));
+    assert_eq!(cassandra.rows(stands).await, [["1", "2"]]);
+    outage.set(Way::Open);
+    until_it_is_back(async || sink.prepare(Epoch(2), b"to 20").await).await;
+    // An empty checkpoint has no chunks, so that the first thing that is cut off is the commit itself.
+    outage.set(Way::NoAnswers);
+    assert!(matches!(sink.commit(Epoch(2), b"").await, Err(SinkError::Passing(_))));
+    assert_eq!(cassandra.rows(stands).await, [["2", NULL]]);
+    outage.set(Way::Open);
+    until_it_is_back(async || sink.commit(Epoch(2), b"").await).await;
+    sink.prepare(Epoch(3), b"to 30").await.unwrap();
+    sink.commit(Epoch(3), b"three").await.unwrap();
+    sink.release().await.unwrap();
+    let standing = cassandra.sink(&plays_table(), 2).open().await.unwrap();
+    assert_eq!(standing, Standing { committed: Some((Epoch(3), b"three".to_vec())), prepared: None });
+    assert_eq!(cassandra.value("SELECT count(*) FROM KS.mep_checkpoints").await, "1");
     cassandra.end().await;
 }

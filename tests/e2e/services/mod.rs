@@ -4,6 +4,7 @@ pub(crate) mod cassandra;
 pub(crate) mod hive;
 pub(crate) mod hive_project;
 pub(crate) mod metastore;
+pub(crate) mod outage;
 pub(crate) mod trino;
 
 /// The address of a service.
