@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::project::{CassandraConfig, CassandraConsistency, CassandraReplication};
-use crate::stream::sink::cassandra::{Connection, Consistency, Login, Replication, Tls};
+use crate::stream::sink::cassandra::{Connection, Consistency, Login, Replication, SETTLES_AFTER, Tls};
 
 /// How a target's Cassandra is spoken to.
 pub fn cassandra_connection(config: &CassandraConfig) -> Connection {
@@ -36,5 +36,6 @@ pub fn cassandra_connection(config: &CassandraConfig) -> Connection {
             verifies_address: tls.verifies_address,
         }),
         timeout: Duration::from_secs(config.timeout),
+        settles_after: SETTLES_AFTER,
     }
 }

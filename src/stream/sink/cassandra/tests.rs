@@ -27,7 +27,7 @@ fn table(columns: &[(&str, DataType)], partition_key: &[&str], clustering: &[(&s
         schema: Arc::new(Schema::new(fields)),
         partition_key: partition_key.iter().map(|column| (*column).to_owned()).collect(),
         clustering: clustering.collect(),
-        ttl: Some(Duration::from_secs(86_400)),
+        ttl: Some(Duration::from_hours(24)),
         description: "the listeners' songs".into(),
         column_descriptions: Vec::new(),
     }
@@ -184,6 +184,7 @@ fn a_keyspace_is_replicated_as_was_said() {
         login: Some(Login { username: "u".into(), password: "hush".into() }),
         tls: None,
         timeout: Duration::from_secs(10),
+        settles_after: Duration::ZERO,
     };
     insta::assert_snapshot!(create_keyspace(&connection), @r#"CREATE KEYSPACE IF NOT EXISTS "music" WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}"#);
     connection.replication = Replication::PerDatacenter(vec![("dc1".into(), 3), ("it's".into(), 2)]);
@@ -226,14 +227,15 @@ fn what_can_be_changed_is_and_the_rest_is_refused() {
 
 #[test]
 fn a_model_that_cassandra_has_no_table_for_is_refused() {
-    let text = ("song", DataType::Utf8);
+    let text = [("song", DataType::Utf8)];
+    let at = ("at", DataType::Time64(TimeUnit::Microsecond));
     let mut told = Vec::new();
     for table in [
-        table(&[text.clone()], &[], &[]),
-        table(&[text.clone()], &["artist"], &[]),
-        table(&[text.clone()], &["song"], &[("song", true)]),
-        table(&[text.clone(), ("at", DataType::Time64(TimeUnit::Microsecond))], &["song"], &[]),
-        SinkTable { ttl: Some(Duration::from_secs(1 << 40)), ..table(&[text], &["song"], &[]) },
+        table(&text, &[], &[]),
+        table(&text, &["artist"], &[]),
+        table(&text, &["song"], &[("song", true)]),
+        table(&[text[0].clone(), at], &["song"], &[]),
+        SinkTable { ttl: Some(Duration::from_secs(1 << 40)), ..table(&text, &["song"], &[]) },
     ] {
         told.push(Shape::of(&table).unwrap_err().to_string());
     }
