@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod bundled;
+mod cassandra_sink;
 mod changes;
 mod commands;
 mod corners;

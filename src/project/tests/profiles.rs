@@ -1,7 +1,8 @@
 //! Profiles and targets.
 
 use super::super::{
-    AvroWire, LoadOptions, MessageFormat, OnLostOffsets, SourceConnection, Target, WarehouseConfig, load,
+    AvroWire, LoadOptions, MessageFormat, OnLostOffsets, SourceConnection, StreamingConfig, Target,
+    WarehouseConfig, load,
 };
 use super::{Folder, loaded, problems, shown};
 
@@ -194,7 +195,7 @@ fn values_of_a_target_are_checked() {
     ");
     insta::assert_snapshot!(problems(&[("profiles.yml", "music: {outputs: {dev: {type: hive, path: x, schema: s, metastore: 'a:9083', location: /w}}}")]), @r"
     profiles.yml:1:37: unknown key `path` in a target of type `hive`
-        the keys are type, schema, threads, memory, retention_days, sources, metastore, location, hadoop_conf_dir, trino_catalog
+        the keys are type, schema, threads, memory, retention_days, sources, streaming, metastore, location, hadoop_conf_dir, trino_catalog
     profiles.yml:1:68: `metastore`: expected thrift://host:port, found `a:9083`
         several addresses stand with commas between them
     profiles.yml:1:88: `location`: expected a folder such as hdfs://namenode:8020/warehouse, found `/w`
@@ -282,6 +283,104 @@ fn values_of_a_kafka_connection_are_checked() {
     profiles.yml:3:155: the property `sasl.username` is given twice
         it stands beside `properties` too, as `sasl_username`
     profiles.yml:3:181: `linger`: expected a text, a number, true or false, found a list
+    "
+    );
+}
+
+fn streaming(block: &str) -> String {
+    format!(
+        "music:
+  outputs:
+    dev:
+      type: local
+      path: x
+      schema: x
+      streaming: {{{block}}}
+"
+    )
+}
+
+#[test]
+fn a_streaming_target_says_where_cassandra_is() {
+    let config = |block: &str| {
+        let target = loaded(&[("profiles.yml", &streaming(block))]).target;
+        let Some(StreamingConfig::Cassandra(config)) = target.streaming else { panic!("expected Cassandra") };
+        config
+    };
+    insta::assert_snapshot!(format!("{:#?}", config("type: cassandra, contact_points: '127.0.0.1:9042', keyspace: music")), @r#"
+    CassandraConfig {
+        contact_points: [
+            "127.0.0.1:9042",
+        ],
+        keyspace: "music",
+        replication: Simple(
+            1,
+        ),
+        consistency: LocalQuorum,
+        local_dc: None,
+        login: None,
+        tls: None,
+        timeout: 10,
+    }
+    "#);
+    let all = config(
+        "type: cassandra, contact_points: [a:9042, 'b, [::1]:9042'], keyspace: music_speed, \
+         replication: {class: NetworkTopologyStrategy, dc1: 3, dc2: 2}, consistency: EACH_QUORUM, local_dc: dc1, username: u, \
+         password: \"{{ env_var('MEP_NOT_SET', 'hush') }}\", ssl_ca_location: ca.pem, ssl_certificate_location: mep.pem, \
+         ssl_key_location: mep.key, ssl_endpoint_identification_algorithm: none, timeout: 3",
+    );
+    assert_eq!(all.login.as_ref().map(|login| login.password.as_str()), Some("hush"));
+    // The password stays out of whatever is printed for finding a defect.
+    insta::assert_snapshot!(format!("{all:?}"), @r#"CassandraConfig { contact_points: ["a:9042", "b", "[::1]:9042"], keyspace: "music_speed", replication: PerDatacenter([("dc1", 3), ("dc2", 2)]), consistency: EachQuorum, local_dc: Some("dc1"), login: Some(CassandraLogin { username: "u", .. }), tls: Some(CassandraTls { ca: Some("ca.pem"), certificate: Some("mep.pem"), key: Some("mep.key"), verifies_address: false }), timeout: 3 }"#);
+    let no_login = config("type: cassandra, contact_points: a, keyspace: k, username: '', password: ''");
+    assert_eq!(no_login.login, None);
+    assert_eq!(loaded(&[("profiles.yml", TWO)]).target.streaming, None);
+}
+
+#[test]
+fn values_of_a_streaming_target_are_checked() {
+    let told = |block: &str| problems(&[("profiles.yml", &streaming(block))]);
+    let with = |more: &str| told(&format!("type: cassandra, contact_points: a, keyspace: k, {more}"));
+    insta::assert_snapshot!(told("keyspace: k"), @"profiles.yml:7:18: `streaming` needs `type`");
+    insta::assert_snapshot!(told("type: casandra"), @r"
+    profiles.yml:7:25: unknown type `casandra` of a streaming target
+        did you mean `cassandra`?
+    ");
+    insta::assert_snapshot!(told("type: cassandra, contact_point: a"), @r"
+    profiles.yml:7:18: `streaming` of type `cassandra` needs `contact_points`
+        such as `contact_points: cassandra-1:9042, cassandra-2:9042`
+    profiles.yml:7:18: `streaming` of type `cassandra` needs `keyspace`
+    profiles.yml:7:36: unknown key `contact_point` in `streaming` of type `cassandra`
+        did you mean `contact_points`?
+    ");
+    insta::assert_snapshot!(told("type: cassandra, contact_points: 'a:9042, cql://b', keyspace: my-music"), @r"
+    profiles.yml:7:52: `contact_points`: expected a host with a port, found `cql://b` (it is no URL)
+        such as cassandra-1:9042
+    profiles.yml:7:81: `keyspace`: expected 1 to 48 letters, digits and `_`, found `my-music`
+    ");
+    insta::assert_snapshot!(with("replication: {replication_factor: 1}"), @"profiles.yml:7:81: `replication` needs `class`");
+    insta::assert_snapshot!(with("replication: {class: SimpleStrategy, dc1: 0, replication_factor: 0}"), @r"
+    profiles.yml:7:105: unknown key `dc1` in `replication` of class `SimpleStrategy`
+        the keys are class, replication_factor
+    profiles.yml:7:133: `replication_factor`: expected a whole number from 1 to 100, found `0`
+    ");
+    insta::assert_snapshot!(with("replication: {class: NetworkTopologyStrategy}"), @r"
+    profiles.yml:7:81: `replication` of class `NetworkTopologyStrategy` needs a datacenter
+        name each with its number of replicas, such as `dc1: 3`
+    ");
+    insta::assert_snapshot!(with("replication: {class: NetworkTopologyStrategy, dc1: many}"), @"profiles.yml:7:119: `dc1`: expected a whole number from 1 to 100, found `many`");
+    insta::assert_snapshot!(with("replication: {class: Simple}, consistency: any, timeout: 0"), @r"
+    profiles.yml:7:89: `class`: expected SimpleStrategy or NetworkTopologyStrategy, found `Simple`
+    profiles.yml:7:111: `consistency`: expected one of local_quorum, local_one, one, two, three, quorum, each_quorum, all, found `any`
+    profiles.yml:7:125: `timeout`: expected a whole number from 1 to 3600, found `0`
+    ");
+    insta::assert_snapshot!(with("password: hush"), @"profiles.yml:7:18: `streaming` needs `username` beside `password`");
+    insta::assert_snapshot!(with("username: u, password: [hush]"), @"profiles.yml:7:91: `password`: expected a text");
+    insta::assert_snapshot!(
+        with("ssl_certificate_location: c, ssl_endpoint_identification_algorithm: hush"),
+        @r"
+    profiles.yml:7:18: `ssl_certificate_location` and `ssl_key_location` belong together, found one of them
+    profiles.yml:7:136: `ssl_endpoint_identification_algorithm`: expected https or none, found `hush`
     "
     );
 }

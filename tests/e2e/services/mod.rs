@@ -1,8 +1,10 @@
 //! The services that tests run against, at the addresses that `make test` gives.
 
+pub(crate) mod cassandra;
 pub(crate) mod hive;
 pub(crate) mod hive_project;
 pub(crate) mod metastore;
+pub(crate) mod outage;
 pub(crate) mod trino;
 
 /// The address of a service.

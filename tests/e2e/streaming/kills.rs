@@ -13,8 +13,8 @@ const POINTS: [&str; 7] = [
     "stream-late",
     "stream-committed",
     "local-published",
-    "cassandra-some_rows",
-    "cassandra-checkpoint_chunks",
+    "cassandra-some-rows",
+    "cassandra-checkpoint-chunks",
 ];
 
 /// Numbers that look random and are the same each time.

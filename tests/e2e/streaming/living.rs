@@ -109,7 +109,9 @@ fn partitions_that_come_to_be_are_read_and_tables_are_made_anew_on_request() {
     agrees(&project, &[]);
     // Another SQL has other states: it is not mixed with those of the checkpoint.
     project.model("by_minute", &super::BY_MINUTE.replace("sum(user_id) as total", "min(user_id) as total"));
-    insta::assert_snapshot!(project.fail(1, &["run", "--select", "by_minute"]).lines().last().unwrap_or_default());
+    insta::assert_snapshot!(
+        project.fail(1, &["run", "--select", "by_minute"]).lines().last().unwrap_or_default()
+    );
 }
 
 #[test]

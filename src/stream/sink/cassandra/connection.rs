@@ -33,7 +33,12 @@ pub struct Connection {
     pub tls: Option<Tls>,
     /// How long a request may take.
     pub timeout: Duration,
+    /// How long a crash of nodes may take back what they acknowledged: for so long older checkpoints are kept.
+    pub settles_after: Duration,
 }
+
+/// Nodes bring their log to disk every ten seconds, unless `commitlog_sync` says otherwise, and stop where they cannot.
+pub const SETTLES_AFTER: Duration = Duration::from_secs(30);
 
 /// How a keyspace is replicated.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -10,26 +10,36 @@
 //! - Times are kept in milliseconds, as Cassandra has them: finer ones are rounded down, and refused in a key.
 //! - A commit is one conditional update of the model's row in `mep_streams`: it points at chunks that were written before, and holds only
 //!   where this instance is still the holder.
+//! - Nodes that crash take back what they acknowledged last (`pending`): an epoch is repeated after Cassandra was away, and checkpoints are
+//!   deleted some time after nothing points at them. With several replicas on nodes that do not crash at once, nothing is taken back.
 
 mod cells;
 mod checkpoint;
 mod client;
 mod connection;
+mod epoch;
 mod failure;
+mod late;
 mod lease;
+mod opening;
+mod pending;
 mod reading;
 mod shape;
+mod sink;
 mod stream_row;
 mod table;
 mod tenure;
 mod types;
 mod writing;
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
 use tokio::sync::{Mutex, OnceCell};
 
-pub use connection::{Connection, Consistency, Login, Replication, Tls};
+pub use connection::{Connection, Consistency, Login, Replication, SETTLES_AFTER, Tls};
 pub use tenure::{CassandraSink, Owner};
 
 use super::{SinkError, SinkTable};

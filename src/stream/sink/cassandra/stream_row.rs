@@ -4,6 +4,8 @@
 //! or a late packet asks for is declined. Every update that uses a checkpoint's id up notes the one that comes after it, so that
 //! chunks are written only under an id that the row knows, and can be found and deleted whatever happens.
 
+use std::time::{Duration, Instant};
+
 use chrono::{DateTime, Utc};
 use scylla::DeserializeRow;
 use uuid::Uuid;
@@ -37,6 +39,8 @@ pub(super) struct StreamRow {
     pub(super) stale_checkpoints: Option<Vec<Uuid>>,
     /// Whether the rows of the model's table are to be dropped before anything is written.
     pub(super) clearing: bool,
+    /// When the epoch was committed, in microseconds since 1970.
+    pub(super) committed_at: i64,
 }
 
 impl StreamRow {
@@ -54,7 +58,15 @@ pub(super) struct Known {
     pub(super) epoch: i64,
     pub(super) checkpoint: Option<Uuid>,
     pub(super) next_checkpoint: Uuid,
-    pub(super) stale_checkpoints: Vec<Uuid>,
+    pub(super) stale_checkpoints: Vec<Stale>,
+}
+
+/// A checkpoint that nothing points at any more.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Stale {
+    pub(super) id: Uuid,
+    /// When it may be deleted: a crash of nodes might bring the pointer to it back.
+    pub(super) from: Instant,
 }
 
 /// The rows of a keyspace, as one model's instance sees them.
@@ -63,6 +75,8 @@ pub(super) struct Streams<'a> {
     pub(super) keyspace: &'a str,
     pub(super) model: &'a str,
     pub(super) holder: &'a str,
+    /// How long a crash may take back what was acknowledged.
+    pub(super) settles_after: Duration,
 }
 
 /// `CREATE TABLE`.
@@ -95,7 +109,7 @@ impl Streams<'_> {
     pub(super) async fn read(&self) -> Result<Option<StreamRow>, SinkError> {
         let cql = format!(
             "SELECT holder, holder_since, epoch, checkpoint, chunks, bytes, prepared_epoch, prepared_cut, next_checkpoint, \
-             stale_checkpoints, clearing FROM {} WHERE model = ?",
+             stale_checkpoints, clearing, WRITETIME(epoch) AS committed_at FROM {} WHERE model = ?",
             self.table()
         );
         let consistency = self.session.serial_read();
@@ -174,7 +188,7 @@ impl Streams<'_> {
             self.table()
         );
         let decision = self.session.decide("begin the model anew", &cql, (self.model, self.holder)).await?;
-        self.settled(decision, |row| !row.clearing).await
+        self.settled(decision, 0, |row| !row.clearing).await
     }
 
     /// Notes how far an epoch reads.
@@ -189,7 +203,7 @@ impl Streams<'_> {
         );
         let values = (number, cut, self.model, self.holder, known.epoch);
         let decision = self.session.decide("prepare an epoch", &cql, values).await?;
-        self.settled(decision, |row| {
+        self.settled(decision, known.epoch, |row| {
             row.epoch == known.epoch
                 && row.prepared_epoch == Some(number)
                 && row.prepared_cut.as_deref().unwrap_or_default() == cut
@@ -210,7 +224,9 @@ impl Streams<'_> {
             return Err(self.out_of_order(epoch, known.epoch));
         }
         let mut stale = known.stale_checkpoints.clone();
-        stale.extend(known.checkpoint);
+        let from = Instant::now() + self.settles_after;
+        stale.extend(known.checkpoint.map(|id| Stale { id, from }));
+        let stale_ids: Vec<Uuid> = stale.iter().map(|stale| stale.id).collect();
         let next = Uuid::now_v7();
         let cql = format!(
             "UPDATE {} SET epoch = ?, checkpoint = ?, chunks = ?, bytes = ?, prepared_epoch = null, prepared_cut = null, \
@@ -218,8 +234,7 @@ impl Streams<'_> {
             self.table()
         );
         let written = known.next_checkpoint;
-        let values =
-            (number, written, chunks, bytes, next, stale.clone(), self.model, self.holder, known.epoch);
+        let values = (number, written, chunks, bytes, next, stale_ids, self.model, self.holder, known.epoch);
         match self.session.decide("commit an epoch", &cql, values).await? {
             Decision::Applied => Ok(Known {
                 epoch: number,
@@ -229,12 +244,41 @@ impl Streams<'_> {
             }),
             // It may have been applied by this call, or by the one that this one repeats.
             decision => {
-                self.settled(decision, |row| row.epoch == number && row.checkpoint == Some(written)).await?;
+                let is_there = |row: &StreamRow| row.epoch == number && row.checkpoint == Some(written);
+                self.settled(decision, known.epoch, is_there).await?;
                 match self.read().await? {
-                    Some(row) if row.holder == self.holder => Ok(Known::of(&row)),
+                    Some(row) if row.holder == self.holder => Ok(self.known(&row)),
                     _ => Err(self.lost(None)),
                 }
             }
+        }
+    }
+
+    /// What the row says, to its holder.
+    pub(super) fn known(&self, row: &StreamRow) -> Known {
+        let age = Utc::now().timestamp_micros().saturating_sub(row.committed_at);
+        let settles =
+            self.settles_after.saturating_sub(Duration::from_micros(u64::try_from(age).unwrap_or(0)));
+        let from = Instant::now() + settles;
+        let stale = row.stale_checkpoints.iter().flatten().map(|id| Stale { id: *id, from });
+        Known {
+            epoch: row.epoch,
+            checkpoint: row.checkpoint,
+            next_checkpoint: row.next_checkpoint,
+            stale_checkpoints: stale.collect(),
+        }
+    }
+
+    /// Whether an epoch must be repeated: not where it is committed already.
+    ///
+    /// # Errors
+    /// [`SinkError::Refused`] where earlier ones are not committed any more.
+    pub(super) async fn is_to_be_repeated(&self, known: &Known, epoch: Epoch) -> Result<bool, SinkError> {
+        match self.read().await? {
+            Some(row) if row.holder == self.holder && row.epoch == known.epoch => Ok(true),
+            Some(row) if row.holder == self.holder && row.epoch == number(epoch)? => Ok(false),
+            Some(row) if row.holder == self.holder => Err(self.elsewhere(&row, known.epoch)),
+            row => Err(self.lost(row.as_ref())),
         }
     }
 
@@ -250,6 +294,7 @@ impl Streams<'_> {
     async fn settled(
         &self,
         decision: Decision,
+        expected: i64,
         is_wanted: impl Fn(&StreamRow) -> bool,
     ) -> Result<(), SinkError> {
         if let Decision::Applied = decision {
@@ -258,12 +303,17 @@ impl Streams<'_> {
         match (self.read().await?, decision) {
             (Some(row), _) if row.holder == self.holder && is_wanted(&row) => Ok(()),
             (Some(row), Decision::Unknown(error)) if row.holder == self.holder => Err(error),
-            (Some(row), _) if row.holder == self.holder => Err(SinkError::Refused(format!(
-                "{} stands at epoch {} in cassandra, and this instance expected another one",
-                self.model, row.epoch
-            ))),
+            (Some(row), _) if row.holder == self.holder => Err(self.elsewhere(&row, expected)),
             (row, _) => Err(self.lost(row.as_ref())),
         }
+    }
+
+    fn elsewhere(&self, row: &StreamRow, expected: i64) -> SinkError {
+        SinkError::Refused(format!(
+            "{} stands at epoch {} in cassandra, expected {expected}: nodes lost in a crash what they had acknowledged, or it was \
+             changed by hand; start the stream again, and it goes on from there",
+            self.model, row.epoch
+        ))
     }
 
     fn lost(&self, row: Option<&StreamRow>) -> SinkError {
@@ -279,18 +329,6 @@ impl Streams<'_> {
             "{}: epoch {epoch} is not after epoch {committed}, which is committed",
             self.model
         ))
-    }
-}
-
-impl Known {
-    /// As the row says.
-    pub(super) fn of(row: &StreamRow) -> Self {
-        Self {
-            epoch: row.epoch,
-            checkpoint: row.checkpoint,
-            next_checkpoint: row.next_checkpoint,
-            stale_checkpoints: row.stale_checkpoints.clone().unwrap_or_default(),
-        }
     }
 }
 
