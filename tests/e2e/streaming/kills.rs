@@ -104,3 +104,14 @@ fn at_each_named_place_into_local_tables() {
 fn at_any_time_into_local_tables() {
     holds(Into::Local, 2, |_, _| None, 20);
 }
+
+#[test]
+fn at_each_named_place_into_cassandra() {
+    let points = [POINTS[0], POINTS[1], POINTS[2], POINTS[3], POINTS[5], POINTS[6]];
+    holds(Into::Cassandra, 3, |round, _| Some(points[round % points.len()]), 6);
+}
+
+#[test]
+fn at_any_time_into_cassandra() {
+    holds(Into::Cassandra, 4, |_, _| None, 20);
+}

@@ -35,6 +35,12 @@ pub(super) fn create(keyspace: &str) -> String {
     )
 }
 
+/// The process and the machine that a holder's name begins with: `process 7 on host (…)`.
+fn process_of(holder: &str) -> Option<(&str, &str)> {
+    let (process, _) = holder.rsplit_once(" (")?;
+    process.strip_prefix("process ")?.split_once(" on ")
+}
+
 /// What became of renewing.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Renewed {
@@ -58,7 +64,34 @@ impl Lease<'_> {
     pub(super) async fn take(&self) -> Result<(), SinkError> {
         match self.renew().await? {
             Renewed::Kept | Renewed::TakenAgain => Ok(()),
-            Renewed::Lost(holder) => Err(SinkError::Held { model: self.model.to_owned(), holder }),
+            Renewed::Lost(holder) => {
+                if self.end_of_dead().await?
+                    && matches!(self.renew().await?, Renewed::Kept | Renewed::TakenAgain)
+                {
+                    return Ok(());
+                }
+                Err(SinkError::Held { model: self.model.to_owned(), holder })
+            }
+        }
+    }
+
+    /// Ends the lease of a process of this very machine that is no more: nobody need wait for it.
+    async fn end_of_dead(&self) -> Result<bool, SinkError> {
+        let Some((holder, _)) = self.read().await? else { return Ok(true) };
+        let is_dead = match (process_of(&holder), process_of(self.holder)) {
+            (Some((pid, host)), Some((_, here))) => {
+                let processes = std::path::Path::new("/proc");
+                host == here && processes.join("self").exists() && !processes.join(pid).exists()
+            }
+            _ => false,
+        };
+        if !is_dead {
+            return Ok(false);
+        }
+        let delete = format!("DELETE FROM {} WHERE model = ? IF holder = ?", self.table());
+        match self.session.decide("end the lease of a dead process", &delete, (self.model, &holder)).await? {
+            Decision::Applied | Decision::Declined => Ok(true),
+            Decision::Unknown(error) => Err(error),
         }
     }
 
@@ -112,5 +145,16 @@ impl Lease<'_> {
             self.session.rows("read the lease", &select, (self.model,), consistency).await?;
         // Parts of a row end one by one.
         Ok(rows.into_iter().next().and_then(|(holder, since)| Some((holder?, since?))))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::process_of;
+
+    #[test]
+    fn a_holder_begins_with_its_process_and_its_machine() {
+        assert_eq!(process_of("process 7 on a.b (0190)"), Some(("7", "a.b")));
+        assert_eq!(process_of("somebody"), None);
     }
 }
