@@ -1,6 +1,7 @@
 //! The bundled project, as it lies in the repository, from real Kafka into real Hive: every engine that shares the metastore
 //! gives the answers that mep gives, and they are those of the same events read from files.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde_json::{Map, Value as Json};
@@ -47,6 +48,8 @@ impl Lambda {
             .env("MEP_METASTORE", address("MEP_TEST_METASTORE"))
             .env("MEP_LOCATION", format!("{}/warehouse/tests", address("MEP_TEST_HDFS")))
             .env("MEP_BROKERS", address("MEP_TEST_KAFKA"))
+            .env("MEP_CASSANDRA", address("MEP_TEST_CASSANDRA"))
+            .env("MEP_KEYSPACE", &self.schema)
             .env("MEP_SCHEMA", &self.schema)
             .env("MEP_TOPIC_PREFIX", format!("{}_", self.schema))
             .env("MEP_WAREHOUSE", self.scratch.path("warehouse"))
@@ -107,6 +110,57 @@ fn plain(value: &Json) -> String {
         Json::Null => NULL.to_owned(),
         other => other.to_string(),
     }
+}
+
+/// The saved queries, with the names of a test's own tables, and a day of its events for today.
+fn saved_queries(schema: &str, today: &str) -> BTreeMap<String, String> {
+    let files =
+        std::fs::read_dir(PathBuf::from(ROOT).join("queries")).unwrap().map(|entry| entry.unwrap().path());
+    let queries =
+        files.filter(|path| path.extension().is_some_and(|extension| extension == "sql")).map(|path| {
+            let sql = std::fs::read_to_string(&path).unwrap();
+            let sql = sql
+                .replace(".music.", &format!(".{schema}."))
+                .replace("current_date", &format!("date '{today}'"));
+            (path.file_stem().unwrap().to_str().unwrap().to_owned(), sql)
+        });
+    queries.collect()
+}
+
+#[test]
+fn trino_answers_over_the_speed_side_and_the_batch_side() {
+    let lambda = Lambda::new("both");
+    lambda.deliver("3");
+    lambda.print(&["run", "--target", "lambda", "--select", "tag:streaming"]);
+    lambda.print(&["run", "--target", "lambda", "--exclude", "marts"]);
+    let (compared, _) = lambda.print(&["reconcile", "--target", "lambda", "--output", "json"]);
+    let compared: Json = serde_json::from_str(&compared).unwrap();
+    assert_eq!(compared["agrees"], true, "{compared:#}");
+    let trino = Trino::new(&address("MEP_TEST_TRINO"));
+    let raw = |sql: &str| lambda.rows("lambda", &sql.replace("raw_", &format!("{}.raw_", lambda.schema)));
+    let today = "2018-11-02";
+    let mut answers: BTreeMap<String, Vec<Vec<String>>> = BTreeMap::new();
+    for (name, sql) in saved_queries(&lambda.schema, today) {
+        let rows = trino.rows(&sql);
+        assert!(!rows.is_empty(), "{name} gave no rows");
+        answers.insert(name, rows);
+    }
+    let of_today = "from raw_listen_events where event_date = date '2018-11-02'";
+    let songs = raw(&format!(
+        "select fix_mojibake(song) as title, fix_mojibake(artist) as artist, count(*) as n {of_today} group by 1, 2 order by n desc, 1, 2 limit 10"
+    ));
+    assert_eq!(answers["song_chart"], songs);
+    let states = raw(&format!(
+        "select coalesce(state, 'unknown'), count(*) as n {of_today} group by 1 order by n desc, 1"
+    ));
+    assert_eq!(answers["activity_by_state"], states);
+    let logins = "select count(*), count(distinct \"userId\") from (select distinct ts, \"userId\", \"sessionId\", \"itemInSession\" \
+         from raw_auth_events where success and event_date = date '2018-11-02')";
+    assert_eq!(answers["logins_today"], raw(logins));
+    let both = &answers["today_beside_the_month"];
+    let sides: Vec<&str> = both.iter().map(|row| row[2].as_str()).collect();
+    assert_eq!(sides, ["facts", "stream"]);
+    assert_eq!(both[1][1], raw(&format!("select count(*) {of_today}"))[0][0]);
 }
 
 #[test]
