@@ -292,6 +292,17 @@ async fn an_older_epoch_never_replaces_a_newer_one() {
 }
 
 #[tokio::test]
+async fn of_rows_with_one_key_the_last_one_stays() {
+    let cassandra = Cassandra::new("twice").await;
+    let sink = cassandra.sink(&plays_table(), 1);
+    sink.open().await.unwrap();
+    let first = plays(&[("A", 1, Some(9)), ("A", 1, Some(3)), ("B", 1, Some(1))]);
+    sink.upsert(Epoch(1), &[first, plays(&[("A", 1, Some(2)), ("B", 1, None)])]).await.unwrap();
+    assert_eq!(sorted_plays(&cassandra).await, ["A 1 2", "B 1 NULL"]);
+    cassandra.end().await;
+}
+
+#[tokio::test]
 async fn many_rows_of_many_partitions_all_arrive() {
     let cassandra = Cassandra::new("many").await;
     let sink = cassandra.sink(&plays_table(), 1);
