@@ -116,6 +116,7 @@ fn fill(connection: &Connection, topic: &str, enough: u64) -> Result<(), Box<dyn
                     key,
                     value,
                     timestamp: 1_541_030_400_000,
+                    headers: &[],
                 });
                 sender.send(topic, messages).map_err(|error| ArrowError::ExternalError(Box::new(error)))?;
                 sent += batch.num_rows() as u64;

@@ -69,6 +69,10 @@ pub enum Command {
     Test(RunArguments),
     /// Load the CSV files of seeds/.
     Seed(RunArguments),
+    /// Keep streaming models in step with their sources until told to stop.
+    Stream(StreamArguments),
+    /// Compare what streaming models wrote with what the same SQL gives over what is landed.
+    Reconcile(ReconcileArguments),
     /// Say what a run would do, partition by partition, and why. Writes nothing.
     Plan(PlanArguments),
     /// Print rows of a model, or of a query over the models.
@@ -119,6 +123,46 @@ pub struct RunArguments {
     #[arg(long, short = 'x')]
     pub fail_fast: bool,
     /// What is printed on standard output at the end.
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub output: TextOrJson,
+}
+
+/// Arguments of stream.
+#[derive(Args, Debug)]
+pub struct StreamArguments {
+    /// Which streaming models; all of them without this.
+    #[command(flatten)]
+    pub selecting: Selecting,
+    /// Begin anew: with empty tables, from the first event that the source holds.
+    #[arg(long, short)]
+    pub full_refresh: bool,
+    /// How often rows are written, in seconds.
+    #[arg(long, value_name = "SECONDS", default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=3_600))]
+    pub interval: u64,
+    /// After how many seconds without events a partition no longer holds windows open.
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..))]
+    pub idle_after: u64,
+    /// Where Prometheus finds the numbers, at /metrics.
+    #[arg(long, value_name = "HOST:PORT")]
+    pub metrics: Option<std::net::SocketAddr>,
+    /// With the simulator: how many times as fast as the clock its time goes; 0 for as fast as it is read.
+    #[arg(long, value_name = "TIMES", default_value_t = 600.0)]
+    pub speed: f64,
+}
+
+/// Arguments of reconcile.
+#[derive(Args, Debug)]
+pub struct ReconcileArguments {
+    /// Which streaming models; all of them without this.
+    #[command(flatten)]
+    pub selecting: Selecting,
+    /// The share of a model's rows that may differ; past it the exit code is 1.
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0)]
+    pub tolerance: f64,
+    /// How many differences of each model are printed.
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    pub limit: usize,
+    /// The form of the result.
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub output: TextOrJson,
 }

@@ -7,6 +7,8 @@ use super::terminal::Palette;
 use crate::engine::EngineError;
 use crate::project::{Problem, Problems};
 use crate::run::SessionError;
+use crate::stream::JobError;
+use crate::stream::sink::SinkError;
 use crate::warehouse::{LeaseError, WarehouseError};
 
 /// Why a command ended early.
@@ -27,6 +29,9 @@ pub enum CommandError {
     /// SQL could not be executed.
     #[error(transparent)]
     Engine(#[from] EngineError),
+    /// A stream ended early.
+    #[error(transparent)]
+    Stream(#[from] JobError),
     /// A file or stream cannot be used.
     #[error("{what}: {error}")]
     Io {
@@ -54,7 +59,8 @@ impl CommandError {
     pub fn exit(&self) -> Exit {
         match self {
             Self::Problems(_) => Exit::Usage,
-            Self::Lease(LeaseError::Held(_)) => Exit::Held,
+            Self::Lease(LeaseError::Held(_))
+            | Self::Stream(JobError::Sink { error: SinkError::Held { .. }, .. }) => Exit::Held,
             _ => Exit::Failed,
         }
     }

@@ -101,15 +101,14 @@ fn failed(error: SourceError) -> CommandError {
 fn say(terminal: &Terminal, deliveries: &BTreeMap<String, Delivery>, place: &str) {
     let sum = |of: fn(&Delivery) -> u64| deliveries.values().map(of).sum::<u64>();
     let (delivered, failed) = (sum(|delivery| delivery.delivered), sum(|delivery| delivery.failed));
+    let arrived = |delivered: u64, failed: u64| match failed {
+        0 => plural(delivered, "event"),
+        failed => format!("{}, {} not acknowledged", plural(delivered, "event"), count(failed)),
+    };
     for (topic, delivery) in deliveries {
-        let failed = match delivery.failed {
-            0 => String::new(),
-            failed => format!(", {} not acknowledged", count(failed)),
-        };
-        terminal.say(&format!("{topic}: {}{failed}", plural(delivery.delivered, "event")));
+        terminal.say(&format!("{topic}: {}", arrived(delivery.delivered, delivery.failed)));
     }
-    let failed = if failed > 0 { format!(", {} not acknowledged", count(failed)) } else { String::new() };
-    terminal.say(&format!("sent {}{failed} to Kafka at {place}", plural(delivered, "event")));
+    terminal.say(&format!("sent {} to Kafka at {place}", arrived(delivered, failed)));
 }
 
 /// The connection, of the command line or of the target, and what stands before the topics' names.
@@ -172,6 +171,7 @@ fn send(sender: &Sender, topic: &str, batch: &RecordBatch, pace: Option<&Pace>) 
             key: key(first + at),
             value,
             timestamp: times.value(first + at),
+            headers: &[],
         });
         sender.send(topic, messages)?;
     }

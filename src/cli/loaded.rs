@@ -1,5 +1,6 @@
 //! What most commands begin with: the project, its templates and its graph.
 
+use std::cell::LazyCell;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
@@ -138,7 +139,8 @@ impl Loaded {
     /// # Errors
     /// All that is wrong with them.
     pub(super) fn compile(&self, nodes: &BTreeSet<usize>) -> Result<Compiled, CommandError> {
-        let warehouse = self.warehouse();
+        // Most of what is compiled needs nothing that is stored, and then no warehouse to be reached.
+        let warehouse = LazyCell::new(|| self.warehouse());
         let stored = |node: &Node| -> Option<SchemaRef> {
             let built_anew = node.config.full_refresh.unwrap_or(self.rendering.full_refresh);
             let relation = node.relation.as_ref().filter(|_| !built_anew)?;

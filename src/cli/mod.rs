@@ -19,8 +19,12 @@ mod loaded;
 mod logging;
 mod ls;
 mod plan;
+mod reconcile;
 mod run;
 mod show;
+mod stream;
+mod stream_metrics;
+mod stream_view;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -62,6 +66,8 @@ fn dispatch(global: &Global, command: &Command) -> Result<Exit, CommandError> {
         Command::Build(arguments) => run::run(global, arguments, Doing::Build),
         Command::Test(arguments) => run::run(global, arguments, Doing::Test),
         Command::Seed(arguments) => run::run(global, arguments, Doing::Seed),
+        Command::Stream(arguments) => stream::stream(global, arguments),
+        Command::Reconcile(arguments) => reconcile::reconcile(global, arguments),
         Command::Plan(arguments) => plan::plan(global, arguments),
         Command::Show(arguments) => show::show(global, arguments),
         Command::Ls(arguments) => ls::ls(global, arguments),

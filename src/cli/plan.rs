@@ -9,6 +9,7 @@ use super::doing::Doing;
 use super::error::CommandError;
 use super::exit::Exit;
 use super::loaded::{Loaded, Rendering, cores, runtime};
+use super::stream::is_streaming;
 use super::terminal::{Palette, Terminal, bytes, count, plural};
 use crate::graph::Graph;
 use crate::plan::{Action, Asked, LandingPlan, PartitionBuild, Plan, after_landing, connect, plan_landings};
@@ -24,7 +25,8 @@ use crate::run::{RunOptions, Session, held, in_short as reasons_in_short, shown_
 pub(super) fn plan(global: &Global, arguments: &PlanArguments) -> Result<Exit, CommandError> {
     let rendering = Rendering { full_refresh: arguments.full_refresh, date: arguments.date };
     let loaded = Loaded::new(global, "plan", rendering)?;
-    let nodes = loaded.select(&arguments.selecting, |node| Doing::Run.works_on(node))?;
+    let nodes =
+        loaded.select(&arguments.selecting, |node| Doing::Run.works_on(node) && !is_streaming(node))?;
     let compiled = loaded.compile(&nodes)?;
     let sources = connect(&loaded.project, &loaded.graph, &compiled, nodes.iter().copied())?;
     let warehouse = loaded.warehouse()?;

@@ -1,6 +1,6 @@
 //! run, build, test and seed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use super::arguments::{Global, RunArguments, TextOrJson};
@@ -9,6 +9,7 @@ use super::error::CommandError;
 use super::exit::Exit;
 use super::loaded::{Loaded, Rendering, cores, runtime};
 use super::plan::in_short;
+use super::stream::{Streams, is_streaming};
 use super::terminal::{Terminal, summary};
 use crate::artifacts;
 use crate::graph::NodeKind;
@@ -24,8 +25,12 @@ pub(super) fn run(global: &Global, arguments: &RunArguments, doing: Doing) -> Re
     let began = Instant::now();
     let rendering = Rendering { full_refresh: arguments.full_refresh, date: arguments.date };
     let loaded = Loaded::new(global, doing.word(), rendering)?;
-    let nodes = loaded.select(&arguments.selecting, |node| doing.works_on(node))?;
-    let compiled = loaded.compile(&nodes)?;
+    let selected = loaded.select(&arguments.selecting, |node| doing.works_on(node))?;
+    let (streaming, nodes): (BTreeSet<usize>, BTreeSet<usize>) =
+        selected.iter().partition(|index| is_streaming(loaded.graph.node(**index)));
+    // Nightly runs build tables; streams are carried on when they are asked for.
+    let streaming = if arguments.selecting.select.is_empty() { BTreeSet::new() } else { streaming };
+    let compiled = loaded.compile(&selected)?;
     let sources = connect(&loaded.project, &loaded.graph, &compiled, nodes.iter().copied())?;
     let warehouse = loaded.warehouse()?;
     // Tests alone write nothing, so they may run beside a run.
@@ -82,6 +87,11 @@ pub(super) fn run(global: &Global, arguments: &RunArguments, doing: Doing) -> Re
             terminal.say(&line);
         }
         results.extend(session.carry_out(&planned, &landings.failed));
+    }
+    let failed = results.iter().any(|result| result.status.is_failure());
+    if !streaming.is_empty() && !(failed && arguments.fail_fast) {
+        let streams = Streams { loaded: &loaded, compiled: &compiled, nodes: &streaming };
+        streams.catch_up(arguments.full_refresh, &terminal)?;
     }
     terminal.end();
     let elapsed = began.elapsed();

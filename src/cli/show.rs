@@ -118,7 +118,11 @@ fn node_query(
 }
 
 /// Makes all that the warehouse holds known to SQL: in the graph's order, and then whatever else is there.
-fn register_all(graph: &Graph, warehouse: &dyn Warehouse, engine: &Engine) -> Result<(), WarehouseError> {
+pub(super) fn register_all(
+    graph: &Graph,
+    warehouse: &dyn Warehouse,
+    engine: &Engine,
+) -> Result<(), WarehouseError> {
     let relations = warehouse.relations()?;
     let known: Vec<_> = graph.nodes().iter().filter_map(|node| node.relation.clone()).collect();
     let others = relations.iter().filter(|relation| !known.contains(relation)).cloned();

@@ -93,6 +93,11 @@ impl Terminal {
         Self { palette: Palette::of_stderr(), format, quiet, live, bar, running: Mutex::new(Vec::new()) }
     }
 
+    /// Whether progress can be drawn over and over.
+    pub fn is_live(&self) -> bool {
+        self.live
+    }
+
     /// The colours of this terminal.
     pub fn palette(&self) -> Palette {
         self.palette

@@ -13,6 +13,7 @@ use super::declared::{landing_table, read_seed, schema_problem};
 use super::inline::{Ephemeral, with_ephemerals};
 use super::names::{Names, NodeNames};
 use super::node::{Node, NodeKind, TestDetail};
+use super::streaming::{self, CompiledStream};
 use crate::fingerprint::Fingerprint;
 use crate::jinja::{Rendered, SourceMap, Subject, Templates, TestSubject};
 use crate::project::{Problem, Problems, Project, SourceText};
@@ -42,6 +43,8 @@ pub struct CompiledModel {
     pub fingerprint: Fingerprint,
     /// Whether the same inputs can give other rows on another run.
     pub is_volatile: bool,
+    /// Of a streaming model.
+    pub stream: Option<CompiledStream>,
 }
 
 /// A test, compiled.
@@ -166,6 +169,7 @@ impl Work<'_> {
                 self.compiled.seeds.insert(index, seed);
             }
             NodeKind::Model { index: of, uses_is_incremental } => {
+                self.check_streams_read(index, node)?;
                 let text = &self.compiler.project.models[*of].text;
                 let model = self.model(index, node, text, *uses_is_incremental)?;
                 self.compiled.models.insert(index, model);
@@ -175,6 +179,28 @@ impl Work<'_> {
                 self.compiled.tests.insert(index, test);
             }
             NodeKind::Exposure { .. } => {}
+        }
+        Ok(())
+    }
+
+    /// What streaming models keep is not in the warehouse.
+    fn check_streams_read(&self, index: usize, node: &Node) -> Result<(), Problem> {
+        for parent in self.compiler.graph.parents(index) {
+            let parent = self.compiler.graph.node(*parent);
+            if parent.config.materialized != Materialization::Streaming {
+                continue;
+            }
+            let problem = Problem::new(format!(
+                "`{}` is a streaming model, which models cannot read: its rows change all the time, and lie with the dashboard's tables",
+                parent.name
+            ));
+            let reference = node.depends_on.iter().find(|needed| needed.id == parent.id);
+            let place = reference.and_then(|needed| needed.place.as_ref()).or(node.place.as_ref());
+            let problem = problem.help("read what it reads, or join both where they are queried");
+            return Err(match place {
+                Some(place) => problem.at(place),
+                None => problem,
+            });
         }
         Ok(())
     }
@@ -212,9 +238,11 @@ impl Work<'_> {
         let rendered = self.render(node, text, false)?;
         let plan = self.scope.plan(&rendered.sql).map_err(|problem| sql_problem(&problem, &rendered.map))?;
         let relation = tested_relation(node);
-        let is_stored =
-            matches!(node.config.materialized, Materialization::Table | Materialization::Incremental);
-        let partition_columns = if is_stored { node.config.partition_by.clone() } else { Vec::new() };
+        let is_streaming = node.config.materialized == Materialization::Streaming;
+        let is_stored = is_streaming
+            || matches!(node.config.materialized, Materialization::Table | Materialization::Incremental);
+        let is_partitioned = is_stored && !is_streaming;
+        let partition_columns = if is_partitioned { node.config.partition_by.clone() } else { Vec::new() };
         let planned = plan.schema().as_arrow().clone();
         check_columns(node, &planned, &partition_columns)?;
         let schema = if is_stored {
@@ -233,10 +261,16 @@ impl Work<'_> {
             Problems::from(problem.at(&start))
         };
         let alignment = alignment::derive(&self.scope, &plan, &partition_columns).map_err(failed)?;
+        let fingerprint = self.fingerprint(index, node, &rendered.sql, &schema);
+        let stream = is_streaming.then(|| {
+            let sources = &self.compiled.sources;
+            streaming::compile(&self.scope, node, &rendered, &plan, sources, &fingerprint)
+        });
         let model = CompiledModel {
             sql: self.standalone(index, &rendered.sql),
             increment: None,
-            fingerprint: self.fingerprint(index, node, &rendered.sql, &schema),
+            fingerprint,
+            stream: stream.transpose()?,
             is_volatile: is_volatile(&plan),
             alignment,
             partition_columns,

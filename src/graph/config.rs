@@ -3,6 +3,7 @@
 use indexmap::IndexMap;
 use serde_json::Value as Json;
 
+use super::streaming_config::StreamingConfig;
 use crate::project::{Located, Place, Problem, Problems, nearest};
 
 /// How a model becomes a relation.
@@ -17,6 +18,8 @@ pub enum Materialization {
     Incremental,
     /// Nothing in the warehouse: inlined where it is used.
     Ephemeral,
+    /// Rows that are kept in step with a source that goes on.
+    Streaming,
 }
 
 impl Materialization {
@@ -27,6 +30,7 @@ impl Materialization {
             Self::Table => "table",
             Self::Incremental => "incremental",
             Self::Ephemeral => "ephemeral",
+            Self::Streaming => "streaming",
         }
     }
 }
@@ -93,6 +97,8 @@ pub struct NodeConfig {
     pub full_refresh: Option<bool>,
     /// Free data.
     pub meta: Json,
+    /// Of a streaming model.
+    pub streaming: StreamingConfig,
     /// Types of a seed's columns, by name.
     pub column_types: IndexMap<String, String>,
     /// What separates a seed's fields.
@@ -129,6 +135,7 @@ impl Default for NodeConfig {
             enabled: true,
             full_refresh: None,
             meta: Json::Object(serde_json::Map::new()),
+            streaming: StreamingConfig::default(),
             column_types: IndexMap::new(),
             delimiter: ',',
             severity: Severity::default(),
@@ -210,7 +217,7 @@ pub enum ConfigOf {
 /// Keys that every node may have and that change no result.
 const COMMON: [&str; 9] =
     ["enabled", "tags", "meta", "docs", "group", "access", "description", "database", "event_time"];
-const MODEL: [&str; 13] = [
+const MODEL: [&str; 17] = [
     "materialized",
     "partition_by",
     "unique_key",
@@ -224,6 +231,10 @@ const MODEL: [&str; 13] = [
     "quoting",
     "file_format",
     "packages",
+    "partition_key",
+    "clustering",
+    "ttl",
+    "allowed_lateness",
 ];
 const SEED: [&str; 8] = [
     "schema",
@@ -264,9 +275,9 @@ pub fn read(of: ConfigOf, raw: &IndexMap<String, Located<Json>>, problems: &mut 
     config
 }
 
-struct Reader<'a> {
-    key: &'a str,
-    located: &'a Located<Json>,
+pub(super) struct Reader<'a> {
+    pub(super) key: &'a str,
+    pub(super) located: &'a Located<Json>,
     problems: &'a mut Problems,
 }
 
@@ -299,6 +310,10 @@ impl Reader<'_> {
             "enabled" => config.enabled = self.boolean().unwrap_or(true),
             "full_refresh" => config.full_refresh = self.boolean(),
             "meta" => config.meta = self.located.value.clone(),
+            "partition_key" => config.streaming.partition_key = self.columns(),
+            "clustering" => config.streaming.clustering = self.clustering(),
+            "ttl" => config.streaming.ttl = self.span_of_time(),
+            "allowed_lateness" => config.streaming.allowed_lateness = self.span_of_time(),
             "column_types" => config.column_types = self.column_types(),
             "delimiter" => config.delimiter = self.delimiter().unwrap_or(','),
             "severity" => config.severity = self.severity().unwrap_or_default(),
@@ -331,7 +346,7 @@ impl Reader<'_> {
         self.problems.push(problem);
     }
 
-    fn expected<T>(&mut self, what: &str) -> Option<T> {
+    pub(super) fn expected<T>(&mut self, what: &str) -> Option<T> {
         let found = match &self.located.value {
             Json::Null => "nothing".to_owned(),
             Json::Array(_) => "a list".to_owned(),
@@ -358,6 +373,7 @@ impl Reader<'_> {
             ("table", Materialization::Table),
             ("incremental", Materialization::Incremental),
             ("ephemeral", Materialization::Ephemeral),
+            ("streaming", Materialization::Streaming),
         ])
     }
 
@@ -411,7 +427,7 @@ impl Reader<'_> {
         }
     }
 
-    fn list(&mut self) -> Vec<String> {
+    pub(super) fn list(&mut self) -> Vec<String> {
         match &self.located.value {
             Json::String(one) => vec![one.clone()],
             Json::Array(many) if many.iter().all(Json::is_string) => {
@@ -475,7 +491,7 @@ mod tests {
     fn unknown_keys_and_values_are_told_with_a_way_on() {
         insta::assert_snapshot!(of("materialised", "table".into()).1, @"unknown config key `materialised` did you mean `materialized`?");
         insta::assert_snapshot!(of("colour", "red".into()).1, @"unknown config key `colour` keys for your own use belong under `meta`");
-        insta::assert_snapshot!(of("materialized", "tabel".into()).1, @"`materialized`: expected one of view, table, incremental, ephemeral, found `tabel`");
+        insta::assert_snapshot!(of("materialized", "tabel".into()).1, @"`materialized`: expected one of view, table, incremental, ephemeral, streaming, found `tabel`");
         insta::assert_snapshot!(of("enabled", "yes".into()).1, @"`enabled`: expected true or false, found `yes`");
         insta::assert_snapshot!(of("pre_hook", "drop table x".into()).1, @"config key `pre_hook` is not supported by mep take it away: leaving it out silently would change the result");
     }

@@ -14,6 +14,8 @@ mod declared;
 mod inline;
 mod names;
 mod select;
+mod streaming;
+mod streaming_config;
 mod test_name;
 
 pub use attached_tests::tested_relation;
@@ -22,3 +24,5 @@ pub use config::{IncrementalStrategy, Materialization, NodeConfig, OnSchemaChang
 pub use dag::Graph;
 pub use node::{Dependency, Node, NodeId, NodeKind, TestDetail};
 pub use select::{Selection, named};
+pub use streaming::CompiledStream;
+pub use streaming_config::StreamingConfig;

@@ -148,7 +148,7 @@ impl Planner<'_> {
             reads.iter().filter(is_missing).map(|read| (**read).clone()).collect();
         missing.dedup();
         match node.config.materialized {
-            Materialization::Ephemeral => return Ok(Action::Current),
+            Materialization::Ephemeral | Materialization::Streaming => return Ok(Action::Current),
             _ if !missing.is_empty() => return Ok(Action::Missing(missing)),
             Materialization::View => return Ok(self.view(&relation, model)),
             Materialization::Table | Materialization::Incremental => {}

@@ -7,8 +7,8 @@ use std::time::Duration;
 use super::landing::{Asked, LandingPlan, recorded};
 use crate::graph::{Compiled, Graph, Node, NodeKind};
 use crate::project::{
-    AvroWire, KafkaConfig, MessageFormat, OnLostOffsets, Problem, Problems, Project, SourceConnection,
-    SourceTable,
+    AvroWire, KafkaConfig, MessageFormat, OnLostOffsets, Problem, Problems, Project, SimulatorConfig,
+    SourceConnection, SourceTable,
 };
 use crate::relation::Relation;
 use crate::source::files::{FilesSource, unread_folders as unread_folders_in};
@@ -58,59 +58,85 @@ fn connect_one(
     node: &Node,
     table: &LandingTable,
 ) -> Result<Box<dyn Source>, Problem> {
+    let at_table = |error: SourceError| at(Problem::new(error.to_string()), node);
+    match connection(project, declared)? {
+        SourceConnection::Files { path } => {
+            let source = FilesSource::new(absolute(path), pattern(declared), table.schema.clone());
+            Ok(Box::new(source.map_err(|error| at(Problem::new(error.to_string()), node))?))
+        }
+        SourceConnection::Kafka(config) => {
+            Ok(Box::new(kafka_source(project, declared, config, table).map_err(at_table)?))
+        }
+        SourceConnection::Simulator(config) => {
+            Ok(Box::new(simulated_source(declared, config, table).map_err(at_table)?))
+        }
+    }
+}
+
+/// Where the target says that a source is.
+pub(super) fn connection<'p>(
+    project: &'p Project,
+    declared: &SourceTable,
+) -> Result<&'p SourceConnection, Problem> {
     let target = &project.target;
-    let Some(connection) = target.sources.get(&declared.source) else {
+    target.sources.get(&declared.source).ok_or_else(|| {
         let message =
             format!("the target `{}` does not say where the source `{}` is", target.name, declared.source);
         let problem = Problem::new(message).help(format!(
             "add it in profiles.yml, below `sources:` of `{}`: `{}: {{type: files, path: ...}}`",
             target.name, declared.source
         ));
-        return Err(match &target.place {
+        match &target.place {
             Some(place) => problem.at(place),
             None => problem,
-        });
-    };
-    let at_table = |message: String| match &node.place {
-        Some(place) => Problem::new(message).at(place),
-        None => Problem::new(message),
-    };
-    match connection {
-        SourceConnection::Files { path } => {
-            let source = FilesSource::new(absolute(path), pattern(declared), table.schema.clone());
-            Ok(Box::new(source.map_err(|error| at_table(error.to_string()))?))
         }
-        SourceConnection::Kafka(config) => {
-            let topics = match declared.topics.as_slice() {
-                [] => vec![format!("{}{}", config.topic_prefix, declared.name)],
-                topics => topics.to_vec(),
-            };
-            let on_lost = declared.on_lost_offsets.unwrap_or(config.on_lost_offsets);
-            let source = KafkaSource::new(
-                kafka_connection(config),
-                &declared.name,
-                topics,
-                on_lost == OnLostOffsets::Accept,
-                &format(project, &config.format),
-                &table.schema,
-            );
-            Ok(Box::new(source.map_err(|error| at_table(error.to_string()))?))
-        }
-        SourceConnection::Simulator(config) => {
-            let config = simulator::SimulatorConfig {
-                seed: config.seed,
-                start: config.start,
-                days: config.days,
-                users: config.users,
-                growth: config.growth,
-                attrition: config.attrition,
-                duplicates: config.duplicates,
-                mojibake: config.mojibake,
-            };
-            let source = SimulatedSource::new(config, &declared.name, &table.schema);
-            Ok(Box::new(source.map_err(|error| at_table(error.to_string()))?))
-        }
+    })
+}
+
+pub(super) fn at(problem: Problem, node: &Node) -> Problem {
+    match &node.place {
+        Some(place) => problem.at(place),
+        None => problem,
     }
+}
+
+pub(super) fn kafka_source(
+    project: &Project,
+    declared: &SourceTable,
+    config: &KafkaConfig,
+    table: &LandingTable,
+) -> Result<KafkaSource, SourceError> {
+    let topics = match declared.topics.as_slice() {
+        [] => vec![format!("{}{}", config.topic_prefix, declared.name)],
+        topics => topics.to_vec(),
+    };
+    let on_lost = declared.on_lost_offsets.unwrap_or(config.on_lost_offsets);
+    KafkaSource::new(
+        kafka_connection(config),
+        &declared.name,
+        topics,
+        on_lost == OnLostOffsets::Accept,
+        &format(project, &config.format),
+        &table.schema,
+    )
+}
+
+pub(super) fn simulated_source(
+    declared: &SourceTable,
+    config: &SimulatorConfig,
+    table: &LandingTable,
+) -> Result<SimulatedSource, SourceError> {
+    let config = simulator::SimulatorConfig {
+        seed: config.seed,
+        start: config.start,
+        days: config.days,
+        users: config.users,
+        growth: config.growth,
+        attrition: config.attrition,
+        duplicates: config.duplicates,
+        mojibake: config.mojibake,
+    };
+    SimulatedSource::new(config, &declared.name, &table.schema)
 }
 
 /// How a target's Kafka is spoken to.

@@ -88,7 +88,7 @@ impl Written {
 }
 
 /// A table that is built from a SELECT.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub struct TableBuild<'a> {
     /// Runs the query.
     pub engine: &'a Engine,
@@ -107,7 +107,7 @@ pub struct TableBuild<'a> {
     /// Of the model.
     pub fingerprint: &'a Fingerprint,
     /// What other readers are shown beside the rows.
-    pub presentation: &'a Presentation,
+    pub presentation: Presentation,
 }
 
 impl TableBuild<'_> {
@@ -207,7 +207,7 @@ impl TableBuild<'_> {
     ) -> Result<Built, BuildError> {
         let table = self.table(partitions);
         crate::fail_point::reached("build-before-publish");
-        self.warehouse.publish(self.relation, &table, self.presentation)?;
+        self.warehouse.publish(self.relation, &table, &self.presentation)?;
         Ok(Built { table, written })
     }
 

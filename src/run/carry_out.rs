@@ -127,16 +127,14 @@ impl Session<'_> {
             Action::CreateView(reason) => self.create_view(index, node, reason),
             Action::BuildWhole(build) => {
                 let relation = tested_relation(node);
-                let presentation = presentation(node);
-                let table = self.table_build(&relation, self.model(index)?, &presentation);
+                let table = self.table_build(node, &relation, self.model(index)?);
                 let built = self.runtime.block_on(table.whole(build))?;
                 self.built(node, built, &build.reason.to_string())
             }
             Action::BuildPartitions(plan) => {
                 let relation = tested_relation(node);
                 let stored = self.stored(&relation);
-                let presentation = presentation(node);
-                let table = self.table_build(&relation, self.model(index)?, &presentation);
+                let table = self.table_build(node, &relation, self.model(index)?);
                 let built = self.runtime.block_on(table.partitions(plan, stored.as_ref()))?;
                 self.built(node, built, &in_short(&plan.build))
             }
@@ -146,9 +144,9 @@ impl Session<'_> {
 
     fn table_build<'b>(
         &'b self,
+        node: &Node,
         relation: &'b Relation,
         model: &'b CompiledModel,
-        presentation: &'b Presentation,
     ) -> TableBuild<'b> {
         TableBuild {
             engine: self.engine,
@@ -159,7 +157,7 @@ impl Session<'_> {
             schema: &model.schema,
             partition_columns: &model.partition_columns,
             fingerprint: &model.fingerprint,
-            presentation,
+            presentation: presentation(node),
         }
     }
 
@@ -218,9 +216,7 @@ impl Session<'_> {
             &model.schema,
             &model.partition_columns,
         )?;
-        let presentation = presentation(node);
-        let table = self.table_build(&relation, model, &presentation);
-        let table = TableBuild { sql, schema: &columns, ..table };
+        let table = TableBuild { sql, schema: &columns, ..self.table_build(node, &relation, model) };
         let strategy = strategy(node);
         let built = self.runtime.block_on(table.increment(&stored, strategy, &node.config.unique_key))?;
         self.built(node, built, &Reason::Increment.to_string())

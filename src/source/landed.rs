@@ -65,6 +65,16 @@ impl LandingTable {
         stored_schema(&written, &self.partition_columns()).map_err(SchemaError::Untyped)
     }
 
+    /// The columns that an event of the stream has before it is landed, as SQL sees them: all but the batch.
+    ///
+    /// # Errors
+    /// Where a declared column has the name of a partition column.
+    pub fn stream_schema(&self) -> Result<SchemaRef, SchemaError> {
+        let table = self.table_schema()?;
+        let fields = table.fields().iter().filter(|field| field.name() != BATCH).cloned();
+        Ok(Arc::new(Schema::new(fields.collect::<Vec<_>>())))
+    }
+
     /// Of what makes the landed rows what they are: the declared schema.
     pub fn fingerprint(&self) -> Fingerprint {
         let fields = self.schema.fields.fields();

@@ -12,7 +12,9 @@ mod rows;
 pub mod schema;
 pub mod seed;
 pub mod simulated;
+pub mod simulated_stream;
 pub mod simulator;
+pub mod tail;
 pub mod unit;
 
 pub use landed::{BATCH, EVENT_DATE, LandingTable};

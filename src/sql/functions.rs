@@ -14,6 +14,7 @@ use datafusion::logical_expr::{
 use md5::{Digest, Md5};
 
 use super::surrogate_key::SurrogateKey;
+use super::tumble::Tumble;
 
 /// All functions that mep adds.
 pub fn all() -> Vec<Arc<ScalarUDF>> {
@@ -21,6 +22,7 @@ pub fn all() -> Vec<Arc<ScalarUDF>> {
         Arc::new(ScalarUDF::new_from_impl(TextFunction::hash_key())),
         Arc::new(ScalarUDF::new_from_impl(TextFunction::fix_mojibake())),
         Arc::new(ScalarUDF::new_from_impl(SurrogateKey::new())),
+        Arc::new(ScalarUDF::new_from_impl(Tumble::new())),
     ]
 }
 

@@ -11,7 +11,9 @@ pub mod functions;
 pub mod meaning;
 pub mod problem;
 pub mod scope;
+pub mod streaming;
 mod surrogate_key;
+mod tumble;
 
 pub use alignment::{Alignment, ScanAlignment};
 pub use meaning::{canonical, is_volatile, offset, stored_schema, without_semicolon};

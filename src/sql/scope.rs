@@ -120,6 +120,15 @@ impl Scope {
         Ok(plan)
     }
 
+    /// A plan that reads all of a relation.
+    ///
+    /// # Errors
+    /// Where it is not known.
+    pub fn scan(&self, relation: &Relation) -> Result<LogicalPlan, DataFusionError> {
+        let table = futures::executor::block_on(self.context.table(self.reference(relation)?))?;
+        Ok(table.into_unoptimized_plan())
+    }
+
     /// The plan with filters pushed down and all that the optimizer knows.
     ///
     /// # Errors

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::File;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use super::error::WarehouseError;
@@ -28,6 +29,25 @@ pub(super) fn sync(table_folder: &Path, files: &[PathBuf]) -> Result<(), Warehou
         folders.extend(path.ancestors().skip(1).take_while(|folder| *folder != table_folder));
     }
     folders.into_iter().try_for_each(sync_folder)
+}
+
+/// Puts a file in place of the one with its name, or makes it: readers find the old content or the new one, through a power cut
+/// too.
+///
+/// # Errors
+/// Where it cannot be written.
+pub fn replace_durably(path: &Path, content: &[u8]) -> Result<(), WarehouseError> {
+    let io = |action: &'static str, path: &Path| {
+        let path = path.to_owned();
+        move |error| WarehouseError::Io { action, path, error }
+    };
+    let folder = path.parent().unwrap_or(Path::new("."));
+    std::fs::create_dir_all(folder).map_err(io("creating", folder))?;
+    let next = path.with_extension("next");
+    let mut file = File::create(&next).map_err(io("writing", &next))?;
+    file.write_all(content).and_then(|()| file.sync_all()).map_err(io("writing", &next))?;
+    std::fs::rename(&next, path).map_err(io("publishing", path))?;
+    sync_folder(folder)
 }
 
 /// Syncs all that was written to the file system of a folder, where the platform can; says whether it did.

@@ -41,6 +41,14 @@ impl LocalWarehouse {
         self.root.join(relation.schema.as_deref().unwrap_or("default")).join(&relation.name)
     }
 
+    /// Takes the right to stream into one table, which goes on beside runs.
+    ///
+    /// # Errors
+    /// Where another process has it.
+    pub fn lease_table(&self, relation: &Relation, holder: &Holder) -> Result<Lease, LeaseError> {
+        lock_file(&self.folder(relation).join("stream/.lease"), holder)
+    }
+
     fn manifest_path(&self, relation: &Relation) -> PathBuf {
         self.folder(relation).join("manifest.json")
     }

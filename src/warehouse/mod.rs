@@ -24,6 +24,7 @@ use std::time::Duration;
 use crate::relation::Relation;
 
 pub use crate::fingerprint::Fingerprint;
+pub use durable::replace_durably;
 pub use error::WarehouseError;
 pub use hive::{HiveLocation, HiveWarehouse};
 pub use lease::{Holder, Lease, LeaseError};

@@ -1,6 +1,6 @@
 //! Writing rows into the files of an immutable folder, a file for each partition.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 use arrow::array::{Array, ArrayRef, RecordBatch, StringArray, UInt32Array};
 use arrow::compute::{cast, take_record_batch};
@@ -74,7 +74,6 @@ struct OpenFile {
 
 /// A file that is all sent, and perhaps not all written.
 struct EndingFile {
-    key: PartitionKey,
     path: String,
     rows: u64,
     finishing: Finishing,
@@ -86,9 +85,7 @@ pub struct PartitionWriter {
     name: String,
     file_schema: SchemaRef,
     open: HashMap<PartitionKey, OpenFile>,
-    ending: Vec<EndingFile>,
-    seen: HashSet<PartitionKey>,
-    written: WrittenFiles,
+    ending: BTreeMap<PartitionKey, Vec<EndingFile>>,
     clock: u64,
     files: usize,
 }
@@ -107,9 +104,7 @@ impl PartitionWriter {
             name: name.into(),
             file_schema,
             open: HashMap::new(),
-            ending: Vec::new(),
-            seen: HashSet::new(),
-            written: WrittenFiles::new(),
+            ending: BTreeMap::new(),
             clock: 0,
             files: 0,
         })
@@ -144,15 +139,18 @@ impl PartitionWriter {
         for key in keys {
             self.close(&key)?;
         }
-        for EndingFile { key, path, rows, finishing } in self.ending {
-            let bytes = finishing().map_err(|error| WarehouseError::Io {
-                action: "writing",
-                path: self.target.table_folder.path_of(&path),
-                error,
-            })?;
-            self.written.entry(key).or_default().push(DataFile { path, rows, bytes });
+        let mut written = WrittenFiles::new();
+        for (key, files) in self.ending {
+            for EndingFile { path, rows, finishing } in files {
+                let bytes = finishing().map_err(|error| WarehouseError::Io {
+                    action: "writing",
+                    path: self.target.table_folder.path_of(&path),
+                    error,
+                })?;
+                written.entry(key.clone()).or_default().push(DataFile { path, rows, bytes });
+            }
         }
-        Ok(self.written)
+        Ok(written)
     }
 
     fn write_partition(&mut self, key: &PartitionKey, rows: &RecordBatch) -> Result<(), WriteError> {
@@ -164,8 +162,9 @@ impl PartitionWriter {
                     self.close(&oldest)?;
                 }
             }
-            self.seen.insert(key.clone());
-            if self.seen.len() > MOST_PARTITIONS {
+            let is_ending = |key: &PartitionKey| self.ending.contains_key(key);
+            let others = self.ending.len() + self.open.keys().filter(|key| !is_ending(key)).count();
+            if !is_ending(key) && others >= MOST_PARTITIONS {
                 let columns = self.target.partition_columns.join(", ");
                 return Err(WriteError::TooManyPartitions { limit: MOST_PARTITIONS, columns });
             }
@@ -207,7 +206,8 @@ impl PartitionWriter {
             error,
         };
         let finishing = open.writer.into_inner()?.finish().map_err(io)?;
-        self.ending.push(EndingFile { key: key.clone(), path: open.path, rows: open.rows, finishing });
+        let file = EndingFile { path: open.path, rows: open.rows, finishing };
+        self.ending.entry(key.clone()).or_default().push(file);
         Ok(())
     }
 }

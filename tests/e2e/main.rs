@@ -23,4 +23,5 @@ mod seeds;
 mod selection;
 mod services;
 mod shapes;
+mod streaming;
 mod voice;

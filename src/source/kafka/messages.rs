@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::avro::AvroDecoder;
 use crate::source::rows::{BadRow, Chunk, Decoded, Decoder};
+use crate::source::tail::{self, Undecoded, Unreadable};
 use crate::source::{Item, MessagePlace, Piece, Sink, SourceError};
 
 /// How a message is read.
@@ -22,7 +23,7 @@ pub(super) struct Messages {
     reading: Arc<Reading>,
     /// The values, each followed by a line feed where they are JSON.
     values: Vec<u8>,
-    /// Where each value ends, for Avro.
+    /// Where each value ends.
     ends: Vec<usize>,
     /// The offset of each value.
     offsets: Vec<i64>,
@@ -63,7 +64,6 @@ impl Messages {
         match &*self.reading {
             Reading::Avro(_) => {
                 self.values.extend_from_slice(value);
-                self.ends.push(self.values.len());
             }
             // The decoder passes over blank lines, which would lose the message.
             Reading::Json(_) if value.trim_ascii_start().is_empty() => {
@@ -82,22 +82,78 @@ impl Messages {
                 self.values.push(b'\n');
             }
         }
+        self.ends.push(self.values.len());
         self.offsets.push(offset);
     }
 
     fn decode(&mut self) -> Result<Decoded, SourceError> {
-        let bytes = std::mem::take(&mut self.values);
         match &*self.reading {
-            Reading::Json(decoder) => decoder.decode(&Chunk { first_line: 1, bytes }),
-            Reading::Avro(decoder) => decoder.decode(&bytes, &self.ends),
+            Reading::Json(decoder) => {
+                let chunk = Chunk { first_line: 1, bytes: std::mem::take(&mut self.values) };
+                let decoded = decoder.decode(&chunk);
+                self.values = chunk.bytes;
+                decoded
+            }
+            Reading::Avro(decoder) => decoder.decode(&self.values, &self.ends),
         }
         .map_err(|error| SourceError::unreadable(error.to_string()))
+    }
+
+    /// The value of a message, by its index.
+    fn value(&self, index: usize) -> Option<&[u8]> {
+        let start = match index.checked_sub(1) {
+            None => 0,
+            Some(before) => *self.ends.get(before)?,
+        };
+        self.values.get(start..*self.ends.get(index)?)
+    }
+}
+
+impl Undecoded for Messages {
+    fn decode(mut self: Box<Self>) -> Result<tail::Decoded, SourceError> {
+        let decoded = Messages::decode(&mut self)?;
+        let mut unreadable = Vec::new();
+        let mut offsets = Vec::with_capacity(self.offsets.len());
+        let mut bad = decoded.rejects.into_iter().peekable();
+        for (index, offset) in self.offsets.iter().enumerate() {
+            // Lines count from 1, and each is a message.
+            match bad.next_if(|bad| bad.line == index as u64 + 1) {
+                Some(bad) => {
+                    let payload =
+                        self.value(index).map(|value| value.strip_suffix(b"\n").unwrap_or(value).to_vec());
+                    unreadable.push(Unreadable { offset: *offset, reason: bad.reason, payload });
+                }
+                None => offsets.push(*offset),
+            }
+        }
+        let empty = self.empty.iter();
+        unreadable.extend(empty.map(|(offset, reason)| Unreadable {
+            offset: *offset,
+            reason: (*reason).to_owned(),
+            payload: None,
+        }));
+        let mut offsets = offsets.into_iter();
+        let with_offsets = |batch: arrow::array::RecordBatch| {
+            let offsets: Vec<i64> = offsets.by_ref().take(batch.num_rows()).collect();
+            (batch, offsets)
+        };
+        let batches: Vec<_> = decoded.batches.into_iter().map(with_offsets).collect();
+        // A row without a message, or a message without a row, would be taken for another one.
+        if batches.iter().any(|(batch, offsets)| batch.num_rows() != offsets.len())
+            || offsets.next().is_some()
+        {
+            return Err(SourceError::unreadable(format!(
+                "the rows of {} are not those of its messages",
+                self.unit
+            )));
+        }
+        Ok(tail::Decoded { batches, unreadable, read: self.count() as u64 })
     }
 }
 
 impl Piece for Messages {
     fn read(mut self: Box<Self>, sink: &mut Sink<'_>) -> Result<u64, SourceError> {
-        let decoded = self.decode()?;
+        let decoded = Messages::decode(&mut self)?;
         for batch in decoded.batches {
             sink(Item::Rows(batch))?;
         }
@@ -114,7 +170,7 @@ impl Piece for Messages {
             sink(Item::Reject(bad.into_message_reject(&self.unit, place(*offset))))?;
         }
         // Counted here and not by the decoder: a message that it passed over would show.
-        Ok((self.offsets.len() + self.empty.len()) as u64)
+        Ok(self.count() as u64)
     }
 }
 

@@ -11,18 +11,21 @@
 mod avro;
 mod cluster;
 mod connection;
+mod dead_letters;
 mod holding;
 mod mark;
 mod messages;
 mod range;
 mod reader;
 pub mod sender;
+mod tail;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
 pub use avro::{AvroError, AvroWire};
 pub use connection::Connection;
+pub use dead_letters::DeadLetters;
 
 use self::avro::AvroDecoder;
 use self::holding::{Comparison, LOST, holding, marks};

@@ -10,7 +10,7 @@ use rdkafka::client::ClientContext;
 use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
 use rdkafka::consumer::Consumer as _;
 use rdkafka::error::KafkaError;
-use rdkafka::message::{DeliveryResult, Message};
+use rdkafka::message::{DeliveryResult, Header, Message, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, Producer, ProducerContext, ThreadedProducer};
 use rdkafka::types::RDKafkaErrorCode;
 
@@ -42,6 +42,8 @@ pub struct Outgoing<'a> {
     pub value: &'a [u8],
     /// Its time, in milliseconds since 1970.
     pub timestamp: i64,
+    /// Its headers.
+    pub headers: &'a [(&'a str, &'a [u8])],
 }
 
 /// What became of the messages of a topic.
@@ -122,8 +124,12 @@ impl Sender {
         let mut sent = 0;
         let mut outcome = Ok(());
         for message in messages {
-            let record =
+            let mut record =
                 BaseRecord::to(topic).key(message.key).payload(message.value).timestamp(message.timestamp);
+            if !message.headers.is_empty() {
+                let headers = message.headers.iter().map(|(key, value)| Header { key, value: Some(*value) });
+                record = record.headers(headers.fold(OwnedHeaders::new(), OwnedHeaders::insert));
+            }
             outcome = self.send_one(record);
             if outcome.is_err() {
                 break;
@@ -192,8 +198,11 @@ fn make_topics(connection: &Connection, topics: &[String], partitions: i32) -> R
     let missing: Vec<NewTopic<'_>> = topics
         .iter()
         .filter(|topic| !there.contains(&topic.as_str()))
-        // The broker's own default of replicas.
-        .map(|topic| NewTopic::new(topic, partitions, TopicReplication::Fixed(-1)))
+        // The broker's own default of replicas. Retention counts from when a message came: events can be years old.
+        .map(|topic| {
+            NewTopic::new(topic, partitions, TopicReplication::Fixed(-1))
+                .set("message.timestamp.type", "LogAppendTime")
+        })
         .collect();
     if missing.is_empty() {
         return Ok(());

@@ -10,6 +10,7 @@
 //! no step but the last needs to be atomic.
 
 pub mod cassandra;
+pub mod local;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -177,6 +178,24 @@ pub trait Sink: Send + Sync {
     /// # Errors
     /// [`SinkError::Lost`] where another instance has taken the model over: the old checkpoint is then still in place.
     async fn commit(&self, epoch: Epoch, checkpoint: &[u8]) -> Result<(), SinkError>;
+
+    /// Where the model stands, without its lease.
+    ///
+    /// # Errors
+    /// Where it cannot be read.
+    async fn standing(&self) -> Result<Standing, SinkError>;
+
+    /// All rows as they are now; none where the table was never made.
+    ///
+    /// # Errors
+    /// Where they cannot be read.
+    async fn rows(&self) -> Result<Vec<RecordBatch>, SinkError>;
+
+    /// What was too late.
+    ///
+    /// # Errors
+    /// Where it cannot be read.
+    async fn late(&self) -> Result<Vec<LateEvent>, SinkError>;
 
     /// Gives the lease back.
     ///

@@ -21,8 +21,7 @@ pub(super) fn clean(warehouse: &HiveWarehouse, retention: Duration) -> Result<Cl
         let data = format!("{}/data", warehouse.folder(&relation));
         let Some(builds) = warehouse.hdfs.list(&data)? else { continue };
         let Some(table) = warehouse.metastore.table(&relation)? else { continue };
-        let is_partitioned = table.partition_keys.as_ref().is_some_and(|keys| !keys.is_empty());
-        let partitions = if is_partitioned { warehouse.metastore.partitions(&relation)? } else { Vec::new() };
+        let partitions = warehouse.metastore.partitions_of(&relation, &table)?;
         let prefix = format!("{}/data/", warehouse.location(&relation));
         let pointers = std::iter::once(location(table.sd.as_ref()))
             .chain(partitions.iter().map(|partition| location(partition.sd.as_ref())));

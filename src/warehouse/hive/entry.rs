@@ -17,11 +17,13 @@ use std::fmt;
 use arrow::datatypes::{DataType, Field, Schema};
 use hive_metastore::{FieldSchema, Partition as HivePartition, SerDeInfo, StorageDescriptor, Table};
 use pilota::FastStr;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::columns::hive_columns;
 use super::metastore::database;
 use super::parameters::{Parameters, get_json, set, set_json};
+use super::user;
 use crate::fingerprint::Fingerprint;
 use crate::relation::Relation;
 use crate::warehouse::error::WarehouseError;
@@ -93,6 +95,32 @@ impl Entry<'_> {
         }
     }
 
+    fn put(
+        &self,
+        parameters: &mut Parameters,
+        key: &str,
+        value: &impl Serialize,
+    ) -> Result<(), WarehouseError> {
+        set_json(parameters, key, value).map_err(|error| self.unwritable(error))
+    }
+
+    fn put_batch(
+        &self,
+        parameters: &mut Parameters,
+        batch: Option<(&String, &Batch)>,
+    ) -> Result<(), WarehouseError> {
+        let Some((name, batch)) = batch else { return Ok(()) };
+        self.put(parameters, "mep.batch", &NamedBatch { name: name.clone(), batch: batch.clone() })
+    }
+
+    fn get<T: DeserializeOwned>(
+        &self,
+        parameters: &Parameters,
+        key: &str,
+    ) -> Result<Option<T>, WarehouseError> {
+        get_json(parameters, key).map_err(|error| self.unreadable(error))
+    }
+
     /// The entry of a table or view. An unpartitioned table's says where its content is.
     ///
     /// # Errors
@@ -111,14 +139,14 @@ impl Entry<'_> {
             nullable: field.is_nullable(),
         });
         let fields: Vec<Column> = fields.collect();
-        set_json(&mut parameters, "mep.columns", &fields).map_err(|error| self.unwritable(error))?;
+        self.put(&mut parameters, "mep.columns", &fields)?;
         if let Some(description) = &presentation.description {
             set(&mut parameters, "comment", description.trim());
         }
         let mut entry = Table {
             table_name: Some(FastStr::new(&self.relation.name)),
             db_name: Some(database(self.relation)),
-            owner: Some(FastStr::from_string(owner())),
+            owner: Some(FastStr::from_string(user())),
             partition_keys: Some(partition_keys),
             ..Table::default()
         };
@@ -126,7 +154,7 @@ impl Entry<'_> {
             Content::View { sql, fingerprint } => {
                 let view =
                     View { sql: sql.clone(), fingerprint: fingerprint.clone(), run: table.run.clone() };
-                set_json(&mut parameters, "mep.view", &view).map_err(|error| self.unwritable(error))?;
+                self.put(&mut parameters, "mep.view", &view)?;
                 let text = presentation
                     .view
                     .as_ref()
@@ -168,10 +196,7 @@ impl Entry<'_> {
     ) -> Result<HivePartition, WarehouseError> {
         let mut parameters = Parameters::default();
         let location = self.write_partition(&mut parameters, partition)?;
-        if let Some((name, batch)) = batch {
-            let named = NamedBatch { name: name.clone(), batch: batch.clone() };
-            set_json(&mut parameters, "mep.batch", &named).map_err(|error| self.unwritable(error))?;
-        }
+        self.put_batch(&mut parameters, batch)?;
         Ok(self.at(key, &location, columns, parameters))
     }
 
@@ -189,10 +214,7 @@ impl Entry<'_> {
         let mut parameters = Parameters::default();
         set(&mut parameters, "mep.state", "empty");
         statistics(&mut parameters, &[]);
-        if let Some((name, batch)) = batch {
-            let named = NamedBatch { name: name.clone(), batch: batch.clone() };
-            set_json(&mut parameters, "mep.batch", &named).map_err(|error| self.unwritable(error))?;
-        }
+        self.put_batch(&mut parameters, batch)?;
         Ok(self.at(key, &format!("{}/{EMPTY_FOLDER}", self.location), columns, parameters))
     }
 
@@ -220,7 +242,7 @@ impl Entry<'_> {
         parameters: &mut Parameters,
         partition: &Partition,
     ) -> Result<String, WarehouseError> {
-        set_json(parameters, "mep.ledger", &partition.ledger).map_err(|error| self.unwritable(error))?;
+        self.put(parameters, "mep.ledger", &partition.ledger)?;
         let mut folder: Option<&str> = None;
         let mut files = Vec::new();
         for file in &partition.files {
@@ -234,7 +256,7 @@ impl Entry<'_> {
             folder = Some(parent);
             files.push(File(name.to_owned(), file.rows, file.bytes));
         }
-        set_json(parameters, "mep.files", &files).map_err(|error| self.unwritable(error))?;
+        self.put(parameters, "mep.files", &files)?;
         statistics(parameters, &partition.files);
         Ok(format!("{}/{}", self.location, folder.unwrap_or(EMPTY_FOLDER)))
     }
@@ -259,8 +281,7 @@ impl Entry<'_> {
             None => return Err(self.unreadable(FOREIGN)),
         }
         let schema = self.schema(parameters)?;
-        let json = |error: String| self.unreadable(error);
-        if let Some(view) = get_json::<View>(parameters, "mep.view").map_err(json)? {
+        if let Some(view) = self.get::<View>(parameters, "mep.view")? {
             let content = Content::View { sql: view.sql, fingerprint: view.fingerprint };
             return Ok(TableVersion { schema: schema.into(), content, run: view.run });
         }
@@ -278,7 +299,7 @@ impl Entry<'_> {
         }
         for partition in partitions {
             let parameters = self::parameters(partition.parameters.as_ref());
-            if let Some(named) = get_json::<NamedBatch>(parameters, "mep.batch").map_err(json)? {
+            if let Some(named) = self.get::<NamedBatch>(parameters, "mep.batch")? {
                 batches.insert(named.name, named.batch);
             }
             if !is_empty(partition) {
@@ -294,8 +315,7 @@ impl Entry<'_> {
     }
 
     fn schema(&self, parameters: &Parameters) -> Result<Schema, WarehouseError> {
-        let columns: Option<Vec<Column>> =
-            get_json(parameters, "mep.columns").map_err(|error| self.unreadable(error))?;
+        let columns: Option<Vec<Column>> = self.get(parameters, "mep.columns")?;
         let mut fields = Vec::new();
         for column in columns.ok_or_else(|| self.unreadable("`mep.columns` is missing"))? {
             let data_type: DataType = column
@@ -308,9 +328,8 @@ impl Entry<'_> {
     }
 
     fn read_partition(&self, parameters: &Parameters, location: &str) -> Result<Partition, WarehouseError> {
-        let json = |error: String| self.unreadable(error);
-        let ledger: Option<Ledger> = get_json(parameters, "mep.ledger").map_err(json)?;
-        let files: Option<Vec<File>> = get_json(parameters, "mep.files").map_err(json)?;
+        let ledger: Option<Ledger> = self.get(parameters, "mep.ledger")?;
+        let files: Option<Vec<File>> = self.get(parameters, "mep.files")?;
         let (Some(ledger), Some(files)) = (ledger, files) else {
             return Err(
                 self.unreadable(format!("its content at {location} was not put there by mep: drop it"))
@@ -387,12 +406,4 @@ fn descriptor(location: &str) -> StorageDescriptor {
         stored_as_sub_directories: Some(false),
         ..StorageDescriptor::default()
     }
-}
-
-/// The user that Hadoop's own clients would be.
-fn owner() -> String {
-    ["HADOOP_USER_NAME", "USER"]
-        .into_iter()
-        .find_map(|name| std::env::var(name).ok())
-        .unwrap_or_else(|| "mep".to_owned())
 }

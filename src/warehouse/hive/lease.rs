@@ -16,6 +16,7 @@ use hive_metastore::{LockComponent, LockLevel, LockRequest, LockState, LockType,
 use pilota::FastStr;
 
 use super::metastore::{Metastore, database};
+use super::user;
 use crate::relation::Relation;
 use crate::warehouse::error::WarehouseError;
 use crate::warehouse::lease::{Guard, Holder, Lease, LeaseError};
@@ -149,15 +150,17 @@ fn ask(metastore: &Metastore, name: &Relation, holder: &Holder) -> Result<i64, L
         return Ok(id);
     }
     // From here on the request stands in the queue, so that it must be taken back on every way out.
-    let outcome = break_dead(metastore, name, id);
-    match outcome {
-        Ok(None) => match metastore.check_lock(id).map_err(warehouse)?.state {
-            state if state == LockState::ACQUIRED => Ok(id),
-            _ => {
-                metastore.unlock(id).map_err(warehouse)?;
-                Err(LeaseError::Held(None))
+    match break_dead(metastore, name, id) {
+        Ok(None) => {
+            // Asked for anew, not asked about: `check_lock` beside another run's `lock` can hang a metastore on Derby.
+            metastore.unlock(id).map_err(warehouse)?;
+            let response = metastore.lock(&request).map_err(warehouse)?;
+            if response.state == LockState::ACQUIRED {
+                return Ok(response.lockid);
             }
-        },
+            metastore.unlock(response.lockid).map_err(warehouse)?;
+            Err(LeaseError::Held(None))
+        }
         Ok(Some(living)) => {
             metastore.unlock(id).map_err(warehouse)?;
             Err(LeaseError::Held(heard(&living)))
@@ -215,13 +218,6 @@ fn heard(lock: &ShowLocksResponseElement) -> Option<Holder> {
 
 fn heard_text(lock: &ShowLocksResponseElement) -> String {
     heard(lock).map_or_else(|| format!("{} on {}", lock.user, lock.hostname), |holder| holder.to_string())
-}
-
-fn user() -> String {
-    ["HADOOP_USER_NAME", "USER"]
-        .into_iter()
-        .find_map(|name| std::env::var(name).ok())
-        .unwrap_or_else(|| "mep".to_owned())
 }
 
 fn host() -> String {

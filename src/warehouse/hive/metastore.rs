@@ -2,6 +2,7 @@
 //!
 //! Owns the connection and the words of its failures. Must not know: what mep keeps in parameters.
 
+use std::fmt;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
 use std::time::Duration;
@@ -41,6 +42,35 @@ impl From<ClientError> for Failure {
     }
 }
 
+/// What a call gave, with what it was about.
+struct Answer<T> {
+    action: &'static str,
+    object: String,
+    outcome: Result<T, Failure>,
+}
+
+impl<T> Answer<T> {
+    /// What was asked for; all else is an error.
+    fn must(self) -> Result<T, WarehouseError> {
+        let Self { action, object, outcome } = self;
+        outcome.map_err(|failure| {
+            let reason = match failure {
+                Failure::Refused(refusal) => refusal.to_string(),
+                Failure::Unclear(reason) => reason,
+            };
+            WarehouseError::Metastore { action, object, reason }
+        })
+    }
+
+    /// What was asked for; `None` where the metastore refused it with an exception of this kind.
+    fn unless(self, kind: RefusalKind) -> Result<Option<T>, WarehouseError> {
+        match &self.outcome {
+            Err(Failure::Refused(refusal)) if refusal.kind == kind => Ok(None),
+            _ => self.must().map(Some),
+        }
+    }
+}
+
 /// A connection to a metastore.
 #[derive(Clone)]
 pub(super) struct Metastore {
@@ -49,8 +79,8 @@ pub(super) struct Metastore {
     background: Arc<Background>,
 }
 
-impl std::fmt::Debug for Metastore {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Metastore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Metastore").field("address", &self.address).finish_non_exhaustive()
     }
 }
@@ -118,87 +148,58 @@ impl Metastore {
     fn call<T, F>(
         &self,
         action: &'static str,
-        object: &str,
+        object: impl fmt::Display,
         is_read: bool,
         call: impl Fn(ThriftHiveMetastoreClient) -> F,
-    ) -> Result<Result<T, Refusal>, WarehouseError>
+    ) -> Answer<T>
     where
         T: Send + 'static,
         F: Future<Output = Result<T, Failure>> + Send + 'static,
     {
         let attempts = if is_read { 2 } else { 1 };
-        let mut reason = "the call ended early".to_owned();
+        let mut failure = Failure::Unclear("the call ended early".to_owned());
         for _ in 0..attempts {
             match self.background.wait(call(self.client.clone())) {
-                Some(Ok(value)) => return Ok(Ok(value)),
-                Some(Err(Failure::Refused(refusal))) => return Ok(Err(refusal)),
-                Some(Err(Failure::Unclear(unclear))) => reason = unclear,
+                Some(Err(unclear @ Failure::Unclear(_))) => failure = unclear,
+                Some(outcome) => return Answer { action, object: object.to_string(), outcome },
                 None => {}
             }
         }
-        Err(WarehouseError::Metastore { action, object: object.to_owned(), reason })
-    }
-
-    fn must<T>(action: &'static str, object: &str, outcome: Result<T, Refusal>) -> Result<T, WarehouseError> {
-        outcome.map_err(|refusal| WarehouseError::Metastore {
-            action,
-            object: object.to_owned(),
-            reason: refusal.to_string(),
-        })
-    }
-
-    /// `None` where the metastore says that there is no such thing.
-    fn found<T>(
-        action: &'static str,
-        object: &str,
-        outcome: Result<T, Refusal>,
-    ) -> Result<Option<T>, WarehouseError> {
-        match outcome {
-            Err(refusal) if refusal.kind == RefusalKind::Missing => Ok(None),
-            outcome => Self::must(action, object, outcome).map(Some),
-        }
+        Answer { action, object: object.to_string(), outcome: Err(failure) }
     }
 
     fn databases(&self) -> Result<Vec<FastStr>, WarehouseError> {
-        let outcome =
-            self.call(
-                "listing",
-                "databases",
-                true,
-                |client| async move { answer!(client.get_all_databases()) },
-            )?;
-        Self::must("listing", "databases", outcome)
+        self.call("listing", "databases", true, |client| async move { answer!(client.get_all_databases()) })
+            .must()
     }
 
     /// A database; `None` where there is none of this name.
     pub(super) fn database(&self, name: &str) -> Result<Option<Database>, WarehouseError> {
-        let outcome = self.call("reading database", name, true, |client| {
+        self.call("reading database", name, true, |client| {
             let name = FastStr::new(name);
             async move { answer!(client.get_database(name)) }
-        })?;
-        Self::found("reading database", name, outcome)
+        })
+        .unless(RefusalKind::Missing)
     }
 
     /// Creates a database; one that is there by now is as good.
     pub(super) fn create_database(&self, database: &Database) -> Result<(), WarehouseError> {
         let name = database.name.clone().unwrap_or_default();
-        let outcome = self.call("creating database", &name, false, |client| {
+        self.call("creating database", &name, false, |client| {
             let database = database.clone();
             async move { answer!(client.create_database(database)) }
-        })?;
-        match outcome {
-            Err(refusal) if refusal.kind == RefusalKind::Exists => Ok(()),
-            outcome => Self::must("creating database", &name, outcome),
-        }
+        })
+        .unless(RefusalKind::Exists)
+        .map(|_| ())
     }
 
     /// The names of a database's tables and views.
     pub(super) fn tables(&self, database: &str) -> Result<Vec<FastStr>, WarehouseError> {
-        let outcome = self.call("listing the tables of", database, true, |client| {
+        self.call("listing the tables of", database, true, |client| {
             let database = FastStr::new(database);
             async move { answer!(client.get_all_tables(database)) }
-        })?;
-        Self::must("listing the tables of", database, outcome)
+        })
+        .must()
     }
 
     /// A table or view; `None` where the metastore says that there is none.
@@ -208,41 +209,50 @@ impl Metastore {
             tbl_name: FastStr::new(&relation.name),
             ..GetTableRequest::default()
         };
-        let outcome = self.call("reading table", &relation.to_string(), true, |client| {
+        self.call("reading table", relation, true, |client| {
             let request = request.clone();
             async move { answer!(client.get_table_req(request)) }
-        })?;
-        let found = Self::found("reading table", &relation.to_string(), outcome)?;
-        Ok(found.map(|result| result.table))
+        })
+        .unless(RefusalKind::Missing)
+        .map(|found| found.map(|result| result.table))
     }
 
-    /// All partitions of a table.
-    pub(super) fn partitions(&self, relation: &Relation) -> Result<Vec<Partition>, WarehouseError> {
-        let outcome = self.call("reading the partitions of", &relation.to_string(), true, |client| {
+    fn partitions(&self, relation: &Relation) -> Result<Vec<Partition>, WarehouseError> {
+        self.call("reading the partitions of", relation, true, |client| {
             let (database, name) = (database(relation), FastStr::new(&relation.name));
             async move { answer!(client.get_partitions(database, name, -1)) }
-        })?;
-        Self::must("reading the partitions of", &relation.to_string(), outcome)
+        })
+        .must()
+    }
+
+    /// All partitions of a table; none of what is not partitioned.
+    pub(super) fn partitions_of(
+        &self,
+        relation: &Relation,
+        table: &Table,
+    ) -> Result<Vec<Partition>, WarehouseError> {
+        let is_partitioned = table.partition_keys.as_ref().is_some_and(|keys| !keys.is_empty());
+        if is_partitioned { self.partitions(relation) } else { Ok(Vec::new()) }
     }
 
     /// Creates a table or view.
     pub(super) fn create_table(&self, relation: &Relation, table: &Table) -> Result<(), WarehouseError> {
-        let outcome = self.call("creating table", &relation.to_string(), false, |client| {
+        self.call("creating table", relation, false, |client| {
             let table = table.clone();
             async move { answer!(client.create_table(table)) }
-        })?;
-        Self::must("creating table", &relation.to_string(), outcome)
+        })
+        .must()
     }
 
     /// Changes a table in one step; its columns in all partitions too.
     pub(super) fn alter_table(&self, relation: &Relation, table: &Table) -> Result<(), WarehouseError> {
         let context = context(&[("DO_NOT_UPDATE_STATS", "true"), ("CASCADE", "true")]);
-        let outcome = self.call("changing table", &relation.to_string(), false, |client| {
+        self.call("changing table", relation, false, |client| {
             let (database, name) = (database(relation), FastStr::new(&relation.name));
             let (table, context) = (table.clone(), context.clone());
             async move { answer!(client.alter_table_with_environment_context(database, name, table, context)) }
-        })?;
-        Self::must("changing table", &relation.to_string(), outcome)
+        })
+        .must()
     }
 
     /// Adds partitions in one step: all of them, or none.
@@ -259,11 +269,12 @@ impl Metastore {
             need_result: Some(false),
             ..AddPartitionsRequest::default()
         };
-        let outcome = self.call("adding partitions to", &relation.to_string(), false, |client| {
+        self.call("adding partitions to", relation, false, |client| {
             let request = request.clone();
             async move { answer!(client.add_partitions_req(request)) }
-        })?;
-        Self::must("adding partitions to", &relation.to_string(), outcome).map(|_| ())
+        })
+        .must()
+        .map(|_| ())
     }
 
     /// Changes partitions in one step: all of them, or none.
@@ -273,14 +284,14 @@ impl Metastore {
         partitions: &[Partition],
     ) -> Result<(), WarehouseError> {
         let context = context(&[("DO_NOT_UPDATE_STATS", "true")]);
-        let outcome = self.call("changing partitions of", &relation.to_string(), false, |client| {
+        self.call("changing partitions of", relation, false, |client| {
             let (database, name) = (database(relation), FastStr::new(&relation.name));
             let (partitions, context) = (partitions.to_vec(), context.clone());
             async move {
                 answer!(client.alter_partitions_with_environment_context(database, name, partitions, context))
             }
-        })?;
-        Self::must("changing partitions of", &relation.to_string(), outcome)
+        })
+        .must()
     }
 
     /// Takes partitions, by name such as `event_date=2018-11-03`, out of a table; their folders stay.
@@ -300,55 +311,49 @@ impl Metastore {
             need_result: Some(false),
             cat_name: None,
         };
-        let outcome = self.call("dropping partitions of", &relation.to_string(), false, |client| {
+        self.call("dropping partitions of", relation, false, |client| {
             let request = request.clone();
             async move { answer!(client.drop_partitions_req(request)) }
-        })?;
-        Self::must("dropping partitions of", &relation.to_string(), outcome).map(|_| ())
+        })
+        .must()
+        .map(|_| ())
     }
 
     /// Takes a table or view away; its folder stays. One that is gone is as good.
     pub(super) fn drop_table(&self, relation: &Relation) -> Result<(), WarehouseError> {
-        let outcome = self.call("dropping table", &relation.to_string(), false, |client| {
+        self.call("dropping table", relation, false, |client| {
             let (database, name) = (database(relation), FastStr::new(&relation.name));
             async move { answer!(client.drop_table(database, name, false)) }
-        })?;
-        Self::found("dropping table", &relation.to_string(), outcome).map(|_| ())
+        })
+        .unless(RefusalKind::Missing)
+        .map(|_| ())
     }
 
     /// Asks for a lock, which is had at once or is waited for.
     pub(super) fn lock(&self, request: &LockRequest) -> Result<LockResponse, WarehouseError> {
-        let outcome = self.call("locking", "the warehouse", false, |client| {
+        self.call("locking", "the warehouse", false, |client| {
             let request = request.clone();
             async move { answer!(client.lock(request)) }
-        })?;
-        Self::must("locking", "the warehouse", outcome)
-    }
-
-    /// Asks whether a lock that was waited for is had by now.
-    pub(super) fn check_lock(&self, id: i64) -> Result<LockResponse, WarehouseError> {
-        let request = hive_metastore::CheckLockRequest { lockid: id, txnid: None, elapsed_ms: None };
-        let outcome = self.call("locking", "the warehouse", false, |client| {
-            let request = request.clone();
-            async move { answer!(client.check_lock(request)) }
-        })?;
-        Self::must("locking", "the warehouse", outcome)
+        })
+        .must()
     }
 
     /// Gives a lock back; one that is gone is as good.
     pub(super) fn unlock(&self, id: i64) -> Result<(), WarehouseError> {
-        let outcome = self.call("unlocking", "the warehouse", false, |client| async move {
+        self.call("unlocking", "the warehouse", false, |client| async move {
             answer!(client.unlock(UnlockRequest { lockid: id }))
-        })?;
-        Self::found("unlocking", "the warehouse", outcome).map(|_| ())
+        })
+        .unless(RefusalKind::Missing)
+        .map(|_| ())
     }
 
     /// Says that the holder of a lock lives; `false` where the lock is gone.
     pub(super) fn heartbeat(&self, id: i64) -> Result<bool, WarehouseError> {
-        let outcome = self.call("keeping the lease on", "the warehouse", true, |client| async move {
+        self.call("keeping the lease on", "the warehouse", true, |client| async move {
             answer!(client.heartbeat(HeartbeatRequest { lockid: Some(id), txnid: None }))
-        })?;
-        Self::found("keeping the lease on", "the warehouse", outcome).map(|found| found.is_some())
+        })
+        .unless(RefusalKind::Missing)
+        .map(|found| found.is_some())
     }
 
     /// The locks on a table's name.
@@ -359,12 +364,12 @@ impl Metastore {
             partname: None,
             is_extended: None,
         };
-        let outcome = self.call("reading the locks of", "the warehouse", true, |client| {
+        self.call("reading the locks of", "the warehouse", true, |client| {
             let request = request.clone();
             async move { Ok(client.show_locks(request).await?) }
-        })?;
-        let locks = Self::must("reading the locks of", "the warehouse", outcome)?;
-        Ok(locks.locks.unwrap_or_default())
+        })
+        .must()
+        .map(|found| found.locks.unwrap_or_default())
     }
 }
 

@@ -127,6 +127,14 @@ impl HiveWarehouse {
     }
 }
 
+/// The user that Hadoop's own clients would be.
+fn user() -> String {
+    ["HADOOP_USER_NAME", "USER"]
+        .into_iter()
+        .find_map(|name| std::env::var(name).ok())
+        .unwrap_or_else(|| "mep".to_owned())
+}
+
 /// `hdfs://host:port` and the path of a location.
 fn split(location: &str) -> Option<(String, String)> {
     let (host, path) = location.strip_prefix("hdfs://")?.split_once('/')?;
@@ -160,8 +168,7 @@ impl Warehouse for HiveWarehouse {
 
     fn read(&self, relation: &Relation) -> Result<Option<TableVersion>, WarehouseError> {
         let Some(table) = self.metastore.table(relation)? else { return Ok(None) };
-        let is_partitioned = table.partition_keys.as_ref().is_some_and(|keys| !keys.is_empty());
-        let partitions = if is_partitioned { self.metastore.partitions(relation)? } else { Vec::new() };
+        let partitions = self.metastore.partitions_of(relation, &table)?;
         let location = self.location(relation);
         Entry { relation, location: &location }.read(&table, &partitions).map(Some)
     }
@@ -173,18 +180,7 @@ impl Warehouse for HiveWarehouse {
         presentation: &Presentation,
     ) -> Result<(), WarehouseError> {
         self.held.confirm(&self.metastore)?;
-        self.create_schema(relation.schema.as_deref().unwrap_or("default"))?;
-        let (location, folder) = (self.location(relation), self.folder(relation));
-        Publish {
-            metastore: &self.metastore,
-            hdfs: &self.hdfs,
-            relation,
-            location: &location,
-            folder: &folder,
-            table,
-            presentation,
-        }
-        .run()
+        Publish { warehouse: self, relation, table, presentation }.run()
     }
 
     fn drop_relation(&self, relation: &Relation) -> Result<(), WarehouseError> {

@@ -6,15 +6,14 @@
 //! after. So a reader sees the old partitions or the new ones. Wherever the process is killed, what is left behind are
 //! partitions without rows, which mep takes for absent, and the next publish puts in order.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use hive_metastore::{FieldSchema, Partition as HivePartition, Table};
 use pilota::FastStr;
 
+use super::HiveWarehouse;
 use super::columns::unreadable_change;
 use super::entry::{EMPTY_FOLDER, Entry, is_empty, key_of, location, records_batch};
-use super::hdfs::Hdfs;
-use super::metastore::Metastore;
 use crate::fail_point;
 use crate::relation::Relation;
 use crate::warehouse::error::WarehouseError;
@@ -23,12 +22,8 @@ use crate::warehouse::{Batch, Content, PartitionKey, TableVersion};
 
 /// One publish.
 pub(super) struct Publish<'a> {
-    pub(super) metastore: &'a Metastore,
-    pub(super) hdfs: &'a Hdfs,
+    pub(super) warehouse: &'a HiveWarehouse,
     pub(super) relation: &'a Relation,
-    /// The URL of the table's folder, and the folder's path on HDFS.
-    pub(super) location: &'a str,
-    pub(super) folder: &'a str,
     pub(super) table: &'a TableVersion,
     pub(super) presentation: &'a Presentation,
 }
@@ -46,36 +41,55 @@ struct Changes {
     drop: Vec<HivePartition>,
 }
 
+impl Changes {
+    /// Notes that a partition is to be as `new` says, where it is `old` by now.
+    fn note(&mut self, old: Option<&HivePartition>, new: HivePartition) {
+        match old {
+            None => self.add.push(new),
+            Some(old) if is_same(old, &new) => {}
+            Some(_) => self.alter.push(new),
+        }
+    }
+}
+
 impl Publish<'_> {
     /// Publishes.
     ///
     /// # Errors
     /// Where readers could not read what is there any more, or a call fails.
     pub(super) fn run(&self) -> Result<(), WarehouseError> {
-        let entry = Entry { relation: self.relation, location: self.location };
+        let metastore = &self.warehouse.metastore;
+        let location = self.warehouse.location(self.relation);
+        let entry = Entry { relation: self.relation, location: &location };
         let new = entry.table(self.table, self.presentation)?;
-        let stored = self.metastore.table(self.relation)?;
+        let stored = metastore.table(self.relation)?;
         if let Some(stored) = &stored {
             // A table that is not mep's is neither changed nor taken for missing.
             entry.read(stored, &[])?;
             self.check_change(stored, &new)?;
+        } else {
+            self.warehouse.create_schema(self.relation.schema.as_deref().unwrap_or("default"))?;
         }
         let needs_empty_folder = !self.table.partition_columns().is_empty() || self.table.rows() == 0;
         if needs_empty_folder && matches!(self.table.content, Content::Table { .. }) {
-            self.hdfs.create_folder(&format!("{}/{EMPTY_FOLDER}", self.folder))?;
+            let folder = self.warehouse.folder(self.relation);
+            self.warehouse.hdfs.create_folder(&format!("{folder}/{EMPTY_FOLDER}"))?;
         }
         fail_point::reached("hive-before-table");
         match &stored {
-            None => self.metastore.create_table(self.relation, &new)?,
+            None => metastore.create_table(self.relation, &new)?,
             Some(stored) if is_same_entry(stored, &new) => {}
-            Some(stored) => self.metastore.alter_table(self.relation, &onto(stored, new.clone()))?,
+            Some(stored) => metastore.alter_table(self.relation, &onto(stored, new.clone()))?,
         }
         fail_point::reached("hive-after-table");
         if self.table.partition_columns().is_empty() {
             return Ok(());
         }
         let columns = new.sd.as_ref().and_then(|sd| sd.cols.as_deref()).unwrap_or_default();
-        let there = if stored.is_some() { self.metastore.partitions(self.relation)? } else { Vec::new() };
+        let there = match &stored {
+            Some(stored) => metastore.partitions_of(self.relation, stored)?,
+            None => Vec::new(),
+        };
         let changes = self.changes(&entry, columns, there)?;
         self.apply(&entry, columns, changes)
     }
@@ -123,28 +137,20 @@ impl Publish<'_> {
         let mut there: BTreeMap<PartitionKey, HivePartition> =
             there.into_iter().map(|partition| (key_of(&partition), partition)).collect();
         let mut changes = Changes::default();
-        let mut recorded: Vec<&str> = Vec::new();
+        let mut recorded: BTreeSet<&str> = BTreeSet::new();
         for (key, partition) in partitions {
             let batch = batch_of(key, batches);
             recorded.extend(batch.map(|(name, _)| name.as_str()));
             let new = entry.partition(key, partition, columns, batch)?;
-            match there.remove(key) {
-                None => changes.add.push(new),
-                Some(old) if is_same(&old, &new) => {}
-                Some(_) => changes.alter.push(new),
-            }
+            changes.note(there.remove(key).as_ref(), new);
         }
         // A batch that brought no rows has no partition to be recorded with.
-        for batch in batches.iter().filter(|(name, _)| !recorded.contains(&name.as_str())) {
+        for batch in batches.iter().filter(|(name, _)| !recorded.contains(name.as_str())) {
             let mut values = vec![None; self.table.partition_columns().len().saturating_sub(1)];
             values.push(Some(batch.0.clone()));
             let key = PartitionKey::new(values);
             let new = entry.empty_partition(&key, columns, Some(batch))?;
-            match there.remove(&key) {
-                None => changes.add.push(new),
-                Some(old) if is_same(&old, &new) => {}
-                Some(_) => changes.alter.push(new),
-            }
+            changes.note(there.remove(&key).as_ref(), new);
         }
         for (key, partition) in there {
             if is_empty(&partition) && !records_batch(&partition) {
@@ -162,11 +168,12 @@ impl Publish<'_> {
         columns: &[FieldSchema],
         changes: Changes,
     ) -> Result<(), WarehouseError> {
+        let metastore = &self.warehouse.metastore;
         let Changes { add, mut alter, remove, mut drop } = changes;
         if alter.is_empty() && remove.is_empty() {
             if !add.is_empty() {
                 fail_point::reached("hive-before-add");
-                self.metastore.add_partitions(self.relation, &add)?;
+                metastore.add_partitions(self.relation, &add)?;
                 fail_point::reached("hive-after-add");
             }
         } else {
@@ -175,20 +182,20 @@ impl Publish<'_> {
                     .iter()
                     .map(|partition| entry.empty_partition(&key_of(partition), columns, None))
                     .collect();
-                self.metastore.add_partitions(self.relation, &to_come?)?;
+                metastore.add_partitions(self.relation, &to_come?)?;
                 fail_point::reached("hive-after-to-come");
                 alter.extend(add);
             }
             alter.extend(remove.iter().cloned());
             fail_point::reached("hive-before-swap");
-            self.metastore.alter_partitions(self.relation, &alter)?;
+            metastore.alter_partitions(self.relation, &alter)?;
             fail_point::reached("hive-after-swap");
             drop.extend(remove);
         }
         if !drop.is_empty() {
             let keys = drop.iter().map(|partition| key_of(partition).path(self.table.partition_columns()));
             let keys: Vec<String> = keys.map(|key| hive_name(&key)).collect();
-            self.metastore.drop_partitions(self.relation, &keys)?;
+            metastore.drop_partitions(self.relation, &keys)?;
             fail_point::reached("hive-after-drop");
         }
         Ok(())

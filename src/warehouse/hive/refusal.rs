@@ -6,7 +6,6 @@ use hive_metastore::{
     ThriftHiveMetastoreAddPartitionsReqException as AddPartitions,
     ThriftHiveMetastoreAlterPartitionsWithEnvironmentContextException as AlterPartitions,
     ThriftHiveMetastoreAlterTableWithEnvironmentContextException as AlterTable,
-    ThriftHiveMetastoreCheckLockException as CheckLock,
     ThriftHiveMetastoreCreateDatabaseException as CreateDatabase,
     ThriftHiveMetastoreCreateTableException as CreateTable,
     ThriftHiveMetastoreDropPartitionsReqException as DropPartitions,
@@ -64,7 +63,6 @@ refusals! {
     AddPartitions { O1: Other, O2: Exists, O3: Other }
     AlterPartitions { O1: Other, O2: Other }
     AlterTable { O1: Other, O2: Other }
-    CheckLock { O1: Other, O2: Other, O3: Missing }
     CreateDatabase { O1: Exists, O2: Other, O3: Other }
     CreateTable { O1: Exists, O2: Other, O3: Other, O4: Other }
     DropPartitions { O1: Missing, O2: Other }

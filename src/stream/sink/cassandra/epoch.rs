@@ -1,20 +1,15 @@
 //! An epoch: its rows, and its commit.
 
-use std::sync::Arc;
 use std::time::Instant;
 
-use arrow::array::{
-    Int32Array, Int64Array, RecordBatch, RecordBatchOptions, StringArray, TimestampMillisecondArray,
-};
-use arrow::datatypes::{DataType, Field, Schema, TimeUnit};
-
 use super::connection::Session;
+use super::late::late_rows;
 use super::pending::Write;
 use super::stream_row::{Known, number};
 use super::tenure::{CassandraSink, Open};
 use super::writing::write_rows;
 use crate::fail_point;
-use crate::stream::sink::{Epoch, LEASE_LIFE, LateEvent, Sink, SinkError};
+use crate::stream::sink::{Epoch, LEASE_LIFE, Sink, SinkError};
 
 impl CassandraSink {
     /// Deletes checkpoints that nothing points at. What cannot be deleted now is tried again after the next commit.
@@ -98,29 +93,7 @@ impl CassandraSink {
         self.make_good(session, epoch).await?;
         let holder = self.holder();
         let chunks = self.checkpoints(session).write(known.next_checkpoint, checkpoint).await?;
-        fail_point::reached("cassandra:checkpoint_chunks");
+        fail_point::reached("cassandra-checkpoint_chunks");
         self.streams(session, &holder).commit(known, epoch, chunks, checkpoint.len() as i64).await
     }
-}
-
-/// Late events as rows of their table.
-fn late_rows(epoch: i64, events: &[LateEvent]) -> Result<RecordBatch, arrow::error::ArrowError> {
-    let schema = Schema::new(vec![
-        Field::new("epoch", DataType::Int64, false),
-        Field::new("topic", DataType::Utf8, false),
-        Field::new("partition", DataType::Int32, false),
-        Field::new("offset", DataType::Int64, false),
-        Field::new("window", DataType::Timestamp(TimeUnit::Millisecond, None), false),
-    ]);
-    RecordBatch::try_new_with_options(
-        Arc::new(schema),
-        vec![
-            Arc::new(Int64Array::from_value(epoch, events.len())),
-            Arc::new(StringArray::from_iter_values(events.iter().map(|event| &event.topic))),
-            Arc::new(events.iter().map(|event| Some(event.partition)).collect::<Int32Array>()),
-            Arc::new(events.iter().map(|event| Some(event.offset)).collect::<Int64Array>()),
-            Arc::new(events.iter().map(|event| Some(event.window)).collect::<TimestampMillisecondArray>()),
-        ],
-        &RecordBatchOptions::new().with_row_count(Some(events.len())),
-    )
 }

@@ -1,14 +1,45 @@
 //! What the stream calls.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 
+use super::connection::Session;
+use super::late::{late_events, late_schema};
 use super::pending::{Pending, Write};
-use super::stream_row::number;
+use super::reading::read;
+use super::shape::late_name;
+use super::stream_row::{StreamRow, number};
+use super::table;
 use super::tenure::CassandraSink;
 use crate::stream::sink::{Epoch, LateEvent, Sink, SinkError, Standing};
+
+impl CassandraSink {
+    async fn standing_of(&self, session: &Session, row: StreamRow) -> Result<Standing, SinkError> {
+        let committed = match (number_of(row.epoch), row.checkpoint) {
+            (Some(epoch), Some(id)) => {
+                let (chunks, bytes) = (row.chunks.unwrap_or_default(), row.bytes.unwrap_or_default());
+                Some((epoch, self.checkpoints(session).read(id, chunks, bytes).await?))
+            }
+            _ => None,
+        };
+        let prepared = row.prepared_epoch.and_then(number_of);
+        let prepared = prepared.map(|epoch| (epoch, row.prepared_cut.unwrap_or_default()));
+        Ok(Standing { committed, prepared })
+    }
+
+    /// All rows of a table of this sink; none where there is no such table.
+    async fn stored(&self, name: &str, schema: &SchemaRef) -> Result<Vec<RecordBatch>, SinkError> {
+        let (session, keyspace) = (self.cluster.session().await?, self.cluster.keyspace());
+        if table::find(session, keyspace, name).await?.is_none() {
+            return Ok(Vec::new());
+        }
+        read(session, keyspace, name, schema).await
+    }
+}
 
 #[async_trait]
 impl Sink for CassandraSink {
@@ -19,17 +50,9 @@ impl Sink for CassandraSink {
     async fn open(&self) -> Result<Standing, SinkError> {
         let row = self.take(false).await?;
         let session = self.cluster.session().await?;
-        let committed = match (number_of(row.epoch), row.checkpoint) {
-            (Some(epoch), Some(id)) => {
-                let (chunks, bytes) = (row.chunks.unwrap_or_default(), row.bytes.unwrap_or_default());
-                Some((epoch, self.checkpoints(session).read(id, chunks, bytes).await?))
-            }
-            _ => None,
-        };
-        let prepared = row.prepared_epoch.and_then(number_of);
-        let prepared = prepared.map(|epoch| (epoch, row.prepared_cut.unwrap_or_default()));
+        let standing = self.standing_of(session, row).await?;
         self.clean(session).await;
-        Ok(Standing { committed, prepared })
+        Ok(standing)
     }
 
     async fn open_anew(&self) -> Result<(), SinkError> {
@@ -84,6 +107,25 @@ impl Sink for CassandraSink {
         }
         self.clean(session).await;
         Ok(())
+    }
+
+    async fn standing(&self) -> Result<Standing, SinkError> {
+        let session = self.cluster.session().await?;
+        let holder = self.holder();
+        match self.streams(session, &holder).read().await? {
+            None => Ok(Standing::default()),
+            Some(row) => self.standing_of(session, row).await,
+        }
+    }
+
+    async fn rows(&self) -> Result<Vec<RecordBatch>, SinkError> {
+        self.stored(self.model(), &self.table.schema).await
+    }
+
+    async fn late(&self) -> Result<Vec<LateEvent>, SinkError> {
+        let schema = Arc::new(late_schema());
+        let rows = self.stored(&late_name(self.model()), &schema).await?;
+        Ok(rows.iter().flat_map(late_events).collect())
     }
 
     async fn release(&self) -> Result<(), SinkError> {

@@ -139,14 +139,14 @@ pub(super) async fn write_rows(
         if under_way.len() == AT_ONCE {
             under_way.try_next().await?;
             if std::mem::take(&mut is_first) {
-                fail_point::reached("cassandra:some_rows");
+                fail_point::reached("cassandra-some_rows");
             }
         }
         under_way.push(request(session, &doing, with, rows));
     }
     while under_way.try_next().await?.is_some() {
         if std::mem::take(&mut is_first) {
-            fail_point::reached("cassandra:some_rows");
+            fail_point::reached("cassandra-some_rows");
         }
     }
     Ok(())

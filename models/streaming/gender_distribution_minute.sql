@@ -1,0 +1,10 @@
+{{ config(partition_key='day', clustering=['minute desc', 'gender', 'level']) }}
+
+select
+    cast(date_trunc('minute', ts) as date) as day,
+    date_trunc('minute', ts) as minute,
+    coalesce(gender, 'unknown') as gender,
+    level,
+    count(distinct user_id) as listeners
+from {{ ref('stg_listen_events') }}
+group by date_trunc('minute', ts), coalesce(gender, 'unknown'), level

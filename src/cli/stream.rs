@@ -1,0 +1,287 @@
+//! stream: streaming models, kept in step with their sources; and the same until they have caught up, for run.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::Utc;
+use futures::StreamExt as _;
+use futures::stream::FuturesUnordered;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+use super::arguments::{Global, StreamArguments};
+use super::error::CommandError;
+use super::exit::Exit;
+use super::loaded::{Loaded, Rendering, cores, runtime};
+use super::stream_metrics;
+use super::stream_view::View;
+use super::terminal::{Terminal, count, plural};
+use crate::engine::Engine;
+use crate::graph::{Compiled, Materialization, Node};
+use crate::plan::{Streaming, connect_streams};
+use crate::project::{
+    CassandraConfig, CassandraConsistency, CassandraReplication, Problem, StreamingConfig, WarehouseConfig,
+};
+use crate::relation::Relation;
+use crate::stream::sink::cassandra::{
+    CassandraCluster, Connection, Consistency, Login, Owner, Replication, SETTLES_AFTER, Tls,
+};
+use crate::stream::sink::local::LocalSink;
+use crate::stream::sink::{Sink, SinkTable};
+use crate::stream::{Job, JobError, JobOptions, Progress, Until};
+use crate::warehouse::{Holder, LocalWarehouse, Warehouse};
+
+/// How often rows are written while a stream catches up.
+const CATCHING_UP: Duration = Duration::from_secs(10);
+
+/// Whether a node is a streaming model.
+pub(super) fn is_streaming(node: &Node) -> bool {
+    node.config.materialized == Materialization::Streaming
+}
+
+/// Streams until told to stop.
+///
+/// # Errors
+/// Where the streams cannot begin, or one of them ends early.
+pub(super) fn stream(global: &Global, arguments: &StreamArguments) -> Result<Exit, CommandError> {
+    let rendering = Rendering { full_refresh: arguments.full_refresh, date: None };
+    let loaded = Loaded::new(global, "stream", rendering)?;
+    let nodes = loaded.select(&arguments.selecting, is_streaming)?;
+    let compiled = loaded.compile(&nodes)?;
+    let options = JobOptions {
+        interval: Duration::from_secs(arguments.interval),
+        idle_after: Duration::from_secs(arguments.idle_after),
+        threads: cores(),
+        until: Until::Stopped,
+        anew: arguments.full_refresh,
+    };
+    let terminal = Terminal::new(global.log_format, global.quiet);
+    let streams = Streams { loaded: &loaded, compiled: &compiled, nodes: &nodes };
+    let speed = Some(arguments.speed).filter(|speed| *speed > 0.0);
+    streams.run(options, speed, arguments.metrics, &terminal)?;
+    Ok(Exit::Success)
+}
+
+/// The streaming models of a selection.
+pub(super) struct Streams<'a> {
+    pub(super) loaded: &'a Loaded,
+    pub(super) compiled: &'a Compiled,
+    pub(super) nodes: &'a BTreeSet<usize>,
+}
+
+impl Streams<'_> {
+    /// Carries the streams on up to what their sources hold now.
+    ///
+    /// # Errors
+    /// Where the streams cannot begin, or one of them ends early.
+    pub(super) fn catch_up(&self, anew: bool, terminal: &Terminal) -> Result<(), CommandError> {
+        let options = JobOptions {
+            interval: CATCHING_UP,
+            // What the source holds is all there is: no partition is waited for.
+            idle_after: Duration::from_secs(30),
+            threads: cores(),
+            until: Until::CaughtUp,
+            anew,
+        };
+        self.run(options, None, None, terminal)
+    }
+
+    /// Carries the streams on, and says at the end what became of the events.
+    ///
+    /// # Errors
+    /// Where the streams cannot begin, or one of them ends early: the others are ended, too.
+    pub(super) fn run(
+        &self,
+        options: JobOptions,
+        speed: Option<f64>,
+        metrics: Option<std::net::SocketAddr>,
+        terminal: &Terminal,
+    ) -> Result<(), CommandError> {
+        let engine = self.engine()?;
+        let sinks = Sinks::of_target(self.loaded)?;
+        let streaming = Streaming { sink: &|table| sinks.of(table), speed };
+        let nodes = self.nodes.iter().copied();
+        let jobs =
+            connect_streams(&self.loaded.project, &self.loaded.graph, self.compiled, nodes, streaming)?;
+        for job in &jobs {
+            let sinks: Vec<String> = job.models.iter().map(|model| model.sink.describe()).collect();
+            terminal.say(&format!("{} into {}", job.source.describe(), sinks.join(", ")));
+        }
+        let progress = Arc::new(Progress::default());
+        let runtime = runtime()?;
+        let outcome = runtime.block_on(async {
+            if let Some(address) = metrics {
+                let listening = stream_metrics::serve(address, progress.clone()).await;
+                let address = listening.map_err(CommandError::io(format!("listening on {address}")))?;
+                terminal.say(&format!("metrics at http://{address}/metrics"));
+            }
+            let view = View::start(progress.clone(), terminal.is_live());
+            let outcome = carry_on(jobs, &engine, options, progress.clone()).await;
+            view.end();
+            outcome
+        });
+        for (model, shown) in progress.now().models {
+            let counts = shown.counts;
+            terminal.say(&format!(
+                "{model}: read {} = taken {} + late {} + dead {}; {} written",
+                count(counts.read),
+                count(counts.taken),
+                count(counts.late),
+                count(counts.dead),
+                plural(counts.written, "row")
+            ));
+        }
+        outcome
+    }
+
+    /// The engine, which knows the tables that models join.
+    fn engine(&self) -> Result<Engine, CommandError> {
+        let models = self.nodes.iter().filter_map(|index| self.compiled.models.get(index));
+        let tables: BTreeSet<&Relation> = models
+            .filter_map(|model| model.stream.as_ref())
+            .flat_map(|stream| &stream.spec.query.tables)
+            .collect();
+        if tables.is_empty() {
+            // Streams alone need no warehouse, so that they go on where it is away.
+            let nowhere: Arc<dyn Warehouse> = Arc::new(LocalWarehouse::new(&self.loaded.project.root));
+            return self.loaded.engine(&nowhere);
+        }
+        let warehouse = self.loaded.warehouse()?;
+        let engine = self.loaded.engine(&warehouse)?;
+        for relation in tables {
+            let Some(table) = warehouse.read(relation)? else {
+                let problem =
+                    Problem::new(format!("a streaming model joins {relation}, which is not built yet"));
+                return Err(problem
+                    .help(format!("build it with: mep run --select {}", relation.name))
+                    .into());
+            };
+            engine.register(relation, &table)?;
+        }
+        Ok(engine)
+    }
+}
+
+/// Where rows of streaming models go.
+pub(super) enum Sinks {
+    Local(LocalWarehouse, Holder),
+    Cassandra(Arc<CassandraCluster>, Owner),
+}
+
+impl Sinks {
+    /// Where the target says that rows go.
+    ///
+    /// # Errors
+    /// Where it does not say.
+    pub(super) fn of_target(loaded: &Loaded) -> Result<Self, CommandError> {
+        let words: Vec<String> = std::env::args().skip(1).collect();
+        let holder = Holder {
+            run: loaded.run.to_string(),
+            pid: std::process::id(),
+            since: Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Secs, true),
+            command: format!("mep {}", words.join(" ")),
+        };
+        if let Some(StreamingConfig::Cassandra(config)) = &loaded.project.target.streaming {
+            let owner = Owner {
+                host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
+                pid: std::process::id(),
+            };
+            return Ok(Self::Cassandra(CassandraCluster::connect(cassandra_connection(config)), owner));
+        }
+        match &loaded.project.target.warehouse {
+            WarehouseConfig::Local { path } => {
+                let root = loaded.project.root.join(path);
+                let root = std::path::absolute(&root).unwrap_or(root);
+                Ok(Sinks::Local(LocalWarehouse::new(root), holder))
+            }
+            WarehouseConfig::Hive(_) => {
+                let target = &loaded.project.target;
+                let message =
+                    format!("the target `{}` does not say where streaming models write to", target.name);
+                let problem = Problem::new(message).help("add `streaming:` to it in profiles.yml");
+                Err(match &target.place {
+                    Some(place) => problem.at(place),
+                    None => problem,
+                }
+                .into())
+            }
+        }
+    }
+
+    /// The place of a table's rows.
+    pub(super) fn of(&self, table: &SinkTable) -> Arc<dyn Sink> {
+        match self {
+            Self::Local(warehouse, holder) => {
+                Arc::new(LocalSink::new(warehouse.clone(), table.clone(), holder.clone()))
+            }
+            Self::Cassandra(cluster, owner) => Arc::new(cluster.sink(table.clone(), owner.clone())),
+        }
+    }
+}
+
+/// How a target's Cassandra is spoken to.
+fn cassandra_connection(config: &CassandraConfig) -> Connection {
+    Connection {
+        contact_points: config.contact_points.clone(),
+        keyspace: config.keyspace.clone(),
+        replication: match &config.replication {
+            CassandraReplication::Simple(factor) => Replication::Simple(*factor),
+            CassandraReplication::PerDatacenter(factors) => Replication::PerDatacenter(factors.clone()),
+        },
+        consistency: match config.consistency {
+            CassandraConsistency::One => Consistency::One,
+            CassandraConsistency::Two => Consistency::Two,
+            CassandraConsistency::Three => Consistency::Three,
+            CassandraConsistency::Quorum => Consistency::Quorum,
+            CassandraConsistency::All => Consistency::All,
+            CassandraConsistency::LocalQuorum => Consistency::LocalQuorum,
+            CassandraConsistency::EachQuorum => Consistency::EachQuorum,
+            CassandraConsistency::LocalOne => Consistency::LocalOne,
+        },
+        local_dc: config.local_dc.clone(),
+        login: config
+            .login
+            .as_ref()
+            .map(|login| Login { username: login.username.clone(), password: login.password.clone() }),
+        tls: config.tls.as_ref().map(|tls| Tls {
+            ca: tls.ca.clone(),
+            certificate: tls.certificate.clone(),
+            key: tls.key.clone(),
+            verifies_address: tls.verifies_address,
+        }),
+        timeout: Duration::from_secs(config.timeout),
+        settles_after: SETTLES_AFTER,
+    }
+}
+
+/// Carries all streams on; where one ends early, the others are told to stop.
+async fn carry_on(
+    jobs: Vec<Job>,
+    engine: &Engine,
+    options: JobOptions,
+    progress: Arc<Progress>,
+) -> Result<(), CommandError> {
+    let (stop, stopped) = watch::channel(false);
+    let mut terminated =
+        signal(SignalKind::terminate()).map_err(CommandError::io("listening for signals"))?;
+    let mut interrupted =
+        signal(SignalKind::interrupt()).map_err(CommandError::io("listening for signals"))?;
+    // Side by side on this thread: what takes time is done on threads of its own.
+    let mut running: FuturesUnordered<_> =
+        jobs.iter().map(|job| job.run(engine, options, stopped.clone(), progress.clone())).collect();
+    let mut outcome: Result<(), JobError> = Ok(());
+    loop {
+        tokio::select! {
+            done = running.next() => {
+                let Some(done) = done else { return outcome.map_err(CommandError::from) };
+                if let Err(error) = done {
+                    let _ = stop.send(true);
+                    outcome = outcome.and(Err(error));
+                }
+            }
+            _ = terminated.recv() => { let _ = stop.send(true); }
+            _ = interrupted.recv() => { let _ = stop.send(true); }
+        }
+    }
+}

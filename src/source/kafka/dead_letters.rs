@@ -1,0 +1,65 @@
+//! Messages that cannot be read, sent on to a topic where somebody can look at them.
+//!
+//! A dead letter has the message's content as it was, the key `topic/partition/offset`, and the reason in the header `error`. After
+//! a crash the last ones can be sent twice, with the same key.
+
+use std::sync::OnceLock;
+
+use super::connection::Connection;
+use super::sender::{Outgoing, Sender};
+use crate::source::SourceError;
+use crate::source::tail::{Partition, Unreadable};
+
+/// What stands behind the name of a topic in that of its dead letters.
+const SUFFIX: &str = "_dead_letters";
+
+/// The dead letters of topics.
+pub struct DeadLetters {
+    connection: Connection,
+    sender: OnceLock<Sender>,
+}
+
+impl DeadLetters {
+    /// Dead letters in the Kafka that the messages are from. Their topics are made with the first one.
+    pub fn new(connection: Connection) -> Self {
+        Self { connection, sender: OnceLock::new() }
+    }
+
+    /// The topic of a topic's dead letters.
+    pub fn topic_of(topic: &str) -> String {
+        format!("{topic}{SUFFIX}")
+    }
+
+    /// Sends them, and returns when they are safe.
+    ///
+    /// # Errors
+    /// Where some were not acknowledged.
+    pub fn send(&self, letters: &[(Partition, Unreadable)]) -> Result<(), SourceError> {
+        let mut topics: Vec<String> =
+            letters.iter().map(|(partition, _)| Self::topic_of(&partition.topic)).collect();
+        topics.sort();
+        topics.dedup();
+        let sender = match self.sender.get() {
+            Some(sender) => sender,
+            None => {
+                let sender = Sender::new(self.connection.clone(), &topics, 1)?;
+                self.sender.get_or_init(|| sender)
+            }
+        };
+        for topic in &topics {
+            let of_topic = letters.iter().filter(|(partition, _)| Self::topic_of(&partition.topic) == *topic);
+            for (partition, letter) in of_topic {
+                let key = format!("{partition}/{}", letter.offset);
+                let headers = [("error", letter.reason.as_bytes())];
+                let value = letter.payload.as_deref().unwrap_or_default();
+                let timestamp = chrono::Utc::now().timestamp_millis();
+                let message = Outgoing { key: key.as_bytes(), value, timestamp, headers: &headers };
+                sender.send(topic, [message])?;
+            }
+        }
+        if sender.finish().values().any(|delivery| delivery.failed > 0) {
+            return Err(sender.undelivered());
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,109 @@
+//! A source that goes on: its partitions, and the events that come after an offset.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arrow::array::RecordBatch;
+
+use super::SourceError;
+
+/// A partition of a source that goes on.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Partition {
+    /// The topic, or what the source calls its like.
+    pub topic: Arc<str>,
+    /// Its number in the topic.
+    pub number: i32,
+}
+
+impl fmt::Display for Partition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.topic, self.number)
+    }
+}
+
+/// For each partition, an offset: that of the event which comes next.
+pub type Offsets = BTreeMap<Partition, i64>;
+
+/// A source of which the events come one after another, in partitions, each at an offset.
+pub trait Stream: Send + Sync {
+    /// What the source is, for people.
+    fn describe(&self) -> String;
+
+    /// Begins to read each partition at its offset, and partitions that `from` does not name at their first event, also
+    /// those that come to be later. No stretch goes across an offset of `cuts`.
+    ///
+    /// # Errors
+    /// Where the source cannot be reached, or no longer holds an offset.
+    fn tail(
+        &self,
+        from: &Offsets,
+        cuts: &BTreeMap<Partition, Vec<i64>>,
+    ) -> Result<Box<dyn Tail>, SourceError>;
+
+    /// How far each partition is landed, by the ids of the units that landing has noted.
+    fn landed<'u>(&self, units: &mut dyn Iterator<Item = &'u str>) -> Offsets;
+}
+
+/// A source that is being read.
+pub trait Tail: Send {
+    /// The next events of some partition, where there are any before `patience` has passed.
+    ///
+    /// # Errors
+    /// Where the source cannot be read on; that a broker is away for a while is no error.
+    fn next(&mut self, patience: Duration) -> Result<Option<Stretch>, SourceError>;
+
+    /// For each partition that is read, the offset that comes next.
+    fn positions(&self) -> Offsets;
+
+    /// For each partition, where it ends now.
+    ///
+    /// # Errors
+    /// Where the source does not say.
+    fn ends(&mut self) -> Result<Offsets, SourceError>;
+}
+
+/// Events of one partition, one after another, not decoded yet.
+pub struct Stretch {
+    /// The partition.
+    pub partition: Partition,
+    /// The offset of the first event, or where there is none, of what would come first.
+    pub from: i64,
+    /// The offset behind the last one.
+    pub to: i64,
+    /// The events.
+    pub events: Box<dyn Undecoded>,
+}
+
+/// Events that can be decoded on any thread.
+pub trait Undecoded: Send {
+    /// Decodes them.
+    ///
+    /// # Errors
+    /// Where they cannot be decoded for a reason that lies outside of their content.
+    fn decode(self: Box<Self>) -> Result<Decoded, SourceError>;
+}
+
+/// What events are: `read` = the rows of the batches + `unreadable`.
+#[derive(Debug, Default)]
+pub struct Decoded {
+    /// Rows of the declared schema, each batch with the offsets of its rows.
+    pub batches: Vec<(RecordBatch, Vec<i64>)>,
+    /// Events that are no rows.
+    pub unreadable: Vec<Unreadable>,
+    /// How many events there were.
+    pub read: u64,
+}
+
+/// An event that is no row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unreadable {
+    /// Its offset.
+    pub offset: i64,
+    /// What is wrong with it.
+    pub reason: String,
+    /// Its content; a message can have none.
+    pub payload: Option<Vec<u8>>,
+}

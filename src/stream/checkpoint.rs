@@ -1,0 +1,159 @@
+//! What a stream needs to go on: how far it has read, until when windows are closed, and the states of those that are open.
+
+use std::io::Cursor;
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow::ipc::reader::StreamReader;
+use arrow::ipc::writer::StreamWriter;
+use serde::{Deserialize, Serialize};
+
+use super::watermark::Latest;
+use crate::source::tail::{Offsets, Partition};
+
+/// Changes with the form of a checkpoint.
+const FORM: u32 = 1;
+
+/// What a stream needs to go on.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Checkpoint {
+    /// Of the model's SQL and the source's columns, without which the states mean nothing.
+    pub(super) fingerprint: String,
+    /// For each partition, the offset of the next event.
+    pub(super) cut: Offsets,
+    /// Windows that end until then are closed, in milliseconds since 1970.
+    pub(super) closed_until: i64,
+    /// The latest event times.
+    pub(super) latest: Latest,
+    /// What became of all events until here.
+    pub(super) counts: Counts,
+    /// The states of the open windows.
+    pub(super) open: Vec<RecordBatch>,
+}
+
+/// What became of events: `read = taken + late + dead`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// Events that were read.
+    pub read: u64,
+    /// Events that the model's SQL has seen, be it to leave them out.
+    pub taken: u64,
+    /// Events whose window was closed.
+    pub late: u64,
+    /// Events that could not be read, or name no row.
+    pub dead: u64,
+    /// Rows that were written.
+    pub written: u64,
+}
+
+/// Why a checkpoint cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("the checkpoint cannot be read: {0}")]
+pub(super) struct Unusable(String);
+
+#[derive(Serialize, Deserialize)]
+struct Head {
+    form: u32,
+    fingerprint: String,
+    cut: Vec<(String, i32, i64)>,
+    closed_until: i64,
+    latest: Latest,
+    counts: Counts,
+}
+
+/// Offsets as bytes.
+pub(super) fn encode_cut(cut: &Offsets) -> Vec<u8> {
+    // Texts and numbers are always JSON.
+    serde_json::to_vec(&pairs(cut)).unwrap_or_default()
+}
+
+/// What [`encode_cut`] gave.
+pub(super) fn decode_cut(bytes: &[u8]) -> Result<Offsets, Unusable> {
+    let pairs: Vec<(String, i32, i64)> = serde_json::from_slice(bytes).map_err(unusable)?;
+    Ok(offsets(pairs))
+}
+
+fn pairs(cut: &Offsets) -> Vec<(String, i32, i64)> {
+    cut.iter().map(|(partition, next)| (partition.topic.to_string(), partition.number, *next)).collect()
+}
+
+fn offsets(pairs: Vec<(String, i32, i64)>) -> Offsets {
+    let partition =
+        |(topic, number, next): (String, i32, i64)| (Partition { topic: topic.into(), number }, next);
+    pairs.into_iter().map(partition).collect()
+}
+
+fn unusable(error: impl std::fmt::Display) -> Unusable {
+    Unusable(error.to_string())
+}
+
+impl Checkpoint {
+    /// As bytes: a line of JSON, then the states as compressed Arrow.
+    pub(super) fn encode(&self) -> Result<Vec<u8>, Unusable> {
+        let head = Head {
+            form: FORM,
+            fingerprint: self.fingerprint.clone(),
+            cut: pairs(&self.cut),
+            closed_until: self.closed_until,
+            latest: self.latest.clone(),
+            counts: self.counts,
+        };
+        let mut bytes = serde_json::to_vec(&head).map_err(unusable)?;
+        bytes.push(b'\n');
+        if let Some(first) = self.open.first() {
+            let compressor = zstd::Encoder::new(&mut bytes, 1).map_err(unusable)?;
+            let mut writer = StreamWriter::try_new(compressor, &first.schema()).map_err(unusable)?;
+            for batch in &self.open {
+                writer.write(batch).map_err(unusable)?;
+            }
+            writer.into_inner().map_err(unusable)?.finish().map_err(unusable)?;
+        }
+        Ok(bytes)
+    }
+
+    /// What [`Checkpoint::encode`] gave.
+    pub(super) fn decode(bytes: &[u8]) -> Result<Self, Unusable> {
+        let end = memchr::memchr(b'\n', bytes).ok_or_else(|| unusable("it has no head"))?;
+        let head: Head = serde_json::from_slice(&bytes[..end]).map_err(unusable)?;
+        if head.form != FORM {
+            return Err(Unusable(format!("it has the form {}, expected {FORM}", head.form)));
+        }
+        let mut open = Vec::new();
+        let states = &bytes[end + 1..];
+        if !states.is_empty() {
+            let plain = zstd::decode_all(states).map_err(unusable)?;
+            for batch in StreamReader::try_new(Cursor::new(plain), None).map_err(unusable)? {
+                open.push(batch.map_err(unusable)?);
+            }
+        }
+        Ok(Self {
+            fingerprint: head.fingerprint,
+            cut: offsets(head.cut),
+            closed_until: head.closed_until,
+            latest: head.latest,
+            counts: head.counts,
+            open,
+        })
+    }
+}
+
+/// The number of a partition among those that a stream knows.
+#[derive(Default)]
+pub(super) struct Places(Vec<Arc<Partition>>);
+
+impl Places {
+    /// The partition's number, which it keeps.
+    pub(super) fn number(&mut self, partition: &Partition) -> i32 {
+        let known = self.0.iter().position(|known| **known == *partition);
+        let number = known.unwrap_or_else(|| {
+            self.0.push(Arc::new(partition.clone()));
+            self.0.len() - 1
+        });
+        i32::try_from(number).unwrap_or(i32::MAX)
+    }
+
+    /// The partition of a number.
+    pub(super) fn partition(&self, number: i32) -> Option<&Arc<Partition>> {
+        self.0.get(usize::try_from(number).ok()?)
+    }
+}

@@ -1,0 +1,638 @@
+//! The loop of a stream: events of one source into the models that read it, an epoch at a time.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+
+use super::checkpoint::{Places, encode_cut};
+use super::events::{EventBatch, latest};
+use super::model::{LiveModel, StreamModel, Taken, Taking};
+use super::progress::{ModelProgress, Progress};
+use super::query::RunningQuery;
+use super::sink::{LEASE_BEAT, SinkError, Standing};
+use crate::engine::{Engine, EngineError};
+use crate::fail_point;
+use crate::relation::Relation;
+use crate::source::kafka::DeadLetters;
+use crate::source::tail::{Offsets, Partition, Stream, Stretch, Unreadable};
+use crate::source::{RowSchema, SourceError};
+
+/// How many stretches wait between reading and taking: about so many megabytes. A slow sink makes the source wait.
+const WAITING: usize = 32;
+
+/// How many stretches are taken at once.
+const AT_ONCE: usize = 16;
+
+/// How long a look at the source waits for events.
+const LOOK: Duration = Duration::from_millis(200);
+
+/// How long to go on trying to write once the stream is to stop.
+const LAST_TRY: Duration = Duration::from_secs(7);
+
+/// How often the source is asked where it ends.
+const ASK_ENDS: Duration = Duration::from_secs(5);
+
+/// Events of one source, and the models that read them.
+pub struct Job {
+    /// The source.
+    pub source: Arc<dyn Stream>,
+    /// The table that it lands in, by which SQL knows it.
+    pub relation: Relation,
+    /// The columns of its events.
+    pub schema: RowSchema,
+    /// The models.
+    pub models: Vec<StreamModel>,
+    /// Where events go that cannot be read.
+    pub dead_letters: Option<Arc<DeadLetters>>,
+}
+
+/// How a stream is run.
+#[derive(Clone, Copy, Debug)]
+pub struct JobOptions {
+    /// How long an epoch is.
+    pub interval: Duration,
+    /// After how long without events a partition no longer holds the watermark back.
+    pub idle_after: Duration,
+    /// Threads that take events.
+    pub threads: usize,
+    /// When it ends.
+    pub until: Until,
+    /// Whether to begin anew, with empty tables.
+    pub anew: bool,
+}
+
+/// When a stream ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Until {
+    /// When it is told to.
+    Stopped,
+    /// When it has read what the source held as it began.
+    CaughtUp,
+}
+
+/// Why a stream ended early. What was committed stays, and the next one goes on from there.
+#[derive(Debug, thiserror::Error)]
+pub enum JobError {
+    /// The source.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// A model's sink.
+    #[error("{model}: {error}")]
+    Sink {
+        /// The model.
+        model: String,
+        /// What the sink says.
+        error: SinkError,
+    },
+    /// A model's SQL.
+    #[error("{model}: {error}")]
+    Model {
+        /// The model.
+        model: String,
+        /// What is wrong.
+        error: EngineError,
+    },
+    /// A model's checkpoint.
+    #[error("{model}: {reason}")]
+    Checkpoint {
+        /// The model.
+        model: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A thread that ended early.
+    #[error("a worker ended early: {0}")]
+    Worker(#[from] tokio::task::JoinError),
+}
+
+impl Job {
+    /// Streams until it has caught up, or `stop` becomes true.
+    ///
+    /// # Errors
+    /// Where the source cannot be read, a model fails, or its sink refuses or was taken over.
+    pub async fn run(
+        &self,
+        engine: &Engine,
+        options: JobOptions,
+        stop: watch::Receiver<bool>,
+        progress: Arc<Progress>,
+    ) -> Result<(), JobError> {
+        let mut running = Running {
+            job: self,
+            options,
+            stop,
+            progress,
+            places: Places::default(),
+            models: Vec::new(),
+            abandoned: None,
+        };
+        let outcome = running.all(engine).await;
+        for model in &self.models {
+            // A lease that cannot be given back ends by itself.
+            let _ = model.sink.release().await;
+        }
+        outcome
+    }
+}
+
+struct Running<'j> {
+    job: &'j Job,
+    options: JobOptions,
+    stop: watch::Receiver<bool>,
+    progress: Arc<Progress>,
+    places: Places,
+    models: Vec<LiveModel>,
+    /// When trying is given up, once the stream is to stop.
+    abandoned: Option<Instant>,
+}
+
+impl Running<'_> {
+    async fn all(&mut self, engine: &Engine) -> Result<(), JobError> {
+        let mut prepared: Vec<Option<Offsets>> = Vec::new();
+        for model in &self.job.models {
+            let standing = self.open(model).await?;
+            let query = RunningQuery::new(engine, &model.spec.query, &self.job.relation).await;
+            let query = query.map_err(|error| failed(model, error))?;
+            let (live, begun) = LiveModel::new(model, Arc::new(query), &standing)
+                .map_err(|reason| JobError::Checkpoint { model: model.spec.name.clone(), reason })?;
+            self.models.push(live);
+            prepared.push(begun);
+        }
+        self.show();
+        let mut beats = self.beats();
+        let outcome = tokio::select! {
+            outcome = self.stream(prepared) => outcome,
+            Some(lost) = beats.join_next() => Err(lost?),
+        };
+        beats.abort_all();
+        outcome
+    }
+
+    async fn open(&self, model: &StreamModel) -> Result<Standing, JobError> {
+        let opened = if self.options.anew {
+            model.sink.open_anew().await.map(|()| Standing::default())
+        } else {
+            model.sink.open().await
+        };
+        opened.map_err(|error| JobError::Sink { model: model.spec.name.clone(), error })
+    }
+
+    /// Keeps the leases, beside all else; ends when one is lost.
+    fn beats(&self) -> JoinSet<JobError> {
+        let mut beats = JoinSet::new();
+        for model in &self.job.models {
+            let model = model.clone();
+            beats.spawn(async move {
+                loop {
+                    tokio::time::sleep(LEASE_BEAT).await;
+                    if let Err(error @ (SinkError::Lost(_) | SinkError::Held { .. })) =
+                        model.sink.renew().await
+                    {
+                        return JobError::Sink { model: model.spec.name.clone(), error };
+                    }
+                }
+            });
+        }
+        beats
+    }
+
+    async fn stream(&mut self, prepared: Vec<Option<Offsets>>) -> Result<(), JobError> {
+        // An epoch that was begun is ended first, just as far as it was to read, each model's by itself.
+        for (index, cut) in prepared.into_iter().enumerate() {
+            if let Some(cut) = cut {
+                self.replay(index, &cut).await?;
+            }
+        }
+        let models: Vec<usize> = (0..self.models.len()).collect();
+        let from = self.common_start();
+        let mut cuts: BTreeMap<Partition, Vec<i64>> = BTreeMap::new();
+        for model in &self.models {
+            for (partition, next) in &model.cut {
+                cuts.entry(partition.clone()).or_default().push(*next);
+            }
+        }
+        let mut reader = Reader::start(self.job.source.clone(), from, cuts).await?;
+        for model in &mut self.models {
+            model.begin_at(&reader.starts);
+        }
+        let goal = match self.options.until {
+            Until::CaughtUp => Some(reader.ends.clone()),
+            Until::Stopped => None,
+        };
+        let outcome = self.go(&models, &mut reader, goal.as_ref()).await;
+        reader.end().await;
+        outcome
+    }
+
+    /// For each partition, the first offset that some model has not read; none where a model begins with the partition.
+    fn common_start(&self) -> Offsets {
+        let mut from: Offsets = BTreeMap::new();
+        for (partition, next) in self.models.iter().flat_map(|model| &model.cut) {
+            from.entry(partition.clone()).and_modify(|first| *first = (*first).min(*next)).or_insert(*next);
+        }
+        from.retain(|partition, _| self.models.iter().all(|model| model.cut.contains_key(partition)));
+        from
+    }
+
+    /// Ends an epoch that an earlier stream began.
+    async fn replay(&mut self, index: usize, cut: &Offsets) -> Result<(), JobError> {
+        let cuts = cut.iter().map(|(partition, next)| (partition.clone(), vec![*next])).collect();
+        let from = self.models[index].cut.clone();
+        let mut reader = Reader::start(self.job.source.clone(), from, cuts).await?;
+        self.models[index].begin_at(&reader.starts);
+        let mut letters = Vec::new();
+        let outcome = loop {
+            let model = &self.models[index];
+            let is_done =
+                cut.iter().all(|(partition, end)| model.cut.get(partition).is_some_and(|next| next >= end));
+            // What the cut does not name had no events in it.
+            if is_done || cut.is_empty() {
+                break self.end_epoch(&[index], &mut letters, &BTreeSet::new()).await;
+            }
+            if self.is_stopped() {
+                break Ok(());
+            }
+            let stretches = match reader.some(LOOK).await {
+                Ok(stretches) => stretches,
+                Err(error) => break Err(error),
+            };
+            let within =
+                |stretch: &Stretch| cut.get(&stretch.partition).is_some_and(|end| stretch.to <= *end);
+            let stretches = stretches.into_iter().filter(within).collect();
+            match self.take(&[index], stretches).await {
+                Ok(dead) => letters.extend(dead),
+                Err(error) => break Err(error),
+            }
+        };
+        reader.end().await;
+        outcome
+    }
+
+    async fn go(
+        &mut self,
+        models: &[usize],
+        reader: &mut Reader,
+        goal: Option<&Offsets>,
+    ) -> Result<(), JobError> {
+        let mut letters = Vec::new();
+        let mut began = Instant::now();
+        let mut heard: BTreeMap<Partition, Instant> = BTreeMap::new();
+        loop {
+            let stretches = reader.some(LOOK).await?;
+            for stretch in &stretches {
+                heard.insert(stretch.partition.clone(), Instant::now());
+            }
+            letters.extend(self.take(models, stretches).await?);
+            let is_last = self.is_stopped() || goal.is_some_and(|goal| self.has_reached(goal));
+            if is_last || began.elapsed() >= self.options.interval {
+                let idle = self.idle(&heard, reader);
+                self.end_epoch(models, &mut letters, &idle).await?;
+                began = Instant::now();
+                self.progress_of(reader);
+            }
+            if is_last {
+                return Ok(());
+            }
+        }
+    }
+
+    /// The partitions of which nothing came for a while, though nothing waits to be read either.
+    fn idle(&self, heard: &BTreeMap<Partition, Instant>, reader: &Reader) -> BTreeSet<Partition> {
+        let known = self.models.iter().flat_map(|model| model.cut.keys());
+        let is_idle = |partition: &&Partition| {
+            heard.get(*partition).map_or(reader.began, |heard| *heard).elapsed() >= self.options.idle_after
+        };
+        known.filter(is_idle).cloned().collect()
+    }
+
+    fn is_stopped(&self) -> bool {
+        *self.stop.borrow()
+    }
+
+    fn has_reached(&self, goal: &Offsets) -> bool {
+        self.models.iter().all(|model| {
+            goal.iter().all(|(partition, end)| model.cut.get(partition).is_some_and(|next| next >= end))
+        })
+    }
+
+    /// Takes stretches into models, and gives what cannot be read.
+    async fn take(
+        &mut self,
+        models: &[usize],
+        stretches: Vec<Stretch>,
+    ) -> Result<Vec<(Partition, Unreadable)>, JobError> {
+        if stretches.is_empty() {
+            return Ok(Vec::new());
+        }
+        let decoded = self.decode(stretches).await?;
+        let mut letters = Vec::new();
+        let mut is_sent: BTreeSet<(Partition, i64)> = BTreeSet::new();
+        for index in models {
+            let model = &mut self.models[*index];
+            let wanted: Vec<&DecodedStretch> =
+                decoded.iter().filter(|one| one.is_news_to(&model.cut)).collect();
+            if wanted.is_empty() {
+                continue;
+            }
+            let events: Vec<Arc<EventBatch>> =
+                wanted.iter().flat_map(|one| one.batches.iter().cloned()).collect();
+            let rows: u64 = events.iter().map(|batch| batch.len() as u64).sum();
+            let taken = take_parallel(&model.taking(), events, self.options.threads).await;
+            let taken = taken.map_err(|error| named(&model.spec.name, error))?;
+            let nameless = model.add(rows, taken, &self.places).await;
+            let nameless = nameless.map_err(|error| named(&model.spec.name, error))?;
+            for ((place, offset), column) in nameless {
+                let Some(partition) = self.places.partition(place) else { continue };
+                let reason = format!("`{column}`, a column of the key of {}, is null", model.spec.name);
+                letters.push(((**partition).clone(), Unreadable { offset, reason, payload: None }));
+            }
+            for one in wanted {
+                model.counts.read += one.read;
+                model.counts.dead += one.unreadable.len() as u64;
+                if let Some(time) = one.latest {
+                    model.latest.saw(&one.partition, time, chrono::Utc::now().timestamp_millis());
+                }
+                model.cut.insert(one.partition.clone(), one.to);
+                for letter in &one.unreadable {
+                    if is_sent.insert((one.partition.clone(), letter.offset)) {
+                        letters.push((one.partition.clone(), letter.clone()));
+                    }
+                }
+            }
+        }
+        let mut now = self.progress.lock();
+        now.read += decoded.iter().map(|one| one.read).sum::<u64>();
+        for one in &decoded {
+            let next = &mut now.partitions.entry(one.partition.clone()).or_default().next;
+            *next = (*next).max(one.to);
+        }
+        Ok(letters)
+    }
+
+    async fn decode(&mut self, stretches: Vec<Stretch>) -> Result<Vec<DecodedStretch>, JobError> {
+        let schema = Arc::new(self.job.schema.clone());
+        let mut tasks = JoinSet::new();
+        for stretch in stretches {
+            let place = self.places.number(&stretch.partition);
+            let schema = schema.clone();
+            tasks.spawn(async move { DecodedStretch::of(stretch, place, &schema) });
+        }
+        let mut decoded = Vec::new();
+        while let Some(done) = tasks.join_next().await {
+            decoded.push(done??);
+        }
+        decoded.sort_by(|a, b| (&a.partition, a.from).cmp(&(&b.partition, b.from)));
+        Ok(decoded)
+    }
+
+    /// Writes what models have of this epoch, and their checkpoints.
+    async fn end_epoch(
+        &mut self,
+        models: &[usize],
+        letters: &mut Vec<(Partition, Unreadable)>,
+        idle: &BTreeSet<Partition>,
+    ) -> Result<(), JobError> {
+        if let Some(dead) = &self.job.dead_letters
+            && !letters.is_empty()
+        {
+            let (dead, sending) = (dead.clone(), std::mem::take(letters));
+            tokio::task::spawn_blocking(move || dead.send(&sending)).await??;
+        }
+        letters.clear();
+        for index in models {
+            if self.models[*index].has_read() {
+                self.commit(*index, idle).await?;
+            }
+        }
+        self.show();
+        Ok(())
+    }
+
+    async fn commit(&mut self, index: usize, idle: &BTreeSet<Partition>) -> Result<(), JobError> {
+        let model = &self.models[index];
+        let (sink, name) = (model.sink.clone(), model.spec.name.clone());
+        let epoch = model.epoch.next();
+        let cut = encode_cut(&model.cut);
+        let output = model.settle().await.map_err(|error| named(&name, error))?;
+        let checkpoint = model.checkpoint(&output, model.latest.watermark(idle));
+        let checkpoint = checkpoint.map_err(|error| named(&name, error))?;
+        let bytes = checkpoint
+            .encode()
+            .map_err(|error| JobError::Checkpoint { model: name.clone(), reason: error.to_string() })?;
+        self.persist(&name, async || sink.prepare(epoch, &cut).await).await?;
+        fail_point::reached("stream-prepared");
+        if !output.upserts.is_empty() {
+            self.persist(&name, async || sink.upsert(epoch, &output.upserts).await).await?;
+        }
+        if !output.deletes.is_empty() {
+            self.persist(&name, async || sink.delete(epoch, &output.deletes).await).await?;
+        }
+        fail_point::reached("stream-rows");
+        if !output.late.is_empty() {
+            self.persist(&name, async || sink.keep_late(epoch, &output.late).await).await?;
+        }
+        fail_point::reached("stream-late");
+        self.persist(&name, async || sink.commit(epoch, &bytes).await).await?;
+        fail_point::reached("stream-committed");
+        self.models[index].go_on(checkpoint);
+        Ok(())
+    }
+
+    /// Calls a sink until it has done what it was asked for.
+    async fn persist(
+        &mut self,
+        model: &str,
+        call: impl AsyncFn() -> Result<(), SinkError>,
+    ) -> Result<(), JobError> {
+        let mut pause = Duration::from_millis(100);
+        loop {
+            match call().await {
+                Ok(()) => {
+                    self.progress.lock().waiting.remove(model);
+                    return Ok(());
+                }
+                Err(SinkError::Passing(why)) if !self.is_given_up() => {
+                    tracing::warn!("{model}: {why}; trying again");
+                    self.progress.lock().waiting.insert(model.to_owned(), why);
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(Duration::from_secs(2));
+                }
+                Err(error) => return Err(JobError::Sink { model: model.to_owned(), error }),
+            }
+        }
+    }
+
+    /// Whether the stream is to stop and was given time to write.
+    fn is_given_up(&mut self) -> bool {
+        if !self.is_stopped() {
+            return false;
+        }
+        *self.abandoned.get_or_insert_with(|| Instant::now() + LAST_TRY) <= Instant::now()
+    }
+
+    fn show(&self) {
+        let mut now = self.progress.lock();
+        for model in &self.models {
+            let closed_until = Some(model.closed_until).filter(|until| *until != i64::MIN);
+            let (counts, open_windows) = (model.counts, model.open_windows());
+            let shown = ModelProgress { counts, closed_until, open_windows, epoch: model.epoch.0 };
+            now.models.insert(model.spec.name.clone(), shown);
+        }
+    }
+
+    fn progress_of(&self, reader: &Reader) {
+        let mut now = self.progress.lock();
+        for (partition, end) in reader.latest_ends() {
+            now.partitions.entry(partition).or_default().end = Some(end);
+        }
+    }
+}
+
+fn failed(model: &StreamModel, error: EngineError) -> JobError {
+    named(&model.spec.name, error)
+}
+
+fn named(model: &str, error: EngineError) -> JobError {
+    JobError::Model { model: model.to_owned(), error }
+}
+
+/// Takes events on several threads.
+async fn take_parallel(
+    taking: &Taking,
+    events: Vec<Arc<EventBatch>>,
+    threads: usize,
+) -> Result<Vec<Taken>, EngineError> {
+    let share = events.len().div_ceil(threads.max(1)).max(1);
+    let mut tasks = JoinSet::new();
+    for share in events.chunks(share) {
+        let (taking, share) = (taking.clone(), share.to_vec());
+        tasks.spawn(async move { taking.take(&share).await });
+    }
+    let mut taken = Vec::new();
+    while let Some(done) = tasks.join_next().await {
+        taken.push(done??);
+    }
+    Ok(taken)
+}
+
+/// A stretch, decoded.
+struct DecodedStretch {
+    partition: Partition,
+    from: i64,
+    to: i64,
+    batches: Vec<Arc<EventBatch>>,
+    unreadable: Vec<Unreadable>,
+    read: u64,
+    latest: Option<i64>,
+}
+
+impl DecodedStretch {
+    fn of(stretch: Stretch, place: i32, schema: &RowSchema) -> Result<Self, SourceError> {
+        let Stretch { partition, from, to, events } = stretch;
+        let decoded = events.decode()?;
+        let wrong = |error: arrow::error::ArrowError| SourceError::unreadable(error.to_string());
+        let (mut batches, mut latest_time) = (Vec::new(), None);
+        for (rows, offsets) in decoded.batches {
+            latest_time = latest_time.max(latest(schema, &rows).map_err(wrong)?);
+            batches.push(Arc::new(EventBatch::new(schema, rows, place, offsets).map_err(wrong)?));
+        }
+        let (unreadable, read) = (decoded.unreadable, decoded.read);
+        Ok(Self { partition, from, to, batches, unreadable, read, latest: latest_time })
+    }
+
+    /// Whether a model that has read up to `cut` has not read this. No stretch goes across where a model began.
+    fn is_news_to(&self, cut: &Offsets) -> bool {
+        cut.get(&self.partition).is_none_or(|next| self.from >= *next)
+    }
+}
+
+/// A thread that reads the source.
+struct Reader {
+    received: mpsc::Receiver<Result<Stretch, SourceError>>,
+    is_over: Arc<AtomicBool>,
+    thread: tokio::task::JoinHandle<()>,
+    /// Where reading began.
+    starts: Offsets,
+    /// Where the source ended as reading began.
+    ends: Offsets,
+    latest_ends: Arc<std::sync::Mutex<Offsets>>,
+    began: Instant,
+}
+
+impl Reader {
+    async fn start(
+        source: Arc<dyn Stream>,
+        from: Offsets,
+        cuts: BTreeMap<Partition, Vec<i64>>,
+    ) -> Result<Self, JobError> {
+        let opened = tokio::task::spawn_blocking(move || {
+            let mut tail = source.tail(&from, &cuts)?;
+            let ends = tail.ends()?;
+            let starts = tail.positions();
+            Ok::<_, SourceError>((tail, starts, ends))
+        });
+        let (mut tail, starts, ends) = opened.await??;
+        let (sender, received) = mpsc::channel(WAITING);
+        let is_over = Arc::new(AtomicBool::new(false));
+        let latest_ends = Arc::new(std::sync::Mutex::new(ends.clone()));
+        let (over, latest) = (is_over.clone(), latest_ends.clone());
+        let thread = tokio::task::spawn_blocking(move || {
+            let mut asked = Instant::now();
+            while !over.load(Ordering::Relaxed) {
+                match tail.next(LOOK) {
+                    Ok(None) => {}
+                    Ok(Some(stretch)) => {
+                        if sender.blocking_send(Ok(stretch)).is_err() {
+                            return;
+                        }
+                    }
+                    Err(error) => {
+                        let _ = sender.blocking_send(Err(error));
+                        return;
+                    }
+                }
+                if asked.elapsed() >= ASK_ENDS {
+                    asked = Instant::now();
+                    // Brokers that are away do not say; the reader waits for them anyway.
+                    if let Ok(ends) = tail.ends() {
+                        *latest.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = ends;
+                    }
+                }
+            }
+        });
+        Ok(Self { received, is_over, thread, starts, ends, latest_ends, began: Instant::now() })
+    }
+
+    /// Some stretches; none where none came before `patience` has passed.
+    async fn some(&mut self, patience: Duration) -> Result<Vec<Stretch>, JobError> {
+        let mut stretches = Vec::new();
+        if let Ok(received) = tokio::time::timeout(patience, self.received.recv()).await {
+            match received {
+                Some(stretch) => stretches.push(stretch?),
+                None => return Err(SourceError::unreadable("reading the source ended early").into()),
+            }
+            while stretches.len() < AT_ONCE {
+                match self.received.try_recv() {
+                    Ok(stretch) => stretches.push(stretch?),
+                    Err(_) => break,
+                }
+            }
+        }
+        Ok(stretches)
+    }
+
+    fn latest_ends(&self) -> Offsets {
+        self.latest_ends.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+    }
+
+    async fn end(mut self) {
+        self.is_over.store(true, Ordering::Relaxed);
+        self.received.close();
+        while self.received.recv().await.is_some() {}
+        let _ = self.thread.await;
+    }
+}

@@ -1,0 +1,395 @@
+//! The speed side beside the batch side: which rows differ, in which windows, and why where that is known.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
+use arrow::compute::{cast, concat_batches};
+use arrow::datatypes::{DataType, Field, Float64Type, Int64Type, Schema, SchemaRef, TimeUnit};
+use arrow::error::ArrowError;
+use arrow::row::{OwnedRow, RowConverter, SortField};
+use arrow::util::display::array_value_to_string;
+use serde::Serialize;
+
+use super::sink::{LateEvent, SinkTable};
+use super::windows::window_starts;
+use crate::source::tail::Offsets;
+
+/// By how much two floats may differ that were added up in another order, relative to the larger one.
+const FLOAT_TOLERANCE: f64 = 1e-9;
+
+/// Both sides of a model.
+pub struct Sides<'a> {
+    /// Its table.
+    pub table: &'a SinkTable,
+    /// The column of the window's beginning, where it has windows.
+    pub window: Option<&'a str>,
+    /// The rows that the stream wrote.
+    pub speed: &'a [RecordBatch],
+    /// The rows that the same SELECT gives over what is landed.
+    pub batch: &'a [RecordBatch],
+    /// Events that were late for the stream.
+    pub late: &'a [LateEvent],
+    /// For each partition, how far the stream has read.
+    pub streamed: &'a Offsets,
+    /// For each partition, how far it is landed.
+    pub landed: &'a Offsets,
+}
+
+/// How both sides of a model compare.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Reconciliation {
+    /// Rows that only one side or both have.
+    pub rows: u64,
+    /// Rows that are the same on both sides.
+    pub equal: u64,
+    /// Where they differ, by window.
+    pub differences: Vec<Difference>,
+    /// Events that the stream has read and that are not landed yet.
+    pub not_landed: u64,
+    /// Events that are landed and that the stream has not read yet.
+    pub not_streamed: u64,
+}
+
+/// Rows of one window that differ in the same way.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Difference {
+    /// The window's beginning, or the row's key where there are no windows.
+    pub window: String,
+    /// How they differ.
+    pub kind: DifferenceKind,
+    /// How many rows.
+    pub rows: u64,
+    /// Why, where that is known.
+    pub cause: Option<Cause>,
+    /// One of the rows: its key, and the first value that differs, on the speed side and on the batch side.
+    pub example: String,
+}
+
+/// How a row differs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DifferenceKind {
+    /// Only the stream has it.
+    OnlySpeed,
+    /// Only the batch has it.
+    OnlyBatch,
+    /// Both have it, with other values.
+    Values,
+}
+
+/// Why rows differ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cause {
+    /// An event of the window came after it was closed.
+    Late,
+    /// The stream has read events that are not landed yet.
+    NotLanded,
+    /// Events are landed that the stream has not read yet.
+    NotStreamed,
+    /// A column of the key is null: the event is a dead letter.
+    Dead,
+}
+
+impl Reconciliation {
+    /// Rows that differ.
+    pub fn different(&self) -> u64 {
+        self.rows - self.equal
+    }
+
+    /// The share of rows that differ.
+    pub fn share(&self) -> f64 {
+        if self.rows == 0 { 0.0 } else { self.different() as f64 / self.rows as f64 }
+    }
+
+    /// Compares both sides.
+    ///
+    /// # Errors
+    /// Where they have no columns in common.
+    pub fn of(sides: &Sides<'_>) -> Result<Self, ArrowError> {
+        let schema = comparable(&sides.table.schema);
+        let (speed, batch) = (as_one(&schema, sides.speed)?, as_one(&schema, sides.batch)?);
+        let key_columns: Vec<usize> =
+            sides.table.key().map(|key| schema.index_of(key)).collect::<Result<_, _>>()?;
+        let converter = converter(&schema, &key_columns)?;
+        let (speed_keys, batch_keys) =
+            (keys(&converter, &speed, &key_columns)?, keys(&converter, &batch, &key_columns)?);
+        let on_batch: HashMap<&OwnedRow, usize> =
+            batch_keys.iter().enumerate().map(|(row, key)| (key, row)).collect();
+        let on_speed: BTreeSet<&OwnedRow> = speed_keys.iter().collect();
+        let window = sides.window.map(|column| schema.index_of(column)).transpose()?;
+        let mut found = Found {
+            late: sides.late.iter().map(|event| event.window).collect(),
+            not_landed: behind(sides.streamed, sides.landed),
+            not_streamed: behind(sides.landed, sides.streamed),
+            by_window: BTreeMap::new(),
+        };
+        let mut outcome =
+            Self { not_landed: found.not_landed, not_streamed: found.not_streamed, ..Self::default() };
+        for (row, key) in speed_keys.iter().enumerate() {
+            outcome.rows += 1;
+            let place = Place { batch: &speed, row, keys: &key_columns, window };
+            match on_batch.get(key) {
+                None => found.add(&place, DifferenceKind::OnlySpeed, None)?,
+                Some(other) => match first_difference(&speed, row, &batch, *other)? {
+                    None => outcome.equal += 1,
+                    Some(values) => found.add(&place, DifferenceKind::Values, Some(values))?,
+                },
+            }
+        }
+        for (row, key) in batch_keys.iter().enumerate() {
+            if !on_speed.contains(key) {
+                outcome.rows += 1;
+                let place = Place { batch: &batch, row, keys: &key_columns, window };
+                found.add(&place, DifferenceKind::OnlyBatch, None)?;
+            }
+        }
+        outcome.differences = found.by_window.into_values().collect();
+        Ok(outcome)
+    }
+}
+
+/// A row that differs.
+struct Place<'a> {
+    batch: &'a RecordBatch,
+    row: usize,
+    keys: &'a [usize],
+    window: Option<usize>,
+}
+
+impl Place<'_> {
+    fn key(&self) -> Result<String, ArrowError> {
+        let parts: Result<Vec<String>, ArrowError> = self
+            .keys
+            .iter()
+            .map(|column| {
+                let value = array_value_to_string(self.batch.column(*column), self.row)?;
+                Ok(format!("{}={value}", self.batch.schema().field(*column).name()))
+            })
+            .collect();
+        Ok(parts?.join(", "))
+    }
+
+    fn has_null_key(&self) -> bool {
+        self.keys.iter().any(|column| self.batch.column(*column).is_null(self.row))
+    }
+}
+
+struct Found {
+    late: BTreeSet<i64>,
+    not_landed: u64,
+    not_streamed: u64,
+    by_window: BTreeMap<(String, DifferenceKind, Option<Cause>), Difference>,
+}
+
+impl Found {
+    fn add(
+        &mut self,
+        place: &Place<'_>,
+        kind: DifferenceKind,
+        values: Option<String>,
+    ) -> Result<(), ArrowError> {
+        let window = match place.window {
+            Some(column) => array_value_to_string(place.batch.column(column), place.row)?,
+            None => place.key()?,
+        };
+        let cause = self.cause(place, kind)?;
+        let known = self.by_window.entry((window.clone(), kind, cause));
+        if let std::collections::btree_map::Entry::Occupied(mut known) = known {
+            known.get_mut().rows += 1;
+            return Ok(());
+        }
+        let example = match values {
+            Some(values) => format!("{}: {values}", place.key()?),
+            None => place.key()?,
+        };
+        known.or_insert(Difference { window, kind, rows: 1, cause, example });
+        Ok(())
+    }
+
+    fn cause(&self, place: &Place<'_>, kind: DifferenceKind) -> Result<Option<Cause>, ArrowError> {
+        if kind == DifferenceKind::OnlyBatch && place.has_null_key() {
+            return Ok(Some(Cause::Dead));
+        }
+        if kind != DifferenceKind::OnlySpeed
+            && let Some(column) = place.window
+        {
+            let start = window_starts(&place.batch.column(column).slice(place.row, 1))?;
+            let start = start.as_primitive::<Int64Type>();
+            if start.is_valid(0) && self.late.contains(&start.value(0)) {
+                return Ok(Some(Cause::Late));
+            }
+        }
+        // Which side is ahead explains rows that only it has, and values that are short on the other.
+        Ok(match kind {
+            DifferenceKind::OnlySpeed if self.not_landed > 0 => Some(Cause::NotLanded),
+            DifferenceKind::OnlyBatch if self.not_streamed > 0 => Some(Cause::NotStreamed),
+            DifferenceKind::Values if self.not_landed > 0 => Some(Cause::NotLanded),
+            DifferenceKind::Values if self.not_streamed > 0 => Some(Cause::NotStreamed),
+            _ => None,
+        })
+    }
+}
+
+/// How many events `ahead` has that `other` has not.
+fn behind(ahead: &Offsets, other: &Offsets) -> u64 {
+    let events = ahead.iter().map(|(partition, next)| {
+        let known = other.get(partition).copied().unwrap_or_default();
+        u64::try_from(next - known).unwrap_or_default()
+    });
+    events.sum()
+}
+
+/// The types in which both sides are compared: what a sink keeps of a time are milliseconds.
+fn comparable(schema: &SchemaRef) -> SchemaRef {
+    let fields = schema.fields().iter().map(|field| {
+        let data_type = match field.data_type() {
+            DataType::Timestamp(_, _) => DataType::Timestamp(TimeUnit::Millisecond, None),
+            DataType::Utf8 | DataType::LargeUtf8 => DataType::Utf8View,
+            DataType::Int8
+            | DataType::Int16
+            | DataType::Int32
+            | DataType::UInt8
+            | DataType::UInt16
+            | DataType::UInt32 => DataType::Int64,
+            DataType::UInt64 => DataType::Decimal128(20, 0),
+            DataType::Float32 => DataType::Float64,
+            other => other.clone(),
+        };
+        Field::new(field.name(), data_type, true)
+    });
+    Schema::new(fields.collect::<Vec<_>>()).into()
+}
+
+fn as_one(schema: &SchemaRef, batches: &[RecordBatch]) -> Result<RecordBatch, ArrowError> {
+    let mut all = Vec::new();
+    for batch in batches {
+        let columns = schema.fields().iter().map(|field| {
+            let column = batch.column_by_name(field.name()).ok_or_else(|| {
+                ArrowError::SchemaError(format!("one side has no column `{}`", field.name()))
+            })?;
+            cast(column, field.data_type())
+        });
+        all.push(RecordBatch::try_new(schema.clone(), columns.collect::<Result<_, _>>()?)?);
+    }
+    concat_batches(schema, &all)
+}
+
+fn converter(schema: &SchemaRef, columns: &[usize]) -> Result<RowConverter, ArrowError> {
+    let fields = columns.iter().map(|column| SortField::new(schema.field(*column).data_type().clone()));
+    RowConverter::new(fields.collect())
+}
+
+fn keys(
+    converter: &RowConverter,
+    batch: &RecordBatch,
+    columns: &[usize],
+) -> Result<Vec<OwnedRow>, ArrowError> {
+    let arrays: Vec<ArrayRef> = columns.iter().map(|column| batch.column(*column).clone()).collect();
+    let rows = converter.convert_columns(&arrays)?;
+    Ok(rows.iter().map(|row| row.owned()).collect())
+}
+
+/// The first column of which the values differ, with these.
+fn first_difference(
+    speed: &RecordBatch,
+    row: usize,
+    batch: &RecordBatch,
+    other: usize,
+) -> Result<Option<String>, ArrowError> {
+    for (index, field) in speed.schema().fields().iter().enumerate() {
+        let (a, b) = (speed.column(index), batch.column(index));
+        if is_same(a, row, b, other)? {
+            continue;
+        }
+        let (a, b) = (array_value_to_string(a, row)?, array_value_to_string(b, other)?);
+        return Ok(Some(format!("{} is {a} in the stream, {b} in the batch", field.name())));
+    }
+    Ok(None)
+}
+
+fn is_same(a: &ArrayRef, row: usize, b: &ArrayRef, other: usize) -> Result<bool, ArrowError> {
+    if a.is_null(row) || b.is_null(other) {
+        return Ok(a.is_null(row) && b.is_null(other));
+    }
+    if a.data_type() == &DataType::Float64 {
+        let (a, b) =
+            (a.as_primitive::<Float64Type>().value(row), b.as_primitive::<Float64Type>().value(other));
+        return Ok(a.total_cmp(&b).is_eq() || (a - b).abs() <= FLOAT_TOLERANCE * a.abs().max(b.abs()));
+    }
+    Ok(a.slice(row, 1).to_data() == b.slice(other, 1).to_data())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow::array::{Int64Array, StringArray, TimestampMicrosecondArray, TimestampMillisecondArray};
+
+    use super::*;
+    use crate::relation::Relation;
+    use crate::source::tail::Partition;
+    use crate::stream::sink::Clustering;
+
+    fn table() -> SinkTable {
+        let fields = vec![
+            Field::new("minute", DataType::Timestamp(TimeUnit::Microsecond, None), true),
+            Field::new("k", DataType::Utf8View, true),
+            Field::new("n", DataType::Int64, true),
+        ];
+        SinkTable {
+            relation: Relation::new("m", "out"),
+            schema: Arc::new(Schema::new(fields)),
+            partition_key: vec!["minute".into()],
+            clustering: vec![Clustering { column: "k".into(), descending: false }],
+            ttl: None,
+            description: String::new(),
+            column_descriptions: Vec::new(),
+        }
+    }
+
+    /// Rows of (minute, key, count), with times as a sink keeps them, or as SQL gives them.
+    fn rows(rows: &[(i64, Option<&str>, i64)], is_speed: bool) -> RecordBatch {
+        let millis = rows.iter().map(|row| row.0 * 60_000);
+        let minutes: ArrayRef = if is_speed {
+            Arc::new(TimestampMillisecondArray::from_iter_values(millis))
+        } else {
+            Arc::new(TimestampMicrosecondArray::from_iter_values(millis.map(|millis| millis * 1_000)))
+        };
+        let keys: StringArray = rows.iter().map(|row| row.1).collect();
+        let counts = Int64Array::from_iter_values(rows.iter().map(|row| row.2));
+        RecordBatch::try_from_iter_with_nullable([
+            ("minute", minutes, true),
+            ("k", Arc::new(keys) as ArrayRef, true),
+            ("n", Arc::new(counts) as ArrayRef, true),
+        ])
+        .unwrap()
+    }
+
+    #[test]
+    fn rows_are_compared_by_key_and_differences_have_their_cause() {
+        let partition = Partition { topic: "t".into(), number: 0 };
+        let late = LateEvent { topic: "t".into(), partition: 0, offset: 7, window: 120_000 };
+        let table = table();
+        let speed =
+            [rows(&[(0, Some("a"), 1), (1, Some("a"), 5), (2, Some("a"), 1), (9, Some("b"), 4)], true)];
+        let batch = [rows(&[(0, Some("a"), 1), (1, Some("a"), 4), (2, Some("a"), 2), (3, None, 1)], false)];
+        let outcome = Reconciliation::of(&Sides {
+            table: &table,
+            window: Some("minute"),
+            speed: &speed,
+            batch: &batch,
+            late: &[late],
+            streamed: &BTreeMap::from([(partition.clone(), 40)]),
+            landed: &BTreeMap::from([(partition, 30)]),
+        })
+        .unwrap();
+        assert_eq!((outcome.rows, outcome.equal, outcome.not_landed), (5, 1, 10));
+        let shown: Vec<String> = outcome
+            .differences
+            .iter()
+            .map(|one| format!("{} {:?} {:?} {}", one.window, one.kind, one.cause, one.example))
+            .collect();
+        insta::assert_snapshot!(shown.join("\n"));
+    }
+}

@@ -1,0 +1,136 @@
+//! A stream as it lives: stopped, held, late events, dead letters, new partitions, numbers for Prometheus.
+
+use std::time::Duration;
+
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::message::{Headers as _, Message as _};
+
+use super::{Into, Streaming, agrees, counts, listen, project, reconciled, wait_until};
+use crate::kafka::topic::{self, Topic};
+use crate::project::Project;
+
+/// How many rows a local table of a streaming model has.
+fn rows(project: &Project, table: &str) -> u64 {
+    let output = project.run(&[
+        "show",
+        "--inline",
+        &format!("select count(*) as n from main.{table}"),
+        "--output",
+        "json",
+    ]);
+    serde_json::from_str::<serde_json::Value>(&output.stdout)
+        .ok()
+        .and_then(|rows| rows[0]["n"].as_u64())
+        .unwrap_or(0)
+}
+
+#[test]
+fn a_stream_goes_on_until_it_is_told_to_stop_and_the_next_one_from_there() {
+    let topic = Topic::new(2);
+    let project = project(&topic, Into::Local);
+    topic.send(0, &[listen(0, 1, "a"), listen(61, 2, "b")]);
+    let stream = Streaming::start(&project, &[], None);
+    wait_until("the first rows", Duration::from_secs(20), || rows(&project, "by_minute") == 2);
+    // While it goes on, another one is told who has it.
+    let second = project.run(&["stream", "--select", "by_minute"]);
+    assert_eq!(second.code, Some(3));
+    insta::assert_snapshot!(second.stderr.lines().last().unwrap_or_default());
+    topic.send(1, &[listen(62, 3, "b"), "{oops".to_owned(), listen(130, 3, "c")]);
+    wait_until("what came later", Duration::from_secs(20), || rows(&project, "by_minute") == 3);
+    let (code, said, took) = stream.stop();
+    assert_eq!(code, Some(0), "{said}");
+    assert!(took < Duration::from_secs(10), "{took:?}");
+    assert_eq!(counts(&said)["by_minute"], [5, 4, 0, 1]);
+    let said = project.succeed(&["run", "--select", "tag:none by_minute popular each"]);
+    assert_eq!(counts(&said)["by_minute"], [5, 4, 0, 1], "nothing is read twice");
+    agrees(&project, &[]);
+    dead_letters(&topic, &["1/1"]);
+}
+
+/// The places that the topic of dead letters has messages of.
+fn dead_letters(of: &Topic, expected: &[&str]) {
+    let name = format!("{}_dead_letters", of.name());
+    let topic = Topic::named(&name);
+    let consumer: BaseConsumer = rdkafka::config::ClientConfig::new()
+        .set("bootstrap.servers", topic::brokers())
+        .set("group.id", "test")
+        .set("auto.offset.reset", "earliest")
+        .create()
+        .unwrap();
+    consumer.subscribe(&[topic.name()]).unwrap();
+    let mut found = std::collections::BTreeSet::new();
+    wait_until("the dead letters", Duration::from_secs(30), || {
+        if let Some(Ok(message)) = consumer.poll(Duration::from_millis(200)) {
+            let key = String::from_utf8(message.key().unwrap().to_vec()).unwrap();
+            assert_eq!(message.payload(), Some(&b"{oops"[..]));
+            assert!(message.headers().is_some_and(|headers| headers.count() == 1));
+            found.insert(key.trim_start_matches(of.name()).trim_start_matches('/').to_owned());
+        }
+        found.len() >= expected.len()
+    });
+    assert_eq!(found.iter().map(String::as_str).collect::<Vec<_>>(), expected);
+    drop(consumer);
+    topic.delete();
+}
+
+#[test]
+fn an_event_whose_window_is_closed_is_late_and_the_batch_has_it() {
+    let topic = Topic::new(1);
+    let project = project(&topic, Into::Local);
+    topic.send(0, &[listen(0, 1, "a"), listen(600, 1, "a")]);
+    project.succeed(&["run", "--select", "by_minute popular each"]);
+    // The first window ended nine minutes before the last event, and lateness is two.
+    topic.send(0, &[listen(1, 2, "a"), listen(590, 2, "b")]);
+    let said = project.succeed(&["run", "--select", "by_minute popular each"]);
+    assert_eq!(counts(&said)["by_minute"], [4, 3, 1, 0]);
+    assert_eq!(counts(&said)["each"], [4, 4, 0, 0], "rows without windows are never late");
+    agrees(&project, &["late"]);
+    let outcome = reconciled(&project);
+    assert_eq!(outcome["agrees"], false);
+    insta::assert_snapshot!(format!("{:#}", outcome["models"]["by_minute"]["differences"]));
+    let tolerant = project.run(&["reconcile", "--tolerance", "0.5"]);
+    assert_eq!(tolerant.code, Some(0), "{}", tolerant.stderr);
+}
+
+#[test]
+fn partitions_that_come_to_be_are_read_and_tables_are_made_anew_on_request() {
+    let topic = Topic::new(1);
+    let project = project(&topic, Into::Local);
+    topic.send(0, &[listen(0, 1, "a")]);
+    let stream = Streaming::start(&project, &[], None);
+    wait_until("the first row", Duration::from_secs(20), || rows(&project, "by_minute") == 1);
+    topic.grow(3);
+    topic.send(2, &[listen(61, 2, "b")]);
+    wait_until("a row of the new partition", Duration::from_secs(40), || rows(&project, "by_minute") == 2);
+    let (code, said, _) = stream.stop();
+    assert_eq!((code, counts(&said)["each"]), (Some(0), [2, 2, 0, 0]), "{said}");
+    let said = project.succeed(&["run", "--select", "by_minute popular each", "--full-refresh"]);
+    assert_eq!(counts(&said)["by_minute"], [2, 2, 0, 0]);
+    agrees(&project, &[]);
+    // Another SQL has other states: it is not mixed with those of the checkpoint.
+    project.model("by_minute", &super::BY_MINUTE.replace("sum(user_id) as total", "min(user_id) as total"));
+    insta::assert_snapshot!(
+        project.fail(1, &["run", "--select", "by_minute"]).lines().last().unwrap_or_default()
+    );
+}
+
+#[test]
+fn the_numbers_are_there_for_prometheus() {
+    let topic = Topic::new(1);
+    let project = project(&topic, Into::Local);
+    topic.send(0, &[listen(0, 1, "a"), "{oops".to_owned()]);
+    let stream = Streaming::start(&project, &["--metrics", "127.0.0.1:29464"], None);
+    let scraped = || {
+        let answer = ureq::get("http://127.0.0.1:29464/metrics").call();
+        answer.ok().and_then(|mut answer| answer.body_mut().read_to_string().ok()).unwrap_or_default()
+    };
+    wait_until("the numbers", Duration::from_secs(20), || {
+        scraped().contains("mep_stream_events_dead_total{model=\"by_minute\"} 1\n")
+    });
+    assert!(
+        scraped()
+            .contains(&format!("mep_stream_next_offset{{topic=\"{}\",partition=\"0\"}} 2\n", topic.name()))
+    );
+    assert_eq!(stream.stop().0, Some(0));
+    dead_letters(&topic, &["0/1"]);
+}
