@@ -23,9 +23,10 @@ pub fn reached(place: &str) {
             Some(wanted) => (wanted, true),
             None => (wanted.as_str(), false),
         };
-        // A place may have a `:` in its name.
-        let times = wanted.rsplit_once(':').and_then(|(place, times)| Some((place, times.parse().ok()?)));
-        let (place, times) = times.unwrap_or((wanted, 1));
+        let (place, times) = match wanted.split_once(':') {
+            Some((place, times)) => (place, times.parse().unwrap_or(1)),
+            None => (wanted, 1),
+        };
         Some(Armed { place: place.to_owned(), countdown: AtomicU64::new(times), waits })
     });
     if let Some(armed) = armed

@@ -89,7 +89,8 @@ pub(super) fn run(global: &Global, arguments: &RunArguments, doing: Doing) -> Re
         results.extend(session.carry_out(&planned, &landings.failed));
     }
     let failed = results.iter().any(|result| result.status.is_failure());
-    if !streaming.is_empty() && !(failed && arguments.fail_fast) {
+    let is_over = failed && arguments.fail_fast;
+    if !streaming.is_empty() && !is_over {
         let streams = Streams { loaded: &loaded, compiled: &compiled, nodes: &streaming };
         streams.catch_up(arguments.full_refresh, &terminal)?;
     }

@@ -19,10 +19,14 @@ use super::stream_view::View;
 use super::terminal::{Terminal, count, plural};
 use crate::engine::Engine;
 use crate::graph::{Compiled, Materialization, Node};
-use crate::plan::{Streaming, cassandra_connection, connect_streams};
-use crate::project::{Problem, StreamingConfig, WarehouseConfig};
+use crate::plan::{Streaming, connect_streams};
+use crate::project::{
+    CassandraConfig, CassandraConsistency, CassandraReplication, Problem, StreamingConfig, WarehouseConfig,
+};
 use crate::relation::Relation;
-use crate::stream::sink::cassandra::{CassandraCluster, Owner};
+use crate::stream::sink::cassandra::{
+    CassandraCluster, Connection, Consistency, Login, Owner, Replication, SETTLES_AFTER, Tls,
+};
 use crate::stream::sink::local::LocalSink;
 use crate::stream::sink::{Sink, SinkTable};
 use crate::stream::{Job, JobError, JobOptions, Progress, Until};
@@ -213,6 +217,41 @@ impl Sinks {
             }
             Self::Cassandra(cluster, owner) => Arc::new(cluster.sink(table.clone(), owner.clone())),
         }
+    }
+}
+
+/// How a target's Cassandra is spoken to.
+fn cassandra_connection(config: &CassandraConfig) -> Connection {
+    Connection {
+        contact_points: config.contact_points.clone(),
+        keyspace: config.keyspace.clone(),
+        replication: match &config.replication {
+            CassandraReplication::Simple(factor) => Replication::Simple(*factor),
+            CassandraReplication::PerDatacenter(factors) => Replication::PerDatacenter(factors.clone()),
+        },
+        consistency: match config.consistency {
+            CassandraConsistency::One => Consistency::One,
+            CassandraConsistency::Two => Consistency::Two,
+            CassandraConsistency::Three => Consistency::Three,
+            CassandraConsistency::Quorum => Consistency::Quorum,
+            CassandraConsistency::All => Consistency::All,
+            CassandraConsistency::LocalQuorum => Consistency::LocalQuorum,
+            CassandraConsistency::EachQuorum => Consistency::EachQuorum,
+            CassandraConsistency::LocalOne => Consistency::LocalOne,
+        },
+        local_dc: config.local_dc.clone(),
+        login: config
+            .login
+            .as_ref()
+            .map(|login| Login { username: login.username.clone(), password: login.password.clone() }),
+        tls: config.tls.as_ref().map(|tls| Tls {
+            ca: tls.ca.clone(),
+            certificate: tls.certificate.clone(),
+            key: tls.key.clone(),
+            verifies_address: tls.verifies_address,
+        }),
+        timeout: Duration::from_secs(config.timeout),
+        settles_after: SETTLES_AFTER,
     }
 }
 

@@ -148,22 +148,18 @@ fn check_key(node: &Node, query: &StreamQuery) -> Result<(), Problem> {
         if columns().any(|column| key.contains(&column.name.as_str())) {
             continue;
         }
-        let problem = match columns().next() {
-            Some(column) => {
-                let name = &column.name;
-                let problem = Problem::new(format!(
-                    "rows are grouped by `{name}`, which the key does not name: rows of different groups would replace one another"
-                ));
-                problem.help(format!("add `{name}` to `clustering`"))
-            }
-            None => {
-                let problem = Problem::new(format!(
-                    "rows are grouped by {} expressions, and the {} of them is no column of the model: rows of different groups would replace one another",
-                    groups,
-                    ordinal(group)
-                ));
-                problem.help("select it, and add it to `clustering`")
-            }
+        let problem = if let Some(column) = columns().next() {
+            let name = &column.name;
+            let problem = Problem::new(format!(
+                "rows are grouped by `{name}`, which the key does not name: rows of different groups would replace one another"
+            ));
+            problem.help(format!("add `{name}` to `clustering`"))
+        } else {
+            let problem = Problem::new(format!(
+                "rows are grouped by {groups} expressions, and the {} of them is no column of the model: rows of different groups would replace one another",
+                ordinal(group)
+            ));
+            problem.help("select it, and add it to `clustering`")
         };
         return Err(problem);
     }

@@ -21,7 +21,7 @@ pub struct StreamingConfig {
 }
 
 /// How much later than others an event may come, where the model does not say.
-pub(super) const ALLOWED_LATENESS: Duration = Duration::from_secs(5 * 60);
+pub(super) const ALLOWED_LATENESS: Duration = Duration::from_mins(5);
 
 const UNITS: [(&str, u64); 5] =
     [("second", 1), ("minute", 60), ("hour", 3_600), ("day", 86_400), ("week", 7 * 86_400)];
@@ -68,8 +68,8 @@ mod tests {
 
     #[test]
     fn a_span_of_time_has_a_number_and_a_unit() {
-        assert_eq!(span_of_time(" 10 minutes"), Some(Duration::from_secs(600)));
-        assert_eq!(span_of_time("1 Day"), Some(Duration::from_secs(86_400)));
+        assert_eq!(span_of_time(" 10 minutes"), Some(Duration::from_mins(10)));
+        assert_eq!(span_of_time("1 Day"), Some(Duration::from_hours(24)));
         assert_eq!(span_of_time("10"), None);
         assert_eq!(span_of_time("-1 seconds"), None);
         assert_eq!(span_of_time("3 months"), None);

@@ -87,7 +87,7 @@ impl Stream for SimulatedStream {
         }))
     }
 
-    fn landed<'u>(&self, units: &mut dyn Iterator<Item = &'u str>) -> Offsets {
+    fn landed(&self, units: &mut dyn Iterator<Item = &str>) -> Offsets {
         let landed: BTreeSet<&str> = units.collect();
         let days = self.days.iter().take_while(|day| landed.contains(day.to_string().as_str())).count();
         BTreeMap::from([(self.partition(), offset(days as i64, 0))])

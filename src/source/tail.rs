@@ -44,7 +44,7 @@ pub trait Stream: Send + Sync {
     ) -> Result<Box<dyn Tail>, SourceError>;
 
     /// How far each partition is landed, by the ids of the units that landing has noted.
-    fn landed<'u>(&self, units: &mut dyn Iterator<Item = &'u str>) -> Offsets;
+    fn landed(&self, units: &mut dyn Iterator<Item = &str>) -> Offsets;
 }
 
 /// A source that is being read.

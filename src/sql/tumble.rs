@@ -33,10 +33,10 @@ impl ScalarUDFImpl for Tumble {
     }
 
     fn return_type(&self, types: &[DataType]) -> Result<DataType> {
-        match types {
-            [time @ DataType::Timestamp(_, _), DataType::Interval(_)] => Ok(time.clone()),
-            _ => plan_err!("tumble takes a timestamp and an interval: tumble(ts, interval '1 minute')"),
+        if let [time @ DataType::Timestamp(_, _), DataType::Interval(_)] = types {
+            return Ok(time.clone());
         }
+        plan_err!("tumble takes a timestamp and an interval: tumble(ts, interval '1 minute')")
     }
 
     fn invoke_with_args(&self, mut arguments: ScalarFunctionArgs) -> Result<ColumnarValue> {

@@ -222,10 +222,12 @@ impl Found {
         }
         // Which side is ahead explains rows that only it has, and values that are short on the other.
         Ok(match kind {
-            DifferenceKind::OnlySpeed if self.not_landed > 0 => Some(Cause::NotLanded),
-            DifferenceKind::OnlyBatch if self.not_streamed > 0 => Some(Cause::NotStreamed),
-            DifferenceKind::Values if self.not_landed > 0 => Some(Cause::NotLanded),
-            DifferenceKind::Values if self.not_streamed > 0 => Some(Cause::NotStreamed),
+            DifferenceKind::OnlySpeed | DifferenceKind::Values if self.not_landed > 0 => {
+                Some(Cause::NotLanded)
+            }
+            DifferenceKind::OnlyBatch | DifferenceKind::Values if self.not_streamed > 0 => {
+                Some(Cause::NotStreamed)
+            }
             _ => None,
         })
     }
@@ -299,7 +301,7 @@ fn first_difference(
 ) -> Result<Option<String>, ArrowError> {
     for (index, field) in speed.schema().fields().iter().enumerate() {
         let (a, b) = (speed.column(index), batch.column(index));
-        if is_same(a, row, b, other)? {
+        if is_same(a, row, b, other) {
             continue;
         }
         let (a, b) = (array_value_to_string(a, row)?, array_value_to_string(b, other)?);
@@ -308,16 +310,16 @@ fn first_difference(
     Ok(None)
 }
 
-fn is_same(a: &ArrayRef, row: usize, b: &ArrayRef, other: usize) -> Result<bool, ArrowError> {
+fn is_same(a: &ArrayRef, row: usize, b: &ArrayRef, other: usize) -> bool {
     if a.is_null(row) || b.is_null(other) {
-        return Ok(a.is_null(row) && b.is_null(other));
+        return a.is_null(row) && b.is_null(other);
     }
     if a.data_type() == &DataType::Float64 {
         let (a, b) =
             (a.as_primitive::<Float64Type>().value(row), b.as_primitive::<Float64Type>().value(other));
-        return Ok(a.total_cmp(&b).is_eq() || (a - b).abs() <= FLOAT_TOLERANCE * a.abs().max(b.abs()));
+        return a.total_cmp(&b).is_eq() || (a - b).abs() <= FLOAT_TOLERANCE * a.abs().max(b.abs());
     }
-    Ok(a.slice(row, 1).to_data() == b.slice(other, 1).to_data())
+    a.slice(row, 1).to_data() == b.slice(other, 1).to_data()
 }
 
 #[cfg(test)]

@@ -59,7 +59,7 @@ impl Stream for Topic {
         }))
     }
 
-    fn landed<'u>(&self, _: &mut dyn Iterator<Item = &'u str>) -> Offsets {
+    fn landed(&self, _: &mut dyn Iterator<Item = &str>) -> Offsets {
         unreachable!()
     }
 }
@@ -388,13 +388,13 @@ fn holds(
     sql: &str,
     key: (&[&str], &[&str]),
     nameless: bool,
-    partitions: Vec<Vec<Event>>,
+    partitions: &[Vec<Event>],
     kills: &[u32],
     seed: u64,
 ) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let store = Arc::new(Mutex::new(Store::default()));
-    let topic = Arc::new(Topic { partitions: partitions.clone(), seed: Mutex::new(seed) });
+    let topic = Arc::new(Topic { partitions: partitions.to_vec(), seed: Mutex::new(seed) });
     let folder = tempfile::tempdir().unwrap();
     let warehouse = Arc::new(LocalWarehouse::new(folder.path()));
     let engine = Engine::new(warehouse, EngineOptions { threads: 2, memory: 1 << 28 }).unwrap();
@@ -409,7 +409,7 @@ fn holds(
     };
     let options = JobOptions {
         interval: Duration::ZERO,
-        idle_after: Duration::from_secs(60),
+        idle_after: Duration::from_mins(1),
         threads: 2,
         until: Until::CaughtUp,
         anew: false,
@@ -461,14 +461,14 @@ proptest! {
     fn a_stream_that_is_killed_over_and_over_gives_the_rows_of_the_batch(
         partitions in events(), kills in prop::collection::vec(0_u32..40, 0..6), seed in any::<u64>()
     ) {
-        holds(BY_MINUTE, (&["day"], &["minute", "k"]), true, partitions, &kills, seed);
+        holds(BY_MINUTE, (&["day"], &["minute", "k"]), true, &partitions, &kills, seed);
     }
 
     #[test]
     fn groups_that_having_takes_away_again_go_away(
         partitions in events(), kills in prop::collection::vec(0_u32..40, 0..6), seed in any::<u64>()
     ) {
-        holds(HAVING, (&["minute"], &["k"]), true, partitions, &kills, seed);
+        holds(HAVING, (&["minute"], &["k"]), true, &partitions, &kills, seed);
     }
 }
 
@@ -476,5 +476,5 @@ proptest! {
 fn taking_nothing_gives_nothing() {
     let empty = take_record_batch(&rows(&[]), &UInt32Array::from(Vec::<u32>::new())).unwrap();
     assert_eq!(empty.num_rows(), 0);
-    holds(BY_MINUTE, (&["day"], &["minute", "k"]), true, vec![Vec::new()], &[], 1);
+    holds(BY_MINUTE, (&["day"], &["minute", "k"]), true, &[Vec::new()], &[], 1);
 }

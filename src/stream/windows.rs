@@ -59,7 +59,7 @@ impl Windows {
             // What is left are groups; only as many new ones again are worth another merge.
             self.fresh_rows = 0;
             let rows: usize = self.fresh.iter().map(RecordBatch::num_rows).sum();
-            self.fresh_rows = rows.min(MERGE_ROWS / 2).max(1);
+            self.fresh_rows = rows.clamp(1, MERGE_ROWS / 2);
         }
         Ok(())
     }

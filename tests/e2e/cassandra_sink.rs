@@ -292,6 +292,17 @@ async fn an_older_epoch_never_replaces_a_newer_one() {
 }
 
 #[tokio::test]
+async fn of_rows_with_one_key_the_last_one_stays() {
+    let cassandra = Cassandra::new("twice").await;
+    let sink = cassandra.sink(&plays_table(), 1);
+    sink.open().await.unwrap();
+    let first = plays(&[("A", 1, Some(9)), ("A", 1, Some(3)), ("B", 1, Some(1))]);
+    sink.upsert(Epoch(1), &[first, plays(&[("A", 1, Some(2)), ("B", 1, None)])]).await.unwrap();
+    assert_eq!(sorted_plays(&cassandra).await, ["A 1 2", "B 1 NULL"]);
+    cassandra.end().await;
+}
+
+#[tokio::test]
 async fn many_rows_of_many_partitions_all_arrive() {
     let cassandra = Cassandra::new("many").await;
     let sink = cassandra.sink(&plays_table(), 1);
@@ -600,7 +611,7 @@ async fn crash_at(cassandra: &Cassandra, place: &str) {
 #[tokio::test]
 async fn a_crash_among_the_rows_leaves_an_epoch_that_is_prepared() {
     let cassandra = Cassandra::new("crash_rows").await;
-    crash_at(&cassandra, "cassandra-some-rows").await;
+    crash_at(&cassandra, "cassandra-some_rows").await;
     let sink = cassandra.sink(&plays_table(), 3);
     let standing = sink.open().await.unwrap();
     assert_eq!(standing.committed, Some((Epoch(1), vec![1; 600_000])));
@@ -614,7 +625,7 @@ async fn a_crash_among_the_rows_leaves_an_epoch_that_is_prepared() {
 #[tokio::test]
 async fn a_crash_between_the_chunks_and_the_commit_leaves_the_old_checkpoint() {
     let cassandra = Cassandra::new("crash_chunks").await;
-    crash_at(&cassandra, "cassandra-checkpoint-chunks").await;
+    crash_at(&cassandra, "cassandra-checkpoint_chunks").await;
     let chunks = "SELECT count(*) FROM KS.mep_checkpoints";
     assert_eq!(cassandra.value(chunks).await, "4");
     let sink = cassandra.sink(&plays_table(), 3);

@@ -39,12 +39,11 @@ impl DeadLetters {
             letters.iter().map(|(partition, _)| Self::topic_of(&partition.topic)).collect();
         topics.sort();
         topics.dedup();
-        let sender = match self.sender.get() {
-            Some(sender) => sender,
-            None => {
-                let sender = Sender::new(self.connection.clone(), &topics, 1)?;
-                self.sender.get_or_init(|| sender)
-            }
+        let sender = if let Some(sender) = self.sender.get() {
+            sender
+        } else {
+            let sender = Sender::new(self.connection.clone(), &topics, 1)?;
+            self.sender.get_or_init(|| sender)
         };
         for topic in &topics {
             let of_topic = letters.iter().filter(|(partition, _)| Self::topic_of(&partition.topic) == *topic);

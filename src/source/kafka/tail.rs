@@ -74,7 +74,7 @@ impl Stream for KafkaSource {
         Ok(Box::new(tail))
     }
 
-    fn landed<'u>(&self, units: &mut dyn Iterator<Item = &'u str>) -> Offsets {
+    fn landed(&self, units: &mut dyn Iterator<Item = &str>) -> Offsets {
         let mut landed: BTreeMap<Partition, (u32, i64)> = BTreeMap::new();
         for range in units.filter_map(Range::parse) {
             let partition = Partition { topic: range.topic, number: range.partition };

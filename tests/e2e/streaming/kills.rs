@@ -78,7 +78,7 @@ fn holds(into: Into, seed: u64, kill: impl Fn(usize, &mut Dice) -> Option<&'stat
     }
     let mut said = String::new();
     // The lease of one that was killed lasts for half a minute.
-    wait_until("the lease", Duration::from_secs(60), || {
+    wait_until("the lease", Duration::from_mins(1), || {
         let output = project.run(&["run", "--select", "by_minute popular each"]);
         said = output.stderr;
         assert!(matches!(output.code, Some(0 | 3)), "{said}");

@@ -11,7 +11,7 @@ use scylla::client::session_builder::SessionBuilder;
 use scylla::policies::retry::DefaultRetryPolicy;
 use scylla::statement::{Consistency as Level, SerialConsistency};
 
-use super::failure;
+use super::{failure, tls};
 use crate::stream::sink::SinkError;
 
 /// A cluster and how it is spoken to.
@@ -179,6 +179,9 @@ impl Connection {
         if let Some(datacenter) = &self.local_dc {
             builder = builder.prefer_datacenter(datacenter.clone());
         }
+        if let Some(tls) = &self.tls {
+            builder = builder.tls_context(Some(tls::context(tls)?));
+        }
         if let Some(login) = &self.login {
             builder = builder.user(&login.username, &login.password);
         }
@@ -207,12 +210,6 @@ impl Connection {
         if !is_name(keyspace) {
             return Err(SinkError::Refused(format!(
                 "a keyspace has 1 to 48 letters, digits and `_`, found `{keyspace}`"
-            )));
-        }
-        if self.tls.is_some() {
-            return Err(SinkError::Refused(format!(
-                "{}: this build of mep speaks to cassandra without encryption only; leave out the keys that begin with `ssl_`",
-                self.describe()
             )));
         }
         Ok(())

@@ -5,7 +5,8 @@
 //! bytes. Must not know: projects, Kafka, windows.
 //!
 //! - The write timestamp of a row is the number of its epoch, from 1. What an older epoch writes, however late, never replaces
-//!   what a newer one wrote; the same epoch written again changes nothing. A key that one epoch both writes and deletes is deleted.
+//!   what a newer one wrote; the same epoch written again changes nothing. A key that one epoch both writes and deletes is deleted;
+//!   of rows with one key that are written in one call the last one counts.
 //! - A null replaces an older value. A column that the model has no more keeps the values that it had.
 //! - Times are kept in milliseconds, as Cassandra has them: finer ones are rounded down, and refused in a key.
 //! - A commit is one conditional update of the model's row in `mep_streams`: it points at chunks that were written before, and holds only
@@ -29,6 +30,7 @@ mod sink;
 mod stream_row;
 mod table;
 mod tenure;
+mod tls;
 mod types;
 mod writing;
 

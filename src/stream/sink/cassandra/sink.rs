@@ -1,5 +1,6 @@
 //! What the stream calls.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use arrow::array::RecordBatch;
@@ -15,6 +16,30 @@ use super::stream_row::{StreamRow, number};
 use super::table;
 use super::tenure::CassandraSink;
 use crate::stream::sink::{Epoch, LateEvent, Sink, SinkError, Standing};
+
+impl CassandraSink {
+    async fn standing_of(&self, session: &Session, row: StreamRow) -> Result<Standing, SinkError> {
+        let committed = match (number_of(row.epoch), row.checkpoint) {
+            (Some(epoch), Some(id)) => {
+                let (chunks, bytes) = (row.chunks.unwrap_or_default(), row.bytes.unwrap_or_default());
+                Some((epoch, self.checkpoints(session).read(id, chunks, bytes).await?))
+            }
+            _ => None,
+        };
+        let prepared = row.prepared_epoch.and_then(number_of);
+        let prepared = prepared.map(|epoch| (epoch, row.prepared_cut.unwrap_or_default()));
+        Ok(Standing { committed, prepared })
+    }
+
+    /// All rows of a table of this sink; none where there is no such table.
+    async fn stored(&self, name: &str, schema: &SchemaRef) -> Result<Vec<RecordBatch>, SinkError> {
+        let (session, keyspace) = (self.cluster.session().await?, self.cluster.keyspace());
+        if table::find(session, keyspace, name).await?.is_none() {
+            return Ok(Vec::new());
+        }
+        read(session, keyspace, name, schema).await
+    }
+}
 
 #[async_trait]
 impl Sink for CassandraSink {
@@ -98,7 +123,8 @@ impl Sink for CassandraSink {
     }
 
     async fn late(&self) -> Result<Vec<LateEvent>, SinkError> {
-        let rows = self.stored(&late_name(self.model()), &late_schema()).await?;
+        let schema = Arc::new(late_schema());
+        let rows = self.stored(&late_name(self.model()), &schema).await?;
         Ok(rows.iter().flat_map(late_events).collect())
     }
 
@@ -111,30 +137,6 @@ impl Sink for CassandraSink {
         self.lease(session, &holder).release().await?;
         self.forget();
         Ok(())
-    }
-}
-
-impl CassandraSink {
-    async fn standing_of(&self, session: &Session, row: StreamRow) -> Result<Standing, SinkError> {
-        let committed = match (number_of(row.epoch), row.checkpoint) {
-            (Some(epoch), Some(id)) => {
-                let (chunks, bytes) = (row.chunks.unwrap_or_default(), row.bytes.unwrap_or_default());
-                Some((epoch, self.checkpoints(session).read(id, chunks, bytes).await?))
-            }
-            _ => None,
-        };
-        let prepared = row.prepared_epoch.and_then(number_of);
-        let prepared = prepared.map(|epoch| (epoch, row.prepared_cut.unwrap_or_default()));
-        Ok(Standing { committed, prepared })
-    }
-
-    /// All rows of a table of this sink; none where there is no such table.
-    async fn stored(&self, name: &str, schema: &SchemaRef) -> Result<Vec<RecordBatch>, SinkError> {
-        let (session, keyspace) = (self.cluster.session().await?, self.cluster.keyspace());
-        if table::find(session, keyspace, name).await?.is_none() {
-            return Ok(Vec::new());
-        }
-        read(session, keyspace, name, schema).await
     }
 }
 

@@ -91,6 +91,18 @@ impl SerializeRow for Row<'_> {
 }
 
 impl Row<'_> {
+    /// The values of some columns, told apart by their lengths.
+    fn bytes_of(&self, columns: &[usize]) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        for column in columns {
+            let value = self.cells[*column].get(self.index).unwrap_or_default();
+            bytes.extend_from_slice(&value.len().to_be_bytes());
+            bytes.extend_from_slice(value);
+        }
+        bytes
+    }
+
+    /// About how long it is.
     fn bytes(&self) -> usize {
         self.cells.iter().map(|cells| cells.get(self.index).map_or(0, <[u8]>::len) + 4).sum()
     }
@@ -110,14 +122,16 @@ pub(super) async fn write_rows(
     for batch in batches {
         all.push((cells_of(shape, &columns, batch)?, batch.num_rows()));
     }
-    let partition_key = shape.partition_key();
-    let of_partition: Vec<usize> =
-        partition_key.iter().filter_map(|name| columns.iter().position(|column| column == name)).collect();
-    let mut requests = Vec::new();
+    let at = |key: &[&str]| -> Vec<usize> {
+        key.iter().filter_map(|name| columns.iter().position(|column| column == name)).collect()
+    };
+    let mut requests = Requests::of(at(&shape.partition_key()), at(&shape.key()));
     for (cells, rows) in &all {
-        let row = |index| Row { cells, index, timestamp, timestamp_at: with.timestamp_at };
-        requests.extend(grouped(cells, *rows, &of_partition, row));
+        for index in 0..*rows {
+            requests.add(Row { cells, index, timestamp, timestamp_at: with.timestamp_at });
+        }
     }
+    let requests = requests.rows;
     let doing = format!("write rows of {}", shape.name);
     let mut under_way = FuturesUnordered::new();
     let mut is_first = true;
@@ -139,34 +153,48 @@ pub(super) async fn write_rows(
 }
 
 /// The rows of each partition, in requests of a bounded size.
-fn grouped<'a>(
-    cells: &'a [Cells],
-    rows: usize,
-    of_partition: &[usize],
-    row: impl Fn(usize) -> Row<'a>,
-) -> Vec<Vec<Row<'a>>> {
-    let mut requests: Vec<(usize, Vec<Row<'a>>)> = Vec::new();
-    // The request that a partition's next row goes with.
-    let mut open: HashMap<Vec<u8>, usize> = HashMap::new();
-    for index in 0..rows {
-        let row = row(index);
-        let mut key = Vec::new();
-        for column in of_partition {
-            let value = cells[*column].get(index).unwrap_or_default();
-            key.extend_from_slice(&value.len().to_be_bytes());
-            key.extend_from_slice(value);
+struct Requests<'a> {
+    /// Where the columns of the partition key stand.
+    of_partition: Vec<usize>,
+    /// Where the columns of the key stand.
+    of_key: Vec<usize>,
+    rows: Vec<Vec<Row<'a>>>,
+    bytes: Vec<usize>,
+    /// The request that a partition's next row goes with.
+    open: HashMap<Vec<u8>, usize>,
+    /// The request, and the place in it, of each key.
+    places: HashMap<Vec<u8>, (usize, usize)>,
+}
+
+impl<'a> Requests<'a> {
+    fn of(of_partition: Vec<usize>, of_key: Vec<usize>) -> Self {
+        let (rows, bytes) = (Vec::new(), Vec::new());
+        Self { of_partition, of_key, rows, bytes, open: HashMap::new(), places: HashMap::new() }
+    }
+
+    /// Adds a row. Of rows with one key the last one is written: Cassandra would take the larger of values that are as old.
+    fn add(&mut self, row: Row<'a>) {
+        let key = row.bytes_of(&self.of_key);
+        if let Some((request, place)) = self.places.get(&key) {
+            self.rows[*request][*place] = row;
+            return;
         }
         let bytes = row.bytes();
-        let fits = |at: &usize| requests[*at].1.len() < ROWS && requests[*at].0 + bytes <= BYTES;
-        if let Some(at) = open.get(&key).copied().filter(fits) {
-            requests[at].0 += bytes;
-            requests[at].1.push(row);
-        } else {
-            open.insert(key, requests.len());
-            requests.push((bytes, vec![row]));
+        let partition = row.bytes_of(&self.of_partition);
+        let fits = |at: &usize| self.rows[*at].len() < ROWS && self.bytes[*at] + bytes <= BYTES;
+        let open = self.open.get(&partition).copied().filter(fits);
+        let at = open.unwrap_or_else(|| {
+            self.rows.push(Vec::new());
+            self.bytes.push(0);
+            self.rows.len() - 1
+        });
+        if open.is_none() {
+            self.open.insert(partition, at);
         }
+        self.places.insert(key, (at, self.rows[at].len()));
+        self.bytes[at] += bytes;
+        self.rows[at].push(row);
     }
-    requests.into_iter().map(|(_, rows)| rows).collect()
 }
 
 async fn request(

@@ -30,7 +30,7 @@ use crate::warehouse::{
 };
 
 /// How long files that were superseded stay, so that a reader that has begun can end.
-const SUPERSEDED: Duration = Duration::from_secs(60);
+const SUPERSEDED: Duration = Duration::from_mins(1);
 
 /// A streaming model's table in a local warehouse.
 pub struct LocalSink {
