@@ -625,7 +625,7 @@ async fn a_crash_among_the_rows_leaves_an_epoch_that_is_prepared() {
 #[tokio::test]
 async fn a_crash_between_the_chunks_and_the_commit_leaves_the_old_checkpoint() {
     let cassandra = Cassandra::new("crash_chunks").await;
-    crash_at(&cassandra, "cassandra-checkpoint_chunks").await;
+    crash_at(&cassandra, "cassandra-checkpoint-chunks").await;
     let chunks = "SELECT count(*) FROM KS.mep_checkpoints";
     assert_eq!(cassandra.value(chunks).await, "4");
     let sink = cassandra.sink(&plays_table(), 3);
