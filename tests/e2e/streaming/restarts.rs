@@ -330,6 +330,9 @@ fn deliver(topic: &Topic, dice: &mut Dice, second: i64, sent: &mut Sent) {
     }
 }
 
+/// What is done to the services.
+type Act = fn(&OwnStack);
+
 /// Stops a stream that had committed what there was, while something is as `outage` makes it. Gives its code and what it said.
 fn stopped(
     turn: &Turn,
@@ -366,9 +369,8 @@ fn stopped(
 #[ignore = "nightly: restarts services"]
 fn a_stream_that_is_stopped_while_cassandra_is_away_says_so_and_the_next_one_has_all() {
     let turn = Turn::take();
-    let (kill, up): (fn(&OwnStack), fn(&OwnStack)) =
-        (|stack| stack.kill(&["cassandra"]), |stack| stack.up(&["cassandra"]));
-    let (freeze, thaw): (fn(&OwnStack), fn(&OwnStack)) =
+    let (kill, up): (Act, Act) = (|stack| stack.kill(&["cassandra"]), |stack| stack.up(&["cassandra"]));
+    let (freeze, thaw): (Act, Act) =
         (|stack| stack.freeze("cassandra", true), |stack| stack.freeze("cassandra", false));
     let (refused, silent) =
         ("error: by_minute: cassandra: cannot ", "error: stopped while there was no answer from mep_");
