@@ -62,6 +62,21 @@ pub enum WarehouseError {
         /// What it says.
         reason: String,
     },
+    /// A service took too long: whether a change was carried out is not known, and the next run finds out.
+    #[error(
+        "{action} {object}: no answer from {service} within {seconds} s; \
+         see whether it is up, then run again, or raise the target's `timeout`"
+    )]
+    Silent {
+        /// What was tried.
+        action: &'static str,
+        /// On what.
+        object: String,
+        /// Which, and where it is.
+        service: String,
+        /// How long it was waited for.
+        seconds: u64,
+    },
     /// Hive cannot have such a column.
     #[error("column `{column}`: {reason}")]
     HiveColumn {
