@@ -255,6 +255,7 @@ impl Landing<'_> {
                     }
                     .map_err(|error| SinkError(Box::new(error)))
                 })?;
+                crate::fail_point::reached("landing-after-piece");
             }
             feed.done(unit);
             share.counts.entry(unit).or_default();

@@ -11,6 +11,7 @@ mod data_tests;
 mod dialect;
 mod errors;
 mod hive_faults;
+mod hive_outages;
 mod hive_tables;
 mod incremental;
 mod kafka;

@@ -60,7 +60,11 @@ pub(super) enum Failure {
 
 impl From<ClientError> for Failure {
     fn from(error: ClientError) -> Self {
-        Self::Unclear(error.to_string())
+        // The library lets its whole context follow, in hundreds of words.
+        let said = error.to_string();
+        let end =
+            [", cx: ", ", rpc_info: ", ", rpcinfo: "].into_iter().filter_map(|words| said.find(words)).min();
+        Self::Unclear(said[..end.unwrap_or(said.len())].to_owned())
     }
 }
 

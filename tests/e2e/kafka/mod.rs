@@ -3,7 +3,7 @@
 mod landing;
 mod lost;
 mod sending;
-mod topic;
+pub(crate) mod topic;
 
 use serde_json::Value as Json;
 
