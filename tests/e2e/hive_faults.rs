@@ -9,7 +9,8 @@ use crate::project::DAY;
 use crate::services::hive_project::HiveProject;
 
 /// Every place at which a publish to Hive can end early.
-pub(crate) const POINTS: [&str; 11] = [
+pub(crate) const POINTS: [&str; 12] = [
+    "landing-before-read",
     "landing-after-piece",
     "landing-before-publish",
     "build-before-publish",
@@ -136,11 +137,12 @@ fn silenced(name: &str, service: &str) -> String {
 #[test]
 fn a_metastore_that_says_nothing_is_given_up_on() {
     let said = silenced("silent_metastore", "MEP_TEST_METASTORE");
-    insta::assert_snapshot!(said, @"");
+    insta::assert_snapshot!(said, @"error: the hive metastore cannot be reached: [silent]: no answer within 1 s; see whether it is up, then run again, or raise the target's `timeout`");
 }
 
 #[test]
 fn a_namenode_that_says_nothing_is_given_up_on() {
     let said = silenced("silent_namenode", "MEP_TEST_HDFS");
-    insta::assert_snapshot!(said, @"");
+    let why = said.lines().find(|line| line.contains("no answer")).unwrap_or(&said).trim();
+    insta::assert_snapshot!(why, @"creating /warehouse/tests/[schema].db/raw_listens/data/[run]/event_date=2018-11-01/batch=listens%2F0.json/part0-0.parquet: no answer from hdfs at hdfs://[silent] within 1 s; see whether it is up, then run again, or raise the target's `timeout`");
 }

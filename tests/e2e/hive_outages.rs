@@ -88,6 +88,15 @@ impl<'a> Outage<'a> {
       threads: 2
       sources:
         events: {kafka}
+    hasty:
+      type: hive
+      metastore: {}
+      location: {}/warehouse/tests
+      schema: {schema}
+      timeout: 2
+      threads: 2
+      sources:
+        events: {kafka}
     local:
       type: local
       path: local
@@ -95,6 +104,8 @@ impl<'a> Outage<'a> {
       sources:
         events: {kafka}
 ",
+                stack.address("METASTORE"),
+                stack.address("HDFS"),
                 stack.address("METASTORE"),
                 stack.address("HDFS"),
             ),
@@ -132,8 +143,8 @@ impl<'a> Outage<'a> {
     }
 
     /// Starts a run that stands still at a place.
-    fn start(&self, place: &str) -> Child {
-        let mut command = self.project.command(&["run"]);
+    fn start(&self, target: &str, place: &str) -> Child {
+        let mut command = self.project.command(&["run", "--target", target]);
         command.env("HADOOP_USER_NAME", "root").env("MEP_FAIL_POINT", format!("{place}=stop"));
         let child = command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
         let state = format!("/proc/{}/stat", child.id());
@@ -207,6 +218,7 @@ impl<'a> Outage<'a> {
     /// A run that stands still at a place while `outage` happens, and `recovery` only when it has ended.
     fn run(
         &mut self,
+        target: &str,
         place: &str,
         outage: impl FnOnce(&OwnStack),
         recovery: impl FnOnce(&OwnStack),
@@ -214,7 +226,7 @@ impl<'a> Outage<'a> {
         let old = self.hive(&self.facts());
         self.deliver();
         let reader = Reader::start(self.stack.address("HIVESERVER2"), self.facts());
-        let child = self.start(place);
+        let child = self.start(target, place);
         let began = Instant::now();
         outage(self.stack);
         let ended = Self::go_on(child);
@@ -345,6 +357,7 @@ fn restart(name: &str, service: &str, places: &[&str]) {
     let mut outage = Outage::new(turn.stack(), name);
     for place in places {
         let ended = outage.run(
+            "hive",
             place,
             |stack| {
                 stack.kill(&[service]);
@@ -353,7 +366,7 @@ fn restart(name: &str, service: &str, places: &[&str]) {
             |_| {},
         );
         expect_clear(&ended);
-        let ended = outage.run(place, |stack| stack.kill(&[service]), |stack| stack.up(&[service]));
+        let ended = outage.run("hive", place, |stack| stack.kill(&[service]), |stack| stack.up(&[service]));
         expect_clear(&ended);
     }
 }
@@ -409,7 +422,7 @@ fn the_metastore_goes_and_comes_back() {
 #[test]
 #[ignore = "nightly: restarts services"]
 fn the_broker_goes_and_comes_back() {
-    restart("broker", "kafka", &["landing-after-piece", "landing-before-publish"]);
+    restart("broker", "kafka", &["landing-before-read", "landing-after-piece"]);
 }
 
 #[test]
@@ -420,6 +433,7 @@ fn the_warehouse_runs_full() {
     let folder = format!("/warehouse/tests/{}.db", outage.schema);
     for place in ["landing-after-piece", "landing-before-publish"] {
         let ended = outage.run(
+            "hive",
             place,
             |stack| stack.hdfs(&["dfsadmin", "-setSpaceQuota", "1", &folder]),
             |stack| stack.hdfs(&["dfsadmin", "-clrSpaceQuota", &folder]),
@@ -427,5 +441,28 @@ fn the_warehouse_runs_full() {
         assert_eq!(ended.code, Some(1), "{}", ended.said);
         assert!(ended.said.contains("The DiskSpace quota of"), "{}", ended.said);
         expect_clear(&ended);
+    }
+}
+
+#[test]
+#[ignore = "nightly: restarts services"]
+fn a_service_that_stands_still_is_given_up_on() {
+    let turn = Turn::take();
+    let mut outage = Outage::new(turn.stack(), "frozen");
+    for (service, place, silent) in [
+        ("namenode", "landing-after-piece", "no answer from hdfs at "),
+        ("datanode", "landing-after-piece", "no answer from hdfs at "),
+        ("datanode", "landing-before-publish", "no answer from hdfs at "),
+        ("metastore", "build-before-publish", "no answer from the hive metastore at "),
+        ("metastore", "hive-before-swap", "no answer from the hive metastore at "),
+    ] {
+        let ended = outage.run(
+            "hasty",
+            place,
+            |stack| stack.freeze(service, true),
+            |stack| stack.freeze(service, false),
+        );
+        expect_clear(&ended);
+        assert!(ended.said.contains(silent), "{service} at {place}: {}", ended.said);
     }
 }

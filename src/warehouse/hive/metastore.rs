@@ -89,6 +89,11 @@ impl Metastore {
             let metastore = Self { client, address, limits, background };
             match metastore.databases() {
                 Ok(_) => return Ok(metastore),
+                Err(WarehouseError::Silent { seconds, .. }) => {
+                    reason = format!(
+                        "no answer within {seconds} s; see whether it is up, then run again, or raise the target's `timeout`"
+                    );
+                }
                 Err(error) => reason = error.to_string(),
             }
         }

@@ -65,6 +65,14 @@ impl OwnStack {
         self.must("kill", services);
     }
 
+    /// Makes a service stand still, so that it takes connections and never answers; or lets it go on.
+    pub(crate) fn freeze(&self, service: &str, is_frozen: bool) {
+        use rustix::process::{Pid, Signal, kill_process};
+        let pid = std::fs::read_to_string(self.data.join("pids").join(service)).unwrap();
+        let pid = Pid::from_raw(pid.trim().parse().unwrap()).unwrap();
+        kill_process(pid, if is_frozen { Signal::STOP } else { Signal::CONT }).unwrap();
+    }
+
     /// HDFS's own tools.
     pub(crate) fn hdfs(&self, words: &[&str]) {
         self.must("hdfs", words);
