@@ -63,10 +63,7 @@ pub enum WarehouseError {
         reason: String,
     },
     /// A service took too long: whether a change was carried out is not known, and the next run finds out.
-    #[error(
-        "{action} {object}: no answer from {service} within {seconds} s; \
-         see whether it is up, then run again, or raise the target's `timeout`"
-    )]
+    #[error("{action} {object}: {}", no_answer(service, *seconds))]
     Silent {
         /// What was tried.
         action: &'static str,
@@ -98,4 +95,12 @@ pub enum WarehouseError {
     /// Another run took the lease while this one was silent.
     #[error("the lease on the warehouse was lost to another run, so nothing more is published: run again")]
     LeaseLost,
+}
+
+/// What is said of a service that took too long.
+pub(super) fn no_answer(service: &str, seconds: u64) -> String {
+    format!(
+        "no answer from {service} within {seconds} s; \
+         see whether it is up, then run again, or raise the target's `timeout`"
+    )
 }

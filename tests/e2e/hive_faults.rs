@@ -137,7 +137,7 @@ fn silenced(name: &str, service: &str) -> String {
 #[test]
 fn a_metastore_that_says_nothing_is_given_up_on() {
     let said = silenced("silent_metastore", "MEP_TEST_METASTORE");
-    insta::assert_snapshot!(said, @"error: the hive metastore cannot be reached: [silent]: no answer within 1 s; see whether it is up, then run again, or raise the target's `timeout`");
+    insta::assert_snapshot!(said, @"error: the hive metastore cannot be reached: [silent]: no answer from it within 1 s; see whether it is up, then run again, or raise the target's `timeout`");
 }
 
 #[test]

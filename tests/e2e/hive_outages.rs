@@ -303,12 +303,15 @@ impl Reader {
 }
 
 /// What is said where a service cannot be reached, or a block of a file has no DataNode that lives.
-const CONNECTION: [&str; 6] = [
+const CONNECTION: [&str; 9] = [
     "refused",
     "TTransportException",
+    "EOFException",
+    "Broken pipe",
     "Connection reset",
-    "Could not obtain block",
+    "SessionHiveMetaStoreClient",
     "safe mode",
+    "Could not obtain block",
     "BlockMissing",
 ];
 

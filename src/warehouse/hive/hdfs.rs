@@ -14,7 +14,7 @@ use tokio::time::timeout;
 use super::background::Background;
 use super::limits::Limits;
 use super::reads::HdfsReads;
-use crate::warehouse::error::WarehouseError;
+use crate::warehouse::error::{WarehouseError, no_answer};
 use crate::warehouse::storage::{Finishing, NewFile, Storage};
 
 /// Bytes that are sent on at once: a few of HDFS's packets.
@@ -81,14 +81,12 @@ impl Hdfs {
         let call = call(self.client.clone(), path.to_owned());
         match self.background.wait(async move { timeout(limit, call).await }) {
             Some(Ok(outcome)) => outcome.map_err(|error| failed(said(&error))),
-            Some(Err(_)) => Err(self.silent(action, path, limit)),
+            Some(Err(_)) => {
+                let (object, service) = (path.to_owned(), self.service.clone());
+                Err(WarehouseError::Silent { action, object, service, seconds: limit.as_secs() })
+            }
             None => Err(failed("the call ended early".to_owned())),
         }
-    }
-
-    fn silent(&self, action: &'static str, path: &str, limit: Duration) -> WarehouseError {
-        let (object, service) = (path.to_owned(), self.service.clone());
-        WarehouseError::Silent { action, object, service, seconds: limit.as_secs() }
     }
 
     /// Creates a folder and those above it, where they are not there yet.
@@ -148,12 +146,14 @@ impl Storage for Hdfs {
             client.create(&path, options).await
         })?;
         let limit = self.limits.piece();
-        let silent = self.silent("writing", &text, limit);
+        let silent = no_answer(&self.service, limit.as_secs());
         let (sender, chunks): (SyncSender<Vec<u8>>, Receiver<Vec<u8>>) = sync_channel(WAITING);
         let (done, outcome) = sync_channel(1);
-        let handle = self.background.handle().clone();
+        // The runtime stays for as long as it is needed here, also when the run that wanted the file is over.
+        let background = self.background.clone();
         // A thread of its own waits for chunks, so that no thread of the runtime does.
         std::thread::spawn(move || {
+            let handle = background.handle();
             let mut written = Ok(Ok(()));
             for chunk in &chunks {
                 let write = async { timeout(limit, file.write(chunk.into())).await };

@@ -21,7 +21,7 @@ use super::background::Background;
 use super::limits::Limits;
 use super::refusal::RefusalKind;
 use crate::relation::Relation;
-use crate::warehouse::error::WarehouseError;
+use crate::warehouse::error::{WarehouseError, no_answer};
 
 /// A connection to a metastore.
 #[derive(Clone)]
@@ -89,11 +89,7 @@ impl Metastore {
             let metastore = Self { client, address, limits, background };
             match metastore.databases() {
                 Ok(_) => return Ok(metastore),
-                Err(WarehouseError::Silent { seconds, .. }) => {
-                    reason = format!(
-                        "no answer within {seconds} s; see whether it is up, then run again, or raise the target's `timeout`"
-                    );
-                }
+                Err(WarehouseError::Silent { seconds, .. }) => reason = no_answer("it", seconds),
                 Err(error) => reason = error.to_string(),
             }
         }
