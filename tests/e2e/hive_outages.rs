@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -260,20 +261,26 @@ struct Seen {
     rows: Result<Rows, String>,
 }
 
-/// Asks HiveServer2 the same again and again.
+/// Asks HiveServer2 the same again and again: from before the outage until it has answered after it.
 struct Reader {
     is_done: Arc<AtomicBool>,
     thread: JoinHandle<Vec<Seen>>,
 }
 
+/// So often a query may fail after the outage before that is taken for the answer.
+const LAST_TRIES: usize = 10;
+
 impl Reader {
     fn start(address: &str, sql: String) -> Self {
         let is_done = Arc::new(AtomicBool::new(false));
         let (address, done) = (address.to_owned(), is_done.clone());
+        let (first, answered) = sync_channel(1);
         let thread = std::thread::spawn(move || {
             let mut all = Vec::new();
             let mut session: Option<Hive> = None;
-            while !done.load(Ordering::SeqCst) {
+            let mut last_tries = 0;
+            while last_tries < LAST_TRIES {
+                last_tries += usize::from(done.load(Ordering::SeqCst));
                 let began = Instant::now();
                 let rows = match session.take().map_or_else(|| Hive::try_connect(&address), Ok) {
                     Ok(mut open) => {
@@ -284,15 +291,21 @@ impl Reader {
                     }
                     Err(error) => Err(error),
                 };
+                if rows.is_ok() && last_tries > 0 {
+                    last_tries = LAST_TRIES;
+                }
                 let rows = rows.map(|mut rows| {
                     rows.sort();
                     rows
                 });
                 all.push(Seen { began, ended: Instant::now(), rows });
+                // Only the first one is waited for.
+                let _ = first.try_send(());
                 std::thread::sleep(Duration::from_millis(20));
             }
             all
         });
+        answered.recv_timeout(PATIENCE).unwrap();
         Self { is_done, thread }
     }
 
@@ -325,7 +338,7 @@ fn check(
 ) {
     let answered = seen.iter().filter(|seen| seen.rows.is_ok()).count();
     eprintln!("hive answered {answered} of {} queries", seen.len());
-    assert!(answered > 2, "hive answered {answered} queries");
+    assert!(answered > 1, "hive answered {answered} queries");
     for Seen { began, ended, rows } in seen {
         match rows {
             Ok(rows) => {
@@ -383,7 +396,7 @@ fn expect_clear(ended: &Ended) {
         Some(1) => assert!(said.contains("error") || said.contains("failed"), "{said}"),
         code => panic!("exit code {code:?}\n{said}"),
     }
-    assert!(!said.contains("panicked") && !said.contains("cx:") && !said.contains("rpcinfo"), "{said}");
+    assert!(!said.contains("panicked") && !said.contains("cx:") && !said.contains("rpc_info"), "{said}");
 }
 
 #[test]

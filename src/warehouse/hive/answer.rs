@@ -52,8 +52,10 @@ impl Kind {
 pub(super) enum Failure {
     /// The metastore said no.
     Refused(Refusal),
-    /// No answer, or none that can be understood: whether the call was carried out is not known.
+    /// An answer that cannot be understood: whether the call was carried out is not known.
     Unclear(String),
+    /// The connection was lost, or could not be had: whether the call was carried out is not known.
+    Lost(String),
     /// No answer for this long: whether the call was carried out is not known.
     Silent(Duration),
 }
@@ -64,7 +66,13 @@ impl From<ClientError> for Failure {
         let said = error.to_string();
         let end =
             [", cx: ", ", rpc_info: ", ", rpcinfo: "].into_iter().filter_map(|words| said.find(words)).min();
-        Self::Unclear(said[..end.unwrap_or(said.len())].to_owned())
+        let said = &said[..end.unwrap_or(said.len())];
+        match error {
+            ClientError::Transport(_) => {
+                Self::Lost(said.strip_prefix("transport exception: ").unwrap_or(said).to_owned())
+            }
+            _ => Self::Unclear(said.to_owned()),
+        }
     }
 }
 
@@ -88,6 +96,7 @@ impl<T> Answer<T> {
             let reason = match failure {
                 Failure::Refused(refusal) => refusal.to_string(),
                 Failure::Unclear(reason) => reason,
+                Failure::Lost(reason) => return WarehouseError::Lost { action, object, service, reason },
                 Failure::Silent(limit) => {
                     return WarehouseError::Silent { action, object, service, seconds: limit.as_secs() };
                 }

@@ -14,7 +14,7 @@ use tokio::time::timeout;
 use super::background::Background;
 use super::limits::Limits;
 use super::reads::HdfsReads;
-use crate::warehouse::error::{WarehouseError, no_answer};
+use crate::warehouse::error::{WarehouseError, no_answer, no_connection};
 use crate::warehouse::storage::{Finishing, NewFile, Storage};
 
 /// Bytes that are sent on at once: a few of HDFS's packets.
@@ -80,6 +80,12 @@ impl Hdfs {
         let failed = |reason: String| WarehouseError::Hdfs { action, path: path.to_owned(), reason };
         let call = call(self.client.clone(), path.to_owned());
         match self.background.wait(async move { timeout(limit, call).await }) {
+            Some(Ok(Err(HdfsError::IOError(error)))) => Err(WarehouseError::Lost {
+                action,
+                object: path.to_owned(),
+                service: self.service.clone(),
+                reason: error.to_string(),
+            }),
             Some(Ok(outcome)) => outcome.map_err(|error| failed(said(&error))),
             Some(Err(_)) => {
                 let (object, service) = (path.to_owned(), self.service.clone());
@@ -146,7 +152,7 @@ impl Storage for Hdfs {
             client.create(&path, options).await
         })?;
         let limit = self.limits.piece();
-        let silent = no_answer(&self.service, limit.as_secs());
+        let service = self.service.clone();
         let (sender, chunks): (SyncSender<Vec<u8>>, Receiver<Vec<u8>>) = sync_channel(WAITING);
         let (done, outcome) = sync_channel(1);
         // The runtime stays for as long as it is needed here, also when the run that wanted the file is over.
@@ -168,10 +174,12 @@ impl Storage for Hdfs {
                 written = handle.block_on(async { timeout(limit, file.close()).await });
             }
             let ended = match written {
-                Ok(ended) => ended.map_err(|error| io::Error::other(said(&error))),
-                Err(_) => Err(io::Error::other(silent)),
+                Ok(Ok(())) => Ok(()),
+                Ok(Err(HdfsError::IOError(error))) => Err(no_connection(&service, &error.to_string())),
+                Ok(Err(error)) => Err(said(&error)),
+                Err(_) => Err(no_answer(&service, limit.as_secs())),
             };
-            let _ = done.send(ended);
+            let _ = done.send(ended.map_err(io::Error::other));
         });
         Ok(Box::new(HdfsFile { chunk: Vec::new(), sender: Some(sender), outcome, bytes: 0 }))
     }

@@ -89,6 +89,7 @@ impl Metastore {
             let metastore = Self { client, address, limits, background };
             match metastore.databases() {
                 Ok(_) => return Ok(metastore),
+                Err(WarehouseError::Lost { reason: why, .. }) => reason = why,
                 Err(WarehouseError::Silent { seconds, .. }) => reason = no_answer("it", seconds),
                 Err(error) => reason = error.to_string(),
             }
@@ -114,14 +115,14 @@ impl Metastore {
         F: Future<Output = Result<T, Failure>> + Send + 'static,
     {
         let limit = kind.limit(self.limits);
-        let mut outcome = Err(Failure::Unclear("the call ended early".to_owned()));
+        let mut outcome = Err(Failure::Lost("the call ended early".to_owned()));
         for _ in 0..kind.attempts() {
             let call = call(self.client.clone());
             let ended = self.background.wait(async move {
                 tokio::time::timeout(limit, call).await.unwrap_or(Err(Failure::Silent(limit)))
             });
             outcome = ended.unwrap_or(outcome);
-            if !matches!(outcome, Err(Failure::Unclear(_))) {
+            if !matches!(outcome, Err(Failure::Lost(_))) {
                 break;
             }
         }

@@ -96,6 +96,12 @@ impl HdfsReads {
             Failure::Hdfs(error @ HdfsError::FileNotFound(_)) => {
                 Error::NotFound { path: location.to_string(), source: Box::new(error) }
             }
+            Failure::Hdfs(HdfsError::IOError(error)) => generic(Box::new(WarehouseError::Lost {
+                action: "reading",
+                object: format!("/{location}"),
+                service: self.service.clone(),
+                reason: error.to_string(),
+            })),
             Failure::Hdfs(error) => generic(Box::new(error)),
             Failure::Silent(limit) => generic(Box::new(WarehouseError::Silent {
                 action: "reading",
