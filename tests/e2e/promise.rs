@@ -11,7 +11,9 @@ use serde_json::Value as Json;
 use crate::project::{DAY, NOVEMBER, Project};
 
 /// Where runs are killed.
-const PLACES: [&str; 5] = [
+const PLACES: [&str; 7] = [
+    "landing-before-read",
+    "landing-after-piece",
     "landing-before-publish",
     "build-after-chunk",
     "build-before-publish",

@@ -21,36 +21,45 @@ pub(crate) fn brokers() -> String {
     address("MEP_TEST_KAFKA")
 }
 
-fn config() -> ClientConfig {
-    let mut config = ClientConfig::new();
-    config.set("bootstrap.servers", brokers());
-    config
-}
-
 /// A topic.
 pub(crate) struct Topic {
     name: String,
-}
-
-/// A client for administration, and what its requests are waited for with.
-fn administer<T>(work: impl AsyncFnOnce(AdminClient<DefaultClientContext>, AdminOptions) -> T) -> T {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let admin: AdminClient<DefaultClientContext> = config().create().unwrap();
-    runtime.block_on(work(admin, AdminOptions::new().operation_timeout(Some(PATIENCE))))
+    brokers: String,
 }
 
 impl Topic {
     /// A new topic.
     pub(crate) fn new(partitions: i32) -> Self {
+        Self::at(brokers(), partitions)
+    }
+
+    /// A new topic of these brokers.
+    pub(crate) fn at(brokers: String, partitions: i32) -> Self {
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let topic = Self { name: format!("mep-test-{}-{number}", std::process::id()) };
+        let topic = Self { name: format!("mep-test-{}-{number}", std::process::id()), brokers };
         topic.create(partitions);
         topic
     }
 
+    fn config(&self) -> ClientConfig {
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", &self.brokers);
+        config
+    }
+
+    /// A client for administration, and what its requests are waited for with.
+    fn administer<T>(
+        &self,
+        work: impl AsyncFnOnce(AdminClient<DefaultClientContext>, AdminOptions) -> T,
+    ) -> T {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let admin: AdminClient<DefaultClientContext> = self.config().create().unwrap();
+        runtime.block_on(work(admin, AdminOptions::new().operation_timeout(Some(PATIENCE))))
+    }
+
     /// One that something else made.
     pub(crate) fn named(name: &str) -> std::mem::ManuallyDrop<Self> {
-        std::mem::ManuallyDrop::new(Self { name: name.to_owned() })
+        std::mem::ManuallyDrop::new(Self { name: name.to_owned(), brokers: brokers() })
     }
 
     /// Its name.
@@ -60,7 +69,7 @@ impl Topic {
 
     /// Makes it, and waits until it can be written.
     pub(crate) fn create(&self, partitions: i32) {
-        let made = administer(async |admin, options| {
+        let made = self.administer(async |admin, options| {
             let topic = NewTopic::new(&self.name, partitions, TopicReplication::Fixed(1));
             admin.create_topics([&topic], &options).await
         });
@@ -70,14 +79,15 @@ impl Topic {
 
     /// Deletes it, and waits until it is gone.
     pub(crate) fn delete(&self) {
-        let deleted = administer(async |admin, options| admin.delete_topics(&[self.name()], &options).await);
+        let deleted =
+            self.administer(async |admin, options| admin.delete_topics(&[self.name()], &options).await);
         deleted.unwrap().remove(0).unwrap();
         self.wait(|found| found == 0);
     }
 
     /// Gives it so many partitions.
     pub(crate) fn grow(&self, partitions: usize) {
-        let grown = administer(async |admin, options| {
+        let grown = self.administer(async |admin, options| {
             admin.create_partitions([&NewPartitions::new(self.name(), partitions)], &options).await
         });
         grown.unwrap().remove(0).unwrap();
@@ -88,13 +98,13 @@ impl Topic {
     pub(crate) fn expire(&self, partition: i32, before: i64) {
         let mut offsets = TopicPartitionList::new();
         offsets.add_partition_offset(self.name(), partition, Offset::Offset(before)).unwrap();
-        let expired = administer(async |admin, options| admin.delete_records(&offsets, &options).await);
+        let expired = self.administer(async |admin, options| admin.delete_records(&offsets, &options).await);
         expired.unwrap().elements()[0].error().unwrap();
     }
 
     /// Waits until the number of its partitions that have a leader is right.
     fn wait(&self, is_right: impl Fn(usize) -> bool) {
-        let consumer: BaseConsumer = config().set("allow.auto.create.topics", "false").create().unwrap();
+        let consumer: BaseConsumer = self.config().set("allow.auto.create.topics", "false").create().unwrap();
         for _ in 0..300 {
             let metadata = consumer.fetch_metadata(None, PATIENCE).unwrap();
             let found = metadata.topics().iter().find(|found| found.name() == self.name);
@@ -110,7 +120,7 @@ impl Topic {
 
     /// Sends messages to a partition; `None` is one without value.
     pub(crate) fn send_values(&self, partition: i32, values: &[Option<&[u8]>]) {
-        let producer: ThreadedProducer<DefaultProducerContext> = config().create().unwrap();
+        let producer: ThreadedProducer<DefaultProducerContext> = self.config().create().unwrap();
         for value in values {
             let mut record = BaseRecord::<[u8], [u8]>::to(&self.name).partition(partition).key(b"key");
             record.payload = *value;
@@ -127,7 +137,7 @@ impl Topic {
 
     /// Sends texts in a transaction, which is then committed or not.
     pub(crate) fn send_in_transaction(&self, partition: i32, texts: &[String], commit: bool) {
-        let mut config = config();
+        let mut config = self.config();
         let id = format!("{}-{}", self.name, COUNT.fetch_add(1, Ordering::Relaxed));
         let producer: ThreadedProducer<DefaultProducerContext> =
             config.set("transactional.id", id).create().unwrap();

@@ -5,6 +5,7 @@ pub(crate) mod hive;
 pub(crate) mod hive_project;
 pub(crate) mod metastore;
 pub(crate) mod outage;
+pub(crate) mod own_stack;
 pub(crate) mod trino;
 
 /// The address of a service.
