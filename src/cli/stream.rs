@@ -116,9 +116,11 @@ impl Streams<'_> {
         let jobs =
             connect_streams(&self.loaded.project, &self.loaded.graph, self.compiled, nodes, streaming)?;
         for job in &jobs {
-            let sinks: Vec<String> = job.models.iter().map(|model| model.sink.describe()).collect();
-            terminal.say(&format!("{} into {}", job.source.describe(), sinks.join(", ")));
+            let names: Vec<&str> = job.models.iter().map(|model| model.spec.name.as_str()).collect();
+            let place = job.models.first().map(|model| model.sink.describe()).unwrap_or_default();
+            terminal.say(&format!("{} into {place}: {}", job.source.describe(), names.join(", ")));
         }
+        terminal.end();
         let progress = Arc::new(Progress::default());
         let runtime = runtime()?;
         let outcome = runtime.block_on(async {

@@ -93,7 +93,7 @@ impl CassandraSink {
         self.make_good(session, epoch).await?;
         let holder = self.holder();
         let chunks = self.checkpoints(session).write(known.next_checkpoint, checkpoint).await?;
-        fail_point::reached("cassandra-checkpoint_chunks");
+        fail_point::reached("cassandra-checkpoint-chunks");
         self.streams(session, &holder).commit(known, epoch, chunks, checkpoint.len() as i64).await
     }
 }
