@@ -1,19 +1,20 @@
 //! Services that end, come back or run full while a run is under way, from Kafka into Hive: the run ends in good time, the next
 //! one comes to the rows of an undisturbed run, and a query that HiveServer2 answers meanwhile shows old or new partitions.
 
-use std::collections::BTreeMap;
+mod reader;
+
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::sync_channel;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
 
 use crate::kafka::topic::Topic;
 use crate::project::{DAY, NOVEMBER, Project};
 use crate::services::hive::Hive;
 use crate::services::own_stack::OwnStack;
+use reader::{Reader, by_day, check};
 
 /// One outage at a time, all in one stack, which ends with the tests' process.
 static STACK: Mutex<Option<OwnStack>> = Mutex::new(None);
@@ -38,7 +39,12 @@ impl Turn {
     fn take() -> Self {
         let mut stack = STACK.lock().unwrap_or_else(PoisonError::into_inner);
         match stack.as_ref() {
-            Some(stack) => stack.up(&SERVICES),
+            Some(stack) => {
+                for service in ["namenode", "datanode", "metastore"] {
+                    stack.freeze(service, false);
+                }
+                stack.up(&SERVICES);
+            }
             None => *stack = Some(OwnStack::start("stack-outages", &SERVICES)),
         }
         Self(stack)
@@ -56,6 +62,17 @@ struct Outage<'a> {
     schema: String,
     topic: Topic,
     days: i64,
+}
+
+/// A run that stands still; a test that fails meanwhile ends it.
+struct Held(Child);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        // Most have ended by themselves.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 /// How a run ended.
@@ -94,7 +111,7 @@ impl<'a> Outage<'a> {
       metastore: {}
       location: {}/warehouse/tests
       schema: {schema}
-      timeout: 2
+      timeout: 4
       threads: 2
       sources:
         events: {kafka}
@@ -144,25 +161,32 @@ impl<'a> Outage<'a> {
     }
 
     /// Starts a run that stands still at a place.
-    fn start(&self, target: &str, place: &str) -> Child {
+    #[track_caller]
+    fn start(&self, target: &str, place: &str) -> Held {
         let mut command = self.project.command(&["run", "--target", target]);
         command.env("HADOOP_USER_NAME", "root").env("MEP_FAIL_POINT", format!("{place}=stop"));
-        let child = command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+        let mut held = Held(command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap());
+        let child = &mut held.0;
         let state = format!("/proc/{}/stat", child.id());
         let began = Instant::now();
         // The state stands behind the name, which is in brackets.
         while !std::fs::read_to_string(&state).unwrap().contains(") T ") {
             assert!(began.elapsed() < PATIENCE, "the run did not come to {place}");
+            if child.try_wait().unwrap().is_some() {
+                let mut said = String::new();
+                child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+                panic!("the run ended before {place}: {said}");
+            }
             std::thread::sleep(Duration::from_millis(20));
         }
-        child
+        held
     }
 
     /// Lets a run go on to its end.
-    fn go_on(mut child: Child) -> Ended {
+    fn go_on(mut held: Held) -> Ended {
+        let child = &mut held.0;
         let pid = i32::try_from(child.id()).unwrap();
-        let pid = rustix::process::Pid::from_raw(pid).unwrap();
-        rustix::process::kill_process(pid, rustix::process::Signal::CONT).unwrap();
+        kill_process(Pid::from_raw(pid).unwrap(), Signal::CONT).unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap());
         let reading = std::thread::spawn(move || {
             let mut said = String::new();
@@ -177,7 +201,6 @@ impl<'a> Outage<'a> {
             }
             if began.elapsed() > PATIENCE {
                 child.kill().unwrap();
-                child.wait().unwrap();
                 panic!("the run did not end within {PATIENCE:?}: {}", reading.join().unwrap());
             }
             std::thread::sleep(Duration::from_millis(50));
@@ -227,10 +250,10 @@ impl<'a> Outage<'a> {
         let old = self.hive(&self.facts());
         self.deliver();
         let reader = Reader::start(self.stack.address("HIVESERVER2"), self.facts());
-        let child = self.start(target, place);
+        let held = self.start(target, place);
         let began = Instant::now();
         outage(self.stack);
-        let ended = Self::go_on(child);
+        let ended = Self::go_on(held);
         eprintln!("{place}: exit code {:?}\n{}", ended.code, ended.said);
         recovery(self.stack);
         let outage = began..Instant::now();
@@ -242,127 +265,6 @@ impl<'a> Outage<'a> {
         assert_eq!(self.hive(&total), self.undisturbed(&total), "{place}");
         check(&seen, &outage, &by_day(&old), &by_day(&new));
         ended
-    }
-}
-
-/// The rows of each partition.
-fn by_day(rows: &Rows) -> BTreeMap<String, Rows> {
-    let mut days: BTreeMap<String, Rows> = BTreeMap::new();
-    for row in rows {
-        days.entry(row[0].clone()).or_default().push(row.clone());
-    }
-    days
-}
-
-/// What a query gave, and when.
-struct Seen {
-    began: Instant,
-    ended: Instant,
-    rows: Result<Rows, String>,
-}
-
-/// Asks HiveServer2 the same again and again: from before the outage until it has answered after it.
-struct Reader {
-    is_done: Arc<AtomicBool>,
-    thread: JoinHandle<Vec<Seen>>,
-}
-
-/// So often a query may fail after the outage before that is taken for the answer.
-const LAST_TRIES: usize = 10;
-
-impl Reader {
-    fn start(address: &str, sql: String) -> Self {
-        let is_done = Arc::new(AtomicBool::new(false));
-        let (address, done) = (address.to_owned(), is_done.clone());
-        let (first, answered) = sync_channel(1);
-        let thread = std::thread::spawn(move || {
-            let mut all = Vec::new();
-            let mut session: Option<Hive> = None;
-            let mut last_tries = 0;
-            while last_tries < LAST_TRIES {
-                last_tries += usize::from(done.load(Ordering::SeqCst));
-                let began = Instant::now();
-                let rows = match session.take().map_or_else(|| Hive::try_connect(&address), Ok) {
-                    Ok(mut open) => {
-                        let rows = open.try_rows(&sql);
-                        // After an error the session may be of no use any more.
-                        session = rows.is_ok().then_some(open);
-                        rows
-                    }
-                    Err(error) => Err(error),
-                };
-                if rows.is_ok() && last_tries > 0 {
-                    last_tries = LAST_TRIES;
-                }
-                let rows = rows.map(|mut rows| {
-                    rows.sort();
-                    rows
-                });
-                all.push(Seen { began, ended: Instant::now(), rows });
-                // Only the first one is waited for.
-                let _ = first.try_send(());
-                std::thread::sleep(Duration::from_millis(20));
-            }
-            all
-        });
-        answered.recv_timeout(PATIENCE).unwrap();
-        Self { is_done, thread }
-    }
-
-    fn end(self) -> Vec<Seen> {
-        self.is_done.store(true, Ordering::SeqCst);
-        self.thread.join().unwrap()
-    }
-}
-
-/// What is said where a service cannot be reached, or a block of a file has no DataNode that lives.
-const CONNECTION: [&str; 9] = [
-    "refused",
-    "TTransportException",
-    "EOFException",
-    "Broken pipe",
-    "Connection reset",
-    "SessionHiveMetaStoreClient",
-    "safe mode",
-    "Could not obtain block",
-    "BlockMissing",
-];
-
-/// Each partition that was seen is an old or a new one, and a query failed only for want of a service during the outage.
-#[track_caller]
-fn check(
-    seen: &[Seen],
-    outage: &std::ops::Range<Instant>,
-    old: &BTreeMap<String, Rows>,
-    new: &BTreeMap<String, Rows>,
-) {
-    let answered = seen.iter().filter(|seen| seen.rows.is_ok()).count();
-    eprintln!("hive answered {answered} of {} queries", seen.len());
-    assert!(answered > 1, "hive answered {answered} queries");
-    for Seen { began, ended, rows } in seen {
-        match rows {
-            Ok(rows) => {
-                let days = by_day(rows);
-                for day in old.keys().chain(new.keys()) {
-                    let found = days.get(day);
-                    assert!(
-                        found == old.get(day) || found == new.get(day),
-                        "{day}: hive showed {found:?}, old is {:?}, new is {:?}",
-                        old.get(day),
-                        new.get(day)
-                    );
-                }
-                assert!(days.keys().all(|day| old.contains_key(day) || new.contains_key(day)), "{days:?}");
-            }
-            Err(error) => {
-                let is_meanwhile = *began < outage.end && *ended > outage.start;
-                let is_excused = CONNECTION.iter().any(|words| error.contains(words));
-                assert!(
-                    is_meanwhile && is_excused,
-                    "hive failed (during the outage: {is_meanwhile}): {error}"
-                );
-            }
-        }
     }
 }
 
