@@ -36,6 +36,9 @@ use crate::warehouse::{Holder, LocalWarehouse, Warehouse};
 /// How often rows are written while a stream catches up.
 const CATCHING_UP: Duration = Duration::from_secs(10);
 
+/// How long the ends of threads are waited for once the streams have ended.
+const LAST_THREADS: Duration = Duration::from_millis(500);
+
 /// Whether a node is a streaming model.
 pub(super) fn is_streaming(node: &Node) -> bool {
     node.config.materialized == Materialization::Streaming
@@ -134,6 +137,10 @@ impl Streams<'_> {
             view.end();
             outcome
         });
+        // A thread may still wait for a server that does not answer, and has nothing to do any more.
+        if let Some(runtime) = Arc::into_inner(runtime) {
+            runtime.shutdown_timeout(LAST_THREADS);
+        }
         let counts: BTreeMap<String, Counts> =
             progress.now().models.into_iter().map(|(model, shown)| (model, shown.counts)).collect();
         for (model, counts) in &counts {

@@ -10,6 +10,9 @@ pub enum SourceError {
     /// What the source says.
     #[error("{0}")]
     Unreadable(String),
+    /// It cannot be reached; the same call may succeed later.
+    #[error("{0}")]
+    Away(String),
     /// The one that takes the rows failed.
     #[error(transparent)]
     Sink(#[from] SinkError),

@@ -30,8 +30,17 @@ const AT_ONCE: usize = 16;
 /// How long a look at the source waits for events.
 const LOOK: Duration = Duration::from_millis(200);
 
-/// How long to go on trying to write once the stream is to stop.
-const LAST_TRY: Duration = Duration::from_secs(7);
+/// How long to go on trying to write once the stream is to stop. With what is done after it, a stream ends within ten seconds.
+const LAST_TRY: Duration = Duration::from_secs(6);
+
+/// How long to wait before what could not be done is tried again for the first time.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// How long to try to give the leases back.
+const RELEASE: Duration = Duration::from_secs(2);
+
+/// How long the end of a thread that reads is waited for: it may wait for a broker that does not answer.
+const LAST_LOOK: Duration = Duration::from_millis(500);
 
 /// How often the source is asked where it ends.
 const ASK_ENDS: Duration = Duration::from_secs(5);
@@ -104,6 +113,11 @@ pub enum JobError {
         /// What is wrong.
         reason: String,
     },
+    /// It was told to stop while something that it needs was away.
+    #[error(
+        "stopped while there was no answer from {0}: what was read last is not written, and the next stream reads it again"
+    )]
+    Unfinished(String),
     /// A thread that ended early.
     #[error("a worker ended early: {0}")]
     Worker(#[from] tokio::task::JoinError),
@@ -121,6 +135,7 @@ impl Job {
         stop: watch::Receiver<bool>,
         progress: Arc<Progress>,
     ) -> Result<(), JobError> {
+        let given_up = given_up(stop.clone());
         let mut running = Running {
             job: self,
             options,
@@ -128,15 +143,28 @@ impl Job {
             progress,
             places: Places::default(),
             models: Vec::new(),
-            abandoned: None,
+            writing: None,
         };
-        let outcome = running.all(engine).await;
-        for model in &self.models {
-            // A lease that cannot be given back ends by itself.
-            let _ = model.sink.release().await;
-        }
+        let outcome = tokio::select! {
+            outcome = running.all(engine) => outcome,
+            // Whatever it waits for: each call has patience of its own, and many may follow one another.
+            () = given_up => Err(running.unfinished()),
+        };
+        let leases = self.models.iter().map(|model| model.sink.release());
+        // A lease that cannot be given back ends by itself.
+        let _ = tokio::time::timeout(RELEASE, futures::future::join_all(leases)).await;
         outcome
     }
+}
+
+/// Ends when the stream was to stop, and had time to write.
+async fn given_up(mut stop: watch::Receiver<bool>) {
+    match stop.wait_for(|is_to_stop| *is_to_stop).await {
+        Ok(_) => {}
+        // Nobody is left who could stop it.
+        Err(_) => std::future::pending().await,
+    }
+    tokio::time::sleep(LAST_TRY).await;
 }
 
 struct Running<'j> {
@@ -146,8 +174,8 @@ struct Running<'j> {
     progress: Arc<Progress>,
     places: Places,
     models: Vec<LiveModel>,
-    /// When trying is given up, once the stream is to stop.
-    abandoned: Option<Instant>,
+    /// The model that is being written.
+    writing: Option<String>,
 }
 
 impl Running<'_> {
@@ -179,6 +207,22 @@ impl Running<'_> {
             model.sink.open().await
         };
         opened.map_err(|error| JobError::Sink { model: model.spec.name.clone(), error })
+    }
+
+    /// What kept it from ending in time.
+    fn unfinished(&self) -> JobError {
+        let waiting = self.progress.now().waiting;
+        if let Some(why) = waiting.get(&self.job.source.describe()) {
+            return SourceError::Away(why.clone()).into();
+        }
+        let writing = self.job.models.iter().find(|model| self.writing.as_ref() == Some(&model.spec.name));
+        let Some(model) = writing else { return JobError::Unfinished(self.job.source.describe()) };
+        match waiting.get(&model.spec.name) {
+            Some(why) => {
+                JobError::Sink { model: model.spec.name.clone(), error: SinkError::Passing(why.clone()) }
+            }
+            None => JobError::Unfinished(model.sink.describe()),
+        }
     }
 
     /// Keeps the leases, beside all else; ends when one is lost.
@@ -399,8 +443,7 @@ impl Running<'_> {
         if let Some(dead) = &self.job.dead_letters
             && !letters.is_empty()
         {
-            let (dead, sending) = (dead.clone(), std::mem::take(letters));
-            tokio::task::spawn_blocking(move || dead.send(&sending)).await??;
+            self.bury(dead, Arc::new(std::mem::take(letters))).await?;
         }
         letters.clear();
         for index in models {
@@ -410,6 +453,30 @@ impl Running<'_> {
         }
         self.show();
         Ok(())
+    }
+
+    /// Sends dead letters until they are safe: brokers that are away are waited for, as where events are read.
+    async fn bury(
+        &self,
+        dead: &Arc<DeadLetters>,
+        letters: Arc<Vec<(Partition, Unreadable)>>,
+    ) -> Result<(), JobError> {
+        let source = self.job.source.describe();
+        loop {
+            let (sender, sending) = (dead.clone(), letters.clone());
+            match tokio::task::spawn_blocking(move || sender.send(&sending)).await? {
+                Ok(()) => {
+                    self.progress.lock().waiting.remove(&source);
+                    return Ok(());
+                }
+                Err(SourceError::Away(why)) => {
+                    tracing::warn!("{why}; trying again");
+                    self.progress.lock().waiting.insert(source.clone(), why);
+                    tokio::time::sleep(PAUSE).await;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
     }
 
     async fn commit(&mut self, index: usize, idle: &BTreeSet<Partition>) -> Result<(), JobError> {
@@ -448,14 +515,16 @@ impl Running<'_> {
         model: &str,
         call: impl AsyncFn() -> Result<(), SinkError>,
     ) -> Result<(), JobError> {
-        let mut pause = Duration::from_millis(100);
+        let mut pause = PAUSE;
+        self.writing = Some(model.to_owned());
         loop {
             match call().await {
                 Ok(()) => {
                     self.progress.lock().waiting.remove(model);
+                    self.writing = None;
                     return Ok(());
                 }
-                Err(SinkError::Passing(why)) if !self.is_given_up() => {
+                Err(SinkError::Passing(why)) => {
                     tracing::warn!("{model}: {why}; trying again");
                     self.progress.lock().waiting.insert(model.to_owned(), why);
                     tokio::time::sleep(pause).await;
@@ -464,14 +533,6 @@ impl Running<'_> {
                 Err(error) => return Err(JobError::Sink { model: model.to_owned(), error }),
             }
         }
-    }
-
-    /// Whether the stream is to stop and was given time to write.
-    fn is_given_up(&mut self) -> bool {
-        if !self.is_stopped() {
-            return false;
-        }
-        *self.abandoned.get_or_insert_with(|| Instant::now() + LAST_TRY) <= Instant::now()
     }
 
     fn show(&self) {
@@ -636,6 +697,12 @@ impl Reader {
         self.is_over.store(true, Ordering::Relaxed);
         self.received.close();
         while self.received.recv().await.is_some() {}
-        let _ = self.thread.await;
+        let _ = tokio::time::timeout(LAST_LOOK, &mut self.thread).await;
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        self.is_over.store(true, Ordering::Relaxed);
     }
 }

@@ -9,6 +9,7 @@ use rdkafka::config::{ClientConfig, FromClientConfigAndContext, RDKafkaLogLevel}
 use rdkafka::consumer::{BaseConsumer, ConsumerContext};
 use rdkafka::error::KafkaError;
 
+use super::cluster::is_passing;
 use crate::source::SourceError;
 
 /// Where Kafka is, and how it is spoken to.
@@ -77,11 +78,12 @@ impl Connection {
     /// That a request failed, with what the client heard meanwhile.
     pub(super) fn failed(&self, what: &str, error: &KafkaError, heard: &Listening) -> SourceError {
         let why = heard.last().unwrap_or_else(|| in_words(error));
-        SourceError::unreadable(format!(
+        let message = format!(
             "cannot {what} from Kafka at {} (within {} s): {why}",
             self.place(),
             self.timeout.as_secs()
-        ))
+        );
+        if is_passing(error) { SourceError::Away(message) } else { SourceError::Unreadable(message) }
     }
 }
 

@@ -3,7 +3,7 @@
 //! A dead letter has the message's content as it was, the key `topic/partition/offset`, and the reason in the header `error`. After
 //! a crash the last ones can be sent twice, with the same key.
 
-use std::sync::OnceLock;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::connection::Connection;
 use super::sender::{Outgoing, Sender};
@@ -16,13 +16,13 @@ const SUFFIX: &str = "_dead_letters";
 /// The dead letters of topics.
 pub struct DeadLetters {
     connection: Connection,
-    sender: OnceLock<Sender>,
+    sender: Mutex<Option<Sender>>,
 }
 
 impl DeadLetters {
     /// Dead letters in the Kafka that the messages are from. Their topics are made with the first one.
     pub fn new(connection: Connection) -> Self {
-        Self { connection, sender: OnceLock::new() }
+        Self { connection, sender: Mutex::new(None) }
     }
 
     /// The topic of a topic's dead letters.
@@ -30,20 +30,20 @@ impl DeadLetters {
         format!("{topic}{SUFFIX}")
     }
 
-    /// Sends them, and returns when they are safe.
+    /// Sends them, and returns when they are safe. After an error all of them may be sent again.
     ///
     /// # Errors
-    /// Where some were not acknowledged.
+    /// [`SourceError::Away`] where brokers did not answer for long, and another one where they refuse some.
     pub fn send(&self, letters: &[(Partition, Unreadable)]) -> Result<(), SourceError> {
         let mut topics: Vec<String> =
             letters.iter().map(|(partition, _)| Self::topic_of(&partition.topic)).collect();
         topics.sort();
         topics.dedup();
-        let sender = if let Some(sender) = self.sender.get() {
-            sender
-        } else {
-            let sender = Sender::new(self.connection.clone(), &topics, 1)?;
-            self.sender.get_or_init(|| sender)
+        // One that failed goes on counting what failed: it is put back only after it succeeded.
+        let known = self.sender().take();
+        let sender = match known {
+            Some(sender) => sender,
+            None => Sender::new(self.connection.clone(), &topics, 1)?,
         };
         for topic in &topics {
             let of_topic = letters.iter().filter(|(partition, _)| Self::topic_of(&partition.topic) == *topic);
@@ -59,6 +59,11 @@ impl DeadLetters {
         if sender.finish().values().any(|delivery| delivery.failed > 0) {
             return Err(sender.undelivered());
         }
+        *self.sender() = Some(sender);
         Ok(())
+    }
+
+    fn sender(&self) -> MutexGuard<'_, Option<Sender>> {
+        self.sender.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,7 +1,7 @@
 //! Sending messages to topics, each acknowledged and counted.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -14,7 +14,7 @@ use rdkafka::message::{DeliveryResult, Header, Message, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, Producer, ProducerContext, ThreadedProducer};
 use rdkafka::types::RDKafkaErrorCode;
 
-use super::cluster::asked_in_vain;
+use super::cluster::{asked_in_vain, is_passing};
 use super::connection::{Connection, Listening, client, in_words, unusable};
 use crate::source::SourceError;
 
@@ -67,6 +67,8 @@ pub struct Sender {
 struct Counting {
     failed: Mutex<BTreeMap<String, u64>>,
     failures: AtomicU64,
+    /// Whether a broker refused a message, and was not just away.
+    is_refused: AtomicBool,
     why: Mutex<Option<String>>,
     listening: Listening,
 }
@@ -86,6 +88,11 @@ impl ProducerContext for Counting {
 
     fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
         if let Err((error, message)) = result {
+            let is_away =
+                is_passing(error) || error.rdkafka_error_code() == Some(RDKafkaErrorCode::MessageTimedOut);
+            if !is_away {
+                self.is_refused.store(true, Ordering::Relaxed);
+            }
             self.failures.fetch_add(1, Ordering::Relaxed);
             *lock(&self.failed).entry(message.topic().to_owned()).or_default() += 1;
             lock(&self.why).get_or_insert_with(|| in_words(error));
@@ -181,11 +188,16 @@ impl Sender {
     pub fn undelivered(&self) -> SourceError {
         let context = self.producer.context();
         let why = context.listening.last().or_else(|| lock(&context.why).clone());
-        SourceError::unreadable(format!(
+        let message = format!(
             "Kafka at {} did not acknowledge all messages: {}",
             self.connection.place(),
             why.unwrap_or_else(|| "no reason was given".to_owned())
-        ))
+        );
+        if context.is_refused.load(Ordering::Relaxed) {
+            SourceError::Unreadable(message)
+        } else {
+            SourceError::Away(message)
+        }
     }
 }
 

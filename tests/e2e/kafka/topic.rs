@@ -59,7 +59,12 @@ impl Topic {
 
     /// One that something else made.
     pub(crate) fn named(name: &str) -> std::mem::ManuallyDrop<Self> {
-        std::mem::ManuallyDrop::new(Self { name: name.to_owned(), brokers: brokers() })
+        Self::at_hand(brokers(), name)
+    }
+
+    /// One of these brokers that something else made.
+    pub(crate) fn at_hand(brokers: String, name: &str) -> std::mem::ManuallyDrop<Self> {
+        std::mem::ManuallyDrop::new(Self { name: name.to_owned(), brokers })
     }
 
     /// Its name.

@@ -9,8 +9,8 @@ use rustix::process::{Pid, Signal, kill_process};
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
-/// Its ports lie this far from those of the services that all tests share.
-const PORTS: u32 = 100;
+/// How far the ports of each stack lie from those of the services that all tests share.
+const PORTS: [(&str, u32); 2] = [("stack-outages", 100), ("stack-restarts", 200)];
 
 /// Services with a data folder and ports of their own, which start empty.
 pub(crate) struct OwnStack {
@@ -25,7 +25,8 @@ impl OwnStack {
     /// Starts services in `target/<name>`; waits for an earlier stack of this name to end.
     pub(crate) fn start(name: &str, services: &[&str]) -> Self {
         let shared = std::env::var("MEP_TEST_PORT_OFFSET").ok().and_then(|offset| offset.parse().ok());
-        let offset: u32 = shared.unwrap_or(20_000) + PORTS;
+        let (_, ports) = PORTS.iter().find(|(of, _)| *of == name).unwrap();
+        let offset: u32 = shared.unwrap_or(20_000) + ports;
         let mut runner = Command::new(Path::new(ROOT).join("tests/with_services"))
             .args(["--own", name])
             .args(services)

@@ -18,17 +18,17 @@ pub(crate) const POINTS: [&str; 7] = [
 ];
 
 /// Numbers that look random and are the same each time.
-struct Dice(u64);
+pub(super) struct Dice(pub(super) u64);
 
 impl Dice {
-    fn below(&mut self, limit: u64) -> u64 {
+    pub(super) fn below(&mut self, limit: u64) -> u64 {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) % limit
     }
 }
 
 /// Events of about so many seconds from `second` on: some double, some late, some unreadable, some without a song.
-fn events(dice: &mut Dice, second: i64, seconds: u64) -> Vec<String> {
+pub(super) fn events(dice: &mut Dice, second: i64, seconds: u64) -> Vec<String> {
     let mut events = Vec::new();
     for _ in 0..40 {
         let song = ["a", "b", "c"][dice.below(3) as usize];

@@ -3,6 +3,7 @@
 pub(crate) mod kills;
 mod living;
 mod refused;
+mod restarts;
 
 use std::collections::BTreeMap;
 use std::process::{Child, Stdio};
@@ -59,21 +60,25 @@ pub(crate) enum Into {
 
 /// A project with a topic and three streaming models over it; a keyspace of its own.
 fn project(topic: &Topic, into: Into) -> Project {
-    let project = Project::new();
     let cassandra = match into {
-        Into::Local => String::new(),
-        Into::Cassandra => format!(
-            "\n      streaming: {{type: cassandra, contact_points: '{}', keyspace: {}}}",
-            address("MEP_TEST_CASSANDRA"),
-            keyspace(topic)
-        ),
+        Into::Local => None,
+        Into::Cassandra => Some(address("MEP_TEST_CASSANDRA")),
     };
+    project_at(topic, &topic::brokers(), cassandra.as_deref())
+}
+
+/// The same over these brokers, and into this Cassandra.
+fn project_at(topic: &Topic, brokers: &str, cassandra: Option<&str>) -> Project {
+    let project = Project::new();
+    let cassandra = cassandra.map_or_else(String::new, |node| {
+        let keyspace = keyspace(topic);
+        format!("\n      streaming: {{type: cassandra, contact_points: '{node}', keyspace: {keyspace}}}")
+    });
     project.file(
         "profiles.yml",
         format!(
             "songs:\n  target: here\n  outputs:\n    here:\n      type: local\n      path: warehouse\n      schema: main\n      threads: 2\n      \
-             sources:\n        events: {{type: kafka, brokers: '{}'}}{cassandra}\n",
-            topic::brokers()
+             sources:\n        events: {{type: kafka, brokers: '{brokers}'}}{cassandra}\n",
         ),
     );
     project.file("sources.yml", SOURCES.replace("TOPIC", topic.name()));
