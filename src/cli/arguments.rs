@@ -146,7 +146,7 @@ pub struct StreamArguments {
     #[arg(long, value_name = "HOST:PORT")]
     pub metrics: Option<std::net::SocketAddr>,
     /// With the simulator: how many times as fast as the clock its time goes; 0 for as fast as it is read.
-    #[arg(long, value_name = "TIMES", default_value_t = 600.0)]
+    #[arg(long, value_name = "TIMES", default_value_t = 3_600.0)]
     pub speed: f64,
 }
 

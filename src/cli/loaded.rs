@@ -4,6 +4,7 @@ use std::cell::LazyCell;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use arrow::datatypes::SchemaRef;
 use chrono::{NaiveDate, Utc};
@@ -175,6 +176,7 @@ impl Loaded {
                 hadoop_conf_dir: config.hadoop_conf_dir.as_deref(),
                 schema: &self.project.target.schema,
                 trino_catalog: &config.trino_catalog,
+                timeout: Duration::from_secs(config.timeout),
             })?),
         };
         Ok(self.warehouse.get_or_init(|| warehouse).clone())

@@ -10,9 +10,9 @@ use super::exit::Exit;
 use super::loaded::{Loaded, Rendering, cores, runtime};
 use super::plan::in_short;
 use super::stream::{Streams, is_streaming};
-use super::terminal::{Terminal, summary};
+use super::terminal::{Terminal, plural, summary};
 use crate::artifacts;
-use crate::graph::NodeKind;
+use crate::graph::{Compiled, NodeKind};
 use crate::plan::{self, Asked, connect, plan_landings};
 use crate::run::event::{Event, NodeResult, Reporter};
 use crate::run::{RunOptions, Session, held};
@@ -29,15 +29,24 @@ pub(super) fn run(global: &Global, arguments: &RunArguments, doing: Doing) -> Re
     let (streaming, nodes): (BTreeSet<usize>, BTreeSet<usize>) =
         selected.iter().partition(|index| is_streaming(loaded.graph.node(**index)));
     // Nightly runs build tables; streams are carried on when they are asked for.
-    let streaming = if arguments.selecting.select.is_empty() { BTreeSet::new() } else { streaming };
+    let left_out = if arguments.selecting.select.is_empty() { streaming.len() } else { 0 };
+    let streaming = if left_out > 0 { BTreeSet::new() } else { streaming };
     let compiled = loaded.compile(&selected)?;
+    let terminal = Terminal::new(global.log_format, global.quiet);
+    let streams = Streams { loaded: &loaded, compiled: &compiled, nodes: &streaming };
+    if nodes.is_empty() && !streaming.is_empty() {
+        // Streams alone need no warehouse, and no lease of it.
+        let results = streams.catch_up(arguments.full_refresh, &terminal)?;
+        let elapsed = began.elapsed();
+        write_artifacts(&loaded, &compiled, &results, elapsed, doing)?;
+        return finish(&terminal, arguments.output, &results, elapsed);
+    }
     let sources = connect(&loaded.project, &loaded.graph, &compiled, nodes.iter().copied())?;
     let warehouse = loaded.warehouse()?;
     // Tests alone write nothing, so they may run beside a run.
     let _lease = if doing == Doing::Test { None } else { Some(loaded.lease(warehouse.as_ref())?) };
     let engine = loaded.engine(&warehouse)?;
     let runtime = runtime()?;
-    let terminal = Terminal::new(global.log_format, global.quiet);
     let options = RunOptions {
         full_refresh: arguments.full_refresh,
         fail_fast: arguments.fail_fast,
@@ -91,22 +100,30 @@ pub(super) fn run(global: &Global, arguments: &RunArguments, doing: Doing) -> Re
     let failed = results.iter().any(|result| result.status.is_failure());
     let is_over = failed && arguments.fail_fast;
     if !streaming.is_empty() && !is_over {
-        let streams = Streams { loaded: &loaded, compiled: &compiled, nodes: &streaming };
-        streams.catch_up(arguments.full_refresh, &terminal)?;
+        results.extend(streams.catch_up(arguments.full_refresh, &terminal)?);
     }
     terminal.end();
     let elapsed = began.elapsed();
-    artifacts::write_run(
-        &loaded.project,
-        &loaded.graph,
-        &compiled,
-        &loaded.run,
-        &results,
-        elapsed,
-        doing.word(),
-    )
-    .map_err(CommandError::io("writing the artifacts"))?;
+    if left_out > 0 {
+        terminal.say(&format!(
+            "{} of the project follow their sources with: mep stream",
+            plural(left_out as u64, "streaming model")
+        ));
+    }
+    write_artifacts(&loaded, &compiled, &results, elapsed, doing)?;
     finish(&terminal, arguments.output, &results, elapsed)
+}
+
+fn write_artifacts(
+    loaded: &Loaded,
+    compiled: &Compiled,
+    results: &[NodeResult],
+    elapsed: std::time::Duration,
+    doing: Doing,
+) -> Result<(), CommandError> {
+    let word = doing.word();
+    artifacts::write_run(&loaded.project, &loaded.graph, compiled, &loaded.run, results, elapsed, word)
+        .map_err(CommandError::io("writing the artifacts"))
 }
 
 fn finish(

@@ -1,8 +1,8 @@
 //! stream: streaming models, kept in step with their sources; and the same until they have caught up, for run.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chrono::Utc;
 use futures::StreamExt as _;
@@ -24,12 +24,13 @@ use crate::project::{
     CassandraConfig, CassandraConsistency, CassandraReplication, Problem, StreamingConfig, WarehouseConfig,
 };
 use crate::relation::Relation;
+use crate::run::event::{NodeResult, Status};
 use crate::stream::sink::cassandra::{
     CassandraCluster, Connection, Consistency, Login, Owner, Replication, SETTLES_AFTER, Tls,
 };
 use crate::stream::sink::local::LocalSink;
 use crate::stream::sink::{Sink, SinkTable};
-use crate::stream::{Job, JobError, JobOptions, Progress, Until};
+use crate::stream::{Counts, Job, JobError, JobOptions, Progress, Until};
 use crate::warehouse::{Holder, LocalWarehouse, Warehouse};
 
 /// How often rows are written while a stream catches up.
@@ -78,7 +79,7 @@ impl Streams<'_> {
     ///
     /// # Errors
     /// Where the streams cannot begin, or one of them ends early.
-    pub(super) fn catch_up(&self, anew: bool, terminal: &Terminal) -> Result<(), CommandError> {
+    pub(super) fn catch_up(&self, anew: bool, terminal: &Terminal) -> Result<Vec<NodeResult>, CommandError> {
         let options = JobOptions {
             interval: CATCHING_UP,
             // What the source holds is all there is: no partition is waited for.
@@ -87,7 +88,17 @@ impl Streams<'_> {
             until: Until::CaughtUp,
             anew,
         };
-        self.run(options, None, None, terminal)
+        let began = Instant::now();
+        let counts = self.run(options, None, None, terminal)?;
+        let result = |index: &usize| {
+            let node = self.loaded.graph.node(*index);
+            let counts = counts.get(&node.name).copied().unwrap_or_default();
+            let mut result = NodeResult::new(node.id.as_str(), &node.name, "streaming", Status::Success);
+            result.rows = counts.written;
+            result.rejected = counts.dead;
+            result.in_time(began.elapsed())
+        };
+        Ok(self.nodes.iter().map(result).collect())
     }
 
     /// Carries the streams on, and says at the end what became of the events.
@@ -100,7 +111,7 @@ impl Streams<'_> {
         speed: Option<f64>,
         metrics: Option<std::net::SocketAddr>,
         terminal: &Terminal,
-    ) -> Result<(), CommandError> {
+    ) -> Result<BTreeMap<String, Counts>, CommandError> {
         let engine = self.engine()?;
         let sinks = Sinks::of_target(self.loaded)?;
         let streaming = Streaming { sink: &|table| sinks.of(table), speed };
@@ -108,9 +119,11 @@ impl Streams<'_> {
         let jobs =
             connect_streams(&self.loaded.project, &self.loaded.graph, self.compiled, nodes, streaming)?;
         for job in &jobs {
-            let sinks: Vec<String> = job.models.iter().map(|model| model.sink.describe()).collect();
-            terminal.say(&format!("{} into {}", job.source.describe(), sinks.join(", ")));
+            let names: Vec<&str> = job.models.iter().map(|model| model.spec.name.as_str()).collect();
+            let place = job.models.first().map(|model| model.sink.describe()).unwrap_or_default();
+            terminal.say(&format!("{} into {place}: {}", job.source.describe(), names.join(", ")));
         }
+        terminal.end();
         let progress = Arc::new(Progress::default());
         let runtime = runtime()?;
         let outcome = runtime.block_on(async {
@@ -128,8 +141,9 @@ impl Streams<'_> {
         if let Some(runtime) = Arc::into_inner(runtime) {
             runtime.shutdown_timeout(LAST_THREADS);
         }
-        for (model, shown) in progress.now().models {
-            let counts = shown.counts;
+        let counts: BTreeMap<String, Counts> =
+            progress.now().models.into_iter().map(|(model, shown)| (model, shown.counts)).collect();
+        for (model, counts) in &counts {
             terminal.say(&format!(
                 "{model}: read {} = taken {} + late {} + dead {}; {} written",
                 count(counts.read),
@@ -139,7 +153,7 @@ impl Streams<'_> {
                 plural(counts.written, "row")
             ));
         }
-        outcome
+        outcome.map(|()| counts)
     }
 
     /// The engine, which knows the tables that models join.

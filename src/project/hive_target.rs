@@ -6,13 +6,16 @@ use super::item::Mapping;
 use super::{HiveConfig, Located, Problem, Problems};
 
 const METASTORE_PORT: &str = "9083";
+/// Seconds that a service may take to answer.
+const TIMEOUT: u64 = 30;
 
-/// Reads `metastore`, `location` and `hadoop_conf_dir`.
+/// Reads the keys that a target of type `hive` has of its own.
 pub(super) fn read_hive(output: Mapping<'_>, problems: &mut Problems) -> Option<HiveConfig> {
     let metastore = output.required("metastore", "a target of type `hive`", problems)?;
     let location = output.required("location", "a target of type `hive`", problems)?;
     let location = checked_location(&location, problems);
     let hadoop_conf_dir = output.get("hadoop_conf_dir").and_then(|item| item.as_text()).map(PathBuf::from);
+    let timeout = output.get("timeout").and_then(|item| item.whole(1..=3_600, problems));
     let addresses: Vec<Option<String>> = metastore.value.split(',').map(address).collect();
     let Some(metastore_addresses) = addresses.into_iter().collect::<Option<Vec<String>>>() else {
         let found = format!("`metastore`: expected thrift://host:port, found `{}`", metastore.value);
@@ -22,7 +25,13 @@ pub(super) fn read_hive(output: Mapping<'_>, problems: &mut Problems) -> Option<
     };
     let catalog = output.get("trino_catalog").and_then(|item| item.as_text());
     let trino_catalog = catalog.unwrap_or("hive").to_owned();
-    Some(HiveConfig { metastore: metastore_addresses, location: location?, hadoop_conf_dir, trino_catalog })
+    Some(HiveConfig {
+        metastore: metastore_addresses,
+        location: location?,
+        hadoop_conf_dir,
+        trino_catalog,
+        timeout: timeout.unwrap_or(TIMEOUT),
+    })
 }
 
 /// `thrift://host:port` as `host:port`.

@@ -14,7 +14,7 @@ use super::{Problem, Problems, SimulatorConfig, SourceConnection, Target, Wareho
 
 const KEYS: [&str; 7] = ["type", "schema", "threads", "memory", "retention_days", "sources", "streaming"];
 const LOCAL_KEYS: [&str; 1] = ["path"];
-const HIVE_KEYS: [&str; 4] = ["metastore", "location", "hadoop_conf_dir", "trino_catalog"];
+const HIVE_KEYS: [&str; 5] = ["metastore", "location", "hadoop_conf_dir", "trino_catalog", "timeout"];
 const WAREHOUSES: [&str; 2] = ["local", "hive"];
 const CONNECTIONS: [&str; 3] = ["files", "kafka", "simulator"];
 const SIMULATOR_KEYS: [&str; 9] =

@@ -216,6 +216,8 @@ pub struct HiveConfig {
     pub hadoop_conf_dir: Option<PathBuf>,
     /// The catalog by which Trino knows the metastore, which its views must name; `hive` unless the target says otherwise.
     pub trino_catalog: String,
+    /// Seconds that the metastore and HDFS may take to answer; 30 unless the target says otherwise.
+    pub timeout: u64,
 }
 
 /// Where the rows of a target's streaming models go.

@@ -174,6 +174,7 @@ impl Landing<'_> {
     /// # Errors
     /// Where something fails; nothing is visible then.
     pub fn land(&self) -> Result<(Landed, TableVersion), LandingError> {
+        crate::fail_point::reached("landing-before-read");
         let feed = Feed::new(self.source, self.units);
         let shares: Vec<Result<Share, LandingError>> = std::thread::scope(|scope| {
             let workers: Vec<_> = (0..self.threads.max(1))
@@ -255,6 +256,7 @@ impl Landing<'_> {
                     }
                     .map_err(|error| SinkError(Box::new(error)))
                 })?;
+                crate::fail_point::reached("landing-after-piece");
             }
             feed.done(unit);
             share.counts.entry(unit).or_default();

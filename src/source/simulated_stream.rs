@@ -63,6 +63,10 @@ impl Stream for SimulatedStream {
         format!("{} of the simulator", self.topic)
     }
 
+    fn counts_by_offset(&self) -> bool {
+        false
+    }
+
     fn tail(
         &self,
         from: &Offsets,

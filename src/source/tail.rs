@@ -32,6 +32,11 @@ pub trait Stream: Send + Sync {
     /// What the source is, for people.
     fn describe(&self) -> String;
 
+    /// Whether offsets count events, so that their difference is how many there are.
+    fn counts_by_offset(&self) -> bool {
+        true
+    }
+
     /// Begins to read each partition at its offset, and partitions that `from` does not name at their first event, also
     /// those that come to be later. No stretch goes across an offset of `cuts`.
     ///

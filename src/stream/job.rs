@@ -546,6 +546,9 @@ impl Running<'_> {
     }
 
     fn progress_of(&self, reader: &Reader) {
+        if !self.job.source.counts_by_offset() {
+            return;
+        }
         let mut now = self.progress.lock();
         for (partition, end) in reader.latest_ends() {
             now.partitions.entry(partition).or_default().end = Some(end);

@@ -62,6 +62,30 @@ pub enum WarehouseError {
         /// What it says.
         reason: String,
     },
+    /// A service took too long: whether a change was carried out is not known, and the next run finds out.
+    #[error("{action} {object}: {}", no_answer(service, *seconds))]
+    Silent {
+        /// What was tried.
+        action: &'static str,
+        /// On what.
+        object: String,
+        /// Which, and where it is.
+        service: String,
+        /// How long it was waited for.
+        seconds: u64,
+    },
+    /// A service cannot be reached any more: whether a change was carried out is not known, and the next run finds out.
+    #[error("{action} {object}: {}", no_connection(service, reason))]
+    Lost {
+        /// What was tried.
+        action: &'static str,
+        /// On what.
+        object: String,
+        /// Which, and where it is.
+        service: String,
+        /// What the system says.
+        reason: String,
+    },
     /// Hive cannot have such a column.
     #[error("column `{column}`: {reason}")]
     HiveColumn {
@@ -83,4 +107,17 @@ pub enum WarehouseError {
     /// Another run took the lease while this one was silent.
     #[error("the lease on the warehouse was lost to another run, so nothing more is published: run again")]
     LeaseLost,
+}
+
+/// What is said of a service that cannot be reached any more.
+pub(super) fn no_connection(service: &str, reason: &str) -> String {
+    format!("no connection to {service} ({reason}); run again once it is up")
+}
+
+/// What is said of a service that took too long.
+pub(super) fn no_answer(service: &str, seconds: u64) -> String {
+    format!(
+        "no answer from {service} within {seconds} s; \
+         see whether it is up, then run again, or raise the target's `timeout`"
+    )
 }

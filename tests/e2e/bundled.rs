@@ -262,6 +262,7 @@ fn days_that_come_late_leave_the_tables_of_a_full_refresh() {
             "model",
             "--exclude",
             "config.materialized:view",
+            "tag:streaming",
             "dim_time",
             "--output",
             "name",

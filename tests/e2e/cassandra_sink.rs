@@ -107,7 +107,7 @@ async fn an_epoch_leaves_rows_and_where_the_model_stands() {
     next.release().await.unwrap();
     let standing = cassandra.sink(&plays_table(), 3).open().await.unwrap();
     assert_eq!(standing, Standing { committed: Some((Epoch(2), Vec::new())), prepared: None });
-    insta::assert_snapshot!(steady(&sink.describe(), &cassandra), @"[keyspace].plays in cassandra at [address]");
+    insta::assert_snapshot!(steady(&sink.describe(), &cassandra), @"the keyspace [keyspace] of cassandra at [address]");
     cassandra.end().await;
 }
 
@@ -611,7 +611,7 @@ async fn crash_at(cassandra: &Cassandra, place: &str) {
 #[tokio::test]
 async fn a_crash_among_the_rows_leaves_an_epoch_that_is_prepared() {
     let cassandra = Cassandra::new("crash_rows").await;
-    crash_at(&cassandra, "cassandra-some_rows").await;
+    crash_at(&cassandra, "cassandra-some-rows").await;
     let sink = cassandra.sink(&plays_table(), 3);
     let standing = sink.open().await.unwrap();
     assert_eq!(standing.committed, Some((Epoch(1), vec![1; 600_000])));

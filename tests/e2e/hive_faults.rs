@@ -1,13 +1,17 @@
 //! What a Hive warehouse is like after mep was killed, and while two runs want it.
 
 use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
 use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
 
 use crate::project::DAY;
 use crate::services::hive_project::HiveProject;
 
 /// Every place at which a publish to Hive can end early.
-pub(crate) const POINTS: [&str; 10] = [
+pub(crate) const POINTS: [&str; 12] = [
+    "landing-before-read",
+    "landing-after-piece",
     "landing-before-publish",
     "build-before-publish",
     "hive-before-table",
@@ -110,4 +114,35 @@ fn a_metastore_that_is_not_there_stops_the_run() {
     hive.project.file("profiles.yml", profiles.replace(&address, "thrift://127.0.0.1:1"));
     let said = hive.fail(1, &["run"]);
     assert!(said.starts_with("error: the hive metastore cannot be reached: 127.0.0.1:1: "), "{said}");
+}
+
+/// What a run says, within the limits of a `timeout` of one second, where something that accepts a connection and never
+/// answers stands in the place of a service.
+fn silenced(name: &str, service: &str) -> String {
+    let hive = HiveProject::new(name);
+    hive.project.listens("0.json", &[(0, 1, "A")]);
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let silent = silent.local_addr().unwrap().to_string();
+    let address = crate::services::address(service);
+    let address = address.split_once("://").unwrap().1;
+    let profiles = std::fs::read_to_string(hive.project.path("profiles.yml")).unwrap();
+    let profiles = profiles.replace(address, &silent).replace("type: hive", "type: hive\n      timeout: 1");
+    hive.project.file("profiles.yml", profiles);
+    let began = Instant::now();
+    let said = hive.fail(1, &["run"]);
+    assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
+    hive.project.normalized(&said.replace(&silent, "[silent]"))
+}
+
+#[test]
+fn a_metastore_that_says_nothing_is_given_up_on() {
+    let said = silenced("silent_metastore", "MEP_TEST_METASTORE");
+    insta::assert_snapshot!(said, @"error: the hive metastore cannot be reached: [silent]: no answer from it within 1 s; see whether it is up, then run again, or raise the target's `timeout`");
+}
+
+#[test]
+fn a_namenode_that_says_nothing_is_given_up_on() {
+    let said = silenced("silent_namenode", "MEP_TEST_HDFS");
+    let why = said.lines().find(|line| line.contains("no answer")).unwrap_or(&said).trim();
+    insta::assert_snapshot!(why, @"creating /warehouse/tests/[schema].db/raw_listens/data/[run]/event_date=2018-11-01/batch=listens%2F0.json/part0-0.parquet: no answer from hdfs at hdfs://[silent] within 1 s; see whether it is up, then run again, or raise the target's `timeout`");
 }

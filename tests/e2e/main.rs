@@ -12,6 +12,7 @@ mod data_tests;
 mod dialect;
 mod errors;
 mod hive_faults;
+mod hive_outages;
 mod hive_tables;
 mod incremental;
 mod kafka;

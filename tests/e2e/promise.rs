@@ -11,7 +11,9 @@ use serde_json::Value as Json;
 use crate::project::{DAY, NOVEMBER, Project};
 
 /// Where runs are killed.
-const PLACES: [&str; 5] = [
+const PLACES: [&str; 7] = [
+    "landing-before-read",
+    "landing-after-piece",
     "landing-before-publish",
     "build-after-chunk",
     "build-before-publish",
@@ -276,7 +278,9 @@ fn every_fail_point_of_the_source_is_a_place_where_runs_are_killed_here() {
         }
     }
     let of_hive = crate::hive_faults::POINTS.map(str::to_owned);
-    let killed: BTreeSet<String> = PLACES.map(str::to_owned).into_iter().chain(of_hive).collect();
+    let of_streams = crate::streaming::kills::POINTS.map(str::to_owned);
+    let killed: BTreeSet<String> =
+        PLACES.map(str::to_owned).into_iter().chain(of_hive).chain(of_streams).collect();
     assert_eq!(found, killed);
 }
 

@@ -17,7 +17,7 @@ fn it_reads_without_a_problem_or_warning() {
     assert_eq!(project.tests.len(), count("tests", 1));
     assert_eq!(project.macros.len(), count("macros", 9));
     assert_eq!(project.sources.len(), 4);
-    assert_eq!(project.exposures.len(), 1);
+    assert_eq!(project.exposures.len(), 2);
     assert_eq!(project.vars["chart_places"], 10);
     let described = project.models.iter().filter(|model| model.properties.place.is_some());
     assert_eq!(described.count(), project.models.len());

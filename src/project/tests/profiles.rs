@@ -193,12 +193,13 @@ fn values_of_a_target_are_checked() {
     profiles.yml:1:31: unknown type `postgres` of a target
         the types are local, hive
     ");
-    insta::assert_snapshot!(problems(&[("profiles.yml", "music: {outputs: {dev: {type: hive, path: x, schema: s, metastore: 'a:9083', location: /w}}}")]), @r"
+    insta::assert_snapshot!(problems(&[("profiles.yml", "music: {outputs: {dev: {type: hive, path: x, schema: s, metastore: 'a:9083', location: /w, timeout: 0}}}")]), @r"
     profiles.yml:1:37: unknown key `path` in a target of type `hive`
-        the keys are type, schema, threads, memory, retention_days, sources, streaming, metastore, location, hadoop_conf_dir, trino_catalog
+        the keys are type, schema, threads, memory, retention_days, sources, streaming, metastore, location, hadoop_conf_dir, trino_catalog, timeout
     profiles.yml:1:68: `metastore`: expected thrift://host:port, found `a:9083`
         several addresses stand with commas between them
     profiles.yml:1:88: `location`: expected a folder such as hdfs://namenode:8020/warehouse, found `/w`
+    profiles.yml:1:101: `timeout`: expected a whole number from 1 to 3600, found `0`
     ");
     insta::assert_snapshot!(problems(&[("profiles.yml", "music: {outputs: {dev: {path: x}}}")]), @r"profiles.yml:1:24: a target needs `type`");
     insta::assert_snapshot!(problems(&[("profiles.yml", "music: {outputs: {dev: {type: local}}}")]), @r"

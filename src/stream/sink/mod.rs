@@ -125,7 +125,7 @@ pub enum SinkError {
 /// Keeps the rows of one streaming model by their key. Calls may be repeated: after an error, the same call again.
 #[async_trait]
 pub trait Sink: Send + Sync {
-    /// Where the rows go, for people.
+    /// The place that the table is in, for people.
     fn describe(&self) -> String;
 
     /// Makes the table where it is missing, adds columns that are new, takes the model's lease and says where it stands. A lease

@@ -9,10 +9,12 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use hdfs_native::{Client, ClientBuilder, HdfsError, WriteOptions};
 use object_store::ObjectStore;
 use object_store::path::Path as ObjectPath;
+use tokio::time::timeout;
 
 use super::background::Background;
+use super::limits::Limits;
 use super::reads::HdfsReads;
-use crate::warehouse::error::WarehouseError;
+use crate::warehouse::error::{WarehouseError, no_answer, no_connection};
 use crate::warehouse::storage::{Finishing, NewFile, Storage};
 
 /// Bytes that are sent on at once: a few of HDFS's packets.
@@ -25,6 +27,8 @@ const WAITING: usize = 2;
 pub(super) struct Hdfs {
     client: Client,
     url: String,
+    service: String,
+    limits: Limits,
     background: Arc<Background>,
 }
 
@@ -49,6 +53,7 @@ impl Hdfs {
     pub(super) fn connect(
         url: &str,
         conf_dir: Option<&Path>,
+        limits: Limits,
         background: &Arc<Background>,
     ) -> Result<Self, WarehouseError> {
         let unreachable = |reason: String| WarehouseError::Unreachable { what: "hdfs", reason };
@@ -57,13 +62,15 @@ impl Hdfs {
             builder = builder.with_config_dir(folder.to_string_lossy());
         }
         let client = builder.build().map_err(|error| unreachable(format!("{url}: {error}")))?;
-        Ok(Self { client, url: format!("{url}/"), background: background.clone() })
+        let (service, background) = (format!("hdfs at {url}"), background.clone());
+        Ok(Self { client, url: format!("{url}/"), service, limits, background })
     }
 
     fn run<T, F>(
         &self,
         action: &'static str,
         path: &str,
+        limit: Duration,
         call: impl FnOnce(Client, String) -> F,
     ) -> Result<T, WarehouseError>
     where
@@ -71,15 +78,28 @@ impl Hdfs {
         F: Future<Output = Result<T, HdfsError>> + Send + 'static,
     {
         let failed = |reason: String| WarehouseError::Hdfs { action, path: path.to_owned(), reason };
-        match self.background.wait(call(self.client.clone(), path.to_owned())) {
-            Some(outcome) => outcome.map_err(|error| failed(said(&error))),
+        let call = call(self.client.clone(), path.to_owned());
+        match self.background.wait(async move { timeout(limit, call).await }) {
+            Some(Ok(Err(HdfsError::IOError(error)))) => Err(WarehouseError::Lost {
+                action,
+                object: path.to_owned(),
+                service: self.service.clone(),
+                reason: error.to_string(),
+            }),
+            Some(Ok(outcome)) => outcome.map_err(|error| failed(said(&error))),
+            Some(Err(_)) => {
+                let (object, service) = (path.to_owned(), self.service.clone());
+                Err(WarehouseError::Silent { action, object, service, seconds: limit.as_secs() })
+            }
             None => Err(failed("the call ended early".to_owned())),
         }
     }
 
     /// Creates a folder and those above it, where they are not there yet.
     pub(super) fn create_folder(&self, path: &str) -> Result<(), WarehouseError> {
-        self.run("creating", path, |client, path| async move { client.mkdirs(&path, 0o755, true).await })
+        self.run("creating", path, self.limits.answer(), |client, path| async move {
+            client.mkdirs(&path, 0o755, true).await
+        })
     }
 
     /// What is in a folder; `None` where it is not there.
@@ -93,7 +113,8 @@ impl Hdfs {
     }
 
     fn entries(&self, path: &str, recursive: bool) -> Result<Option<Vec<Entry>>, WarehouseError> {
-        let found = self.run("listing", path, |client, path| async move {
+        let limit = if recursive { self.limits.many() } else { self.limits.answer() };
+        let found = self.run("listing", path, limit, |client, path| async move {
             match client.list_status(&path, recursive).await {
                 Ok(found) => Ok(Some(found)),
                 Err(HdfsError::FileNotFound(_)) => Ok(None),
@@ -112,7 +133,9 @@ impl Hdfs {
 
     /// Deletes a folder and all below it.
     pub(super) fn delete_folder(&self, path: &str) -> Result<(), WarehouseError> {
-        self.run("deleting", path, |client, path| async move { client.delete(&path, true).await.map(|_| ()) })
+        self.run("deleting", path, self.limits.many(), |client, path| async move {
+            client.delete(&path, true).await.map(|_| ())
+        })
     }
 }
 
@@ -125,24 +148,38 @@ impl Storage for Hdfs {
     fn create(&self, path: &Path) -> Result<Box<dyn NewFile>, WarehouseError> {
         let text = path.to_string_lossy();
         let options = WriteOptions::default();
-        let mut file =
-            self.run("creating", &text, |client, path| async move { client.create(&path, options).await })?;
+        let mut file = self.run("creating", &text, self.limits.answer(), |client, path| async move {
+            client.create(&path, options).await
+        })?;
+        let limit = self.limits.piece();
+        let service = self.service.clone();
         let (sender, chunks): (SyncSender<Vec<u8>>, Receiver<Vec<u8>>) = sync_channel(WAITING);
         let (done, outcome) = sync_channel(1);
-        let handle = self.background.handle().clone();
+        // The runtime stays for as long as it is needed here, also when the run that wanted the file is over.
+        let background = self.background.clone();
         // A thread of its own waits for chunks, so that no thread of the runtime does.
         std::thread::spawn(move || {
-            let mut written = Ok(());
+            let handle = background.handle();
+            let mut written = Ok(Ok(()));
             for chunk in &chunks {
-                written = handle.block_on(file.write(chunk.into())).map(|_| ());
-                if written.is_err() {
+                let write = async { timeout(limit, file.write(chunk.into())).await };
+                written = handle.block_on(write).map(|written| written.map(|_| ()));
+                if !matches!(written, Ok(Ok(()))) {
                     break;
                 }
             }
             // Whoever writes on finds the channel closed, and then the reason.
             drop(chunks);
-            let ended = written.and_then(|()| handle.block_on(file.close()));
-            let _ = done.send(ended.map_err(|error| io::Error::other(said(&error))));
+            if matches!(written, Ok(Ok(()))) {
+                written = handle.block_on(async { timeout(limit, file.close()).await });
+            }
+            let ended = match written {
+                Ok(Ok(())) => Ok(()),
+                Ok(Err(HdfsError::IOError(error))) => Err(no_connection(&service, &error.to_string())),
+                Ok(Err(error)) => Err(said(&error)),
+                Err(_) => Err(no_answer(&service, limit.as_secs())),
+            };
+            let _ = done.send(ended.map_err(io::Error::other));
         });
         Ok(Box::new(HdfsFile { chunk: Vec::new(), sender: Some(sender), outcome, bytes: 0 }))
     }
@@ -152,7 +189,12 @@ impl Storage for Hdfs {
     }
 
     fn object_store(&self) -> Arc<dyn ObjectStore> {
-        Arc::new(HdfsReads::new(self.client.clone(), self.background.clone()))
+        Arc::new(HdfsReads {
+            client: self.client.clone(),
+            service: self.service.clone(),
+            limits: self.limits,
+            background: self.background.clone(),
+        })
     }
 
     fn object_path(&self, path: &Path) -> Result<ObjectPath, object_store::path::Error> {

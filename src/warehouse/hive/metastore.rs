@@ -1,11 +1,10 @@
 //! The Hive metastore's Thrift calls that publishing, reading and the lease need.
 //!
-//! Owns the connection and the words of its failures. Must not know: what mep keeps in parameters.
+//! Owns the connection. Must not know: what mep keeps in parameters.
 
 use std::fmt;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
-use std::time::Duration;
 
 use hive_metastore::{
     AddPartitionsRequest, Database, DropPartitionsRequest, EnvironmentContext, GetTableRequest,
@@ -14,68 +13,22 @@ use hive_metastore::{
     UnlockRequest,
 };
 use pilota::FastStr;
+use volo_thrift::MaybeException;
 use volo_thrift::codec::default::DefaultMakeCodec;
-use volo_thrift::{ClientError, MaybeException};
 
+use super::answer::{Answer, Failure, Kind};
 use super::background::Background;
-use super::refusal::{Refusal, RefusalKind};
+use super::limits::Limits;
+use super::refusal::RefusalKind;
 use crate::relation::Relation;
-use crate::warehouse::error::WarehouseError;
-
-/// How long a call may take: publishing thousands of partitions is one call.
-const CALL_LIMIT: Duration = Duration::from_mins(5);
-/// How long connecting may take.
-const CONNECT_LIMIT: Duration = Duration::from_secs(5);
-
-/// Why a call did not give what was asked for.
-#[derive(Debug)]
-enum Failure {
-    /// The metastore said no.
-    Refused(Refusal),
-    /// No answer, or none that can be understood: whether the call was carried out is not known.
-    Unclear(String),
-}
-
-impl From<ClientError> for Failure {
-    fn from(error: ClientError) -> Self {
-        Self::Unclear(error.to_string())
-    }
-}
-
-/// What a call gave, with what it was about.
-struct Answer<T> {
-    action: &'static str,
-    object: String,
-    outcome: Result<T, Failure>,
-}
-
-impl<T> Answer<T> {
-    /// What was asked for; all else is an error.
-    fn must(self) -> Result<T, WarehouseError> {
-        let Self { action, object, outcome } = self;
-        outcome.map_err(|failure| {
-            let reason = match failure {
-                Failure::Refused(refusal) => refusal.to_string(),
-                Failure::Unclear(reason) => reason,
-            };
-            WarehouseError::Metastore { action, object, reason }
-        })
-    }
-
-    /// What was asked for; `None` where the metastore refused it with an exception of this kind.
-    fn unless(self, kind: RefusalKind) -> Result<Option<T>, WarehouseError> {
-        match &self.outcome {
-            Err(Failure::Refused(refusal)) if refusal.kind == kind => Ok(None),
-            _ => self.must().map(Some),
-        }
-    }
-}
+use crate::warehouse::error::{WarehouseError, no_answer};
 
 /// A connection to a metastore.
 #[derive(Clone)]
 pub(super) struct Metastore {
     client: ThriftHiveMetastoreClient,
     address: String,
+    limits: Limits,
     background: Arc<Background>,
 }
 
@@ -103,11 +56,12 @@ impl Metastore {
     /// Where none does.
     pub(super) fn connect(
         addresses: &[String],
+        limits: Limits,
         background: &Arc<Background>,
     ) -> Result<Self, WarehouseError> {
         let mut reasons = Vec::new();
         for address in addresses {
-            match Self::try_connect(address, background) {
+            match Self::try_connect(address, limits, background) {
                 Ok(metastore) => return Ok(metastore),
                 Err(reason) => reasons.push(format!("{address}: {reason}")),
             }
@@ -115,7 +69,7 @@ impl Metastore {
         Err(WarehouseError::Unreachable { what: "the hive metastore", reason: reasons.join("; ") })
     }
 
-    fn try_connect(address: &str, background: &Arc<Background>) -> Result<Self, String> {
+    fn try_connect(address: &str, limits: Limits, background: &Arc<Background>) -> Result<Self, String> {
         let sockets = address.to_socket_addrs().map_err(|error| error.to_string())?;
         let mut reason = "the name has no address".to_owned();
         for socket in sockets {
@@ -123,16 +77,20 @@ impl Metastore {
             let builder = ThriftHiveMetastoreClientBuilder::new("metastore")
                 .address(socket)
                 .make_codec(DefaultMakeCodec::buffered())
-                .connect_timeout(Some(CONNECT_LIMIT))
-                .rpc_timeout(Some(CALL_LIMIT))
-                .read_write_timeout(Some(CALL_LIMIT));
+                .connect_timeout(Some(limits.connecting()))
+                // Each call has a limit of its own.
+                .rpc_timeout(None)
+                .read_write_timeout(None);
             // The client's pool starts a task of its own.
             let inside = background.handle().enter();
             let client = builder.build();
             drop(inside);
-            let metastore = Self { client, address: address.to_owned(), background: background.clone() };
+            let (address, background) = (address.to_owned(), background.clone());
+            let metastore = Self { client, address, limits, background };
             match metastore.databases() {
                 Ok(_) => return Ok(metastore),
+                Err(WarehouseError::Lost { reason: why, .. }) => reason = why,
+                Err(WarehouseError::Silent { seconds, .. }) => reason = no_answer("it", seconds),
                 Err(error) => reason = error.to_string(),
             }
         }
@@ -144,38 +102,44 @@ impl Metastore {
         &self.address
     }
 
-    /// Carries a call out in the background. A call that only reads is tried once more where the connection was lost.
+    /// Carries a call out in the background.
     fn call<T, F>(
         &self,
         action: &'static str,
         object: impl fmt::Display,
-        is_read: bool,
+        kind: Kind,
         call: impl Fn(ThriftHiveMetastoreClient) -> F,
     ) -> Answer<T>
     where
         T: Send + 'static,
         F: Future<Output = Result<T, Failure>> + Send + 'static,
     {
-        let attempts = if is_read { 2 } else { 1 };
-        let mut failure = Failure::Unclear("the call ended early".to_owned());
-        for _ in 0..attempts {
-            match self.background.wait(call(self.client.clone())) {
-                Some(Err(unclear @ Failure::Unclear(_))) => failure = unclear,
-                Some(outcome) => return Answer { action, object: object.to_string(), outcome },
-                None => {}
+        let limit = kind.limit(self.limits);
+        let mut outcome = Err(Failure::Lost("the call ended early".to_owned()));
+        for _ in 0..kind.attempts() {
+            let call = call(self.client.clone());
+            let ended = self.background.wait(async move {
+                tokio::time::timeout(limit, call).await.unwrap_or(Err(Failure::Silent(limit)))
+            });
+            outcome = ended.unwrap_or(outcome);
+            if !matches!(outcome, Err(Failure::Lost(_))) {
+                break;
             }
         }
-        Answer { action, object: object.to_string(), outcome: Err(failure) }
+        let service = format!("the hive metastore at {}", self.address);
+        Answer { action, object: object.to_string(), service, outcome }
     }
 
     fn databases(&self) -> Result<Vec<FastStr>, WarehouseError> {
-        self.call("listing", "databases", true, |client| async move { answer!(client.get_all_databases()) })
-            .must()
+        self.call("listing", "databases", Kind::Question, |client| async move {
+            answer!(client.get_all_databases())
+        })
+        .must()
     }
 
     /// A database; `None` where there is none of this name.
     pub(super) fn database(&self, name: &str) -> Result<Option<Database>, WarehouseError> {
-        self.call("reading database", name, true, |client| {
+        self.call("reading database", name, Kind::Question, |client| {
             let name = FastStr::new(name);
             async move { answer!(client.get_database(name)) }
         })
@@ -185,7 +149,7 @@ impl Metastore {
     /// Creates a database; one that is there by now is as good.
     pub(super) fn create_database(&self, database: &Database) -> Result<(), WarehouseError> {
         let name = database.name.clone().unwrap_or_default();
-        self.call("creating database", &name, false, |client| {
+        self.call("creating database", &name, Kind::Change, |client| {
             let database = database.clone();
             async move { answer!(client.create_database(database)) }
         })
@@ -195,7 +159,7 @@ impl Metastore {
 
     /// The names of a database's tables and views.
     pub(super) fn tables(&self, database: &str) -> Result<Vec<FastStr>, WarehouseError> {
-        self.call("listing the tables of", database, true, |client| {
+        self.call("listing the tables of", database, Kind::Listing, |client| {
             let database = FastStr::new(database);
             async move { answer!(client.get_all_tables(database)) }
         })
@@ -209,7 +173,7 @@ impl Metastore {
             tbl_name: FastStr::new(&relation.name),
             ..GetTableRequest::default()
         };
-        self.call("reading table", relation, true, |client| {
+        self.call("reading table", relation, Kind::Question, |client| {
             let request = request.clone();
             async move { answer!(client.get_table_req(request)) }
         })
@@ -218,7 +182,7 @@ impl Metastore {
     }
 
     fn partitions(&self, relation: &Relation) -> Result<Vec<Partition>, WarehouseError> {
-        self.call("reading the partitions of", relation, true, |client| {
+        self.call("reading the partitions of", relation, Kind::Listing, |client| {
             let (database, name) = (database(relation), FastStr::new(&relation.name));
             async move { answer!(client.get_partitions(database, name, -1)) }
         })
@@ -237,7 +201,7 @@ impl Metastore {
 
     /// Creates a table or view.
     pub(super) fn create_table(&self, relation: &Relation, table: &Table) -> Result<(), WarehouseError> {
-        self.call("creating table", relation, false, |client| {
+        self.call("creating table", relation, Kind::Change, |client| {
             let table = table.clone();
             async move { answer!(client.create_table(table)) }
         })
@@ -247,7 +211,7 @@ impl Metastore {
     /// Changes a table in one step; its columns in all partitions too.
     pub(super) fn alter_table(&self, relation: &Relation, table: &Table) -> Result<(), WarehouseError> {
         let context = context(&[("DO_NOT_UPDATE_STATS", "true"), ("CASCADE", "true")]);
-        self.call("changing table", relation, false, |client| {
+        self.call("changing table", relation, Kind::Change, |client| {
             let (database, name) = (database(relation), FastStr::new(&relation.name));
             let (table, context) = (table.clone(), context.clone());
             async move { answer!(client.alter_table_with_environment_context(database, name, table, context)) }
@@ -269,7 +233,7 @@ impl Metastore {
             need_result: Some(false),
             ..AddPartitionsRequest::default()
         };
-        self.call("adding partitions to", relation, false, |client| {
+        self.call("adding partitions to", relation, Kind::Change, |client| {
             let request = request.clone();
             async move { answer!(client.add_partitions_req(request)) }
         })
@@ -284,7 +248,7 @@ impl Metastore {
         partitions: &[Partition],
     ) -> Result<(), WarehouseError> {
         let context = context(&[("DO_NOT_UPDATE_STATS", "true")]);
-        self.call("changing partitions of", relation, false, |client| {
+        self.call("changing partitions of", relation, Kind::Change, |client| {
             let (database, name) = (database(relation), FastStr::new(&relation.name));
             let (partitions, context) = (partitions.to_vec(), context.clone());
             async move {
@@ -311,7 +275,7 @@ impl Metastore {
             need_result: Some(false),
             cat_name: None,
         };
-        self.call("dropping partitions of", relation, false, |client| {
+        self.call("dropping partitions of", relation, Kind::Change, |client| {
             let request = request.clone();
             async move { answer!(client.drop_partitions_req(request)) }
         })
@@ -321,7 +285,7 @@ impl Metastore {
 
     /// Takes a table or view away; its folder stays. One that is gone is as good.
     pub(super) fn drop_table(&self, relation: &Relation) -> Result<(), WarehouseError> {
-        self.call("dropping table", relation, false, |client| {
+        self.call("dropping table", relation, Kind::Change, |client| {
             let (database, name) = (database(relation), FastStr::new(&relation.name));
             async move { answer!(client.drop_table(database, name, false)) }
         })
@@ -331,7 +295,7 @@ impl Metastore {
 
     /// Asks for a lock, which is had at once or is waited for.
     pub(super) fn lock(&self, request: &LockRequest) -> Result<LockResponse, WarehouseError> {
-        self.call("locking", "the warehouse", false, |client| {
+        self.call("locking", "the warehouse", Kind::Lock, |client| {
             let request = request.clone();
             async move { answer!(client.lock(request)) }
         })
@@ -340,7 +304,7 @@ impl Metastore {
 
     /// Gives a lock back; one that is gone is as good.
     pub(super) fn unlock(&self, id: i64) -> Result<(), WarehouseError> {
-        self.call("unlocking", "the warehouse", false, |client| async move {
+        self.call("unlocking", "the warehouse", Kind::SignOfLife, |client| async move {
             answer!(client.unlock(UnlockRequest { lockid: id }))
         })
         .unless(RefusalKind::Missing)
@@ -349,7 +313,7 @@ impl Metastore {
 
     /// Says that the holder of a lock lives; `false` where the lock is gone.
     pub(super) fn heartbeat(&self, id: i64) -> Result<bool, WarehouseError> {
-        self.call("keeping the lease on", "the warehouse", true, |client| async move {
+        self.call("keeping the lease on", "the warehouse", Kind::SignOfLife, |client| async move {
             answer!(client.heartbeat(HeartbeatRequest { lockid: Some(id), txnid: None }))
         })
         .unless(RefusalKind::Missing)
@@ -364,7 +328,7 @@ impl Metastore {
             partname: None,
             is_extended: None,
         };
-        self.call("reading the locks of", "the warehouse", true, |client| {
+        self.call("reading the locks of", "the warehouse", Kind::Question, |client| {
             let request = request.clone();
             async move { Ok(client.show_locks(request).await?) }
         })

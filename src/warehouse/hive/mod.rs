@@ -7,12 +7,14 @@
 //! ```
 //! The metastore says which folders a table consists of, and keeps mep's ledger in the same entries (see [`entry`]).
 
+mod answer;
 mod background;
 mod clean;
 mod columns;
 mod entry;
 mod hdfs;
 mod lease;
+mod limits;
 mod metastore;
 mod parameters;
 mod publish;
@@ -30,6 +32,7 @@ use self::background::Background;
 use self::entry::Entry;
 use self::hdfs::Hdfs;
 use self::lease::Held;
+use self::limits::Limits;
 use self::metastore::Metastore;
 use self::publish::Publish;
 use super::error::WarehouseError;
@@ -51,6 +54,8 @@ pub struct HiveLocation<'a> {
     pub schema: &'a str,
     /// The catalog by which Trino knows the metastore.
     pub trino_catalog: &'a str,
+    /// How long the metastore and HDFS may take to answer; what is known to take longer gets a multiple of it.
+    pub timeout: Duration,
 }
 
 /// Parquet tables on HDFS that a Hive metastore knows.
@@ -85,9 +90,10 @@ impl HiveWarehouse {
                 at.location
             ),
         })?;
+        let limits = Limits::new(at.timeout);
         Ok(Self {
-            metastore: Metastore::connect(at.metastore, &background)?,
-            hdfs: Hdfs::connect(&authority, at.hadoop_conf_dir, &background)?,
+            metastore: Metastore::connect(at.metastore, limits, &background)?,
+            hdfs: Hdfs::connect(&authority, at.hadoop_conf_dir, limits, &background)?,
             authority,
             root,
             schema: at.schema.to_owned(),

@@ -5,9 +5,12 @@
 
 use std::fmt;
 use std::ops::Range;
+use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
+use bytes::{Bytes, BytesMut};
 use chrono::DateTime;
 use futures::StreamExt;
 use futures::stream::BoxStream;
@@ -17,16 +20,25 @@ use object_store::{
     Attributes, CopyOptions, Error, GetOptions, GetRange, GetResult, GetResultPayload, ListResult,
     MultipartUpload, ObjectMeta, ObjectStore, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
 };
+use tokio::time::timeout;
 
 use super::background::Background;
+use super::limits::Limits;
+use crate::warehouse::error::WarehouseError;
 
 const STORE: &str = "HDFS";
 
 /// The files of HDFS, to read.
 #[derive(Clone, Debug)]
 pub(super) struct HdfsReads {
-    client: Client,
-    background: Arc<Background>,
+    /// The connection.
+    pub(super) client: Client,
+    /// What it is called in messages.
+    pub(super) service: String,
+    /// How long it may take.
+    pub(super) limits: Limits,
+    /// Where it is waited for.
+    pub(super) background: Arc<Background>,
 }
 
 impl fmt::Display for HdfsReads {
@@ -35,34 +47,68 @@ impl fmt::Display for HdfsReads {
     }
 }
 
-impl HdfsReads {
-    pub(super) fn new(client: Client, background: Arc<Background>) -> Self {
-        Self { client, background }
-    }
+/// Why a read ended early.
+enum Failure {
+    Hdfs(HdfsError),
+    /// HDFS said nothing for so long.
+    Silent(Duration),
+}
 
+impl From<HdfsError> for Failure {
+    fn from(error: HdfsError) -> Self {
+        Self::Hdfs(error)
+    }
+}
+
+/// What comes of a future within its limit.
+async fn within<T>(limit: Duration, future: impl Future<Output = T>) -> std::result::Result<T, Failure> {
+    timeout(limit, future).await.map_err(|_| Failure::Silent(limit))
+}
+
+impl HdfsReads {
     /// The size of a file, and these ranges of it.
-    async fn read(&self, location: &Path, ranges: Wanted) -> Result<(u64, Vec<(u64, bytes::Bytes)>)> {
+    async fn read(&self, location: &Path, ranges: Wanted) -> Result<(u64, Vec<(u64, Bytes)>)> {
         let path = format!("/{location}");
-        let client = self.client.clone();
+        let (client, limits) = (self.client.clone(), self.limits);
         let task = self.background.handle().spawn(async move {
-            let file = client.read(&path).await?;
+            let file = within(limits.answer(), client.read(&path)).await??;
             let size = file.file_length() as u64;
             let mut found = Vec::new();
             for range in ranges.within(size) {
                 let length = usize::try_from(range.end - range.start).unwrap_or(usize::MAX);
                 let start = usize::try_from(range.start).unwrap_or(usize::MAX);
-                let bytes =
-                    if length == 0 { bytes::Bytes::new() } else { file.read_range(start, length).await? };
-                found.push((range.start, bytes));
+                let mut bytes = BytesMut::with_capacity(length);
+                if length > 0 {
+                    // However long a range is, its pieces must keep coming.
+                    let mut pieces = pin!(file.read_range_stream(start, length));
+                    while let Some(piece) = within(limits.piece(), pieces.next()).await? {
+                        bytes.extend_from_slice(&piece?);
+                    }
+                }
+                found.push((range.start, bytes.freeze()));
             }
-            Ok::<_, HdfsError>((size, found))
+            Ok::<_, Failure>((size, found))
         });
-        let ended = task.await.map_err(|error| Error::Generic { store: STORE, source: Box::new(error) })?;
-        ended.map_err(|error| match error {
-            HdfsError::FileNotFound(_) => {
+        let generic =
+            |error: Box<dyn std::error::Error + Send + Sync>| Error::Generic { store: STORE, source: error };
+        let ended = task.await.map_err(|error| generic(Box::new(error)))?;
+        ended.map_err(|failure| match failure {
+            Failure::Hdfs(error @ HdfsError::FileNotFound(_)) => {
                 Error::NotFound { path: location.to_string(), source: Box::new(error) }
             }
-            error => Error::Generic { store: STORE, source: Box::new(error) },
+            Failure::Hdfs(HdfsError::IOError(error)) => generic(Box::new(WarehouseError::Lost {
+                action: "reading",
+                object: format!("/{location}"),
+                service: self.service.clone(),
+                reason: error.to_string(),
+            })),
+            Failure::Hdfs(error) => generic(Box::new(error)),
+            Failure::Silent(limit) => generic(Box::new(WarehouseError::Silent {
+                action: "reading",
+                object: format!("/{location}"),
+                service: self.service.clone(),
+                seconds: limit.as_secs(),
+            })),
         })
     }
 }
@@ -117,7 +163,7 @@ impl ObjectStore for HdfsReads {
         Ok(GetResult { payload, meta, range, attributes: Attributes::default() })
     }
 
-    async fn get_ranges(&self, location: &Path, ranges: &[Range<u64>]) -> Result<Vec<bytes::Bytes>> {
+    async fn get_ranges(&self, location: &Path, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
         let (_, found) = self.read(location, Wanted::Many(ranges.to_vec())).await?;
         Ok(found.into_iter().map(|(_, bytes)| bytes).collect())
     }

@@ -1,5 +1,6 @@
 //! HiveServer2, and the Spark Thrift Server, which speaks its protocol.
 
+use std::net::TcpStream;
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -17,6 +18,9 @@ use thrift::transport::TTcpChannel;
 
 use super::{NULL, double, timestamp};
 
+/// How long an answer is waited for.
+const PATIENCE: Duration = Duration::from_mins(2);
+
 type Client = TCLIServiceSyncClient<
     TBinaryInputProtocol<TSaslClientReadTransport>,
     TBinaryOutputProtocol<TSaslClientWriteTransport>,
@@ -31,17 +35,26 @@ pub(crate) struct Hive {
 impl Hive {
     /// Opens a session at `host:port`.
     pub(crate) fn connect(address: &str) -> Self {
-        let mut channel = TTcpChannel::new();
-        channel.open(address).unwrap_or_else(|error| panic!("no HiveServer2 at {address}: {error}"));
-        let transport = TSaslClientTransport::new(channel, "mep".to_owned(), b"mep".to_vec()).open().unwrap();
-        let (read, write) = transport.split().unwrap();
+        Self::try_connect(address).unwrap_or_else(|error| panic!("no HiveServer2 at {address}: {error}"))
+    }
+
+    /// Opens a session at `host:port`, or says why not.
+    pub(crate) fn try_connect(address: &str) -> Result<Self, String> {
+        let stream = TcpStream::connect(address).map_err(|error| error.to_string())?;
+        stream.set_read_timeout(Some(PATIENCE)).map_err(|error| error.to_string())?;
+        let channel = TTcpChannel::with_stream(stream);
+        let transport = TSaslClientTransport::new(channel, "mep".to_owned(), b"mep".to_vec())
+            .open()
+            .map_err(|error| error.to_string())?;
+        let (read, write) = transport.split().map_err(|error| error.to_string())?;
         let mut client =
             Client::new(TBinaryInputProtocol::new(read, true), TBinaryOutputProtocol::new(write, true));
         let version = TProtocolVersion::HIVE_CLI_SERVICE_PROTOCOL_V8;
         let request = TOpenSessionReq::new(version, "mep".to_owned(), "mep".to_owned(), None);
-        let opened = client.open_session(request).unwrap();
-        check(&opened.status).unwrap();
-        Self { client, session: opened.session_handle.unwrap() }
+        let opened = client.open_session(request).map_err(|error| error.to_string())?;
+        check(&opened.status)?;
+        let session = opened.session_handle.ok_or("no handle of the session")?;
+        Ok(Self { client, session })
     }
 
     /// Carries out a statement; what it gives is not looked at.

@@ -5,6 +5,8 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Output, Stdio};
 
+use rustix::process::{Pid, Signal, kill_process};
+
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 /// How far the ports of each stack lie from those of the services that all tests share.
@@ -68,10 +70,16 @@ impl OwnStack {
 
     /// Makes a service stand still, so that it takes connections and never answers; or lets it go on.
     pub(crate) fn freeze(&self, service: &str, is_frozen: bool) {
-        use rustix::process::{Pid, Signal, kill_process};
         let pid = std::fs::read_to_string(self.data.join("pids").join(service)).unwrap();
         let pid = Pid::from_raw(pid.trim().parse().unwrap()).unwrap();
-        kill_process(pid, if is_frozen { Signal::STOP } else { Signal::CONT }).unwrap();
+        let sent = kill_process(pid, if is_frozen { Signal::STOP } else { Signal::CONT });
+        // One that is gone stands still no more.
+        assert!(!is_frozen || sent.is_ok(), "{service} cannot be made to stand still: {sent:?}");
+    }
+
+    /// HDFS's own tools.
+    pub(crate) fn hdfs(&self, words: &[&str]) {
+        self.must("hdfs", words);
     }
 
     fn must(&self, script: &str, words: &[&str]) {

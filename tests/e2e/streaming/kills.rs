@@ -7,7 +7,7 @@ use super::{Into, Streaming, agrees, counts, listen, project, wait_until};
 use crate::kafka::topic::Topic;
 
 /// All places in the code where a stream can be killed.
-const POINTS: [&str; 7] = [
+pub(crate) const POINTS: [&str; 7] = [
     "stream-prepared",
     "stream-rows",
     "stream-late",

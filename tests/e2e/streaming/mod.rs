@@ -1,6 +1,6 @@
 //! Streams from a real Kafka: into local tables, and into a real Cassandra.
 
-mod kills;
+pub(crate) mod kills;
 mod living;
 mod refused;
 mod restarts;

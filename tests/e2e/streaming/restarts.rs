@@ -21,6 +21,9 @@ use crate::kafka::topic::Topic;
 use crate::project::Project;
 use crate::services::own_stack::OwnStack;
 
+/// What is done to a stack.
+type Act = fn(&OwnStack);
+
 /// One test at a time, all in one stack, which ends with the tests' process.
 static STACK: Mutex<Option<OwnStack>> = Mutex::new(None);
 

@@ -44,7 +44,7 @@ impl CassandraSink {
 #[async_trait]
 impl Sink for CassandraSink {
     fn describe(&self) -> String {
-        format!("{}.{} in {}", self.cluster.keyspace(), self.model(), self.cluster.connection.describe())
+        format!("the keyspace {} of {}", self.cluster.keyspace(), self.cluster.connection.describe())
     }
 
     async fn open(&self) -> Result<Standing, SinkError> {

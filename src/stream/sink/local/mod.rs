@@ -183,7 +183,7 @@ impl LocalSink {
 #[async_trait]
 impl Sink for LocalSink {
     fn describe(&self) -> String {
-        format!("{} in {}", self.table.relation, self.warehouse.describe())
+        self.warehouse.describe()
     }
 
     async fn open(&self) -> Result<Standing, SinkError> {
