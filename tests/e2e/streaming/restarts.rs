@@ -333,9 +333,6 @@ fn deliver(topic: &Topic, dice: &mut Dice, second: i64, sent: &mut Sent) {
     }
 }
 
-/// What is done to the services.
-type Act = fn(&OwnStack);
-
 /// Stops a stream that had committed what there was, while something is as `outage` makes it. Gives its code and what it said.
 fn stopped(
     turn: &Turn,
