@@ -372,12 +372,14 @@ fn a_stream_that_is_stopped_while_cassandra_is_away_says_so_and_the_next_one_has
     let (kill, up): (Act, Act) = (|stack| stack.kill(&["cassandra"]), |stack| stack.up(&["cassandra"]));
     let (freeze, thaw): (Act, Act) =
         (|stack| stack.freeze("cassandra", true), |stack| stack.freeze("cassandra", false));
-    let (refused, silent) =
-        ("error: by_minute: cassandra: cannot ", "error: stopped while there was no answer from ");
+    let (refused, silent) = (
+        "error: by_minute: cassandra: cannot ",
+        "error: stopped while there was no answer from the keyspace ",
+    );
     for (seed, outage, recovery, why) in [(7, kill, up, refused), (8, freeze, thaw, silent)] {
         let (code, said) = stopped(&turn, seed, outage, |_| {}, recovery);
         assert_eq!(code, Some(1), "{said}");
-        assert!(said.contains(why) && said.contains("cassandra"), "{said}");
+        assert!(said.contains(why), "{said}");
     }
 }
 
