@@ -142,6 +142,9 @@ pub struct StreamArguments {
     /// After how many seconds without events a partition no longer holds windows open.
     #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..))]
     pub idle_after: u64,
+    /// After how many seconds the tables that models join are read again.
+    #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = clap::value_parser!(u64).range(1..))]
+    pub refresh_after: u64,
     /// Where Prometheus finds the numbers, at /metrics.
     #[arg(long, value_name = "HOST:PORT")]
     pub metrics: Option<std::net::SocketAddr>,

@@ -30,7 +30,7 @@ use crate::stream::sink::cassandra::{
 };
 use crate::stream::sink::local::LocalSink;
 use crate::stream::sink::{Sink, SinkTable};
-use crate::stream::{Counts, Job, JobError, JobOptions, Progress, Until};
+use crate::stream::{Counts, Job, JobError, JobOptions, Progress, Reload, Until};
 use crate::warehouse::{Holder, LocalWarehouse, Warehouse};
 
 /// How often rows are written while a stream catches up.
@@ -59,6 +59,7 @@ pub(super) fn stream(global: &Global, arguments: &StreamArguments) -> Result<Exi
         threads: cores(),
         until: Until::Stopped,
         anew: arguments.full_refresh,
+        refresh_after: Duration::from_secs(arguments.refresh_after),
     };
     let terminal = Terminal::new(global.log_format, global.quiet);
     let streams = Streams { loaded: &loaded, compiled: &compiled, nodes: &nodes };
@@ -87,6 +88,7 @@ impl Streams<'_> {
             threads: cores(),
             until: Until::CaughtUp,
             anew,
+            refresh_after: Duration::MAX,
         };
         let began = Instant::now();
         let counts = self.run(options, None, None, terminal)?;
@@ -112,13 +114,14 @@ impl Streams<'_> {
         metrics: Option<std::net::SocketAddr>,
         terminal: &Terminal,
     ) -> Result<BTreeMap<String, Counts>, CommandError> {
-        let engine = self.engine()?;
+        let (engine, reload) = self.engine()?;
         let sinks = Sinks::of_target(self.loaded)?;
         let streaming = Streaming { sink: &|table| sinks.of(table), speed };
         let nodes = self.nodes.iter().copied();
-        let jobs =
+        let mut jobs =
             connect_streams(&self.loaded.project, &self.loaded.graph, self.compiled, nodes, streaming)?;
-        for job in &jobs {
+        for job in &mut jobs {
+            job.reload.clone_from(&reload);
             let names: Vec<&str> = job.models.iter().map(|model| model.spec.name.as_str()).collect();
             let place = job.models.first().map(|model| model.sink.describe()).unwrap_or_default();
             terminal.say(&format!("{} into {place}: {}", job.source.describe(), names.join(", ")));
@@ -156,21 +159,21 @@ impl Streams<'_> {
         outcome.map(|()| counts)
     }
 
-    /// The engine, which knows the tables that models join.
-    fn engine(&self) -> Result<Engine, CommandError> {
+    /// The engine, which knows the tables that models join, and what makes it know them anew.
+    fn engine(&self) -> Result<(Engine, Option<Arc<Reload>>), CommandError> {
         let models = self.nodes.iter().filter_map(|index| self.compiled.models.get(index));
-        let tables: BTreeSet<&Relation> = models
+        let tables: BTreeSet<Relation> = models
             .filter_map(|model| model.stream.as_ref())
-            .flat_map(|stream| &stream.spec.query.tables)
+            .flat_map(|stream| stream.spec.query.tables.iter().cloned())
             .collect();
         if tables.is_empty() {
             // Streams alone need no warehouse, so that they go on where it is away.
             let nowhere: Arc<dyn Warehouse> = Arc::new(LocalWarehouse::new(&self.loaded.project.root));
-            return self.loaded.engine(&nowhere);
+            return Ok((self.loaded.engine(&nowhere)?, None));
         }
         let warehouse = self.loaded.warehouse()?;
         let engine = self.loaded.engine(&warehouse)?;
-        for relation in tables {
+        for relation in &tables {
             let Some(table) = warehouse.read(relation)? else {
                 let problem =
                     Problem::new(format!("a streaming model joins {relation}, which is not built yet"));
@@ -180,7 +183,16 @@ impl Streams<'_> {
             };
             engine.register(relation, &table)?;
         }
-        Ok(engine)
+        let known = engine.clone();
+        let reload = move || {
+            for relation in &tables {
+                let table = warehouse.read(relation).map_err(|error| error.to_string())?;
+                let table = table.ok_or_else(|| format!("{relation} is there no more"))?;
+                known.register(relation, &table).map_err(|error| error.to_string())?;
+            }
+            Ok(())
+        };
+        Ok((engine, Some(Arc::new(reload))))
     }
 }
 

@@ -63,6 +63,7 @@ pub fn connect_streams(
                 schema: table.schema.clone(),
                 models: models.collect(),
                 dead_letters,
+                reload: None,
             }),
             Err(problem) => problems.push(problem),
         }

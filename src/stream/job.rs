@@ -57,7 +57,12 @@ pub struct Job {
     pub models: Vec<StreamModel>,
     /// Where events go that cannot be read.
     pub dead_letters: Option<Arc<DeadLetters>>,
+    /// Makes the tables that models join known to the engine as they are now.
+    pub reload: Option<Arc<Reload>>,
 }
+
+/// Makes tables known as they are now, or says why that cannot be.
+pub type Reload = dyn Fn() -> Result<(), String> + Send + Sync;
 
 /// How a stream is run.
 #[derive(Clone, Copy, Debug)]
@@ -72,6 +77,8 @@ pub struct JobOptions {
     pub until: Until,
     /// Whether to begin anew, with empty tables.
     pub anew: bool,
+    /// After how long the tables that models join are read again.
+    pub refresh_after: Duration,
 }
 
 /// When a stream ends.
@@ -193,7 +200,7 @@ impl Running<'_> {
         self.show();
         let mut beats = self.beats();
         let outcome = tokio::select! {
-            outcome = self.stream(prepared) => outcome,
+            outcome = self.stream(engine, prepared) => outcome,
             Some(lost) = beats.join_next() => Err(lost?),
         };
         beats.abort_all();
@@ -244,7 +251,7 @@ impl Running<'_> {
         beats
     }
 
-    async fn stream(&mut self, prepared: Vec<Option<Offsets>>) -> Result<(), JobError> {
+    async fn stream(&mut self, engine: &Engine, prepared: Vec<Option<Offsets>>) -> Result<(), JobError> {
         // An epoch that was begun is ended first, just as far as it was to read, each model's by itself.
         for (index, cut) in prepared.into_iter().enumerate() {
             if let Some(cut) = cut {
@@ -267,7 +274,7 @@ impl Running<'_> {
             Until::CaughtUp => Some(reader.ends.clone()),
             Until::Stopped => None,
         };
-        let outcome = self.go(&models, &mut reader, goal.as_ref()).await;
+        let outcome = self.go(engine, &models, &mut reader, goal.as_ref()).await;
         reader.end().await;
         outcome
     }
@@ -318,12 +325,13 @@ impl Running<'_> {
 
     async fn go(
         &mut self,
+        engine: &Engine,
         models: &[usize],
         reader: &mut Reader,
         goal: Option<&Offsets>,
     ) -> Result<(), JobError> {
         let mut letters = Vec::new();
-        let mut began = Instant::now();
+        let (mut began, mut refreshed) = (Instant::now(), Instant::now());
         let mut heard: BTreeMap<Partition, Instant> = BTreeMap::new();
         loop {
             let stretches = reader.some(LOOK).await?;
@@ -340,6 +348,10 @@ impl Running<'_> {
             }
             if is_last {
                 return Ok(());
+            }
+            if began.elapsed() < self.options.interval && refreshed.elapsed() >= self.options.refresh_after {
+                self.refresh(engine).await?;
+                refreshed = Instant::now();
             }
         }
     }
@@ -431,6 +443,28 @@ impl Running<'_> {
         }
         decoded.sort_by(|a, b| (&a.partition, a.from).cmp(&(&b.partition, b.from)));
         Ok(decoded)
+    }
+
+    /// Reads the tables that models join again, between two epochs. Where they cannot be read, those that are known stay.
+    async fn refresh(&mut self, engine: &Engine) -> Result<(), JobError> {
+        let Some(reload) = &self.job.reload else { return Ok(()) };
+        let reload = reload.clone();
+        if let Err(why) = tokio::task::spawn_blocking(move || reload()).await? {
+            tracing::warn!("the joined tables stay as they were read before: {why}");
+            return Ok(());
+        }
+        for model in self.models.iter_mut().filter(|model| !model.spec.query.tables.is_empty()) {
+            match RunningQuery::new(engine, &model.spec.query, &self.job.relation).await {
+                Ok(query) => model.query = Arc::new(query),
+                Err(error) => {
+                    tracing::warn!(
+                        "{}: joined tables stay as they were read before: {error}",
+                        model.spec.name
+                    );
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Writes what models have of this epoch, and their checkpoints.

@@ -28,6 +28,6 @@ mod tests;
 pub mod sink;
 
 pub use checkpoint::Counts;
-pub use job::{Job, JobError, JobOptions, Until};
+pub use job::{Job, JobError, JobOptions, Reload, Until};
 pub use model::{ModelSpec, StreamModel, streamed};
 pub use progress::{ModelProgress, Now, PartitionProgress, Progress};

@@ -406,6 +406,7 @@ fn holds(
         schema: row_schema(),
         models: vec![model],
         dead_letters: None,
+        reload: None,
     };
     let options = JobOptions {
         interval: Duration::ZERO,
@@ -413,6 +414,7 @@ fn holds(
         threads: 2,
         until: Until::CaughtUp,
         anew: false,
+        refresh_after: Duration::MAX,
     };
     let mut fuses: Vec<Option<u32>> = kills.iter().map(|kill| Some(*kill)).collect();
     fuses.push(None);

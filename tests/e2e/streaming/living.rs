@@ -134,3 +134,37 @@ fn the_numbers_are_there_for_prometheus() {
     assert_eq!(stream.stop().0, Some(0));
     dead_letters(&topic, &["0/1"]);
 }
+
+#[test]
+fn a_joined_table_is_read_again_while_the_stream_goes_on() {
+    let topic = Topic::new(1);
+    let project = project(&topic, Into::Local);
+    project.file("seeds/genres.csv", "song,genre\na,jazz\n");
+    project.model(
+        "by_genre",
+        "{{ config(materialized='streaming', partition_key='minute', clustering='genre') }}
+        select date_trunc('minute', to_timestamp_millis(ts)) as minute, coalesce(g.genre, 'unknown') as genre, count(*) as plays
+        from {{ source('events', 'listens') }} as l left join {{ ref('genres') }} as g on g.song = l.song
+        group by 1, 2",
+    );
+    let genres = || {
+        let sql = "select genre, plays from main.by_genre order by minute, genre";
+        let output = project.run(&["show", "--inline", sql, "--output", "json", "--limit", "-1"]);
+        serde_json::from_str::<serde_json::Value>(&output.stdout)
+            .map(|rows| rows.to_string())
+            .unwrap_or_default()
+    };
+    assert!(project.fail(2, &["stream", "--select", "by_genre"]).contains("mep run --select genres"));
+    project.succeed(&["seed"]);
+    topic.send(0, &[listen(0, 1, "a"), listen(1, 1, "b")]);
+    let stream = Streaming::start(&project, &["--select", "by_genre", "--refresh-after", "1"], None);
+    let before = r#"[{"genre":"jazz","plays":1},{"genre":"unknown","plays":1}]"#;
+    wait_until("the first rows", Duration::from_secs(30), || genres() == before);
+    project.file("seeds/genres.csv", "song,genre\na,jazz\nb,folk\n");
+    project.succeed(&["seed"]);
+    std::thread::sleep(Duration::from_secs(4));
+    topic.send(0, &[listen(61, 1, "b")]);
+    let after = r#"[{"genre":"jazz","plays":1},{"genre":"unknown","plays":1},{"genre":"folk","plays":1}]"#;
+    wait_until("the new genre", Duration::from_secs(30), || genres() == after);
+    assert_eq!(stream.stop().0, Some(0));
+}
