@@ -143,6 +143,8 @@ fn a_metastore_that_says_nothing_is_given_up_on() {
 #[test]
 fn a_namenode_that_says_nothing_is_given_up_on() {
     let said = silenced("silent_namenode", "MEP_TEST_HDFS");
+    // Which of the threads comes first is chance.
     let why = said.lines().find(|line| line.contains("no answer")).unwrap_or(&said).trim();
+    let why = why.replace("/part1-0", "/part0-0");
     insta::assert_snapshot!(why, @"creating /warehouse/tests/[schema].db/raw_listens/data/[run]/event_date=2018-11-01/batch=listens%2F0.json/part0-0.parquet: no answer from hdfs at hdfs://[silent] within 1 s; see whether it is up, then run again, or raise the target's `timeout`");
 }

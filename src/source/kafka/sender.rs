@@ -210,11 +210,9 @@ fn make_topics(connection: &Connection, topics: &[String], partitions: i32) -> R
     let missing: Vec<NewTopic<'_>> = topics
         .iter()
         .filter(|topic| !there.contains(&topic.as_str()))
-        // The broker's own default of replicas. Retention counts from when a message came: events can be years old.
-        .map(|topic| {
-            NewTopic::new(topic, partitions, TopicReplication::Fixed(-1))
-                .set("message.timestamp.type", "LogAppendTime")
-        })
+        // The broker's own default of replicas. Messages bear the time of their events, which lies years back: a broker would
+        // delete them within minutes for their age.
+        .map(|topic| NewTopic::new(topic, partitions, TopicReplication::Fixed(-1)).set("retention.ms", "-1"))
         .collect();
     if missing.is_empty() {
         return Ok(());

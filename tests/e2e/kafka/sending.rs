@@ -51,6 +51,10 @@ fn the_simulators_events_arrive_once_in_topics_that_are_made() {
     let expected = format!("[topic].listen_events: {listens} events");
     assert!(listens < 1_000 && said.contains(&expected), "{expected}\n{said}");
 
+    // The events are years old, and would be deleted for it.
+    let made = Topic::named(&format!("{prefix}listen_events"));
+    assert_eq!(made.setting("retention.ms").as_deref(), Some("-1"));
+
     project.file("profiles.yml", profiles(&format!(", topic_prefix: '{prefix}'")));
     let sources = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/sources.yml")).unwrap();
     project.file("sources.yml", sources);

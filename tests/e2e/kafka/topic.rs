@@ -3,7 +3,9 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
+use rdkafka::admin::{
+    AdminClient, AdminOptions, NewPartitions, NewTopic, ResourceSpecifier, TopicReplication,
+};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
@@ -97,6 +99,14 @@ impl Topic {
         });
         grown.unwrap().remove(0).unwrap();
         self.wait(|found| found == partitions);
+    }
+
+    /// What one of its settings is.
+    pub(crate) fn setting(&self, key: &str) -> Option<String> {
+        let described = self.administer(async |admin, options| {
+            admin.describe_configs(&[ResourceSpecifier::Topic(self.name())], &options).await
+        });
+        described.unwrap().remove(0).unwrap().get(key).and_then(|entry| entry.value.clone())
     }
 
     /// Lets the offsets before this one of a partition expire.
