@@ -2,7 +2,7 @@
 
 use std::cell::LazyCell;
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -166,10 +166,7 @@ impl Loaded {
             return Ok(connected.clone());
         }
         let warehouse: Arc<dyn Warehouse> = match &self.project.target.warehouse {
-            WarehouseConfig::Local { path } => {
-                let root = self.project.root.join(path);
-                Arc::new(LocalWarehouse::new(std::path::absolute(&root).unwrap_or(root)))
-            }
+            WarehouseConfig::Local { path } => Arc::new(self.local_warehouse(path)),
             WarehouseConfig::Hive(config) => Arc::new(HiveWarehouse::connect(&HiveLocation {
                 metastore: &config.metastore,
                 location: &config.location,
@@ -205,14 +202,24 @@ impl Loaded {
     /// # Errors
     /// Where another run has it.
     pub(super) fn lease(&self, warehouse: &dyn Warehouse) -> Result<Lease, CommandError> {
+        Ok(warehouse.lease(&self.holder())?)
+    }
+
+    /// This process, as others are told of it.
+    pub(super) fn holder(&self) -> Holder {
         let words: Vec<String> = std::env::args().skip(1).collect();
-        let holder = Holder {
+        Holder {
             run: self.run.to_string(),
             pid: std::process::id(),
             since: Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Secs, true),
             command: format!("mep {}", words.join(" ")),
-        };
-        Ok(warehouse.lease(&holder)?)
+        }
+    }
+
+    /// The local warehouse in a folder that is given relative to the project's.
+    pub(super) fn local_warehouse(&self, path: &Path) -> LocalWarehouse {
+        let root = self.project.root.join(path);
+        LocalWarehouse::new(std::path::absolute(&root).unwrap_or(root))
     }
 }
 

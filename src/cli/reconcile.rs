@@ -16,7 +16,7 @@ use crate::graph::CompiledModel;
 use crate::plan::{Streaming, connect_streams};
 use crate::project::Problem;
 use crate::stream::reconcile::{Cause, Difference, DifferenceKind, Reconciliation, Sides};
-use crate::stream::{Job, JobError, StreamModel, streamed};
+use crate::stream::{JobError, StreamModel, streamed};
 
 /// Compares, and says where both sides differ.
 ///
@@ -55,7 +55,7 @@ pub(super) fn reconcile(global: &Global, arguments: &ReconcileArguments) -> Resu
                     .help("it may not be built yet: see mep run")
             })?;
             let batch = runtime.block_on(engine.collect(plan))?;
-            let side = SpeedSide::read(&runtime, job, model)?;
+            let side = SpeedSide::read(&runtime, model)?;
             let outcome = Reconciliation::of(&Sides {
                 table: &model.spec.table,
                 window: model.spec.query.window_column(),
@@ -101,7 +101,7 @@ struct SpeedSide {
 }
 
 impl SpeedSide {
-    fn read(runtime: &tokio::runtime::Runtime, _: &Job, model: &StreamModel) -> Result<Self, CommandError> {
+    fn read(runtime: &tokio::runtime::Runtime, model: &StreamModel) -> Result<Self, CommandError> {
         let name = || model.spec.name.clone();
         let failed = |error| CommandError::from(JobError::Sink { model: name(), error });
         let read = runtime.block_on(async {

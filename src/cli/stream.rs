@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use chrono::Utc;
 use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
 use tokio::signal::unix::{SignalKind, signal};
@@ -19,15 +18,11 @@ use super::stream_view::View;
 use super::terminal::{Terminal, count, plural};
 use crate::engine::Engine;
 use crate::graph::{Compiled, Materialization, Node};
-use crate::plan::{Streaming, connect_streams};
-use crate::project::{
-    CassandraConfig, CassandraConsistency, CassandraReplication, Problem, StreamingConfig, WarehouseConfig,
-};
+use crate::plan::{Streaming, cassandra_connection, connect_streams};
+use crate::project::{Problem, StreamingConfig, WarehouseConfig};
 use crate::relation::Relation;
 use crate::run::event::{NodeResult, Status};
-use crate::stream::sink::cassandra::{
-    CassandraCluster, Connection, Consistency, Login, Owner, Replication, SETTLES_AFTER, Tls,
-};
+use crate::stream::sink::cassandra::{CassandraCluster, Owner};
 use crate::stream::sink::local::LocalSink;
 use crate::stream::sink::{Sink, SinkTable};
 use crate::stream::{Counts, Job, JobError, JobOptions, Progress, Reload, Until};
@@ -208,13 +203,6 @@ impl Sinks {
     /// # Errors
     /// Where it does not say.
     pub(super) fn of_target(loaded: &Loaded) -> Result<Self, CommandError> {
-        let words: Vec<String> = std::env::args().skip(1).collect();
-        let holder = Holder {
-            run: loaded.run.to_string(),
-            pid: std::process::id(),
-            since: Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Secs, true),
-            command: format!("mep {}", words.join(" ")),
-        };
         if let Some(StreamingConfig::Cassandra(config)) = &loaded.project.target.streaming {
             let owner = Owner {
                 host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
@@ -223,11 +211,7 @@ impl Sinks {
             return Ok(Self::Cassandra(CassandraCluster::connect(cassandra_connection(config)), owner));
         }
         match &loaded.project.target.warehouse {
-            WarehouseConfig::Local { path } => {
-                let root = loaded.project.root.join(path);
-                let root = std::path::absolute(&root).unwrap_or(root);
-                Ok(Sinks::Local(LocalWarehouse::new(root), holder))
-            }
+            WarehouseConfig::Local { path } => Ok(Self::Local(loaded.local_warehouse(path), loaded.holder())),
             WarehouseConfig::Hive(_) => {
                 let target = &loaded.project.target;
                 let message =
@@ -250,41 +234,6 @@ impl Sinks {
             }
             Self::Cassandra(cluster, owner) => Arc::new(cluster.sink(table.clone(), owner.clone())),
         }
-    }
-}
-
-/// How a target's Cassandra is spoken to.
-fn cassandra_connection(config: &CassandraConfig) -> Connection {
-    Connection {
-        contact_points: config.contact_points.clone(),
-        keyspace: config.keyspace.clone(),
-        replication: match &config.replication {
-            CassandraReplication::Simple(factor) => Replication::Simple(*factor),
-            CassandraReplication::PerDatacenter(factors) => Replication::PerDatacenter(factors.clone()),
-        },
-        consistency: match config.consistency {
-            CassandraConsistency::One => Consistency::One,
-            CassandraConsistency::Two => Consistency::Two,
-            CassandraConsistency::Three => Consistency::Three,
-            CassandraConsistency::Quorum => Consistency::Quorum,
-            CassandraConsistency::All => Consistency::All,
-            CassandraConsistency::LocalQuorum => Consistency::LocalQuorum,
-            CassandraConsistency::EachQuorum => Consistency::EachQuorum,
-            CassandraConsistency::LocalOne => Consistency::LocalOne,
-        },
-        local_dc: config.local_dc.clone(),
-        login: config
-            .login
-            .as_ref()
-            .map(|login| Login { username: login.username.clone(), password: login.password.clone() }),
-        tls: config.tls.as_ref().map(|tls| Tls {
-            ca: tls.ca.clone(),
-            certificate: tls.certificate.clone(),
-            key: tls.key.clone(),
-            verifies_address: tls.verifies_address,
-        }),
-        timeout: Duration::from_secs(config.timeout),
-        settles_after: SETTLES_AFTER,
     }
 }
 

@@ -8,6 +8,7 @@ pub mod landing;
 pub mod partitions;
 pub mod planner;
 pub mod reason;
+pub mod sinks;
 pub mod sources;
 pub mod step;
 pub mod streams;
@@ -16,6 +17,7 @@ pub use landing::{Asked, LandingPlan, LandingReason, batch_version, cut_version}
 pub use partitions::{Basis, Known, KnownPartition, PartitionBuild, PartitionPlan};
 pub use planner::{Planner, Tables, after_landing, seed_version};
 pub use reason::Reason;
+pub use sinks::cassandra_connection;
 pub use sources::{ConnectedSource, connect, kafka_connection, plan_landings, unread_folders};
 pub use step::{Action, Plan, Step};
 pub use streams::{Streaming, connect_streams};

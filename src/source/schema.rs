@@ -90,19 +90,26 @@ impl RowSchema {
         Ok(Self { fields: Arc::new(Schema::new(fields)), event_time })
     }
 
+    /// The event time of each row in milliseconds since 1970, as `Int64`; `None` where the schema has no event time.
+    ///
+    /// # Errors
+    /// Where the rows are not of this schema.
+    pub fn event_millis(&self, rows: &RecordBatch) -> Result<Option<ArrayRef>, ArrowError> {
+        let Some(index) = self.event_time else { return Ok(None) };
+        let times = rows.column(index);
+        if times.data_type() == &DataType::Int64 {
+            return Ok(Some(times.clone()));
+        }
+        let times = cast(times, &DataType::Timestamp(TimeUnit::Millisecond, None))?;
+        cast(&times, &DataType::Int64).map(Some)
+    }
+
     /// The UTC day of each row's event time; `None` where the schema has no event time.
     ///
     /// # Errors
     /// Where the rows are not of this schema.
     pub fn event_dates(&self, rows: &RecordBatch) -> Result<Option<ArrayRef>, ArrowError> {
-        let Some(index) = self.event_time else { return Ok(None) };
-        let times = rows.column(index);
-        let millis = if times.data_type() == &DataType::Int64 {
-            times.clone()
-        } else {
-            let times = cast(times, &DataType::Timestamp(TimeUnit::Millisecond, None))?;
-            cast(&times, &DataType::Int64)?
-        };
+        let Some(millis) = self.event_millis(rows)? else { return Ok(None) };
         let days = millis
             .as_primitive::<Int64Type>()
             .unary_opt::<_, Date32Type>(|millis| i32::try_from(millis.div_euclid(MILLIS_PER_DAY)).ok());

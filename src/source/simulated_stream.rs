@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arrow::array::{AsArray, RecordBatch, UInt32Array};
-use arrow::compute::{SortOptions, cast, concat_batches, sort_to_indices, take_record_batch};
-use arrow::datatypes::{DataType, Int64Type, TimeUnit};
+use arrow::compute::{SortOptions, concat_batches, sort_to_indices, take_record_batch};
+use arrow::datatypes::Int64Type;
 use arrow::error::ArrowError;
 use chrono::NaiveDate;
 
@@ -232,12 +232,7 @@ impl Tail for SimulatedTail {
 /// The rows in the order of their event times, with these in milliseconds.
 fn sorted(schema: &RowSchema, batches: &[RecordBatch]) -> Result<(RecordBatch, Vec<i64>), ArrowError> {
     let rows = concat_batches(&schema.fields, batches)?;
-    let Some(index) = schema.event_time else { return Ok((rows, Vec::new())) };
-    let times = rows.column(index);
-    let millis = match times.data_type() {
-        DataType::Int64 => times.clone(),
-        _ => cast(&cast(times, &DataType::Timestamp(TimeUnit::Millisecond, None))?, &DataType::Int64)?,
-    };
+    let Some(millis) = schema.event_millis(&rows)? else { return Ok((rows, Vec::new())) };
     let order: UInt32Array = sort_to_indices(&millis, Some(SortOptions::default()), None)?;
     let rows = take_record_batch(&rows, &order)?;
     let millis = arrow::compute::take(&millis, &order, None)?;

@@ -1,7 +1,6 @@
 //! What a stream needs to go on: how far it has read, until when windows are closed, and the states of those that are open.
 
 use std::io::Cursor;
-use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::ipc::reader::StreamReader;
@@ -134,26 +133,5 @@ impl Checkpoint {
             counts: head.counts,
             open,
         })
-    }
-}
-
-/// The number of a partition among those that a stream knows.
-#[derive(Default)]
-pub(super) struct Places(Vec<Arc<Partition>>);
-
-impl Places {
-    /// The partition's number, which it keeps.
-    pub(super) fn number(&mut self, partition: &Partition) -> i32 {
-        let known = self.0.iter().position(|known| **known == *partition);
-        let number = known.unwrap_or_else(|| {
-            self.0.push(Arc::new(partition.clone()));
-            self.0.len() - 1
-        });
-        i32::try_from(number).unwrap_or(i32::MAX)
-    }
-
-    /// The partition of a number.
-    pub(super) fn partition(&self, number: i32) -> Option<&Arc<Partition>> {
-        self.0.get(usize::try_from(number).ok()?)
     }
 }

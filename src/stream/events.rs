@@ -5,10 +5,11 @@ use std::sync::{Arc, OnceLock};
 use arrow::array::AsArray;
 use arrow::array::{ArrayRef, Int32Array, Int64Array, RecordBatch};
 use arrow::compute::{cast, max};
-use arrow::datatypes::{DataType, Int64Type, SchemaRef, TimeUnit};
+use arrow::datatypes::{DataType, Int64Type, SchemaRef};
 use arrow::error::ArrowError;
 
 use crate::source::RowSchema;
+use crate::source::tail::Partition;
 
 /// Events of one partition, with the columns of the stream: those that are declared, the UTC day, the number of the partition,
 /// and the offset. A column is made when it is first read; models share it.
@@ -84,11 +85,26 @@ impl EventBatch {
 /// # Errors
 /// Where the rows are not of the schema.
 pub(super) fn latest(schema: &RowSchema, rows: &RecordBatch) -> Result<Option<i64>, ArrowError> {
-    let Some(index) = schema.event_time else { return Ok(None) };
-    let times = rows.column(index);
-    let millis = match times.data_type() {
-        DataType::Int64 => times.clone(),
-        _ => cast(&cast(times, &DataType::Timestamp(TimeUnit::Millisecond, None))?, &DataType::Int64)?,
-    };
-    Ok(max(millis.as_primitive::<Int64Type>()))
+    Ok(schema.event_millis(rows)?.and_then(|millis| max(millis.as_primitive::<Int64Type>())))
+}
+
+/// The number of a partition among those that a stream knows.
+#[derive(Default)]
+pub(super) struct Places(Vec<Arc<Partition>>);
+
+impl Places {
+    /// The partition's number, which it keeps.
+    pub(super) fn number(&mut self, partition: &Partition) -> i32 {
+        let known = self.0.iter().position(|known| **known == *partition);
+        let number = known.unwrap_or_else(|| {
+            self.0.push(Arc::new(partition.clone()));
+            self.0.len() - 1
+        });
+        i32::try_from(number).unwrap_or(i32::MAX)
+    }
+
+    /// The partition of a number.
+    pub(super) fn partition(&self, number: i32) -> Option<&Arc<Partition>> {
+        self.0.get(usize::try_from(number).ok()?)
+    }
 }

@@ -2,17 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::checkpoint::{Places, encode_cut};
-use super::events::{EventBatch, latest};
+use super::checkpoint::encode_cut;
+use super::events::{EventBatch, Places, latest};
 use super::model::{LiveModel, StreamModel, Taken, Taking};
 use super::progress::{ModelProgress, Progress};
 use super::query::RunningQuery;
+use super::reader::Reader;
 use super::sink::{LEASE_BEAT, SinkError, Standing};
 use crate::engine::{Engine, EngineError};
 use crate::fail_point;
@@ -21,14 +21,8 @@ use crate::source::kafka::DeadLetters;
 use crate::source::tail::{Offsets, Partition, Stream, Stretch, Unreadable};
 use crate::source::{RowSchema, SourceError};
 
-/// How many stretches wait between reading and taking: about so many megabytes. A slow sink makes the source wait.
-const WAITING: usize = 32;
-
-/// How many stretches are taken at once.
-const AT_ONCE: usize = 16;
-
 /// How long a look at the source waits for events.
-const LOOK: Duration = Duration::from_millis(200);
+pub(super) const LOOK: Duration = Duration::from_millis(200);
 
 /// How long to go on trying to write once the stream is to stop. With what is done after it, a stream ends within ten seconds.
 const LAST_TRY: Duration = Duration::from_secs(6);
@@ -38,12 +32,6 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 /// How long to try to give the leases back.
 const RELEASE: Duration = Duration::from_secs(2);
-
-/// How long the end of a thread that reads is waited for: it may wait for a broker that does not answer.
-const LAST_LOOK: Duration = Duration::from_millis(500);
-
-/// How often the source is asked where it ends.
-const ASK_ENDS: Duration = Duration::from_secs(5);
 
 /// Events of one source, and the models that read them.
 pub struct Job {
@@ -191,7 +179,7 @@ impl Running<'_> {
         for model in &self.job.models {
             let standing = self.open(model).await?;
             let query = RunningQuery::new(engine, &model.spec.query, &self.job.relation).await;
-            let query = query.map_err(|error| failed(model, error))?;
+            let query = query.map_err(|error| named(&model.spec.name, error))?;
             let (live, begun) = LiveModel::new(model, Arc::new(query), &standing)
                 .map_err(|reason| JobError::Checkpoint { model: model.spec.name.clone(), reason })?;
             self.models.push(live);
@@ -297,11 +285,7 @@ impl Running<'_> {
         self.models[index].begin_at(&reader.starts);
         let mut letters = Vec::new();
         let outcome = loop {
-            let model = &self.models[index];
-            let is_done =
-                cut.iter().all(|(partition, end)| model.cut.get(partition).is_some_and(|next| next >= end));
-            // What the cut does not name had no events in it.
-            if is_done || cut.is_empty() {
+            if self.models[index].has_reached(cut) {
                 break self.end_epoch(&[index], &mut letters, &BTreeSet::new()).await;
             }
             if self.is_stopped() {
@@ -339,7 +323,8 @@ impl Running<'_> {
                 heard.insert(stretch.partition.clone(), Instant::now());
             }
             letters.extend(self.take(models, stretches).await?);
-            let is_last = self.is_stopped() || goal.is_some_and(|goal| self.has_reached(goal));
+            let is_last = self.is_stopped()
+                || goal.is_some_and(|goal| self.models.iter().all(|model| model.has_reached(goal)));
             if is_last || began.elapsed() >= self.options.interval {
                 let idle = self.idle(&heard, reader);
                 self.end_epoch(models, &mut letters, &idle).await?;
@@ -367,12 +352,6 @@ impl Running<'_> {
 
     fn is_stopped(&self) -> bool {
         *self.stop.borrow()
-    }
-
-    fn has_reached(&self, goal: &Offsets) -> bool {
-        self.models.iter().all(|model| {
-            goal.iter().all(|(partition, end)| model.cut.get(partition).is_some_and(|next| next >= end))
-        })
     }
 
     /// Takes stretches into models, and gives what cannot be read.
@@ -590,10 +569,6 @@ impl Running<'_> {
     }
 }
 
-fn failed(model: &StreamModel, error: EngineError) -> JobError {
-    named(&model.spec.name, error)
-}
-
 fn named(model: &str, error: EngineError) -> JobError {
     JobError::Model { model: model.to_owned(), error }
 }
@@ -645,98 +620,5 @@ impl DecodedStretch {
     /// Whether a model that has read up to `cut` has not read this. No stretch goes across where a model began.
     fn is_news_to(&self, cut: &Offsets) -> bool {
         cut.get(&self.partition).is_none_or(|next| self.from >= *next)
-    }
-}
-
-/// A thread that reads the source.
-struct Reader {
-    received: mpsc::Receiver<Result<Stretch, SourceError>>,
-    is_over: Arc<AtomicBool>,
-    thread: tokio::task::JoinHandle<()>,
-    /// Where reading began.
-    starts: Offsets,
-    /// Where the source ended as reading began.
-    ends: Offsets,
-    latest_ends: Arc<std::sync::Mutex<Offsets>>,
-    began: Instant,
-}
-
-impl Reader {
-    async fn start(
-        source: Arc<dyn Stream>,
-        from: Offsets,
-        cuts: BTreeMap<Partition, Vec<i64>>,
-    ) -> Result<Self, JobError> {
-        let opened = tokio::task::spawn_blocking(move || {
-            let mut tail = source.tail(&from, &cuts)?;
-            let ends = tail.ends()?;
-            let starts = tail.positions();
-            Ok::<_, SourceError>((tail, starts, ends))
-        });
-        let (mut tail, starts, ends) = opened.await??;
-        let (sender, received) = mpsc::channel(WAITING);
-        let is_over = Arc::new(AtomicBool::new(false));
-        let latest_ends = Arc::new(std::sync::Mutex::new(ends.clone()));
-        let (over, latest) = (is_over.clone(), latest_ends.clone());
-        let thread = tokio::task::spawn_blocking(move || {
-            let mut asked = Instant::now();
-            while !over.load(Ordering::Relaxed) {
-                match tail.next(LOOK) {
-                    Ok(None) => {}
-                    Ok(Some(stretch)) => {
-                        if sender.blocking_send(Ok(stretch)).is_err() {
-                            return;
-                        }
-                    }
-                    Err(error) => {
-                        let _ = sender.blocking_send(Err(error));
-                        return;
-                    }
-                }
-                if asked.elapsed() >= ASK_ENDS {
-                    asked = Instant::now();
-                    // Brokers that are away do not say; the reader waits for them anyway.
-                    if let Ok(ends) = tail.ends() {
-                        *latest.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = ends;
-                    }
-                }
-            }
-        });
-        Ok(Self { received, is_over, thread, starts, ends, latest_ends, began: Instant::now() })
-    }
-
-    /// Some stretches; none where none came before `patience` has passed.
-    async fn some(&mut self, patience: Duration) -> Result<Vec<Stretch>, JobError> {
-        let mut stretches = Vec::new();
-        if let Ok(received) = tokio::time::timeout(patience, self.received.recv()).await {
-            match received {
-                Some(stretch) => stretches.push(stretch?),
-                None => return Err(SourceError::unreadable("reading the source ended early").into()),
-            }
-            while stretches.len() < AT_ONCE {
-                match self.received.try_recv() {
-                    Ok(stretch) => stretches.push(stretch?),
-                    Err(_) => break,
-                }
-            }
-        }
-        Ok(stretches)
-    }
-
-    fn latest_ends(&self) -> Offsets {
-        self.latest_ends.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
-    }
-
-    async fn end(mut self) {
-        self.is_over.store(true, Ordering::Relaxed);
-        self.received.close();
-        while self.received.recv().await.is_some() {}
-        let _ = tokio::time::timeout(LAST_LOOK, &mut self.thread).await;
-    }
-}
-
-impl Drop for Reader {
-    fn drop(&mut self) {
-        self.is_over.store(true, Ordering::Relaxed);
     }
 }

@@ -15,9 +15,11 @@
 mod checkpoint;
 mod events;
 mod job;
+mod keyed;
 mod model;
 mod progress;
 mod query;
+mod reader;
 pub mod reconcile;
 mod watermark;
 mod windows;

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch};
-use arrow::compute::{filter_record_batch, is_null, not, or};
+use arrow::array::{Array, AsArray, BooleanArray, RecordBatch};
+use arrow::compute::{filter, filter_record_batch, is_null, not, or};
 use arrow::datatypes::{Int32Type, Int64Type};
 use arrow::error::ArrowError;
 
-use super::checkpoint::{Checkpoint, Counts, Places};
-use super::events::EventBatch;
+use super::checkpoint::{Checkpoint, Counts, decode_cut};
+use super::events::{EventBatch, Places};
 use super::query::RunningQuery;
 use super::sink::{Epoch, LateEvent, Sink, SinkTable, Standing};
 use super::watermark::Latest;
@@ -122,7 +122,7 @@ impl LiveModel {
         };
         let prepared = match &standing.prepared {
             Some((prepared, cut)) if *prepared > epoch => {
-                Some(super::checkpoint::decode_cut(cut).map_err(|error| error.to_string())?)
+                Some(decode_cut(cut).map_err(|error| error.to_string())?)
             }
             _ => None,
         };
@@ -186,6 +186,11 @@ impl LiveModel {
         }
         self.windows.compact(&self.query).await?;
         Ok(nameless)
+    }
+
+    /// Whether all up to a cut was read.
+    pub(super) fn has_reached(&self, cut: &Offsets) -> bool {
+        cut.iter().all(|(partition, end)| self.cut.get(partition).is_some_and(|next| next >= end))
     }
 
     /// Whether anything was read since the last checkpoint.
@@ -293,7 +298,7 @@ impl Taking {
             let late = not(&ends_after(column, windowed.window, self.closed_until)?)?;
             if late.true_count() > 0 {
                 let starts = window_starts(column)?;
-                let starts = filter_one(&starts, &late)?;
+                let starts = filter(&starts, &late)?;
                 let starts = starts.as_primitive::<Int64Type>().values().to_vec();
                 taken.late.extend(events_where(&batch, &late)?.into_iter().zip(starts));
                 bad = Some(bad.map_or(Ok(late.clone()), |bad| or(&bad, &late))?);
@@ -320,15 +325,11 @@ impl Taking {
     }
 }
 
-fn filter_one(array: &ArrayRef, by: &BooleanArray) -> Result<ArrayRef, ArrowError> {
-    arrow::compute::filter(array, by)
-}
-
 /// The place and offset of the events whose rows are chosen.
 fn events_where(batch: &RecordBatch, chosen: &BooleanArray) -> Result<Vec<(i32, i64)>, ArrowError> {
     let schema = batch.schema();
-    let places = filter_one(batch.column(schema.index_of(PLACE)?), chosen)?;
-    let offsets = filter_one(batch.column(schema.index_of(OFFSET)?), chosen)?;
+    let places = filter(batch.column(schema.index_of(PLACE)?), chosen)?;
+    let offsets = filter(batch.column(schema.index_of(OFFSET)?), chosen)?;
     let places = places.as_primitive::<Int32Type>().values().iter().copied();
     Ok(places.zip(offsets.as_primitive::<Int64Type>().values().iter().copied()).collect())
 }

@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
-use arrow::compute::{cast, concat_batches};
 use arrow::datatypes::{DataType, Field, Float64Type, Int64Type, Schema, SchemaRef, TimeUnit};
 use arrow::error::ArrowError;
-use arrow::row::{OwnedRow, RowConverter, SortField};
+use arrow::row::OwnedRow;
 use arrow::util::display::array_value_to_string;
 use serde::Serialize;
 
+use super::keyed::{Key, as_one};
 use super::sink::{LateEvent, SinkTable};
 use super::windows::window_starts;
 use crate::source::tail::Offsets;
@@ -109,11 +109,9 @@ impl Reconciliation {
     pub fn of(sides: &Sides<'_>) -> Result<Self, ArrowError> {
         let schema = comparable(&sides.table.schema);
         let (speed, batch) = (as_one(&schema, sides.speed)?, as_one(&schema, sides.batch)?);
-        let key_columns: Vec<usize> =
-            sides.table.key().map(|key| schema.index_of(key)).collect::<Result<_, _>>()?;
-        let converter = converter(&schema, &key_columns)?;
-        let (speed_keys, batch_keys) =
-            (keys(&converter, &speed, &key_columns)?, keys(&converter, &batch, &key_columns)?);
+        let columns = sides.table.key().map(|key| schema.index_of(key)).collect::<Result<_, _>>()?;
+        let named_by = Key::new(&schema, columns)?;
+        let (speed_keys, batch_keys) = (named_by.of(&speed)?, named_by.of(&batch)?);
         let on_batch: HashMap<&OwnedRow, usize> =
             batch_keys.iter().enumerate().map(|(row, key)| (key, row)).collect();
         let on_speed: BTreeSet<&OwnedRow> = speed_keys.iter().collect();
@@ -128,7 +126,7 @@ impl Reconciliation {
             Self { not_landed: found.not_landed, not_streamed: found.not_streamed, ..Self::default() };
         for (row, key) in speed_keys.iter().enumerate() {
             outcome.rows += 1;
-            let place = Place { batch: &speed, row, keys: &key_columns, window };
+            let place = Place { batch: &speed, row, keys: &named_by.columns, window };
             match on_batch.get(key) {
                 None => found.add(&place, DifferenceKind::OnlySpeed, None)?,
                 Some(other) => match first_difference(&speed, row, &batch, *other)? {
@@ -140,7 +138,7 @@ impl Reconciliation {
         for (row, key) in batch_keys.iter().enumerate() {
             if !on_speed.contains(key) {
                 outcome.rows += 1;
-                let place = Place { batch: &batch, row, keys: &key_columns, window };
+                let place = Place { batch: &batch, row, keys: &named_by.columns, window };
                 found.add(&place, DifferenceKind::OnlyBatch, None)?;
             }
         }
@@ -261,35 +259,6 @@ fn comparable(schema: &SchemaRef) -> SchemaRef {
         Field::new(field.name(), data_type, true)
     });
     Schema::new(fields.collect::<Vec<_>>()).into()
-}
-
-fn as_one(schema: &SchemaRef, batches: &[RecordBatch]) -> Result<RecordBatch, ArrowError> {
-    let mut all = Vec::new();
-    for batch in batches {
-        let columns = schema.fields().iter().map(|field| {
-            let column = batch.column_by_name(field.name()).ok_or_else(|| {
-                ArrowError::SchemaError(format!("one side has no column `{}`", field.name()))
-            })?;
-            cast(column, field.data_type())
-        });
-        all.push(RecordBatch::try_new(schema.clone(), columns.collect::<Result<_, _>>()?)?);
-    }
-    concat_batches(schema, &all)
-}
-
-fn converter(schema: &SchemaRef, columns: &[usize]) -> Result<RowConverter, ArrowError> {
-    let fields = columns.iter().map(|column| SortField::new(schema.field(*column).data_type().clone()));
-    RowConverter::new(fields.collect())
-}
-
-fn keys(
-    converter: &RowConverter,
-    batch: &RecordBatch,
-    columns: &[usize],
-) -> Result<Vec<OwnedRow>, ArrowError> {
-    let arrays: Vec<ArrayRef> = columns.iter().map(|column| batch.column(*column).clone()).collect();
-    let rows = converter.convert_columns(&arrays)?;
-    Ok(rows.iter().map(|row| row.owned()).collect())
 }
 
 /// The first column of which the values differ, with these.

@@ -2,12 +2,12 @@
 
 use std::collections::HashSet;
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch};
+use arrow::array::{ArrayRef, AsArray, BooleanArray, RecordBatch};
 use arrow::compute::{cast, filter_record_batch, not};
 use arrow::datatypes::{DataType, Int64Type, TimeUnit};
 use arrow::error::ArrowError;
-use arrow::row::{RowConverter, SortField};
 
+use super::keyed::Key;
 use super::query::RunningQuery;
 use crate::engine::EngineError;
 use crate::sql::streaming::Window;
@@ -151,20 +151,14 @@ fn missing(
     keys: &[usize],
 ) -> Result<Vec<RecordBatch>, ArrowError> {
     let Some(first) = before.iter().find(|batch| batch.num_rows() > 0) else { return Ok(Vec::new()) };
-    let fields = keys.iter().map(|key| SortField::new(first.column(*key).data_type().clone()));
-    let converter = RowConverter::new(fields.collect())?;
-    let key_of = |batch: &RecordBatch| {
-        let columns: Vec<ArrayRef> = keys.iter().map(|key| batch.column(*key).clone()).collect();
-        converter.convert_columns(&columns)
-    };
+    let key = Key::new(&first.schema(), keys.to_vec())?;
     let mut there = HashSet::new();
     for batch in after {
-        there.extend(key_of(batch)?.iter().map(|row| row.owned()));
+        there.extend(key.of(batch)?);
     }
     let mut gone = Vec::new();
     for batch in before {
-        let rows = key_of(batch)?;
-        let is_gone: BooleanArray = rows.iter().map(|row| Some(!there.contains(&row.owned()))).collect();
+        let is_gone: BooleanArray = key.of(batch)?.iter().map(|row| Some(!there.contains(row))).collect();
         if is_gone.true_count() > 0 {
             gone.push(filter_record_batch(batch, &is_gone)?);
         }

@@ -28,10 +28,18 @@ pub(super) type Place = (Arc<str>, i32);
 
 /// What Kafka holds of these topics.
 pub(super) fn held(connection: &Connection, topics: &[Arc<str>]) -> Result<Vec<Held>, SourceError> {
-    let consumer = connection.consumer(&[])?;
-    let places = partitions(connection, &consumer, topics)?;
-    let low = offsets(connection, &consumer, &places, Offset::Beginning)?;
-    let high = offsets(connection, &consumer, &places, Offset::End)?;
+    held_by(connection, &connection.consumer(&[])?, topics)
+}
+
+/// The same, asked by a consumer that reads nothing: a failed request makes it drop what it was sent.
+pub(super) fn held_by(
+    connection: &Connection,
+    consumer: &Consumer,
+    topics: &[Arc<str>],
+) -> Result<Vec<Held>, SourceError> {
+    let places = partitions(connection, consumer, topics)?;
+    let low = offsets(connection, consumer, &places, Offset::Beginning)?;
+    let high = offsets(connection, consumer, &places, Offset::End)?;
     let held = places.into_iter().map(|place| {
         let (low, high) = (low.get(&place).copied(), high.get(&place).copied());
         let (topic, partition) = place;

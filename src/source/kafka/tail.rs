@@ -46,18 +46,17 @@ impl Stream for KafkaSource {
         from: &Offsets,
         cuts: &BTreeMap<Partition, Vec<i64>>,
     ) -> Result<Box<dyn Tail>, SourceError> {
-        let consumer = self.connection.consumer(&SETTINGS)?;
         let mut tail = KafkaTail {
             connection: self.connection.clone(),
-            consumer,
+            consumer: self.connection.consumer(&SETTINGS)?,
+            asking: self.connection.consumer(&[])?,
             topics: self.topics.clone(),
             reading: self.reading.clone(),
             gathering: Vec::new(),
             ready: VecDeque::new(),
             looked: Instant::now(),
         };
-        let held = cluster::held(&self.connection, &self.topics)?;
-        for held in &held {
+        for held in &tail.held()? {
             let partition = Partition { topic: held.topic.clone(), number: held.partition };
             let start = from.get(&partition).copied();
             self.check(held, start)?;
@@ -114,6 +113,8 @@ impl KafkaSource {
 struct KafkaTail {
     connection: Connection,
     consumer: Consumer,
+    /// Asks what there is, and reads nothing.
+    asking: Consumer,
     topics: Vec<Arc<str>>,
     reading: Arc<Reading>,
     gathering: Vec<Gathering>,
@@ -193,6 +194,11 @@ impl Gathering {
 }
 
 impl KafkaTail {
+    /// What Kafka holds now.
+    fn held(&self) -> Result<Vec<Held>, SourceError> {
+        cluster::held_by(&self.connection, &self.asking, &self.topics)
+    }
+
     fn has(&self, partition: &Partition) -> bool {
         self.gathering.iter().any(|gathering| gathering.partition == *partition)
     }
@@ -310,8 +316,7 @@ impl Tail for KafkaTail {
     }
 
     fn ends(&mut self) -> Result<Offsets, SourceError> {
-        let held = cluster::held(&self.connection, &self.topics)?;
-        let ends = held.into_iter();
+        let ends = self.held()?.into_iter();
         Ok(ends.map(|held| (Partition { topic: held.topic, number: held.partition }, held.high)).collect())
     }
 }

@@ -12,6 +12,8 @@
 pub mod cassandra;
 pub mod local;
 
+mod late;
+
 use std::sync::Arc;
 use std::time::Duration;
 

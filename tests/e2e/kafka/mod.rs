@@ -10,7 +10,8 @@ use serde_json::Value as Json;
 use crate::project::{DAY, NOVEMBER, Project};
 use topic::Topic;
 
-const SOURCES: &str = "\
+/// A source whose table `listens` is the messages of a topic.
+pub(crate) const SOURCES: &str = "\
 sources:
   - name: events
     tables:

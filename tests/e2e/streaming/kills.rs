@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::{Into, Streaming, agrees, counts, listen, project, wait_until};
+use super::{Into, Streaming, agrees, caught_up, counts, listen, project};
 use crate::kafka::topic::Topic;
 
 /// All places in the code where a stream can be killed.
@@ -76,14 +76,7 @@ fn holds(into: Into, seed: u64, kill: impl Fn(usize, &mut Dice) -> Option<&'stat
             stream.kill();
         }
     }
-    let mut said = String::new();
-    // The lease of one that was killed lasts for half a minute.
-    wait_until("the lease", Duration::from_mins(1), || {
-        let output = project.run(&["run", "--select", "by_minute popular each"]);
-        said = output.stderr;
-        assert!(matches!(output.code, Some(0 | 3)), "{said}");
-        output.code == Some(0)
-    });
+    let said = caught_up(&project);
     for (model, [read, taken, late, gone]) in counts(&said) {
         assert_eq!(read, sent, "{model}");
         assert_eq!(read, taken + late + gone, "{model}");

@@ -11,22 +11,10 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value as Json;
 
+use crate::kafka::SOURCES;
 use crate::kafka::topic::{self, Topic};
 use crate::project::{NOVEMBER, Project};
 use crate::services::address;
-
-const SOURCES: &str = "\
-sources:
-  - name: events
-    tables:
-      - name: listens
-        event_time: ts
-        topics: [TOPIC]
-        columns:
-          - {name: ts, data_type: bigint}
-          - {name: user_id, data_type: bigint, constraints: [{type: not_null}]}
-          - {name: song, data_type: varchar}
-";
 
 const BY_MINUTE: &str = "\
 {{ config(materialized='streaming', partition_key='day', clustering=['minute desc', 'song'], allowed_lateness='2 minutes') }}
@@ -148,6 +136,19 @@ fn counts(said: &str) -> BTreeMap<String, [u64; 4]> {
         (found[1].to_owned(), [number(&found[2]), number(&found[3]), number(&found[4]), number(&found[5])])
     });
     counts.collect()
+}
+
+/// What the next run says once it has read all.
+fn caught_up(project: &Project) -> String {
+    let mut said = String::new();
+    // The lease of one that was killed lasts for half a minute.
+    wait_until("the lease", Duration::from_mins(1), || {
+        let output = project.run(&["run", "--select", "by_minute popular each"]);
+        said = output.stderr;
+        assert!(matches!(output.code, Some(0 | 3)), "{said}");
+        output.code == Some(0)
+    });
+    said
 }
 
 /// Both sides beside each other.

@@ -16,7 +16,7 @@ use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer as _, Threa
 use rdkafka::types::RDKafkaErrorCode;
 
 use super::kills::{Dice, events};
-use super::{Streaming, agrees, counts, listen, project_at, wait_until};
+use super::{Streaming, agrees, caught_up, counts, listen, project_at, wait_until};
 use crate::kafka::topic::Topic;
 use crate::project::Project;
 use crate::services::own_stack::OwnStack;
@@ -217,19 +217,6 @@ fn resident(process: u32) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
     line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok()).unwrap_or(0) >> 10
-}
-
-/// What the next run says once it has read all.
-fn caught_up(project: &Project) -> String {
-    let mut said = String::new();
-    // The lease of one that was killed lasts for half a minute.
-    wait_until("the lease", Duration::from_mins(1), || {
-        let output = project.run(&["run", "--select", "by_minute popular each"]);
-        said = output.stderr;
-        assert!(matches!(output.code, Some(0 | 3)), "{said}");
-        output.code == Some(0)
-    });
-    said
 }
 
 /// Each event that was sent was read once, and taken, late or dead; and both sides agree.

@@ -3,12 +3,12 @@
 use std::time::Instant;
 
 use super::connection::Session;
-use super::late::late_rows;
 use super::pending::Write;
 use super::stream_row::{Known, number};
 use super::tenure::{CassandraSink, Open};
 use super::writing::write_rows;
 use crate::fail_point;
+use crate::stream::sink::late::late_rows;
 use crate::stream::sink::{Epoch, LEASE_LIFE, Sink, SinkError};
 
 impl CassandraSink {

@@ -20,7 +20,6 @@ mod client;
 mod connection;
 mod epoch;
 mod failure;
-mod late;
 mod lease;
 mod opening;
 mod pending;

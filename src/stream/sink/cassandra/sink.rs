@@ -1,6 +1,5 @@
 //! What the stream calls.
 
-use std::sync::Arc;
 use std::time::Instant;
 
 use arrow::array::RecordBatch;
@@ -8,13 +7,13 @@ use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 
 use super::connection::Session;
-use super::late::{late_events, late_schema};
 use super::pending::{Pending, Write};
 use super::reading::read;
 use super::shape::late_name;
 use super::stream_row::{StreamRow, number};
 use super::table;
 use super::tenure::CassandraSink;
+use crate::stream::sink::late::{late_events, late_schema};
 use crate::stream::sink::{Epoch, LateEvent, Sink, SinkError, Standing};
 
 impl CassandraSink {
@@ -123,8 +122,7 @@ impl Sink for CassandraSink {
     }
 
     async fn late(&self) -> Result<Vec<LateEvent>, SinkError> {
-        let schema = Arc::new(late_schema());
-        let rows = self.stored(&late_name(self.model()), &schema).await?;
+        let rows = self.stored(&late_name(self.model()), &late_schema()).await?;
         Ok(rows.iter().flat_map(late_events).collect())
     }
 

@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, BooleanArray, RecordBatch, StringArray, UInt32Array, new_null_array};
-use arrow::compute::{cast, concat_batches, filter_record_batch, take, take_record_batch};
+use arrow::compute::{cast, filter_record_batch, take, take_record_batch};
 use arrow::datatypes::{DataType, SchemaRef};
 use arrow::error::ArrowError;
-use arrow::row::{OwnedRow, RowConverter, SortField};
+use arrow::row::OwnedRow;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
+use crate::stream::keyed::{Key, as_one};
 use crate::warehouse::PartitionKey;
 
 /// Why rows could not be put over others.
@@ -40,8 +41,8 @@ pub(super) struct Change {
     values: RecordBatch,
     /// The keys of these rows, and of those to take away.
     keys: HashSet<OwnedRow>,
-    /// Which columns are the key, in the stored schema.
-    key_columns: Vec<usize>,
+    /// The key, in the stored schema.
+    key: Arc<Key>,
 }
 
 /// Splits rows by partition. Of rows with the same key the last one counts.
@@ -52,11 +53,12 @@ pub(super) fn changes(
     upserts: &[RecordBatch],
     deletes: &[RecordBatch],
 ) -> Result<Vec<Change>, MergeError> {
-    let upserts = stored(schema, upserts)?;
-    let deletes = stored(schema, deletes)?;
-    let key_columns: Vec<usize> = keys.iter().map(|key| schema.index_of(key)).collect::<Result<_, _>>()?;
+    let upserts = as_one(schema, upserts)?;
+    let deletes = as_one(schema, deletes)?;
+    let columns = keys.iter().map(|key| schema.index_of(key)).collect::<Result<_, _>>()?;
+    let key = Arc::new(Key::new(schema, columns)?);
     let mut last: HashMap<OwnedRow, u32> = HashMap::new();
-    let upsert_keys = rows_of(&upserts, &key_columns)?;
+    let upsert_keys = key.of(&upserts)?;
     for (number, key) in upsert_keys.iter().enumerate() {
         last.insert(key.clone(), u32::try_from(number).unwrap_or(u32::MAX));
     }
@@ -70,7 +72,7 @@ pub(super) fn changes(
     for (number, partition) in partitions(&deletes, partition_columns)?.into_iter().enumerate() {
         by_partition.entry(partition).or_default().1.push(u32::try_from(number).unwrap_or(u32::MAX));
     }
-    let delete_keys = rows_of(&deletes, &key_columns)?;
+    let delete_keys = key.of(&deletes)?;
     let mut changes = Vec::new();
     for (partition, (put, taken)) in by_partition {
         let keys = put.iter().map(|number| upsert_keys[*number as usize].clone());
@@ -81,7 +83,7 @@ pub(super) fn changes(
         };
         let values = from.slice(first as usize, 1);
         let rows = take_record_batch(&upserts, &UInt32Array::from(put))?;
-        changes.push(Change { partition, rows, values, keys, key_columns: key_columns.clone() });
+        changes.push(Change { partition, rows, values, keys, key: key.clone() });
     }
     Ok(changes)
 }
@@ -93,7 +95,7 @@ impl Change {
         for path in files {
             for batch in read(path)? {
                 let batch = self.with_values(schema, &batch)?;
-                let keys = rows_of(&batch, &self.key_columns)?;
+                let keys = self.key.of(&batch)?;
                 let stays: BooleanArray = keys.iter().map(|key| Some(!self.keys.contains(key))).collect();
                 kept.push(filter_record_batch(&batch, &stays)?);
             }
@@ -108,7 +110,7 @@ impl Change {
             if let Some(column) = batch.column_by_name(field.name()) {
                 return cast(column, field.data_type());
             }
-            if self.key_columns.contains(&index) {
+            if self.key.columns.contains(&index) {
                 return take(self.values.column(index), &zeros, None);
             }
             Ok(new_null_array(field.data_type(), batch.num_rows()))
@@ -154,29 +156,6 @@ fn read(path: &Path) -> Result<Vec<RecordBatch>, MergeError> {
     let file = File::open(path).map_err(|error| wrong(&error))?;
     let reader = ParquetRecordBatchReaderBuilder::try_new(file).and_then(|builder| builder.build());
     reader.map_err(|error| wrong(&error))?.map(|batch| batch.map_err(MergeError::from)).collect()
-}
-
-/// Rows in the stored schema, as one batch.
-fn stored(schema: &SchemaRef, batches: &[RecordBatch]) -> Result<RecordBatch, ArrowError> {
-    let mut cast_batches = Vec::new();
-    for batch in batches {
-        let columns = schema.fields().iter().map(|field| {
-            let column = batch.column_by_name(field.name()).ok_or_else(|| {
-                ArrowError::SchemaError(format!("the rows have no column `{}`", field.name()))
-            })?;
-            cast(column, field.data_type())
-        });
-        cast_batches.push(RecordBatch::try_new(schema.clone(), columns.collect::<Result<_, _>>()?)?);
-    }
-    concat_batches(schema, &cast_batches)
-}
-
-fn rows_of(batch: &RecordBatch, columns: &[usize]) -> Result<Vec<OwnedRow>, ArrowError> {
-    let fields = columns.iter().map(|index| SortField::new(batch.column(*index).data_type().clone()));
-    let converter = RowConverter::new(fields.collect())?;
-    let arrays: Vec<ArrayRef> = columns.iter().map(|index| batch.column(*index).clone()).collect();
-    let rows = converter.convert_columns(&arrays)?;
-    Ok(rows.iter().map(|row| row.owned()).collect())
 }
 
 /// The partition of each row.

@@ -7,23 +7,20 @@ mod merge;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use arrow::array::{
-    ArrayRef, AsArray, Int32Array, Int64Array, RecordBatch, StringArray, TimestampMillisecondArray,
-};
-use arrow::compute::cast;
-use arrow::datatypes::{
-    DataType, Field, Int32Type, Int64Type, Schema, SchemaRef, TimeUnit, TimestampMillisecondType,
-};
+use arrow::array::{Array as _, RecordBatch};
+use arrow::datatypes::{Field, SchemaRef};
 use async_trait::async_trait;
 
 use self::merge::{Change, changes, rows_of_files};
+use super::late::{late_events, late_rows, late_schema};
 use super::{Epoch, LateEvent, Sink, SinkError, SinkTable, Standing};
 use crate::fingerprint::Fingerprint;
 use crate::relation::Relation;
 use crate::sql::stored_schema;
+use crate::stream::keyed::as_one;
 use crate::warehouse::{
     Content, Holder, Inputs, Lease, LeaseError, Ledger, LocalWarehouse, Partition, PartitionKey,
     PartitionWriter, Presentation, RunId, TableVersion, Version, Warehouse, WriteTarget,
@@ -238,7 +235,8 @@ impl Sink for LocalSink {
     }
 
     async fn keep_late(&self, epoch: Epoch, events: &[LateEvent]) -> Result<(), SinkError> {
-        self.state().late.push(late_rows(&self.late.schema, epoch, events).map_err(refused)?);
+        let epoch = i64::try_from(epoch.0).unwrap_or(i64::MAX);
+        self.state().late.push(late_rows(epoch, events).map_err(refused)?);
         Ok(())
     }
 
@@ -269,11 +267,8 @@ impl Sink for LocalSink {
     }
 
     async fn late(&self) -> Result<Vec<LateEvent>, SinkError> {
-        let mut events = Vec::new();
-        for batch in self.stored_rows(&self.late)? {
-            late_events(&batch, &mut events).map_err(refused)?;
-        }
-        Ok(events)
+        let rows = as_one(&late_schema(), &self.stored_rows(&self.late)?).map_err(refused)?;
+        Ok(late_events(&rows))
     }
 
     async fn release(&self) -> Result<(), SinkError> {
@@ -344,59 +339,16 @@ fn schema_of(table: &SinkTable) -> Result<SchemaRef, SinkError> {
 
 /// The table of what was too late.
 fn late_table(table: &SinkTable) -> SinkTable {
-    let fields = vec![
-        Field::new("epoch", DataType::Int64, false),
-        Field::new("topic", DataType::Utf8, false),
-        Field::new("partition", DataType::Int32, false),
-        Field::new("offset", DataType::Int64, false),
-        Field::new("window", DataType::Timestamp(TimeUnit::Millisecond, None), false),
-    ];
     let Relation { schema, name } = &table.relation;
     SinkTable {
         relation: Relation { schema: schema.clone(), name: format!("{name}_late") },
-        schema: Arc::new(Schema::new(fields)),
+        schema: late_schema(),
         partition_key: ["epoch", "topic", "partition", "offset"].map(str::to_owned).to_vec(),
         clustering: Vec::new(),
         ttl: None,
         description: format!("Events that came too late for {name}."),
         column_descriptions: Vec::new(),
     }
-}
-
-fn late_events(batch: &RecordBatch, events: &mut Vec<LateEvent>) -> Result<(), arrow::error::ArrowError> {
-    let column = |name: &str, data_type: &DataType| {
-        let column = batch.column(batch.schema().index_of(name)?);
-        cast(column, data_type)
-    };
-    let topics = column("topic", &DataType::Utf8)?;
-    let partitions = column("partition", &DataType::Int32)?;
-    let offsets = column("offset", &DataType::Int64)?;
-    let windows = column("window", &DataType::Timestamp(TimeUnit::Millisecond, None))?;
-    for row in 0..batch.num_rows() {
-        events.push(LateEvent {
-            topic: topics.as_string::<i32>().value(row).into(),
-            partition: partitions.as_primitive::<Int32Type>().value(row),
-            offset: offsets.as_primitive::<Int64Type>().value(row),
-            window: windows.as_primitive::<TimestampMillisecondType>().value(row),
-        });
-    }
-    Ok(())
-}
-
-fn late_rows(
-    schema: &SchemaRef,
-    epoch: Epoch,
-    events: &[LateEvent],
-) -> Result<RecordBatch, arrow::error::ArrowError> {
-    let epoch = i64::try_from(epoch.0).unwrap_or(i64::MAX);
-    let columns: Vec<ArrayRef> = vec![
-        Arc::new(Int64Array::from(vec![epoch; events.len()])),
-        Arc::new(StringArray::from_iter_values(events.iter().map(|event| &event.topic))),
-        Arc::new(Int32Array::from_iter_values(events.iter().map(|event| event.partition))),
-        Arc::new(Int64Array::from_iter_values(events.iter().map(|event| event.offset))),
-        Arc::new(TimestampMillisecondArray::from_iter_values(events.iter().map(|event| event.window))),
-    ];
-    RecordBatch::try_new(schema.clone(), columns)
 }
 
 /// The rows of a change over those that are stored.

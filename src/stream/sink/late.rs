@@ -5,20 +5,22 @@ use std::sync::Arc;
 use arrow::array::{
     AsArray, Int32Array, Int64Array, RecordBatch, RecordBatchOptions, StringArray, TimestampMillisecondArray,
 };
-use arrow::datatypes::{DataType, Field, Int32Type, Int64Type, Schema, TimeUnit, TimestampMillisecondType};
+use arrow::datatypes::{
+    DataType, Field, Int32Type, Int64Type, Schema, SchemaRef, TimeUnit, TimestampMillisecondType,
+};
 use arrow::error::ArrowError;
 
-use crate::stream::sink::LateEvent;
+use super::LateEvent;
 
 /// The columns of the table.
-pub(super) fn late_schema() -> Schema {
-    Schema::new(vec![
+pub(super) fn late_schema() -> SchemaRef {
+    Arc::new(Schema::new(vec![
         Field::new("epoch", DataType::Int64, false),
         Field::new("topic", DataType::Utf8, false),
         Field::new("partition", DataType::Int32, false),
         Field::new("offset", DataType::Int64, false),
         Field::new("window", DataType::Timestamp(TimeUnit::Millisecond, None), false),
-    ])
+    ]))
 }
 
 /// Rows of the table as late events.
@@ -39,7 +41,7 @@ pub(super) fn late_events(rows: &RecordBatch) -> Vec<LateEvent> {
 /// Late events as rows of their table.
 pub(super) fn late_rows(epoch: i64, events: &[LateEvent]) -> Result<RecordBatch, ArrowError> {
     RecordBatch::try_new_with_options(
-        Arc::new(late_schema()),
+        late_schema(),
         vec![
             Arc::new(Int64Array::from_value(epoch, events.len())),
             Arc::new(StringArray::from_iter_values(events.iter().map(|event| &event.topic))),
