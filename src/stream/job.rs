@@ -330,13 +330,13 @@ impl Running<'_> {
                 self.end_epoch(models, &mut letters, &idle).await?;
                 began = Instant::now();
                 self.progress_of(reader);
-            }
-            if is_last {
-                return Ok(());
-            }
-            if began.elapsed() < self.options.interval && refreshed.elapsed() >= self.options.refresh_after {
-                self.refresh(engine).await?;
-                refreshed = Instant::now();
+                if is_last {
+                    return Ok(());
+                }
+                if refreshed.elapsed() >= self.options.refresh_after {
+                    self.refresh(engine).await?;
+                    refreshed = Instant::now();
+                }
             }
         }
     }
