@@ -1,6 +1,6 @@
 //! Compiling: every template becomes SQL, and every SQL is planned against the schemas of what it reads, with no data.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
@@ -20,8 +20,8 @@ use crate::project::{Problem, Problems, Project, SourceText};
 use crate::relation::Relation;
 use crate::source::LandingTable;
 use crate::sql::{
-    Alignment, DeclaredTable, Scope, SqlProblem, alignment, canonical, is_volatile, stored_schema,
-    without_semicolon,
+    Alignment, DeclaredTable, Origins, Scope, SqlProblem, alignment, canonical, is_volatile, origins,
+    stored_schema, without_semicolon,
 };
 
 /// A model, compiled.
@@ -39,6 +39,8 @@ pub struct CompiledModel {
     pub partition_columns: Vec<String>,
     /// How its partitions come from those of the tables that it reads, through views.
     pub alignment: Alignment,
+    /// For each of its columns, the columns of the relations that it reads whose values it takes.
+    pub lineage: BTreeMap<String, Origins>,
     /// Of its SQL, the views and ephemeral models in it, and how it is stored.
     pub fingerprint: Fingerprint,
     /// Whether the same inputs can give other rows on another run.
@@ -266,9 +268,11 @@ impl Work<'_> {
             let sources = &self.compiled.sources;
             streaming::compile(&self.scope, node, &rendered, &plan, sources, &fingerprint)
         });
+        let names = plan.schema().fields().iter().map(|field| field.name().clone());
         let model = CompiledModel {
             sql: self.standalone(index, &rendered.sql),
             increment: None,
+            lineage: names.zip(origins(&plan)).collect(),
             fingerprint,
             stream: stream.transpose()?,
             is_volatile: is_volatile(&plan),
