@@ -4,7 +4,7 @@ use serde_json::{Value as Json, json};
 
 use super::terminal::{bytes, plural};
 use crate::graph::{CompiledModel, Materialization, Node};
-use crate::plan::{Action, PartitionBuild};
+use crate::plan::{Action, PartitionBuild, PartitionPlan, Reason};
 use crate::relation::Relation;
 use crate::sql::ScanAlignment;
 
@@ -41,7 +41,7 @@ fn scans(model: &CompiledModel) -> Vec<&ScanAlignment> {
     let mut scans: Vec<&ScanAlignment> = Vec::new();
     for scan in &model.alignment.scans {
         match scans.iter_mut().find(|seen| seen.relation == scan.relation) {
-            Some(seen) if is_aligned(seen) => *seen = scan,
+            Some(seen) if seen.is_fully_aligned() => *seen = scan,
             Some(_) => {}
             None => scans.push(scan),
         }
@@ -54,10 +54,6 @@ fn is_by_partition(node: &Node, model: &CompiledModel) -> bool {
     node.config.materialized == Materialization::Incremental
         && model.alignment.bounded
         && !model.partition_columns.is_empty()
-}
-
-fn is_aligned(scan: &ScanAlignment) -> bool {
-    !scan.expressions.is_empty() && scan.expressions.iter().all(Option::is_some)
 }
 
 fn how_it_is_built(node: &Node, model: &CompiledModel) -> String {
@@ -83,7 +79,10 @@ fn by(node: &Node, model: &CompiledModel, scan: &ScanAlignment) -> String {
     if !is_by_partition(node, model) {
         return "all of it".to_owned();
     }
-    if !is_aligned(scan) {
+    if model.looked_up.contains(&scan.relation) {
+        return "looked up by key: a change in it builds the partitions that hold a changed key".to_owned();
+    }
+    if !scan.is_fully_aligned() {
         return "all of it: a change in it builds every partition".to_owned();
     }
     let pairs = model.partition_columns.iter().zip(scan.by()).map(|(column, by)| match by {
@@ -118,14 +117,27 @@ fn partition(build: &PartitionBuild, width: usize) -> String {
     format!("{key:<width$}  {}{reads}", build.reason)
 }
 
+/// Whether a plan's partitions are those at most: a table that is looked up by key changes, and which partitions hold a
+/// changed key shows once it is built.
+pub(super) fn is_at_most(model: Option<&CompiledModel>, plan: &PartitionPlan) -> bool {
+    let is_looked_up = |table: &String| {
+        model.is_some_and(|model| model.looked_up.iter().any(|relation| relation.to_string() == *table))
+    };
+    plan.build.iter().any(|build| match &build.reason {
+        Reason::InputsChanged { tables } => tables.keys().any(is_looked_up),
+        _ => false,
+    })
+}
+
 /// The same of the inputs, for programs.
 pub(super) fn inputs(node: &Node, model: &CompiledModel) -> Json {
     let scan = |scan: &&ScanAlignment| {
         let columns = model.recipe.as_ref().and_then(|recipe| recipe.reads.get(&scan.relation));
         json!({
             "relation": scan.relation.to_string(),
-            "by": if is_by_partition(node, model) && is_aligned(scan) { json!(scan.by()) } else { Json::Null },
+            "by": if is_by_partition(node, model) && scan.is_fully_aligned() { json!(scan.by()) } else { Json::Null },
             "columns": columns,
+            "looked_up": model.looked_up.contains(&scan.relation),
             "changes": if model.ignored.contains(&scan.relation) { "ignore" } else { "rebuild" },
         })
     };

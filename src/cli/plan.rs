@@ -8,7 +8,7 @@ use super::arguments::{Global, PlanArguments, TextOrJson};
 use super::doing::Doing;
 use super::error::CommandError;
 use super::exit::Exit;
-use super::explain::{explained, inputs};
+use super::explain::{explained, inputs, is_at_most};
 use super::loaded::{Loaded, Rendering, cores, runtime};
 use super::stream::is_streaming;
 use super::terminal::{Palette, Terminal, bytes, count, plural};
@@ -82,8 +82,7 @@ pub(super) fn plan(global: &Global, arguments: &PlanArguments) -> Result<Exit, C
     let text = match arguments.output {
         TextOrJson::Json => format!("{:#}\n", as_json(&loaded.graph, &compiled, &planned)),
         TextOrJson::Text => {
-            let explaining = arguments.explain.then_some(&compiled);
-            as_text(&loaded.graph, &planned, explaining, Palette::of_stdout())
+            as_text(&loaded.graph, &compiled, &planned, arguments.explain, Palette::of_stdout())
         }
     };
     super::print(&text)?;
@@ -145,13 +144,13 @@ fn reads(action: &Action) -> (u64, u64) {
     }
 }
 
-fn as_text(graph: &Graph, plan: &Plan, explaining: Option<&Compiled>, palette: Palette) -> String {
+fn as_text(graph: &Graph, compiled: &Compiled, plan: &Plan, explains: bool, palette: Palette) -> String {
     let mut lines: Vec<[String; 4]> = Vec::new();
     let mut explanations: Vec<Vec<String>> = Vec::new();
     let mut current = 0;
     for step in &plan.steps {
         let node = graph.node(step.node);
-        let model = explaining.and_then(|compiled| compiled.models.get(&step.node));
+        let model = compiled.models.get(&step.node).filter(|_| explains);
         let explanation = model.map(|model| explained(node, model, &step.action)).unwrap_or_default();
         if step.action == Action::Current {
             current += 1;
@@ -160,7 +159,12 @@ fn as_text(graph: &Graph, plan: &Plan, explaining: Option<&Compiled>, palette: P
             }
         }
         explanations.push(explanation);
-        let (verb, what) = words(&step.action);
+        let (verb, mut what) = words(&step.action);
+        if let Action::BuildPartitions(plan) = &step.action
+            && is_at_most(compiled.models.get(&step.node), plan)
+        {
+            what.insert_str(0, "up to ");
+        }
         let (rows, read) = reads(&step.action);
         let mut why = reason(&step.action);
         if rows > 0 {
@@ -247,6 +251,7 @@ fn as_json(graph: &Graph, compiled: &Compiled, plan: &Plan) -> Json {
                 json["partitions"] = plan.build.iter().map(partition).collect();
                 json["remove"] = plan.remove.iter().map(ToString::to_string).collect();
                 json["current"] = plan.current.into();
+                json["at_most"] = is_at_most(compiled.models.get(&step.node), plan).into();
             }
             _ => {}
         }

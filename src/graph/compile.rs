@@ -21,8 +21,8 @@ use crate::project::{Problem, Problems, Project, SourceText};
 use crate::relation::Relation;
 use crate::source::LandingTable;
 use crate::sql::{
-    Alignment, DeclaredTable, Origins, Recipe, Scope, SqlProblem, alignment, canonical, is_volatile, origins,
-    stored_schema, without_semicolon,
+    Alignment, DeclaredTable, Origins, Recipe, Scope, SqlProblem, alignment, canonical, is_volatile, lookups,
+    origins, stored_schema, without_semicolon,
 };
 
 /// A model, compiled.
@@ -52,6 +52,8 @@ pub struct CompiledModel {
     pub columns: BTreeMap<String, Recipe>,
     /// The tables that it reads of which a change asks for no build.
     pub ignored: BTreeSet<Relation>,
+    /// The tables that it joins by keys, so that a change in one reaches no more partitions than hold a changed key.
+    pub looked_up: BTreeSet<Relation>,
     /// Whether the same inputs can give other rows on another run.
     pub is_volatile: bool,
     /// Of a streaming model.
@@ -291,6 +293,7 @@ impl Work<'_> {
             rows,
             columns,
             ignored: self.ignored(index, node)?,
+            looked_up: looked_up(&plan, &alignment, &partition_columns),
             fingerprint,
             stream: stream.transpose()?,
             is_volatile: is_volatile(&plan),
@@ -447,6 +450,15 @@ impl Work<'_> {
         })?;
         Ok(CompiledTest { sql: self.standalone(index, &rendered.sql), map: rendered.map })
     }
+}
+
+/// The tables that a plan reads as a whole and joins by keys.
+fn looked_up(plan: &LogicalPlan, alignment: &Alignment, partition_columns: &[String]) -> BTreeSet<Relation> {
+    if partition_columns.is_empty() || !alignment.bounded {
+        return BTreeSet::new();
+    }
+    let whole = alignment.scans.iter().filter(|scan| !scan.is_fully_aligned()).map(|scan| &scan.relation);
+    whole.filter(|table| lookups(plan, table, partition_columns).is_some()).cloned().collect()
 }
 
 /// What makes which rows a plan gives, and each of its columns. The columns that it is partitioned by belong to all of

@@ -5,6 +5,7 @@
 //! carried out. Must not know: how a step is carried out.
 
 mod changed;
+pub mod confirm;
 pub mod landing;
 pub mod partitions;
 pub mod planner;
@@ -14,6 +15,7 @@ pub mod sources;
 pub mod step;
 pub mod streams;
 
+pub use confirm::Touch;
 pub use landing::{Asked, LandingPlan, LandingReason, batch_version, cut_version};
 pub use partitions::{Basis, Known, KnownPartition, PartitionBuild, PartitionPlan};
 pub use planner::{Planner, Tables, after_landing, seed_version};

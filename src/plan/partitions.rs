@@ -55,7 +55,7 @@ impl KnownPartition {
     }
 
     /// The version of some of its columns; that of all of it, where they are not told apart.
-    fn version_of(&self, columns: &BTreeSet<String>) -> Version {
+    pub(super) fn version_of(&self, columns: &BTreeSet<String>) -> Version {
         let names = || columns.iter().map(String::as_str).chain(columns.is_empty().then_some(ROWS));
         if names().any(|name| !self.columns.contains_key(name)) {
             return self.version.clone();
@@ -123,7 +123,7 @@ impl Known {
     }
 
     /// Stands for these columns of all partitions, or for all of them.
-    fn digest(&self, columns: Option<&BTreeSet<String>>) -> Version {
+    pub(super) fn digest(&self, columns: Option<&BTreeSet<String>>) -> Version {
         let parts = self.partitions.iter().map(|(key, partition)| {
             let version = columns.map(|columns| partition.version_of(columns));
             (key.to_string(), version.unwrap_or_else(|| partition.version.clone()))
@@ -164,6 +164,8 @@ impl PartitionBuild {
 pub struct PartitionPlan {
     /// To be built, by key.
     pub build: Vec<PartitionBuild>,
+    /// Found to hold what a build would give: their ledger alone is written.
+    pub confirm: Vec<PartitionBuild>,
     /// Stored, and no longer given by any input.
     pub remove: Vec<PartitionKey>,
     /// How many are as they should be.
@@ -173,7 +175,7 @@ pub struct PartitionPlan {
 impl PartitionPlan {
     /// Whether the table's columns alone are to be published: no partition is built or goes.
     pub fn is_of_columns(&self) -> bool {
-        self.build.is_empty() && self.remove.is_empty()
+        self.build.is_empty() && self.remove.is_empty() && self.confirm.is_empty()
     }
 }
 
@@ -198,6 +200,13 @@ pub struct Basis<'a> {
     pub changed: &'a ModelChange,
 }
 
+/// The columns of a table.
+#[derive(Clone, Copy)]
+enum Columns<'a> {
+    All,
+    Some(&'a BTreeSet<String>),
+}
+
 /// The part of a model that versions are made for: all of it, or one column.
 struct Part<'a> {
     fingerprint: &'a Fingerprint,
@@ -208,11 +217,11 @@ struct Part<'a> {
 }
 
 impl<'a> Part<'a> {
-    /// The columns of a table that it reads, or all of them; `None` where it reads nothing of it.
-    fn columns(&self, relation: &Relation) -> Option<Option<&'a BTreeSet<String>>> {
+    /// The columns of a table that it reads; `None` where it reads nothing of it.
+    fn columns(&self, relation: &Relation) -> Option<Columns<'a>> {
         match self.reads {
-            None => Some(None),
-            Some(reads) => reads.get(relation).map(Some),
+            None => Some(Columns::All),
+            Some(reads) => reads.get(relation).map(Columns::Some),
         }
     }
 }
@@ -243,29 +252,21 @@ impl<'a> Basis<'a> {
     }
 
     /// The version of what a part reads of a partition.
-    fn read(
-        &self,
-        relation: &Relation,
-        partition: &KnownPartition,
-        columns: Option<&BTreeSet<String>>,
-    ) -> Version {
+    fn read(&self, relation: &Relation, partition: &KnownPartition, columns: Columns<'_>) -> Version {
         match columns {
             _ if self.model.ignored.contains(relation) => Version::of([IGNORED]),
-            Some(columns) => partition.version_of(columns),
-            None => partition.version.clone(),
+            Columns::Some(columns) => partition.version_of(columns),
+            Columns::All => partition.version.clone(),
         }
     }
 
     /// Notes all partitions of a table by one digest.
-    fn note_all(
-        &self,
-        inputs: &mut Inputs,
-        relation: &Relation,
-        known: &Known,
-        columns: Option<&BTreeSet<String>>,
-    ) {
-        let is_ignored = self.model.ignored.contains(relation);
-        let digest = if is_ignored { Version::of([IGNORED]) } else { known.digest(columns) };
+    fn note_all(&self, inputs: &mut Inputs, relation: &Relation, known: &Known, columns: Columns<'_>) {
+        let digest = match columns {
+            _ if self.model.ignored.contains(relation) => Version::of([IGNORED]),
+            Columns::Some(columns) => known.digest(Some(columns)),
+            Columns::All => known.digest(None),
+        };
         inputs.add(&relation.to_string(), &PartitionKey::new(vec![Some(ALL.to_owned())]), &digest);
     }
 }
@@ -307,8 +308,7 @@ pub fn by_partition(basis: Basis<'_>) -> Result<PartitionPlan, DataFusionError> 
     let mut others: Vec<(&Relation, &Known)> = Vec::new();
     for scan in &basis.model.alignment.scans {
         let Some(known) = basis.inputs.get(&scan.relation) else { continue };
-        let fully = !scan.expressions.is_empty() && scan.expressions.iter().all(Option::is_some);
-        if !fully {
+        if !scan.is_fully_aligned() {
             others.push((&scan.relation, known));
             continue;
         }

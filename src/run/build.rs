@@ -159,6 +159,14 @@ impl TableBuild<'_> {
         let mut written = Written::of(&new);
         written.partitions += plan.remove.len();
         let mut all = new;
+        let before: BTreeMap<&PartitionKey, &Partition> =
+            stored.iter().flat_map(|table| table.partitions()).collect();
+        for build in &plan.confirm {
+            if let Some(partition) = before.get(&build.key) {
+                let ledger = Ledger { run: partition.ledger.run.clone(), ..self.ledger_of(build) };
+                all.insert(build.key.clone(), Partition { files: partition.files.clone(), ledger });
+            }
+        }
         for (key, partition) in stored.iter().flat_map(|table| table.partitions()) {
             if !plan.remove.contains(key) && !all.contains_key(key) {
                 all.insert(key.clone(), partition.clone());

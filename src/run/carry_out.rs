@@ -10,7 +10,7 @@ use super::order::dependencies;
 use super::schedule::{Outcome, Steps, Weight, work_through};
 use super::session::Session;
 use crate::graph::{CompiledModel, IncrementalStrategy, Node, NodeKind, tested_relation};
-use crate::plan::{Action, PartitionBuild, Plan, Reason, Step, TableChange};
+use crate::plan::{Action, PartitionBuild, PartitionPlan, Plan, Reason, Step, TableChange};
 use crate::quality::{self, Verdict};
 use crate::relation::Relation;
 use crate::sql::dialect::ViewText;
@@ -134,9 +134,11 @@ impl Session<'_> {
             Action::BuildPartitions(plan) => {
                 let relation = tested_relation(node);
                 let stored = self.stored(&relation);
-                let table = self.table_build(node, &relation, self.model(index)?);
-                let built = self.runtime.block_on(table.partitions(plan, stored.as_ref()))?;
-                self.built(node, built, &in_short(&plan.build))
+                let model = self.model(index)?;
+                let table = self.table_build(node, &relation, model);
+                let plan = self.narrowed(node, model, plan)?;
+                let built = self.runtime.block_on(table.partitions(&plan, stored.as_ref()))?;
+                self.built(node, built, &why_built(&plan))
             }
             Action::Increment => self.increment(index, node),
         }
@@ -299,6 +301,16 @@ pub fn in_short(build: &[PartitionBuild]) -> String {
         reasons.push(Reason::InputsChanged { tables: changed }.to_string());
     }
     reasons.join("; ")
+}
+
+/// Why partitions were built, and how many were found not to need it.
+fn why_built(plan: &PartitionPlan) -> String {
+    let confirmed = match plan.confirm.len() {
+        0 => return in_short(&plan.build),
+        1 => "1 partition holds nothing of what changed".to_owned(),
+        many => format!("{many} partitions hold nothing of what changed"),
+    };
+    if plan.build.is_empty() { confirmed } else { format!("{}; {confirmed}", in_short(&plan.build)) }
 }
 
 fn result_of(node: &Node, status: Status) -> NodeResult {

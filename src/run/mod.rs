@@ -9,6 +9,7 @@ pub mod event;
 pub mod increment;
 pub mod landing;
 pub mod landings;
+mod narrow;
 mod order;
 pub mod schedule;
 pub mod seed;

@@ -10,7 +10,7 @@ use crate::engine::{Engine, EngineError};
 use crate::graph::{Compiled, CompiledModel, Graph, Materialization, NodeKind, tested_relation};
 use crate::plan::{Planner, Tables};
 use crate::relation::Relation;
-use crate::warehouse::{Content, RunId, TableVersion, Warehouse, WarehouseError};
+use crate::warehouse::{Content, PartitionKey, RunId, TableVersion, Warehouse, WarehouseError};
 
 /// How a run is to be done.
 #[derive(Clone, Copy, Debug)]
@@ -48,7 +48,10 @@ pub struct Session<'a> {
     pub options: RunOptions,
     /// Is told what happens.
     pub reporter: &'a dyn Reporter,
+    /// What the warehouse held when the run began.
+    pub(super) before: BTreeMap<Relation, TableVersion>,
     held: Mutex<BTreeMap<Relation, TableVersion>>,
+    same: Mutex<BTreeMap<Relation, BTreeSet<PartitionKey>>>,
     tables: Mutex<Tables>,
 }
 
@@ -104,8 +107,22 @@ impl<'a> Session<'a> {
         for (relation, table) in &held {
             tables.note(relation, table);
         }
+        let (before, same) = (held.clone(), Mutex::default());
         let (held, tables) = (Mutex::new(held), Mutex::new(tables));
-        Self { graph, compiled, warehouse, engine, runtime, run, options, reporter, held, tables }
+        Self {
+            graph,
+            compiled,
+            warehouse,
+            engine,
+            runtime,
+            run,
+            options,
+            reporter,
+            before,
+            held,
+            same,
+            tables,
+        }
     }
 
     /// Makes what the warehouse holds known to SQL, what is read before what reads it. A view whose inputs are gone
@@ -177,6 +194,16 @@ impl<'a> Session<'a> {
     /// What the warehouse holds of a relation by now.
     pub fn stored(&self, relation: &Relation) -> Option<TableVersion> {
         lock(&self.held).get(relation).cloned()
+    }
+
+    /// The partitions that were published in this run with the content that they had before.
+    pub(super) fn same(&self) -> BTreeMap<Relation, BTreeSet<PartitionKey>> {
+        lock(&self.same).clone()
+    }
+
+    /// Notes such partitions.
+    pub(super) fn note_same(&self, relation: &Relation, keys: impl Iterator<Item = PartitionKey>) {
+        lock(&self.same).entry(relation.clone()).or_default().extend(keys);
     }
 
     /// The tables as they are by now, for a plan.

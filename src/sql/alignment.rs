@@ -46,6 +46,11 @@ pub struct ScanAlignment {
 }
 
 impl ScanAlignment {
+    /// Whether this table's partitions say all of the partition of the output that they give rows to.
+    pub fn is_fully_aligned(&self) -> bool {
+        !self.expressions.is_empty() && self.expressions.iter().all(Option::is_some)
+    }
+
     /// Whether partitions of the output depend on some partitions of this table only.
     pub fn is_aligned(&self) -> bool {
         self.expressions.iter().any(Option::is_some)
@@ -89,8 +94,11 @@ impl ScanAlignment {
     }
 }
 
-/// The values of an array as text, the way a cast to VARCHAR gives them.
-fn texts(values: &ArrayRef) -> Result<Vec<Option<String>>, DataFusionError> {
+/// The values of an array as text, the way a cast to VARCHAR gives them, in which partition keys have them.
+///
+/// # Errors
+/// Where a type has no text.
+pub fn texts(values: &ArrayRef) -> Result<Vec<Option<String>>, DataFusionError> {
     let values = cast(values, &DataType::Utf8)?;
     let values = values.as_any().downcast_ref::<StringArray>();
     let values = values.ok_or_else(|| DataFusionError::Internal("a cast to text gave no text".to_owned()))?;

@@ -11,15 +11,17 @@ pub mod functions;
 pub mod lineage;
 pub mod meaning;
 pub mod problem;
+pub mod reach;
 pub mod recipe;
 pub mod scope;
 pub mod streaming;
 mod surrogate_key;
 mod tumble;
 
-pub use alignment::{Alignment, ScanAlignment};
+pub use alignment::{Alignment, ScanAlignment, texts};
 pub use lineage::{ColumnOf, Origins, origins};
 pub use meaning::{canonical, is_volatile, offset, stored_schema, without_semicolon};
 pub use problem::{SqlProblem, tidy};
+pub use reach::{Lookup, lookups};
 pub use recipe::Recipe;
 pub use scope::{DeclaredTable, Scope, exact_on_partitions};

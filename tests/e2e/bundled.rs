@@ -233,7 +233,7 @@ fn real_events() -> Option<PathBuf> {
     }
     // Not by `println!`, which is heard only where a test fails.
     let said = "set MEP_TEST_REAL_EVENTS): simulated ones were taken instead";
-    writeln!(std::io::stderr(), "there are no real events in {} ({said}", folder.display()).unwrap();
+    writeln!(&mut std::io::stderr(), "there are no real events in {} ({said}", folder.display()).unwrap();
     None
 }
 

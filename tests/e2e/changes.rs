@@ -413,3 +413,57 @@ fn a_model_with_increments_of_its_own_is_backfilled_where_that_is_asked_for() {
     project.listens("3.json", &[(9, 3, "c")]);
     assert_eq!(project.plan()[1], "kept: increment: it keeps its own increments");
 }
+
+#[test]
+fn a_changed_row_of_a_joined_table_builds_the_partitions_that_hold_its_key_and_no_others() {
+    let project = looking_up("");
+    project.file("seeds/people.csv", "user_id,name\n1,Ann\n2,Bob\n");
+    project.model(
+        "names",
+        "{{ config(materialized='incremental', partition_by='event_date') }}
+        select event_date, name, count(*) as n from {{ ref('plays') }} group by event_date, name",
+    );
+    project.succeed(&["build"]);
+    project.file("seeds/people.csv", "user_id,name\n1,Ann\n2,Bo\n3,Cy\n");
+    assert_eq!(
+        project.plan(),
+        [
+            "people: load: file changed",
+            "plays: build: people changed, which is read as a whole",
+            "names: build: plays changed in 2018-11-01, 2018-11-02"
+        ]
+    );
+    assert!(project.print(&["plan"]).contains("incremental plays  up to 2 partitions"));
+    insta::assert_snapshot!(project.succeed(&["build"]), @r"
+     current  source events.listens
+        plan  2 incrementals, 1 seed, 4 partitions
+       start  seed people
+          ok  seed people  3 rows, [size], [time]  (file changed)
+       start  incremental plays
+          ok  incremental plays  1 row, [size], [time]  (people changed, which is read as a whole; 1 partition holds nothing of what changed)
+       start  incremental names
+          ok  incremental names  1 row, [size], [time]  (plays changed in 2018-11-02; 1 partition holds nothing of what changed)
+    done in [time]: 3 built, 1 current
+    ");
+    assert_eq!(
+        project.rows("select name from main.names order by 1"),
+        json!([{"name": "Ann"}, {"name": "Bo"}])
+    );
+    assert_eq!(project.plan(), [""; 0]);
+    // One that no listen bears the key of.
+    project.file("seeds/people.csv", "user_id,name\n1,Ann\n2,Bo\n3,Cyd\n");
+    let before = project.listing("warehouse/main/plays/data");
+    let said = project.succeed(&["build"]);
+    assert!(said.contains("(2 partitions hold nothing of what changed)"), "{said}");
+    assert_eq!(project.listing("warehouse/main/plays/data"), before);
+    assert_eq!(project.plan(), [""; 0]);
+    // Where the table was built by another run, what it held is not known.
+    project.file("seeds/people.csv", "user_id,name\n1,Anna\n2,Bo\n");
+    project.succeed(&["seed"]);
+    project.succeed(&["run"]);
+    assert_eq!(
+        project.rows("select name from main.names order by 1"),
+        json!([{"name": "Anna"}, {"name": "Bo"}])
+    );
+    assert_eq!(project.plan(), [""; 0]);
+}

@@ -332,7 +332,7 @@ fn a_plan_is_explained_by_what_each_model_reads_and_by_each_partition() {
     assert_eq!(
         step("weeks")["inputs"],
         json!([{"relation": "main.days", "by": ["CAST(date_trunc('week', CAST(event_date AS TIMESTAMP)) AS DATE)"],
-            "columns": ["event_date", "n"], "changes": "rebuild"}])
+            "columns": ["event_date", "n"], "looked_up": false, "changes": "rebuild"}])
     );
     assert_eq!(step("named")["inputs"][0]["by"], Json::Null);
     assert_eq!(
