@@ -20,7 +20,7 @@ mod test_name;
 
 pub use attached_tests::tested_relation;
 pub use compile::{Compiled, CompiledModel, CompiledTest, Compiler, SeedTable};
-pub use config::{IncrementalStrategy, Materialization, NodeConfig, OnSchemaChange, Severity};
+pub use config::{IncrementalStrategy, Materialization, NodeConfig, OnCodeChange, OnSchemaChange, Severity};
 pub use dag::Graph;
 pub use node::{Dependency, Node, NodeId, NodeKind, TestDetail};
 pub use select::{Selection, named};

@@ -100,6 +100,8 @@ pub struct TableBuild<'a> {
     pub relation: &'a Relation,
     /// The SELECT.
     pub sql: &'a str,
+    /// The model's SQL as it was rendered, to say later what changed in it.
+    pub rendered: &'a str,
     /// The schema to store, partition columns last.
     pub schema: &'a SchemaRef,
     /// The partition columns.
@@ -121,7 +123,7 @@ impl TableBuild<'_> {
         if written.is_empty() {
             written.insert(PartitionKey::new(vec![None; self.partition_columns.len()]), Vec::new());
         }
-        let ledger = self.ledger(&build.inputs, &build.version);
+        let ledger = self.ledger_of(build);
         let new = written
             .into_iter()
             .map(|(key, files)| (key, Partition { files, ledger: ledger.clone() }))
@@ -151,7 +153,7 @@ impl TableBuild<'_> {
         let mut new: BTreeMap<PartitionKey, Partition> = BTreeMap::new();
         for build in &plan.build {
             let files = written.remove(&build.key).unwrap_or_default();
-            let ledger = self.ledger(&build.inputs, &build.version);
+            let ledger = self.ledger_of(build);
             new.insert(build.key.clone(), Partition { files, ledger });
         }
         let mut written = Written::of(&new);
@@ -178,13 +180,14 @@ impl TableBuild<'_> {
         }
     }
 
-    pub(super) fn ledger(&self, inputs: &Inputs, version: &Version) -> Ledger {
-        Ledger {
-            run: self.run.clone(),
-            fingerprint: self.fingerprint.clone(),
-            inputs: inputs.clone(),
-            version: version.clone(),
-        }
+    pub(super) fn ledger(&self, inputs: Inputs, version: Version) -> Ledger {
+        let (run, fingerprint) = (self.run.clone(), self.fingerprint.clone());
+        Ledger { run, fingerprint, inputs, version, columns: BTreeMap::new() }
+    }
+
+    fn ledger_of(&self, build: &PartitionBuild) -> Ledger {
+        let ledger = self.ledger(build.inputs.clone(), build.version.clone());
+        Ledger { columns: build.columns.clone(), ..ledger }
     }
 
     pub(super) fn table(&self, partitions: BTreeMap<PartitionKey, Partition>) -> TableVersion {
@@ -196,6 +199,7 @@ impl TableBuild<'_> {
                 batches: BTreeMap::new(),
             },
             run: self.run.clone(),
+            sql: Some(self.rendered.to_owned()),
         }
     }
 
@@ -284,6 +288,7 @@ mod tests {
             key: PartitionKey::whole(),
             inputs: Inputs::default(),
             version: Version::of([]),
+            columns: BTreeMap::new(),
             reason: Reason::FirstRun,
             input_bytes: bytes,
             input_rows: 0,
