@@ -145,6 +145,7 @@ mod tests {
                 fingerprint,
                 inputs: Inputs::default(),
                 version,
+                columns: BTreeMap::new(),
             },
         }
     }
