@@ -156,6 +156,6 @@ mod tests {
         let partitions = [partition(late, 3), partition(early, 1), partition(early, 2)];
         let shares = runs(partitions.iter());
         let share = |at, partitions, rows| RunShare { at: Some(at), partitions, rows };
-        assert_eq!(shares, [share(0x19ac_0001_000, 1, 3), share(0x19ac_0000_000, 2, 3)]);
+        assert_eq!(shares, [share(0x019a_c000_1000, 1, 3), share(0x019a_c000_0000, 2, 3)]);
     }
 }
