@@ -71,6 +71,7 @@ test("a table's page says what it is, how fresh it is, and what its tests found"
   const cards = await text(page, ".cards");
   assert.match(cards, /Freshness\s+Built .*\s+data through 2018-11-30 · sources as of/);
   assert.match(cards, /Tests\s+\d+ passed/);
+  assert.match(cards, /Upstream\s+\d+ tests passed\s+on the 2 nodes that it comes from/);
   assert.match(cards, /Rows\s+[\d,]+\s+.* in 30 partitions/);
   assert.match(await text(page, "table.columns"), /song_id\s+bigint[^]*→\s*dim_song/);
   const panes = page.locator(".pane pre");

@@ -60,6 +60,27 @@ function sizeCard(node) {
   ]);
 }
 
+// Whether what it is made from can be trusted: a table is no better than what it reads, and what was not tested is not known.
+function upstreamCard(node) {
+  const above = [...reach(node.index, nodeWeb.before).keys()].map((index) => site.nodes[index]);
+  if (above.length === 0) return null;
+  const of = `on the ${plural(above.length, "node")} that it comes from`;
+  for (const tone of ["bad", "warn"]) {
+    const found = above.filter((other) => standing(other).tone === tone);
+    if (found.length === 0) continue;
+    const names = found.slice(0, 3).map((other, at) => [at > 0 && ", ", h("a", { href: hrefOf(other) }, other.name)]);
+    const more = found.length > 3 && ` and ${count(found.length - 3)} more`;
+    return card("Upstream", tone, `${count(found.length)} ${found.length === 1 ? "needs" : "need"} a look`, [
+      names,
+      more,
+    ]);
+  }
+  const { pass } = verdicts(new Set(above.flatMap((other) => other.tests)));
+  return pass > 0
+    ? card("Upstream", "good", `${plural(pass, "test")} passed`, of)
+    : card("Upstream", "unknown", "Not tested", `the last run tested nothing ${of}`);
+}
+
 const RESULTS = {
   success: ["good", "Built"],
   current: ["good", "Nothing to do"],
@@ -223,10 +244,11 @@ function showNode(node) {
         { class: "cards", role: "group", "aria-label": "Can it be trusted?" },
         freshnessCard(node),
         node.kind !== "exposure" && testsCard(node),
+        upstreamCard(node),
         sizeCard(node),
         runCard(node),
       ),
-      hasCharts && h("p", {}, h("a", { href: dashboardHref(node) }, "See its charts")),
+      hasCharts && h("p", { class: "subtitle" }, h("a", { href: dashboardHref(node) }, "See its charts")),
       lineage.element,
       columnsSection(node),
       testsSection(node),
