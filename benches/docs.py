@@ -64,11 +64,15 @@ def measure(binary, project, arguments):
     ]
     times = {view: opened(page, arguments.runs, place) for view, place in views.items()}
     rows += [[f"opening: {view}", milliseconds(took), "", f"{ratio(took / nothing)} x an empty page"] for view, took in times.items()]
-    print(f"{arguments.models:,} tables, {3 * arguments.models:,} tests: a page of {size(page.stat().st_size)}\n")
+    print(f"{arguments.models:,} tables, {3 * arguments.models:,} tests: a page of {kilobytes(page.stat().st_size)}\n")
     print_table(["what", "wall", "peak memory", "ratio"], rows)
     print()
     measured.goal("opening", max(times.values()), OPENS_IN, milliseconds)
-    measured.goal("size", page.stat().st_size, MOST_BYTES, size)
+    measured.goal("size", page.stat().st_size, MOST_BYTES, kilobytes)
+
+
+def kilobytes(number):
+    return f"{number / 1e3:,.0f} kB"
 
 
 def opened(page, runs, place=""):

@@ -1,6 +1,6 @@
 //! docs: the project as one page, in a file or served.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tokio::signal::unix::{SignalKind, signal};
@@ -17,6 +17,7 @@ use crate::docs::{
     server,
 };
 use crate::graph::Node;
+use crate::project::{Project, WarehouseConfig};
 use crate::warehouse::Warehouse;
 
 /// Writes the page, or serves it.
@@ -109,14 +110,20 @@ fn charts(
     Ok(specs.iter().map(read).collect())
 }
 
+/// What is watched. Where the project is broken, its folders are not known, and the usual one is left out.
+fn watched(root: PathBuf, project: Option<&Project>) -> server::Watched {
+    let target = root.join(project.map_or(Path::new("target"), |project| &project.target_path));
+    let mut without = vec![target.clone()];
+    if let Some(WarehouseConfig::Local { path }) = project.map(|project| &project.target.warehouse) {
+        without.push(root.join(path));
+    }
+    server::Watched { root, without, also: target.join("run_results.json") }
+}
+
 fn serve(global: &Global, arguments: &DocsServeArguments) -> Result<Exit, CommandError> {
     let project = super::loaded::project_folder(global)?;
     let root = std::path::absolute(&project).map_err(CommandError::io("finding the project's folder"))?;
-    // Where the project is broken, its target path is not known, and the usual one is left out.
-    let target_path =
-        load_project(global).map_or_else(|_| PathBuf::from("target"), |project| project.target_path);
-    let target = root.join(target_path);
-    let watched = server::Watched { root, also: target.join("run_results.json"), without: target };
+    let watched = watched(root, load_project(global).ok().as_ref());
     let terminal = Terminal::new(global.log_format, global.quiet);
     let (owned, no_warehouse) = (global.clone(), arguments.no_warehouse);
     let make = move || {

@@ -25,13 +25,16 @@ use walkdir::WalkDir;
 /// How often files are looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(700);
 
-/// What is watched: the files below `root` but hidden ones and those below `without`, and `also`.
+/// The endings of a project's files.
+const ENDINGS: [&str; 5] = ["sql", "yml", "yaml", "csv", "md"];
+
+/// What is watched: the project's files below `root` but hidden ones and those below `without`, and `also`.
 #[derive(Clone, Debug)]
 pub struct Watched {
     /// The project's folder.
     pub root: PathBuf,
-    /// The folder that mep writes to.
-    pub without: PathBuf,
+    /// Folders that mep writes to.
+    pub without: Vec<PathBuf>,
     /// A file of that folder that is watched all the same.
     pub also: PathBuf,
 }
@@ -100,13 +103,19 @@ impl Watched {
     /// Stands for the files' names, sizes and times: another one where any of it changed.
     fn state(&self) -> u64 {
         let mut hasher = DefaultHasher::new();
-        let is_hidden =
-            |path: &Path| path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
-        let project = WalkDir::new(&self.root).sort_by_file_name().into_iter().filter_entry(|entry| {
-            entry.depth() == 0 || !(is_hidden(entry.path()) || entry.path() == self.without)
-        });
-        let also = WalkDir::new(&self.also);
-        for entry in project.chain(also).filter_map(Result::ok).filter(|entry| entry.file_type().is_file()) {
+        let is_left_out = |path: &Path| {
+            let is_hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+            is_hidden || self.without.iter().any(|folder| folder == path)
+        };
+        let is_of_project = |path: &Path| {
+            let ending = path.extension().and_then(|ending| ending.to_str());
+            ending.is_some_and(|ending| ENDINGS.contains(&ending))
+        };
+        let below = WalkDir::new(&self.root).sort_by_file_name().into_iter();
+        let below = below.filter_entry(|entry| entry.depth() == 0 || !is_left_out(entry.path()));
+        let project = below.filter_map(Result::ok).filter(|entry| is_of_project(entry.path()));
+        let also = WalkDir::new(&self.also).into_iter().filter_map(Result::ok);
+        for entry in project.chain(also).filter(|entry| entry.file_type().is_file()) {
             let Ok(metadata) = entry.metadata() else { continue };
             (entry.path(), metadata.len(), metadata.modified().ok()).hash(&mut hasher);
         }
@@ -148,4 +157,35 @@ async fn changes(
         Some((Ok(Event::default().data(told)), current))
     });
     Sse::new(events).keep_alive(KeepAlive::default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_changes_the_page_is_seen_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |path: &str| folder.path().join(path);
+        let write = |name: &str, text: &str| {
+            std::fs::create_dir_all(path(name).parent().unwrap()).unwrap();
+            std::fs::write(path(name), text).unwrap();
+        };
+        let watched = Watched {
+            root: folder.path().to_owned(),
+            without: vec![path("target"), path("tables")],
+            also: path("target/run_results.json"),
+        };
+        write("models/a.sql", "select 1");
+        let before = watched.state();
+        for unseen in ["target/compiled/a.sql", "tables/main/a/seed.csv", ".mep/b.sql", "events/1.json"] {
+            write(unseen, "unseen");
+        }
+        assert_eq!(watched.state(), before);
+        write("models/a.sql", "select 12");
+        let changed = watched.state();
+        assert_ne!(changed, before);
+        write("target/run_results.json", "{}");
+        assert_ne!(watched.state(), changed);
+    }
 }
