@@ -48,13 +48,24 @@ export async function openDocs(browser, file, { width = 1280, height = 860, colo
 
 export const ready = (page) => page.waitForSelector("html[data-ready]", { timeout: 20_000 });
 
-// Goes to an address within the docs, as a link does.
-export async function go(page, hash) {
-  await page.evaluate((to) => {
-    location.hash = to;
-  }, hash);
-  await page.waitForFunction((to) => location.hash === to, hash);
+// Does what leads to another view, and waits until that is shown.
+export async function follow(page, act) {
+  await page.evaluate(() => {
+    window.followed = new Promise((resolve) =>
+      window.addEventListener("hashchange", () => setTimeout(resolve), { once: true }),
+    );
+  });
+  await act();
+  await page.evaluate(() => window.followed);
 }
+
+// Goes to an address within the docs, as a link does.
+export const go = (page, hash) =>
+  follow(page, () =>
+    page.evaluate((to) => {
+      location.hash = to;
+    }, hash),
+  );
 
 export const text = async (page, selector) => (await page.locator(selector).first().innerText()).trim();
 

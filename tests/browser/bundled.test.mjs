@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
-import { fitsItsWidth, go, isQuiet, openDocs, text, withBrowser } from "./browser.mjs";
+import { fitsItsWidth, follow, go, isQuiet, openDocs, text, withBrowser } from "./browser.mjs";
 
 const { MEP_DOCS: docs, MEP_SHOTS: shots } = process.env;
 let browser;
@@ -47,7 +47,7 @@ test("search finds tables, columns and descriptions, and is used by the keyboard
   await page.keyboard.type("fact_lis");
   assert.match(await text(page, "#hits li"), /fact_listen\s+incremental/);
   assert.equal(await page.getAttribute("#query", "aria-activedescendant"), "hit-0");
-  await page.keyboard.press("Enter");
+  await follow(page, () => page.keyboard.press("Enter"));
   assert.equal(await text(page, "h1"), "fact_listen");
   assert.equal(await page.evaluate(() => document.activeElement.id), "main");
   await page.keyboard.press("/");
@@ -102,7 +102,7 @@ test("lineage is followed from a table to what reads it, and more is shown on de
   assert.ok((await shown(page)).length > before.length);
   await page.getByLabel("Downstream").selectOption("99");
   assert.ok((await shown(page)).includes("music_dashboard"));
-  await page.locator('.box[href="#/model/fact_auth"]').click();
+  await follow(page, () => page.locator('.box[href="#/model/fact_auth"]').click());
   assert.equal(await text(page, "h1"), "fact_auth");
   isQuiet(page);
 });
@@ -113,7 +113,7 @@ test("the arrow keys go along the edges of the graph, and Enter opens", async ()
   await page.keyboard.press("ArrowLeft");
   assert.equal(await page.evaluate(() => document.activeElement.getAttribute("href")), "#/model/stg_auth_events");
   await page.keyboard.press("ArrowLeft");
-  await page.keyboard.press("Enter");
+  await follow(page, () => page.keyboard.press("Enter"));
   assert.equal(await text(page, "h1"), "events.auth_events");
 });
 
@@ -136,12 +136,12 @@ test("streaming and batch paths are told apart, and exposures stand at the ends"
 
 test("a column's path leads back to the source's column", async () => {
   const page = await openDocs(browser, docs, { hash: "#/model/dim_song" });
-  await page.locator("table.columns").getByRole("link", { name: "title", exact: true }).click();
+  await follow(page, () => page.locator("table.columns").getByRole("link", { name: "title", exact: true }).click());
   assert.equal(page.url().split("#")[1], "/model/dim_song/column/title");
   assert.equal(await text(page, "h1"), "title");
   assert.match(await text(page, "[aria-labelledby=path] p"), /Its values come from .*events\.listen_events\.song/);
   assert.ok((await page.locator('.box[href="#/model/mart_top_songs/column/title"]').count()) === 1);
-  await page.locator('.box[href="#/source/events.listen_events/column/song"]').click();
+  await follow(page, () => page.locator('.box[href="#/source/events.listen_events/column/song"]').click());
   assert.equal(await text(page, ".crumbs a"), "events.listen_events");
   isQuiet(page);
 });
@@ -248,7 +248,7 @@ test("all of it fits a phone", async () => {
     await fitsItsWidth(page);
   }
   await page.getByRole("button", { name: "Tables" }).click();
-  await page.locator("#sidebar").getByRole("link", { name: "dim_user" }).click();
+  await follow(page, () => page.locator("#sidebar").getByRole("link", { name: "dim_user" }).click());
   assert.equal(await text(page, "h1"), "dim_user");
   assert.equal(await page.isVisible("#sidebar"), false);
   isQuiet(page);
