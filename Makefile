@@ -24,6 +24,7 @@ lint:
 bench:
 	cargo build --release --locked
 	python3 benches/many_models.py
+	python3 benches/docs.py
 	python3 benches/warehouse.py
 	cargo bench --locked --bench simulator
 

@@ -1,10 +1,11 @@
 //! mep: a declarative, SQL-first transformation framework.
 //!
 //! The modules are the stages that data goes through, one way:
-//! `files -> project -> jinja -> graph -> plan -> run -> artifacts`. ARCHITECTURE.md is the map.
+//! `files -> project -> jinja -> graph -> plan -> run -> artifacts, docs`. ARCHITECTURE.md is the map.
 
 pub mod artifacts;
 pub mod cli;
+pub mod docs;
 pub mod engine;
 pub mod fail_point;
 pub mod fingerprint;

@@ -9,5 +9,6 @@ mod manifest;
 mod run_results;
 
 pub use compiled_sql::write_compiled;
+pub use files::write as write_file;
 pub use manifest::write_manifest;
 pub use run_results::write_run;

@@ -21,7 +21,7 @@ pub struct Arguments {
 }
 
 /// What all commands take.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 pub struct Global {
     /// The folder of the project; without it, the nearest folder from here upward that holds one.
     #[arg(long, global = true, value_name = "FOLDER", env = "MEP_PROJECT_DIR", help_heading = "Project")]
@@ -80,6 +80,9 @@ pub enum Command {
     /// List what is in the project.
     #[command(visible_alias = "list")]
     Ls(LsArguments),
+    /// The project as one page: what each table is, where it comes from, how fresh and how well tested it is.
+    #[command(subcommand)]
+    Docs(DocsCommand),
     /// Check every model against its inputs, and write the compiled SQL below target/compiled.
     Compile(CompileArguments),
     /// Read and check the project's files, without its SQL.
@@ -92,6 +95,40 @@ pub enum Command {
     Clean(CleanArguments),
     /// Write the simulator's events to files, or send them to Kafka.
     Generate(GenerateArguments),
+}
+
+/// What is done with the docs.
+#[derive(Debug, Subcommand)]
+pub enum DocsCommand {
+    /// Write them to a file that needs no server and no network.
+    Generate(DocsGenerateArguments),
+    /// Serve them on this machine, and follow the project's files.
+    Serve(DocsServeArguments),
+}
+
+/// Arguments of docs generate.
+#[derive(Args, Debug)]
+pub struct DocsGenerateArguments {
+    /// Which nodes; all of them without this.
+    #[command(flatten)]
+    pub selecting: Selecting,
+    /// The file; without it, docs/index.html in the target path.
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Leave the warehouse alone: the docs then say nothing of rows, sizes and ages.
+    #[arg(long)]
+    pub no_warehouse: bool,
+}
+
+/// Arguments of docs serve.
+#[derive(Args, Debug)]
+pub struct DocsServeArguments {
+    /// The port at 127.0.0.1; 0 takes one that is free.
+    #[arg(long, value_name = "PORT", default_value_t = 8080)]
+    pub port: u16,
+    /// Leave the warehouse alone: the docs then say nothing of rows, sizes and ages.
+    #[arg(long)]
+    pub no_warehouse: bool,
 }
 
 /// Which nodes.

@@ -20,7 +20,7 @@ pub(super) fn clean(global: &Global, arguments: &CleanArguments) -> Result<Exit,
     let cleaned = warehouse.clean(Duration::from_secs(u64::from(days) * 86_400))?;
     let artifacts = loaded.project.root.join(&loaded.project.target_path);
     // The target path may be a folder that other tools write to as well, so only what mep wrote goes.
-    for name in ["compiled", "manifest.json", "run_results.json"] {
+    for name in ["compiled", "docs/index.html", "manifest.json", "run_results.json"] {
         let path = artifacts.join(name);
         let deleted =
             if path.is_dir() { std::fs::remove_dir_all(&path) } else { std::fs::remove_file(&path) };

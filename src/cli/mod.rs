@@ -12,6 +12,7 @@ pub mod terminal;
 mod clean;
 mod compile;
 mod debug;
+mod docs;
 mod doing;
 mod generate;
 mod generate_to_kafka;
@@ -72,6 +73,7 @@ fn dispatch(global: &Global, command: &Command) -> Result<Exit, CommandError> {
         Command::Plan(arguments) => plan::plan(global, arguments),
         Command::Show(arguments) => show::show(global, arguments),
         Command::Ls(arguments) => ls::ls(global, arguments),
+        Command::Docs(command) => docs::docs(global, command),
         Command::Compile(arguments) => compile::compile(global, arguments),
         Command::Parse => compile::parse(global),
         Command::Init(arguments) => init::init(global, arguments),

@@ -361,6 +361,7 @@ impl<'a> Builder<'a> {
             }
             let mut config = NodeConfig { tags: exposure.tags.clone(), ..NodeConfig::default() };
             config.raw.insert("tags".to_owned(), exposure.tags.clone().into());
+            config.meta = Json::Object(exposure.meta.clone().into_iter().collect());
             self.nodes.push(Node {
                 id: NodeId::new(format!("exposure.{}.{}", self.project.name, exposure.name)),
                 name: exposure.name.clone(),

@@ -26,10 +26,12 @@ const KINDS: [&str; 5] = ["dashboard", "notebook", "analysis", "ml", "applicatio
 pub(super) fn read_exposure(exposure: Mapping<'_>, docs: &Docs, problems: &mut Problems) -> Option<Exposure> {
     exposure.check_keys("an exposure", &KEYS, problems);
     let mut tags = exposure.get("tags").map(|item| item.words(problems)).unwrap_or_default();
+    let mut meta = exposure.get("meta").map_or_else(IndexMap::new, |item| item.data(problems));
     if let Some(config) = exposure.get("config") {
         let config = config.mapping(problems);
         config.check_keys("the config of an exposure", &["tags", "meta", "enabled"], problems);
         tags.extend(config.get("tags").map(|item| item.words(problems)).unwrap_or_default());
+        meta.extend(config.get("meta").map_or_else(IndexMap::new, |item| item.data(problems)));
         if config.get("enabled").and_then(|item| item.boolean(problems)) == Some(false) {
             return None;
         }
@@ -56,6 +58,7 @@ pub(super) fn read_exposure(exposure: Mapping<'_>, docs: &Docs, problems: &mut P
         depends_on: depends_on.unwrap_or_default(),
         owner,
         tags,
+        meta,
         place: name.place,
     })
 }

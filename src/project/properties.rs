@@ -88,8 +88,9 @@ pub(super) struct Reader<'a> {
 impl Reader<'_> {
     /// Adds what a file says.
     pub(super) fn read(&self, mut file: PropertiesFile, entries: &mut Entries, problems: &mut Problems) {
-        // Jinja of descriptions, tests and references has its own names, and its own time.
-        let skip = ["description", "tests", "data_tests", "depends_on", "macros", "analyses", "where"];
+        // Jinja of descriptions, tests, references and charts has its own names, and its own time.
+        let skip =
+            ["description", "tests", "data_tests", "depends_on", "macros", "analyses", "where", "charts"];
         self.strings.render(&file.text, &mut file.node, &skip, problems);
         let top = Item::file(&file.text, &file.node);
         let mapping = top.mapping(problems);

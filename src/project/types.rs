@@ -163,6 +163,8 @@ pub struct Exposure {
     pub owner: IndexMap<String, Json>,
     /// Tags.
     pub tags: Vec<String>,
+    /// Free data for the user's own use; the docs draw its `charts`.
+    pub meta: IndexMap<String, Json>,
     /// Where the name stands.
     pub place: Place,
 }

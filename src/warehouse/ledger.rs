@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::partition::PartitionKey;
@@ -25,6 +26,12 @@ impl RunId {
     /// Stands for the run of a table that none has published content of.
     pub fn none() -> Self {
         Self(String::new())
+    }
+
+    /// When the run began: its id holds the time. `None` for a name that was not generated.
+    pub fn began(&self) -> Option<DateTime<Utc>> {
+        let (seconds, nanos) = uuid::Uuid::try_parse(&self.0).ok()?.get_timestamp()?.to_unix();
+        DateTime::from_timestamp(i64::try_from(seconds).ok()?, nanos)
     }
 
     /// The id as text, fit for a folder's name.
@@ -135,6 +142,14 @@ pub struct LandedUnit {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_run_tells_when_it_began() {
+        let before = Utc::now().timestamp_millis();
+        let began = RunId::generate().began().unwrap().timestamp_millis();
+        assert!((before..=Utc::now().timestamp_millis()).contains(&began));
+        assert_eq!(RunId::none().began(), None);
+    }
 
     #[test]
     fn a_version_changes_with_the_model_and_with_each_input_and_with_nothing_else() {

@@ -10,6 +10,7 @@ mod commands;
 mod corners;
 mod data_tests;
 mod dialect;
+mod docs;
 mod errors;
 mod hive_faults;
 mod hive_outages;
