@@ -10,6 +10,7 @@ use super::attached_tests::tested_relation;
 use super::config::Materialization;
 use super::dag::Graph;
 use super::declared::{landing_table, read_seed, schema_problem};
+use super::history;
 use super::inline::{Ephemeral, with_ephemerals};
 use super::names::{Names, NodeNames};
 use super::node::{Node, NodeKind, TestDetail};
@@ -237,10 +238,17 @@ impl Work<'_> {
     ) -> Result<CompiledModel, Problems> {
         let rendered = self.render(node, text, false)?;
         let plan = self.scope.plan(&rendered.sql).map_err(|problem| sql_problem(&problem, &rendered.map))?;
+        let (rendered, plan) = match node.config.materialized {
+            Materialization::History => history::over_events(&self.scope, node, rendered, &plan)?,
+            _ => (rendered, plan),
+        };
         let relation = tested_relation(node);
         let is_streaming = node.config.materialized == Materialization::Streaming;
         let is_stored = is_streaming
-            || matches!(node.config.materialized, Materialization::Table | Materialization::Incremental);
+            || matches!(
+                node.config.materialized,
+                Materialization::Table | Materialization::Incremental | Materialization::History
+            );
         let is_partitioned = is_stored && !is_streaming;
         let partition_columns = if is_partitioned { node.config.partition_by.clone() } else { Vec::new() };
         let planned = plan.schema().as_arrow().clone();

@@ -3,6 +3,7 @@
 use indexmap::IndexMap;
 use serde_json::Value as Json;
 
+use super::history_config::{self, HistoryConfig};
 use super::streaming_config::StreamingConfig;
 use crate::project::{Located, Place, Problem, Problems, nearest};
 
@@ -20,6 +21,8 @@ pub enum Materialization {
     Ephemeral,
     /// Rows that are kept in step with a source that goes on.
     Streaming,
+    /// What was true of each key and when, from the events that the SELECT gives.
+    History,
 }
 
 impl Materialization {
@@ -31,6 +34,7 @@ impl Materialization {
             Self::Incremental => "incremental",
             Self::Ephemeral => "ephemeral",
             Self::Streaming => "streaming",
+            Self::History => "history",
         }
     }
 }
@@ -99,6 +103,10 @@ pub struct NodeConfig {
     pub meta: Json,
     /// Of a streaming model.
     pub streaming: StreamingConfig,
+    /// Of a history.
+    pub history: HistoryConfig,
+    /// The columns whose change makes a version, of a history or a snapshot.
+    pub check_cols: CheckColumns,
     /// Types of a seed's columns, by name.
     pub column_types: IndexMap<String, String>,
     /// What separates a seed's fields.
@@ -136,6 +144,8 @@ impl Default for NodeConfig {
             full_refresh: None,
             meta: Json::Object(serde_json::Map::new()),
             streaming: StreamingConfig::default(),
+            history: HistoryConfig::default(),
+            check_cols: CheckColumns::default(),
             column_types: IndexMap::new(),
             delimiter: ',',
             severity: Severity::default(),
@@ -148,6 +158,16 @@ impl Default for NodeConfig {
             places: IndexMap::new(),
         }
     }
+}
+
+/// The columns whose change makes a version of a row.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum CheckColumns {
+    /// Every one that does not name the row or order its events.
+    #[default]
+    All,
+    /// These.
+    These(Vec<String>),
 }
 
 /// A comparison with a number of failing rows: `>10`, `!=0`.
@@ -217,7 +237,7 @@ pub enum ConfigOf {
 /// Keys that every node may have and that change no result.
 const COMMON: [&str; 9] =
     ["enabled", "tags", "meta", "docs", "group", "access", "description", "database", "event_time"];
-const MODEL: [&str; 17] = [
+const MODEL: [&str; 21] = [
     "materialized",
     "partition_by",
     "unique_key",
@@ -235,6 +255,10 @@ const MODEL: [&str; 17] = [
     "clustering",
     "ttl",
     "allowed_lateness",
+    "valid_from",
+    "check_cols",
+    "sequence_by",
+    "deleted_when",
 ];
 const SEED: [&str; 8] = [
     "schema",
@@ -271,6 +295,9 @@ pub fn read(of: ConfigOf, raw: &IndexMap<String, Located<Json>>, problems: &mut 
         config.places.insert(key.clone(), located.place.clone());
         let mut reader = Reader { key, located, problems };
         reader.apply(of, &mut config);
+    }
+    if of == ConfigOf::Model {
+        history_config::check(&config, problems);
     }
     config
 }
@@ -314,6 +341,10 @@ impl Reader<'_> {
             "clustering" => config.streaming.clustering = self.clustering(),
             "ttl" => config.streaming.ttl = self.span_of_time(),
             "allowed_lateness" => config.streaming.allowed_lateness = self.span_of_time(),
+            "valid_from" => config.history.valid_from = self.text(),
+            "sequence_by" => config.history.sequence_by = self.list(),
+            "deleted_when" => config.history.deleted_when = self.text(),
+            "check_cols" => config.check_cols = self.check_columns(),
             "column_types" => config.column_types = self.column_types(),
             "delimiter" => config.delimiter = self.delimiter().unwrap_or(','),
             "severity" => config.severity = self.severity().unwrap_or_default(),
@@ -374,6 +405,7 @@ impl Reader<'_> {
             ("incremental", Materialization::Incremental),
             ("ephemeral", Materialization::Ephemeral),
             ("streaming", Materialization::Streaming),
+            ("history", Materialization::History),
         ])
     }
 
@@ -446,6 +478,14 @@ impl Reader<'_> {
         }
     }
 
+    /// `all`, or columns.
+    fn check_columns(&mut self) -> CheckColumns {
+        match self.located.value.as_str() {
+            Some("all") => CheckColumns::All,
+            _ => CheckColumns::These(self.list()),
+        }
+    }
+
     fn column_types(&mut self) -> IndexMap<String, String> {
         let Json::Object(types) = &self.located.value else {
             return self.expected("a mapping from columns to types").unwrap_or_default();
@@ -491,7 +531,7 @@ mod tests {
     fn unknown_keys_and_values_are_told_with_a_way_on() {
         insta::assert_snapshot!(of("materialised", "table".into()).1, @"unknown config key `materialised` did you mean `materialized`?");
         insta::assert_snapshot!(of("colour", "red".into()).1, @"unknown config key `colour` keys for your own use belong under `meta`");
-        insta::assert_snapshot!(of("materialized", "tabel".into()).1, @"`materialized`: expected one of view, table, incremental, ephemeral, streaming, found `tabel`");
+        insta::assert_snapshot!(of("materialized", "tabel".into()).1, @"`materialized`: expected one of view, table, incremental, ephemeral, streaming, history, found `tabel`");
         insta::assert_snapshot!(of("enabled", "yes".into()).1, @"`enabled`: expected true or false, found `yes`");
         insta::assert_snapshot!(of("pre_hook", "drop table x".into()).1, @"config key `pre_hook` is not supported by mep take it away: leaving it out silently would change the result");
     }

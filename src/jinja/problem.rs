@@ -233,7 +233,7 @@ fn syntax_error(said: &str) -> (String, Option<String>) {
 /// Blocks that dbt has and mep has not, by what the engine says of an unknown tag.
 fn unsupported_block(detail: &str) -> Option<(String, &'static str)> {
     let blocks = [
-        ("materialization", "use one of mep's own: view, table, incremental, ephemeral, streaming"),
+        ("materialization", "use one of mep's own: view, table, incremental, ephemeral, streaming, history"),
         ("snapshot", "keep the versions by a model over the events"),
         ("docs", "write the description in YAML"),
         ("test", "put the test in tests/generic/ or macros/"),

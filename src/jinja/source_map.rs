@@ -39,6 +39,14 @@ impl SourceMap {
         Self { text: place.text.clone(), pieces: Vec::new(), whole: Some(place) }
     }
 
+    /// The map of SQL in which this map's SQL begins at a byte, after other SQL that no file holds.
+    pub fn after(mut self, bytes: usize) -> Self {
+        for piece in &mut self.pieces {
+            piece.output = piece.output.start + bytes..piece.output.end + bytes;
+        }
+        self
+    }
+
     /// The place that a range of the SQL came from; text that an expression gave is placed at the expression.
     pub fn place(&self, sql: Range<usize>) -> Place {
         if let Some(place) = &self.whole {

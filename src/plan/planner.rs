@@ -151,7 +151,7 @@ impl Planner<'_> {
             Materialization::Ephemeral | Materialization::Streaming => return Ok(Action::Current),
             _ if !missing.is_empty() => return Ok(Action::Missing(missing)),
             Materialization::View => return Ok(self.view(&relation, model)),
-            Materialization::Table | Materialization::Incremental => {}
+            Materialization::Table | Materialization::Incremental | Materialization::History => {}
         }
         if reads.iter().any(|read| tables.open.contains(*read)) {
             tables.expect(&relation, None);
@@ -173,7 +173,9 @@ impl Planner<'_> {
             volatile_run: model.is_volatile.then_some(self.run),
         };
         let by_partition_is_possible = model.alignment.bounded && !model.partition_columns.is_empty();
-        if node.config.materialized == Materialization::Incremental && by_partition_is_possible {
+        let is_by_partition =
+            matches!(node.config.materialized, Materialization::Incremental | Materialization::History);
+        if is_by_partition && by_partition_is_possible {
             let plan = by_partition(basis)?;
             let after = Known::after_partitions(model, stored.as_ref(), &plan);
             tables.expect(&relation, Some(after));

@@ -8,6 +8,7 @@
 pub mod alignment;
 pub mod dialect;
 pub mod functions;
+pub mod history;
 pub mod meaning;
 pub mod problem;
 pub mod scope;

@@ -11,6 +11,7 @@ mod corners;
 mod data_tests;
 mod dialect;
 mod errors;
+mod history;
 mod hive_faults;
 mod hive_outages;
 mod hive_tables;

@@ -2,6 +2,7 @@
 
 mod calls;
 mod files;
+mod history;
 mod jinja;
 mod sql;
 
