@@ -111,7 +111,8 @@ impl TableBuild<'_> {
         }
         let same: Vec<String> = columns
             .iter()
-            .map(|column| format!("stored.{column} is not distinct from new.{column}"))
+            // In brackets: all that follows DISTINCT FROM would be taken for its operand.
+            .map(|column| format!("(stored.{column} is not distinct from new.{column})"))
             .collect();
         let kept = format!(
             "select stored.* from {} as stored left anti join {name} as new on {}",
