@@ -14,10 +14,11 @@ use super::history;
 use super::inline::{Ephemeral, with_ephemerals};
 use super::names::{Names, NodeNames};
 use super::node::{Node, NodeKind, TestDetail};
+use super::snapshot::{self, CompiledSnapshot};
 use super::streaming::{self, CompiledStream};
 use crate::fingerprint::Fingerprint;
 use crate::jinja::{Rendered, SourceMap, Subject, Templates, TestSubject};
-use crate::project::{Problem, Problems, Project, SourceText};
+use crate::project::{Problem, Problems, Project, Snapshot, SourceText, Span};
 use crate::relation::Relation;
 use crate::source::LandingTable;
 use crate::sql::{
@@ -73,6 +74,8 @@ pub struct SeedTable {
 pub struct Compiled {
     /// Models.
     pub models: HashMap<usize, CompiledModel>,
+    /// Snapshots.
+    pub snapshots: HashMap<usize, CompiledSnapshot>,
     /// Tests.
     pub tests: HashMap<usize, CompiledTest>,
     /// Seeds.
@@ -130,6 +133,7 @@ impl Compiler<'_> {
         let names = Arc::new(Names::of(self.project, self.graph));
         let subject = Subject {
             text,
+            block: None,
             name: "inline",
             unique_id: "inline",
             resource_type: "operation",
@@ -175,6 +179,12 @@ impl Work<'_> {
                 let model = self.model(index, node, text, *uses_is_incremental)?;
                 self.compiled.models.insert(index, model);
             }
+            NodeKind::Snapshot { index: of } => {
+                self.check_streams_read(index, node)?;
+                let snapshot = self.snapshot(index, node, &self.compiler.project.snapshots[*of])?;
+                self.declare(&tested_relation(node), &snapshot.schema, &[]);
+                self.compiled.snapshots.insert(index, snapshot);
+            }
             NodeKind::Test(detail) => {
                 let test = self.test(index, node, detail)?;
                 self.compiled.tests.insert(index, test);
@@ -217,8 +227,19 @@ impl Work<'_> {
     }
 
     fn render(&self, node: &Node, text: &SourceText, is_incremental: bool) -> Result<Rendered, Problem> {
+        self.render_block(node, text, None, is_incremental)
+    }
+
+    fn render_block(
+        &self,
+        node: &Node,
+        text: &SourceText,
+        block: Option<Span>,
+        is_incremental: bool,
+    ) -> Result<Rendered, Problem> {
         let subject = Subject {
             text,
+            block,
             name: &node.name,
             unique_id: node.id.as_str(),
             resource_type: node.resource_type(),
@@ -317,6 +338,21 @@ impl Work<'_> {
         self.declare(&tested_relation(node), &model.schema, &model.partition_columns);
         planned.map_err(|problem| sql_problem(&problem, &rendered.map))?;
         Ok(self.standalone(index, &rendered.sql))
+    }
+
+    fn snapshot(&self, index: usize, node: &Node, snapshot: &Snapshot) -> Result<CompiledSnapshot, Problems> {
+        let file = &snapshot.file;
+        let mut rendered = self.render_block(node, &file.text, file.block, false)?;
+        if let Some(relation) = &snapshot.relation {
+            rendered.map = SourceMap::whole(relation.place.clone());
+        }
+        let plan = self.scope.plan(&rendered.sql).map_err(|problem| sql_problem(&problem, &rendered.map))?;
+        let source = self.standalone(index, &rendered.sql);
+        let stored = (self.compiler.stored)(node);
+        let compiled = snapshot::compile(&self.scope, node, &rendered, source, &plan, stored.as_ref())?;
+        let sql = self.fingerprint(index, node, &rendered.sql, &compiled.schema);
+        let fingerprint = Fingerprint::of([sql.as_str(), compiled.fingerprint.as_str()]);
+        Ok(CompiledSnapshot { fingerprint, ..compiled })
     }
 
     fn ephemeral_parents(&self, index: usize) -> Vec<usize> {

@@ -4,8 +4,10 @@ use indexmap::IndexMap;
 use serde_json::Value as Json;
 
 use super::history_config::{self, HistoryConfig};
+use super::snapshot_config::SnapshotConfig;
 use super::streaming_config::StreamingConfig;
 use crate::project::{Located, Place, Problem, Problems, nearest};
+use crate::sql::snapshot::HardDeletes;
 
 /// How a model becomes a relation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -105,6 +107,8 @@ pub struct NodeConfig {
     pub streaming: StreamingConfig,
     /// Of a history.
     pub history: HistoryConfig,
+    /// Of a snapshot.
+    pub snapshot: SnapshotConfig,
     /// The columns whose change makes a version, of a history or a snapshot.
     pub check_cols: CheckColumns,
     /// Types of a seed's columns, by name.
@@ -145,6 +149,7 @@ impl Default for NodeConfig {
             meta: Json::Object(serde_json::Map::new()),
             streaming: StreamingConfig::default(),
             history: HistoryConfig::default(),
+            snapshot: SnapshotConfig::default(),
             check_cols: CheckColumns::default(),
             column_types: IndexMap::new(),
             delimiter: ',',
@@ -228,6 +233,8 @@ pub enum ConfigOf {
     Model,
     /// A seed.
     Seed,
+    /// A snapshot.
+    Snapshot,
     /// A test.
     Test,
     /// A source table.
@@ -270,6 +277,22 @@ const SEED: [&str; 8] = [
     "persist_docs",
     "quoting",
 ];
+const SNAPSHOT: [&str; 14] = [
+    "strategy",
+    "unique_key",
+    "updated_at",
+    "check_cols",
+    "hard_deletes",
+    "invalidate_hard_deletes",
+    "dbt_valid_to_current",
+    "snapshot_meta_column_names",
+    "target_schema",
+    "target_database",
+    "schema",
+    "alias",
+    "persist_docs",
+    "quoting",
+];
 const TEST: [&str; 9] = [
     "severity",
     "where",
@@ -305,7 +328,7 @@ pub fn read(of: ConfigOf, raw: &IndexMap<String, Located<Json>>, problems: &mut 
 pub(super) struct Reader<'a> {
     pub(super) key: &'a str,
     pub(super) located: &'a Located<Json>,
-    problems: &'a mut Problems,
+    pub(super) problems: &'a mut Problems,
 }
 
 impl Reader<'_> {
@@ -313,6 +336,7 @@ impl Reader<'_> {
         let own: &[&str] = match of {
             ConfigOf::Model => &MODEL,
             ConfigOf::Seed => &SEED,
+            ConfigOf::Snapshot => &SNAPSHOT,
             ConfigOf::Test => &TEST,
             ConfigOf::Source => &SOURCE,
         };
@@ -345,6 +369,17 @@ impl Reader<'_> {
             "sequence_by" => config.history.sequence_by = self.list(),
             "deleted_when" => config.history.deleted_when = self.text(),
             "check_cols" => config.check_cols = self.check_columns(),
+            "strategy" => config.snapshot.strategy = self.snapshot_strategy(),
+            "updated_at" => config.snapshot.updated_at = self.text(),
+            "hard_deletes" => config.snapshot.hard_deletes = self.hard_deletes().unwrap_or_default(),
+            "invalidate_hard_deletes" => {
+                let invalidates = self.boolean().unwrap_or_default();
+                config.snapshot.hard_deletes =
+                    if invalidates { HardDeletes::Invalidate } else { HardDeletes::Ignore };
+            }
+            "dbt_valid_to_current" => config.snapshot.valid_to_current = self.text(),
+            "snapshot_meta_column_names" => config.snapshot.names = self.snapshot_names(),
+            "target_schema" => config.snapshot.target_schema = self.text(),
             "column_types" => config.column_types = self.column_types(),
             "delimiter" => config.delimiter = self.delimiter().unwrap_or(','),
             "severity" => config.severity = self.severity().unwrap_or_default(),
@@ -389,7 +424,7 @@ impl Reader<'_> {
         None
     }
 
-    fn one_of<T: Copy>(&mut self, words: &[(&str, T)]) -> Option<T> {
+    pub(super) fn one_of<T: Copy>(&mut self, words: &[(&str, T)]) -> Option<T> {
         let found = self.located.value.as_str().unwrap_or_default();
         if let Some((_, value)) = words.iter().find(|(word, _)| word.eq_ignore_ascii_case(found)) {
             return Some(*value);

@@ -3,9 +3,10 @@
 use datafusion::logical_expr::LogicalPlan;
 
 use super::config::CheckColumns;
+use super::named::{self, at};
 use super::node::Node;
 use crate::jinja::Rendered;
-use crate::project::{Problem, nearest};
+use crate::project::Problem;
 use crate::sql::Scope;
 use crate::sql::history::{Events, IS_CURRENT, VALID_FROM, VALID_TO, ranges};
 
@@ -53,13 +54,6 @@ pub(super) fn over_events(
     Ok((Rendered { sql: ranges.sql, map }, plan))
 }
 
-fn at(problem: Problem, node: &Node, key: &str) -> Problem {
-    match node.config.places.get(key).or(node.place.as_ref()) {
-        Some(place) => problem.at(place),
-        None => problem,
-    }
-}
-
 /// Columns that config names must be there, and each in one role; the columns that mep adds must not.
 fn check_named(node: &Node, columns: &[String], time: &str) -> Result<(), Problem> {
     let config = &node.config;
@@ -75,14 +69,7 @@ fn check_named(node: &Node, columns: &[String], time: &str) -> Result<(), Proble
         ("check_cols", checked),
     ];
     for (key, names) in named {
-        if let Some(name) = names.iter().find(|name| !columns.contains(name)) {
-            let problem = Problem::new(format!("`{key}` names `{name}`, which is no column of the SELECT"));
-            let problem = match nearest(name, columns.iter().map(String::as_str)) {
-                Some(near) => problem.help(format!("did you mean `{near}`?")),
-                None => problem.help(format!("the columns are {}", columns.join(", "))),
-            };
-            return Err(at(problem, node, key));
-        }
+        named::check(node, key, names, columns)?;
     }
     for (key, names) in [("unique_key", &config.unique_key[..]), ("check_cols", checked)] {
         if names.contains(&time) {

@@ -10,10 +10,12 @@ use super::partitions::{Basis, Known, KnownPartition, by_partition, whole};
 use super::reason::Reason;
 use super::step::{Action, Plan, Step};
 use crate::fingerprint::Fingerprint;
-use crate::graph::{Compiled, CompiledModel, Graph, Materialization, Node, NodeKind, tested_relation};
+use crate::graph::{
+    Compiled, CompiledModel, CompiledSnapshot, Graph, Materialization, Node, NodeKind, tested_relation,
+};
 use crate::relation::Relation;
 use crate::source::{LandingTable, Unit};
-use crate::sql::Scope;
+use crate::sql::{Alignment, Scope};
 use crate::warehouse::{Content, PartitionKey, RunId, TableVersion, Version};
 
 /// What the tables are like at a point of a plan.
@@ -32,6 +34,19 @@ impl Tables {
         if matches!(table.content, Content::Table { .. }) {
             self.known.insert(relation.clone(), Known::of(table));
         }
+    }
+
+    /// What is read and not there.
+    fn missing(&self, alignment: &Alignment) -> Vec<Relation> {
+        let reads = alignment.scans.iter().map(|scan| &scan.relation);
+        let is_missing = |read: &&Relation| !self.known.contains_key(*read) && !self.open.contains(*read);
+        let mut missing: Vec<Relation> = reads.filter(is_missing).cloned().collect();
+        missing.dedup();
+        missing
+    }
+
+    fn are_open(&self, alignment: &Alignment) -> bool {
+        alignment.scans.iter().any(|scan| self.open.contains(&scan.relation))
     }
 
     fn expect(&mut self, relation: &Relation, after: Option<Known>) {
@@ -101,6 +116,10 @@ impl Planner<'_> {
                 Some(model) => self.model(node, model, *uses_is_incremental, tables),
                 None => Ok(Action::Current),
             },
+            NodeKind::Snapshot { .. } => Ok(match self.compiled.snapshots.get(&index) {
+                Some(snapshot) => self.snapshot(node, snapshot, tables),
+                None => Action::Current,
+            }),
             NodeKind::Test(_) => Ok(Action::Test),
             NodeKind::Source { .. } | NodeKind::Exposure { .. } => Ok(Action::Current),
         }
@@ -141,19 +160,14 @@ impl Planner<'_> {
         tables: &mut Tables,
     ) -> Result<Action, DataFusionError> {
         let relation = tested_relation(node);
-        let reads: Vec<&Relation> = model.alignment.scans.iter().map(|scan| &scan.relation).collect();
-        let is_missing =
-            |read: &&&Relation| !tables.known.contains_key(**read) && !tables.open.contains(**read);
-        let mut missing: Vec<Relation> =
-            reads.iter().filter(is_missing).map(|read| (**read).clone()).collect();
-        missing.dedup();
+        let missing = tables.missing(&model.alignment);
         match node.config.materialized {
             Materialization::Ephemeral | Materialization::Streaming => return Ok(Action::Current),
             _ if !missing.is_empty() => return Ok(Action::Missing(missing)),
             Materialization::View => return Ok(self.view(&relation, model)),
             Materialization::Table | Materialization::Incremental | Materialization::History => {}
         }
-        if reads.iter().any(|read| tables.open.contains(*read)) {
+        if tables.are_open(&model.alignment) {
             tables.expect(&relation, None);
             return Ok(Action::AfterInputs);
         }
@@ -187,6 +201,41 @@ impl Planner<'_> {
             model.partition_columns.is_empty().then(|| Known::after_whole(model, &build, stored.as_ref()));
         tables.expect(&relation, after);
         Ok(Action::BuildWhole(build))
+    }
+
+    /// A snapshot looks at its source where that is not what it looked at last. Its past cannot be built anew, so a full
+    /// refresh is none to it.
+    fn snapshot(&self, node: &Node, snapshot: &CompiledSnapshot, tables: &mut Tables) -> Action {
+        let relation = tested_relation(node);
+        let missing = tables.missing(&snapshot.alignment);
+        if !missing.is_empty() {
+            return Action::Missing(missing);
+        }
+        if tables.are_open(&snapshot.alignment) {
+            tables.expect(&relation, None);
+            return Action::AfterInputs;
+        }
+        let build = whole(Basis {
+            scope: self.scope,
+            alignment: &snapshot.alignment,
+            fingerprint: &snapshot.fingerprint,
+            inputs: &tables.known,
+            stored: None,
+            full_refresh: false,
+            volatile_run: snapshot.is_volatile.then_some(self.run),
+        });
+        let Some(mut build) = build else { return Action::Current };
+        let stored = (self.stored)(&relation);
+        if let Some((_, stored)) = stored.as_ref().and_then(|table| table.partitions().next()) {
+            build.reason = match &stored.ledger {
+                _ if snapshot.is_volatile => Reason::Volatile,
+                ledger if ledger.fingerprint != snapshot.fingerprint => Reason::ModelChanged,
+                ledger if ledger.inputs == build.inputs => return Action::Current,
+                ledger => Reason::changes(&ledger.inputs, &build.inputs),
+            };
+        }
+        tables.expect(&relation, None);
+        Action::Snapshot(build)
     }
 
     fn view(&self, relation: &Relation, model: &CompiledModel) -> Action {

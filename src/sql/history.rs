@@ -5,6 +5,8 @@
 //! version that holds; an event without a time holds since ever. Every window is partitioned by the key, so that a key
 //! that holds the partition columns keeps the output's partitions apart.
 
+use super::names::{listed, quoted};
+
 /// The column with the time from which a version holds.
 pub const VALID_FROM: &str = "valid_from";
 /// The column with the time from which it does not any more; NULL while it does.
@@ -96,15 +98,6 @@ from __mep_ranges where not __mep_deleted",
         kept.join(", ")
     );
     Ranges { sql: format!("{head}{sql}{tail}"), events_at: head.len() }
-}
-
-fn quoted(column: &str) -> String {
-    format!("\"{}\"", column.replace('"', "\"\""))
-}
-
-fn listed(columns: &[String]) -> String {
-    let columns: Vec<String> = columns.iter().map(|column| quoted(column)).collect();
-    columns.join(", ")
 }
 
 #[cfg(test)]

@@ -25,5 +25,6 @@ mod seeds;
 mod selection;
 mod services;
 mod shapes;
+mod snapshots;
 mod streaming;
 mod voice;

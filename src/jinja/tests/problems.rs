@@ -163,9 +163,9 @@ fn syntax_errors_have_their_place() {
 #[test]
 fn what_dbt_has_and_mep_has_not_says_so() {
     insta::assert_snapshot!(sql(&[], "{% snapshot s %}{% endsnapshot %}"), @r"
-    problem: `{% snapshot %}` is not supported by mep
+    problem: `{% snapshot %}` belongs in a file of its own
        at: models/m.sql:1:4 `snapshot`
-     help: keep the versions by a model over the events
+     help: put the snapshot in snapshots/
     ");
     insta::assert_snapshot!(sql(&[], "{% materialization m, default %}{% endmaterialization %}"), @r"
     problem: `{% materialization %}` is not supported by mep
