@@ -66,6 +66,18 @@ pub enum OnSchemaChange {
     AppendNewColumns,
     /// Add the new ones, take away those that are gone.
     SyncAllColumns,
+    /// Build the table anew by the model's full SELECT, so that stored rows have the new columns too.
+    Backfill,
+}
+
+/// What to do with content that another form of the model's SQL built.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnCodeChange {
+    /// Build it anew.
+    #[default]
+    Rebuild,
+    /// Keep it for as long as its inputs are the same.
+    Keep,
 }
 
 /// How bad a failing test is.
@@ -89,6 +101,10 @@ pub struct NodeConfig {
     pub unique_key: Vec<String>,
     /// As asked for; `None` lets mep choose.
     pub incremental_strategy: Option<IncrementalStrategy>,
+    /// What to do with content that another form of the model built.
+    pub on_code_change: OnCodeChange,
+    /// The names of inputs of which a change asks for no build.
+    pub ignored_changes: Vec<String>,
     /// What to do when columns change.
     pub on_schema_change: OnSchemaChange,
     /// The schema, added to the target's as dbt adds it.
@@ -140,6 +156,8 @@ impl Default for NodeConfig {
             partition_by: Vec::new(),
             unique_key: Vec::new(),
             incremental_strategy: None,
+            on_code_change: OnCodeChange::default(),
+            ignored_changes: Vec::new(),
             on_schema_change: OnSchemaChange::default(),
             schema: None,
             alias: None,
@@ -244,12 +262,14 @@ pub enum ConfigOf {
 /// Keys that every node may have and that change no result.
 const COMMON: [&str; 9] =
     ["enabled", "tags", "meta", "docs", "group", "access", "description", "database", "event_time"];
-const MODEL: [&str; 21] = [
+const MODEL: [&str; 23] = [
     "materialized",
     "partition_by",
     "unique_key",
     "incremental_strategy",
     "on_schema_change",
+    "on_code_change",
+    "changes",
     "schema",
     "alias",
     "full_refresh",
@@ -354,6 +374,8 @@ impl Reader<'_> {
             "partition_by" => config.partition_by = self.columns(),
             "unique_key" => config.unique_key = self.columns(),
             "incremental_strategy" => config.incremental_strategy = self.strategy(),
+            "on_code_change" => config.on_code_change = self.on_code_change().unwrap_or_default(),
+            "changes" => config.ignored_changes = self.ignored_changes(),
             "on_schema_change" => config.on_schema_change = self.on_schema_change().unwrap_or_default(),
             "schema" => config.schema = self.text(),
             "alias" => config.alias = self.text(),
@@ -464,7 +486,32 @@ impl Reader<'_> {
             ("fail", OnSchemaChange::Fail),
             ("append_new_columns", OnSchemaChange::AppendNewColumns),
             ("sync_all_columns", OnSchemaChange::SyncAllColumns),
+            ("backfill", OnSchemaChange::Backfill),
         ])
+    }
+
+    fn on_code_change(&mut self) -> Option<OnCodeChange> {
+        self.one_of(&[("rebuild", OnCodeChange::Rebuild), ("keep", OnCodeChange::Keep)])
+    }
+
+    fn ignored_changes(&mut self) -> Vec<String> {
+        let Json::Object(entries) = &self.located.value else {
+            let wanted = "a mapping from the names of inputs to `ignore` or `rebuild`";
+            return self.expected(wanted).unwrap_or_default();
+        };
+        let mut ignored = Vec::new();
+        for (name, word) in entries {
+            match word.as_str() {
+                Some("ignore") => ignored.push(name.clone()),
+                Some("rebuild") => {}
+                _ => {
+                    let message =
+                        format!("`changes` of `{name}`: expected `ignore` or `rebuild`, found {word}");
+                    self.problems.push(Problem::new(message).at(&self.located.place));
+                }
+            }
+        }
+        ignored
     }
 
     fn severity(&mut self) -> Option<Severity> {

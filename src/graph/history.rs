@@ -50,7 +50,7 @@ pub(super) fn over_events(
         Problem::new(format!("its history cannot be built: {}", problem.message))
             .at(&rendered.map.place(0..0))
     })?;
-    let map = rendered.map.after(ranges.events_at);
+    let map = rendered.map.within(ranges.events);
     Ok((Rendered { sql: ranges.sql, map }, plan))
 }
 

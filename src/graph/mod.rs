@@ -25,7 +25,9 @@ mod test_name;
 
 pub use attached_tests::tested_relation;
 pub use compile::{Compiled, CompiledModel, CompiledTest, Compiler, SeedTable};
-pub use config::{CheckColumns, IncrementalStrategy, Materialization, NodeConfig, OnSchemaChange, Severity};
+pub use config::{
+    CheckColumns, IncrementalStrategy, Materialization, NodeConfig, OnCodeChange, OnSchemaChange, Severity,
+};
 pub use dag::Graph;
 pub use history_config::HistoryConfig;
 pub use node::{Dependency, Node, NodeId, NodeKind, TestDetail};

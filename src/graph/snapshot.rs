@@ -20,6 +20,8 @@ use crate::sql::{Alignment, Scope, alignment, is_volatile, stored_schema};
 /// A snapshot, compiled.
 #[derive(Clone, Debug)]
 pub struct CompiledSnapshot {
+    /// The SQL as rendered; ephemeral models are names in it.
+    pub rendered: Rendered,
     /// What it is of; its source stands alone.
     pub query: SnapshotQuery,
     /// The columns that its table has once it is taken: those of the SELECT, those that it had, and those that are added.
@@ -39,7 +41,7 @@ pub struct CompiledSnapshot {
 pub(super) fn compile(
     scope: &Scope,
     node: &Node,
-    rendered: &Rendered,
+    rendered: Rendered,
     source: String,
     plan: &LogicalPlan,
     stored: Option<&SchemaRef>,
@@ -65,6 +67,7 @@ pub(super) fn compile(
     let columns: Vec<String> = schema.fields().iter().map(|field| field.name().clone()).collect();
     let meaning = meaning.changes(StoredVersions { table: "stored", columns: &columns }, 0);
     Ok(CompiledSnapshot {
+        rendered,
         query: SnapshotQuery { source, ..planned },
         schema,
         alignment: alignment::derive(scope, plan, &[]).map_err(failed)?,

@@ -39,11 +39,12 @@ impl SourceMap {
         Self { text: place.text.clone(), pieces: Vec::new(), whole: Some(place) }
     }
 
-    /// The map of SQL in which this map's SQL begins at a byte, after other SQL that no file holds.
-    pub fn after(mut self, bytes: usize) -> Self {
+    /// The map of SQL in which this map's SQL stands at these bytes, amid other SQL that the text as a whole asks for.
+    pub fn within(mut self, bytes: Range<usize>) -> Self {
         for piece in &mut self.pieces {
-            piece.output = piece.output.start + bytes..piece.output.end + bytes;
+            piece.output = piece.output.start + bytes.start..piece.output.end + bytes.start;
         }
+        self.pieces.push(Piece { output: bytes.end..usize::MAX, source: 0..0, verbatim: false });
         self
     }
 

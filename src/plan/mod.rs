@@ -4,19 +4,21 @@
 //! graph, the warehouse's table versions, what the sources hold. Goes out: a [`Plan`], a value that is shown before it is
 //! carried out. Must not know: how a step is carried out.
 
+mod changed;
 pub mod landing;
 pub mod partitions;
 pub mod planner;
 pub mod reason;
 pub mod sinks;
+pub mod snapshots;
 pub mod sources;
-pub mod step;
+mod step;
 pub mod streams;
 
 pub use landing::{Asked, LandingPlan, LandingReason, batch_version, cut_version};
 pub use partitions::{Basis, Known, KnownPartition, PartitionBuild, PartitionPlan};
 pub use planner::{Planner, Tables, after_landing, seed_version};
-pub use reason::Reason;
+pub use reason::{ModelChange, Reason, TableChange};
 pub use sinks::cassandra_connection;
 pub use sources::{ConnectedSource, connect, kafka_connection, plan_landings, unread_folders};
 pub use step::{Action, Plan, Step};

@@ -5,13 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::NaiveDate;
 use datafusion::common::DataFusionError;
 
+use super::changed::first_changed_line;
 use super::landing::{LandingPlan, batch_version, cut_version};
 use super::partitions::{Basis, Known, KnownPartition, by_partition, whole};
-use super::reason::Reason;
+use super::reason::{ModelChange, Reason};
 use super::step::{Action, Plan, Step};
 use crate::fingerprint::Fingerprint;
 use crate::graph::{
-    Compiled, CompiledModel, CompiledSnapshot, Graph, Materialization, Node, NodeKind, tested_relation,
+    Compiled, CompiledModel, CompiledSnapshot, Graph, Materialization, Node, NodeKind, OnCodeChange,
+    OnSchemaChange, tested_relation,
 };
 use crate::relation::Relation;
 use crate::source::{LandingTable, Unit};
@@ -113,7 +115,7 @@ impl Planner<'_> {
         match &node.kind {
             NodeKind::Seed { .. } => Ok(self.seed(index, node, tables)),
             NodeKind::Model { uses_is_incremental, .. } => match self.compiled.models.get(&index) {
-                Some(model) => self.model(node, model, *uses_is_incremental, tables),
+                Some(model) => self.model(index, model, *uses_is_incremental, tables),
                 None => Ok(Action::Current),
             },
             NodeKind::Snapshot { .. } => Ok(match self.compiled.snapshots.get(&index) {
@@ -133,8 +135,7 @@ impl Planner<'_> {
         let Some(seed) = self.compiled.seeds.get(&index) else { return Action::Current };
         let relation = tested_relation(node);
         let version = seed_version(&seed.fingerprint);
-        let partition =
-            KnownPartition { version: version.clone(), bytes: 0, rows: seed.rows.num_rows() as u64 };
+        let partition = KnownPartition::of_version(version.clone(), 0, seed.rows.num_rows() as u64);
         let after = Known {
             schema: seed.schema.clone(),
             partition_columns: Vec::new(),
@@ -154,11 +155,12 @@ impl Planner<'_> {
 
     fn model(
         &self,
-        node: &Node,
+        index: usize,
         model: &CompiledModel,
         uses_is_incremental: bool,
         tables: &mut Tables,
     ) -> Result<Action, DataFusionError> {
+        let node = self.graph.node(index);
         let relation = tested_relation(node);
         let missing = tables.missing(&model.alignment);
         match node.config.materialized {
@@ -173,18 +175,26 @@ impl Planner<'_> {
         }
         let stored = (self.stored)(&relation).filter(|table| matches!(table.content, Content::Table { .. }));
         let full_refresh = self.is_full_refresh(node);
-        if uses_is_incremental && stored.is_some() && !full_refresh {
+        let backfills = node.config.on_schema_change == OnSchemaChange::Backfill
+            && stored.as_ref().is_some_and(|stored| stored.schema != model.schema);
+        if uses_is_incremental && stored.is_some() && !full_refresh && !backfills {
             tables.expect(&relation, None);
             return Ok(Action::Increment);
         }
+        let changed = match &stored {
+            Some(_) if backfills => ModelChange { what: Some("its columns".to_owned()), line: None },
+            Some(stored) => self.what_changed(index, model, stored),
+            None => ModelChange::default(),
+        };
         let basis = Basis {
             scope: self.scope,
-            alignment: &model.alignment,
-            fingerprint: &model.fingerprint,
+            model,
+            keeps: node.config.on_code_change == OnCodeChange::Keep,
             inputs: &tables.known,
             stored: stored.as_ref(),
             full_refresh,
             volatile_run: model.is_volatile.then_some(self.run),
+            changed: &changed,
         };
         let by_partition_is_possible = model.alignment.bounded && !model.partition_columns.is_empty();
         let is_by_partition =
@@ -193,7 +203,9 @@ impl Planner<'_> {
             let plan = by_partition(basis)?;
             let after = Known::after_partitions(model, stored.as_ref(), &plan);
             tables.expect(&relation, Some(after));
-            let nothing = plan.build.is_empty() && plan.remove.is_empty() && stored.is_some();
+            // What is kept from before a change has the columns of that time.
+            let has_columns = stored.as_ref().is_some_and(|stored| stored.schema == model.schema);
+            let nothing = plan.build.is_empty() && plan.remove.is_empty() && has_columns;
             return Ok(if nothing { Action::Current } else { Action::BuildPartitions(plan) });
         }
         let Some(build) = whole(basis) else { return Ok(Action::Current) };
@@ -203,8 +215,6 @@ impl Planner<'_> {
         Ok(Action::BuildWhole(build))
     }
 
-    /// A snapshot looks at its source where that is not what it looked at last. Its past cannot be built anew, so a full
-    /// refresh is none to it.
     fn snapshot(&self, node: &Node, snapshot: &CompiledSnapshot, tables: &mut Tables) -> Action {
         let relation = tested_relation(node);
         let missing = tables.missing(&snapshot.alignment);
@@ -215,27 +225,10 @@ impl Planner<'_> {
             tables.expect(&relation, None);
             return Action::AfterInputs;
         }
-        let build = whole(Basis {
-            scope: self.scope,
-            alignment: &snapshot.alignment,
-            fingerprint: &snapshot.fingerprint,
-            inputs: &tables.known,
-            stored: None,
-            full_refresh: false,
-            volatile_run: snapshot.is_volatile.then_some(self.run),
-        });
-        let Some(mut build) = build else { return Action::Current };
         let stored = (self.stored)(&relation);
-        if let Some((_, stored)) = stored.as_ref().and_then(|table| table.partitions().next()) {
-            build.reason = match &stored.ledger {
-                _ if snapshot.is_volatile => Reason::Volatile,
-                ledger if ledger.fingerprint != snapshot.fingerprint => Reason::ModelChanged,
-                ledger if ledger.inputs == build.inputs => return Action::Current,
-                ledger => Reason::changes(&ledger.inputs, &build.inputs),
-            };
-        }
+        let Some(look) = self.look(snapshot, &tables.known, stored.as_ref()) else { return Action::Current };
         tables.expect(&relation, None);
-        Action::Snapshot(build)
+        Action::Snapshot(look)
     }
 
     fn view(&self, relation: &Relation, model: &CompiledModel) -> Action {
@@ -246,7 +239,11 @@ impl Planner<'_> {
             {
                 Action::Current
             }
-            Some(_) => Action::CreateView(Reason::ModelChanged),
+            Some((Content::View { sql, .. }, _)) => {
+                let line = first_changed_line(&sql, &model.rendered);
+                Action::CreateView(Reason::ModelChanged(ModelChange { what: None, line }))
+            }
+            Some(_) => Action::CreateView(Reason::ModelChanged(ModelChange::default())),
         }
     }
 }
@@ -296,7 +293,7 @@ pub fn after_landing(
         let version =
             batch_version(&fingerprint, versions.iter().map(|(id, version)| (*id, version.as_str())));
         let bytes: u64 = units.iter().filter_map(|unit| unit.bytes).sum();
-        let partition = |bytes| KnownPartition { version: version.clone(), bytes, rows: 0 };
+        let partition = |bytes| KnownPartition::of_version(version.clone(), bytes, 0);
         if table.schema.event_time.is_none() {
             known.partitions.insert(PartitionKey::new(vec![Some(batch.to_owned())]), partition(bytes));
             continue;

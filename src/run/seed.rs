@@ -29,12 +29,13 @@ pub async fn load(session: &Session<'_>, node: &Node, seed: &SeedTable) -> Resul
         fingerprint: seed.fingerprint.clone(),
         inputs: Inputs::default(),
         version: seed_version(&seed.fingerprint),
+        columns: BTreeMap::new(),
     };
     let partition = Partition { files: files.remove(&PartitionKey::whole()).unwrap_or_default(), ledger };
     let partitions = BTreeMap::from([(PartitionKey::whole(), partition)]);
     let written = Written::of(&partitions);
     let content = Content::Table { partition_columns: Vec::new(), partitions, batches: BTreeMap::new() };
-    let table = TableVersion { schema: seed.schema.clone(), content, run: session.run.clone() };
+    let table = TableVersion { schema: seed.schema.clone(), content, run: session.run.clone(), sql: None };
     session.warehouse.publish(&relation, &table, &presentation(node))?;
     Ok(Built { table, written })
 }

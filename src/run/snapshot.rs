@@ -40,7 +40,7 @@ impl TableBuild<'_> {
         };
         // What such a table holds depends on its own past, and so does its version.
         let version = Version::of([self.run.as_str(), &table]);
-        let ledger = self.ledger(&build.inputs, &version);
+        let ledger = self.ledger(build.inputs.clone(), version);
         let mut new = self.written(&changes, ".new", &ledger).await?;
         let written = Written::of(&new);
         let Some(stored) = stored else {

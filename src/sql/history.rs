@@ -5,6 +5,8 @@
 //! version that holds; an event without a time holds since ever. Every window is partitioned by the key, so that a key
 //! that holds the partition columns keeps the output's partitions apart.
 
+use std::ops::Range;
+
 use super::names::{listed, quoted};
 
 /// The column with the time from which a version holds.
@@ -36,8 +38,8 @@ pub struct Events<'a> {
 pub struct Ranges {
     /// The SQL.
     pub sql: String,
-    /// The byte at which the SQL of the events begins.
-    pub events_at: usize,
+    /// The bytes at which the SQL of the events stands.
+    pub events: Range<usize>,
 }
 
 /// The SQL that gives the ranges of the events that `sql` gives.
@@ -97,7 +99,7 @@ select
 from __mep_ranges where not __mep_deleted",
         kept.join(", ")
     );
-    Ranges { sql: format!("{head}{sql}{tail}"), events_at: head.len() }
+    Ranges { sql: format!("{head}{sql}{tail}"), events: head.len()..head.len() + sql.len() }
 }
 
 #[cfg(test)]
@@ -135,7 +137,7 @@ mod tests {
     fn the_events_stand_in_the_ranges_where_it_is_said() {
         let events = "select * from m.log";
         let ranges = ranges_of(events, &["id"]);
-        assert_eq!(&ranges.sql[ranges.events_at..ranges.events_at + events.len()], events);
+        assert_eq!(&ranges.sql[ranges.events], events);
     }
 
     #[test]

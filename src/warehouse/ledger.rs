@@ -95,6 +95,10 @@ pub struct Ledger {
     pub inputs: Inputs,
     /// Derived of both.
     pub version: Version,
+    /// The version of each column alone, by its name, and under the empty name that of which rows there are; empty where columns
+    /// are not told apart. What reads some columns depends on these.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub columns: BTreeMap<String, Version>,
 }
 
 /// What one landing brought in: published in the same step as its rows, so that each unit lands exactly once.

@@ -245,7 +245,7 @@ mod tests {
         let fingerprint = Fingerprint::of(["select 1"]);
         let inputs = Inputs::default();
         let version = Version::derive(&fingerprint, &inputs);
-        let ledger = Ledger { run: run.clone(), fingerprint, inputs, version };
+        let ledger = Ledger { run: run.clone(), fingerprint, inputs, version, columns: BTreeMap::new() };
         let path = format!("data/{run}/event_date=2018-11-03/0.parquet");
         let partition = Partition { files: vec![DataFile { path, rows: 3, bytes: 4 }], ledger };
         let key = PartitionKey::new(vec![Some("2018-11-03".into())]);
@@ -262,6 +262,7 @@ mod tests {
                 batches: BTreeMap::new(),
             },
             run: run.clone(),
+            sql: None,
         }
     }
 

@@ -135,7 +135,7 @@ fn partitions_of_the_key_are_rebuilt_one_by_one() {
     let plan = project.print(&["plan", "--select", "source:events listening_by_day"]);
     insta::assert_snapshot!(project.normalized(&plan), @r"
     land   source events.listens     1 unit       1 new
-    build  history listening_by_day  1 partition  raw_listens changed in 2018-11-02/listens/late.json [reads 1 row, [size]]
+    build  history listening_by_day  1 partition  late rows of raw_listens in 2018-11-02/listens/late.json [reads 1 row, [size]]
     2 steps
     ");
     project.succeed(&["run"]);

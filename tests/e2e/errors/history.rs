@@ -142,8 +142,9 @@ select user_id, ts, null as song from {{ source('events', 'listens') }}";
     insta::assert_snapshot!(model(sql), @r"
      error: column `song` has no type, since it is always null
       ╭─[models/counts.sql:1:1]
-    1 │ ╭─▶ {{ config(materialized='history', unique_key='user_id', valid_from='ts') }}
-    2 │ ╰─▶ select user_id, ts, null as song from {{ source('events', 'listens') }}
+    1 │ {{ config(materialized='history', unique_key='user_id', valid_from='ts') }}
+      · ▲
+    2 │ select user_id, ts, null as song from {{ source('events', 'listens') }}
       ╰────
      help: give it one: cast(null as varchar) as song
     ");
