@@ -127,6 +127,19 @@ fn check_cols_says_what_makes_a_version_and_the_rest_is_of_its_first_event() {
 }
 
 #[test]
+fn a_change_of_the_events_or_of_what_makes_a_version_is_told_at_its_line() {
+    let project = Project::with_listens();
+    let sql = LISTENING.replace(" from {{", "\nfrom {{");
+    project.model("listening", &sql);
+    project.listens("1.json", &[(1000, 1, "a")]);
+    project.succeed(&["run"]);
+    project.model("listening", &sql.replace("deleted_when", "sequence_by='song', deleted_when"));
+    assert_eq!(project.plan(), ["listening: build: model changed at line 1"]);
+    project.model("listening", &format!("{sql} where seconds > 0"));
+    assert_eq!(project.plan(), ["listening: build: model changed at line 3"]);
+}
+
+#[test]
 fn partitions_of_the_key_are_rebuilt_one_by_one() {
     let project = project();
     project.listens("1.json", &[(0, 1, "a"), (DAY, 1, "a"), (2 * DAY, 1, "b")]);
