@@ -184,7 +184,10 @@ pub struct PlanArguments {
     /// The logical date: sources are read up to and including this day.
     #[arg(long, value_name = "YYYY-MM-DD")]
     pub date: Option<NaiveDate>,
-    /// The form of the plan.
+    /// Say of each node, current ones too, how its partitions follow from its inputs', and each partition's reason.
+    #[arg(long)]
+    pub explain: bool,
+    /// The form of the plan; JSON says all that --explain says.
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub output: TextOrJson,
 }

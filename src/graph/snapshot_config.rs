@@ -53,7 +53,7 @@ impl Reader<'_> {
         };
         for (name, value) in given {
             match (names.named(name), value.as_str()) {
-                (Some(column), Some(other)) => *column = other.to_owned(),
+                (Some(column), Some(other)) => other.clone_into(column),
                 (Some(_), None) => {
                     return self.expected("a text for each name").unwrap_or_default();
                 }

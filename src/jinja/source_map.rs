@@ -40,6 +40,7 @@ impl SourceMap {
     }
 
     /// The map of SQL in which this map's SQL stands at these bytes, amid other SQL that the text as a whole asks for.
+    #[must_use]
     pub fn within(mut self, bytes: Range<usize>) -> Self {
         for piece in &mut self.pieces {
             piece.output = piece.output.start + bytes.start..piece.output.end + bytes.start;

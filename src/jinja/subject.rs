@@ -83,6 +83,7 @@ pub struct Parsed {
 
 impl Parsed {
     /// The same, all of it at one place.
+    #[must_use]
     pub fn placed(mut self, place: &Place) -> Self {
         self.refs.iter_mut().for_each(|used| used.place = place.clone());
         self.sources.iter_mut().for_each(|used| used.place = place.clone());

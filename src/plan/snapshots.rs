@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::changed::first_changed_line;
-use super::partitions::{ALL, Known, NOTED_ONE_BY_ONE, PartitionBuild, RUN};
+use super::partitions::{Known, NOTED_ONE_BY_ONE, PartitionBuild, RUN};
 use super::planner::Planner;
-use super::reason::{ModelChange, Reason};
+use super::reason::{ALL, ModelChange, Reason};
 use crate::graph::CompiledSnapshot;
 use crate::relation::Relation;
 use crate::warehouse::{Inputs, PartitionKey, TableVersion, Version};

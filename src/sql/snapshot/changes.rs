@@ -67,12 +67,12 @@ where __mep_side = 'ends' and __mep_what in ('changed', 'gone')
     }
 
     /// A column as it is stored.
-    fn old(&self, column: &str) -> String {
+    fn kept(&self, column: &str) -> String {
         if self.is_stored(column) { quoted(&format!("s_{column}")) } else { "null".to_owned() }
     }
 
     /// A column as the source gives it.
-    fn new(&self, column: &str) -> String {
+    fn given(&self, column: &str) -> String {
         if self.is_given(column) { quoted(&format!("n_{column}")) } else { "null".to_owned() }
     }
 
@@ -81,18 +81,19 @@ where __mep_side = 'ends' and __mep_what in ('changed', 'gone')
         let mut pairs: Vec<String> = Vec::new();
         for column in self.columns() {
             if self.is_stored(column) {
-                pairs.push(format!("s.{} as {}", quoted(column), self.old(column)));
+                pairs.push(format!("s.{} as {}", quoted(column), self.kept(column)));
             }
             if self.is_given(column) {
-                pairs.push(format!("n.{} as {}", quoted(column), self.new(column)));
+                pairs.push(format!("n.{} as {}", quoted(column), self.given(column)));
             }
         }
         let kept =
             [(&names.scd_id, "scd_id"), (&names.updated_at, "old_at"), (&names.valid_from, "valid_from")];
         pairs.extend(kept.map(|(column, name)| format!("s.{} as __mep_{name}", quoted(column))));
-        let deleted = match self.says_deleted() {
-            true => format!("coalesce(s.{}, 'False')", quoted(&names.is_deleted)),
-            false => "'False'".to_owned(),
+        let deleted = if self.says_deleted() {
+            format!("coalesce(s.{}, 'False')", quoted(&names.is_deleted))
+        } else {
+            "'False'".to_owned()
         };
         pairs.push(format!("{deleted} as __mep_deleted"));
         pairs.push("s.__mep_stored, n.__mep_updated_at, n.__mep_copies".to_owned());
@@ -135,8 +136,9 @@ where __mep_side = 'ends' and __mep_what in ('changed', 'gone')
             Change::Later { .. } => "coalesce(__mep_valid_from < __mep_updated_at, false)".to_owned(),
             Change::Differs { columns, .. } => {
                 // In brackets: all that follows DISTINCT FROM would be taken for its operand.
-                let differs =
-                    |column: &String| format!("({} is distinct from {})", self.new(column), self.old(column));
+                let differs = |column: &String| {
+                    format!("({} is distinct from {})", self.given(column), self.kept(column))
+                };
                 let differs: Vec<String> = columns.iter().map(differs).collect();
                 format!("({})", differs.join(" or "))
             }
@@ -146,7 +148,7 @@ where __mep_side = 'ends' and __mep_what in ('changed', 'gone')
     fn select(&self) -> Vec<String> {
         let names = &self.query.names;
         let value = |column: &str| {
-            let (old, new) = (self.old(column), self.new(column));
+            let (old, new) = (self.kept(column), self.given(column));
             format!("case when __mep_side = 'ends' or __mep_what = 'gone' then {old} else {new} end")
         };
         let mut select: Vec<String> =
