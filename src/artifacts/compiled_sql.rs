@@ -8,7 +8,7 @@ use crate::fingerprint::Fingerprint;
 use crate::graph::{Compiled, Graph, Node, NodeKind, TestDetail};
 use crate::project::Project;
 
-/// Writes the SQL of every compiled model and test below `<target path>/compiled`.
+/// Writes the SQL of every compiled model, snapshot and test below `<target path>/compiled`.
 ///
 /// # Errors
 /// Where a file cannot be written.
@@ -16,7 +16,9 @@ pub fn write_compiled(project: &Project, graph: &Graph, compiled: &Compiled) -> 
     let root = project.root.join(&project.target_path);
     let models = compiled.models.iter().map(|(index, model)| (*index, model.sql.as_str()));
     let tests = compiled.tests.iter().map(|(index, test)| (*index, test.sql.as_str()));
-    for (index, sql) in models.chain(tests) {
+    let snapshots =
+        compiled.snapshots.iter().map(|(index, snapshot)| (*index, snapshot.query.source.as_str()));
+    for (index, sql) in models.chain(snapshots).chain(tests) {
         let path = root.join(compiled_path(project, graph.node(index)));
         files::write(&path, format!("{}\n", sql.trim_end()).as_bytes())?;
     }
@@ -35,11 +37,12 @@ fn file_name(name: &str) -> String {
     format!("{head}_{}", Fingerprint::of([name]).as_str())
 }
 
-/// Where a node's SQL is written, below the target path; a generic test's file bears the test's name.
+/// Where a node's SQL is written, below the target path; the file of a generic test or a snapshot bears its name.
 pub(super) fn compiled_path(project: &Project, node: &Node) -> PathBuf {
     let path = PathBuf::from("compiled").join(&project.name).join(&node.path);
     match &node.kind {
         NodeKind::Test(TestDetail::Generic { .. }) => path.join(format!("{}.sql", file_name(&node.name))),
+        NodeKind::Snapshot { .. } => path.join(format!("{}.sql", node.name)),
         _ => path,
     }
 }

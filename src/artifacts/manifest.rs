@@ -124,6 +124,18 @@ fn node_json(project: &Project, compiled: &Compiled, index: usize, node: &Node) 
                 json["checksum"] = json!({"name": "md5", "checksum": model.fingerprint.as_str()});
             }
         }
+        NodeKind::Snapshot { index: of } => {
+            config.insert("materialized".to_owned(), "snapshot".into());
+            let file = &project.snapshots[*of].file;
+            let block = file.block.map_or(0..file.text.text().len(), |block| block.start..block.end());
+            json["language"] = "sql".into();
+            json["raw_code"] = file.text.text().get(block).unwrap_or_default().trim().into();
+            if let Some(snapshot) = compiled.snapshots.get(&index) {
+                json["compiled"] = true.into();
+                json["compiled_code"] = snapshot.query.source.clone().into();
+                json["checksum"] = json!({"name": "md5", "checksum": snapshot.fingerprint.as_str()});
+            }
+        }
         NodeKind::Seed { .. } => {
             config.insert("materialized".to_owned(), "seed".into());
             json["raw_code"] = "".into();

@@ -63,12 +63,14 @@ pub enum LogFormat {
 pub enum Command {
     /// Land what is new in the sources, then build the models that it touches.
     Run(RunArguments),
-    /// Seeds, models and their tests, in the order of the graph; what fails its tests keeps its children from being built.
+    /// Seeds, models, snapshots and their tests, in the order of the graph; what fails its tests keeps its children from being built.
     Build(RunArguments),
     /// Run the tests over the tables as they are.
     Test(RunArguments),
     /// Load the CSV files of seeds/.
     Seed(RunArguments),
+    /// Compare the sources of snapshots with what they were, and keep the versions of their rows.
+    Snapshot(RunArguments),
     /// Keep streaming models in step with their sources until told to stop.
     Stream(StreamArguments),
     /// Compare what streaming models wrote with what the same SQL gives over what is landed.
@@ -144,7 +146,7 @@ pub struct Selecting {
     pub exclude: Vec<String>,
 }
 
-/// Arguments of run, build, test and seed.
+/// Arguments of run, build, test, seed and snapshot.
 #[derive(Args, Debug)]
 pub struct RunArguments {
     /// Which nodes.

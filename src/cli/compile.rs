@@ -41,6 +41,7 @@ pub(super) fn compile(global: &Global, arguments: &CompileArguments) -> Result<E
             .models
             .get(&model)
             .map(|model| &model.sql)
+            .or(compiled.snapshots.get(&model).map(|snapshot| &snapshot.query.source))
             .or(compiled.tests.get(&model).map(|test| &test.sql))
     {
         super::print(&format!("{}\n", sql.trim_end()))?;

@@ -1,4 +1,4 @@
-//! What run, build, test and seed each work on.
+//! What run, build, test, seed and snapshot each work on.
 
 use crate::graph::{Materialization, Node, NodeKind};
 
@@ -7,12 +7,14 @@ use crate::graph::{Materialization, Node, NodeKind};
 pub(super) enum Doing {
     /// Sources, seeds and models.
     Run,
-    /// The same with tests.
+    /// The same with snapshots and tests.
     Build,
     /// Tests.
     Test,
     /// Seeds.
     Seed,
+    /// Snapshots, and the sources that they are taken of.
+    Snapshot,
 }
 
 impl Doing {
@@ -22,6 +24,7 @@ impl Doing {
             Self::Build => "build",
             Self::Test => "test",
             Self::Seed => "seed",
+            Self::Snapshot => "snapshot",
         }
     }
 
@@ -30,7 +33,8 @@ impl Doing {
         let builds = matches!(self, Self::Run | Self::Build);
         match node.kind {
             NodeKind::Model { .. } => builds && node.config.materialized != Materialization::Ephemeral,
-            NodeKind::Source { .. } => builds,
+            NodeKind::Source { .. } => builds || self == Self::Snapshot,
+            NodeKind::Snapshot { .. } => matches!(self, Self::Build | Self::Snapshot),
             NodeKind::Seed { .. } => builds || self == Self::Seed,
             NodeKind::Test(_) => matches!(self, Self::Build | Self::Test),
             NodeKind::Exposure { .. } => false,

@@ -12,7 +12,7 @@ use chrono::{NaiveDate, Utc};
 use super::arguments::{Global, Selecting};
 use super::error::CommandError;
 use crate::engine::{Engine, EngineOptions};
-use crate::graph::{Compiled, Compiler, Graph, Node};
+use crate::graph::{Compiled, Compiler, Graph, Node, NodeKind};
 use crate::jinja::{Invocation, Templates};
 use crate::project::{self, LoadOptions, Problem, Project, WarehouseConfig};
 use crate::warehouse::{HiveLocation, HiveWarehouse, Holder, Lease, LocalWarehouse, RunId, Warehouse};
@@ -143,7 +143,8 @@ impl Loaded {
         // Most of what is compiled needs nothing that is stored, and then no warehouse to be reached.
         let warehouse = LazyCell::new(|| self.warehouse());
         let stored = |node: &Node| -> Option<SchemaRef> {
-            let built_anew = node.config.full_refresh.unwrap_or(self.rendering.full_refresh);
+            let is_snapshot = matches!(node.kind, NodeKind::Snapshot { .. });
+            let built_anew = !is_snapshot && node.config.full_refresh.unwrap_or(self.rendering.full_refresh);
             let relation = node.relation.as_ref().filter(|_| !built_anew)?;
             // Where the warehouse cannot be read, the run that follows stops with the reason.
             warehouse.as_ref().ok()?.read(relation).ok().flatten().map(|table| table.schema)

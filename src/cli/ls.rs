@@ -9,7 +9,7 @@ use super::loaded::{Loaded, Rendering};
 use crate::graph::{Node, NodeKind};
 use crate::project::{Problem, nearest};
 
-const TYPES: [&str; 7] = ["model", "seed", "source", "test", "exposure", "all", "default"];
+const TYPES: [&str; 8] = ["model", "seed", "snapshot", "source", "test", "exposure", "all", "default"];
 
 /// Lists nodes.
 ///

@@ -68,6 +68,7 @@ fn dispatch(global: &Global, command: &Command) -> Result<Exit, CommandError> {
         Command::Build(arguments) => run::run(global, arguments, Doing::Build),
         Command::Test(arguments) => run::run(global, arguments, Doing::Test),
         Command::Seed(arguments) => run::run(global, arguments, Doing::Seed),
+        Command::Snapshot(arguments) => run::run(global, arguments, Doing::Snapshot),
         Command::Stream(arguments) => stream::stream(global, arguments),
         Command::Reconcile(arguments) => reconcile::reconcile(global, arguments),
         Command::Plan(arguments) => plan::plan(global, arguments),

@@ -12,7 +12,7 @@ use super::explain::{explained, inputs, is_at_most};
 use super::loaded::{Loaded, Rendering, cores, runtime};
 use super::stream::is_streaming;
 use super::terminal::{Palette, Terminal, bytes, count, plural};
-use crate::graph::{Compiled, Graph};
+use crate::graph::{Compiled, Graph, NodeKind};
 use crate::plan::{Action, Asked, LandingPlan, PartitionBuild, Plan, after_landing, connect, plan_landings};
 use crate::relation::Relation;
 use crate::run::landing::days_of;
@@ -26,8 +26,12 @@ use crate::run::{RunOptions, Session, held, in_short as reasons_in_short, shown_
 pub(super) fn plan(global: &Global, arguments: &PlanArguments) -> Result<Exit, CommandError> {
     let rendering = Rendering { full_refresh: arguments.full_refresh, date: arguments.date };
     let loaded = Loaded::new(global, "plan", rendering)?;
-    let nodes =
-        loaded.select(&arguments.selecting, |node| Doing::Run.works_on(node) && !is_streaming(node))?;
+    // A run leaves snapshots out, as in dbt; what a build would do with them is told where they are asked for.
+    let is_asked_for = !arguments.selecting.select.is_empty();
+    let nodes = loaded.select(&arguments.selecting, |node| {
+        Doing::Run.works_on(node) && !is_streaming(node)
+            || is_asked_for && matches!(node.kind, NodeKind::Snapshot { .. })
+    })?;
     let compiled = loaded.compile(&nodes)?;
     let sources = connect(&loaded.project, &loaded.graph, &compiled, nodes.iter().copied())?;
     let warehouse = loaded.warehouse()?;
@@ -106,6 +110,7 @@ fn words(action: &Action) -> (&'static str, String) {
             ("build", words)
         }
         Action::Increment => ("increment", String::new()),
+        Action::Snapshot(_) => ("snapshot", String::new()),
         Action::AfterInputs => ("build", "what its inputs will ask for".to_owned()),
         Action::Missing(_) => ("blocked", String::new()),
         Action::Test => ("test", String::new()),
@@ -116,7 +121,7 @@ fn reason(action: &Action) -> String {
     match action {
         Action::Land(plan) => why(plan),
         Action::LoadSeed(reason) | Action::CreateView(reason) => reason.to_string(),
-        Action::BuildWhole(build) => build.reason.to_string(),
+        Action::BuildWhole(build) | Action::Snapshot(build) => build.reason.to_string(),
         Action::BuildPartitions(plan) if plan.is_of_columns() => "the stored ones are others".to_owned(),
         Action::BuildPartitions(plan) if plan.build.is_empty() => "no input gives them any more".to_owned(),
         Action::BuildPartitions(plan) => reasons_in_short(&plan.build),
@@ -138,7 +143,7 @@ fn reads(action: &Action) -> (u64, u64) {
     };
     match action {
         Action::Land(plan) => (0, plan.land.iter().filter_map(|(unit, _)| unit.bytes).sum()),
-        Action::BuildWhole(build) => (build.input_rows, build.input_bytes),
+        Action::BuildWhole(build) | Action::Snapshot(build) => (build.input_rows, build.input_bytes),
         Action::BuildPartitions(plan) => sum(&plan.build),
         _ => (0, 0),
     }

@@ -1,4 +1,4 @@
-//! run, build, test and seed.
+//! run, build, test, seed and snapshot.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
@@ -12,7 +12,7 @@ use super::plan::in_short;
 use super::stream::{Streams, is_streaming};
 use super::terminal::{Terminal, plural, summary};
 use crate::artifacts;
-use crate::graph::{Compiled, NodeKind};
+use crate::graph::{Compiled, Node, NodeKind};
 use crate::plan::{self, Asked, connect, plan_landings};
 use crate::run::event::{Event, NodeResult, Reporter};
 use crate::run::{RunOptions, Session, held};
@@ -26,6 +26,10 @@ pub(super) fn run(global: &Global, arguments: &RunArguments, doing: Doing) -> Re
     let rendering = Rendering { full_refresh: arguments.full_refresh, date: arguments.date };
     let loaded = Loaded::new(global, doing.word(), rendering)?;
     let selected = loaded.select(&arguments.selecting, |node| doing.works_on(node))?;
+    let selected = match doing {
+        Doing::Snapshot if arguments.selecting.select.is_empty() => needed_by_snapshots(&loaded, selected),
+        _ => selected,
+    };
     let (streaming, nodes): (BTreeSet<usize>, BTreeSet<usize>) =
         selected.iter().partition(|index| is_streaming(loaded.graph.node(**index)));
     // Nightly runs build tables; streams are carried on when they are asked for.
@@ -69,6 +73,9 @@ pub(super) fn run(global: &Global, arguments: &RunArguments, doing: Doing) -> Re
     );
     session.register_held(&nodes);
     terminal.report(Event::Began { nodes: nodes.len() });
+    if arguments.full_refresh {
+        warn_of_snapshots(&loaded, &nodes, &terminal);
+    }
     if !sources.is_empty() {
         for (path, folders) in plan::unread_folders(&loaded.project) {
             terminal.report(Event::Warning(&format!(
@@ -112,6 +119,29 @@ pub(super) fn run(global: &Global, arguments: &RunArguments, doing: Doing) -> Re
     }
     write_artifacts(&loaded, &compiled, &results, elapsed, doing)?;
     finish(&terminal, arguments.output, &results, elapsed)
+}
+
+/// The snapshots among these nodes, and the sources that they are taken of.
+fn needed_by_snapshots(loaded: &Loaded, selected: BTreeSet<usize>) -> BTreeSet<usize> {
+    let is_snapshot = |index: &usize| is_snapshot(loaded.graph.node(*index));
+    let snapshots: BTreeSet<usize> = selected.iter().copied().filter(is_snapshot).collect();
+    let needed = loaded.graph.ancestors(&snapshots, None);
+    selected.into_iter().filter(|index| needed.contains(index)).collect()
+}
+
+fn is_snapshot(node: &Node) -> bool {
+    matches!(node.kind, NodeKind::Snapshot { .. })
+}
+
+fn warn_of_snapshots(loaded: &Loaded, nodes: &BTreeSet<usize>, terminal: &Terminal) {
+    let snapshots = nodes.iter().map(|index| loaded.graph.node(*index)).filter(|node| is_snapshot(node));
+    let names: Vec<&str> = snapshots.map(|node| node.name.as_str()).collect();
+    if !names.is_empty() {
+        let names = names.join(", ");
+        let text =
+            format!("--full-refresh leaves snapshots as they are, since their past is nowhere else: {names}");
+        terminal.report(Event::Warning(&text));
+    }
 }
 
 fn write_artifacts(

@@ -1,4 +1,4 @@
-//! Tests that properties attach to models, seeds, source tables and their columns.
+//! Tests that properties attach to models, seeds, snapshots, source tables and their columns.
 
 use std::collections::HashSet;
 
@@ -31,6 +31,7 @@ impl AttachedTests {
             let properties = match &node.kind {
                 NodeKind::Model { index, .. } => &project.models[*index].properties,
                 NodeKind::Seed { index } => &project.seeds[*index].properties,
+                NodeKind::Snapshot { index } => &project.snapshots[*index].file.properties,
                 NodeKind::Source { index, .. } => &project.sources[*index].properties,
                 NodeKind::Test(_) | NodeKind::Exposure { .. } => continue,
             };

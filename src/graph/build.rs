@@ -9,8 +9,11 @@ use super::attached_tests::AttachedTests;
 use super::config::{self, ConfigOf, Materialization, NodeConfig};
 use super::dag::Graph;
 use super::node::{Dependency, Node, NodeId, NodeKind, TestDetail};
+use super::snapshot_config;
 use crate::jinja::{Parsed, Subject, Templates};
-use crate::project::{Located, Place, Problem, Problems, Project, Properties, SourceText, SqlFile, nearest};
+use crate::project::{
+    Located, Place, Problem, Problems, Project, Properties, SourceText, Span, SqlFile, nearest,
+};
 use crate::relation::Relation;
 
 impl Graph {
@@ -23,6 +26,7 @@ impl Graph {
         builder.add_sources();
         builder.add_seeds();
         builder.add_models();
+        builder.add_snapshots();
         builder.index_names();
         builder.connect_models();
         builder.add_singular_tests();
@@ -152,6 +156,45 @@ impl<'a> Builder<'a> {
         }
     }
 
+    fn add_snapshots(&mut self) {
+        for (index, snapshot) in self.project.snapshots.iter().enumerate() {
+            let file = &snapshot.file;
+            let parsed = match (self.parse(file, "snapshot"), &snapshot.relation) {
+                (Ok(parsed), None) => parsed,
+                (Ok(parsed), Some(relation)) => parsed.placed(&relation.place),
+                (Err(problem), relation) => {
+                    self.problems.push(match relation {
+                        Some(relation) => Problem::new(problem.message())
+                            .at(&relation.place)
+                            .help("write ref('a_model') or source('a_source', 'a_table')"),
+                        None => problem,
+                    });
+                    self.disabled.push(file.name.clone());
+                    continue;
+                }
+            };
+            let config =
+                config::read(ConfigOf::Snapshot, &merged(&file.config, &parsed.config), &mut self.problems);
+            if !config.enabled {
+                self.disabled.push(file.name.clone());
+                continue;
+            }
+            let mut relation = self.relation(&config, &file.name);
+            if let Some(schema) = &config.snapshot.target_schema {
+                relation.schema = Some(schema.clone());
+            }
+            let start = file.block.map_or(0, |block| block.start);
+            let of_yaml = snapshot.relation.as_ref().map(|relation| relation.place.clone());
+            let place = of_yaml.unwrap_or_else(|| file.text.at(Span { start, len: 0 }));
+            snapshot_config::check(&config, &place, &mut self.problems);
+            let kind = NodeKind::Snapshot { index };
+            let mut node = self.sql_node("snapshot", file, Some(relation), config, &file.properties, kind);
+            node.place = Some(place);
+            self.parsed.push((self.nodes.len(), parsed));
+            self.nodes.push(node);
+        }
+    }
+
     pub(super) fn sql_node(
         &self,
         resource_type: &str,
@@ -182,6 +225,7 @@ impl<'a> Builder<'a> {
             file.config.iter().map(|(key, located)| (key.clone(), located.value.clone())).collect();
         self.templates.parse(&Subject {
             text: &file.text,
+            block: file.block,
             name: &file.name,
             unique_id: &unique_id,
             resource_type,
@@ -205,7 +249,7 @@ impl<'a> Builder<'a> {
             self.refs.insert(name.clone(), Named::Disabled);
         }
         for node in &self.nodes {
-            if matches!(node.kind, NodeKind::Model { .. } | NodeKind::Seed { .. })
+            if matches!(node.kind, NodeKind::Model { .. } | NodeKind::Seed { .. } | NodeKind::Snapshot { .. })
                 && let Some(Named::Node(earlier)) =
                     self.refs.insert(node.name.clone(), Named::Node(node.id.clone()))
             {
@@ -266,8 +310,9 @@ impl<'a> Builder<'a> {
         match self.refs.get(name) {
             Some(Named::Node(id)) => Ok(Some(id.clone())),
             Some(Named::Disabled) => {
-                let broken =
-                    self.project.models.iter().any(|model| model.name == name) && !self.problems.is_empty();
+                let project = self.project;
+                let files = project.models.iter().chain(project.snapshots.iter().map(|one| &one.file));
+                let broken = files.into_iter().any(|file| file.name == name) && !self.problems.is_empty();
                 if broken {
                     return Ok(None);
                 }
@@ -339,6 +384,7 @@ impl<'a> Builder<'a> {
                 );
                 let subject = Subject {
                     text: &text,
+                    block: None,
                     name: &exposure.name,
                     unique_id: &exposure.name,
                     resource_type: "exposure",
@@ -346,7 +392,7 @@ impl<'a> Builder<'a> {
                     this: Relation::new(&self.project.target.schema, &exposure.name),
                     config: IndexMap::new(),
                 };
-                let mut parsed = match self.templates.parse(&subject) {
+                let parsed = match self.templates.parse(&subject) {
                     Ok(parsed) => parsed,
                     Err(problem) => {
                         let problem = Problem::new(problem.message()).at(&written.place);
@@ -355,9 +401,7 @@ impl<'a> Builder<'a> {
                         continue;
                     }
                 };
-                parsed.refs.iter_mut().for_each(|used| used.place = written.place.clone());
-                parsed.sources.iter_mut().for_each(|used| used.place = written.place.clone());
-                depends_on.extend(self.dependencies(&parsed));
+                depends_on.extend(self.dependencies(&parsed.placed(&written.place)));
             }
             let mut config = NodeConfig { tags: exposure.tags.clone(), ..NodeConfig::default() };
             config.raw.insert("tags".to_owned(), exposure.tags.clone().into());

@@ -11,13 +11,15 @@ use super::attached_tests::tested_relation;
 use super::config::Materialization;
 use super::dag::Graph;
 use super::declared::{landing_table, read_seed, schema_problem};
+use super::history;
 use super::inline::{Ephemeral, with_ephemerals};
 use super::names::{Names, NodeNames};
 use super::node::{Node, NodeKind, TestDetail};
+use super::snapshot::{self, CompiledSnapshot};
 use super::streaming::{self, CompiledStream};
 use crate::fingerprint::Fingerprint;
 use crate::jinja::{Rendered, SourceMap, Subject, Templates, TestSubject};
-use crate::project::{Problem, Problems, Project, SourceText};
+use crate::project::{Problem, Problems, Project, Snapshot, SourceText, Span};
 use crate::relation::Relation;
 use crate::source::LandingTable;
 use crate::sql::{
@@ -85,6 +87,8 @@ pub struct SeedTable {
 pub struct Compiled {
     /// Models.
     pub models: HashMap<usize, CompiledModel>,
+    /// Snapshots.
+    pub snapshots: HashMap<usize, CompiledSnapshot>,
     /// Tests.
     pub tests: HashMap<usize, CompiledTest>,
     /// Seeds.
@@ -142,6 +146,7 @@ impl Compiler<'_> {
         let names = Arc::new(Names::of(self.project, self.graph));
         let subject = Subject {
             text,
+            block: None,
             name: "inline",
             unique_id: "inline",
             resource_type: "operation",
@@ -187,6 +192,12 @@ impl Work<'_> {
                 let model = self.model(index, node, text, *uses_is_incremental)?;
                 self.compiled.models.insert(index, model);
             }
+            NodeKind::Snapshot { index: of } => {
+                self.check_streams_read(index, node)?;
+                let snapshot = self.snapshot(index, node, &self.compiler.project.snapshots[*of])?;
+                self.declare(&tested_relation(node), &snapshot.schema, &[]);
+                self.compiled.snapshots.insert(index, snapshot);
+            }
             NodeKind::Test(detail) => {
                 let test = self.test(index, node, detail)?;
                 self.compiled.tests.insert(index, test);
@@ -229,8 +240,19 @@ impl Work<'_> {
     }
 
     fn render(&self, node: &Node, text: &SourceText, is_incremental: bool) -> Result<Rendered, Problem> {
+        self.render_block(node, text, None, is_incremental)
+    }
+
+    fn render_block(
+        &self,
+        node: &Node,
+        text: &SourceText,
+        block: Option<Span>,
+        is_incremental: bool,
+    ) -> Result<Rendered, Problem> {
         let subject = Subject {
             text,
+            block,
             name: &node.name,
             unique_id: node.id.as_str(),
             resource_type: node.resource_type(),
@@ -250,10 +272,17 @@ impl Work<'_> {
     ) -> Result<CompiledModel, Problems> {
         let rendered = self.render(node, text, false)?;
         let plan = self.scope.plan(&rendered.sql).map_err(|problem| sql_problem(&problem, &rendered.map))?;
+        let (rendered, plan) = match node.config.materialized {
+            Materialization::History => history::over_events(&self.scope, node, rendered, &plan)?,
+            _ => (rendered, plan),
+        };
         let relation = tested_relation(node);
         let is_streaming = node.config.materialized == Materialization::Streaming;
         let is_stored = is_streaming
-            || matches!(node.config.materialized, Materialization::Table | Materialization::Incremental);
+            || matches!(
+                node.config.materialized,
+                Materialization::Table | Materialization::Incremental | Materialization::History
+            );
         let is_partitioned = is_stored && !is_streaming;
         let partition_columns = if is_partitioned { node.config.partition_by.clone() } else { Vec::new() };
         let planned = plan.schema().as_arrow().clone();
@@ -336,6 +365,23 @@ impl Work<'_> {
         Ok(self.standalone(index, &rendered.sql))
     }
 
+    fn snapshot(&self, index: usize, node: &Node, snapshot: &Snapshot) -> Result<CompiledSnapshot, Problems> {
+        let file = &snapshot.file;
+        let mut rendered = self.render_block(node, &file.text, file.block, false)?;
+        if let Some(relation) = &snapshot.relation {
+            rendered.map = SourceMap::whole(relation.place.clone());
+        }
+        let plan = self.scope.plan(&rendered.sql).map_err(|problem| sql_problem(&problem, &rendered.map))?;
+        let source = self.standalone(index, &rendered.sql);
+        let stored = (self.compiler.stored)(node);
+        let recipe = Recipe::of(&plan, 0..plan.schema().fields().len());
+        let compiled = snapshot::compile(&self.scope, node, rendered, source, &plan, stored.as_ref())?;
+        let (sql, schema) = (&compiled.rendered.sql, &compiled.schema);
+        let sql = self.fingerprint(index, node, sql, schema, recipe.as_ref());
+        let fingerprint = Fingerprint::of([sql.as_str(), compiled.fingerprint.as_str()]);
+        Ok(CompiledSnapshot { fingerprint, ..compiled })
+    }
+
     fn ephemeral_parents(&self, index: usize) -> Vec<usize> {
         let parents = self.compiler.graph.parents(index).iter().copied();
         parents.filter(|parent| self.ephemerals.contains_key(parent)).collect()
@@ -358,7 +404,10 @@ impl Work<'_> {
             let is_stored = |parent: &Node| {
                 let materialized = parent.config.materialized;
                 !matches!(parent.kind, NodeKind::Model { .. })
-                    || matches!(materialized, Materialization::Table | Materialization::Incremental)
+                    || matches!(
+                        materialized,
+                        Materialization::Table | Materialization::Incremental | Materialization::History
+                    )
             };
             let at = |problem: Problem| match node.config.places.get("changes").or(node.place.as_ref()) {
                 Some(place) => problem.at(place),

@@ -3,8 +3,11 @@
 use indexmap::IndexMap;
 use serde_json::Value as Json;
 
+use super::history_config::{self, HistoryConfig};
+use super::snapshot_config::SnapshotConfig;
 use super::streaming_config::StreamingConfig;
 use crate::project::{Located, Place, Problem, Problems, nearest};
+use crate::sql::snapshot::HardDeletes;
 
 /// How a model becomes a relation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -20,6 +23,8 @@ pub enum Materialization {
     Ephemeral,
     /// Rows that are kept in step with a source that goes on.
     Streaming,
+    /// What was true of each key and when, from the events that the SELECT gives.
+    History,
 }
 
 impl Materialization {
@@ -31,6 +36,7 @@ impl Materialization {
             Self::Incremental => "incremental",
             Self::Ephemeral => "ephemeral",
             Self::Streaming => "streaming",
+            Self::History => "history",
         }
     }
 }
@@ -115,6 +121,12 @@ pub struct NodeConfig {
     pub meta: Json,
     /// Of a streaming model.
     pub streaming: StreamingConfig,
+    /// Of a history.
+    pub history: HistoryConfig,
+    /// Of a snapshot.
+    pub snapshot: SnapshotConfig,
+    /// The columns whose change makes a version, of a history or a snapshot.
+    pub check_cols: CheckColumns,
     /// Types of a seed's columns, by name.
     pub column_types: IndexMap<String, String>,
     /// What separates a seed's fields.
@@ -154,6 +166,9 @@ impl Default for NodeConfig {
             full_refresh: None,
             meta: Json::Object(serde_json::Map::new()),
             streaming: StreamingConfig::default(),
+            history: HistoryConfig::default(),
+            snapshot: SnapshotConfig::default(),
+            check_cols: CheckColumns::default(),
             column_types: IndexMap::new(),
             delimiter: ',',
             severity: Severity::default(),
@@ -166,6 +181,16 @@ impl Default for NodeConfig {
             places: IndexMap::new(),
         }
     }
+}
+
+/// The columns whose change makes a version of a row.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum CheckColumns {
+    /// Every one that does not name the row or order its events.
+    #[default]
+    All,
+    /// These.
+    These(Vec<String>),
 }
 
 /// A comparison with a number of failing rows: `>10`, `!=0`.
@@ -226,6 +251,8 @@ pub enum ConfigOf {
     Model,
     /// A seed.
     Seed,
+    /// A snapshot.
+    Snapshot,
     /// A test.
     Test,
     /// A source table.
@@ -235,7 +262,7 @@ pub enum ConfigOf {
 /// Keys that every node may have and that change no result.
 const COMMON: [&str; 9] =
     ["enabled", "tags", "meta", "docs", "group", "access", "description", "database", "event_time"];
-const MODEL: [&str; 19] = [
+const MODEL: [&str; 23] = [
     "materialized",
     "partition_by",
     "unique_key",
@@ -255,6 +282,10 @@ const MODEL: [&str; 19] = [
     "clustering",
     "ttl",
     "allowed_lateness",
+    "valid_from",
+    "check_cols",
+    "sequence_by",
+    "deleted_when",
 ];
 const SEED: [&str; 8] = [
     "schema",
@@ -263,6 +294,22 @@ const SEED: [&str; 8] = [
     "delimiter",
     "quote_columns",
     "full_refresh",
+    "persist_docs",
+    "quoting",
+];
+const SNAPSHOT: [&str; 14] = [
+    "strategy",
+    "unique_key",
+    "updated_at",
+    "check_cols",
+    "hard_deletes",
+    "invalidate_hard_deletes",
+    "dbt_valid_to_current",
+    "snapshot_meta_column_names",
+    "target_schema",
+    "target_database",
+    "schema",
+    "alias",
     "persist_docs",
     "quoting",
 ];
@@ -292,13 +339,16 @@ pub fn read(of: ConfigOf, raw: &IndexMap<String, Located<Json>>, problems: &mut 
         let mut reader = Reader { key, located, problems };
         reader.apply(of, &mut config);
     }
+    if of == ConfigOf::Model {
+        history_config::check(&config, problems);
+    }
     config
 }
 
 pub(super) struct Reader<'a> {
     pub(super) key: &'a str,
     pub(super) located: &'a Located<Json>,
-    problems: &'a mut Problems,
+    pub(super) problems: &'a mut Problems,
 }
 
 impl Reader<'_> {
@@ -306,6 +356,7 @@ impl Reader<'_> {
         let own: &[&str] = match of {
             ConfigOf::Model => &MODEL,
             ConfigOf::Seed => &SEED,
+            ConfigOf::Snapshot => &SNAPSHOT,
             ConfigOf::Test => &TEST,
             ConfigOf::Source => &SOURCE,
         };
@@ -336,6 +387,21 @@ impl Reader<'_> {
             "clustering" => config.streaming.clustering = self.clustering(),
             "ttl" => config.streaming.ttl = self.span_of_time(),
             "allowed_lateness" => config.streaming.allowed_lateness = self.span_of_time(),
+            "valid_from" => config.history.valid_from = self.text(),
+            "sequence_by" => config.history.sequence_by = self.list(),
+            "deleted_when" => config.history.deleted_when = self.text(),
+            "check_cols" => config.check_cols = self.check_columns(),
+            "strategy" => config.snapshot.strategy = self.snapshot_strategy(),
+            "updated_at" => config.snapshot.updated_at = self.text(),
+            "hard_deletes" => config.snapshot.hard_deletes = self.hard_deletes().unwrap_or_default(),
+            "invalidate_hard_deletes" => {
+                let invalidates = self.boolean().unwrap_or_default();
+                config.snapshot.hard_deletes =
+                    if invalidates { HardDeletes::Invalidate } else { HardDeletes::Ignore };
+            }
+            "dbt_valid_to_current" => config.snapshot.valid_to_current = self.text(),
+            "snapshot_meta_column_names" => config.snapshot.names = self.snapshot_names(),
+            "target_schema" => config.snapshot.target_schema = self.text(),
             "column_types" => config.column_types = self.column_types(),
             "delimiter" => config.delimiter = self.delimiter().unwrap_or(','),
             "severity" => config.severity = self.severity().unwrap_or_default(),
@@ -380,7 +446,7 @@ impl Reader<'_> {
         None
     }
 
-    fn one_of<T: Copy>(&mut self, words: &[(&str, T)]) -> Option<T> {
+    pub(super) fn one_of<T: Copy>(&mut self, words: &[(&str, T)]) -> Option<T> {
         let found = self.located.value.as_str().unwrap_or_default();
         if let Some((_, value)) = words.iter().find(|(word, _)| word.eq_ignore_ascii_case(found)) {
             return Some(*value);
@@ -396,6 +462,7 @@ impl Reader<'_> {
             ("incremental", Materialization::Incremental),
             ("ephemeral", Materialization::Ephemeral),
             ("streaming", Materialization::Streaming),
+            ("history", Materialization::History),
         ])
     }
 
@@ -493,6 +560,14 @@ impl Reader<'_> {
         }
     }
 
+    /// `all`, or columns.
+    fn check_columns(&mut self) -> CheckColumns {
+        match self.located.value.as_str() {
+            Some("all") => CheckColumns::All,
+            _ => CheckColumns::These(self.list()),
+        }
+    }
+
     fn column_types(&mut self) -> IndexMap<String, String> {
         let Json::Object(types) = &self.located.value else {
             return self.expected("a mapping from columns to types").unwrap_or_default();
@@ -538,7 +613,7 @@ mod tests {
     fn unknown_keys_and_values_are_told_with_a_way_on() {
         insta::assert_snapshot!(of("materialised", "table".into()).1, @"unknown config key `materialised` did you mean `materialized`?");
         insta::assert_snapshot!(of("colour", "red".into()).1, @"unknown config key `colour` keys for your own use belong under `meta`");
-        insta::assert_snapshot!(of("materialized", "tabel".into()).1, @"`materialized`: expected one of view, table, incremental, ephemeral, streaming, found `tabel`");
+        insta::assert_snapshot!(of("materialized", "tabel".into()).1, @"`materialized`: expected one of view, table, incremental, ephemeral, streaming, history, found `tabel`");
         insta::assert_snapshot!(of("enabled", "yes".into()).1, @"`enabled`: expected true or false, found `yes`");
         insta::assert_snapshot!(of("pre_hook", "drop table x".into()).1, @"config key `pre_hook` is not supported by mep take it away: leaving it out silently would change the result");
     }

@@ -11,18 +11,28 @@ mod build;
 mod compile;
 mod dag;
 mod declared;
+mod history;
+mod history_config;
 mod inline;
+mod named;
 mod names;
 mod select;
+mod snapshot;
+mod snapshot_config;
 mod streaming;
 mod streaming_config;
 mod test_name;
 
 pub use attached_tests::tested_relation;
 pub use compile::{Compiled, CompiledModel, CompiledTest, Compiler, SeedTable};
-pub use config::{IncrementalStrategy, Materialization, NodeConfig, OnCodeChange, OnSchemaChange, Severity};
+pub use config::{
+    CheckColumns, IncrementalStrategy, Materialization, NodeConfig, OnCodeChange, OnSchemaChange, Severity,
+};
 pub use dag::Graph;
+pub use history_config::HistoryConfig;
 pub use node::{Dependency, Node, NodeId, NodeKind, TestDetail};
 pub use select::{Selection, named};
+pub use snapshot::CompiledSnapshot;
+pub use snapshot_config::{SnapshotConfig, SnapshotStrategy};
 pub use streaming::CompiledStream;
 pub use streaming_config::StreamingConfig;

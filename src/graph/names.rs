@@ -27,7 +27,7 @@ impl Names {
                 NodeKind::Source { source, .. } => {
                     names.sources.insert((source.clone(), node.name.clone()), tested_relation(node));
                 }
-                NodeKind::Model { .. } | NodeKind::Seed { .. } => {
+                NodeKind::Model { .. } | NodeKind::Seed { .. } | NodeKind::Snapshot { .. } => {
                     names.refs.insert(node.name.clone(), tested_relation(node));
                 }
                 NodeKind::Test(_) | NodeKind::Exposure { .. } => {}

@@ -8,7 +8,7 @@ use super::config::NodeConfig;
 use crate::project::{Column, Place, TestUse};
 use crate::relation::Relation;
 
-/// A node's unique id, in dbt's form: `model.<project>.<name>`, `seed.<project>.<name>`,
+/// A node's unique id, in dbt's form: `model.<project>.<name>`, `seed.<project>.<name>`, `snapshot.<project>.<name>`,
 /// `source.<project>.<source>.<table>`, `test.<project>.<name>`, `exposure.<project>.<name>`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct NodeId(Arc<str>);
@@ -82,6 +82,11 @@ pub enum NodeKind {
         /// Index into `Project::seeds`.
         index: usize,
     },
+    /// A SELECT whose rows' versions are kept.
+    Snapshot {
+        /// Index into `Project::snapshots`.
+        index: usize,
+    },
     /// A table that comes from outside and is landed.
     Source {
         /// The source's name.
@@ -118,11 +123,12 @@ pub enum TestDetail {
 }
 
 impl Node {
-    /// dbt's word for the kind: `model`, `seed`, `source`, `test`, `exposure`.
+    /// dbt's word for the kind: `model`, `seed`, `snapshot`, `source`, `test`, `exposure`.
     pub fn resource_type(&self) -> &'static str {
         match self.kind {
             NodeKind::Model { .. } => "model",
             NodeKind::Seed { .. } => "seed",
+            NodeKind::Snapshot { .. } => "snapshot",
             NodeKind::Source { .. } => "source",
             NodeKind::Test(_) => "test",
             NodeKind::Exposure { .. } => "exposure",

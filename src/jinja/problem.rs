@@ -7,6 +7,7 @@ use minijinja::{Error, ErrorKind};
 
 use super::functions::NAMES;
 use super::rewrite::{BODY, Rewritten};
+use super::subject::Subject;
 use crate::project::{Place, Problem, SourceText, Span, nearest};
 
 /// Filters, tests and blocks, for a near one to one that is unknown.
@@ -94,6 +95,18 @@ pub(super) fn message_and_help(error: &Error) -> (String, Option<String>) {
 pub(super) struct Origin {
     pub(super) text: SourceText,
     pub(super) rewritten: Rewritten,
+}
+
+impl Origin {
+    /// Of a text that is not one of macros.
+    pub(super) fn of(subject: &Subject<'_>) -> Self {
+        let text = subject.text;
+        let rewritten = match subject.block {
+            Some(block) => Rewritten::of_part(text.text(), block.start..block.end()),
+            None => Rewritten::of(text.text()),
+        };
+        Self { text: text.clone(), rewritten }
+    }
 }
 
 /// Finds places for errors.
@@ -233,14 +246,18 @@ fn syntax_error(said: &str) -> (String, Option<String>) {
 /// Blocks that dbt has and mep has not, by what the engine says of an unknown tag.
 fn unsupported_block(detail: &str) -> Option<(String, &'static str)> {
     let blocks = [
-        ("materialization", "use one of mep's own: view, table, incremental, ephemeral, streaming"),
-        ("snapshot", "keep the versions by a model over the events"),
+        ("materialization", "use one of mep's own: view, table, incremental, ephemeral, streaming, history"),
+        ("snapshot", "put the snapshot in snapshots/"),
         ("docs", "write the description in YAML"),
         ("test", "put the test in tests/generic/ or macros/"),
     ];
     let (block, help) =
         blocks.into_iter().find(|(block, _)| detail.contains(&format!("unknown statement {block}")))?;
-    let verb = if block == "test" { "belongs in a file of its own" } else { "is not supported by mep" };
+    let verb = if ["test", "snapshot"].contains(&block) {
+        "belongs in a file of its own"
+    } else {
+        "is not supported by mep"
+    };
     Some((format!("`{{% {block} %}}` {verb}"), help))
 }
 
@@ -280,10 +297,12 @@ fn span(error: &Error, origin: &Origin) -> Span {
         return Span::range(text.floor_char_boundary(original.start), text.floor_char_boundary(original.end));
     }
     let line = error.line().unwrap_or(1).saturating_sub(1);
+    let rendered = &origin.rewritten.text;
     let start = match line {
         0 => 0,
-        _ => text.match_indices('\n').nth(line - 1).map_or(text.len(), |(at, _)| at + 1),
+        _ => rendered.match_indices('\n').nth(line - 1).map_or(rendered.len(), |(at, _)| at + 1),
     };
+    let start = text.floor_char_boundary(origin.rewritten.original(start..start).start);
     let length = text[start..].find('\n').unwrap_or(text.len() - start);
     let indent = text[start..start + length].len() - text[start..start + length].trim_start().len();
     Span::range(start + indent, start + length)

@@ -67,6 +67,18 @@ impl Rewritten {
         Self::new(text, false)
     }
 
+    /// Rewrites the model that stands in a part of a text.
+    pub(super) fn of_part(text: &str, part: Range<usize>) -> Self {
+        let mut rewritten = Self::new(text.get(part.clone()).unwrap_or_default(), false);
+        let moved = |range: &mut Range<usize>| *range = range.start + part.start..range.end + part.start;
+        rewritten.edits.iter_mut().for_each(|edit| moved(&mut edit.original));
+        for call in &mut rewritten.calls {
+            call.texts.iter_mut().chain(&mut call.keys).for_each(moved);
+        }
+        rewritten.edits.insert(0, Edit { original: 0..part.start, rewritten: 0..0 });
+        rewritten
+    }
+
     /// Rewrites a file of macros.
     pub(super) fn of_macros(text: &str) -> Self {
         Self::new(text, true)

@@ -39,6 +39,16 @@ impl SourceMap {
         Self { text: place.text.clone(), pieces: Vec::new(), whole: Some(place) }
     }
 
+    /// The map of SQL in which this map's SQL stands at these bytes, amid other SQL that the text as a whole asks for.
+    #[must_use]
+    pub fn within(mut self, bytes: Range<usize>) -> Self {
+        for piece in &mut self.pieces {
+            piece.output = piece.output.start + bytes.start..piece.output.end + bytes.start;
+        }
+        self.pieces.push(Piece { output: bytes.end..usize::MAX, source: 0..0, verbatim: false });
+        self
+    }
+
     /// The place that a range of the SQL came from; text that an expression gave is placed at the expression.
     pub fn place(&self, sql: Range<usize>) -> Place {
         if let Some(place) = &self.whole {

@@ -5,7 +5,7 @@ use indexmap::IndexMap;
 use serde_json::Value as Json;
 
 use super::source_map::SourceMap;
-use crate::project::{Located, Place, SourceText};
+use crate::project::{Located, Place, SourceText, Span};
 use crate::relation::Relation;
 
 /// What is the same for all texts of one call of mep.
@@ -28,6 +28,8 @@ pub struct Invocation {
 pub struct Subject<'a> {
     /// The text.
     pub text: &'a SourceText,
+    /// Where in the text the template stands; `None`: it is all of it.
+    pub block: Option<Span>,
     /// `model.name`.
     pub name: &'a str,
     /// `model.unique_id`.
@@ -77,6 +79,16 @@ pub struct Parsed {
     pub uses_is_incremental: bool,
     /// Whether the text reads `run_started_at` or `invocation_id`, so that it differs on every run.
     pub uses_run_time: bool,
+}
+
+impl Parsed {
+    /// The same, all of it at one place.
+    #[must_use]
+    pub fn placed(mut self, place: &Place) -> Self {
+        self.refs.iter_mut().for_each(|used| used.place = place.clone());
+        self.sources.iter_mut().for_each(|used| used.place = place.clone());
+        self
+    }
 }
 
 /// What the second pass makes of a text.

@@ -110,7 +110,7 @@ impl Templates {
     /// Where the text cannot be rendered.
     pub fn parse(&self, subject: &Subject<'_>) -> Result<Parsed, Problem> {
         let scope = self.scope(subject, None);
-        let origin = Origin { text: subject.text.clone(), rewritten: Rewritten::of(subject.text.text()) };
+        let origin = Origin::of(subject);
         self.rendered(&origin, &scope, Template::render)?;
         let noted = std::mem::take(&mut *scope.noted());
         Ok(located(noted, &origin))
@@ -122,7 +122,7 @@ impl Templates {
     /// Where the text cannot be rendered.
     pub fn render(&self, subject: &Subject<'_>, resolver: Arc<dyn Resolver>) -> Result<Rendered, Problem> {
         let scope = self.scope(subject, Some(resolver));
-        let origin = Origin { text: subject.text.clone(), rewritten: Rewritten::of(subject.text.text()) };
+        let origin = Origin::of(subject);
         let (sql, spans) = self.rendered(&origin, &scope, Template::render_with_spans)?;
         let map = SourceMap::new(subject.text, &sql, &spans, &origin.rewritten);
         Ok(Rendered { sql, map })

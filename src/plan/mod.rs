@@ -11,8 +11,9 @@ pub mod partitions;
 pub mod planner;
 pub mod reason;
 pub mod sinks;
+pub mod snapshots;
 pub mod sources;
-pub mod step;
+mod step;
 pub mod streams;
 
 pub use confirm::Touch;

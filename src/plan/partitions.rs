@@ -13,7 +13,7 @@ use crate::sql::{ScanAlignment, Scope};
 use crate::warehouse::{Fingerprint, Inputs, Partition, PartitionKey, RunId, TableVersion, Version};
 
 /// More input partitions than this are noted by one digest, so that a ledger stays small.
-const NOTED_ONE_BY_ONE: usize = 400;
+pub(super) const NOTED_ONE_BY_ONE: usize = 400;
 
 /// The name under which a ledger's columns say which rows there are: no column is named so.
 const ROWS: &str = "";
@@ -22,7 +22,7 @@ const ROWS: &str = "";
 const IGNORED: &str = "ignored";
 
 /// The name under which a ledger notes the run, for content that depends on when it was made.
-const RUN: &str = "(run)";
+pub(super) const RUN: &str = "(run)";
 
 /// What is known of a table at the point of the plan where a step reads it: as stored, or as earlier steps will leave it.
 #[derive(Clone, Debug, PartialEq)]
@@ -114,11 +114,11 @@ impl Known {
         }
     }
 
-    fn bytes(&self) -> u64 {
+    pub(super) fn bytes(&self) -> u64 {
         self.partitions.values().map(|partition| partition.bytes).sum()
     }
 
-    fn rows(&self) -> u64 {
+    pub(super) fn rows(&self) -> u64 {
         self.partitions.values().map(|partition| partition.rows).sum()
     }
 

@@ -12,12 +12,12 @@ use super::reason::{ModelChange, Reason};
 use super::step::{Action, Plan, Step};
 use crate::fingerprint::Fingerprint;
 use crate::graph::{
-    Compiled, CompiledModel, Graph, Materialization, Node, NodeKind, OnCodeChange, OnSchemaChange,
-    tested_relation,
+    Compiled, CompiledModel, CompiledSnapshot, Graph, Materialization, Node, NodeKind, OnCodeChange,
+    OnSchemaChange, tested_relation,
 };
 use crate::relation::Relation;
 use crate::source::{LandingTable, Unit};
-use crate::sql::Scope;
+use crate::sql::{Alignment, Scope};
 use crate::warehouse::{Content, PartitionKey, RunId, TableVersion, Version};
 
 /// What the tables are like at a point of a plan.
@@ -36,6 +36,19 @@ impl Tables {
         if matches!(table.content, Content::Table { .. }) {
             self.known.insert(relation.clone(), Known::of(table));
         }
+    }
+
+    /// What is read and not there.
+    fn missing(&self, alignment: &Alignment) -> Vec<Relation> {
+        let reads = alignment.scans.iter().map(|scan| &scan.relation);
+        let is_missing = |read: &&Relation| !self.known.contains_key(*read) && !self.open.contains(*read);
+        let mut missing: Vec<Relation> = reads.filter(is_missing).cloned().collect();
+        missing.dedup();
+        missing
+    }
+
+    fn are_open(&self, alignment: &Alignment) -> bool {
+        alignment.scans.iter().any(|scan| self.open.contains(&scan.relation))
     }
 
     fn expect(&mut self, relation: &Relation, after: Option<Known>) {
@@ -105,6 +118,10 @@ impl Planner<'_> {
                 Some(model) => self.model(index, model, *uses_is_incremental, tables),
                 None => Ok(Action::Current),
             },
+            NodeKind::Snapshot { .. } => Ok(match self.compiled.snapshots.get(&index) {
+                Some(snapshot) => self.snapshot(node, snapshot, tables),
+                None => Action::Current,
+            }),
             NodeKind::Test(_) => Ok(Action::Test),
             NodeKind::Source { .. } | NodeKind::Exposure { .. } => Ok(Action::Current),
         }
@@ -145,19 +162,14 @@ impl Planner<'_> {
     ) -> Result<Action, DataFusionError> {
         let node = self.graph.node(index);
         let relation = tested_relation(node);
-        let reads: Vec<&Relation> = model.alignment.scans.iter().map(|scan| &scan.relation).collect();
-        let is_missing =
-            |read: &&&Relation| !tables.known.contains_key(**read) && !tables.open.contains(**read);
-        let mut missing: Vec<Relation> =
-            reads.iter().filter(is_missing).map(|read| (**read).clone()).collect();
-        missing.dedup();
+        let missing = tables.missing(&model.alignment);
         match node.config.materialized {
             Materialization::Ephemeral | Materialization::Streaming => return Ok(Action::Current),
             _ if !missing.is_empty() => return Ok(Action::Missing(missing)),
             Materialization::View => return Ok(self.view(&relation, model)),
-            Materialization::Table | Materialization::Incremental => {}
+            Materialization::Table | Materialization::Incremental | Materialization::History => {}
         }
-        if reads.iter().any(|read| tables.open.contains(*read)) {
+        if tables.are_open(&model.alignment) {
             tables.expect(&relation, None);
             return Ok(Action::AfterInputs);
         }
@@ -185,7 +197,9 @@ impl Planner<'_> {
             changed: &changed,
         };
         let by_partition_is_possible = model.alignment.bounded && !model.partition_columns.is_empty();
-        if node.config.materialized == Materialization::Incremental && by_partition_is_possible {
+        let is_by_partition =
+            matches!(node.config.materialized, Materialization::Incremental | Materialization::History);
+        if is_by_partition && by_partition_is_possible {
             let plan = by_partition(basis)?;
             let after = Known::after_partitions(model, stored.as_ref(), &plan);
             tables.expect(&relation, Some(after));
@@ -199,6 +213,22 @@ impl Planner<'_> {
             model.partition_columns.is_empty().then(|| Known::after_whole(model, &build, stored.as_ref()));
         tables.expect(&relation, after);
         Ok(Action::BuildWhole(build))
+    }
+
+    fn snapshot(&self, node: &Node, snapshot: &CompiledSnapshot, tables: &mut Tables) -> Action {
+        let relation = tested_relation(node);
+        let missing = tables.missing(&snapshot.alignment);
+        if !missing.is_empty() {
+            return Action::Missing(missing);
+        }
+        if tables.are_open(&snapshot.alignment) {
+            tables.expect(&relation, None);
+            return Action::AfterInputs;
+        }
+        let stored = (self.stored)(&relation);
+        let Some(look) = self.look(snapshot, &tables.known, stored.as_ref()) else { return Action::Current };
+        tables.expect(&relation, None);
+        Action::Snapshot(look)
     }
 
     fn view(&self, relation: &Relation, model: &CompiledModel) -> Action {

@@ -22,6 +22,8 @@ pub enum Action {
     BuildPartitions(PartitionPlan),
     /// The model's own increment is run.
     Increment,
+    /// A snapshot is taken.
+    Snapshot(PartitionBuild),
     /// What is to be done shows only once its inputs are built.
     AfterInputs,
     /// It cannot be built: it reads tables that are not there and that this run does not make.

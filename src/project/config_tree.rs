@@ -1,4 +1,4 @@
-//! Config by folder, as `dbt_project.yml` writes it under `models:`, `seeds:`, `data_tests:` and `sources:`.
+//! Config by folder, as `dbt_project.yml` writes it under `models:`, `seeds:`, `snapshots:`, `data_tests:` and `sources:`.
 
 use indexmap::IndexMap;
 use serde_json::Value as Json;
@@ -10,7 +10,7 @@ use super::{Located, Place, Problem, Problems};
 pub(super) type Config = IndexMap<String, Located<Json>>;
 
 /// Config keys whose values are mappings: without a `+` they would look like folders.
-const MAPPINGS: [&str; 9] = [
+const MAPPINGS: [&str; 10] = [
     "meta",
     "docs",
     "column_types",
@@ -20,6 +20,7 @@ const MAPPINGS: [&str; 9] = [
     "freshness",
     "quoting",
     "partition_by",
+    "snapshot_meta_column_names",
 ];
 
 /// The config of a folder and of what lies below it.

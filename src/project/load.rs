@@ -13,7 +13,9 @@ use super::project_file::{self, ConfigTrees, Folders, ProjectFile};
 use super::properties::{Entries, Entry, PropertiesFile, Reader};
 use super::sources::share_descriptions;
 use super::strings::Strings;
-use super::{Place, Problem, Problems, Project, SeedFile, SourceText, Span, SqlFile, vars, yaml};
+use super::{
+    Place, Problem, Problems, Project, SeedFile, Snapshot, SourceText, Span, SqlFile, snapshots, vars, yaml,
+};
 
 /// Which project to read, and what the command line says of it.
 #[derive(Clone, Debug, Default)]
@@ -85,11 +87,12 @@ pub fn load(options: &LoadOptions) -> Result<Project, Problems> {
         Assembly { project: &file.name, trees: &trees, entries, problems, warnings: Problems::default() };
     let models = assembly.models(&found.models);
     let seeds = assembly.seeds(&found.seeds);
+    let snapshots = assembly.snapshots(&found.snapshots);
     let tests = assembly.tests(&found.tests);
     let macros = read_texts(&found.macros, &mut assembly.problems);
-    assembly.check_names(&models, &seeds);
-    assembly.warn_of_leftovers(&models, &seeds, &tests);
-    assembly.warn_of_unused_config(&models, &seeds);
+    assembly.check_names(&models, &seeds, &snapshots);
+    assembly.warn_of_leftovers(&models, &seeds, &snapshots, &tests);
+    assembly.warn_of_unused_config(&models, &seeds, &snapshots);
     let Assembly { mut entries, problems, warnings, .. } = assembly;
     let Some(target) = target else {
         return Err(in_order(problems).collect());
@@ -104,6 +107,7 @@ pub fn load(options: &LoadOptions) -> Result<Project, Problems> {
         target_path: file.target_path,
         target,
         models,
+        snapshots,
         tests,
         macros: macros.into_iter().map(|(_, text)| text).collect(),
         seeds,
@@ -129,6 +133,7 @@ struct Found {
     tests: Vec<FoundFile>,
     macros: Vec<FoundFile>,
     seeds: Vec<FoundFile>,
+    snapshots: Vec<FoundFile>,
     yaml: Vec<FoundFile>,
     markdown: Vec<FoundFile>,
 }
@@ -154,14 +159,15 @@ impl Found {
                 }
             }
         };
-        let (mut macros, mut tests) = (Vec::new(), Vec::new());
+        let (mut macros, mut tests, mut snapshots) = (Vec::new(), Vec::new(), Vec::new());
         keep(below(root, &folders.seeds, problems), "csv", &mut |file| this.seeds.push(file));
         keep(below(root, &folders.macros, problems), "sql", &mut |file| macros.push(file));
+        keep(below(root, &folders.snapshots, problems), "sql", &mut |file| snapshots.push(file));
         keep(below(root, &folders.tests, problems), "sql", &mut |file| {
             let is_generic = file.folders.first().is_some_and(|folder| folder == "generic");
             if is_generic { macros.push(file) } else { tests.push(file) }
         });
-        (this.macros, this.tests) = (macros, tests);
+        (this.macros, this.tests, this.snapshots) = (macros, tests, snapshots);
         let docs = below(root, &folders.docs, problems);
         this.markdown.extend(docs.into_iter().filter(|file| file.extension == "md"));
         let is_properties =
@@ -170,10 +176,6 @@ impl Found {
         for files in [&mut this.yaml, &mut this.markdown] {
             let mut seen = HashSet::new();
             files.retain(|file| seen.insert(file.path.clone()));
-        }
-        let snapshots = below(root, &folders.snapshots, problems);
-        if let Some(first) = snapshots.iter().find(|file| file.is_yaml() || file.extension == "sql") {
-            problems.push(not_supported("snapshots", first));
         }
         this
     }
@@ -273,15 +275,66 @@ impl Assembly<'_> {
         files.iter().map(seed).collect()
     }
 
-    /// Models and seeds share their names: `ref()` finds both.
-    fn check_names(&mut self, models: &[SqlFile], seeds: &[SeedFile]) {
+    /// The blocks of files, then what YAML alone says.
+    fn snapshots(&mut self, files: &[FoundFile]) -> Vec<Snapshot> {
+        let mut found = Vec::new();
+        for (file, text) in read_texts(files, &mut self.problems) {
+            for block in snapshots::blocks(&text, &mut self.problems) {
+                let mut fqn = file.fqn(self.project);
+                fqn.push(block.name.clone());
+                let mut config = self.trees.snapshots.of(fqn.iter().map(String::as_str));
+                let of_file = |entry: &Entry| entry.relation.is_none();
+                let entry = self.entries.snapshots.get(&block.name).filter(|entry| of_file(entry));
+                let properties = entry.map(|entry| {
+                    overlay_all(&mut config, &entry.config);
+                    entry.properties.clone()
+                });
+                let properties = properties.unwrap_or_default();
+                let (name, text) = (block.name, text.clone());
+                let file = SqlFile { name, text, block: Some(block.body), fqn, properties, config };
+                found.push(Snapshot { file, relation: None });
+            }
+        }
+        let is_left = |name: &String| !found.iter().any(|snapshot| snapshot.file.name == *name);
+        let (of_yaml, left): (IndexMap<String, Entry>, IndexMap<String, Entry>) =
+            std::mem::take(&mut self.entries.snapshots)
+                .into_iter()
+                .filter(|(name, entry)| entry.relation.is_some() || is_left(name))
+                .partition(|(_, entry)| entry.relation.is_some());
+        self.entries.snapshots = left;
+        found.extend(of_yaml.into_values().filter_map(|entry| self.snapshot_of_yaml(entry)));
+        found
+    }
+
+    fn snapshot_of_yaml(&self, entry: Entry) -> Option<Snapshot> {
+        let relation = entry.relation?;
+        let path = relation.place.text.path().to_owned();
+        let folders = path.parent().into_iter().flat_map(Path::iter).skip(1);
+        let mut fqn = vec![self.project.to_owned()];
+        fqn.extend(folders.map(|folder| folder.to_string_lossy().into_owned()));
+        fqn.push(entry.name.value.clone());
+        let mut config = self.trees.snapshots.of(fqn.iter().map(String::as_str));
+        overlay_all(&mut config, &entry.config);
+        let text = SourceText::new(path, format!("select * from {{{{ {} }}}}", relation.value));
+        let (name, properties) = (entry.name.value, entry.properties);
+        let file = SqlFile { name, text, block: None, fqn, properties, config };
+        Some(Snapshot { file, relation: Some(relation) })
+    }
+
+    /// Models, seeds and snapshots share their names: `ref()` finds them all.
+    fn check_names(&mut self, models: &[SqlFile], seeds: &[SeedFile], snapshots: &[Snapshot]) {
         let models = models.iter().map(|model| ("model", &model.name, model.text.at(Span::default())));
+        let snapshots = snapshots.iter().map(|snapshot| {
+            let file = &snapshot.file;
+            let named = snapshot.relation.as_ref().and(file.properties.place.clone());
+            ("snapshot", &file.name, named.unwrap_or_else(|| file.text.at(file.block.unwrap_or_default())))
+        });
         let seeds = seeds.iter().map(|seed| {
             let text = SourceText::new(&seed.path, "");
             ("seed", &seed.name, text.at(Span::default()))
         });
         let mut taken: HashMap<&String, (&str, Place)> = HashMap::new();
-        for (thing, name, place) in models.chain(seeds) {
+        for (thing, name, place) in models.chain(seeds).chain(snapshots) {
             if let Some((first_thing, first)) = taken.get(name) {
                 let message = if thing == *first_thing {
                     format!("two {thing}s are named `{name}`")
@@ -289,7 +342,8 @@ impl Assembly<'_> {
                     format!("a {first_thing} and a {thing} are named `{name}`")
                 };
                 let first = first.text.path().display();
-                let help = format!("the first is {first}; give one of them another file name");
+                let what = if thing == "snapshot" { "name" } else { "file name" };
+                let help = format!("the first is {first}; give one of them another {what}");
                 self.problems.push(Problem::new(message).at(&place).help(help));
             } else {
                 taken.insert(name, (thing, place));
@@ -298,13 +352,21 @@ impl Assembly<'_> {
     }
 
     /// Warns of entries that describe what does not exist.
-    fn warn_of_leftovers(&mut self, models: &[SqlFile], seeds: &[SeedFile], tests: &[SqlFile]) {
+    fn warn_of_leftovers(
+        &mut self,
+        models: &[SqlFile],
+        seeds: &[SeedFile],
+        snapshots: &[Snapshot],
+        tests: &[SqlFile],
+    ) {
         let models: Vec<&str> = models.iter().map(|model| model.name.as_str()).collect();
         let seeds: Vec<&str> = seeds.iter().map(|seed| seed.name.as_str()).collect();
+        let snapshots: Vec<&str> = snapshots.iter().map(|snapshot| snapshot.file.name.as_str()).collect();
         let tests: Vec<&str> = tests.iter().map(|test| test.name.as_str()).collect();
         let kinds = [
             ("model", &self.entries.models, &models, ("seed", &seeds)),
             ("seed", &self.entries.seeds, &seeds, ("model", &models)),
+            ("snapshot", &self.entries.snapshots, &snapshots, ("model", &models)),
             ("test", &self.entries.tests, &tests, ("test", &tests)),
         ];
         for (thing, entries, names, (other, others)) in kinds {
@@ -313,6 +375,9 @@ impl Assembly<'_> {
                 let problem = Problem::new(format!("there is no {thing} `{name}`")).at(&entry.name.place);
                 let problem = if others.contains(&name) {
                     problem.help(format!("it is a {other}: describe it under `{other}s:`"))
+                } else if thing == "snapshot" {
+                    let problem = problem.help("give it a `relation`, or write its block in snapshots/");
+                    problem.did_you_mean(name, names.iter().copied())
                 } else {
                     problem.did_you_mean(name, names.iter().copied())
                 };
@@ -321,12 +386,14 @@ impl Assembly<'_> {
         }
     }
 
-    fn warn_of_unused_config(&mut self, models: &[SqlFile], seeds: &[SeedFile]) {
+    fn warn_of_unused_config(&mut self, models: &[SqlFile], seeds: &[SeedFile], snapshots: &[Snapshot]) {
         let models: Vec<&[String]> = models.iter().map(|model| model.fqn.as_slice()).collect();
         let seeds: Vec<&[String]> = seeds.iter().map(|seed| seed.fqn.as_slice()).collect();
+        let snapshots: Vec<&[String]> = snapshots.iter().map(|one| one.file.fqn.as_slice()).collect();
         let sources: Vec<&[String]> = self.entries.source_fqns.iter().map(Vec::as_slice).collect();
         self.trees.models.warn_unused("model", &models, &mut self.warnings);
         self.trees.seeds.warn_unused("seed", &seeds, &mut self.warnings);
+        self.trees.snapshots.warn_unused("snapshot", &snapshots, &mut self.warnings);
         self.trees.sources.warn_unused("source", &sources, &mut self.warnings);
     }
 }
@@ -344,5 +411,12 @@ fn sql_file(
         overlay_all(&mut config, &entry.config);
         entry.properties
     });
-    SqlFile { name: file.stem.clone(), text, fqn, properties: properties.unwrap_or_default(), config }
+    SqlFile {
+        name: file.stem.clone(),
+        text,
+        block: None,
+        fqn,
+        properties: properties.unwrap_or_default(),
+        config,
+    }
 }

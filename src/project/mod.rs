@@ -19,6 +19,7 @@ mod load;
 mod profiles;
 mod project_file;
 mod properties;
+mod snapshots;
 mod sources;
 mod streaming_target;
 mod strings;

@@ -35,7 +35,7 @@ const HARMLESS: [&str; 18] = [
     "groups",
 ];
 /// Keys that mep reads.
-const OWN: [&str; 15] = [
+const OWN: [&str; 16] = [
     "name",
     "profile",
     "model-paths",
@@ -48,16 +48,16 @@ const OWN: [&str; 15] = [
     "vars",
     "models",
     "seeds",
+    "snapshots",
     "tests",
     "data_tests",
     "sources",
 ];
 /// Keys that would change results, were they ignored.
-const NOT_SUPPORTED: [&str; 10] = [
+const NOT_SUPPORTED: [&str; 9] = [
     "on-run-start",
     "on-run-end",
     "dispatch",
-    "snapshots",
     "unit_tests",
     "semantic-models",
     "saved-queries",
@@ -125,6 +125,7 @@ pub(super) struct ProjectFile {
 pub(super) struct ConfigTrees {
     pub(super) models: ConfigTree,
     pub(super) seeds: ConfigTree,
+    pub(super) snapshots: ConfigTree,
     pub(super) tests: ConfigTree,
     pub(super) sources: ConfigTree,
 }
@@ -208,6 +209,7 @@ impl ProjectFile {
         let hooks = ["pre-hook", "+pre-hook", "post-hook", "+post-hook"];
         trees.models = read("models", &hooks).unwrap_or_default();
         trees.seeds = read("seeds", &hooks).unwrap_or_default();
+        trees.snapshots = read("snapshots", &hooks).unwrap_or_default();
         trees.sources = read("sources", &[]).unwrap_or_default();
         let (old, new) = (read("tests", &["where", "+where"]), read("data_tests", &["where", "+where"]));
         if old.is_some() && new.is_some() {

@@ -1,4 +1,4 @@
-//! Properties files (`schema.yml`): what they say of models, seeds, singular tests, sources and exposures.
+//! Properties files (`schema.yml`): what they say of models, seeds, snapshots, singular tests, sources and exposures.
 
 use indexmap::IndexMap;
 
@@ -15,12 +15,13 @@ use super::yaml::Node;
 use super::{Exposure, Located, Place, Problems, Properties, SourceTable, SourceText};
 
 /// Keys at the top of a file that say what the file is.
-const OWN: [&str; 7] = ["models", "seeds", "sources", "exposures", "data_tests", "tests", "macros"];
+const OWN: [&str; 8] =
+    ["models", "seeds", "snapshots", "sources", "exposures", "data_tests", "tests", "macros"];
 /// Keys that are accepted and not read.
 const HARMLESS: [&str; 5] = ["version", "macros", "analyses", "groups", "anchors"];
 /// Keys that would change results, were they ignored.
-const NOT_SUPPORTED: [&str; 7] =
-    ["snapshots", "unit_tests", "semantic_models", "metrics", "saved_queries", "functions", "time_spines"];
+const NOT_SUPPORTED: [&str; 6] =
+    ["unit_tests", "semantic_models", "metrics", "saved_queries", "functions", "time_spines"];
 
 const MODEL_KEYS: [&str; 13] = [
     "name",
@@ -39,6 +40,8 @@ const MODEL_KEYS: [&str; 13] = [
 ];
 const SEED_KEYS: [&str; 9] =
     ["name", "description", "columns", "tests", "data_tests", "tags", "meta", "config", "docs"];
+const SNAPSHOT_KEYS: [&str; 10] =
+    ["name", "relation", "description", "columns", "tests", "data_tests", "tags", "meta", "config", "docs"];
 const TEST_KEYS: [&str; 4] = ["name", "description", "config", "docs"];
 
 /// A properties file as parsed.
@@ -57,9 +60,11 @@ impl PropertiesFile {
     }
 }
 
-/// What a file says of one model, seed or singular test.
+/// What a file says of one model, seed, snapshot or singular test.
 pub(super) struct Entry {
     pub(super) name: Located<String>,
+    /// What a snapshot is taken of, where the entry is all that there is of it.
+    pub(super) relation: Option<Located<String>>,
     pub(super) properties: Properties,
     pub(super) config: Config,
 }
@@ -69,6 +74,7 @@ pub(super) struct Entry {
 pub(super) struct Entries {
     pub(super) models: IndexMap<String, Entry>,
     pub(super) seeds: IndexMap<String, Entry>,
+    pub(super) snapshots: IndexMap<String, Entry>,
     pub(super) tests: IndexMap<String, Entry>,
     /// By the names of source and table.
     pub(super) sources: IndexMap<(String, String), SourceTable>,
@@ -89,8 +95,17 @@ impl Reader<'_> {
     /// Adds what a file says.
     pub(super) fn read(&self, mut file: PropertiesFile, entries: &mut Entries, problems: &mut Problems) {
         // Jinja of descriptions, tests, references and charts has its own names, and its own time.
-        let skip =
-            ["description", "tests", "data_tests", "depends_on", "macros", "analyses", "where", "charts"];
+        let skip = [
+            "description",
+            "tests",
+            "data_tests",
+            "depends_on",
+            "relation",
+            "macros",
+            "analyses",
+            "where",
+            "charts",
+        ];
         self.strings.render(&file.text, &mut file.node, &skip, problems);
         let top = Item::file(&file.text, &file.node);
         let mapping = top.mapping(problems);
@@ -103,6 +118,9 @@ impl Reader<'_> {
             match key.text {
                 "models" => inside.entries(item, "model", &MODEL_KEYS, &mut entries.models, problems),
                 "seeds" => inside.entries(item, "seed", &SEED_KEYS, &mut entries.seeds, problems),
+                "snapshots" => {
+                    inside.entries(item, "snapshot", &SNAPSHOT_KEYS, &mut entries.snapshots, problems);
+                }
                 "tests" | "data_tests" => {
                     inside.entries(item, "test", &TEST_KEYS, &mut entries.tests, problems);
                 }
@@ -203,10 +221,11 @@ impl InFile<'_> {
         } else {
             self.properties(name.place.clone(), mapping, &config, problems)
         };
-        Entry { name, properties, config }
+        let relation = mapping.get("relation").and_then(|item| item.located_text(problems));
+        Entry { name, relation, properties, config }
     }
 
-    /// What is the same for models, seeds and source tables.
+    /// What is the same for models, seeds, snapshots and source tables.
     pub(super) fn properties(
         &self,
         place: Place,
@@ -266,7 +285,11 @@ fn check_entry_keys(mapping: Mapping<'_>, thing: &str, keys: &[&str], problems: 
             | "delimiter"
             | "column_types"
             | "incremental_strategy"
-            | "on_schema_change" => {
+            | "on_schema_change"
+            | "strategy"
+            | "updated_at"
+            | "check_cols"
+            | "hard_deletes" => {
                 let problem = key.problem(format!("unknown key `{}` in {in_thing}", key.text));
                 problem.help(format!("put it under `config:`, as in `config: {{{}: ...}}`", key.text))
             }

@@ -7,7 +7,7 @@ use chrono::NaiveDate;
 use indexmap::IndexMap;
 use serde_json::Value as Json;
 
-use super::text::{Located, Place, SourceText};
+use super::text::{Located, Place, SourceText, Span};
 
 /// A project: everything that its files say, checked as far as one file can be checked alone.
 #[derive(Clone, Debug)]
@@ -28,6 +28,8 @@ pub struct Project {
     pub tests: Vec<SqlFile>,
     /// `macros/**/*.sql` and `tests/generic/**/*.sql`.
     pub macros: Vec<SourceText>,
+    /// The blocks of `snapshots/**/*.sql`, and every `snapshots:` entry with a relation.
+    pub snapshots: Vec<Snapshot>,
     /// `seeds/**/*.csv`.
     pub seeds: Vec<SeedFile>,
     /// The tables of every `sources:` block.
@@ -38,13 +40,15 @@ pub struct Project {
     pub warnings: Vec<super::Problem>,
 }
 
-/// A SELECT in a file: a model or a singular test.
+/// A SELECT in a file: a model, a snapshot or a singular test.
 #[derive(Clone, Debug)]
 pub struct SqlFile {
-    /// The file's stem.
+    /// The file's stem; a snapshot's own name.
     pub name: String,
-    /// The Jinja SQL.
+    /// The file.
     pub text: SourceText,
+    /// Where in the file the Jinja SQL stands; `None`: all of it.
+    pub block: Option<Span>,
     /// Folders below the model path, then the name: `["marts", "mart_top_songs"]`, after the project's name.
     pub fqn: Vec<String>,
     /// What `schema.yml` files say of it.
@@ -52,6 +56,15 @@ pub struct SqlFile {
     /// Config from `dbt_project.yml` by folder, then from the properties' `config:`; later ones win per key.
     /// `tags` add up. `config()` in the SQL wins over all of it.
     pub config: IndexMap<String, Located<Json>>,
+}
+
+/// A SELECT whose rows are compared with what they were, so that their versions are kept.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    /// The SELECT.
+    pub file: SqlFile,
+    /// What the YAML says to take it of, such as `ref('a_model')`, where no file holds the SELECT.
+    pub relation: Option<Located<String>>,
 }
 
 /// A table given as CSV.

@@ -48,6 +48,16 @@ pub enum BuildError {
         /// New rows whose key occurs more than once.
         rows: u64,
     },
+    /// A snapshot would not know which of two rows is the current one.
+    #[error(
+        "`unique_key` ({columns}) must name one row, and in what the snapshot is taken of {keys} of its values name several"
+    )]
+    DoubledRow {
+        /// The key.
+        columns: String,
+        /// How many are.
+        keys: u64,
+    },
 }
 
 impl From<DataFusionError> for BuildError {

@@ -14,7 +14,7 @@ use crate::plan::{Action, PartitionBuild, PartitionPlan, Plan, Reason, Step, Tab
 use crate::quality::{self, Verdict};
 use crate::relation::Relation;
 use crate::sql::dialect::ViewText;
-use crate::warehouse::{self, Presentation};
+use crate::warehouse::{self, Content, Presentation};
 
 /// What other readers of the warehouse are told of a node.
 pub(super) fn presentation(node: &Node) -> Presentation {
@@ -115,7 +115,7 @@ impl Session<'_> {
     fn act(&self, index: usize, node: &Node, action: &Action) -> Result<NodeResult, BuildError> {
         match action {
             Action::Current | Action::AfterInputs | Action::Land(_) => Ok(result_of(node, Status::Current)),
-            Action::Missing(relations) => Ok(missing(node, relations)),
+            Action::Missing(relations) => Ok(self.missing(node, relations)),
             Action::LoadSeed(reason) => {
                 let Some(seed) = self.compiled.seeds.get(&index) else {
                     return Ok(result_of(node, Status::Current));
@@ -141,6 +141,7 @@ impl Session<'_> {
                 self.built(node, built, &why_built(&plan))
             }
             Action::Increment => self.increment(index, node),
+            Action::Snapshot(build) => self.snapshot(index, node, build),
         }
     }
 
@@ -225,13 +226,34 @@ impl Session<'_> {
         self.built(node, built, &Reason::Increment.to_string())
     }
 
+    fn snapshot(&self, index: usize, node: &Node, build: &PartitionBuild) -> Result<NodeResult, BuildError> {
+        let missing = || BuildError::Plan("the snapshot was not compiled".to_owned());
+        let snapshot = self.compiled.snapshots.get(&index).ok_or_else(missing)?;
+        let relation = tested_relation(node);
+        let stored = self.stored(&relation).filter(|table| matches!(table.content, Content::Table { .. }));
+        let table = TableBuild {
+            engine: self.engine,
+            warehouse: self.warehouse,
+            run: self.run,
+            relation: &relation,
+            sql: &snapshot.query.source,
+            rendered: &snapshot.rendered.sql,
+            schema: &snapshot.schema,
+            partition_columns: &[],
+            fingerprint: &snapshot.fingerprint,
+            presentation: presentation(node),
+        };
+        let built = self.runtime.block_on(table.snapshot(&snapshot.query, build, stored.as_ref()))?;
+        self.built(node, built, &build.reason.to_string())
+    }
+
     fn test(&self, index: usize, node: &Node) -> Result<NodeResult, BuildError> {
         let Some(test) = self.compiled.tests.get(&index) else { return Ok(result_of(node, Status::Current)) };
         let tested =
             self.graph.parents(index).iter().filter_map(|parent| self.graph.node(*parent).relation.clone());
         let not_there: Vec<Relation> = tested.filter(|relation| self.stored(relation).is_none()).collect();
         if !not_there.is_empty() {
-            return Ok(missing(node, &not_there));
+            return Ok(self.missing(node, &not_there));
         }
         let finding = self.runtime.block_on(quality::run(self.engine, &test.sql, &node.config))?;
         let mut result = result_of(
@@ -249,6 +271,21 @@ impl Session<'_> {
         }
         Ok(result)
     }
+
+    fn missing(&self, node: &Node, relations: &[Relation]) -> NodeResult {
+        let names: Vec<String> = relations.iter().map(ToString::to_string).collect();
+        let (verb, pronoun) = if names.len() == 1 { ("is", "it") } else { ("are", "them") };
+        let is_snapshot = |of: &Node| {
+            matches!(of.kind, NodeKind::Snapshot { .. })
+                && of.relation.as_ref().is_some_and(|relation| relations.contains(relation))
+        };
+        let command = if self.graph.nodes().iter().any(is_snapshot) { "build" } else { "run" };
+        result_of(node, Status::Error).saying(format!(
+            "it reads {}, which {verb} not built yet: build {pronoun} first, as in mep {command} --select +{}",
+            names.join(", "),
+            node.name
+        ))
+    }
 }
 
 /// Bytes of input, as stored, from which on a query keeps all cores busy by itself.
@@ -256,7 +293,7 @@ const HEAVY_BYTES: u64 = 16 << 20;
 
 fn weight(action: &Action) -> Weight {
     let reads = match action {
-        Action::BuildWhole(build) => build.input_bytes,
+        Action::BuildWhole(build) | Action::Snapshot(build) => build.input_bytes,
         Action::BuildPartitions(plan) => plan.build.iter().map(|build| build.input_bytes).sum(),
         _ => 0,
     };
@@ -315,16 +352,6 @@ fn why_built(plan: &PartitionPlan) -> String {
 
 fn result_of(node: &Node, status: Status) -> NodeResult {
     NodeResult::new(node.id.as_str(), &shown_name(node), shown_kind(node), status)
-}
-
-fn missing(node: &Node, relations: &[Relation]) -> NodeResult {
-    let names: Vec<String> = relations.iter().map(ToString::to_string).collect();
-    let (verb, pronoun) = if names.len() == 1 { ("is", "it") } else { ("are", "them") };
-    result_of(node, Status::Error).saying(format!(
-        "it reads {}, which {verb} not built yet: build {pronoun} first, as in mep run --select +{}",
-        names.join(", "),
-        node.name
-    ))
 }
 
 fn skipped(node: &Node, because_of: &str) -> NodeResult {

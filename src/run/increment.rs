@@ -51,7 +51,7 @@ impl TableBuild<'_> {
     }
 
     /// The partitions, those whose files lie in several folders written anew into one.
-    async fn gathered(
+    pub(super) async fn gathered(
         &self,
         mut all: BTreeMap<PartitionKey, Partition>,
     ) -> Result<BTreeMap<PartitionKey, Partition>, BuildError> {
@@ -111,7 +111,8 @@ impl TableBuild<'_> {
         }
         let same: Vec<String> = columns
             .iter()
-            .map(|column| format!("stored.{column} is not distinct from new.{column}"))
+            // In brackets: all that follows DISTINCT FROM would be taken for its operand.
+            .map(|column| format!("(stored.{column} is not distinct from new.{column})"))
             .collect();
         let kept = format!(
             "select stored.* from {} as stored left anti join {name} as new on {}",
@@ -181,7 +182,7 @@ pub fn columns_after(
     }
 }
 
-fn partitions(written: WrittenFiles, ledger: &Ledger) -> BTreeMap<PartitionKey, Partition> {
+pub(super) fn partitions(written: WrittenFiles, ledger: &Ledger) -> BTreeMap<PartitionKey, Partition> {
     written.into_iter().map(|(key, files)| (key, Partition { files, ledger: ledger.clone() })).collect()
 }
 
@@ -206,7 +207,7 @@ fn overwritten(
 }
 
 /// The files of both, partition by partition, under the new rows' ledger.
-fn joined(
+pub(super) fn joined(
     mut all: BTreeMap<PartitionKey, Partition>,
     new: BTreeMap<PartitionKey, Partition>,
 ) -> BTreeMap<PartitionKey, Partition> {

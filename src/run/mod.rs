@@ -14,6 +14,7 @@ mod order;
 pub mod schedule;
 pub mod seed;
 pub mod session;
+pub mod snapshot;
 
 pub use carry_out::{in_short, shown_kind, shown_name};
 pub use landings::Landings;

@@ -8,12 +8,15 @@
 pub mod alignment;
 pub mod dialect;
 pub mod functions;
+pub mod history;
 pub mod lineage;
 pub mod meaning;
+mod names;
 pub mod problem;
 pub mod reach;
 pub mod recipe;
 pub mod scope;
+pub mod snapshot;
 pub mod streaming;
 mod surrogate_key;
 mod tumble;

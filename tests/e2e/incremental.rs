@@ -53,6 +53,21 @@ fn merge_replaces_the_rows_of_the_same_key_and_null_is_a_key() {
 }
 
 #[test]
+fn a_key_of_several_columns_is_the_same_where_all_of_them_are() {
+    for strategy in ["merge", "delete+insert"] {
+        let project = built(&format!("unique_key=['song', 'user_id'], incremental_strategy='{strategy}'"));
+        project.listens("2.json", &[(10, 1, "a"), (11, 1, ""), (12, 2, "a")]);
+        project.succeed(&["run"]);
+        let rows = project.rows("select song, user_id, ts - 1541030400000 as at from main.kept order by ts");
+        assert_eq!(
+            rows,
+            json!([{"song": "b", "user_id": 1, "at": 2}, {"song": "a", "user_id": 1, "at": 10},
+                {"song": null, "user_id": 1, "at": 11}, {"song": "a", "user_id": 2, "at": 12}])
+        );
+    }
+}
+
+#[test]
 fn merge_refuses_a_key_that_is_doubled_among_the_new_rows_and_leaves_the_table() {
     let project = built("unique_key=['song', 'user_id'], incremental_strategy='merge'");
     project.listens("2.json", &[(10, 2, "a"), (11, 2, "a"), (12, 2, "c")]);

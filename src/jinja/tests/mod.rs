@@ -59,6 +59,7 @@ fn project(macros: &[(&str, &str)]) -> Project {
             place: None,
         },
         models: Vec::new(),
+        snapshots: Vec::new(),
         tests: Vec::new(),
         macros: macros.iter().map(|(path, text)| SourceText::new(*path, *text)).collect(),
         seeds: Vec::new(),
@@ -85,6 +86,7 @@ fn templates(macros: &[(&str, &str)]) -> Templates {
 fn subject(text: &SourceText) -> Subject<'_> {
     Subject {
         text,
+        block: None,
         name: "m",
         unique_id: "model.shop.m",
         resource_type: "model",

@@ -163,14 +163,14 @@ fn syntax_errors_have_their_place() {
 #[test]
 fn what_dbt_has_and_mep_has_not_says_so() {
     insta::assert_snapshot!(sql(&[], "{% snapshot s %}{% endsnapshot %}"), @r"
-    problem: `{% snapshot %}` is not supported by mep
+    problem: `{% snapshot %}` belongs in a file of its own
        at: models/m.sql:1:4 `snapshot`
-     help: keep the versions by a model over the events
+     help: put the snapshot in snapshots/
     ");
     insta::assert_snapshot!(sql(&[], "{% materialization m, default %}{% endmaterialization %}"), @r"
     problem: `{% materialization %}` is not supported by mep
        at: models/m.sql:1:4 `materialization`
-     help: use one of mep's own: view, table, incremental, ephemeral, streaming
+     help: use one of mep's own: view, table, incremental, ephemeral, streaming, history
     ");
     insta::assert_snapshot!(sql(&[], "{% test t(model) %}{% endtest %}"), @r"
     problem: `{% test %}` belongs in a file of its own
@@ -286,6 +286,6 @@ fn all_files_of_macros_are_checked_at_once() {
      help: give one of them another name
     problem: `{% materialization %}` is not supported by mep
        at: macros/e.sql:1:4 `materialization`
-     help: use one of mep's own: view, table, incremental, ephemeral, streaming
+     help: use one of mep's own: view, table, incremental, ephemeral, streaming, history
     ");
 }

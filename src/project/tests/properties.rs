@@ -116,20 +116,18 @@ fn what_is_no_properties_file_is_told() {
         ("models/b.yml", "- name: a"),
         (
             "models/c.yml",
-            "unit_tests: [{name: a}]\nsnapshots: [{name: a}]\nsemantic_models: [{name: a}]\nmetrics: []\n",
+            "unit_tests: [{name: a}]\nsemantic_models: [{name: a}]\nmetrics: []\n",
         ),
     ]), @r"
     models/a.yml:1:10: `version`: expected a whole number from 0 to 2, found `3`
     models/a.yml:2:1: unknown key `model` in a properties file
         did you mean `models`?
     models/a.yml:3:1: unknown key `colour` in a properties file
-        the keys are models, seeds, sources, exposures, data_tests, tests, macros
+        the keys are models, seeds, snapshots, sources, exposures, data_tests, tests, macros
     models/b.yml:1:1: expected a mapping, found a list
     models/c.yml:1:1: `unit tests` are not supported by mep
         take them away: mep would not run them
-    models/c.yml:2:1: `snapshots` are not supported by mep
-        take them away: mep would not run them
-    models/c.yml:3:1: `semantic models` are not supported by mep
+    models/c.yml:2:1: `semantic models` are not supported by mep
         take them away: mep would not run them
     ");
 }

@@ -146,7 +146,8 @@ fn an_unknown_or_wrong_config_is_pointed_at() {
      help: did you mean `materialized`?
     ");
     insta::assert_snapshot!(model("{{ config(materialized='tabel', pre_hook='drop table x') }} select 1 as x"), @r"
-      error: `materialized`: expected one of view, table, incremental, ephemeral, streaming, found `tabel`
+      error: `materialized`: expected one of view, table, incremental, ephemeral, streaming, history, found
+      │ `tabel`
        ╭─[models/counts.sql:1:11]
      1 │ {{ config(materialized='tabel', pre_hook='drop table x') }} select 1 as x
        ·           ────────────

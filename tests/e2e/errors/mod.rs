@@ -2,7 +2,9 @@
 
 mod calls;
 mod files;
+mod history;
 mod jinja;
+mod snapshots;
 mod sql;
 
 use crate::project::Project;
