@@ -31,7 +31,7 @@ pub(super) fn run(global: &Global, arguments: &RunArguments, doing: Doing) -> Re
     // Nightly runs build tables; streams are carried on when they are asked for.
     let left_out = if arguments.selecting.select.is_empty() { streaming.len() } else { 0 };
     let streaming = if left_out > 0 { BTreeSet::new() } else { streaming };
-    let compiled = loaded.compile(&selected)?;
+    let compiled = loaded.compile(&loaded.with_tests_before_publish(&selected))?;
     let terminal = Terminal::new(global.log_format, global.quiet);
     let streams = Streams { loaded: &loaded, compiled: &compiled, nodes: &streaming };
     if nodes.is_empty() && !streaming.is_empty() {
@@ -53,9 +53,12 @@ pub(super) fn run(global: &Global, arguments: &RunArguments, doing: Doing) -> Re
         threads: loaded.project.target.threads,
         cores: cores(),
         until: arguments.date,
+        event_times: arguments.event_times.range()?,
+        tests_are_nodes: matches!(doing, Doing::Build | Doing::Test),
         views_of_project: doing != Doing::Test,
     };
-    let known = held(&loaded.graph, warehouse.as_ref(), &nodes)?;
+    let read = loaded.with_tests_before_publish(&nodes);
+    let known = held(&loaded.graph, warehouse.as_ref(), &read)?;
     let session = Session::new(
         &loaded.graph,
         &compiled,
@@ -67,7 +70,7 @@ pub(super) fn run(global: &Global, arguments: &RunArguments, doing: Doing) -> Re
         &terminal,
         known,
     );
-    session.register_held(&nodes);
+    session.register_held(&read);
     terminal.report(Event::Began { nodes: nodes.len() });
     if !sources.is_empty() {
         for (path, folders) in plan::unread_folders(&loaded.project) {

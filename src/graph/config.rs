@@ -3,6 +3,7 @@
 use indexmap::IndexMap;
 use serde_json::Value as Json;
 
+use super::incremental_config::{MergeColumns, MicrobatchConfig};
 use super::streaming_config::StreamingConfig;
 use crate::project::{Located, Place, Problem, Problems, nearest};
 
@@ -46,6 +47,8 @@ pub enum IncrementalStrategy {
     DeleteInsert,
     /// The partitions that they fall into are replaced.
     InsertOverwrite,
+    /// The model is run for one stretch of event time after another, each replacing its rows.
+    Microbatch,
 }
 
 /// What to do when a model's columns are not the stored ones.
@@ -60,6 +63,16 @@ pub enum OnSchemaChange {
     AppendNewColumns,
     /// Add the new ones, take away those that are gone.
     SyncAllColumns,
+}
+
+/// When new content of a table is shown to readers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PublishWhen {
+    /// Once it is built.
+    #[default]
+    AtOnce,
+    /// Once it has passed the tests of its model.
+    AfterTests,
 }
 
 /// How bad a failing test is.
@@ -83,6 +96,16 @@ pub struct NodeConfig {
     pub unique_key: Vec<String>,
     /// As asked for; `None` lets mep choose.
     pub incremental_strategy: Option<IncrementalStrategy>,
+    /// The columns that a merge replaces in stored rows.
+    pub merge_columns: MergeColumns,
+    /// SQL that a stored row must fulfil to be replaced.
+    pub incremental_predicates: Vec<String>,
+    /// How a model is run batch by batch.
+    pub microbatch: MicrobatchConfig,
+    /// The column that says when a row's event happened: batches read by it.
+    pub event_time: Option<String>,
+    /// When new content is shown to readers.
+    pub publish: PublishWhen,
     /// What to do when columns change.
     pub on_schema_change: OnSchemaChange,
     /// The schema, added to the target's as dbt adds it.
@@ -128,6 +151,11 @@ impl Default for NodeConfig {
             partition_by: Vec::new(),
             unique_key: Vec::new(),
             incremental_strategy: None,
+            merge_columns: MergeColumns::default(),
+            incremental_predicates: Vec::new(),
+            microbatch: MicrobatchConfig::default(),
+            event_time: None,
+            publish: PublishWhen::default(),
             on_schema_change: OnSchemaChange::default(),
             schema: None,
             alias: None,
@@ -147,6 +175,30 @@ impl Default for NodeConfig {
             raw: IndexMap::new(),
             places: IndexMap::new(),
         }
+    }
+}
+
+impl NodeConfig {
+    /// How new rows join the stored ones: what the user asked for; else a key means merge, partitions mean overwriting
+    /// them, and neither means append. Without a key there is nothing to merge by, so that the rows are added, as dbt
+    /// adds them.
+    pub fn increment(&self) -> IncrementalStrategy {
+        let has_key = !self.unique_key.is_empty();
+        match self.incremental_strategy {
+            Some(IncrementalStrategy::Merge | IncrementalStrategy::DeleteInsert) if !has_key => {
+                IncrementalStrategy::Append
+            }
+            Some(asked_for) => asked_for,
+            None if has_key => IncrementalStrategy::Merge,
+            None if !self.partition_by.is_empty() => IncrementalStrategy::InsertOverwrite,
+            None => IncrementalStrategy::Append,
+        }
+    }
+
+    /// Whether the model is run batch by batch.
+    pub fn is_microbatch(&self) -> bool {
+        self.materialized == Materialization::Incremental
+            && self.incremental_strategy == Some(IncrementalStrategy::Microbatch)
     }
 }
 
@@ -217,11 +269,19 @@ pub enum ConfigOf {
 /// Keys that every node may have and that change no result.
 const COMMON: [&str; 9] =
     ["enabled", "tags", "meta", "docs", "group", "access", "description", "database", "event_time"];
-const MODEL: [&str; 17] = [
+const MODEL: [&str; 25] = [
     "materialized",
     "partition_by",
     "unique_key",
     "incremental_strategy",
+    "merge_update_columns",
+    "merge_exclude_columns",
+    "incremental_predicates",
+    "begin",
+    "batch_size",
+    "lookback",
+    "concurrent_batches",
+    "publish",
     "on_schema_change",
     "schema",
     "alias",
@@ -303,6 +363,14 @@ impl Reader<'_> {
             "partition_by" => config.partition_by = self.columns(),
             "unique_key" => config.unique_key = self.columns(),
             "incremental_strategy" => config.incremental_strategy = self.strategy(),
+            "merge_update_columns" => self.merge_columns(config, MergeColumns::Only),
+            "merge_exclude_columns" => self.merge_columns(config, MergeColumns::AllBut),
+            "incremental_predicates" => config.incremental_predicates = self.list(),
+            "event_time" => config.event_time = self.text(),
+            "begin" => config.microbatch.begin = self.time(),
+            "batch_size" => config.microbatch.batch_size = self.batch_size(),
+            "lookback" => config.microbatch.lookback = self.lookback().unwrap_or(1),
+            "publish" => config.publish = self.publish().unwrap_or_default(),
             "on_schema_change" => config.on_schema_change = self.on_schema_change().unwrap_or_default(),
             "schema" => config.schema = self.text(),
             "alias" => config.alias = self.text(),
@@ -346,6 +414,10 @@ impl Reader<'_> {
         self.problems.push(problem);
     }
 
+    pub(super) fn wrong(&mut self, message: &str, help: &str) {
+        self.problems.push(Problem::new(message).at(&self.located.place).help(help));
+    }
+
     pub(super) fn expected<T>(&mut self, what: &str) -> Option<T> {
         let found = match &self.located.value {
             Json::Null => "nothing".to_owned(),
@@ -358,7 +430,7 @@ impl Reader<'_> {
         None
     }
 
-    fn one_of<T: Copy>(&mut self, words: &[(&str, T)]) -> Option<T> {
+    pub(super) fn one_of<T: Copy>(&mut self, words: &[(&str, T)]) -> Option<T> {
         let found = self.located.value.as_str().unwrap_or_default();
         if let Some((_, value)) = words.iter().find(|(word, _)| word.eq_ignore_ascii_case(found)) {
             return Some(*value);
@@ -386,9 +458,14 @@ impl Reader<'_> {
             ("merge", Some(IncrementalStrategy::Merge)),
             ("delete+insert", Some(IncrementalStrategy::DeleteInsert)),
             ("insert_overwrite", Some(IncrementalStrategy::InsertOverwrite)),
+            ("microbatch", Some(IncrementalStrategy::Microbatch)),
             ("derived", None),
         ])
         .flatten()
+    }
+
+    fn publish(&mut self) -> Option<PublishWhen> {
+        self.one_of(&[("at_once", PublishWhen::AtOnce), ("after_tests", PublishWhen::AfterTests)])
     }
 
     fn on_schema_change(&mut self) -> Option<OnSchemaChange> {

@@ -4,6 +4,8 @@
 //! graph, the warehouse's table versions, what the sources hold. Goes out: a [`Plan`], a value that is shown before it is
 //! carried out. Must not know: how a step is carried out.
 
+pub mod batches;
+pub mod compaction;
 pub mod landing;
 pub mod partitions;
 pub mod planner;
@@ -13,6 +15,8 @@ pub mod sources;
 pub mod step;
 pub mod streams;
 
+pub use batches::{BatchPlan, BatchReason, BatchTimes};
+pub use compaction::{Compaction, FileSizes};
 pub use landing::{Asked, LandingPlan, LandingReason, batch_version, cut_version};
 pub use partitions::{Basis, Known, KnownPartition, PartitionBuild, PartitionPlan};
 pub use planner::{Planner, Tables, after_landing, seed_version};

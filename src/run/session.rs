@@ -3,13 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use chrono::NaiveDate;
+use chrono::{NaiveDate, NaiveTime, Utc};
 
 use super::event::Reporter;
 use crate::engine::{Engine, EngineError};
 use crate::graph::{Compiled, CompiledModel, Graph, Materialization, NodeKind, tested_relation};
-use crate::plan::{Planner, Tables};
+use crate::plan::{BatchTimes, Planner, Tables};
+use crate::quality::Finding;
 use crate::relation::Relation;
+use crate::time_range::TimeRange;
 use crate::warehouse::{Content, RunId, TableVersion, Warehouse, WarehouseError};
 
 /// How a run is to be done.
@@ -25,9 +27,22 @@ pub struct RunOptions {
     pub cores: usize,
     /// The last day of which rows are landed, where there is one.
     pub until: Option<NaiveDate>,
+    /// The stretch of event time for which microbatch models are run, where the user asked for one.
+    pub event_times: Option<TimeRange>,
+    /// Whether tests are nodes of this run, so that what they find is told by their own results.
+    pub tests_are_nodes: bool,
     /// Whether views are read as the project says, even where they are published otherwise or not yet: what is built
     /// over them is then what a full refresh would build.
     pub views_of_project: bool,
+}
+
+impl RunOptions {
+    /// What batches are due by.
+    fn batch_times(&self) -> BatchTimes {
+        let after = self.until.and_then(|until| until.succ_opt());
+        let now = after.map_or_else(|| Utc::now().naive_utc(), |day| day.and_time(NaiveTime::MIN));
+        BatchTimes { asked_for: self.event_times, now }
+    }
 }
 
 /// A run.
@@ -50,6 +65,8 @@ pub struct Session<'a> {
     pub reporter: &'a dyn Reporter,
     held: Mutex<BTreeMap<Relation, TableVersion>>,
     tables: Mutex<Tables>,
+    /// What tests found before a publish, which need not be run again after it.
+    tried: Mutex<BTreeMap<usize, Finding>>,
 }
 
 /// Why a run could not begin.
@@ -104,8 +121,8 @@ impl<'a> Session<'a> {
         for (relation, table) in &held {
             tables.note(relation, table);
         }
-        let (held, tables) = (Mutex::new(held), Mutex::new(tables));
-        Self { graph, compiled, warehouse, engine, runtime, run, options, reporter, held, tables }
+        let (held, tables, tried) = (Mutex::new(held), Mutex::new(tables), Mutex::default());
+        Self { graph, compiled, warehouse, engine, runtime, run, options, reporter, held, tables, tried }
     }
 
     /// Makes what the warehouse holds known to SQL, what is read before what reads it. A view whose inputs are gone
@@ -173,6 +190,16 @@ impl<'a> Session<'a> {
         }
     }
 
+    /// Notes what a test found before a publish.
+    pub(super) fn note_tried(&self, test: usize, finding: Finding) {
+        lock(&self.tried).insert(test, finding);
+    }
+
+    /// What a test found before a publish.
+    pub(super) fn tried(&self, test: usize) -> Option<Finding> {
+        lock(&self.tried).get(&test).copied()
+    }
+
     /// What the warehouse holds of a relation by now.
     pub fn stored(&self, relation: &Relation) -> Option<TableVersion> {
         lock(&self.held).get(relation).cloned()
@@ -192,6 +219,7 @@ impl<'a> Session<'a> {
             scope: self.engine.scope(),
             run: self.run,
             full_refresh: self.options.full_refresh,
+            times: self.options.batch_times(),
             stored: &stored,
         })
     }

@@ -7,6 +7,7 @@
 
 pub mod alignment;
 pub mod dialect;
+pub mod event_time;
 pub mod functions;
 pub mod meaning;
 pub mod problem;
@@ -16,6 +17,7 @@ mod surrogate_key;
 mod tumble;
 
 pub use alignment::{Alignment, ScanAlignment};
+pub use event_time::EventTime;
 pub use meaning::{canonical, is_volatile, offset, stored_schema, without_semicolon};
 pub use problem::{SqlProblem, tidy};
 pub use scope::{DeclaredTable, Scope, exact_on_partitions};

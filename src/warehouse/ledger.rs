@@ -6,11 +6,13 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
 use super::partition::PartitionKey;
 use crate::fingerprint::{Fingerprint, hash};
+use crate::time_range::TimeRanges;
 
 /// Names one run. Sorts by time.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -25,6 +27,18 @@ impl RunId {
     /// Stands for the run of a table that none has published content of.
     pub fn none() -> Self {
         Self(String::new())
+    }
+
+    /// When the run began; `None` for the run of a table that none has published content of.
+    pub fn began(&self) -> Option<SystemTime> {
+        let (seconds, nanos) = uuid::Uuid::parse_str(&self.0).ok()?.get_timestamp()?.to_unix();
+        Some(SystemTime::UNIX_EPOCH + Duration::new(seconds, nanos))
+    }
+
+    /// Whether a folder's name is one that a run gives: its id, perhaps with more behind it.
+    pub fn names(folder: &str) -> bool {
+        let id = folder.split('.').next().unwrap_or_default();
+        id.len() == 32 && uuid::Uuid::parse_str(id).is_ok()
     }
 
     /// The id as text, fit for a folder's name.
@@ -95,6 +109,9 @@ pub struct Ledger {
     pub inputs: Inputs,
     /// Derived of both.
     pub version: Version,
+    /// For a table that is built batch by batch: the event time that is done, as far as this partition knows.
+    #[serde(default, skip_serializing_if = "TimeRanges::is_empty")]
+    pub done: TimeRanges,
 }
 
 /// What one landing brought in: published in the same step as its rows, so that each unit lands exactly once.
@@ -131,6 +148,15 @@ pub struct LandedUnit {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_run_knows_when_it_began() {
+        let began = RunId::generate().began().unwrap();
+        assert!(SystemTime::now().duration_since(began).unwrap() < Duration::from_mins(1));
+        assert_eq!(RunId::none().began(), None);
+        let id = RunId::generate();
+        assert!(RunId::names(&format!("{id}.0.kept")) && !RunId::names("empty") && !RunId::names(""));
+    }
 
     #[test]
     fn a_version_changes_with_the_model_and_with_each_input_and_with_nothing_else() {

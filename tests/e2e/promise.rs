@@ -64,7 +64,7 @@ const MODELS: [(&str, &str); 8] = [
     ),
     (
         "users",
-        "{{ config(materialized='table') }}
+        "{{ config(materialized='table', publish='after_tests') }}
         select user_id, count(distinct song) as songs, min(event_date) as first_day
         from {{ ref('plays') }} group by user_id",
     ),
@@ -96,6 +96,15 @@ const TITLED: [&str; 2] = [
     "select ts, user_id, upper(song) as title, event_date from {{ ref('plays') }} where user_id <> 2",
 ];
 
+/// The tests that a table must pass before it is published.
+const TESTS: &str = "
+models:
+  - name: users
+    columns:
+      - name: user_id
+        data_tests: [unique, not_null]
+";
+
 /// What runs are given to select.
 const SELECTIONS: [&str; 6] = ["by_day", "titled+", "plays", "+users", "source:events", "by_month both"];
 
@@ -116,6 +125,7 @@ fn project() -> Project {
     for (name, sql) in MODELS {
         project.model(name, sql);
     }
+    project.file("models/schema.yml", TESTS);
     project
 }
 
@@ -152,6 +162,8 @@ enum Happening {
     Write { file: u8, events: Vec<Event>, broken_line: bool },
     /// The view in between says something else.
     Change { titled: usize },
+    /// Files are compacted, killed at a place of the publish when that is passed for the n-th time.
+    Compact { killed: Option<(usize, u32)> },
     /// A run of some nodes or all, killed at a place when that is passed for the n-th time.
     Run { select: Option<usize>, killed: Option<(usize, u32)> },
 }
@@ -169,8 +181,10 @@ fn happening() -> impl Strategy<Value = Happening> {
     let killed = proptest::option::weighted(0.6, (0..PLACES.len(), 1..9_u32));
     let select = proptest::option::weighted(0.3, 0..SELECTIONS.len());
     let run = (select, killed).prop_map(|(select, killed)| Happening::Run { select, killed });
+    let killed = proptest::option::weighted(0.4, (PLACES.len() - 2..PLACES.len(), 1..4_u32));
+    let compact = killed.prop_map(|killed| Happening::Compact { killed });
     let change = (0..TITLED.len()).prop_map(|titled| Happening::Change { titled });
-    prop_oneof![6 => write, 4 => run, 1 => change]
+    prop_oneof![6 => write, 4 => run, 1 => change, 2 => compact]
 }
 
 fn write(project: &Project, file: u8, events: &[Event], broken_line: bool) {
@@ -217,6 +231,13 @@ fn check(happenings: &[Happening]) {
             Happening::Change { titled: variant } => {
                 titled = *variant;
                 project.model("titled", TITLED[titled]);
+            }
+            Happening::Compact { killed } => {
+                let point = killed.map(|(place, times)| format!("{}:{times}", PLACES[place]));
+                let variables: Vec<_> =
+                    point.iter().map(|point| ("MEP_FAIL_POINT", point.as_str())).collect();
+                let output = project.run_with(&["compact", "--quiet"], &variables);
+                assert!(output.code == Some(0) || killed.is_some(), "{output:?}");
             }
             Happening::Run { select, killed } => {
                 let mut words = vec!["run", "--quiet"];
