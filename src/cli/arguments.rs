@@ -118,6 +118,7 @@ pub struct Selecting {
 pub struct EventTimes {
     /// Run microbatch models for the batches from this time on: a day, or a day and a time, in UTC.
     #[arg(long, value_name = "TIME", requires = "event_time_end", value_parser = parse_time)]
+    #[arg(conflicts_with = "full_refresh")]
     pub event_time_start: Option<NaiveDateTime>,
     /// Run microbatch models for the batches before this time.
     #[arg(long, value_name = "TIME", requires = "event_time_start", value_parser = parse_time)]

@@ -36,12 +36,14 @@ impl BatchReason {
 }
 
 /// The batches to run, in their order.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct BatchPlan {
     /// Each with its reason.
     pub batches: Vec<(TimeRange, BatchReason)>,
     /// Whether they become a table of their own that takes the place of the stored one, in one step at the end.
     pub anew: bool,
+    /// Up to when there are events: a batch that ends later is not done, however often it is run.
+    pub now: NaiveDateTime,
 }
 
 /// What a run is told of time.
@@ -64,6 +66,8 @@ impl BatchPlan {
         let size = batches.size;
         let end = size.ceiling(times.now);
         let all = TimeRange { begin: batches.begin, end };
+        // Batches that are asked for are built anew in any case, and the others stay.
+        let full_refresh = full_refresh && times.asked_for.is_none();
         let anew = full_refresh && stored.is_some();
         let reason = match (stored, times.asked_for) {
             _ if full_refresh => Some(BatchReason::FullRefresh),
@@ -80,7 +84,8 @@ impl BatchPlan {
             None if !done.covers(batch) => Some(BatchReason::NotDone),
             None => (batch.begin >= again_from).then_some(BatchReason::Lookback),
         };
-        Self { batches: due.filter_map(|batch| Some((batch, why(batch)?))).collect(), anew }
+        let batches = due.filter_map(|batch| Some((batch, why(batch)?))).collect();
+        Self { batches, anew, now: times.now }
     }
 
     /// The reasons, each with the batches that it holds for.

@@ -27,6 +27,8 @@ use crate::warehouse::{Inputs, Ledger, Partition, PartitionKey, TableVersion, Ve
 struct Batch<'a> {
     event_time: &'a EventTime,
     range: TimeRange,
+    /// Whether no more events of its time are to come.
+    is_over: bool,
     /// Tells its folders from those of the run's other batches.
     number: usize,
 }
@@ -53,7 +55,8 @@ impl Session<'_> {
         let mut written = Written::default();
         let mut failed: Vec<(TimeRange, BuildError)> = Vec::new();
         for (number, (range, _)) in plan.batches.iter().enumerate() {
-            let batch = Batch { event_time: &batches.event_time, range: *range, number };
+            let is_over = range.end <= plan.now;
+            let batch = Batch { event_time: &batches.event_time, range: *range, is_over, number };
             let built = self.batch(batches, &build, stored.as_ref(), batch).and_then(|built| {
                 if let Some(built) = &built
                     && !plan.anew
@@ -150,7 +153,9 @@ impl TableBuild<'_> {
             if is_touched {
                 files = kept.remove(&key).unwrap_or_default();
             }
-            done.add(batch.range);
+            if batch.is_over {
+                done.add(batch.range);
+            }
             let new = new.remove(&key).unwrap_or_default();
             written.add(Written::of_files(&new));
             files.extend(new);
@@ -159,11 +164,11 @@ impl TableBuild<'_> {
             all.insert(key, partition);
         }
         if written.partitions == 0 {
-            let is_done = all.values().any(|partition| partition.ledger.done.covers(batch.range));
-            if is_done {
+            let is_noted = all.values().any(|partition| partition.ledger.done.covers(batch.range));
+            if !all.is_empty() && (is_noted || !batch.is_over) {
                 return Ok(None);
             }
-            self.note_without_rows(&mut all, batch.range, &version);
+            self.note_without_rows(&mut all, batch, &version);
         }
         self.drop_placeholder(&mut all);
         let suffix = format!(".{}.gathered", batch.number);
@@ -175,21 +180,21 @@ impl TableBuild<'_> {
         Ok(Some(self.built(all, written)))
     }
 
-    /// Notes that a batch is done which left no trace in any partition.
+    /// Notes a batch that left no trace in any partition.
     fn note_without_rows(
         &self,
         all: &mut BTreeMap<PartitionKey, Partition>,
-        range: TimeRange,
+        batch: Batch<'_>,
         version: &Version,
     ) {
-        match all.values_mut().next() {
-            Some(partition) => partition.ledger.done.add(range),
-            None => {
-                let mut done = TimeRanges::default();
-                done.add(range);
-                let ledger = Ledger { done, ..self.ledger(&Inputs::default(), version) };
-                all.insert(self.placeholder(), Partition { files: Vec::new(), ledger });
-            }
+        if all.is_empty() {
+            let ledger = self.ledger(&Inputs::default(), version);
+            all.insert(self.placeholder(), Partition { files: Vec::new(), ledger });
+        }
+        if batch.is_over
+            && let Some(partition) = all.values_mut().next()
+        {
+            partition.ledger.done.add(batch.range);
         }
     }
 

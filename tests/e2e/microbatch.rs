@@ -285,4 +285,20 @@ fn event_times_are_given_together_and_in_their_order() {
     ");
     let said = project.fail(2, &["run", "--event-time-start", "2018-11-02"]);
     assert!(said.contains("--event-time-end <TIME>"), "{said}");
+    let both = ["--event-time-start", "2018-11-01", "--event-time-end", "2018-11-02", "--full-refresh"];
+    let said = project.fail(2, &[&["run"], both.as_slice()].concat());
+    assert!(said.contains("'--event-time-start <TIME>' cannot be used with '--full-refresh'"), "{said}");
+}
+
+#[test]
+fn a_batch_whose_time_is_not_over_is_not_done() {
+    let project = Project::with_listens();
+    let today = chrono::Utc::now().date_naive();
+    project.model("plays", &daily(", lookback=0").replace("2018-11-01", &today.to_string()));
+    project.succeed(&["run"]);
+    let planned = project.print(&["plan", "--select", "plays"]);
+    assert!(planned.contains(&format!("1 batch  not done yet {today}")), "{planned}");
+    project.succeed(&["run", "--date", &today.to_string()]);
+    let planned = project.print(&["plan", "--select", "plays"]);
+    assert!(planned.contains(&format!("1 batch  lookback {today}")), "{planned}");
 }
