@@ -100,6 +100,7 @@ fn words(action: &Action) -> (&'static str, String) {
         Action::LoadSeed(_) => ("load", String::new()),
         Action::CreateView(_) => ("create", String::new()),
         Action::BuildWhole(_) => ("build", "all of it".to_owned()),
+        Action::BuildPartitions(plan) if plan.is_of_columns() => ("build", "its columns".to_owned()),
         Action::BuildPartitions(plan) => {
             let mut words = plural(plan.build.len() as u64, "partition");
             if !plan.remove.is_empty() {
@@ -127,6 +128,7 @@ fn reason(action: &Action) -> String {
         Action::Land(plan) => why(plan),
         Action::LoadSeed(reason) | Action::CreateView(reason) => reason.to_string(),
         Action::BuildWhole(build) => build.reason.to_string(),
+        Action::BuildPartitions(plan) if plan.is_of_columns() => "the stored ones are others".to_owned(),
         Action::BuildPartitions(plan) if plan.build.is_empty() => "no input gives them any more".to_owned(),
         Action::BuildPartitions(plan) => reasons_in_short(&plan.build),
         Action::Increment => "it keeps its own increments".to_owned(),

@@ -1,10 +1,11 @@
 //! Compiling: every template becomes SQL, and every SQL is planned against the schemas of what it reads, with no data.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{Field, SchemaRef};
+use datafusion::logical_expr::LogicalPlan;
 
 use super::attached_tests::tested_relation;
 use super::config::Materialization;
@@ -21,8 +22,8 @@ use crate::project::{Problem, Problems, Project, SourceText};
 use crate::relation::Relation;
 use crate::source::LandingTable;
 use crate::sql::{
-    Alignment, DeclaredTable, Scope, SqlProblem, alignment, canonical, is_volatile, stored_schema,
-    without_semicolon,
+    Alignment, DeclaredTable, Origins, Recipe, Scope, SqlProblem, alignment, canonical, is_volatile, origins,
+    stored_schema, without_semicolon,
 };
 
 /// A model, compiled.
@@ -42,8 +43,18 @@ pub struct CompiledModel {
     pub partition_columns: Vec<String>,
     /// How its partitions come from those of the tables that it reads, through views.
     pub alignment: Alignment,
+    /// For each of its columns, the columns of the relations that it reads whose values it takes.
+    pub lineage: BTreeMap<String, Origins>,
     /// Of its SQL, the views and ephemeral models in it, and how it is stored.
     pub fingerprint: Fingerprint,
+    /// Of a stored model: what makes its rows; `None` where its SQL has parts of which that cannot be said.
+    pub recipe: Option<Recipe>,
+    /// What makes which rows there are in which partition; `None` where that cannot be said.
+    pub rows: Option<Recipe>,
+    /// What makes each column alone, with those that it is partitioned by; empty where that cannot be said.
+    pub columns: BTreeMap<String, Recipe>,
+    /// The tables that it reads of which a change asks for no build.
+    pub ignored: BTreeSet<Relation>,
     /// Whether the same inputs can give other rows on another run.
     pub is_volatile: bool,
     /// Of a streaming model.
@@ -266,15 +277,26 @@ impl Work<'_> {
             Problems::from(problem.at(&start))
         };
         let alignment = alignment::derive(&self.scope, &plan, &partition_columns).map_err(failed)?;
-        let fingerprint = self.fingerprint(index, node, &rendered.sql, &schema);
+        let recipe = if is_stored { Recipe::of(&plan, 0..schema.fields().len()) } else { None };
+        let (rows, columns) = match &recipe {
+            Some(_) => columns(&plan, &partition_columns),
+            None => (None, BTreeMap::new()),
+        };
+        let fingerprint = self.fingerprint(index, node, &rendered.sql, &schema, recipe.as_ref());
         let stream = is_streaming.then(|| {
             let sources = &self.compiled.sources;
             streaming::compile(&self.scope, node, &rendered, &plan, sources, &fingerprint)
         });
+        let names = plan.schema().fields().iter().map(|field| field.name().clone());
         let model = CompiledModel {
             sql: self.standalone(index, &rendered.sql),
             increment: None,
             batches: None,
+            lineage: names.zip(origins(&plan)).collect(),
+            recipe,
+            rows,
+            columns,
+            ignored: self.ignored(index, node)?,
             fingerprint,
             stream: stream.transpose()?,
             is_volatile: is_volatile(&plan),
@@ -371,12 +393,68 @@ impl Work<'_> {
         with_ephemerals(sql, &self.ephemeral_parents(index), &self.ephemerals)
     }
 
-    fn fingerprint(&self, index: usize, node: &Node, sql: &str, schema: &SchemaRef) -> Fingerprint {
+    /// The stored tables of which the config says that their changes are to be ignored.
+    fn ignored(&self, index: usize, node: &Node) -> Result<BTreeSet<Relation>, Problem> {
+        let mut ignored = BTreeSet::new();
+        for name in &node.config.ignored_changes {
+            let parents = self.compiler.graph.parents(index).iter();
+            let mut parents = parents.map(|parent| self.compiler.graph.node(*parent));
+            let is_meant = |parent: &Node| match &parent.kind {
+                NodeKind::Source { source, .. } => *name == format!("{source}.{}", parent.name),
+                _ => *name == parent.name,
+            };
+            let is_stored = |parent: &Node| {
+                let materialized = parent.config.materialized;
+                !matches!(parent.kind, NodeKind::Model { .. })
+                    || matches!(materialized, Materialization::Table | Materialization::Incremental)
+            };
+            let at = |problem: Problem| match node.config.places.get("changes").or(node.place.as_ref()) {
+                Some(place) => problem.at(place),
+                None => problem,
+            };
+            match parents.find(|parent| is_meant(parent)) {
+                Some(parent) if is_stored(parent) => {
+                    ignored.insert(tested_relation(parent));
+                }
+                Some(parent) => {
+                    let materialized = parent.config.materialized.as_str();
+                    let message = format!(
+                        "`changes` names `{name}`, which is no table: it is materialized as {materialized}"
+                    );
+                    return Err(at(
+                        Problem::new(message).help("name the tables that it reads, and read them here")
+                    ));
+                }
+                None => {
+                    let message = format!("`changes` names `{name}`, which the model does not read");
+                    let help = "give the name as in ref(), or source.table as in source()";
+                    return Err(at(Problem::new(message).help(help)));
+                }
+            }
+        }
+        Ok(ignored)
+    }
+
+    fn fingerprint(
+        &self,
+        index: usize,
+        node: &Node,
+        sql: &str,
+        schema: &SchemaRef,
+        recipe: Option<&Recipe>,
+    ) -> Fingerprint {
+        let stored_as = |schema: &SchemaRef| {
+            let column = |field: &Arc<Field>| format!("{} {}", field.name(), field.data_type());
+            schema.fields().iter().map(column).collect::<Vec<String>>()
+        };
+        if let Some(recipe) = recipe {
+            let mut parts = vec![recipe.fingerprint.as_str().to_owned(), node.config.partition_by.join("\n")];
+            parts.extend(stored_as(schema));
+            return Fingerprint::of(parts.iter().map(String::as_str));
+        }
         let mut parts = vec![canonical(sql), node.config.partition_by.join("\n")];
         if node.relation.is_some() {
-            parts.extend(
-                schema.fields().iter().map(|field| format!("{} {}", field.name(), field.data_type())),
-            );
+            parts.extend(stored_as(schema));
         }
         for parent in self.compiler.graph.parents(index) {
             let is_within = |node: &Node| {
@@ -421,6 +499,18 @@ impl Work<'_> {
         })?;
         Ok(CompiledTest { sql: self.standalone(index, &rendered.sql), map: rendered.map })
     }
+}
+
+/// What makes which rows a plan gives, and each of its columns. The columns that it is partitioned by belong to all of
+/// these: they say in which partition a value lies.
+fn columns(plan: &LogicalPlan, partition_columns: &[String]) -> (Option<Recipe>, BTreeMap<String, Recipe>) {
+    let names: Vec<&String> = plan.schema().fields().iter().map(|field| field.name()).collect();
+    let is_partition = |position: &usize| partition_columns.contains(names[*position]);
+    let partition: Vec<usize> = (0..names.len()).filter(is_partition).collect();
+    let recipe = |column: Option<usize>| Recipe::of(plan, partition.iter().copied().chain(column));
+    let each = names.iter().enumerate();
+    let each = each.filter_map(|(position, name)| Some(((*name).clone(), recipe(Some(position))?)));
+    (recipe(None), each.collect())
 }
 
 /// A semicolon at the end is a habit of editors; the query is to stand within others.

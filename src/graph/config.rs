@@ -63,6 +63,18 @@ pub enum OnSchemaChange {
     AppendNewColumns,
     /// Add the new ones, take away those that are gone.
     SyncAllColumns,
+    /// Build the table anew by the model's full SELECT, so that stored rows have the new columns too.
+    Backfill,
+}
+
+/// What to do with content that another form of the model's SQL built.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnCodeChange {
+    /// Build it anew.
+    #[default]
+    Rebuild,
+    /// Keep it for as long as its inputs are the same.
+    Keep,
 }
 
 /// When new content of a table is shown to readers.
@@ -106,6 +118,10 @@ pub struct NodeConfig {
     pub event_time: Option<String>,
     /// When new content is shown to readers.
     pub publish: PublishWhen,
+    /// What to do with content that another form of the model built.
+    pub on_code_change: OnCodeChange,
+    /// The names of inputs of which a change asks for no build.
+    pub ignored_changes: Vec<String>,
     /// What to do when columns change.
     pub on_schema_change: OnSchemaChange,
     /// The schema, added to the target's as dbt adds it.
@@ -156,6 +172,8 @@ impl Default for NodeConfig {
             microbatch: MicrobatchConfig::default(),
             event_time: None,
             publish: PublishWhen::default(),
+            on_code_change: OnCodeChange::default(),
+            ignored_changes: Vec::new(),
             on_schema_change: OnSchemaChange::default(),
             schema: None,
             alias: None,
@@ -269,7 +287,7 @@ pub enum ConfigOf {
 /// Keys that every node may have and that change no result.
 const COMMON: [&str; 9] =
     ["enabled", "tags", "meta", "docs", "group", "access", "description", "database", "event_time"];
-const MODEL: [&str; 25] = [
+const MODEL: [&str; 27] = [
     "materialized",
     "partition_by",
     "unique_key",
@@ -283,6 +301,8 @@ const MODEL: [&str; 25] = [
     "concurrent_batches",
     "publish",
     "on_schema_change",
+    "on_code_change",
+    "changes",
     "schema",
     "alias",
     "full_refresh",
@@ -371,6 +391,8 @@ impl Reader<'_> {
             "batch_size" => config.microbatch.batch_size = self.batch_size(),
             "lookback" => config.microbatch.lookback = self.lookback().unwrap_or(1),
             "publish" => config.publish = self.publish().unwrap_or_default(),
+            "on_code_change" => config.on_code_change = self.on_code_change().unwrap_or_default(),
+            "changes" => config.ignored_changes = self.ignored_changes(),
             "on_schema_change" => config.on_schema_change = self.on_schema_change().unwrap_or_default(),
             "schema" => config.schema = self.text(),
             "alias" => config.alias = self.text(),
@@ -474,7 +496,32 @@ impl Reader<'_> {
             ("fail", OnSchemaChange::Fail),
             ("append_new_columns", OnSchemaChange::AppendNewColumns),
             ("sync_all_columns", OnSchemaChange::SyncAllColumns),
+            ("backfill", OnSchemaChange::Backfill),
         ])
+    }
+
+    fn on_code_change(&mut self) -> Option<OnCodeChange> {
+        self.one_of(&[("rebuild", OnCodeChange::Rebuild), ("keep", OnCodeChange::Keep)])
+    }
+
+    fn ignored_changes(&mut self) -> Vec<String> {
+        let Json::Object(entries) = &self.located.value else {
+            let wanted = "a mapping from the names of inputs to `ignore` or `rebuild`";
+            return self.expected(wanted).unwrap_or_default();
+        };
+        let mut ignored = Vec::new();
+        for (name, word) in entries {
+            match word.as_str() {
+                Some("ignore") => ignored.push(name.clone()),
+                Some("rebuild") => {}
+                _ => {
+                    let message =
+                        format!("`changes` of `{name}`: expected `ignore` or `rebuild`, found {word}");
+                    self.problems.push(Problem::new(message).at(&self.located.place));
+                }
+            }
+        }
+        ignored
     }
 
     fn severity(&mut self) -> Option<Severity> {

@@ -23,7 +23,9 @@ mod test_name;
 
 pub use attached_tests::tested_relation;
 pub use compile::{Compiled, CompiledModel, CompiledTest, Compiler, SeedTable};
-pub use config::{IncrementalStrategy, Materialization, NodeConfig, OnSchemaChange, PublishWhen, Severity};
+pub use config::{
+    IncrementalStrategy, Materialization, NodeConfig, OnCodeChange, OnSchemaChange, PublishWhen, Severity,
+};
 pub use dag::Graph;
 pub use incremental::{BatchInput, CompiledBatches};
 pub use incremental_config::{MergeColumns, MicrobatchConfig, time_of};

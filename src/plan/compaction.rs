@@ -74,6 +74,7 @@ mod tests {
             fingerprint: Fingerprint::of(["f"]),
             inputs: Inputs::default(),
             version: Version::of(["v"]),
+            columns: BTreeMap::new(),
             done: TimeRanges::default(),
         };
         let partition = Partition { files: sizes.iter().enumerate().map(file).collect(), ledger };
@@ -82,7 +83,7 @@ mod tests {
             partitions: BTreeMap::from([(PartitionKey::whole(), partition)]),
             batches: BTreeMap::new(),
         };
-        TableVersion { schema: Arc::new(Schema::empty()), content, run: RunId::none() }
+        TableVersion { schema: Arc::new(Schema::empty()), content, run: RunId::none(), sql: None }
     }
 
     #[test]

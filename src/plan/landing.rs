@@ -234,7 +234,7 @@ mod tests {
             partitions: BTreeMap::new(),
             batches: units.iter().map(batch).collect(),
         };
-        TableVersion { schema: Arc::new(Schema::empty()), content, run: run.clone() }
+        TableVersion { schema: Arc::new(Schema::empty()), content, run: run.clone(), sql: None }
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! carried out. Must not know: how a step is carried out.
 
 pub mod batches;
+mod changed;
 pub mod compaction;
 pub mod landing;
 pub mod partitions;
@@ -20,7 +21,7 @@ pub use compaction::{Compaction, FileSizes};
 pub use landing::{Asked, LandingPlan, LandingReason, batch_version, cut_version};
 pub use partitions::{Basis, Known, KnownPartition, PartitionBuild, PartitionPlan};
 pub use planner::{Planner, Tables, after_landing, seed_version};
-pub use reason::Reason;
+pub use reason::{ModelChange, Reason, TableChange};
 pub use sinks::cassandra_connection;
 pub use sources::{ConnectedSource, connect, kafka_connection, plan_landings, unread_folders};
 pub use step::{Action, Plan, Step};

@@ -1,21 +1,28 @@
 //! Which partitions of a model are dirty, and why.
 
-use std::collections::BTreeMap;
+use std::cell::OnceCell;
+use std::collections::{BTreeMap, BTreeSet};
 
 use arrow::datatypes::SchemaRef;
 use datafusion::common::DataFusionError;
 
-use super::reason::Reason;
+use super::reason::{ModelChange, Reason};
 use crate::graph::CompiledModel;
 use crate::relation::Relation;
-use crate::sql::{Alignment, ScanAlignment, Scope};
-use crate::warehouse::{Fingerprint, Inputs, PartitionKey, RunId, TableVersion, Version};
+use crate::sql::{ScanAlignment, Scope};
+use crate::warehouse::{Fingerprint, Inputs, Partition, PartitionKey, RunId, TableVersion, Version};
 
 /// More input partitions than this are noted by one digest, so that a ledger stays small.
 const NOTED_ONE_BY_ONE: usize = 400;
 
 /// The key that stands for all partitions of a table in a ledger.
 const ALL: &str = "*";
+
+/// The name under which a ledger's columns say which rows there are: no column is named so.
+const ROWS: &str = "";
+
+/// Stands for a table of which a change asks for no build.
+const IGNORED: &str = "ignored";
 
 /// The name under which a ledger notes the run, for content that depends on when it was made.
 const RUN: &str = "(run)";
@@ -36,18 +43,37 @@ pub struct Known {
 pub struct KnownPartition {
     /// Its version.
     pub version: Version,
+    /// The versions of its columns, where they are told apart.
+    pub columns: BTreeMap<String, Version>,
     /// Its size in bytes as stored, or the last one that is known.
     pub bytes: u64,
     /// Its rows as stored, or the last number that is known.
     pub rows: u64,
 }
 
+impl KnownPartition {
+    /// A partition of which the columns are not told apart.
+    pub(super) fn of_version(version: Version, bytes: u64, rows: u64) -> Self {
+        Self { version, columns: BTreeMap::new(), bytes, rows }
+    }
+
+    /// The version of some of its columns; that of all of it, where they are not told apart.
+    fn version_of(&self, columns: &BTreeSet<String>) -> Version {
+        let names = || columns.iter().map(String::as_str).chain(columns.is_empty().then_some(ROWS));
+        if names().any(|name| !self.columns.contains_key(name)) {
+            return self.version.clone();
+        }
+        Version::of(names().flat_map(|name| [name, self.columns[name].as_str()]))
+    }
+}
+
 impl Known {
     /// A table as it is stored.
     pub fn of(table: &TableVersion) -> Self {
         let partitions = table.partitions().map(|(key, partition)| {
-            let version = partition.ledger.version.clone();
-            (key.clone(), KnownPartition { version, bytes: partition.bytes(), rows: partition.rows() })
+            let (version, columns) = (partition.ledger.version.clone(), partition.ledger.columns.clone());
+            let (bytes, rows) = (partition.bytes(), partition.rows());
+            (key.clone(), KnownPartition { version, columns, bytes, rows })
         });
         Self {
             schema: table.schema.clone(),
@@ -70,8 +96,7 @@ impl Known {
             let before = partitions.get(&build.key);
             let (bytes, rows) =
                 before.map_or((build.input_bytes, build.input_rows), |known| (known.bytes, known.rows));
-            partitions
-                .insert(build.key.clone(), KnownPartition { version: build.version.clone(), bytes, rows });
+            partitions.insert(build.key.clone(), build.leaves(bytes, rows));
         }
         Self { schema: model.schema.clone(), partition_columns: model.partition_columns.clone(), partitions }
     }
@@ -84,7 +109,7 @@ impl Known {
     ) -> Self {
         let (bytes, rows) =
             stored.map_or((build.input_bytes, build.input_rows), |table| (table.bytes(), table.rows()));
-        let partition = KnownPartition { version: build.version.clone(), bytes, rows };
+        let partition = build.leaves(bytes, rows);
         Self {
             schema: model.schema.clone(),
             partition_columns: Vec::new(),
@@ -92,9 +117,21 @@ impl Known {
         }
     }
 
-    fn digest(&self) -> Version {
-        let parts = self.partitions.iter().map(|(key, partition)| (key.to_string(), &partition.version));
-        let parts: Vec<(String, &Version)> = parts.collect();
+    fn bytes(&self) -> u64 {
+        self.partitions.values().map(|partition| partition.bytes).sum()
+    }
+
+    fn rows(&self) -> u64 {
+        self.partitions.values().map(|partition| partition.rows).sum()
+    }
+
+    /// Stands for these columns of all partitions, or for all of them.
+    fn digest(&self, columns: Option<&BTreeSet<String>>) -> Version {
+        let parts = self.partitions.iter().map(|(key, partition)| {
+            let version = columns.map(|columns| partition.version_of(columns));
+            (key.to_string(), version.unwrap_or_else(|| partition.version.clone()))
+        });
+        let parts: Vec<(String, Version)> = parts.collect();
         Version::of(parts.iter().flat_map(|(key, version)| [key.as_str(), version.as_str()]))
     }
 }
@@ -108,12 +145,21 @@ pub struct PartitionBuild {
     pub inputs: Inputs,
     /// The version that it will have.
     pub version: Version,
+    /// The versions that its columns will have, where they are told apart.
+    pub columns: BTreeMap<String, Version>,
     /// Why.
     pub reason: Reason,
     /// Bytes of the input partitions that it reads.
     pub input_bytes: u64,
     /// Rows of the input partitions that it reads.
     pub input_rows: u64,
+}
+
+impl PartitionBuild {
+    /// The partition as the build will leave it.
+    fn leaves(&self, bytes: u64, rows: u64) -> KnownPartition {
+        KnownPartition { version: self.version.clone(), columns: self.columns.clone(), bytes, rows }
+    }
 }
 
 /// What is to be done with the partitions of a model.
@@ -127,15 +173,22 @@ pub struct PartitionPlan {
     pub current: usize,
 }
 
+impl PartitionPlan {
+    /// Whether the table's columns alone are to be published: no partition is built or goes.
+    pub fn is_of_columns(&self) -> bool {
+        self.build.is_empty() && self.remove.is_empty()
+    }
+}
+
 /// What a model is planned from.
 #[derive(Clone, Copy)]
 pub struct Basis<'a> {
     /// For evaluating partition values.
     pub scope: &'a Scope,
-    /// How the model's partitions come from its inputs'.
-    pub alignment: &'a Alignment,
-    /// Of the model.
-    pub fingerprint: &'a Fingerprint,
+    /// The model.
+    pub model: &'a CompiledModel,
+    /// Whether content that another form of the model built is kept as long as its inputs are.
+    pub keeps: bool,
     /// The tables that it reads.
     pub inputs: &'a BTreeMap<Relation, Known>,
     /// What is stored of it.
@@ -144,9 +197,46 @@ pub struct Basis<'a> {
     pub full_refresh: bool,
     /// The run, where the same inputs can give other rows on another one.
     pub volatile_run: Option<&'a RunId>,
+    /// What is not as it was in the model, where that is known.
+    pub changed: &'a ModelChange,
 }
 
-impl Basis<'_> {
+/// The part of a model that versions are made for: all of it, or one column.
+struct Part<'a> {
+    fingerprint: &'a Fingerprint,
+    /// The columns that it reads, by table; `None`: all of them.
+    reads: Option<&'a BTreeMap<Relation, BTreeSet<String>>>,
+    /// The inputs that are the same for each partition of the output.
+    shared: Inputs,
+}
+
+impl<'a> Part<'a> {
+    /// The columns of a table that it reads, or all of them; `None` where it reads nothing of it.
+    fn columns(&self, relation: &Relation) -> Option<Option<&'a BTreeSet<String>>> {
+        match self.reads {
+            None => Some(None),
+            Some(reads) => reads.get(relation).map(Some),
+        }
+    }
+}
+
+impl<'a> Basis<'a> {
+    /// All of the model. Content that is kept notes all of its inputs: which columns it read, only its own SQL said.
+    fn whole_part(&self) -> Part<'a> {
+        let recipe = self.model.recipe.as_ref().filter(|_| !self.keeps);
+        let reads = recipe.map(|recipe| &recipe.reads);
+        Part { fingerprint: &self.model.fingerprint, reads, shared: Inputs::default() }
+    }
+
+    fn column_parts(&self) -> impl Iterator<Item = (&'a str, Part<'a>)> {
+        let rows = self.model.rows.iter().map(|recipe| (ROWS, recipe));
+        let columns = self.model.columns.iter().map(|(name, recipe)| (name.as_str(), recipe));
+        rows.chain(columns).map(|(name, recipe)| {
+            let reads = Some(&recipe.reads);
+            (name, Part { fingerprint: &recipe.fingerprint, reads, shared: Inputs::default() })
+        })
+    }
+
     /// Notes the run as an input, where the rows depend on it.
     fn note_run(&self, inputs: &mut Inputs) {
         if let Some(run) = self.volatile_run {
@@ -154,27 +244,60 @@ impl Basis<'_> {
             inputs.add(RUN, &key, &Version::of([run.as_str()]));
         }
     }
+
+    /// The version of what a part reads of a partition.
+    fn read(
+        &self,
+        relation: &Relation,
+        partition: &KnownPartition,
+        columns: Option<&BTreeSet<String>>,
+    ) -> Version {
+        match columns {
+            _ if self.model.ignored.contains(relation) => Version::of([IGNORED]),
+            Some(columns) => partition.version_of(columns),
+            None => partition.version.clone(),
+        }
+    }
+
+    /// Notes all partitions of a table by one digest.
+    fn note_all(
+        &self,
+        inputs: &mut Inputs,
+        relation: &Relation,
+        known: &Known,
+        columns: Option<&BTreeSet<String>>,
+    ) {
+        let is_ignored = self.model.ignored.contains(relation);
+        let digest = if is_ignored { Version::of([IGNORED]) } else { known.digest(columns) };
+        inputs.add(&relation.to_string(), &PartitionKey::new(vec![Some(ALL.to_owned())]), &digest);
+    }
 }
 
-/// The inputs of one output partition as they are gathered.
+/// The input partitions of one output partition as they are gathered.
 #[derive(Default)]
-struct Gathered {
-    inputs: Inputs,
+struct Gathered<'a> {
+    aligned: Vec<(&'a Relation, &'a PartitionKey, &'a KnownPartition)>,
     bytes: u64,
     rows: u64,
 }
 
-impl Gathered {
-    fn add(&mut self, table: &str, key: &PartitionKey, partition: &KnownPartition) {
-        self.inputs.add(table, key, &partition.version);
+impl<'a> Gathered<'a> {
+    fn add(&mut self, relation: &'a Relation, key: &'a PartitionKey, partition: &'a KnownPartition) {
+        self.aligned.push((relation, key, partition));
         self.bytes += partition.bytes;
         self.rows += partition.rows;
     }
 
-    fn add_all(&mut self, table: &str, known: &Known, digest: &Version) {
-        self.inputs.add(table, &PartitionKey::new(vec![Some(ALL.to_owned())]), digest);
-        self.bytes += known.partitions.values().map(|partition| partition.bytes).sum::<u64>();
-        self.rows += known.partitions.values().map(|partition| partition.rows).sum::<u64>();
+    /// What a part of the model is made from.
+    fn inputs(&self, basis: Basis<'_>, part: &Part<'_>) -> Inputs {
+        let mut inputs = part.shared.clone();
+        for (relation, key, partition) in &self.aligned {
+            if let Some(columns) = part.columns(relation) {
+                inputs.add(&relation.to_string(), key, &basis.read(relation, partition, columns));
+            }
+        }
+        basis.note_run(&mut inputs);
+        inputs
     }
 }
 
@@ -183,69 +306,115 @@ impl Gathered {
 /// # Errors
 /// Where a partition value of an input cannot be evaluated.
 pub fn by_partition(basis: Basis<'_>) -> Result<PartitionPlan, DataFusionError> {
-    let mut gathered: BTreeMap<PartitionKey, Gathered> = BTreeMap::new();
-    let mut others: Vec<(&ScanAlignment, &Known)> = Vec::new();
-    for scan in &basis.alignment.scans {
+    let mut gathered: BTreeMap<PartitionKey, Gathered<'_>> = BTreeMap::new();
+    let mut others: Vec<(&Relation, &Known)> = Vec::new();
+    for scan in &basis.model.alignment.scans {
         let Some(known) = basis.inputs.get(&scan.relation) else { continue };
         let fully = !scan.expressions.is_empty() && scan.expressions.iter().all(Option::is_some);
         if !fully {
-            others.push((scan, known));
+            others.push((&scan.relation, known));
             continue;
         }
-        let table = scan.relation.to_string();
         for (key, (input_key, partition)) in
             output_keys(basis.scope, scan, known)?.into_iter().zip(&known.partitions)
         {
-            gathered.entry(key).or_default().add(&table, input_key, partition);
+            gathered.entry(key).or_default().add(&scan.relation, input_key, partition);
         }
     }
-    for (scan, known) in others {
-        let digest = known.digest();
-        let table = scan.relation.to_string();
+    for (_, known) in &others {
         for output in gathered.values_mut() {
-            output.add_all(&table, known, &digest);
+            output.bytes += known.bytes();
+            output.rows += known.rows();
         }
     }
-    Ok(compare(basis, gathered))
+    Ok(compare(basis, &gathered, &others))
+}
+
+/// Fills in what all output partitions read in the same way.
+fn sharing<'a>(basis: Basis<'_>, mut part: Part<'a>, others: &[(&Relation, &Known)]) -> Part<'a> {
+    for (relation, known) in others {
+        if let Some(columns) = part.columns(relation) {
+            basis.note_all(&mut part.shared, relation, known, columns);
+        }
+    }
+    part
 }
 
 /// The build of a whole model, of all partitions together; `None` where it is as it should be.
 pub fn whole(basis: Basis<'_>) -> Option<PartitionBuild> {
     let mut gathered = Gathered::default();
-    for scan in &basis.alignment.scans {
-        let table = scan.relation.to_string();
-        gathered.inputs.add_table(&table);
+    let mut many: Vec<(&Relation, &Known)> = Vec::new();
+    for scan in &basis.model.alignment.scans {
         let Some(known) = basis.inputs.get(&scan.relation) else { continue };
         if known.partitions.len() > NOTED_ONE_BY_ONE {
-            gathered.add_all(&table, known, &known.digest());
+            many.push((&scan.relation, known));
+            gathered.bytes += known.bytes();
+            gathered.rows += known.rows();
         } else {
             for (key, partition) in &known.partitions {
-                gathered.add(&table, key, partition);
+                gathered.add(&scan.relation, key, partition);
             }
         }
     }
-    let stored = basis.stored.and_then(|table| table.partitions().next()).map(|(_, partition)| partition);
-    basis.note_run(&mut gathered.inputs);
-    let version = Version::derive(basis.fingerprint, &gathered.inputs);
-    let reason = if basis.full_refresh {
-        Reason::FullRefresh
-    } else {
-        match stored {
-            None => Reason::FirstRun,
-            Some(_) if basis.volatile_run.is_some() => Reason::Volatile,
-            Some(stored) if stored.ledger.version == version => return None,
-            Some(stored) if stored.ledger.fingerprint != *basis.fingerprint => Reason::ModelChanged,
-            Some(stored) => Reason::changes(&stored.ledger.inputs, &gathered.inputs),
+    let noting_tables = |part: Part<'_>| {
+        let mut part = sharing(basis, part, &many);
+        for scan in &basis.model.alignment.scans {
+            if part.columns(&scan.relation).is_some() {
+                part.shared.add_table(&scan.relation.to_string());
+            }
         }
+        gathered.inputs(basis, &part)
     };
+    let inputs = noting_tables(basis.whole_part());
+    let version = Version::derive(&basis.model.fingerprint, &inputs);
+    let stored = basis.stored.and_then(|table| table.partitions().next()).map(|(_, partition)| partition);
+    let reason = basis.reason(stored, &version, &inputs, false)?;
+    let columns = basis.column_parts().map(|(name, part)| {
+        let fingerprint = part.fingerprint;
+        (name.to_owned(), Version::derive(fingerprint, &noting_tables(part)))
+    });
     Some(PartitionBuild {
         key: PartitionKey::whole(),
-        inputs: gathered.inputs,
+        columns: columns.collect(),
+        inputs,
         version,
         reason,
         input_bytes: gathered.bytes,
         input_rows: gathered.rows,
     })
+}
+
+impl Basis<'_> {
+    /// Why a partition is built, or a whole table; `None` where it is as it should be. `is_past`: whether later
+    /// partitions are stored.
+    fn reason(
+        &self,
+        stored: Option<&Partition>,
+        version: &Version,
+        inputs: &Inputs,
+        is_past: bool,
+    ) -> Option<Reason> {
+        if self.full_refresh {
+            return Some(Reason::FullRefresh);
+        }
+        let Some(stored) = stored else {
+            let is_first = self.stored.is_none() || self.model.partition_columns.is_empty();
+            let added = || Reason::changes(&Inputs::default(), inputs, is_past);
+            return Some(if is_first { Reason::FirstRun } else { added() });
+        };
+        if self.volatile_run.is_some() {
+            return Some(Reason::Volatile);
+        }
+        let is_changed = stored.ledger.fingerprint != self.model.fingerprint;
+        if stored.ledger.version == *version || (self.keeps && is_changed && stored.ledger.inputs == *inputs)
+        {
+            return None;
+        }
+        if is_changed && !self.keeps {
+            return Some(Reason::ModelChanged(self.changed.clone()));
+        }
+        Some(Reason::changes(&stored.ledger.inputs, inputs, is_past))
+    }
 }
 
 /// The output partition that each partition of a fully aligned scan gives rows to.
@@ -262,8 +431,12 @@ fn output_keys(
         .collect())
 }
 
-fn compare(basis: Basis<'_>, gathered: BTreeMap<PartitionKey, Gathered>) -> PartitionPlan {
-    let stored: BTreeMap<&PartitionKey, _> =
+fn compare(
+    basis: Basis<'_>,
+    gathered: &BTreeMap<PartitionKey, Gathered<'_>>,
+    others: &[(&Relation, &Known)],
+) -> PartitionPlan {
+    let stored: BTreeMap<&PartitionKey, &Partition> =
         basis.stored.iter().flat_map(|table| table.partitions()).collect();
     let mut plan = PartitionPlan::default();
     for key in stored.keys() {
@@ -271,28 +444,31 @@ fn compare(basis: Basis<'_>, gathered: BTreeMap<PartitionKey, Gathered>) -> Part
             plan.remove.push((*key).clone());
         }
     }
-    for (key, Gathered { mut inputs, bytes, rows }) in gathered {
-        basis.note_run(&mut inputs);
-        let version = Version::derive(basis.fingerprint, &inputs);
-        let reason = match stored.get(&key) {
-            _ if basis.full_refresh => Reason::FullRefresh,
-            None if basis.stored.is_none() => Reason::FirstRun,
-            Some(_) if basis.volatile_run.is_some() => Reason::Volatile,
-            None => Reason::changes(&Inputs::default(), &inputs),
-            Some(stored) if stored.ledger.version == version => {
-                plan.current += 1;
-                continue;
-            }
-            Some(stored) if stored.ledger.fingerprint != *basis.fingerprint => Reason::ModelChanged,
-            Some(stored) => Reason::changes(&stored.ledger.inputs, &inputs),
+    let all = sharing(basis, basis.whole_part(), others);
+    // Made only where something is built: there is one for each column.
+    let parts = OnceCell::new();
+    for (key, output) in gathered {
+        let inputs = output.inputs(basis, &all);
+        let version = Version::derive(all.fingerprint, &inputs);
+        let is_past = stored.keys().next_back().is_some_and(|last| key < *last);
+        let Some(reason) = basis.reason(stored.get(key).copied(), &version, &inputs, is_past) else {
+            plan.current += 1;
+            continue;
         };
+        let parts: &Vec<(&str, Part<'_>)> = parts.get_or_init(|| {
+            basis.column_parts().map(|(name, part)| (name, sharing(basis, part, others))).collect()
+        });
+        let columns = parts.iter().map(|(name, part)| {
+            ((*name).to_owned(), Version::derive(part.fingerprint, &output.inputs(basis, part)))
+        });
         plan.build.push(PartitionBuild {
-            key,
+            key: key.clone(),
+            columns: columns.collect(),
             inputs,
             version,
             reason,
-            input_bytes: bytes,
-            input_rows: rows,
+            input_bytes: output.bytes,
+            input_rows: output.rows,
         });
     }
     plan

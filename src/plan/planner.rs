@@ -6,12 +6,16 @@ use chrono::NaiveDate;
 use datafusion::common::DataFusionError;
 
 use super::batches::{BatchPlan, BatchTimes};
+use super::changed::first_changed_line;
 use super::landing::{LandingPlan, batch_version, cut_version};
 use super::partitions::{Basis, Known, KnownPartition, by_partition, whole};
-use super::reason::Reason;
+use super::reason::{ModelChange, Reason};
 use super::step::{Action, Plan, Step};
 use crate::fingerprint::Fingerprint;
-use crate::graph::{Compiled, CompiledModel, Graph, Materialization, Node, NodeKind, tested_relation};
+use crate::graph::{
+    Compiled, CompiledModel, Graph, Materialization, Node, NodeKind, OnCodeChange, OnSchemaChange,
+    tested_relation,
+};
 use crate::relation::Relation;
 use crate::source::{LandingTable, Unit};
 use crate::sql::Scope;
@@ -101,7 +105,7 @@ impl Planner<'_> {
         match &node.kind {
             NodeKind::Seed { .. } => Ok(self.seed(index, node, tables)),
             NodeKind::Model { uses_is_incremental, .. } => match self.compiled.models.get(&index) {
-                Some(model) => self.model(node, model, *uses_is_incremental, tables),
+                Some(model) => self.model(index, model, *uses_is_incremental, tables),
                 None => Ok(Action::Current),
             },
             NodeKind::Test(_) => Ok(Action::Test),
@@ -117,8 +121,7 @@ impl Planner<'_> {
         let Some(seed) = self.compiled.seeds.get(&index) else { return Action::Current };
         let relation = tested_relation(node);
         let version = seed_version(&seed.fingerprint);
-        let partition =
-            KnownPartition { version: version.clone(), bytes: 0, rows: seed.rows.num_rows() as u64 };
+        let partition = KnownPartition::of_version(version.clone(), 0, seed.rows.num_rows() as u64);
         let after = Known {
             schema: seed.schema.clone(),
             partition_columns: Vec::new(),
@@ -138,11 +141,12 @@ impl Planner<'_> {
 
     fn model(
         &self,
-        node: &Node,
+        index: usize,
         model: &CompiledModel,
         uses_is_incremental: bool,
         tables: &mut Tables,
     ) -> Result<Action, DataFusionError> {
+        let node = self.graph.node(index);
         let relation = tested_relation(node);
         let reads: Vec<&Relation> = model.alignment.scans.iter().map(|scan| &scan.relation).collect();
         let is_missing =
@@ -162,33 +166,43 @@ impl Planner<'_> {
         }
         let stored = (self.stored)(&relation).filter(|table| matches!(table.content, Content::Table { .. }));
         let full_refresh = self.is_full_refresh(node);
+        let backfills = node.config.on_schema_change == OnSchemaChange::Backfill
+            && stored.as_ref().is_some_and(|stored| stored.schema != model.schema);
         if let Some(batches) = &model.batches {
-            let plan = BatchPlan::new(batches, stored.as_ref(), full_refresh, self.times);
+            let plan = BatchPlan::new(batches, stored.as_ref(), full_refresh || backfills, self.times);
             if plan.batches.is_empty() {
                 return Ok(Action::Current);
             }
             tables.expect(&relation, None);
             return Ok(Action::RunBatches(plan));
         }
-        if uses_is_incremental && stored.is_some() && !full_refresh {
+        if uses_is_incremental && stored.is_some() && !full_refresh && !backfills {
             tables.expect(&relation, None);
             return Ok(Action::Increment);
         }
+        let changed = match &stored {
+            Some(_) if backfills => ModelChange { what: Some("its columns".to_owned()), line: None },
+            Some(stored) => self.what_changed(index, model, stored),
+            None => ModelChange::default(),
+        };
         let basis = Basis {
             scope: self.scope,
-            alignment: &model.alignment,
-            fingerprint: &model.fingerprint,
+            model,
+            keeps: node.config.on_code_change == OnCodeChange::Keep,
             inputs: &tables.known,
             stored: stored.as_ref(),
             full_refresh,
             volatile_run: model.is_volatile.then_some(self.run),
+            changed: &changed,
         };
         let by_partition_is_possible = model.alignment.bounded && !model.partition_columns.is_empty();
         if node.config.materialized == Materialization::Incremental && by_partition_is_possible {
             let plan = by_partition(basis)?;
             let after = Known::after_partitions(model, stored.as_ref(), &plan);
             tables.expect(&relation, Some(after));
-            let nothing = plan.build.is_empty() && plan.remove.is_empty() && stored.is_some();
+            // What is kept from before a change has the columns of that time.
+            let has_columns = stored.as_ref().is_some_and(|stored| stored.schema == model.schema);
+            let nothing = plan.build.is_empty() && plan.remove.is_empty() && has_columns;
             return Ok(if nothing { Action::Current } else { Action::BuildPartitions(plan) });
         }
         let Some(build) = whole(basis) else { return Ok(Action::Current) };
@@ -206,7 +220,11 @@ impl Planner<'_> {
             {
                 Action::Current
             }
-            Some(_) => Action::CreateView(Reason::ModelChanged),
+            Some((Content::View { sql, .. }, _)) => {
+                let line = first_changed_line(&sql, &model.rendered);
+                Action::CreateView(Reason::ModelChanged(ModelChange { what: None, line }))
+            }
+            Some(_) => Action::CreateView(Reason::ModelChanged(ModelChange::default())),
         }
     }
 }
@@ -256,7 +274,7 @@ pub fn after_landing(
         let version =
             batch_version(&fingerprint, versions.iter().map(|(id, version)| (*id, version.as_str())));
         let bytes: u64 = units.iter().filter_map(|unit| unit.bytes).sum();
-        let partition = |bytes| KnownPartition { version: version.clone(), bytes, rows: 0 };
+        let partition = |bytes| KnownPartition::of_version(version.clone(), bytes, 0);
         if table.schema.event_time.is_none() {
             known.partitions.insert(PartitionKey::new(vec![Some(batch.to_owned())]), partition(bytes));
             continue;

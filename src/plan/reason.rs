@@ -1,6 +1,6 @@
 //! Why something is built.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::Serialize;
@@ -16,7 +16,7 @@ pub enum Reason {
     /// The user asked for everything anew.
     FullRefresh,
     /// The model's SQL, or a view that it reads, is not what built the stored content.
-    ModelChanged,
+    ModelChanged(ModelChange),
     /// The seed's file or its types are not what was loaded.
     FileChanged,
     /// Its result depends on the time of the run.
@@ -25,31 +25,68 @@ pub enum Reason {
     Increment,
     /// Inputs changed.
     InputsChanged {
-        /// By table, the partitions that are new, changed or gone.
-        tables: BTreeMap<String, Vec<String>>,
+        /// What of each table, by its name.
+        tables: BTreeMap<String, TableChange>,
     },
 }
 
+/// What is not as it was in a model, as far as that is known.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct ModelChange {
+    /// A view that it reads, or what of its config; else its own SQL.
+    pub what: Option<String>,
+    /// The first line that is another one, in the file of the model or view.
+    pub line: Option<usize>,
+}
+
+/// The partitions of an input that are not as they were.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct TableChange {
+    /// Not there before.
+    pub new: BTreeSet<String>,
+    /// Not there before, and for a partition that was built and that later ones have followed.
+    pub late: BTreeSet<String>,
+    /// Of another version.
+    pub changed: BTreeSet<String>,
+    /// There before.
+    pub gone: BTreeSet<String>,
+}
+
+impl TableChange {
+    fn is_nothing(&self) -> bool {
+        self == &Self::default()
+    }
+
+    /// This and what happened beside it.
+    pub fn extend(&mut self, other: Self) {
+        self.new.extend(other.new);
+        self.late.extend(other.late);
+        self.changed.extend(other.changed);
+        self.gone.extend(other.gone);
+    }
+}
+
 impl Reason {
-    /// What of the inputs is not as it was.
-    pub(super) fn changes(before: &Inputs, after: &Inputs) -> Self {
-        let mut tables: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    /// What of the inputs is not as it was. `is_past`: whether what is new comes late.
+    pub(super) fn changes(before: &Inputs, after: &Inputs, is_past: bool) -> Self {
+        let mut tables: BTreeMap<String, TableChange> = BTreeMap::new();
         for (table, partitions) in &after.0 {
-            let old = before.0.get(table);
+            let change = tables.entry(table.clone()).or_default();
             for (key, version) in partitions {
-                if old.and_then(|old| old.get(key)) != Some(version) {
-                    tables.entry(table.clone()).or_default().push(key.clone());
-                }
+                let added = if is_past { &mut change.late } else { &mut change.new };
+                match before.0.get(table).and_then(|old| old.get(key)) {
+                    None => added.insert(key.clone()),
+                    Some(old) if old != version => change.changed.insert(key.clone()),
+                    Some(_) => false,
+                };
             }
         }
         for (table, partitions) in &before.0 {
             let new = after.0.get(table);
-            for key in partitions.keys() {
-                if new.is_none_or(|new| !new.contains_key(key)) {
-                    tables.entry(table.clone()).or_default().push(key.clone());
-                }
-            }
+            let gone = partitions.keys().filter(|key| new.is_none_or(|new| !new.contains_key(*key)));
+            tables.entry(table.clone()).or_default().gone.extend(gone.cloned());
         }
+        tables.retain(|_, change| !change.is_nothing());
         Self::InputsChanged { tables }
     }
 }
@@ -59,32 +96,47 @@ impl fmt::Display for Reason {
         match self {
             Self::FirstRun => f.write_str("first run"),
             Self::FullRefresh => f.write_str("full refresh"),
-            Self::ModelChanged => f.write_str("model changed"),
+            Self::ModelChanged(change) => change.fmt(f),
             Self::FileChanged => f.write_str("file changed"),
             Self::Volatile => f.write_str("depends on the time of the run"),
             Self::Increment => f.write_str("increment"),
             Self::InputsChanged { tables } => {
-                for (index, (table, partitions)) in tables.iter().enumerate() {
-                    if index > 0 {
-                        f.write_str("; ")?;
-                    }
+                let mut parts = Vec::new();
+                for (table, change) in tables {
                     let name = table.rsplit('.').next().unwrap_or(table);
-                    write!(f, "{name} changed")?;
-                    let named: Vec<&str> = partitions
-                        .iter()
-                        .map(String::as_str)
-                        .filter(|key| !key.is_empty() && *key != "*")
-                        .collect();
-                    match named.as_slice() {
-                        [] => {}
-                        few if few.len() <= 3 => write!(f, " in {}", few.join(", "))?,
-                        [first, .., last] => write!(f, " in {} partitions, {first} to {last}", named.len())?,
-                        [_] => {}
-                    }
+                    let mut say = |words: String, keys: &BTreeSet<String>| {
+                        if !keys.is_empty() {
+                            parts.push(format!("{words}{}", named(keys)));
+                        }
+                    };
+                    say(format!("late rows of {name}"), &change.late);
+                    say(format!("new rows of {name}"), &change.new);
+                    say(format!("{name} changed"), &change.changed);
+                    say(format!("{name} lost rows"), &change.gone);
                 }
-                Ok(())
+                f.write_str(&parts.join("; "))
             }
         }
+    }
+}
+
+impl fmt::Display for ModelChange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} changed", self.what.as_deref().unwrap_or("model"))?;
+        self.line.map_or(Ok(()), |line| write!(f, " at line {line}"))
+    }
+}
+
+/// Some partitions by name, many by their number; nothing of a table that has none.
+fn named(keys: &BTreeSet<String>) -> String {
+    let named: Vec<&str> =
+        keys.iter().map(String::as_str).filter(|key| !key.is_empty() && *key != "*").collect();
+    match named.as_slice() {
+        [] => String::new(),
+        [first, .., last] if named.len() > 3 => {
+            format!(" in {} partitions, {first} to {last}", named.len())
+        }
+        few => format!(" in {}", few.join(", ")),
     }
 }
 
@@ -106,9 +158,11 @@ mod tests {
     fn changed_inputs_are_named_and_many_are_counted() {
         let before = inputs(&[("2018-11-01", "a"), ("2018-11-02", "a")]);
         let after = inputs(&[("2018-11-01", "a"), ("2018-11-02", "b"), ("2018-11-03", "a")]);
-        let reason = Reason::changes(&before, &after);
-        insta::assert_snapshot!(reason, @"raw_listen_events changed in 2018-11-02, 2018-11-03");
+        let changes = |before: &Inputs, after: &Inputs| Reason::changes(before, after, false);
+        insta::assert_snapshot!(changes(&before, &after), @"new rows of raw_listen_events in 2018-11-03; raw_listen_events changed in 2018-11-02");
+        insta::assert_snapshot!(changes(&after, &before), @"raw_listen_events changed in 2018-11-02; raw_listen_events lost rows in 2018-11-03");
+        insta::assert_snapshot!(Reason::changes(&before, &after, true), @"late rows of raw_listen_events in 2018-11-03; raw_listen_events changed in 2018-11-02");
         let many = inputs(&[("1", "a"), ("2", "a"), ("3", "a"), ("4", "a")]);
-        insta::assert_snapshot!(Reason::changes(&Inputs::default(), &many), @"raw_listen_events changed in 4 partitions, 1 to 4");
+        insta::assert_snapshot!(changes(&Inputs::default(), &many), @"new rows of raw_listen_events in 4 partitions, 1 to 4");
     }
 }

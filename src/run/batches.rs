@@ -159,7 +159,7 @@ impl TableBuild<'_> {
             let new = new.remove(&key).unwrap_or_default();
             written.add(Written::of_files(&new));
             files.extend(new);
-            let ledger = Ledger { done, ..self.ledger(&Inputs::default(), &version) };
+            let ledger = Ledger { done, ..self.ledger(Inputs::default(), version.clone()) };
             let partition = Partition { files, ledger };
             all.insert(key, partition);
         }
@@ -188,7 +188,7 @@ impl TableBuild<'_> {
         version: &Version,
     ) {
         if all.is_empty() {
-            let ledger = self.ledger(&Inputs::default(), version);
+            let ledger = self.ledger(Inputs::default(), version.clone());
             all.insert(self.placeholder(), Partition { files: Vec::new(), ledger });
         }
         if batch.is_over

@@ -137,6 +137,8 @@ pub struct TableBuild<'a> {
     pub relation: &'a Relation,
     /// The SELECT.
     pub sql: &'a str,
+    /// The model's SQL as it was rendered, to say later what changed in it.
+    pub rendered: &'a str,
     /// The schema to store, partition columns last.
     pub schema: &'a SchemaRef,
     /// The partition columns.
@@ -156,7 +158,7 @@ impl TableBuild<'_> {
         if written.is_empty() {
             written.insert(PartitionKey::new(vec![None; self.partition_columns.len()]), Vec::new());
         }
-        let ledger = self.ledger(&build.inputs, &build.version);
+        let ledger = self.ledger_of(build);
         let new = written
             .into_iter()
             .map(|(key, files)| (key, Partition { files, ledger: ledger.clone() }))
@@ -186,7 +188,7 @@ impl TableBuild<'_> {
         let mut new: BTreeMap<PartitionKey, Partition> = BTreeMap::new();
         for build in &plan.build {
             let files = written.remove(&build.key).unwrap_or_default();
-            let ledger = self.ledger(&build.inputs, &build.version);
+            let ledger = self.ledger_of(build);
             new.insert(build.key.clone(), Partition { files, ledger });
         }
         let mut written = Written::of(&new);
@@ -213,14 +215,14 @@ impl TableBuild<'_> {
         }
     }
 
-    pub(super) fn ledger(&self, inputs: &Inputs, version: &Version) -> Ledger {
-        Ledger {
-            run: self.run.clone(),
-            fingerprint: self.fingerprint.clone(),
-            inputs: inputs.clone(),
-            version: version.clone(),
-            done: TimeRanges::default(),
-        }
+    pub(super) fn ledger(&self, inputs: Inputs, version: Version) -> Ledger {
+        let (run, fingerprint) = (self.run.clone(), self.fingerprint.clone());
+        Ledger { run, fingerprint, inputs, version, columns: BTreeMap::new(), done: TimeRanges::default() }
+    }
+
+    fn ledger_of(&self, build: &PartitionBuild) -> Ledger {
+        let ledger = self.ledger(build.inputs.clone(), build.version.clone());
+        Ledger { columns: build.columns.clone(), ..ledger }
     }
 
     pub(super) fn table(&self, partitions: BTreeMap<PartitionKey, Partition>) -> TableVersion {
@@ -232,6 +234,7 @@ impl TableBuild<'_> {
                 batches: BTreeMap::new(),
             },
             run: self.run.clone(),
+            sql: Some(self.rendered.to_owned()),
         }
     }
 
@@ -313,6 +316,7 @@ mod tests {
             key: PartitionKey::whole(),
             inputs: Inputs::default(),
             version: Version::of([]),
+            columns: BTreeMap::new(),
             reason: Reason::FirstRun,
             input_bytes: bytes,
             input_rows: 0,

@@ -10,7 +10,7 @@ use super::order::dependencies;
 use super::schedule::{Outcome, Steps, Weight, work_through};
 use super::session::Session;
 use crate::graph::{CompiledModel, Node, NodeKind, tested_relation};
-use crate::plan::{Action, PartitionBuild, Plan, Reason, Step};
+use crate::plan::{Action, PartitionBuild, Plan, Reason, Step, TableChange};
 use crate::quality::{self, Verdict};
 use crate::relation::Relation;
 use crate::sql::dialect::ViewText;
@@ -154,6 +154,7 @@ impl Session<'_> {
             run: self.run,
             relation,
             sql: &model.sql,
+            rendered: &model.rendered.sql,
             schema: &model.schema,
             partition_columns: &model.partition_columns,
             fingerprint: &model.fingerprint,
@@ -257,12 +258,12 @@ fn weight(action: &Action) -> Weight {
 /// Why partitions are built, each reason once.
 pub fn in_short(build: &[PartitionBuild]) -> String {
     let mut reasons: Vec<String> = Vec::new();
-    let mut changed: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    let mut changed: BTreeMap<String, TableChange> = BTreeMap::new();
     for partition in build {
         match &partition.reason {
             Reason::InputsChanged { tables } => {
-                for (table, partitions) in tables {
-                    changed.entry(table.clone()).or_default().extend(partitions.iter().cloned());
+                for (table, change) in tables {
+                    changed.entry(table.clone()).or_default().extend(change.clone());
                 }
             }
             reason => {
@@ -274,8 +275,7 @@ pub fn in_short(build: &[PartitionBuild]) -> String {
         }
     }
     if !changed.is_empty() {
-        let tables = changed.into_iter().map(|(table, keys)| (table, keys.into_iter().collect())).collect();
-        reasons.push(Reason::InputsChanged { tables }.to_string());
+        reasons.push(Reason::InputsChanged { tables: changed }.to_string());
     }
     reasons.join("; ")
 }

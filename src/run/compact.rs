@@ -119,6 +119,7 @@ impl Compactor<'_> {
                 batches: table.batches().map(|(name, batch)| (name.clone(), batch.clone())).collect(),
             },
             run: self.run.clone(),
+            sql: table.sql.clone(),
         }
     }
 }

@@ -32,7 +32,7 @@ impl TableBuild<'_> {
         let new = self.engine.write(self.plan()?, &self.output(".new")).await?.files;
         // The version of such a table is not derived of its inputs: what it holds depends on its own past.
         let ledger =
-            self.ledger(&Inputs::default(), &Version::of([self.run.as_str(), &self.relation.to_string()]));
+            self.ledger(Inputs::default(), Version::of([self.run.as_str(), &self.relation.to_string()]));
         let new = partitions(new, &ledger);
         let written = Written::of(&new);
         if written.rows == 0
@@ -301,7 +301,7 @@ fn columns_after(
             let last = stored.fields().iter().filter(is_partition);
             Ok(Arc::new(Schema::new(kept.chain(new).chain(last).cloned().collect::<Vec<_>>())))
         }
-        OnSchemaChange::SyncAllColumns => Ok(model.clone()),
+        OnSchemaChange::SyncAllColumns | OnSchemaChange::Backfill => Ok(model.clone()),
     }
 }
 

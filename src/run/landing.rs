@@ -367,7 +367,7 @@ impl Landing<'_> {
                 partitions,
                 batches: BTreeMap::new(),
             };
-            let table = TableVersion { schema, content, run: self.run.clone() };
+            let table = TableVersion { schema, content, run: self.run.clone(), sql: None };
             self.warehouse.publish(&self.table.rejects, &table, &Presentation::default())?;
         }
         crate::fail_point::reached("landing-before-publish");
@@ -375,7 +375,8 @@ impl Landing<'_> {
         let partitions = self.partitions(kept, rows, &versions, &fingerprint);
         let content =
             Content::Table { partition_columns: self.table.partition_columns(), partitions, batches: record };
-        let table = TableVersion { schema: self.table.table_schema()?, content, run: self.run.clone() };
+        let table =
+            TableVersion { schema: self.table.table_schema()?, content, run: self.run.clone(), sql: None };
         self.warehouse.publish(&self.table.raw, &table, self.presentation)?;
         Ok((landed, table))
     }
@@ -406,6 +407,7 @@ impl Landing<'_> {
                 inputs: Inputs::default(),
                 version: version.clone(),
                 done: TimeRanges::default(),
+                columns: BTreeMap::new(),
             };
             partitions.insert(key, Partition { files, ledger });
         }

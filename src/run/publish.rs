@@ -122,6 +122,7 @@ impl Session<'_> {
                 batches: BTreeMap::new(),
             },
             run: self.run.clone(),
+            sql: None,
         };
         let name = Relation { schema: None, name: format!("__mep_{}", beside.name) };
         let rows = PublishedTable::new(self.warehouse.table_folder(relation), &of(new.clone()));

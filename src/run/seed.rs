@@ -30,11 +30,12 @@ pub async fn load(session: &Session<'_>, node: &Node, seed: &SeedTable) -> Resul
         inputs: Inputs::default(),
         version: seed_version(&seed.fingerprint),
         done: TimeRanges::default(),
+        columns: BTreeMap::new(),
     };
     let partition = Partition { files: files.remove(&PartitionKey::whole()).unwrap_or_default(), ledger };
     let partitions = BTreeMap::from([(PartitionKey::whole(), partition)]);
     let written = Written::of(&partitions);
     let content = Content::Table { partition_columns: Vec::new(), partitions, batches: BTreeMap::new() };
-    let table = TableVersion { schema: seed.schema.clone(), content, run: session.run.clone() };
+    let table = TableVersion { schema: seed.schema.clone(), content, run: session.run.clone(), sql: None };
     Ok(Built { table, written })
 }

@@ -158,6 +158,7 @@ impl<'a> Session<'a> {
             schema: model.schema.clone(),
             content: Content::View { sql: model.sql.clone(), fingerprint: model.fingerprint.clone() },
             run: self.run.clone(),
+            sql: None,
         }
     }
 

@@ -175,11 +175,12 @@ fn probe_id(index: usize) -> String {
 }
 
 /// Whether a table is scanned: what a function such as `generate_series` gives has no schema.
-fn is_stored(scan: &TableScan) -> bool {
+pub(super) fn is_stored(scan: &TableScan) -> bool {
     scan.table_name.schema().is_some()
 }
 
-fn relation(scan: &TableScan) -> Relation {
+/// The relation that is scanned.
+pub(super) fn relation(scan: &TableScan) -> Relation {
     Relation { schema: scan.table_name.schema().map(str::to_owned), name: scan.table_name.table().to_owned() }
 }
 

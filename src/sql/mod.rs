@@ -1,16 +1,18 @@
 //! What a SELECT means.
 //!
 //! Owns planning SQL against the schemas of its inputs with no data read, the functions that mep adds to SQL, the
-//! place of an error in the SQL, which partitions of the inputs a partition of the output depends on, and what counts
-//! as the same SQL. Comes in: SQL text and the schemas of relations. Goes out: logical plans, problems with their
+//! place of an error in the SQL, which partitions of the inputs a partition of the output depends on, where columns come
+//! from, and what counts as the same SQL. Comes in: SQL text and the schemas of relations. Goes out: logical plans, problems with their
 //! place, alignments, fingerprints. Must not know: projects, Jinja, warehouses, what executes a plan.
 
 pub mod alignment;
 pub mod dialect;
 pub mod event_time;
 pub mod functions;
+pub mod lineage;
 pub mod meaning;
 pub mod problem;
+pub mod recipe;
 pub mod scope;
 pub mod streaming;
 mod surrogate_key;
@@ -18,6 +20,8 @@ mod tumble;
 
 pub use alignment::{Alignment, ScanAlignment};
 pub use event_time::EventTime;
+pub use lineage::{ColumnOf, Origins, origins};
 pub use meaning::{canonical, is_volatile, offset, stored_schema, without_semicolon};
 pub use problem::{SqlProblem, tidy};
+pub use recipe::Recipe;
 pub use scope::{DeclaredTable, Scope, exact_on_partitions};

@@ -112,6 +112,10 @@ pub struct Ledger {
     /// For a table that is built batch by batch: the event time that is done, as far as this partition knows.
     #[serde(default, skip_serializing_if = "TimeRanges::is_empty")]
     pub done: TimeRanges,
+    /// The version of each column alone, by its name, and under the empty name that of which rows there are; empty where columns
+    /// are not told apart. What reads some columns depends on these.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub columns: BTreeMap<String, Version>,
 }
 
 /// What one landing brought in: published in the same step as its rows, so that each unit lands exactly once.

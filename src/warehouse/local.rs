@@ -253,7 +253,8 @@ mod tests {
         let fingerprint = Fingerprint::of(["select 1"]);
         let inputs = Inputs::default();
         let version = Version::derive(&fingerprint, &inputs);
-        let ledger = Ledger { run: run.clone(), fingerprint, inputs, version, done: TimeRanges::default() };
+        let (columns, done) = (BTreeMap::new(), TimeRanges::default());
+        let ledger = Ledger { run: run.clone(), fingerprint, inputs, version, columns, done };
         let path = format!("data/{run}/event_date=2018-11-03/0.parquet");
         let partition = Partition { files: vec![DataFile { path, rows: 3, bytes: 4 }], ledger };
         let key = PartitionKey::new(vec![Some("2018-11-03".into())]);
@@ -270,6 +271,7 @@ mod tests {
                 batches: BTreeMap::new(),
             },
             run: run.clone(),
+            sql: None,
         }
     }
 

@@ -18,6 +18,8 @@ pub struct TableVersion {
     pub content: Content,
     /// The run that published this state.
     pub run: RunId,
+    /// The SQL of the model that last built content of a table, as rendered; a view has its own.
+    pub sql: Option<String>,
 }
 
 /// What stands behind a relation's name.
@@ -131,6 +133,8 @@ pub(super) struct Manifest {
     pub columns: Vec<ManifestColumn>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub view: Option<ManifestView>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sql: Option<String>,
     pub partition_columns: Vec<String>,
     pub partitions: Vec<ManifestPartition>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -184,6 +188,7 @@ impl Manifest {
             run: table.run.clone(),
             columns: columns.collect(),
             view,
+            sql: table.sql.clone(),
             partition_columns: table.partition_columns().to_vec(),
             partitions: partitions.collect(),
             batches: table.batches().map(|(name, batch)| (name.clone(), batch.clone())).collect(),
@@ -206,6 +211,6 @@ impl Manifest {
                 batches: self.batches,
             },
         };
-        Ok(TableVersion { schema: Schema::new(fields).into(), content, run: self.run })
+        Ok(TableVersion { schema: Schema::new(fields).into(), content, run: self.run, sql: self.sql })
     }
 }

@@ -22,7 +22,10 @@ fn project() -> Project {
 fn a_changed_view_is_replaced_and_what_reads_it_is_built_anew() {
     let project = project();
     project.model("songs", &format!("select song, event_date from {LISTENS} where song <> 'a'"));
-    assert_eq!(project.plan(), ["songs: create: model changed", "counts: build: model changed"]);
+    assert_eq!(
+        project.plan(),
+        ["songs: create: model changed at line 1", "counts: build: view songs changed at line 1"]
+    );
     project.succeed(&["run"]);
     assert_eq!(project.rows("select n from main.counts"), json!([{"n": 1}]));
     assert_eq!(project.plan(), [""; 0]);
@@ -78,7 +81,7 @@ fn a_view_whose_input_changed_its_columns_shows_the_new_ones() {
     project.model("shown", "select * from {{ ref('base') }}");
     project.succeed(&["run"]);
     project.model("base", "{{ config(materialized='table') }} select 1 as a, 'x' as b");
-    assert_eq!(project.plan(), ["base: build: model changed", "shown: create: model changed"]);
+    assert_eq!(project.plan(), ["base: build: model changed at line 1", "shown: create: model changed"]);
     project.succeed(&["run"]);
     assert_eq!(project.rows("select * from main.shown"), json!([{"a": 1, "b": "x"}]));
     project.model("base", "{{ config(materialized='table') }} select 2 as b");
@@ -149,7 +152,7 @@ fn a_changed_variable_builds_the_models_that_use_it() {
     insta::assert_snapshot!(said, @r"
         plan  1 table; 1 current
        start  table a
-          ok  table a  1 row, [size], [time]  (model changed)
+          ok  table a  1 row, [size], [time]  (model changed at line 1)
      current  table b
     done in [time]: 1 built, 1 current
     ");
@@ -228,4 +231,185 @@ fn a_file_that_has_vanished_is_told_of_and_its_rows_stay() {
     done in [time]: 3 current
     ");
     assert_eq!(project.rows("select n from main.counts"), json!([{"n": 2}]));
+}
+
+/// A fact by day, with a table that reads two of its columns, and one that counts its rows.
+fn with_columns() -> Project {
+    let project = Project::with_listens();
+    project.listens("1.json", &[(0, 1, "a"), (DAY, 2, "b")]);
+    project.model("plays", PLAYS);
+    project.model(
+        "songs",
+        "{{ config(materialized='incremental', partition_by='event_date') }}
+        select event_date, song, count(*) as n from {{ ref('plays') }} group by event_date, song",
+    );
+    project.model("total", "{{ config(materialized='table') }} select count(*) as n from {{ ref('plays') }}");
+    project.succeed(&["run"]);
+    assert_eq!(project.plan(), [""; 0]);
+    project
+}
+
+const PLAYS: &str = "{{ config(materialized='incremental', partition_by='event_date') }}
+select
+    song,
+    seconds,
+    event_date
+from {{ source('events', 'listens') }}";
+
+#[test]
+fn an_added_column_builds_only_what_uses_it() {
+    let project = with_columns();
+    project.model("plays", &PLAYS.replace("seconds,", "seconds,\n    user_id,"));
+    assert_eq!(project.plan(), ["plays: build: model changed at line 5"]);
+    project.succeed(&["run"]);
+    assert_eq!(project.plan(), [""; 0]);
+    assert_eq!(
+        project.rows("select song, user_id from main.plays order by song"),
+        json!([{"song": "a", "user_id": 1}, {"song": "b", "user_id": 2}])
+    );
+}
+
+#[test]
+fn a_changed_column_builds_only_what_uses_it() {
+    let project = with_columns();
+    project.model("plays", &PLAYS.replace("song,", "upper(song) as song,"));
+    assert_eq!(
+        project.plan(),
+        ["plays: build: model changed at line 3", "songs: build: plays changed in 2018-11-01, 2018-11-02"]
+    );
+    project.succeed(&["run"]);
+    assert_eq!(project.rows("select song from main.songs order by 1"), json!([{"song": "A"}, {"song": "B"}]));
+    assert_eq!(project.plan(), [""; 0]);
+}
+
+#[test]
+fn other_rows_build_all_that_reads_them() {
+    let project = with_columns();
+    project.model("plays", &format!("{PLAYS} where song <> 'a'"));
+    let planned = project.plan();
+    assert_eq!(planned.len(), 3, "{planned:?}");
+    project.succeed(&["run"]);
+    assert_eq!(project.rows("select n from main.total"), json!([{"n": 1}]));
+    assert_eq!(project.plan(), [""; 0]);
+}
+
+#[test]
+fn a_model_built_by_itself_leaves_what_reads_it_as_dirty_as_it_is() {
+    let project = with_columns();
+    project.model("plays", &PLAYS.replace("song,", "upper(song) as song,"));
+    project.succeed(&["run", "--select", "plays"]);
+    assert_eq!(project.plan(), ["songs: build: plays changed in 2018-11-01, 2018-11-02"]);
+}
+
+#[test]
+fn names_of_tables_and_of_queries_within_have_no_meaning_that_builds_nothing_new() {
+    let project = with_columns();
+    project.model("plays", &PLAYS.replace("from", "-- where they come from\n  FROM"));
+    assert_eq!(project.plan(), [""; 0]);
+}
+
+#[test]
+fn code_that_is_kept_builds_only_what_is_new_from_then_on() {
+    let project = with_columns();
+    let kept = PLAYS.replace("partition_by", "on_code_change='keep', partition_by");
+    project.model("plays", &kept);
+    assert_eq!(project.plan(), [""; 0]);
+    let other = kept.replace("song,", "upper(song) as song,\n    user_id,");
+    project.model("plays", &other);
+    insta::assert_snapshot!(project.print(&["plan"]), @r"
+    build  incremental plays  its columns  the stored ones are others
+    1 step, 3 current
+    ");
+    project.listens("2.json", &[(2 * DAY, 3, "c")]);
+    project.succeed(&["run"]);
+    assert_eq!(
+        project.rows("select song, user_id from main.plays order by event_date"),
+        json!([{"song": "a", "user_id": null}, {"song": "b", "user_id": null}, {"song": "C", "user_id": 3}])
+    );
+    assert_eq!(project.plan(), [""; 0]);
+    project.listens("3.json", &[(1, 1, "d")]);
+    project.succeed(&["run"]);
+    assert_eq!(
+        project.rows("select song from main.plays order by event_date, song"),
+        json!([{"song": "A"}, {"song": "D"}, {"song": "b"}, {"song": "C"}])
+    );
+    project.succeed(&["run", "--full-refresh"]);
+    assert_eq!(
+        project.rows("select count(distinct upper(song)) = count(distinct song) as x from main.plays"),
+        json!([{"x": true}])
+    );
+}
+
+/// A fact that looks up a name in a table that changes.
+fn looking_up(config: &str) -> Project {
+    let project = Project::with_listens();
+    project.listens("1.json", &[(0, 1, "a"), (DAY, 2, "b")]);
+    project.file("seeds/people.csv", "user_id,name\n1,Ann\n2,Bob\n");
+    project.model(
+        "plays",
+        &format!(
+            "{{{{ config(materialized='incremental', partition_by='event_date'{config}) }}}}
+            select l.event_date, l.song, p.name from {LISTENS} l
+            left join {{{{ ref('people') }}}} p on p.user_id = l.user_id"
+        ),
+    );
+    project.succeed(&["build"]);
+    project.file("seeds/people.csv", "user_id,name\n1,Anna\n2,Bob\n3,Cy\n");
+    project.succeed(&["seed"]);
+    project
+}
+
+#[test]
+fn changes_of_a_table_that_are_ignored_build_nothing() {
+    let project = looking_up(", changes={'people': 'ignore'}");
+    assert_eq!(project.plan(), [""; 0]);
+    project.listens("2.json", &[(2 * DAY, 3, "c")]);
+    project.succeed(&["run"]);
+    assert_eq!(
+        project.rows("select name from main.plays order by event_date"),
+        json!([{"name": "Ann"}, {"name": "Bob"}, {"name": "Cy"}])
+    );
+}
+
+#[test]
+fn changes_that_are_to_be_ignored_must_be_of_a_table_that_is_read() {
+    let project = Project::new();
+    project.model("shown", "select 1 as x");
+    let model = |changes: &str| {
+        let config = format!("materialized='table', changes={changes}");
+        project.model("a", &format!("{{{{ config({config}) }}}} select x from {{{{ ref('shown') }}}}"));
+        project.fail(2, &["compile"])
+    };
+    insta::assert_snapshot!(model("{'people': 'ignore'}"));
+    insta::assert_snapshot!(model("{'shown': 'ignore'}"));
+    insta::assert_snapshot!(model("{'shown': 'never'}"));
+    insta::assert_snapshot!(model("['shown']"));
+}
+
+#[test]
+fn a_model_with_increments_of_its_own_is_backfilled_where_that_is_asked_for() {
+    let project = Project::with_listens();
+    project.listens("1.json", &[(0, 1, "a")]);
+    let model = |columns: &str| {
+        project.model(
+            "kept",
+            &format!(
+                "{{{{ config(materialized='incremental', on_schema_change='backfill') }}}}
+                select {columns} from {LISTENS}
+                {{% if is_incremental() %}} where ts > (select max(ts) from {{{{ this }}}}) {{% endif %}}"
+            ),
+        );
+    };
+    model("ts, song");
+    project.succeed(&["run"]);
+    model("ts, song, user_id");
+    project.listens("2.json", &[(5, 2, "b")]);
+    assert_eq!(project.plan()[1], "kept: build: its columns changed");
+    project.succeed(&["run"]);
+    assert_eq!(
+        project.rows("select song, user_id from main.kept order by ts"),
+        json!([{"song": "a", "user_id": 1}, {"song": "b", "user_id": 2}])
+    );
+    project.listens("3.json", &[(9, 3, "c")]);
+    assert_eq!(project.plan()[1], "kept: increment: it keeps its own increments");
 }

@@ -101,7 +101,7 @@ fn plan_says_what_a_run_would_do_and_why_and_does_nothing() {
     project.listens("2.json", &[(2, 1, "late")]);
     insta::assert_snapshot!(project.print(&["plan"]), @r"
     land   source events.listens  1 unit       1 new
-    build  incremental days       1 partition  raw_listens changed in 2018-11-01/listens/2.json [reads 1 row, [size]]
+    build  incremental days       1 partition  late rows of raw_listens in 2018-11-01/listens/2.json [reads 1 row, [size]]
     2 steps, 1 current
     ");
     let json: Json =

@@ -35,7 +35,7 @@ fn a_second_run_is_told_who_holds_the_warehouse_until_the_holder_is_gone() {
     assert!(debug.stdout.contains("lease      failed  the warehouse is held by another run"), "{debug:?}");
     // Readers need no lease, and see what was published last.
     assert_eq!(project.rows("select x from main.one"), json!([{"x": 1}]));
-    assert_eq!(project.plan(), ["one: build: model changed"]);
+    assert_eq!(project.plan(), ["one: build: model changed at line 1"]);
     project.succeed(&["compile"]);
     project.print(&["ls"]);
     holder.kill().unwrap();

@@ -96,7 +96,7 @@ fn a_partition_that_its_input_has_lost_goes() {
         [
             "events.listens: land: 1 changed",
             "days: build: raw_listens changed in 2018-11-01/listens/1.json",
-            "weeks: build: days changed in 2018-11-01, 2018-11-02"
+            "weeks: build: days changed in 2018-11-01; days lost rows in 2018-11-02"
         ]
     );
     project.succeed(&["run"]);

@@ -5,6 +5,7 @@
 //! |---|---|---|
 //! | `mep.format` | table | the form of these parameters; a reader stops at one that it does not know |
 //! | `mep.columns` | table | the columns with Arrow's types and their case |
+//! | `mep.sql` | table | the SQL that last built content of it |
 //! | `mep.view` | view | the SELECT in mep's dialect, its fingerprint and run |
 //! | `mep.ledger` | partition, unpartitioned table | what it was built from |
 //! | `mep.files` | partition, unpartitioned table | name, rows and bytes of each file in its folder |
@@ -140,6 +141,9 @@ impl Entry<'_> {
         });
         let fields: Vec<Column> = fields.collect();
         self.put(&mut parameters, "mep.columns", &fields)?;
+        if let Some(sql) = &table.sql {
+            self.put(&mut parameters, "mep.sql", sql)?;
+        }
         if let Some(description) = &presentation.description {
             set(&mut parameters, "comment", description.trim());
         }
@@ -283,7 +287,7 @@ impl Entry<'_> {
         let schema = self.schema(parameters)?;
         if let Some(view) = self.get::<View>(parameters, "mep.view")? {
             let content = Content::View { sql: view.sql, fingerprint: view.fingerprint };
-            return Ok(TableVersion { schema: schema.into(), content, run: view.run });
+            return Ok(TableVersion { schema: schema.into(), content, run: view.run, sql: None });
         }
         let keys = table.partition_keys.as_deref().unwrap_or_default().len();
         let columns = schema.fields().len().checked_sub(keys);
@@ -311,7 +315,8 @@ impl Entry<'_> {
         let runs = runs.chain(batches.values().map(|batch| &batch.run));
         let run = runs.max().cloned().unwrap_or_else(RunId::none);
         let content = Content::Table { partition_columns, partitions: known, batches };
-        Ok(TableVersion { schema: schema.into(), content, run })
+        let sql = self.get(parameters, "mep.sql")?;
+        Ok(TableVersion { schema: schema.into(), content, run, sql })
     }
 
     fn schema(&self, parameters: &Parameters) -> Result<Schema, WarehouseError> {

@@ -148,13 +148,14 @@ impl LocalSink {
                 inputs: Inputs::default(),
                 version: Version::of([run.as_str(), &key.to_string()]),
                 done: TimeRanges::default(),
+                columns: BTreeMap::new(),
             };
             let files = files.remove(&key).unwrap_or_default();
             partitions.insert(key, Partition { files, ledger });
         }
         let content =
             Content::Table { partition_columns: columns.to_vec(), partitions, batches: BTreeMap::new() };
-        let version = TableVersion { schema, content, run };
+        let version = TableVersion { schema, content, run, sql: None };
         self.warehouse.publish(&table.relation, &version, &Presentation::default()).map_err(refused)?;
         self.forget_superseded(&table.relation, &version);
         Ok(())
@@ -301,7 +302,7 @@ impl LocalSink {
             partitions: BTreeMap::new(),
             batches: BTreeMap::new(),
         };
-        let version = TableVersion { schema: schema_of(table)?, content, run: RunId::generate() };
+        let version = TableVersion { schema: schema_of(table)?, content, run: RunId::generate(), sql: None };
         self.warehouse.publish(&table.relation, &version, &Presentation::default()).map_err(refused)
     }
 
