@@ -227,7 +227,10 @@ pub struct PlanArguments {
     /// The event times that microbatch models are run for.
     #[command(flatten)]
     pub event_times: EventTimes,
-    /// The form of the plan.
+    /// Say of each node, current ones too, how its partitions follow from its inputs', and each partition's reason.
+    #[arg(long)]
+    pub explain: bool,
+    /// The form of the plan; JSON says all that --explain says.
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub output: TextOrJson,
 }

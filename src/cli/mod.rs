@@ -6,6 +6,7 @@
 pub mod arguments;
 pub mod error;
 pub mod exit;
+mod explain;
 pub mod terminal;
 
 mod clean;

@@ -8,10 +8,11 @@ use super::arguments::{Global, PlanArguments, TextOrJson};
 use super::doing::Doing;
 use super::error::CommandError;
 use super::exit::Exit;
+use super::explain::{explained, inputs};
 use super::loaded::{Loaded, Rendering, cores, runtime};
 use super::stream::is_streaming;
 use super::terminal::{Palette, Terminal, bytes, count, plural};
-use crate::graph::Graph;
+use crate::graph::{Compiled, Graph};
 use crate::plan::{
     Action, Asked, BatchPlan, BatchReason, LandingPlan, PartitionBuild, Plan, after_landing, connect,
     plan_landings,
@@ -85,8 +86,11 @@ pub(super) fn plan(global: &Global, arguments: &PlanArguments) -> Result<Exit, C
     let planned = session.with_planner(|planner| planner.plan(&nodes, &landings, &mut tables));
     let planned = planned.map_err(crate::engine::EngineError::from)?;
     let text = match arguments.output {
-        TextOrJson::Json => format!("{:#}\n", as_json(&loaded.graph, &planned)),
-        TextOrJson::Text => as_text(&loaded.graph, &planned, Palette::of_stdout()),
+        TextOrJson::Json => format!("{:#}\n", as_json(&loaded.graph, &compiled, &planned)),
+        TextOrJson::Text => {
+            let explaining = arguments.explain.then_some(&compiled);
+            as_text(&loaded.graph, &planned, explaining, Palette::of_stdout())
+        }
     };
     super::print(&text)?;
     Ok(Exit::Success)
@@ -156,15 +160,21 @@ fn reads(action: &Action) -> (u64, u64) {
     }
 }
 
-fn as_text(graph: &Graph, plan: &Plan, palette: Palette) -> String {
+fn as_text(graph: &Graph, plan: &Plan, explaining: Option<&Compiled>, palette: Palette) -> String {
     let mut lines: Vec<[String; 4]> = Vec::new();
+    let mut explanations: Vec<Vec<String>> = Vec::new();
     let mut current = 0;
     for step in &plan.steps {
+        let node = graph.node(step.node);
+        let model = explaining.and_then(|compiled| compiled.models.get(&step.node));
+        let explanation = model.map(|model| explained(node, model, &step.action)).unwrap_or_default();
         if step.action == Action::Current {
             current += 1;
-            continue;
+            if explanation.is_empty() {
+                continue;
+            }
         }
-        let node = graph.node(step.node);
+        explanations.push(explanation);
         let (verb, what) = words(&step.action);
         let (rows, read) = reads(&step.action);
         let mut why = reason(&step.action);
@@ -176,17 +186,21 @@ fn as_text(graph: &Graph, plan: &Plan, palette: Palette) -> String {
     let mut text = String::new();
     let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
     let widths = [width(0), width(1), width(2)];
-    for [verb, name, what, why] in &lines {
+    for ([verb, name, what, why], explanation) in lines.iter().zip(&explanations) {
         let verb = palette.good(&format!("{verb:<width$}", width = widths[0]));
         let name = palette.strong(&format!("{name:<width$}", width = widths[1]));
         let line = format!("{verb}  {name}  {what:<width$}  {}", palette.faint(why), width = widths[2]);
         text.push_str(line.trim_end());
         text.push('\n');
+        for line in explanation {
+            text.push_str(&format!("    {line}\n"));
+        }
     }
-    let current = match (lines.len(), current) {
+    let steps = plan.steps.len() - current;
+    let current = match (steps, current) {
         (0, _) => "nothing to do: everything is as it should be".to_owned(),
         (steps, 0) => plural(steps as u64, "step"),
-        (steps, current) => format!("{}, {} current", plural(steps as u64, "step"), count(current)),
+        (steps, current) => format!("{}, {} current", plural(steps as u64, "step"), count(current as u64)),
     };
     text.push_str(&current);
     text.push('\n');
@@ -222,7 +236,7 @@ pub(super) fn in_short(graph: &Graph, plan: &Plan) -> Vec<String> {
     vec![line]
 }
 
-fn as_json(graph: &Graph, plan: &Plan) -> Json {
+fn as_json(graph: &Graph, compiled: &Compiled, plan: &Plan) -> Json {
     let steps = plan.steps.iter().map(|step| {
         let node = graph.node(step.node);
         let (rows, bytes) = reads(&step.action);
@@ -256,6 +270,9 @@ fn as_json(graph: &Graph, plan: &Plan) -> Json {
                 json["batches"] = plan.batches.iter().map(batch).collect();
             }
             _ => {}
+        }
+        if let Some(model) = compiled.models.get(&step.node) {
+            json["inputs"] = inputs(node, model);
         }
         json
     });

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use arrow::datatypes::SchemaRef;
 use datafusion::common::DataFusionError;
 
-use super::reason::{ModelChange, Reason};
+use super::reason::{ALL, ModelChange, Reason};
 use crate::graph::CompiledModel;
 use crate::relation::Relation;
 use crate::sql::{ScanAlignment, Scope};
@@ -14,9 +14,6 @@ use crate::warehouse::{Fingerprint, Inputs, Partition, PartitionKey, RunId, Tabl
 
 /// More input partitions than this are noted by one digest, so that a ledger stays small.
 const NOTED_ONE_BY_ONE: usize = 400;
-
-/// The key that stands for all partitions of a table in a ledger.
-const ALL: &str = "*";
 
 /// The name under which a ledger's columns say which rows there are: no column is named so.
 const ROWS: &str = "";

@@ -74,7 +74,10 @@ impl Reason {
             let change = tables.entry(table.clone()).or_default();
             for (key, version) in partitions {
                 let added = if is_past { &mut change.late } else { &mut change.new };
-                match before.0.get(table).and_then(|old| old.get(key)) {
+                let noted = before.0.get(table);
+                match noted.and_then(|old| old.get(key)) {
+                    // It stands for partitions that were noted one by one, or not at all.
+                    None if key == ALL => noted.is_some() && change.changed.insert(key.clone()),
                     None => added.insert(key.clone()),
                     Some(old) if old != version => change.changed.insert(key.clone()),
                     Some(_) => false,
@@ -83,7 +86,9 @@ impl Reason {
         }
         for (table, partitions) in &before.0 {
             let new = after.0.get(table);
-            let gone = partitions.keys().filter(|key| new.is_none_or(|new| !new.contains_key(*key)));
+            let is_there =
+                |key: &String| new.is_some_and(|new| new.contains_key(key) || new.contains_key(ALL));
+            let gone = partitions.keys().filter(|key| !is_there(key));
             tables.entry(table.clone()).or_default().gone.extend(gone.cloned());
         }
         tables.retain(|_, change| !change.is_nothing());
@@ -111,6 +116,10 @@ impl fmt::Display for Reason {
                     };
                     say(format!("late rows of {name}"), &change.late);
                     say(format!("new rows of {name}"), &change.new);
+                    if change.changed.contains(ALL) {
+                        parts.push(format!("{name} changed, which is read as a whole"));
+                        continue;
+                    }
                     say(format!("{name} changed"), &change.changed);
                     say(format!("{name} lost rows"), &change.gone);
                 }
@@ -127,10 +136,13 @@ impl fmt::Display for ModelChange {
     }
 }
 
+/// The key that stands for all partitions of a table in a ledger.
+pub(super) const ALL: &str = "*";
+
 /// Some partitions by name, many by their number; nothing of a table that has none.
 fn named(keys: &BTreeSet<String>) -> String {
     let named: Vec<&str> =
-        keys.iter().map(String::as_str).filter(|key| !key.is_empty() && *key != "*").collect();
+        keys.iter().map(String::as_str).filter(|key| !key.is_empty() && *key != ALL).collect();
     match named.as_slice() {
         [] => String::new(),
         [first, .., last] if named.len() > 3 => {

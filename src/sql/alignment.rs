@@ -20,6 +20,7 @@ use datafusion::logical_expr::{
     BinaryExpr, Distinct, Expr, JoinType, LogicalPlan, LogicalPlanBuilder, Operator,
     TableProviderFilterPushDown, TableScan,
 };
+use datafusion::sql::unparser::expr_to_sql;
 
 use super::scope::Scope;
 use crate::relation::Relation;
@@ -48,6 +49,15 @@ impl ScanAlignment {
     /// Whether partitions of the output depend on some partitions of this table only.
     pub fn is_aligned(&self) -> bool {
         self.expressions.iter().any(Option::is_some)
+    }
+
+    /// For each partition column of the output, the SQL over this table's partition columns that gives it.
+    pub fn by(&self) -> Vec<Option<String>> {
+        let sql = |expression: &Expr| match expr_to_sql(expression) {
+            Ok(sql) => sql.to_string(),
+            Err(_) => expression.to_string(),
+        };
+        self.expressions.iter().map(|expression| expression.as_ref().map(sql)).collect()
     }
 
     /// For each of the table's partitions, the values that it gives to the output's partition columns, as text.

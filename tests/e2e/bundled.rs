@@ -28,9 +28,14 @@ impl Bundled {
 
     /// Over events of the simulator: few users, five days, some events sent twice.
     fn simulated(seed: &str) -> Self {
+        Self::simulated_for(seed, "5")
+    }
+
+    /// The same for so many days.
+    fn simulated_for(seed: &str, days: &str) -> Self {
         let scratch = Project::new();
-        let words = ["generate", "--to", "simulated", "--users", "50", "--days", "5", "--duplicates", "0.02"];
-        scratch.succeed(&[&words[..], &["--seed", seed]].concat());
+        let words = ["generate", "--to", "simulated", "--users", "50", "--duplicates", "0.02"];
+        scratch.succeed(&[&words[..], &["--days", days, "--seed", seed]].concat());
         let events = scratch.path("simulated");
         Self { scratch, warehouse: "warehouse", events }
     }
@@ -219,16 +224,24 @@ fn the_bundled_project_answers_as_counted_from_its_events_and_a_second_run_does_
     assert_eq!(plan, "nothing to do: everything is as it should be\n");
 }
 
-#[test]
-fn the_bundled_project_gives_the_known_answers_over_real_events_or_else_counted_ones() {
+/// Twenty real days of events, where they are at hand; else it is said that simulated ones stand in for them.
+fn real_events() -> Option<PathBuf> {
     let folder = std::env::var_os("MEP_TEST_REAL_EVENTS")
         .map_or_else(|| Path::new(ROOT).join("../shared/data/eventsim-2018-11"), PathBuf::from);
-    let (bundled, known) = if folder.is_dir() {
+    if folder.is_dir() {
+        return Some(folder);
+    }
+    // Not by `println!`, which is heard only where a test fails.
+    let said = "set MEP_TEST_REAL_EVENTS): simulated ones were taken instead";
+    writeln!(std::io::stderr(), "there are no real events in {} ({said}", folder.display()).unwrap();
+    None
+}
+
+#[test]
+fn the_bundled_project_gives_the_known_answers_over_real_events_or_else_counted_ones() {
+    let (bundled, known) = if let Some(folder) = real_events() {
         (Bundled::new(&folder), golden())
     } else {
-        // Not by `println!`, which is heard only where a test fails.
-        let said = "set MEP_TEST_REAL_EVENTS): simulated ones were counted instead";
-        writeln!(std::io::stderr(), "there are no real events in {} ({said}", folder.display()).unwrap();
         let bundled = Bundled::simulated("2");
         let known = counted(&bundled.events);
         (bundled, known)
@@ -238,54 +251,145 @@ fn the_bundled_project_gives_the_known_answers_over_real_events_or_else_counted_
     assert_eq!(rounded(bundled.answers()), rounded(known));
 }
 
+/// The rows of all tables that models make, each in order.
+fn all_tables(bundled: &Bundled) -> BTreeMap<String, Vec<String>> {
+    let left_out = ["config.materialized:view", "tag:streaming", "dim_time"];
+    let words = [&["ls", "--resource-type", "model", "--exclude"], &left_out[..], &["--output", "name"]];
+    let (tables, _) = bundled.print(&words.concat());
+    let rows = tables.lines().map(|table| {
+        let rows = bundled.rows(&format!("select * from music.{table}"));
+        let mut rows: Vec<String> = rows.iter().map(Json::to_string).collect();
+        rows.sort();
+        (table.to_owned(), rows)
+    });
+    rows.collect()
+}
+
+/// Tables as they are, and as a full refresh into an empty warehouse makes them.
+fn assert_equal_to_a_full_refresh(bundled: &mut Bundled) {
+    let incremental = all_tables(bundled);
+    bundled.warehouse = "fresh";
+    bundled.print(&["run", "--quiet", "--full-refresh"]);
+    for (table, fresh) in all_tables(bundled) {
+        assert_eq!(incremental[&table], fresh, "{table}");
+    }
+    bundled.warehouse = "warehouse";
+}
+
+/// A folder into which files of events come one after another.
+struct Arriving {
+    from: PathBuf,
+    to: PathBuf,
+}
+
+impl Arriving {
+    /// Of the events of `bundled`, which from now on reads what has come.
+    fn of(bundled: &mut Bundled) -> Self {
+        let to = bundled.scratch.path("arrived");
+        let from = std::mem::replace(&mut bundled.events, to.clone());
+        for topic in TOPICS {
+            fs::create_dir_all(to.join(topic)).unwrap();
+        }
+        Self { from, to }
+    }
+
+    /// The days of which there are files.
+    fn days(&self) -> BTreeSet<String> {
+        let files = TOPICS.iter().flat_map(|topic| listing(&self.from.join(topic)));
+        files.map(|(path, ..)| path.file_name().unwrap().to_str().unwrap()[..10].to_owned()).collect()
+    }
+
+    fn comes(&self, topic: &str, day: &str) {
+        let file = format!("{topic}/{day}.json.gz");
+        if self.from.join(&file).exists() {
+            fs::copy(self.from.join(&file), self.to.join(&file)).unwrap();
+        }
+    }
+}
+
 #[test]
 fn days_that_come_late_leave_the_tables_of_a_full_refresh() {
     let mut bundled = Bundled::simulated("1");
-    let whole = bundled.events.clone();
-    let parts = bundled.scratch.path("parts");
-    let copy = |day: &str| {
-        for topic in TOPICS {
-            fs::create_dir_all(parts.join(topic)).unwrap();
-            let file = format!("{topic}/{day}.json.gz");
-            fs::copy(whole.join(&file), parts.join(&file)).unwrap();
-        }
-    };
-    bundled.events.clone_from(&parts);
+    let arriving = Arriving::of(&mut bundled);
     for day in ["2018-11-04", "2018-11-02", "2018-11-05", "2018-11-01", "2018-11-03"] {
-        copy(day);
+        for topic in TOPICS {
+            arriving.comes(topic, day);
+        }
         bundled.print(&["run", "--quiet"]);
     }
-    let tables: Vec<String> = bundled
-        .print(&[
-            "ls",
-            "--resource-type",
-            "model",
-            "--exclude",
-            "config.materialized:view",
-            "tag:streaming",
-            "dim_time",
-            "--output",
-            "name",
-        ])
-        .0
-        .lines()
-        .map(str::to_owned)
-        .collect();
-    let rows = |bundled: &Bundled| {
-        let rows = tables.iter().map(|table| {
-            let mut rows: Vec<String> =
-                bundled.rows(&format!("select * from music.{table}")).iter().map(Json::to_string).collect();
-            rows.sort();
-            (table.clone(), rows)
+    assert_equal_to_a_full_refresh(&mut bundled);
+}
+
+/// The partitions of each model's table, with the run that built each.
+fn built_by(bundled: &Bundled) -> BTreeMap<String, BTreeMap<String, String>> {
+    let tables = fs::read_dir(bundled.scratch.path(bundled.warehouse).join("music")).unwrap();
+    let tables = tables.filter_map(|entry| {
+        let folder = entry.unwrap();
+        let manifest: Json =
+            serde_json::from_slice(&fs::read(folder.path().join("manifest.json")).unwrap()).unwrap();
+        let name = folder.file_name().to_str().unwrap().to_owned();
+        let partitions = manifest["partitions"].as_array().unwrap().iter().map(|entry| {
+            let key = entry["key"].as_array().unwrap().iter().map(text).collect::<Vec<_>>().join("/");
+            (key, text(&entry["partition"]["ledger"]["run"]))
         });
-        rows.collect::<BTreeMap<_, _>>()
-    };
-    let incremental = rows(&bundled);
-    bundled.warehouse = "fresh";
-    bundled.print(&["run", "--quiet", "--full-refresh"]);
-    for (table, fresh) in rows(&bundled) {
-        assert_eq!(incremental[&table], fresh, "{table}");
+        (!name.starts_with("raw_")).then(|| (name, partitions.collect()))
+    });
+    tables.collect()
+}
+
+/// The partitions that a plan lists, by table; an unpartitioned table has one without a name.
+fn planned(bundled: &Bundled) -> BTreeMap<String, BTreeSet<String>> {
+    let (plan, _) = bundled.print(&["plan", "--output", "json"]);
+    let plan: Json = serde_json::from_str(&plan).unwrap();
+    let mut planned = BTreeMap::new();
+    for step in plan["steps"].as_array().unwrap().iter().filter(|step| step["action"] == "build") {
+        let keys = match step["partitions"].as_array() {
+            Some(partitions) => partitions.iter().map(|build| text(&build["partition"])).collect(),
+            None => BTreeSet::from([String::new()]),
+        };
+        planned.insert(text(&step["name"]), keys);
     }
+    planned
+}
+
+#[test]
+fn a_file_that_comes_five_days_late_builds_what_the_plan_had_listed_and_nothing_else() {
+    let mut bundled = match real_events() {
+        Some(folder) => Bundled::new(&folder),
+        None => Bundled::simulated_for("3", "20"),
+    };
+    let arriving = Arriving::of(&mut bundled);
+    let days: Vec<String> = arriving.days().into_iter().collect();
+    assert_eq!(days.len(), 20);
+    let (withheld, delivered) = (5, 10);
+    for (number, day) in days.iter().enumerate() {
+        for topic in TOPICS.iter().filter(|topic| **topic != "listen_events" || number != withheld) {
+            arriving.comes(topic, day);
+        }
+        bundled.print(&["run", "--quiet"]);
+        if number != delivered {
+            continue;
+        }
+        arriving.comes("listen_events", &days[withheld]);
+        let planned = planned(&bundled);
+        let before = built_by(&bundled);
+        bundled.print(&["run", "--quiet"]);
+        let mut built: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for (table, partitions) in built_by(&bundled) {
+            let is_new = |(key, run): &(String, String)| before[&table].get(key) != Some(run);
+            let keys: BTreeSet<String> = partitions.into_iter().filter(is_new).map(|(key, _)| key).collect();
+            if !keys.is_empty() {
+                built.insert(table, keys);
+            }
+        }
+        assert_eq!(built, planned);
+        assert_eq!(built["fact_listen"], BTreeSet::from([days[withheld].clone()]));
+        for (table, keys) in built.iter().filter(|(_, keys)| keys.iter().any(|key| key.len() == 10)) {
+            assert_eq!(*keys, BTreeSet::from([days[withheld].clone()]), "{table}");
+        }
+        assert!(!built.contains_key("fact_page_view") && !built.contains_key("fact_auth"), "{built:?}");
+    }
+    assert_equal_to_a_full_refresh(&mut bundled);
 }
 
 #[test]

@@ -295,3 +295,59 @@ fn a_logical_date_lands_the_days_up_to_it() {
     project.succeed(&["run", "--project-dir", here]);
     assert_eq!(days(last).trim(), r#"[{"last":"2018-11-07"}]"#);
 }
+
+/// Models that depend on the landed listens by day, by week, by day with a seed beside it, and as a whole.
+fn explained() -> Project {
+    let project = project();
+    project.file("seeds/people.csv", "user_id,name\n1,Ann\n2,Bob\n");
+    project.model(
+        "weeks",
+        "{{ config(materialized='incremental', partition_by='week') }}
+        select cast(date_trunc('week', event_date) as date) as week, sum(n) as n from {{ ref('days') }} group by 1",
+    );
+    project.model(
+        "named",
+        "{{ config(materialized='incremental', partition_by='event_date') }}
+        select s.event_date, s.song, p.name from {{ ref('shown') }} s left join {{ ref('people') }} p on p.user_id = s.user_id",
+    );
+    project.model("total", "{{ config(materialized='table') }} select count(*) as n from {{ ref('shown') }}");
+    project.model(
+        "first_days",
+        "{{ config(materialized='incremental', partition_by='first_day') }}
+        select song, min(event_date) as first_day from {{ ref('shown') }} group by song",
+    );
+    project.succeed(&["build"]);
+    project
+}
+
+#[test]
+fn a_plan_is_explained_by_what_each_model_reads_and_by_each_partition() {
+    let project = explained();
+    project.listens("2.json", &[(1, 1, "late"), (9 * DAY, 1, "new")]);
+    project.file("seeds/people.csv", "user_id,name\n1,Anna\n2,Bob\n");
+    insta::assert_snapshot!(project.print(&["plan", "--explain"]));
+    let json: Json = serde_json::from_str(&project.print(&["plan", "--output", "json"])).unwrap();
+    let steps = json["steps"].as_array().unwrap();
+    let step = |name: &str| steps.iter().find(|step| step["name"] == name).unwrap().clone();
+    assert_eq!(
+        step("weeks")["inputs"],
+        json!([{"relation": "main.days", "by": ["CAST(date_trunc('week', CAST(event_date AS TIMESTAMP)) AS DATE)"],
+            "columns": ["event_date", "n"], "changes": "rebuild"}])
+    );
+    assert_eq!(step("named")["inputs"][0]["by"], Json::Null);
+    assert_eq!(
+        step("days")["partitions"][0],
+        json!({"partition": "2018-11-01", "why": "late rows of raw_listens in 2018-11-01/listens/2.json",
+            "reason": {"kind": "inputs_changed", "tables": {"main.raw_listens": {"new": [], "changed": [], "gone": [],
+                "late": ["2018-11-01/listens/2.json"]}}},
+            "reads": step("days")["partitions"][0]["reads"]})
+    );
+    project.succeed(&["build"]);
+    assert_eq!(project.plan(), [""; 0]);
+    insta::assert_snapshot!(project.print(&["plan", "--explain", "--select", "first_days"]), @r"
+    current  incremental first_days
+        is built as a whole: no input's partitions say which of its own they give rows to
+        reads raw_listens  all of it; event_date, song
+    nothing to do: everything is as it should be
+    ");
+}
