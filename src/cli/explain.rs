@@ -65,6 +65,9 @@ fn how_it_is_built(node: &Node, model: &CompiledModel) -> String {
     if model.increment.is_some() {
         return "keeps its own increments, with is_incremental()".to_owned();
     }
+    if model.batches.is_some() {
+        return "is run batch by batch of its event time".to_owned();
+    }
     if is_by_partition(node, model) {
         return format!("is built by {partitions}, each partition on its own");
     }

@@ -20,7 +20,7 @@ use crate::plan::{
 use crate::relation::Relation;
 use crate::run::landing::days_of;
 use crate::run::landings::why;
-use crate::run::{RunOptions, Session, held, in_short as reasons_in_short, shown_kind, shown_name};
+use crate::run::{RunOptions, Session, TestsRun, held, in_short as reasons_in_short, shown_kind, shown_name};
 use crate::time_range::TimeRange;
 
 /// Shows the plan.
@@ -45,7 +45,7 @@ pub(super) fn plan(global: &Global, arguments: &PlanArguments) -> Result<Exit, C
         cores: cores(),
         until: arguments.date,
         event_times: arguments.event_times.range()?,
-        tests_are_nodes: false,
+        tests: TestsRun::BeforePublish,
         views_of_project: true,
     };
     let known = held(&loaded.graph, warehouse.as_ref(), &nodes)?;

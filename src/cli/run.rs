@@ -15,7 +15,7 @@ use crate::artifacts;
 use crate::graph::{Compiled, NodeKind};
 use crate::plan::{self, Asked, connect, plan_landings};
 use crate::run::event::{Event, NodeResult, Reporter};
-use crate::run::{RunOptions, Session, held};
+use crate::run::{RunOptions, Session, TestsRun, held};
 
 /// Runs.
 ///
@@ -54,7 +54,10 @@ pub(super) fn run(global: &Global, arguments: &RunArguments, doing: Doing) -> Re
         cores: cores(),
         until: arguments.date,
         event_times: arguments.event_times.range()?,
-        tests_are_nodes: matches!(doing, Doing::Build | Doing::Test),
+        tests: match doing {
+            Doing::Build | Doing::Test => TestsRun::AsNodes,
+            Doing::Run | Doing::Seed => TestsRun::BeforePublish,
+        },
         views_of_project: doing != Doing::Test,
     };
     let read = loaded.with_tests_before_publish(&nodes);

@@ -11,7 +11,7 @@ use arrow::datatypes::DataType;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, cast, lit};
 
 use super::build::{BuildError, Built, TableBuild, Written};
-use super::carry_out::presentation;
+use super::carry_out::{presentation, success};
 use super::event::NodeResult;
 use super::session::Session;
 use crate::engine::PublishedTable;
@@ -93,7 +93,7 @@ impl Session<'_> {
         if !failed.is_empty() {
             return Err(BuildError::Batches(failures(&failed, plan)));
         }
-        Ok(self.success(node, written, &plan.why()))
+        Ok(success(node, written, &plan.why()))
     }
 
     fn batch(

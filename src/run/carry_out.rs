@@ -168,16 +168,7 @@ impl Session<'_> {
 
     fn built(&self, index: usize, node: &Node, built: Built, why: &str) -> Result<NodeResult, BuildError> {
         self.publish(index, node, built.table)?;
-        Ok(self.success(node, built.written, why))
-    }
-
-    /// The result of a node that was built.
-    pub(super) fn success(&self, node: &Node, written: Written, why: &str) -> NodeResult {
-        let mut result = result_of(node, Status::Success).saying(why);
-        result.rows = written.rows;
-        result.bytes = written.bytes;
-        result.partitions = written.partitions;
-        result
+        Ok(success(node, built.written, why))
     }
 
     fn create_view(&self, index: usize, node: &Node, reason: &Reason) -> Result<NodeResult, BuildError> {
@@ -210,7 +201,7 @@ impl Session<'_> {
         let why = Reason::Increment.to_string();
         match built {
             Some(built) => self.built(index, node, built, &why),
-            None => Ok(self.success(node, Written::default(), &why)),
+            None => Ok(success(node, Written::default(), &why)),
         }
     }
 
@@ -282,6 +273,15 @@ pub fn in_short(build: &[PartitionBuild]) -> String {
 
 fn result_of(node: &Node, status: Status) -> NodeResult {
     NodeResult::new(node.id.as_str(), &shown_name(node), shown_kind(node), status)
+}
+
+/// The result of a node that was built.
+pub(super) fn success(node: &Node, written: Written, why: &str) -> NodeResult {
+    let mut result = result_of(node, Status::Success).saying(why);
+    result.rows = written.rows;
+    result.bytes = written.bytes;
+    result.partitions = written.partitions;
+    result
 }
 
 fn missing(node: &Node, relations: &[Relation]) -> NodeResult {

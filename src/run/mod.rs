@@ -21,4 +21,4 @@ pub use carry_out::{in_short, presentation, shown_kind, shown_name};
 pub use compact::{Compacted, Compactor};
 pub use landings::Landings;
 pub use publish::drop_old_rejected;
-pub use session::{RunOptions, Session, SessionError, held};
+pub use session::{RunOptions, Session, SessionError, TestsRun, held};

@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime};
 use super::build::BuildError;
 use super::carry_out::presentation;
 use super::event::Event;
-use super::session::Session;
+use super::session::{Session, TestsRun};
 use crate::engine::{Output, PublishedTable};
 use crate::graph::{Graph, Node, PublishWhen, tested_relation};
 use crate::quality::{self, Verdict};
@@ -35,7 +35,7 @@ impl Session<'_> {
         self.warehouse.publish(&relation, &table, &presentation(node))?;
         self.published(&relation, table)?;
         if is_tested {
-            self.drop_rejected(&relation.rejected())?;
+            self.drop_superseded(&relation.rejected())?;
         }
         Ok(())
     }
@@ -91,7 +91,7 @@ impl Session<'_> {
             self.note_tried(test, finding);
             match finding.verdict {
                 Verdict::Fail => failed.push((of.name.clone(), finding.failures)),
-                Verdict::Warn if !self.options.tests_are_nodes => {
+                Verdict::Warn if self.options.tests == TestsRun::BeforePublish => {
                     let (test, rows) = (&of.name, failing_rows(finding.failures));
                     let text = format!("{}: the test {test} warns of {rows}", node.name);
                     self.reporter.report(Event::Warning(&text));
@@ -109,7 +109,9 @@ impl Session<'_> {
         beside: &Relation,
         table: &TableVersion,
     ) -> Result<(), BuildError> {
-        self.drop_rejected(beside)?;
+        if self.warehouse.read(beside)?.is_some() {
+            self.warehouse.drop_relation(beside)?;
+        }
         let is_new = |partition: &Partition| partition.ledger.run == *self.run;
         let new = table.partitions().filter(|(_, partition)| is_new(partition));
         let new: BTreeMap<PartitionKey, Partition> =
@@ -145,9 +147,9 @@ impl Session<'_> {
         Ok(())
     }
 
-    /// Drops a table of rejected rows, where there is one.
-    fn drop_rejected(&self, beside: &Relation) -> Result<(), BuildError> {
-        if self.warehouse.read(beside)?.is_some() {
+    /// Drops what earlier runs rejected. What this one did is of another batch, and still to be looked at.
+    fn drop_superseded(&self, beside: &Relation) -> Result<(), BuildError> {
+        if self.warehouse.read(beside)?.is_some_and(|table| table.run != *self.run) {
             self.warehouse.drop_relation(beside)?;
         }
         Ok(())

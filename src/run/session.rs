@@ -14,6 +14,15 @@ use crate::relation::Relation;
 use crate::time_range::TimeRange;
 use crate::warehouse::{Content, RunId, TableVersion, Warehouse, WarehouseError};
 
+/// Which tests a run runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TestsRun {
+    /// Those that are nodes of the run, each with a result of its own.
+    AsNodes,
+    /// Only those that a table must pass before it is published.
+    BeforePublish,
+}
+
 /// How a run is to be done.
 #[derive(Clone, Copy, Debug)]
 pub struct RunOptions {
@@ -29,8 +38,8 @@ pub struct RunOptions {
     pub until: Option<NaiveDate>,
     /// The stretch of event time for which microbatch models are run, where the user asked for one.
     pub event_times: Option<TimeRange>,
-    /// Whether tests are nodes of this run, so that what they find is told by their own results.
-    pub tests_are_nodes: bool,
+    /// Which tests are run.
+    pub tests: TestsRun,
     /// Whether views are read as the project says, even where they are published otherwise or not yet: what is built
     /// over them is then what a full refresh would build.
     pub views_of_project: bool,

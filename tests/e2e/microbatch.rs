@@ -171,6 +171,8 @@ fn a_killed_run_goes_on_with_the_batches_that_are_not_done() {
     ");
     project.succeed(&["run", "--date", "2018-11-04"]);
     assert_eq!(project.rows("select count(*) as n from main.plays"), json!([{"n": 3}]));
+    let explained = project.print(&["plan", "--explain", "--select", "plays"]);
+    assert!(explained.contains("is run batch by batch of its event time"), "{explained}");
 }
 
 #[test]

@@ -191,6 +191,8 @@ fn a_batch_that_fails_its_tests_is_kept_back_and_the_others_are_published() {
         project.rows("select song from main.plays order by ts"),
         json!([{"song": "a"}, {"song": "c"}])
     );
+    let rejected = project.rows("select count(*) as n from main.plays__rejected where song is null");
+    assert_eq!(rejected, json!([{"n": 1}]));
 }
 
 #[test]
