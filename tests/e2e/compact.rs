@@ -128,5 +128,8 @@ fn what_compact_is_asked_for_must_mean_something() {
 
     For more information, try '--help'.
     ");
-    insta::assert_snapshot!(project.fail(2, &["compact", "--select", "seen", "--dry-run"]), @"");
+    insta::assert_snapshot!(project.fail(2, &["compact", "--select", "seen", "--dry-run"]), @r"
+    error: the selection holds nothing that this command works on
+    help: see what there is with: mep ls
+    ");
 }
