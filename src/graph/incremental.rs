@@ -145,7 +145,7 @@ pub(super) fn check_increment(
             "a merge needs is_incremental() in the SQL, a unique_key, and no other incremental_strategy";
         return Err(at_key(problem.help(help), node, key));
     }
-    for column in columns.iter().filter(|column| schema.index_of(column).is_err()) {
+    if let Some(column) = columns.iter().find(|column| schema.index_of(column).is_err()) {
         let problem = Problem::new(format!("`{key}` names `{column}`, which is no column of the model"));
         let names = || schema.fields().iter().map(|field| field.name().as_str());
         let problem = match nearest(column, names()) {
