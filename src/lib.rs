@@ -19,4 +19,5 @@ pub mod run;
 pub mod source;
 pub mod sql;
 pub mod stream;
+pub mod time_range;
 pub mod warehouse;

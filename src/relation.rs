@@ -15,10 +15,30 @@ pub struct Relation {
     pub name: String,
 }
 
+/// What the name of a table of rejected rows ends with.
+const REJECTED: &str = "__rejected";
+
 impl Relation {
     /// A table or view in a schema.
     pub fn new(schema: impl Into<String>, name: impl Into<String>) -> Self {
         Self { schema: Some(schema.into()), name: name.into() }
+    }
+
+    /// The table of the rows of a landed one that could not be read.
+    #[must_use]
+    pub fn rejects(&self) -> Self {
+        Self { schema: self.schema.clone(), name: format!("{}_rejects", self.name) }
+    }
+
+    /// The table that keeps rows which were to be published in this one, and failed its tests.
+    #[must_use]
+    pub fn rejected(&self) -> Self {
+        Self { schema: self.schema.clone(), name: format!("{}{REJECTED}", self.name) }
+    }
+
+    /// Whether it is named as a table of rejected rows is.
+    pub fn is_named_rejected(&self) -> bool {
+        self.name.ends_with(REJECTED)
     }
 
     /// The name of an ephemeral model within the statements that use it.

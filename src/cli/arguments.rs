@@ -2,8 +2,12 @@
 
 use std::path::PathBuf;
 
-use chrono::NaiveDate;
+use chrono::{NaiveDate, NaiveDateTime};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::graph::time_of;
+use crate::project::{Problem, bytes_of};
+use crate::time_range::TimeRange;
 
 /// SQL models in, tables out: every incremental run gives the rows of a full refresh.
 #[derive(Debug, Parser)]
@@ -93,6 +97,8 @@ pub enum Command {
     Init(InitArguments),
     /// Show which project, profile and target are used, and whether they can be.
     Debug,
+    /// Write small files of tables anew as fewer and larger ones; rows and versions stay the same.
+    Compact(CompactArguments),
     /// Delete what no table points at any more and is older than the target's retention, and the artifacts.
     Clean(CleanArguments),
     /// Write the simulator's events to files, or send them to Kafka.
@@ -146,6 +152,39 @@ pub struct Selecting {
     pub exclude: Vec<String>,
 }
 
+/// The event times that microbatch models are run for.
+#[derive(Args, Clone, Copy, Debug, Default)]
+pub struct EventTimes {
+    /// Run microbatch models for the batches from this time on: a day, or a day and a time, in UTC.
+    #[arg(long, value_name = "TIME", requires = "event_time_end", value_parser = parse_time)]
+    #[arg(conflicts_with = "full_refresh")]
+    pub event_time_start: Option<NaiveDateTime>,
+    /// Run microbatch models for the batches before this time.
+    #[arg(long, value_name = "TIME", requires = "event_time_start", value_parser = parse_time)]
+    pub event_time_end: Option<NaiveDateTime>,
+}
+
+fn parse_time(text: &str) -> Result<NaiveDateTime, String> {
+    time_of(text).ok_or_else(|| {
+        "expected a day or a time in UTC, such as 2018-11-01 or 2018-11-01T06:00:00".to_owned()
+    })
+}
+
+impl EventTimes {
+    /// The stretch between both, where the user named one.
+    ///
+    /// # Errors
+    /// Where it is empty.
+    pub fn range(self) -> Result<Option<TimeRange>, Problem> {
+        let Some((begin, end)) = self.event_time_start.zip(self.event_time_end) else { return Ok(None) };
+        if begin >= end {
+            let problem = Problem::new("`--event-time-start` is not before `--event-time-end`");
+            return Err(problem.help("the end is the first time that is left out"));
+        }
+        Ok(Some(TimeRange { begin, end }))
+    }
+}
+
 /// Arguments of run, build, test, seed and snapshot.
 #[derive(Args, Debug)]
 pub struct RunArguments {
@@ -158,6 +197,9 @@ pub struct RunArguments {
     /// The logical date: sources are read up to and including this day.
     #[arg(long, value_name = "YYYY-MM-DD")]
     pub date: Option<NaiveDate>,
+    /// The event times that microbatch models are run for.
+    #[command(flatten)]
+    pub event_times: EventTimes,
     /// Begin nothing more once a node has failed.
     #[arg(long, short = 'x')]
     pub fail_fast: bool,
@@ -221,6 +263,9 @@ pub struct PlanArguments {
     /// The logical date: sources are read up to and including this day.
     #[arg(long, value_name = "YYYY-MM-DD")]
     pub date: Option<NaiveDate>,
+    /// The event times that microbatch models are run for.
+    #[command(flatten)]
+    pub event_times: EventTimes,
     /// Say of each node, current ones too, how its partitions follow from its inputs', and each partition's reason.
     #[arg(long)]
     pub explain: bool,
@@ -304,6 +349,31 @@ pub struct CompileArguments {
 pub struct InitArguments {
     /// The folder to make; its name becomes the project's.
     pub folder: PathBuf,
+}
+
+/// Arguments of compact.
+#[derive(Args, Debug)]
+pub struct CompactArguments {
+    /// Which tables; all of them without this.
+    #[command(flatten)]
+    pub selecting: Selecting,
+    /// How large a file may become; one of less than half of that is small.
+    #[arg(long, value_name = "SIZE", default_value = "128MiB", value_parser = parse_size)]
+    pub target_file_size: u64,
+    /// How many small files a partition must have to be compacted.
+    #[arg(long, value_name = "N", default_value_t = 2)]
+    pub min_files: usize,
+    /// Say what would be compacted, and write nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// The form of what is printed on standard output.
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub output: TextOrJson,
+}
+
+fn parse_size(text: &str) -> Result<u64, String> {
+    let bytes = bytes_of(text).filter(|bytes| *bytes > 0);
+    bytes.ok_or_else(|| "expected a size such as 128MiB or 1GB".to_owned())
 }
 
 /// Arguments of clean.

@@ -7,6 +7,7 @@ use super::error::CommandError;
 use super::exit::Exit;
 use super::loaded::{Loaded, Rendering};
 use super::terminal::{Terminal, bytes, plural};
+use crate::run::drop_old_rejected;
 
 /// Deletes.
 ///
@@ -17,7 +18,9 @@ pub(super) fn clean(global: &Global, arguments: &CleanArguments) -> Result<Exit,
     let warehouse = loaded.warehouse()?;
     let _lease = loaded.lease(warehouse.as_ref())?;
     let days = arguments.retention_days.unwrap_or_else(|| loaded.retention_days());
-    let cleaned = warehouse.clean(Duration::from_secs(u64::from(days) * 86_400))?;
+    let retention = Duration::from_secs(u64::from(days) * 86_400);
+    let rejected = drop_old_rejected(warehouse.as_ref(), &loaded.graph, retention)?;
+    let cleaned = warehouse.clean(retention)?;
     let artifacts = loaded.project.root.join(&loaded.project.target_path);
     // The target path may be a folder that other tools write to as well, so only what mep wrote goes.
     for name in ["compiled", "docs/index.html", "manifest.json", "run_results.json"] {
@@ -32,6 +35,9 @@ pub(super) fn clean(global: &Global, arguments: &CleanArguments) -> Result<Exit,
         }
     }
     let terminal = Terminal::new(global.log_format, global.quiet);
+    if rejected > 0 {
+        terminal.say(&format!("dropped {} of rejected rows", plural(rejected as u64, "table")));
+    }
     terminal.say(&format!(
         "deleted {} ({}) that no table has pointed at for {}, and the artifacts",
         plural(cleaned.folders as u64, "folder"),

@@ -7,6 +7,7 @@ use super::terminal::Palette;
 use crate::engine::EngineError;
 use crate::project::{Problem, Problems};
 use crate::run::SessionError;
+use crate::run::build::BuildError;
 use crate::stream::JobError;
 use crate::stream::sink::SinkError;
 use crate::warehouse::{LeaseError, WarehouseError};
@@ -32,6 +33,14 @@ pub enum CommandError {
     /// A stream ended early.
     #[error(transparent)]
     Stream(#[from] JobError),
+    /// Files of a table cannot be written anew.
+    #[error("compacting {relation}: {error}")]
+    Compact {
+        /// The table.
+        relation: String,
+        /// Why not.
+        error: BuildError,
+    },
     /// A file or stream cannot be used.
     #[error("{what}: {error}")]
     Io {

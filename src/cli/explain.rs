@@ -14,7 +14,7 @@ const NAMED_COLUMNS: usize = 8;
 /// The lines below a step: what it reads by which key, then each partition with its reason.
 pub(super) fn explained(node: &Node, model: &CompiledModel, action: &Action) -> Vec<String> {
     let mut lines = Vec::new();
-    if matches!(node.config.materialized, Materialization::Table | Materialization::Incremental) {
+    if is_table(node) {
         lines.push(how_it_is_built(node, model));
         let scans = scans(model);
         let width = scans.iter().map(|scan| scan.relation.name.chars().count()).max().unwrap_or(0);
@@ -50,8 +50,13 @@ fn scans(model: &CompiledModel) -> Vec<&ScanAlignment> {
     scans
 }
 
+fn is_table(node: &Node) -> bool {
+    use Materialization::{History, Incremental, Table};
+    matches!(node.config.materialized, Table | Incremental | History)
+}
+
 fn is_by_partition(node: &Node, model: &CompiledModel) -> bool {
-    node.config.materialized == Materialization::Incremental
+    matches!(node.config.materialized, Materialization::Incremental | Materialization::History)
         && model.alignment.bounded
         && !model.partition_columns.is_empty()
 }
@@ -60,6 +65,9 @@ fn how_it_is_built(node: &Node, model: &CompiledModel) -> String {
     let partitions = model.partition_columns.join(", ");
     if model.increment.is_some() {
         return "keeps its own increments, with is_incremental()".to_owned();
+    }
+    if model.batches.is_some() {
+        return "is run batch by batch of its event time".to_owned();
     }
     if is_by_partition(node, model) {
         return format!("is built by {partitions}, each partition on its own");

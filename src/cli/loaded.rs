@@ -12,7 +12,7 @@ use chrono::{NaiveDate, Utc};
 use super::arguments::{Global, Selecting};
 use super::error::CommandError;
 use crate::engine::{Engine, EngineOptions};
-use crate::graph::{Compiled, Compiler, Graph, Node, NodeKind};
+use crate::graph::{Compiled, Compiler, Graph, Node, NodeKind, PublishWhen};
 use crate::jinja::{Invocation, Templates};
 use crate::project::{self, LoadOptions, Problem, Project, WarehouseConfig};
 use crate::warehouse::{HiveLocation, HiveWarehouse, Holder, Lease, LocalWarehouse, RunId, Warehouse};
@@ -133,6 +133,13 @@ impl Loaded {
             tracing::warn!("{said}");
         }
         Ok(nodes)
+    }
+
+    /// The nodes, and the tests that some of them must pass before they are published.
+    pub(super) fn with_tests_before_publish(&self, nodes: &BTreeSet<usize>) -> BTreeSet<usize> {
+        let is_tested = |index: &&usize| self.graph.node(**index).config.publish == PublishWhen::AfterTests;
+        let tests = nodes.iter().filter(is_tested).flat_map(|index| self.graph.own_tests(*index));
+        nodes.iter().copied().chain(tests).collect()
     }
 
     /// Compiles nodes and all that they need.

@@ -10,6 +10,7 @@ mod explain;
 pub mod terminal;
 
 mod clean;
+mod compact;
 mod compile;
 mod debug;
 mod docs;
@@ -79,6 +80,7 @@ fn dispatch(global: &Global, command: &Command) -> Result<Exit, CommandError> {
         Command::Parse => compile::parse(global),
         Command::Init(arguments) => init::init(global, arguments),
         Command::Debug => debug::debug(global),
+        Command::Compact(arguments) => compact::compact(global, arguments),
         Command::Clean(arguments) => clean::clean(global, arguments),
         Command::Generate(arguments) => generate::generate(global, arguments),
     }

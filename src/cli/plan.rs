@@ -13,11 +13,15 @@ use super::loaded::{Loaded, Rendering, cores, runtime};
 use super::stream::is_streaming;
 use super::terminal::{Palette, Terminal, bytes, count, plural};
 use crate::graph::{Compiled, Graph, NodeKind};
-use crate::plan::{Action, Asked, LandingPlan, PartitionBuild, Plan, after_landing, connect, plan_landings};
+use crate::plan::{
+    Action, Asked, BatchPlan, BatchReason, LandingPlan, PartitionBuild, Plan, after_landing, connect,
+    plan_landings,
+};
 use crate::relation::Relation;
 use crate::run::landing::days_of;
 use crate::run::landings::why;
-use crate::run::{RunOptions, Session, held, in_short as reasons_in_short, shown_kind, shown_name};
+use crate::run::{RunOptions, Session, TestsRun, held, in_short as reasons_in_short, shown_kind, shown_name};
+use crate::time_range::TimeRange;
 
 /// Shows the plan.
 ///
@@ -44,6 +48,8 @@ pub(super) fn plan(global: &Global, arguments: &PlanArguments) -> Result<Exit, C
         threads: 1,
         cores: cores(),
         until: arguments.date,
+        event_times: arguments.event_times.range()?,
+        tests: TestsRun::BeforePublish,
         views_of_project: true,
     };
     let known = held(&loaded.graph, warehouse.as_ref(), &nodes)?;
@@ -111,9 +117,17 @@ fn words(action: &Action) -> (&'static str, String) {
         }
         Action::Increment => ("increment", String::new()),
         Action::Snapshot(_) => ("snapshot", String::new()),
+        Action::RunBatches(plan) => ("build", batches(plan)),
         Action::AfterInputs => ("build", "what its inputs will ask for".to_owned()),
         Action::Missing(_) => ("blocked", String::new()),
         Action::Test => ("test", String::new()),
+    }
+}
+
+fn batches(plan: &BatchPlan) -> String {
+    match plan.batches.len() {
+        1 => "1 batch".to_owned(),
+        several => format!("{} batches", count(several as u64)),
     }
 }
 
@@ -126,6 +140,7 @@ fn reason(action: &Action) -> String {
         Action::BuildPartitions(plan) if plan.build.is_empty() => "no input gives them any more".to_owned(),
         Action::BuildPartitions(plan) => reasons_in_short(&plan.build),
         Action::Increment => "it keeps its own increments".to_owned(),
+        Action::RunBatches(plan) => plan.why(),
         Action::AfterInputs => "an input's content shows only once it is built".to_owned(),
         Action::Missing(relations) => {
             let names: Vec<String> = relations.iter().map(ToString::to_string).collect();
@@ -257,6 +272,12 @@ fn as_json(graph: &Graph, compiled: &Compiled, plan: &Plan) -> Json {
                 json["remove"] = plan.remove.iter().map(ToString::to_string).collect();
                 json["current"] = plan.current.into();
                 json["at_most"] = is_at_most(compiled.models.get(&step.node), plan).into();
+            }
+            Action::RunBatches(plan) => {
+                let batch = |(range, reason): &(TimeRange, BatchReason)| {
+                    json!({"batch": range.to_string(), "reason": reason})
+                };
+                json["batches"] = plan.batches.iter().map(batch).collect();
             }
             _ => {}
         }

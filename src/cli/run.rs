@@ -15,7 +15,7 @@ use crate::artifacts;
 use crate::graph::{Compiled, Node, NodeKind};
 use crate::plan::{self, Asked, connect, plan_landings};
 use crate::run::event::{Event, NodeResult, Reporter};
-use crate::run::{RunOptions, Session, held};
+use crate::run::{RunOptions, Session, TestsRun, held};
 
 /// Runs.
 ///
@@ -35,7 +35,7 @@ pub(super) fn run(global: &Global, arguments: &RunArguments, doing: Doing) -> Re
     // Nightly runs build tables; streams are carried on when they are asked for.
     let left_out = if arguments.selecting.select.is_empty() { streaming.len() } else { 0 };
     let streaming = if left_out > 0 { BTreeSet::new() } else { streaming };
-    let compiled = loaded.compile(&selected)?;
+    let compiled = loaded.compile(&loaded.with_tests_before_publish(&selected))?;
     let terminal = Terminal::new(global.log_format, global.quiet);
     let streams = Streams { loaded: &loaded, compiled: &compiled, nodes: &streaming };
     if nodes.is_empty() && !streaming.is_empty() {
@@ -57,9 +57,15 @@ pub(super) fn run(global: &Global, arguments: &RunArguments, doing: Doing) -> Re
         threads: loaded.project.target.threads,
         cores: cores(),
         until: arguments.date,
+        event_times: arguments.event_times.range()?,
+        tests: match doing {
+            Doing::Build | Doing::Test => TestsRun::AsNodes,
+            Doing::Run | Doing::Seed | Doing::Snapshot => TestsRun::BeforePublish,
+        },
         views_of_project: doing != Doing::Test,
     };
-    let known = held(&loaded.graph, warehouse.as_ref(), &nodes)?;
+    let read = loaded.with_tests_before_publish(&nodes);
+    let known = held(&loaded.graph, warehouse.as_ref(), &read)?;
     let session = Session::new(
         &loaded.graph,
         &compiled,
@@ -71,7 +77,7 @@ pub(super) fn run(global: &Global, arguments: &RunArguments, doing: Doing) -> Re
         &terminal,
         known,
     );
-    session.register_held(&nodes);
+    session.register_held(&read);
     terminal.report(Event::Began { nodes: nodes.len() });
     if arguments.full_refresh {
         warn_of_snapshots(&loaded, &nodes, &terminal);

@@ -270,7 +270,7 @@ fn name(node: &Node) -> String {
 fn folders(node: &Node) -> Vec<String> {
     match &node.kind {
         NodeKind::Source { source, .. } => vec![source.clone()],
-        NodeKind::Model { .. } | NodeKind::Seed { .. } => {
+        NodeKind::Model { .. } | NodeKind::Seed { .. } | NodeKind::Snapshot { .. } => {
             let inner = node.fqn.get(1..node.fqn.len().saturating_sub(1));
             inner.unwrap_or_default().to_vec()
         }
@@ -286,6 +286,7 @@ fn config(node: &Node) -> Vec<(&'static str, String)> {
         IncrementalStrategy::Merge => "merge",
         IncrementalStrategy::DeleteInsert => "delete+insert",
         IncrementalStrategy::InsertOverwrite => "insert_overwrite",
+        IncrementalStrategy::Microbatch => "microbatch",
     });
     let clustering = streaming
         .clustering

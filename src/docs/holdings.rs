@@ -145,6 +145,7 @@ mod tests {
                 fingerprint,
                 inputs: Inputs::default(),
                 version,
+                done: Default::default(),
                 columns: BTreeMap::new(),
             },
         }

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use datafusion::common::{Column, DataFusionError, ScalarValue};
+use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
 use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, cast, lit};
-use datafusion::physical_plan::{ExecutionPlanProperties, execute_stream_partitioned};
+use datafusion::physical_plan::{ExecutionPlanProperties, execute_stream, execute_stream_partitioned};
 use futures::StreamExt;
 
 use super::published::PublishedTable;
@@ -114,6 +115,14 @@ impl Engine {
         Ok(())
     }
 
+    /// Makes a relation unknown again.
+    ///
+    /// # Errors
+    /// Where the catalog refuses, which in-memory catalogs do not.
+    pub fn forget(&self, relation: &Relation) -> Result<(), EngineError> {
+        Ok(self.scope.forget(relation)?)
+    }
+
     /// The rows of a plan, all of them in memory.
     ///
     /// # Errors
@@ -133,21 +142,9 @@ impl Engine {
         let threads = physical.output_partitioning().partition_count();
         let streams = execute_stream_partitioned(physical, state.task_ctx())?;
         let mut workers = tokio::task::JoinSet::new();
-        for (index, mut stream) in streams.into_iter().enumerate() {
-            let target = WriteTarget {
-                table_folder: output.table_folder.clone(),
-                folder: output.folder.clone(),
-                schema: output.schema.clone(),
-                partition_columns: output.partition_columns.clone(),
-            };
+        for (index, stream) in streams.into_iter().enumerate() {
             let name = if threads == 1 { "part".to_owned() } else { format!("part{index}") };
-            workers.spawn(async move {
-                let mut writer = PartitionWriter::new(target, name)?;
-                while let Some(batch) = stream.next().await {
-                    writer.write(&batch?)?;
-                }
-                Ok::<_, EngineError>(writer.finish()?)
-            });
+            workers.spawn(write_all(stream, output.target(None), name));
         }
         let mut files: WrittenFiles = BTreeMap::new();
         while let Some(worker) = workers.join_next().await {
@@ -160,6 +157,48 @@ impl Engine {
         }
         Ok(Written { files })
     }
+
+    /// Runs a plan and writes its rows into as few files as there can be of a size, one after another.
+    ///
+    /// # Errors
+    /// Where the plan fails or a file cannot be written. Files that were begun stay behind, and nothing points at them.
+    pub async fn write_in_files_of(
+        &self,
+        plan: LogicalPlan,
+        output: &Output,
+        file_bytes: u64,
+    ) -> Result<Written, EngineError> {
+        let state = self.scope.state();
+        let physical = state.create_physical_plan(&shaped(plan, &output.schema)?).await?;
+        let rows = execute_stream(physical, state.task_ctx())?;
+        let files = write_all(rows, output.target(Some(file_bytes)), "part".to_owned()).await?;
+        Ok(Written { files })
+    }
+}
+
+impl Output {
+    fn target(&self, file_bytes: Option<u64>) -> WriteTarget {
+        WriteTarget {
+            table_folder: self.table_folder.clone(),
+            folder: self.folder.clone(),
+            schema: self.schema.clone(),
+            partition_columns: self.partition_columns.clone(),
+            file_bytes,
+        }
+    }
+}
+
+/// Writes the rows of one stream.
+async fn write_all(
+    mut rows: SendableRecordBatchStream,
+    target: WriteTarget,
+    name: String,
+) -> Result<WrittenFiles, EngineError> {
+    let mut writer = PartitionWriter::new(target, name)?;
+    while let Some(batch) = rows.next().await {
+        writer.write(&batch?)?;
+    }
+    Ok(writer.finish()?)
 }
 
 /// The plan with its columns in the order and the types of `schema`; a column that it lacks is NULL.

@@ -6,7 +6,7 @@ use indexmap::IndexMap;
 use serde_json::Value as Json;
 
 use super::attached_tests::AttachedTests;
-use super::config::{self, ConfigOf, Materialization, NodeConfig};
+use super::config::{self, ConfigOf, Materialization, NodeConfig, PublishWhen};
 use super::dag::Graph;
 use super::node::{Dependency, Node, NodeId, NodeKind, TestDetail};
 use super::snapshot_config;
@@ -431,6 +431,20 @@ impl<'a> Builder<'a> {
                 let message = format!("{} and {} would both be {relation}", earlier.id, node.id);
                 let problem = Problem::new(message).help("give one of them another `alias` or `schema`");
                 self.problems.push(match &node.place {
+                    Some(place) => problem.at(place),
+                    None => problem,
+                });
+            }
+        }
+        for node in self.nodes.iter().filter(|node| node.config.publish == PublishWhen::AfterTests) {
+            let Some(rejected) = node.relation.as_ref().map(Relation::rejected) else { continue };
+            if let Some(other) = taken.get(&rejected) {
+                let message = format!(
+                    "{} is {rejected}, which keeps the rows that fail the tests of {}",
+                    other.id, node.id
+                );
+                let problem = Problem::new(message).help("give it another `alias`");
+                self.problems.push(match &other.place {
                     Some(place) => problem.at(place),
                     None => problem,
                 });

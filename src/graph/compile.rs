@@ -12,8 +12,9 @@ use super::config::Materialization;
 use super::dag::Graph;
 use super::declared::{landing_table, read_seed, schema_problem};
 use super::history;
+use super::incremental::{BatchInput, Batching, CompiledBatches, Input, check_increment, input_time, parts};
 use super::inline::{Ephemeral, with_ephemerals};
-use super::names::{Names, NodeNames};
+use super::names::{Names, NodeNames, Parts};
 use super::node::{Node, NodeKind, TestDetail};
 use super::snapshot::{self, CompiledSnapshot};
 use super::streaming::{self, CompiledStream};
@@ -36,6 +37,8 @@ pub struct CompiledModel {
     pub sql: String,
     /// For a model that asks `is_incremental()`: the SQL of an increment, standing alone.
     pub increment: Option<String>,
+    /// For a microbatch model: its batches.
+    pub batches: Option<CompiledBatches>,
     /// The columns: of a table as they are stored, partition columns last.
     pub schema: SchemaRef,
     /// The columns that name partitions.
@@ -154,8 +157,9 @@ impl Compiler<'_> {
             this: Relation::new(&self.project.target.schema, "inline"),
             config: indexmap::IndexMap::new(),
         };
-        let rendered =
-            self.templates.render(&subject, Arc::new(NodeNames { names, is_incremental: false }))?;
+        let rendered = self
+            .templates
+            .render(&subject, Arc::new(NodeNames { names, is_incremental: false, parts: None }))?;
         Ok(one_query(rendered))
     }
 }
@@ -235,12 +239,12 @@ impl Work<'_> {
         let _ = self.scope.register(relation, Arc::new(table));
     }
 
-    fn names(&self, is_incremental: bool) -> Arc<NodeNames> {
-        Arc::new(NodeNames { names: self.names.clone(), is_incremental })
+    fn names(&self, is_incremental: bool, parts: Option<Parts>) -> Arc<NodeNames> {
+        Arc::new(NodeNames { names: self.names.clone(), is_incremental, parts })
     }
 
-    fn render(&self, node: &Node, text: &SourceText, is_incremental: bool) -> Result<Rendered, Problem> {
-        self.render_block(node, text, None, is_incremental)
+    fn render(&self, node: &Node, text: &SourceText, names: Arc<NodeNames>) -> Result<Rendered, Problem> {
+        self.render_block(node, text, None, names)
     }
 
     fn render_block(
@@ -248,7 +252,7 @@ impl Work<'_> {
         node: &Node,
         text: &SourceText,
         block: Option<Span>,
-        is_incremental: bool,
+        names: Arc<NodeNames>,
     ) -> Result<Rendered, Problem> {
         let subject = Subject {
             text,
@@ -260,7 +264,7 @@ impl Work<'_> {
             this: tested_relation(node),
             config: node.config.raw.clone(),
         };
-        Ok(one_query(self.compiler.templates.render(&subject, self.names(is_incremental))?))
+        Ok(one_query(self.compiler.templates.render(&subject, names)?))
     }
 
     fn model(
@@ -270,7 +274,7 @@ impl Work<'_> {
         text: &SourceText,
         uses_is_incremental: bool,
     ) -> Result<CompiledModel, Problems> {
-        let rendered = self.render(node, text, false)?;
+        let rendered = self.render(node, text, self.names(false, None))?;
         let plan = self.scope.plan(&rendered.sql).map_err(|problem| sql_problem(&problem, &rendered.map))?;
         let (rendered, plan) = match node.config.materialized {
             Materialization::History => history::over_events(&self.scope, node, rendered, &plan)?,
@@ -287,6 +291,7 @@ impl Work<'_> {
         let partition_columns = if is_partitioned { node.config.partition_by.clone() } else { Vec::new() };
         let planned = plan.schema().as_arrow().clone();
         check_columns(node, &planned, &partition_columns)?;
+        check_increment(node, &planned, uses_is_incremental)?;
         let schema = if is_stored {
             stored_schema(&planned, &partition_columns).map_err(|column| {
                 let problem = Problem::new(format!("column `{column}` has no type, since it is always null"));
@@ -317,6 +322,7 @@ impl Work<'_> {
         let model = CompiledModel {
             sql: self.standalone(index, &rendered.sql),
             increment: None,
+            batches: None,
             lineage: names.zip(origins(&plan)).collect(),
             recipe,
             rows,
@@ -342,8 +348,53 @@ impl Work<'_> {
             let within = self.ephemeral_parents(index);
             self.ephemerals.insert(index, Ephemeral { name, sql, within });
         }
+        if node.config.is_microbatch() {
+            let batching = Batching::of(node, &model.schema, uses_is_incremental)?;
+            let batches = Some(self.batches(index, node, text, batching)?);
+            return Ok(CompiledModel { batches, ..model });
+        }
         let increment = uses_is_incremental.then(|| self.increment(index, node, text, &model)).transpose()?;
         Ok(CompiledModel { increment, ..model })
+    }
+
+    /// The SQL of a batch, planned over the parts that the first batch would read.
+    fn batches(
+        &self,
+        index: usize,
+        node: &Node,
+        text: &SourceText,
+        batching: Batching,
+    ) -> Result<CompiledBatches, Problems> {
+        let Batching { event_time, begin, size, lookback } = batching;
+        let mut times = Vec::new();
+        for parent in self.compiler.graph.parents(index) {
+            let input = self.compiler.graph.node(*parent);
+            let columns = match (self.compiled.sources.get(parent), self.compiled.seeds.get(parent)) {
+                (Some(table), _) => Input::Landed(table),
+                (None, Some(seed)) => Input::Columns(seed.schema.clone()),
+                (None, None) => match self.compiled.models.get(parent) {
+                    Some(model) => Input::Columns(model.schema.clone()),
+                    None => continue,
+                },
+            };
+            if let Some(time) = input_time(input, &columns)? {
+                times.push((tested_relation(input), time));
+            }
+        }
+        let parts = parts(node, times.iter().map(|(relation, _)| relation.clone()));
+        let mut inputs = Vec::new();
+        for (relation, event_time) in times {
+            let Some(part) = parts.part(&relation) else { continue };
+            let input = BatchInput { relation, part, event_time };
+            input.register(&self.scope, size.batch_at(begin)).map_err(|error| {
+                Problem::new(format!("`{}` cannot be read by its event time: {error}", input.relation))
+            })?;
+            inputs.push(input);
+        }
+        let rendered = self.render(node, text, self.names(false, Some(parts)))?;
+        self.scope.plan(&rendered.sql).map_err(|problem| sql_problem(&problem, &rendered.map))?;
+        let sql = self.standalone(index, &rendered.sql);
+        Ok(CompiledBatches { sql, inputs, event_time, begin, size, lookback })
     }
 
     /// The SQL of an increment, planned with `this` as it is stored.
@@ -358,7 +409,7 @@ impl Work<'_> {
         if let Some(stored) = &stored {
             self.declare(&tested_relation(node), stored, &model.partition_columns);
         }
-        let rendered = self.render(node, text, true)?;
+        let rendered = self.render(node, text, self.names(true, None))?;
         let planned = self.scope.plan(&rendered.sql);
         self.declare(&tested_relation(node), &model.schema, &model.partition_columns);
         planned.map_err(|problem| sql_problem(&problem, &rendered.map))?;
@@ -367,7 +418,7 @@ impl Work<'_> {
 
     fn snapshot(&self, index: usize, node: &Node, snapshot: &Snapshot) -> Result<CompiledSnapshot, Problems> {
         let file = &snapshot.file;
-        let mut rendered = self.render_block(node, &file.text, file.block, false)?;
+        let mut rendered = self.render_block(node, &file.text, file.block, self.names(false, None))?;
         if let Some(relation) = &snapshot.relation {
             rendered.map = SourceMap::whole(relation.place.clone());
         }
@@ -474,7 +525,8 @@ impl Work<'_> {
     fn test(&self, index: usize, node: &Node, detail: &TestDetail) -> Result<CompiledTest, Problems> {
         let rendered = match detail {
             TestDetail::Singular { index: of } => {
-                self.render(node, &self.compiler.project.tests[*of].text, false)?
+                let text = &self.compiler.project.tests[*of].text;
+                self.render(node, text, self.names(false, None))?
             }
             TestDetail::Generic { test, attached, column } => {
                 let Some(attached) = self.compiler.graph.position(attached) else {
@@ -487,7 +539,7 @@ impl Work<'_> {
                     where_sql: node.config.where_sql.as_deref(),
                     unique_id: node.id.as_str(),
                 };
-                one_query(self.compiler.templates.render_test(&subject, self.names(false))?)
+                one_query(self.compiler.templates.render_test(&subject, self.names(false, None))?)
             }
         };
         self.scope.plan(&rendered.sql).map_err(|problem| {

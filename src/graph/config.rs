@@ -4,6 +4,7 @@ use indexmap::IndexMap;
 use serde_json::Value as Json;
 
 use super::history_config::{self, HistoryConfig};
+use super::incremental_config::{MergeColumns, MicrobatchConfig};
 use super::snapshot_config::SnapshotConfig;
 use super::streaming_config::StreamingConfig;
 use crate::project::{Located, Place, Problem, Problems, nearest};
@@ -52,6 +53,8 @@ pub enum IncrementalStrategy {
     DeleteInsert,
     /// The partitions that they fall into are replaced.
     InsertOverwrite,
+    /// The model is run for one stretch of event time after another, each replacing its rows.
+    Microbatch,
 }
 
 /// What to do when a model's columns are not the stored ones.
@@ -80,6 +83,16 @@ pub enum OnCodeChange {
     Keep,
 }
 
+/// When new content of a table is shown to readers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PublishWhen {
+    /// Once it is built.
+    #[default]
+    AtOnce,
+    /// Once it has passed the tests of its model.
+    AfterTests,
+}
+
 /// How bad a failing test is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Severity {
@@ -101,6 +114,16 @@ pub struct NodeConfig {
     pub unique_key: Vec<String>,
     /// As asked for; `None` lets mep choose.
     pub incremental_strategy: Option<IncrementalStrategy>,
+    /// The columns that a merge replaces in stored rows.
+    pub merge_columns: MergeColumns,
+    /// SQL that a stored row must fulfil to be replaced.
+    pub incremental_predicates: Vec<String>,
+    /// How a model is run batch by batch.
+    pub microbatch: MicrobatchConfig,
+    /// The column that says when a row's event happened: batches read by it.
+    pub event_time: Option<String>,
+    /// When new content is shown to readers.
+    pub publish: PublishWhen,
     /// What to do with content that another form of the model built.
     pub on_code_change: OnCodeChange,
     /// The names of inputs of which a change asks for no build.
@@ -156,6 +179,11 @@ impl Default for NodeConfig {
             partition_by: Vec::new(),
             unique_key: Vec::new(),
             incremental_strategy: None,
+            merge_columns: MergeColumns::default(),
+            incremental_predicates: Vec::new(),
+            microbatch: MicrobatchConfig::default(),
+            event_time: None,
+            publish: PublishWhen::default(),
             on_code_change: OnCodeChange::default(),
             ignored_changes: Vec::new(),
             on_schema_change: OnSchemaChange::default(),
@@ -191,6 +219,30 @@ pub enum CheckColumns {
     All,
     /// These.
     These(Vec<String>),
+}
+
+impl NodeConfig {
+    /// How new rows join the stored ones: what the user asked for; else a key means merge, partitions mean overwriting
+    /// them, and neither means append. Without a key there is nothing to merge by, so that the rows are added, as dbt
+    /// adds them.
+    pub fn increment(&self) -> IncrementalStrategy {
+        let has_key = !self.unique_key.is_empty();
+        match self.incremental_strategy {
+            Some(IncrementalStrategy::Merge | IncrementalStrategy::DeleteInsert) if !has_key => {
+                IncrementalStrategy::Append
+            }
+            Some(asked_for) => asked_for,
+            None if has_key => IncrementalStrategy::Merge,
+            None if !self.partition_by.is_empty() => IncrementalStrategy::InsertOverwrite,
+            None => IncrementalStrategy::Append,
+        }
+    }
+
+    /// Whether the model is run batch by batch.
+    pub fn is_microbatch(&self) -> bool {
+        self.materialized == Materialization::Incremental
+            && self.incremental_strategy == Some(IncrementalStrategy::Microbatch)
+    }
 }
 
 /// A comparison with a number of failing rows: `>10`, `!=0`.
@@ -262,11 +314,19 @@ pub enum ConfigOf {
 /// Keys that every node may have and that change no result.
 const COMMON: [&str; 9] =
     ["enabled", "tags", "meta", "docs", "group", "access", "description", "database", "event_time"];
-const MODEL: [&str; 23] = [
+const MODEL: [&str; 31] = [
     "materialized",
     "partition_by",
     "unique_key",
     "incremental_strategy",
+    "merge_update_columns",
+    "merge_exclude_columns",
+    "incremental_predicates",
+    "begin",
+    "batch_size",
+    "lookback",
+    "concurrent_batches",
+    "publish",
     "on_schema_change",
     "on_code_change",
     "changes",
@@ -374,6 +434,14 @@ impl Reader<'_> {
             "partition_by" => config.partition_by = self.columns(),
             "unique_key" => config.unique_key = self.columns(),
             "incremental_strategy" => config.incremental_strategy = self.strategy(),
+            "merge_update_columns" => self.merge_columns(config, MergeColumns::Only),
+            "merge_exclude_columns" => self.merge_columns(config, MergeColumns::AllBut),
+            "incremental_predicates" => config.incremental_predicates = self.list(),
+            "event_time" => config.event_time = self.text(),
+            "begin" => config.microbatch.begin = self.time(),
+            "batch_size" => config.microbatch.batch_size = self.batch_size(),
+            "lookback" => config.microbatch.lookback = self.lookback().unwrap_or(1),
+            "publish" => config.publish = self.publish().unwrap_or_default(),
             "on_code_change" => config.on_code_change = self.on_code_change().unwrap_or_default(),
             "changes" => config.ignored_changes = self.ignored_changes(),
             "on_schema_change" => config.on_schema_change = self.on_schema_change().unwrap_or_default(),
@@ -434,6 +502,10 @@ impl Reader<'_> {
         self.problems.push(problem);
     }
 
+    pub(super) fn wrong(&mut self, message: &str, help: &str) {
+        self.problems.push(Problem::new(message).at(&self.located.place).help(help));
+    }
+
     pub(super) fn expected<T>(&mut self, what: &str) -> Option<T> {
         let found = match &self.located.value {
             Json::Null => "nothing".to_owned(),
@@ -475,9 +547,14 @@ impl Reader<'_> {
             ("merge", Some(IncrementalStrategy::Merge)),
             ("delete+insert", Some(IncrementalStrategy::DeleteInsert)),
             ("insert_overwrite", Some(IncrementalStrategy::InsertOverwrite)),
+            ("microbatch", Some(IncrementalStrategy::Microbatch)),
             ("derived", None),
         ])
         .flatten()
+    }
+
+    fn publish(&mut self) -> Option<PublishWhen> {
+        self.one_of(&[("at_once", PublishWhen::AtOnce), ("after_tests", PublishWhen::AfterTests)])
     }
 
     fn on_schema_change(&mut self) -> Option<OnSchemaChange> {

@@ -7,7 +7,6 @@ use super::compile::SeedTable;
 use super::node::Node;
 use crate::fingerprint::Fingerprint;
 use crate::project::{Problem, Problems, SourceTable, SourceText};
-use crate::relation::Relation;
 use crate::source::{LandingTable, RowSchema, SchemaError, seed};
 use crate::sql::stored_schema;
 
@@ -57,7 +56,7 @@ pub(super) fn landing_table(table: &SourceTable, node: &Node) -> Result<LandingT
         Problem::new(error.to_string()).at(place.unwrap_or(&table.place))
     })?;
     let raw = tested_relation(node);
-    let rejects = Relation { schema: raw.schema.clone(), name: format!("{}_rejects", raw.name) };
+    let rejects = raw.rejects();
     Ok(LandingTable { raw, rejects, schema })
 }
 

@@ -13,9 +13,12 @@ mod dag;
 mod declared;
 mod history;
 mod history_config;
+mod incremental;
+mod incremental_config;
 mod inline;
 mod named;
 mod names;
+mod own_tests;
 mod select;
 mod snapshot;
 mod snapshot_config;
@@ -26,10 +29,13 @@ mod test_name;
 pub use attached_tests::tested_relation;
 pub use compile::{Compiled, CompiledModel, CompiledTest, Compiler, SeedTable};
 pub use config::{
-    CheckColumns, IncrementalStrategy, Materialization, NodeConfig, OnCodeChange, OnSchemaChange, Severity,
+    CheckColumns, IncrementalStrategy, Materialization, NodeConfig, OnCodeChange, OnSchemaChange,
+    PublishWhen, Severity,
 };
 pub use dag::Graph;
 pub use history_config::HistoryConfig;
+pub use incremental::{BatchInput, CompiledBatches};
+pub use incremental_config::{MergeColumns, MicrobatchConfig, time_of};
 pub use node::{Dependency, Node, NodeId, NodeKind, TestDetail};
 pub use select::{Selection, named};
 pub use snapshot::CompiledSnapshot;

@@ -172,16 +172,16 @@ impl Scope {
                 ));
             }
         };
-        let relation = match &self.resolver {
+        let resolved = match &self.resolver {
             Some(resolver) => resolver.resolve_ref(package, name).map_err(invalid)?,
-            None => Relation { schema: self.about.this.schema.clone(), name: name.to_owned() },
+            None => Relation { schema: self.about.this.schema.clone(), name: name.to_owned() }.into(),
         };
         let mut noted = self.noted();
         let is_new = |(other, of): &(Option<String>, String)| other.as_deref() != package || of != name;
         if noted.refs.iter().all(is_new) {
             noted.refs.push((package.map(str::to_owned), name.to_owned()));
         }
-        Ok(RelationValue::of(relation))
+        Ok(RelationValue::of(resolved))
     }
 
     fn source(&self, arguments: &[Value]) -> Result<Value, Error> {
@@ -195,15 +195,15 @@ impl Scope {
                 "write source('source', 'table')",
             ));
         };
-        let relation = match &self.resolver {
+        let resolved = match &self.resolver {
             Some(resolver) => resolver.resolve_source(source, table).map_err(invalid)?,
-            None => Relation { schema: self.about.this.schema.clone(), name: (*table).to_owned() },
+            None => Relation { schema: self.about.this.schema.clone(), name: (*table).to_owned() }.into(),
         };
         let mut noted = self.noted();
         if noted.sources.iter().all(|(other, of)| other != source || of != table) {
             noted.sources.push(((*source).to_owned(), (*table).to_owned()));
         }
-        Ok(RelationValue::of(relation))
+        Ok(RelationValue::of(resolved))
     }
 
     fn configure(&self, arguments: &[Value]) -> Result<Value, Error> {

@@ -47,7 +47,7 @@ impl TestSubject<'_> {
             Some(condition) => {
                 format!("(select * from {} where {condition}) dbt_subquery", self.relation).into()
             }
-            None => RelationValue::of(self.relation.clone()),
+            None => RelationValue::of(self.relation.clone().into()),
         }
     }
 

@@ -29,5 +29,5 @@ mod tokens;
 
 pub use generic_test::TestSubject;
 pub use source_map::SourceMap;
-pub use subject::{Invocation, Parsed, RefUse, Rendered, Resolver, SourceUse, Subject};
+pub use subject::{Invocation, Parsed, RefUse, Rendered, Resolved, Resolver, SourceUse, Subject};
 pub use templates::Templates;

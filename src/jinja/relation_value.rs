@@ -7,15 +7,16 @@ use minijinja::value::{Kwargs, Object, ObjectRepr, from_args};
 use minijinja::{Error, ErrorKind, State, Value};
 
 use super::problem::unsupported;
+use super::subject::Resolved;
 use crate::relation::Relation;
 
-/// Prints its name, and knows its parts.
+/// Prints the name of what SQL reads, and knows the parts of the relation's own; `render()` is always all of it.
 #[derive(Debug)]
-pub(super) struct RelationValue(Relation);
+pub(super) struct RelationValue(Resolved);
 
 impl RelationValue {
-    pub(super) fn of(relation: Relation) -> Value {
-        Value::from_object(Self(relation))
+    pub(super) fn of(resolved: Resolved) -> Value {
+        Value::from_object(Self(resolved))
     }
 }
 
@@ -26,8 +27,8 @@ impl Object for RelationValue {
 
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
         Some(match key.as_str()? {
-            "schema" => self.0.schema.clone().into(),
-            "identifier" | "name" | "table" => self.0.name.clone().into(),
+            "schema" => self.0.relation.schema.clone().into(),
+            "identifier" | "name" | "table" => self.0.relation.name.clone().into(),
             "database" => Value::from(()),
             _ => return None,
         })
@@ -40,15 +41,17 @@ impl Object for RelationValue {
         arguments: &[Value],
     ) -> Result<Value, Error> {
         match method {
-            "render" => Ok(self.0.to_string().into()),
+            "render" => Ok(self.0.relation.to_string().into()),
             "include" => {
                 let (parts,): (Kwargs,) = from_args(arguments)?;
                 let schema = parts.get::<Option<bool>>("schema")?.unwrap_or(true);
                 // There is no part above the schema to leave out.
                 parts.get::<Option<bool>>("database")?;
                 parts.assert_all_used()?;
-                let schema = self.0.schema.clone().filter(|_| schema);
-                Ok(Self::of(Relation { schema, name: self.0.name.clone() }))
+                if schema {
+                    return Ok(Self::of(self.0.clone()));
+                }
+                Ok(Self::of(Relation { schema: None, name: self.0.relation.name.clone() }.into()))
             }
             "quote" | "incorporate" | "is_table" | "is_view" => Err(unsupported(
                 &format!("`{method}` of a relation"),
@@ -59,6 +62,6 @@ impl Object for RelationValue {
     }
 
     fn render(self: &Arc<Self>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0)
+        write!(f, "{}", self.0.part.as_ref().unwrap_or(&self.0.relation))
     }
 }

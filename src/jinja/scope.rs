@@ -179,7 +179,7 @@ impl Object for Scope {
         let invocation = &self.shared.invocation;
         Some(match name {
             SCOPE => Value::from_dyn_object(self.clone()),
-            "this" => RelationValue::of(self.about.this.clone()),
+            "this" => RelationValue::of(self.about.this.clone().into()),
             "schema" => self.about.this.schema.clone().into(),
             "model" => Value::from_object(Model(self.clone())),
             "target" => self.shared.target.clone(),

@@ -100,19 +100,34 @@ pub struct Rendered {
     pub map: SourceMap,
 }
 
+/// What a name stands for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resolved {
+    /// The relation.
+    pub relation: Relation,
+    /// What SQL reads in its place, where that is only a part of it.
+    pub part: Option<Relation>,
+}
+
+impl From<Relation> for Resolved {
+    fn from(relation: Relation) -> Self {
+        Self { relation, part: None }
+    }
+}
+
 /// Answers what names stand for, in the second pass.
 pub trait Resolver: Send + Sync {
     /// The relation that a `ref()` stands for.
     ///
     /// # Errors
     /// A message, where it stands for nothing.
-    fn resolve_ref(&self, package: Option<&str>, name: &str) -> Result<Relation, String>;
+    fn resolve_ref(&self, package: Option<&str>, name: &str) -> Result<Resolved, String>;
 
     /// The relation that a `source()` stands for.
     ///
     /// # Errors
     /// A message, where it stands for nothing.
-    fn resolve_source(&self, source: &str, table: &str) -> Result<Relation, String>;
+    fn resolve_source(&self, source: &str, table: &str) -> Result<Resolved, String>;
 
     /// Whether the text is rendered for rows that join stored ones.
     fn is_incremental(&self) -> bool;

@@ -4,7 +4,9 @@
 //! graph, the warehouse's table versions, what the sources hold. Goes out: a [`Plan`], a value that is shown before it is
 //! carried out. Must not know: how a step is carried out.
 
+pub mod batches;
 mod changed;
+pub mod compaction;
 pub mod confirm;
 pub mod landing;
 pub mod partitions;
@@ -16,6 +18,8 @@ pub mod sources;
 mod step;
 pub mod streams;
 
+pub use batches::{BatchPlan, BatchReason, BatchTimes};
+pub use compaction::{Compaction, FileSizes};
 pub use confirm::Touch;
 pub use landing::{Asked, LandingPlan, LandingReason, batch_version, cut_version};
 pub use partitions::{Basis, Known, KnownPartition, PartitionBuild, PartitionPlan};

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::NaiveDate;
 use datafusion::common::DataFusionError;
 
+use super::batches::{BatchPlan, BatchTimes};
 use super::changed::first_changed_line;
 use super::landing::{LandingPlan, batch_version, cut_version};
 use super::partitions::{Basis, Known, KnownPartition, by_partition, whole};
@@ -77,6 +78,8 @@ pub struct Planner<'a> {
     pub run: &'a RunId,
     /// Whether everything is to be built anew.
     pub full_refresh: bool,
+    /// What batches are due by.
+    pub times: BatchTimes,
     /// What the warehouse holds of a relation.
     pub stored: &'a dyn Fn(&Relation) -> Option<TableVersion>,
 }
@@ -177,6 +180,14 @@ impl Planner<'_> {
         let full_refresh = self.is_full_refresh(node);
         let backfills = node.config.on_schema_change == OnSchemaChange::Backfill
             && stored.as_ref().is_some_and(|stored| stored.schema != model.schema);
+        if let Some(batches) = &model.batches {
+            let plan = BatchPlan::new(batches, stored.as_ref(), full_refresh || backfills, self.times);
+            if plan.batches.is_empty() {
+                return Ok(Action::Current);
+            }
+            tables.expect(&relation, None);
+            return Ok(Action::RunBatches(plan));
+        }
         if uses_is_incremental && stored.is_some() && !full_refresh && !backfills {
             tables.expect(&relation, None);
             return Ok(Action::Increment);

@@ -1,5 +1,6 @@
 //! A plan: what is to be done with each node, in an order in which it can be done.
 
+use super::batches::BatchPlan;
 use super::landing::LandingPlan;
 use super::partitions::{PartitionBuild, PartitionPlan};
 use super::reason::Reason;
@@ -24,6 +25,8 @@ pub enum Action {
     Increment,
     /// A snapshot is taken.
     Snapshot(PartitionBuild),
+    /// The model is run for some batches, one after another.
+    RunBatches(BatchPlan),
     /// What is to be done shows only once its inputs are built.
     AfterInputs,
     /// It cannot be built: it reads tables that are not there and that this run does not make.

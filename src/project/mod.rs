@@ -34,5 +34,6 @@ mod tests;
 
 pub use load::{LoadOptions, find_root, load};
 pub use problem::{Problem, Problems, nearest};
+pub use target::bytes_of;
 pub use text::{Located, Place, SourceText, Span};
 pub use types::*;

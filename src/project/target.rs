@@ -103,7 +103,7 @@ fn read_memory(item: Item<'_>, problems: &mut Problems) -> Option<u64> {
 }
 
 /// The bytes that a text such as `1.5GiB` stands for.
-fn bytes_of(text: &str) -> Option<u64> {
+pub fn bytes_of(text: &str) -> Option<u64> {
     let text = text.trim();
     let end =
         text.find(|character: char| !character.is_ascii_digit() && character != '.').unwrap_or(text.len());

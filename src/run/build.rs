@@ -1,4 +1,4 @@
-//! Building a table: rows into a new folder, then one publish.
+//! Building a table: rows into a new folder. Nothing points at it yet.
 
 use std::collections::BTreeMap;
 
@@ -10,9 +10,10 @@ use crate::engine::{Engine, EngineError, Output};
 use crate::plan::{PartitionBuild, PartitionPlan};
 use crate::relation::Relation;
 use crate::sql::dialect::Untranslatable;
+use crate::time_range::TimeRanges;
 use crate::warehouse::{
-    Content, Fingerprint, Inputs, Ledger, Partition, PartitionKey, Presentation, RunId, TableVersion,
-    Version, Warehouse, WarehouseError, WrittenFiles,
+    Content, DataFile, Fingerprint, Inputs, Ledger, Partition, PartitionKey, RunId, TableVersion, Version,
+    Warehouse, WarehouseError, WrittenFiles,
 };
 
 /// Input bytes, as stored, that one query of a chunk of partitions reads at most, where partitions are small enough.
@@ -38,6 +39,26 @@ pub enum BuildError {
     /// A column of the model is not what the stored table has, and `on_schema_change` does not say how to go on.
     #[error("{0}")]
     SchemaChange(String),
+    /// Some batches of a microbatch model failed.
+    #[error("{0}")]
+    Batches(String),
+    /// The new content failed tests of its model, and was not published.
+    #[error("{0}")]
+    Rejected(String),
+    /// Compacting did not come to the rows that there were.
+    #[error(
+        "{found} rows were written of the {expected} in partition `{partition}` of {relation}: the files stay as they are"
+    )]
+    RowsLost {
+        /// The table.
+        relation: String,
+        /// The partition.
+        partition: String,
+        /// Rows in the old files.
+        expected: u64,
+        /// Rows in the new ones.
+        found: u64,
+    },
     /// A merge would match a stored row with two new ones.
     #[error(
         "{rows} new rows share their unique key ({columns}) with another: make the key unique, or use incremental_strategy='delete+insert'"
@@ -66,10 +87,10 @@ impl From<DataFusionError> for BuildError {
     }
 }
 
-/// What a build left behind.
+/// What a build left behind, for a publish to point at.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Built {
-    /// The table as it is now.
+    /// The table as it is to be.
     pub table: TableVersion,
     /// What of it is new.
     pub written: Written,
@@ -95,6 +116,22 @@ impl Written {
             partitions: partitions.len(),
         }
     }
+
+    /// Of one partition's new files.
+    pub(super) fn of_files(files: &[DataFile]) -> Self {
+        Self {
+            rows: files.iter().map(|file| file.rows).sum(),
+            bytes: files.iter().map(|file| file.bytes).sum(),
+            partitions: 1,
+        }
+    }
+
+    /// More was written.
+    pub(super) fn add(&mut self, more: Self) {
+        self.rows += more.rows;
+        self.bytes += more.bytes;
+        self.partitions += more.partitions;
+    }
 }
 
 /// A table that is built from a SELECT.
@@ -118,8 +155,6 @@ pub struct TableBuild<'a> {
     pub partition_columns: &'a [String],
     /// Of the model.
     pub fingerprint: &'a Fingerprint,
-    /// What other readers are shown beside the rows.
-    pub presentation: Presentation,
 }
 
 impl TableBuild<'_> {
@@ -139,10 +174,10 @@ impl TableBuild<'_> {
             .map(|(key, files)| (key, Partition { files, ledger: ledger.clone() }))
             .collect();
         let written = Written::of(&new);
-        self.publish(new, written)
+        Ok(self.built(new, written))
     }
 
-    /// Builds the dirty partitions, a chunk at a time, and publishes them together; the others stay as they are.
+    /// Builds the dirty partitions, a chunk at a time; the others stay as they are.
     ///
     /// # Errors
     /// Where a query fails; the old table is then still there.
@@ -182,7 +217,7 @@ impl TableBuild<'_> {
                 all.insert(key.clone(), partition.clone());
             }
         }
-        self.publish(all, written)
+        Ok(self.built(all, written))
     }
 
     pub(super) fn plan(&self) -> Result<LogicalPlan, BuildError> {
@@ -200,7 +235,7 @@ impl TableBuild<'_> {
 
     pub(super) fn ledger(&self, inputs: Inputs, version: Version) -> Ledger {
         let (run, fingerprint) = (self.run.clone(), self.fingerprint.clone());
-        Ledger { run, fingerprint, inputs, version, columns: BTreeMap::new() }
+        Ledger { run, fingerprint, inputs, version, columns: BTreeMap::new(), done: TimeRanges::default() }
     }
 
     fn ledger_of(&self, build: &PartitionBuild) -> Ledger {
@@ -221,16 +256,9 @@ impl TableBuild<'_> {
         }
     }
 
-    /// Points the table at these partitions, of which `written` are new or gone.
-    pub(super) fn publish(
-        &self,
-        partitions: BTreeMap<PartitionKey, Partition>,
-        written: Written,
-    ) -> Result<Built, BuildError> {
-        let table = self.table(partitions);
-        crate::fail_point::reached("build-before-publish");
-        self.warehouse.publish(self.relation, &table, &self.presentation)?;
-        Ok(Built { table, written })
+    /// The table of these partitions, of which `written` are new or gone.
+    pub(super) fn built(&self, partitions: BTreeMap<PartitionKey, Partition>, written: Written) -> Built {
+        Built { table: self.table(partitions), written }
     }
 
     /// A filter that holds for the rows of these partitions and no others.

@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
-use super::build::{BuildError, Built, TableBuild};
+use super::build::{BuildError, Built, TableBuild, Written};
 use super::event::{Event, NodeResult, Status};
 use super::order::dependencies;
 use super::schedule::{Outcome, Steps, Weight, work_through};
 use super::session::Session;
-use crate::graph::{CompiledModel, IncrementalStrategy, Node, NodeKind, tested_relation};
+use crate::graph::{CompiledModel, Node, NodeKind, tested_relation};
 use crate::plan::{Action, PartitionBuild, PartitionPlan, Plan, Reason, Step, TableChange};
 use crate::quality::{self, Verdict};
 use crate::relation::Relation;
@@ -17,7 +17,7 @@ use crate::sql::dialect::ViewText;
 use crate::warehouse::{self, Content, Presentation};
 
 /// What other readers of the warehouse are told of a node.
-pub(super) fn presentation(node: &Node) -> Presentation {
+pub fn presentation(node: &Node) -> Presentation {
     let columns = node.columns.iter().filter_map(|column| {
         Some((column.name.value.clone(), column.description.as_ref()?.trim().to_owned()))
     });
@@ -121,33 +121,33 @@ impl Session<'_> {
                     return Ok(result_of(node, Status::Current));
                 };
                 let built = self.runtime.block_on(super::seed::load(self, node, seed))?;
-                self.built(node, built, &reason.to_string())
+                self.built(index, node, built, &reason.to_string())
             }
             Action::Test => self.test(index, node),
             Action::CreateView(reason) => self.create_view(index, node, reason),
             Action::BuildWhole(build) => {
                 let relation = tested_relation(node);
-                let table = self.table_build(node, &relation, self.model(index)?);
+                let table = self.table_build(&relation, self.model(index)?);
                 let built = self.runtime.block_on(table.whole(build))?;
-                self.built(node, built, &build.reason.to_string())
+                self.built(index, node, built, &build.reason.to_string())
             }
             Action::BuildPartitions(plan) => {
                 let relation = tested_relation(node);
                 let stored = self.stored(&relation);
                 let model = self.model(index)?;
-                let table = self.table_build(node, &relation, model);
+                let table = self.table_build(&relation, model);
                 let plan = self.narrowed(node, model, plan)?;
                 let built = self.runtime.block_on(table.partitions(&plan, stored.as_ref()))?;
-                self.built(node, built, &why_built(&plan))
+                self.built(index, node, built, &why_built(&plan))
             }
             Action::Increment => self.increment(index, node),
             Action::Snapshot(build) => self.snapshot(index, node, build),
+            Action::RunBatches(plan) => self.run_batches(index, node, plan),
         }
     }
 
-    fn table_build<'b>(
+    pub(super) fn table_build<'b>(
         &'b self,
-        node: &Node,
         relation: &'b Relation,
         model: &'b CompiledModel,
     ) -> TableBuild<'b> {
@@ -161,22 +161,17 @@ impl Session<'_> {
             schema: &model.schema,
             partition_columns: &model.partition_columns,
             fingerprint: &model.fingerprint,
-            presentation: presentation(node),
         }
     }
 
-    fn model(&self, index: usize) -> Result<&CompiledModel, BuildError> {
+    pub(super) fn model(&self, index: usize) -> Result<&CompiledModel, BuildError> {
         let missing = || BuildError::Plan("the model was not compiled".to_owned());
         self.compiled.models.get(&index).ok_or_else(missing)
     }
 
-    fn built(&self, node: &Node, built: Built, why: &str) -> Result<NodeResult, BuildError> {
-        self.published(&tested_relation(node), built.table)?;
-        let mut result = result_of(node, Status::Success).saying(why);
-        result.rows = built.written.rows;
-        result.bytes = built.written.bytes;
-        result.partitions = built.written.partitions;
-        Ok(result)
+    fn built(&self, index: usize, node: &Node, built: Built, why: &str) -> Result<NodeResult, BuildError> {
+        self.publish(index, node, built.table)?;
+        Ok(success(node, built.written, why))
     }
 
     fn create_view(&self, index: usize, node: &Node, reason: &Reason) -> Result<NodeResult, BuildError> {
@@ -203,27 +198,14 @@ impl Session<'_> {
         let (Some(stored), Some(sql)) = (self.stored(&relation), &model.increment) else {
             return Err(BuildError::Plan("there is nothing to add an increment to".to_owned()));
         };
-        if stored.partition_columns() != model.partition_columns {
-            let named = |columns: &[String]| match columns {
-                [] => "nothing".to_owned(),
-                columns => columns.join(", "),
-            };
-            return Err(BuildError::SchemaChange(format!(
-                "the stored table is partitioned by {}, the model by {}: run with --full-refresh",
-                named(stored.partition_columns()),
-                named(&model.partition_columns)
-            )));
+        let columns = super::increment::columns_over(node, model, &stored)?;
+        let table = TableBuild { sql, schema: &columns, ..self.table_build(&relation, model) };
+        let built = self.runtime.block_on(table.increment(&stored, &node.config))?;
+        let why = Reason::Increment.to_string();
+        match built {
+            Some(built) => self.built(index, node, built, &why),
+            None => Ok(success(node, Written::default(), &why)),
         }
-        let columns = super::increment::columns_after(
-            node.config.on_schema_change,
-            &stored.schema,
-            &model.schema,
-            &model.partition_columns,
-        )?;
-        let table = TableBuild { sql, schema: &columns, ..self.table_build(node, &relation, model) };
-        let strategy = strategy(node);
-        let built = self.runtime.block_on(table.increment(&stored, strategy, &node.config.unique_key))?;
-        self.built(node, built, &Reason::Increment.to_string())
     }
 
     fn snapshot(&self, index: usize, node: &Node, build: &PartitionBuild) -> Result<NodeResult, BuildError> {
@@ -241,10 +223,13 @@ impl Session<'_> {
             schema: &snapshot.schema,
             partition_columns: &[],
             fingerprint: &snapshot.fingerprint,
-            presentation: presentation(node),
         };
         let built = self.runtime.block_on(table.snapshot(&snapshot.query, build, stored.as_ref()))?;
-        self.built(node, built, &build.reason.to_string())
+        let why = build.reason.to_string();
+        match built {
+            Some(built) => self.built(index, node, built, &why),
+            None => Ok(success(node, Written::default(), &why)),
+        }
     }
 
     fn test(&self, index: usize, node: &Node) -> Result<NodeResult, BuildError> {
@@ -255,7 +240,10 @@ impl Session<'_> {
         if !not_there.is_empty() {
             return Ok(self.missing(node, &not_there));
         }
-        let finding = self.runtime.block_on(quality::run(self.engine, &test.sql, &node.config))?;
+        let finding = match self.tried(index) {
+            Some(finding) => finding,
+            None => self.runtime.block_on(quality::run(self.engine, &test.sql, &node.config))?,
+        };
         let mut result = result_of(
             node,
             match finding.verdict {
@@ -300,21 +288,6 @@ fn weight(action: &Action) -> Weight {
     if reads >= HEAVY_BYTES { Weight::Heavy } else { Weight::Light }
 }
 
-/// What the user asked for; else a key means merge, partitions mean overwriting them, and neither means append. Without
-/// a key there is nothing to merge by, so that the rows are added, as dbt adds them.
-fn strategy(node: &Node) -> IncrementalStrategy {
-    let has_key = !node.config.unique_key.is_empty();
-    match node.config.incremental_strategy {
-        Some(IncrementalStrategy::Merge | IncrementalStrategy::DeleteInsert) if !has_key => {
-            IncrementalStrategy::Append
-        }
-        Some(asked_for) => asked_for,
-        None if has_key => IncrementalStrategy::Merge,
-        None if !node.config.partition_by.is_empty() => IncrementalStrategy::InsertOverwrite,
-        None => IncrementalStrategy::Append,
-    }
-}
-
 /// Why partitions are built, each reason once.
 pub fn in_short(build: &[PartitionBuild]) -> String {
     let mut reasons: Vec<String> = Vec::new();
@@ -352,6 +325,15 @@ fn why_built(plan: &PartitionPlan) -> String {
 
 fn result_of(node: &Node, status: Status) -> NodeResult {
     NodeResult::new(node.id.as_str(), &shown_name(node), shown_kind(node), status)
+}
+
+/// The result of a node that was built.
+pub(super) fn success(node: &Node, written: Written, why: &str) -> NodeResult {
+    let mut result = result_of(node, Status::Success).saying(why);
+    result.rows = written.rows;
+    result.bytes = written.bytes;
+    result.partitions = written.partitions;
+    result
 }
 
 fn skipped(node: &Node, because_of: &str) -> NodeResult {

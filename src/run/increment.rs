@@ -2,31 +2,33 @@
 //!
 //! The new rows are written first. Then `append` adds their files, `insert_overwrite` replaces the partitions that they
 //! fall into, and `merge` and `delete+insert` write the table anew without the stored rows whose key they bear. Keys
-//! are compared so that NULL equals NULL.
+//! are compared so that NULL equals NULL. The user's predicates know the stored rows by the name `DBT_INTERNAL_DEST` and
+//! the new ones by `DBT_INTERNAL_SOURCE`.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::AsArray;
 use arrow::datatypes::{Field, Int64Type, Schema, SchemaRef};
+use datafusion::logical_expr::LogicalPlan;
 
 use super::build::{BuildError, Built, TableBuild, Written};
 use crate::engine::PublishedTable;
-use crate::graph::{IncrementalStrategy, OnSchemaChange};
+use crate::graph::{CompiledModel, IncrementalStrategy, MergeColumns, Node, NodeConfig, OnSchemaChange};
 use crate::relation::Relation;
 use crate::warehouse::{Inputs, Ledger, Partition, PartitionKey, TableVersion, Version, WrittenFiles};
 
 impl TableBuild<'_> {
-    /// Adds what the model's SELECT gives to the stored table.
+    /// The stored table with what the model's SELECT gives; `None` where that changes nothing.
     ///
     /// # Errors
     /// Where the query fails, or a key is doubled in a merge; the old table is then still there.
     pub async fn increment(
         &self,
         stored: &TableVersion,
-        strategy: IncrementalStrategy,
-        unique_key: &[String],
-    ) -> Result<Built, BuildError> {
+        config: &NodeConfig,
+    ) -> Result<Option<Built>, BuildError> {
+        let strategy = config.increment();
         let new = self.engine.write(self.plan()?, &self.output(".new")).await?.files;
         // The version of such a table is not derived of its inputs: what it holds depends on its own past.
         let ledger =
@@ -36,24 +38,38 @@ impl TableBuild<'_> {
         if written.rows == 0
             && (strategy != IncrementalStrategy::InsertOverwrite || !self.partition_columns.is_empty())
         {
-            return Ok(Built { table: stored.clone(), written });
+            return Ok(None);
         }
         let all = match strategy {
-            IncrementalStrategy::Append => appended(stored, new),
             IncrementalStrategy::InsertOverwrite => overwritten(stored, new),
             IncrementalStrategy::Merge | IncrementalStrategy::DeleteInsert => {
-                let kept = self.without_keys_of(&new, strategy, unique_key).await?;
+                let by_key = ByKey::of(self, &new, config)?;
+                if strategy == IncrementalStrategy::Merge {
+                    by_key.check_doubled().await?;
+                }
+                let kept = by_key.without_replaced(strategy).await?;
+                let new = match &config.merge_columns {
+                    MergeColumns::All => new,
+                    columns => partitions(by_key.merged(&stored.schema, columns).await?, &ledger),
+                };
                 joined(partitions(kept, &ledger), new)
             }
+            // Batches have a build of their own.
+            IncrementalStrategy::Append | IncrementalStrategy::Microbatch => appended(stored, new),
         };
-        let all = if self.warehouse.has_one_folder_a_partition() { self.gathered(all).await? } else { all };
-        self.publish(all, written)
+        let all = if self.warehouse.has_one_folder_a_partition() {
+            self.gathered(all, ".gathered").await?
+        } else {
+            all
+        };
+        Ok(Some(self.built(all, written)))
     }
 
     /// The partitions, those whose files lie in several folders written anew into one.
     pub(super) async fn gathered(
         &self,
         mut all: BTreeMap<PartitionKey, Partition>,
+        suffix: &str,
     ) -> Result<BTreeMap<PartitionKey, Partition>, BuildError> {
         let folder = |path: &str| path.rsplit_once('/').map(|(folder, _)| folder.to_owned());
         let is_scattered = |partition: &Partition| {
@@ -71,64 +87,171 @@ impl TableBuild<'_> {
         self.engine.scope().register(&name, Arc::new(table))?;
         let plan = self.engine.scope().plan(&format!("select * from {name}"));
         let plan = plan.map_err(|problem| BuildError::Plan(problem.message))?;
-        let mut written = self.engine.write(plan, &self.output(".gathered")).await?.files;
+        let mut written = self.engine.write(plan, &self.output(suffix)).await?.files;
         for (key, partition) in scattered {
             let files = written.remove(&key).unwrap_or_default();
             all.insert(key, Partition { files, ledger: partition.ledger });
         }
         Ok(all)
     }
+}
 
-    /// The stored rows whose key no new row bears, written anew.
-    async fn without_keys_of(
-        &self,
+/// New rows that take the place of stored ones by their key.
+struct ByKey<'a> {
+    build: &'a TableBuild<'a>,
+    /// The name of the new rows.
+    new: Relation,
+    key: &'a [String],
+    /// When a stored and a new row are the same one: the key, as SQL.
+    same: String,
+    /// The user's own conditions, as SQL.
+    predicates: Option<String>,
+}
+
+impl<'a> ByKey<'a> {
+    fn of(
+        build: &'a TableBuild<'a>,
         new: &BTreeMap<PartitionKey, Partition>,
-        strategy: IncrementalStrategy,
-        unique_key: &[String],
-    ) -> Result<WrittenFiles, BuildError> {
-        let name = Relation { schema: None, name: format!("__mep_new_{}", self.relation.name) };
-        let folder = self.warehouse.table_folder(self.relation);
-        let table = PublishedTable::new(folder, &self.table(new.clone()));
-        let scope = self.engine.scope();
-        scope.register(&name, Arc::new(table))?;
-        let quoted = |column: &String| format!("\"{}\"", column.replace('"', "\"\""));
-        let columns: Vec<String> = unique_key.iter().map(quoted).collect();
-        if strategy == IncrementalStrategy::Merge {
-            let key = columns.join(", ");
-            let doubled = format!(
-                "select coalesce(sum(n), 0) as n from (select count(*) as n from {name} group by {key}) where n > 1"
-            );
-            let plan = scope.plan(&doubled).map_err(|problem| BuildError::Plan(problem.message))?;
-            let batches = self.engine.collect(plan).await?;
-            let rows: i64 = batches
-                .iter()
-                .flat_map(|batch| batch.column(0).as_primitive::<Int64Type>().iter().flatten())
-                .sum();
-            if rows > 0 {
-                let columns = unique_key.join(", ");
-                return Err(BuildError::DoubledKey { columns, rows: rows.unsigned_abs() });
-            }
-        }
-        let same: Vec<String> = columns
-            .iter()
-            // In brackets: all that follows DISTINCT FROM would be taken for its operand.
-            .map(|column| format!("(stored.{column} is not distinct from new.{column})"))
-            .collect();
-        let kept = format!(
-            "select stored.* from {} as stored left anti join {name} as new on {}",
-            self.relation,
-            same.join(" and ")
-        );
-        let plan = scope.plan(&kept).map_err(|problem| BuildError::Plan(problem.message))?;
-        Ok(self.engine.write(plan, &self.output(".kept")).await?.files)
+        config: &'a NodeConfig,
+    ) -> Result<Self, BuildError> {
+        let name = Relation { schema: None, name: format!("__mep_new_{}", build.relation.name) };
+        let folder = build.warehouse.table_folder(build.relation);
+        let table = PublishedTable::new(folder, &build.table(new.clone()));
+        build.engine.scope().register(&name, Arc::new(table))?;
+        let same: Vec<String> = config.unique_key.iter().map(|column| same(column)).collect();
+        let predicates: Vec<String> =
+            config.incremental_predicates.iter().map(|predicate| format!("({predicate})")).collect();
+        let predicates = (!predicates.is_empty()).then(|| predicates.join(" and "));
+        Ok(Self { build, new: name, key: &config.unique_key, same: same.join(" and "), predicates })
     }
+
+    fn plan(&self, sql: &str) -> Result<LogicalPlan, BuildError> {
+        self.build.engine.scope().plan(sql).map_err(|problem| {
+            let of = if self.predicates.is_some() { "incremental_predicates: " } else { "" };
+            BuildError::Plan(format!("{of}{}", problem.message))
+        })
+    }
+
+    /// When a merge puts a new row in the place of a stored one, as SQL.
+    fn matching(&self) -> String {
+        match &self.predicates {
+            Some(predicates) => format!("{} and {predicates}", self.same),
+            None => self.same.clone(),
+        }
+    }
+
+    /// A merge would match a stored row with several new ones.
+    async fn check_doubled(&self) -> Result<(), BuildError> {
+        let columns: Vec<String> = self.key.iter().map(|column| quoted(column)).collect();
+        let doubled = format!(
+            "select coalesce(sum(n), 0) as n from (select count(*) as n from {} group by {}) where n > 1",
+            self.new,
+            columns.join(", ")
+        );
+        let batches = self.build.engine.collect(self.plan(&doubled)?).await?;
+        let rows: i64 = batches
+            .iter()
+            .flat_map(|batch| batch.column(0).as_primitive::<Int64Type>().iter().flatten())
+            .sum();
+        if rows > 0 {
+            let columns = self.key.join(", ");
+            return Err(BuildError::DoubledKey { columns, rows: rows.unsigned_abs() });
+        }
+        Ok(())
+    }
+
+    /// The stored rows that no new row takes the place of, written anew. The predicates of a merge see both rows; those
+    /// of a deletion see the stored one alone, as dbt's do.
+    async fn without_replaced(&self, strategy: IncrementalStrategy) -> Result<WrittenFiles, BuildError> {
+        let Self { build, new, same, .. } = self;
+        let stored = build.relation;
+        let kept = match &self.predicates {
+            Some(predicates) if strategy == IncrementalStrategy::DeleteInsert => format!(
+                "select * from {stored} as dbt_internal_dest where ({predicates}) is not true
+                union all
+                select dbt_internal_dest.* from (
+                    select * from {stored} as dbt_internal_dest where ({predicates}) is true
+                ) as dbt_internal_dest
+                left anti join {new} as dbt_internal_source on {same}"
+            ),
+            _ => format!(
+                "select dbt_internal_dest.* from {stored} as dbt_internal_dest
+                left anti join {new} as dbt_internal_source on {}",
+                self.matching()
+            ),
+        };
+        Ok(build.engine.write(self.plan(&kept)?, &build.output(".kept")).await?.files)
+    }
+
+    /// The new rows, each with what the stored row of its key has in the columns that are not to be replaced.
+    async fn merged(&self, stored: &SchemaRef, columns: &MergeColumns) -> Result<WrittenFiles, BuildError> {
+        let Self { build, new, .. } = self;
+        let taken: Vec<String> = build
+            .schema
+            .fields()
+            .iter()
+            .map(|field| {
+                let name = field.name();
+                let column = quoted(name);
+                let is_new = self.key.contains(name) || columns.replaces(name) || stored.index_of(name).is_err();
+                if is_new {
+                    format!("dbt_internal_source.{column} as {column}")
+                } else {
+                    format!(
+                        "case when dbt_internal_dest.__mep_is_stored then dbt_internal_dest.{column} else dbt_internal_source.{column} end as {column}"
+                    )
+                }
+            })
+            .collect();
+        let merged = format!(
+            "select {} from {new} as dbt_internal_source
+            left join (select *, true as __mep_is_stored from {}) as dbt_internal_dest on {}",
+            taken.join(", "),
+            build.relation,
+            self.matching()
+        );
+        Ok(build.engine.write(self.plan(&merged)?, &build.output(".merged")).await?.files)
+    }
+}
+
+fn quoted(column: &str) -> String {
+    format!("\"{}\"", column.replace('"', "\"\""))
+}
+
+/// In parentheses, since `and` binds closer than what stands behind `from`.
+fn same(column: &str) -> String {
+    let column = quoted(column);
+    format!("(dbt_internal_dest.{column} is not distinct from dbt_internal_source.{column})")
+}
+
+/// The columns that a model's table has after an increment.
+///
+/// # Errors
+/// Where the table is partitioned otherwise, or its columns may not change as the model's did.
+pub(super) fn columns_over(
+    node: &Node,
+    model: &CompiledModel,
+    stored: &TableVersion,
+) -> Result<SchemaRef, BuildError> {
+    if stored.partition_columns() != model.partition_columns {
+        let named = |columns: &[String]| match columns {
+            [] => "nothing".to_owned(),
+            columns => columns.join(", "),
+        };
+        return Err(BuildError::SchemaChange(format!(
+            "the stored table is partitioned by {}, the model by {}: run with --full-refresh",
+            named(stored.partition_columns()),
+            named(&model.partition_columns)
+        )));
+    }
+    columns_after(node.config.on_schema_change, &stored.schema, &model.schema, &model.partition_columns)
 }
 
 /// The columns that the table has after an increment, by what the user wants done when they are not the stored ones.
 ///
 /// # Errors
 /// Where they may not change, or a column would change its type so that the stored rows could not be read.
-pub fn columns_after(
+fn columns_after(
     on_change: OnSchemaChange,
     stored: &SchemaRef,
     model: &SchemaRef,

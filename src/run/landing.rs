@@ -22,6 +22,7 @@ use crate::source::{
     UnitReader,
 };
 use crate::sql::stored_schema;
+use crate::time_range::TimeRanges;
 use crate::warehouse::{
     Batch, Content, Fingerprint, Inputs, LandedUnit, Ledger, Partition, PartitionKey, PartitionWriter,
     Presentation, RunId, TableVersion, Version, Warehouse, WarehouseError, WriteError, WriteTarget,
@@ -283,6 +284,7 @@ impl Landing<'_> {
             folder: format!("data/{}", self.run),
             schema,
             partition_columns,
+            file_bytes: None,
         };
         Ok(PartitionWriter::new(target, format!("part{index}"))?)
     }
@@ -404,6 +406,7 @@ impl Landing<'_> {
                 fingerprint: fingerprint.clone(),
                 inputs: Inputs::default(),
                 version: version.clone(),
+                done: TimeRanges::default(),
                 columns: BTreeMap::new(),
             };
             partitions.insert(key, Partition { files, ledger });

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use fixedbitset::FixedBitSet;
 
-use crate::graph::Graph;
+use crate::graph::{Graph, PublishWhen};
 use crate::plan::Plan;
 
 /// For each step, the steps that it must wait for: the nearest ones that its node needs, by way of nodes that the plan
@@ -23,7 +23,8 @@ pub(super) fn dependencies(graph: &Graph, plan: &Plan) -> Vec<Vec<usize>> {
         .filter(|(_, step)| graph.node(step.node).is_test())
         .map(|(index, step)| (index, graph.parents(step.node)))
         .collect();
-    plan.steps
+    let mut needs: Vec<Vec<usize>> = plan
+        .steps
         .iter()
         .map(|step| {
             let nearest = nearest(graph, step.node, &step_of);
@@ -38,7 +39,47 @@ pub(super) fn dependencies(graph: &Graph, plan: &Plan) -> Vec<Vec<usize>> {
             }
             needs
         })
-        .collect()
+        .collect();
+    add_needs_of_tests(graph, plan, &step_of, &mut needs);
+    needs
+}
+
+/// What is published after its tests waits for the other tables that these read, as far as none of those waits for it.
+fn add_needs_of_tests(graph: &Graph, plan: &Plan, step_of: &[Option<usize>], needs: &mut [Vec<usize>]) {
+    for (index, step) in plan.steps.iter().enumerate() {
+        if graph.node(step.node).config.publish != PublishWhen::AfterTests {
+            continue;
+        }
+        let read: BTreeSet<usize> = graph
+            .own_tests(step.node)
+            .into_iter()
+            .flat_map(|test| graph.parents(test))
+            .copied()
+            .filter(|parent| *parent != step.node)
+            .collect();
+        let direct = read.iter().filter_map(|node| step_of[*node]);
+        let through = read.iter().filter(|node| step_of[**node].is_none());
+        let through = through.flat_map(|node| nearest(graph, *node, step_of));
+        let wanted: BTreeSet<usize> = direct.chain(through.filter_map(|node| step_of[node])).collect();
+        for other in wanted {
+            if !needs[index].contains(&other) && !reaches(needs, other, index) {
+                needs[index].push(other);
+            }
+        }
+    }
+}
+
+/// Whether a step waits for another one, near or far.
+fn reaches(needs: &[Vec<usize>], from: usize, to: usize) -> bool {
+    let mut seen = BTreeSet::from([from]);
+    let mut open = vec![from];
+    while let Some(step) = open.pop() {
+        if step == to {
+            return true;
+        }
+        open.extend(needs[step].iter().copied().filter(|next| seen.insert(*next)));
+    }
+    false
 }
 
 /// For each node, all that it depends on, near and far.

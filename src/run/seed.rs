@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 
 use super::build::{BuildError, Built, Written};
-use super::carry_out::presentation;
 use super::session::Session;
 use crate::engine::Output;
 use crate::graph::{Node, SeedTable, tested_relation};
 use crate::plan::seed_version;
+use crate::time_range::TimeRanges;
 use crate::warehouse::{Content, Inputs, Ledger, Partition, PartitionKey, TableVersion};
 
-/// Writes a seed's rows and publishes them.
+/// Writes a seed's rows.
 ///
 /// # Errors
 /// Where the rows cannot be written; the old table is then still there.
@@ -29,6 +29,7 @@ pub async fn load(session: &Session<'_>, node: &Node, seed: &SeedTable) -> Resul
         fingerprint: seed.fingerprint.clone(),
         inputs: Inputs::default(),
         version: seed_version(&seed.fingerprint),
+        done: TimeRanges::default(),
         columns: BTreeMap::new(),
     };
     let partition = Partition { files: files.remove(&PartitionKey::whole()).unwrap_or_default(), ledger };
@@ -36,6 +37,5 @@ pub async fn load(session: &Session<'_>, node: &Node, seed: &SeedTable) -> Resul
     let written = Written::of(&partitions);
     let content = Content::Table { partition_columns: Vec::new(), partitions, batches: BTreeMap::new() };
     let table = TableVersion { schema: seed.schema.clone(), content, run: session.run.clone(), sql: None };
-    session.warehouse.publish(&relation, &table, &presentation(node))?;
     Ok(Built { table, written })
 }

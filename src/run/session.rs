@@ -3,14 +3,25 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use chrono::NaiveDate;
+use chrono::{NaiveDate, NaiveTime, Utc};
 
 use super::event::Reporter;
 use crate::engine::{Engine, EngineError};
 use crate::graph::{Compiled, CompiledModel, Graph, Materialization, NodeKind, tested_relation};
-use crate::plan::{Planner, Tables};
+use crate::plan::{BatchTimes, Planner, Tables};
+use crate::quality::Finding;
 use crate::relation::Relation;
+use crate::time_range::TimeRange;
 use crate::warehouse::{Content, PartitionKey, RunId, TableVersion, Warehouse, WarehouseError};
+
+/// Which tests a run runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TestsRun {
+    /// Those that are nodes of the run, each with a result of its own.
+    AsNodes,
+    /// Only those that a table must pass before it is published.
+    BeforePublish,
+}
 
 /// How a run is to be done.
 #[derive(Clone, Copy, Debug)]
@@ -25,9 +36,22 @@ pub struct RunOptions {
     pub cores: usize,
     /// The last day of which rows are landed, where there is one.
     pub until: Option<NaiveDate>,
+    /// The stretch of event time for which microbatch models are run, where the user asked for one.
+    pub event_times: Option<TimeRange>,
+    /// Which tests are run.
+    pub tests: TestsRun,
     /// Whether views are read as the project says, even where they are published otherwise or not yet: what is built
     /// over them is then what a full refresh would build.
     pub views_of_project: bool,
+}
+
+impl RunOptions {
+    /// What batches are due by.
+    fn batch_times(&self) -> BatchTimes {
+        let after = self.until.and_then(|until| until.succ_opt());
+        let now = after.map_or_else(|| Utc::now().naive_utc(), |day| day.and_time(NaiveTime::MIN));
+        BatchTimes { asked_for: self.event_times, now }
+    }
 }
 
 /// A run.
@@ -53,6 +77,8 @@ pub struct Session<'a> {
     held: Mutex<BTreeMap<Relation, TableVersion>>,
     same: Mutex<BTreeMap<Relation, BTreeSet<PartitionKey>>>,
     tables: Mutex<Tables>,
+    /// What tests found before a publish, which need not be run again after it.
+    tried: Mutex<BTreeMap<usize, Finding>>,
 }
 
 /// Why a run could not begin.
@@ -108,7 +134,7 @@ impl<'a> Session<'a> {
             tables.note(relation, table);
         }
         let (before, same) = (held.clone(), Mutex::default());
-        let (held, tables) = (Mutex::new(held), Mutex::new(tables));
+        let (held, tables, tried) = (Mutex::new(held), Mutex::new(tables), Mutex::default());
         Self {
             graph,
             compiled,
@@ -122,6 +148,7 @@ impl<'a> Session<'a> {
             held,
             same,
             tables,
+            tried,
         }
     }
 
@@ -191,6 +218,16 @@ impl<'a> Session<'a> {
         }
     }
 
+    /// Notes what a test found before a publish.
+    pub(super) fn note_tried(&self, test: usize, finding: Finding) {
+        lock(&self.tried).insert(test, finding);
+    }
+
+    /// What a test found before a publish.
+    pub(super) fn tried(&self, test: usize) -> Option<Finding> {
+        lock(&self.tried).get(&test).copied()
+    }
+
     /// What the warehouse holds of a relation by now.
     pub fn stored(&self, relation: &Relation) -> Option<TableVersion> {
         lock(&self.held).get(relation).cloned()
@@ -220,6 +257,7 @@ impl<'a> Session<'a> {
             scope: self.engine.scope(),
             run: self.run,
             full_refresh: self.options.full_refresh,
+            times: self.options.batch_times(),
             stored: &stored,
         })
     }

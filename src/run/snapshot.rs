@@ -27,7 +27,7 @@ impl TableBuild<'_> {
         query: &SnapshotQuery,
         build: &PartitionBuild,
         stored: Option<&TableVersion>,
-    ) -> Result<Built, BuildError> {
+    ) -> Result<Option<Built>, BuildError> {
         let now = Utc::now().timestamp_micros();
         let table = self.relation.to_string();
         let changes = match stored {
@@ -46,16 +46,20 @@ impl TableBuild<'_> {
         let Some(stored) = stored else {
             self.check_keys(query, &new).await?;
             new.entry(PartitionKey::whole()).or_insert(Partition { files: Vec::new(), ledger });
-            return self.publish(new, written);
+            return Ok(Some(self.built(new, written)));
         };
         if written.rows == 0 {
-            return self.looked_at(build, stored);
+            return Ok(self.looked_at(build, stored));
         }
         let changes = self.check_keys(query, &new).await?;
         let kept = self.written(&query.kept(&table, &changes.to_string()), ".kept", &ledger).await?;
         let all = joined(kept, new);
-        let all = if self.warehouse.has_one_folder_a_partition() { self.gathered(all).await? } else { all };
-        self.publish(all, written)
+        let all = if self.warehouse.has_one_folder_a_partition() {
+            self.gathered(all, ".gathered").await?
+        } else {
+            all
+        };
+        Ok(Some(self.built(all, written)))
     }
 
     async fn written(
@@ -68,8 +72,8 @@ impl TableBuild<'_> {
         Ok(partitions(self.engine.write(plan, &self.output(suffix)).await?.files, ledger))
     }
 
-    /// The rows are as they were: the same files, and a ledger of what they were compared with.
-    fn looked_at(&self, build: &PartitionBuild, stored: &TableVersion) -> Result<Built, BuildError> {
+    /// The rows are as they were: the same files, and a ledger of what they were compared with; `None` where that is noted.
+    fn looked_at(&self, build: &PartitionBuild, stored: &TableVersion) -> Option<Built> {
         let looked_at = stored.partitions().map(|(key, partition)| {
             let mut partition = partition.clone();
             partition.ledger.inputs = build.inputs.clone();
@@ -79,9 +83,9 @@ impl TableBuild<'_> {
         let looked_at: BTreeMap<PartitionKey, Partition> = looked_at.collect();
         let is_noted = stored.partitions().all(|(key, partition)| looked_at.get(key) == Some(partition));
         if is_noted && stored.schema == *self.schema {
-            return Ok(Built { table: stored.clone(), written: Written::default() });
+            return None;
         }
-        self.publish(looked_at, Written::default())
+        Some(self.built(looked_at, Written::default()))
     }
 
     /// Makes what changed known to SQL, in which no key may have two current versions.

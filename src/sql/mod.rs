@@ -7,6 +7,7 @@
 
 pub mod alignment;
 pub mod dialect;
+pub mod event_time;
 pub mod functions;
 pub mod history;
 pub mod lineage;
@@ -22,6 +23,7 @@ mod surrogate_key;
 mod tumble;
 
 pub use alignment::{Alignment, ScanAlignment, texts};
+pub use event_time::EventTime;
 pub use lineage::{ColumnOf, Origins, origins};
 pub use meaning::{canonical, is_volatile, offset, stored_schema, without_semicolon};
 pub use problem::{SqlProblem, tidy};

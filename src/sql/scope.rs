@@ -77,6 +77,15 @@ impl Scope {
         Ok(())
     }
 
+    /// Makes a relation unknown again.
+    ///
+    /// # Errors
+    /// Where the catalog refuses, which in-memory catalogs do not.
+    pub fn forget(&self, relation: &Relation) -> Result<(), DataFusionError> {
+        self.context.deregister_table(self.reference(relation)?)?;
+        Ok(())
+    }
+
     /// Makes a view known: what reads it has its SELECT inlined.
     ///
     /// # Errors

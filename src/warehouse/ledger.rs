@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::partition::PartitionKey;
 use crate::fingerprint::{Fingerprint, hash};
+use crate::time_range::TimeRanges;
 
 /// Names one run. Sorts by time.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -32,6 +33,12 @@ impl RunId {
     pub fn began(&self) -> Option<DateTime<Utc>> {
         let (seconds, nanos) = uuid::Uuid::try_parse(&self.0).ok()?.get_timestamp()?.to_unix();
         DateTime::from_timestamp(i64::try_from(seconds).ok()?, nanos)
+    }
+
+    /// Whether a folder's name is one that a run gives: its id, perhaps with more behind it.
+    pub fn names(folder: &str) -> bool {
+        let id = folder.split('.').next().unwrap_or_default();
+        id.len() == 32 && uuid::Uuid::parse_str(id).is_ok()
     }
 
     /// The id as text, fit for a folder's name.
@@ -102,6 +109,9 @@ pub struct Ledger {
     pub inputs: Inputs,
     /// Derived of both.
     pub version: Version,
+    /// For a table that is built batch by batch: the event time that is done, as far as this partition knows.
+    #[serde(default, skip_serializing_if = "TimeRanges::is_empty")]
+    pub done: TimeRanges,
     /// The version of each column alone, by its name, and under the empty name that of which rows there are; empty where columns
     /// are not told apart. What reads some columns depends on these.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -149,6 +159,8 @@ mod tests {
         let began = RunId::generate().began().unwrap().timestamp_millis();
         assert!((before..=Utc::now().timestamp_millis()).contains(&began));
         assert_eq!(RunId::none().began(), None);
+        let id = RunId::generate();
+        assert!(RunId::names(&format!("{id}.0.kept")) && !RunId::names("empty") && !RunId::names(""));
     }
 
     #[test]

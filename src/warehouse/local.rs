@@ -49,6 +49,20 @@ impl LocalWarehouse {
         lock_file(&self.folder(relation).join("stream/.lease"), holder)
     }
 
+    /// What has a folder where tables have theirs, published or not.
+    fn folders_of_tables(&self) -> Result<Vec<Relation>, WarehouseError> {
+        let mut relations = Vec::new();
+        for schema in folders(&self.root)? {
+            for table in folders(&schema)? {
+                if let (Some(schema), Some(name)) = (text(schema.file_name()), text(table.file_name())) {
+                    relations.push(Relation::new(schema, name));
+                }
+            }
+        }
+        relations.sort();
+        Ok(relations)
+    }
+
     fn manifest_path(&self, relation: &Relation) -> PathBuf {
         self.folder(relation).join("manifest.json")
     }
@@ -136,26 +150,19 @@ impl Warehouse for LocalWarehouse {
     }
 
     fn relations(&self) -> Result<Vec<Relation>, WarehouseError> {
-        let mut relations = Vec::new();
-        for schema in folders(&self.root)? {
-            for table in folders(&schema)? {
-                if let (Some(schema), Some(name)) = (text(schema.file_name()), text(table.file_name()))
-                    && table.join("manifest.json").exists()
-                {
-                    relations.push(Relation::new(schema, name));
-                }
-            }
-        }
-        relations.sort();
+        let mut relations = self.folders_of_tables()?;
+        relations.retain(|relation| self.manifest_path(relation).exists());
         Ok(relations)
     }
 
     fn clean(&self, retention: Duration) -> Result<Cleaned, WarehouseError> {
         let mut cleaned = Cleaned::default();
-        for relation in self.relations()? {
-            let Some(table) = self.read(&relation)? else { continue };
+        for relation in self.folders_of_tables()? {
+            // A first build that was not published has a folder, and nothing that points at it.
+            let table = self.read(&relation)?;
             let current: HashSet<&str> = table
-                .partitions()
+                .iter()
+                .flat_map(TableVersion::partitions)
                 .flat_map(|(_, partition)| &partition.files)
                 .filter_map(|file| file.path.split('/').nth(1))
                 .collect();
@@ -237,6 +244,7 @@ mod tests {
     use arrow::datatypes::{DataType, Field, Schema, TimeUnit};
 
     use super::*;
+    use crate::time_range::TimeRanges;
     use crate::warehouse::{
         Content, DataFile, Fingerprint, Inputs, Ledger, Partition, PartitionKey, RunId, Version,
     };
@@ -245,7 +253,8 @@ mod tests {
         let fingerprint = Fingerprint::of(["select 1"]);
         let inputs = Inputs::default();
         let version = Version::derive(&fingerprint, &inputs);
-        let ledger = Ledger { run: run.clone(), fingerprint, inputs, version, columns: BTreeMap::new() };
+        let (columns, done) = (BTreeMap::new(), TimeRanges::default());
+        let ledger = Ledger { run: run.clone(), fingerprint, inputs, version, columns, done };
         let path = format!("data/{run}/event_date=2018-11-03/0.parquet");
         let partition = Partition { files: vec![DataFile { path, rows: 3, bytes: 4 }], ledger };
         let key = PartitionKey::new(vec![Some("2018-11-03".into())]);

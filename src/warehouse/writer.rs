@@ -60,6 +60,8 @@ pub struct WriteTarget {
     pub schema: SchemaRef,
     /// The partition columns.
     pub partition_columns: Vec<String>,
+    /// Bytes at which a file is full, and the partition gets a further one; without it a file takes what comes.
+    pub file_bytes: Option<u64>,
 }
 
 /// Most partitions that one build may make.
@@ -175,6 +177,10 @@ impl PartitionWriter {
             file.writer.write(rows)?;
             file.rows += rows.num_rows() as u64;
             file.used = self.clock;
+            let bytes = (file.writer.bytes_written() + file.writer.in_progress_size()) as u64;
+            if self.target.file_bytes.is_some_and(|full| bytes >= full) {
+                self.close(key)?;
+            }
         }
         Ok(())
     }
@@ -267,6 +273,7 @@ mod tests {
             folder: "data/r1".into(),
             schema: schema.clone(),
             partition_columns: vec!["day".into()],
+            file_bytes: None,
         };
         let batch = RecordBatch::try_new(
             schema,

@@ -208,3 +208,146 @@ fn folders_that_nothing_points_at_go_after_the_retention_and_none_before() {
     }
     assert!(hive.succeed(&["clean", "--retention-days", "0"]).contains("deleted 0 folders"));
 }
+
+#[test]
+fn batches_of_event_time_replace_their_own_rows_in_any_partition() {
+    for (name, partition_by) in [("by_day", "'event_date'"), ("by_song", "'song'"), ("whole", "[]")] {
+        let hive = HiveProject::new(&format!("microbatch_{name}"));
+        hive.project.model(
+            "plays",
+            &format!(
+                "{{{{ config(materialized='incremental', incremental_strategy='microbatch', event_time='event_date',
+                batch_size='day', begin='2018-11-01', partition_by={partition_by}) }}}}
+                select event_date, song, count(*) as n from {{{{ source('events', 'listens') }}}} group by event_date, song"
+            ),
+        );
+        hive.project.listens("1.json", &[(0, 1, "a"), (1, 1, "b"), (DAY, 1, "a"), (3 * DAY, 1, "b")]);
+        hive.succeed(&["run", "--date", "2018-11-04"]);
+        hive.project.listens("2.json", &[(3 * DAY + 1, 1, "b"), (3 * DAY + 2, 1, "a"), (4 * DAY, 1, "a")]);
+        hive.succeed(&["run", "--date", "2018-11-05"]);
+        let rows = format!("select event_date, song, n from {}.plays order by event_date, song", hive.schema);
+        let expected = [
+            ["2018-11-01", "a", "1"],
+            ["2018-11-01", "b", "1"],
+            ["2018-11-02", "a", "1"],
+            ["2018-11-04", "a", "1"],
+            ["2018-11-04", "b", "2"],
+            ["2018-11-05", "a", "1"],
+        ];
+        for rows in [hive.hive(&rows), hive.mep("hive", &rows)] {
+            assert_eq!(rows, expected, "{partition_by}");
+        }
+        let planned = String::from_utf8(hive.call(&["plan", "--date", "2018-11-05"], None).stdout).unwrap();
+        assert!(planned.contains("2 batches  lookback 2018-11-04 to 2018-11-05"), "{planned}");
+    }
+}
+
+#[test]
+fn a_delete_and_insert_and_a_merge_of_some_columns_rewrite_the_partitions() {
+    let hive = HiveProject::new("rewritten");
+    let model = |config: &str| {
+        format!(
+            "{{{{ config(materialized='incremental', partition_by='event_date', unique_key=['n', 'event_date'], {config}) }}}}
+             select user_id as n, song, seconds, event_date from {{{{ source('events', 'listens') }}}}
+             {{% if is_incremental() %}} where ts > (select max(ts) from {{{{ source('events', 'listens') }}}}) - 2 {{% endif %}}"
+        )
+    };
+    hive.project.model("replaced", &model("incremental_strategy='delete+insert'"));
+    hive.project.model("merged", &model("merge_exclude_columns=['song']"));
+    hive.project.listens("one.json", &[(0, 1, "A"), (DAY, 1, "B"), (DAY + 1, 2, "C")]);
+    hive.succeed(&["run"]);
+    hive.project.listens("two.json", &[(DAY + 2, 1, "D"), (DAY + 3, 3, "E")]);
+    hive.succeed(&["run"]);
+    for (table, expected) in [("replaced", ["A", "C", "D", "E"]), ("merged", ["A", "B", "C", "E"])] {
+        let songs = format!("select song from {}.{table} order by song", hive.schema);
+        for rows in [hive.hive(&songs), hive.mep("hive", &songs)] {
+            assert_eq!(rows.concat(), expected, "{table}");
+        }
+    }
+}
+
+#[test]
+fn readers_find_the_old_content_where_the_new_fails_its_tests() {
+    let hive = HiveProject::new("tested");
+    hive.project.model(
+        "plays",
+        "{{ config(materialized='incremental', partition_by='event_date', publish='after_tests') }}
+        select event_date, ts, nullif(song, '') as song from {{ source('events', 'listens') }}",
+    );
+    hive.project.file(
+        "models/schema.yml",
+        "models:\n  - name: plays\n    columns:\n      - name: song\n        data_tests: [not_null]\n",
+    );
+    hive.project.listens("1.json", &[(0, 1, ""), (DAY, 1, "b")]);
+    hive.fail(1, &["run"]);
+    hive.project.listens("1.json", &[(0, 1, "a"), (DAY, 1, "b")]);
+    hive.succeed(&["run"]);
+    hive.project.listens("2.json", &[(DAY + 1, 2, ""), (2 * DAY, 2, "c")]);
+    let said = hive.fail(1, &["run"]);
+    assert!(said.contains("not_null_plays_song: 1 failing row"), "{said}");
+    let songs = format!("select song from {}.plays order by ts", hive.schema);
+    for rows in [hive.hive(&songs), hive.mep("hive", &songs)] {
+        assert_eq!(rows.concat(), ["a", "b"]);
+    }
+    let rejected = format!("select count(*) from {}.plays__rejected where song is null", hive.schema);
+    for rows in [hive.hive(&rejected), hive.mep("hive", &rejected)] {
+        assert_eq!(rows, [["1"]]);
+    }
+    let said = hive.succeed(&["clean", "--retention-days", "0"]);
+    assert!(said.contains("dropped 1 table of rejected rows"), "{said}");
+    hive.project.listens("2.json", &[(DAY + 1, 2, "c")]);
+    hive.succeed(&["run"]);
+    assert_eq!(hive.hive(&songs).concat(), ["a", "b", "c"]);
+}
+
+#[test]
+fn what_a_first_build_left_behind_without_a_table_is_cleaned() {
+    let hive = songs("unpublished");
+    let killed = hive.call(&["run"], Some("build-before-publish:1"));
+    assert_eq!(killed.status.code(), None);
+    assert!(hive.succeed(&["clean"]).contains("deleted 0 folders"));
+    assert!(!hive.succeed(&["clean", "--retention-days", "0"]).contains("deleted 0 folders"));
+    assert!(hive.succeed(&["clean", "--retention-days", "0"]).contains("deleted 0 folders"));
+    hive.succeed(&["run"]);
+}
+
+#[test]
+fn a_compacted_partition_is_one_folder_with_the_same_rows() {
+    let hive = HiveProject::new("compacted");
+    hive.project.model(
+        "plays",
+        "{{ config(materialized='incremental', partition_by='event_date') }}
+        select event_date, user_id, song, count(*) as n from {{ source('events', 'listens') }}
+        group by event_date, user_id, song",
+    );
+    hive.project
+        .model("total", "{{ config(materialized='table') }} select sum(n) as n from {{ ref('plays') }}");
+    let listens: Vec<(i64, i64, &str)> = (0..200).map(|n| (n % 2 * DAY + n, n, "song")).collect();
+    hive.project.listens("1.json", &listens);
+    hive.succeed(&["run"]);
+    let rows = format!(
+        "select event_date, count(*), sum(n), sum(user_id) from {}.plays group by event_date order by 1",
+        hive.schema
+    );
+    let before = hive.mep("hive", &rows);
+    let files = || {
+        let listed = hive.hive(&format!("select distinct INPUT__FILE__NAME from {}.plays", hive.schema));
+        listed.len()
+    };
+    let parts = files();
+    assert!(parts > 2, "{parts}");
+    // Killed before the one call that readers notice, the table is what it was.
+    let killed = hive.call(&["compact", "--select", "plays"], Some("hive-before-swap"));
+    assert_eq!(killed.status.code(), None);
+    assert_eq!((files(), hive.hive(&rows)), (parts, before.clone()));
+    let said = hive.succeed(&["compact"]);
+    assert!(said.contains(&format!("{parts} files in 2 partitions became 2")), "{said}");
+    assert_eq!(files(), 2);
+    for rows in [hive.hive(&rows), hive.mep("hive", &rows)] {
+        assert_eq!(rows, before);
+    }
+    let planned = String::from_utf8(hive.call(&["plan"], None).stdout).unwrap();
+    assert!(planned.contains("nothing to do"), "{planned}");
+    hive.succeed(&["clean", "--retention-days", "0"]);
+    assert_eq!(hive.hive(&rows), before);
+}

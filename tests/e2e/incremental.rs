@@ -87,6 +87,141 @@ fn merge_refuses_a_key_that_is_doubled_among_the_new_rows_and_leaves_the_table()
 }
 
 #[test]
+fn a_key_may_have_several_columns() {
+    for strategy in ["merge", "delete+insert"] {
+        let project = built(&format!("unique_key=['song', 'user_id'], incremental_strategy='{strategy}'"));
+        project.listens("2.json", &[(10, 1, "a"), (11, 1, ""), (12, 2, "b")]);
+        project.succeed(&["run"]);
+        let rows = project.rows("select song, user_id, ts - 1541030400000 as at from main.kept order by ts");
+        assert_eq!(
+            rows,
+            json!([{"song": "b", "user_id": 1, "at": 2}, {"song": "a", "user_id": 1, "at": 10},
+                {"song": null, "user_id": 1, "at": 11}, {"song": "b", "user_id": 2, "at": 12}])
+        );
+    }
+}
+
+#[test]
+fn a_merge_replaces_only_the_columns_that_it_is_told_to() {
+    for config in ["merge_update_columns=['ts']", "merge_exclude_columns=['user_id']"] {
+        let project = built(&format!("unique_key='song', {config}"));
+        project.listens("2.json", &[(10, 2, "a"), (11, 2, ""), (12, 2, "c")]);
+        project.succeed(&["run"]);
+        let rows = project.rows("select song, user_id, ts - 1541030400000 as at from main.kept order by ts");
+        assert_eq!(
+            rows,
+            json!([{"song": "b", "user_id": 1, "at": 2}, {"song": "a", "user_id": 1, "at": 10},
+                {"song": null, "user_id": 1, "at": 11}, {"song": "c", "user_id": 2, "at": 12}])
+        );
+    }
+}
+
+#[test]
+fn predicates_narrow_which_stored_rows_are_replaced() {
+    for (strategy, predicate) in
+        [("merge", "DBT_INTERNAL_DEST.ts > 1541030400000"), ("delete+insert", "ts > 1541030400000")]
+    {
+        let project = built(&format!(
+            "unique_key='song', incremental_strategy='{strategy}', incremental_predicates=['{predicate}']"
+        ));
+        project.listens("2.json", &[(10, 2, "a"), (11, 2, "b")]);
+        project.succeed(&["run"]);
+        let rows = project.rows("select song, user_id from main.kept order by ts");
+        assert_eq!(
+            rows,
+            json!([{"song": "a", "user_id": 1}, {"song": null, "user_id": 1}, {"song": "a", "user_id": 2},
+                {"song": "b", "user_id": 2}]),
+            "{strategy}"
+        );
+    }
+}
+
+#[test]
+fn a_predicate_that_means_nothing_fails_and_leaves_the_table() {
+    let project = built("unique_key='song', incremental_predicates=['DBT_INTERNAL_DEST.day > 1']");
+    project.listens("2.json", &[(10, 2, "a")]);
+    let said = project.fail(1, &["run"]);
+    insta::assert_snapshot!(said.split("what failed:").nth(1).unwrap(), @r"
+      incremental kept
+          incremental_predicates: there is no column `dbt_internal_dest.day` here
+    failed in [time]: 1 built, 1 in error
+    ");
+    assert_eq!(project.rows("select count(*) as n from main.kept"), json!([{"n": 3}]));
+}
+
+#[test]
+fn delete_and_insert_without_a_key_adds_the_rows() {
+    let project = built("incremental_strategy='delete+insert'");
+    project.listens("2.json", &[(10, 2, "a")]);
+    project.succeed(&["run"]);
+    assert_eq!(project.rows("select count(*) as n from main.kept"), json!([{"n": 4}]));
+}
+
+#[test]
+fn config_that_the_strategy_would_not_look_at_is_refused() {
+    let project = Project::with_listens();
+    let said = |config: &str| {
+        project.model("kept", &newer(config, LATEST));
+        project.fail(2, &["plan"])
+    };
+    insta::assert_snapshot!(said("unique_key='sung'"), @r"
+     error: `unique_key` names `sung`, which is no column of the model
+      ╭─[models/kept.sql:1:39]
+    1 │ {{ config(materialized='incremental', unique_key='sung') }}
+      ·                                       ──────────
+    2 │         select nullif(song, '') as song, user_id, ts from {{ source('events', 'listens') }}
+      ╰────
+     help: did you mean `song`?
+    ");
+    insta::assert_snapshot!(said("unique_key='song', merge_update_columns=['tss']"), @r"
+     error: `merge_update_columns` names `tss`, which is no column of the model
+      ╭─[models/kept.sql:1:58]
+    1 │ {{ config(materialized='incremental', unique_key='song', merge_update_columns=['tss']) }}
+      ·                                                          ────────────────────
+    2 │         select nullif(song, '') as song, user_id, ts from {{ source('events', 'listens') }}
+      ╰────
+     help: did you mean `ts`?
+    ");
+    insta::assert_snapshot!(said("merge_exclude_columns=['ts']"), @r"
+     error: `merge_exclude_columns` is about a merge, which this model does not do
+      ╭─[models/kept.sql:1:39]
+    1 │ {{ config(materialized='incremental', merge_exclude_columns=['ts']) }}
+      ·                                       ─────────────────────
+    2 │         select nullif(song, '') as song, user_id, ts from {{ source('events', 'listens') }}
+      ╰────
+     help: a merge needs is_incremental() in the SQL, a unique_key, and no other incremental_strategy
+    ");
+    insta::assert_snapshot!(said("unique_key='song', merge_update_columns=['ts'], merge_exclude_columns=['ts']"), @r"
+     error: `merge_update_columns` and `merge_exclude_columns` say the same in two ways
+      ╭─[models/kept.sql:1:87]
+    1 │ {{ config(materialized='incremental', unique_key='song', merge_update_columns=['ts'], merge_exclude_columns=['ts']) }}
+      ·                                                                                       ─────────────────────
+    2 │         select nullif(song, '') as song, user_id, ts from {{ source('events', 'listens') }}
+      ╰────
+     help: keep one of them
+    ");
+    insta::assert_snapshot!(said("incremental_strategy='append', incremental_predicates='ts > 1'"), @r"
+     error: `incremental_predicates` narrow what a merge or delete+insert replaces, which this model does not
+     │ do
+      ╭─[models/kept.sql:1:70]
+    1 │ {{ config(materialized='incremental', incremental_strategy='append', incremental_predicates='ts > 1') }}
+      ·                                                                      ──────────────────────
+    2 │         select nullif(song, '') as song, user_id, ts from {{ source('events', 'listens') }}
+      ╰────
+     help: both need is_incremental() in the SQL and a unique_key
+    ");
+    insta::assert_snapshot!(said("incremental_strategy='my_own'"), @r"
+     error: `incremental_strategy`: expected one of append, merge, delete+insert, insert_overwrite, microbatch,
+     │ derived, found `my_own`
+      ╭─[models/kept.sql:1:39]
+    1 │ {{ config(materialized='incremental', incremental_strategy='my_own') }}
+      ·                                       ────────────────────
+    2 │         select nullif(song, '') as song, user_id, ts from {{ source('events', 'listens') }}
+      ╰────
+    ");
+}
+
+#[test]
 fn delete_and_insert_takes_a_doubled_key() {
     let project = built("unique_key='song', incremental_strategy='delete+insert'");
     project.listens("2.json", &[(10, 2, "a"), (11, 3, "a")]);

@@ -109,21 +109,30 @@ const EDITS: [(&str, [&str; 4]); 3] = [
     (
         "users",
         [
-            "{{ config(materialized='table') }}
+            "{{ config(materialized='table', publish='after_tests') }}
             select user_id, count(distinct song) as songs, min(event_date) as first_day
             from {{ ref('plays') }} group by user_id",
-            "{{ config(materialized='table') }}
+            "{{ config(materialized='table', publish='after_tests') }}
             select user_id, count(song) as songs, min(event_date) as first_day, max(event_date) as last_day
             from {{ ref('plays') }} group by user_id",
-            "{{ config(materialized='table') }}
+            "{{ config(materialized='table', publish='after_tests') }}
             select user_id, count(distinct song) as songs, max(event_date) as first_day
             from {{ ref('plays') }} group by user_id",
-            "{{ config(materialized='table') }}
+            "{{ config(materialized='table', publish='after_tests') }}
             select user_id, count(distinct song) as songs, min(event_date) as first_day, sum(seconds) as seconds
             from {{ ref('plays') }} group by user_id",
         ],
     ),
 ];
+
+/// The tests that a table must pass before it is published.
+const TESTS: &str = "
+models:
+  - name: users
+    columns:
+      - name: user_id
+        data_tests: [unique, not_null]
+";
 
 /// What runs are given to select.
 const SELECTIONS: [&str; 6] = ["by_day", "titled+", "plays", "+users", "source:events", "by_month both"];
@@ -145,6 +154,7 @@ fn project() -> Project {
     for (name, sql) in MODELS {
         project.model(name, sql);
     }
+    project.file("models/schema.yml", TESTS);
     project
 }
 
@@ -179,6 +189,8 @@ struct Event {
 enum Happening {
     /// A file comes, or one that was there is written anew. An event that stands in it twice is a doubled line.
     Write { file: u8, events: Vec<Event>, broken_line: bool },
+    /// Files are compacted, killed at a place of the publish when that is passed for the n-th time.
+    Compact { killed: Option<(usize, u32)> },
     /// A model says something else.
     Edit { model: usize, to: usize },
     /// A run of some nodes or all, killed at a place when that is passed for the n-th time.
@@ -198,8 +210,10 @@ fn happening() -> impl Strategy<Value = Happening> {
     let killed = proptest::option::weighted(0.6, (0..PLACES.len(), 1..9_u32));
     let select = proptest::option::weighted(0.3, 0..SELECTIONS.len());
     let run = (select, killed).prop_map(|(select, killed)| Happening::Run { select, killed });
+    let killed = proptest::option::weighted(0.4, (PLACES.len() - 2..PLACES.len(), 1..4_u32));
+    let compact = killed.prop_map(|killed| Happening::Compact { killed });
     let edit = (0..EDITS.len(), 0..4_usize).prop_map(|(model, to)| Happening::Edit { model, to });
-    prop_oneof![6 => write, 5 => run, 3 => edit]
+    prop_oneof![6 => write, 5 => run, 3 => edit, 2 => compact]
 }
 
 fn write(project: &Project, file: u8, events: &[Event], broken_line: bool) {
@@ -250,6 +264,13 @@ fn check(happenings: &[Happening]) {
             Happening::Edit { model, to } => {
                 edited[*model] = *to;
                 project.model(EDITS[*model].0, EDITS[*model].1[*to]);
+            }
+            Happening::Compact { killed } => {
+                let point = killed.map(|(place, times)| format!("{}:{times}", PLACES[place]));
+                let variables: Vec<_> =
+                    point.iter().map(|point| ("MEP_FAIL_POINT", point.as_str())).collect();
+                let output = project.run_with(&["compact", "--quiet"], &variables);
+                assert!(output.code == Some(0) || killed.is_some(), "{output:?}");
             }
             Happening::Run { select, killed } => {
                 let mut words = vec!["run", "--quiet"];

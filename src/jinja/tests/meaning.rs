@@ -20,6 +20,17 @@ fn ref_source_and_this_are_names_of_relations() {
 }
 
 #[test]
+fn a_ref_that_stands_for_a_part_is_all_of_it_when_it_is_rendered() {
+    assert_eq!(
+        sql(
+            &[],
+            "{% set r = ref('part_of_a') %}{{ r }} {{ r.include(database=false) }} {{ r.render() }} {{ r.schema }}.{{ r.identifier }}"
+        ),
+        "parts.a parts.a music.part_of_a music.part_of_a"
+    );
+}
+
+#[test]
 fn var_gives_the_project_s_value_else_the_default() {
     assert_eq!(sql(&[], "{{ var('country') }} {{ var('x', 'y') }} {{ var('x', default=3) }}"), "SE y 3");
     assert_eq!(sql(&[], "{% for c in var('countries') %}{{ c }};{% endfor %}"), "SE;NO;");

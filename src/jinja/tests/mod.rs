@@ -24,12 +24,13 @@ struct Names {
 }
 
 impl Resolver for Names {
-    fn resolve_ref(&self, _: Option<&str>, name: &str) -> Result<Relation, String> {
-        Ok(Relation::new("music", name))
+    fn resolve_ref(&self, _: Option<&str>, name: &str) -> Result<Resolved, String> {
+        let part = name.strip_prefix("part_of_").map(|of| Relation::new("parts", of));
+        Ok(Resolved { relation: Relation::new("music", name), part })
     }
 
-    fn resolve_source(&self, _: &str, table: &str) -> Result<Relation, String> {
-        Ok(Relation::new("music", format!("raw_{table}")))
+    fn resolve_source(&self, _: &str, table: &str) -> Result<Resolved, String> {
+        Ok(Relation::new("music", format!("raw_{table}")).into())
     }
 
     fn is_incremental(&self) -> bool {

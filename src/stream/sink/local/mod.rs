@@ -21,6 +21,7 @@ use crate::fingerprint::Fingerprint;
 use crate::relation::Relation;
 use crate::sql::stored_schema;
 use crate::stream::keyed::as_one;
+use crate::time_range::TimeRanges;
 use crate::warehouse::{
     Content, Holder, Inputs, Lease, LeaseError, Ledger, LocalWarehouse, Partition, PartitionKey,
     PartitionWriter, Presentation, RunId, TableVersion, Version, Warehouse, WriteTarget,
@@ -128,6 +129,7 @@ impl LocalSink {
             folder: format!("data/{}", run.as_str()),
             schema: schema.clone(),
             partition_columns: columns.to_vec(),
+            file_bytes: None,
         };
         let mut writer = PartitionWriter::new(target, "part").map_err(refused)?;
         let touched: Vec<PartitionKey> = changes.iter().map(|change| change.partition.clone()).collect();
@@ -145,6 +147,7 @@ impl LocalSink {
                 fingerprint: Fingerprint::of([table.relation.name.as_str()]),
                 inputs: Inputs::default(),
                 version: Version::of([run.as_str(), &key.to_string()]),
+                done: TimeRanges::default(),
                 columns: BTreeMap::new(),
             };
             let files = files.remove(&key).unwrap_or_default();
