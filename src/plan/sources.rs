@@ -1,7 +1,7 @@
 //! What the sources of a target hold, and what of it is to be landed.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::landing::{Asked, LandingPlan, recorded};
@@ -61,7 +61,7 @@ fn connect_one(
     let at_table = |error: SourceError| at(Problem::new(error.to_string()), node);
     match connection(project, declared)? {
         SourceConnection::Files { path } => {
-            let source = FilesSource::new(absolute(path), pattern(declared), table.schema.clone());
+            let source = FilesSource::new(absolute(project, path), pattern(declared), table.schema.clone());
             Ok(Box::new(source.map_err(|error| at(Problem::new(error.to_string()), node))?))
         }
         SourceConnection::Kafka(config) => {
@@ -166,7 +166,7 @@ pub fn unread_folders(project: &Project) -> BTreeMap<PathBuf, Vec<String>> {
     let mut patterns: BTreeMap<PathBuf, Vec<String>> = BTreeMap::new();
     for table in &project.sources {
         if let Some(SourceConnection::Files { path }) = project.target.sources.get(&table.source) {
-            patterns.entry(absolute(path)).or_default().push(pattern(table));
+            patterns.entry(absolute(project, path)).or_default().push(pattern(table));
         }
     }
     let unread = patterns.into_iter().filter_map(|(path, patterns)| {
@@ -181,9 +181,10 @@ fn pattern(table: &SourceTable) -> String {
     table.path.clone().unwrap_or_else(|| format!("{}/*", table.name))
 }
 
-/// A file's path is relative to where mep was called.
-fn absolute(path: &std::path::Path) -> PathBuf {
-    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+/// A relative path is one in the project's folder, from wherever mep is called.
+fn absolute(project: &Project, path: &Path) -> PathBuf {
+    let path = project.root.join(path);
+    std::path::absolute(&path).unwrap_or(path)
 }
 
 /// What is to be landed of each source.

@@ -327,7 +327,7 @@ pub struct CassandraTls {
 pub enum SourceConnection {
     /// `type: files`: folders of NDJSON (plain, .gz, .zst) or Parquet.
     Files {
-        /// The folder that holds a folder for each table; a relative one is relative to where mep was called.
+        /// The folder that holds a folder for each table; a relative one lies in the project's folder.
         path: PathBuf,
     },
     /// `type: simulator`: events made up by the bundled simulator.

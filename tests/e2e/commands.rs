@@ -282,6 +282,16 @@ fn generate_writes_the_same_bytes_for_the_same_seed() {
 }
 
 #[test]
+fn what_a_profile_says_of_paths_holds_wherever_mep_is_called() {
+    let project = project();
+    let elsewhere = tempfile::tempdir().unwrap();
+    let mut command = project.command(&["run", "--project-dir", project.path("").to_str().unwrap()]);
+    let output = command.current_dir(elsewhere.path()).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(project.plan(), [""; 0]);
+}
+
+#[test]
 fn a_logical_date_lands_the_days_up_to_it() {
     let project = Project::new();
     let here = project.path("p");
