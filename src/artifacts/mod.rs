@@ -1,7 +1,10 @@
 //! What other tools read of a project and its runs.
 //!
-//! Owns the files below the target path: the manifest, the results of the last run, the compiled SQL, in dbt's forms.
+//! Owns the files below the target path: the manifest, the results of the last run, the compiled SQL, in dbt's forms; and
+//! the project as a DAG of Airflow.
 //! Comes in: a graph, what was compiled, what came of a run. Goes out: files. Must not know: how anything is done.
+
+pub mod airflow;
 
 mod compiled_sql;
 mod files;

@@ -37,7 +37,7 @@ pub struct Global {
     #[arg(long, global = true, value_name = "NAME", help_heading = "Project")]
     pub profile: Option<String>,
     /// The output of the profile to work on.
-    #[arg(long, short, global = true, value_name = "NAME", help_heading = "Project")]
+    #[arg(long, short, global = true, value_name = "NAME", env = "MEP_TARGET", help_heading = "Project")]
     pub target: Option<String>,
     /// Variables, as a YAML mapping: '{country: SE}'.
     #[arg(long, global = true, value_name = "YAML", help_heading = "Project")]
@@ -103,6 +103,9 @@ pub enum Command {
     Clean(CleanArguments),
     /// Write the simulator's events to files, or send them to Kafka.
     Generate(GenerateArguments),
+    /// Have Airflow call mep.
+    #[command(subcommand)]
+    Airflow(AirflowCommand),
 }
 
 /// What is done with the docs.
@@ -203,6 +206,9 @@ pub struct RunArguments {
     /// Begin nothing more once a node has failed.
     #[arg(long, short = 'x')]
     pub fail_fast: bool,
+    /// For how many seconds to wait for another run that holds the warehouse; tests need not wait.
+    #[arg(long, value_name = "SECONDS", default_value_t = 0)]
+    pub wait: u64,
     /// What is printed on standard output at the end.
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub output: TextOrJson,
@@ -432,6 +438,46 @@ pub struct GenerateArguments {
     /// How the files are compressed.
     #[arg(long, value_name = "HOW", default_value = "gzip")]
     pub compression: FileCompression,
+}
+
+/// What there is for Airflow.
+#[derive(Debug, Subcommand)]
+pub enum AirflowCommand {
+    /// Write a DAG file with a task for each source, seed, snapshot and model, in the order of the graph. Streaming
+    /// models are left out. The options that say which project and which target become those of every task.
+    Export(AirflowExport),
+}
+
+/// Arguments of airflow export.
+#[derive(Args, Debug)]
+pub struct AirflowExport {
+    /// Which nodes.
+    #[command(flatten)]
+    pub selecting: Selecting,
+    /// What one task builds.
+    #[arg(long, value_name = "WHAT", default_value = "model")]
+    pub by: ExportGrain,
+    /// After each task, one that runs the tests of what it built; what fails keeps what comes after from being built.
+    #[arg(long)]
+    pub with_tests: bool,
+    /// The DAG's name, in place of the project's.
+    #[arg(long, value_name = "NAME")]
+    pub dag_id: Option<String>,
+    /// When it runs, as cron says it, in UTC; a run's date is the day of the interval that has ended.
+    #[arg(long, value_name = "CRON", default_value = "0 0 * * *")]
+    pub schedule: String,
+    /// The file to write; standard output without this.
+    #[arg(long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
+/// What a task of an exported DAG builds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ExportGrain {
+    /// One model.
+    Model,
+    /// The models of a folder.
+    Folder,
 }
 
 /// How files of events are compressed.

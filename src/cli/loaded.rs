@@ -15,7 +15,10 @@ use crate::engine::{Engine, EngineOptions};
 use crate::graph::{Compiled, Compiler, Graph, Node, NodeKind, PublishWhen};
 use crate::jinja::{Invocation, Templates};
 use crate::project::{self, LoadOptions, Problem, Project, WarehouseConfig};
-use crate::warehouse::{HiveLocation, HiveWarehouse, Holder, Lease, LocalWarehouse, RunId, Warehouse};
+use crate::run::event::{Event, Reporter};
+use crate::warehouse::{
+    HiveLocation, HiveWarehouse, Holder, Lease, LocalWarehouse, RunId, Taken, Warehouse, take_within,
+};
 
 /// How the project is rendered.
 #[derive(Clone, Copy, Debug, Default)]
@@ -211,6 +214,24 @@ impl Loaded {
     /// Where another run has it.
     pub(super) fn lease(&self, warehouse: &dyn Warehouse) -> Result<Lease, CommandError> {
         Ok(warehouse.lease(&self.holder())?)
+    }
+
+    /// Takes the right to write, and waits for it as long as is wanted where another run has it.
+    ///
+    /// # Errors
+    /// Where another run has it for longer.
+    pub(super) fn lease_within(
+        &self,
+        warehouse: &dyn Warehouse,
+        patience: Duration,
+        reporter: &dyn Reporter,
+    ) -> Result<Taken, CommandError> {
+        let take = || warehouse.lease(&self.holder());
+        let waits = |holder: Option<&Holder>| {
+            let holder = holder.map(ToString::to_string);
+            reporter.report(Event::Waiting { holder: holder.as_deref(), seconds: patience.as_secs() });
+        };
+        Ok(take_within(patience, take, waits)?)
     }
 
     /// This process, as others are told of it.

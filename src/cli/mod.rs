@@ -9,6 +9,7 @@ pub mod exit;
 mod explain;
 pub mod terminal;
 
+mod airflow;
 mod clean;
 mod compact;
 mod compile;
@@ -37,7 +38,7 @@ use clap::Parser;
 pub use arguments::Arguments;
 pub use exit::Exit;
 
-use arguments::{Command, Global};
+use arguments::{AirflowCommand, Command, Global};
 use doing::Doing;
 use error::CommandError;
 use terminal::Palette;
@@ -83,6 +84,7 @@ fn dispatch(global: &Global, command: &Command) -> Result<Exit, CommandError> {
         Command::Compact(arguments) => compact::compact(global, arguments),
         Command::Clean(arguments) => clean::clean(global, arguments),
         Command::Generate(arguments) => generate::generate(global, arguments),
+        Command::Airflow(AirflowCommand::Export(arguments)) => airflow::export(global, arguments),
     }
 }
 

@@ -1,7 +1,7 @@
 //! run, build, test, seed and snapshot.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::arguments::{Global, RunArguments, TextOrJson};
 use super::doing::Doing;
@@ -37,9 +37,9 @@ pub(super) fn run(global: &Global, arguments: &RunArguments, doing: Doing) -> Re
     let streaming = if left_out > 0 { BTreeSet::new() } else { streaming };
     let compiled = loaded.compile(&loaded.with_tests_before_publish(&selected))?;
     let terminal = Terminal::new(global.log_format, global.quiet);
-    let streams = Streams { loaded: &loaded, compiled: &compiled, nodes: &streaming };
     if nodes.is_empty() && !streaming.is_empty() {
         // Streams alone need no warehouse, and no lease of it.
+        let streams = Streams { loaded: &loaded, compiled: &compiled, nodes: &streaming };
         let results = streams.catch_up(arguments.full_refresh, &terminal)?;
         let elapsed = began.elapsed();
         write_artifacts(&loaded, &compiled, &results, elapsed, doing)?;
@@ -48,7 +48,12 @@ pub(super) fn run(global: &Global, arguments: &RunArguments, doing: Doing) -> Re
     let sources = connect(&loaded.project, &loaded.graph, &compiled, nodes.iter().copied())?;
     let warehouse = loaded.warehouse()?;
     // Tests alone write nothing, so they may run beside a run.
-    let _lease = if doing == Doing::Test { None } else { Some(loaded.lease(warehouse.as_ref())?) };
+    let patience = Duration::from_secs(arguments.wait);
+    let lease = || loaded.lease_within(warehouse.as_ref(), patience, &terminal);
+    let taken = if doing == Doing::Test { None } else { Some(lease()?) };
+    // Which tables are there, and with which columns, decides what models compile to.
+    let is_old = taken.as_ref().is_some_and(|taken| taken.after_waiting);
+    let compiled = if is_old { loaded.compile(&selected)? } else { compiled };
     let engine = loaded.engine(&warehouse)?;
     let runtime = runtime()?;
     let options = RunOptions {
@@ -113,6 +118,7 @@ pub(super) fn run(global: &Global, arguments: &RunArguments, doing: Doing) -> Re
     let failed = results.iter().any(|result| result.status.is_failure());
     let is_over = failed && arguments.fail_fast;
     if !streaming.is_empty() && !is_over {
+        let streams = Streams { loaded: &loaded, compiled: &compiled, nodes: &streaming };
         results.extend(streams.catch_up(arguments.full_refresh, &terminal)?);
     }
     terminal.end();
@@ -154,7 +160,7 @@ fn write_artifacts(
     loaded: &Loaded,
     compiled: &Compiled,
     results: &[NodeResult],
-    elapsed: std::time::Duration,
+    elapsed: Duration,
     doing: Doing,
 ) -> Result<(), CommandError> {
     let word = doing.word();
@@ -166,7 +172,7 @@ fn finish(
     terminal: &Terminal,
     output: TextOrJson,
     results: &[NodeResult],
-    elapsed: std::time::Duration,
+    elapsed: Duration,
 ) -> Result<Exit, CommandError> {
     let failed = results.iter().any(|result| result.status.is_failure());
     if output == TextOrJson::Json {

@@ -178,9 +178,20 @@ impl Terminal {
                     self.line(&ended(result, self.palette));
                 }
             }
+            Event::Waiting { holder, seconds } => self.say(&waiting(holder, seconds)),
             Event::Warning(text) => self.line(&format!("{}  {text}", self.palette.warning(" warning"))),
         }
     }
+}
+
+/// The line of a run that waits for another one.
+fn waiting(holder: Option<&str>, seconds: u64) -> String {
+    format!(
+        "{:>8}  up to {}: the warehouse is held by another run: {}",
+        "wait",
+        plural(seconds, "second"),
+        holder.unwrap_or("unknown")
+    )
 }
 
 const BAR: &str = "{spinner} [{bar:30}] {pos}/{len} {elapsed} {wide_msg}";
@@ -292,6 +303,9 @@ fn json(event: Event<'_>) -> Option<String> {
         Event::Started { name, kind } => serde_json::json!({"event": "started", "name": name, "kind": kind}),
         Event::Rows { .. } => return None,
         Event::Ended(result) => serde_json::json!({"event": "ended", "result": result}),
+        Event::Waiting { holder, seconds } => {
+            serde_json::json!({"event": "waiting", "holder": holder, "seconds": seconds})
+        }
         Event::Warning(text) => serde_json::json!({"event": "warning", "message": text}),
     };
     let mut value = value;

@@ -20,6 +20,7 @@ mod named;
 mod names;
 mod own_tests;
 mod select;
+mod selector_of;
 mod snapshot;
 mod snapshot_config;
 mod streaming;

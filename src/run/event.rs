@@ -112,6 +112,13 @@ pub enum Event<'a> {
     },
     /// A node has ended.
     Ended(&'a NodeResult),
+    /// Another run holds the warehouse, and is waited for.
+    Waiting {
+        /// Who holds it, where that is known.
+        holder: Option<&'a str>,
+        /// For how long at most.
+        seconds: u64,
+    },
     /// Something that the user should know.
     Warning(&'a str),
 }

@@ -7,6 +7,7 @@ use std::fmt;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
@@ -65,6 +66,48 @@ impl Lease {
     }
 }
 
+/// How soon a lease that was held is asked for again; each time twice as long, up to [`LONGEST_PAUSE`].
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+/// Asking is a few calls of a metastore, and most runs take longer than this.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// A lease that was had, and how.
+#[derive(Debug)]
+pub struct Taken {
+    /// The lease.
+    pub lease: Lease,
+    /// Whether another run held it first: what was read of the warehouse before may be old.
+    pub after_waiting: bool,
+}
+
+/// Takes a lease, asking again for as long as `patience` while another run holds it. `waits` is told once, before the
+/// first pause, who holds it.
+///
+/// # Errors
+/// [`LeaseError::Held`] where it is held for longer; any other error at once.
+pub fn take_within(
+    patience: Duration,
+    take: impl Fn() -> Result<Lease, LeaseError>,
+    waits: impl FnOnce(Option<&Holder>),
+) -> Result<Taken, LeaseError> {
+    let began = Instant::now();
+    let mut waits = Some(waits);
+    let mut pause = FIRST_PAUSE;
+    loop {
+        match take() {
+            Ok(lease) => return Ok(Taken { lease, after_waiting: waits.is_none() }),
+            Err(LeaseError::Held(holder)) if began.elapsed() < patience => {
+                if let Some(waits) = waits.take() {
+                    waits(holder.as_ref());
+                }
+                std::thread::sleep(pause.min(patience.saturating_sub(began.elapsed())));
+                pause = (pause * 2).min(LONGEST_PAUSE);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}
+
 /// Takes the lease that the file at `path` stands for, without waiting.
 ///
 /// # Errors
@@ -109,5 +152,27 @@ mod tests {
         insta::assert_snapshot!(refusal, @"the warehouse is held by another run: `mep run` (process 7, run one, since 2018-11-03T00:00:00Z)");
         drop(first);
         lock_file(&path, &holder("two")).unwrap();
+    }
+
+    #[test]
+    fn a_patient_taker_has_the_lease_once_it_is_given_back_and_a_less_patient_one_is_told_the_holder() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(".lease");
+        let take = || lock_file(&path, &holder("two"));
+        let taken =
+            take_within(Duration::ZERO, || lock_file(&path, &holder("one")), |_| unreachable!()).unwrap();
+        assert!(!taken.after_waiting);
+        let mut told = Vec::new();
+        let short = take_within(Duration::from_millis(150), take, |holder| told.push(holder.cloned()));
+        assert!(matches!(short, Err(LeaseError::Held(Some(holder))) if holder.run == "one"));
+        assert_eq!(told, [Some(holder("one"))]);
+        let waited = std::thread::scope(|scope| {
+            scope.spawn(|| {
+                std::thread::sleep(Duration::from_millis(300));
+                drop(taken);
+            });
+            take_within(Duration::from_mins(1), take, |_| {}).unwrap()
+        });
+        assert!(waited.after_waiting);
     }
 }

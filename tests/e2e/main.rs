@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests panic as tests do")]
 
+mod airflow;
 mod bad_input;
 mod bundled;
 mod cassandra_sink;
@@ -25,6 +26,7 @@ mod microbatch;
 mod project;
 mod promise;
 mod publish;
+mod python_environment;
 mod seeds;
 mod selection;
 mod services;
