@@ -11,6 +11,9 @@ use crate::services::hive::Hive;
 use crate::services::trino::Trino;
 use crate::services::{NULL, address};
 
+mod calls;
+mod dashboard;
+
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 /// Calls of mep on the bundled project, with topics, a schema and files of their own.
@@ -40,21 +43,27 @@ impl Lambda {
         Self { schema: format!("mep_{name}_{}", std::process::id()), scratch, events }
     }
 
+    /// The environment that names the services, and what is this test's own in them.
+    fn variables(&self) -> [(&'static str, String); 10] {
+        let folder = |path: PathBuf| path.to_string_lossy().into_owned();
+        [
+            ("HADOOP_USER_NAME", "root".to_owned()),
+            ("MEP_METASTORE", address("MEP_TEST_METASTORE")),
+            ("MEP_LOCATION", format!("{}/warehouse/tests", address("MEP_TEST_HDFS"))),
+            ("MEP_BROKERS", address("MEP_TEST_KAFKA")),
+            ("MEP_CASSANDRA", address("MEP_TEST_CASSANDRA")),
+            ("MEP_KEYSPACE", self.schema.clone()),
+            ("MEP_SCHEMA", self.schema.clone()),
+            ("MEP_TOPIC_PREFIX", format!("{}_", self.schema)),
+            ("MEP_WAREHOUSE", folder(self.scratch.path("warehouse"))),
+            ("MEP_EVENTS", folder(self.events.clone())),
+        ]
+    }
+
     #[track_caller]
     fn print(&self, words: &[&str]) -> (String, String) {
         let mut command = self.scratch.command(&[&["--project-dir", ROOT], words].concat());
-        command
-            .env("HADOOP_USER_NAME", "root")
-            .env("MEP_METASTORE", address("MEP_TEST_METASTORE"))
-            .env("MEP_LOCATION", format!("{}/warehouse/tests", address("MEP_TEST_HDFS")))
-            .env("MEP_BROKERS", address("MEP_TEST_KAFKA"))
-            .env("MEP_CASSANDRA", address("MEP_TEST_CASSANDRA"))
-            .env("MEP_KEYSPACE", &self.schema)
-            .env("MEP_SCHEMA", &self.schema)
-            .env("MEP_TOPIC_PREFIX", format!("{}_", self.schema))
-            .env("MEP_WAREHOUSE", self.scratch.path("warehouse"))
-            .env("MEP_EVENTS", &self.events);
-        let output = command.output().unwrap();
+        let output = command.envs(self.variables()).output().unwrap();
         let said = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(0), "{words:?}\n{said}");
         (String::from_utf8(output.stdout).unwrap(), said)
