@@ -145,7 +145,7 @@ mod tests {
                 fingerprint,
                 inputs: Inputs::default(),
                 version,
-                done: Default::default(),
+                done: crate::time_range::TimeRanges::default(),
                 columns: BTreeMap::new(),
             },
         }

@@ -191,13 +191,11 @@ fn replaced(expressions: Vec<Expr>, by: impl Fn(&Column) -> Option<Expr>) -> Opt
     let replaced = expressions.into_iter().map(|expression| {
         expression.transform(|part| {
             let Expr::Column(column) = &part else { return Ok(Transformed::no(part)) };
-            match by(column) {
-                Some(other) => Ok(Transformed::new(other, true, TreeNodeRecursion::Jump)),
-                None => {
-                    is_complete = false;
-                    Ok(Transformed::no(part))
-                }
+            if let Some(other) = by(column) {
+                return Ok(Transformed::new(other, true, TreeNodeRecursion::Jump));
             }
+            is_complete = false;
+            Ok(Transformed::no(part))
         })
     });
     let replaced: Result<Vec<_>, _> = replaced.collect();

@@ -240,8 +240,10 @@ fn event() -> impl Strategy<Value = Event> {
     })
 }
 
-/// Which events come in which file, and where the run after it is killed, if it is.
-fn files() -> impl Strategy<Value = Vec<(Vec<Event>, Option<(usize, u32)>)>> {
+/// The events of a file, and where the run after it is killed, if it is.
+type Arrival = (Vec<Event>, Option<(usize, u32)>);
+
+fn files() -> impl Strategy<Value = Vec<Arrival>> {
     let killed = proptest::option::weighted(0.4, (0..PLACES.len(), 1..4_u32));
     proptest::collection::vec((proptest::collection::vec(event(), 0..8), killed), 1..5)
 }
@@ -295,7 +297,7 @@ fn stored(project: &Project, target: &str) -> (BTreeSet<Range>, Json) {
     (found, by_day)
 }
 
-fn check(files: &[(Vec<Event>, Option<(usize, u32)>)]) {
+fn check(files: &[Arrival]) {
     let project = project();
     let fresh = "    fresh:\n      type: local\n      path: fresh\n      schema: main\n      sources:\n        events: {type: files, path: events}\n";
     let profiles = std::fs::read_to_string(project.path("profiles.yml")).unwrap();

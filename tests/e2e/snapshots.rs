@@ -478,14 +478,16 @@ fn look() -> impl Strategy<Value = Look> {
     proptest::collection::btree_map(0..4_i64, (proptest::option::weighted(0.8, 0..3_u8), 1..6_u32), 0..5)
 }
 
+/// A time that a row tells; `None`: that of a run.
+type Moment = Option<u32>;
+
 #[derive(Clone, Debug, PartialEq)]
 struct Kept {
     id: i64,
     city: Option<u8>,
-    /// `None`: the time of a run.
-    from: Option<u32>,
+    from: Moment,
     /// `None`: it is current.
-    to: Option<Option<u32>>,
+    to: Option<Moment>,
     is_deleted: bool,
 }
 
