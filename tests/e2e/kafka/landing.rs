@@ -31,7 +31,7 @@ fn each_run_lands_what_came_since_the_last_one_as_one_batch() {
     topic.send(1, &[listen(1, 2, "d"), listen(1, 2, "d")]);
     let plan = project.plan();
     assert_eq!(plan[0], "events.listens: land: 1 new");
-    assert!(plan[1].starts_with("by_day: build: raw_listens changed in 2018-11-02/"), "{plan:?}");
+    assert!(plan[1].starts_with("by_day: build: new rows of raw_listens in 2018-11-02/"), "{plan:?}");
     project.succeed(&["run"]);
     assert_eq!(songs(&project), ["a x1", "b x1", "c x1", "d x2"]);
     assert_eq!(short(units(&project), &topic), ["t/0@0-2: 2", "t/1@0-1: 1", "t/1@1-3: 2"]);
