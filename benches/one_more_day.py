@@ -164,12 +164,12 @@ def measure(history, binary, duckdb, dbt):
     count = "select count(*) as n from days.fact_listen"
     shown = json.loads(measured.output([*mep, "show", "--inline", count, "--output", "json"], ""))
     truth = int(measured.output([duckdb, "-c", "import duckdb, sys; print(duckdb.sql(sys.stdin.read()).fetchall()[0][0])"],
-                                f"select count(*) from (select distinct * from read_parquet('{history.listens}/*.parquet'))"))
+                                f"select count(*) from (select distinct * from read_parquet('{history.listens}/*.parquet'))").split()[-1])
     figures = {"mep": measured.median(runs), "reads": statistics.median(reads), "idle": measured.median(idle), "mep lost": truth - shown[0]["n"]}
     if dbt:
         stored = measured.output([dbt.with_name("python"), "-c", "import duckdb, sys; print(duckdb.connect(sys.argv[1], read_only=True).sql(sys.stdin.read()).fetchall()[0][0])",
                                   dbt_project / "stored.duckdb"], count)
-        figures |= {"dbt": measured.median(of_dbt), "dbt lost": truth - int(stored)}
+        figures |= {"dbt": measured.median(of_dbt), "dbt lost": truth - int(stored.split()[-1])}
     return figures
 
 
