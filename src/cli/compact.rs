@@ -11,7 +11,7 @@ use super::terminal::{Palette, Terminal, bytes, count, plural};
 use crate::graph::{Materialization, Node, NodeKind};
 use crate::plan::{Compaction, FileSizes};
 use crate::relation::Relation;
-use crate::run::{Compacted, Compactor, presentation, shown_kind, shown_name};
+use crate::run::{Compacted, Compactor, presentation, shown_kind};
 use crate::warehouse::{Presentation, TableVersion};
 
 /// A table with small files.
@@ -128,7 +128,7 @@ fn preview(found: &[Small<'_>], output: TextOrJson) -> String {
             plural(small.compaction.files() as u64, "file"),
             plural(small.compaction.partitions.len() as u64, "partition"),
             bytes(small.compaction.bytes()),
-            palette.faint(&format!("({} {})", shown_kind(small.node), shown_name(small.node))),
+            palette.faint(&format!("({} {})", shown_kind(small.node), small.node.shown_name())),
         ));
     }
     text

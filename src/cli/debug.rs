@@ -74,7 +74,7 @@ pub(super) fn debug(global: &Global) -> Result<Exit, CommandError> {
     match connect(project, &loaded.graph, &compiled, nodes) {
         Ok(sources) => {
             for connected in sources {
-                let name = crate::run::shown_name(loaded.graph.node(connected.node));
+                let name = loaded.graph.node(connected.node).shown_name();
                 check(
                     "read",
                     match connected.source.units(&[]) {

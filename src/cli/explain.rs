@@ -14,7 +14,7 @@ const NAMED_COLUMNS: usize = 8;
 /// The lines below a step: what it reads by which key, then each partition with its reason.
 pub(super) fn explained(node: &Node, model: &CompiledModel, action: &Action) -> Vec<String> {
     let mut lines = Vec::new();
-    if is_table(node) {
+    if node.config.materialized.is_table() {
         lines.push(how_it_is_built(node, model));
         let scans = scans(model);
         let width = scans.iter().map(|scan| scan.relation.name.chars().count()).max().unwrap_or(0);
@@ -50,15 +50,8 @@ fn scans(model: &CompiledModel) -> Vec<&ScanAlignment> {
     scans
 }
 
-fn is_table(node: &Node) -> bool {
-    use Materialization::{History, Incremental, Table};
-    matches!(node.config.materialized, Table | Incremental | History)
-}
-
 fn is_by_partition(node: &Node, model: &CompiledModel) -> bool {
-    matches!(node.config.materialized, Materialization::Incremental | Materialization::History)
-        && model.alignment.bounded
-        && !model.partition_columns.is_empty()
+    model.is_built_by_partition(node.config.materialized)
 }
 
 fn how_it_is_built(node: &Node, model: &CompiledModel) -> String {

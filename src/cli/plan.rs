@@ -20,7 +20,7 @@ use crate::plan::{
 use crate::relation::Relation;
 use crate::run::landing::days_of;
 use crate::run::landings::why;
-use crate::run::{RunOptions, Session, TestsRun, held, in_short as reasons_in_short, shown_kind, shown_name};
+use crate::run::{RunOptions, Session, TestsRun, held, in_short as reasons_in_short, shown_kind};
 use crate::time_range::TimeRange;
 
 /// Shows the plan.
@@ -70,7 +70,7 @@ pub(super) fn plan(global: &Global, arguments: &PlanArguments) -> Result<Exit, C
     let asked = Asked { full_refresh: arguments.full_refresh, until: arguments.date, run: &loaded.run };
     for (node, landing) in plan_landings(&sources, &stored, asked) {
         let landing = landing.map_err(|error| {
-            crate::project::Problem::new(format!("{}: {error}", shown_name(loaded.graph.node(node))))
+            crate::project::Problem::new(format!("{}: {error}", loaded.graph.node(node).shown_name()))
         })?;
         let Some(connected) = sources.iter().find(|connected| connected.node == node) else { continue };
         let mut days = |unit: &crate::source::Unit| match unit.day {
@@ -190,7 +190,7 @@ fn as_text(graph: &Graph, compiled: &Compiled, plan: &Plan, explains: bool, pale
         if rows > 0 {
             why.push_str(&format!(" [reads {}, {}]", plural(rows, "row"), bytes(read)));
         }
-        lines.push([verb.to_owned(), format!("{} {}", shown_kind(node), shown_name(node)), what, why]);
+        lines.push([verb.to_owned(), format!("{} {}", shown_kind(node), node.shown_name()), what, why]);
     }
     let mut text = String::new();
     let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
@@ -251,7 +251,7 @@ fn as_json(graph: &Graph, compiled: &Compiled, plan: &Plan) -> Json {
         let (rows, bytes) = reads(&step.action);
         let mut json = json!({
             "unique_id": node.id.as_str(),
-            "name": shown_name(node),
+            "name": node.shown_name(),
             "kind": shown_kind(node),
             "action": words(&step.action).0,
             "reason": reason(&step.action),

@@ -105,7 +105,7 @@ impl Gathering<'_> {
         let parents = graph.parents(index).iter().filter_map(|parent| self.places.get(parent).copied());
         NodeEntry {
             kind: node.resource_type(),
-            name: name(node),
+            name: node.shown_name(),
             materialized: matches!(node.kind, NodeKind::Model { .. })
                 .then(|| node.config.materialized.as_str()),
             path: node.path.to_string_lossy().into_owned(),
@@ -256,13 +256,6 @@ fn place_of(project: &Project) -> String {
     match &project.target.warehouse {
         WarehouseConfig::Local { path } => path.display().to_string(),
         WarehouseConfig::Hive(hive) => hive.location.clone(),
-    }
-}
-
-fn name(node: &Node) -> String {
-    match &node.kind {
-        NodeKind::Source { source, .. } => format!("{source}.{}", node.name),
-        _ => node.name.clone(),
     }
 }
 

@@ -65,6 +65,15 @@ pub struct CompiledModel {
     pub stream: Option<CompiledStream>,
 }
 
+impl CompiledModel {
+    /// Whether each of its partitions is built on its own, where it is materialized so.
+    pub fn is_built_by_partition(&self, materialized: Materialization) -> bool {
+        matches!(materialized, Materialization::Incremental | Materialization::History)
+            && self.alignment.bounded
+            && !self.partition_columns.is_empty()
+    }
+}
+
 /// A test, compiled.
 #[derive(Clone, Debug)]
 pub struct CompiledTest {
@@ -282,11 +291,7 @@ impl Work<'_> {
         };
         let relation = tested_relation(node);
         let is_streaming = node.config.materialized == Materialization::Streaming;
-        let is_stored = is_streaming
-            || matches!(
-                node.config.materialized,
-                Materialization::Table | Materialization::Incremental | Materialization::History
-            );
+        let is_stored = is_streaming || node.config.materialized.is_table();
         let is_partitioned = is_stored && !is_streaming;
         let partition_columns = if is_partitioned { node.config.partition_by.clone() } else { Vec::new() };
         let planned = plan.schema().as_arrow().clone();
@@ -448,17 +453,9 @@ impl Work<'_> {
         for name in &node.config.ignored_changes {
             let parents = self.compiler.graph.parents(index).iter();
             let mut parents = parents.map(|parent| self.compiler.graph.node(*parent));
-            let is_meant = |parent: &Node| match &parent.kind {
-                NodeKind::Source { source, .. } => *name == format!("{source}.{}", parent.name),
-                _ => *name == parent.name,
-            };
+            let is_meant = |parent: &Node| *name == parent.shown_name();
             let is_stored = |parent: &Node| {
-                let materialized = parent.config.materialized;
-                !matches!(parent.kind, NodeKind::Model { .. })
-                    || matches!(
-                        materialized,
-                        Materialization::Table | Materialization::Incremental | Materialization::History
-                    )
+                !matches!(parent.kind, NodeKind::Model { .. }) || parent.config.materialized.is_table()
             };
             let at = |problem: Problem| match node.config.places.get("changes").or(node.place.as_ref()) {
                 Some(place) => problem.at(place),
@@ -509,11 +506,7 @@ impl Work<'_> {
             parts.extend(stored_as(schema));
         }
         for parent in self.compiler.graph.parents(index) {
-            let is_within = |node: &Node| {
-                matches!(node.kind, NodeKind::Model { .. })
-                    && matches!(node.config.materialized, Materialization::View | Materialization::Ephemeral)
-            };
-            if is_within(self.compiler.graph.node(*parent))
+            if self.compiler.graph.node(*parent).is_inlined()
                 && let Some(view) = self.compiled.models.get(parent)
             {
                 parts.push(view.fingerprint.as_str().to_owned());

@@ -29,6 +29,11 @@ pub enum Materialization {
 }
 
 impl Materialization {
+    /// Whether a run builds rows of it into the warehouse.
+    pub fn is_table(self) -> bool {
+        matches!(self, Self::Table | Self::Incremental | Self::History)
+    }
+
     /// The word that config uses.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::config::NodeConfig;
+use super::config::{Materialization, NodeConfig};
 use crate::project::{Column, Place, TestUse};
 use crate::relation::Relation;
 
@@ -132,6 +132,20 @@ impl Node {
             NodeKind::Source { .. } => "source",
             NodeKind::Test(_) => "test",
             NodeKind::Exposure { .. } => "exposure",
+        }
+    }
+
+    /// Whether it is a model that is inlined where it is read.
+    pub fn is_inlined(&self) -> bool {
+        let is_view = matches!(self.config.materialized, Materialization::View | Materialization::Ephemeral);
+        is_view && matches!(self.kind, NodeKind::Model { .. })
+    }
+
+    /// How it is called where people read: a source's table with the source's name before it.
+    pub fn shown_name(&self) -> String {
+        match &self.kind {
+            NodeKind::Source { source, .. } => format!("{source}.{}", self.name),
+            _ => self.name.clone(),
         }
     }
 

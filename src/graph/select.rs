@@ -326,17 +326,14 @@ fn is_head(parts: &[&str], wanted: &str) -> bool {
 }
 
 fn source_name(node: &Node) -> Option<String> {
-    match &node.kind {
-        NodeKind::Source { source, .. } => Some(format!("{source}.{}", node.name)),
-        _ => None,
-    }
+    matches!(node.kind, NodeKind::Source { .. }).then(|| node.shown_name())
 }
 
 /// `source`, `source.table`, or either after the package's name.
 fn is_source(node: &Node, pattern: &Pattern<'_>) -> bool {
     let NodeKind::Source { source, .. } = &node.kind else { return false };
     let package = node.fqn.first().map(String::as_str).unwrap_or_default();
-    let full = format!("{source}.{}", node.name);
+    let full = node.shown_name();
     pattern.is(source) || pattern.is(&full) || pattern.is(&format!("{package}.{full}"))
 }
 

@@ -20,8 +20,8 @@ impl Graph {
 /// What may select a node, the shortest first.
 fn candidates(node: &Node) -> Vec<String> {
     match &node.kind {
-        NodeKind::Source { source, .. } => {
-            let name = format!("{source}.{}", node.name);
+        NodeKind::Source { .. } => {
+            let name = node.shown_name();
             vec![format!("source:{name}"), format!("source:{}", without_signs(&name))]
         }
         NodeKind::Exposure { .. } => vec![format!("exposure:{}", node.name)],

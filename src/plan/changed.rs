@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::planner::Planner;
 use super::reason::ModelChange;
-use crate::graph::{CompiledModel, Materialization, NodeKind, tested_relation};
+use crate::graph::{CompiledModel, tested_relation};
 use crate::jinja::Rendered;
 use crate::warehouse::{Content, TableVersion};
 
@@ -35,11 +35,7 @@ impl Planner<'_> {
         let mut below: BTreeSet<usize> = self.graph.parents(index).iter().copied().collect();
         while let Some(index) = below.pop_last() {
             let node = self.graph.node(index);
-            let is_inlined =
-                matches!(node.config.materialized, Materialization::View | Materialization::Ephemeral);
-            let (NodeKind::Model { .. }, true, Some(model)) =
-                (&node.kind, is_inlined, self.compiled.models.get(&index))
-            else {
+            let (true, Some(model)) = (node.is_inlined(), self.compiled.models.get(&index)) else {
                 continue;
             };
             let published = (self.stored)(&tested_relation(node)).map(|table| table.content);

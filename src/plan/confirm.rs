@@ -7,17 +7,64 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::partitions::{Known, PartitionBuild};
-use super::reason::{ALL, Reason};
+use super::reason::ALL;
 use crate::graph::CompiledModel;
 use crate::relation::Relation;
 use crate::warehouse::{Partition, PartitionKey, Version};
 
 /// What a run knows of the tables that a model reads.
 pub struct Inputs<'a> {
-    /// As they were when the run began.
-    pub before: &'a BTreeMap<Relation, Known>,
-    /// Partitions that were published since with the content that they had.
-    pub same: &'a BTreeMap<Relation, BTreeSet<PartitionKey>>,
+    /// As they were when the run began, by the name that ledgers have for them.
+    before: BTreeMap<String, Before<'a>>,
+}
+
+/// A table as it was, as far as the model reads it.
+struct Before<'a> {
+    relation: &'a Relation,
+    /// Of the columns that the model reads.
+    digest: Version,
+    /// Of these columns, for the partitions that were published since with the content that they had.
+    same: BTreeMap<String, Version>,
+}
+
+impl<'a> Inputs<'a> {
+    /// The inputs of a model, of which `before` says what they were when the run began and `same` which partitions were
+    /// published since with the content that they had.
+    pub fn of(
+        model: &'a CompiledModel,
+        before: &dyn Fn(&Relation) -> Option<Known>,
+        same: &BTreeMap<Relation, BTreeSet<PartitionKey>>,
+    ) -> Self {
+        let reads = model.recipe.iter().flat_map(|recipe| &recipe.reads);
+        let tables = reads.filter_map(|(relation, columns)| {
+            let known = before(relation)?;
+            let is_same = |key: &PartitionKey| same.get(relation).is_some_and(|same| same.contains(key));
+            let partitions = known.partitions.iter().filter(|(key, _)| is_same(key));
+            let same =
+                partitions.map(|(key, partition)| (key.to_string(), partition.version_of(columns))).collect();
+            let digest = known.digest(Some(columns));
+            Some((relation.to_string(), Before { relation, digest, same }))
+        });
+        Self { before: tables.collect() }
+    }
+
+    /// What became of the input that a ledger noted by this table, key and version.
+    fn change(&self, table: &str, key: &str, noted: &Version) -> Change<'a> {
+        match self.before.get(table) {
+            Some(before) if key == ALL && before.digest == *noted => Change::Rows(before.relation),
+            Some(before) if before.same.get(key) == Some(noted) => Change::Nothing,
+            _ => Change::Unknown,
+        }
+    }
+}
+
+/// What became of an input.
+enum Change<'a> {
+    /// The content is what it was.
+    Nothing,
+    /// Some rows of a table that is read as a whole; which ones, both of its contents tell.
+    Rows(&'a Relation),
+    Unknown,
 }
 
 /// By what a partition that is to be built is touched.
@@ -37,8 +84,7 @@ impl Touch {
         build: &PartitionBuild,
         inputs: &Inputs<'_>,
     ) -> Self {
-        let is_of_inputs = matches!(build.reason, Reason::InputsChanged { .. });
-        if !is_of_inputs || stored.ledger.fingerprint != model.fingerprint {
+        if !build.is_of_inputs() || stored.ledger.fingerprint != model.fingerprint {
             return Self::Certain;
         }
         let (old, new) = (&stored.ledger.inputs.0, &build.inputs.0);
@@ -48,49 +94,18 @@ impl Touch {
             let (Some(old), Some(new)) = (old.get(table), new.get(table)) else { return Self::Certain };
             let keys: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
             for key in keys.into_iter().filter(|key| old.get(*key) != new.get(*key)) {
-                let scan = model.alignment.scans.iter().find(|scan| scan.relation.to_string() == *table);
-                let (Some(scan), Some(noted), true) = (scan, old.get(key), new.contains_key(key)) else {
+                let (Some(noted), true) = (old.get(key), new.contains_key(key)) else {
                     return Self::Certain;
                 };
-                match inputs.change(model, &scan.relation, key, noted) {
+                match inputs.change(table, key, noted) {
                     Change::Nothing => {}
-                    Change::Rows => {
-                        perhaps.insert(scan.relation.clone());
+                    Change::Rows(relation) => {
+                        perhaps.insert(relation.clone());
                     }
                     Change::Unknown => return Self::Certain,
                 }
             }
         }
         Self::Perhaps(perhaps)
-    }
-}
-
-enum Change {
-    /// The content is what it was.
-    Nothing,
-    /// Some rows of a table that is read as a whole; which ones, both of its contents tell.
-    Rows,
-    Unknown,
-}
-
-impl Inputs<'_> {
-    /// What became of the input that a ledger noted by this key and version.
-    fn change(&self, model: &CompiledModel, relation: &Relation, key: &str, noted: &Version) -> Change {
-        let columns = model.recipe.as_ref().and_then(|recipe| recipe.reads.get(relation));
-        let (Some(columns), Some(before)) = (columns, self.before.get(relation)) else {
-            return Change::Unknown;
-        };
-        if key == ALL {
-            let is_known = before.digest(Some(columns)) == *noted;
-            return if is_known { Change::Rows } else { Change::Unknown };
-        }
-        let found = before.partitions.iter().find(|(found, _)| found.to_string() == key);
-        let is_same = |found: &PartitionKey| self.same.get(relation).is_some_and(|same| same.contains(found));
-        match found {
-            Some((found, partition)) if is_same(found) && partition.version_of(columns) == *noted => {
-                Change::Nothing
-            }
-            _ => Change::Unknown,
-        }
     }
 }

@@ -153,6 +153,11 @@ pub struct PartitionBuild {
 }
 
 impl PartitionBuild {
+    /// Whether nothing but its inputs asks for it.
+    pub fn is_of_inputs(&self) -> bool {
+        matches!(self.reason, Reason::InputsChanged { .. })
+    }
+
     /// The partition as the build will leave it.
     fn leaves(&self, bytes: u64, rows: u64) -> KnownPartition {
         KnownPartition { version: self.version.clone(), columns: self.columns.clone(), bytes, rows }

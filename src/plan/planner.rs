@@ -207,10 +207,7 @@ impl Planner<'_> {
             volatile_run: model.is_volatile.then_some(self.run),
             changed: &changed,
         };
-        let by_partition_is_possible = model.alignment.bounded && !model.partition_columns.is_empty();
-        let is_by_partition =
-            matches!(node.config.materialized, Materialization::Incremental | Materialization::History);
-        if is_by_partition && by_partition_is_possible {
+        if model.is_built_by_partition(node.config.materialized) {
             let plan = by_partition(basis)?;
             let after = Known::after_partitions(model, stored.as_ref(), &plan);
             tables.expect(&relation, Some(after));

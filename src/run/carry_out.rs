@@ -25,14 +25,6 @@ pub fn presentation(node: &Node) -> Presentation {
     Presentation { description, columns: columns.collect(), view: None }
 }
 
-/// How a node is called on the terminal.
-pub fn shown_name(node: &Node) -> String {
-    match &node.kind {
-        NodeKind::Source { source, .. } => format!("{source}.{}", node.name),
-        _ => node.name.clone(),
-    }
-}
-
 /// What a node is called on the terminal beside its name.
 pub fn shown_kind(node: &Node) -> &'static str {
     match node.kind {
@@ -66,7 +58,7 @@ impl Session<'_> {
                 let step = &plan.steps[index];
                 let node = self.graph.node(step.node);
                 if let Some(failed) = is_cut_off(step) {
-                    keep(index, skipped(node, &shown_name(self.graph.node(failed))));
+                    keep(index, skipped(node, &self.graph.node(failed).shown_name()));
                     return false;
                 }
                 let result = self.step(step, node);
@@ -80,7 +72,7 @@ impl Session<'_> {
                     index,
                     match outcome {
                         Outcome::Skipped { because_of } => {
-                            skipped(node, &shown_name(self.graph.node(plan.steps[because_of].node)))
+                            skipped(node, &self.graph.node(plan.steps[because_of].node).shown_name())
                         }
                         _ => result_of(node, Status::Skipped).saying("the run was ended after a failure"),
                     },
@@ -92,7 +84,7 @@ impl Session<'_> {
 
     fn step(&self, step: &Step, node: &Node) -> NodeResult {
         let began = Instant::now();
-        let (name, kind) = (shown_name(node), shown_kind(node));
+        let (name, kind) = (node.shown_name(), shown_kind(node));
         let mut planned = step.action.clone();
         if planned == Action::AfterInputs {
             let mut tables = self.tables();
@@ -324,7 +316,7 @@ fn why_built(plan: &PartitionPlan) -> String {
 }
 
 fn result_of(node: &Node, status: Status) -> NodeResult {
-    NodeResult::new(node.id.as_str(), &shown_name(node), shown_kind(node), status)
+    NodeResult::new(node.id.as_str(), &node.shown_name(), shown_kind(node), status)
 }
 
 /// The result of a node that was built.

@@ -16,6 +16,7 @@ use super::build::{BuildError, Built, TableBuild, Written};
 use crate::engine::PublishedTable;
 use crate::graph::{CompiledModel, IncrementalStrategy, MergeColumns, Node, NodeConfig, OnSchemaChange};
 use crate::relation::Relation;
+use crate::sql::quoted;
 use crate::warehouse::{Inputs, Ledger, Partition, PartitionKey, TableVersion, Version, WrittenFiles};
 
 impl TableBuild<'_> {
@@ -212,10 +213,6 @@ impl<'a> ByKey<'a> {
         );
         Ok(build.engine.write(self.plan(&merged)?, &build.output(".merged")).await?.files)
     }
-}
-
-fn quoted(column: &str) -> String {
-    format!("\"{}\"", column.replace('"', "\"\""))
 }
 
 /// In parentheses, since `and` binds closer than what stands behind `from`.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
-use super::carry_out::{presentation, shown_kind, shown_name};
+use super::carry_out::{presentation, shown_kind};
 use super::event::{Event, NodeResult, Status};
 use super::landing::{Landing, LandingError};
 use super::session::Session;
@@ -31,7 +31,7 @@ impl Session<'_> {
             let began = Instant::now();
             let Some(plan) = plans.remove(&connected.node) else { continue };
             let node = self.graph.node(connected.node);
-            let (name, kind) = (shown_name(node), shown_kind(node));
+            let (name, kind) = (node.shown_name(), shown_kind(node));
             let result = NodeResult::new(node.id.as_str(), &name, kind, Status::Success);
             let ended = match plan.map_err(LandingError::from) {
                 Ok(plan) => {

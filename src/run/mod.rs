@@ -19,7 +19,7 @@ pub mod seed;
 pub mod session;
 pub mod snapshot;
 
-pub use carry_out::{in_short, presentation, shown_kind, shown_name};
+pub use carry_out::{in_short, presentation, shown_kind};
 pub use compact::{Compacted, Compactor};
 pub use landings::Landings;
 pub use publish::drop_old_rejected;

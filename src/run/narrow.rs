@@ -17,7 +17,7 @@ use crate::graph::{CompiledModel, Node, tested_relation};
 use crate::plan::confirm::{Inputs, Touch};
 use crate::plan::{Known, PartitionBuild, PartitionPlan};
 use crate::relation::Relation;
-use crate::sql::{Lookup, lookups, texts};
+use crate::sql::{Lookup, lookups, quoted, texts};
 use crate::warehouse::{Content, Partition, PartitionKey, TableVersion};
 
 impl Session<'_> {
@@ -32,15 +32,12 @@ impl Session<'_> {
         plan: &PartitionPlan,
     ) -> Result<PartitionPlan, BuildError> {
         let Some(stored) = self.stored(&tested_relation(node)) else { return Ok(plan.clone()) };
-        let stored: BTreeMap<&PartitionKey, &Partition> = stored.partitions().collect();
-        let mut before = BTreeMap::new();
-        for scan in &model.alignment.scans {
-            if let Some(table) = self.before.get(&scan.relation) {
-                before.insert(scan.relation.clone(), Known::of(table));
-            }
+        if !plan.build.iter().any(PartitionBuild::is_of_inputs) {
+            return Ok(plan.clone());
         }
+        let stored: BTreeMap<&PartitionKey, &Partition> = stored.partitions().collect();
         let same = self.same();
-        let inputs = Inputs { before: &before, same: &same };
+        let inputs = Inputs::of(model, &|relation| self.before.get(relation).map(Known::of), &same);
         let touch = |build: &PartitionBuild| match stored.get(&build.key) {
             Some(partition) => Touch::of(model, partition, build, &inputs),
             None => Touch::Certain,
@@ -125,8 +122,7 @@ impl Session<'_> {
             let table = PublishedTable::new(folder.clone(), content);
             self.engine.scope().register(&name(which), Arc::new(table))?;
         }
-        let quoted = |column: &String| format!("\"{}\"", column.replace('"', "\"\""));
-        let all: Vec<String> = columns.iter().map(quoted).collect();
+        let all: Vec<String> = columns.iter().map(|column| quoted(column)).collect();
         let all = all.join(", ");
         let keys: Vec<String> =
             keys.iter().enumerate().map(|(number, key)| format!("{} as __c{number}", quoted(key))).collect();

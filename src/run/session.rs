@@ -7,7 +7,7 @@ use chrono::{NaiveDate, NaiveTime, Utc};
 
 use super::event::Reporter;
 use crate::engine::{Engine, EngineError};
-use crate::graph::{Compiled, CompiledModel, Graph, Materialization, NodeKind, tested_relation};
+use crate::graph::{Compiled, CompiledModel, Graph, Materialization, tested_relation};
 use crate::plan::{BatchTimes, Planner, Tables};
 use crate::quality::Finding;
 use crate::relation::Relation;
@@ -208,9 +208,7 @@ impl<'a> Session<'a> {
             node.iter().flat_map(|node| self.graph.children(*node)).copied().collect();
         while let Some(index) = above.pop_first() {
             let node = self.graph.node(index);
-            let is_inlined =
-                matches!(node.config.materialized, Materialization::View | Materialization::Ephemeral);
-            if !matches!(node.kind, NodeKind::Model { .. }) || !is_inlined {
+            if !node.is_inlined() {
                 continue;
             }
             self.register(index);

@@ -1,7 +1,7 @@
 //! How SQL writes the names of columns.
 
 /// A name as it is, whatever characters it has.
-pub(super) fn quoted(column: &str) -> String {
+pub fn quoted(column: &str) -> String {
     format!("\"{}\"", column.replace('"', "\"\""))
 }
 

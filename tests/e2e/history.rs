@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
-use proptest::test_runner::{RngSeed, TestRunner};
 use serde_json::{Value as Json, json};
 
 use crate::project::{DAY, NOVEMBER, Project};
+use crate::random::check_cases;
 
 /// Users by what they listen to: no user is a user too, and silence is a song like any other.
 const LISTENING: &str = "\
@@ -323,19 +323,5 @@ fn check(files: &[Arrival]) {
 
 #[test]
 fn whatever_order_events_come_in_the_ranges_are_those_found_by_hand() {
-    let cases = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(40);
-    let config = ProptestConfig {
-        cases,
-        rng_seed: RngSeed::Fixed(2018),
-        failure_persistence: None,
-        max_shrink_iters: 200,
-        ..ProptestConfig::default()
-    };
-    let result = TestRunner::new(config).run(&files(), |files| {
-        check(&files);
-        Ok(())
-    });
-    if let Err(error) = result {
-        panic!("{error}");
-    }
+    check_cases(40, 2018, &files(), |files| check(&files));
 }

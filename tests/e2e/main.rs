@@ -27,6 +27,7 @@ mod project;
 mod promise;
 mod publish;
 mod python_environment;
+mod random;
 mod seeds;
 mod selection;
 mod services;

@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use proptest::prelude::*;
-use proptest::test_runner::{RngSeed, TestRunner};
 use serde_json::Value as Json;
 
 use crate::project::{DAY, NOVEMBER, Project};
+use crate::random::check_cases;
 
 /// Where runs are killed.
 const PLACES: [&str; 7] = [
@@ -302,22 +302,7 @@ fn check(happenings: &[Happening]) {
 
 /// A quarter of a thousand cases, so that several cores share them.
 fn check_quarter(seed: u64) {
-    let cases = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(250);
-    let config = ProptestConfig {
-        cases,
-        rng_seed: RngSeed::Fixed(seed),
-        failure_persistence: None,
-        max_shrink_iters: 200,
-        ..ProptestConfig::default()
-    };
-    let mut runner = TestRunner::new(config);
-    let result = runner.run(&proptest::collection::vec(happening(), 2..9), |happenings| {
-        check(&happenings);
-        Ok(())
-    });
-    if let Err(error) = result {
-        panic!("{error}");
-    }
+    check_cases(250, seed, &proptest::collection::vec(happening(), 2..9), |happenings| check(&happenings));
 }
 
 #[test]

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use proptest::prelude::*;
-use proptest::test_runner::{RngSeed, TestRunner};
 use serde_json::{Value as Json, json};
 
 use crate::project::Project;
+use crate::random::check_cases;
 
 const SOURCES: &str = "\
 sources:
@@ -561,21 +561,7 @@ fn check(looks: &[(Look, Option<usize>)], hard_deletes: &str) {
 
 #[test]
 fn whatever_is_looked_at_the_versions_are_those_that_dbt_keeps() {
-    let cases = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(30);
-    let config = ProptestConfig {
-        cases,
-        rng_seed: RngSeed::Fixed(2018),
-        failure_persistence: None,
-        max_shrink_iters: 200,
-        ..ProptestConfig::default()
-    };
     let modes = proptest::sample::select(vec!["ignore", "invalidate", "new_record"]);
     let looks = proptest::collection::vec((look(), proptest::option::weighted(0.2, 0..2_usize)), 1..5);
-    let result = TestRunner::new(config).run(&(looks, modes), |(looks, hard_deletes)| {
-        check(&looks, hard_deletes);
-        Ok(())
-    });
-    if let Err(error) = result {
-        panic!("{error}");
-    }
+    check_cases(30, 2018, &(looks, modes), |(looks, hard_deletes)| check(&looks, hard_deletes));
 }
