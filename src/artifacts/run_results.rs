@@ -6,13 +6,13 @@ use std::time::Duration;
 use serde_json::{Value as Json, json};
 
 use super::compiled_sql::compiled_path;
-use super::{files, manifest};
+use super::{files, manifest, test_results};
 use crate::graph::{Compiled, Graph, NodeId};
 use crate::project::Project;
 use crate::run::event::{NodeResult, Status};
 use crate::warehouse::RunId;
 
-/// Writes the manifest and the results.
+/// Writes the manifest, the results, and what the tests among them found.
 ///
 /// # Errors
 /// Where a file cannot be written.
@@ -31,10 +31,11 @@ pub fn write_run(
         "metadata": manifest::metadata("https://schemas.getdbt.com/dbt/run-results/v6.json", run),
         "results": results.iter().map(|one| result(project, graph, compiled, one)).collect::<Vec<_>>(),
         "elapsed_time": elapsed.as_secs_f64(),
-        "args": {"which": command},
+        "args": {"which": command, "target": project.target.name},
     });
-    let path = project.root.join(&project.target_path).join("run_results.json");
-    files::write(&path, &serde_json::to_vec(&json)?)
+    let folder = project.root.join(&project.target_path);
+    files::write(&folder.join("run_results.json"), &serde_json::to_vec(&json)?)?;
+    test_results::note(&folder, &project.target.name, graph, results)
 }
 
 fn result(project: &Project, graph: &Graph, compiled: &Compiled, one: &NodeResult) -> Json {
@@ -51,10 +52,7 @@ fn result(project: &Project, graph: &Graph, compiled: &Compiled, one: &NodeResul
     // dbt has no word for what was left as it is: to its readers it is a success.
     let status = match one.status {
         Status::Current => "success".to_owned(),
-        other => serde_json::to_value(other)
-            .ok()
-            .and_then(|word| word.as_str().map(str::to_owned))
-            .unwrap_or_default(),
+        other => other.word(),
     };
     json!({
         "status": status,

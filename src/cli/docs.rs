@@ -13,8 +13,8 @@ use super::show::register_all;
 use super::terminal::{Palette, Terminal, bytes, plural};
 use crate::artifacts;
 use crate::docs::{
-    Chart, ChartSpec, Holdings, Known, Site, chart_specs, gather, last_run, live_page, page, read_chart,
-    server,
+    Chart, ChartSpec, Holdings, Known, Results, Site, chart_specs, gather, live_page, page, read_chart,
+    results, server,
 };
 use crate::graph::Node;
 use crate::project::{Project, WarehouseConfig};
@@ -70,10 +70,10 @@ fn site(loaded: &Loaded, selecting: &Selecting, no_warehouse: bool) -> Result<Si
         Some(Ok(warehouse)) => Holdings::read(warehouse.as_ref(), &loaded.graph, &nodes),
     };
     let mut notices = holdings.notices();
-    let results = last_run(&loaded.project.root.join(&loaded.project.target_path));
-    let results = results.unwrap_or_else(|error| {
-        notices.push(format!("the results of the last run are unknown: {error}"));
-        None
+    let folder = loaded.project.root.join(&loaded.project.target_path);
+    let results = results(&folder, &loaded.project.target.name).unwrap_or_else(|error| {
+        notices.push(format!("the results of earlier runs are unknown: {error}"));
+        Results::default()
     });
     let charts = match (&warehouse, &holdings) {
         (Some(Ok(warehouse)), Holdings::Known { .. }) => charts(loaded, &specs, warehouse)?,
@@ -84,7 +84,7 @@ fn site(loaded: &Loaded, selecting: &Selecting, no_warehouse: bool) -> Result<Si
         graph: &loaded.graph,
         compiled: &compiled,
         holdings: &holdings,
-        last_run: results.as_ref(),
+        results: &results,
     };
     Ok(gather(known, &nodes, charts, notices))
 }

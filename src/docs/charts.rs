@@ -15,7 +15,7 @@ use crate::graph::{Graph, NodeKind};
 use crate::project::{Exposure, Problem, Problems, Project, SourceText, nearest};
 
 const KEYS: [&str; 3] = ["title", "type", "sql"];
-const KINDS: [&str; 2] = ["bar", "line"];
+const KINDS: [&str; 3] = ["bar", "line", "us_states"];
 /// A chart of more than so many values says nothing to the eye.
 const MOST_VALUES: usize = 1_000;
 

@@ -7,7 +7,7 @@ use chrono::Utc;
 use serde_json::Value as Json;
 
 use super::holdings::Holdings;
-use super::results::LastRun;
+use super::results::Results;
 use super::site::{Chart, ColumnEntry, ExposureEntry, NodeEntry, Relationship, Site, Stored, TestEntry};
 use crate::graph::{
     Compiled, Graph, IncrementalStrategy, Materialization, Node, NodeKind, Severity, TestDetail,
@@ -29,8 +29,8 @@ pub struct Known<'a> {
     pub compiled: &'a Compiled,
     /// What the warehouse holds.
     pub holdings: &'a Holdings,
-    /// The results of the last run.
-    pub last_run: Option<&'a LastRun>,
+    /// What runs left.
+    pub results: &'a Results,
 }
 
 /// Puts together what the page says of these nodes.
@@ -57,7 +57,7 @@ pub fn gather(known: Known<'_>, nodes: &BTreeSet<usize>, charts: Vec<Chart>, not
         generated: Utc::now().timestamp_millis(),
         warehouse: matches!(known.holdings, Holdings::Known { .. }).then(|| place_of(known.project)),
         notices,
-        last_run: known.last_run.map(|last| last.run.clone()),
+        last_run: known.results.last_run.clone(),
         relationships: relationships.collect(),
         charts: charts.collect(),
         nodes: shown.iter().map(|index| gathering.node(*index)).collect(),
@@ -93,7 +93,7 @@ impl Gathering<'_> {
     }
 
     fn node(&self, index: usize) -> NodeEntry {
-        let Known { project, graph, compiled, last_run, .. } = self.known;
+        let Known { project, graph, compiled, results, .. } = self.known;
         let node = graph.node(index);
         let (mut source, mut sql) = (None, None);
         if let NodeKind::Model { index: of, .. } = node.kind {
@@ -119,7 +119,7 @@ impl Gathering<'_> {
             source,
             compiled: sql,
             stored: self.stored(node),
-            result: last_run.and_then(|last| last.results.get(node.id.as_str()).cloned()),
+            result: results.by_id.get(node.id.as_str()).cloned(),
             exposure: self.exposure(node),
         }
     }
@@ -198,7 +198,7 @@ impl Gathering<'_> {
     }
 
     fn test(&self, index: usize) -> TestEntry {
-        let Known { project, graph, last_run, .. } = self.known;
+        let Known { project, graph, results, .. } = self.known;
         let node = graph.node(index);
         let nodes = self.tested(index).into_iter().filter_map(|tested| self.places.get(&tested).copied());
         let mut entry = TestEntry {
@@ -212,7 +212,7 @@ impl Gathering<'_> {
             description: node.description.clone(),
             path: node.path.to_string_lossy().into_owned(),
             source: None,
-            result: last_run.and_then(|last| last.results.get(node.id.as_str()).cloned()),
+            result: results.by_id.get(node.id.as_str()).cloned(),
         };
         match &node.kind {
             NodeKind::Test(TestDetail::Generic { test, column, .. }) => {

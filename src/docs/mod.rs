@@ -16,5 +16,5 @@ pub use charts::{ChartSpec, chart_specs, read_chart};
 pub use gather::{Known, gather};
 pub use holdings::Holdings;
 pub use page::{live_page, page};
-pub use results::{LastRun, ResultsError, last_run};
+pub use results::{Results, ResultsError, results};
 pub use site::{Chart, Site};

@@ -39,6 +39,7 @@ const SCRIPTS: &[&str] = &[
     include_str!("page/sql.js"),
     include_str!("page/tests.js"),
     include_str!("page/partitions.js"),
+    include_str!("page/states.js"),
     include_str!("page/chart.js"),
     include_str!("page/node.js"),
     include_str!("page/overview.js"),

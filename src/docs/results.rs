@@ -1,18 +1,21 @@
-//! What came of the last run, as its artifact tells it.
+//! What came of the last run, and of the last run of each test, as their artifacts tell it.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use chrono::DateTime;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 use super::site::{ResultEntry, RunEntry};
+use crate::artifacts::{TEST_RESULTS, TestResult, TestResults};
 
-/// The results of the last run, by unique id.
-#[derive(Debug)]
-pub struct LastRun {
-    pub(super) run: RunEntry,
-    pub(super) results: HashMap<String, ResultEntry>,
+/// What the last run did, and what each test found when it last ran.
+#[derive(Debug, Default)]
+pub struct Results {
+    pub(super) last_run: Option<RunEntry>,
+    /// By unique id.
+    pub(super) by_id: HashMap<String, ResultEntry>,
 }
 
 /// Why the results cannot be used.
@@ -52,6 +55,7 @@ struct Metadata {
 #[derive(Deserialize)]
 struct Args {
     which: String,
+    target: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -70,35 +74,48 @@ struct Response {
     current: bool,
 }
 
-/// Reads `run_results.json` in this folder; `None` where no run has left one.
+/// Reads what runs of this target left in this folder.
 ///
 /// # Errors
-/// Where it cannot be read or understood.
-pub fn last_run(folder: &Path) -> Result<Option<LastRun>, ResultsError> {
-    let path = folder.join("run_results.json");
+/// Where a file cannot be read or understood.
+pub fn results(folder: &Path, target: &str) -> Result<Results, ResultsError> {
+    let mut results = Results::default();
+    if let Some(tests) = read::<TestResults>(folder.join(TEST_RESULTS))? {
+        let of_target = tests.into_iter().filter(|(name, _)| name == target).flat_map(|(_, tests)| tests);
+        results.by_id.extend(of_target.map(|(id, one)| (id, test_entry(one))));
+    }
+    let Some(artifact) = read::<Artifact>(folder.join("run_results.json"))? else { return Ok(results) };
+    if artifact.args.target.as_ref().is_some_and(|other| other != target) {
+        return Ok(results);
+    }
+    let ended = DateTime::parse_from_rfc3339(&artifact.metadata.generated_at).ok();
+    let ended = ended.map(|time| time.timestamp_millis());
+    results.by_id.extend(artifact.results.into_iter().map(|one| (one.unique_id.clone(), entry(one, ended))));
+    results.last_run = Some(RunEntry { command: artifact.args.which, ended, elapsed: artifact.elapsed_time });
+    Ok(results)
+}
+
+/// What a file holds; `None` where there is none.
+fn read<T: DeserializeOwned>(path: PathBuf) -> Result<Option<T>, ResultsError> {
     let text = match std::fs::read(&path) {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(ResultsError::Read { path, error }),
     };
-    let artifact: Artifact =
-        serde_json::from_slice(&text).map_err(|error| ResultsError::Form { path, error })?;
-    let ended = DateTime::parse_from_rfc3339(&artifact.metadata.generated_at).ok();
-    Ok(Some(LastRun {
-        run: RunEntry {
-            command: artifact.args.which,
-            ended: ended.map(|time| time.timestamp_millis()),
-            elapsed: artifact.elapsed_time,
-        },
-        results: artifact.results.into_iter().map(|one| (one.unique_id.clone(), entry(one))).collect(),
-    }))
+    serde_json::from_slice(&text).map(Some).map_err(|error| ResultsError::Form { path, error })
 }
 
-fn entry(one: One) -> ResultEntry {
+fn test_entry(one: TestResult) -> ResultEntry {
+    let TestResult { status, failures, message, seconds, at } = one;
+    ResultEntry { status, seconds, failures, message, at: Some(at) }
+}
+
+fn entry(one: One, at: Option<i64>) -> ResultEntry {
     ResultEntry {
         status: if one.adapter_response.current { "current".to_owned() } else { one.status },
         seconds: one.execution_time,
         failures: one.failures.filter(|failures| *failures > 0),
         message: one.message,
+        at,
     }
 }

@@ -245,12 +245,12 @@ pub struct TestEntry {
     /// The SQL of a test that is a file.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,
-    /// What the last run found.
+    /// What it found when it last ran.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub result: Option<ResultEntry>,
 }
 
-/// What came of a node or test in the last run.
+/// What came of a node in the last run, or of a test in the last run that had it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ResultEntry {
     /// `success`, `current`, `pass`, `warn`, `fail`, `error` or `skipped`.
@@ -263,6 +263,9 @@ pub struct ResultEntry {
     /// Why.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
+    /// When, in milliseconds since 1970.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub at: Option<i64>,
 }
 
 /// A key of one table that names rows of another.

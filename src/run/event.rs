@@ -29,6 +29,12 @@ impl Status {
     pub fn is_failure(self) -> bool {
         matches!(self, Self::Fail | Self::Error | Self::Skipped)
     }
+
+    /// Its word for programs, as it is written in JSON.
+    pub fn word(self) -> String {
+        let word = serde_json::to_value(self).ok();
+        word.and_then(|word| word.as_str().map(str::to_owned)).unwrap_or_default()
+    }
 }
 
 /// What came of a node.

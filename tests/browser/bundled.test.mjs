@@ -175,6 +175,9 @@ test("charts are drawn from the marts", async () => {
     await page.locator("figure", { hasText: "Users by gender and level" }).locator(".bars").innerText(),
     /F, free[^]*M, paid/,
   );
+  const map = page.locator(".state-map");
+  assert.equal(await map.locator("g").count(), 51);
+  assert.match(await map.locator("g", { hasText: "CA" }).locator("title").textContent(), /^CA: [1-9][\d,]*$/);
   await page.screenshot({ path: `${shots}/charts.png`, fullPage: true });
   isQuiet(page);
 });

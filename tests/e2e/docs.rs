@@ -189,9 +189,38 @@ fn results_that_cannot_be_read_are_told_and_not_taken_for_none() {
     project.file("target/run_results.json", "[]");
     let output = project.run(&["docs", "generate"]);
     insta::assert_snapshot!(said(&output), @r"
-     WARN the results of the last run are unknown: [folder]/target/run_results.json is not what a run of mep writes: invalid length 0, expected struct Artifact with 4 elements at line 1 column 2
+     WARN the results of earlier runs are unknown: [folder]/target/run_results.json is not what a run of mep writes: invalid length 0, expected struct Artifact with 4 elements at line 1 column 2
     wrote the docs of 3 nodes and 2 tests to [folder]/target/docs/index.html ([size])
     ");
+}
+
+#[test]
+fn what_a_test_found_is_told_after_runs_without_tests_too() {
+    let project = project();
+    project.succeed(&["build"]);
+    project.listens("2.json", &[(2 * DAY, 1, "c")]);
+    project.succeed(&["run"]);
+    project.succeed(&["docs", "generate"]);
+    let page = generated(&project);
+    assert_eq!(page["last_run"]["command"], "run");
+    let tests = page["tests"].as_array().unwrap();
+    let found: Vec<&str> = tests.iter().map(|test| test["result"]["status"].as_str().unwrap()).collect();
+    assert_eq!(found, ["pass", "warn"]);
+    let (at, published) =
+        (tests[0]["result"]["at"].as_i64(), node(&page, "days")["stored"]["published"].as_i64());
+    assert!(at.unwrap() < published.unwrap(), "the table was built after its tests");
+
+    project.file(
+        "profiles.yml",
+        fs::read_to_string(project.path("profiles.yml"))
+            .unwrap()
+            .replace("target: dev", "target: other")
+            .replace("    dev:", "    other:"),
+    );
+    project.succeed(&["docs", "generate", "--no-warehouse"]);
+    let page = generated(&project);
+    assert_eq!(page["last_run"], Json::Null, "a run of another target is none of this one");
+    assert_eq!(page["tests"][0]["result"], Json::Null);
 }
 
 #[test]
@@ -206,7 +235,7 @@ fn a_chart_that_is_declared_otherwise_than_charts_are_is_refused() {
     };
     insta::assert_snapshot!(exposure("[{title: Plays, type: lines, sql: select 1}]"), @r#"
      error: the charts of the exposure `board`: unknown type `lines` of the chart `Plays`; the types are bar,
-     │ line; did you mean `line`?
+     │ line, us_states; did you mean `line`?
       ╭─[models/exposures.yml:2:11]
     1 │ exposures:
     2 │   - name: board

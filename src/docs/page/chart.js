@@ -1,5 +1,5 @@
-// A chart of labels and numbers: bars where they are ranked, a line where they follow one another. Its numbers stand
-// below it as a table too.
+// A chart of labels and numbers: bars where they are ranked, a line where they follow one another, a map where they are
+// states. Its numbers stand below it as a table too.
 
 const MOST_BARS = 24;
 
@@ -9,9 +9,7 @@ function chart(one) {
     ? h("p", { class: "message" }, one.drawn.failed)
     : rows.length === 0
       ? h("p", { class: "quiet" }, "The query gives no rows.")
-      : one.type === "line"
-        ? lineChart(one, rows)
-        : barChart(one, rows);
+      : DRAWN_AS[one.type](one, rows);
   return h(
     "figure",
     { class: `chart is-${one.type}` },
@@ -127,5 +125,7 @@ function numbers(one, rows) {
     ),
   );
 }
+
+const DRAWN_AS = { line: lineChart, bar: barChart, us_states: stateMap };
 
 const dashboardHref = (node) => `#/charts/${encoded(node.name)}`;

@@ -42,10 +42,12 @@ function testsCard(node) {
   const said = ["fail", "warn", "pass", "skipped", "none"]
     .filter((word) => found[word] > 0)
     .map((word) => `${count(found[word])} ${VERDICTS[word]}`);
+  const times = node.tests.map((test) => test.result && test.result.at).filter((at) => at);
+  const isOlder = node.tests.some((test) => isOutdated(test, node));
   const when =
-    site.last_run && site.last_run.ended && found.none < node.tests.length
-      ? ["tested ", moment(site.last_run.ended)]
-      : "the last run tested nothing of it";
+    times.length > 0
+      ? [isOlder ? "last tested before it was built, " : "tested ", moment(Math.min(...times))]
+      : "it was not tested yet";
   return card("Tests", tone, said[0], [said.slice(1).join(", "), said.length > 1 && " · ", when]);
 }
 

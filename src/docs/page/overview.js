@@ -134,7 +134,7 @@ route("/", () => {
             )
           : tile(
               count(site.tests.length),
-              `${site.tests.length === 1 ? "test" : "tests"}, not run by the last run`,
+              `${site.tests.length === 1 ? "test" : "tests"}, not run yet`,
               "unknown",
             );
   return {

@@ -1,4 +1,4 @@
-// Tests: what each asks for, and what the last run found.
+// Tests: what each asks for, and what it found when it last ran.
 
 const argument = (value) =>
   Array.isArray(value) ? value.map(argument).join(", ") : typeof value === "string" ? value : JSON.stringify(value);
@@ -24,7 +24,11 @@ function asks(test) {
 function foundBy(test) {
   const outcome = verdict(test);
   const rows = test.result && test.result.failures ? ` · ${plural(test.result.failures, "row")}` : "";
-  return badge(TONE_OF[outcome], `${VERDICTS[outcome]}${rows}`);
+  const isOld = test.nodes.some((node) => isOutdated(test, site.nodes[node]));
+  return [
+    badge(TONE_OF[outcome], `${VERDICTS[outcome]}${rows}`),
+    isOld && h("span", { class: "quiet" }, " ", moment(test.result.at), ", of earlier content"),
+  ];
 }
 
 const ORDER = ["fail", "warn", "skipped", "none", "pass"];

@@ -1,6 +1,6 @@
 // Can I trust it? What the tests of a node found, and how fresh its content is.
 
-// The tests of a node by what the last run found: fail (or error), warn, pass, and none where it was not tested.
+// The tests of a node by what they found when they last ran: fail (or error), warn, pass, and none where they never did.
 function verdicts(tests) {
   const counts = { fail: 0, warn: 0, pass: 0, skipped: 0, none: 0 };
   for (const test of tests) counts[verdict(test)] += 1;
@@ -11,6 +11,9 @@ function verdict(test) {
   const status = test.result ? test.result.status : "none";
   return status === "error" ? "fail" : status in { fail: 0, warn: 0, pass: 0, skipped: 0 } ? status : "none";
 }
+
+// Whether a table was built anew after a test of it last ran.
+const isOutdated = (test, node) => Boolean(test.result && test.result.at && publishedAt(node) > test.result.at);
 
 const VERDICTS = { fail: "failed", warn: "warned", pass: "passed", skipped: "skipped", none: "not run" };
 
@@ -25,7 +28,7 @@ function standing(node) {
   if (node.stored.state === "absent") return { tone: "warn", words: "not built yet" };
   if (found.warn > 0) return { tone: "warn", words: `${plural(found.warn, "test")} warned` };
   if (found.pass > 0) return { tone: "good", words: `${plural(found.pass, "test")} passed` };
-  return { tone: "unknown", words: node.tests.length > 0 ? "not tested by the last run" : "no tests" };
+  return { tone: "unknown", words: node.tests.length > 0 ? "not tested yet" : "no tests" };
 }
 
 const table = (node) => (node.stored.state === "table" ? node.stored : null);
