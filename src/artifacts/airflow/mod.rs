@@ -9,3 +9,12 @@ mod tasks;
 pub use python::DagFile;
 pub use shell::command_line;
 pub use tasks::{Grain, Tasks};
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_bundled_dags_call_mep_as_exported_ones_do() {
+        let (_, class) = include_str!("head.py").split_once("class Mep").unwrap();
+        assert!(include_str!("../../../airflow/dags/music_events.py").contains(class.trim_end()));
+    }
+}

@@ -109,11 +109,7 @@ function numbers(one, rows) {
       h(
         "table",
         { class: "rows" },
-        h(
-          "thead",
-          {},
-          h("tr", {}, h("th", { scope: "col" }, one.x), h("th", { scope: "col", class: "number" }, one.y)),
-        ),
+        tableHead(one.x, [one.y, "number"]),
         h(
           "tbody",
           {},

@@ -22,6 +22,22 @@ const h = (tag, properties, ...children) => fill(document.createElement(tag), pr
 // An element of SVG.
 const s = (tag, properties, ...children) => fill(document.createElementNS(SVG, tag), properties, children);
 
+// The head of a table: each column's name, alone or with its class; null for a column without one.
+const tableHead = (...columns) =>
+  h(
+    "thead",
+    {},
+    h(
+      "tr",
+      {},
+      columns.map((column) => {
+        if (column === null) return h("td", {});
+        const [name, style] = [column].flat();
+        return h("th", { scope: "col", class: style }, name);
+      }),
+    ),
+  );
+
 const byId = (id) => document.getElementById(id);
 
 // Tells readers of the screen what has changed elsewhere on the page.

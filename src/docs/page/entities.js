@@ -151,17 +151,7 @@ function keysTable(nodes) {
     h(
       "table",
       { class: "rows" },
-      h(
-        "thead",
-        {},
-        h(
-          "tr",
-          {},
-          h("th", { scope: "col" }, "Key"),
-          h("th", { scope: "col" }, "Names a row of"),
-          h("th", { scope: "col" }, "Test"),
-        ),
-      ),
+      tableHead("Key", "Names a row of", "Test"),
       h(
         "tbody",
         {},

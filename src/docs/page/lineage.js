@@ -95,17 +95,7 @@ route("/lineage", () => {
       h(
         "table",
         { class: "rows" },
-        h(
-          "thead",
-          {},
-          h(
-            "tr",
-            {},
-            h("th", { scope: "col" }, "Table"),
-            h("th", { scope: "col", class: "number" }, "Reached from it"),
-            h("th", { scope: "col" }, "What it is"),
-          ),
-        ),
+        tableHead("Table", ["Reached from it", "number"], "What it is"),
         h(
           "tbody",
           {},

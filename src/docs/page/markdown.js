@@ -95,15 +95,7 @@ function markdown(text) {
       lines.shift();
       const rows = [];
       while (lines.length > 0 && lines[0].includes("|")) rows.push(cells(lines.shift()));
-      const head = h(
-        "thead",
-        {},
-        h(
-          "tr",
-          {},
-          cells(line).map((cell) => h("th", { scope: "col" }, cell)),
-        ),
-      );
+      const head = tableHead(...cells(line).map((cell) => [cell]));
       blocks.push(
         h(
           "div",

@@ -161,15 +161,7 @@ function columnsSection(node) {
       h(
         "table",
         { class: "rows columns stacks" },
-        h(
-          "thead",
-          {},
-          h(
-            "tr",
-            {},
-            ["Name", "Type", "Description", "Tests"].map((word) => h("th", { scope: "col" }, word)),
-          ),
-        ),
+        tableHead("Name", "Type", "Description", "Tests"),
         h("tbody", {}, node.columns.map(row)),
       ),
     ),

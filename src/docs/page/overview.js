@@ -87,15 +87,7 @@ function nodesTable(nodes, title, id) {
       h(
         "table",
         { class: "rows stacks" },
-        h(
-          "thead",
-          {},
-          h(
-            "tr",
-            {},
-            used.map(([words, style]) => h("th", { scope: "col", class: style === "number" ? style : null }, words)),
-          ),
-        ),
+        tableHead(...used.map(([words, style]) => (style === "number" ? [words, style] : words))),
         h(
           "tbody",
           {},

@@ -72,20 +72,7 @@ function partitionTable(held) {
       h(
         "table",
         { class: "rows" },
-        h(
-          "thead",
-          {},
-          h(
-            "tr",
-            {},
-            h("th", { scope: "col" }, "Partition"),
-            h("th", { scope: "col", class: "number" }, "Rows"),
-            h("td", {}),
-            h("th", { scope: "col", class: "number" }, "Size"),
-            h("th", { scope: "col" }, "Built"),
-            hasInputs ? h("th", { scope: "col" }, "From") : h("td", {}),
-          ),
-        ),
+        tableHead("Partition", ["Rows", "number"], null, ["Size", "number"], "Built", hasInputs ? "From" : null),
         body,
       ),
     ),
@@ -103,17 +90,7 @@ function history(runs) {
     h(
       "table",
       { class: "rows" },
-      h(
-        "thead",
-        {},
-        h(
-          "tr",
-          {},
-          h("th", { scope: "col" }, "Run"),
-          h("th", { scope: "col", class: "number" }, "Partitions"),
-          h("th", { scope: "col", class: "number" }, "Rows"),
-        ),
-      ),
+      tableHead("Run", ["Partitions", "number"], ["Rows", "number"]),
       h(
         "tbody",
         {},
@@ -145,17 +122,11 @@ function landings(batches) {
       h(
         "table",
         { class: "rows" },
-        h(
-          "thead",
-          {},
-          h(
-            "tr",
-            {},
-            h("th", { scope: "col" }, "Run"),
-            ["Units", "Read", "Landed", "Rejected", withheld && "For later days"]
-              .filter(Boolean)
-              .map((word) => h("th", { scope: "col", class: "number" }, word)),
-          ),
+        tableHead(
+          "Run",
+          ...["Units", "Read", "Landed", "Rejected", withheld && "For later days"]
+            .filter(Boolean)
+            .map((word) => [word, "number"]),
         ),
         h(
           "tbody",

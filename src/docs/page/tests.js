@@ -41,17 +41,7 @@ function testTable(tests) {
     h(
       "table",
       { class: "rows" },
-      h(
-        "thead",
-        {},
-        h(
-          "tr",
-          {},
-          h("th", { scope: "col" }, "Result"),
-          h("th", { scope: "col" }, "Asks that"),
-          h("th", { scope: "col", class: "number" }, "Took"),
-        ),
-      ),
+      tableHead("Result", "Asks that", ["Took", "number"]),
       h(
         "tbody",
         {},
