@@ -298,11 +298,10 @@ impl Work<'_> {
         check_columns(node, &planned, &partition_columns)?;
         check_increment(node, &planned, uses_is_incremental)?;
         let schema = if is_stored {
-            stored_schema(&planned, &partition_columns).map_err(|column| {
-                let problem = Problem::new(format!("column `{column}` has no type, since it is always null"));
-                problem
+            stored_schema(&planned, &partition_columns).map_err(|unstorable| {
+                Problem::new(unstorable.to_string())
                     .at(&rendered.map.place(0..rendered.sql.trim_end().len()))
-                    .help(format!("give it one: cast(null as varchar) as {column}"))
+                    .help(unstorable.help())
             })?
         } else {
             Arc::new(planned)

@@ -1,12 +1,13 @@
 //! Tables that are declared rather than selected: what a source lands in, and what a seed's file holds.
 
+use std::ops::Range;
 use std::path::Path;
 
 use super::attached_tests::tested_relation;
 use super::compile::SeedTable;
 use super::node::Node;
 use crate::fingerprint::Fingerprint;
-use crate::project::{Problem, Problems, SourceTable, SourceText};
+use crate::project::{Problem, Problems, SourceTable, SourceText, Span};
 use crate::source::{LandingTable, RowSchema, SchemaError, seed};
 use crate::sql::stored_schema;
 
@@ -51,7 +52,7 @@ pub(super) fn landing_table(table: &SourceTable, node: &Node) -> Result<LandingT
             SchemaError::NoSuchEventTime(_) | SchemaError::NotATime { .. } => {
                 event_time.map(|found| &found.place)
             }
-            SchemaError::ReservedColumn(_) | SchemaError::Untyped(_) => None,
+            SchemaError::ReservedColumn(_) | SchemaError::Unstorable(_) => None,
         };
         Problem::new(error.to_string()).at(place.unwrap_or(&table.place))
     })?;
@@ -61,15 +62,16 @@ pub(super) fn landing_table(table: &SourceTable, node: &Node) -> Result<LandingT
 }
 
 pub(super) fn read_seed(root: &Path, node: &Node) -> Result<SeedTable, Problem> {
-    let problem = |message: String| {
-        let text = SourceText::new(node.path.clone(), "");
-        Problem::new(message).at(&text.at(crate::project::Span::default()))
+    let problem = |message: String, text: &str, place: Range<usize>| {
+        Problem::new(message)
+            .at(&SourceText::new(node.path.clone(), text).at(Span::range(place.start, place.end)))
     };
-    let text = std::fs::read_to_string(root.join(&node.path)).map_err(|error| problem(error.to_string()))?;
+    let text = std::fs::read_to_string(root.join(&node.path));
+    let text = text.map_err(|error| problem(error.to_string(), "", 0..0))?;
     let rows = seed::read(&text, node.config.delimiter, &node.config.column_types)
-        .map_err(|error| problem(error.to_string()))?;
+        .map_err(|error| problem(error.to_string(), &text, error.place(&text)))?;
     let schema = stored_schema(&rows.schema(), &[])
-        .map_err(|column| problem(format!("column `{column}` has no type")))?;
+        .map_err(|unstorable| problem(unstorable.to_string(), &text, 0..0).help(unstorable.help()))?;
     let columns: Vec<String> =
         schema.fields().iter().map(|field| format!("{} {}", field.name(), field.data_type())).collect();
     let parts = [text.as_str()].into_iter().chain(columns.iter().map(String::as_str));

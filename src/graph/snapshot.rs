@@ -55,10 +55,8 @@ pub(super) fn compile(
     let planned = query(node, given, rendered.sql.clone())?;
     check_columns(scope, node, &planned, given)?;
     let first = scope.plan(&planned.first(0)).map_err(|problem| Problem::new(problem.message).at(&whole))?;
-    let schema = stored_schema(first.schema().as_arrow(), &[]).map_err(|column| {
-        let problem = Problem::new(format!("column `{column}` has no type, since it is always null"));
-        problem.at(&whole).help(format!("give it one: cast(null as varchar) as {column}"))
-    })?;
+    let schema = stored_schema(first.schema().as_arrow(), &[])
+        .map_err(|unstorable| Problem::new(unstorable.to_string()).at(&whole).help(unstorable.help()))?;
     let schema = match stored {
         Some(stored) => columns_after(node, &planned, &schema, stored)?,
         None => schema,

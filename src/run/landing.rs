@@ -361,7 +361,7 @@ impl Landing<'_> {
             });
             let partitions = self.partitions(kept, rejects, &versions, &fingerprint);
             let schema = LandingTable::reject_schema();
-            let schema = stored_schema(&schema, &[BATCH.to_owned()]).map_err(SchemaError::Untyped)?;
+            let schema = stored_schema(&schema, &[BATCH.to_owned()]).map_err(SchemaError::Unstorable)?;
             let content = Content::Table {
                 partition_columns: vec![BATCH.to_owned()],
                 partitions,

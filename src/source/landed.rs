@@ -62,7 +62,7 @@ impl LandingTable {
     /// Where a declared column has the name of a partition column.
     pub fn table_schema(&self) -> Result<SchemaRef, SchemaError> {
         let written = self.written_schema()?;
-        stored_schema(&written, &self.partition_columns()).map_err(SchemaError::Untyped)
+        stored_schema(&written, &self.partition_columns()).map_err(SchemaError::Unstorable)
     }
 
     /// The columns that an event of the stream has before it is landed, as SQL sees them: all but the batch.

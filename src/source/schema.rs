@@ -7,6 +7,8 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, Date32Type, Field, Int64Type, Schema, SchemaRef, TimeUnit};
 use arrow::error::ArrowError;
 
+use crate::sql::Unstorable;
+
 /// The columns that a source's rows are read into, and which of them says when the event happened.
 ///
 /// A field that is not nullable is required: a row without it is rejected. A key of a row that no column names is ignored.
@@ -48,8 +50,8 @@ pub enum SchemaError {
     )]
     ReservedColumn(String),
     /// A column has a type that cannot be stored.
-    #[error("column `{0}` has no type that can be stored")]
-    Untyped(String),
+    #[error(transparent)]
+    Unstorable(#[from] Unstorable),
 }
 
 impl RowSchema {

@@ -3,13 +3,12 @@
 //! A column is, by the first of these that all its values are: boolean, bigint, double, date, timestamp; else varchar. A
 //! number with leading zeros, such as a postal code, is a text. An empty field is NULL.
 
+use std::ops::Range;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray};
-use arrow::compute::{CastOptions, cast_with_options, concat_batches};
-use arrow::csv::ReaderBuilder;
-use arrow::csv::reader::Format;
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use arrow::array::{Array, ArrayRef, RecordBatch, RecordBatchOptions, StringArray, StringBuilder};
+use arrow::compute::{CastOptions, cast_with_options};
+use arrow::datatypes::{DataType, Field, Schema, TimeUnit};
 use indexmap::IndexMap;
 
 use super::schema::sql_type;
@@ -17,9 +16,19 @@ use super::schema::sql_type;
 /// Why a seed cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum SeedError {
-    /// The text is no CSV: a line with too few or too many fields, a quote that is never closed.
+    /// The text is no CSV.
     #[error("the CSV cannot be read: {0}")]
     Csv(String),
+    /// A row has too few or too many fields.
+    #[error("expected {expected} as the first line has, found {found}")]
+    Fields {
+        /// How many columns are named, in words.
+        expected: String,
+        /// How many fields there are.
+        found: usize,
+        /// Where the row stands, in bytes of the text.
+        row: Range<usize>,
+    },
     /// There is not even a line of column names.
     #[error("the file is empty; expected a first line of column names")]
     Empty,
@@ -40,10 +49,10 @@ pub enum SeedError {
     #[error("`column_types` names `{0}`, which is no column of the file")]
     NoSuchColumn(String),
     /// A value is not of the declared type.
-    #[error("line {line}: column `{column}`: `{value}` is no {data_type}")]
+    #[error("column `{column}`: `{value}` is no {data_type}")]
     Value {
-        /// The line, from 1, where no field holds a line break.
-        line: usize,
+        /// Where the row stands, in bytes of the text.
+        row: Range<usize>,
         /// The column.
         column: String,
         /// The value.
@@ -51,6 +60,20 @@ pub enum SeedError {
         /// The type as declared.
         data_type: String,
     },
+}
+
+impl SeedError {
+    /// Where in the text it is wrong; the first line, where nothing says more.
+    pub fn place(&self, text: &str) -> Range<usize> {
+        match self {
+            Self::Fields { row, .. } => row.clone(),
+            Self::Value { row, value, .. } => match text.get(row.clone()).and_then(|line| line.find(value)) {
+                Some(start) => row.start + start..row.start + start + value.len(),
+                None => row.clone(),
+            },
+            _ => 0..text.lines().next().unwrap_or_default().len(),
+        }
+    }
 }
 
 /// Reads a seed.
@@ -62,66 +85,94 @@ pub fn read(
     delimiter: char,
     column_types: &IndexMap<String, String>,
 ) -> Result<RecordBatch, SeedError> {
-    let text = text.trim_start_matches('\u{feff}');
-    let texts = read_texts(text, delimiter)?;
-    let schema = texts.schema();
-    for column in column_types.keys() {
-        if schema.index_of(column).is_err() {
-            return Err(SeedError::NoSuchColumn(column.clone()));
-        }
+    let texts = Texts::read(text, delimiter)?;
+    if let Some(unknown) = column_types.keys().find(|column| !texts.names.contains(column)) {
+        return Err(SeedError::NoSuchColumn(unknown.clone()));
     }
     let (mut fields, mut arrays): (Vec<Field>, Vec<ArrayRef>) = (Vec::new(), Vec::new());
-    for (field, column) in schema.fields().iter().zip(texts.columns()) {
-        let values = nulls_for_empty(column);
-        let array = match column_types.get(field.name()) {
-            Some(declared) => declared_column(field.name(), &values, declared)?,
-            None => inferred_column(&values),
+    for (name, values) in texts.names.iter().zip(&texts.columns) {
+        let array = match column_types.get(name) {
+            Some(declared) => {
+                let place = |row: usize| texts.rows[row].clone();
+                declared_column(name, values, declared, &place)?
+            }
+            None => inferred_column(values),
         };
-        fields.push(Field::new(field.name(), array.data_type().clone(), true));
+        fields.push(Field::new(name, array.data_type().clone(), true));
         arrays.push(array);
     }
-    RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays)
+    let options = RecordBatchOptions::new().with_row_count(Some(texts.rows.len()));
+    RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), arrays, &options)
         .map_err(|error| SeedError::Csv(error.to_string()))
 }
 
-fn read_texts(text: &str, delimiter: char) -> Result<RecordBatch, SeedError> {
-    let csv = |error: arrow::error::ArrowError| {
-        let message = error.to_string();
-        SeedError::Csv(message.strip_prefix("Csv error: ").unwrap_or(&message).to_owned())
-    };
-    let delimiter = u8::try_from(delimiter).unwrap_or(b',');
-    let format = Format::default().with_header(true).with_delimiter(delimiter);
-    let (header, _) = format.infer_schema(text.as_bytes(), Some(0)).map_err(csv)?;
-    if header.fields().is_empty() {
-        return Err(SeedError::Empty);
+/// The fields as they are written; an empty one is NULL.
+struct Texts {
+    names: Vec<String>,
+    columns: Vec<StringArray>,
+    /// Where each row stands in the text.
+    rows: Vec<Range<usize>>,
+}
+
+impl Texts {
+    fn read(text: &str, delimiter: char) -> Result<Self, SeedError> {
+        let csv = |error: csv::Error| SeedError::Csv(error.to_string());
+        let content = text.trim_start_matches('\u{feff}');
+        let before = text.len() - content.len();
+        let delimiter = u8::try_from(delimiter).unwrap_or(b',');
+        let mut reader =
+            csv::ReaderBuilder::new().delimiter(delimiter).flexible(true).from_reader(content.as_bytes());
+        let names = names(reader.headers().map_err(csv)?)?;
+        let mut columns: Vec<StringBuilder> = names.iter().map(|_| StringBuilder::new()).collect();
+        let mut rows = Vec::new();
+        let mut record = csv::StringRecord::new();
+        while reader.read_record(&mut record).map_err(csv)? {
+            let offset = |position: Option<&csv::Position>| position.map_or(0, |at| at.byte() as usize);
+            let (start, end) = (offset(record.position()), offset(Some(reader.position())));
+            let row = content.get(start..end).unwrap_or_default();
+            let start = before + start + (row.len() - row.trim_start_matches(['\r', '\n']).len());
+            let row = start..start + row.trim_matches(['\r', '\n']).len();
+            if record.len() != names.len() {
+                let expected = match names.len() {
+                    1 => "1 field".to_owned(),
+                    several => format!("{several} fields"),
+                };
+                return Err(SeedError::Fields { expected, found: record.len(), row });
+            }
+            for (column, field) in columns.iter_mut().zip(&record) {
+                column.append_option(Some(field).filter(|field| !field.is_empty()));
+            }
+            rows.push(row);
+        }
+        let columns = columns.iter_mut().map(StringBuilder::finish).collect();
+        Ok(Self { names, columns, rows })
     }
-    let mut fields: Vec<Field> = Vec::new();
-    for field in header.fields() {
-        let name = field.name().trim();
-        if fields.iter().any(|earlier| earlier.name() == name) {
+}
+
+fn names(header: &csv::StringRecord) -> Result<Vec<String>, SeedError> {
+    let mut names: Vec<String> = Vec::new();
+    for name in header.iter().map(str::trim) {
+        if names.iter().any(|earlier| earlier == name) {
             return Err(SeedError::DoubledColumn(name.to_owned()));
         }
-        fields.push(Field::new(name, DataType::Utf8, true));
+        names.push(name.to_owned());
     }
-    let schema: SchemaRef = Arc::new(Schema::new(fields));
-    let reader =
-        ReaderBuilder::new(schema.clone()).with_format(format).build(text.as_bytes()).map_err(csv)?;
-    let batches: Vec<RecordBatch> = reader.collect::<Result<_, _>>().map_err(csv)?;
-    concat_batches(&schema, &batches).map_err(csv)
+    if names.is_empty() { Err(SeedError::Empty) } else { Ok(names) }
 }
 
-fn nulls_for_empty(column: &ArrayRef) -> StringArray {
-    column.as_string::<i32>().iter().map(|value| value.filter(|value| !value.is_empty())).collect()
-}
-
-fn declared_column(name: &str, values: &StringArray, declared: &str) -> Result<ArrayRef, SeedError> {
+fn declared_column(
+    name: &str,
+    values: &StringArray,
+    declared: &str,
+    place: &dyn Fn(usize) -> Range<usize>,
+) -> Result<ArrayRef, SeedError> {
     let data_type = sql_type(declared)
         .ok_or_else(|| SeedError::UnknownType { column: name.to_owned(), data_type: declared.to_owned() })?;
     let array = lenient(values, &data_type);
     let misfit = (0..values.len()).find(|row| values.is_valid(*row) && array.is_null(*row));
     match misfit {
         Some(row) => Err(SeedError::Value {
-            line: row + 2,
+            row: place(row),
             column: name.to_owned(),
             value: values.value(row).to_owned(),
             data_type: declared.to_owned(),
@@ -169,6 +220,8 @@ fn lenient(values: &StringArray, data_type: &DataType) -> ArrayRef {
 
 #[cfg(test)]
 mod tests {
+    use arrow::array::AsArray as _;
+
     use super::*;
 
     fn seed(text: &str, types: &[(&str, &str)]) -> Result<RecordBatch, SeedError> {
@@ -202,12 +255,25 @@ mod tests {
     }
 
     #[test]
+    fn what_is_wrong_is_found_in_the_text() {
+        let place = |text: &str, types: &[(&str, &str)]| {
+            let place = seed(text, types).unwrap_err().place(text);
+            text[place].to_owned()
+        };
+        let date = [("b", "date")];
+        assert_eq!(place("\u{feff}a,b\r\n\"1\r\n2\",2018-11-03\r\n\r\n3,never\r\n", &date), "never");
+        assert_eq!(place("a,b\n1,\"no \"\"day\"\"\"\n2,\n", &date), "1,\"no \"\"day\"\"\"");
+        assert_eq!(place("a,b\n1,2\n3\n4,5\n", &[]), "3");
+        assert_eq!(place("a,a\n1,2\n", &[]), "a,a");
+    }
+
+    #[test]
     fn what_is_wrong_is_said() {
         let said = |text, types: &[(&str, &str)]| seed(text, types).unwrap_err().to_string();
         insta::assert_snapshot!(said("", &[]), @"the file is empty; expected a first line of column names");
         insta::assert_snapshot!(said("a,a\n1,2\n", &[]), @"two columns are named `a`");
-        insta::assert_snapshot!(said("a,b\n1\n", &[]), @"the CSV cannot be read: incorrect number of fields for line 2, expected 2 got 1");
-        insta::assert_snapshot!(said("a\nx\n", &[("a", "bigint")]), @"line 2: column `a`: `x` is no bigint");
+        insta::assert_snapshot!(said("a,b\n1\n", &[]), @"expected 2 fields as the first line has, found 1");
+        insta::assert_snapshot!(said("a\nx\n", &[("a", "bigint")]), @"column `a`: `x` is no bigint");
         insta::assert_snapshot!(said("a\nx\n", &[("b", "bigint")]), @"`column_types` names `b`, which is no column of the file");
         insta::assert_snapshot!(said("a\nx\n", &[("a", "bigit")]), @"unknown type `bigit` of column `a`; expected one of bigint, integer, double, real, boolean, varchar, date, timestamp");
     }

@@ -70,15 +70,42 @@ pub fn is_volatile(plan: &LogicalPlan) -> bool {
 const CHANGES_BETWEEN_RUNS: [&str; 8] =
     ["now", "current_timestamp", "current_date", "today", "current_time", "random", "uuid", "rand"];
 
+/// Why a column cannot be stored.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unstorable {
+    /// It has no type (`select null as x`).
+    #[error("column `{0}` has no type, since it is always null")]
+    Untyped(String),
+    /// It is an interval, or holds one.
+    #[error("column `{0}` is an interval, which a stored table cannot hold")]
+    Interval(String),
+}
+
+impl Unstorable {
+    /// What to do about it.
+    pub fn help(&self) -> String {
+        match self {
+            Self::Untyped(column) => format!("give it one: cast(null as varchar) as {column}"),
+            Self::Interval(column) => {
+                format!("make it seconds: extract(epoch from {column}); or a text: cast({column} as varchar)")
+            }
+        }
+    }
+}
+
 /// The schema that a table of these columns is stored with: partition columns last, and types that every reader of
-/// Parquet and Hive knows. `None` where a column is of a type that cannot be stored.
+/// Parquet and Hive knows.
 ///
 /// # Errors
-/// The name of a column without a type (`select null as x`).
-pub fn stored_schema(schema: &Schema, partition_columns: &[String]) -> Result<SchemaRef, String> {
-    let field = |field: &Arc<Field>| match stored_type(field.data_type()) {
-        Some(data_type) => Ok(Field::new(field.name(), data_type, true)),
-        None => Err(field.name().clone()),
+/// Where a column is of a type that cannot be stored.
+pub fn stored_schema(schema: &Schema, partition_columns: &[String]) -> Result<SchemaRef, Unstorable> {
+    let field = |field: &Arc<Field>| {
+        if holds_interval(field.data_type()) {
+            return Err(Unstorable::Interval(field.name().clone()));
+        }
+        let data_type =
+            stored_type(field.data_type()).ok_or_else(|| Unstorable::Untyped(field.name().clone()))?;
+        Ok(Field::new(field.name(), data_type, true))
     };
     let is_partition = |name: &String| partition_columns.contains(name);
     let mut fields = Vec::new();
@@ -91,6 +118,21 @@ pub fn stored_schema(schema: &Schema, partition_columns: &[String]) -> Result<Sc
         }
     }
     Ok(Arc::new(Schema::new(fields)))
+}
+
+fn holds_interval(data_type: &DataType) -> bool {
+    match data_type {
+        DataType::Interval(_) => true,
+        DataType::Dictionary(_, value) => holds_interval(value),
+        DataType::List(field)
+        | DataType::LargeList(field)
+        | DataType::FixedSizeList(field, _)
+        | DataType::ListView(field)
+        | DataType::LargeListView(field)
+        | DataType::Map(field, _) => holds_interval(field.data_type()),
+        DataType::Struct(fields) => fields.iter().any(|field| holds_interval(field.data_type())),
+        _ => false,
+    }
 }
 
 fn stored_type(data_type: &DataType) -> Option<DataType> {

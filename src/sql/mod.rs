@@ -25,7 +25,7 @@ mod tumble;
 pub use alignment::{Alignment, ScanAlignment, texts};
 pub use event_time::EventTime;
 pub use lineage::{ColumnOf, Origins, origins};
-pub use meaning::{canonical, is_volatile, offset, stored_schema, without_semicolon};
+pub use meaning::{Unstorable, canonical, is_volatile, offset, stored_schema, without_semicolon};
 pub use names::quoted;
 pub use problem::{SqlProblem, tidy};
 pub use reach::{Lookup, lookups};

@@ -36,9 +36,12 @@ fn types_and_the_delimiter_can_be_declared() {
         "seeds:\n  - name: places\n    config: {delimiter: ';', column_types: {zip: date}}\n",
     );
     insta::assert_snapshot!(project.fail(2, &["seed"]), @r"
-    error: line 2: column `zip`: `1234` is no date
-     ╭─[seeds/places.csv:1:1]
-     ╰────
+     error: column `zip`: `1234` is no date
+      ╭─[seeds/places.csv:2:1]
+    1 │ zip;people
+    2 │ 1234;5
+      · ────
+      ╰────
     ");
 }
 
@@ -99,9 +102,12 @@ fn a_seed_without_rows_and_one_that_is_no_csv() {
     ");
     project.file("seeds/people.csv", "name,age\nAnn\n");
     insta::assert_snapshot!(project.fail(2, &["seed"]), @r"
-    error: the CSV cannot be read: incorrect number of fields for line 2, expected 2 got 1
-     ╭─[seeds/people.csv:1:1]
-     ╰────
+     error: expected 2 fields as the first line has, found 1
+      ╭─[seeds/people.csv:2:1]
+    1 │ name,age
+    2 │ Ann
+      · ───
+      ╰────
     ");
     project.file("seeds/people.csv", "");
     insta::assert_snapshot!(project.fail(2, &["seed"]), @r"

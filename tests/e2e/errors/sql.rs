@@ -134,4 +134,12 @@ fn a_partition_column_that_is_none_of_the_columns_is_told() {
       ╰────
      help: give it one: cast(null as varchar) as x
     ");
+    insta::assert_snapshot!(model("{{ config(materialized='table') }} select [interval '1 day'] as x"), @r"
+     error: column `x` is an interval, which a stored table cannot hold
+      ╭─[models/counts.sql:1:35]
+    1 │ {{ config(materialized='table') }} select [interval '1 day'] as x
+      ·                                   ───────────────────────────────
+      ╰────
+     help: make it seconds: extract(epoch from x); or a text: cast(x as varchar)
+    ");
 }

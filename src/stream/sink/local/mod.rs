@@ -337,8 +337,7 @@ fn partition_columns(table: &SinkTable) -> &[String] {
 }
 
 fn schema_of(table: &SinkTable) -> Result<SchemaRef, SinkError> {
-    stored_schema(&table.schema, partition_columns(table))
-        .map_err(|column| SinkError::Refused(format!("column `{column}` has no type")))
+    stored_schema(&table.schema, partition_columns(table)).map_err(refused)
 }
 
 /// The table of what was too late.
