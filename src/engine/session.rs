@@ -108,7 +108,10 @@ impl Engine {
                 self.scope.register(relation, Arc::new(PublishedTable::new(folder, table)))?;
             }
             Content::View { sql, .. } => {
-                let plan = self.scope.plan(sql).map_err(|problem| DataFusionError::Plan(problem.message))?;
+                let plan = self
+                    .scope
+                    .plan_unchecked(sql)
+                    .map_err(|problem| DataFusionError::Plan(problem.message))?;
                 self.scope.register_view(relation, plan, sql)?;
             }
         }

@@ -18,6 +18,7 @@ use super::names::{Names, NodeNames, Parts};
 use super::node::{Node, NodeKind, TestDetail};
 use super::snapshot::{self, CompiledSnapshot};
 use super::streaming::{self, CompiledStream};
+use super::views::ViewsBelow;
 use crate::fingerprint::Fingerprint;
 use crate::jinja::{Rendered, SourceMap, Subject, Templates, TestSubject};
 use crate::project::{Problem, Problems, Project, Snapshot, SourceText, Span};
@@ -130,6 +131,7 @@ impl Compiler<'_> {
     pub fn compile(&self, wanted: &BTreeSet<usize>) -> Result<Compiled, Problems> {
         let mut work = Work {
             compiler: self,
+            checking: Scope::for_planning(),
             scope: Scope::for_planning(),
             names: Arc::new(Names::of(self.project, self.graph)),
             compiled: Compiled::default(),
@@ -175,6 +177,9 @@ impl Compiler<'_> {
 
 struct Work<'a> {
     compiler: &'a Compiler<'a>,
+    /// Where a view is known by its columns. SQL is checked here: each text by itself, however views stack.
+    checking: Scope,
+    /// Where a view is its SELECT, which shows what a stored table depends on.
     scope: Scope,
     names: Arc<Names>,
     compiled: Compiled,
@@ -244,8 +249,19 @@ impl Work<'_> {
 
     fn declare(&self, relation: &Relation, schema: &SchemaRef, partition_columns: &[String]) {
         let table = DeclaredTable::new(schema.clone(), partition_columns.to_vec());
+        let table = Arc::new(table);
         // A catalog in memory takes every table.
-        let _ = self.scope.register(relation, Arc::new(table));
+        let _ = self.checking.register(relation, table.clone());
+        let _ = self.scope.register(relation, table);
+    }
+
+    /// The plan of SQL that is known to be right by itself, with the SELECTs of views in it.
+    fn inlined(&self, rendered: &Rendered) -> Result<LogicalPlan, Problem> {
+        self.scope.plan_unchecked(&rendered.sql).map_err(|problem| sql_problem(&problem, &rendered.map))
+    }
+
+    fn checked(&self, rendered: &Rendered) -> Result<LogicalPlan, Problem> {
+        self.checking.plan(&rendered.sql).map_err(|problem| sql_problem(&problem, &rendered.map))
     }
 
     fn names(&self, is_incremental: bool, parts: Option<Parts>) -> Arc<NodeNames> {
@@ -284,10 +300,14 @@ impl Work<'_> {
         uses_is_incremental: bool,
     ) -> Result<CompiledModel, Problems> {
         let rendered = self.render(node, text, self.names(false, None))?;
-        let plan = self.scope.plan(&rendered.sql).map_err(|problem| sql_problem(&problem, &rendered.map))?;
-        let (rendered, plan) = match node.config.materialized {
-            Materialization::History => history::over_events(&self.scope, node, rendered, &plan)?,
-            _ => (rendered, plan),
+        let checked = self.checked(&rendered)?;
+        let plan = self.inlined(&rendered)?;
+        let (rendered, checked, plan) = match node.config.materialized {
+            Materialization::History => {
+                let (rendered, plan) = history::over_events(&self.scope, node, rendered, &plan)?;
+                (rendered, plan.clone(), plan)
+            }
+            _ => (rendered, checked, plan),
         };
         let relation = tested_relation(node);
         let is_streaming = node.config.materialized == Materialization::Streaming;
@@ -311,7 +331,12 @@ impl Work<'_> {
             let problem = Problem::new(format!("the SQL cannot be optimized: {}", error.strip_backtrace()));
             Problems::from(problem.at(&start))
         };
-        let alignment = alignment::derive(&self.scope, &plan, &partition_columns).map_err(failed)?;
+        let views = ViewsBelow::of(self.compiler.graph, &self.compiled, index);
+        let alignment = match node.is_inlined() {
+            true => views.read(&checked),
+            false => alignment::derive(&self.scope, &plan, &partition_columns),
+        };
+        let alignment = alignment.map_err(failed)?;
         let recipe = if is_stored { Recipe::of(&plan, 0..schema.fields().len()) } else { None };
         let (rows, columns) = match &recipe {
             Some(_) => columns(&plan, &partition_columns),
@@ -327,7 +352,7 @@ impl Work<'_> {
             sql: self.standalone(index, &rendered.sql),
             increment: None,
             batches: None,
-            lineage: names.zip(origins(&plan)).collect(),
+            lineage: names.zip(origins(&checked)).collect(),
             recipe,
             rows,
             columns,
@@ -335,7 +360,7 @@ impl Work<'_> {
             looked_up: looked_up(&plan, &alignment, &partition_columns),
             fingerprint,
             stream: stream.transpose()?,
-            is_volatile: is_volatile(&plan),
+            is_volatile: is_volatile(&checked) || views.are_volatile(),
             alignment,
             partition_columns,
             schema,
@@ -344,6 +369,8 @@ impl Work<'_> {
         if is_stored {
             self.declare(&relation, &model.schema, &model.partition_columns);
         } else {
+            let table = DeclaredTable::new(model.schema.clone(), Vec::new());
+            self.checking.register(&relation, Arc::new(table)).map_err(failed)?;
             self.scope.register_view(&relation, plan, &model.rendered.sql).map_err(failed)?;
         }
         if node.config.materialized == Materialization::Ephemeral {
@@ -390,13 +417,13 @@ impl Work<'_> {
         for (relation, event_time) in times {
             let Some(part) = parts.part(&relation) else { continue };
             let input = BatchInput { relation, part, event_time };
-            input.register(&self.scope, size.batch_at(begin)).map_err(|error| {
+            input.register(&self.checking, size.batch_at(begin)).map_err(|error| {
                 Problem::new(format!("`{}` cannot be read by its event time: {error}", input.relation))
             })?;
             inputs.push(input);
         }
         let rendered = self.render(node, text, self.names(false, Some(parts)))?;
-        self.scope.plan(&rendered.sql).map_err(|problem| sql_problem(&problem, &rendered.map))?;
+        self.checked(&rendered)?;
         let sql = self.standalone(index, &rendered.sql);
         Ok(CompiledBatches { sql, inputs, event_time, begin, size, lookback })
     }
@@ -414,9 +441,9 @@ impl Work<'_> {
             self.declare(&tested_relation(node), stored, &model.partition_columns);
         }
         let rendered = self.render(node, text, self.names(true, None))?;
-        let planned = self.scope.plan(&rendered.sql);
+        let planned = self.checked(&rendered);
         self.declare(&tested_relation(node), &model.schema, &model.partition_columns);
-        planned.map_err(|problem| sql_problem(&problem, &rendered.map))?;
+        planned?;
         Ok(self.standalone(index, &rendered.sql))
     }
 
@@ -426,7 +453,8 @@ impl Work<'_> {
         if let Some(relation) = &snapshot.relation {
             rendered.map = SourceMap::whole(relation.place.clone());
         }
-        let plan = self.scope.plan(&rendered.sql).map_err(|problem| sql_problem(&problem, &rendered.map))?;
+        self.checked(&rendered)?;
+        let plan = self.inlined(&rendered)?;
         let source = self.standalone(index, &rendered.sql);
         let stored = (self.compiler.stored)(node);
         let recipe = Recipe::of(&plan, 0..plan.schema().fields().len());
@@ -534,7 +562,7 @@ impl Work<'_> {
                 one_query(self.compiler.templates.render_test(&subject, self.names(false, None))?)
             }
         };
-        self.scope.plan(&rendered.sql).map_err(|problem| {
+        self.checking.plan(&rendered.sql).map_err(|problem| {
             let placed = sql_problem(&problem, &rendered.map);
             match detail {
                 TestDetail::Singular { .. } => placed,

@@ -26,6 +26,7 @@ mod snapshot_config;
 mod streaming;
 mod streaming_config;
 mod test_name;
+mod views;
 
 pub use attached_tests::tested_relation;
 pub use compile::{Compiled, CompiledModel, CompiledTest, Compiler, SeedTable};

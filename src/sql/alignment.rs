@@ -35,6 +35,14 @@ pub struct Alignment {
     pub bounded: bool,
 }
 
+impl Alignment {
+    /// That of a view over these tables: it has no partitions of its own.
+    pub fn of_whole(tables: Vec<Relation>) -> Self {
+        let scan = |relation| ScanAlignment { relation, expressions: Vec::new() };
+        Self { scans: tables.into_iter().map(scan).collect(), bounded: false }
+    }
+}
+
 /// How one scan's partitions give the output's.
 #[derive(Clone, Debug)]
 pub struct ScanAlignment {
@@ -140,7 +148,7 @@ pub fn derive(scope: &Scope, plan: &LogicalPlan, columns: &[String]) -> Result<A
         });
     }
     let Some(filter) = filter else {
-        return Ok(Alignment { scans: unaligned(plan)?, bounded: false });
+        return Ok(Alignment::of_whole(tables(plan)?));
     };
     let probed = LogicalPlanBuilder::from(plan.clone()).filter(filter)?.build()?;
     let optimized = scope.optimize(&probed)?;

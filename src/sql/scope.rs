@@ -105,13 +105,22 @@ impl Scope {
     /// Where the SQL is not one SELECT, or means nothing over these relations: an unknown table, column or function,
     /// types that do not fit.
     pub fn plan(&self, sql: &str) -> Result<LogicalPlan, SqlProblem> {
+        let plan = self.plan_unchecked(sql)?;
         let state = self.context.state();
-        let problem = |error: DataFusionError| {
-            let mut problem = SqlProblem::of(&error, sql);
-            let functions = state.scalar_functions().keys().chain(state.aggregate_functions().keys());
-            problem.suggest_function(&functions.cloned().collect::<Vec<_>>());
-            problem
-        };
+        // Types are first checked when operands are coerced, which is the analyzer's work.
+        let analyzed = state.analyzer().execute_and_check(plan.clone(), state.config_options(), |_, _| {});
+        analyzed.map_err(|error| problem(&state, &error, sql))?;
+        Ok(plan)
+    }
+
+    /// Plans one SELECT, and leaves it to whoever analyzes the plan to find types that do not fit. Checking visits all
+    /// of the plan, and so each view as often as there are ways to it.
+    ///
+    /// # Errors
+    /// Where the SQL is not one SELECT, or names what is not known.
+    pub fn plan_unchecked(&self, sql: &str) -> Result<LogicalPlan, SqlProblem> {
+        let state = self.context.state();
+        let problem = |error: DataFusionError| problem(&state, &error, sql);
         let dialect = state.config().options().sql_parser.dialect;
         let statement = state.sql_to_statement(sql, &dialect).map_err(problem)?;
         if !super::meaning::is_query(&statement) {
@@ -122,11 +131,7 @@ impl Scope {
             });
         }
         // Planning is asynchronous only for catalogs that answer over a network; this one is in memory.
-        let plan = futures::executor::block_on(state.statement_to_plan(statement)).map_err(problem)?;
-        // Types are first checked when operands are coerced, which is the analyzer's work.
-        let analyzed = state.analyzer().execute_and_check(plan.clone(), state.config_options(), |_, _| {});
-        analyzed.map_err(problem)?;
-        Ok(plan)
+        futures::executor::block_on(state.statement_to_plan(statement)).map_err(problem)
     }
 
     /// A plan that reads all of a relation.
@@ -160,6 +165,13 @@ impl Scope {
         }
         Ok(TableReference::partial(schema.clone(), relation.name.clone()))
     }
+}
+
+fn problem(state: &SessionState, error: &DataFusionError, sql: &str) -> SqlProblem {
+    let mut problem = SqlProblem::of(error, sql);
+    let functions = state.scalar_functions().keys().chain(state.aggregate_functions().keys());
+    problem.suggest_function(&functions.cloned().collect::<Vec<_>>());
+    problem
 }
 
 /// A table of which the schema is known, and the data not yet there or not needed.

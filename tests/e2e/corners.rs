@@ -222,11 +222,7 @@ fn rare_types_are_stored_and_read_or_refused_before_anything_is_published() {
     );
     assert_eq!(project.plan(), [""; 0]);
     project.model("two", "{{ config(materialized='table') }} select interval '3 days' as x");
-    let said = project.fail(1, &["run"]);
-    insta::assert_snapshot!(said.split("what failed:").nth(1).unwrap(), @r"
-      table two
-          rows cannot be written as parquet: NYI: Attempting to write an Arrow interval type MonthDayNano to parquet that is not yet implemented
-    failed in [time]: 1 current, 1 in error
-    ");
+    let said = project.fail(2, &["run"]);
+    assert!(said.contains("column `x` is an interval"), "{said}");
     assert_eq!(project.rows("select count(clock) as n from main.two"), json!([{"n": 1}]));
 }
