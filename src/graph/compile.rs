@@ -3,112 +3,29 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
-use arrow::datatypes::{Field, SchemaRef};
+use arrow::datatypes::SchemaRef;
 use datafusion::logical_expr::LogicalPlan;
 
 use super::attached_tests::tested_relation;
+use super::compiled::{Compiled, CompiledModel, CompiledTest};
 use super::config::Materialization;
 use super::dag::Graph;
 use super::declared::{landing_table, read_seed, schema_problem};
-use super::history;
 use super::incremental::{BatchInput, Batching, CompiledBatches, Input, check_increment, input_time, parts};
 use super::inline::{Ephemeral, with_ephemerals};
 use super::names::{Names, NodeNames, Parts};
 use super::node::{Node, NodeKind, TestDetail};
 use super::snapshot::{self, CompiledSnapshot};
-use super::streaming::{self, CompiledStream};
 use super::views::ViewsBelow;
+use super::{derived, history, named, streaming};
 use crate::fingerprint::Fingerprint;
 use crate::jinja::{Rendered, SourceMap, Subject, Templates, TestSubject};
 use crate::project::{Problem, Problems, Project, Snapshot, SourceText, Span};
 use crate::relation::Relation;
-use crate::source::LandingTable;
 use crate::sql::{
-    Alignment, DeclaredTable, Origins, Recipe, Scope, SqlProblem, alignment, canonical, is_volatile, lookups,
-    origins, stored_schema, without_semicolon,
+    DeclaredTable, Recipe, Scope, SqlProblem, alignment, is_volatile, origins, stored_schema,
+    without_semicolon,
 };
-
-/// A model, compiled.
-#[derive(Clone, Debug)]
-pub struct CompiledModel {
-    /// The SQL as rendered; ephemeral models are names in it.
-    pub rendered: Rendered,
-    /// The SQL that stands alone: ephemeral models are CTEs in it.
-    pub sql: String,
-    /// For a model that asks `is_incremental()`: the SQL of an increment, standing alone.
-    pub increment: Option<String>,
-    /// For a microbatch model: its batches.
-    pub batches: Option<CompiledBatches>,
-    /// The columns: of a table as they are stored, partition columns last.
-    pub schema: SchemaRef,
-    /// The columns that name partitions.
-    pub partition_columns: Vec<String>,
-    /// How its partitions come from those of the tables that it reads, through views.
-    pub alignment: Alignment,
-    /// For each of its columns, the columns of the relations that it reads whose values it takes.
-    pub lineage: BTreeMap<String, Origins>,
-    /// Of its SQL, the views and ephemeral models in it, and how it is stored.
-    pub fingerprint: Fingerprint,
-    /// Of a stored model: what makes its rows; `None` where its SQL has parts of which that cannot be said.
-    pub recipe: Option<Recipe>,
-    /// What makes which rows there are in which partition; `None` where that cannot be said.
-    pub rows: Option<Recipe>,
-    /// What makes each column alone, with those that it is partitioned by; empty where that cannot be said.
-    pub columns: BTreeMap<String, Recipe>,
-    /// The tables that it reads of which a change asks for no build.
-    pub ignored: BTreeSet<Relation>,
-    /// The tables that it joins by keys, so that a change in one reaches no more partitions than hold a changed key.
-    pub looked_up: BTreeSet<Relation>,
-    /// Whether the same inputs can give other rows on another run.
-    pub is_volatile: bool,
-    /// Of a streaming model.
-    pub stream: Option<CompiledStream>,
-}
-
-impl CompiledModel {
-    /// Whether each of its partitions is built on its own, where it is materialized so.
-    pub fn is_built_by_partition(&self, materialized: Materialization) -> bool {
-        matches!(materialized, Materialization::Incremental | Materialization::History)
-            && self.alignment.bounded
-            && !self.partition_columns.is_empty()
-    }
-}
-
-/// A test, compiled.
-#[derive(Clone, Debug)]
-pub struct CompiledTest {
-    /// The SQL that stands alone, which gives the rows that should not be.
-    pub sql: String,
-    /// Where it came from.
-    pub map: SourceMap,
-}
-
-/// A seed, read.
-#[derive(Clone, Debug)]
-pub struct SeedTable {
-    /// Its rows.
-    pub rows: RecordBatch,
-    /// The columns as they are stored.
-    pub schema: SchemaRef,
-    /// Of its text and types.
-    pub fingerprint: Fingerprint,
-}
-
-/// The parts of a project that were compiled, by the node's index.
-#[derive(Clone, Debug, Default)]
-pub struct Compiled {
-    /// Models.
-    pub models: HashMap<usize, CompiledModel>,
-    /// Snapshots.
-    pub snapshots: HashMap<usize, CompiledSnapshot>,
-    /// Tests.
-    pub tests: HashMap<usize, CompiledTest>,
-    /// Seeds.
-    pub seeds: HashMap<usize, SeedTable>,
-    /// What sources land in.
-    pub sources: HashMap<usize, LandingTable>,
-}
 
 /// What compiling needs beside the graph.
 #[derive(Clone, Copy)]
@@ -315,7 +232,8 @@ impl Work<'_> {
         let is_partitioned = is_stored && !is_streaming;
         let partition_columns = if is_partitioned { node.config.partition_by.clone() } else { Vec::new() };
         let planned = plan.schema().as_arrow().clone();
-        check_columns(node, &planned, &partition_columns)?;
+        let columns: Vec<String> = planned.fields().iter().map(|field| field.name().clone()).collect();
+        named::check_columns(node, &columns, &partition_columns)?;
         check_increment(node, &planned, uses_is_incremental)?;
         let schema = if is_stored {
             stored_schema(&planned, &partition_columns).map_err(|unstorable| {
@@ -338,26 +256,25 @@ impl Work<'_> {
         };
         let alignment = alignment.map_err(failed)?;
         let recipe = if is_stored { Recipe::of(&plan, 0..schema.fields().len()) } else { None };
-        let (rows, columns) = match &recipe {
-            Some(_) => columns(&plan, &partition_columns),
+        let (rows, recipes) = match &recipe {
+            Some(_) => derived::columns(&plan, &partition_columns),
             None => (None, BTreeMap::new()),
         };
-        let fingerprint = self.fingerprint(index, node, &rendered.sql, &schema, recipe.as_ref());
+        let fingerprint = derived::fingerprint(node, &rendered.sql, &schema, recipe.as_ref(), &views);
         let stream = is_streaming.then(|| {
             let sources = &self.compiled.sources;
             streaming::compile(&self.scope, node, &rendered, &plan, sources, &fingerprint)
         });
-        let names = plan.schema().fields().iter().map(|field| field.name().clone());
         let model = CompiledModel {
             sql: self.standalone(index, &rendered.sql),
             increment: None,
             batches: None,
-            lineage: names.zip(origins(&checked)).collect(),
+            lineage: columns.into_iter().zip(origins(&checked)).collect(),
             recipe,
             rows,
-            columns,
-            ignored: self.ignored(index, node)?,
-            looked_up: looked_up(&plan, &alignment, &partition_columns),
+            columns: recipes,
+            ignored: named::ignored(self.compiler.graph, index)?,
+            looked_up: derived::looked_up(&plan, &alignment, &partition_columns),
             fingerprint,
             stream: stream.transpose()?,
             is_volatile: is_volatile(&checked) || views.are_volatile(),
@@ -460,7 +377,8 @@ impl Work<'_> {
         let recipe = Recipe::of(&plan, 0..plan.schema().fields().len());
         let compiled = snapshot::compile(&self.scope, node, rendered, source, &plan, stored.as_ref())?;
         let (sql, schema) = (&compiled.rendered.sql, &compiled.schema);
-        let sql = self.fingerprint(index, node, sql, schema, recipe.as_ref());
+        let views = ViewsBelow::of(self.compiler.graph, &self.compiled, index);
+        let sql = derived::fingerprint(node, sql, schema, recipe.as_ref(), &views);
         let fingerprint = Fingerprint::of([sql.as_str(), compiled.fingerprint.as_str()]);
         Ok(CompiledSnapshot { fingerprint, ..compiled })
     }
@@ -472,74 +390,6 @@ impl Work<'_> {
 
     fn standalone(&self, index: usize, sql: &str) -> String {
         with_ephemerals(sql, &self.ephemeral_parents(index), &self.ephemerals)
-    }
-
-    /// The stored tables of which the config says that their changes are to be ignored.
-    fn ignored(&self, index: usize, node: &Node) -> Result<BTreeSet<Relation>, Problem> {
-        let mut ignored = BTreeSet::new();
-        for name in &node.config.ignored_changes {
-            let parents = self.compiler.graph.parents(index).iter();
-            let mut parents = parents.map(|parent| self.compiler.graph.node(*parent));
-            let is_meant = |parent: &Node| *name == parent.shown_name();
-            let is_stored = |parent: &Node| {
-                !matches!(parent.kind, NodeKind::Model { .. }) || parent.config.materialized.is_table()
-            };
-            let at = |problem: Problem| match node.config.places.get("changes").or(node.place.as_ref()) {
-                Some(place) => problem.at(place),
-                None => problem,
-            };
-            match parents.find(|parent| is_meant(parent)) {
-                Some(parent) if is_stored(parent) => {
-                    ignored.insert(tested_relation(parent));
-                }
-                Some(parent) => {
-                    let materialized = parent.config.materialized.as_str();
-                    let message = format!(
-                        "`changes` names `{name}`, which is no table: it is materialized as {materialized}"
-                    );
-                    return Err(at(
-                        Problem::new(message).help("name the tables that it reads, and read them here")
-                    ));
-                }
-                None => {
-                    let message = format!("`changes` names `{name}`, which the model does not read");
-                    let help = "give the name as in ref(), or source.table as in source()";
-                    return Err(at(Problem::new(message).help(help)));
-                }
-            }
-        }
-        Ok(ignored)
-    }
-
-    fn fingerprint(
-        &self,
-        index: usize,
-        node: &Node,
-        sql: &str,
-        schema: &SchemaRef,
-        recipe: Option<&Recipe>,
-    ) -> Fingerprint {
-        let stored_as = |schema: &SchemaRef| {
-            let column = |field: &Arc<Field>| format!("{} {}", field.name(), field.data_type());
-            schema.fields().iter().map(column).collect::<Vec<String>>()
-        };
-        if let Some(recipe) = recipe {
-            let mut parts = vec![recipe.fingerprint.as_str().to_owned(), node.config.partition_by.join("\n")];
-            parts.extend(stored_as(schema));
-            return Fingerprint::of(parts.iter().map(String::as_str));
-        }
-        let mut parts = vec![canonical(sql), node.config.partition_by.join("\n")];
-        if node.relation.is_some() {
-            parts.extend(stored_as(schema));
-        }
-        for parent in self.compiler.graph.parents(index) {
-            if self.compiler.graph.node(*parent).is_inlined()
-                && let Some(view) = self.compiled.models.get(parent)
-            {
-                parts.push(view.fingerprint.as_str().to_owned());
-            }
-        }
-        Fingerprint::of(parts.iter().map(String::as_str))
     }
 
     fn test(&self, index: usize, node: &Node, detail: &TestDetail) -> Result<CompiledTest, Problems> {
@@ -573,27 +423,6 @@ impl Work<'_> {
     }
 }
 
-/// The tables that a plan reads as a whole and joins by keys.
-fn looked_up(plan: &LogicalPlan, alignment: &Alignment, partition_columns: &[String]) -> BTreeSet<Relation> {
-    if partition_columns.is_empty() || !alignment.bounded {
-        return BTreeSet::new();
-    }
-    let whole = alignment.scans.iter().filter(|scan| !scan.is_fully_aligned()).map(|scan| &scan.relation);
-    whole.filter(|table| lookups(plan, table, partition_columns).is_some()).cloned().collect()
-}
-
-/// What makes which rows a plan gives, and each of its columns. The columns that it is partitioned by belong to all of
-/// these: they say in which partition a value lies.
-fn columns(plan: &LogicalPlan, partition_columns: &[String]) -> (Option<Recipe>, BTreeMap<String, Recipe>) {
-    let names: Vec<&String> = plan.schema().fields().iter().map(|field| field.name()).collect();
-    let is_partition = |position: &usize| partition_columns.contains(names[*position]);
-    let partition: Vec<usize> = (0..names.len()).filter(is_partition).collect();
-    let recipe = |column: Option<usize>| Recipe::of(plan, partition.iter().copied().chain(column));
-    let each = names.iter().enumerate();
-    let each = each.filter_map(|(position, name)| Some(((*name).clone(), recipe(Some(position))?)));
-    (recipe(None), each.collect())
-}
-
 /// A semicolon at the end is a habit of editors; the query is to stand within others.
 fn one_query(mut rendered: Rendered) -> Rendered {
     rendered.sql.truncate(without_semicolon(&rendered.sql).len());
@@ -607,37 +436,4 @@ fn sql_problem(problem: &SqlProblem, map: &SourceMap) -> Problem {
         Some(help) => placed.help(help),
         None => placed,
     }
-}
-
-/// The columns that config names must be there, and no two may share a name.
-fn check_columns(
-    node: &Node,
-    schema: &arrow::datatypes::Schema,
-    partition_columns: &[String],
-) -> Result<(), Problem> {
-    let names: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
-    let at_key = |problem: Problem, key: &str| match node.config.places.get(key).or(node.place.as_ref()) {
-        Some(place) => problem.at(place),
-        None => problem,
-    };
-    let mut seen = HashSet::new();
-    if let Some(doubled) = names.iter().find(|name| !seen.insert(**name)) {
-        let problem = Problem::new(format!("two columns are named `{doubled}`"));
-        return Err(at_key(problem.help("give one of them another name with `as`"), ""));
-    }
-    for (key, columns) in [("partition_by", partition_columns), ("unique_key", &node.config.unique_key)] {
-        if let Some(column) = columns.iter().find(|column| !names.contains(&column.as_str())) {
-            let problem = Problem::new(format!("`{key}` names `{column}`, which is no column of the model"));
-            let problem = match crate::project::nearest(column, names.iter().copied()) {
-                Some(near) => problem.help(format!("did you mean `{near}`?")),
-                None => problem.help(format!("the columns are {}", names.join(", "))),
-            };
-            return Err(at_key(problem, key));
-        }
-    }
-    if !partition_columns.is_empty() && partition_columns.len() == names.len() {
-        let problem = Problem::new("`partition_by` names every column, so that files would hold none");
-        return Err(at_key(problem.help("partition by fewer columns"), "partition_by"));
-    }
-    Ok(())
 }

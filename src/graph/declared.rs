@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::path::Path;
 
 use super::attached_tests::tested_relation;
-use super::compile::SeedTable;
+use super::compiled::SeedTable;
 use super::node::Node;
 use crate::fingerprint::Fingerprint;
 use crate::project::{Problem, Problems, SourceTable, SourceText, Span};

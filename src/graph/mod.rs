@@ -9,8 +9,10 @@ pub mod node;
 mod attached_tests;
 mod build;
 mod compile;
+mod compiled;
 mod dag;
 mod declared;
+mod derived;
 mod history;
 mod history_config;
 mod incremental;
@@ -29,7 +31,8 @@ mod test_name;
 mod views;
 
 pub use attached_tests::tested_relation;
-pub use compile::{Compiled, CompiledModel, CompiledTest, Compiler, SeedTable};
+pub use compile::Compiler;
+pub use compiled::{Compiled, CompiledModel, CompiledTest, SeedTable};
 pub use config::{
     CheckColumns, IncrementalStrategy, Materialization, NodeConfig, OnCodeChange, OnSchemaChange,
     PublishWhen, Severity,

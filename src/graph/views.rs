@@ -2,19 +2,18 @@
 //!
 //! Each view is looked at once, when it is compiled: where views stack, there are more ways through them than views.
 
-use std::collections::HashMap;
-
 use datafusion::common::DataFusionError;
 use datafusion::logical_expr::LogicalPlan;
+use indexmap::IndexMap;
 
 use super::attached_tests::tested_relation;
-use super::compile::{Compiled, CompiledModel};
+use super::compiled::{Compiled, CompiledModel};
 use super::dag::Graph;
 use crate::relation::Relation;
 use crate::sql::{Alignment, alignment};
 
 /// The compiled views and ephemeral models that a model reads itself.
-pub(super) struct ViewsBelow<'a>(HashMap<Relation, &'a CompiledModel>);
+pub(super) struct ViewsBelow<'a>(IndexMap<Relation, &'a CompiledModel>);
 
 impl<'a> ViewsBelow<'a> {
     /// Those of this node.
@@ -45,6 +44,11 @@ impl<'a> ViewsBelow<'a> {
             }
         }
         Ok(Alignment::of_whole(relations))
+    }
+
+    /// What stands for each of them, in the order of the graph.
+    pub(super) fn fingerprints(&self) -> impl Iterator<Item = String> {
+        self.0.values().map(|view| view.fingerprint.as_str().to_owned())
     }
 
     /// Whether one of them can give other rows of the same inputs on another run.
