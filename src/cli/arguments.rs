@@ -106,6 +106,11 @@ pub enum Command {
     /// Have Airflow call mep.
     #[command(subcommand)]
     Airflow(AirflowCommand),
+    /// Print what makes a shell complete mep's words.
+    Completions(CompletionsArguments),
+    /// Write the manual pages, for packages.
+    #[command(hide = true)]
+    Man(ManArguments),
 }
 
 /// What is done with the docs.
@@ -408,12 +413,16 @@ pub struct GenerateArguments {
     /// At most so many events a second.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = "To Kafka")]
     pub rate: Option<u64>,
+    /// Send each event when the clock comes to its time, until told to stop. What lies before now is sent at once, in the
+    /// order of time, less what the topics hold already.
+    #[arg(long, conflicts_with_all = ["rate", "days"], help_heading = "To Kafka")]
+    pub live: bool,
     /// The seed of every random choice.
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u64,
-    /// The first day.
-    #[arg(long, value_name = "YYYY-MM-DD", default_value = "2018-11-01")]
-    pub start: NaiveDate,
+    /// The first day [default: 2018-11-01; with --live, today].
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    pub start: Option<NaiveDate>,
     /// How many days.
     #[arg(long, value_name = "N", default_value_t = 30)]
     pub days: u32,
@@ -478,6 +487,20 @@ pub enum ExportGrain {
     Model,
     /// The models of a folder.
     Folder,
+}
+
+/// Arguments of completions.
+#[derive(Args, Debug)]
+pub struct CompletionsArguments {
+    /// The shell.
+    pub shell: clap_complete::Shell,
+}
+
+/// Arguments of man.
+#[derive(Args, Debug)]
+pub struct ManArguments {
+    /// The folder, which is made where it is not there: a page for mep, and one for each command.
+    pub folder: PathBuf,
 }
 
 /// How files of events are compressed.

@@ -16,7 +16,7 @@ use super::generate_to_kafka;
 use super::loaded::cores;
 use super::terminal::{Terminal, bytes, plural};
 use crate::project::{Problem, nearest};
-use crate::source::simulator::{Shard, Simulator, SimulatorConfig, Topic, write_ndjson};
+use crate::source::simulator::{MOST_DAYS, Shard, Simulator, SimulatorConfig, Topic, write_ndjson};
 
 /// Rows that are turned into text at once.
 const BATCH_ROWS: usize = 8192;
@@ -44,8 +44,8 @@ pub(super) fn generate(global: &Global, arguments: &GenerateArguments) -> Result
     let topics = topics(&arguments.topic)?;
     let config = SimulatorConfig {
         seed: arguments.seed,
-        start: arguments.start,
-        days: arguments.days,
+        start: first_day(arguments),
+        days: if arguments.live { MOST_DAYS } else { arguments.days },
         users: arguments.users,
         growth: arguments.growth,
         attrition: arguments.attrition,
@@ -98,12 +98,19 @@ pub(super) fn generate(global: &Global, arguments: &GenerateArguments) -> Result
     Ok(Exit::Success)
 }
 
+fn first_day(arguments: &GenerateArguments) -> NaiveDate {
+    let otherwise =
+        if arguments.live { chrono::Utc::now().date_naive() } else { SimulatorConfig::default().start };
+    arguments.start.unwrap_or(otherwise)
+}
+
 /// What is said for Kafka alone is refused for files, rather than passed over.
 fn only_kafka(arguments: &GenerateArguments) -> Result<(), Problem> {
     let said = [
         ("--brokers", !arguments.brokers.is_empty()),
         ("--topic-prefix", arguments.topic_prefix.is_some()),
         ("--rate", arguments.rate.is_some()),
+        ("--live", arguments.live),
     ];
     match said.iter().find(|(_, is_said)| *is_said) {
         Some((word, _)) => {

@@ -13,6 +13,7 @@ use arrow::error::ArrowError;
 use super::arguments::{GenerateArguments, Global};
 use super::error::CommandError;
 use super::exit::Exit;
+use super::generate_live::{self, Topics};
 use super::loaded::{cores, load_project};
 use super::terminal::{Terminal, count, plural};
 use crate::plan::kafka_connection;
@@ -32,7 +33,7 @@ const SHARDS: u32 = 8;
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 #[derive(Debug, thiserror::Error)]
-enum SendError {
+pub(super) enum SendError {
     #[error(transparent)]
     Source(#[from] SourceError),
     #[error(transparent)]
@@ -55,12 +56,39 @@ pub(super) fn generate(
     let place = connection.place();
     let name = |topic: Topic| format!("{prefix}{}", topic.name());
     let names: Vec<String> = topics.iter().map(|topic| name(*topic)).collect();
+    let latest_of = connection.clone();
     let sender = Sender::new(connection, &names, arguments.partitions).map_err(failed)?;
+    let terminal = Terminal::new(global.log_format, global.quiet);
+    let sent = if arguments.live {
+        let topics: Topics = topics.iter().copied().zip(names).collect();
+        generate_live::send_in_time(simulator, &topics, &sender, &latest_of, &terminal)?
+    } else {
+        send_all(simulator, topics, &name, &sender, arguments.rate)
+    };
+    let deliveries = sender.finish();
+    let failure = sent.err();
+    let is_incomplete = failure.is_some() || deliveries.values().any(|delivery| delivery.failed > 0);
+    say(&terminal, &deliveries, &place);
+    if is_incomplete {
+        let error = failure.unwrap_or_else(|| sender.undelivered().into());
+        return Err(CommandError::io("sending events")(io::Error::other(error)));
+    }
+    Ok(Exit::Success)
+}
+
+/// Sends the events of all days as fast as they are taken, or so many a second; threads share the days.
+fn send_all(
+    simulator: &Simulator,
+    topics: &[Topic],
+    name: &(impl Fn(Topic) -> String + Sync),
+    sender: &Sender,
+    rate: Option<u64>,
+) -> Result<(), SendError> {
     let shards: Vec<Shard> = Shard::all(SHARDS).collect();
     let work: Vec<_> =
         simulator.days().flat_map(|day| shards.iter().map(move |shard| (day, *shard))).collect();
     let next = AtomicUsize::new(0);
-    let pace = arguments.rate.map(|rate| Pace { began: Instant::now(), rate, sent: AtomicU64::new(0) });
+    let pace = rate.map(|rate| Pace { began: Instant::now(), rate, sent: AtomicU64::new(0) });
     let failure: Mutex<Option<SendError>> = Mutex::new(None);
     std::thread::scope(|scope| {
         for _ in 0..cores().min(work.len()) {
@@ -71,7 +99,7 @@ pub(super) fn generate(
                         *shard,
                         topics,
                         BATCH_ROWS,
-                        &mut |topic, batch| send(&sender, &name(topic), &batch, pace.as_ref()),
+                        &mut |topic, batch| send(sender, &name(topic), &batch, pace.as_ref()),
                     );
                     if let Err(error) = sent {
                         *failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
@@ -81,19 +109,10 @@ pub(super) fn generate(
             });
         }
     });
-    let deliveries = sender.finish();
-    let failure = failure.into_inner().unwrap_or_else(PoisonError::into_inner);
-    let is_incomplete = failure.is_some() || deliveries.values().any(|delivery| delivery.failed > 0);
-    let terminal = Terminal::new(global.log_format, global.quiet);
-    say(&terminal, &deliveries, &place);
-    if is_incomplete {
-        let error = failure.unwrap_or_else(|| sender.undelivered().into());
-        return Err(CommandError::io("sending events")(io::Error::other(error)));
-    }
-    Ok(Exit::Success)
+    failure.into_inner().unwrap_or_else(PoisonError::into_inner).map_or(Ok(()), Err)
 }
 
-fn failed(error: SourceError) -> CommandError {
+pub(super) fn failed(error: SourceError) -> CommandError {
     CommandError::io("sending events")(io::Error::other(error))
 }
 
@@ -144,7 +163,12 @@ fn destination(global: &Global, arguments: &GenerateArguments) -> Result<(Connec
 }
 
 /// Sends the rows of a batch, each keyed by its session and at its own time.
-fn send(sender: &Sender, topic: &str, batch: &RecordBatch, pace: Option<&Pace>) -> Result<(), SendError> {
+pub(super) fn send(
+    sender: &Sender,
+    topic: &str,
+    batch: &RecordBatch,
+    pace: Option<&Pace>,
+) -> Result<(), SendError> {
     let column = |name: &str| {
         let column = batch.column_by_name(name).and_then(|column| column.as_primitive_opt::<Int64Type>());
         column.ok_or_else(|| ArrowError::SchemaError(format!("`{name}` is no column of whole numbers")))
@@ -179,7 +203,7 @@ fn send(sender: &Sender, topic: &str, batch: &RecordBatch, pace: Option<&Pace>) 
 }
 
 /// So many events a second, over all threads.
-struct Pace {
+pub(super) struct Pace {
     began: Instant,
     rate: u64,
     sent: AtomicU64,

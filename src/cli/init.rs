@@ -42,10 +42,9 @@ pub(super) fn init(global: &Global, arguments: &InitArguments) -> Result<Exit, C
             .map_err(CommandError::io(format!("writing {}", path.display())))?;
     }
     let terminal = Terminal::new(global.log_format, global.quiet);
-    terminal.say(&format!(
-        "made the project {name}; now:\n  cd {folder}\n  mep build\n  mep show --select top_artists",
-        folder = folder.display()
-    ));
+    let step = if folder == Path::new(".") { String::new() } else { format!("\n  cd {}", folder.display()) };
+    terminal
+        .say(&format!("made the project {name}; now:{step}\n  mep build\n  mep show --select top_artists"));
     Ok(Exit::Success)
 }
 

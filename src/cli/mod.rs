@@ -13,15 +13,18 @@ mod airflow;
 mod clean;
 mod compact;
 mod compile;
+mod completions;
 mod debug;
 mod docs;
 mod doing;
 mod generate;
+mod generate_live;
 mod generate_to_kafka;
 mod init;
 mod loaded;
 mod logging;
 mod ls;
+mod man;
 mod plan;
 mod reconcile;
 mod run;
@@ -33,7 +36,7 @@ mod stream_view;
 use std::io::Write;
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory as _, FromArgMatches as _};
 
 pub use arguments::Arguments;
 pub use exit::Exit;
@@ -43,9 +46,10 @@ use doing::Doing;
 use error::CommandError;
 use terminal::Palette;
 
-/// Does what the words of the command line say.
-pub fn main() -> ExitCode {
-    let arguments = match Arguments::try_parse() {
+/// Does what the words of the command line say. The version is what `--version` prints.
+pub fn main(version: &'static str) -> ExitCode {
+    let matches = Arguments::command().version(version).try_get_matches();
+    let arguments = match matches.and_then(|matches| Arguments::from_arg_matches(&matches)) {
         Ok(arguments) => arguments,
         Err(error) => {
             // Help and version are printed by way of an error that is none.
@@ -85,6 +89,8 @@ fn dispatch(global: &Global, command: &Command) -> Result<Exit, CommandError> {
         Command::Clean(arguments) => clean::clean(global, arguments),
         Command::Generate(arguments) => generate::generate(global, arguments),
         Command::Airflow(AirflowCommand::Export(arguments)) => airflow::export(global, arguments),
+        Command::Completions(arguments) => completions::completions(arguments),
+        Command::Man(arguments) => man::man(arguments),
     }
 }
 

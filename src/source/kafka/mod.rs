@@ -13,6 +13,7 @@ mod cluster;
 mod connection;
 mod dead_letters;
 mod holding;
+mod latest;
 mod mark;
 mod messages;
 mod range;
@@ -26,6 +27,7 @@ use std::sync::Arc;
 pub use avro::{AvroError, AvroWire};
 pub use connection::Connection;
 pub use dead_letters::DeadLetters;
+pub use latest::latest_time;
 
 use self::avro::AvroDecoder;
 use self::holding::{Comparison, LOST, holding, marks};

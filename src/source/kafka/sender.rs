@@ -184,6 +184,11 @@ impl Sender {
         sent.into_iter().map(delivery).collect()
     }
 
+    /// Whether messages have failed so far.
+    pub fn has_failed(&self) -> bool {
+        self.producer.context().failures.load(Ordering::Relaxed) > 0
+    }
+
     /// Why messages failed, where some did.
     pub fn undelivered(&self) -> SourceError {
         let context = self.producer.context();

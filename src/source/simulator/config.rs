@@ -4,8 +4,8 @@ use chrono::{Days, NaiveDate};
 
 /// The most users that there may be on the last day.
 const MOST_USERS: f64 = 1e9;
-/// A hundred years.
-const MOST_DAYS: u32 = 36_525;
+/// The most days that there may be: a hundred years.
+pub const MOST_DAYS: u32 = 36_525;
 
 /// What the simulator is asked for. The same values give the same events, to the byte, on any machine.
 ///

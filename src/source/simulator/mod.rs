@@ -33,7 +33,7 @@ use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 use chrono::NaiveDate;
 
-pub use config::{ConfigError, SimulatorConfig};
+pub use config::{ConfigError, MOST_DAYS, SimulatorConfig};
 pub use ndjson::write_ndjson;
 pub use shard::Shard;
 pub use topic::Topic;

@@ -1,11 +1,14 @@
 //! generate --to kafka, and Avro messages.
 
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
 use arrow_avro::schema::FingerprintStrategy;
 use arrow_avro::writer::WriterBuilder;
 use arrow_avro::writer::format::{AvroBinaryFormat, AvroFormat, AvroSoeFormat};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value as Json, json};
 
 use super::{profiles, project, songs};
@@ -66,6 +69,62 @@ fn the_simulators_events_arrive_once_in_topics_that_are_made() {
     }
 }
 
+/// Sends events in time until all up to now are sent, and is then told to stop.
+fn send_up_to_now(project: &Project, words: &[&str]) -> String {
+    let mut sending = project.command(words).stderr(Stdio::piped()).spawn().unwrap();
+    let mut said = String::new();
+    let mut lines = BufReader::new(sending.stderr.take().unwrap()).lines().map(Result::unwrap);
+    for line in lines.by_ref() {
+        said.push_str(&line);
+        said.push('\n');
+        if line.contains("up to now") {
+            let pid = Pid::from_raw(i32::try_from(sending.id()).unwrap()).unwrap();
+            kill_process(pid, Signal::TERM).unwrap();
+        }
+    }
+    assert_eq!(sending.wait().unwrap().code(), Some(0), "{said}");
+    said
+}
+
+#[test]
+fn live_events_are_those_up_to_now_and_go_on_where_they_ended() {
+    let topic = Topic::new(1);
+    let project = Project::new();
+    let prefix = format!("{}.", topic.name());
+    let brokers = brokers();
+    let start = (chrono::Utc::now().date_naive() - chrono::Days::new(1)).to_string();
+    let simulated = ["--start", &start, "--users", "500", "--duplicates", "0", "--topic", "listen_events"];
+    let to_kafka = ["generate", "--to", "kafka", "--live", "--brokers", &brokers, "--topic-prefix", &prefix];
+    let words = [&to_kafka[..], &simulated].concat();
+    let said =
+        send_up_to_now(&project, &words).replace(topic.name(), "[topic]").replace(&brokers, "[brokers]");
+    assert!(said.contains(&format!("sending the events from {start} on to Kafka at [brokers]")), "{said}");
+    send_up_to_now(&project, &words);
+
+    project.file("profiles.yml", profiles(&format!(", topic_prefix: '{prefix}'")));
+    let sources = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/sources.yml")).unwrap();
+    project.file("sources.yml", sources);
+    project.succeed(&["run", "--select", "source:events.listen_events"]);
+    let sent = project.rows("select ts, \"userId\" as u from main.raw_listen_events order by ts, u");
+    let latest = sent.as_array().unwrap().last().unwrap()["ts"].as_i64().unwrap();
+    assert!(latest <= chrono::Utc::now().timestamp_millis());
+
+    project.succeed(
+        &[&["generate", "--to", "files", "--days", "2", "--compression", "none"], &simulated[..]].concat(),
+    );
+    let mut expected = Vec::new();
+    for file in std::fs::read_dir(project.path("files/listen_events")).unwrap() {
+        let text = std::fs::read_to_string(file.unwrap().path()).unwrap();
+        let events = text.lines().map(|line| serde_json::from_str::<Json>(line).unwrap());
+        expected.extend(events.map(|event| json!({"ts": event["ts"], "u": event["userId"]})));
+    }
+    expected.retain(|event| event["ts"].as_i64().unwrap() <= latest);
+    expected.sort_by_key(|event| (event["ts"].as_i64(), event["u"].as_i64()));
+    assert!(expected.len() > 100, "{}", expected.len());
+    assert_eq!(sent, Json::Array(expected));
+    Topic::named(&format!("{prefix}listen_events")).delete();
+}
+
 #[test]
 fn generating_to_brokers_that_are_not_there_fails_and_says_so() {
     let project = Project::new();
@@ -75,6 +134,10 @@ fn generating_to_brokers_that_are_not_there_fails_and_says_so() {
     ");
     insta::assert_snapshot!(project.fail(2, &["generate", "--to", "files", "--rate", "5"]), @r"
     error: --rate is for --to kafka, but the events go to files
+    help: say --to kafka, or leave it out
+    ");
+    insta::assert_snapshot!(project.fail(2, &["generate", "--to", "files", "--live"]), @r"
+    error: --live is for --to kafka, but the events go to files
     help: say --to kafka, or leave it out
     ");
 }
