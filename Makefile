@@ -1,6 +1,6 @@
 # make test is all that CI runs beside formatting and lints; see .ci/run.
 
-.PHONY: test test-all lint bench deny stack-up stack-down
+.PHONY: test test-all lint bench deny package stack-up stack-down demo
 
 # Tests run against real services of their own, which start empty and end with them; see stack/README.md.
 test:
@@ -15,6 +15,10 @@ stack-up:
 
 stack-down:
 	stack/down
+
+# The whole pipeline at once; see docs/demo.md.
+demo:
+	stack/demo
 
 lint:
 	cargo fmt --check
@@ -31,3 +35,7 @@ bench:
 # Licences, sources and doubled dependencies; needs cargo-deny.
 deny:
 	cargo deny --locked check bans licenses sources
+
+# A wheel and a Debian package, in target/package; see docs/install.md.
+package:
+	packaging/build
