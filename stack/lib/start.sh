@@ -36,11 +36,12 @@ until_it_answers() { # SERVICE
   done
 }
 
-fail_with_log() {
-  local log="$DATA/logs/$service.log"
+fail_with_log() { fail_with_lines "$1" "$DATA/logs/$service.log"; }
+
+fail_with_lines() { # MESSAGE LOG
   {
-    echo "stack: $1; the last lines of $log:"
-    tail -n 20 "$log" | cut -c -400 | sed 's/^/    /'
+    echo "stack: $1; the last lines of $2:"
+    tail -n 20 "$2" | cut -c -400 | sed 's/^/    /'
   } >&2
   exit 1
 }
