@@ -20,8 +20,9 @@ find_mep() {
   realpath "$mep"
 }
 
-# What tells mep's target lambda where the services are, for a shell to evaluate.
+# What puts mep on the path and tells its target lambda where the services are, for a shell to evaluate.
 mep_settings() {
+  printf 'export PATH=%q:"$PATH"\n' "$(dirname "$mep")"
   printf 'export %s=%q\n' \
     MEP_PROJECT_DIR "$PROJECT" \
     MEP_TARGET lambda \
