@@ -65,20 +65,21 @@ pub(super) fn reconcile(global: &Global, arguments: &ReconcileArguments) -> Resu
                 streamed: &side.streamed,
                 landed: &landed,
             });
-            outcomes.push((model.spec.name.clone(), outcome.map_err(EngineError::from)?));
+            let outcome = outcome.map_err(EngineError::from)?;
+            outcomes.push((model.spec.name.clone(), outcome, job.source.counts_by_offset()));
         }
     }
     outcomes.sort_by(|a, b| a.0.cmp(&b.0));
-    let is_past = outcomes.iter().any(|(_, outcome)| outcome.share() > arguments.tolerance);
+    let is_past = outcomes.iter().any(|(_, outcome, _)| outcome.share() > arguments.tolerance);
     match arguments.output {
         TextOrJson::Json => {
             let models: serde_json::Map<_, _> =
-                outcomes.iter().map(|(name, outcome)| (name.clone(), json!(outcome))).collect();
+                outcomes.iter().map(|(name, outcome, _)| (name.clone(), json!(outcome))).collect();
             super::print(&format!("{:#}\n", json!({ "agrees": !is_past, "models": models })))?;
         }
         TextOrJson::Text => {
-            for (name, outcome) in &outcomes {
-                super::print(&shown(name, outcome, arguments.limit, Palette::of_stdout()))?;
+            for (name, outcome, is_counted) in &outcomes {
+                super::print(&shown(name, outcome, *is_counted, arguments.limit, Palette::of_stdout()))?;
             }
             Terminal::new(global.log_format, global.quiet).result(
                 if is_past {
@@ -115,8 +116,9 @@ impl SpeedSide {
     }
 }
 
-/// A model's comparison as lines.
-fn shown(name: &str, outcome: &Reconciliation, limit: usize, palette: Palette) -> String {
+/// A model's comparison as lines. By how many events one side is ahead is said where the source counts events by offsets.
+fn shown(name: &str, outcome: &Reconciliation, is_counted: bool, limit: usize, palette: Palette) -> String {
+    let by = |events: u64| if is_counted { format!("{} ", plural(events, "event")) } else { String::new() };
     let different = outcome.different();
     let mark = if different == 0 { palette.good("agrees") } else { palette.bad("differs") };
     let mut lines = vec![format!(
@@ -126,16 +128,10 @@ fn shown(name: &str, outcome: &Reconciliation, limit: usize, palette: Palette) -
         count(different)
     )];
     if outcome.not_landed > 0 {
-        lines.push(format!(
-            "    the stream is {} ahead of what is landed",
-            plural(outcome.not_landed, "event")
-        ));
+        lines.push(format!("    the stream is {}ahead of what is landed", by(outcome.not_landed)));
     }
     if outcome.not_streamed > 0 {
-        lines.push(format!(
-            "    the stream is {} behind what is landed",
-            plural(outcome.not_streamed, "event")
-        ));
+        lines.push(format!("    the stream is {}behind what is landed", by(outcome.not_streamed)));
     }
     for difference in outcome.differences.iter().take(limit) {
         lines.push(format!("    {}", shown_difference(difference)));

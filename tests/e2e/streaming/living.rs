@@ -168,3 +168,43 @@ fn a_joined_table_is_read_again_while_the_stream_goes_on() {
     wait_until("the new genre", Duration::from_secs(30), || genres() == after);
     assert_eq!(stream.stop().0, Some(0));
 }
+
+#[test]
+fn how_far_a_stream_of_simulated_days_is_behind_is_not_said_in_events() {
+    let project = Project::new();
+    let profiles = |days: u32| {
+        format!(
+            "songs:
+  target: dev
+  outputs:
+    dev:
+      type: local
+      path: warehouse
+      schema: main
+      sources:
+        events: {{type: simulator, users: 50, days: {days}}}
+"
+        )
+    };
+    let sources = "\
+sources:
+  - name: events
+    tables:
+      - name: listen_events
+        event_time: ts
+        columns: [{name: ts, data_type: bigint}]
+";
+    project.file("profiles.yml", profiles(1)).file("sources.yml", sources);
+    project.model(
+        "by_minute",
+        "{{ config(materialized='streaming', partition_key='minute') }}
+select date_trunc('minute', to_timestamp_millis(ts)) as minute, count(*) as plays
+from {{ source('events', 'listen_events') }} group by 1",
+    );
+    project.succeed(&["run", "--select", "by_minute"]);
+    project.file("profiles.yml", profiles(2));
+    project.succeed(&["run", "--select", "source:events"]);
+    let compared = project.run(&["reconcile"]);
+    assert_eq!(compared.code, Some(1), "{}", compared.stderr);
+    assert!(compared.stdout.contains("    the stream is behind what is landed\n"), "{}", compared.stdout);
+}
