@@ -70,8 +70,8 @@ fn the_demo_shows_todays_minutes_and_the_star_schema_and_leaves_nothing_running(
     let trino = Trino::new(settings["TRINO"]);
     let minutes = "select count(*) > 0, max(minute) <= current_timestamp from cassandra.music.listen_count_minute where day = current_date";
     assert_eq!(trino.rows(minutes), [["true", "true"]]);
-    let days = "select count(distinct event_date), max(event_date) >= date_add('day', -1, current_date) from music.fact_listen";
-    assert_eq!(trino.rows(days), [["7", "true"]]);
+    let days = "select count(distinct event_date) >= 6, max(event_date) >= date_add('day', -1, current_date) from music.fact_listen";
+    assert_eq!(trino.rows(days), [["true", "true"]]);
     let charts = trino.rows(&fs::read_to_string(Path::new(ROOT).join("queries/song_chart.sql")).unwrap());
     assert!(!charts.is_empty());
 
