@@ -83,3 +83,17 @@ fn the_packages_install_and_work_without_the_repository() {
     let depends = succeed(Command::new("dpkg-deb").arg("--field").arg(&deb).arg("Depends"));
     assert!(depends.contains("libc6 (>= ") && depends.contains("libssl3"), "{depends}");
 }
+
+#[test]
+fn shells_complete_what_mep_takes_and_every_command_has_a_manual_page() {
+    let folder = TempDir::new().unwrap();
+    let mep = || Command::new(env!("CARGO_BIN_EXE_mep"));
+    for shell in ["bash", "zsh", "fish"] {
+        let script = succeed(mep().args(["completions", shell]));
+        assert!(script.contains("reconcile") && script.contains("full-refresh"), "{script}");
+    }
+    succeed(mep().arg("man").arg(folder.path()));
+    let page = |name: &str| std::fs::read_to_string(folder.path().join(name)).unwrap();
+    assert!(page("mep.1").contains("MEP_TARGET"));
+    assert!(page("mep-docs-serve.1").contains("The port at 127.0.0.1"));
+}
