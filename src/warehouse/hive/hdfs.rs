@@ -14,6 +14,7 @@ use tokio::time::timeout;
 use super::background::Background;
 use super::limits::Limits;
 use super::reads::HdfsReads;
+use crate::fail_point;
 use crate::warehouse::error::{WarehouseError, no_answer, no_connection};
 use crate::warehouse::storage::{Finishing, NewFile, Storage};
 
@@ -167,6 +168,7 @@ impl Storage for Hdfs {
                 if !matches!(written, Ok(Ok(()))) {
                     break;
                 }
+                fail_point::reached("hdfs-in-a-block");
             }
             // Whoever writes on finds the channel closed, and then the reason.
             drop(chunks);
