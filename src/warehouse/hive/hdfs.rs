@@ -13,6 +13,7 @@ use tokio::time::timeout;
 
 use super::background::Background;
 use super::limits::Limits;
+use super::located::Located;
 use super::reads::HdfsReads;
 use crate::fail_point;
 use crate::warehouse::error::{WarehouseError, no_answer, no_connection};
@@ -30,6 +31,7 @@ pub(super) struct Hdfs {
     url: String,
     service: String,
     limits: Limits,
+    located: Arc<Located>,
     background: Arc<Background>,
 }
 
@@ -64,7 +66,8 @@ impl Hdfs {
         }
         let client = builder.build().map_err(|error| unreachable(format!("{url}: {error}")))?;
         let (service, background) = (format!("hdfs at {url}"), background.clone());
-        Ok(Self { client, url: format!("{url}/"), service, limits, background })
+        let located = Arc::new(Located::default());
+        Ok(Self { client, url: format!("{url}/"), service, limits, located, background })
     }
 
     fn run<T, F>(
@@ -194,6 +197,7 @@ impl Storage for Hdfs {
         Arc::new(HdfsReads {
             client: self.client.clone(),
             service: self.service.clone(),
+            located: self.located.clone(),
             limits: self.limits,
             background: self.background.clone(),
         })
