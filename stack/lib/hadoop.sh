@@ -16,14 +16,15 @@ configure_hadoop() {
     hadoop.proxyuser.$HADOOP_USER_NAME.groups=*
     hadoop.http.staticuser.user=$HADOOP_USER_NAME
 END
-  site_xml "$HADOOP_CONF/hdfs-site.xml" << END
+  hdfs_properties | site_xml "$HADOOP_CONF/hdfs-site.xml"
+}
+
+hdfs_properties() {
+  if [ -n "$NAMESERVICE" ]; then pair_properties; else alone_properties; fi
+  cat << END
     dfs.replication=1
     dfs.permissions.enabled=false
     dfs.webhdfs.enabled=true
-
-    dfs.namenode.name.dir=file://$DATA/namenode
-    dfs.namenode.rpc-address=127.0.0.1:$NAMENODE_PORT
-    dfs.namenode.http-address=127.0.0.1:$NAMENODE_HTTP_PORT
     dfs.namenode.fs-limits.min-block-size=65536
 
     dfs.datanode.data.dir=file://$DATA/datanode
@@ -45,16 +46,70 @@ END
 END
 }
 
+alone_properties() {
+  cat << END
+    dfs.namenode.name.dir=file://$DATA/namenode
+    dfs.namenode.rpc-address=127.0.0.1:$NAMENODE_PORT
+    dfs.namenode.http-address=127.0.0.1:$NAMENODE_HTTP_PORT
+END
+}
+
+# Both write their edits to one folder, so that neither a quorum of journals nor ZooKeeper is needed; `stack/hdfs haadmin` says which is active.
+pair_properties() {
+  cat << END
+    dfs.nameservices=$NAMESERVICE
+    dfs.ha.namenodes.$NAMESERVICE=namenode,standby
+    dfs.namenode.name.dir.$NAMESERVICE.namenode=file://$DATA/namenode
+    dfs.namenode.rpc-address.$NAMESERVICE.namenode=127.0.0.1:$NAMENODE_PORT
+    dfs.namenode.http-address.$NAMESERVICE.namenode=127.0.0.1:$NAMENODE_HTTP_PORT
+    dfs.namenode.name.dir.$NAMESERVICE.standby=file://$DATA/standby
+    dfs.namenode.rpc-address.$NAMESERVICE.standby=127.0.0.1:$STANDBY_PORT
+    dfs.namenode.http-address.$NAMESERVICE.standby=127.0.0.1:$STANDBY_HTTP_PORT
+    dfs.namenode.shared.edits.dir=file://$DATA/edits
+    dfs.client.failover.proxy.provider.$NAMESERVICE=org.apache.hadoop.hdfs.server.namenode.ha.ConfiguredFailoverProxyProvider
+    dfs.ha.fencing.methods=shell(/bin/true)
+    dfs.ha.tail-edits.period=1s
+END
+}
+
+# The configuration of one NameNode of a pair, which has to say which one it is.
+namenode_conf() { # NAME: sets classpath
+  local folder="$DATA/conf/$1"
+  mkdir -p "$folder"
+  {
+    hdfs_properties
+    [ -z "$NAMESERVICE" ] || echo "dfs.ha.namenode.id=$1"
+  } | site_xml "$folder/hdfs-site.xml"
+  classpath="$folder:$HADOOP_CONF:$DATA/conf/logging:$hadoop_jars/*"
+}
+
+namenode_tool() { # LOG ARGUMENT…: the NameNode's program with its own commands
+  local jvm_options=()
+  hadoop_options
+  "$JAVA17_HOME/bin/java" "${jvm_options[@]}" -Xmx256m -cp "$classpath" \
+    org.apache.hadoop.hdfs.server.namenode.NameNode "${@:2}" -nonInteractive -force > "$DATA/logs/$1.log" 2>&1 ||
+    fail "$service: its folder cannot be prepared; see $DATA/logs/$1.log"
+}
+
 hadoop_options() {
   mapfile -t -O "${#jvm_options[@]}" jvm_options < <(reflection_options)
   jvm_options+=(-XX:+UseSerialGC -Xms64m)
 }
 
-namenode_says() { http_get "http://127.0.0.1:$NAMENODE_HTTP_PORT/jmx?qry=Hadoop:service=NameNode,name=$1"; }
+namenode_says() { # BEAN [PORT]
+  http_get "http://127.0.0.1:${2:-$NAMENODE_HTTP_PORT}/jmx?qry=Hadoop:service=NameNode,name=$1"
+}
+
+is_active() { namenode_says NameNodeStatus "$1" | grep -q '"State" : "active"'; } # PORT
+
+# The web port of the NameNode that is asked.
+active_port() {
+  if [ -n "$NAMESERVICE" ] && is_active "$STANDBY_HTTP_PORT"; then echo "$STANDBY_HTTP_PORT"; else echo "$NAMENODE_HTTP_PORT"; fi
+}
 
 hdfs_is_writable() {
   local state
-  state="$(namenode_says FSNamesystemState)" || return 1
+  state="$(namenode_says FSNamesystemState "$(active_port)")" || return 1
   grep -q '"FSState" : "Operational"' <<< "$state" && grep -q '"NumLiveDataNodes" : 1' <<< "$state"
 }
 

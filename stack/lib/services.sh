@@ -1,6 +1,6 @@
 # The catalogue: which services there are, what each needs, and how names on the command line become services.
 
-ALL_SERVICES="kafka cassandra namenode datanode metastore hiveserver2 spark trino"
+ALL_SERVICES="kafka cassandra namenode standby datanode metastore hiveserver2 spark trino"
 DEFAULT_SERVICES="kafka cassandra namenode datanode metastore hiveserver2 trino"
 
 # Reads services/NAME.sh, which sets
@@ -29,8 +29,8 @@ services_named() { # NAME…: known services, groups replaced by their members
   local name
   for name in "$@"; do
     case "$name" in
-      hdfs) echo namenode datanode ;;
-      all) echo "$ALL_SERVICES" ;;
+      hdfs) echo namenode ${NAMESERVICE:+standby} datanode ;;
+      all) echo "${ALL_SERVICES/ standby/${NAMESERVICE:+ standby}}" ;;
       default) echo "$DEFAULT_SERVICES" ;;
       *)
         case " $ALL_SERVICES " in
@@ -64,7 +64,7 @@ where_they_are() { # SERVICE…: the lines of the settings that tell where these
   for name in "$@"; do
     case "$name" in
       namenode) wanted+="|HDFS|HADOOP_CONF_DIR" ;;
-      datanode) ;;
+      standby | datanode) ;;
       *) wanted+="|${name^^}" ;;
     esac
   done

@@ -15,6 +15,7 @@ PORT_DEFAULTS="
   KAFKA_PORT=9092             KAFKA_CONTROLLER_PORT=9093
   CASSANDRA_PORT=9042         CASSANDRA_STORAGE_PORT=7000   CASSANDRA_JMX_PORT=7199
   NAMENODE_PORT=9000          NAMENODE_HTTP_PORT=9870
+  STANDBY_PORT=9001           STANDBY_HTTP_PORT=9871
   DATANODE_PORT=9866          DATANODE_HTTP_PORT=9864       DATANODE_IPC_PORT=9867
   METASTORE_PORT=9083         HIVESERVER2_PORT=10000        SPARK_PORT=10010
   TRINO_PORT=8080             METRICS_PORT=9464"
@@ -60,7 +61,9 @@ METASTORE_LOCK_TIMEOUT="${METASTORE_LOCK_TIMEOUT:-300}"
 export TZ=UTC
 export HADOOP_USER_NAME="${HADOOP_USER_NAME:-$(id -un)}"
 
-HDFS_URL="hdfs://127.0.0.1:$NAMENODE_PORT"
+# With a name, HDFS is two NameNodes behind it, for as long as the data folder is there.
+NAMESERVICE="${MEP_STACK_NAMESERVICE:-$(cat "$DATA/nameservice" 2>/dev/null || true)}"
+HDFS_URL="hdfs://${NAMESERVICE:-127.0.0.1:$NAMENODE_PORT}"
 METASTORE_URL="thrift://127.0.0.1:$METASTORE_PORT"
 HADOOP_CONF="$DATA/conf/hadoop"
 
@@ -79,6 +82,7 @@ effective_env() {
 }
 
 record_settings() {
+  [ -z "$NAMESERVICE" ] || write_whole "$DATA/nameservice" echo "$NAMESERVICE"
   write_whole "$DATA/ports" effective_ports
   write_whole "$DATA/env" effective_env
 }

@@ -9,9 +9,10 @@ use crate::project::DAY;
 use crate::services::hive_project::HiveProject;
 
 /// Every place at which a publish to Hive can end early.
-pub(crate) const POINTS: [&str; 12] = [
+pub(crate) const POINTS: [&str; 13] = [
     "landing-before-read",
     "landing-after-piece",
+    "hdfs-in-a-block",
     "landing-before-publish",
     "build-before-publish",
     "hive-before-table",

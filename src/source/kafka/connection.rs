@@ -33,7 +33,30 @@ impl std::fmt::Debug for Connection {
 /// committed to it.
 const GROUP: &str = "mep";
 
-pub(super) type Consumer = BaseConsumer<Listening>;
+/// A consumer of partitions that are assigned by hand.
+pub(super) struct Consumer(BaseConsumer<Listening>);
+
+/// How long it is waited between looks whether a consumer has ended.
+const ENDING: Duration = Duration::from_millis(1);
+
+impl std::ops::Deref for Consumer {
+    type Target = BaseConsumer<Listening>;
+
+    fn deref(&self) -> &BaseConsumer<Listening> {
+        &self.0
+    }
+}
+
+impl Drop for Consumer {
+    /// Ends it. Left to itself it would look every 100 ms whether it has ended, which takes a few.
+    fn drop(&mut self) {
+        if self.0.close_queue().is_ok() {
+            while !self.0.closed() {
+                let _ = self.0.poll(ENDING);
+            }
+        }
+    }
+}
 
 impl Connection {
     /// The brokers in words.
@@ -57,7 +80,7 @@ impl Connection {
             .set("isolation.level", "read_committed")
             .set("enable.partition.eof", "true")
             .set("allow.auto.create.topics", "false");
-        client(&config)
+        client(&config).map(Consumer)
     }
 
     /// What all clients are told.
@@ -65,6 +88,8 @@ impl Connection {
         let mut config = ClientConfig::new();
         config.set_log_level(RDKafkaLogLevel::Error);
         config.set("client.id", "mep");
+        // Brokers can ask clients for figures about themselves, which are gathered with every message.
+        config.set("enable.metrics.push", "false");
         for (key, value) in settings {
             config.set(*key, *value);
         }

@@ -140,6 +140,19 @@ impl Column {
         Ok(Given::Value)
     }
 
+    /// Takes the value that comes next, where it is written in the way that this column's values mostly are. Else nothing is read,
+    /// and [`Column::set`] has the rule.
+    #[inline]
+    pub(in crate::source) fn take(&mut self, scanner: &mut Scanner<'_>) -> bool {
+        match self {
+            Self::Int64(column) => put(&mut column.current, scanner.plain_whole()),
+            Self::Int32(column) => put(&mut column.current, scanner.plain_whole()),
+            Self::Float64(column) => put(&mut column.current, scanner.plain_double()),
+            Self::Utf8(_, current) => put(current, scanner.plain_text()),
+            _ => false,
+        }
+    }
+
     /// The current value as a time in epoch milliseconds, where the column can hold times of events.
     pub(in crate::source) fn current_millis(&self) -> Option<i64> {
         match self {
@@ -198,6 +211,15 @@ pub(in crate::source) fn sql_name(data_type: &DataType) -> &'static str {
 /// Whether the time of an event is one that a partition can be made of: in the years 1970 to 9999.
 pub(in crate::source) fn is_plausible_millis(milliseconds: i64) -> bool {
     (0..=LAST_MILLISECOND).contains(&milliseconds)
+}
+
+#[inline]
+fn put<T>(current: &mut T, value: Option<T>) -> bool {
+    let is_there = value.is_some();
+    if let Some(value) = value {
+        *current = value;
+    }
+    is_there
 }
 
 fn string<'a>(value: &Value<'_>, scanner: &'a Scanner<'_>) -> Result<&'a str, Misfit> {

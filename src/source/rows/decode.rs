@@ -44,6 +44,8 @@ pub(in crate::source) struct Chunk {
 pub(in crate::source) struct Decoder {
     schema: SchemaRef,
     event_time: Option<usize>,
+    /// How each field's key is mostly written, its colon included; none where something in it has to be escaped.
+    keys: Vec<Option<Vec<u8>>>,
 }
 
 /// What a chunk holds. `read` = the batches' rows + `rejects`.
@@ -91,7 +93,8 @@ impl Decoder {
                 });
             }
         }
-        Ok(Self { schema: schema.fields.clone(), event_time: schema.event_time })
+        let keys = schema.fields.fields().iter().map(|field| written(field.name())).collect();
+        Ok(Self { schema: schema.fields.clone(), event_time: schema.event_time, keys })
     }
 
     /// Decodes the lines of a chunk.
@@ -120,6 +123,12 @@ impl Decoder {
             }
         }
     }
+}
+
+/// A key as it is written without escapes, and its colon, where it can be written so.
+fn written(name: &str) -> Option<Vec<u8>> {
+    let is_plain = name.bytes().all(|byte| !matches!(byte, b'"' | b'\\' | 0..0x20));
+    is_plain.then(|| format!("\"{name}\":").into_bytes())
 }
 
 /// The rows of a chunk, in the making.
@@ -182,12 +191,15 @@ impl<'d> Rows<'d> {
         if !scanner.take(b'}') {
             let mut next_field = 0;
             loop {
-                let key = scanner.key()?;
-                let field = self.find(scanner.text(key), next_field);
-                let value = scanner.value()?;
-                if let Some(index) = field {
-                    self.set(index, &value, scanner)?;
-                    next_field = index + 1;
+                let field = self.key(scanner, next_field)?;
+                match field {
+                    Some(index) => {
+                        self.take(index, scanner)?;
+                        next_field = index + 1;
+                    }
+                    None => {
+                        scanner.value()?;
+                    }
                 }
                 if scanner.take(b'}') {
                     break;
@@ -202,10 +214,34 @@ impl<'d> Rows<'d> {
         }
     }
 
+    /// Steps over a key; gives its field. Mostly it is that of the next field, in the one way to write it without escapes.
+    #[inline]
+    fn key(&self, scanner: &mut Scanner<'_>, next: usize) -> Result<Option<usize>, Fault> {
+        if let Some(Some(key)) = self.decoder.keys.get(next)
+            && scanner.take_all(key)
+        {
+            return Ok(Some(next));
+        }
+        let key = scanner.key()?;
+        Ok(self.find(scanner.text(key), next))
+    }
+
     /// The field of a key, searched from `next`: rows tend to bear their fields in the order of the schema.
     fn find(&self, key: &str, next: usize) -> Option<usize> {
         let fields = self.decoder.schema.fields();
         (next..fields.len()).chain(0..next).find(|index| fields[*index].name() == key)
+    }
+
+    /// Reads the value of a field.
+    #[inline]
+    fn take(&mut self, index: usize, scanner: &mut Scanner<'_>) -> Result<(), RowFault> {
+        let is_first = self.states[index] == FieldState::Missing;
+        if is_first && self.decoder.event_time != Some(index) && self.columns[index].take(scanner) {
+            self.states[index] = FieldState::Given;
+            return Ok(());
+        }
+        let value = scanner.value()?;
+        self.set(index, &value, scanner)
     }
 
     fn set(&mut self, index: usize, value: &Value<'_>, scanner: &Scanner<'_>) -> Result<(), RowFault> {
@@ -304,5 +340,90 @@ impl<'d> Rows<'d> {
     fn finish(mut self) -> Result<Decoded, DecodeError> {
         self.finish_batch()?;
         Ok(self.decoded)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::util::display::{ArrayFormatter, FormatOptions};
+
+    use super::*;
+
+    /// The rows, a text for each, and the reasons of those that are none.
+    fn decode(lines: &[&str]) -> (Vec<String>, Vec<String>) {
+        let columns = [
+            ("ts", "bigint", true),
+            ("n", "integer", false),
+            ("x", "double", false),
+            ("text", "varchar", false),
+            ("a\":1,\"b", "bigint", false),
+        ];
+        let schema = RowSchema::new(columns, Some("ts")).unwrap();
+        let chunk = Chunk { first_line: 1, bytes: lines.join("\n").into_bytes() };
+        let decoded = Decoder::new(&schema).unwrap().decode(&chunk).unwrap();
+        assert_eq!(decoded.read, lines.len() as u64);
+        let options = FormatOptions::default().with_null("-");
+        let row = &|batch: &RecordBatch, row: usize| {
+            let value = |column: &arrow::array::ArrayRef| {
+                ArrayFormatter::try_new(column.as_ref(), &options).unwrap().value(row).to_string()
+            };
+            batch.columns().iter().map(value).collect::<Vec<String>>().join(" ")
+        };
+        let rows =
+            decoded.batches.iter().flat_map(|batch| (0..batch.num_rows()).map(move |at| row(batch, at)));
+        (rows.collect(), decoded.rejects.into_iter().map(|bad| bad.reason).collect())
+    }
+
+    #[test]
+    fn a_row_is_the_same_however_it_is_written() {
+        let (rows, rejects) = decode(&[
+            "{\"ts\":12,\"n\":7,\"x\":1.5,\"text\":\"a\"}",
+            " { \"ts\" : 12 , \"n\" : 7 , \"x\" : 1.5 , \"text\" : \"a\" } ",
+            "{\"text\":\"a\",\"x\":15e-1,\"n\":7.0,\"ts\":\"12\"}",
+            "{\"\\u0074s\":12,\"n\":7,\"other\":[{}],\"x\":1.50,\"text\":\"\\u0061\",\"a\\\":1,\\\"b\":null}",
+        ]);
+        assert_eq!((rows, rejects), (vec!["12 7 1.5 a -".to_owned(); 4], Vec::new()));
+    }
+
+    #[test]
+    fn a_key_with_a_quote_is_no_other_two_keys() {
+        let (rows, rejects) =
+            decode(&["{\"ts\":1,\"text\":\"t\",\"a\":1,\"b\":2}", "{\"ts\":1,\"text\":\"t\",\"a\\\":1,\\\"b\":2}"]);
+        assert_eq!((rows, rejects), (vec!["1 - - t -".to_owned(), "1 - - t 2".to_owned()], Vec::new()));
+    }
+
+    #[test]
+    fn what_only_begins_like_a_plain_value_is_judged_by_the_rule() {
+        let (rows, rejects) = decode(&[
+            "{\"ts\":1,\"n\":2147483648}",
+            "{\"ts\":1,\"n\":01}",
+            "{\"ts\":1,\"n\":1x}",
+            "{\"ts\":1,\"n\":-5}",
+            "{\"ts\":1,\"a\\\":1,\\\"b\":9223372036854775807}",
+            "{\"ts\":1,\"a\\\":1,\\\"b\":9223372036854775808}",
+            "{\"ts\":1,\"x\":1e999}",
+            "{\"ts\":1,\"x\":1.}",
+            "{\"ts\":1,\"x\":7}",
+            "{\"ts\":1,\"text\":\"a\tb\"}",
+            "{\"ts\":1,\"text\":\"open}",
+            "{\"ts\":1,\"n\":1,\"n\":1}",
+            "{\"ts\":1,\"n\":1",
+        ]);
+        assert_eq!(rows, ["1 -5 - - -", "1 - - - 9223372036854775807", "1 - 7.0 - -"]);
+        assert_eq!(
+            rejects,
+            [
+                "field \"n\": integer out of range, found 2147483648",
+                "no JSON: expected `,` or `}`, found `1` at column 14",
+                "no JSON: expected `,` or `}`, found `x` at column 14",
+                "field \"a\":1,\"b\": bigint out of range, found 9223372036854775808",
+                "field \"x\": double out of range, found 1e999",
+                "no JSON: expected a digit, found `}` at column 15",
+                "no JSON: expected the string's end, found the control character U+0009 at column 18",
+                "no JSON: expected the string's end, found the end of the line at column 22",
+                "field \"n\" is given twice",
+                "no JSON: expected `,` or `}`, found the end of the line at column 14",
+            ]
+        );
     }
 }

@@ -126,6 +126,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// The content of a string that this scanner gave since the scratch was cleared.
+    #[inline]
     pub(in crate::source) fn text(&self, text: Text) -> &str {
         match text {
             Text::Plain(start, end) => &self.text[start..end],
@@ -163,6 +164,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// The next byte that is no white space; `None` at the end of the line.
+    #[inline]
     pub(in crate::source) fn peek(&mut self) -> Option<u8> {
         loop {
             match self.bytes.get(self.at) {
@@ -174,6 +176,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Steps over `byte`, after white space.
+    #[inline]
     pub(in crate::source) fn expect(&mut self, byte: u8, expected: &'static str) -> Result<(), Fault> {
         if self.peek() == Some(byte) {
             self.at += 1;
@@ -184,9 +187,18 @@ impl<'a> Scanner<'a> {
     }
 
     /// Steps over `byte` if it comes next, after white space.
+    #[inline]
     pub(in crate::source) fn take(&mut self, byte: u8) -> bool {
         let found = self.peek() == Some(byte);
         self.at += usize::from(found);
+        found
+    }
+
+    /// Steps over these bytes if they come next, after white space.
+    #[inline]
+    pub(in crate::source) fn take_all(&mut self, bytes: &[u8]) -> bool {
+        let found = self.peek().is_some() && self.bytes[self.at..].starts_with(bytes);
+        self.at += if found { bytes.len() } else { 0 };
         found
     }
 
@@ -196,6 +208,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// A key of an object and its colon.
+    #[inline]
     pub(in crate::source) fn key(&mut self) -> Result<Text, Fault> {
         self.expect(b'"', "a key in quotes")?;
         let key = self.string()?;
@@ -220,6 +233,55 @@ impl<'a> Scanner<'a> {
         }
     }
 
+    /// A string without escapes, if one comes next; else nothing is read.
+    #[inline]
+    pub(in crate::source) fn plain_text(&mut self) -> Option<Text> {
+        if self.peek() != Some(b'"') {
+            return None;
+        }
+        let start = self.at + 1;
+        let end = special(self.bytes, start);
+        if self.bytes.get(end) != Some(&b'"') {
+            return None;
+        }
+        self.at = end + 1;
+        Some(Text::Plain(start, end))
+    }
+
+    /// A number of digits alone that `T` holds, if one comes next and a comma or an end follows it at once; else nothing is read.
+    #[inline]
+    pub(in crate::source) fn plain_whole<T: TryFrom<i64>>(&mut self) -> Option<T> {
+        let first = self.peek()?;
+        let mut at = self.at;
+        let mut value = 0_i64;
+        while let Some(digit @ b'0'..=b'9') = self.bytes.get(at) {
+            value = value.wrapping_mul(10).wrapping_add(i64::from(digit - b'0'));
+            at += 1;
+        }
+        // Any number of eighteen digits is an i64.
+        let digits = at - self.at;
+        let is_plain = matches!(digits, 1..=18) && (first != b'0' || digits == 1);
+        if !is_plain || !matches!(self.bytes.get(at), Some(b',' | b'}')) {
+            return None;
+        }
+        let value = T::try_from(value).ok()?;
+        self.at = at;
+        Some(value)
+    }
+
+    /// A number that a double holds, if one comes next; else nothing is read.
+    #[inline]
+    pub(in crate::source) fn plain_double(&mut self) -> Option<f64> {
+        self.peek().filter(|byte| matches!(byte, b'-' | b'0'..=b'9'))?;
+        let start = self.at;
+        let double: Option<f64> = self.number().ok().and_then(|number| number.parse().ok());
+        let double = double.filter(|double| double.is_finite());
+        if double.is_none() {
+            self.at = start;
+        }
+        double
+    }
+
     fn literal(&mut self, word: &'static str, value: Value<'a>) -> Result<Value<'a>, Fault> {
         if self.bytes[self.at..].starts_with(word.as_bytes()) {
             self.at += word.len();
@@ -229,6 +291,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
+    #[inline]
     fn number(&mut self) -> Result<&'a str, Fault> {
         let start = self.at;
         if self.bytes.get(self.at) == Some(&b'-') {
@@ -253,6 +316,7 @@ impl<'a> Scanner<'a> {
         Ok(&self.text[start..self.at])
     }
 
+    #[inline]
     fn digits(&mut self) -> Result<(), Fault> {
         let start = self.at;
         while let Some(b'0'..=b'9') = self.bytes.get(self.at) {

@@ -13,7 +13,9 @@ use tokio::time::timeout;
 
 use super::background::Background;
 use super::limits::Limits;
+use super::located::Located;
 use super::reads::HdfsReads;
+use crate::fail_point;
 use crate::warehouse::error::{WarehouseError, no_answer, no_connection};
 use crate::warehouse::storage::{Finishing, NewFile, Storage};
 
@@ -29,6 +31,7 @@ pub(super) struct Hdfs {
     url: String,
     service: String,
     limits: Limits,
+    located: Arc<Located>,
     background: Arc<Background>,
 }
 
@@ -63,7 +66,8 @@ impl Hdfs {
         }
         let client = builder.build().map_err(|error| unreachable(format!("{url}: {error}")))?;
         let (service, background) = (format!("hdfs at {url}"), background.clone());
-        Ok(Self { client, url: format!("{url}/"), service, limits, background })
+        let located = Arc::new(Located::default());
+        Ok(Self { client, url: format!("{url}/"), service, limits, located, background })
     }
 
     fn run<T, F>(
@@ -167,6 +171,7 @@ impl Storage for Hdfs {
                 if !matches!(written, Ok(Ok(()))) {
                     break;
                 }
+                fail_point::reached("hdfs-in-a-block");
             }
             // Whoever writes on finds the channel closed, and then the reason.
             drop(chunks);
@@ -192,6 +197,7 @@ impl Storage for Hdfs {
         Arc::new(HdfsReads {
             client: self.client.clone(),
             service: self.service.clone(),
+            located: self.located.clone(),
             limits: self.limits,
             background: self.background.clone(),
         })

@@ -15,6 +15,7 @@ mod entry;
 mod hdfs;
 mod lease;
 mod limits;
+mod located;
 mod metastore;
 mod parameters;
 mod publish;

@@ -14,6 +14,7 @@ use bytes::{Bytes, BytesMut};
 use chrono::DateTime;
 use futures::StreamExt;
 use futures::stream::BoxStream;
+use hdfs_native::file::FileReader;
 use hdfs_native::{Client, HdfsError};
 use object_store::path::Path;
 use object_store::{
@@ -24,6 +25,7 @@ use tokio::time::timeout;
 
 use super::background::Background;
 use super::limits::Limits;
+use super::located::Located;
 use crate::warehouse::error::WarehouseError;
 
 const STORE: &str = "HDFS";
@@ -35,6 +37,8 @@ pub(super) struct HdfsReads {
     pub(super) client: Client,
     /// What it is called in messages.
     pub(super) service: String,
+    /// Where files are that were read before.
+    pub(super) located: Arc<Located>,
     /// How long it may take.
     pub(super) limits: Limits,
     /// Where it is waited for.
@@ -65,29 +69,25 @@ async fn within<T>(limit: Duration, future: impl Future<Output = T>) -> std::res
     timeout(limit, future).await.map_err(|_| Failure::Silent(limit))
 }
 
+/// The size of a file, from where on it was read, and the bytes from there.
+type Found = (u64, u64, Bytes);
+
 impl HdfsReads {
-    /// The size of a file, and these ranges of it.
-    async fn read(&self, location: &Path, ranges: Wanted) -> Result<(u64, Vec<(u64, Bytes)>)> {
+    /// What is wanted of a file.
+    async fn read(&self, location: &Path, wanted: Wanted) -> Result<Found> {
         let path = format!("/{location}");
-        let (client, limits) = (self.client.clone(), self.limits);
+        let (client, limits, located) = (self.client.clone(), self.limits, self.located.clone());
         let task = self.background.handle().spawn(async move {
-            let file = within(limits.answer(), client.read(&path)).await??;
-            let size = file.file_length() as u64;
-            let mut found = Vec::new();
-            for range in ranges.within(size) {
-                let length = usize::try_from(range.end - range.start).unwrap_or(usize::MAX);
-                let start = usize::try_from(range.start).unwrap_or(usize::MAX);
-                let mut bytes = BytesMut::with_capacity(length);
-                if length > 0 {
-                    // However long a range is, its pieces must keep coming.
-                    let mut pieces = pin!(file.read_range_stream(start, length));
-                    while let Some(piece) = within(limits.piece(), pieces.next()).await? {
-                        bytes.extend_from_slice(&piece?);
-                    }
+            if let Some(file) = located.known(&path) {
+                match read(&file, &wanted, limits).await {
+                    Err(Failure::Hdfs(_)) => located.forget(&path),
+                    found => return found,
                 }
-                found.push((range.start, bytes.freeze()));
             }
-            Ok::<_, Failure>((size, found))
+            let file = Arc::new(within(limits.answer(), client.read(&path)).await??);
+            let found = read(&file, &wanted, limits).await?;
+            located.note(&path, &file);
+            Ok::<_, Failure>(found)
         });
         let generic =
             |error: Box<dyn std::error::Error + Send + Sync>| Error::Generic { store: STORE, source: error };
@@ -113,29 +113,42 @@ impl HdfsReads {
     }
 }
 
+async fn read(
+    file: &FileReader,
+    wanted: &Wanted,
+    limits: Limits,
+) -> std::result::Result<Found, Failure> {
+    let size = file.file_length() as u64;
+    let range = wanted.within(size);
+    let length = usize::try_from(range.end - range.start).unwrap_or(usize::MAX);
+    let start = usize::try_from(range.start).unwrap_or(usize::MAX);
+    let mut bytes = BytesMut::with_capacity(length);
+    if length > 0 {
+        // However long a range is, its pieces must keep coming.
+        let mut pieces = pin!(file.read_range_stream(start, length));
+        while let Some(piece) = within(limits.piece(), pieces.next()).await? {
+            bytes.extend_from_slice(&piece?);
+        }
+    }
+    Ok((size, range.start, bytes.freeze()))
+}
+
 /// What of a file is wanted.
 enum Wanted {
     Nothing,
-    One(Option<GetRange>),
-    Many(Vec<Range<u64>>),
+    Range(Option<GetRange>),
 }
 
 impl Wanted {
-    /// The ranges, none of them past the end of the file.
-    fn within(self, size: u64) -> Vec<Range<u64>> {
-        let cut = |range: Range<u64>| range.start.min(size)..range.end.min(size);
+    /// The range, which does not reach past the end of the file.
+    fn within(&self, size: u64) -> Range<u64> {
+        let cut = |start: u64, end: u64| start.min(size)..end.min(size);
         match self {
-            Self::Nothing => Vec::new(),
-            Self::One(wanted) => {
-                let range = match wanted {
-                    None => 0..size,
-                    Some(GetRange::Bounded(range)) => cut(range),
-                    Some(GetRange::Offset(start)) => cut(start..size),
-                    Some(GetRange::Suffix(length)) => size.saturating_sub(length)..size,
-                };
-                Vec::from([range])
-            }
-            Self::Many(ranges) => ranges.into_iter().map(cut).collect(),
+            Self::Nothing => 0..0,
+            Self::Range(None) => 0..size,
+            Self::Range(Some(GetRange::Bounded(range))) => cut(range.start, range.end),
+            Self::Range(Some(GetRange::Offset(start))) => cut(*start, size),
+            Self::Range(Some(GetRange::Suffix(length))) => size.saturating_sub(*length)..size,
         }
     }
 }
@@ -148,9 +161,8 @@ fn not_offered<T>(operation: &str) -> Result<T> {
 #[async_trait]
 impl ObjectStore for HdfsReads {
     async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
-        let wanted = if options.head { Wanted::Nothing } else { Wanted::One(options.range) };
-        let (size, found) = self.read(location, wanted).await?;
-        let (start, bytes) = found.into_iter().next().unwrap_or_default();
+        let wanted = if options.head { Wanted::Nothing } else { Wanted::Range(options.range) };
+        let (size, start, bytes) = self.read(location, wanted).await?;
         let range = start..start + bytes.len() as u64;
         let meta = ObjectMeta {
             location: location.clone(),
@@ -161,11 +173,6 @@ impl ObjectStore for HdfsReads {
         };
         let payload = GetResultPayload::Stream(futures::stream::iter([Ok(bytes)]).boxed());
         Ok(GetResult { payload, meta, range, attributes: Attributes::default() })
-    }
-
-    async fn get_ranges(&self, location: &Path, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
-        let (_, found) = self.read(location, Wanted::Many(ranges.to_vec())).await?;
-        Ok(found.into_iter().map(|(_, bytes)| bytes).collect())
     }
 
     async fn put_opts(&self, _: &Path, _: PutPayload, _: PutOptions) -> Result<PutResult> {

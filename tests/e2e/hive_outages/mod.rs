@@ -19,6 +19,9 @@ use reader::{Reader, by_day, check};
 /// One outage at a time, all in one stack, which ends with the tests' process.
 static STACK: Mutex<Option<OwnStack>> = Mutex::new(None);
 
+/// The same with two NameNodes behind one name.
+static PAIR: Mutex<Option<OwnStack>> = Mutex::new(None);
+
 const SERVICES: [&str; 4] = ["kafka", "hdfs", "metastore", "hiveserver2"];
 
 /// However a run ends, it does so within this time of the outage.
@@ -50,6 +53,19 @@ impl Turn {
         Self(stack)
     }
 
+    /// A turn of the stack with two NameNodes.
+    fn take_pair() -> Self {
+        let mut stack = PAIR.lock().unwrap_or_else(PoisonError::into_inner);
+        match stack.as_ref() {
+            Some(stack) => stack.up(&SERVICES),
+            None => {
+                let named = [("MEP_STACK_NAMESERVICE", "pair")];
+                *stack = Some(OwnStack::start_with("stack-pair", &SERVICES, &named));
+            }
+        }
+        Self(stack)
+    }
+
     fn stack(&self) -> &OwnStack {
         self.0.as_ref().unwrap()
     }
@@ -73,6 +89,16 @@ impl Drop for Held {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
+}
+
+/// A name of digits that zstd cannot shorten much, so that a file is more than one piece of a block.
+fn name(seed: i64) -> String {
+    let mut state = seed as u64;
+    let digits = (0..NAME).map(|_| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        char::from(b'0' + ((state >> 33) % 10) as u8)
+    });
+    digits.collect()
 }
 
 /// How a run ended.
@@ -101,6 +127,7 @@ impl<'a> Outage<'a> {
       type: hive
       metastore: {}
       location: {}/warehouse/tests
+      hadoop_conf_dir: {}
       schema: {schema}
       timeout: {TIMEOUT}
       threads: 2
@@ -124,6 +151,7 @@ impl<'a> Outage<'a> {
 ",
                 stack.address("METASTORE"),
                 stack.address("HDFS"),
+                stack.address("HADOOP_CONF_DIR"),
                 stack.address("METASTORE"),
                 stack.address("HDFS"),
             ),
@@ -152,7 +180,7 @@ impl<'a> Outage<'a> {
             let listen = |number: i64| {
                 let (of, user) =
                     if number % 10 == 0 { (number / 10 % (day + 1), 100 + day) } else { (day, number % 7) };
-                let song = format!("{:0>NAME$}", number * 7919 % 100_003);
+                let song = name(number * 7919 % 100_003);
                 let at = NOVEMBER + of * DAY + number;
                 serde_json::json!({"ts": at, "user_id": user, "song": song, "seconds": 60.5}).to_string()
             };
@@ -319,6 +347,57 @@ fn the_datanode_goes_and_comes_back() {
         "datanode",
         &["landing-after-piece", "landing-before-publish", "build-before-publish"],
     );
+}
+
+#[test]
+#[ignore = "nightly: restarts services"]
+fn the_only_datanode_is_lost_in_the_middle_of_a_block() {
+    let turn = Turn::take();
+    let mut outage = Outage::new(turn.stack(), "block");
+    for back_at_once in [true, false] {
+        let ended = outage.run(
+            "hive",
+            "hdfs-in-a-block",
+            |stack| {
+                stack.kill(&["datanode"]);
+                if back_at_once {
+                    stack.up(&["datanode"]);
+                }
+            },
+            |stack| stack.up(&["datanode"]),
+        );
+        // What the DataNode had of the block is lost with it.
+        assert_eq!(ended.code, Some(1), "{}", ended.said);
+        expect_clear(&ended);
+    }
+}
+
+#[test]
+#[ignore = "nightly: restarts services"]
+fn the_active_namenode_is_lost_and_the_other_one_takes_over() {
+    let turn = Turn::take_pair();
+    let mut outage = Outage::new(turn.stack(), "pair");
+    let (mut active, mut other) = ("namenode", "standby");
+    for place in [
+        "landing-after-piece",
+        "hdfs-in-a-block",
+        "landing-before-publish",
+        "build-before-publish",
+        "hive-before-swap",
+    ] {
+        let ended = outage.run(
+            "hive",
+            place,
+            |stack| {
+                stack.kill(&[active]);
+                stack.hdfs(&["haadmin", "-transitionToActive", "--forceactive", other]);
+            },
+            // It comes back as the one that waits.
+            |stack| stack.up(&[active]),
+        );
+        assert_eq!(ended.code, Some(0), "{place}: {}", ended.said);
+        std::mem::swap(&mut active, &mut other);
+    }
 }
 
 #[test]

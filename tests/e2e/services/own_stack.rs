@@ -10,7 +10,7 @@ use rustix::process::{Pid, Signal, kill_process};
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 /// How far the ports of each stack lie from those of the services that all tests share.
-const PORTS: [(&str, u32); 2] = [("stack-outages", 100), ("stack-restarts", 200)];
+const PORTS: [(&str, u32); 3] = [("stack-outages", 100), ("stack-restarts", 200), ("stack-pair", 300)];
 
 /// Services with a data folder and ports of their own, which start empty.
 pub(crate) struct OwnStack {
@@ -24,6 +24,11 @@ pub(crate) struct OwnStack {
 impl OwnStack {
     /// Starts services in `target/<name>`; waits for an earlier stack of this name to end.
     pub(crate) fn start(name: &str, services: &[&str]) -> Self {
+        Self::start_with(name, services, &[])
+    }
+
+    /// The same with settings of the stack.
+    pub(crate) fn start_with(name: &str, services: &[&str], settings: &[(&str, &str)]) -> Self {
         let shared = std::env::var("MEP_TEST_PORT_OFFSET").ok().and_then(|offset| offset.parse().ok());
         let (_, ports) = PORTS.iter().find(|(of, _)| *of == name).unwrap();
         let offset: u32 = shared.unwrap_or(20_000) + ports;
@@ -32,6 +37,7 @@ impl OwnStack {
             .args(services)
             .args(["--", "sh", "-c", "cat \"$MEP_TEST_STACK/env\" && echo ready && cat > /dev/null"])
             .env("MEP_TEST_PORT_OFFSET", offset.to_string())
+            .envs(settings.iter().copied())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
