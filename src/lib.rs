@@ -11,6 +11,7 @@ pub mod fail_point;
 pub mod fingerprint;
 pub mod graph;
 pub mod jinja;
+pub mod keys;
 pub mod plan;
 pub mod project;
 pub mod quality;
