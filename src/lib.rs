@@ -15,6 +15,8 @@ pub mod keys;
 pub mod plan;
 pub mod project;
 pub mod quality;
+#[cfg(test)]
+mod reference;
 pub mod relation;
 pub mod run;
 pub mod source;
