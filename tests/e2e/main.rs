@@ -14,6 +14,7 @@ mod data_tests;
 mod dialect;
 mod docs;
 mod errors;
+mod handbook;
 mod history;
 mod hive_faults;
 mod hive_outages;
