@@ -11,9 +11,12 @@ pub mod fail_point;
 pub mod fingerprint;
 pub mod graph;
 pub mod jinja;
+pub mod keys;
 pub mod plan;
 pub mod project;
 pub mod quality;
+#[cfg(test)]
+mod reference;
 pub mod relation;
 pub mod run;
 pub mod source;

@@ -12,9 +12,7 @@ use crate::time_range::TimeRange;
 /// SQL models in, tables out: every incremental run gives the rows of a full refresh.
 #[derive(Debug, Parser)]
 #[command(name = "mep", version, propagate_version = true, max_term_width = 100)]
-#[command(
-    after_help = "Exit codes: 0 ok, 1 a node or test failed, 2 wrong usage, a problem in the project or an empty selection,\n3 another run holds the warehouse."
-)]
+#[command(after_help = super::exit::help())]
 pub struct Arguments {
     /// What to do.
     #[command(subcommand)]
@@ -67,29 +65,35 @@ pub enum LogFormat {
 pub enum Command {
     /// Land what is new in the sources, then build the models that it touches.
     Run(RunArguments),
-    /// Seeds, models, snapshots and their tests, in the order of the graph; what fails its tests keeps its children from being built.
+    /// Run and test: seeds, snapshots, models and their tests, in the order of the graph.
+    ///
+    /// What fails its tests keeps what reads it from being built.
     Build(RunArguments),
     /// Run the tests over the tables as they are.
     Test(RunArguments),
     /// Load the CSV files of seeds/.
     Seed(RunArguments),
-    /// Compare the sources of snapshots with what they were, and keep the versions of their rows.
+    /// Take snapshots: keep the versions of the rows of their sources.
     Snapshot(RunArguments),
     /// Keep streaming models in step with their sources until told to stop.
     Stream(StreamArguments),
-    /// Compare what streaming models wrote with what the same SQL gives over what is landed.
+    /// Compare what streaming models wrote with the same SQL over what is landed.
     Reconcile(ReconcileArguments),
-    /// Say what a run would do, partition by partition, and why. Writes nothing.
+    /// Say what a run would do, partition by partition, and why; write nothing.
     Plan(PlanArguments),
     /// Print rows of a model, or of a query over the models.
     Show(ShowArguments),
     /// List what is in the project.
     #[command(visible_alias = "list")]
     Ls(LsArguments),
-    /// The project as one page: what each table is, where it comes from, how fresh and how well tested it is.
+    /// The project as one page, to be opened from disk or served.
+    ///
+    /// It says what each table is, where it comes from, how fresh and how well tested it is.
     #[command(subcommand)]
     Docs(DocsCommand),
-    /// Check every model against its inputs, and write the compiled SQL below target/compiled.
+    /// Check every model against its inputs, and write the compiled SQL.
+    ///
+    /// It goes below target/compiled. With --inline, the query is printed.
     Compile(CompileArguments),
     /// Read and check the project's files, without its SQL.
     Parse,
@@ -97,13 +101,17 @@ pub enum Command {
     Init(InitArguments),
     /// Show which project, profile and target are used, and whether they can be.
     Debug,
-    /// Write small files of tables anew as fewer and larger ones; rows and versions stay the same.
+    /// Write small files of tables anew as fewer and larger ones.
+    ///
+    /// Rows and versions stay the same, so that nothing is built because of it.
     Compact(CompactArguments),
-    /// Delete what no table points at any more and is older than the target's retention, and the artifacts.
+    /// Delete files that no table points at any more, and the artifacts.
+    ///
+    /// Files younger than the target's retention stay, so that a reader that has begun can end.
     Clean(CleanArguments),
     /// Write the simulator's events to files, or send them to Kafka.
     Generate(GenerateArguments),
-    /// Have Airflow call mep.
+    /// Have Airflow call mep: a DAG made of the graph.
     #[command(subcommand)]
     Airflow(AirflowCommand),
     /// Print what makes a shell complete mep's words.
@@ -150,8 +158,9 @@ pub struct DocsServeArguments {
 /// Which nodes.
 #[derive(Args, Clone, Debug, Default)]
 pub struct Selecting {
-    /// Nodes to take: names, globs, +parents, children+, @both, tag:, path:, source:, config.key:, resource_type:; a
-    /// space joins, a comma intersects.
+    /// Nodes to take: names, globs, +parents, children+, tag:, path:, source: …; a space joins, a comma intersects.
+    ///
+    /// Also @both, file:, exposure:, package:, config.key:, resource_type: and test_type:.
     #[arg(long, short, value_name = "SELECTOR", num_args = 1.., action = clap::ArgAction::Append)]
     #[arg(visible_alias = "models", short_alias = 'm')]
     pub select: Vec<String>,
@@ -452,8 +461,9 @@ pub struct GenerateArguments {
 /// What there is for Airflow.
 #[derive(Debug, Subcommand)]
 pub enum AirflowCommand {
-    /// Write a DAG file with a task for each source, seed, snapshot and model, in the order of the graph. Streaming
-    /// models are left out. The options that say which project and which target become those of every task.
+    /// Write a DAG file with a task for each source, seed, snapshot and model, in the order of the graph.
+    ///
+    /// Streaming models are left out. The options that say which project and which target become those of every task.
     Export(AirflowExport),
 }
 

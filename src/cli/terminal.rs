@@ -16,14 +16,18 @@ pub struct Palette {
 }
 
 impl Palette {
-    /// Colour only on a terminal, and only where `NO_COLOR` is not set.
+    /// Colour on a terminal, or where `CLICOLOR_FORCE` asks for it, and never where `NO_COLOR` is set.
     pub fn of_stderr() -> Self {
-        Self { coloured: std::io::stderr().is_terminal() && no_color_is_unset() }
+        Self::on_terminal(std::io::stderr().is_terminal())
     }
 
     /// The same for standard output.
     pub fn of_stdout() -> Self {
-        Self { coloured: std::io::stdout().is_terminal() && no_color_is_unset() }
+        Self::on_terminal(std::io::stdout().is_terminal())
+    }
+
+    fn on_terminal(is_terminal: bool) -> Self {
+        Self { coloured: (is_terminal || is_set("CLICOLOR_FORCE")) && !is_set("NO_COLOR") }
     }
 
     /// No colour.
@@ -66,8 +70,8 @@ impl Palette {
     }
 }
 
-fn no_color_is_unset() -> bool {
-    std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+fn is_set(variable: &str) -> bool {
+    std::env::var_os(variable).is_some_and(|value| !value.is_empty())
 }
 
 /// Shows events.

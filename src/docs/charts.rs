@@ -12,9 +12,14 @@ use tokio::runtime::Runtime;
 use super::site::{Chart, Drawn};
 use crate::engine::{Engine, EngineError};
 use crate::graph::{Graph, NodeKind};
+use crate::keys::{self, Key, Section, key};
 use crate::project::{Exposure, Problem, Problems, Project, SourceText, nearest};
 
-const KEYS: [&str; 3] = ["title", "type", "sql"];
+const KEYS: [Key; 3] = [
+    key("title", "text", "needed", "What the chart shows."),
+    key("type", "bar, line or us_states", "needed", "How it is drawn."),
+    key("sql", "query, with Jinja", "needed", "Its first column are the labels, its second one the numbers."),
+];
 const KINDS: [&str; 3] = ["bar", "line", "us_states"];
 /// A chart of more than so many values says nothing to the eye.
 const MOST_VALUES: usize = 1_000;
@@ -29,6 +34,11 @@ pub struct ChartSpec {
     kind: &'static str,
     /// The query, with Jinja: its first column are the labels, its second one the numbers.
     pub sql: SourceText,
+}
+
+/// The keys of a chart.
+pub fn reference() -> Section {
+    Section::of("A chart, in the meta of an exposure", &[&KEYS])
 }
 
 /// The charts of these nodes' exposures.
@@ -64,14 +74,17 @@ pub fn chart_specs(
 
 fn spec(node: usize, exposure: &Exposure, chart: &Json) -> Result<ChartSpec, Box<Problem>> {
     let wrong = |what: String| Box::new(misdeclared(exposure, &what));
-    let Some(keys) = chart.as_object() else {
+    let Some(written) = chart.as_object() else {
         return Err(wrong(format!("expected a chart with title, type and sql, found {chart}")));
     };
-    if let Some(unknown) = keys.keys().find(|key| !KEYS.contains(&key.as_str())) {
-        return Err(wrong(format!("unknown key `{unknown}` of a chart; the keys are {}", KEYS.join(", "))));
+    if let Some(unknown) = written.keys().find(|key| !keys::has(&KEYS, key)) {
+        return Err(wrong(format!(
+            "unknown key `{unknown}` of a chart; the keys are {}",
+            keys::names(&KEYS).collect::<Vec<_>>().join(", ")
+        )));
     }
     let text = |key: &str| {
-        let text = keys.get(key).and_then(Json::as_str);
+        let text = written.get(key).and_then(Json::as_str);
         text.ok_or_else(|| wrong(format!("a chart needs `{key}`, a text")))
     };
     let (title, kind, sql) = (text("title")?, text("type")?, text("sql")?);

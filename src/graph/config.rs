@@ -3,10 +3,12 @@
 use indexmap::IndexMap;
 use serde_json::Value as Json;
 
+use super::config_keys::{COMMON, MODEL, NOT_SUPPORTED, SEED, SNAPSHOT, SOURCE, TEST};
 use super::history_config::{self, HistoryConfig};
 use super::incremental_config::{MergeColumns, MicrobatchConfig};
 use super::snapshot_config::SnapshotConfig;
 use super::streaming_config::StreamingConfig;
+use crate::keys::{self, Key};
 use crate::project::{Located, Place, Problem, Problems, nearest};
 use crate::sql::snapshot::HardDeletes;
 
@@ -316,85 +318,6 @@ pub enum ConfigOf {
     Source,
 }
 
-/// Keys that every node may have and that change no result.
-const COMMON: [&str; 9] =
-    ["enabled", "tags", "meta", "docs", "group", "access", "description", "database", "event_time"];
-const MODEL: [&str; 31] = [
-    "materialized",
-    "partition_by",
-    "unique_key",
-    "incremental_strategy",
-    "merge_update_columns",
-    "merge_exclude_columns",
-    "incremental_predicates",
-    "begin",
-    "batch_size",
-    "lookback",
-    "concurrent_batches",
-    "publish",
-    "on_schema_change",
-    "on_code_change",
-    "changes",
-    "schema",
-    "alias",
-    "full_refresh",
-    "persist_docs",
-    "on_configuration_change",
-    "quoting",
-    "file_format",
-    "packages",
-    "partition_key",
-    "clustering",
-    "ttl",
-    "allowed_lateness",
-    "valid_from",
-    "check_cols",
-    "sequence_by",
-    "deleted_when",
-];
-const SEED: [&str; 8] = [
-    "schema",
-    "alias",
-    "column_types",
-    "delimiter",
-    "quote_columns",
-    "full_refresh",
-    "persist_docs",
-    "quoting",
-];
-const SNAPSHOT: [&str; 14] = [
-    "strategy",
-    "unique_key",
-    "updated_at",
-    "check_cols",
-    "hard_deletes",
-    "invalidate_hard_deletes",
-    "dbt_valid_to_current",
-    "snapshot_meta_column_names",
-    "target_schema",
-    "target_database",
-    "schema",
-    "alias",
-    "persist_docs",
-    "quoting",
-];
-const TEST: [&str; 9] = [
-    "severity",
-    "where",
-    "limit",
-    "warn_if",
-    "error_if",
-    "fail_calc",
-    "schema",
-    "alias",
-    "store_failures_as",
-];
-const SOURCE: [&str; 4] = ["freshness", "loaded_at_field", "land_as", "path"];
-
-/// Keys that dbt knows and that would change results, were they not honoured.
-const NOT_SUPPORTED: [&str; 8] =
-    ["pre_hook", "pre-hook", "post_hook", "post-hook", "grants", "contract", "store_failures", "sql_header"];
-
 /// Types the merged config of a node, saying all that is wrong with it.
 pub fn read(of: ConfigOf, raw: &IndexMap<String, Located<Json>>, problems: &mut Problems) -> NodeConfig {
     let mut config = NodeConfig::default();
@@ -418,20 +341,20 @@ pub(super) struct Reader<'a> {
 
 impl Reader<'_> {
     fn apply(&mut self, of: ConfigOf, config: &mut NodeConfig) {
-        let own: &[&str] = match of {
+        let own: &[Key] = match of {
             ConfigOf::Model => &MODEL,
             ConfigOf::Seed => &SEED,
             ConfigOf::Snapshot => &SNAPSHOT,
             ConfigOf::Test => &TEST,
             ConfigOf::Source => &SOURCE,
         };
-        if NOT_SUPPORTED.contains(&self.key) {
+        if keys::has(&NOT_SUPPORTED, self.key) {
             if !matches!(&self.located.value, Json::Bool(false) | Json::Null) {
                 self.unsupported();
             }
             return;
         }
-        if !COMMON.contains(&self.key) && !own.contains(&self.key) {
+        if !keys::has(&COMMON, self.key) && !keys::has(own, self.key) {
             return self.unknown(own);
         }
         match self.key {
@@ -491,9 +414,9 @@ impl Reader<'_> {
         &self.located.place
     }
 
-    fn unknown(&mut self, own: &[&str]) {
+    fn unknown(&mut self, own: &[Key]) {
         let problem = Problem::new(format!("unknown config key `{}`", self.key)).at(self.place());
-        let problem = match nearest(self.key, COMMON.iter().chain(own).copied()) {
+        let problem = match nearest(self.key, keys::names(&COMMON).chain(keys::names(own))) {
             Some(near) => problem.help(format!("did you mean `{near}`?")),
             None => problem.help("keys for your own use belong under `meta`"),
         };

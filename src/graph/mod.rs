@@ -10,6 +10,7 @@ mod attached_tests;
 mod build;
 mod compile;
 mod compiled;
+mod config_keys;
 mod dag;
 mod declared;
 mod derived;
@@ -37,6 +38,7 @@ pub use config::{
     CheckColumns, IncrementalStrategy, Materialization, NodeConfig, OnCodeChange, OnSchemaChange,
     PublishWhen, Severity,
 };
+pub use config_keys::reference_of_config;
 pub use dag::Graph;
 pub use history_config::HistoryConfig;
 pub use incremental::{BatchInput, CompiledBatches};

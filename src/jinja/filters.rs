@@ -7,6 +7,17 @@ use minijinja::{Environment, Error, Value};
 use super::problem::invalid;
 use super::text_methods::centered;
 use super::time::shifted;
+use crate::keys::{Key, key};
+
+/// The filters that are added.
+pub(super) const FILTERS: [Key; 6] = [
+    key("as_text", "value | as_text", "", "The value as text."),
+    key("as_native", "text | as_native", "", "The number, truth value or none that a text stands for."),
+    key("as_number", "text | as_number", "", "The same, and an error where it is no number."),
+    key("as_bool", "text | as_bool", "", "The same, and an error where it is neither true nor false."),
+    key("center", "text | center(80)", "", "The text in the middle of a width."),
+    key("truncate", "text | truncate(255, false, '...')", "", "The text cut to a length, at a word."),
+];
 
 /// Makes the filters known.
 pub(super) fn add_to(environment: &mut Environment<'_>) {

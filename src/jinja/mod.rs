@@ -27,7 +27,28 @@ mod text_methods;
 mod time;
 mod tokens;
 
+use crate::keys::Section;
+
 pub use generic_test::TestSubject;
 pub use source_map::SourceMap;
 pub use subject::{Invocation, Parsed, RefUse, Rendered, Resolved, Resolver, SourceUse, Subject};
 pub use templates::Templates;
+
+/// The built-in tests, as `data_tests` use them, and what they find.
+pub const BUILTIN_TESTS_DOC: [(&str, &str); 4] = [
+    ("unique", "values that are there more than once; NULL is not looked at"),
+    ("not_null", "rows without a value"),
+    ("accepted_values: {arguments: {values: [a, b], quote: true}}", "other values; NULL is not looked at"),
+    (
+        "relationships: {arguments: {to: ref('dim_user'), field: user_key}}",
+        "values that the other table does not have",
+    ),
+];
+
+/// What texts can call, for the reference.
+pub fn reference_of_functions() -> Vec<Section> {
+    vec![
+        Section::of("Functions and names of Jinja", &[&functions::FUNCTIONS]),
+        Section::of("Filters of Jinja", &[&filters::FILTERS]),
+    ]
+}

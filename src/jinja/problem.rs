@@ -5,9 +5,10 @@ use std::fmt::Display;
 
 use minijinja::{Error, ErrorKind};
 
-use super::functions::NAMES;
+use super::functions::FUNCTIONS;
 use super::rewrite::{BODY, Rewritten};
 use super::subject::Subject;
+use crate::keys;
 use crate::project::{Place, Problem, SourceText, Span, nearest};
 
 /// Filters, tests and blocks, for a near one to one that is unknown.
@@ -171,7 +172,7 @@ fn called_name(place: &Place) -> Option<&str> {
 }
 
 fn unknown_function(name: &str, names: &[&str]) -> (String, Option<String>) {
-    let names = NAMES.iter().copied().chain(names.iter().copied());
+    let names = keys::names(&FUNCTIONS).chain(names.iter().copied());
     let help = match nearest(name, names) {
         Some(near) => format!("did you mean `{near}`?"),
         None => "define it by a `macro` block in macros/".to_owned(),
@@ -189,7 +190,7 @@ pub(super) fn message(error: &Error, names: &[&str]) -> (String, Option<String>)
         nearest(name, names).map(|near| format!("did you mean `{near}`?"))
     };
     let near_function = |name: &str| {
-        let names = NAMES.iter().copied().chain(names.iter().copied());
+        let names = keys::names(&FUNCTIONS).chain(names.iter().copied());
         nearest(name, names).map(|near| format!("did you mean `{near}`?"))
     };
     match error.kind() {

@@ -5,20 +5,33 @@ use super::docs::{Docs, written_twice};
 use super::item::Mapping;
 use super::test_uses::read_tests;
 use super::{Column, Problem, Problems};
+use crate::keys::{Key, Section, accepted, key};
 
-const KEYS: [&str; 11] = [
-    "name",
-    "description",
-    "data_type",
-    "constraints",
-    "tests",
-    "data_tests",
-    "tags",
-    "meta",
-    "quote",
-    "config",
-    "docs",
+const KEYS: [Key; 11] = [
+    key("name", "name", "needed", "The column's name."),
+    key("description", "text", "", "What it is; may name a `docs` block."),
+    key("data_type", "type of SQL", "", "Of a source's column: its type, which what lands is read as."),
+    key(
+        "constraints",
+        "list of {type: not_null}",
+        "",
+        "Of a source's column: a row without a value is rejected.",
+    ),
+    key("tests", "list of tests", "", "The old name of `data_tests`."),
+    key(
+        "data_tests",
+        "list of tests",
+        "",
+        "Tests of the column: unique, not_null, accepted_values, relationships, or your own.",
+    ),
+    key("tags", "text or list", "", "Words of your own."),
+    accepted("meta", "Data of your own."),
+    accepted("quote", "mep quotes where that is needed."),
+    key("config", "mapping", "", "`tags` and `meta`, once more."),
+    accepted("docs", "Of dbt's own docs."),
 ];
+const CONFIG_KEYS: [Key; 2] =
+    [key("tags", "text or list", "", "Words of your own."), accepted("meta", "Data of your own.")];
 
 /// Constraints that mep cannot enforce, and the data test that can.
 const NOT_ENFORCED: [(&str, &str); 5] = [
@@ -28,6 +41,11 @@ const NOT_ENFORCED: [(&str, &str); 5] = [
     ("check", "use a test of your own in tests/"),
     ("custom", "use a test of your own in tests/"),
 ];
+
+/// The keys of a column.
+pub(super) fn reference() -> Section {
+    Section::of("A column", &[&KEYS])
+}
 
 /// Reads `columns:` of a table.
 pub(super) fn read_columns(
@@ -55,11 +73,11 @@ fn read_column(
     docs: &Docs,
     problems: &mut Problems,
 ) -> Option<Column> {
-    column.check_keys("a column", &KEYS, problems);
+    column.check_keys("a column", &[&KEYS], problems);
     let mut tags = column.get("tags").map(|item| item.words(problems)).unwrap_or_default();
     if let Some(config) = column.get("config") {
         let config = config.mapping(problems);
-        config.check_keys("the config of a column", &["tags", "meta"], problems);
+        config.check_keys("the config of a column", &[&CONFIG_KEYS], problems);
         tags.extend(config.get("tags").map(|item| item.words(problems)).unwrap_or_default());
     }
     Some(Column {

@@ -5,31 +5,42 @@ use indexmap::IndexMap;
 use super::docs::Docs;
 use super::item::Mapping;
 use super::{Exposure, Problem, Problems};
+use crate::keys::{Key, Section, accepted, key};
 
-const KEYS: [&str; 12] = [
-    "name",
-    "label",
-    "type",
-    "maturity",
-    "url",
-    "description",
-    "depends_on",
-    "owner",
-    "tags",
-    "meta",
-    "config",
-    "docs",
+const KEYS: [Key; 12] = [
+    key("name", "name", "needed", "The exposure's name."),
+    accepted("label", "Of dbt's own docs."),
+    key("type", "dashboard, notebook, analysis, ml or application", "needed", "What it is."),
+    accepted("maturity", "Of dbt's own docs."),
+    key("url", "text", "", "Where it is."),
+    key("description", "text", "", "What it shows."),
+    key("depends_on", "list of ref() and source()", "", "What it uses."),
+    key("owner", "mapping", "", "Who looks after it: `name`, `email`."),
+    key("tags", "text or list", "", "Words to select by."),
+    key("meta", "mapping", "", "Data of your own; `charts` are drawn in the docs."),
+    key("config", "mapping", "", "`tags`, `meta` and `enabled`."),
+    accepted("docs", "Of dbt's own docs."),
+];
+const CONFIG_KEYS: [Key; 3] = [
+    key("tags", "text or list", "", "Words to select by."),
+    key("meta", "mapping", "", "Data of your own."),
+    key("enabled", "true or false", "true", "Whether it takes part at all."),
 ];
 const KINDS: [&str; 5] = ["dashboard", "notebook", "analysis", "ml", "application"];
 
+/// The keys of an exposure.
+pub(super) fn reference() -> Section {
+    Section::of("An exposure", &[&KEYS])
+}
+
 /// Reads an entry of `exposures:`.
 pub(super) fn read_exposure(exposure: Mapping<'_>, docs: &Docs, problems: &mut Problems) -> Option<Exposure> {
-    exposure.check_keys("an exposure", &KEYS, problems);
+    exposure.check_keys("an exposure", &[&KEYS], problems);
     let mut tags = exposure.get("tags").map(|item| item.words(problems)).unwrap_or_default();
     let mut meta = exposure.get("meta").map_or_else(IndexMap::new, |item| item.data(problems));
     if let Some(config) = exposure.get("config") {
         let config = config.mapping(problems);
-        config.check_keys("the config of an exposure", &["tags", "meta", "enabled"], problems);
+        config.check_keys("the config of an exposure", &[&CONFIG_KEYS], problems);
         tags.extend(config.get("tags").map(|item| item.words(problems)).unwrap_or_default());
         meta.extend(config.get("meta").map_or_else(IndexMap::new, |item| item.data(problems)));
         if config.get("enabled").and_then(|item| item.boolean(problems)) == Some(false) {

@@ -7,6 +7,7 @@ use serde_json::Value as Json;
 
 use super::yaml::{Entry, Node, Value, plain};
 use super::{Located, Place, Problem, Problems, SourceText, Span};
+use crate::keys;
 
 /// A value, the file it stands in, and the key that it belongs to.
 #[derive(Clone, Copy)]
@@ -258,9 +259,9 @@ impl<'a> Mapping<'a> {
     }
 
     /// Tells of keys that are not among the known ones.
-    pub(super) fn check_keys(self, thing: &str, known: &[&str], problems: &mut Problems) {
+    pub(super) fn check_keys(self, thing: &str, known: &[&[keys::Key]], problems: &mut Problems) {
         for (key, _) in self.items() {
-            if !known.contains(&key.text) {
+            if !known.iter().any(|keys| keys::has(keys, key.text)) {
                 problems.push(unknown_key(key, thing, known));
             }
         }
@@ -268,8 +269,9 @@ impl<'a> Mapping<'a> {
 }
 
 /// A problem at a key that nobody reads.
-pub(super) fn unknown_key(key: Key<'_>, thing: &str, known: &[&str]) -> Problem {
+pub(super) fn unknown_key(key: Key<'_>, thing: &str, known: &[&[keys::Key]]) -> Problem {
+    let known: Vec<&str> = known.iter().flat_map(|keys| keys::names(keys)).collect();
     let problem = key.problem(format!("unknown key `{}` in {thing}", key.text));
     let problem = problem.help(format!("the keys are {}", known.join(", ")));
-    problem.did_you_mean(key.text, known.iter().copied())
+    problem.did_you_mean(key.text, known)
 }

@@ -5,30 +5,56 @@ use std::path::PathBuf;
 
 use super::item::{Item, Mapping};
 use super::{AvroWire, KafkaConfig, KafkaProperties, MessageFormat, OnLostOffsets, Problem, Problems};
+use crate::keys::{self, Key, Section, key};
 
-const KEYS: [&str; 9] = [
-    "type",
-    "brokers",
-    "topic_prefix",
-    "format",
-    "schemas",
-    "wire",
-    "on_lost_offsets",
-    "timeout",
-    "properties",
+const KEYS: [Key; 9] = [
+    key("type", "kafka", "needed", "Topics of Kafka."),
+    key("brokers", "host:port, with commas, or list", "needed", "The brokers to ask first."),
+    key("topic_prefix", "text", "", "What stands before a table's name in its topic's."),
+    key("format", "json or avro", "json", "What messages are."),
+    key("schemas", "folder", "", "Of `format: avro`: where `<table>.avsc` is."),
+    key(
+        "wire",
+        "plain or confluent",
+        "plain",
+        "Of `format: avro`: whether a schema's id stands before each record.",
+    ),
+    key(
+        "on_lost_offsets",
+        "fail or accept",
+        "fail",
+        "What to do where offsets are gone before they were landed.",
+    ),
+    key("timeout", "seconds", "10", "How long the brokers may take to answer."),
+    key(
+        "properties",
+        "mapping",
+        "",
+        "Anything else that librdkafka takes, by its own names; what decides which messages are read is mep's to set.",
+    ),
 ];
 
 /// Keys of the connection that are librdkafka's properties, with `_` in place of `.`.
-const SECURITY: [&str; 9] = [
-    "security_protocol",
-    "sasl_mechanism",
-    "sasl_username",
-    "sasl_password",
-    "ssl_ca_location",
-    "ssl_certificate_location",
-    "ssl_key_location",
-    "ssl_key_password",
-    "ssl_endpoint_identification_algorithm",
+const SECURITY: [Key; 9] = [
+    key(
+        "security_protocol",
+        "plaintext, ssl, sasl_plaintext or sasl_ssl",
+        "plaintext",
+        "How brokers are spoken to.",
+    ),
+    key("sasl_mechanism", "text", "", "How the user is made known, as `SCRAM-SHA-512`."),
+    key("sasl_username", "text", "", "The user."),
+    key("sasl_password", "text", "", "The password: take it from the environment by `env_var()`."),
+    key("ssl_ca_location", "file", "", "The certificates that are trusted."),
+    key("ssl_certificate_location", "file", "", "The client's certificate."),
+    key("ssl_key_location", "file", "", "The client's key."),
+    key("ssl_key_password", "text", "", "The password of the key."),
+    key(
+        "ssl_endpoint_identification_algorithm",
+        "https or none",
+        "https",
+        "Whether a broker's name must be that of its certificate.",
+    ),
 ];
 
 /// Properties that decide what is read and where it goes on, and how mep sets them or lets them be set.
@@ -50,10 +76,14 @@ const NO_GROUP: &str = "mep keeps the offsets beside the rows that it landed, an
 
 const PROTOCOLS: [&str; 4] = ["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"];
 
+/// The keys of the connection.
+pub(super) fn reference() -> Section {
+    Section::of("A connection of type kafka", &[&KEYS, &SECURITY])
+}
+
 /// Reads the connection; `None`, with problems, where something that it needs is missing.
 pub(super) fn read_kafka(mapping: Mapping<'_>, problems: &mut Problems) -> Option<KafkaConfig> {
-    let known: Vec<&str> = KEYS.iter().chain(&SECURITY).copied().collect();
-    mapping.check_keys("a connection of type `kafka`", &known, problems);
+    mapping.check_keys("a connection of type `kafka`", &[&KEYS, &SECURITY], problems);
     let brokers = read_brokers(mapping, problems);
     let topic_prefix = mapping.get("topic_prefix").and_then(|item| item.text(problems)).unwrap_or_default();
     let format = read_format(mapping, problems);
@@ -61,7 +91,7 @@ pub(super) fn read_kafka(mapping: Mapping<'_>, problems: &mut Problems) -> Optio
         mapping.get("on_lost_offsets").and_then(|item| read_on_lost(item, problems)).unwrap_or_default();
     let timeout = mapping.get("timeout").and_then(|item| item.whole(1..=3_600, problems)).unwrap_or(10);
     let mut properties = BTreeMap::new();
-    for key in SECURITY {
+    for key in keys::names(&SECURITY) {
         let value = mapping.get(key).and_then(|item| property(item, problems));
         properties.extend(value.map(|value| (key.replace('_', "."), value)));
     }
@@ -200,7 +230,7 @@ fn read_properties(item: Item<'_>, properties: &mut BTreeMap<String, String>, pr
             continue;
         }
         let as_key = key.text.replace('.', "_");
-        if SECURITY.contains(&as_key.as_str()) && properties.contains_key(key.text) {
+        if keys::has(&SECURITY, &as_key) && properties.contains_key(key.text) {
             let problem = key.problem(format!("the property `{}` is given twice", key.text));
             problems.push(problem.help(format!("it stands beside `properties` too, as `{as_key}`")));
             continue;

@@ -32,8 +32,28 @@ mod yaml;
 #[cfg(test)]
 mod tests;
 
+use crate::keys::Section;
+
 pub use load::{LoadOptions, find_root, load};
 pub use problem::{Problem, Problems, nearest};
 pub use target::bytes_of;
 pub use text::{Located, Place, SourceText, Span};
 pub use types::*;
+
+/// The keys of a project's files, for the reference.
+pub fn reference_of_files() -> Vec<Section> {
+    let mut sections = project_file::reference();
+    sections.extend(properties::reference());
+    sections.push(columns::reference());
+    sections.push(test_uses::reference());
+    sections.extend(sources::reference());
+    sections.push(exposures::reference());
+    sections
+}
+
+/// The keys of `profiles.yml`, for the reference.
+pub fn reference_of_profiles() -> Vec<Section> {
+    let mut sections = vec![profiles::reference()];
+    sections.extend(target::reference());
+    sections
+}

@@ -11,9 +11,25 @@ use super::strings::Strings;
 use super::target::read_target;
 use super::yaml;
 use super::{LoadOptions, Located, Place, Problem, Problems, SourceText, Target, nearest};
+use crate::keys::{Key, Section, key};
 
 /// The file's name.
 pub(super) const FILE: &str = "profiles.yml";
+
+const KEYS: [Key; 2] = [
+    key(
+        "target",
+        "name",
+        "the only one, or default",
+        "The target where `--target` and `MEP_TARGET` say nothing.",
+    ),
+    key("outputs", "mapping of targets", "needed", "The targets, by name."),
+];
+
+/// The keys of a profile.
+pub(super) fn reference() -> Section {
+    Section::of("A profile", &[&KEYS])
+}
 
 /// The target that the options and the project's file choose.
 pub(super) fn choose(
@@ -103,7 +119,7 @@ struct Profile<'a> {
 impl Profile<'_> {
     fn target(&self, options: &LoadOptions, strings: &Strings, problems: &mut Problems) -> Option<Target> {
         let profile = self.item.mapping(problems);
-        profile.check_keys("a profile", &["target", "outputs"], problems);
+        profile.check_keys("a profile", &[&KEYS], problems);
         let Some(outputs) = profile.get("outputs").filter(|outputs| !outputs.is_empty()) else {
             let problem = self.item.problem(format!("the profile `{}` needs `outputs`", self.name));
             problems.push(problem.help("name each target under `outputs:`, with its type, path and schema"));

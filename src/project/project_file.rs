@@ -9,61 +9,67 @@ use super::strings::Strings;
 use super::vars::{self, Vars};
 use super::yaml::{self, Node};
 use super::{Located, Problem, Problems, SourceText};
+use crate::keys::{self, Key, Section, accepted, key};
 
 /// The file's name.
 pub(super) const FILE: &str = "dbt_project.yml";
 
 /// Keys that change nothing that mep does.
-const HARMLESS: [&str; 18] = [
-    "version",
-    "config-version",
-    "require-dbt-version",
-    "clean-targets",
-    "quoting",
-    "analysis-paths",
-    "asset-paths",
-    "function-paths",
-    "packages-install-path",
-    "log-path",
-    "flags",
-    "query-comment",
-    "restrict-access",
-    "dbt-cloud",
-    "analyses",
-    "macros",
-    "exposures",
-    "groups",
+const HARMLESS: [Key; 18] = [
+    accepted("version", "Of the project."),
+    accepted("config-version", "Of dbt."),
+    accepted("require-dbt-version", "Of dbt."),
+    accepted("clean-targets", "`mep clean` knows what it made."),
+    accepted("quoting", "mep quotes where that is needed."),
+    accepted("analysis-paths", "Analyses are not read."),
+    accepted("asset-paths", "Of dbt's docs."),
+    accepted("function-paths", "Of dbt's functions."),
+    accepted("packages-install-path", "mep has no packages."),
+    accepted("log-path", "mep writes its log to standard error."),
+    accepted("flags", "Of dbt."),
+    accepted("query-comment", "Of dbt."),
+    accepted("restrict-access", "Of dbt's access rules."),
+    accepted("dbt-cloud", "Of dbt Cloud."),
+    accepted("analyses", "Analyses are not read."),
+    accepted("macros", "Config of macros is not read."),
+    accepted("exposures", "Config of exposures is not read here."),
+    accepted("groups", "Of dbt's access rules."),
 ];
 /// Keys that mep reads.
-const OWN: [&str; 16] = [
-    "name",
-    "profile",
-    "model-paths",
-    "macro-paths",
-    "test-paths",
-    "seed-paths",
-    "docs-paths",
-    "snapshot-paths",
-    "target-path",
-    "vars",
-    "models",
-    "seeds",
-    "snapshots",
-    "tests",
-    "data_tests",
-    "sources",
+const OWN: [Key; 16] = [
+    key("name", "name", "needed", "The project's name: of letters, digits and `_`."),
+    key("profile", "name", "the only one", "The profile of `profiles.yml`."),
+    key("model-paths", "list", "models", "Where models are."),
+    key("macro-paths", "list", "macros", "Where macros are."),
+    key("test-paths", "list", "tests", "Where singular tests and, below `generic/`, generic ones are."),
+    key("seed-paths", "list", "seeds", "Where seeds are."),
+    key("docs-paths", "list", "the models' folders", "Where Markdown files with `docs` blocks are."),
+    key("snapshot-paths", "list", "snapshots", "Where snapshots are."),
+    key("target-path", "path", "target", "Where artifacts go."),
+    key("vars", "mapping", "", "Variables, for `var()`; `--vars` goes over them."),
+    key("models", "config by folder", "", "Config of models: `+key` of a folder and of what lies below it."),
+    key("seeds", "config by folder", "", "Config of seeds."),
+    key("snapshots", "config by folder", "", "Config of snapshots."),
+    key("tests", "config by folder", "", "The old name of `data_tests`."),
+    key("data_tests", "config by folder", "", "Config of tests."),
+    key("sources", "config by folder", "", "Config of source tables."),
 ];
 /// Keys that would change results, were they ignored.
-const NOT_SUPPORTED: [&str; 9] = [
-    "on-run-start",
-    "on-run-end",
-    "dispatch",
-    "unit_tests",
-    "semantic-models",
-    "saved-queries",
-    "metrics",
-    "functions",
-    "unit-tests",
+const NOT_SUPPORTED: [Key; 9] = [
+    key("on-run-start", "", "", "Statements before a run: run them before mep."),
+    key("on-run-end", "", "", "Statements after a run: run them after mep."),
+    key(
+        "dispatch",
+        "",
+        "",
+        "mep has no packages; `adapter.dispatch` looks for `mep__name`, then `default__name`.",
+    ),
+    key("unit_tests", "", "", "Not run."),
+    key("semantic-models", "", "", "Not read."),
+    key("saved-queries", "", "", "Not read."),
+    key("metrics", "", "", "Not read."),
+    key("functions", "", "", "Write a macro."),
+    key("unit-tests", "", "", "Not run."),
 ];
 /// Keys of dbt before 1.0, and what they are now.
 const RENAMED: [(&str, &str); 2] = [("source-paths", "model-paths"), ("data-paths", "seed-paths")];
@@ -230,7 +236,7 @@ pub(super) fn both_spellings(mapping: Mapping<'_>) -> Problem {
 
 fn check_keys(mapping: Mapping<'_>, problems: &mut Problems) {
     for (key, item) in mapping.items() {
-        if NOT_SUPPORTED.contains(&key.text) {
+        if keys::has(&NOT_SUPPORTED, key.text) {
             if !item.is_empty() {
                 let problem = key.problem(format!("`{}` is not supported by mep", key.text));
                 problems.push(problem.help("take it away: leaving it out silently would change results"));
@@ -238,11 +244,19 @@ fn check_keys(mapping: Mapping<'_>, problems: &mut Problems) {
         } else if let Some((_, now)) = RENAMED.iter().find(|(old, _)| *old == key.text) {
             let problem = key.problem(format!("unknown key `{}` in a project", key.text));
             problems.push(problem.help(format!("it is called `{now}` now")));
-        } else if !OWN.contains(&key.text) && !HARMLESS.contains(&key.text) {
-            let known = OWN.iter().chain(&HARMLESS).chain(&NOT_SUPPORTED).copied();
-            problems.push(unknown_key(key, "a project", &OWN).did_you_mean(key.text, known));
+        } else if !keys::has(&OWN, key.text) && !keys::has(&HARMLESS, key.text) {
+            let known = keys::names(&OWN).chain(keys::names(&HARMLESS)).chain(keys::names(&NOT_SUPPORTED));
+            problems.push(unknown_key(key, "a project", &[&OWN]).did_you_mean(key.text, known));
         }
     }
+}
+
+/// The keys of the file.
+pub(super) fn reference() -> Vec<Section> {
+    vec![
+        Section::of("dbt_project.yml", &[&OWN, &HARMLESS]),
+        Section::refused("What dbt_project.yml may not have", &NOT_SUPPORTED),
+    ]
 }
 
 /// Tells of a name that cannot be used without quotes everywhere.

@@ -13,36 +13,85 @@ use super::strings::Strings;
 use super::test_uses::read_tests;
 use super::yaml::Node;
 use super::{Exposure, Located, Place, Problems, Properties, SourceTable, SourceText};
+use crate::keys::{self, Key, Section, accepted, key};
 
 /// Keys at the top of a file that say what the file is.
-const OWN: [&str; 8] =
-    ["models", "seeds", "snapshots", "sources", "exposures", "data_tests", "tests", "macros"];
-/// Keys that are accepted and not read.
-const HARMLESS: [&str; 5] = ["version", "macros", "analyses", "groups", "anchors"];
-/// Keys that would change results, were they ignored.
-const NOT_SUPPORTED: [&str; 6] =
-    ["unit_tests", "semantic_models", "metrics", "saved_queries", "functions", "time_spines"];
-
-const MODEL_KEYS: [&str; 13] = [
-    "name",
-    "description",
-    "columns",
-    "tests",
-    "data_tests",
-    "tags",
-    "meta",
-    "config",
-    "docs",
-    "access",
-    "group",
-    "deprecation_date",
-    "constraints",
+const OWN: [Key; 8] = [
+    key("models", "list of entries", "", "What is known of models."),
+    key("seeds", "list of entries", "", "What is known of seeds."),
+    key(
+        "snapshots",
+        "list of entries",
+        "",
+        "What is known of snapshots; one with `relation` is the snapshot.",
+    ),
+    key("sources", "list of sources", "", "Tables that come from outside."),
+    key("exposures", "list of exposures", "", "What uses the models."),
+    key("data_tests", "list of entries", "", "What is known of singular tests."),
+    key("tests", "list of entries", "", "The old name of `data_tests`."),
+    accepted("macros", "Descriptions of macros are not read."),
 ];
-const SEED_KEYS: [&str; 9] =
-    ["name", "description", "columns", "tests", "data_tests", "tags", "meta", "config", "docs"];
-const SNAPSHOT_KEYS: [&str; 10] =
-    ["name", "relation", "description", "columns", "tests", "data_tests", "tags", "meta", "config", "docs"];
-const TEST_KEYS: [&str; 4] = ["name", "description", "config", "docs"];
+/// Keys that are accepted and not read.
+const HARMLESS: [Key; 4] = [
+    accepted("version", "Of the file's form: 2."),
+    accepted("analyses", "Analyses are not read."),
+    accepted("groups", "Of dbt's access rules."),
+    accepted("anchors", "A place for YAML's anchors."),
+];
+/// Keys that would change results, were they ignored.
+const NOT_SUPPORTED: [Key; 6] = [
+    key("unit_tests", "", "", "Not run."),
+    key("semantic_models", "", "", "Not read."),
+    key("metrics", "", "", "Not read."),
+    key("saved_queries", "", "", "Not read."),
+    key("functions", "", "", "Write a macro."),
+    key("time_spines", "", "", "Not read."),
+];
+
+const MODEL_KEYS: [Key; 13] = [
+    key("name", "name", "needed", "The file's name without `.sql`."),
+    key("description", "text", "", "What it is; may name a `docs` block: `{{ doc('name') }}`."),
+    key("columns", "list of columns", "", "What is known of its columns."),
+    key("tests", "list of tests", "", "The old name of `data_tests`."),
+    key("data_tests", "list of tests", "", "Tests of all of it."),
+    key("tags", "text or list", "", "Words to select by."),
+    key("meta", "mapping", "", "Data of your own."),
+    key("config", "mapping", "", "Config, over that of the folder and under that of the file."),
+    accepted("docs", "Of dbt's own docs."),
+    accepted("access", "Of dbt's access rules."),
+    accepted("group", "Of dbt's access rules."),
+    accepted("deprecation_date", "Of dbt."),
+    accepted("constraints", "Only an empty list: constraints of a whole table are refused."),
+];
+const SEED_KEYS: [Key; 9] = [
+    key("name", "name", "needed", "The file's name without `.csv`."),
+    key("description", "text", "", "What it is; may name a `docs` block: `{{ doc('name') }}`."),
+    key("columns", "list of columns", "", "What is known of its columns."),
+    key("tests", "list of tests", "", "The old name of `data_tests`."),
+    key("data_tests", "list of tests", "", "Tests of all of it."),
+    key("tags", "text or list", "", "Words to select by."),
+    key("meta", "mapping", "", "Data of your own."),
+    key("config", "mapping", "", "Config, over that of the folder and under that of the file."),
+    accepted("docs", "Of dbt's own docs."),
+];
+const SNAPSHOT_KEYS: [Key; 10] = [
+    key("name", "name", "needed", "The snapshot's name."),
+    key("relation", "ref or source", "", "What the snapshot is taken of, where no file has its block."),
+    key("description", "text", "", "What it is; may name a `docs` block: `{{ doc('name') }}`."),
+    key("columns", "list of columns", "", "What is known of its columns."),
+    key("tests", "list of tests", "", "The old name of `data_tests`."),
+    key("data_tests", "list of tests", "", "Tests of all of it."),
+    key("tags", "text or list", "", "Words to select by."),
+    key("meta", "mapping", "", "Data of your own."),
+    key("config", "mapping", "", "Config, over that of the folder and under that of the file."),
+    accepted("docs", "Of dbt's own docs."),
+];
+const TEST_KEYS: [Key; 4] = [
+    key("name", "name", "needed", "The file's name without `.sql`."),
+    key("description", "text", "", "What it looks for."),
+    key("config", "mapping", "", "Config, over that of the folder and under that of the file."),
+    accepted("docs", "Of dbt's own docs."),
+];
 
 /// A properties file as parsed.
 pub(super) struct PropertiesFile {
@@ -56,8 +105,20 @@ impl PropertiesFile {
     /// Whether the file is about a project at all: other YAML can lie in the root.
     pub(super) fn is_about_a_project(&self) -> bool {
         let mapping = Item::file(&self.text, &self.node).mapping(&mut Problems::default());
-        mapping.items().any(|(key, _)| OWN.contains(&key.text) || NOT_SUPPORTED.contains(&key.text))
+        mapping.items().any(|(key, _)| keys::has(&OWN, key.text) || keys::has(&NOT_SUPPORTED, key.text))
     }
+}
+
+/// The keys of properties files.
+pub(super) fn reference() -> Vec<Section> {
+    vec![
+        Section::of("A properties file", &[&OWN, &HARMLESS]),
+        Section::refused("What a properties file may not have", &NOT_SUPPORTED),
+        Section::of("The entry of a model", &[&MODEL_KEYS]),
+        Section::of("The entry of a seed", &[&SEED_KEYS]),
+        Section::of("The entry of a snapshot", &[&SNAPSHOT_KEYS]),
+        Section::of("The entry of a singular test", &[&TEST_KEYS]),
+    ]
 }
 
 /// What a file says of one model, seed, snapshot or singular test.
@@ -145,14 +206,14 @@ fn check_top(mapping: Mapping<'_>, problems: &mut Problems) {
     for (key, item) in mapping.items() {
         if key.text == "version" {
             item.whole(0..=2, problems);
-        } else if NOT_SUPPORTED.contains(&key.text) {
+        } else if keys::has(&NOT_SUPPORTED, key.text) {
             if !item.is_empty() {
                 let problem =
                     key.problem(format!("`{}` are not supported by mep", key.text.replace('_', " ")));
                 problems.push(problem.help("take them away: mep would not run them"));
             }
-        } else if !OWN.contains(&key.text) && !HARMLESS.contains(&key.text) {
-            problems.push(unknown_key(key, "a properties file", &OWN));
+        } else if !keys::has(&OWN, key.text) && !keys::has(&HARMLESS, key.text) {
+            problems.push(unknown_key(key, "a properties file", &[&OWN]));
         }
     }
 }
@@ -181,7 +242,7 @@ impl InFile<'_> {
         &self,
         items: Item<'_>,
         thing: &str,
-        keys: &[&str],
+        keys: &[Key],
         entries: &mut IndexMap<String, Entry>,
         problems: &mut Problems,
     ) {
@@ -267,9 +328,9 @@ pub(super) fn read_config(mapping: Mapping<'_>, problems: &mut Problems) -> Conf
     config
 }
 
-fn check_entry_keys(mapping: Mapping<'_>, thing: &str, keys: &[&str], problems: &mut Problems) {
+fn check_entry_keys(mapping: Mapping<'_>, thing: &str, known: &[Key], problems: &mut Problems) {
     let in_thing = format!("the entry of a {thing}");
-    for (key, _) in mapping.items().filter(|(key, _)| !keys.contains(&key.text)) {
+    for (key, _) in mapping.items().filter(|(key, _)| !keys::has(known, key.text)) {
         let problem = match key.text {
             "versions" | "latest_version" => {
                 key.problem("versions of a model are not supported by mep").help("give each version a file")
@@ -293,7 +354,7 @@ fn check_entry_keys(mapping: Mapping<'_>, thing: &str, keys: &[&str], problems: 
                 let problem = key.problem(format!("unknown key `{}` in {in_thing}", key.text));
                 problem.help(format!("put it under `config:`, as in `config: {{{}: ...}}`", key.text))
             }
-            _ => unknown_key(key, &in_thing, keys),
+            _ => unknown_key(key, &in_thing, &[known]),
         };
         problems.push(problem);
     }

@@ -9,42 +9,60 @@ use super::kafka_connection::read_on_lost;
 use super::project_file::check_identifier;
 use super::properties::{Entries, InFile, read_config};
 use super::{Located, Problem, Problems, SourceTable};
+use crate::keys::{Key, Section, accepted, key};
 
-const SOURCE_KEYS: [&str; 11] = [
-    "name",
-    "description",
-    "tables",
-    "tags",
-    "meta",
-    "config",
-    "schema",
-    "database",
-    "loader",
-    "freshness",
-    "loaded_at_field",
+const SOURCE_KEYS: [Key; 12] = [
+    key("name", "name", "needed", "As `source()` names it, and the target's connection."),
+    key("description", "text", "", "What it is."),
+    key("tables", "list of tables", "", "Its tables."),
+    key("tags", "text or list", "", "Words to select by, of all its tables."),
+    key("meta", "mapping", "", "Data of your own, of all its tables."),
+    key("config", "mapping", "", "Config of all its tables."),
+    accepted("schema", "Tables land in the target's schema."),
+    accepted("database", "A warehouse of mep has schemas alone."),
+    accepted("loader", "Of dbt's own docs."),
+    accepted("freshness", "Of `dbt source freshness`."),
+    accepted("loaded_at_field", "Of `dbt source freshness`."),
+    accepted("quoting", "mep quotes where that is needed."),
 ];
-const TABLE_KEYS: [&str; 18] = [
-    "name",
-    "description",
-    "event_time",
-    "land_as",
-    "path",
-    "topics",
-    "on_lost_offsets",
-    "identifier",
-    "columns",
-    "tests",
-    "data_tests",
-    "tags",
-    "meta",
-    "config",
-    "freshness",
-    "loaded_at_field",
-    "docs",
-    "constraints",
+const TABLE_KEYS: [Key; 19] = [
+    key("name", "name", "needed", "As `source()` names it."),
+    key("description", "text", "", "What it is."),
+    key(
+        "event_time",
+        "column",
+        "",
+        "When a row's event happened: milliseconds since 1970, or a timestamp. The landed table gets `event_date` from it, the UTC day, and is partitioned by it.",
+    ),
+    key("land_as", "name", "raw_<table>", "The name of the landed table."),
+    key("path", "glob", "<table>/*", "Its files, in the connection's folder."),
+    key("topics", "list", "<topic_prefix><table>", "Its topics, from Kafka."),
+    key(
+        "on_lost_offsets",
+        "fail or accept",
+        "the connection's",
+        "What to do where offsets are gone before they were landed.",
+    ),
+    key("identifier", "name", "", "As in dbt; the table's files are then `<identifier>/*`."),
+    key("columns", "list of columns", "", "Its columns, with `data_type`: what lands."),
+    key("tests", "list of tests", "", "The old name of `data_tests`."),
+    key("data_tests", "list of tests", "", "Tests of the landed table."),
+    key("tags", "text or list", "", "Words to select by."),
+    key("meta", "mapping", "", "Data of your own."),
+    key("config", "mapping", "", "Config of the table."),
+    accepted("freshness", "Of `dbt source freshness`."),
+    accepted("loaded_at_field", "Of `dbt source freshness`."),
+    accepted("docs", "Of dbt's own docs."),
+    accepted("constraints", "Only an empty list: constraints of a whole table are refused."),
+    accepted("quoting", "mep quotes where that is needed."),
 ];
 /// Keys that dbt allows beside `config:` as well as in it.
 const CONFIG_KEYS: [&str; 2] = ["freshness", "loaded_at_field"];
+
+/// The keys of sources.
+pub(super) fn reference() -> Vec<Section> {
+    vec![Section::of("A source", &[&SOURCE_KEYS]), Section::of("A source table", &[&TABLE_KEYS])]
+}
 
 /// Adds the tables of an entry of `sources:`.
 pub(super) fn read_source(
@@ -53,9 +71,7 @@ pub(super) fn read_source(
     entries: &mut Entries,
     problems: &mut Problems,
 ) {
-    // `quoting` decides how dbt writes a name; mep lands tables under names of its own.
-    let known: Vec<&str> = SOURCE_KEYS.iter().copied().chain(["quoting"]).collect();
-    source.check_keys("a source", &known, problems);
+    source.check_keys("a source", &[&SOURCE_KEYS], problems);
     let description = file.reader.docs.description(source.get("description"), problems);
     let Some(name) = source.required("name", "a source", problems) else { return };
     let config = config_of(source, problems);
@@ -97,8 +113,7 @@ fn read_table(
     table: Mapping<'_>,
     problems: &mut Problems,
 ) -> Option<(SourceTable, Vec<String>)> {
-    let known: Vec<&str> = TABLE_KEYS.iter().copied().chain(["quoting"]).collect();
-    table.check_keys("a source table", &known, problems);
+    table.check_keys("a source table", &[&TABLE_KEYS], problems);
     let name = table.required("name", "a source table", problems)?;
     let mut fqn = file.folders.to_vec();
     fqn.extend([source.name.to_owned(), name.value.clone()]);

@@ -9,23 +9,43 @@ use super::{
     CassandraConfig, CassandraConsistency, CassandraLogin, CassandraReplication, CassandraTls, Located,
     Problem, Problems, StreamingConfig,
 };
+use crate::keys::{Key, Section, key};
 
 const TYPES: [&str; 1] = ["cassandra"];
 
-const KEYS: [&str; 13] = [
-    "type",
-    "contact_points",
-    "keyspace",
-    "replication",
-    "consistency",
-    "local_dc",
-    "username",
-    "password",
-    "ssl_ca_location",
-    "ssl_certificate_location",
-    "ssl_key_location",
-    "ssl_endpoint_identification_algorithm",
-    "timeout",
+const KEYS: [Key; 13] = [
+    key("type", "cassandra", "needed", "Where rows go."),
+    key("contact_points", "host:port, with commas, or list", "needed", "The nodes to ask first."),
+    key("keyspace", "name", "needed", "The keyspace; it is created where it is not there."),
+    key(
+        "replication",
+        "mapping",
+        "{class: SimpleStrategy, replication_factor: 1}",
+        "Of a keyspace that is created.",
+    ),
+    key(
+        "consistency",
+        "local_quorum, local_one, one, two, three, quorum, each_quorum or all",
+        "local_quorum",
+        "How many replicas must have a write.",
+    ),
+    key("local_dc", "name", "", "The datacenter; needed where there are several."),
+    key("username", "text", "", "The user."),
+    key("password", "text", "", "The password: take it from the environment by `env_var()`."),
+    key("ssl_ca_location", "file", "", "The certificates that are trusted; encrypts."),
+    key("ssl_certificate_location", "file", "", "The client's certificate."),
+    key("ssl_key_location", "file", "", "The client's key."),
+    key(
+        "ssl_endpoint_identification_algorithm",
+        "https or none",
+        "https",
+        "Whether a node's address must be that of its certificate.",
+    ),
+    key("timeout", "seconds", "10", "How long a request may take."),
+];
+const SIMPLE_KEYS: [Key; 2] = [
+    key("class", "SimpleStrategy", "needed", "Replicas wherever."),
+    key("replication_factor", "1 to 100", "1", "How many."),
 ];
 
 /// The keys that say that connections are encrypted.
@@ -52,6 +72,11 @@ const LONGEST_NAME: usize = 48;
 const MOST_REPLICAS: u64 = 100;
 const TIMEOUT: u64 = 10;
 
+/// The keys of the block.
+pub(super) fn reference() -> Section {
+    Section::of("streaming of type cassandra", &[&KEYS])
+}
+
 /// Reads the block; `None`, with problems, where something that it needs is missing.
 pub(super) fn read_streaming(item: Item<'_>, problems: &mut Problems) -> Option<StreamingConfig> {
     if item.is_null() {
@@ -67,7 +92,7 @@ pub(super) fn read_streaming(item: Item<'_>, problems: &mut Problems) -> Option<
 }
 
 fn read_cassandra(mapping: Mapping<'_>, problems: &mut Problems) -> Option<CassandraConfig> {
-    mapping.check_keys("`streaming` of type `cassandra`", &KEYS, problems);
+    mapping.check_keys("`streaming` of type `cassandra`", &[&KEYS], problems);
     let contact_points = read_contact_points(mapping, problems);
     let keyspace = mapping.required("keyspace", "`streaming` of type `cassandra`", problems);
     let keyspace = keyspace.and_then(|keyspace| checked_keyspace(keyspace, problems));
@@ -118,11 +143,7 @@ fn read_replication(item: Item<'_>, problems: &mut Problems) -> Option<Cassandra
     let class = mapping.required("class", "`replication`", problems)?;
     match class.value.as_str() {
         "SimpleStrategy" => {
-            mapping.check_keys(
-                "`replication` of class `SimpleStrategy`",
-                &["class", "replication_factor"],
-                problems,
-            );
+            mapping.check_keys("`replication` of class `SimpleStrategy`", &[&SIMPLE_KEYS], problems);
             let factor = mapping.get("replication_factor").and_then(|item| replicas(item, problems));
             Some(CassandraReplication::Simple(factor.unwrap_or(1)))
         }

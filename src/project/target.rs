@@ -6,28 +6,85 @@ use chrono::NaiveDate;
 use indexmap::IndexMap;
 
 use super::hive_target::read_hive;
-use super::item::{Item, Key, Mapping};
-use super::kafka_connection::read_kafka;
+use super::item::{self, Item, Mapping};
+use super::kafka_connection::{self, read_kafka};
 use super::project_file::check_identifier;
-use super::streaming_target::read_streaming;
+use super::streaming_target::{self, read_streaming};
 use super::{Problem, Problems, SimulatorConfig, SourceConnection, Target, WarehouseConfig};
+use crate::keys::{Key, Section, key};
 
-const KEYS: [&str; 7] = ["type", "schema", "threads", "memory", "retention_days", "sources", "streaming"];
-const LOCAL_KEYS: [&str; 1] = ["path"];
-const HIVE_KEYS: [&str; 5] = ["metastore", "location", "hadoop_conf_dir", "trino_catalog", "timeout"];
+const KEYS: [Key; 7] = [
+    key("type", "local or hive", "needed", "Where tables live."),
+    key("schema", "name", "needed", "The schema (Hive's database) of tables whose config names no other."),
+    key("threads", "1 to 256", "4", "How many nodes run at once."),
+    key("memory", "bytes, as `2GiB`", "2GiB", "What queries may take before they write to disk."),
+    key("retention_days", "days", "7", "How long superseded folders stay before `mep clean` deletes them."),
+    key("sources", "mapping of connections", "", "Where each source of the project comes from, by its name."),
+    key("streaming", "mapping", "local tables", "Where the rows of streaming models go."),
+];
+const LOCAL_KEYS: [Key; 1] =
+    [key("path", "folder", "needed", "Where tables are, from the project's folder.")];
+const HIVE_KEYS: [Key; 5] = [
+    key(
+        "metastore",
+        "thrift://host:port, with commas",
+        "needed",
+        "The metastore; the first one that answers.",
+    ),
+    key("location", "hdfs://…", "needed", "The folder of the warehouse."),
+    key(
+        "hadoop_conf_dir",
+        "folder",
+        "HADOOP_CONF_DIR",
+        "Hadoop's configuration, as for NameNodes that stand in for each other.",
+    ),
+    key("trino_catalog", "name", "hive", "By which Trino knows the metastore, for its views."),
+    key("timeout", "seconds", "30", "How long the metastore and HDFS may take to answer."),
+];
+const FILES_KEYS: [Key; 2] = [
+    key("type", "files", "needed", "NDJSON, plain, `.gz` or `.zst`, and Parquet."),
+    key("path", "folder", "needed", "Where they are, from the project's folder."),
+];
 const WAREHOUSES: [&str; 2] = ["local", "hive"];
 const CONNECTIONS: [&str; 3] = ["files", "kafka", "simulator"];
-const SIMULATOR_KEYS: [&str; 9] =
-    ["type", "seed", "start", "days", "users", "growth", "attrition", "duplicates", "mojibake"];
+const SIMULATOR_KEYS: [Key; 9] = [
+    key(
+        "type",
+        "simulator",
+        "needed",
+        "Made-up events of a music streaming service; the same settings give the same events.",
+    ),
+    key("seed", "number", "1", "The seed of every random choice."),
+    key("start", "day", "2018-11-01", "The first day."),
+    key("days", "number", "30", "How many days."),
+    key("users", "number", "1000", "Users at the start."),
+    key("growth", "share", "0.1", "New users per year, as a share of those at the start."),
+    key("attrition", "share", "0.1", "Users lost per year, as a share of those there."),
+    key("duplicates", "share", "0.001", "The share of events that are sent twice."),
+    key("mojibake", "true or false", "true", "Names that are not ASCII are UTF-8 read as Latin-1."),
+];
 
 const THREADS: u64 = 4;
 const MOST_THREADS: u64 = 256;
 const RETENTION_DAYS: u64 = 7;
 
+/// The keys of targets and connections.
+pub(super) fn reference() -> Vec<Section> {
+    vec![
+        Section::of("A target", &[&KEYS]),
+        Section::of("A target of type local", &[&LOCAL_KEYS]),
+        Section::of("A target of type hive", &[&HIVE_KEYS]),
+        Section::of("A connection of type files", &[&FILES_KEYS]),
+        kafka_connection::reference(),
+        Section::of("A connection of type simulator", &[&SIMULATOR_KEYS]),
+        streaming_target::reference(),
+    ]
+}
+
 /// Reads a target; `None`, with problems, where something that it needs is missing.
 pub(super) fn read_target(
     profile: &str,
-    name: Key<'_>,
+    name: item::Key<'_>,
     item: Item<'_>,
     problems: &mut Problems,
 ) -> Option<Target> {
@@ -38,8 +95,8 @@ pub(super) fn read_target(
         return None;
     }
     let is_local = kind.value == "local";
-    let own: &[&str] = if is_local { &LOCAL_KEYS } else { &HIVE_KEYS };
-    output.check_keys(&format!("a target of type `{}`", kind.value), &[&KEYS, own].concat(), problems);
+    let own: &[Key] = if is_local { &LOCAL_KEYS } else { &HIVE_KEYS };
+    output.check_keys(&format!("a target of type `{}`", kind.value), &[&KEYS, own], problems);
     let warehouse = if is_local {
         required_path(output, "a target", problems).map(|path| WarehouseConfig::Local { path })
     } else {
@@ -139,12 +196,12 @@ fn read_connection(item: Item<'_>, problems: &mut Problems) -> Option<SourceConn
     let kind = mapping.required("type", "a connection", problems)?;
     match kind.value.as_str() {
         "files" => {
-            mapping.check_keys("a connection of type `files`", &["type", "path"], problems);
+            mapping.check_keys("a connection of type `files`", &[&FILES_KEYS], problems);
             Some(SourceConnection::Files { path: required_path(mapping, "a connection", problems)? })
         }
         "kafka" => read_kafka(mapping, problems).map(SourceConnection::Kafka),
         "simulator" => {
-            mapping.check_keys("a connection of type `simulator`", &SIMULATOR_KEYS, problems);
+            mapping.check_keys("a connection of type `simulator`", &[&SIMULATOR_KEYS], problems);
             Some(SourceConnection::Simulator(read_simulator(mapping, problems)))
         }
         other => {

@@ -7,6 +7,7 @@ use super::docs::Docs;
 use super::item::{Item, Mapping};
 use super::project_file::both_spellings;
 use super::{Located, Problems, TestUse};
+use crate::keys::{Key, Section, key};
 
 /// Keys that are config wherever they stand; dbt allows them beside the arguments too.
 const CONFIG: [&str; 15] = [
@@ -26,6 +27,20 @@ const CONFIG: [&str; 15] = [
     "alias",
     "group",
 ];
+
+/// What may stand beside a test's own arguments, but for its config.
+const KEYS: [Key; 5] = [
+    key("name", "name", "from test, table and arguments", "The test's name."),
+    key("description", "text", "", "What it looks for."),
+    key("arguments", "mapping", "", "The test's arguments; they may also stand beside it."),
+    key("config", "mapping", "", "Config of the test; its keys may also stand beside it."),
+    key("test_name", "name", "", "The test, where the list's item is a mapping of these keys."),
+];
+
+/// The keys of a use of a test.
+pub(super) fn reference() -> Section {
+    Section::of("A test in data_tests", &[&KEYS])
+}
 
 /// Reads the tests of a table or column; `inherited` is their config from `dbt_project.yml`.
 pub(super) fn read_tests(

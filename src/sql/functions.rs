@@ -15,6 +15,30 @@ use md5::{Digest, Md5};
 
 use super::surrogate_key::SurrogateKey;
 use super::tumble::Tumble;
+use crate::keys::{Key, key};
+
+/// What the functions do that mep adds.
+pub const ADDED: [Key; 4] = [
+    key(
+        "hash_key",
+        "hash_key(text)",
+        "",
+        "BIGINT: the first eight bytes of the text's MD5; NULL for NULL. The same in Hive, Spark and Trino.",
+    ),
+    key("fix_mojibake", "fix_mojibake(text)", "", "Undoes UTF-8 that was read as Latin-1, however often."),
+    key(
+        "surrogate_key",
+        "surrogate_key(a, b, …)",
+        "",
+        "BIGINT: one hash of several columns (integers, texts, booleans, dates); NULL is a value like any other.",
+    ),
+    key(
+        "tumble",
+        "tumble(ts, interval '90 seconds')",
+        "",
+        "TIMESTAMP: the beginning of the window of this length that a time falls into.",
+    ),
+];
 
 /// All functions that mep adds.
 pub fn all() -> Vec<Arc<ScalarUDF>> {
@@ -132,6 +156,12 @@ fn fix_mojibake(text: &str) -> Cow<'_, str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_function_says_what_it_does() {
+        let names: Vec<String> = all().iter().map(|function| function.name().to_owned()).collect();
+        assert_eq!(names, crate::keys::names(&ADDED).collect::<Vec<_>>());
+    }
 
     #[test]
     fn a_hash_key_is_the_first_half_of_the_md5() {

@@ -15,6 +15,7 @@ mod demo;
 mod dialect;
 mod docs;
 mod errors;
+mod handbook;
 mod history;
 mod hive_faults;
 mod hive_outages;
