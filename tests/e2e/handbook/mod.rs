@@ -311,7 +311,7 @@ fn calls_of_mep_that_are_run_elsewhere_have_options_that_there_are() {
                 if is_call && elsewhere::of(&page.name, &shown.command).is_some() {
                     let asks = "mep() { command mep \"$@\" --help > /dev/null; }";
                     shell.succeed(&format!(
-                        "{asks}; mkdir -p .local/share/bash-completion/completions; {}",
+                        "{asks}; mkdir -p ~/.local/share/bash-completion/completions; {}",
                         shown.command
                     ));
                 }
