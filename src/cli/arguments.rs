@@ -408,6 +408,9 @@ pub struct GenerateArguments {
     /// At most so many events a second.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = "To Kafka")]
     pub rate: Option<u64>,
+    /// Each event happens when it is sent, or with --rate when it is due to be, in place of the simulator's time.
+    #[arg(long, help_heading = "To Kafka")]
+    pub live: bool,
     /// The seed of every random choice.
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u64,

@@ -104,6 +104,7 @@ fn only_kafka(arguments: &GenerateArguments) -> Result<(), Problem> {
         ("--brokers", !arguments.brokers.is_empty()),
         ("--topic-prefix", arguments.topic_prefix.is_some()),
         ("--rate", arguments.rate.is_some()),
+        ("--live", arguments.live),
     ];
     match said.iter().find(|(_, is_said)| *is_said) {
         Some((word, _)) => {
