@@ -43,6 +43,8 @@ pub(in crate::source) struct Chunk {
 #[derive(Debug)]
 pub(in crate::source) struct Decoder {
     schema: SchemaRef,
+    /// The keys of the fields in quotes; `None` where JSON has several ways to write one.
+    quoted: Vec<Option<Box<[u8]>>>,
     event_time: Option<usize>,
 }
 
@@ -91,7 +93,8 @@ impl Decoder {
                 });
             }
         }
-        Ok(Self { schema: schema.fields.clone(), event_time: schema.event_time })
+        let quoted = schema.fields.fields().iter().map(|field| quoted(field.name())).collect();
+        Ok(Self { schema: schema.fields.clone(), quoted, event_time: schema.event_time })
     }
 
     /// Decodes the lines of a chunk.
@@ -120,6 +123,12 @@ impl Decoder {
             }
         }
     }
+}
+
+/// A key as JSON has it, where nothing in it is escaped.
+fn quoted(key: &str) -> Option<Box<[u8]>> {
+    let is_plain = !key.bytes().any(|byte| matches!(byte, b'"' | b'\\' | 0..0x20));
+    is_plain.then(|| format!("\"{key}\"").into_bytes().into())
 }
 
 /// The rows of a chunk, in the making.
@@ -182,8 +191,7 @@ impl<'d> Rows<'d> {
         if !scanner.take(b'}') {
             let mut next_field = 0;
             loop {
-                let key = scanner.key()?;
-                let field = self.find(scanner.text(key), next_field);
+                let field = self.key(scanner, next_field)?;
                 let value = scanner.value()?;
                 if let Some(index) = field {
                     self.set(index, &value, scanner)?;
@@ -202,7 +210,18 @@ impl<'d> Rows<'d> {
         }
     }
 
-    /// The field of a key, searched from `next`: rows tend to bear their fields in the order of the schema.
+    /// Reads a key; gives its field. Rows tend to bear their fields in the order of the schema, so that `next` is tried first.
+    fn key(&self, scanner: &mut Scanner<'_>, next: usize) -> Result<Option<usize>, Fault> {
+        if let Some(Some(quoted)) = self.decoder.quoted.get(next)
+            && scanner.take_key(quoted)
+        {
+            return Ok(Some(next));
+        }
+        let key = scanner.key()?;
+        Ok(self.find(scanner.text(key), next))
+    }
+
+    /// The field of a key, searched from `next`.
     fn find(&self, key: &str, next: usize) -> Option<usize> {
         let fields = self.decoder.schema.fields();
         (next..fields.len()).chain(0..next).find(|index| fields[*index].name() == key)

@@ -203,6 +203,20 @@ impl<'a> Scanner<'a> {
         Ok(key)
     }
 
+    /// Steps over a key and its colon if this one comes next. It is given in quotes, and holds nothing that JSON escapes.
+    pub(in crate::source) fn take_key(&mut self, quoted: &[u8]) -> bool {
+        self.peek();
+        let start = self.at;
+        if self.bytes[start..].starts_with(quoted) {
+            self.at += quoted.len();
+            if self.take(b':') {
+                return true;
+            }
+            self.at = start;
+        }
+        false
+    }
+
     /// Any value. Those within lists and objects are checked, but not given.
     pub(in crate::source) fn value(&mut self) -> Result<Value<'a>, Fault> {
         match self.peek() {
