@@ -230,12 +230,7 @@ impl Due {
 
 impl Pace {
     fn of(rate: u64) -> Self {
-        Self {
-            began: Instant::now(),
-            began_at: Utc::now().timestamp_millis(),
-            rate,
-            sent: AtomicU64::new(0),
-        }
+        Self { began: Instant::now(), began_at: Utc::now().timestamp_millis(), rate, sent: AtomicU64::new(0) }
     }
 
     /// How many events are sent at once: those of a hundredth of a second.
