@@ -426,6 +426,9 @@ pub struct GenerateArguments {
     /// order of time, less what the topics hold already.
     #[arg(long, conflicts_with_all = ["rate", "days"], help_heading = "To Kafka")]
     pub live: bool,
+    /// Each event happens when it is sent, or with --rate when it is due to be, in place of the simulator's time.
+    #[arg(long, conflicts_with = "live", help_heading = "To Kafka")]
+    pub now: bool,
     /// The seed of every random choice.
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u64,

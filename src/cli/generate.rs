@@ -111,6 +111,7 @@ fn only_kafka(arguments: &GenerateArguments) -> Result<(), Problem> {
         ("--topic-prefix", arguments.topic_prefix.is_some()),
         ("--rate", arguments.rate.is_some()),
         ("--live", arguments.live),
+        ("--now", arguments.now),
     ];
     match said.iter().find(|(_, is_said)| *is_said) {
         Some((word, _)) => {

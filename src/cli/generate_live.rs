@@ -12,7 +12,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::error::CommandError;
-use super::generate_to_kafka::{SendError, failed, send};
+use super::generate_to_kafka::{SendError, failed, send_rows};
 use super::loaded::runtime;
 use super::terminal::Terminal;
 use crate::source::kafka::sender::Sender;
@@ -106,7 +106,7 @@ impl Waiting<'_> {
         let due = self.times.partition_point(|time| *time <= now);
         while self.sent < due && !stopped.load(Ordering::Relaxed) {
             let rows = (due - self.sent).min(BATCH_ROWS);
-            send(sender, self.name, &self.rows.slice(self.sent, rows), None)?;
+            send_rows(sender, self.name, &self.rows.slice(self.sent, rows))?;
             self.sent += rows;
         }
         Ok(())

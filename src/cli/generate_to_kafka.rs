@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use arrow::array::{AsArray, RecordBatch};
+use arrow::array::{AsArray, Int64Array, RecordBatch};
 use arrow::datatypes::Int64Type;
 use arrow::error::ArrowError;
+use chrono::Utc;
 
 use super::arguments::{GenerateArguments, Global};
 use super::error::CommandError;
@@ -63,7 +64,7 @@ pub(super) fn generate(
         let topics: Topics = topics.iter().copied().zip(names).collect();
         generate_live::send_in_time(simulator, &topics, &sender, &latest_of, &terminal)?
     } else {
-        send_all(simulator, topics, &name, &sender, arguments.rate)
+        send_all(simulator, topics, &name, &sender, arguments.rate, arguments.now)
     };
     let deliveries = sender.finish();
     let failure = sent.err();
@@ -83,12 +84,13 @@ fn send_all(
     name: &(impl Fn(Topic) -> String + Sync),
     sender: &Sender,
     rate: Option<u64>,
+    is_now: bool,
 ) -> Result<(), SendError> {
     let shards: Vec<Shard> = Shard::all(SHARDS).collect();
     let work: Vec<_> =
         simulator.days().flat_map(|day| shards.iter().map(move |shard| (day, *shard))).collect();
     let next = AtomicUsize::new(0);
-    let pace = rate.map(|rate| Pace { began: Instant::now(), rate, sent: AtomicU64::new(0) });
+    let sending = Sending { sender, pace: rate.map(Pace::of), is_now };
     let failure: Mutex<Option<SendError>> = Mutex::new(None);
     std::thread::scope(|scope| {
         for _ in 0..cores().min(work.len()) {
@@ -99,7 +101,7 @@ fn send_all(
                         *shard,
                         topics,
                         BATCH_ROWS,
-                        &mut |topic, batch| send(sender, &name(topic), &batch, pace.as_ref()),
+                        &mut |topic, batch| sending.send(&name(topic), &batch),
                     );
                     if let Err(error) = sent {
                         *failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
@@ -162,13 +164,42 @@ fn destination(global: &Global, arguments: &GenerateArguments) -> Result<(Connec
     }
 }
 
-/// Sends the rows of a batch, each keyed by its session and at its own time.
-pub(super) fn send(
-    sender: &Sender,
-    topic: &str,
-    batch: &RecordBatch,
-    pace: Option<&Pace>,
-) -> Result<(), SendError> {
+/// How a batch is sent.
+struct Sending<'a> {
+    sender: &'a Sender,
+    pace: Option<Pace>,
+    /// Whether events happen when they are due to be sent.
+    is_now: bool,
+}
+
+impl Sending<'_> {
+    /// Sends the rows of a batch, as fast as it may.
+    fn send(&self, topic: &str, batch: &RecordBatch) -> Result<(), SendError> {
+        let rows = batch.num_rows();
+        let step = self.pace.as_ref().map_or(rows, Pace::step).max(1);
+        for start in (0..rows).step_by(step) {
+            let some = batch.slice(start, step.min(rows - start));
+            let due = match &self.pace {
+                Some(pace) => pace.wait(some.num_rows() as u64),
+                None => Due { first: Utc::now().timestamp_millis(), rate: None },
+            };
+            let some = if self.is_now { happening(&some, due)? } else { some };
+            send_rows(self.sender, topic, &some)?;
+        }
+        Ok(())
+    }
+}
+
+/// The rows with the times at which they are due.
+fn happening(batch: &RecordBatch, due: Due) -> Result<RecordBatch, ArrowError> {
+    let ts = batch.schema().index_of("ts")?;
+    let mut columns = batch.columns().to_vec();
+    columns[ts] = Arc::new((0..batch.num_rows() as u64).map(|row| due.of(row)).collect::<Int64Array>());
+    RecordBatch::try_new(batch.schema(), columns)
+}
+
+/// Sends rows, each keyed by its session and at its own time.
+pub(super) fn send_rows(sender: &Sender, topic: &str, batch: &RecordBatch) -> Result<(), SendError> {
     let column = |name: &str| {
         let column = batch.column_by_name(name).and_then(|column| column.as_primitive_opt::<Int64Type>());
         column.ok_or_else(|| ArrowError::SchemaError(format!("`{name}` is no column of whole numbers")))
@@ -184,41 +215,53 @@ pub(super) fn send(
     }
     let key =
         |row: usize| &keys.as_bytes()[row.checked_sub(1).map_or(0, |before| key_ends[before])..key_ends[row]];
-    let lines: Vec<&[u8]> = text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).collect();
-    let step = pace.map_or(lines.len(), Pace::step).max(1);
-    for (index, some) in lines.chunks(step).enumerate() {
-        if let Some(pace) = pace {
-            pace.wait(some.len() as u64);
-        }
-        let first = index * step;
-        let messages = some.iter().enumerate().map(|(at, value)| Outgoing {
-            key: key(first + at),
-            value,
-            timestamp: times.value(first + at),
-            headers: &[],
-        });
-        sender.send(topic, messages)?;
-    }
-    Ok(())
+    let lines = text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+    let messages = lines.enumerate().map(|(row, value)| Outgoing {
+        key: key(row),
+        value,
+        timestamp: times.value(row),
+        headers: &[],
+    });
+    Ok(sender.send(topic, messages)?)
 }
 
 /// So many events a second, over all threads.
-pub(super) struct Pace {
+struct Pace {
     began: Instant,
+    began_at: i64,
     rate: u64,
     sent: AtomicU64,
 }
 
+/// When events are due, in milliseconds since 1970.
+#[derive(Clone, Copy)]
+struct Due {
+    first: i64,
+    rate: Option<u64>,
+}
+
+impl Due {
+    /// When the event behind so many others is due.
+    fn of(self, row: u64) -> i64 {
+        self.first + self.rate.map_or(0, |rate| row as i64 * 1_000 / rate as i64)
+    }
+}
+
 impl Pace {
+    fn of(rate: u64) -> Self {
+        Self { began: Instant::now(), began_at: Utc::now().timestamp_millis(), rate, sent: AtomicU64::new(0) }
+    }
+
     /// How many events are sent at once: those of a hundredth of a second.
     fn step(&self) -> usize {
         usize::try_from(self.rate / 100).unwrap_or(BATCH_ROWS).clamp(1, BATCH_ROWS)
     }
 
     /// Waits until so many more events may be sent.
-    fn wait(&self, events: u64) {
+    fn wait(&self, events: u64) -> Due {
         let before = self.sent.fetch_add(events, Ordering::Relaxed);
-        let due = self.began + Duration::from_secs_f64(before as f64 / self.rate as f64);
-        std::thread::sleep(due.saturating_duration_since(Instant::now()));
+        let since = Duration::from_secs_f64(before as f64 / self.rate as f64);
+        std::thread::sleep((self.began + since).saturating_duration_since(Instant::now()));
+        Due { first: self.began_at + since.as_millis() as i64, rate: Some(self.rate) }
     }
 }

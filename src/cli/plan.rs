@@ -1,6 +1,6 @@
 //! plan: what a run would do, and why.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value as Json, json};
 
@@ -32,11 +32,12 @@ pub(super) fn plan(global: &Global, arguments: &PlanArguments) -> Result<Exit, C
     let loaded = Loaded::new(global, "plan", rendering)?;
     // A run leaves snapshots out, as in dbt; what a build would do with them is told where they are asked for.
     let is_asked_for = !arguments.selecting.select.is_empty();
-    let nodes = loaded.select(&arguments.selecting, |node| {
-        Doing::Run.works_on(node) && !is_streaming(node)
-            || is_asked_for && matches!(node.kind, NodeKind::Snapshot { .. })
+    let selected = loaded.select(&arguments.selecting, |node| {
+        Doing::Run.works_on(node) || is_asked_for && matches!(node.kind, NodeKind::Snapshot { .. })
     })?;
-    let compiled = loaded.compile(&nodes)?;
+    let (streaming, nodes): (BTreeSet<usize>, BTreeSet<usize>) =
+        selected.iter().partition(|index| is_streaming(loaded.graph.node(**index)));
+    let compiled = loaded.compile(&selected)?;
     let sources = connect(&loaded.project, &loaded.graph, &compiled, nodes.iter().copied())?;
     let warehouse = loaded.warehouse()?;
     let engine = loaded.engine(&warehouse)?;
@@ -74,7 +75,7 @@ pub(super) fn plan(global: &Global, arguments: &PlanArguments) -> Result<Exit, C
         })?;
         let Some(connected) = sources.iter().find(|connected| connected.node == node) else { continue };
         let mut days = |unit: &crate::source::Unit| match unit.day {
-            Some(day) => Some(std::collections::BTreeSet::from([day])),
+            Some(day) => Some(BTreeSet::from([day])),
             None => days_of(&connected.table, connected.source.as_ref(), unit).ok(),
         };
         let after = after_landing(
@@ -89,10 +90,19 @@ pub(super) fn plan(global: &Global, arguments: &PlanArguments) -> Result<Exit, C
     let mut tables = session.tables();
     let planned = session.with_planner(|planner| planner.plan(&nodes, &landings, &mut tables));
     let planned = planned.map_err(crate::engine::EngineError::from)?;
+    // A run leaves streaming models out too, where they are not asked for.
+    let (streaming, left_out) =
+        if is_asked_for { (streaming, 0) } else { (BTreeSet::new(), streaming.len()) };
+    let plan = Planned { graph: &loaded.graph, compiled: &compiled, plan: &planned, streaming: &streaming };
     let text = match arguments.output {
-        TextOrJson::Json => format!("{:#}\n", as_json(&loaded.graph, &compiled, &planned)),
+        TextOrJson::Json => format!("{:#}\n", plan.as_json()),
         TextOrJson::Text => {
-            as_text(&loaded.graph, &compiled, &planned, arguments.explain, Palette::of_stdout())
+            let mut text = plan.as_text(arguments.explain, Palette::of_stdout());
+            if left_out > 0 {
+                let models = plural(left_out as u64, "streaming model");
+                text.push_str(&format!("{models} of the project follow their sources with: mep stream\n"));
+            }
+            text
         }
     };
     super::print(&text)?;
@@ -164,89 +174,82 @@ fn reads(action: &Action) -> (u64, u64) {
     }
 }
 
-fn as_text(graph: &Graph, compiled: &Compiled, plan: &Plan, explains: bool, palette: Palette) -> String {
-    let mut lines: Vec<[String; 4]> = Vec::new();
-    let mut explanations: Vec<Vec<String>> = Vec::new();
-    let mut current = 0;
-    for step in &plan.steps {
-        let node = graph.node(step.node);
-        let model = compiled.models.get(&step.node).filter(|_| explains);
-        let explanation = model.map(|model| explained(node, model, &step.action)).unwrap_or_default();
-        if step.action == Action::Current {
-            current += 1;
-            if explanation.is_empty() {
-                continue;
+/// What a run would do.
+struct Planned<'a> {
+    graph: &'a Graph,
+    compiled: &'a Compiled,
+    plan: &'a Plan,
+    /// The streaming models that it would carry on.
+    streaming: &'a BTreeSet<usize>,
+}
+
+/// What a run does with a streaming model.
+const STREAM: [&str; 2] = ["stream", "up to what its source holds when it runs"];
+
+impl Planned<'_> {
+    fn as_text(&self, explains: bool, palette: Palette) -> String {
+        let Self { graph, compiled, plan, streaming } = self;
+        let mut lines: Vec<[String; 4]> = Vec::new();
+        let mut explanations: Vec<Vec<String>> = Vec::new();
+        let mut current = 0;
+        for step in &plan.steps {
+            let node = graph.node(step.node);
+            let model = compiled.models.get(&step.node).filter(|_| explains);
+            let explanation = model.map(|model| explained(node, model, &step.action)).unwrap_or_default();
+            if step.action == Action::Current {
+                current += 1;
+                if explanation.is_empty() {
+                    continue;
+                }
+            }
+            explanations.push(explanation);
+            let (verb, mut what) = words(&step.action);
+            if let Action::BuildPartitions(plan) = &step.action
+                && is_at_most(compiled.models.get(&step.node), plan)
+            {
+                what.insert_str(0, "up to ");
+            }
+            let (rows, read) = reads(&step.action);
+            let mut why = reason(&step.action);
+            if rows > 0 {
+                why.push_str(&format!(" [reads {}, {}]", plural(rows, "row"), bytes(read)));
+            }
+            lines.push([verb.to_owned(), format!("{} {}", shown_kind(node), node.shown_name()), what, why]);
+        }
+        for node in streaming.iter().map(|index| graph.node(*index)) {
+            let [verb, why] = STREAM.map(str::to_owned);
+            lines.push([verb, format!("{} {}", shown_kind(node), node.shown_name()), String::new(), why]);
+            explanations.push(Vec::new());
+        }
+        let mut text = String::new();
+        let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
+        let widths = [width(0), width(1), width(2)];
+        for ([verb, name, what, why], explanation) in lines.iter().zip(&explanations) {
+            let verb = palette.good(&format!("{verb:<width$}", width = widths[0]));
+            let name = palette.strong(&format!("{name:<width$}", width = widths[1]));
+            let line = format!("{verb}  {name}  {what:<width$}  {}", palette.faint(why), width = widths[2]);
+            text.push_str(line.trim_end());
+            text.push('\n');
+            for line in explanation {
+                text.push_str(&format!("    {line}\n"));
             }
         }
-        explanations.push(explanation);
-        let (verb, mut what) = words(&step.action);
-        if let Action::BuildPartitions(plan) = &step.action
-            && is_at_most(compiled.models.get(&step.node), plan)
-        {
-            what.insert_str(0, "up to ");
-        }
-        let (rows, read) = reads(&step.action);
-        let mut why = reason(&step.action);
-        if rows > 0 {
-            why.push_str(&format!(" [reads {}, {}]", plural(rows, "row"), bytes(read)));
-        }
-        lines.push([verb.to_owned(), format!("{} {}", shown_kind(node), node.shown_name()), what, why]);
-    }
-    let mut text = String::new();
-    let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
-    let widths = [width(0), width(1), width(2)];
-    for ([verb, name, what, why], explanation) in lines.iter().zip(&explanations) {
-        let verb = palette.good(&format!("{verb:<width$}", width = widths[0]));
-        let name = palette.strong(&format!("{name:<width$}", width = widths[1]));
-        let line = format!("{verb}  {name}  {what:<width$}  {}", palette.faint(why), width = widths[2]);
-        text.push_str(line.trim_end());
-        text.push('\n');
-        for line in explanation {
-            text.push_str(&format!("    {line}\n"));
-        }
-    }
-    let steps = plan.steps.len() - current;
-    let current = match (steps, current) {
-        (0, _) => "nothing to do: everything is as it should be".to_owned(),
-        (steps, 0) => plural(steps as u64, "step"),
-        (steps, current) => format!("{}, {} current", plural(steps as u64, "step"), count(current as u64)),
-    };
-    text.push_str(&current);
-    text.push('\n');
-    text
-}
-
-/// The plan in a few lines, for the start of a run.
-pub(super) fn in_short(graph: &Graph, plan: &Plan) -> Vec<String> {
-    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-    let mut partitions = 0;
-    for step in plan.steps.iter().filter(|step| step.action != Action::Test) {
-        let kind = match &step.action {
-            Action::Current => "current",
-            _ => shown_kind(graph.node(step.node)),
+        let steps = plan.steps.len() - current + streaming.len();
+        let current = match (steps, current) {
+            (0, _) => "nothing to do: everything is as it should be".to_owned(),
+            (steps, 0) => plural(steps as u64, "step"),
+            (steps, current) => {
+                format!("{}, {} current", plural(steps as u64, "step"), count(current as u64))
+            }
         };
-        if let Action::BuildPartitions(plan) = &step.action {
-            partitions += plan.build.len() + plan.remove.len();
-        }
-        *counts.entry(kind).or_default() += 1;
+        text.push_str(&current);
+        text.push('\n');
+        text
     }
-    let current = counts.remove("current").unwrap_or(0);
-    if counts.is_empty() {
-        return Vec::new();
-    }
-    let mut parts: Vec<String> = counts.iter().map(|(kind, number)| plural(*number as u64, kind)).collect();
-    if partitions > 0 {
-        parts.push(plural(partitions as u64, "partition"));
-    }
-    let mut line = format!("{:>8}  {}", "plan", parts.join(", "));
-    if current > 0 {
-        line.push_str(&format!("; {current} current"));
-    }
-    vec![line]
-}
 
-fn as_json(graph: &Graph, compiled: &Compiled, plan: &Plan) -> Json {
-    let steps = plan.steps.iter().map(|step| {
+    fn as_json(&self) -> Json {
+        let Self { graph, compiled, plan, streaming } = self;
+        let steps = plan.steps.iter().map(|step| {
         let node = graph.node(step.node);
         let (rows, bytes) = reads(&step.action);
         let mut json = json!({
@@ -286,7 +289,48 @@ fn as_json(graph: &Graph, compiled: &Compiled, plan: &Plan) -> Json {
         }
         json
     });
-    json!({"steps": steps.collect::<Vec<_>>()})
+        let streams = streaming.iter().map(|index| {
+            let node = graph.node(*index);
+            let [action, reason] = STREAM;
+            json!({
+                "unique_id": node.id.as_str(),
+                "name": node.shown_name(),
+                "kind": shown_kind(node),
+                "action": action,
+                "reason": reason,
+            })
+        });
+        json!({"steps": steps.chain(streams).collect::<Vec<_>>()})
+    }
+}
+
+/// The plan in a few lines, for the start of a run.
+pub(super) fn in_short(graph: &Graph, plan: &Plan) -> Vec<String> {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut partitions = 0;
+    for step in plan.steps.iter().filter(|step| step.action != Action::Test) {
+        let kind = match &step.action {
+            Action::Current => "current",
+            _ => shown_kind(graph.node(step.node)),
+        };
+        if let Action::BuildPartitions(plan) = &step.action {
+            partitions += plan.build.len() + plan.remove.len();
+        }
+        *counts.entry(kind).or_default() += 1;
+    }
+    let current = counts.remove("current").unwrap_or(0);
+    if counts.is_empty() {
+        return Vec::new();
+    }
+    let mut parts: Vec<String> = counts.iter().map(|(kind, number)| plural(*number as u64, kind)).collect();
+    if partitions > 0 {
+        parts.push(plural(partitions as u64, "partition"));
+    }
+    let mut line = format!("{:>8}  {}", "plan", parts.join(", "));
+    if current > 0 {
+        line.push_str(&format!("; {current} current"));
+    }
+    vec![line]
 }
 
 fn units(landing: &LandingPlan) -> Json {

@@ -50,6 +50,7 @@ pub(super) fn stream(global: &Global, arguments: &StreamArguments) -> Result<Exi
     let compiled = loaded.compile(&nodes)?;
     let options = JobOptions {
         interval: Duration::from_secs(arguments.interval),
+        interval_behind: CATCHING_UP,
         idle_after: Duration::from_secs(arguments.idle_after),
         threads: cores(),
         until: Until::Stopped,
@@ -78,6 +79,7 @@ impl Streams<'_> {
     pub(super) fn catch_up(&self, anew: bool, terminal: &Terminal) -> Result<Vec<NodeResult>, CommandError> {
         let options = JobOptions {
             interval: CATCHING_UP,
+            interval_behind: CATCHING_UP,
             // What the source holds is all there is: no partition is waited for.
             idle_after: Duration::from_secs(30),
             threads: cores(),

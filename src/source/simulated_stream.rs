@@ -199,7 +199,7 @@ impl SimulatedTail {
 
     fn push(&mut self, from: i64, rows: Rows) {
         let partition = self.partition.clone();
-        self.ready.push_back(Stretch { partition, from, to: self.next, events: Box::new(rows) });
+        self.ready.push_back(Stretch { partition, from, to: self.next, mark: None, events: Box::new(rows) });
     }
 }
 

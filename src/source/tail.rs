@@ -48,6 +48,14 @@ pub trait Stream: Send + Sync {
         cuts: &BTreeMap<Partition, Vec<i64>>,
     ) -> Result<Box<dyn Tail>, SourceError>;
 
+    /// Whether the source is still the one that was read: each partition has the event that left this mark.
+    ///
+    /// # Errors
+    /// Where it has another one, or the source cannot be reached.
+    fn know_again(&self, _marks: &[(Partition, String)]) -> Result<(), SourceError> {
+        Ok(())
+    }
+
     /// How far each partition is landed, by the ids of the units that landing has noted.
     fn landed(&self, units: &mut dyn Iterator<Item = &str>) -> Offsets;
 }
@@ -78,6 +86,8 @@ pub struct Stretch {
     pub from: i64,
     /// The offset behind the last one.
     pub to: i64,
+    /// What the source knows the partition again by, once it was read up to here.
+    pub mark: Option<String>,
     /// The events.
     pub events: Box<dyn Undecoded>,
 }

@@ -1,5 +1,6 @@
 //! What a stream needs to go on: how far it has read, until when windows are closed, and the states of those that are open.
 
+use std::collections::BTreeMap;
 use std::io::Cursor;
 
 use arrow::array::RecordBatch;
@@ -7,11 +8,15 @@ use arrow::ipc::reader::StreamReader;
 use arrow::ipc::writer::StreamWriter;
 use serde::{Deserialize, Serialize};
 
+use super::sets::{as_steps, from_steps};
 use super::watermark::Latest;
 use crate::source::tail::{Offsets, Partition};
 
 /// Changes with the form of a checkpoint.
-const FORM: u32 = 1;
+const FORM: u32 = 2;
+
+/// The form in which sets stood as they are, which is still read.
+const PLAIN_SETS: u32 = 1;
 
 /// What a stream needs to go on.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -22,6 +27,8 @@ pub(super) struct Checkpoint {
     pub(super) cut: Offsets,
     /// Windows that end until then are closed, in milliseconds since 1970.
     pub(super) closed_until: i64,
+    /// By what the source knows the partitions again.
+    pub(super) marks: BTreeMap<Partition, String>,
     /// The latest event times.
     pub(super) latest: Latest,
     /// What became of all events until here.
@@ -55,6 +62,8 @@ struct Head {
     form: u32,
     fingerprint: String,
     cut: Vec<(String, i32, i64)>,
+    #[serde(default)]
+    marks: Vec<(String, i32, String)>,
     closed_until: i64,
     latest: Latest,
     counts: Counts,
@@ -69,17 +78,15 @@ pub(super) fn encode_cut(cut: &Offsets) -> Vec<u8> {
 /// What [`encode_cut`] gave.
 pub(super) fn decode_cut(bytes: &[u8]) -> Result<Offsets, Unusable> {
     let pairs: Vec<(String, i32, i64)> = serde_json::from_slice(bytes).map_err(unusable)?;
-    Ok(offsets(pairs))
+    Ok(by_partition(pairs))
 }
 
-fn pairs(cut: &Offsets) -> Vec<(String, i32, i64)> {
-    cut.iter().map(|(partition, next)| (partition.topic.to_string(), partition.number, *next)).collect()
+fn pairs<T: Clone>(of: &BTreeMap<Partition, T>) -> Vec<(String, i32, T)> {
+    of.iter().map(|(partition, of)| (partition.topic.to_string(), partition.number, of.clone())).collect()
 }
 
-fn offsets(pairs: Vec<(String, i32, i64)>) -> Offsets {
-    let partition =
-        |(topic, number, next): (String, i32, i64)| (Partition { topic: topic.into(), number }, next);
-    pairs.into_iter().map(partition).collect()
+fn by_partition<T>(pairs: Vec<(String, i32, T)>) -> BTreeMap<Partition, T> {
+    pairs.into_iter().map(|(topic, number, of)| (Partition { topic: topic.into(), number }, of)).collect()
 }
 
 fn unusable(error: impl std::fmt::Display) -> Unusable {
@@ -93,6 +100,7 @@ impl Checkpoint {
             form: FORM,
             fingerprint: self.fingerprint.clone(),
             cut: pairs(&self.cut),
+            marks: pairs(&self.marks),
             closed_until: self.closed_until,
             latest: self.latest.clone(),
             counts: self.counts,
@@ -103,7 +111,7 @@ impl Checkpoint {
             let compressor = zstd::Encoder::new(&mut bytes, 1).map_err(unusable)?;
             let mut writer = StreamWriter::try_new(compressor, &first.schema()).map_err(unusable)?;
             for batch in &self.open {
-                writer.write(batch).map_err(unusable)?;
+                writer.write(&as_steps(batch.clone()).map_err(unusable)?).map_err(unusable)?;
             }
             writer.into_inner().map_err(unusable)?.finish().map_err(unusable)?;
         }
@@ -114,7 +122,7 @@ impl Checkpoint {
     pub(super) fn decode(bytes: &[u8]) -> Result<Self, Unusable> {
         let end = memchr::memchr(b'\n', bytes).ok_or_else(|| unusable("it has no head"))?;
         let head: Head = serde_json::from_slice(&bytes[..end]).map_err(unusable)?;
-        if head.form != FORM {
+        if ![PLAIN_SETS, FORM].contains(&head.form) {
             return Err(Unusable(format!("it has the form {}, expected {FORM}", head.form)));
         }
         let mut open = Vec::new();
@@ -122,12 +130,15 @@ impl Checkpoint {
         if !states.is_empty() {
             let plain = zstd::decode_all(states).map_err(unusable)?;
             for batch in StreamReader::try_new(Cursor::new(plain), None).map_err(unusable)? {
+                let batch = batch.map_err(unusable)?;
+                let batch = if head.form == PLAIN_SETS { Ok(batch) } else { from_steps(batch) };
                 open.push(batch.map_err(unusable)?);
             }
         }
         Ok(Self {
             fingerprint: head.fingerprint,
-            cut: offsets(head.cut),
+            cut: by_partition(head.cut),
+            marks: by_partition(head.marks),
             closed_until: head.closed_until,
             latest: head.latest,
             counts: head.counts,

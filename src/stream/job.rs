@@ -7,15 +7,14 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::checkpoint::encode_cut;
 use super::events::{EventBatch, Places, latest};
-use super::model::{LiveModel, StreamModel, Taken, Taking};
-use super::progress::{ModelProgress, Progress};
+use super::model::{LiveModel, StreamModel, Taken, Taking, Written};
+use super::progress::Progress;
 use super::query::RunningQuery;
 use super::reader::Reader;
 use super::sink::{LEASE_BEAT, SinkError, Standing};
+use super::writing::{PAUSE, Writing};
 use crate::engine::{Engine, EngineError};
-use crate::fail_point;
 use crate::relation::Relation;
 use crate::source::kafka::DeadLetters;
 use crate::source::tail::{Offsets, Partition, Stream, Stretch, Unreadable};
@@ -27,8 +26,8 @@ pub(super) const LOOK: Duration = Duration::from_millis(200);
 /// How long to go on trying to write once the stream is to stop. With what is done after it, a stream ends within ten seconds.
 const LAST_TRY: Duration = Duration::from_secs(6);
 
-/// How long to wait before what could not be done is tried again for the first time.
-const PAUSE: Duration = Duration::from_millis(100);
+/// About how many bytes of states and rows wait to be written, before that is waited for.
+const WAITING_BYTES: usize = 256 << 20;
 
 /// How long to try to give the leases back.
 const RELEASE: Duration = Duration::from_secs(2);
@@ -57,6 +56,8 @@ pub type Reload = dyn Fn() -> Result<(), String> + Send + Sync;
 pub struct JobOptions {
     /// How long an epoch is.
     pub interval: Duration,
+    /// How long it is while more waits to be read than an epoch of that length reads.
+    pub interval_behind: Duration,
     /// After how long without events a partition no longer holds the watermark back.
     pub idle_after: Duration,
     /// Threads that take events.
@@ -136,15 +137,18 @@ impl Job {
             options,
             stop,
             progress,
+            read_before: 0,
             places: Places::default(),
             models: Vec::new(),
-            writing: None,
+            writing: Writing::default(),
         };
         let outcome = tokio::select! {
             outcome = running.all(engine) => outcome,
             // Whatever it waits for: each call has patience of its own, and many may follow one another.
             () = given_up => Err(running.unfinished()),
         };
+        // Who has no lease writes nothing.
+        running.writing.stop().await;
         let leases = self.models.iter().map(|model| model.sink.release());
         // A lease that cannot be given back ends by itself.
         let _ = tokio::time::timeout(RELEASE, futures::future::join_all(leases)).await;
@@ -167,10 +171,11 @@ struct Running<'j> {
     options: JobOptions,
     stop: watch::Receiver<bool>,
     progress: Arc<Progress>,
+    /// How many events were read before this epoch.
+    read_before: u64,
     places: Places,
     models: Vec<LiveModel>,
-    /// The model that is being written.
-    writing: Option<String>,
+    writing: Writing,
 }
 
 impl Running<'_> {
@@ -210,8 +215,11 @@ impl Running<'_> {
         if let Some(why) = waiting.get(&self.job.source.describe()) {
             return SourceError::Away(why.clone()).into();
         }
-        let writing = self.job.models.iter().find(|model| self.writing.as_ref() == Some(&model.spec.name));
-        let Some(model) = writing else { return JobError::Unfinished(self.job.source.describe()) };
+        let writing = self.job.models.iter().filter(|model| self.writing.is_under_way(&model.spec.name));
+        let mut writing: Vec<&StreamModel> = writing.collect();
+        // One that says why it waits comes first.
+        writing.sort_by_key(|model| !waiting.contains_key(&model.spec.name));
+        let Some(model) = writing.first() else { return JobError::Unfinished(self.job.source.describe()) };
         match waiting.get(&model.spec.name) {
             Some(why) => {
                 JobError::Sink { model: model.spec.name.clone(), error: SinkError::Passing(why.clone()) }
@@ -240,6 +248,7 @@ impl Running<'_> {
     }
 
     async fn stream(&mut self, engine: &Engine, prepared: Vec<Option<Offsets>>) -> Result<(), JobError> {
+        self.know_source_again().await?;
         // An epoch that was begun is ended first, just as far as it was to read, each model's by itself.
         for (index, cut) in prepared.into_iter().enumerate() {
             if let Some(cut) = cut {
@@ -267,6 +276,15 @@ impl Running<'_> {
         outcome
     }
 
+    /// Whether the source is the one that the models have read.
+    async fn know_source_again(&self) -> Result<(), JobError> {
+        let source = self.job.source.clone();
+        let marks = self.models.iter().flat_map(|model| model.marks.clone()).collect::<BTreeSet<_>>();
+        let marks: Vec<(Partition, String)> = marks.into_iter().collect();
+        tokio::task::spawn_blocking(move || source.know_again(&marks)).await??;
+        Ok(())
+    }
+
     /// For each partition, the first offset that some model has not read; none where a model begins with the partition.
     fn common_start(&self) -> Offsets {
         let mut from: Offsets = BTreeMap::new();
@@ -286,7 +304,11 @@ impl Running<'_> {
         let mut letters = Vec::new();
         let outcome = loop {
             if self.models[index].has_reached(cut) {
-                break self.end_epoch(&[index], &mut letters, &BTreeSet::new()).await;
+                let ended = self.end_epoch(&[index], &mut letters, &BTreeSet::new()).await;
+                break match ended {
+                    Ok(()) => self.written().await,
+                    Err(error) => Err(error),
+                };
             }
             if self.is_stopped() {
                 break Ok(());
@@ -323,15 +345,19 @@ impl Running<'_> {
                 heard.insert(stretch.partition.clone(), Instant::now());
             }
             letters.extend(self.take(models, stretches).await?);
+            self.look_at_writing()?;
             let is_last = self.is_stopped()
                 || goal.is_some_and(|goal| self.models.iter().all(|model| model.has_reached(goal)));
-            if is_last || began.elapsed() >= self.options.interval {
+            // While the epoch before is being written, this one goes on: what changes once more is written once.
+            let is_due = began.elapsed() >= self.length_of_epoch(reader) && self.writing.is_over();
+            if is_last || is_due || self.is_full() {
                 let idle = self.idle(&heard, reader);
                 self.end_epoch(models, &mut letters, &idle).await?;
                 began = Instant::now();
+                self.read_before = self.progress.lock().read;
                 self.progress_of(reader);
                 if is_last {
-                    return Ok(());
+                    return self.written().await;
                 }
                 if refreshed.elapsed() >= self.options.refresh_after {
                     self.refresh(engine).await?;
@@ -392,6 +418,9 @@ impl Running<'_> {
                     model.latest.saw(&one.partition, time, chrono::Utc::now().timestamp_millis());
                 }
                 model.cut.insert(one.partition.clone(), one.to);
+                if let Some(mark) = &one.mark {
+                    model.marks.insert(one.partition.clone(), mark.clone());
+                }
                 for letter in &one.unreadable {
                     if is_sent.insert((one.partition.clone(), letter.offset)) {
                         letters.push((one.partition.clone(), letter.clone()));
@@ -446,13 +475,14 @@ impl Running<'_> {
         Ok(())
     }
 
-    /// Writes what models have of this epoch, and their checkpoints.
+    /// Ends the epoch of models: what it gave is written beside the next one, once the one before is.
     async fn end_epoch(
         &mut self,
         models: &[usize],
         letters: &mut Vec<(Partition, Unreadable)>,
         idle: &BTreeSet<Partition>,
     ) -> Result<(), JobError> {
+        self.written().await?;
         if let Some(dead) = &self.job.dead_letters
             && !letters.is_empty()
         {
@@ -461,11 +491,56 @@ impl Running<'_> {
         letters.clear();
         for index in models {
             if self.models[*index].has_read() {
-                self.commit(*index, idle).await?;
+                let ended = self.models[*index].end_epoch(idle);
+                self.writing.begin(*index, ended, self.progress.clone());
             }
         }
-        self.show();
         Ok(())
+    }
+
+    /// Waits until the epochs that ended are written.
+    async fn written(&mut self) -> Result<(), JobError> {
+        while let Some(written) = self.writing.next().await {
+            self.goes_on(written?);
+        }
+        Ok(())
+    }
+
+    /// Notes what has been written meanwhile.
+    fn look_at_writing(&mut self) -> Result<(), JobError> {
+        while let Some(written) = self.writing.try_next() {
+            self.goes_on(written?);
+        }
+        Ok(())
+    }
+
+    fn goes_on(&mut self, (index, written): (usize, Written)) {
+        let shown = self.models[index].go_on(written);
+        self.progress.lock().models.insert(self.models[index].spec.name.clone(), shown);
+    }
+
+    /// How long an epoch is: longer while much waits to be read, since what changes many times is then written once.
+    fn length_of_epoch(&self, reader: &Reader) -> Duration {
+        let now = self.progress.lock();
+        let left: i64 = reader
+            .latest_ends()
+            .iter()
+            .map(|(partition, end)| {
+                (end - now.partitions.get(partition).map_or(*end, |known| known.next)).max(0)
+            })
+            .sum();
+        let is_far_behind = self.job.source.counts_by_offset() && left as u64 > now.read - self.read_before;
+        drop(now);
+        if is_far_behind {
+            self.options.interval.max(self.options.interval_behind)
+        } else {
+            self.options.interval
+        }
+    }
+
+    /// Whether so much waits to be written that nothing more is read before it is.
+    fn is_full(&self) -> bool {
+        self.models.iter().map(LiveModel::waiting_bytes).sum::<usize>() > WAITING_BYTES
     }
 
     /// Sends dead letters until they are safe: brokers that are away are waited for, as where events are read.
@@ -492,69 +567,10 @@ impl Running<'_> {
         }
     }
 
-    async fn commit(&mut self, index: usize, idle: &BTreeSet<Partition>) -> Result<(), JobError> {
-        let model = &self.models[index];
-        let (sink, name) = (model.sink.clone(), model.spec.name.clone());
-        let epoch = model.epoch.next();
-        let cut = encode_cut(&model.cut);
-        let output = model.settle().await.map_err(|error| named(&name, error))?;
-        let checkpoint = model.checkpoint(&output, model.latest.watermark(idle));
-        let checkpoint = checkpoint.map_err(|error| named(&name, error))?;
-        let bytes = checkpoint
-            .encode()
-            .map_err(|error| JobError::Checkpoint { model: name.clone(), reason: error.to_string() })?;
-        self.persist(&name, async || sink.prepare(epoch, &cut).await).await?;
-        fail_point::reached("stream-prepared");
-        if !output.upserts.is_empty() {
-            self.persist(&name, async || sink.upsert(epoch, &output.upserts).await).await?;
-        }
-        if !output.deletes.is_empty() {
-            self.persist(&name, async || sink.delete(epoch, &output.deletes).await).await?;
-        }
-        fail_point::reached("stream-rows");
-        if !output.late.is_empty() {
-            self.persist(&name, async || sink.keep_late(epoch, &output.late).await).await?;
-        }
-        fail_point::reached("stream-late");
-        self.persist(&name, async || sink.commit(epoch, &bytes).await).await?;
-        fail_point::reached("stream-committed");
-        self.models[index].go_on(checkpoint);
-        Ok(())
-    }
-
-    /// Calls a sink until it has done what it was asked for.
-    async fn persist(
-        &mut self,
-        model: &str,
-        call: impl AsyncFn() -> Result<(), SinkError>,
-    ) -> Result<(), JobError> {
-        let mut pause = PAUSE;
-        self.writing = Some(model.to_owned());
-        loop {
-            match call().await {
-                Ok(()) => {
-                    self.progress.lock().waiting.remove(model);
-                    self.writing = None;
-                    return Ok(());
-                }
-                Err(SinkError::Passing(why)) => {
-                    tracing::warn!("{model}: {why}; trying again");
-                    self.progress.lock().waiting.insert(model.to_owned(), why);
-                    tokio::time::sleep(pause).await;
-                    pause = (pause * 2).min(Duration::from_secs(2));
-                }
-                Err(error) => return Err(JobError::Sink { model: model.to_owned(), error }),
-            }
-        }
-    }
-
     fn show(&self) {
         let mut now = self.progress.lock();
         for model in &self.models {
-            let closed_until = Some(model.closed_until).filter(|until| *until != i64::MIN);
-            let (counts, open_windows) = (model.counts, model.open_windows());
-            let shown = ModelProgress { counts, closed_until, open_windows, epoch: model.epoch.0 };
-            now.models.insert(model.spec.name.clone(), shown);
+            now.models.insert(model.spec.name.clone(), model.begun());
         }
     }
 
@@ -597,6 +613,7 @@ struct DecodedStretch {
     partition: Partition,
     from: i64,
     to: i64,
+    mark: Option<String>,
     batches: Vec<Arc<EventBatch>>,
     unreadable: Vec<Unreadable>,
     read: u64,
@@ -605,7 +622,7 @@ struct DecodedStretch {
 
 impl DecodedStretch {
     fn of(stretch: Stretch, place: i32, schema: &RowSchema) -> Result<Self, SourceError> {
-        let Stretch { partition, from, to, events } = stretch;
+        let Stretch { partition, from, to, mark, events } = stretch;
         let decoded = events.decode()?;
         let wrong = |error: arrow::error::ArrowError| SourceError::unreadable(error.to_string());
         let (mut batches, mut latest_time) = (Vec::new(), None);
@@ -614,7 +631,7 @@ impl DecodedStretch {
             batches.push(Arc::new(EventBatch::new(schema, rows, place, offsets).map_err(wrong)?));
         }
         let (unreadable, read) = (decoded.unreadable, decoded.read);
-        Ok(Self { partition, from, to, batches, unreadable, read, latest: latest_time })
+        Ok(Self { partition, from, to, mark, batches, unreadable, read, latest: latest_time })
     }
 
     /// Whether a model that has read up to `cut` has not read this. No stretch goes across where a model began.

@@ -21,8 +21,10 @@ mod progress;
 mod query;
 mod reader;
 pub mod reconcile;
+mod sets;
 mod watermark;
 mod windows;
+mod writing;
 
 #[cfg(test)]
 mod tests;

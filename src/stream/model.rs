@@ -1,6 +1,6 @@
 //! One streaming model as it lives: its states, its counts, and the steps of an epoch.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use arrow::array::{Array, AsArray, BooleanArray, RecordBatch};
@@ -10,12 +10,13 @@ use arrow::error::ArrowError;
 
 use super::checkpoint::{Checkpoint, Counts, decode_cut};
 use super::events::{EventBatch, Places};
+use super::progress::ModelProgress;
 use super::query::RunningQuery;
 use super::sink::{Epoch, LateEvent, Sink, SinkTable, Standing};
 use super::watermark::Latest;
-use super::windows::{Windows, ends_after, still_open, window_starts};
+use super::windows::{Fresh, Windows, bytes_of, count, ends_after, still_open, window_starts};
 use crate::engine::EngineError;
-use crate::source::tail::Offsets;
+use crate::source::tail::{Offsets, Partition};
 use crate::sql::streaming::{OFFSET, PLACE, StreamQuery};
 
 /// What a streaming model is.
@@ -47,20 +48,26 @@ pub(super) struct LiveModel {
     pub(super) spec: Arc<ModelSpec>,
     pub(super) sink: Arc<dyn Sink>,
     pub(super) query: Arc<RunningQuery>,
-    /// The last one that was committed.
+    /// The last one that ended.
     pub(super) epoch: Epoch,
     /// Windows that end until then are closed; moved between epochs only.
     pub(super) closed_until: i64,
     /// For each partition, the offset of the next event.
     pub(super) cut: Offsets,
+    /// By what the source knows the partitions again.
+    pub(super) marks: BTreeMap<Partition, String>,
     pub(super) latest: Latest,
     pub(super) counts: Counts,
-    windows: Windows,
+    /// The states of the open windows as the last epoch left them; none while it is being written.
+    open: Vec<RecordBatch>,
+    /// What came since.
+    fresh: Fresh,
     /// Rows to write, of a model without windows.
     rows: Vec<RecordBatch>,
+    rows_bytes: usize,
     late: Vec<LateEvent>,
-    /// Where the last checkpoint ends.
-    committed: Offsets,
+    /// Where the last epoch ends.
+    ended: Offsets,
 }
 
 /// How far a model's stream has read, as its sink says.
@@ -76,12 +83,33 @@ pub fn streamed(standing: &Standing) -> Result<Offsets, String> {
     }
 }
 
+/// An epoch of a model that was read to its end, with all that decides what it writes.
+pub(super) struct EndedEpoch {
+    pub(super) spec: Arc<ModelSpec>,
+    pub(super) sink: Arc<dyn Sink>,
+    pub(super) epoch: Epoch,
+    pub(super) cut: Offsets,
+    pub(super) late: Vec<LateEvent>,
+    query: Arc<RunningQuery>,
+    /// Windows that end until then are closed after it.
+    closed_until: i64,
+    marks: BTreeMap<Partition, String>,
+    latest: Latest,
+    counts: Counts,
+    windows: Windows,
+    rows: Vec<RecordBatch>,
+}
+
 /// What an epoch writes.
 pub(super) struct EpochOutput {
     pub(super) upserts: Vec<RecordBatch>,
     pub(super) deletes: Vec<RecordBatch>,
-    pub(super) late: Vec<LateEvent>,
     open: Vec<RecordBatch>,
+}
+
+/// An epoch that was written.
+pub(super) struct Written {
+    pub(super) checkpoint: Checkpoint,
 }
 
 /// What came of some events.
@@ -132,12 +160,15 @@ impl LiveModel {
             query,
             epoch,
             closed_until: checkpoint.closed_until,
-            committed: checkpoint.cut.clone(),
+            ended: checkpoint.cut.clone(),
             cut: checkpoint.cut,
+            marks: checkpoint.marks,
             latest: checkpoint.latest,
             counts: checkpoint.counts,
-            windows: Windows::of(checkpoint.open),
+            open: checkpoint.open,
+            fresh: Fresh::default(),
             rows: Vec::new(),
+            rows_bytes: 0,
             late: Vec::new(),
         };
         Ok((live, prepared))
@@ -167,8 +198,9 @@ impl LiveModel {
         let mut late = BTreeMap::new();
         for taken in taken {
             if self.spec.query.windowed.is_some() {
-                self.windows.add(taken.output);
+                self.fresh.add(taken.output);
             } else {
+                self.rows_bytes += taken.output.iter().map(bytes_of).sum::<usize>();
                 self.rows.extend(taken.output);
             }
             late.extend(taken.late);
@@ -184,7 +216,7 @@ impl LiveModel {
             let (topic, partition) = (partition.topic.clone(), partition.number);
             self.late.push(LateEvent { topic, partition, offset, window });
         }
-        self.windows.compact(&self.query).await?;
+        self.fresh.compact(&self.query).await?;
         Ok(nameless)
     }
 
@@ -193,66 +225,101 @@ impl LiveModel {
         cut.iter().all(|(partition, end)| self.cut.get(partition).is_some_and(|next| next >= end))
     }
 
-    /// Whether anything was read since the last checkpoint.
+    /// Whether anything was read since the last epoch.
     pub(super) fn has_read(&self) -> bool {
-        self.cut != self.committed
+        self.cut != self.ended
     }
 
-    /// How many windows are open.
-    pub(super) fn open_windows(&self) -> usize {
+    /// About how many bytes wait for the end of the epoch.
+    pub(super) fn waiting_bytes(&self) -> usize {
+        self.fresh.bytes() + self.rows_bytes
+    }
+
+    /// Ends the epoch and begins the next one, with windows closed that end until the watermark less the allowed lateness.
+    /// The epoch before must be written.
+    pub(super) fn end_epoch(&mut self, idle: &BTreeSet<Partition>) -> EndedEpoch {
+        let until = self
+            .latest
+            .watermark(idle)
+            .map_or(i64::MIN, |watermark| watermark.saturating_sub(self.spec.lateness));
+        self.closed_until = self.closed_until.max(until);
+        self.epoch = self.epoch.next();
+        self.ended = self.cut.clone();
+        self.rows_bytes = 0;
+        EndedEpoch {
+            spec: self.spec.clone(),
+            sink: self.sink.clone(),
+            epoch: self.epoch,
+            cut: self.cut.clone(),
+            late: std::mem::take(&mut self.late),
+            query: self.query.clone(),
+            closed_until: self.closed_until,
+            marks: self.marks.clone(),
+            latest: self.latest.clone(),
+            counts: self.counts,
+            windows: Windows { open: std::mem::take(&mut self.open), fresh: std::mem::take(&mut self.fresh) },
+            rows: std::mem::take(&mut self.rows),
+        }
+    }
+
+    /// Goes on from an epoch that was written. Gives what is to be shown of it.
+    pub(super) fn go_on(&mut self, written: Written) -> ModelProgress {
+        let checkpoint = written.checkpoint;
+        self.counts.written = checkpoint.counts.written;
+        self.open = checkpoint.open;
+        self.shown(checkpoint.counts, checkpoint.closed_until)
+    }
+
+    /// What is to be shown of a model that has not begun.
+    pub(super) fn begun(&self) -> ModelProgress {
+        self.shown(self.counts, self.closed_until)
+    }
+
+    fn shown(&self, counts: Counts, closed_until: i64) -> ModelProgress {
         let windowed = self.spec.query.windowed.as_ref();
-        windowed.and_then(|windowed| self.windows.count(windowed.window).ok()).unwrap_or_default()
+        let open_windows = windowed.and_then(|windowed| count(&self.open, windowed.window).ok());
+        ModelProgress {
+            counts,
+            closed_until: Some(closed_until).filter(|until| *until != i64::MIN),
+            open_windows: open_windows.unwrap_or_default(),
+            epoch: self.epoch.0,
+        }
     }
+}
 
+impl EndedEpoch {
     /// What the epoch writes.
     pub(super) async fn settle(&self) -> Result<EpochOutput, EngineError> {
-        let late = self.late.clone();
         let Some(windowed) = &self.spec.query.windowed else {
             let upserts = self.rows.iter().map(without_event).collect::<Result<_, _>>()?;
-            return Ok(EpochOutput { upserts, deletes: Vec::new(), late, open: Vec::new() });
+            return Ok(EpochOutput { upserts, deletes: Vec::new(), open: Vec::new() });
         };
-        if !self.windows.has_news() {
+        if !self.windows.fresh.has_news() {
             let open = self.windows.open.clone();
-            return Ok(EpochOutput { upserts: Vec::new(), deletes: Vec::new(), late, open });
+            return Ok(EpochOutput { upserts: Vec::new(), deletes: Vec::new(), open });
         }
         let keys: Vec<usize> =
             self.spec.table.key().filter_map(|key| self.spec.table.schema.index_of(key).ok()).collect();
-        let settled = self.windows.settle(&self.query, windowed.window, windowed.has_filter, &keys).await?;
-        Ok(EpochOutput { upserts: settled.changed, deletes: settled.gone, late, open: settled.open })
+        let settled = self.windows.settle(&self.query, windowed, &keys).await?;
+        Ok(EpochOutput { upserts: settled.changed, deletes: settled.gone, open: settled.open })
     }
 
-    /// The checkpoint that ends the epoch, with windows closed that end until `watermark` less the allowed lateness.
-    pub(super) fn checkpoint(
-        &self,
-        output: &EpochOutput,
-        watermark: Option<i64>,
-    ) -> Result<Checkpoint, EngineError> {
-        let until = watermark.map_or(i64::MIN, |watermark| watermark.saturating_sub(self.spec.lateness));
-        let closed_until = self.closed_until.max(until);
+    /// The checkpoint that ends the epoch.
+    pub(super) fn checkpoint(&self, output: &EpochOutput) -> Result<Checkpoint, EngineError> {
         let open = match &self.spec.query.windowed {
-            Some(windowed) => still_open(&output.open, windowed.window, closed_until)?,
+            Some(windowed) => still_open(&output.open, windowed.window, self.closed_until)?,
             None => Vec::new(),
         };
         let written = output.upserts.iter().map(|batch| batch.num_rows() as u64).sum::<u64>();
         Ok(Checkpoint {
             fingerprint: self.spec.fingerprint.clone(),
             cut: self.cut.clone(),
-            closed_until,
+            closed_until: self.closed_until,
+            marks: self.marks.clone(),
             latest: self.latest.clone(),
             counts: Counts { written: self.counts.written + written, ..self.counts },
             open,
         })
-    }
-
-    /// The checkpoint was committed: goes on from there.
-    pub(super) fn go_on(&mut self, checkpoint: Checkpoint) {
-        self.epoch = self.epoch.next();
-        self.committed = checkpoint.cut;
-        self.closed_until = checkpoint.closed_until;
-        self.counts = checkpoint.counts;
-        self.windows = Windows::of(checkpoint.open);
-        self.rows.clear();
-        self.late.clear();
     }
 }
 

@@ -98,7 +98,7 @@ impl Tail for TopicTail {
         }
         self.next[index] = to;
         let events = self.partitions[index][from as usize..to as usize].to_vec();
-        Ok(Some(Stretch { partition, from, to, events: Box::new(Events { from, events }) }))
+        Ok(Some(Stretch { partition, from, to, mark: None, events: Box::new(Events { from, events }) }))
     }
 
     fn positions(&self) -> Offsets {
@@ -410,6 +410,7 @@ fn holds(
     };
     let options = JobOptions {
         interval: Duration::ZERO,
+        interval_behind: Duration::ZERO,
         idle_after: Duration::from_mins(1),
         threads: 2,
         until: Until::CaughtUp,

@@ -2,27 +2,39 @@
 
 use std::collections::HashSet;
 
-use arrow::array::{ArrayRef, AsArray, BooleanArray, RecordBatch};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch};
 use arrow::compute::{cast, filter_record_batch, not};
 use arrow::datatypes::{DataType, Int64Type, TimeUnit};
 use arrow::error::ArrowError;
+use arrow::row::{Row, RowConverter, Rows, SortField};
 
 use super::keyed::Key;
 use super::query::RunningQuery;
+use super::sets::in_order;
 use crate::engine::EngineError;
-use crate::sql::streaming::Window;
+use crate::sql::streaming::{Window, Windowed};
 
 /// How many new states wait before those of the same group are made one.
 const MERGE_ROWS: usize = 1 << 18;
+/// How many bytes of them wait.
+const MERGE_BYTES: usize = 64 << 20;
 
-/// The states of the windows that are open.
-#[derive(Clone, Default)]
+/// States that came since the last epoch.
+#[derive(Default)]
+pub(super) struct Fresh {
+    states: Vec<RecordBatch>,
+    rows: usize,
+    bytes: usize,
+    /// How many rows and bytes the last merge left: only as many again are worth another one.
+    merged: (usize, usize),
+}
+
+/// The states of the windows that are open at the end of an epoch.
 pub(super) struct Windows {
-    /// As of the last checkpoint: one state for each group.
+    /// As of the last epoch: one state for each group.
     pub(super) open: Vec<RecordBatch>,
     /// What came since.
-    fresh: Vec<RecordBatch>,
-    fresh_rows: usize,
+    pub(super) fresh: Fresh,
 }
 
 /// What an epoch changed.
@@ -35,54 +47,73 @@ pub(super) struct Settled {
     pub(super) gone: Vec<RecordBatch>,
 }
 
-impl Windows {
-    /// Those of a checkpoint.
-    pub(super) fn of(open: Vec<RecordBatch>) -> Self {
-        Self { open, ..Self::default() }
-    }
-
+impl Fresh {
     /// Adds states.
     pub(super) fn add(&mut self, states: Vec<RecordBatch>) {
-        self.fresh_rows += states.iter().map(RecordBatch::num_rows).sum::<usize>();
-        self.fresh.extend(states.into_iter().filter(|batch| batch.num_rows() > 0));
+        for batch in states.into_iter().filter(|batch| batch.num_rows() > 0) {
+            self.rows += batch.num_rows();
+            self.bytes += bytes_of(&batch);
+            self.states.push(batch);
+        }
     }
 
     /// Whether there is something new.
     pub(super) fn has_news(&self) -> bool {
-        self.fresh_rows > 0
+        !self.states.is_empty()
+    }
+
+    /// About how many bytes it has.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
     }
 
     /// Keeps memory bounded within an epoch: makes new states of the same group one.
     pub(super) async fn compact(&mut self, query: &RunningQuery) -> Result<(), EngineError> {
-        if self.fresh_rows > MERGE_ROWS && self.fresh.len() > 1 {
-            self.fresh = query.merged(std::mem::take(&mut self.fresh)).await?;
-            // What is left are groups; only as many new ones again are worth another merge.
-            self.fresh_rows = 0;
-            let rows: usize = self.fresh.iter().map(RecordBatch::num_rows).sum();
-            self.fresh_rows = rows.clamp(1, MERGE_ROWS / 2);
+        let (rows, bytes) = self.merged;
+        if self.rows > MERGE_ROWS.max(2 * rows) || self.bytes > MERGE_BYTES.max(2 * bytes) {
+            let merged = query.merged(std::mem::take(&mut self.states)).await?;
+            *self = Self::default();
+            self.add(merged);
+            self.merged = (self.rows, self.bytes);
         }
         Ok(())
     }
+}
 
-    /// How many windows are open.
-    pub(super) fn count(&self, window: Window) -> Result<usize, ArrowError> {
-        let mut starts: HashSet<i64> = HashSet::new();
-        for batch in self.open.iter().chain(&self.fresh) {
-            starts.extend(window_starts(batch.column(window.group))?.as_primitive::<Int64Type>().values());
-        }
-        Ok(starts.len())
-    }
-
-    /// Puts the states together, and works out the rows of the windows that changed.
+impl Windows {
+    /// Puts the states together, and works out the rows of the groups that changed.
     pub(super) async fn settle(
         &self,
         query: &RunningQuery,
-        window: Window,
-        has_filter: bool,
+        windowed: &Windowed,
         keys: &[usize],
     ) -> Result<Settled, EngineError> {
+        let window = windowed.window;
+        let fresh = query.merged(self.fresh.states.clone()).await?;
+        let (mut open, before) = self.untouched_and_touched(&fresh, window)?;
+        if before.is_empty() {
+            let changed = query.finished(fresh.clone()).await?;
+            open.extend(fresh.into_iter().map(in_order).collect::<Result<Vec<_>, _>>()?);
+            return Ok(Settled { open, changed, gone: Vec::new() });
+        }
+        let touched = Groups::of(&fresh, windowed.groups)?;
+        let there =
+            if windowed.has_filter { query.finished(touched.among(&before)?).await? } else { Vec::new() };
+        let merged = query.merged(before.into_iter().chain(fresh).collect()).await?;
+        let changed = query.finished(touched.among(&merged)?).await?;
+        open.extend(merged.into_iter().map(in_order).collect::<Result<Vec<_>, _>>()?);
+        let gone = if windowed.has_filter { missing(&there, &changed, keys)? } else { Vec::new() };
+        Ok(Settled { open, changed, gone })
+    }
+
+    /// The open states of windows that nothing new fell into, and of those where something did.
+    fn untouched_and_touched(
+        &self,
+        fresh: &[RecordBatch],
+        window: Window,
+    ) -> Result<(Vec<RecordBatch>, Vec<RecordBatch>), ArrowError> {
         let mut touched: HashSet<i64> = HashSet::new();
-        for batch in &self.fresh {
+        for batch in fresh {
             touched.extend(window_starts(batch.column(window.group))?.as_primitive::<Int64Type>().values());
         }
         let (mut open, mut before) = (Vec::new(), Vec::new());
@@ -102,14 +133,70 @@ impl Windows {
                 }
             }
         }
-        let there = if has_filter { query.finished(before.clone()).await? } else { Vec::new() };
-        before.extend(self.fresh.iter().cloned());
-        let merged = query.merged(before).await?;
-        let changed = query.finished(merged.clone()).await?;
-        open.extend(merged);
-        let gone = if has_filter { missing(&there, &changed, keys)? } else { Vec::new() };
-        Ok(Settled { open, changed, gone })
+        Ok((open, before))
     }
+}
+
+/// The groups of some states.
+struct Groups {
+    columns: usize,
+    converter: Option<RowConverter>,
+    rows: Vec<Rows>,
+}
+
+impl Groups {
+    /// Those of states whose first columns are their group.
+    fn of(states: &[RecordBatch], columns: usize) -> Result<Self, ArrowError> {
+        let Some(first) = states.first() else {
+            return Ok(Self { columns, converter: None, rows: Vec::new() });
+        };
+        let schema = first.schema();
+        let fields = schema.fields()[..columns].iter().map(|field| SortField::new(field.data_type().clone()));
+        let converter = RowConverter::new(fields.collect())?;
+        let rows = states.iter().map(|batch| converter.convert_columns(&batch.columns()[..columns]));
+        let rows = rows.collect::<Result<_, _>>()?;
+        Ok(Self { columns, converter: Some(converter), rows })
+    }
+
+    /// The states that are of one of these groups.
+    fn among(&self, states: &[RecordBatch]) -> Result<Vec<RecordBatch>, ArrowError> {
+        let Some(converter) = &self.converter else { return Ok(Vec::new()) };
+        let mut known: HashSet<Row<'_>> = HashSet::with_capacity(self.rows.iter().map(Rows::num_rows).sum());
+        known.extend(self.rows.iter().flatten());
+        let mut found = Vec::new();
+        for batch in states {
+            let rows = converter.convert_columns(&batch.columns()[..self.columns])?;
+            let is_known: BooleanArray = rows.iter().map(|row| Some(known.contains(&row))).collect();
+            match is_known.true_count() {
+                0 => {}
+                all if all == batch.num_rows() => found.push(batch.clone()),
+                _ => found.push(filter_record_batch(batch, &is_known)?),
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// About how many bytes rows have; of long texts only that they are there.
+pub(super) fn bytes_of(batch: &RecordBatch) -> usize {
+    fn of(array: &dyn Array) -> usize {
+        let Some(lists) = array.as_list_opt::<i32>() else {
+            return array.to_data().get_slice_memory_size().unwrap_or_else(|_| array.get_array_memory_size());
+        };
+        let (offsets, rows) = (lists.offsets(), lists.len());
+        let (start, end) = (offsets[0] as usize, offsets[rows] as usize);
+        of(&lists.values().slice(start, end - start)) + 4 * rows
+    }
+    batch.columns().iter().map(|column| of(column)).sum()
+}
+
+/// How many windows states are of.
+pub(super) fn count(states: &[RecordBatch], window: Window) -> Result<usize, ArrowError> {
+    let mut starts: HashSet<i64> = HashSet::new();
+    for batch in states {
+        starts.extend(window_starts(batch.column(window.group))?.as_primitive::<Int64Type>().values());
+    }
+    Ok(starts.len())
 }
 
 /// The states of windows that end after a time, in milliseconds since 1970.

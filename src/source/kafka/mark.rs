@@ -18,8 +18,18 @@ pub(super) struct Mark {
 impl Mark {
     /// The mark of a message.
     pub(super) fn of(message: &impl Message) -> Self {
+        Self::of_parts(message.offset(), message.timestamp().to_millis(), message.key(), message.payload())
+    }
+
+    /// The mark of a message that has these parts.
+    pub(super) fn of_parts(
+        offset: i64,
+        timestamp: Option<i64>,
+        key: Option<&[u8]>,
+        payload: Option<&[u8]>,
+    ) -> Self {
         let mut hash = Md5::new();
-        for part in [message.key(), message.payload()] {
+        for part in [key, payload] {
             // The length keeps a part's end apart from the next one's start, and nothing from an empty text.
             hash.update(part.map_or(-1, |part| part.len() as i64).to_le_bytes());
             hash.update(part.unwrap_or_default());
@@ -28,7 +38,7 @@ impl Mark {
             let _ = write!(hex, "{byte:02x}");
             hex
         });
-        Self { offset: message.offset(), timestamp: message.timestamp().to_millis(), hash }
+        Self { offset, timestamp, hash }
     }
 
     /// Reads what [`Mark`] is displayed as.

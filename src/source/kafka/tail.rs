@@ -10,8 +10,9 @@ use rdkafka::types::RDKafkaErrorCode;
 use rdkafka::{Message, Offset, TopicPartitionList};
 
 use super::KafkaSource;
-use super::cluster::{self, Held, asked_in_vain, is_passing};
+use super::cluster::{self, Held, Place, asked_in_vain, is_passing};
 use super::connection::{Connection, Consumer};
+use super::mark::Mark;
 use super::messages::{Messages, Reading};
 use super::range::Range;
 use crate::source::SourceError;
@@ -73,6 +74,32 @@ impl Stream for KafkaSource {
         Ok(Box::new(tail))
     }
 
+    fn know_again(&self, marks: &[(Partition, String)]) -> Result<(), SourceError> {
+        let asking = self.connection.consumer(&[])?;
+        let held = cluster::held_by(&self.connection, &asking, &self.topics)?;
+        // Models that have read differently far have left several of one partition.
+        let mut left: BTreeMap<i64, BTreeMap<Place, Mark>> = BTreeMap::new();
+        for (partition, mark) in marks {
+            let is_it = |held: &&Held| *held.topic == *partition.topic && held.partition == partition.number;
+            let (Some(held), Some(mark)) = (held.iter().find(is_it), Mark::parse(mark)) else { continue };
+            // What is not held is another matter.
+            if (held.low..held.high).contains(&mark.offset) {
+                let place = (partition.topic.clone(), partition.number);
+                left.entry(mark.offset).or_default().insert(place, mark);
+            }
+        }
+        for marks in left.values() {
+            if let Some((topic, number)) = cluster::changed(&self.connection, marks)?.first() {
+                return Err(SourceError::unreadable(format!(
+                    "{topic}/{number} of Kafka at {} holds another message than the one that the stream has read at offset {}: the topic was made anew. {RESET}",
+                    self.connection.place(),
+                    marks[&(topic.clone(), *number)].offset
+                )));
+            }
+        }
+        Ok(())
+    }
+
     fn landed(&self, units: &mut dyn Iterator<Item = &str>) -> Offsets {
         let mut landed: BTreeMap<Partition, (u32, i64)> = BTreeMap::new();
         for range in units.filter_map(Range::parse) {
@@ -131,10 +158,40 @@ struct Gathering {
     /// The offset of the next message.
     next: i64,
     messages: Messages,
+    /// The last message.
+    last: Last,
     /// Since when messages wait.
     since: Instant,
     /// Offsets that end a stretch, the smallest last.
     cuts: Vec<i64>,
+}
+
+/// The last message of a partition, whose buffers are used for the next one again.
+#[derive(Default)]
+struct Last {
+    offset: i64,
+    timestamp: Option<i64>,
+    key: Option<Vec<u8>>,
+    payload: Option<Vec<u8>>,
+}
+
+impl Last {
+    fn is_now(&mut self, message: &impl Message) {
+        let keep = |kept: &mut Option<Vec<u8>>, given: Option<&[u8]>| match (kept.as_mut(), given) {
+            (Some(kept), Some(given)) => {
+                kept.clear();
+                kept.extend_from_slice(given);
+            }
+            (_, given) => *kept = given.map(<[u8]>::to_vec),
+        };
+        keep(&mut self.key, message.key());
+        keep(&mut self.payload, message.payload());
+        (self.offset, self.timestamp) = (message.offset(), message.timestamp().to_millis());
+    }
+
+    fn mark(&self) -> String {
+        Mark::of_parts(self.offset, self.timestamp, self.key.as_deref(), self.payload.as_deref()).to_string()
+    }
 }
 
 impl Gathering {
@@ -142,14 +199,14 @@ impl Gathering {
         cuts.retain(|cut| *cut > start);
         cuts.sort_unstable_by(|a, b| b.cmp(a));
         cuts.dedup();
-        let messages = Self::nothing(&partition, reading);
+        let messages = Self::nothing(&partition, reading, 0);
         let (reading, since) = (reading.clone(), Instant::now());
-        Self { partition, reading, from: start, next: start, messages, since, cuts }
+        Self { partition, reading, from: start, next: start, messages, last: Last::default(), since, cuts }
     }
 
-    fn nothing(partition: &Partition, reading: &Arc<Reading>) -> Messages {
+    fn nothing(partition: &Partition, reading: &Arc<Reading>, bytes: usize) -> Messages {
         let unit = Arc::from(partition.to_string());
-        Messages::new(unit, partition.topic.clone(), partition.number, reading.clone(), 0)
+        Messages::new(unit, partition.topic.clone(), partition.number, reading.clone(), bytes)
     }
 
     fn is(&self, topic: &str, number: i32) -> bool {
@@ -161,10 +218,13 @@ impl Gathering {
         if self.next == self.from {
             return;
         }
-        let messages = std::mem::replace(&mut self.messages, Self::nothing(&self.partition, &self.reading));
+        // What comes next is likely to be as much.
+        let next = Self::nothing(&self.partition, &self.reading, self.messages.bytes());
+        let messages = std::mem::replace(&mut self.messages, next);
+        let mark = (messages.count() > 0).then(|| self.last.mark());
         let from = std::mem::replace(&mut self.from, self.next);
         let partition = self.partition.clone();
-        ready.push_back(Stretch { partition, from, to: self.next, events: Box::new(messages) });
+        ready.push_back(Stretch { partition, from, to: self.next, mark, events: Box::new(messages) });
     }
 
     /// Reading has come to an offset; on the way there may be cuts.
@@ -176,7 +236,8 @@ impl Gathering {
         self.next = to;
     }
 
-    fn take(&mut self, offset: i64, payload: Option<&[u8]>, ready: &mut VecDeque<Stretch>) {
+    fn take(&mut self, message: &impl Message, ready: &mut VecDeque<Stretch>) {
+        let offset = message.offset();
         if offset < self.next {
             return;
         }
@@ -185,7 +246,8 @@ impl Gathering {
         if self.messages.count() == 0 {
             self.since = Instant::now();
         }
-        self.messages.push(offset, payload);
+        self.messages.push(offset, message.payload());
+        self.last.is_now(message);
         self.advance(offset + 1, ready);
         if self.messages.bytes() >= STRETCH_BYTES {
             self.give(ready);
@@ -279,13 +341,13 @@ impl Tail for KafkaTail {
         let deadline = Instant::now() + patience;
         self.look_for_partitions()?;
         let mut taken = 0_u32;
+        let wait = GATHER.min(patience);
         while self.ready.is_empty() {
-            let wait = GATHER.min(deadline.saturating_duration_since(Instant::now()));
             match self.consumer.poll(wait) {
                 Some(Ok(message)) => {
                     let is = |one: &&mut Gathering| one.is(message.topic(), message.partition());
                     if let Some(gathering) = self.gathering.iter_mut().find(is) {
-                        gathering.take(message.offset(), message.payload(), &mut self.ready);
+                        gathering.take(&message, &mut self.ready);
                     }
                     taken += 1;
                     // The age of what waits is looked at once in a while, and not for each message.

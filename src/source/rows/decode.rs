@@ -387,8 +387,10 @@ mod tests {
 
     #[test]
     fn a_key_with_a_quote_is_no_other_two_keys() {
-        let (rows, rejects) =
-            decode(&["{\"ts\":1,\"text\":\"t\",\"a\":1,\"b\":2}", "{\"ts\":1,\"text\":\"t\",\"a\\\":1,\\\"b\":2}"]);
+        let (rows, rejects) = decode(&[
+            "{\"ts\":1,\"text\":\"t\",\"a\":1,\"b\":2}",
+            "{\"ts\":1,\"text\":\"t\",\"a\\\":1,\\\"b\":2}",
+        ]);
         assert_eq!((rows, rejects), (vec!["1 - - t -".to_owned(), "1 - - t 2".to_owned()], Vec::new()));
     }
 

@@ -113,11 +113,7 @@ impl HdfsReads {
     }
 }
 
-async fn read(
-    file: &FileReader,
-    wanted: &Wanted,
-    limits: Limits,
-) -> std::result::Result<Found, Failure> {
+async fn read(file: &FileReader, wanted: &Wanted, limits: Limits) -> std::result::Result<Found, Failure> {
     let size = file.file_length() as u64;
     let range = wanted.within(size);
     let length = usize::try_from(range.end - range.start).unwrap_or(usize::MAX);

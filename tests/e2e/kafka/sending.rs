@@ -126,6 +126,46 @@ fn live_events_are_those_up_to_now_and_go_on_where_they_ended() {
 }
 
 #[test]
+fn events_of_now_happen_when_they_are_due() {
+    let topic = Topic::new(1);
+    let project = Project::new();
+    let prefix = format!("{}.", topic.name());
+    let brokers = brokers();
+    let now =
+        || std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis() as i64;
+    let began = now();
+    let sending = [
+        "generate",
+        "--to",
+        "kafka",
+        "--brokers",
+        &brokers,
+        "--topic-prefix",
+        &prefix,
+        "--now",
+        "--rate",
+        "400",
+    ];
+    let said = project
+        .succeed(&[&sending[..], &["--days", "1", "--users", "500", "--topic", "listen_events"]].concat());
+    let ended = now();
+    let sent = regex::Regex::new(r"listen_events: ([\d,]+) events").unwrap();
+    let sent: i64 = sent.captures(&said).unwrap()[1].replace(',', "").parse().unwrap();
+    project.file("profiles.yml", profiles(&format!(", topic_prefix: '{prefix}'")));
+    let sources = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/sources.yml")).unwrap();
+    project.file("sources.yml", sources);
+    project.succeed(&["run", "--select", "source:events.listen_events"]);
+    let times =
+        project.rows("select min(ts) as first, max(ts) as last, count(*) as n from main.raw_listen_events");
+    let [first, last, count] = ["first", "last", "n"].map(|name| times[0][name].as_i64().unwrap());
+    assert_eq!(count, sent);
+    assert!(began <= first && last <= ended, "{began} {first} {last} {ended}");
+    // So many a second, whoever was quick.
+    assert!((last - first - (sent - 1) * 1_000 / 400).abs() <= 20, "{sent} events in {} ms", last - first);
+    Topic::named(&format!("{prefix}listen_events")).delete();
+}
+
+#[test]
 fn generating_to_brokers_that_are_not_there_fails_and_says_so() {
     let project = Project::new();
     insta::assert_snapshot!(project.fail(2, &["generate", "--to", "kafka", "--days", "1"]), @r"

@@ -115,6 +115,38 @@ fn partitions_that_come_to_be_are_read_and_tables_are_made_anew_on_request() {
 }
 
 #[test]
+fn a_topic_that_was_made_anew_is_not_taken_for_the_one_that_was_read() {
+    let topic = Topic::new(1);
+    let project = project(&topic, Into::Local);
+    let words = ["run", "--select", "by_minute popular each"];
+    topic.send(0, &[listen(0, 1, "a"), listen(1, 1, "a")]);
+    project.succeed(&words);
+    topic.send(0, &[listen(2, 1, "a")]);
+    assert_eq!(counts(&project.succeed(&words))["by_minute"], [3, 3, 0, 0]);
+    topic.delete();
+    topic.create(1);
+    topic.send(0, &[listen(0, 1, "a"), listen(1, 1, "a"), listen(2, 1, "b"), listen(3, 1, "b")]);
+    let said =
+        project.fail(1, &words).replace(topic.name(), "[topic]").replace(&topic::brokers(), "[brokers]");
+    insta::assert_snapshot!(said.lines().last().unwrap_or_default(), @"");
+    let said = project.succeed(&[&words[..], &["--full-refresh"]].concat());
+    assert_eq!(counts(&said)["by_minute"], [4, 4, 0, 0]);
+}
+
+#[test]
+fn a_plan_says_what_becomes_of_streaming_models() {
+    let topic = Topic::new(1);
+    let project = project(&topic, Into::Local);
+    let plan = project.run(&["plan", "--select", "by_minute popular"]);
+    insta::assert_snapshot!(plan.stdout, @"");
+    let plan = project.run(&["plan"]);
+    insta::assert_snapshot!(plan.stdout.lines().last().unwrap_or_default(), @"");
+    let plan = project.run(&["plan", "--select", "each", "--output", "json"]);
+    let plan: serde_json::Value = serde_json::from_str(&plan.stdout).unwrap();
+    assert_eq!(plan["steps"][0]["action"], "stream");
+}
+
+#[test]
 fn the_numbers_are_there_for_prometheus() {
     let topic = Topic::new(1);
     let project = project(&topic, Into::Local);

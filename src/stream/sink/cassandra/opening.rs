@@ -16,7 +16,8 @@ use crate::stream::sink::SinkError;
 impl CassandraSink {
     /// The lease, the model's row, and the table made ready.
     pub(super) async fn take(&self, anew: bool) -> Result<StreamRow, SinkError> {
-        let (shape, late) = (Shape::of(&self.table)?, Shape::of_late(self.model()));
+        let shape = Shape::of(&self.table)?;
+        let late = Shape::of_late(&shape);
         self.check_names(&late.name)?;
         let session = self.cluster.session().await?;
         let holder = self.holder();

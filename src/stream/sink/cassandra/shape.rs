@@ -72,8 +72,8 @@ impl Shape {
         Ok(Self { name: name.clone(), columns, ttl: ttl as i32, comment: table.description.clone() })
     }
 
-    /// The table of what came too late for a model.
-    pub(super) fn of_late(model: &str) -> Self {
+    /// The table of what came too late for the model of a table; it is kept as long as rows are.
+    pub(super) fn of_late(table: &Self) -> Self {
         let column = |name: &str, cql_type: &str, role| ColumnShape {
             name: name.into(),
             cql_type: cql_type.into(),
@@ -81,7 +81,7 @@ impl Shape {
         };
         let by = |position| Role::Clustering { position, descending: false };
         Self {
-            name: late_name(model),
+            name: late_name(&table.name),
             columns: vec![
                 column("epoch", "bigint", Role::Partition(0)),
                 column("topic", "text", by(0)),
@@ -89,8 +89,8 @@ impl Shape {
                 column("offset", "bigint", by(2)),
                 column("window", "timestamp", Role::Regular),
             ],
-            ttl: 0,
-            comment: format!("events that came after their window of {model} was closed"),
+            ttl: table.ttl,
+            comment: format!("events that came after their window of {} was closed", table.name),
         }
     }
 

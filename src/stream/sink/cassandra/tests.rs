@@ -12,6 +12,7 @@ use arrow::datatypes::{DataType, Field, Schema, TimeUnit};
 use super::cells::cells_of;
 use super::shape::{ColumnShape, Role, Shape};
 use super::types::cql_type;
+use super::writing::{ROWS, Requests, Row, TimestampAt, in_order};
 use super::{Connection, Consistency, Login, Replication, create_keyspace};
 use crate::relation::Relation;
 use crate::stream::sink::{Clustering, SinkTable};
@@ -107,7 +108,7 @@ fn every_type_has_its_own() {
 #[test]
 fn statements_quote_names_and_texts() {
     let shape = top_songs();
-    let late = Shape::of_late("top_songs");
+    let late = Shape::of_late(&shape);
     let all = [
         shape.create("music"),
         shape.insert("music"),
@@ -140,7 +141,7 @@ fn statements_quote_names_and_texts() {
         "window" timestamp,
         PRIMARY KEY (("epoch"), "topic", "partition", "offset")
     ) WITH CLUSTERING ORDER BY ("topic" ASC, "partition" ASC, "offset" ASC)
-        AND default_time_to_live = 0 AND comment = 'events that came after their window of top_songs was closed';
+        AND default_time_to_live = 86400 AND comment = 'events that came after their window of top_songs was closed';
 
     CREATE TABLE IF NOT EXISTS "music".mep_leases (
         model text PRIMARY KEY,
@@ -246,6 +247,42 @@ fn a_model_that_cassandra_has_no_table_for_is_refused() {
     top_songs: the column `at` is of type Time64(µs), which cassandra has no type for; cast it to another one
     top_songs: expected a time to live of at most 20 years, found 1099511627776 seconds
     ");
+}
+
+#[test]
+fn rows_of_a_partition_go_together_in_order_and_of_one_key_the_last_one_counts() {
+    let shape = table(
+        &[("city", DataType::Utf8), ("rank", DataType::UInt64), ("song", DataType::Utf8)],
+        &["city"],
+        &[("rank", true)],
+    );
+    let shape = Shape::of(&shape).unwrap();
+    let text = |values: Vec<String>| Arc::new(StringArray::from(values)) as ArrayRef;
+    let cities: Vec<String> = (0..600).map(|row| ["x", "y"][row / 590].to_owned()).collect();
+    let ranks: ArrayRef = Arc::new(UInt64Array::from_iter_values(
+        (0..600).map(|row| if row < 590 { 600 - row % 500 } else { row }),
+    ));
+    let songs = text((0..600).map(|row| format!("song {row}")).collect());
+    let batch =
+        RecordBatch::try_from_iter([("city", text(cities)), ("rank", ranks), ("song", songs)]).unwrap();
+    let cells = cells_of(&shape, &["city", "rank", "song"], &batch).unwrap();
+    let values = |row: &Row<'_>| {
+        let [city, rank, song] = [0, 1, 2].map(|column| cells[column].get(row.index).unwrap());
+        let rank = u64::from_be_bytes(rank.try_into().unwrap());
+        (String::from_utf8_lossy(city).into_owned(), rank, String::from_utf8_lossy(song).into_owned())
+    };
+    let rows = in_order(Row::all(&cells, 600, 7, TimestampAt::End).collect(), &[0, 1]);
+    let requests: Vec<Vec<_>> =
+        Requests::of(&rows, vec![0]).map(|rows| rows.iter().map(values).collect()).collect();
+    assert!(requests.iter().all(|rows| rows.len() <= ROWS && rows.iter().all(|row| row.0 == rows[0].0)));
+    assert_eq!(requests.len(), 500_usize.div_ceil(ROWS) + 1);
+    let all = requests.concat();
+    assert_eq!(all.len(), 510);
+    assert!(all.is_sorted_by_key(|(city, rank, _)| (city.clone(), *rank)));
+    assert!(
+        all.contains(&("x".into(), 600, "song 500".into()))
+            && !all.contains(&("x".into(), 600, "song 0".into()))
+    );
 }
 
 /// The bytes of a column's values; its table has another column as key.

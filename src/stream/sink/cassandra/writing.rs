@@ -1,6 +1,6 @@
 //! Writing many rows: bound, those of a partition together, and many of them at once.
 
-use std::collections::HashMap;
+use std::cmp::Ordering;
 
 use arrow::array::RecordBatch;
 use futures::TryStreamExt;
@@ -19,9 +19,11 @@ use crate::fail_point;
 use crate::stream::sink::SinkError;
 
 /// How many requests are under way at once.
-const AT_ONCE: usize = 256;
+const REQUESTS_AT_ONCE: usize = 256;
+/// How many rows are under way at once.
+const ROWS_AT_ONCE: usize = 4096;
 /// How many rows of one partition go in one request.
-const ROWS: usize = 50;
+pub(super) const ROWS: usize = 200;
 /// How many bytes go in one request, about.
 const BYTES: usize = 50 << 10;
 
@@ -40,9 +42,9 @@ pub(super) struct RowStatement {
 }
 
 /// Values of a row, to be bound.
-struct Row<'a> {
+pub(super) struct Row<'a> {
     cells: &'a [Cells],
-    index: usize,
+    pub(super) index: usize,
     timestamp: i64,
     timestamp_at: TimestampAt,
 }
@@ -90,16 +92,22 @@ impl SerializeRow for Row<'_> {
     }
 }
 
-impl Row<'_> {
-    /// The values of some columns, told apart by their lengths.
-    fn bytes_of(&self, columns: &[usize]) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        for column in columns {
-            let value = self.cells[*column].get(self.index).unwrap_or_default();
-            bytes.extend_from_slice(&value.len().to_be_bytes());
-            bytes.extend_from_slice(value);
-        }
-        bytes
+impl<'a> Row<'a> {
+    /// All rows of some cells.
+    pub(super) fn all(
+        cells: &'a [Cells],
+        rows: usize,
+        timestamp: i64,
+        timestamp_at: TimestampAt,
+    ) -> impl Iterator<Item = Self> {
+        (0..rows).map(move |index| Self { cells, index, timestamp, timestamp_at })
+    }
+
+    /// Whether it comes before another one, by the values of some columns.
+    fn order(&self, other: &Self, columns: &[usize]) -> Ordering {
+        let order =
+            |column: &usize| self.cells[*column].get(self.index).cmp(&other.cells[*column].get(other.index));
+        columns.iter().map(order).find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
     }
 
     /// About how long it is.
@@ -125,75 +133,76 @@ pub(super) async fn write_rows(
     let at = |key: &[&str]| -> Vec<usize> {
         key.iter().filter_map(|name| columns.iter().position(|column| column == name)).collect()
     };
-    let mut requests = Requests::of(at(&shape.partition_key()), at(&shape.key()));
-    for (cells, rows) in &all {
-        for index in 0..*rows {
-            requests.add(Row { cells, index, timestamp, timestamp_at: with.timestamp_at });
-        }
-    }
-    let requests = requests.rows;
+    let rows = all.iter().flat_map(|(cells, rows)| Row::all(cells, *rows, timestamp, with.timestamp_at));
+    let rows = in_order(rows.collect(), &at(&shape.key()));
     let doing = format!("write rows of {}", shape.name);
-    let mut under_way = FuturesUnordered::new();
+    let (mut under_way, mut rows_under_way) = (FuturesUnordered::new(), 0);
     let mut is_first = true;
-    for rows in &requests {
-        if under_way.len() == AT_ONCE {
-            under_way.try_next().await?;
-            if std::mem::take(&mut is_first) {
-                fail_point::reached("cassandra-some-rows");
-            }
-        }
-        under_way.push(request(session, &doing, with, rows));
-    }
-    while under_way.try_next().await?.is_some() {
+    let mut ended = |rows: usize, rows_under_way: &mut usize| {
+        *rows_under_way -= rows;
         if std::mem::take(&mut is_first) {
             fail_point::reached("cassandra-some-rows");
         }
+    };
+    let requests = Requests::of(&rows, at(&shape.partition_key()));
+    for rows in requests {
+        while rows_under_way > 0
+            && (rows_under_way + rows.len() > ROWS_AT_ONCE || under_way.len() == REQUESTS_AT_ONCE)
+        {
+            if let Some(rows) = under_way.try_next().await? {
+                ended(rows, &mut rows_under_way);
+            }
+        }
+        rows_under_way += rows.len();
+        under_way.push(request(session, &doing, with, rows));
+    }
+    while let Some(rows) = under_way.try_next().await? {
+        ended(rows, &mut rows_under_way);
     }
     Ok(())
 }
 
-/// The rows of each partition, in requests of a bounded size.
-struct Requests<'a> {
-    /// Where the columns of the partition key stand.
-    of_partition: Vec<usize>,
-    /// Where the columns of the key stand.
-    of_key: Vec<usize>,
-    rows: Vec<Vec<Row<'a>>>,
-    bytes: Vec<usize>,
-    /// The request that a partition's next row goes with.
-    open: HashMap<Vec<u8>, usize>,
-    /// The request, and the place in it, of each key.
-    places: HashMap<Vec<u8>, (usize, usize)>,
+/// Rows in the order of their keys, so that those of a request lie near each other. Of rows with one key the last one stays:
+/// Cassandra would take the larger of values that are as old.
+pub(super) fn in_order<'a>(mut rows: Vec<Row<'a>>, key: &[usize]) -> Vec<Row<'a>> {
+    rows.sort_by(|one, other| one.order(other, key));
+    let mut kept: Vec<Row<'a>> = Vec::with_capacity(rows.len());
+    for row in rows {
+        match kept.last_mut() {
+            Some(last) if last.order(&row, key).is_eq() => *last = row,
+            _ => kept.push(row),
+        }
+    }
+    kept
 }
 
-impl<'a> Requests<'a> {
-    fn of(of_partition: Vec<usize>, of_key: Vec<usize>) -> Self {
-        let (rows, bytes) = (Vec::new(), Vec::new());
-        Self { of_partition, of_key, rows, bytes, open: HashMap::new(), places: HashMap::new() }
-    }
+/// Rows in order, in requests of a bounded size, each of one partition.
+pub(super) struct Requests<'r, 'a> {
+    rows: &'r [Row<'a>],
+    /// Where the columns of the partition key stand.
+    of_partition: Vec<usize>,
+}
 
-    /// Adds a row. Of rows with one key the last one is written: Cassandra would take the larger of values that are as old.
-    fn add(&mut self, row: Row<'a>) {
-        let key = row.bytes_of(&self.of_key);
-        if let Some((request, place)) = self.places.get(&key) {
-            self.rows[*request][*place] = row;
-            return;
-        }
-        let bytes = row.bytes();
-        let partition = row.bytes_of(&self.of_partition);
-        let fits = |at: &usize| self.rows[*at].len() < ROWS && self.bytes[*at] + bytes <= BYTES;
-        let open = self.open.get(&partition).copied().filter(fits);
-        let at = open.unwrap_or_else(|| {
-            self.rows.push(Vec::new());
-            self.bytes.push(0);
-            self.rows.len() - 1
-        });
-        if open.is_none() {
-            self.open.insert(partition, at);
-        }
-        self.places.insert(key, (at, self.rows[at].len()));
-        self.bytes[at] += bytes;
-        self.rows[at].push(row);
+impl<'r, 'a> Requests<'r, 'a> {
+    pub(super) fn of(rows: &'r [Row<'a>], of_partition: Vec<usize>) -> Self {
+        Self { rows, of_partition }
+    }
+}
+
+impl<'r, 'a> Iterator for Requests<'r, 'a> {
+    type Item = &'r [Row<'a>];
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let first = self.rows.first()?;
+        let mut bytes = 0;
+        let fits = |row: &&Row<'a>| {
+            bytes += row.bytes();
+            bytes <= BYTES && row.order(first, &self.of_partition).is_eq()
+        };
+        let count = self.rows.iter().take(ROWS).take_while(fits).count().max(1);
+        let (request, rest) = self.rows.split_at(count);
+        self.rows = rest;
+        Some(request)
     }
 }
 
@@ -202,7 +211,7 @@ async fn request(
     doing: &str,
     with: &RowStatement,
     rows: &[Row<'_>],
-) -> Result<(), SinkError> {
+) -> Result<usize, SinkError> {
     let driver = session.driver.get_session();
     let written = if let [row] = rows {
         driver.execute_unpaged(&with.statement, row).await
@@ -214,5 +223,5 @@ async fn request(
         batch.set_is_idempotent(true);
         driver.batch(&batch, rows).await
     };
-    written.map(|_| ()).map_err(|error| failure::executing(doing, &error))
+    written.map(|_| rows.len()).map_err(|error| failure::executing(doing, &error))
 }
