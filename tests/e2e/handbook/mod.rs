@@ -198,7 +198,8 @@ fn the_pages_about_tables_run_as_written() {
 
 #[test]
 fn the_pages_about_other_tools_run_as_written() {
-    let shell = Shell::new(Start::Bundled);
+    // A port that is free.
+    let shell = Shell::new(Start::Bundled).replacing(&[("mep docs serve", "mep docs serve --port 0")]);
     for page in ["docs/airflow.md", "docs/superset.md", "docs/site.md"] {
         shell.read(page);
     }
