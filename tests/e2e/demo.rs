@@ -94,17 +94,11 @@ fn the_demo_says_what_stands_in_its_way_before_it_starts_anything() {
     let port = taken.local_addr().unwrap().port().to_string();
     let output = demo(&data, "start").env("METRICS_PORT", &port).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
-    insta::assert_snapshot!(said(&output).replace(&port, "[port]"), @r"
-    stack: the stream's metrics: port [port] is taken by another process; free it, or set METRICS_PORT or MEP_STACK_PORT_OFFSET
-    ");
+    insta::assert_snapshot!(said(&output).replace(&port, "[port]"), @"stack: the stream's metrics: port [port] is taken by another process; free it, or set METRICS_PORT or MEP_STACK_PORT_OFFSET");
     let output = demo(&data, "start").env("MEP", "/nowhere/mep").output().unwrap();
     assert_eq!(output.status.code(), Some(1));
-    insta::assert_snapshot!(said(&output), @r"
-    stack: MEP=/nowhere/mep is no program; unset it, and mep is built
-    ");
+    insta::assert_snapshot!(said(&output), @"stack: MEP=/nowhere/mep is no program; unset it, and mep is built");
     let output = demo(&data, "begin").output().unwrap();
-    insta::assert_snapshot!(said(&output), @r"
-    stack: stack/demo [start|stop|status]
-    ");
+    insta::assert_snapshot!(said(&output), @"stack: stack/demo [start|stop|status]");
     assert_eq!(processes_of(&data), Vec::<PathBuf>::new());
 }
