@@ -250,9 +250,10 @@ impl Work<'_> {
             Problems::from(problem.at(&start))
         };
         let views = ViewsBelow::of(self.compiler.graph, &self.compiled, index);
-        let alignment = match node.is_inlined() {
-            true => views.read(&checked),
-            false => alignment::derive(&self.scope, &plan, &partition_columns),
+        let alignment = if node.is_inlined() {
+            views.read(&checked)
+        } else {
+            alignment::derive(&self.scope, &plan, &partition_columns)
         };
         let alignment = alignment.map_err(failed)?;
         let recipe = if is_stored { Recipe::of(&plan, 0..schema.fields().len()) } else { None };
