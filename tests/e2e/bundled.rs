@@ -221,7 +221,10 @@ fn the_bundled_project_answers_as_counted_from_its_events_and_a_second_run_does_
     assert!(said.contains(" current, ") && !said.contains(" built"), "{said}");
     assert_eq!(bundled.scratch.listing("warehouse"), before);
     let (plan, _) = bundled.print(&["plan"]);
-    assert_eq!(plan, "nothing to do: everything is as it should be\n");
+    insta::assert_snapshot!(plan, @r"
+    nothing to do: everything is as it should be
+    6 streaming models of the project follow their sources with: mep stream
+    ");
 }
 
 /// Twenty real days of events, where they are at hand; else it is said that simulated ones stand in for them.
