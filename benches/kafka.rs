@@ -24,6 +24,10 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::KafkaError;
 use rdkafka::{Offset, TopicPartitionList};
 
+/// As in the program.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 /// The columns of the bundled project's `listen_events`.
 const COLUMNS: [(&str, &str, bool); 19] = [
     ("artist", "varchar", true),
@@ -52,7 +56,7 @@ const PARTITIONS: i32 = 4;
 fn main() -> Result<(), Box<dyn Error>> {
     let mut words = std::env::args().skip(1).filter(|word| !word.starts_with("--"));
     let brokers = words.next().unwrap_or_else(|| "127.0.0.1:9092".to_owned());
-    let thousands: u64 = words.next().map_or(Ok(300), |word| word.parse())?;
+    let thousands: u64 = words.next().map_or(Ok(1_000), |word| word.parse())?;
     let given = words.next();
     let topic = given.clone().unwrap_or_else(|| format!("mep-bench-{}", std::process::id()));
     let connection = Connection {
@@ -64,7 +68,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         fill(&connection, &topic, thousands * 1_000)?;
     }
     // By turns, so that both find the same caches and neighbours.
-    for _ in 0..2 {
+    for _ in 0..3 {
         let bare = consume(&brokers, &topic)?;
         let decoded = read(&connection, &topic)?;
         let landed = land(&connection, &topic)?;
@@ -139,6 +143,7 @@ fn consume(brokers: &str, topic: &str) -> Result<f64, Box<dyn Error>> {
         .set("fetch.message.max.bytes", "8388608")
         .set("fetch.queue.backoff.ms", "5")
         .set("fetch.wait.max.ms", "100")
+        .set("enable.metrics.push", "false")
         .create()?;
     let began = Instant::now();
     let metadata = consumer.fetch_metadata(Some(topic), Duration::from_secs(10))?;

@@ -1,9 +1,10 @@
 //! Writing rows into the files of an immutable folder, a file for each partition.
 
 use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
 
-use arrow::array::{Array, ArrayRef, RecordBatch, StringArray, UInt32Array};
-use arrow::compute::{cast, take_record_batch};
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray, UInt32Array};
+use arrow::compute::{cast, partition, take, take_record_batch};
 use arrow::datatypes::{DataType, SchemaRef};
 use arrow::error::ArrowError;
 use parquet::arrow::ArrowWriter;
@@ -123,11 +124,8 @@ impl PartitionWriter {
         let data_columns = self.file_schema.fields().len();
         let indices: Vec<usize> = (0..data_columns).collect();
         let data = batch.project(&indices)?;
-        for (key, rows) in split(&batch.columns()[data_columns..], batch.num_rows())? {
-            match rows {
-                None => self.write_partition(&key, &data)?,
-                Some(rows) => self.write_partition(&key, &take_record_batch(&data, &rows)?)?,
-            }
+        for (key, part) in split(&batch.columns()[data_columns..], batch.num_rows())? {
+            self.write_partition(&key, &part.take(&data)?)?;
         }
         Ok(())
     }
@@ -218,36 +216,57 @@ impl PartitionWriter {
     }
 }
 
-/// The partitions that rows fall into by the values of `columns`; `None` for the rows means all of them.
-fn split(columns: &[ArrayRef], rows: usize) -> Result<Vec<(PartitionKey, Option<UInt32Array>)>, ArrowError> {
-    let texts: Vec<ArrayRef> =
-        columns.iter().map(|column| cast(column, &DataType::Utf8)).collect::<Result<_, _>>()?;
-    let texts: Vec<&StringArray> =
-        texts.iter().filter_map(|text| text.as_any().downcast_ref::<StringArray>()).collect();
-    let value = |column: &StringArray, row: usize| column.is_valid(row).then(|| column.value(row).to_owned());
-    let same = |a: usize, b: usize| {
-        texts.iter().all(|column| match (column.is_valid(a), column.is_valid(b)) {
-            (true, true) => column.value(a) == column.value(b),
-            (a, b) => a == b,
-        })
-    };
-    let mut groups: Vec<(PartitionKey, Vec<u32>)> = Vec::new();
-    let mut by_key: HashMap<PartitionKey, usize> = HashMap::new();
-    let mut current = 0;
-    for row in 0..rows {
-        if row == 0 || !same(row - 1, row) {
-            let key = PartitionKey::new(texts.iter().map(|column| value(column, row)).collect());
-            current = *by_key.entry(key.clone()).or_insert_with(|| {
-                groups.push((key, Vec::new()));
-                groups.len() - 1
-            });
+/// The rows of a batch that belong to one partition.
+enum Part {
+    /// All of them.
+    Whole,
+    /// So many, one behind the other.
+    Range(Range<usize>),
+    /// These.
+    Rows(UInt32Array),
+}
+
+impl Part {
+    fn of(ranges: &[Range<usize>], rows: usize) -> Self {
+        match ranges {
+            [range] if range.len() == rows => Self::Whole,
+            [range] => Self::Range(range.clone()),
+            ranges => Self::Rows(ranges.iter().flat_map(|range| range.start as u32..range.end as u32).collect()),
         }
-        groups[current].1.push(row as u32);
     }
-    if groups.len() == 1 {
-        return Ok(groups.into_iter().map(|(key, _)| (key, None)).collect());
+
+    fn take(&self, rows: &RecordBatch) -> Result<RecordBatch, ArrowError> {
+        match self {
+            Self::Whole => Ok(rows.clone()),
+            Self::Range(range) => Ok(rows.slice(range.start, range.len())),
+            Self::Rows(indices) => take_record_batch(rows, indices),
+        }
     }
-    Ok(groups.into_iter().map(|(key, rows)| (key, Some(UInt32Array::from(rows)))).collect())
+}
+
+/// The partitions that rows fall into by the values of `columns`. Rows that follow one another are often of the same one: only the
+/// first of them is looked at as text.
+fn split(columns: &[ArrayRef], rows: usize) -> Result<Vec<(PartitionKey, Part)>, ArrowError> {
+    if columns.is_empty() {
+        return Ok(vec![(PartitionKey::new(Vec::new()), Part::Whole)]);
+    }
+    let ranges = partition(columns)?.ranges();
+    let first: UInt32Array = ranges.iter().map(|range| range.start as u32).collect();
+    let text = |column: &ArrayRef| cast(&take(column, &first, None)?, &DataType::Utf8);
+    let texts: Vec<ArrayRef> = columns.iter().map(text).collect::<Result<_, _>>()?;
+    let texts: Vec<&StringArray> = texts.iter().map(AsArray::as_string).collect();
+    let value = |text: &StringArray, at: usize| text.is_valid(at).then(|| text.value(at).to_owned());
+    let mut groups: Vec<(PartitionKey, Vec<Range<usize>>)> = Vec::new();
+    let mut by_key: HashMap<PartitionKey, usize> = HashMap::new();
+    for (at, range) in ranges.into_iter().enumerate() {
+        let key = PartitionKey::new(texts.iter().map(|text| value(text, at)).collect());
+        let group = *by_key.entry(key).or_insert_with_key(|key| {
+            groups.push((key.clone(), Vec::new()));
+            groups.len() - 1
+        });
+        groups[group].1.push(range);
+    }
+    Ok(groups.into_iter().map(|(key, ranges)| (key, Part::of(&ranges, rows))).collect())
 }
 
 #[cfg(test)]
