@@ -128,7 +128,7 @@ fn a_topic_that_was_made_anew_is_not_taken_for_the_one_that_was_read() {
     topic.send(0, &[listen(0, 1, "a"), listen(1, 1, "a"), listen(2, 1, "b"), listen(3, 1, "b")]);
     let said =
         project.fail(1, &words).replace(topic.name(), "[topic]").replace(&topic::brokers(), "[brokers]");
-    insta::assert_snapshot!(said.lines().last().unwrap_or_default(), @"");
+    insta::assert_snapshot!(said.lines().last().unwrap_or_default(), @"error: [topic]/0 of Kafka at [brokers] holds another message than the one that the stream has read at offset 2: the topic was made anew. Delete the stream's checkpoint and its table to begin anew with what there is: mep stream --full-refresh");
     let said = project.succeed(&[&words[..], &["--full-refresh"]].concat());
     assert_eq!(counts(&said)["by_minute"], [4, 4, 0, 0]);
 }
@@ -138,9 +138,13 @@ fn a_plan_says_what_becomes_of_streaming_models() {
     let topic = Topic::new(1);
     let project = project(&topic, Into::Local);
     let plan = project.run(&["plan", "--select", "by_minute popular"]);
-    insta::assert_snapshot!(plan.stdout, @"");
+    insta::assert_snapshot!(plan.stdout, @r"
+    stream  streaming by_minute    up to what its source holds when it runs
+    stream  streaming popular      up to what its source holds when it runs
+    2 steps
+    ");
     let plan = project.run(&["plan"]);
-    insta::assert_snapshot!(plan.stdout.lines().last().unwrap_or_default(), @"");
+    insta::assert_snapshot!(plan.stdout.lines().last().unwrap_or_default(), @"3 streaming models of the project follow their sources with: mep stream");
     let plan = project.run(&["plan", "--select", "each", "--output", "json"]);
     let plan: serde_json::Value = serde_json::from_str(&plan.stdout).unwrap();
     assert_eq!(plan["steps"][0]["action"], "stream");

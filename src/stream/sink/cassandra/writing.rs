@@ -23,7 +23,7 @@ const REQUESTS_AT_ONCE: usize = 256;
 /// How many rows are under way at once.
 const ROWS_AT_ONCE: usize = 4096;
 /// How many rows of one partition go in one request.
-pub(super) const ROWS: usize = 200;
+pub(super) const ROWS: usize = 50;
 /// How many bytes go in one request, about.
 const BYTES: usize = 50 << 10;
 
