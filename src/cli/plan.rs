@@ -80,7 +80,7 @@ pub(super) fn plan(global: &Global, arguments: &PlanArguments) -> Result<Exit, C
         };
         let after = after_landing(
             &connected.table,
-            stored(&connected.table.raw).as_ref(),
+            stored(&connected.table.raw).as_deref(),
             &landing,
             arguments.date,
             &mut days,

@@ -128,7 +128,7 @@ pub(super) fn register_all(
     let others = relations.iter().filter(|relation| !known.contains(relation)).cloned();
     for relation in others.chain(known.iter().filter(|known| relations.contains(known)).cloned()) {
         if let Some(table) = warehouse.read(&relation)?
-            && let Err(error) = engine.register(&relation, &table)
+            && let Err(error) = engine.register(&relation, table)
         {
             tracing::debug!("{relation} cannot be read: {error}");
         }

@@ -178,14 +178,14 @@ impl Streams<'_> {
                     .help(format!("build it with: mep run --select {}", relation.name))
                     .into());
             };
-            engine.register(relation, &table)?;
+            engine.register(relation, table)?;
         }
         let known = engine.clone();
         let reload = move || {
             for relation in &tables {
                 let table = warehouse.read(relation).map_err(|error| error.to_string())?;
                 let table = table.ok_or_else(|| format!("{relation} is there no more"))?;
-                known.register(relation, &table).map_err(|error| error.to_string())?;
+                known.register(relation, table).map_err(|error| error.to_string())?;
             }
             Ok(())
         };

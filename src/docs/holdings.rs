@@ -133,20 +133,20 @@ fn at(run: &RunId) -> Option<i64> {
 mod tests {
     use super::*;
     use crate::fingerprint::Fingerprint;
-    use crate::warehouse::{DataFile, Inputs, Ledger, Version};
+    use crate::warehouse::{ColumnVersions, DataFile, Inputs, Ledger, Version};
 
     fn partition(run: &str, rows: u64) -> Partition {
         let fingerprint = Fingerprint::of(["sql"]);
         let version = Version::of(["v"]);
         Partition {
-            files: vec![DataFile { path: "a.parquet".into(), rows, bytes: rows * 10 }],
+            files: vec![DataFile { path: "a.parquet".into(), rows, bytes: rows * 10 }].into(),
             ledger: Ledger {
                 run: serde_json::from_value(run.into()).unwrap(),
                 fingerprint,
                 inputs: Inputs::default(),
                 version,
                 done: crate::time_range::TimeRanges::default(),
-                columns: BTreeMap::new(),
+                columns: ColumnVersions::default(),
             },
         }
     }

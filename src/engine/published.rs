@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, StringArray};
+use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{FieldRef, Schema, SchemaRef};
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
@@ -26,9 +28,7 @@ use crate::warehouse::{DataFile, PartitionKey, TableFolder, TableVersion};
 #[derive(Debug)]
 pub struct PublishedTable {
     folder: TableFolder,
-    schema: SchemaRef,
-    partition_columns: Vec<String>,
-    partitions: Vec<(PartitionKey, Vec<DataFile>)>,
+    table: Arc<TableVersion>,
 }
 
 /// The values of a partition's columns, and its files.
@@ -36,28 +36,28 @@ type PrunedPartition<'a> = (Vec<ScalarValue>, &'a [DataFile]);
 
 impl PublishedTable {
     /// The table version whose files lie below `folder`.
-    pub fn new(folder: TableFolder, table: &TableVersion) -> Self {
-        Self {
-            folder,
-            schema: table.schema.clone(),
-            partition_columns: table.partition_columns().to_vec(),
-            partitions: table
-                .partitions()
-                .filter(|(_, partition)| !partition.files.is_empty())
-                .map(|(key, partition)| (key.clone(), partition.files.clone()))
-                .collect(),
-        }
+    pub fn new(folder: TableFolder, table: impl Into<Arc<TableVersion>>) -> Self {
+        Self { folder, table: table.into() }
     }
 
-    /// The values of a key in the types of the partition columns.
-    fn values(&self, key: &PartitionKey) -> Result<Vec<ScalarValue>, DataFusionError> {
-        let columns = self.partition_columns.iter().zip(key.values());
-        columns
-            .map(|(column, value)| {
-                let data_type = self.schema.field_with_name(column)?.data_type();
-                ScalarValue::Utf8(value.clone()).cast_to(data_type)
-            })
-            .collect()
+    /// The partitions that have files.
+    fn partitions(&self) -> impl Iterator<Item = (&PartitionKey, &[DataFile])> {
+        let partitions = self.table.partitions().map(|(key, partition)| (key, partition.files.as_slice()));
+        partitions.filter(|(_, files)| !files.is_empty())
+    }
+
+    /// The values of these keys in the types of the partition columns: a row for each key.
+    fn values(&self, keys: &[&PartitionKey]) -> Result<RecordBatch, DataFusionError> {
+        let fields = self.partition_fields();
+        let columns = fields.iter().enumerate().map(|(column, field)| {
+            let texts = keys.iter().map(|key| key.values().get(column).and_then(Option::as_deref));
+            let texts: StringArray = texts.collect();
+            let options = CastOptions { safe: false, ..CastOptions::default() };
+            cast_with_options(&texts, field.data_type(), &options)
+        });
+        let columns: Vec<ArrayRef> = columns.collect::<Result<_, _>>()?;
+        let rows = RecordBatchOptions::new().with_row_count(Some(keys.len()));
+        Ok(RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), columns, &rows)?)
     }
 
     /// The partitions that can hold rows for which all `filters` hold.
@@ -66,28 +66,16 @@ impl PublishedTable {
         state: &dyn Session,
         filters: &[Expr],
     ) -> Result<Vec<PrunedPartition<'_>>, DataFusionError> {
-        let mut partitions = Vec::new();
-        for (key, files) in &self.partitions {
-            partitions.push((self.values(key)?, files.as_slice()));
-        }
-        let exact: Vec<&Expr> = filters
-            .iter()
-            .filter(|filter| {
-                exact_on_partitions(filter, &self.partition_columns) == TableProviderFilterPushDown::Exact
-            })
-            .collect();
-        if exact.is_empty() || partitions.is_empty() {
-            return Ok(partitions);
-        }
-        let fields: Vec<FieldRef> = self.partition_fields();
-        let schema = Arc::new(Schema::new(fields));
-        let columns = (0..self.partition_columns.len()).map(|column| {
-            ScalarValue::iter_to_array(partitions.iter().map(|(values, _)| values[column].clone()))
-        });
-        let batch = arrow::array::RecordBatch::try_new(schema.clone(), columns.collect::<Result<_, _>>()?)?;
-        let df_schema = DFSchema::try_from(schema.as_ref().clone())?;
+        let partitions: Vec<(&PartitionKey, &[DataFile])> = self.partitions().collect();
+        let keys: Vec<&PartitionKey> = partitions.iter().map(|(key, _)| *key).collect();
+        let values = self.values(&keys)?;
         let mut keep = vec![true; partitions.len()];
-        for filter in exact {
+        for filter in filters {
+            if exact_on_partitions(filter, self.table.partition_columns())
+                != TableProviderFilterPushDown::Exact
+            {
+                continue;
+            }
             let unqualified = datafusion::logical_expr::utils::split_conjunction(filter)
                 .into_iter()
                 .cloned()
@@ -95,20 +83,28 @@ impl PublishedTable {
                 .map(without_qualifiers)
                 .transpose()?;
             let Some(unqualified) = unqualified else { continue };
-            let physical = state.create_physical_expr(unqualified, &df_schema)?;
-            let values = physical.evaluate(&batch)?.into_array(batch.num_rows())?;
-            for (index, value) in as_boolean_array(&values)?.iter().enumerate() {
+            let schema = DFSchema::try_from(values.schema().as_ref().clone())?;
+            let physical = state.create_physical_expr(unqualified, &schema)?;
+            let holds = physical.evaluate(&values)?.into_array(values.num_rows())?;
+            for (index, value) in as_boolean_array(&holds)?.iter().enumerate() {
                 keep[index] &= value == Some(true);
             }
         }
-        let mut kept = keep.into_iter();
-        partitions.retain(|_| kept.next() == Some(true));
-        Ok(partitions)
+        let kept = partitions.into_iter().enumerate().filter(|(row, _)| keep[*row]);
+        kept.map(|(row, (_, files))| {
+            let of_row = values.columns().iter().map(|column| ScalarValue::try_from_array(column, row));
+            Ok((of_row.collect::<Result<_, _>>()?, files))
+        })
+        .collect()
     }
 
     fn partition_fields(&self) -> Vec<FieldRef> {
-        let first = self.schema.fields().len() - self.partition_columns.len();
-        self.schema.fields()[first..].to_vec()
+        self.table.schema.fields()[self.file_columns()..].to_vec()
+    }
+
+    /// How many columns are in the files; those after them name the partitions.
+    fn file_columns(&self) -> usize {
+        self.table.schema.fields().len() - self.table.partition_columns().len()
     }
 }
 
@@ -128,7 +124,7 @@ fn without_qualifiers(expression: Expr) -> Result<Expr, DataFusionError> {
 #[async_trait]
 impl TableProvider for PublishedTable {
     fn schema(&self) -> SchemaRef {
-        self.schema.clone()
+        self.table.schema.clone()
     }
 
     fn table_type(&self) -> TableType {
@@ -136,11 +132,13 @@ impl TableProvider for PublishedTable {
     }
 
     fn statistics(&self) -> Option<Statistics> {
-        let files = self.partitions.iter().flat_map(|(_, files)| files);
+        let files = self.partitions().flat_map(|(_, files)| files);
+        let (rows, bytes) = files
+            .fold((0, 0), |(rows, bytes), file| (rows + file.rows as usize, bytes + file.bytes as usize));
         Some(Statistics {
-            num_rows: Precision::Exact(files.clone().map(|file| file.rows as usize).sum()),
-            total_byte_size: Precision::Inexact(files.map(|file| file.bytes as usize).sum()),
-            column_statistics: Statistics::unknown_column(&self.schema),
+            num_rows: Precision::Exact(rows),
+            total_byte_size: Precision::Inexact(bytes),
+            column_statistics: Statistics::unknown_column(&self.table.schema),
         })
     }
 
@@ -148,7 +146,7 @@ impl TableProvider for PublishedTable {
         &self,
         filters: &[&Expr],
     ) -> Result<Vec<TableProviderFilterPushDown>, DataFusionError> {
-        Ok(filters.iter().map(|filter| exact_on_partitions(filter, &self.partition_columns)).collect())
+        Ok(filters.iter().map(|filter| exact_on_partitions(filter, self.table.partition_columns())).collect())
     }
 
     async fn scan(
@@ -169,21 +167,20 @@ impl TableProvider for PublishedTable {
         }
         if files.is_empty() {
             let schema = match projection {
-                Some(projection) => Arc::new(self.schema.project(projection)?),
-                None => self.schema.clone(),
+                Some(projection) => Arc::new(self.table.schema.project(projection)?),
+                None => self.table.schema.clone(),
             };
             return Ok(Arc::new(EmptyExec::new(schema)));
         }
-        let first = self.schema.fields().len() - self.partition_columns.len();
-        let file_columns: Vec<usize> = (0..first).collect();
-        let file_schema = Arc::new(self.schema.project(&file_columns)?);
+        let file_columns: Vec<usize> = (0..self.file_columns()).collect();
+        let file_schema = Arc::new(self.table.schema.project(&file_columns)?);
         let table_schema =
             TableSchema::builder(file_schema).with_table_partition_cols(self.partition_fields()).build();
         let groups = FileGroup::new(files).split_files(state.config().target_partitions());
         let statistics = Statistics {
             num_rows: Precision::Exact(rows),
             total_byte_size: Precision::Inexact(bytes),
-            column_statistics: Statistics::unknown_column(&self.schema),
+            column_statistics: Statistics::unknown_column(&self.table.schema),
         };
         let config = FileScanConfigBuilder::new(
             ObjectStoreUrl::parse(self.folder.storage().url())?,

@@ -101,7 +101,12 @@ impl Engine {
     ///
     /// # Errors
     /// Where a view's SQL cannot be planned.
-    pub fn register(&self, relation: &Relation, table: &TableVersion) -> Result<(), EngineError> {
+    pub fn register(
+        &self,
+        relation: &Relation,
+        table: impl Into<Arc<TableVersion>>,
+    ) -> Result<(), EngineError> {
+        let table = table.into();
         match &table.content {
             Content::Table { .. } => {
                 let folder = self.warehouse.table_folder(relation);

@@ -38,12 +38,12 @@ impl Planner<'_> {
             let (true, Some(model)) = (node.is_inlined(), self.compiled.models.get(&index)) else {
                 continue;
             };
-            let published = (self.stored)(&tested_relation(node)).map(|table| table.content);
-            if let Some(Content::View { sql, fingerprint }) = published
-                && fingerprint != model.fingerprint
-                && sql != model.sql
+            let published = (self.stored)(&tested_relation(node));
+            if let Some(Content::View { sql, fingerprint }) = published.as_ref().map(|table| &table.content)
+                && *fingerprint != model.fingerprint
+                && *sql != model.sql
             {
-                let line = first_changed_line(&sql, &model.rendered);
+                let line = first_changed_line(sql, &model.rendered);
                 return Some(ModelChange { what: Some(format!("view {}", node.name)), line });
             }
             below.extend(self.graph.parents(index));

@@ -29,7 +29,7 @@ impl Compaction {
             let is_small = |file: &&DataFile| file.bytes < sizes.target.div_ceil(2);
             let small: Vec<DataFile> = partition.files.iter().filter(is_small).cloned().collect();
             if small.len() >= sizes.fewest.max(2) {
-                let files = if one_folder { partition.files.clone() } else { small };
+                let files = if one_folder { partition.files.to_vec() } else { small };
                 partitions.insert(key.clone(), files);
             }
         }
@@ -61,7 +61,7 @@ mod tests {
     use super::*;
     use crate::fingerprint::Fingerprint;
     use crate::time_range::TimeRanges;
-    use crate::warehouse::{Content, Inputs, Ledger, Partition, RunId, Version};
+    use crate::warehouse::{ColumnVersions, Content, Inputs, Ledger, Partition, RunId, Version};
 
     fn table(sizes: &[u64]) -> TableVersion {
         let file = |(index, bytes): (usize, &u64)| DataFile {
@@ -74,10 +74,10 @@ mod tests {
             fingerprint: Fingerprint::of(["f"]),
             inputs: Inputs::default(),
             version: Version::of(["v"]),
-            columns: BTreeMap::new(),
+            columns: ColumnVersions::default(),
             done: TimeRanges::default(),
         };
-        let partition = Partition { files: sizes.iter().enumerate().map(file).collect(), ledger };
+        let partition = Partition { files: Arc::new(sizes.iter().enumerate().map(file).collect()), ledger };
         let content = Content::Table {
             partition_columns: Vec::new(),
             partitions: BTreeMap::from([(PartitionKey::whole(), partition)]),

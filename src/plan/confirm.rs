@@ -4,6 +4,7 @@
 //! known: an input's partition may have come to the content that it had, and of a table that is read as a whole only
 //! some rows may be others.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::partitions::{Known, PartitionBuild};
@@ -16,45 +17,66 @@ use crate::warehouse::{Partition, PartitionKey, Version};
 pub struct Inputs<'a> {
     /// As they were when the run began, by the name that ledgers have for them.
     before: BTreeMap<String, Before<'a>>,
+    /// What they were when the run began.
+    known: &'a dyn Fn(&Relation) -> Option<Known>,
+    /// Which partitions were published since with the content that they had.
+    same: &'a BTreeMap<Relation, BTreeSet<PartitionKey>>,
 }
 
-/// A table as it was, as far as the model reads it.
+/// A table as it was, as far as the model reads it: made only when it is asked for.
 struct Before<'a> {
     relation: &'a Relation,
+    columns: &'a BTreeSet<String>,
     /// Of the columns that the model reads.
-    digest: Version,
+    digest: OnceCell<Option<Version>>,
     /// Of these columns, for the partitions that were published since with the content that they had.
-    same: BTreeMap<String, Version>,
+    same: OnceCell<BTreeMap<String, Version>>,
 }
 
 impl<'a> Inputs<'a> {
-    /// The inputs of a model, of which `before` says what they were when the run began and `same` which partitions were
+    /// The inputs of a model, of which `known` says what they were when the run began and `same` which partitions were
     /// published since with the content that they had.
     pub fn of(
         model: &'a CompiledModel,
-        before: &dyn Fn(&Relation) -> Option<Known>,
-        same: &BTreeMap<Relation, BTreeSet<PartitionKey>>,
+        known: &'a dyn Fn(&Relation) -> Option<Known>,
+        same: &'a BTreeMap<Relation, BTreeSet<PartitionKey>>,
     ) -> Self {
         let reads = model.recipe.iter().flat_map(|recipe| &recipe.reads);
-        let tables = reads.filter_map(|(relation, columns)| {
-            let known = before(relation)?;
-            let is_same = |key: &PartitionKey| same.get(relation).is_some_and(|same| same.contains(key));
-            let partitions = known.partitions.iter().filter(|(key, _)| is_same(key));
-            let same =
-                partitions.map(|(key, partition)| (key.to_string(), partition.version_of(columns))).collect();
-            let digest = known.digest(Some(columns));
-            Some((relation.to_string(), Before { relation, digest, same }))
+        let tables = reads.map(|(relation, columns)| {
+            let (digest, same) = (OnceCell::new(), OnceCell::new());
+            (relation.to_string(), Before { relation, columns, digest, same })
         });
-        Self { before: tables.collect() }
+        Self { before: tables.collect(), known, same }
     }
 
     /// What became of the input that a ledger noted by this table, key and version.
     fn change(&self, table: &str, key: &str, noted: &Version) -> Change<'a> {
-        match self.before.get(table) {
-            Some(before) if key == ALL && before.digest == *noted => Change::Rows(before.relation),
-            Some(before) if before.same.get(key) == Some(noted) => Change::Nothing,
-            _ => Change::Unknown,
+        let Some(before) = self.before.get(table) else { return Change::Unknown };
+        if key == ALL && self.digest(before) == Some(noted) {
+            Change::Rows(before.relation)
+        } else if self.same_versions(before).get(key) == Some(noted) {
+            Change::Nothing
+        } else {
+            Change::Unknown
         }
+    }
+
+    fn digest<'b>(&self, before: &'b Before<'a>) -> Option<&'b Version> {
+        let digest = before
+            .digest
+            .get_or_init(|| (self.known)(before.relation).map(|known| known.digest(Some(before.columns))));
+        digest.as_ref()
+    }
+
+    fn same_versions<'b>(&self, before: &'b Before<'a>) -> &'b BTreeMap<String, Version> {
+        before.same.get_or_init(|| {
+            let same = self.same.get(before.relation).filter(|same| !same.is_empty());
+            let Some((same, known)) = same.zip((self.known)(before.relation)) else { return BTreeMap::new() };
+            let partitions = same.iter().filter_map(|key| known.partitions.get_key_value(key));
+            partitions
+                .map(|(key, partition)| (key.to_string(), partition.version_of(before.columns)))
+                .collect()
+        })
     }
 }
 

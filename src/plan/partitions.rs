@@ -2,6 +2,7 @@
 
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
 use datafusion::common::DataFusionError;
@@ -10,7 +11,9 @@ use super::reason::{ALL, ModelChange, Reason};
 use crate::graph::CompiledModel;
 use crate::relation::Relation;
 use crate::sql::{ScanAlignment, Scope};
-use crate::warehouse::{Fingerprint, Inputs, Partition, PartitionKey, RunId, TableVersion, Version};
+use crate::warehouse::{
+    ColumnVersions, Fingerprint, Inputs, Partition, PartitionKey, RunId, TableVersion, Version,
+};
 
 /// More input partitions than this are noted by one digest, so that a ledger stays small.
 pub(super) const NOTED_ONE_BY_ONE: usize = 400;
@@ -41,7 +44,7 @@ pub struct KnownPartition {
     /// Its version.
     pub version: Version,
     /// The versions of its columns, where they are told apart.
-    pub columns: BTreeMap<String, Version>,
+    pub columns: ColumnVersions,
     /// Its size in bytes as stored, or the last one that is known.
     pub bytes: u64,
     /// Its rows as stored, or the last number that is known.
@@ -51,7 +54,7 @@ pub struct KnownPartition {
 impl KnownPartition {
     /// A partition of which the columns are not told apart.
     pub(super) fn of_version(version: Version, bytes: u64, rows: u64) -> Self {
-        Self { version, columns: BTreeMap::new(), bytes, rows }
+        Self { version, columns: ColumnVersions::default(), bytes, rows }
     }
 
     /// The version of some of its columns; that of all of it, where they are not told apart.
@@ -143,7 +146,7 @@ pub struct PartitionBuild {
     /// The version that it will have.
     pub version: Version,
     /// The versions that its columns will have, where they are told apart.
-    pub columns: BTreeMap<String, Version>,
+    pub columns: ColumnVersions,
     /// Why.
     pub reason: Reason,
     /// Bytes of the input partitions that it reads.
@@ -194,7 +197,7 @@ pub struct Basis<'a> {
     /// Whether content that another form of the model built is kept as long as its inputs are.
     pub keeps: bool,
     /// The tables that it reads.
-    pub inputs: &'a BTreeMap<Relation, Known>,
+    pub inputs: &'a BTreeMap<Relation, Arc<Known>>,
     /// What is stored of it.
     pub stored: Option<&'a TableVersion>,
     /// Whether everything is to be built anew.

@@ -1,6 +1,7 @@
 //! Planning the nodes of a graph, one after another, each from what the earlier ones will leave.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use chrono::NaiveDate;
 use datafusion::common::DataFusionError;
@@ -25,7 +26,7 @@ use crate::warehouse::{Content, PartitionKey, RunId, TableVersion, Version};
 #[derive(Clone, Debug, Default)]
 pub struct Tables {
     /// What is known.
-    known: BTreeMap<Relation, Known>,
+    known: BTreeMap<Relation, Arc<Known>>,
     /// What will be there, with content that shows only when it is.
     open: BTreeSet<Relation>,
 }
@@ -35,7 +36,7 @@ impl Tables {
     pub fn note(&mut self, relation: &Relation, table: &TableVersion) {
         self.open.remove(relation);
         if matches!(table.content, Content::Table { .. }) {
-            self.known.insert(relation.clone(), Known::of(table));
+            self.known.insert(relation.clone(), Arc::new(Known::of(table)));
         }
     }
 
@@ -56,7 +57,7 @@ impl Tables {
         match after {
             Some(known) => {
                 self.open.remove(relation);
-                self.known.insert(relation.clone(), known);
+                self.known.insert(relation.clone(), Arc::new(known));
             }
             None => {
                 self.open.insert(relation.clone());
@@ -81,7 +82,7 @@ pub struct Planner<'a> {
     /// What batches are due by.
     pub times: BatchTimes,
     /// What the warehouse holds of a relation.
-    pub stored: &'a dyn Fn(&Relation) -> Option<TableVersion>,
+    pub stored: &'a dyn Fn(&Relation) -> Option<Arc<TableVersion>>,
 }
 
 impl Planner<'_> {
@@ -181,7 +182,7 @@ impl Planner<'_> {
         let backfills = node.config.on_schema_change == OnSchemaChange::Backfill
             && stored.as_ref().is_some_and(|stored| stored.schema != model.schema);
         if let Some(batches) = &model.batches {
-            let plan = BatchPlan::new(batches, stored.as_ref(), full_refresh || backfills, self.times);
+            let plan = BatchPlan::new(batches, stored.as_deref(), full_refresh || backfills, self.times);
             if plan.batches.is_empty() {
                 return Ok(Action::Current);
             }
@@ -202,14 +203,14 @@ impl Planner<'_> {
             model,
             keeps: node.config.on_code_change == OnCodeChange::Keep,
             inputs: &tables.known,
-            stored: stored.as_ref(),
+            stored: stored.as_deref(),
             full_refresh,
             volatile_run: model.is_volatile.then_some(self.run),
             changed: &changed,
         };
         if model.is_built_by_partition(node.config.materialized) {
             let plan = by_partition(basis)?;
-            let after = Known::after_partitions(model, stored.as_ref(), &plan);
+            let after = Known::after_partitions(model, stored.as_deref(), &plan);
             tables.expect(&relation, Some(after));
             // What is kept from before a change has the columns of that time.
             let has_columns = stored.as_ref().is_some_and(|stored| stored.schema == model.schema);
@@ -218,7 +219,7 @@ impl Planner<'_> {
         }
         let Some(build) = whole(basis) else { return Ok(Action::Current) };
         let after =
-            model.partition_columns.is_empty().then(|| Known::after_whole(model, &build, stored.as_ref()));
+            model.partition_columns.is_empty().then(|| Known::after_whole(model, &build, stored.as_deref()));
         tables.expect(&relation, after);
         Ok(Action::BuildWhole(build))
     }
@@ -234,24 +235,28 @@ impl Planner<'_> {
             return Action::AfterInputs;
         }
         let stored = (self.stored)(&relation);
-        let Some(look) = self.look(snapshot, &tables.known, stored.as_ref()) else { return Action::Current };
+        let Some(look) = self.look(snapshot, &tables.known, stored.as_deref()) else {
+            return Action::Current;
+        };
         tables.expect(&relation, None);
         Action::Snapshot(look)
     }
 
     fn view(&self, relation: &Relation, model: &CompiledModel) -> Action {
-        match (self.stored)(relation).map(|table| (table.content, table.schema)) {
-            None => Action::CreateView(Reason::FirstRun),
-            Some((Content::View { fingerprint, sql }, schema))
-                if fingerprint == model.fingerprint && sql == model.sql && schema == model.schema =>
+        let Some(stored) = (self.stored)(relation) else { return Action::CreateView(Reason::FirstRun) };
+        match &stored.content {
+            Content::View { fingerprint, sql }
+                if *fingerprint == model.fingerprint
+                    && *sql == model.sql
+                    && stored.schema == model.schema =>
             {
                 Action::Current
             }
-            Some((Content::View { sql, .. }, _)) => {
-                let line = first_changed_line(&sql, &model.rendered);
+            Content::View { sql, .. } => {
+                let line = first_changed_line(sql, &model.rendered);
                 Action::CreateView(Reason::ModelChanged(ModelChange { what: None, line }))
             }
-            Some(_) => Action::CreateView(Reason::ModelChanged(ModelChange::default())),
+            Content::Table { .. } => Action::CreateView(Reason::ModelChanged(ModelChange::default())),
         }
     }
 }

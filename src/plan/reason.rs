@@ -70,7 +70,7 @@ impl Reason {
     /// What of the inputs is not as it was. `is_past`: whether what is new comes late.
     pub(super) fn changes(before: &Inputs, after: &Inputs, is_past: bool) -> Self {
         let mut tables: BTreeMap<String, TableChange> = BTreeMap::new();
-        for (table, partitions) in &after.0 {
+        for (table, partitions) in after.0.iter() {
             let change = tables.entry(table.clone()).or_default();
             for (key, version) in partitions {
                 let added = if is_past { &mut change.late } else { &mut change.new };
@@ -84,7 +84,7 @@ impl Reason {
                 };
             }
         }
-        for (table, partitions) in &before.0 {
+        for (table, partitions) in before.0.iter() {
             let new = after.0.get(table);
             let is_there =
                 |key: &String| new.is_some_and(|new| new.contains_key(key) || new.contains_key(ALL));

@@ -1,6 +1,7 @@
 //! Planning snapshots: whether what one is taken of is what it looked at last.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::changed::first_changed_line;
 use super::partitions::{Known, NOTED_ONE_BY_ONE, PartitionBuild, RUN};
@@ -8,7 +9,7 @@ use super::planner::Planner;
 use super::reason::{ALL, ModelChange, Reason};
 use crate::graph::CompiledSnapshot;
 use crate::relation::Relation;
-use crate::warehouse::{Inputs, PartitionKey, TableVersion, Version};
+use crate::warehouse::{ColumnVersions, Inputs, PartitionKey, TableVersion, Version};
 
 impl Planner<'_> {
     /// The look that a snapshot has to take; `None` where it would see what it saw last. Its past cannot be built anew, so
@@ -16,7 +17,7 @@ impl Planner<'_> {
     pub(super) fn look(
         &self,
         snapshot: &CompiledSnapshot,
-        known: &BTreeMap<Relation, Known>,
+        known: &BTreeMap<Relation, Arc<Known>>,
         stored: Option<&TableVersion>,
     ) -> Option<PartitionBuild> {
         let inputs = self.looked_at(snapshot, known);
@@ -37,7 +38,7 @@ impl Planner<'_> {
             tables.fold((0, 0), |(bytes, rows), table| (bytes + table.bytes(), rows + table.rows()));
         Some(PartitionBuild {
             key: PartitionKey::whole(),
-            columns: BTreeMap::new(),
+            columns: ColumnVersions::default(),
             version: Version::derive(&snapshot.fingerprint, &inputs),
             inputs,
             reason,
@@ -46,7 +47,7 @@ impl Planner<'_> {
         })
     }
 
-    fn looked_at(&self, snapshot: &CompiledSnapshot, known: &BTreeMap<Relation, Known>) -> Inputs {
+    fn looked_at(&self, snapshot: &CompiledSnapshot, known: &BTreeMap<Relation, Arc<Known>>) -> Inputs {
         let mut inputs = Inputs::default();
         for scan in &snapshot.alignment.scans {
             let name = scan.relation.to_string();

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::landing::{Asked, LandingPlan, recorded};
@@ -193,7 +194,7 @@ fn absolute(project: &Project, path: &Path) -> PathBuf {
 /// Where a source cannot be asked what it holds.
 pub fn plan_landings(
     sources: &[ConnectedSource],
-    stored: &dyn Fn(&Relation) -> Option<TableVersion>,
+    stored: &dyn Fn(&Relation) -> Option<Arc<TableVersion>>,
     asked: Asked<'_>,
 ) -> BTreeMap<usize, Result<LandingPlan, SourceError>> {
     // All at once: to ask takes the time that the answers are under way.
@@ -202,7 +203,7 @@ pub fn plan_landings(
             .iter()
             .map(|connected| {
                 let landed = stored(&connected.table.raw);
-                let recorded = recorded(landed.as_ref());
+                let recorded = recorded(landed.as_deref());
                 (connected, landed, scope.spawn(move || connected.source.units(&recorded)))
             })
             .collect();
@@ -215,7 +216,7 @@ pub fn plan_landings(
     let plans = holdings.into_iter().map(|(connected, landed, holding)| {
         let plan = holding.map(|holding| {
             let fingerprint = connected.table.fingerprint();
-            let mut plan = LandingPlan::new(holding, landed.as_ref(), &fingerprint, asked);
+            let mut plan = LandingPlan::new(holding, landed.as_deref(), &fingerprint, asked);
             let declared = connected.table.table_schema().ok();
             plan.reshapes =
                 landed.is_some_and(|landed| declared.is_some_and(|schema| schema != landed.schema));

@@ -57,18 +57,19 @@ impl Session<'_> {
         for (number, (range, _)) in plan.batches.iter().enumerate() {
             let is_over = range.end <= plan.now;
             let batch = Batch { event_time: &batches.event_time, range: *range, is_over, number };
-            let built = self.batch(batches, &build, stored.as_ref(), batch).and_then(|built| {
-                if let Some(built) = &built
+            let built = self.batch(batches, &build, stored.as_deref(), batch).and_then(|built| {
+                let built = built.map(|built| (Arc::new(built.table), built.written));
+                if let Some((table, _)) = &built
                     && !plan.anew
                 {
-                    self.publish(index, node, built.table.clone())?;
+                    self.publish(index, node, table.clone())?;
                 }
                 Ok(built)
             });
             match built {
-                Ok(Some(built)) => {
-                    written.add(built.written);
-                    stored = Some(built.table);
+                Ok(Some((table, more))) => {
+                    written.add(more);
+                    stored = Some(table);
                 }
                 Ok(None) => {}
                 Err(error) if plan.anew => {
@@ -77,6 +78,7 @@ impl Session<'_> {
                 Err(error) => {
                     failed.push((*range, error));
                     if let Some(table) = stored.as_ref().and_then(|stored| build.undone(stored, *range)) {
+                        let table = Arc::new(table);
                         self.warehouse.publish(&relation, &table, &presentation(node))?;
                         self.published(&relation, table.clone())?;
                         stored = Some(table);
@@ -147,7 +149,7 @@ impl TableBuild<'_> {
         for key in keys {
             let is_touched = touched.contains(&key);
             let (mut files, mut done) = match all.remove(&key) {
-                Some(before) => (before.files, before.ledger.done),
+                Some(before) => (before.files.to_vec(), before.ledger.done),
                 None => (Vec::new(), TimeRanges::default()),
             };
             if is_touched {
@@ -160,7 +162,7 @@ impl TableBuild<'_> {
             written.add(Written::of_files(&new));
             files.extend(new);
             let ledger = Ledger { done, ..self.ledger(Inputs::default(), version.clone()) };
-            let partition = Partition { files, ledger };
+            let partition = Partition { files: files.into(), ledger };
             all.insert(key, partition);
         }
         if written.partitions == 0 {
@@ -189,7 +191,7 @@ impl TableBuild<'_> {
     ) {
         if all.is_empty() {
             let ledger = self.ledger(Inputs::default(), version.clone());
-            all.insert(self.placeholder(), Partition { files: Vec::new(), ledger });
+            all.insert(self.placeholder(), Partition { files: Arc::default(), ledger });
         }
         if batch.is_over
             && let Some(partition) = all.values_mut().next()
@@ -232,7 +234,7 @@ impl TableBuild<'_> {
     fn stored_rows(&self, partitions: BTreeMap<PartitionKey, Partition>) -> Result<LogicalPlan, BuildError> {
         let name = Relation { schema: None, name: format!("__mep_stored_{}", self.relation.name) };
         let folder = self.warehouse.table_folder(self.relation);
-        let table = PublishedTable::new(folder, &self.table(partitions));
+        let table = PublishedTable::new(folder, self.table(partitions));
         self.engine.scope().register(&name, Arc::new(table))?;
         Ok(self.engine.scope().scan(&name)?)
     }

@@ -12,8 +12,8 @@ use crate::relation::Relation;
 use crate::sql::dialect::Untranslatable;
 use crate::time_range::TimeRanges;
 use crate::warehouse::{
-    Content, DataFile, Fingerprint, Inputs, Ledger, Partition, PartitionKey, RunId, TableVersion, Version,
-    Warehouse, WarehouseError, WrittenFiles,
+    ColumnVersions, Content, DataFile, Fingerprint, Inputs, Ledger, Partition, PartitionKey, RunId,
+    TableVersion, Version, Warehouse, WarehouseError, WrittenFiles,
 };
 
 /// Input bytes, as stored, that one query of a chunk of partitions reads at most, where partitions are small enough.
@@ -171,7 +171,7 @@ impl TableBuild<'_> {
         let ledger = self.ledger_of(build);
         let new = written
             .into_iter()
-            .map(|(key, files)| (key, Partition { files, ledger: ledger.clone() }))
+            .map(|(key, files)| (key, Partition { files: files.into(), ledger: ledger.clone() }))
             .collect();
         let written = Written::of(&new);
         Ok(self.built(new, written))
@@ -199,7 +199,7 @@ impl TableBuild<'_> {
         for build in &plan.build {
             let files = written.remove(&build.key).unwrap_or_default();
             let ledger = self.ledger_of(build);
-            new.insert(build.key.clone(), Partition { files, ledger });
+            new.insert(build.key.clone(), Partition { files: files.into(), ledger });
         }
         let mut written = Written::of(&new);
         written.partitions += plan.remove.len();
@@ -235,7 +235,14 @@ impl TableBuild<'_> {
 
     pub(super) fn ledger(&self, inputs: Inputs, version: Version) -> Ledger {
         let (run, fingerprint) = (self.run.clone(), self.fingerprint.clone());
-        Ledger { run, fingerprint, inputs, version, columns: BTreeMap::new(), done: TimeRanges::default() }
+        Ledger {
+            run,
+            fingerprint,
+            inputs,
+            version,
+            columns: ColumnVersions::default(),
+            done: TimeRanges::default(),
+        }
     }
 
     fn ledger_of(&self, build: &PartitionBuild) -> Ledger {
@@ -334,7 +341,7 @@ mod tests {
             key: PartitionKey::whole(),
             inputs: Inputs::default(),
             version: Version::of([]),
-            columns: BTreeMap::new(),
+            columns: ColumnVersions::default(),
             reason: Reason::FirstRun,
             input_bytes: bytes,
             input_rows: 0,

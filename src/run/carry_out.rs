@@ -1,7 +1,7 @@
 //! Carrying steps out, each as its plan says, and telling what came of it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use super::build::{BuildError, Built, TableBuild, Written};
@@ -129,7 +129,7 @@ impl Session<'_> {
                 let model = self.model(index)?;
                 let table = self.table_build(&relation, model);
                 let plan = self.narrowed(node, model, plan)?;
-                let built = self.runtime.block_on(table.partitions(&plan, stored.as_ref()))?;
+                let built = self.runtime.block_on(table.partitions(&plan, stored.as_deref()))?;
                 self.built(index, node, built, &why_built(&plan))
             }
             Action::Increment => self.increment(index, node),
@@ -180,7 +180,7 @@ impl Session<'_> {
             presentation.view = Some(warehouse::ViewText { hive, trino });
         }
         self.warehouse.publish(&relation, &view, &presentation)?;
-        self.published(&relation, view)?;
+        self.published(&relation, Arc::new(view))?;
         Ok(result_of(node, Status::Success).saying(reason.to_string()))
     }
 
@@ -216,7 +216,7 @@ impl Session<'_> {
             partition_columns: &[],
             fingerprint: &snapshot.fingerprint,
         };
-        let built = self.runtime.block_on(table.snapshot(&snapshot.query, build, stored.as_ref()))?;
+        let built = self.runtime.block_on(table.snapshot(&snapshot.query, build, stored.as_deref()))?;
         let why = build.reason.to_string();
         match built {
             Some(built) => self.built(index, node, built, &why),

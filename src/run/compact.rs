@@ -72,8 +72,9 @@ impl Compactor<'_> {
                 let Some(partition) = partitions.get_mut(*key) else { continue };
                 compacted.add(old, &new);
                 let replaced: HashSet<&str> = old.iter().map(|file| file.path.as_str()).collect();
-                partition.files.retain(|file| !replaced.contains(file.path.as_str()));
-                partition.files.extend(new);
+                let files = Arc::make_mut(&mut partition.files);
+                files.retain(|file| !replaced.contains(file.path.as_str()));
+                files.extend(new);
             }
         }
         if compacted.partitions > 0 {
@@ -94,12 +95,12 @@ impl Compactor<'_> {
         let known: BTreeMap<&PartitionKey, &Partition> = table.partitions().collect();
         let old = chunk.iter().filter_map(|(key, files)| {
             let ledger = known.get(key)?.ledger.clone();
-            Some(((*key).clone(), Partition { files: (*files).clone(), ledger }))
+            Some(((*key).clone(), Partition { files: Arc::new((*files).clone()), ledger }))
         });
         let old = self.version(table, old.collect());
         let folder = self.warehouse.table_folder(relation);
         let name = Relation { schema: None, name: format!("__mep_small_{}", relation.name) };
-        self.engine.scope().register(&name, Arc::new(PublishedTable::new(folder.clone(), &old)))?;
+        self.engine.scope().register(&name, Arc::new(PublishedTable::new(folder.clone(), old)))?;
         let output = Output {
             table_folder: folder,
             folder: format!("data/{}.{number}", self.run),

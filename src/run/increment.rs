@@ -84,14 +84,14 @@ impl TableBuild<'_> {
         }
         let name = Relation { schema: None, name: format!("__mep_scattered_{}", self.relation.name) };
         let table =
-            PublishedTable::new(self.warehouse.table_folder(self.relation), &self.table(scattered.clone()));
+            PublishedTable::new(self.warehouse.table_folder(self.relation), self.table(scattered.clone()));
         self.engine.scope().register(&name, Arc::new(table))?;
         let plan = self.engine.scope().plan(&format!("select * from {name}"));
         let plan = plan.map_err(|problem| BuildError::Plan(problem.message))?;
         let mut written = self.engine.write(plan, &self.output(suffix)).await?.files;
         for (key, partition) in scattered {
             let files = written.remove(&key).unwrap_or_default();
-            all.insert(key, Partition { files, ledger: partition.ledger });
+            all.insert(key, Partition { files: files.into(), ledger: partition.ledger });
         }
         Ok(all)
     }
@@ -117,7 +117,7 @@ impl<'a> ByKey<'a> {
     ) -> Result<Self, BuildError> {
         let name = Relation { schema: None, name: format!("__mep_new_{}", build.relation.name) };
         let folder = build.warehouse.table_folder(build.relation);
-        let table = PublishedTable::new(folder, &build.table(new.clone()));
+        let table = PublishedTable::new(folder, build.table(new.clone()));
         build.engine.scope().register(&name, Arc::new(table))?;
         let same: Vec<String> = config.unique_key.iter().map(|column| same(column)).collect();
         let predicates: Vec<String> =
@@ -303,7 +303,10 @@ fn columns_after(
 }
 
 pub(super) fn partitions(written: WrittenFiles, ledger: &Ledger) -> BTreeMap<PartitionKey, Partition> {
-    written.into_iter().map(|(key, files)| (key, Partition { files, ledger: ledger.clone() })).collect()
+    written
+        .into_iter()
+        .map(|(key, files)| (key, Partition { files: files.into(), ledger: ledger.clone() }))
+        .collect()
 }
 
 fn stored_partitions(stored: &TableVersion) -> BTreeMap<PartitionKey, Partition> {
@@ -333,7 +336,7 @@ pub(super) fn joined(
 ) -> BTreeMap<PartitionKey, Partition> {
     for (key, mut partition) in new {
         if let Some(before) = all.remove(&key) {
-            partition.files.splice(0..0, before.files);
+            partition.files = Arc::new(before.files.iter().chain(partition.files.iter()).cloned().collect());
         }
         all.insert(key, partition);
     }

@@ -24,9 +24,9 @@ use crate::source::{
 use crate::sql::stored_schema;
 use crate::time_range::TimeRanges;
 use crate::warehouse::{
-    Batch, Content, Fingerprint, Inputs, LandedUnit, Ledger, Partition, PartitionKey, PartitionWriter,
-    Presentation, RunId, TableVersion, Version, Warehouse, WarehouseError, WriteError, WriteTarget,
-    WrittenFiles,
+    Batch, ColumnVersions, Content, Fingerprint, Inputs, LandedUnit, Ledger, Partition, PartitionKey,
+    PartitionWriter, Presentation, RunId, TableVersion, Version, Warehouse, WarehouseError, WriteError,
+    WriteTarget, WrittenFiles,
 };
 
 /// Rejects are written in batches of this many.
@@ -340,13 +340,8 @@ impl Landing<'_> {
         let (rows, rejects) = (share.rows, share.rejects);
         landed.bytes = rows.values().chain(rejects.values()).flatten().map(|file| file.bytes).sum();
         let known = self.warehouse.read(&self.table.raw)?;
-        let mut record: BTreeMap<String, Batch> = known
-            .iter()
-            .flat_map(super::super::warehouse::table::TableVersion::batches)
-            .map(|(name, batch)| (name.clone(), batch.clone()))
-            .collect();
-        let before = record.clone();
-        record.extend(batches.clone());
+        let landed_before: BTreeSet<&str> =
+            known.iter().flat_map(TableVersion::batches).map(|(name, _)| name.as_str()).collect();
         let versions: BTreeMap<&str, Version> = batches
             .iter()
             .map(|(name, batch)| {
@@ -357,7 +352,7 @@ impl Landing<'_> {
         let rejects_before = self.warehouse.read(&self.table.rejects)?;
         if !rejects.is_empty() || rejects_before.is_some() {
             let kept = Self::kept(rejects_before.as_ref(), |batch| {
-                before.contains_key(batch) && !batches.contains_key(batch)
+                landed_before.contains(batch) && !batches.contains_key(batch)
             });
             let partitions = self.partitions(kept, rejects, &versions, &fingerprint);
             let schema = LandingTable::reject_schema();
@@ -373,6 +368,10 @@ impl Landing<'_> {
         crate::fail_point::reached("landing-before-publish");
         let kept = Self::kept(known.as_ref(), |batch| !batches.contains_key(batch));
         let partitions = self.partitions(kept, rows, &versions, &fingerprint);
+        let before = known.iter().flat_map(TableVersion::batches);
+        let mut record: BTreeMap<String, Batch> =
+            before.map(|(name, batch)| (name.clone(), batch.clone())).collect();
+        record.extend(batches.iter().map(|(name, batch)| (name.clone(), batch.clone())));
         let content =
             Content::Table { partition_columns: self.table.partition_columns(), partitions, batches: record };
         let table =
@@ -407,9 +406,9 @@ impl Landing<'_> {
                 inputs: Inputs::default(),
                 version: version.clone(),
                 done: TimeRanges::default(),
-                columns: BTreeMap::new(),
+                columns: ColumnVersions::default(),
             };
-            partitions.insert(key, Partition { files, ledger });
+            partitions.insert(key, Partition { files: files.into(), ledger });
         }
         partitions
     }

@@ -1,6 +1,7 @@
 //! Landing all selected sources, before anything is built from them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Instant;
 
 use super::carry_out::{presentation, shown_kind};
@@ -104,7 +105,7 @@ impl Session<'_> {
             progress: &|rows| self.reporter.report(Event::Rows { name: &name, rows }),
         };
         let (landed, table) = landing.land()?;
-        self.published(&connected.table.raw, table)
+        self.published(&connected.table.raw, Arc::new(table))
             .map_err(|error| LandingError::Unreadable(error.to_string()))?;
         result.rows = landed.landed;
         result.rejected = landed.rejected;

@@ -37,7 +37,8 @@ impl Session<'_> {
         }
         let stored: BTreeMap<&PartitionKey, &Partition> = stored.partitions().collect();
         let same = self.same();
-        let inputs = Inputs::of(model, &|relation| self.before.get(relation).map(Known::of), &same);
+        let before = |relation: &Relation| self.before.get(relation).map(|table| Known::of(table));
+        let inputs = Inputs::of(model, &before, &same);
         let touch = |build: &PartitionBuild| match stored.get(&build.key) {
             Some(partition) => Touch::of(model, partition, build, &inputs),
             None => Touch::Certain,
@@ -119,7 +120,7 @@ impl Session<'_> {
             name: format!("__mep_{which}_{}_{}", table.name, model.fingerprint.as_str()),
         };
         for (which, content) in [("before", old), ("now", new)] {
-            let table = PublishedTable::new(folder.clone(), content);
+            let table = PublishedTable::new(folder.clone(), content.clone());
             self.engine.scope().register(&name(which), Arc::new(table))?;
         }
         let all: Vec<String> = columns.iter().map(|column| quoted(column)).collect();

@@ -27,7 +27,13 @@ impl Session<'_> {
     ///
     /// # Errors
     /// Where it fails its tests, or cannot be published; the old content is then still there.
-    pub(super) fn publish(&self, index: usize, node: &Node, table: TableVersion) -> Result<(), BuildError> {
+    pub(super) fn publish(
+        &self,
+        index: usize,
+        node: &Node,
+        table: impl Into<Arc<TableVersion>>,
+    ) -> Result<(), BuildError> {
+        let table = table.into();
         let relation = tested_relation(node);
         let is_tested = node.config.publish == PublishWhen::AfterTests;
         if is_tested {
@@ -47,15 +53,15 @@ impl Session<'_> {
         index: usize,
         node: &Node,
         relation: &Relation,
-        table: &TableVersion,
+        table: &Arc<TableVersion>,
     ) -> Result<(), BuildError> {
-        self.engine.register(relation, table)?;
+        self.engine.register(relation, table.clone())?;
         let failed = self.failed_tests(index, node);
         if matches!(&failed, Ok(failed) if failed.is_empty()) {
             return Ok(());
         }
         match self.stored(relation) {
-            Some(old) => self.engine.register(relation, &old)?,
+            Some(old) => self.engine.register(relation, old)?,
             None => self.engine.forget(relation)?,
         }
         let failed = failed?;
@@ -129,7 +135,7 @@ impl Session<'_> {
             sql: None,
         };
         let name = Relation { schema: None, name: format!("__mep_{}", beside.name) };
-        let rows = PublishedTable::new(self.warehouse.table_folder(relation), &of(new.clone()));
+        let rows = PublishedTable::new(self.warehouse.table_folder(relation), of(new.clone()));
         self.engine.scope().register(&name, Arc::new(rows))?;
         let output = Output {
             table_folder: self.warehouse.table_folder(beside),
@@ -141,7 +147,7 @@ impl Session<'_> {
         let mut written = self.runtime.block_on(self.engine.write(rows, &output))?.files;
         let copied = new.into_iter().map(|(key, partition)| {
             let files = written.remove(&key).unwrap_or_default();
-            (key, Partition { files, ledger: partition.ledger })
+            (key, Partition { files: files.into(), ledger: partition.ledger })
         });
         let description = Some(format!("Rows that failed the tests of {relation}, and were not published."));
         let presentation = Presentation { description, ..Presentation::default() };

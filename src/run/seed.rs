@@ -8,7 +8,7 @@ use crate::engine::Output;
 use crate::graph::{Node, SeedTable, tested_relation};
 use crate::plan::seed_version;
 use crate::time_range::TimeRanges;
-use crate::warehouse::{Content, Inputs, Ledger, Partition, PartitionKey, TableVersion};
+use crate::warehouse::{ColumnVersions, Content, Inputs, Ledger, Partition, PartitionKey, TableVersion};
 
 /// Writes a seed's rows.
 ///
@@ -30,9 +30,10 @@ pub async fn load(session: &Session<'_>, node: &Node, seed: &SeedTable) -> Resul
         inputs: Inputs::default(),
         version: seed_version(&seed.fingerprint),
         done: TimeRanges::default(),
-        columns: BTreeMap::new(),
+        columns: ColumnVersions::default(),
     };
-    let partition = Partition { files: files.remove(&PartitionKey::whole()).unwrap_or_default(), ledger };
+    let files = files.remove(&PartitionKey::whole()).unwrap_or_default();
+    let partition = Partition { files: files.into(), ledger };
     let partitions = BTreeMap::from([(PartitionKey::whole(), partition)]);
     let written = Written::of(&partitions);
     let content = Content::Table { partition_columns: Vec::new(), partitions, batches: BTreeMap::new() };

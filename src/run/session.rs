@@ -1,7 +1,8 @@
 //! What a run works with: the graph, the warehouse with its lease held, and what the tables are like by now.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::{NaiveDate, NaiveTime, Utc};
 
@@ -73,8 +74,8 @@ pub struct Session<'a> {
     /// Is told what happens.
     pub reporter: &'a dyn Reporter,
     /// What the warehouse held when the run began.
-    pub(super) before: BTreeMap<Relation, TableVersion>,
-    held: Mutex<BTreeMap<Relation, TableVersion>>,
+    pub(super) before: BTreeMap<Relation, Arc<TableVersion>>,
+    held: Mutex<BTreeMap<Relation, Arc<TableVersion>>>,
     same: Mutex<BTreeMap<Relation, BTreeSet<PartitionKey>>>,
     tables: Mutex<Tables>,
     /// What tests found before a publish, which need not be run again after it.
@@ -104,15 +105,30 @@ pub fn held(
     graph: &Graph,
     warehouse: &dyn Warehouse,
     nodes: &BTreeSet<usize>,
-) -> Result<BTreeMap<Relation, TableVersion>, WarehouseError> {
-    let mut held = BTreeMap::new();
-    for index in graph.ancestors(nodes, None) {
-        let Some(relation) = &graph.node(index).relation else { continue };
-        if let Some(table) = warehouse.read(relation)? {
-            held.insert(relation.clone(), table);
+) -> Result<BTreeMap<Relation, Arc<TableVersion>>, WarehouseError> {
+    let needed = graph.ancestors(nodes, None);
+    let relations: Vec<&Relation> =
+        needed.iter().filter_map(|index| graph.node(*index).relation.as_ref()).collect();
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mut held = Vec::new();
+        while let Some(relation) = relations.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let table = warehouse.read(relation)?;
+            held.extend(table.map(|table| ((*relation).clone(), Arc::new(table))));
         }
-    }
-    Ok(held)
+        Ok(held)
+    };
+    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(relations.len());
+    std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+        let mut held = BTreeMap::new();
+        for worker in workers {
+            let read: Result<Vec<_>, WarehouseError> =
+                worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            held.extend(read?);
+        }
+        Ok(held)
+    })
 }
 
 impl<'a> Session<'a> {
@@ -127,7 +143,7 @@ impl<'a> Session<'a> {
         run: &'a RunId,
         options: RunOptions,
         reporter: &'a dyn Reporter,
-        held: BTreeMap<Relation, TableVersion>,
+        held: BTreeMap<Relation, Arc<TableVersion>>,
     ) -> Self {
         let mut tables = Tables::default();
         for (relation, table) in &held {
@@ -163,18 +179,18 @@ impl<'a> Session<'a> {
     fn register(&self, index: usize) {
         let relation = tested_relation(self.graph.node(index));
         if let Some(table) = self.read_as(index)
-            && let Err(error) = self.engine.register(&relation, &table)
+            && let Err(error) = self.engine.register(&relation, table)
         {
             tracing::debug!("{relation} cannot be read: {error}");
         }
     }
 
     /// What SQL finds under a node's name.
-    fn read_as(&self, index: usize) -> Option<TableVersion> {
+    fn read_as(&self, index: usize) -> Option<Arc<TableVersion>> {
         let node = self.graph.node(index);
         let is_view = node.config.materialized == Materialization::View;
         match self.compiled.models.get(&index) {
-            Some(model) if is_view && self.options.views_of_project => Some(self.view_of(model)),
+            Some(model) if is_view && self.options.views_of_project => Some(Arc::new(self.view_of(model))),
             _ => self.stored(&tested_relation(node)),
         }
     }
@@ -193,8 +209,8 @@ impl<'a> Session<'a> {
     ///
     /// # Errors
     /// Where a view cannot be planned.
-    pub fn published(&self, relation: &Relation, table: TableVersion) -> Result<(), EngineError> {
-        self.engine.register(relation, &table)?;
+    pub fn published(&self, relation: &Relation, table: Arc<TableVersion>) -> Result<(), EngineError> {
+        self.engine.register(relation, table.clone())?;
         lock(&self.tables).note(relation, &table);
         lock(&self.held).insert(relation.clone(), table);
         let node = self.graph.nodes().iter().position(|node| node.relation.as_ref() == Some(relation));
@@ -227,7 +243,7 @@ impl<'a> Session<'a> {
     }
 
     /// What the warehouse holds of a relation by now.
-    pub fn stored(&self, relation: &Relation) -> Option<TableVersion> {
+    pub fn stored(&self, relation: &Relation) -> Option<Arc<TableVersion>> {
         lock(&self.held).get(relation).cloned()
     }
 

@@ -4,6 +4,7 @@
 //! points the table at both. Where nothing changed, no row is written, and the ledger alone notes what was looked at.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use arrow::array::AsArray;
 use arrow::datatypes::Int64Type;
@@ -45,7 +46,7 @@ impl TableBuild<'_> {
         let written = Written::of(&new);
         let Some(stored) = stored else {
             self.check_keys(query, &new).await?;
-            new.entry(PartitionKey::whole()).or_insert(Partition { files: Vec::new(), ledger });
+            new.entry(PartitionKey::whole()).or_insert(Partition { files: Arc::default(), ledger });
             return Ok(Some(self.built(new, written)));
         };
         if written.rows == 0 {
@@ -95,9 +96,9 @@ impl TableBuild<'_> {
         new: &BTreeMap<PartitionKey, Partition>,
     ) -> Result<Relation, BuildError> {
         let changes = Relation { schema: None, name: format!("__mep_new_{}", self.relation.name) };
-        let table = PublishedTable::new(self.warehouse.table_folder(self.relation), &self.table(new.clone()));
+        let table = PublishedTable::new(self.warehouse.table_folder(self.relation), self.table(new.clone()));
         let scope = self.engine.scope();
-        scope.register(&changes, std::sync::Arc::new(table))?;
+        scope.register(&changes, Arc::new(table))?;
         let plan = scope.plan(&query.doubled(&changes.to_string()));
         let plan = plan.map_err(|problem| BuildError::Plan(problem.message))?;
         let batches = self.engine.collect(plan).await?;

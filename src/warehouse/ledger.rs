@@ -6,32 +6,35 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::ops::Deref;
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use serde::{Deserialize, Serialize};
+use serde::de::{Unexpected, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::partition::PartitionKey;
-use crate::fingerprint::{Fingerprint, hash};
+use crate::fingerprint::{Fingerprint, Hex, hash};
 use crate::time_range::TimeRanges;
 
 /// Names one run. Sorts by time.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct RunId(String);
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RunId(Option<Hex>);
 
 impl RunId {
     /// A new run's id, which no other run has.
     pub fn generate() -> Self {
-        Self(uuid::Uuid::now_v7().simple().to_string())
+        Self(Some(Hex::of_bytes(uuid::Uuid::now_v7().into_bytes())))
     }
 
     /// Stands for the run of a table that none has published content of.
     pub fn none() -> Self {
-        Self(String::new())
+        Self(None)
     }
 
     /// When the run began: its id holds the time. `None` for a name that was not generated.
     pub fn began(&self) -> Option<DateTime<Utc>> {
-        let (seconds, nanos) = uuid::Uuid::try_parse(&self.0).ok()?.get_timestamp()?.to_unix();
+        let (seconds, nanos) = uuid::Uuid::try_parse(self.as_str()).ok()?.get_timestamp()?.to_unix();
         DateTime::from_timestamp(i64::try_from(seconds).ok()?, nanos)
     }
 
@@ -43,19 +46,45 @@ impl RunId {
 
     /// The id as text, fit for a folder's name.
     pub fn as_str(&self) -> &str {
-        &self.0
+        self.0.as_ref().map_or("", Hex::as_str)
     }
 }
 
 impl fmt::Display for RunId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(self.as_str())
+    }
+}
+
+impl Serialize for RunId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for RunId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Text;
+        impl Visitor<'_> for Text {
+            type Value = RunId;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("the id of a run")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<RunId, E> {
+                let id = Hex::of_text(text);
+                let is_id = id.is_some() || text.is_empty();
+                is_id.then_some(RunId(id)).ok_or_else(|| E::invalid_value(Unexpected::Str(text), &self))
+            }
+        }
+        deserializer.deserialize_str(Text)
     }
 }
 
 /// Stands for the content of a partition or table: equal versions mean that the same was made of the same.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Version(String);
+pub struct Version(Hex);
 
 impl Version {
     /// The version of what `fingerprint` makes of `inputs`.
@@ -70,31 +99,87 @@ impl Version {
 
     /// The hash in hex.
     pub fn as_str(&self) -> &str {
-        &self.0
+        self.0.as_str()
     }
 }
 
-/// The versions of the input partitions that content is made from, by table name as SQL shows it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Inputs(pub BTreeMap<String, BTreeMap<String, Version>>);
+/// The versions of the input partitions that content is made from, by table name as SQL shows it. Clones share them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Inputs(pub Arc<BTreeMap<String, BTreeMap<String, Version>>>);
 
 impl Inputs {
     /// Notes that a partition of a table was read.
     pub fn add(&mut self, table: &str, key: &PartitionKey, version: &Version) {
-        self.0.entry(table.to_owned()).or_default().insert(key.to_string(), version.clone());
+        let inputs = Arc::make_mut(&mut self.0);
+        if !inputs.contains_key(table) {
+            inputs.insert(table.to_owned(), BTreeMap::new());
+        }
+        if let Some(partitions) = inputs.get_mut(table) {
+            partitions.insert(key.to_string(), version.clone());
+        }
     }
 
     /// Notes that a table was read, of which there may be no partition at all.
     pub fn add_table(&mut self, table: &str) {
-        self.0.entry(table.to_owned()).or_default();
+        Arc::make_mut(&mut self.0).entry(table.to_owned()).or_default();
     }
 
-    fn digest(&self) -> String {
+    fn digest(&self) -> Hex {
         let parts = self.0.iter().flat_map(|(table, partitions)| {
             let partitions = partitions.iter().flat_map(|(key, version)| [key.as_str(), version.as_str()]);
             std::iter::once(table.as_str()).chain(partitions)
         });
         hash(parts)
+    }
+}
+
+impl Serialize for Inputs {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.as_ref().serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Inputs {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Self(Arc::new(BTreeMap::deserialize(deserializer)?)))
+    }
+}
+
+/// The version of each column alone, by its name, and under the empty name that of which rows there are; empty where columns
+/// are not told apart. Clones share them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ColumnVersions(Arc<BTreeMap<String, Version>>);
+
+impl ColumnVersions {
+    /// Whether columns are not told apart.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl Deref for ColumnVersions {
+    type Target = BTreeMap<String, Version>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+
+impl FromIterator<(String, Version)> for ColumnVersions {
+    fn from_iter<T: IntoIterator<Item = (String, Version)>>(versions: T) -> Self {
+        Self(Arc::new(versions.into_iter().collect()))
+    }
+}
+
+impl Serialize for ColumnVersions {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.as_ref().serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for ColumnVersions {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Self(Arc::new(BTreeMap::deserialize(deserializer)?)))
     }
 }
 
@@ -112,10 +197,9 @@ pub struct Ledger {
     /// For a table that is built batch by batch: the event time that is done, as far as this partition knows.
     #[serde(default, skip_serializing_if = "TimeRanges::is_empty")]
     pub done: TimeRanges,
-    /// The version of each column alone, by its name, and under the empty name that of which rows there are; empty where columns
-    /// are not told apart. What reads some columns depends on these.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub columns: BTreeMap<String, Version>,
+    /// The versions of its columns: what reads some of them depends on these.
+    #[serde(default, skip_serializing_if = "ColumnVersions::is_empty")]
+    pub columns: ColumnVersions,
 }
 
 /// What one landing brought in: published in the same step as its rows, so that each unit lands exactly once.

@@ -28,7 +28,7 @@ pub use durable::replace_durably;
 pub use error::WarehouseError;
 pub use hive::{HiveLocation, HiveWarehouse};
 pub use lease::{Holder, Lease, LeaseError, Taken, take_within};
-pub use ledger::{Batch, Inputs, LandedUnit, Ledger, RunId, Version};
+pub use ledger::{Batch, ColumnVersions, Inputs, LandedUnit, Ledger, RunId, Version};
 pub use local::LocalWarehouse;
 pub use partition::PartitionKey;
 pub use presentation::{Presentation, ViewText};

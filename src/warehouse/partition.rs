@@ -1,27 +1,28 @@
 //! The values that name a partition, and the folder names that carry them.
 
 use std::fmt;
+use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// The folder value that stands for NULL, in every Hive-style layout.
 pub(super) const NULL_FOLDER: &str = "__HIVE_DEFAULT_PARTITION__";
 
 /// The values of a table's partition columns, in their order; `None` is NULL. The key of an unpartitioned table is empty.
 ///
-/// Values are kept as text in the form that a cast to VARCHAR gives (a date is `2018-11-03`).
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct PartitionKey(Vec<Option<String>>);
+/// Values are kept as text in the form that a cast to VARCHAR gives (a date is `2018-11-03`). Clones share them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct PartitionKey(Arc<[Option<String>]>);
 
 impl PartitionKey {
     /// A key of these values.
     pub fn new(values: Vec<Option<String>>) -> Self {
-        Self(values)
+        Self(values.into())
     }
 
     /// The one partition of an unpartitioned table.
     pub fn whole() -> Self {
-        Self(Vec::new())
+        Self::default()
     }
 
     /// The values in the order of the partition columns.
@@ -33,7 +34,7 @@ impl PartitionKey {
     pub fn path(&self, columns: &[String]) -> String {
         let folders: Vec<String> = columns
             .iter()
-            .zip(&self.0)
+            .zip(self.0.iter())
             .map(|(column, value)| {
                 let value = value.as_deref().map_or_else(|| NULL_FOLDER.to_owned(), escape);
                 format!("{}={value}", escape(column))
@@ -52,6 +53,18 @@ impl fmt::Display for PartitionKey {
             f.write_str(value.as_deref().unwrap_or("null"))?;
         }
         Ok(())
+    }
+}
+
+impl Serialize for PartitionKey {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.as_ref().serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for PartitionKey {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Self::new(Vec::deserialize(deserializer)?))
     }
 }
 

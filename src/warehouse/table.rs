@@ -1,8 +1,9 @@
 //! What a warehouse holds of a table.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::datatypes::SchemaRef;
 use serde::{Deserialize, Serialize};
 
 use super::ledger::{Batch, Ledger, RunId, Version};
@@ -43,11 +44,11 @@ pub enum Content {
     },
 }
 
-/// The content of one partition: an immutable folder.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// The content of one partition: an immutable folder. Clones share most of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Partition {
     /// The files, by path relative to the table's folder; none where the partition has no rows.
-    pub files: Vec<DataFile>,
+    pub files: Arc<Vec<DataFile>>,
     /// What it was built from.
     pub ledger: Ledger,
 }
@@ -117,100 +118,5 @@ impl TableVersion {
     /// Bytes of the table's files; 0 for a view.
     pub fn bytes(&self) -> u64 {
         self.partitions().map(|(_, partition)| partition.bytes()).sum()
-    }
-}
-
-/// A table version as the manifest file holds it.
-///
-/// `files` comes first and repeats what the partitions say, so that any reader of Parquet finds the current files with
-/// one JSON path.
-#[derive(Serialize, Deserialize)]
-pub(super) struct Manifest {
-    /// The form of this file; a reader stops at one that it does not know.
-    pub format: u32,
-    pub files: Vec<String>,
-    pub run: RunId,
-    pub columns: Vec<ManifestColumn>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub view: Option<ManifestView>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sql: Option<String>,
-    pub partition_columns: Vec<String>,
-    pub partitions: Vec<ManifestPartition>,
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub batches: BTreeMap<String, Batch>,
-}
-
-#[derive(Serialize, Deserialize)]
-pub(super) struct ManifestColumn {
-    pub name: String,
-    /// Arrow's own text for the type, which parses back.
-    #[serde(rename = "type")]
-    pub data_type: String,
-    pub nullable: bool,
-}
-
-#[derive(Serialize, Deserialize)]
-pub(super) struct ManifestView {
-    pub sql: String,
-    pub fingerprint: Fingerprint,
-}
-
-#[derive(Serialize, Deserialize)]
-pub(super) struct ManifestPartition {
-    pub key: PartitionKey,
-    pub partition: Partition,
-}
-
-impl Manifest {
-    /// The form that this version of mep writes and reads.
-    pub(super) const FORMAT: u32 = 1;
-
-    pub(super) fn of(table: &TableVersion) -> Self {
-        let columns = table.schema.fields().iter().map(|field| ManifestColumn {
-            name: field.name().clone(),
-            data_type: field.data_type().to_string(),
-            nullable: field.is_nullable(),
-        });
-        let view = match &table.content {
-            Content::View { sql, fingerprint } => {
-                Some(ManifestView { sql: sql.clone(), fingerprint: fingerprint.clone() })
-            }
-            Content::Table { .. } => None,
-        };
-        let partitions = table
-            .partitions()
-            .map(|(key, partition)| ManifestPartition { key: key.clone(), partition: partition.clone() });
-        let files = table.partitions().flat_map(|(_, partition)| &partition.files);
-        Self {
-            format: Self::FORMAT,
-            files: files.map(|file| file.path.clone()).collect(),
-            run: table.run.clone(),
-            columns: columns.collect(),
-            view,
-            sql: table.sql.clone(),
-            partition_columns: table.partition_columns().to_vec(),
-            partitions: partitions.collect(),
-            batches: table.batches().map(|(name, batch)| (name.clone(), batch.clone())).collect(),
-        }
-    }
-
-    /// The table version, or what is wrong with the manifest.
-    pub(super) fn into_table(self) -> Result<TableVersion, String> {
-        let mut fields = Vec::new();
-        for column in self.columns {
-            let data_type: DataType =
-                column.data_type.parse().map_err(|error| format!("column `{}`: {error}", column.name))?;
-            fields.push(Field::new(column.name, data_type, column.nullable));
-        }
-        let content = match self.view {
-            Some(view) => Content::View { sql: view.sql, fingerprint: view.fingerprint },
-            None => Content::Table {
-                partition_columns: self.partition_columns,
-                partitions: self.partitions.into_iter().map(|entry| (entry.key, entry.partition)).collect(),
-                batches: self.batches,
-            },
-        };
-        Ok(TableVersion { schema: Schema::new(fields).into(), content, run: self.run, sql: self.sql })
     }
 }

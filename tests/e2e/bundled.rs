@@ -333,7 +333,8 @@ fn built_by(bundled: &Bundled) -> BTreeMap<String, BTreeMap<String, String>> {
         let name = folder.file_name().to_str().unwrap().to_owned();
         let partitions = manifest["partitions"].as_array().unwrap().iter().map(|entry| {
             let key = entry["key"].as_array().unwrap().iter().map(text).collect::<Vec<_>>().join("/");
-            (key, text(&entry["partition"]["ledger"]["run"]))
+            let ledger = entry["ledger"].as_u64().unwrap() as usize;
+            (key, text(&manifest["ledgers"][ledger]["run"]))
         });
         (!name.starts_with("raw_")).then(|| (name, partitions.collect()))
     });

@@ -8,7 +8,6 @@
 //! matches), and the temporary names of copying tools (`*.tmp`, `*._COPYING_`).
 
 use std::ffi::OsStr;
-use std::fmt::Write as _;
 use std::fs::Metadata;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -19,6 +18,7 @@ use md5::{Digest, Md5};
 use walkdir::WalkDir;
 
 use super::FilesError;
+use crate::fingerprint::hex;
 use crate::source::unit::Unit;
 
 /// The files below `root` that match `pattern` (`listen_events/*`, `**/*.json`), sorted by id: the path relative to
@@ -103,10 +103,7 @@ pub(super) fn version(metadata: &Metadata) -> io::Result<String> {
     let mut hash = Md5::new();
     hash.update(metadata.len().to_le_bytes());
     hash.update(nanoseconds.to_le_bytes());
-    Ok(hash.finalize().iter().fold(String::with_capacity(32), |mut hex, byte| {
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    }))
+    Ok(hex(hash).as_str().to_owned())
 }
 
 fn check_root(root: &Path) -> Result<(), FilesError> {

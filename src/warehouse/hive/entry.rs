@@ -14,6 +14,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Schema};
 use hive_metastore::{FieldSchema, Partition as HivePartition, SerDeInfo, StorageDescriptor, Table};
@@ -249,7 +250,7 @@ impl Entry<'_> {
         self.put(parameters, "mep.ledger", &partition.ledger)?;
         let mut folder: Option<&str> = None;
         let mut files = Vec::new();
-        for file in &partition.files {
+        for file in partition.files.iter() {
             let (parent, name) = file.path.rsplit_once('/').unwrap_or(("", &file.path));
             if folder.is_some_and(|folder| folder != parent) {
                 return Err(self.unwritable(format!(
@@ -345,7 +346,7 @@ impl Entry<'_> {
             self.unreadable(format!("its content at {location} is not below {}", self.location))
         })?;
         let file = |File(name, rows, bytes)| DataFile { path: format!("{folder}/{name}"), rows, bytes };
-        Ok(Partition { files: files.into_iter().map(file).collect(), ledger })
+        Ok(Partition { files: Arc::new(files.into_iter().map(file).collect()), ledger })
     }
 }
 

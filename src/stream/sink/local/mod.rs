@@ -23,8 +23,8 @@ use crate::sql::stored_schema;
 use crate::stream::keyed::as_one;
 use crate::time_range::TimeRanges;
 use crate::warehouse::{
-    Content, Holder, Inputs, Lease, LeaseError, Ledger, LocalWarehouse, Partition, PartitionKey,
-    PartitionWriter, Presentation, RunId, TableVersion, Version, Warehouse, WriteTarget,
+    ColumnVersions, Content, Holder, Inputs, Lease, LeaseError, Ledger, LocalWarehouse, Partition,
+    PartitionKey, PartitionWriter, Presentation, RunId, TableVersion, Version, Warehouse, WriteTarget,
 };
 
 /// How long files that were superseded stay, so that a reader that has begun can end.
@@ -148,10 +148,10 @@ impl LocalSink {
                 inputs: Inputs::default(),
                 version: Version::of([run.as_str(), &key.to_string()]),
                 done: TimeRanges::default(),
-                columns: BTreeMap::new(),
+                columns: ColumnVersions::default(),
             };
             let files = files.remove(&key).unwrap_or_default();
-            partitions.insert(key, Partition { files, ledger });
+            partitions.insert(key, Partition { files: files.into(), ledger });
         }
         let content =
             Content::Table { partition_columns: columns.to_vec(), partitions, batches: BTreeMap::new() };
@@ -169,7 +169,7 @@ impl LocalSink {
             let name = folder.file_name();
             let is_current = version
                 .partitions()
-                .flat_map(|(_, partition)| &partition.files)
+                .flat_map(|(_, partition)| partition.files.iter())
                 .any(|file| file.path.split('/').nth(1).is_some_and(|part| name.to_str() == Some(part)));
             let age = folder.metadata().and_then(|found| found.modified());
             let age = age.ok().and_then(|since| SystemTime::now().duration_since(since).ok());
@@ -178,6 +178,7 @@ impl LocalSink {
                 let _ = std::fs::remove_dir_all(folder.path());
             }
         }
+        let _ = self.warehouse.clean_parts(relation, SUPERSEDED);
     }
 }
 
