@@ -231,7 +231,9 @@ impl Part {
         match ranges {
             [range] if range.len() == rows => Self::Whole,
             [range] => Self::Range(range.clone()),
-            ranges => Self::Rows(ranges.iter().flat_map(|range| range.start as u32..range.end as u32).collect()),
+            ranges => {
+                Self::Rows(ranges.iter().flat_map(|range| range.start as u32..range.end as u32).collect())
+            }
         }
     }
 
