@@ -46,6 +46,22 @@ class Minute:
         return counted - self.start - 60, charted - self.start - 60
 
 
+def when_tables_are_there(cassandra, keyspace):
+    """A connection to Cassandra, once the stream has made its tables."""
+    cql = Cql(cassandra)
+    deadline = time.monotonic() + 120
+    while True:
+        try:
+            cql.numbers(f"use {keyspace}")
+            for table in ("listen_count_minute", "song_chart_minute"):
+                cql.numbers(f"select listens from {table} limit 1")
+            return cql
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(1)
+
+
 def watch(minutes, cql, pid, until, wait):
     """Looks at the last two minutes until a time; gives the memory that mep had, by second."""
     memory = []
@@ -87,15 +103,13 @@ def main():
     stream = subprocess.Popen([mep, "stream", "--target", "lambda", "--metrics", metrics], env=environment, cwd=ROOT, stderr=log, stdout=log)
     sender = None
     try:
-        time.sleep(10)
+        cql = when_tables_are_there(arguments.cassandra, name)
         sender = subprocess.Popen(
             [*to, "--days", str(days), "--now", "--rate", str(arguments.rate), *topics], env=environment, cwd=ROOT, stderr=log, stdout=log
         )
         begun = time.time()
         first = int(begun) // 60 * 60 + 60
         minutes = {start: Minute(start) for start in range(first, first + 60 * arguments.minutes, 60)}
-        cql = Cql(arguments.cassandra)
-        cql.numbers(f"use {name}")
         services = [stream.pid, process_of(arguments.brokers), process_of(arguments.cassandra), sender.pid]
         before = [cpu(pid) for pid in services]
         memory = watch(minutes, cql, stream.pid, first + 60 * arguments.minutes + 20, arguments.look)
