@@ -47,6 +47,10 @@ def resident(pid):
         return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmRSS"))
 
 
+class CqlError(Exception):
+    """Cassandra does not answer a question."""
+
+
 class Cql:
     """A connection to Cassandra, over version 4 of its protocol; for few rows of numbers."""
 
@@ -65,7 +69,7 @@ class Cql:
         opcode, length = struct.unpack(">xxxxBi", self._read(9))
         answer = self._read(length)
         if opcode == 0:
-            raise OSError(answer[6:].decode(errors="replace"))
+            raise CqlError(answer[6:].decode(errors="replace"))
         return answer
 
     def _read(self, count):

@@ -6,6 +6,7 @@ over, as a dashboard would. Needs a Kafka and a Cassandra on this machine, as st
 """
 
 import argparse
+import contextlib
 import math
 import os
 import subprocess
@@ -14,7 +15,7 @@ import time
 import urllib.request
 
 from measured import ROOT, goal, mep_binary, seconds, size
-from services import Cql, cpu, process_of, resident
+from services import Cql, CqlError, cpu, process_of, resident
 from stream import EVENTS_PER_USER_AND_DAY
 
 EARLY, FINAL = 15.0, 5.0  # Seconds that a first value, and the last one, may take.
@@ -40,10 +41,28 @@ class Minute:
 
     def last(self):
         """After its end: until the count had its last value, and until the chart of songs added up to it."""
-        total = self.seen[-1][1]
+        total = self.seen[-1][1] if self.seen else 0
+        if not total:
+            return math.inf, math.inf
         counted = next(at for at, count, _, _ in self.seen if count == total)
         charted = next((at for _, _, at, songs in self.seen if songs == total), math.inf)
         return counted - self.start - 60, charted - self.start - 60
+
+
+def when_tables_are_there(cassandra, keyspace):
+    """A connection to Cassandra, once the stream has made its tables."""
+    cql = Cql(cassandra)
+    deadline = time.monotonic() + 120
+    while True:
+        try:
+            cql.numbers(f"use {keyspace}")
+            for table in ("listen_count_minute", "song_chart_minute"):
+                cql.numbers(f"select listens from {table} limit 1")
+            return cql
+        except CqlError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(1)
 
 
 def watch(minutes, cql, pid, until, wait):
@@ -55,7 +74,9 @@ def watch(minutes, cql, pid, until, wait):
         current = int(began) // 60 * 60
         for start in (current - 60, current):
             if start in minutes and began - start < 90:
-                minutes[start].look(cql)
+                # A question that is not answered is asked again.
+                with contextlib.suppress(CqlError):
+                    minutes[start].look(cql)
         time.sleep(max(0.0, began + wait - time.time()))
     return memory
 
@@ -87,15 +108,13 @@ def main():
     stream = subprocess.Popen([mep, "stream", "--target", "lambda", "--metrics", metrics], env=environment, cwd=ROOT, stderr=log, stdout=log)
     sender = None
     try:
-        time.sleep(10)
+        cql = when_tables_are_there(arguments.cassandra, name)
         sender = subprocess.Popen(
             [*to, "--days", str(days), "--now", "--rate", str(arguments.rate), *topics], env=environment, cwd=ROOT, stderr=log, stdout=log
         )
         begun = time.time()
         first = int(begun) // 60 * 60 + 60
         minutes = {start: Minute(start) for start in range(first, first + 60 * arguments.minutes, 60)}
-        cql = Cql(arguments.cassandra)
-        cql.numbers(f"use {name}")
         services = [stream.pid, process_of(arguments.brokers), process_of(arguments.cassandra), sender.pid]
         before = [cpu(pid) for pid in services]
         memory = watch(minutes, cql, stream.pid, first + 60 * arguments.minutes + 20, arguments.look)
@@ -113,7 +132,7 @@ def main():
     counted, charted = zip(*(minute.last() for minute in minutes.values()))
     for minute, first, count, chart in zip(minutes.values(), early, counted, charted):
         print(
-            f"{time.strftime('%H:%M', time.gmtime(minute.start))}: {minute.seen[-1][1]:,} listens, first seen after {first:.1f} s, the last value "
+            f"{time.strftime('%H:%M', time.gmtime(minute.start))}: {minute.seen[-1][1] if minute.seen else 0:,} listens, first seen after {first:.1f} s, the last value "
             f"{count:.1f} s after its end, all songs {chart:.1f} s"
         )
     used = ", ".join(f"{who} {part / wall:.2f}" for who, part in zip(("mep", "Kafka", "Cassandra", "the sender"), taken))

@@ -281,6 +281,9 @@ impl Running<'_> {
         let source = self.job.source.clone();
         let marks = self.models.iter().flat_map(|model| model.marks.clone()).collect::<BTreeSet<_>>();
         let marks: Vec<(Partition, String)> = marks.into_iter().collect();
+        if marks.is_empty() {
+            return Ok(());
+        }
         tokio::task::spawn_blocking(move || source.know_again(&marks)).await??;
         Ok(())
     }
