@@ -19,6 +19,8 @@ mod handbook;
 mod history;
 mod hive_faults;
 mod hive_outages;
+mod hive_random;
+mod hive_snapshots;
 mod hive_tables;
 mod incremental;
 mod kafka;
