@@ -160,14 +160,13 @@ fn late_file() -> Vec<Line> {
         let ink = |text: &str, ink: Ink| text.chars().map(|letter| (letter, ink)).collect::<Line>();
         [ink("$ ", Ink::Prompt), ink(command, Ink::Strong)].concat()
     };
+    let reads = Regex::new(r"(\x1b\[[0-9;]*m)?\s*\[reads [^\]]*\](\x1b\[0m)?").unwrap();
     let mut lines = vec![prompt("echo '{\"ts\": 1541232000000, …}' > events/listen_events/late.json")];
     for command in ["plan", "run", "plan"] {
         lines.push(prompt(&format!("mep {command}")));
         // How many rows are read is beside the point of the picture, and makes its lines long.
         let printed = call(&[command]);
-        let printed =
-            Regex::new(r"(\x1b\[[0-9;]*m)?\s*\[reads [^\]]*\](\x1b\[0m)?").unwrap().replace_all(&printed, "");
-        lines.extend(inked(&printed));
+        lines.extend(inked(&reads.replace_all(&printed, "")));
         lines.push(Line::new());
     }
     lines.pop();

@@ -56,12 +56,11 @@ impl Turn {
     /// A turn of the stack with two NameNodes.
     fn take_pair() -> Self {
         let mut stack = PAIR.lock().unwrap_or_else(PoisonError::into_inner);
-        match stack.as_ref() {
-            Some(stack) => stack.up(&SERVICES),
-            None => {
-                let named = [("MEP_STACK_NAMESERVICE", "pair")];
-                *stack = Some(OwnStack::start_with("stack-pair", &SERVICES, &named));
-            }
+        if let Some(stack) = stack.as_ref() {
+            stack.up(&SERVICES);
+        } else {
+            let named = [("MEP_STACK_NAMESERVICE", "pair")];
+            *stack = Some(OwnStack::start_with("stack-pair", &SERVICES, &named));
         }
         Self(stack)
     }
