@@ -16,7 +16,7 @@ use super::inline::{Ephemeral, with_ephemerals};
 use super::names::{Names, NodeNames, Parts};
 use super::node::{Node, NodeKind, TestDetail};
 use super::snapshot::{self, CompiledSnapshot};
-use super::views::ViewsBelow;
+use super::views::{ViewsBelow, read_through};
 use super::{derived, history, named, streaming};
 use crate::fingerprint::Fingerprint;
 use crate::jinja::{Rendered, SourceMap, Subject, Templates, TestSubject};
@@ -50,6 +50,7 @@ impl Compiler<'_> {
             compiler: self,
             checking: Scope::for_planning(),
             scope: Scope::for_planning(),
+            views: HashMap::new(),
             names: Arc::new(Names::of(self.project, self.graph)),
             compiled: Compiled::default(),
             ephemerals: HashMap::new(),
@@ -98,6 +99,8 @@ struct Work<'a> {
     checking: Scope,
     /// Where a view is its SELECT, which shows what a stored table depends on.
     scope: Scope,
+    /// What these two know in different ways. An ephemeral model is its SELECT in both, as in the SQL that runs.
+    views: HashMap<Relation, usize>,
     names: Arc<Names>,
     compiled: Compiled,
     ephemerals: HashMap<usize, Ephemeral>,
@@ -172,8 +175,12 @@ impl Work<'_> {
         let _ = self.scope.register(relation, table);
     }
 
-    /// The plan of SQL that is known to be right by itself, with the SELECTs of views in it.
-    fn inlined(&self, rendered: &Rendered) -> Result<LogicalPlan, Problem> {
+    /// The plan of SQL that was checked by itself, with the SELECTs of views in it; the same one where it reads no view.
+    fn inlined(&self, rendered: &Rendered, checked: &LogicalPlan) -> Result<LogicalPlan, Problem> {
+        let reads = alignment::tables(checked);
+        if reads.is_ok_and(|tables| !tables.iter().any(|table| self.views.contains_key(table))) {
+            return Ok(checked.clone());
+        }
         self.scope.plan_unchecked(&rendered.sql).map_err(|problem| sql_problem(&problem, &rendered.map))
     }
 
@@ -218,7 +225,7 @@ impl Work<'_> {
     ) -> Result<CompiledModel, Problems> {
         let rendered = self.render(node, text, self.names(false, None))?;
         let checked = self.checked(&rendered)?;
-        let plan = self.inlined(&rendered)?;
+        let plan = self.inlined(&rendered, &checked)?;
         let (rendered, checked, plan) = match node.config.materialized {
             Materialization::History => {
                 let (rendered, plan) = history::over_events(&self.scope, node, rendered, &plan)?;
@@ -251,7 +258,7 @@ impl Work<'_> {
         };
         let views = ViewsBelow::of(self.compiler.graph, &self.compiled, index);
         let alignment = if node.is_inlined() {
-            views.read(&checked)
+            read_through(&checked, &self.views, &self.compiled)
         } else {
             alignment::derive(&self.scope, &plan, &partition_columns)
         };
@@ -287,11 +294,15 @@ impl Work<'_> {
         if is_stored {
             self.declare(&relation, &model.schema, &model.partition_columns);
         } else {
-            let table = DeclaredTable::new(model.schema.clone(), Vec::new());
-            self.checking.register(&relation, Arc::new(table)).map_err(failed)?;
             self.scope.register_view(&relation, plan, &model.rendered.sql).map_err(failed)?;
         }
+        if node.config.materialized == Materialization::View {
+            let table = DeclaredTable::new(model.schema.clone(), Vec::new());
+            self.checking.register(&relation, Arc::new(table)).map_err(failed)?;
+            self.views.insert(relation.clone(), index);
+        }
         if node.config.materialized == Materialization::Ephemeral {
+            self.checking.register_view(&relation, checked, &model.rendered.sql).map_err(failed)?;
             let name = relation.to_string();
             let sql = model.rendered.sql.clone();
             let within = self.ephemeral_parents(index);
@@ -371,8 +382,8 @@ impl Work<'_> {
         if let Some(relation) = &snapshot.relation {
             rendered.map = SourceMap::whole(relation.place.clone());
         }
-        self.checked(&rendered)?;
-        let plan = self.inlined(&rendered)?;
+        let checked = self.checked(&rendered)?;
+        let plan = self.inlined(&rendered, &checked)?;
         let source = self.standalone(index, &rendered.sql);
         let stored = (self.compiler.stored)(node);
         let recipe = Recipe::of(&plan, 0..plan.schema().fields().len());

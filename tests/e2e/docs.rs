@@ -124,6 +124,33 @@ fn columns_name_the_columns_that_they_come_from() {
 }
 
 #[test]
+fn columns_that_come_through_ephemeral_models_name_what_these_read() {
+    let project = project();
+    project.model(
+        "loud",
+        "{{ config(materialized='ephemeral') }} select upper(song) as title from {{ ref('plays') }}",
+    );
+    project.model("titles", "select title from {{ ref('loud') }}");
+    project.model("kept", "{{ config(materialized='table') }} select title from {{ ref('titles') }}");
+    project.succeed(&["run"]);
+    project.listens("2.json", &[(0, 4, "z")]);
+    assert!(
+        project
+            .plan()
+            .contains(&"kept: build: new rows of raw_listens in 2018-11-01/listens/2.json".to_owned()),
+        "{:?}",
+        project.plan()
+    );
+    project.succeed(&["docs", "generate"]);
+    let site = generated(&project);
+    let title = &node(&site, "titles")["columns"][0];
+    let (from, nodes) = (&title["from"][0], site["nodes"].as_array().unwrap());
+    let origin = &nodes[from[0].as_u64().unwrap() as usize];
+    assert_eq!((&title["name"], &origin["name"]), (&json!("title"), &json!("plays")));
+    assert_eq!(origin["columns"][from[1].as_u64().unwrap() as usize]["name"], "song");
+}
+
+#[test]
 fn what_is_selected_alone_is_on_the_page() {
     let project = project();
     project.succeed(&["docs", "generate", "--select", "days", "--output", "days.html"]);
