@@ -13,15 +13,8 @@ import sys
 
 import measured
 from measured import Failed, print_table, ratio, seconds, size
+from warehouse import DAYS, USERS
 
-DAYS = 30
-# Users at scale 1 whose events come near 10 M, 12 M and 1 M, as in warehouse.py.
-USERS = {
-    "listen_events": 196_500,
-    "page_view_events": 205_500,
-    "auth_events": 1_150_000,
-    "status_change_events": 196_500,
-}
 GOAL = 1.3
 SCHEMA = "mep_bench"
 

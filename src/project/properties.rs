@@ -48,16 +48,28 @@ const NOT_SUPPORTED: [Key; 6] = [
     key("time_spines", "", "", "Not read."),
 ];
 
+// What entries of several kinds have.
+const DESCRIPTION: Key =
+    key("description", "text", "", "What it is; may name a `docs` block: `{{ doc('name') }}`.");
+const COLUMNS: Key = key("columns", "list of columns", "", "What is known of its columns.");
+const TESTS: Key = key("tests", "list of tests", "", "The old name of `data_tests`.");
+const DATA_TESTS: Key = key("data_tests", "list of tests", "", "Tests of all of it.");
+const TAGS: Key = key("tags", "text or list", "", "Words to select by.");
+const META: Key = key("meta", "mapping", "", "Data of your own.");
+const CONFIG: Key =
+    key("config", "mapping", "", "Config, over that of the folder and under that of the file.");
+const DOCS: Key = accepted("docs", "Of dbt's own docs.");
+
 const MODEL_KEYS: [Key; 13] = [
     key("name", "name", "needed", "The file's name without `.sql`."),
-    key("description", "text", "", "What it is; may name a `docs` block: `{{ doc('name') }}`."),
-    key("columns", "list of columns", "", "What is known of its columns."),
-    key("tests", "list of tests", "", "The old name of `data_tests`."),
-    key("data_tests", "list of tests", "", "Tests of all of it."),
-    key("tags", "text or list", "", "Words to select by."),
-    key("meta", "mapping", "", "Data of your own."),
-    key("config", "mapping", "", "Config, over that of the folder and under that of the file."),
-    accepted("docs", "Of dbt's own docs."),
+    DESCRIPTION,
+    COLUMNS,
+    TESTS,
+    DATA_TESTS,
+    TAGS,
+    META,
+    CONFIG,
+    DOCS,
     accepted("access", "Of dbt's access rules."),
     accepted("group", "Of dbt's access rules."),
     accepted("deprecation_date", "Of dbt."),
@@ -65,32 +77,32 @@ const MODEL_KEYS: [Key; 13] = [
 ];
 const SEED_KEYS: [Key; 9] = [
     key("name", "name", "needed", "The file's name without `.csv`."),
-    key("description", "text", "", "What it is; may name a `docs` block: `{{ doc('name') }}`."),
-    key("columns", "list of columns", "", "What is known of its columns."),
-    key("tests", "list of tests", "", "The old name of `data_tests`."),
-    key("data_tests", "list of tests", "", "Tests of all of it."),
-    key("tags", "text or list", "", "Words to select by."),
-    key("meta", "mapping", "", "Data of your own."),
-    key("config", "mapping", "", "Config, over that of the folder and under that of the file."),
-    accepted("docs", "Of dbt's own docs."),
+    DESCRIPTION,
+    COLUMNS,
+    TESTS,
+    DATA_TESTS,
+    TAGS,
+    META,
+    CONFIG,
+    DOCS,
 ];
 const SNAPSHOT_KEYS: [Key; 10] = [
     key("name", "name", "needed", "The snapshot's name."),
     key("relation", "ref or source", "", "What the snapshot is taken of, where no file has its block."),
-    key("description", "text", "", "What it is; may name a `docs` block: `{{ doc('name') }}`."),
-    key("columns", "list of columns", "", "What is known of its columns."),
-    key("tests", "list of tests", "", "The old name of `data_tests`."),
-    key("data_tests", "list of tests", "", "Tests of all of it."),
-    key("tags", "text or list", "", "Words to select by."),
-    key("meta", "mapping", "", "Data of your own."),
-    key("config", "mapping", "", "Config, over that of the folder and under that of the file."),
-    accepted("docs", "Of dbt's own docs."),
+    DESCRIPTION,
+    COLUMNS,
+    TESTS,
+    DATA_TESTS,
+    TAGS,
+    META,
+    CONFIG,
+    DOCS,
 ];
 const TEST_KEYS: [Key; 4] = [
     key("name", "name", "needed", "The file's name without `.sql`."),
     key("description", "text", "", "What it looks for."),
-    key("config", "mapping", "", "Config, over that of the folder and under that of the file."),
-    accepted("docs", "Of dbt's own docs."),
+    CONFIG,
+    DOCS,
 ];
 
 /// A properties file as parsed.

@@ -5,6 +5,7 @@
 //! folders and their ledger. Goes out: table versions that never show half a table. Must not know: models, SQL, the
 //! graph, how rows were made.
 
+mod columns;
 mod durable;
 pub mod error;
 pub mod hive;

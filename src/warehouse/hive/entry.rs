@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, Field, Schema};
+use arrow::datatypes::Schema;
 use hive_metastore::{FieldSchema, Partition as HivePartition, SerDeInfo, StorageDescriptor, Table};
 use pilota::FastStr;
 use serde::de::DeserializeOwned;
@@ -28,6 +28,7 @@ use super::parameters::{Parameters, get_json, set, set_json};
 use super::user;
 use crate::fingerprint::Fingerprint;
 use crate::relation::Relation;
+use crate::warehouse::columns::{ColumnText, columns_of, schema_of};
 use crate::warehouse::error::WarehouseError;
 use crate::warehouse::partition::NULL_FOLDER;
 use crate::warehouse::presentation::Presentation;
@@ -43,15 +44,6 @@ const PARQUET_SERDE: &str = "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetH
 
 /// The words for tables that are not mep's.
 const FOREIGN: &str = "it was not made by mep: drop it, or give the model another name";
-
-#[derive(Serialize, Deserialize)]
-struct Column {
-    name: String,
-    /// Arrow's own text for the type, which parses back.
-    #[serde(rename = "type")]
-    data_type: String,
-    nullable: bool,
-}
 
 #[derive(Serialize, Deserialize)]
 struct View {
@@ -135,13 +127,7 @@ impl Entry<'_> {
         let (columns, partition_keys) = hive_columns(&table.schema, table.partition_columns(), presentation)?;
         let mut parameters = Parameters::default();
         set(&mut parameters, "mep.format", FORMAT);
-        let fields = table.schema.fields().iter().map(|field| Column {
-            name: field.name().clone(),
-            data_type: field.data_type().to_string(),
-            nullable: field.is_nullable(),
-        });
-        let fields: Vec<Column> = fields.collect();
-        self.put(&mut parameters, "mep.columns", &fields)?;
+        self.put(&mut parameters, "mep.columns", &columns_of(&table.schema))?;
         if let Some(sql) = &table.sql {
             self.put(&mut parameters, "mep.sql", sql)?;
         }
@@ -321,16 +307,9 @@ impl Entry<'_> {
     }
 
     fn schema(&self, parameters: &Parameters) -> Result<Schema, WarehouseError> {
-        let columns: Option<Vec<Column>> = self.get(parameters, "mep.columns")?;
-        let mut fields = Vec::new();
-        for column in columns.ok_or_else(|| self.unreadable("`mep.columns` is missing"))? {
-            let data_type: DataType = column
-                .data_type
-                .parse()
-                .map_err(|error| self.unreadable(format!("column `{}`: {error}", column.name)))?;
-            fields.push(Field::new(column.name, data_type, column.nullable));
-        }
-        Ok(Schema::new(fields))
+        let columns: Option<Vec<ColumnText>> = self.get(parameters, "mep.columns")?;
+        let columns = columns.ok_or_else(|| self.unreadable("`mep.columns` is missing"))?;
+        schema_of(columns).map_err(|reason| self.unreadable(reason))
     }
 
     fn read_partition(&self, parameters: &Parameters, location: &str) -> Result<Partition, WarehouseError> {

@@ -7,10 +7,10 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use arrow::datatypes::{DataType, Field, Schema};
 use serde::{Deserialize, Serialize};
 
 use crate::fingerprint::Fingerprint;
+use crate::warehouse::columns::{ColumnText, columns_of, schema_of};
 use crate::warehouse::{Batch, Content, DataFile, Ledger, Partition, PartitionKey, RunId, TableVersion};
 
 /// The name of the one file that says what a table is.
@@ -42,15 +42,6 @@ pub(super) struct Head {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     sql: Option<String>,
     partition_columns: Vec<String>,
-}
-
-#[derive(Serialize, Deserialize)]
-struct ColumnText {
-    name: String,
-    /// Arrow's own text for the type, which parses back.
-    #[serde(rename = "type")]
-    data_type: String,
-    nullable: bool,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -99,11 +90,6 @@ struct Manifest<'a> {
 impl Head {
     /// Of a table whose entries lie in these files.
     pub(super) fn of(table: &TableVersion, parts: Vec<String>) -> Self {
-        let columns = table.schema.fields().iter().map(|field| ColumnText {
-            name: field.name().clone(),
-            data_type: field.data_type().to_string(),
-            nullable: field.is_nullable(),
-        });
         let view = match &table.content {
             Content::View { sql, fingerprint } => {
                 Some(View { sql: sql.clone(), fingerprint: fingerprint.clone() })
@@ -114,7 +100,7 @@ impl Head {
             format: FORMAT,
             parts,
             run: table.run.clone(),
-            columns: columns.collect(),
+            columns: columns_of(&table.schema),
             view,
             sql: table.sql.clone(),
             partition_columns: table.partition_columns().to_vec(),
@@ -136,14 +122,7 @@ impl Head {
 
     /// The table of this head and these entries.
     pub(super) fn into_table(self, parts: &[&Part]) -> Result<TableVersion, Unreadable> {
-        let mut fields = Vec::new();
-        for column in self.columns {
-            let data_type: DataType = column
-                .data_type
-                .parse()
-                .map_err(|error| Unreadable::Text(format!("column `{}`: {error}", column.name)))?;
-            fields.push(Field::new(column.name, data_type, column.nullable));
-        }
+        let schema = schema_of(self.columns).map_err(Unreadable::Text)?;
         let content = match self.view {
             Some(view) => Content::View { sql: view.sql, fingerprint: view.fingerprint },
             None => Content::Table {
@@ -152,7 +131,7 @@ impl Head {
                 batches: joined(parts, |part| &part.batches)?,
             },
         };
-        Ok(TableVersion { schema: Schema::new(fields).into(), content, run: self.run, sql: self.sql })
+        Ok(TableVersion { schema: schema.into(), content, run: self.run, sql: self.sql })
     }
 }
 

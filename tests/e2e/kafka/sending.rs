@@ -25,6 +25,15 @@ fn counted_in_files(project: &Project, topic: &str) -> u64 {
     std::fs::read_dir(folder).unwrap().map(|file| lines(file.unwrap())).sum()
 }
 
+/// Lands the listens that were sent to topics of this prefix in `main.raw_listen_events`.
+#[track_caller]
+fn land_listens(project: &Project, prefix: &str) {
+    project.file("profiles.yml", profiles(&format!(", topic_prefix: '{prefix}'")));
+    let sources = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/sources.yml")).unwrap();
+    project.file("sources.yml", sources);
+    project.succeed(&["run", "--select", "source:events.listen_events"]);
+}
+
 #[test]
 fn the_simulators_events_arrive_once_in_topics_that_are_made() {
     let topic = Topic::new(1);
@@ -58,10 +67,7 @@ fn the_simulators_events_arrive_once_in_topics_that_are_made() {
     let made = Topic::named(&format!("{prefix}listen_events"));
     assert_eq!(made.setting("retention.ms").as_deref(), Some("-1"));
 
-    project.file("profiles.yml", profiles(&format!(", topic_prefix: '{prefix}'")));
-    let sources = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/sources.yml")).unwrap();
-    project.file("sources.yml", sources);
-    project.succeed(&["run", "--select", "source:events.listen_events"]);
+    land_listens(&project, &prefix);
     let counted = project.rows("select count(*) as n from main.raw_listen_events");
     assert_eq!(counted, json!([{"n": listens}]));
     for name in ["listen_events", "auth_events"] {
@@ -101,10 +107,7 @@ fn live_events_are_those_up_to_now_and_go_on_where_they_ended() {
     assert!(said.contains(&format!("sending the events from {start} on to Kafka at [brokers]")), "{said}");
     send_up_to_now(&project, &words);
 
-    project.file("profiles.yml", profiles(&format!(", topic_prefix: '{prefix}'")));
-    let sources = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/sources.yml")).unwrap();
-    project.file("sources.yml", sources);
-    project.succeed(&["run", "--select", "source:events.listen_events"]);
+    land_listens(&project, &prefix);
     let sent = project.rows("select ts, \"userId\" as u from main.raw_listen_events order by ts, u");
     let latest = sent.as_array().unwrap().last().unwrap()["ts"].as_i64().unwrap();
     assert!(latest <= chrono::Utc::now().timestamp_millis());
@@ -151,10 +154,7 @@ fn events_of_now_happen_when_they_are_due() {
     let ended = now();
     let sent = regex::Regex::new(r"listen_events: ([\d,]+) events").unwrap();
     let sent: i64 = sent.captures(&said).unwrap()[1].replace(',', "").parse().unwrap();
-    project.file("profiles.yml", profiles(&format!(", topic_prefix: '{prefix}'")));
-    let sources = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/sources.yml")).unwrap();
-    project.file("sources.yml", sources);
-    project.succeed(&["run", "--select", "source:events.listen_events"]);
+    land_listens(&project, &prefix);
     let times =
         project.rows("select min(ts) as first, max(ts) as last, count(*) as n from main.raw_listen_events");
     let [first, last, count] = ["first", "last", "n"].map(|name| times[0][name].as_i64().unwrap());
