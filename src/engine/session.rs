@@ -25,7 +25,7 @@ use crate::warehouse::{
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
     /// Planning or running it.
-    #[error("{}", tidy(&.0.find_root().strip_backtrace()))]
+    #[error("{}", why_it_failed(.0))]
     Query(#[from] DataFusionError),
     /// Writing what it gave.
     #[error(transparent)]
@@ -38,6 +38,17 @@ pub enum EngineError {
 impl From<arrow::error::ArrowError> for EngineError {
     fn from(error: arrow::error::ArrowError) -> Self {
         Self::Query(error.into())
+    }
+}
+
+fn why_it_failed(error: &DataFusionError) -> String {
+    match error.find_root() {
+        DataFusionError::ResourcesExhausted(_) => {
+            "the query needs more memory than the target's `memory` allows, for what cannot be put on disk: raise it in profiles.yml \
+             (`memory: 4GiB`), or count distinct values of fewer groups at once"
+                .to_owned()
+        }
+        root => tidy(&root.strip_backtrace()),
     }
 }
 
@@ -206,7 +217,8 @@ async fn write_all(
     while let Some(batch) = rows.next().await {
         writer.write(&batch?)?;
     }
-    Ok(writer.finish()?)
+    // Where files take their time to end, other queries go on meanwhile.
+    Ok(tokio::task::spawn_blocking(move || writer.finish()).await??)
 }
 
 /// The plan with its columns in the order and the types of `schema`; a column that it lacks is NULL.

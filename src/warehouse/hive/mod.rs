@@ -21,6 +21,7 @@ mod parameters;
 mod publish;
 mod reads;
 mod refusal;
+mod unhurried;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
