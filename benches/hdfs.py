@@ -113,8 +113,8 @@ class Sides:
         words = self.words("show", target, "--inline", sql, "--limit", "-1", "--output", "json")
         return json.loads(measured.output([str(word) for word in words], ""))
 
-    def nodes(self):
-        words = self.words("ls", "disk", "--resource-type", "model", "--exclude", "config.materialized:streaming", "--output", "name")
+    def tables(self):
+        words = self.words("ls", "disk", "--resource-type", "model", "--exclude", "config.materialized:streaming", "config.materialized:view", "--output", "name")
         return measured.output([str(word) for word in words], "").split()
 
     def content(self, target, node):
@@ -133,7 +133,7 @@ def compare(sides, arguments):
             usages.append(sides.refresh(target))
         print(", ".join(f"{target} {seconds(usages[-1].wall)}" for target, usages in figures.items()), file=sys.stderr)
     idle = {target: measured.median([sides.again(target) for _ in range(arguments.pairs)]) for target in figures}
-    for node in sides.nodes():
+    for node in sides.tables():
         found = {target: sides.content(target, node) for target in figures}
         if found["disk"] != found["hdfs"]:
             raise Failed(f"{node} is not the same: {found}")
