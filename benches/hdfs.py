@@ -58,8 +58,8 @@ def parsed():
     parser.add_argument("--mep", default=measured.ROOT / "target/release/mep", help="the program (default: target/release/mep)")
     parser.add_argument("--metastore", default="thrift://127.0.0.1:9083")
     parser.add_argument("--location", default="hdfs://127.0.0.1:9000/warehouse/mep_bench", help="the folder on HDFS")
-    parser.add_argument("--scale", type=float, default=0.1, help="from 0.01 to 1.0, which is 23 M events (default: 0.1)")
-    parser.add_argument("--pairs", type=int, default=5, help="how often both run, one after the other (default: 5)")
+    parser.add_argument("--scale", type=float, default=1.0, help="from 0.01 to 1.0, which is 23 M events (default: 1.0)")
+    parser.add_argument("--pairs", type=int, default=2, help="how often both run, one after the other (default: 2)")
     parser.add_argument("--data", default=measured.ROOT / "target/bench-data", help="for events and tables (default: target/bench-data)")
     return parser.parse_args()
 
