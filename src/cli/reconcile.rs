@@ -61,9 +61,11 @@ pub(super) fn reconcile(global: &Global, arguments: &ReconcileArguments) -> Resu
                 window: model.spec.query.window_column(),
                 speed: &side.rows,
                 batch: &batch,
+                lateness: model.spec.lateness,
                 late: &side.late,
                 streamed: &side.streamed,
                 landed: &landed,
+                counts_by_offset: job.source.counts_by_offset(),
             });
             let outcome = outcome.map_err(EngineError::from)?;
             outcomes.push((model.spec.name.clone(), outcome, job.source.counts_by_offset()));
@@ -122,10 +124,14 @@ fn shown(name: &str, outcome: &Reconciliation, is_counted: bool, limit: usize, p
     let different = outcome.different();
     let mark = if different == 0 { palette.good("agrees") } else { palette.bad("differs") };
     let mut lines = vec![format!(
-        "{mark}  {name}: {}, {} equal, {} differ",
+        "{mark}  {name}: {}, {} equal, {} differ{}",
         plural(outcome.rows, "row"),
         count(outcome.equal),
-        count(different)
+        count(different),
+        match outcome.pending {
+            0 => String::new(),
+            pending => format!(", {} not landed yet", count(pending)),
+        }
     )];
     if outcome.not_landed > 0 {
         lines.push(format!("    the stream is {}ahead of what is landed", by(outcome.not_landed)));

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
+use arrow::compute::max;
 use arrow::datatypes::{DataType, Field, Float64Type, Int64Type, Schema, SchemaRef, TimeUnit};
 use arrow::error::ArrowError;
 use arrow::row::OwnedRow;
@@ -27,12 +28,16 @@ pub struct Sides<'a> {
     pub speed: &'a [RecordBatch],
     /// The rows that the same SELECT gives over what is landed.
     pub batch: &'a [RecordBatch],
+    /// How much later than others an event may come, in milliseconds.
+    pub lateness: i64,
     /// Events that were late for the stream.
     pub late: &'a [LateEvent],
     /// For each partition, how far the stream has read.
     pub streamed: &'a Offsets,
     /// For each partition, how far it is landed.
     pub landed: &'a Offsets,
+    /// Whether offsets count events.
+    pub counts_by_offset: bool,
 }
 
 /// How both sides of a model compare.
@@ -42,7 +47,12 @@ pub struct Reconciliation {
     pub rows: u64,
     /// Rows that are the same on both sides.
     pub equal: u64,
-    /// Where they differ, by window.
+    /// Rows of the stream for which events are yet to be landed: they say nothing of whether the sides agree.
+    ///
+    /// Of windows that the landed events have not passed by the allowed lateness; without windows, as many rows as there are
+    /// events to land.
+    pub pending: u64,
+    /// Where they differ, by window; pending rows are not among them.
     pub differences: Vec<Difference>,
     /// Events that the stream has read and that are not landed yet.
     pub not_landed: u64,
@@ -94,7 +104,7 @@ pub enum Cause {
 impl Reconciliation {
     /// Rows that differ.
     pub fn different(&self) -> u64 {
-        self.rows - self.equal
+        self.rows - self.equal - self.pending
     }
 
     /// The share of rows that differ.
@@ -116,9 +126,14 @@ impl Reconciliation {
             batch_keys.iter().enumerate().map(|(row, key)| (key, row)).collect();
         let on_speed: BTreeSet<&OwnedRow> = speed_keys.iter().collect();
         let window = sides.window.map(|column| schema.index_of(column)).transpose()?;
+        let not_landed = behind(sides.streamed, sides.landed);
+        let open_from =
+            window.filter(|_| not_landed > 0).map(|column| open_from(&batch, column, sides.lateness));
         let mut found = Found {
+            open_from: open_from.transpose()?,
+            pending: 0,
             late: sides.late.iter().map(|event| event.window).collect(),
-            not_landed: behind(sides.streamed, sides.landed),
+            not_landed,
             not_streamed: behind(sides.landed, sides.streamed),
             by_window: BTreeMap::new(),
         };
@@ -142,7 +157,19 @@ impl Reconciliation {
                 found.add(&place, DifferenceKind::OnlyBatch, None)?;
             }
         }
-        outcome.differences = found.by_window.into_values().collect();
+        outcome.pending = found.pending;
+        let (ahead, others): (Vec<_>, Vec<_>) = found
+            .by_window
+            .into_values()
+            .partition(|one| one.kind == DifferenceKind::OnlySpeed && one.cause == Some(Cause::NotLanded));
+        let rows_ahead: u64 = ahead.iter().map(|one| one.rows).sum();
+        outcome.differences = others;
+        // Without windows a row is an event.
+        if window.is_none() && sides.counts_by_offset && rows_ahead <= not_landed {
+            outcome.pending += rows_ahead;
+        } else {
+            outcome.differences.extend(ahead);
+        }
         Ok(outcome)
     }
 }
@@ -168,12 +195,23 @@ impl Place<'_> {
         Ok(parts?.join(", "))
     }
 
+    /// The beginning of its window, in milliseconds since 1970.
+    fn window_start(&self) -> Result<Option<i64>, ArrowError> {
+        let Some(column) = self.window else { return Ok(None) };
+        let start = window_starts(&self.batch.column(column).slice(self.row, 1))?;
+        let start = start.as_primitive::<Int64Type>();
+        Ok(start.is_valid(0).then(|| start.value(0)))
+    }
+
     fn has_null_key(&self) -> bool {
         self.keys.iter().any(|column| self.batch.column(*column).is_null(self.row))
     }
 }
 
 struct Found {
+    /// Windows that begin here or later can still get events that are not landed.
+    open_from: Option<i64>,
+    pending: u64,
     late: BTreeSet<i64>,
     not_landed: u64,
     not_streamed: u64,
@@ -187,6 +225,13 @@ impl Found {
         kind: DifferenceKind,
         values: Option<String>,
     ) -> Result<(), ArrowError> {
+        if kind != DifferenceKind::OnlyBatch
+            && let (Some(open_from), Some(start)) = (self.open_from, place.window_start()?)
+            && start >= open_from
+        {
+            self.pending += 1;
+            return Ok(());
+        }
         let window = match place.window {
             Some(column) => array_value_to_string(place.batch.column(column), place.row)?,
             None => place.key()?,
@@ -210,13 +255,9 @@ impl Found {
             return Ok(Some(Cause::Dead));
         }
         if kind != DifferenceKind::OnlySpeed
-            && let Some(column) = place.window
+            && place.window_start()?.is_some_and(|start| self.late.contains(&start))
         {
-            let start = window_starts(&place.batch.column(column).slice(place.row, 1))?;
-            let start = start.as_primitive::<Int64Type>();
-            if start.is_valid(0) && self.late.contains(&start.value(0)) {
-                return Ok(Some(Cause::Late));
-            }
+            return Ok(Some(Cause::Late));
         }
         // Which side is ahead explains rows that only it has, and values that are short on the other.
         Ok(match kind {
@@ -229,6 +270,12 @@ impl Found {
             _ => None,
         })
     }
+}
+
+/// From where on windows can still get events, as far as those say that are landed: the latest window less the allowed lateness.
+fn open_from(batch: &RecordBatch, window: usize, lateness: i64) -> Result<i64, ArrowError> {
+    let starts = window_starts(batch.column(window))?;
+    Ok(max(starts.as_primitive::<Int64Type>()).map_or(i64::MIN, |latest| latest.saturating_sub(lateness)))
 }
 
 /// How many events `ahead` has that `other` has not.
@@ -337,25 +384,51 @@ mod tests {
         .unwrap()
     }
 
-    #[test]
-    fn rows_are_compared_by_key_and_differences_have_their_cause() {
+    fn compared(
+        speed: &RecordBatch,
+        batch: &RecordBatch,
+        late: &[LateEvent],
+        lateness: i64,
+    ) -> Reconciliation {
         let partition = Partition { topic: "t".into(), number: 0 };
-        let late = LateEvent { topic: "t".into(), partition: 0, offset: 7, window: 120_000 };
-        let table = table();
-        let speed =
-            [rows(&[(0, Some("a"), 1), (1, Some("a"), 5), (2, Some("a"), 1), (9, Some("b"), 4)], true)];
-        let batch = [rows(&[(0, Some("a"), 1), (1, Some("a"), 4), (2, Some("a"), 2), (3, None, 1)], false)];
         let outcome = Reconciliation::of(&Sides {
-            table: &table,
+            table: &table(),
             window: Some("minute"),
-            speed: &speed,
-            batch: &batch,
-            late: &[late],
+            speed: std::slice::from_ref(speed),
+            batch: std::slice::from_ref(batch),
+            lateness,
+            late,
             streamed: &BTreeMap::from([(partition.clone(), 40)]),
             landed: &BTreeMap::from([(partition, 30)]),
-        })
-        .unwrap();
-        assert_eq!((outcome.rows, outcome.equal, outcome.not_landed), (5, 1, 10));
+            counts_by_offset: true,
+        });
+        outcome.unwrap()
+    }
+
+    #[test]
+    fn windows_that_wait_for_events_to_be_landed_are_no_differences_and_earlier_ones_are() {
+        let minutes = |rows_of: &[(i64, i64)], is_speed| {
+            let all: Vec<_> = rows_of.iter().map(|(minute, n)| (*minute, Some("a"), *n)).collect();
+            rows(&all, is_speed)
+        };
+        let speed = minutes(&[(4, 2), (5, 2), (6, 2), (7, 2), (8, 2)], true);
+        let batch = minutes(&[(4, 1), (5, 1), (6, 1), (7, 1)], false);
+        let outcome = compared(&speed, &batch, &[], 120_000);
+        assert_eq!((outcome.rows, outcome.equal, outcome.pending, outcome.different()), (5, 0, 4, 1));
+        assert_eq!(outcome.differences.len(), 1);
+        assert_eq!(outcome.differences[0].window, "1970-01-01T00:04:00");
+        // What only the batch has is not waited for.
+        let outcome = compared(&minutes(&[(4, 1)], true), &batch, &[], 120_000);
+        assert_eq!((outcome.pending, outcome.different()), (0, 3));
+    }
+
+    #[test]
+    fn rows_are_compared_by_key_and_differences_have_their_cause() {
+        let late = LateEvent { topic: "t".into(), partition: 0, offset: 7, window: 120_000 };
+        let speed = rows(&[(0, Some("a"), 1), (1, Some("a"), 5), (2, Some("a"), 1), (9, Some("b"), 4)], true);
+        let batch = rows(&[(0, Some("a"), 1), (1, Some("a"), 4), (2, Some("a"), 2), (3, None, 1)], false);
+        let outcome = compared(&speed, &batch, &[late], 0);
+        assert_eq!((outcome.rows, outcome.equal, outcome.pending, outcome.not_landed), (5, 1, 1, 10));
         let shown: Vec<String> = outcome
             .differences
             .iter()

@@ -93,6 +93,27 @@ fn an_event_whose_window_is_closed_is_late_and_the_batch_has_it() {
 }
 
 #[test]
+fn a_stream_that_is_ahead_of_what_is_landed_agrees_as_far_as_that_goes() {
+    let topic = Topic::new(1);
+    let project = project(&topic, Into::Local);
+    topic.send(0, &[listen(0, 2, "a"), listen(600, 2, "a")]);
+    project.succeed(&["run", "--select", "by_minute popular each"]);
+    agrees(&project, &[]);
+    // The landed events have not passed the ninth minute by the lateness of two, nor the eleventh at all.
+    topic.send(0, &[listen(545, 2, "b"), listen(661, 2, "b")]);
+    project.succeed(&["run", "--select", "by_minute popular each"]);
+    let ahead = project.run(&["reconcile", "--select", "by_minute each"]);
+    assert_eq!(ahead.code, Some(0), "{}", ahead.stderr);
+    insta::assert_snapshot!(ahead.stdout, @r"
+    agrees  by_minute: 4 rows, 2 equal, 0 differ, 2 not landed yet
+        the stream is 2 events ahead of what is landed
+    agrees  each: 4 rows, 2 equal, 0 differ, 2 not landed yet
+        the stream is 2 events ahead of what is landed
+    ");
+    agrees(&project, &[]);
+}
+
+#[test]
 fn partitions_that_come_to_be_are_read_and_tables_are_made_anew_on_request() {
     let topic = Topic::new(1);
     let project = project(&topic, Into::Local);
