@@ -9,7 +9,7 @@ use super::error::CommandError;
 use super::exit::Exit;
 use super::loaded::{Loaded, Rendering, cores, runtime};
 use super::plan::in_short;
-use super::stream::{Streams, is_streaming};
+use super::stream::{Streams, is_streaming, register_streamed};
 use super::terminal::{Terminal, plural, summary};
 use crate::artifacts;
 use crate::graph::{Compiled, Node, NodeKind};
@@ -83,6 +83,7 @@ pub(super) fn run(global: &Global, arguments: &RunArguments, doing: Doing) -> Re
         known,
     );
     session.register_held(&read);
+    register_streamed(&loaded, &compiled, &tested(&loaded, &nodes), &engine, &runtime)?;
     terminal.report(Event::Began { nodes: nodes.len() });
     if arguments.full_refresh {
         warn_of_snapshots(&loaded, &nodes, &terminal);
@@ -131,6 +132,12 @@ pub(super) fn run(global: &Global, arguments: &RunArguments, doing: Doing) -> Re
     }
     write_artifacts(&loaded, &compiled, &results, elapsed, doing)?;
     finish(&terminal, arguments.output, &results, elapsed)
+}
+
+/// What the tests among these nodes read.
+fn tested(loaded: &Loaded, nodes: &BTreeSet<usize>) -> BTreeSet<usize> {
+    let tests = nodes.iter().filter(|index| loaded.graph.node(**index).is_test());
+    tests.flat_map(|index| loaded.graph.parents(*index)).copied().collect()
 }
 
 /// The snapshots among these nodes, and the sources that they are taken of.

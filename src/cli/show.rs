@@ -12,9 +12,11 @@ use super::arguments::{Global, Selecting, ShowArguments, TextOrJson};
 use super::error::CommandError;
 use super::exit::Exit;
 use super::loaded::{Loaded, Rendering, runtime};
+use super::stream::{is_streaming, register_streamed};
 use crate::engine::{Engine, EngineError};
 use crate::graph::{Compiled, Graph, Node, NodeKind, tested_relation};
 use crate::project::{Problem, SourceText};
+use crate::relation::Relation;
 use crate::warehouse::{Content, Warehouse, WarehouseError};
 
 /// Prints rows.
@@ -25,6 +27,7 @@ pub(super) fn show(global: &Global, arguments: &ShowArguments) -> Result<Exit, C
     let loaded = Loaded::new(global, "show", Rendering::default())?;
     let warehouse = loaded.warehouse()?;
     let engine = loaded.engine(&warehouse)?;
+    let runtime = runtime()?;
     let (sql, place) = match (&arguments.inline, &arguments.select) {
         (Some(query), _) => {
             let nothing = |_: &Node| None;
@@ -40,6 +43,13 @@ pub(super) fn show(global: &Global, arguments: &ShowArguments) -> Result<Exit, C
                 let compiled = loaded.compile(&ephemeral)?;
                 register_ephemeral(&loaded.graph, &compiled, &engine);
             }
+            let is_read = |node: &Node| {
+                let relation = node.relation.as_ref().map(ToString::to_string);
+                is_streaming(node) && relation.is_some_and(|relation| rendered.sql.contains(&relation))
+            };
+            let nodes = loaded.graph.nodes().iter().enumerate();
+            let streaming = nodes.filter(|(_, node)| is_read(node)).map(|(index, _)| index).collect();
+            register_streamed(&loaded, &loaded.compile(&streaming)?, &streaming, &engine, &runtime)?;
             let map = rendered.map.clone();
             (rendered.sql, map)
         }
@@ -55,7 +65,9 @@ pub(super) fn show(global: &Global, arguments: &ShowArguments) -> Result<Exit, C
             };
             register_all(&loaded.graph, warehouse.as_ref(), &engine)?;
             let compiled = loaded.compile(&nodes)?;
-            node_query(&loaded, &compiled, warehouse.as_ref(), index)?
+            let read = loaded.graph.ancestors(&nodes, Some(1));
+            let streamed = register_streamed(&loaded, &compiled, &read, &engine, &runtime)?;
+            node_query(&loaded, &compiled, warehouse.as_ref(), &streamed, index)?
         }
         (None, None) => return Err(Problem::new("expected --select or --inline").into()),
     };
@@ -71,7 +83,7 @@ pub(super) fn show(global: &Global, arguments: &ShowArguments) -> Result<Exit, C
     let plan = LogicalPlanBuilder::from(plan).limit(0, limit).and_then(LogicalPlanBuilder::build);
     let plan = plan.map_err(EngineError::from)?;
     let schema = std::sync::Arc::new(plan.schema().as_arrow().clone());
-    let mut batches = runtime()?.block_on(engine.collect(plan))?;
+    let mut batches = runtime.block_on(engine.collect(plan))?;
     if batches.is_empty() {
         batches.push(RecordBatch::new_empty(schema));
     }
@@ -88,6 +100,7 @@ fn node_query(
     loaded: &Loaded,
     compiled: &Compiled,
     warehouse: &dyn Warehouse,
+    streamed: &BTreeSet<Relation>,
     index: usize,
 ) -> Result<(String, crate::jinja::SourceMap), CommandError> {
     let node = loaded.graph.node(index);
@@ -103,6 +116,7 @@ fn node_query(
         return Ok((format!("select * from {relation}"), whole));
     };
     let is_stored = match &node.relation {
+        Some(relation) if streamed.contains(relation) => true,
         Some(relation) => warehouse.read(relation)?.is_some_and(|table| match &table.content {
             Content::View { fingerprint, .. } => *fingerprint == model.fingerprint,
             Content::Table { partitions, .. } => {

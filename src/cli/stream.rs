@@ -16,8 +16,8 @@ use super::loaded::{Loaded, Rendering, cores, runtime};
 use super::stream_metrics;
 use super::stream_view::View;
 use super::terminal::{Terminal, count, plural};
-use crate::engine::Engine;
-use crate::graph::{Compiled, Materialization, Node};
+use crate::engine::{Engine, EngineError};
+use crate::graph::{Compiled, CompiledStream, Materialization, Node};
 use crate::plan::{Streaming, cassandra_connection, connect_streams};
 use crate::project::{Problem, StreamingConfig, WarehouseConfig};
 use crate::relation::Relation;
@@ -25,7 +25,7 @@ use crate::run::event::{NodeResult, Status};
 use crate::stream::sink::cassandra::{CassandraCluster, Owner};
 use crate::stream::sink::local::LocalSink;
 use crate::stream::sink::{Sink, SinkTable};
-use crate::stream::{Counts, Job, JobError, JobOptions, Progress, Reload, Until};
+use crate::stream::{Counts, Job, JobError, JobOptions, Progress, Reload, StreamedTable, Until};
 use crate::warehouse::{Holder, LocalWarehouse, Warehouse};
 
 /// How often rows are written while a stream catches up.
@@ -237,6 +237,40 @@ impl Sinks {
             Self::Cassandra(cluster, owner) => Arc::new(cluster.sink(table.clone(), owner.clone())),
         }
     }
+}
+
+/// Makes what streams keep outside the warehouse known to SQL, of these nodes; gives the names of what is known. A model that was
+/// never streamed is not.
+///
+/// # Errors
+/// Where it cannot be asked for.
+pub(super) fn register_streamed(
+    loaded: &Loaded,
+    compiled: &Compiled,
+    nodes: &BTreeSet<usize>,
+    engine: &Engine,
+    runtime: &tokio::runtime::Runtime,
+) -> Result<BTreeSet<Relation>, CommandError> {
+    let mut known = BTreeSet::new();
+    let models = nodes.iter().filter_map(|index| compiled.models.get(index));
+    let streams: Vec<&CompiledStream> = models.filter_map(|model| model.stream.as_ref()).collect();
+    if streams.is_empty() || loaded.project.target.streaming.is_none() {
+        return Ok(known);
+    }
+    let sinks = runtime.block_on(async { Sinks::of_target(loaded) })?;
+    for stream in streams {
+        let table = &stream.spec.table;
+        let sink = sinks.of(table);
+        let standing = runtime.block_on(sink.standing());
+        let standing =
+            standing.map_err(|error| JobError::Sink { model: stream.spec.name.clone(), error })?;
+        if standing.committed.is_some() {
+            let rows = Arc::new(StreamedTable::new(table, sink));
+            engine.scope().register(&table.relation, rows).map_err(EngineError::from)?;
+            known.insert(table.relation.clone());
+        }
+    }
+    Ok(known)
 }
 
 /// Carries all streams on; where one ends early, the others are told to stop.

@@ -228,7 +228,10 @@ impl Session<'_> {
         let Some(test) = self.compiled.tests.get(&index) else { return Ok(result_of(node, Status::Current)) };
         let tested =
             self.graph.parents(index).iter().filter_map(|parent| self.graph.node(*parent).relation.clone());
-        let not_there: Vec<Relation> = tested.filter(|relation| self.stored(relation).is_none()).collect();
+        // What streams keep outside the warehouse is known to the engine alone.
+        let is_there =
+            |relation: &Relation| self.stored(relation).is_some() || self.engine.scope().knows(relation);
+        let not_there: Vec<Relation> = tested.filter(|relation| !is_there(relation)).collect();
         if !not_there.is_empty() {
             return Ok(self.missing(node, &not_there));
         }

@@ -86,6 +86,11 @@ impl Scope {
         Ok(())
     }
 
+    /// Whether a relation is known.
+    pub fn knows(&self, relation: &Relation) -> bool {
+        self.reference(relation).is_ok_and(|name| self.context.table_exist(name).unwrap_or(false))
+    }
+
     /// Makes a view known: what reads it has its SELECT inlined.
     ///
     /// # Errors
