@@ -43,7 +43,8 @@ impl Hex {
     /// These characters, where they are what stands for 128 bits.
     pub(crate) fn of_text(text: &str) -> Option<Self> {
         let hex: [u8; 32] = text.as_bytes().try_into().ok()?;
-        hex.iter().all(u8::is_ascii_hexdigit).then_some(Self(hex))
+        // Without a way out at the first wrong one, all are looked at together.
+        hex.iter().fold(true, |all, byte| all & byte.is_ascii_hexdigit()).then_some(Self(hex))
     }
 
     /// The characters.

@@ -8,6 +8,7 @@ pub mod batches;
 mod changed;
 pub mod compaction;
 pub mod confirm;
+pub mod known_tables;
 pub mod landing;
 pub mod partitions;
 pub mod planner;

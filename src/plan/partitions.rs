@@ -2,17 +2,17 @@
 
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
 use datafusion::common::DataFusionError;
 
+use super::known_tables::KnownTables;
 use super::reason::{ALL, ModelChange, Reason};
 use crate::graph::CompiledModel;
 use crate::relation::Relation;
 use crate::sql::{ScanAlignment, Scope};
 use crate::warehouse::{
-    ColumnVersions, Fingerprint, Inputs, Partition, PartitionKey, RunId, TableVersion, Version,
+    ColumnVersions, Fingerprint, Inputs, Ledger, Partition, PartitionKey, RunId, TableVersion, Version,
 };
 
 /// More input partitions than this are noted by one digest, so that a ledger stays small.
@@ -59,11 +59,10 @@ impl KnownPartition {
 
     /// The version of some of its columns; that of all of it, where they are not told apart.
     pub(super) fn version_of(&self, columns: &BTreeSet<String>) -> Version {
-        let names = || columns.iter().map(String::as_str).chain(columns.is_empty().then_some(ROWS));
-        if names().any(|name| !self.columns.contains_key(name)) {
-            return self.version.clone();
-        }
-        Version::of(names().flat_map(|name| [name, self.columns[name].as_str()]))
+        let names = columns.iter().map(String::as_str).chain(columns.is_empty().then_some(ROWS));
+        let parts = names.map(|name| Some([name, self.columns.get(name)?.as_str()]));
+        let parts: Option<Vec<[&str; 2]>> = parts.collect();
+        parts.map_or_else(|| self.version.clone(), |parts| Version::of(parts.into_iter().flatten()))
     }
 }
 
@@ -197,7 +196,7 @@ pub struct Basis<'a> {
     /// Whether content that another form of the model built is kept as long as its inputs are.
     pub keeps: bool,
     /// The tables that it reads.
-    pub inputs: &'a BTreeMap<Relation, Arc<Known>>,
+    pub inputs: &'a KnownTables,
     /// What is stored of it.
     pub stored: Option<&'a TableVersion>,
     /// Whether everything is to be built anew.
@@ -292,6 +291,31 @@ impl<'a> Gathered<'a> {
         self.aligned.push((relation, key, partition));
         self.bytes += partition.bytes;
         self.rows += partition.rows;
+    }
+
+    /// Whether a ledger notes just this as what a part of the model was made from, told without making it up: of a long history
+    /// nearly all is as it was. Where it is not told, what is made up decides.
+    fn is_noted(&self, basis: Basis<'_>, part: &Part<'_>, ledger: &Ledger) -> bool {
+        if self.aligned.is_empty() || ledger.fingerprint != *part.fingerprint {
+            return false;
+        }
+        let mut tables = 0;
+        for scan in self.aligned.chunk_by(|(one, ..), (other, ..)| one == other) {
+            let [(relation, ..), ..] = scan else { continue };
+            let Some(columns) = part.columns(relation) else { continue };
+            let Some(noted) = ledger.inputs.0.get(&relation.to_string()) else { return false };
+            let mut entries = scan.iter().zip(noted);
+            let are_noted = entries.all(|((_, key, partition), (name, version))| {
+                key.is_shown_as(name) && basis.read(relation, partition, columns) == *version
+            });
+            if noted.len() != scan.len() || !are_noted {
+                return false;
+            }
+            tables += 1;
+        }
+        let shared = part.shared.0.iter();
+        let are_shared = shared.clone().all(|(table, noted)| ledger.inputs.0.get(table) == Some(noted));
+        are_shared && tables + shared.len() == ledger.inputs.0.len()
     }
 
     /// What a part of the model is made from.
@@ -450,13 +474,20 @@ fn compare(
         }
     }
     let all = sharing(basis, basis.whole_part(), others);
+    let is_asked_for = basis.full_refresh || basis.volatile_run.is_some();
     // Made only where something is built: there is one for each column.
     let parts = OnceCell::new();
     for (key, output) in gathered {
+        let before = stored.get(key).filter(|_| !is_asked_for);
+        if before.is_some_and(|before| output.is_noted(basis, &all, &before.ledger)) {
+            plan.current += 1;
+            continue;
+        }
         let inputs = output.inputs(basis, &all);
         let version = Version::derive(all.fingerprint, &inputs);
         let is_past = stored.keys().next_back().is_some_and(|last| key < *last);
-        let Some(reason) = basis.reason(stored.get(key).copied(), &version, &inputs, is_past) else {
+        let reason = basis.reason(stored.get(key).copied(), &version, &inputs, is_past);
+        let Some(reason) = reason else {
             plan.current += 1;
             continue;
         };

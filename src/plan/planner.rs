@@ -8,6 +8,7 @@ use datafusion::common::DataFusionError;
 
 use super::batches::{BatchPlan, BatchTimes};
 use super::changed::first_changed_line;
+use super::known_tables::KnownTables;
 use super::landing::{LandingPlan, batch_version, cut_version};
 use super::partitions::{Basis, Known, KnownPartition, by_partition, whole};
 use super::reason::{ModelChange, Reason};
@@ -26,24 +27,24 @@ use crate::warehouse::{Content, PartitionKey, RunId, TableVersion, Version};
 #[derive(Clone, Debug, Default)]
 pub struct Tables {
     /// What is known.
-    known: BTreeMap<Relation, Arc<Known>>,
+    known: KnownTables,
     /// What will be there, with content that shows only when it is.
     open: BTreeSet<Relation>,
 }
 
 impl Tables {
     /// Notes a table as the warehouse holds it.
-    pub fn note(&mut self, relation: &Relation, table: &TableVersion) {
+    pub fn note(&mut self, relation: &Relation, table: &Arc<TableVersion>) {
         self.open.remove(relation);
         if matches!(table.content, Content::Table { .. }) {
-            self.known.insert(relation.clone(), Arc::new(Known::of(table)));
+            self.known.note(relation, table.clone());
         }
     }
 
     /// What is read and not there.
     fn missing(&self, alignment: &Alignment) -> Vec<Relation> {
         let reads = alignment.scans.iter().map(|scan| &scan.relation);
-        let is_missing = |read: &&Relation| !self.known.contains_key(*read) && !self.open.contains(*read);
+        let is_missing = |read: &&Relation| !self.known.has(read) && !self.open.contains(*read);
         let mut missing: Vec<Relation> = reads.filter(is_missing).cloned().collect();
         missing.dedup();
         missing
@@ -57,7 +58,7 @@ impl Tables {
         match after {
             Some(known) => {
                 self.open.remove(relation);
-                self.known.insert(relation.clone(), Arc::new(known));
+                self.known.expect(relation, known);
             }
             None => {
                 self.open.insert(relation.clone());

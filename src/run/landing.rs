@@ -100,6 +100,8 @@ pub struct Landing<'a> {
     pub units: &'a [Unit],
     /// What other readers are shown beside the landed rows.
     pub presentation: &'a Presentation,
+    /// What the warehouse holds of the landed table.
+    pub landed: Option<&'a TableVersion>,
     /// The run.
     pub run: &'a RunId,
     /// The last day of which rows are landed, where there is one.
@@ -339,9 +341,9 @@ impl Landing<'_> {
         }
         let (rows, rejects) = (share.rows, share.rejects);
         landed.bytes = rows.values().chain(rejects.values()).flatten().map(|file| file.bytes).sum();
-        let known = self.warehouse.read(&self.table.raw)?;
+        let known = self.landed;
         let landed_before: BTreeSet<&str> =
-            known.iter().flat_map(TableVersion::batches).map(|(name, _)| name.as_str()).collect();
+            known.into_iter().flat_map(TableVersion::batches).map(|(name, _)| name.as_str()).collect();
         let versions: BTreeMap<&str, Version> = batches
             .iter()
             .map(|(name, batch)| {
@@ -366,9 +368,9 @@ impl Landing<'_> {
             self.warehouse.publish(&self.table.rejects, &table, &Presentation::default())?;
         }
         crate::fail_point::reached("landing-before-publish");
-        let kept = Self::kept(known.as_ref(), |batch| !batches.contains_key(batch));
+        let kept = Self::kept(known, |batch| !batches.contains_key(batch));
         let partitions = self.partitions(kept, rows, &versions, &fingerprint);
-        let before = known.iter().flat_map(TableVersion::batches);
+        let before = known.into_iter().flat_map(TableVersion::batches);
         let mut record: BTreeMap<String, Batch> =
             before.map(|(name, batch)| (name.clone(), batch.clone())).collect();
         record.extend(batches.iter().map(|(name, batch)| (name.clone(), batch.clone())));
@@ -408,7 +410,7 @@ impl Landing<'_> {
                 done: TimeRanges::default(),
                 columns: ColumnVersions::default(),
             };
-            partitions.insert(key, Partition { files: files.into(), ledger });
+            partitions.insert(key, Partition { files: files.into(), ledger: ledger.into() });
         }
         partitions
     }
