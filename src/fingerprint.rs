@@ -22,6 +22,11 @@ impl Fingerprint {
     pub fn as_str(&self) -> &str {
         self.0.as_str()
     }
+
+    /// The hash as a number.
+    pub fn number(&self) -> u128 {
+        u128::from_str_radix(self.as_str(), 16).unwrap_or_default()
+    }
 }
 
 /// 128 bits as the 32 characters that stand for them everywhere, in place: ledgers hold many thousands of them.
