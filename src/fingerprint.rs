@@ -22,6 +22,11 @@ impl Fingerprint {
     pub fn as_str(&self) -> &str {
         self.0.as_str()
     }
+
+    /// The hash as a number.
+    pub fn number(&self) -> u128 {
+        u128::from_str_radix(self.as_str(), 16).unwrap_or_default()
+    }
 }
 
 /// 128 bits as the 32 characters that stand for them everywhere, in place: ledgers hold many thousands of them.
@@ -43,7 +48,8 @@ impl Hex {
     /// These characters, where they are what stands for 128 bits.
     pub(crate) fn of_text(text: &str) -> Option<Self> {
         let hex: [u8; 32] = text.as_bytes().try_into().ok()?;
-        hex.iter().all(u8::is_ascii_hexdigit).then_some(Self(hex))
+        // Without a way out at the first wrong one, all are looked at together.
+        hex.iter().fold(true, |all, byte| all & byte.is_ascii_hexdigit()).then_some(Self(hex))
     }
 
     /// The characters.

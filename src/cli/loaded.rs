@@ -15,6 +15,7 @@ use crate::engine::{Engine, EngineOptions};
 use crate::graph::{Compiled, Compiler, Graph, Node, NodeKind, PublishWhen};
 use crate::jinja::{Invocation, Templates};
 use crate::project::{self, LoadOptions, Problem, Project, WarehouseConfig};
+use crate::relation::Relation;
 use crate::run::event::{Event, Reporter};
 use crate::warehouse::{
     HiveLocation, HiveWarehouse, Holder, Lease, LocalWarehouse, RunId, Taken, Warehouse, take_within,
@@ -188,6 +189,25 @@ impl Loaded {
             })?),
         };
         Ok(self.warehouse.get_or_init(|| warehouse).clone())
+    }
+
+    /// Begins to read what a local warehouse holds of the nodes and all that they need, while other things are done: what was
+    /// read of it and never changes need not be read again.
+    pub(super) fn read_ahead(&self, nodes: &BTreeSet<usize>) {
+        let WarehouseConfig::Local { path } = &self.project.target.warehouse else { return };
+        let warehouse = self.local_warehouse(path);
+        if self.warehouse.set(Arc::new(warehouse.clone())).is_err() {
+            return;
+        }
+        let needed = self.graph.ancestors(nodes, None);
+        let relations: Vec<Relation> =
+            needed.iter().filter_map(|index| self.graph.node(*index).relation.clone()).collect();
+        std::thread::spawn(move || {
+            for relation in relations {
+                // What cannot be read is told when it is needed.
+                let _ = warehouse.read(&relation);
+            }
+        });
     }
 
     /// How long superseded content is kept, in days.

@@ -14,11 +14,11 @@ use super::stream::is_streaming;
 use super::terminal::{Palette, Terminal, bytes, count, plural};
 use crate::graph::{Compiled, Graph, NodeKind};
 use crate::plan::{
-    Action, Asked, BatchPlan, BatchReason, LandingPlan, PartitionBuild, Plan, after_landing, connect,
-    plan_landings,
+    Action, Asked, BatchPlan, BatchReason, LandingPlan, PartitionBuild, Plan, UnitContent, after_landing,
+    connect, plan_landings,
 };
 use crate::relation::Relation;
-use crate::run::landing::days_of;
+use crate::run::landing::content_of;
 use crate::run::landings::why;
 use crate::run::{RunOptions, Session, TestsRun, held, in_short as reasons_in_short, shown_kind};
 use crate::time_range::TimeRange;
@@ -74,16 +74,16 @@ pub(super) fn plan(global: &Global, arguments: &PlanArguments) -> Result<Exit, C
             crate::project::Problem::new(format!("{}: {error}", loaded.graph.node(node).shown_name()))
         })?;
         let Some(connected) = sources.iter().find(|connected| connected.node == node) else { continue };
-        let mut days = |unit: &crate::source::Unit| match unit.day {
-            Some(day) => Some(BTreeSet::from([day])),
-            None => days_of(&connected.table, connected.source.as_ref(), unit).ok(),
+        let mut content = |unit: &crate::source::Unit| match unit.day {
+            Some(day) => Some(UnitContent { days: BTreeSet::from([day]), ..UnitContent::default() }),
+            None => content_of(&connected.table, connected.source.as_ref(), unit).ok(),
         };
         let after = after_landing(
             &connected.table,
             stored(&connected.table.raw).as_deref(),
             &landing,
             arguments.date,
-            &mut days,
+            &mut content,
         );
         landings.insert(node, (landing, after));
     }

@@ -1,6 +1,7 @@
 //! run, build, test, seed and snapshot.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::mem::ManuallyDrop;
 use std::time::{Duration, Instant};
 
 use super::arguments::{Global, RunArguments, TextOrJson};
@@ -35,6 +36,7 @@ pub(super) fn run(global: &Global, arguments: &RunArguments, doing: Doing) -> Re
     // Nightly runs build tables; streams are carried on when they are asked for.
     let left_out = if arguments.selecting.select.is_empty() { streaming.len() } else { 0 };
     let streaming = if left_out > 0 { BTreeSet::new() } else { streaming };
+    loaded.read_ahead(&selected);
     let compiled = loaded.compile(&loaded.with_tests_before_publish(&selected))?;
     let terminal = Terminal::new(global.log_format, global.quiet);
     if nodes.is_empty() && !streaming.is_empty() {
@@ -71,7 +73,8 @@ pub(super) fn run(global: &Global, arguments: &RunArguments, doing: Doing) -> Re
     };
     let read = loaded.with_tests_before_publish(&nodes);
     let known = held(&loaded.graph, warehouse.as_ref(), &read)?;
-    let session = Session::new(
+    // The process ends with it: what it holds need not be taken apart piece by piece.
+    let session = ManuallyDrop::new(Session::new(
         &loaded.graph,
         &compiled,
         warehouse.as_ref(),
@@ -81,7 +84,7 @@ pub(super) fn run(global: &Global, arguments: &RunArguments, doing: Doing) -> Re
         options,
         &terminal,
         known,
-    );
+    ));
     session.register_held(&read);
     register_streamed(&loaded, &compiled, &tested(&loaded, &nodes), &engine, &runtime)?;
     terminal.report(Event::Began { nodes: nodes.len() });

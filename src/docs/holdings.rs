@@ -147,7 +147,8 @@ mod tests {
                 version,
                 done: crate::time_range::TimeRanges::default(),
                 columns: ColumnVersions::default(),
-            },
+            }
+            .into(),
         }
     }
 

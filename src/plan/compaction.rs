@@ -77,7 +77,10 @@ mod tests {
             columns: ColumnVersions::default(),
             done: TimeRanges::default(),
         };
-        let partition = Partition { files: Arc::new(sizes.iter().enumerate().map(file).collect()), ledger };
+        let partition = Partition {
+            files: Arc::new(sizes.iter().enumerate().map(file).collect()),
+            ledger: ledger.into(),
+        };
         let content = Content::Table {
             partition_columns: Vec::new(),
             partitions: BTreeMap::from([(PartitionKey::whole(), partition)]),

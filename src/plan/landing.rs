@@ -1,13 +1,16 @@
 //! What of a source is to be landed.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
+use arrow::datatypes::{Field, Schema};
 use chrono::NaiveDate;
 use serde::Serialize;
 
+use super::partitions::ROWS;
 use crate::fingerprint::Fingerprint;
-use crate::source::{Holding, Recorded, Unit};
-use crate::warehouse::{LandedUnit, RunId, TableVersion, Version};
+use crate::source::{Holding, LandingTable, Recorded, RejectedRows, Unit};
+use crate::warehouse::{ColumnVersions, LandedUnit, RunId, TableVersion, Version};
 
 /// Why a unit is landed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -67,7 +70,7 @@ fn before(landed: Option<&TableVersion>) -> impl Iterator<Item = Before<'_>> {
 }
 
 /// The units that were landed, as sources want to know them.
-pub fn recorded(landed: Option<&TableVersion>) -> Vec<Recorded> {
+pub(super) fn recorded(landed: Option<&TableVersion>) -> Vec<Recorded> {
     let recorded = before(landed).map(|Before { unit, batch, .. }| Recorded {
         id: unit.id.clone(),
         version: unit.version.clone(),
@@ -176,21 +179,52 @@ fn is_same(landed: &str, version: &str, until: Option<NaiveDate>) -> bool {
     }
 }
 
-/// The version of what the rows of a batch become: of the landed table's schema, and of its units as they were landed.
-pub fn batch_version<'a>(
-    fingerprint: &Fingerprint,
-    units: impl IntoIterator<Item = (&'a str, &'a str)>,
-) -> Version {
-    let units = units.into_iter().flat_map(|(id, version)| [id, version]);
-    Version::of(std::iter::once(fingerprint.as_str()).chain(units))
+/// The versions of what the rows of a batch become.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BatchVersions {
+    /// Of all of it: of the landed table's schema, and of its units as they were landed.
+    pub version: Version,
+    /// Of which rows there are, alone. The value of a column follows from the row, and from the column's name and type: what
+    /// reads it has these in its own recipe.
+    pub columns: ColumnVersions,
+}
+
+impl BatchVersions {
+    /// The versions of a batch of these units, each with its version, and with the rows of it that were rejected.
+    ///
+    /// A row may be rejected for what it has in any declared column, so which rows there are is not told by the units alone.
+    pub fn of<'a>(
+        table: &LandingTable,
+        units: impl IntoIterator<Item = (&'a str, &'a str, RejectedRows)>,
+    ) -> Self {
+        let (mut whole, mut rows) = (vec![table.fingerprint().as_str().to_owned()], vec![table.event_time()]);
+        for (id, version, rejected) in units {
+            whole.extend([id.to_owned(), version.to_owned()]);
+            rows.extend([id.to_owned(), version.to_owned(), rejected.to_string()]);
+        }
+        let rows = Version::of(rows.iter().map(String::as_str));
+        Self {
+            version: Version::of(whole.iter().map(String::as_str)),
+            columns: ColumnVersions::from_iter([(ROWS.to_owned(), rows)]),
+        }
+    }
+}
+
+/// What is known of the columns of rows that stay as they were landed under the schema `before`, once the table has the schema
+/// `after`: those that are declared as before are as the rows say.
+pub fn kept_columns(columns: &ColumnVersions, before: &Schema, after: &Schema) -> ColumnVersions {
+    let Some(rows) = columns.get(ROWS) else { return columns.clone() };
+    let is_known = |name: &str| columns.len() == 1 || columns.get(name).is_some();
+    let is_as_before = |field: &&Arc<Field>| {
+        let now = after.field_with_name(field.name());
+        is_known(field.name()) && now.is_ok_and(|now| now.data_type() == field.data_type())
+    };
+    let same = before.fields().iter().filter(is_as_before).map(|field| field.name().clone());
+    std::iter::once(ROWS.to_owned()).chain(same).map(|name| (name, rows.clone())).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
-    use arrow::datatypes::Schema;
-
     use super::*;
     use crate::warehouse::{Batch, Content};
 

@@ -2,24 +2,24 @@
 
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
 use datafusion::common::DataFusionError;
 
+use super::known_tables::KnownTables;
 use super::reason::{ALL, ModelChange, Reason};
 use crate::graph::CompiledModel;
 use crate::relation::Relation;
 use crate::sql::{ScanAlignment, Scope};
 use crate::warehouse::{
-    ColumnVersions, Fingerprint, Inputs, Partition, PartitionKey, RunId, TableVersion, Version,
+    ColumnVersions, Fingerprint, Inputs, Ledger, Partition, PartitionKey, RunId, TableVersion, Version,
 };
 
 /// More input partitions than this are noted by one digest, so that a ledger stays small.
 pub(super) const NOTED_ONE_BY_ONE: usize = 400;
 
 /// The name under which a ledger's columns say which rows there are: no column is named so.
-const ROWS: &str = "";
+pub(super) const ROWS: &str = "";
 
 /// Stands for a table of which a change asks for no build.
 const IGNORED: &str = "ignored";
@@ -57,13 +57,24 @@ impl KnownPartition {
         Self { version, columns: ColumnVersions::default(), bytes, rows }
     }
 
+    /// Of a landed partition: the version of which rows there are, which stands for any of its columns too, as what reads a
+    /// column has its name and type in its own recipe.
+    fn landed_rows(&self) -> Option<&Version> {
+        let rows = self.columns.get(ROWS)?;
+        self.columns.iter().all(|(_, version)| version == rows).then_some(rows)
+    }
+
     /// The version of some of its columns; that of all of it, where they are not told apart.
     pub(super) fn version_of(&self, columns: &BTreeSet<String>) -> Version {
-        let names = || columns.iter().map(String::as_str).chain(columns.is_empty().then_some(ROWS));
-        if names().any(|name| !self.columns.contains_key(name)) {
-            return self.version.clone();
+        let names = columns.iter().map(String::as_str).chain(columns.is_empty().then_some(ROWS));
+        if let Some(rows) = self.landed_rows()
+            && (self.columns.len() == 1 || names.clone().all(|name| self.columns.get(name).is_some()))
+        {
+            return rows.clone();
         }
-        Version::of(names().flat_map(|name| [name, self.columns[name].as_str()]))
+        let parts = names.map(|name| Some([name, self.columns.get(name)?.as_str()]));
+        let parts: Option<Vec<[&str; 2]>> = parts.collect();
+        parts.map_or_else(|| self.version.clone(), |parts| Version::of(parts.into_iter().flatten()))
     }
 }
 
@@ -127,10 +138,12 @@ impl Known {
 
     /// Stands for these columns of all partitions, or for all of them.
     pub(super) fn digest(&self, columns: Option<&BTreeSet<String>>) -> Version {
-        let parts = self.partitions.iter().map(|(key, partition)| {
-            let version = columns.map(|columns| partition.version_of(columns));
-            (key.to_string(), version.unwrap_or_else(|| partition.version.clone()))
-        });
+        let columns = columns.map_or(Columns::All, Columns::Some);
+        self.digest_by(|partition| columns.version(partition))
+    }
+
+    fn digest_by(&self, version: impl Fn(&KnownPartition) -> Version) -> Version {
+        let parts = self.partitions.iter().map(|(key, partition)| (key.to_string(), version(partition)));
         let parts: Vec<(String, Version)> = parts.collect();
         Version::of(parts.iter().flat_map(|(key, version)| [key.as_str(), version.as_str()]))
     }
@@ -197,7 +210,7 @@ pub struct Basis<'a> {
     /// Whether content that another form of the model built is kept as long as its inputs are.
     pub keeps: bool,
     /// The tables that it reads.
-    pub inputs: &'a BTreeMap<Relation, Arc<Known>>,
+    pub inputs: &'a KnownTables,
     /// What is stored of it.
     pub stored: Option<&'a TableVersion>,
     /// Whether everything is to be built anew.
@@ -212,14 +225,40 @@ pub struct Basis<'a> {
 #[derive(Clone, Copy)]
 enum Columns<'a> {
     All,
+    /// All, or of landed rows: which ones there are.
+    AllOrRows,
     Some(&'a BTreeSet<String>),
+    /// All, or of landed rows: these columns.
+    AllOrSome(&'a BTreeSet<String>),
+}
+
+impl Columns<'_> {
+    fn version(self, partition: &KnownPartition) -> Version {
+        let of_rows = partition.landed_rows();
+        match self {
+            Self::Some(columns) => partition.version_of(columns),
+            Self::AllOrSome(columns) if of_rows.is_some() => partition.version_of(columns),
+            Self::AllOrRows => of_rows.unwrap_or(&partition.version).clone(),
+            Self::All | Self::AllOrSome(_) => partition.version.clone(),
+        }
+    }
+}
+
+/// How the columns that are read are noted.
+#[derive(Clone, Copy)]
+enum Reads<'a> {
+    All,
+    AllOrRows,
+    /// By table.
+    Some(&'a BTreeMap<Relation, BTreeSet<String>>),
+    AllOrSome(&'a BTreeMap<Relation, BTreeSet<String>>),
 }
 
 /// The part of a model that versions are made for: all of it, or one column.
 struct Part<'a> {
     fingerprint: &'a Fingerprint,
-    /// The columns that it reads, by table; `None`: all of them.
-    reads: Option<&'a BTreeMap<Relation, BTreeSet<String>>>,
+    /// The columns that it reads.
+    reads: Reads<'a>,
     /// The inputs that are the same for each partition of the output.
     shared: Inputs,
 }
@@ -228,8 +267,10 @@ impl<'a> Part<'a> {
     /// The columns of a table that it reads; `None` where it reads nothing of it.
     fn columns(&self, relation: &Relation) -> Option<Columns<'a>> {
         match self.reads {
-            None => Some(Columns::All),
-            Some(reads) => reads.get(relation).map(Columns::Some),
+            Reads::All => Some(Columns::All),
+            Reads::AllOrRows => Some(Columns::AllOrRows),
+            Reads::Some(reads) => reads.get(relation).map(Columns::Some),
+            Reads::AllOrSome(reads) => Some(reads.get(relation).map_or(Columns::All, Columns::AllOrSome)),
         }
     }
 }
@@ -237,16 +278,29 @@ impl<'a> Part<'a> {
 impl<'a> Basis<'a> {
     /// All of the model. Content that is kept notes all of its inputs: which columns it read, only its own SQL said.
     fn whole_part(&self) -> Part<'a> {
-        let recipe = self.model.recipe.as_ref().filter(|_| !self.keeps);
-        let reads = recipe.map(|recipe| &recipe.reads);
+        self.noting(match &self.model.recipe {
+            None => Reads::All,
+            Some(recipe) if self.keeps => Reads::AllOrSome(&recipe.reads),
+            Some(recipe) => Reads::Some(&recipe.reads),
+        })
+    }
+
+    /// All of the model in the other ways in which content that is kept may have noted inputs that are as they were.
+    fn kept_parts(&self) -> [Part<'a>; 2] {
+        [self.noting(Reads::All), self.noting(Reads::AllOrRows)]
+    }
+
+    fn noting(&self, reads: Reads<'a>) -> Part<'a> {
         Part { fingerprint: &self.model.fingerprint, reads, shared: Inputs::default() }
     }
 
+    /// The columns, and which rows there are; this alone would say that the columns need no version.
     fn column_parts(&self) -> impl Iterator<Item = (&'a str, Part<'a>)> {
         let rows = self.model.rows.iter().map(|recipe| (ROWS, recipe));
+        let rows = rows.filter(|_| !self.model.columns.is_empty());
         let columns = self.model.columns.iter().map(|(name, recipe)| (name.as_str(), recipe));
         rows.chain(columns).map(|(name, recipe)| {
-            let reads = Some(&recipe.reads);
+            let reads = Reads::Some(&recipe.reads);
             (name, Part { fingerprint: &recipe.fingerprint, reads, shared: Inputs::default() })
         })
     }
@@ -261,19 +315,18 @@ impl<'a> Basis<'a> {
 
     /// The version of what a part reads of a partition.
     fn read(&self, relation: &Relation, partition: &KnownPartition, columns: Columns<'_>) -> Version {
-        match columns {
-            _ if self.model.ignored.contains(relation) => Version::of([IGNORED]),
-            Columns::Some(columns) => partition.version_of(columns),
-            Columns::All => partition.version.clone(),
+        if self.model.ignored.contains(relation) {
+            return Version::of([IGNORED]);
         }
+        columns.version(partition)
     }
 
     /// Notes all partitions of a table by one digest.
     fn note_all(&self, inputs: &mut Inputs, relation: &Relation, known: &Known, columns: Columns<'_>) {
-        let digest = match columns {
-            _ if self.model.ignored.contains(relation) => Version::of([IGNORED]),
-            Columns::Some(columns) => known.digest(Some(columns)),
-            Columns::All => known.digest(None),
+        let digest = if self.model.ignored.contains(relation) {
+            Version::of([IGNORED])
+        } else {
+            known.digest_by(|partition| columns.version(partition))
         };
         inputs.add(&relation.to_string(), &PartitionKey::new(vec![Some(ALL.to_owned())]), &digest);
     }
@@ -292,6 +345,31 @@ impl<'a> Gathered<'a> {
         self.aligned.push((relation, key, partition));
         self.bytes += partition.bytes;
         self.rows += partition.rows;
+    }
+
+    /// Whether a ledger notes just this as what a part of the model was made from, told without making it up: of a long history
+    /// nearly all is as it was. Where it is not told, what is made up decides.
+    fn is_noted(&self, basis: Basis<'_>, part: &Part<'_>, ledger: &Ledger) -> bool {
+        if self.aligned.is_empty() || ledger.fingerprint != *part.fingerprint {
+            return false;
+        }
+        let mut tables = 0;
+        for scan in self.aligned.chunk_by(|(one, ..), (other, ..)| one == other) {
+            let [(relation, ..), ..] = scan else { continue };
+            let Some(columns) = part.columns(relation) else { continue };
+            let Some(noted) = ledger.inputs.0.get(&relation.to_string()) else { return false };
+            let mut entries = scan.iter().zip(noted);
+            let are_noted = entries.all(|((_, key, partition), (name, version))| {
+                key.is_shown_as(name) && basis.read(relation, partition, columns) == *version
+            });
+            if noted.len() != scan.len() || !are_noted {
+                return false;
+            }
+            tables += 1;
+        }
+        let shared = part.shared.0.iter();
+        let are_shared = shared.clone().all(|(table, noted)| ledger.inputs.0.get(table) == Some(noted));
+        are_shared && tables + shared.len() == ledger.inputs.0.len()
     }
 
     /// What a part of the model is made from.
@@ -373,7 +451,8 @@ pub fn whole(basis: Basis<'_>) -> Option<PartitionBuild> {
     let inputs = noting_tables(basis.whole_part());
     let version = Version::derive(&basis.model.fingerprint, &inputs);
     let stored = basis.stored.and_then(|table| table.partitions().next()).map(|(_, partition)| partition);
-    let reason = basis.reason(stored, &version, &inputs, false)?;
+    let otherwise = || basis.kept_parts().map(noting_tables).to_vec();
+    let reason = basis.reason(stored, &version, &inputs, &otherwise, false)?;
     let columns = basis.column_parts().map(|(name, part)| {
         let fingerprint = part.fingerprint;
         (name.to_owned(), Version::derive(fingerprint, &noting_tables(part)))
@@ -390,13 +469,14 @@ pub fn whole(basis: Basis<'_>) -> Option<PartitionBuild> {
 }
 
 impl Basis<'_> {
-    /// Why a partition is built, or a whole table; `None` where it is as it should be. `is_past`: whether later
-    /// partitions are stored.
+    /// Why a partition is built, or a whole table; `None` where it is as it should be. `otherwise`: the inputs as what is kept
+    /// may have noted them otherwise; `is_past`: whether later partitions are stored.
     fn reason(
         &self,
         stored: Option<&Partition>,
         version: &Version,
         inputs: &Inputs,
+        otherwise: &dyn Fn() -> Vec<Inputs>,
         is_past: bool,
     ) -> Option<Reason> {
         if self.full_refresh {
@@ -411,8 +491,9 @@ impl Basis<'_> {
             return Some(Reason::Volatile);
         }
         let is_changed = stored.ledger.fingerprint != self.model.fingerprint;
-        if stored.ledger.version == *version || (self.keeps && is_changed && stored.ledger.inputs == *inputs)
-        {
+        let is_kept =
+            || stored.ledger.inputs == *inputs || are_noted(&stored.ledger.inputs, inputs, &otherwise());
+        if stored.ledger.version == *version || (self.keeps && is_changed && is_kept()) {
             return None;
         }
         if is_changed && !self.keeps {
@@ -420,6 +501,20 @@ impl Basis<'_> {
         }
         Some(Reason::changes(&stored.ledger.inputs, inputs, is_past))
     }
+}
+
+/// Whether a ledger noted these inputs and no others, each in one of the ways in which it may be noted.
+fn are_noted(noted: &Inputs, inputs: &Inputs, otherwise: &[Inputs]) -> bool {
+    let is_noted = |table: &str, key: &str, version: &Version| {
+        let mut ways = otherwise.iter().chain([inputs]);
+        ways.any(|way| way.0.get(table).and_then(|keys| keys.get(key)) == Some(version))
+    };
+    let names = |inputs: &Inputs| -> Vec<(String, usize)> {
+        inputs.0.iter().map(|(table, keys)| (table.clone(), keys.len())).collect()
+    };
+    let mut entries =
+        noted.0.iter().flat_map(|(table, keys)| keys.iter().map(move |(key, version)| (table, key, version)));
+    names(noted) == names(inputs) && entries.all(|(table, key, version)| is_noted(table, key, version))
 }
 
 /// The output partition that each partition of a fully aligned scan gives rows to.
@@ -450,13 +545,26 @@ fn compare(
         }
     }
     let all = sharing(basis, basis.whole_part(), others);
+    let is_asked_for = basis.full_refresh || basis.volatile_run.is_some();
     // Made only where something is built: there is one for each column.
     let parts = OnceCell::new();
+    let kept = OnceCell::new();
     for (key, output) in gathered {
+        let before = stored.get(key).filter(|_| !is_asked_for);
+        if before.is_some_and(|before| output.is_noted(basis, &all, &before.ledger)) {
+            plan.current += 1;
+            continue;
+        }
         let inputs = output.inputs(basis, &all);
         let version = Version::derive(all.fingerprint, &inputs);
         let is_past = stored.keys().next_back().is_some_and(|last| key < *last);
-        let Some(reason) = basis.reason(stored.get(key).copied(), &version, &inputs, is_past) else {
+        let otherwise = || {
+            let kept: &[Part<'_>; 2] =
+                kept.get_or_init(|| basis.kept_parts().map(|part| sharing(basis, part, others)));
+            kept.iter().map(|part| output.inputs(basis, part)).collect()
+        };
+        let reason = basis.reason(stored.get(key).copied(), &version, &inputs, &otherwise, is_past);
+        let Some(reason) = reason else {
             plan.current += 1;
             continue;
         };

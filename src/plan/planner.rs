@@ -8,7 +8,8 @@ use datafusion::common::DataFusionError;
 
 use super::batches::{BatchPlan, BatchTimes};
 use super::changed::first_changed_line;
-use super::landing::{LandingPlan, batch_version, cut_version};
+use super::known_tables::KnownTables;
+use super::landing::{BatchVersions, LandingPlan, LandingReason, cut_version, kept_columns};
 use super::partitions::{Basis, Known, KnownPartition, by_partition, whole};
 use super::reason::{ModelChange, Reason};
 use super::step::{Action, Plan, Step};
@@ -18,7 +19,7 @@ use crate::graph::{
     OnSchemaChange, tested_relation,
 };
 use crate::relation::Relation;
-use crate::source::{LandingTable, Unit};
+use crate::source::{LandingTable, RejectedRows, Unit};
 use crate::sql::{Alignment, Scope};
 use crate::warehouse::{Content, PartitionKey, RunId, TableVersion, Version};
 
@@ -26,24 +27,24 @@ use crate::warehouse::{Content, PartitionKey, RunId, TableVersion, Version};
 #[derive(Clone, Debug, Default)]
 pub struct Tables {
     /// What is known.
-    known: BTreeMap<Relation, Arc<Known>>,
+    known: KnownTables,
     /// What will be there, with content that shows only when it is.
     open: BTreeSet<Relation>,
 }
 
 impl Tables {
     /// Notes a table as the warehouse holds it.
-    pub fn note(&mut self, relation: &Relation, table: &TableVersion) {
+    pub fn note(&mut self, relation: &Relation, table: &Arc<TableVersion>) {
         self.open.remove(relation);
         if matches!(table.content, Content::Table { .. }) {
-            self.known.insert(relation.clone(), Arc::new(Known::of(table)));
+            self.known.note(relation, table.clone());
         }
     }
 
     /// What is read and not there.
     fn missing(&self, alignment: &Alignment) -> Vec<Relation> {
         let reads = alignment.scans.iter().map(|scan| &scan.relation);
-        let is_missing = |read: &&Relation| !self.known.contains_key(*read) && !self.open.contains(*read);
+        let is_missing = |read: &&Relation| !self.known.has(read) && !self.open.contains(*read);
         let mut missing: Vec<Relation> = reads.filter(is_missing).cloned().collect();
         missing.dedup();
         missing
@@ -57,7 +58,7 @@ impl Tables {
         match after {
             Some(known) => {
                 self.open.remove(relation);
-                self.known.insert(relation.clone(), Arc::new(known));
+                self.known.expect(relation, known);
             }
             None => {
                 self.open.insert(relation.clone());
@@ -266,18 +267,26 @@ pub fn seed_version(fingerprint: &Fingerprint) -> Version {
     Version::of(["seed", fingerprint.as_str()])
 }
 
-/// What a landed table will be like once these units are landed in it, where their days are known.
+/// What a unit holds, as far as a plan needs it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UnitContent {
+    /// The days of its rows.
+    pub days: BTreeSet<NaiveDate>,
+    /// Those that are rejected.
+    pub rejected: RejectedRows,
+}
+
+/// What a landed table will be like once these units are landed in it, where their content is known.
 pub fn after_landing(
     table: &LandingTable,
     stored: Option<&TableVersion>,
     landing: &LandingPlan,
     until: Option<NaiveDate>,
-    days_of: &mut dyn FnMut(&Unit) -> Option<BTreeSet<NaiveDate>>,
+    content_of: &mut dyn FnMut(&Unit) -> Option<UnitContent>,
 ) -> Option<Known> {
-    let fingerprint = table.fingerprint();
-    let mut batches: BTreeMap<&str, Vec<&Unit>> = BTreeMap::new();
-    for (unit, _) in &landing.land {
-        batches.entry(unit.batch.as_deref().unwrap_or_default()).or_default().push(unit);
+    let mut batches: BTreeMap<&str, Vec<(&Unit, LandingReason)>> = BTreeMap::new();
+    for (unit, reason) in &landing.land {
+        batches.entry(unit.batch.as_deref().unwrap_or_default()).or_default().push((unit, *reason));
     }
     let mut known = match stored {
         Some(stored) => Known::of(stored),
@@ -290,23 +299,34 @@ pub fn after_landing(
     known.partitions.retain(|key, _| {
         key.values().last().and_then(Option::as_deref).is_none_or(|batch| !batches.contains_key(batch))
     });
+    if landing.reshapes {
+        let schema = table.table_schema().ok()?;
+        for partition in known.partitions.values_mut() {
+            partition.columns = kept_columns(&partition.columns, &known.schema, &schema);
+        }
+        known.schema = schema;
+    }
     for (batch, units) in batches {
         let mut days = BTreeSet::new();
         let mut versions = Vec::new();
         let is_withheld = |day: &NaiveDate| until.is_some_and(|until| *day > until);
-        for unit in &units {
-            let of_unit = if table.schema.event_time.is_none() { BTreeSet::new() } else { days_of(unit)? };
+        for (unit, reason) in &units {
+            // What was never landed is new to all that reads it, whatever its content.
+            let is_read = table.schema.event_time.is_some() || *reason != LandingReason::New;
+            let UnitContent { days: of_unit, rejected } =
+                if is_read { content_of(unit)? } else { UnitContent::default() };
             let version = match until.filter(|_| of_unit.iter().any(is_withheld)) {
                 Some(until) => cut_version(&unit.version, until),
                 None => unit.version.clone(),
             };
-            versions.push((unit.id.as_str(), version));
+            versions.push((unit.id.as_str(), version, rejected));
             days.extend(of_unit.into_iter().filter(|day| !is_withheld(day)));
         }
-        let version =
-            batch_version(&fingerprint, versions.iter().map(|(id, version)| (*id, version.as_str())));
-        let bytes: u64 = units.iter().filter_map(|unit| unit.bytes).sum();
-        let partition = |bytes| KnownPartition::of_version(version.clone(), bytes, 0);
+        let versions = versions.iter().map(|(id, version, rejected)| (*id, version.as_str(), *rejected));
+        let BatchVersions { version, columns } = BatchVersions::of(table, versions);
+        let bytes: u64 = units.iter().filter_map(|(unit, _)| unit.bytes).sum();
+        let partition =
+            |bytes| KnownPartition { version: version.clone(), columns: columns.clone(), bytes, rows: 0 };
         if table.schema.event_time.is_none() {
             known.partitions.insert(PartitionKey::new(vec![Some(batch.to_owned())]), partition(bytes));
             continue;

@@ -1,14 +1,11 @@
 //! Planning snapshots: whether what one is taken of is what it looked at last.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-
 use super::changed::first_changed_line;
-use super::partitions::{Known, NOTED_ONE_BY_ONE, PartitionBuild, RUN};
+use super::known_tables::KnownTables;
+use super::partitions::{NOTED_ONE_BY_ONE, PartitionBuild, RUN};
 use super::planner::Planner;
 use super::reason::{ALL, ModelChange, Reason};
 use crate::graph::CompiledSnapshot;
-use crate::relation::Relation;
 use crate::warehouse::{ColumnVersions, Inputs, PartitionKey, TableVersion, Version};
 
 impl Planner<'_> {
@@ -17,7 +14,7 @@ impl Planner<'_> {
     pub(super) fn look(
         &self,
         snapshot: &CompiledSnapshot,
-        known: &BTreeMap<Relation, Arc<Known>>,
+        known: &KnownTables,
         stored: Option<&TableVersion>,
     ) -> Option<PartitionBuild> {
         let inputs = self.looked_at(snapshot, known);
@@ -47,7 +44,7 @@ impl Planner<'_> {
         })
     }
 
-    fn looked_at(&self, snapshot: &CompiledSnapshot, known: &BTreeMap<Relation, Arc<Known>>) -> Inputs {
+    fn looked_at(&self, snapshot: &CompiledSnapshot, known: &KnownTables) -> Inputs {
         let mut inputs = Inputs::default();
         for scan in &snapshot.alignment.scans {
             let name = scan.relation.to_string();

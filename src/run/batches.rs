@@ -149,7 +149,7 @@ impl TableBuild<'_> {
         for key in keys {
             let is_touched = touched.contains(&key);
             let (mut files, mut done) = match all.remove(&key) {
-                Some(before) => (before.files.to_vec(), before.ledger.done),
+                Some(before) => (before.files.to_vec(), before.ledger.done.clone()),
                 None => (Vec::new(), TimeRanges::default()),
             };
             if is_touched {
@@ -162,7 +162,7 @@ impl TableBuild<'_> {
             written.add(Written::of_files(&new));
             files.extend(new);
             let ledger = Ledger { done, ..self.ledger(Inputs::default(), version.clone()) };
-            let partition = Partition { files: files.into(), ledger };
+            let partition = Partition { files: files.into(), ledger: ledger.into() };
             all.insert(key, partition);
         }
         if written.partitions == 0 {
@@ -191,12 +191,12 @@ impl TableBuild<'_> {
     ) {
         if all.is_empty() {
             let ledger = self.ledger(Inputs::default(), version.clone());
-            all.insert(self.placeholder(), Partition { files: Arc::default(), ledger });
+            all.insert(self.placeholder(), Partition { files: Arc::default(), ledger: ledger.into() });
         }
         if batch.is_over
             && let Some(partition) = all.values_mut().next()
         {
-            partition.ledger.done.add(batch.range);
+            Arc::make_mut(&mut partition.ledger).done.add(batch.range);
         }
     }
 
@@ -214,7 +214,7 @@ impl TableBuild<'_> {
         if let Some(placeholder) = all.remove(&key)
             && let Some(other) = all.values_mut().next()
         {
-            other.ledger.done.add_all(&placeholder.ledger.done);
+            Arc::make_mut(&mut other.ledger).done.add_all(&placeholder.ledger.done);
         }
     }
 
@@ -223,7 +223,9 @@ impl TableBuild<'_> {
         let mut any = false;
         let partitions = stored.partitions().map(|(key, partition)| {
             let mut partition = partition.clone();
-            any |= partition.ledger.done.remove(range);
+            if !partition.ledger.done.is_empty() {
+                any |= Arc::make_mut(&mut partition.ledger).done.remove(range);
+            }
             (key.clone(), partition)
         });
         let partitions = partitions.collect();

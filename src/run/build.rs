@@ -1,6 +1,7 @@
 //! Building a table: rows into a new folder. Nothing points at it yet.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
 use datafusion::common::{Column, DataFusionError, ScalarValue};
@@ -168,7 +169,7 @@ impl TableBuild<'_> {
         if written.is_empty() {
             written.insert(PartitionKey::new(vec![None; self.partition_columns.len()]), Vec::new());
         }
-        let ledger = self.ledger_of(build);
+        let ledger = Arc::new(self.ledger_of(build));
         let new = written
             .into_iter()
             .map(|(key, files)| (key, Partition { files: files.into(), ledger: ledger.clone() }))
@@ -199,24 +200,21 @@ impl TableBuild<'_> {
         for build in &plan.build {
             let files = written.remove(&build.key).unwrap_or_default();
             let ledger = self.ledger_of(build);
-            new.insert(build.key.clone(), Partition { files: files.into(), ledger });
+            new.insert(build.key.clone(), Partition { files: files.into(), ledger: ledger.into() });
         }
         let mut written = Written::of(&new);
         written.partitions += plan.remove.len();
-        let mut all = new;
-        let before: BTreeMap<&PartitionKey, &Partition> =
-            stored.iter().flat_map(|table| table.partitions()).collect();
+        let kept = stored.iter().flat_map(|table| table.partitions());
+        let kept = kept.filter(|(key, _)| !plan.remove.contains(key));
+        let mut all: BTreeMap<PartitionKey, Partition> =
+            kept.map(|(key, partition)| (key.clone(), partition.clone())).collect();
         for build in &plan.confirm {
-            if let Some(partition) = before.get(&build.key) {
-                let ledger = Ledger { run: partition.ledger.run.clone(), ..self.ledger_of(build) };
-                all.insert(build.key.clone(), Partition { files: partition.files.clone(), ledger });
+            if let Some(partition) = all.get_mut(&build.key) {
+                let run = partition.ledger.run.clone();
+                partition.ledger = Arc::new(Ledger { run, ..self.ledger_of(build) });
             }
         }
-        for (key, partition) in stored.iter().flat_map(|table| table.partitions()) {
-            if !plan.remove.contains(key) && !all.contains_key(key) {
-                all.insert(key.clone(), partition.clone());
-            }
-        }
+        all.extend(new);
         Ok(self.built(all, written))
     }
 

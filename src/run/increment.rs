@@ -303,6 +303,7 @@ fn columns_after(
 }
 
 pub(super) fn partitions(written: WrittenFiles, ledger: &Ledger) -> BTreeMap<PartitionKey, Partition> {
+    let ledger = Arc::new(ledger.clone());
     written
         .into_iter()
         .map(|(key, files)| (key, Partition { files: files.into(), ledger: ledger.clone() }))

@@ -15,18 +15,18 @@ use arrow::compute::kernels::cmp::lt_eq;
 use arrow::datatypes::{Date32Type, SchemaRef};
 use chrono::NaiveDate;
 
-use crate::plan::{batch_version, cut_version};
+use crate::plan::{BatchVersions, UnitContent, cut_version, kept_columns};
 use crate::relation::Relation;
 use crate::source::{
-    BATCH, EVENT_DATE, Item, LandingTable, Reject, SchemaError, SinkError, Source, SourceError, Unit,
-    UnitReader,
+    BATCH, EVENT_DATE, Item, LandingTable, Reject, RejectedRows, SchemaError, SinkError, Source, SourceError,
+    Unit, UnitReader,
 };
 use crate::sql::stored_schema;
 use crate::time_range::TimeRanges;
 use crate::warehouse::{
     Batch, ColumnVersions, Content, Fingerprint, Inputs, LandedUnit, Ledger, Partition, PartitionKey,
-    PartitionWriter, Presentation, RunId, TableVersion, Version, Warehouse, WarehouseError, WriteError,
-    WriteTarget, WrittenFiles,
+    PartitionWriter, Presentation, RunId, TableVersion, Warehouse, WarehouseError, WriteError, WriteTarget,
+    WrittenFiles,
 };
 
 /// Rejects are written in batches of this many.
@@ -100,6 +100,8 @@ pub struct Landing<'a> {
     pub units: &'a [Unit],
     /// What other readers are shown beside the landed rows.
     pub presentation: &'a Presentation,
+    /// What the warehouse holds of the landed table.
+    pub landed: Option<&'a TableVersion>,
     /// The run.
     pub run: &'a RunId,
     /// The last day of which rows are landed, where there is one.
@@ -156,6 +158,7 @@ struct Counts {
     read: u64,
     landed: u64,
     rejected: u64,
+    rejected_rows: RejectedRows,
     withheld: u64,
 }
 
@@ -200,6 +203,7 @@ impl Landing<'_> {
                 total.read += counts.read;
                 total.landed += counts.landed;
                 total.rejected += counts.rejected;
+                total.rejected_rows.add_all(counts.rejected_rows);
                 total.withheld += counts.withheld;
             }
         }
@@ -248,6 +252,7 @@ impl Landing<'_> {
                         }
                         Item::Reject(reject) => {
                             counts.rejected += 1;
+                            counts.rejected_rows.add(&reject);
                             pending.push((reject, batch));
                             if pending.len() < REJECT_ROWS {
                                 return Ok(());
@@ -312,9 +317,11 @@ impl Landing<'_> {
         let fingerprint = self.table.fingerprint();
         let mut landed = Landed { units: self.units.len(), ..Landed::default() };
         let mut batches: BTreeMap<String, Batch> = BTreeMap::new();
+        let mut rejected_rows: BTreeMap<&str, RejectedRows> = BTreeMap::new();
         for (index, unit) in self.units.iter().enumerate() {
-            let Counts { read, landed: rows, rejected, withheld } =
+            let Counts { read, landed: rows, rejected, rejected_rows: of_unit, withheld } =
                 share.counts.get(&index).copied().unwrap_or_default();
+            rejected_rows.insert(&unit.id, of_unit);
             if read != rows + rejected + withheld {
                 let unit = unit.id.clone();
                 return Err(LandingError::Miscounted { unit, read, landed: rows, rejected, withheld });
@@ -339,14 +346,17 @@ impl Landing<'_> {
         }
         let (rows, rejects) = (share.rows, share.rejects);
         landed.bytes = rows.values().chain(rejects.values()).flatten().map(|file| file.bytes).sum();
-        let known = self.warehouse.read(&self.table.raw)?;
+        let known = self.landed;
         let landed_before: BTreeSet<&str> =
-            known.iter().flat_map(TableVersion::batches).map(|(name, _)| name.as_str()).collect();
-        let versions: BTreeMap<&str, Version> = batches
+            known.into_iter().flat_map(TableVersion::batches).map(|(name, _)| name.as_str()).collect();
+        let versions: BTreeMap<&str, BatchVersions> = batches
             .iter()
             .map(|(name, batch)| {
-                let units = batch.units.iter().map(|unit| (unit.id.as_str(), unit.version.as_str()));
-                (name.as_str(), batch_version(&fingerprint, units))
+                let units = batch.units.iter().map(|unit| {
+                    let rejected = rejected_rows.get(unit.id.as_str()).copied().unwrap_or_default();
+                    (unit.id.as_str(), unit.version.as_str(), rejected)
+                });
+                (name.as_str(), BatchVersions::of(self.table, units))
             })
             .collect();
         let rejects_before = self.warehouse.read(&self.table.rejects)?;
@@ -354,7 +364,11 @@ impl Landing<'_> {
             let kept = Self::kept(rejects_before.as_ref(), |batch| {
                 landed_before.contains(batch) && !batches.contains_key(batch)
             });
-            let partitions = self.partitions(kept, rejects, &versions, &fingerprint);
+            // Why a row is rejected, any declared column may decide.
+            let versions = versions.iter().map(|(name, versions)| {
+                (*name, BatchVersions { columns: ColumnVersions::default(), ..versions.clone() })
+            });
+            let partitions = self.partitions(kept, rejects, &versions.collect(), &fingerprint);
             let schema = LandingTable::reject_schema();
             let schema = stored_schema(&schema, &[BATCH.to_owned()]).map_err(SchemaError::Unstorable)?;
             let content = Content::Table {
@@ -366,16 +380,22 @@ impl Landing<'_> {
             self.warehouse.publish(&self.table.rejects, &table, &Presentation::default())?;
         }
         crate::fail_point::reached("landing-before-publish");
-        let kept = Self::kept(known.as_ref(), |batch| !batches.contains_key(batch));
+        let schema = self.table.table_schema()?;
+        let mut kept = Self::kept(known, |batch| !batches.contains_key(batch));
+        if let Some(before) = known.filter(|known| known.schema != schema) {
+            for partition in kept.values_mut() {
+                let columns = kept_columns(&partition.ledger.columns, &before.schema, &schema);
+                Arc::make_mut(&mut partition.ledger).columns = columns;
+            }
+        }
         let partitions = self.partitions(kept, rows, &versions, &fingerprint);
-        let before = known.iter().flat_map(TableVersion::batches);
+        let before = known.into_iter().flat_map(TableVersion::batches);
         let mut record: BTreeMap<String, Batch> =
             before.map(|(name, batch)| (name.clone(), batch.clone())).collect();
         record.extend(batches.iter().map(|(name, batch)| (name.clone(), batch.clone())));
         let content =
             Content::Table { partition_columns: self.table.partition_columns(), partitions, batches: record };
-        let table =
-            TableVersion { schema: self.table.table_schema()?, content, run: self.run.clone(), sql: None };
+        let table = TableVersion { schema, content, run: self.run.clone(), sql: None };
         self.warehouse.publish(&self.table.raw, &table, self.presentation)?;
         Ok((landed, table))
     }
@@ -394,21 +414,21 @@ impl Landing<'_> {
         &self,
         mut partitions: BTreeMap<PartitionKey, Partition>,
         written: WrittenFiles,
-        versions: &BTreeMap<&str, Version>,
+        versions: &BTreeMap<&str, BatchVersions>,
         fingerprint: &Fingerprint,
     ) -> BTreeMap<PartitionKey, Partition> {
         for (key, files) in written {
             let batch = key.values().last().and_then(Option::as_deref).unwrap_or_default();
-            let Some(version) = versions.get(batch) else { continue };
+            let Some(BatchVersions { version, columns }) = versions.get(batch) else { continue };
             let ledger = Ledger {
                 run: self.run.clone(),
                 fingerprint: fingerprint.clone(),
                 inputs: Inputs::default(),
                 version: version.clone(),
                 done: TimeRanges::default(),
-                columns: ColumnVersions::default(),
+                columns: columns.clone(),
             };
-            partitions.insert(key, Partition { files: files.into(), ledger });
+            partitions.insert(key, Partition { files: files.into(), ledger: ledger.into() });
         }
         partitions
     }
@@ -450,28 +470,33 @@ fn write_rejects(
     Ok(())
 }
 
-/// The days of the rows in units, for a plan that must name them without landing.
+/// What a unit holds, for a plan that must name what it touches without landing it.
 ///
 /// # Errors
 /// Where the source cannot be read.
-pub fn days_of(
+pub fn content_of(
     table: &LandingTable,
     source: &dyn Source,
     unit: &Unit,
-) -> Result<BTreeSet<NaiveDate>, LandingError> {
+) -> Result<UnitContent, LandingError> {
     let mut days = BTreeSet::new();
+    let mut rejected = RejectedRows::default();
     let mut reader = source.open(unit)?;
     while let Some(piece) = reader.next()? {
         piece.read(&mut |item| {
-            if let Item::Rows(rows) = item {
-                let dates = table.schema.event_dates(&rows);
-                let dates = dates.map_err(|error| SinkError(Box::new(error)))?;
-                if let Some(dates) = dates {
-                    days.extend(dates.as_primitive::<Date32Type>().iter().flatten());
+            match item {
+                Item::Rows(rows) => {
+                    let dates = table.schema.event_dates(&rows);
+                    let dates = dates.map_err(|error| SinkError(Box::new(error)))?;
+                    if let Some(dates) = dates {
+                        days.extend(dates.as_primitive::<Date32Type>().iter().flatten());
+                    }
                 }
+                Item::Reject(reject) => rejected.add(&reject),
             }
             Ok(())
         })?;
     }
-    Ok(days.into_iter().filter_map(Date32Type::to_naive_date_opt).collect())
+    let days = days.into_iter().filter_map(Date32Type::to_naive_date_opt).collect();
+    Ok(UnitContent { days, rejected })
 }

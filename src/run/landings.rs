@@ -93,7 +93,9 @@ impl Session<'_> {
         let units: Vec<Unit> = plan.land.iter().map(|(unit, _)| unit.clone()).collect();
         let name = result.name.clone();
         let presentation = presentation(self.graph.node(connected.node));
+        let landed = self.stored(&connected.table.raw);
         let landing = Landing {
+            landed: landed.as_deref(),
             warehouse: self.warehouse,
             table: &connected.table,
             source: connected.source.as_ref(),

@@ -33,7 +33,7 @@ pub async fn load(session: &Session<'_>, node: &Node, seed: &SeedTable) -> Resul
         columns: ColumnVersions::default(),
     };
     let files = files.remove(&PartitionKey::whole()).unwrap_or_default();
-    let partition = Partition { files: files.into(), ledger };
+    let partition = Partition { files: files.into(), ledger: ledger.into() };
     let partitions = BTreeMap::from([(PartitionKey::whole(), partition)]);
     let written = Written::of(&partitions);
     let content = Content::Table { partition_columns: Vec::new(), partitions, batches: BTreeMap::new() };

@@ -46,7 +46,8 @@ impl TableBuild<'_> {
         let written = Written::of(&new);
         let Some(stored) = stored else {
             self.check_keys(query, &new).await?;
-            new.entry(PartitionKey::whole()).or_insert(Partition { files: Arc::default(), ledger });
+            new.entry(PartitionKey::whole())
+                .or_insert(Partition { files: Arc::default(), ledger: ledger.into() });
             return Ok(Some(self.built(new, written)));
         };
         if written.rows == 0 {
@@ -77,8 +78,9 @@ impl TableBuild<'_> {
     fn looked_at(&self, build: &PartitionBuild, stored: &TableVersion) -> Option<Built> {
         let looked_at = stored.partitions().map(|(key, partition)| {
             let mut partition = partition.clone();
-            partition.ledger.inputs = build.inputs.clone();
-            partition.ledger.fingerprint = self.fingerprint.clone();
+            let ledger = Arc::make_mut(&mut partition.ledger);
+            ledger.inputs = build.inputs.clone();
+            ledger.fingerprint = self.fingerprint.clone();
             (key.clone(), partition)
         });
         let looked_at: BTreeMap<PartitionKey, Partition> = looked_at.collect();

@@ -86,6 +86,12 @@ impl LandingTable {
         Fingerprint::of(meaning.iter().map(String::as_str))
     }
 
+    /// Of what makes the day of a landed row: the event time as it is declared; nothing where there is none.
+    pub fn event_time(&self) -> String {
+        let field = self.schema.event_time.map(|index| self.schema.fields.field(index));
+        field.map_or_else(String::new, |field| format!("{} {}", field.name(), field.data_type()))
+    }
+
     /// The batch and the UTC day of rows, as the columns that are put behind them.
     ///
     /// # Errors

@@ -1,8 +1,11 @@
 //! Pieces of a source, and rows of it that cannot be read.
 
+use std::fmt;
 use std::sync::Arc;
 
 use chrono::NaiveDate;
+
+use crate::fingerprint::Fingerprint;
 
 /// A piece of a source that is read as a whole: a file, a simulated day, a range of a Kafka partition.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,4 +83,30 @@ pub struct Reject {
 impl Reject {
     /// How many bytes of a rejected line are kept.
     pub const TEXT_LIMIT: usize = 1024;
+}
+
+/// Stands for which rows were rejected, in whatever order they were met.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RejectedRows(u128);
+
+impl RejectedRows {
+    /// One more was rejected.
+    pub fn add(&mut self, reject: &Reject) {
+        let (line, message) = (reject.line.unwrap_or_default(), reject.message.as_ref());
+        let (partition, offset) = message.map_or((0, 0), |place| (place.partition, place.offset));
+        let place = format!("{line} {partition} {offset}");
+        let place = Fingerprint::of([reject.unit.as_str(), place.as_str()]);
+        self.0 = self.0.wrapping_add(place.number());
+    }
+
+    /// These were rejected, too.
+    pub fn add_all(&mut self, others: Self) {
+        self.0 = self.0.wrapping_add(others.0);
+    }
+}
+
+impl fmt::Display for RejectedRows {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:x}", self.0)
+    }
 }

@@ -6,13 +6,13 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::ops::Deref;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use serde::de::{Unexpected, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::column_versions::ColumnVersions;
 use super::partition::PartitionKey;
 use crate::fingerprint::{Fingerprint, Hex, hash};
 use crate::time_range::TimeRanges;
@@ -140,44 +140,6 @@ impl Serialize for Inputs {
 }
 
 impl<'de> Deserialize<'de> for Inputs {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Ok(Self(Arc::new(BTreeMap::deserialize(deserializer)?)))
-    }
-}
-
-/// The version of each column alone, by its name, and under the empty name that of which rows there are; empty where columns
-/// are not told apart. Clones share them.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ColumnVersions(Arc<BTreeMap<String, Version>>);
-
-impl ColumnVersions {
-    /// Whether columns are not told apart.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-}
-
-impl Deref for ColumnVersions {
-    type Target = BTreeMap<String, Version>;
-
-    fn deref(&self) -> &Self::Target {
-        &self.0
-    }
-}
-
-impl FromIterator<(String, Version)> for ColumnVersions {
-    fn from_iter<T: IntoIterator<Item = (String, Version)>>(versions: T) -> Self {
-        Self(Arc::new(versions.into_iter().collect()))
-    }
-}
-
-impl Serialize for ColumnVersions {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.0.as_ref().serialize(serializer)
-    }
-}
-
-impl<'de> Deserialize<'de> for ColumnVersions {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Ok(Self(Arc::new(BTreeMap::deserialize(deserializer)?)))
     }

@@ -5,6 +5,7 @@
 //! folders and their ledger. Goes out: table versions that never show half a table. Must not know: models, SQL, the
 //! graph, how rows were made.
 
+mod column_versions;
 mod columns;
 mod durable;
 pub mod error;
@@ -25,11 +26,12 @@ use std::time::Duration;
 use crate::relation::Relation;
 
 pub use crate::fingerprint::Fingerprint;
+pub use column_versions::ColumnVersions;
 pub use durable::replace_durably;
 pub use error::WarehouseError;
 pub use hive::{HiveLocation, HiveWarehouse};
 pub use lease::{Holder, Lease, LeaseError, Taken, take_within};
-pub use ledger::{Batch, ColumnVersions, Inputs, LandedUnit, Ledger, RunId, Version};
+pub use ledger::{Batch, Inputs, LandedUnit, Ledger, RunId, Version};
 pub use local::LocalWarehouse;
 pub use partition::PartitionKey;
 pub use presentation::{Presentation, ViewText};

@@ -8,6 +8,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 /// The folder value that stands for NULL, in every Hive-style layout.
 pub(super) const NULL_FOLDER: &str = "__HIVE_DEFAULT_PARTITION__";
 
+/// What NULL is shown as.
+const NULL_SHOWN: &str = "null";
+
 /// The values of a table's partition columns, in their order; `None` is NULL. The key of an unpartitioned table is empty.
 ///
 /// Values are kept as text in the form that a cast to VARCHAR gives (a date is `2018-11-03`). Clones share them.
@@ -30,6 +33,20 @@ impl PartitionKey {
         &self.0
     }
 
+    /// Whether the key is shown as this text.
+    pub fn is_shown_as(&self, text: &str) -> bool {
+        let mut rest = text;
+        for (index, value) in self.0.iter().enumerate() {
+            let separated = if index > 0 { rest.strip_prefix('/') } else { Some(rest) };
+            let value = value.as_deref().unwrap_or(NULL_SHOWN);
+            match separated.and_then(|rest| rest.strip_prefix(value)) {
+                Some(after) => rest = after,
+                None => return false,
+            }
+        }
+        rest.is_empty()
+    }
+
     /// The Hive-style path, `event_date=2018-11-03/batch=b1`, empty for an unpartitioned table.
     pub fn path(&self, columns: &[String]) -> String {
         let folders: Vec<String> = columns
@@ -50,7 +67,7 @@ impl fmt::Display for PartitionKey {
             if index > 0 {
                 f.write_str("/")?;
             }
-            f.write_str(value.as_deref().unwrap_or("null"))?;
+            f.write_str(value.as_deref().unwrap_or(NULL_SHOWN))?;
         }
         Ok(())
     }
@@ -93,6 +110,8 @@ mod tests {
         let columns = ["x".to_owned(), "y".to_owned()];
         assert_eq!(key.path(&columns), "x=a%2Fb%3Dc/y=__HIVE_DEFAULT_PARTITION__");
         assert_eq!(key.to_string(), "a/b=c/null");
+        assert!(key.is_shown_as("a/b=c/null") && PartitionKey::whole().is_shown_as(""));
+        assert!(!["a/b=c", "a/b=c/", "a/b=c/null/", "a/b=cnull"].iter().any(|text| key.is_shown_as(text)));
         assert_eq!(PartitionKey::whole().path(&[]), "");
     }
 }

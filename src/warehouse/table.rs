@@ -50,7 +50,7 @@ pub struct Partition {
     /// The files, by path relative to the table's folder; none where the partition has no rows.
     pub files: Arc<Vec<DataFile>>,
     /// What it was built from.
-    pub ledger: Ledger,
+    pub ledger: Arc<Ledger>,
 }
 
 /// A Parquet file.

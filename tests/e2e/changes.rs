@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::project::{DAY, Project};
+use crate::project::{DAY, NOVEMBER, Project};
 
 const LISTENS: &str = "{{ source('events', 'listens') }}";
 
@@ -176,6 +176,135 @@ fn a_source_that_declares_another_column_is_landed_anew() {
     );
     project.succeed(&["run"]);
     assert_eq!(project.rows("select song, city from main.cities"), json!([{"song": "a", "city": "Oslo"}]));
+    assert_eq!(project.plan(), [""; 0]);
+}
+
+/// A fact and tables below it, over listens in which stands a city that is not declared.
+fn with_cities() -> Project {
+    let project = with_columns();
+    let line = |day: i64, city: &str| {
+        let ts = NOVEMBER + day * DAY;
+        json!({"ts": ts, "user_id": day, "song": "a", "seconds": 60.5, "city": city}).to_string()
+    };
+    project.file("events/listens/1.json", format!("{}\n{}\n", line(0, "Oslo"), line(1, "Rome")));
+    project.succeed(&["run"]);
+    assert_eq!(project.plan(), [""; 0]);
+    project
+}
+
+fn declare_city(project: &Project, data_type: &str) {
+    let sources = std::fs::read_to_string(project.path("sources.yml")).unwrap();
+    project.file("sources.yml", format!("{sources}          - {{name: city, data_type: {data_type}}}\n"));
+}
+
+#[test]
+fn a_column_added_to_a_source_builds_only_what_reads_it() {
+    let project = with_cities();
+    declare_city(&project, "varchar");
+    assert_eq!(project.plan(), ["events.listens: land: 1 read with another schema"]);
+    project.succeed(&["run"]);
+    assert_eq!(project.plan(), [""; 0]);
+    project.model("cities", &format!("{{{{ config(materialized='table') }}}} select city from {LISTENS}"));
+    assert_eq!(project.plan(), ["cities: build: first run"]);
+    project.succeed(&["run"]);
+    assert_eq!(
+        project.rows("select city from main.cities order by 1"),
+        json!([{"city": "Oslo"}, {"city": "Rome"}])
+    );
+    // A file that changes is still seen by all that reads it.
+    project.listens("1.json", &[(0, 1, "b")]);
+    project.succeed(&["run"]);
+    assert_eq!(project.rows("select song from main.songs"), json!([{"song": "b"}]));
+    assert_eq!(project.rows("select city from main.cities"), json!([{"city": null}]));
+    assert_eq!(project.rows("select n from main.total"), json!([{"n": 1}]));
+    assert_eq!(project.plan(), [""; 0]);
+}
+
+#[test]
+fn a_row_that_is_rejected_with_and_without_an_added_column_builds_nothing() {
+    let project = with_cities();
+    let listens = std::fs::read_to_string(project.path("events/listens/1.json")).unwrap();
+    project.file("events/listens/1.json", format!("{{\"ts\": 154\n{listens}"));
+    project.succeed(&["run"]);
+    declare_city(&project, "varchar");
+    assert_eq!(project.plan(), ["events.listens: land: 1 read with another schema"]);
+    project.succeed(&["run"]);
+    assert_eq!(project.plan(), [""; 0]);
+}
+
+#[test]
+fn a_column_added_to_a_source_without_days_builds_only_what_reads_it() {
+    let project = Project::with_listens();
+    let sources = std::fs::read_to_string(project.path("sources.yml")).unwrap();
+    project.file("sources.yml", sources.replace("        event_time: ts\n", ""));
+    let line = |user: i64| json!({"user_id": user, "song": "a", "city": "Oslo"}).to_string();
+    project.file("events/listens/1.json", format!("{}\n{}\n{{\n", line(1), line(2)));
+    project.model("users", &format!("{{{{ config(materialized='table') }}}} select user_id from {LISTENS}"));
+    project.model("cities", &format!("{{{{ config(materialized='table') }}}} select * from {LISTENS}"));
+    project.succeed(&["run"]);
+    declare_city(&project, "varchar");
+    assert_eq!(
+        project.plan(),
+        ["events.listens: land: 1 read with another schema", "cities: build: model changed"]
+    );
+    project.succeed(&["run"]);
+    assert_eq!(project.plan(), [""; 0]);
+    let sources = std::fs::read_to_string(project.path("sources.yml")).unwrap();
+    project.file("sources.yml", sources.replace("city, data_type: varchar", "city, data_type: bigint"));
+    let planned = project.plan();
+    assert_eq!(planned.len(), 3, "{planned:?}");
+    project.succeed(&["run"]);
+    assert_eq!(project.plan(), [""; 0]);
+}
+
+#[test]
+fn rows_that_could_not_be_landed_anew_have_an_added_column_once_they_are() {
+    let project = with_cities();
+    project.listens("2.json", &[(0, 1, "c")]);
+    project.succeed(&["run"]);
+    let (file, away) = (project.path("events/listens/1.json"), project.path("1.json"));
+    std::fs::rename(&file, &away).unwrap();
+    declare_city(&project, "varchar");
+    project.succeed(&["run"]);
+    assert_eq!(project.plan(), [""; 0]);
+    project.model("cities", &format!("{{{{ config(materialized='table') }}}} select city from {LISTENS}"));
+    project.succeed(&["run"]);
+    let cities = "select city from main.cities order by 1";
+    assert_eq!(project.rows(cities), json!([{"city": null}, {"city": null}, {"city": null}]));
+    std::fs::rename(&away, &file).unwrap();
+    let planned = project.plan();
+    assert_eq!(planned.len(), 2, "{planned:?}");
+    project.succeed(&["run"]);
+    assert_eq!(project.rows(cities), json!([{"city": "Oslo"}, {"city": "Rome"}, {"city": null}]));
+    assert_eq!(project.rows("select n from main.total"), json!([{"n": 3}]));
+    assert_eq!(project.plan(), [""; 0]);
+}
+
+#[test]
+fn a_column_added_to_a_source_leaves_what_is_kept_as_it_was() {
+    let project = with_cities();
+    let kept = PLAYS.replace("partition_by", "on_code_change='keep', partition_by");
+    project.model("plays", &kept.replace("song,", "upper(song) as song,"));
+    declare_city(&project, "varchar");
+    project.succeed(&["run"]);
+    project.model("plays", &kept.replace("song,", "concat(song, city) as song,"));
+    assert_eq!(project.plan(), [""; 0]);
+    project.succeed(&["run"]);
+    assert_eq!(
+        project.rows("select song from main.plays order by event_date"),
+        json!([{"song": "a"}, {"song": "a"}])
+    );
+}
+
+#[test]
+fn a_column_added_to_a_source_builds_all_that_reads_it_where_rows_are_rejected_for_it() {
+    let project = with_cities();
+    declare_city(&project, "bigint");
+    let planned = project.plan();
+    assert_eq!(planned.len(), 4, "{planned:?}");
+    project.succeed(&["run"]);
+    assert_eq!(project.rows("select n from main.total"), json!([{"n": 0}]));
+    assert_eq!(project.rows("select count(*) as n from main.plays"), json!([{"n": 0}]));
     assert_eq!(project.plan(), [""; 0]);
 }
 

@@ -42,7 +42,7 @@ songs:
 ";
 
 /// Each shape that a model can have between its input's partitions and its own.
-const MODELS: [(&str, &str); 8] = [
+const MODELS: [(&str, &str); 9] = [
     ("plays", EDITS[1].1[0]),
     ("titled", EDITS[0].1[0]),
     (
@@ -72,6 +72,11 @@ const MODELS: [(&str, &str); 8] = [
         select event_date, user_id, ts, song,
             row_number() over (partition by event_date, user_id order by ts, song) as place
         from {{ ref('plays') }}",
+    ),
+    (
+        "all_columns",
+        "{{ config(materialized='incremental', partition_by='event_date') }}
+        select * from {{ source('events', 'listens') }}",
     ),
     (
         "with_first_day",
@@ -125,6 +130,17 @@ const EDITS: [(&str, [&str; 4]); 3] = [
     ),
 ];
 
+/// What the source declares, before and after changes: one more column, one for which rows are rejected, another type.
+const DECLARED: [&str; 4] = [
+    "",
+    "          - {name: device, data_type: varchar}\n",
+    "          - {name: device, data_type: bigint}\n",
+    "          - {name: device, data_type: varchar}\n          - {name: second, data_type: double}\n",
+];
+
+/// The user whose events have a device that is no number.
+const WITH_DEVICE: i64 = 3;
+
 /// The tests that a table must pass before it is published.
 const TESTS: &str = "
 models:
@@ -137,7 +153,7 @@ models:
 /// What runs are given to select.
 const SELECTIONS: [&str; 6] = ["by_day", "titled+", "plays", "+users", "source:events", "by_month both"];
 
-const COLUMNS: [(&str, &[&str]); 8] = [
+const COLUMNS: [(&str, &[&str]); 9] = [
     ("raw_listens", &["ts", "user_id", "song", "seconds", "event_date", "batch"]),
     ("plays", &["ts", "user_id", "song", "seconds", "event_date"]),
     ("by_day", &["event_date", "plays", "users", "titles"]),
@@ -145,6 +161,7 @@ const COLUMNS: [(&str, &[&str]); 8] = [
     ("users", &["user_id", "songs", "first_day"]),
     ("both", &["event_date", "kind", "user_id", "ts"]),
     ("ranked", &["event_date", "user_id", "ts", "song", "place"]),
+    ("all_columns", &["ts", "user_id", "song", "seconds", "event_date", "batch"]),
     ("with_first_day", &["event_date", "ts", "user_id", "song", "first_day", "songs"]),
 ];
 
@@ -191,6 +208,8 @@ enum Happening {
     Write { file: u8, events: Vec<Event>, broken_line: bool },
     /// Files are compacted, killed at a place of the publish when that is passed for the n-th time.
     Compact { killed: Option<(usize, u32)> },
+    /// The source declares other columns.
+    Declare { to: usize },
     /// A model says something else.
     Edit { model: usize, to: usize },
     /// A run of some nodes or all, killed at a place when that is passed for the n-th time.
@@ -213,7 +232,8 @@ fn happening() -> impl Strategy<Value = Happening> {
     let killed = proptest::option::weighted(0.4, (PLACES.len() - 2..PLACES.len(), 1..4_u32));
     let compact = killed.prop_map(|killed| Happening::Compact { killed });
     let edit = (0..EDITS.len(), 0..4_usize).prop_map(|(model, to)| Happening::Edit { model, to });
-    prop_oneof![6 => write, 5 => run, 3 => edit, 2 => compact]
+    let declare = (0..DECLARED.len()).prop_map(|to| Happening::Declare { to });
+    prop_oneof![6 => write, 5 => run, 3 => edit, 2 => compact, 2 => declare]
 }
 
 fn write(project: &Project, file: u8, events: &[Event], broken_line: bool) {
@@ -221,7 +241,8 @@ fn write(project: &Project, file: u8, events: &[Event], broken_line: bool) {
     for event in events {
         let at = NOVEMBER + event.day * DAY + event.second * 1000;
         let song = event.song.map(|song| format!("song {song}"));
-        let line = serde_json::json!({"ts": at, "user_id": event.user, "song": song, "seconds": 60.25});
+        let device = (event.user == WITH_DEVICE).then_some("a");
+        let line = serde_json::json!({"ts": at, "user_id": event.user, "song": song, "seconds": 60.25, "device": device});
         text.push_str(&line.to_string());
         text.push('\n');
     }
@@ -232,12 +253,17 @@ fn write(project: &Project, file: u8, events: &[Event], broken_line: bool) {
 }
 
 /// Plays by day, counted here from what the files hold and the models let through.
-fn plays_by_day(files: &BTreeMap<u8, Vec<Event>>, edited: [usize; 3]) -> BTreeMap<String, usize> {
+fn plays_by_day(
+    files: &BTreeMap<u8, Vec<Event>>,
+    edited: [usize; 3],
+    declared: usize,
+) -> BTreeMap<String, usize> {
     let [titled, plays, _] = edited;
     let plays: BTreeSet<_> = files
         .values()
         .flatten()
         .filter(|event| titled != 1 || event.user != 2)
+        .filter(|event| declared != 2 || event.user != WITH_DEVICE)
         .map(|event| {
             let song = event.song.filter(|song| plays != 3 || *song != 1);
             (event.day, event.second, event.user, song)
@@ -254,12 +280,17 @@ fn plays_by_day(files: &BTreeMap<u8, Vec<Event>>, edited: [usize; 3]) -> BTreeMa
 fn check(happenings: &[Happening]) {
     let project = project();
     let mut files: BTreeMap<u8, Vec<Event>> = BTreeMap::new();
-    let mut edited = [0; 3];
+    let (mut edited, mut declared) = ([0; 3], 0);
+    let sources = std::fs::read_to_string(project.path("sources.yml")).unwrap();
     for happening in happenings {
         match happening {
             Happening::Write { file, events, broken_line } => {
                 write(&project, *file, events, *broken_line);
                 files.insert(*file, events.clone());
+            }
+            Happening::Declare { to } => {
+                declared = *to;
+                project.file("sources.yml", format!("{sources}{}", DECLARED[*to]));
             }
             Happening::Edit { model, to } => {
                 edited[*model] = *to;
@@ -291,8 +322,16 @@ fn check(happenings: &[Happening]) {
     project.succeed(&["run", "--quiet"]);
     project.succeed(&["run", "--quiet", "--full-refresh", "--target", "fresh"]);
     assert_eq!(all_rows(&project, "dev"), all_rows(&project, "fresh"));
+    if declared > 0 {
+        let devices = |target: &str| {
+            let sql = "select ts, user_id, device, batch from main.all_columns order by ts, user_id, batch";
+            let words = ["show", "--target", target, "--inline", sql, "--limit", "-1", "--output", "json"];
+            project.print(&words)
+        };
+        assert_eq!(devices("dev"), devices("fresh"));
+    }
     let counted = project.rows("select event_date, plays from main.by_day order by 1");
-    let expected: Vec<Json> = plays_by_day(&files, edited)
+    let expected: Vec<Json> = plays_by_day(&files, edited, declared)
         .into_iter()
         .map(|(day, plays)| serde_json::json!({"event_date": day, "plays": plays}))
         .collect();

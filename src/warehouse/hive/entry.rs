@@ -233,7 +233,7 @@ impl Entry<'_> {
         parameters: &mut Parameters,
         partition: &Partition,
     ) -> Result<String, WarehouseError> {
-        self.put(parameters, "mep.ledger", &partition.ledger)?;
+        self.put(parameters, "mep.ledger", partition.ledger.as_ref())?;
         let mut folder: Option<&str> = None;
         let mut files = Vec::new();
         for file in partition.files.iter() {
@@ -325,7 +325,7 @@ impl Entry<'_> {
             self.unreadable(format!("its content at {location} is not below {}", self.location))
         })?;
         let file = |File(name, rows, bytes)| DataFile { path: format!("{folder}/{name}"), rows, bytes };
-        Ok(Partition { files: Arc::new(files.into_iter().map(file).collect()), ledger })
+        Ok(Partition { files: Arc::new(files.into_iter().map(file).collect()), ledger: ledger.into() })
     }
 }
 

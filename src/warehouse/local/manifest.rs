@@ -6,6 +6,7 @@
 //! speaks of. The manifest is one of its own parts. Of a format before parts there is one file that holds all.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -159,6 +160,7 @@ impl Part {
     pub(super) fn read(text: &[u8]) -> Result<Self, Unreadable> {
         let PartText { files, ledgers, partitions, batches } = serde_json::from_slice(text)?;
         let mut paths = files.into_iter();
+        let ledgers: Vec<Arc<Ledger>> = ledgers.into_iter().map(Arc::new).collect();
         let mut all = Vec::with_capacity(partitions.len());
         for PartitionText { key, files, ledger } in partitions {
             let count = files.len();
@@ -184,11 +186,11 @@ impl PartText {
     fn of<'a>(part: &'a Part) -> Self {
         let mut ledgers: Vec<Ledger> = Vec::new();
         let mut places: HashMap<&str, usize> = HashMap::new();
-        let mut place_of = |ledger: &'a Ledger| {
+        let mut place_of = |ledger: &'a Arc<Ledger>| {
             let place = places.entry(ledger.version.as_str()).or_insert(ledgers.len());
-            if ledgers.get(*place) != Some(ledger) {
+            if ledgers.get(*place) != Some(&**ledger) {
                 *place = ledgers.len();
-                ledgers.push(ledger.clone());
+                ledgers.push(Ledger::clone(ledger));
             }
             *place
         };
@@ -253,7 +255,7 @@ mod earlier {
     pub(super) fn read(text: &[u8]) -> Result<Part, Unreadable> {
         let Entries { partitions, batches } = serde_json::from_slice(text)?;
         let partitions = partitions.into_iter().map(|Entry { key, partition }| {
-            (key, Partition { files: partition.files.into(), ledger: partition.ledger })
+            (key, Partition { files: partition.files.into(), ledger: partition.ledger.into() })
         });
         Ok(Part { partitions: partitions.collect(), batches: batches.into_iter().collect() })
     }

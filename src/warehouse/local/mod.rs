@@ -43,8 +43,11 @@ const MANY_PARTS: usize = 4;
 pub struct LocalWarehouse {
     root: PathBuf,
     /// Parts that this process has read or written, by path: they never change.
-    parts: Arc<Mutex<HashMap<PathBuf, Arc<Part>>>>,
+    parts: Arc<Mutex<HashMap<PathBuf, KnownPart>>>,
 }
+
+/// A part, once it was read; whoever wants it meanwhile waits.
+type KnownPart = Arc<Mutex<Option<Arc<Part>>>>;
 
 impl LocalWarehouse {
     /// The warehouse in this folder, which need not be there yet.
@@ -82,18 +85,20 @@ impl LocalWarehouse {
         self.folder(relation).join(MANIFEST)
     }
 
-    fn known_parts(&self) -> MutexGuard<'_, HashMap<PathBuf, Arc<Part>>> {
-        self.parts.lock().unwrap_or_else(PoisonError::into_inner)
+    fn known_parts(&self) -> MutexGuard<'_, HashMap<PathBuf, KnownPart>> {
+        lock(&self.parts)
     }
 
     /// A part that a manifest points at.
     fn part(&self, path: PathBuf) -> Result<Arc<Part>, WarehouseError> {
-        if let Some(part) = self.known_parts().get(&path) {
+        let known = self.known_parts().entry(path.clone()).or_default().clone();
+        let mut known = lock(&known);
+        if let Some(part) = known.as_ref() {
             return Ok(part.clone());
         }
         let text = fs::read(&path).map_err(at("reading", &path))?;
         let part = Arc::new(Part::read(&text).map_err(|error| unreadable(&path, error))?);
-        self.known_parts().insert(path, part.clone());
+        *known = Some(part.clone());
         Ok(part)
     }
 
@@ -167,7 +172,8 @@ impl LocalWarehouse {
         }
         let mut known = self.known_parts();
         known.retain(|path, _| !path.starts_with(&folder));
-        known.extend(current.iter().map(|(name, part)| (folder.join(name), part.clone())));
+        let of_part = |part: &Arc<Part>| Arc::new(Mutex::new(Some(part.clone())));
+        known.extend(current.iter().map(|(name, part)| (folder.join(name), of_part(part))));
         drop(known);
         let names = current.into_iter().map(|(name, _)| name).chain([MANIFEST.to_owned()]).collect();
         let part = Part { partitions: owned(&partitions.in_manifest), batches: owned(&batches.in_manifest) };
@@ -201,6 +207,10 @@ impl LocalWarehouse {
             Err(error) => Err(WarehouseError::Io { action: "reading", path, error }),
         }
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn owned<K: Clone, V: Clone>(entries: &[(&K, &V)]) -> Vec<(K, V)> {

@@ -32,7 +32,10 @@ pub(super) struct Division<'a, K, V> {
 impl<'a, K: Ord, V: PartialEq> Division<'a, K, V> {
     /// Of all entries, of which `parts` hold some as they were before.
     pub(super) fn of(entries: &'a BTreeMap<K, V>, parts: &[&[(K, V)]]) -> Self {
-        let holds = |part: &[(K, V)]| part.iter().all(|(key, value)| entries.get(key) == Some(value));
+        let holds = |part: &[(K, V)]| {
+            let mut there = part.first().into_iter().flat_map(|(first, _)| entries.range(first..));
+            part.iter().all(|entry| there.find(|(key, _)| **key >= entry.0) == Some((&entry.0, &entry.1)))
+        };
         let mut kept: Vec<usize> =
             (0..parts.len()).filter(|part| !parts[*part].is_empty() && holds(parts[*part])).collect();
         let mut rest = not_in(entries, parts, &kept);

@@ -19,7 +19,8 @@ fn table(run: &RunId) -> TableVersion {
     let (columns, done) = (ColumnVersions::default(), TimeRanges::default());
     let ledger = Ledger { run: run.clone(), fingerprint, inputs, version, columns, done };
     let path = format!("data/{run}/event_date=2018-11-03/0.parquet");
-    let partition = Partition { files: vec![DataFile { path, rows: 3, bytes: 4 }].into(), ledger };
+    let partition =
+        Partition { files: vec![DataFile { path, rows: 3, bytes: 4 }].into(), ledger: ledger.into() };
     let key = PartitionKey::new(vec![Some("2018-11-03".into())]);
     let fields = vec![
         Field::new("ts", DataType::Timestamp(TimeUnit::Microsecond, None), true),
@@ -125,7 +126,7 @@ fn a_long_table_is_read_back_from_its_parts_by_another_process_too() {
     // A day more is written to the manifest alone, whichever process does it.
     let Content::Table { partitions, .. } = &mut table.content else { return };
     let (_, mut last) = partitions.pop_last().unwrap();
-    last.ledger.run = RunId::generate();
+    Arc::make_mut(&mut last.ledger).run = RunId::generate();
     partitions.insert(PartitionKey::new(vec![Some("day 1000".into())]), last);
     other.publish(&relation, &table, &Presentation::default()).unwrap();
     assert_eq!(parts(&warehouse, &relation), before);

@@ -151,7 +151,7 @@ impl LocalSink {
                 columns: ColumnVersions::default(),
             };
             let files = files.remove(&key).unwrap_or_default();
-            partitions.insert(key, Partition { files: files.into(), ledger });
+            partitions.insert(key, Partition { files: files.into(), ledger: ledger.into() });
         }
         let content =
             Content::Table { partition_columns: columns.to_vec(), partitions, batches: BTreeMap::new() };
