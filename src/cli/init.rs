@@ -42,7 +42,8 @@ pub(super) fn init(global: &Global, arguments: &InitArguments) -> Result<Exit, C
             .map_err(CommandError::io(format!("writing {}", path.display())))?;
     }
     let terminal = Terminal::new(global.log_format, global.quiet);
-    let step = if folder == Path::new(".") { String::new() } else { format!("\n  cd {}", for_the_shell(folder)) };
+    let step =
+        if folder == Path::new(".") { String::new() } else { format!("\n  cd {}", for_the_shell(folder)) };
     terminal
         .say(&format!("made the project {name}; now:{step}\n  mep build\n  mep show --select top_artists"));
     Ok(Exit::Success)

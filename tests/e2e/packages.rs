@@ -71,7 +71,13 @@ fn the_packages_install_and_work_without_the_repository() {
     let deb = package("mep_", ".deb");
     succeed(Command::new("dpkg-deb").arg("--extract").args([&deb, &root]));
     works(&root.join("usr/bin/mep"));
-    let shared = ["man/man1/mep.1.gz", "man/man1/mep-run.1.gz", "doc/mep/copyright", "doc/mep/changelog.gz", "doc/mep/docs/tutorial.md"];
+    let shared = [
+        "man/man1/mep.1.gz",
+        "man/man1/mep-run.1.gz",
+        "doc/mep/copyright",
+        "doc/mep/changelog.gz",
+        "doc/mep/docs/tutorial.md",
+    ];
     let completing = [
         "bash-completion/completions/mep",
         "zsh/vendor-completions/_mep",
