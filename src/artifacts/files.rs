@@ -7,14 +7,22 @@ use std::path::Path;
 /// Writes the file anew, by way of one beside it.
 ///
 /// # Errors
-/// Where it, or its folder, cannot be written.
+/// Where it, or its folder, cannot be written; the error names it.
 pub fn write(path: &Path, content: &[u8]) -> io::Result<()> {
+    let next = path.with_extension(format!("{}.next", std::process::id()));
+    replace(path, &next, content).map_err(|error| {
+        // It may not be there, and the first error is the one to tell.
+        let _ = fs::remove_file(&next);
+        io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+    })
+}
+
+fn replace(path: &Path, next: &Path, content: &[u8]) -> io::Result<()> {
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder)?;
     }
-    let next = path.with_extension(format!("{}.next", std::process::id()));
-    let mut file = File::create(&next)?;
+    let mut file = File::create(next)?;
     file.write_all(content)?;
     drop(file);
-    fs::rename(&next, path)
+    fs::rename(next, path)
 }

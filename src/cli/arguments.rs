@@ -158,7 +158,7 @@ pub struct DocsServeArguments {
 /// Which nodes.
 #[derive(Args, Clone, Debug, Default)]
 pub struct Selecting {
-    /// Nodes to take: names, globs, +parents, children+, tag:, path:, source: …; a space joins, a comma intersects.
+    /// Nodes to take: names, globs, +parents, children+, tag:, path:, source: and more; a space joins, a comma intersects.
     ///
     /// Also @both, file:, exposure:, package:, config.key:, resource_type: and test_type:.
     #[arg(long, short, value_name = "SELECTOR", num_args = 1.., action = clap::ArgAction::Append)]

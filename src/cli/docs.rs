@@ -43,8 +43,7 @@ fn generate(global: &Global, arguments: &DocsGenerateArguments) -> Result<Exit, 
     let page = page(&site);
     let default = || loaded.project.root.join(&loaded.project.target_path).join("docs/index.html");
     let path: PathBuf = arguments.output.clone().unwrap_or_else(default);
-    artifacts::write_file(&path, page.as_bytes())
-        .map_err(CommandError::io(format!("writing {}", path.display())))?;
+    artifacts::write_file(&path, page.as_bytes()).map_err(CommandError::io("writing the docs"))?;
     let terminal = Terminal::new(global.log_format, global.quiet);
     terminal.say(&format!(
         "wrote the docs of {} and {} to {} ({})",

@@ -42,10 +42,18 @@ pub(super) fn init(global: &Global, arguments: &InitArguments) -> Result<Exit, C
             .map_err(CommandError::io(format!("writing {}", path.display())))?;
     }
     let terminal = Terminal::new(global.log_format, global.quiet);
-    let step = if folder == Path::new(".") { String::new() } else { format!("\n  cd {}", folder.display()) };
+    let step =
+        if folder == Path::new(".") { String::new() } else { format!("\n  cd {}", for_the_shell(folder)) };
     terminal
         .say(&format!("made the project {name}; now:{step}\n  mep build\n  mep show --select top_artists"));
     Ok(Exit::Success)
+}
+
+/// A path as a shell takes it: in quotes where it needs them.
+fn for_the_shell(path: &Path) -> String {
+    let path = path.display().to_string();
+    let is_plain = |c: char| c.is_alphanumeric() || "/._-+".contains(c);
+    if path.chars().all(is_plain) { path } else { format!("'{}'", path.replace('\'', r"'\''")) }
 }
 
 /// The folder's name as a name that SQL and Jinja take.

@@ -44,8 +44,9 @@ pub(super) fn run(global: &Global, arguments: &RunArguments, doing: Doing) -> Re
         let streams = Streams { loaded: &loaded, compiled: &compiled, nodes: &streaming };
         let results = streams.catch_up(arguments.full_refresh, &terminal)?;
         let elapsed = began.elapsed();
+        let exit = finish(&terminal, arguments.output, &results, elapsed)?;
         write_artifacts(&loaded, &compiled, &results, elapsed, doing)?;
-        return finish(&terminal, arguments.output, &results, elapsed);
+        return Ok(exit);
     }
     let sources = connect(&loaded.project, &loaded.graph, &compiled, nodes.iter().copied())?;
     let warehouse = loaded.warehouse()?;
@@ -133,8 +134,10 @@ pub(super) fn run(global: &Global, arguments: &RunArguments, doing: Doing) -> Re
             plural(left_out as u64, "streaming model")
         ));
     }
+    // What failed is told first: on a full disk the artifacts cannot be written either.
+    let exit = finish(&terminal, arguments.output, &results, elapsed)?;
     write_artifacts(&loaded, &compiled, &results, elapsed, doing)?;
-    finish(&terminal, arguments.output, &results, elapsed)
+    Ok(exit)
 }
 
 /// What the tests among these nodes read.

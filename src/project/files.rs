@@ -46,7 +46,8 @@ pub(super) fn read_text(location: &Path, name: &str) -> Result<SourceText, Probl
     let bytes =
         std::fs::read(location).map_err(|error| Problem::new(format!("cannot read {name}: {error}")))?;
     match String::from_utf8(bytes) {
-        Ok(text) => Ok(SourceText::new(name, text)),
+        // What editors on Windows may put before a text, to say that it is UTF-8.
+        Ok(text) => Ok(SourceText::new(name, text.strip_prefix('\u{feff}').unwrap_or(&text))),
         Err(error) => {
             let at = error.utf8_error().valid_up_to();
             let problem =

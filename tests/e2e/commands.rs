@@ -51,6 +51,31 @@ fn a_new_project_builds_as_it_is() {
 }
 
 #[test]
+fn what_init_says_to_type_is_right_for_a_folder_with_blanks() {
+    let project = Project::new();
+    insta::assert_snapshot!(project.succeed(&["init", "Anna's müsic 2"]), @r"
+    made the project anna_s_m_sic_2; now:
+      cd 'Anna'\''s müsic 2'
+      mep build
+      mep show --select top_artists
+    ");
+    project.succeed(&["build", "--project-dir", project.path("Anna's müsic 2").to_str().unwrap()]);
+}
+
+#[test]
+fn what_failed_is_told_even_where_the_artifacts_cannot_be_written() {
+    let project = Project::new();
+    project.model("numbers", "{{ config(materialized='table') }} select 1 as x");
+    project.file("tests/none.sql", "select x from {{ ref('numbers') }}");
+    project.file("target", "not a folder");
+    let said = project.fail(1, &["build", "--quiet"]);
+    let (before, after) = said.split_once("failed in ").unwrap();
+    assert!(before.contains("test none\n      1 failing row"), "{said}");
+    assert!(after.contains("error: writing the artifacts: "), "{said}");
+    assert!(after.contains("/target/manifest.json: "), "{said}");
+}
+
+#[test]
 fn debug_says_what_is_used_and_whether_it_can_be() {
     let project = project();
     let cores = std::thread::available_parallelism().unwrap().get();

@@ -71,7 +71,13 @@ fn the_packages_install_and_work_without_the_repository() {
     let deb = package("mep_", ".deb");
     succeed(Command::new("dpkg-deb").arg("--extract").args([&deb, &root]));
     works(&root.join("usr/bin/mep"));
-    let shared = ["man/man1/mep.1.gz", "man/man1/mep-run.1.gz", "doc/mep/copyright", "doc/mep/changelog.gz"];
+    let shared = [
+        "man/man1/mep.1.gz",
+        "man/man1/mep-run.1.gz",
+        "doc/mep/copyright",
+        "doc/mep/changelog.gz",
+        "doc/mep/docs/tutorial.md",
+    ];
     let completing = [
         "bash-completion/completions/mep",
         "zsh/vendor-completions/_mep",
@@ -95,5 +101,13 @@ fn shells_complete_what_mep_takes_and_every_command_has_a_manual_page() {
     succeed(mep().arg("man").arg(folder.path()));
     let page = |name: &str| std::fs::read_to_string(folder.path().join(name)).unwrap();
     assert!(page("mep.1").contains("MEP_TARGET"));
-    assert!(page("mep-docs-serve.1").contains("The port at 127.0.0.1"));
+    let serve = page("mep-docs-serve.1");
+    assert!(serve.contains("The port at 127.0.0.1"));
+    let title = serve.lines().find(|line| line.starts_with(".TH ")).unwrap();
+    assert!(title.contains(concat!("\"mep ", env!("CARGO_PKG_VERSION"), "\"")), "{title}");
+    for entry in std::fs::read_dir(folder.path()).unwrap() {
+        let path = entry.unwrap().path();
+        // Other characters make `man` complain in a locale without them.
+        assert!(std::fs::read(&path).unwrap().is_ascii(), "{}", path.display());
+    }
 }

@@ -180,7 +180,8 @@ fn a_table_may_be_partitioned_and_is_built_as_a_whole() {
 fn line_endings_semicolons_and_comments_at_the_end_do_not_matter() {
     let project = Project::new();
     project.model("one", "select 1 as x\r\n  -- the only one\r\n");
-    project.model("two", "select x from {{ ref('one') }};\n\n");
+    // As Notepad saves it.
+    project.model("two", "\u{feff}select x from {{ ref('one') }};\r\n\r\n");
     project
         .model("three", "{{ config(materialized='table') }}\r\nselect x from {{ ref('two') }}; -- at last");
     project.model(
@@ -191,7 +192,7 @@ fn line_endings_semicolons_and_comments_at_the_end_do_not_matter() {
     project.model("six", "{{ config(materialized='table') }} select x from {{ ref('five') }} /* done */;");
     project.file("tests/none.sql", "select * from {{ ref('six') }} where x <> 3;\n");
     project.file("tests/none_either.sql", "select * from {{ ref('five') }} where x <> 3 -- really");
-    project.file("models/schema.yml", "models:\r\n  - name: two\r\n    columns:\r\n      - name: x\r\n        data_tests: [not_null]\r\n  - name: five\r\n    columns:\r\n      - {name: x, data_tests: [unique, {accepted_values: {arguments: {values: [3]}}}]}\r\n");
+    project.file("models/schema.yml", "\u{feff}models:\r\n  - name: two\r\n    columns:\r\n      - name: x\r\n        data_tests: [not_null]\r\n  - name: five\r\n    columns:\r\n      - {name: x, data_tests: [unique, {accepted_values: {arguments: {values: [3]}}}]}\r\n");
     project.succeed(&["build"]);
     assert_eq!(project.rows("select x from {{ ref('six') }}"), json!([{"x": 3}]));
     assert_eq!(project.rows("select x from {{ ref('five') }};"), json!([{"x": 3}]));

@@ -54,7 +54,7 @@ function steps(most) {
 }
 
 function lineChart(one, rows) {
-  const [width, height, left, bottom, top, right] = [640, 220, 46, 26, 10, 12];
+  const [width, height, left, bottom, top, right] = [440, 180, 40, 26, 10, 12];
   const marks = steps(Math.max(...rows.map(([, number]) => number), 0));
   const most = marks[marks.length - 1] || 1;
   const x = (at) => left + ((width - left - right) * at) / Math.max(1, rows.length - 1);

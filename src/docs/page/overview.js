@@ -70,7 +70,10 @@ function nodesTable(nodes, title, id) {
       "",
       (node) =>
         publishedAt(node)
-          ? [moment(publishedAt(node)), latestDay(node) && h("span", { class: "quiet" }, ` through ${latestDay(node)}`)]
+          ? [
+              moment(publishedAt(node)),
+              latestDay(node) && [" ", h("span", { class: "quiet in-one" }, `through ${latestDay(node)}`)],
+            ]
           : null,
     ],
     ["Standing", "", (node) => (node.exposure ? null : badge(standing(node).tone, standing(node).words))],

@@ -71,7 +71,7 @@ function partitionTable(held) {
       { class: "wide" },
       h(
         "table",
-        { class: "rows" },
+        { class: "rows partitions" },
         tableHead("Partition", ["Rows", "number"], null, ["Size", "number"], "Built", hasInputs ? "From" : null),
         body,
       ),
