@@ -114,6 +114,31 @@ fn a_stream_that_is_ahead_of_what_is_landed_agrees_as_far_as_that_goes() {
 }
 
 #[test]
+fn what_a_stream_keeps_in_cassandra_is_shown_and_tested_by_its_name() {
+    let topic = Topic::new(1);
+    let project = project(&topic, Into::Cassandra);
+    let schema = "models:\n  - {name: each, columns: [{name: song, data_tests: [{accepted_values: {values: [a]}}]}]}\n";
+    project.file("models/schema.yml", schema);
+    let test = ["test", "--select", "each"];
+    let said = project.fail(1, &test);
+    assert!(said.contains("it reads main.each, which is not built yet"), "{said}");
+    topic.send(0, &[listen(0, 2, "a"), listen(1, 4, "a")]);
+    project.succeed(&["run", "--select", "by_minute popular each"]);
+    project.succeed(&test);
+    topic.send(0, &[listen(2, 4, "b")]);
+    project.succeed(&["run", "--select", "by_minute popular each"]);
+    // Nothing is landed: what is shown is what the stream wrote.
+    let shown = project.print(&["show", "--select", "each", "--output", "json"]);
+    let rows: Vec<serde_json::Value> = serde_json::from_str(&shown).unwrap();
+    assert_eq!(rows.len(), 3, "{shown}");
+    assert_eq!(self::rows(&project, "each where song = 'a'"), 2);
+    let said = project.fail(1, &test);
+    assert!(said.contains("1 "), "{said}");
+    let failures = project.print(&["show", "--select", "accepted_values_each_song", "--output", "json"]);
+    assert!(failures.contains("\"b\""), "{failures}");
+}
+
+#[test]
 fn partitions_that_come_to_be_are_read_and_tables_are_made_anew_on_request() {
     let topic = Topic::new(1);
     let project = project(&topic, Into::Local);
