@@ -228,6 +228,7 @@ fn land(connection: &Connection, topic: &str) -> Result<f64, Box<dyn Error>> {
     let began = Instant::now();
     let units = source.units(&[])?.units;
     let landing = mep::run::landing::Landing {
+        landed: None,
         presentation: &mep::warehouse::Presentation::default(),
         warehouse: &warehouse,
         table: &table,

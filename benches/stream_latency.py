@@ -19,6 +19,7 @@ from services import Cql, CqlError, cpu, process_of, resident
 from stream import EVENTS_PER_USER_AND_DAY
 
 EARLY, FINAL = 15.0, 5.0  # Seconds that a first value, and the last one, may take.
+SETTLED = 8  # Minutes after which as many windows are open as ever, with a lateness of five.
 
 
 class Minute:
@@ -137,8 +138,11 @@ def main():
         )
     used = ", ".join(f"{who} {part / wall:.2f}" for who, part in zip(("mep", "Kafka", "Cassandra", "the sender"), taken))
     print(f"cores in use at {arguments.rate:,} events/s: {used}; events not read at the end: {lag:,.0f}")
-    settled = [held for at, held in memory if at - begun >= 120] or [held for _, held in memory]
-    print(f"memory of mep: {size(settled[0])} after 2 minutes, {size(settled[-1])} at the end, at most {size(max(held for _, held in memory))}")
+    # Windows stay open for the allowed lateness: so many there are for good only after some minutes.
+    settled = SETTLED if arguments.minutes > SETTLED else 2
+    by_minutes = {round(at - begun) // 60: held for at, held in memory}
+    shown = [f"{size(by_minutes[at])} after {at}" for at in sorted(by_minutes) if at >= settled and (at - settled) % 5 == 0]
+    print(f"memory of mep by minutes: {', '.join(shown)}; at most {size(max(held for _, held in memory))}")
     goal("a first value after its minute began", max(early), EARLY, seconds)
     goal("a minute's count after its end", max(counted), FINAL, seconds)
     goal("all rows of a minute after its end", max(charted), FINAL, seconds)

@@ -262,8 +262,7 @@ pub(super) fn register_streamed(
         let table = &stream.spec.table;
         let sink = sinks.of(table);
         let standing = runtime.block_on(sink.standing());
-        let standing =
-            standing.map_err(|error| JobError::Sink { model: stream.spec.name.clone(), error })?;
+        let standing = standing.map_err(|error| JobError::Sink { model: stream.spec.name.clone(), error })?;
         if standing.committed.is_some() {
             let rows = Arc::new(StreamedTable::new(table, sink));
             engine.scope().register(&table.relation, rows).map_err(EngineError::from)?;

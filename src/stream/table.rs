@@ -53,6 +53,8 @@ impl TableProvider for StreamedTable {
     ) -> Result<Arc<dyn ExecutionPlan>, DataFusionError> {
         let rows = self.sink.rows().await.map_err(|error| DataFusionError::External(Box::new(error)))?;
         let rows = as_one(&self.schema, &rows)?;
-        MemTable::try_new(self.schema.clone(), vec![vec![rows]])?.scan(state, projection, filters, limit).await
+        MemTable::try_new(self.schema.clone(), vec![vec![rows]])?
+            .scan(state, projection, filters, limit)
+            .await
     }
 }

@@ -90,32 +90,28 @@ impl LocalWarehouse {
     }
 
     /// A part that a manifest points at.
-    fn part(&self, path: PathBuf) -> Result<Arc<Part>, WarehouseError> {
-        let known = self.known_parts().entry(path.clone()).or_default().clone();
+    fn part(&self, path: &Path) -> Result<Arc<Part>, WarehouseError> {
+        let known = self.known_parts().entry(path.to_owned()).or_default().clone();
         let mut known = lock(&known);
         if let Some(part) = known.as_ref() {
             return Ok(part.clone());
         }
-        let text = fs::read(&path).map_err(at("reading", &path))?;
-        let part = Arc::new(Part::read(&text).map_err(|error| unreadable(&path, error))?);
+        let text = fs::read(path).map_err(at("reading", path))?;
+        let part = Arc::new(Part::read(&text).map_err(|error| unreadable(path, error))?);
         *known = Some(part.clone());
         Ok(part)
     }
 
     /// The parts that a manifest points at, in its order.
-    fn parts(&self, paths: Vec<PathBuf>) -> Result<Vec<Arc<Part>>, WarehouseError> {
+    fn parts(&self, paths: &[PathBuf]) -> Result<Vec<Arc<Part>>, WarehouseError> {
         if paths.len() < MANY_PARTS {
-            return paths.into_iter().map(|path| self.part(path)).collect();
+            return paths.iter().map(|path| self.part(path)).collect();
         }
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
         let share = paths.len().div_ceil(threads);
         std::thread::scope(|scope| {
-            let read = |paths: Vec<PathBuf>| paths.into_iter().map(|path| self.part(path)).collect();
-            let workers: Vec<_> = paths
-                .chunks(share)
-                .map(<[_]>::to_vec)
-                .map(|paths| scope.spawn(move || read(paths)))
-                .collect();
+            let read = |paths: &[PathBuf]| paths.iter().map(|path| self.part(path)).collect();
+            let workers: Vec<_> = paths.chunks(share).map(|paths| scope.spawn(move || read(paths))).collect();
             let mut parts = Vec::new();
             for worker in workers {
                 let read: Result<Vec<Arc<Part>>, WarehouseError> =
@@ -131,7 +127,7 @@ impl LocalWarehouse {
         let folder = self.folder(relation);
         let Ok(Some((head, _))) = self.manifest(relation) else { return Vec::new() };
         let names = head.parts.into_iter().filter(|name| name != MANIFEST);
-        names.filter_map(|name| Some((name.clone(), self.part(folder.join(&name)).ok()?))).collect()
+        names.filter_map(|name| Some((name.clone(), self.part(&folder.join(&name)).ok()?))).collect()
     }
 
     /// Writes new parts of a table, of which nothing is visible yet. Gives the head of its manifest and the entries that stand
@@ -247,7 +243,8 @@ impl Warehouse for LocalWarehouse {
         let Some((mut head, own)) = self.manifest(relation)? else { return Ok(None) };
         let folder = self.folder(relation);
         let names = std::mem::take(&mut head.parts).into_iter().filter(|name| name != MANIFEST);
-        let parts = self.parts(names.map(|name| folder.join(name)).collect())?;
+        let paths: Vec<PathBuf> = names.map(|name| folder.join(name)).collect();
+        let parts = self.parts(&paths)?;
         let parts: Vec<&Part> = parts.iter().map(AsRef::as_ref).chain([&own]).collect();
         head.into_table(&parts).map(Some).map_err(|error| unreadable(&self.manifest_path(relation), error))
     }

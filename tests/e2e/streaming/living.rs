@@ -134,7 +134,7 @@ fn what_a_stream_keeps_in_cassandra_is_shown_and_tested_by_its_name() {
     assert_eq!(self::rows(&project, "each where song = 'a'"), 2);
     let said = project.fail(1, &test);
     assert!(said.contains("1 "), "{said}");
-    let failures = project.print(&["show", "--select", "accepted_values_each_song", "--output", "json"]);
+    let failures = project.print(&["show", "--select", "accepted_values_each_song__a", "--output", "json"]);
     assert!(failures.contains("\"b\""), "{failures}");
 }
 
