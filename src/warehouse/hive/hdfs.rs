@@ -15,7 +15,7 @@ use super::background::Background;
 use super::limits::Limits;
 use super::located::Located;
 use super::reads::HdfsReads;
-use super::unhurried::Unhurried;
+use super::unhurried::unhurried;
 use crate::fail_point;
 use crate::warehouse::error::{WarehouseError, no_answer, no_connection};
 use crate::warehouse::storage::{Finishing, NewFile, Storage};
@@ -177,7 +177,7 @@ impl Storage for Hdfs {
             // Whoever writes on finds the channel closed, and then the reason.
             drop(chunks);
             if matches!(written, Ok(Ok(()))) {
-                written = handle.block_on(async { timeout(limit, Unhurried::new(file.close())).await });
+                written = handle.block_on(async { timeout(limit, unhurried(Box::pin(file.close()))).await });
             }
             let ended = match written {
                 Ok(Ok(())) => Ok(()),
