@@ -34,22 +34,21 @@ pub(super) fn show(global: &Global, arguments: &ShowArguments) -> Result<Exit, C
             let text = SourceText::new("--inline", query.clone());
             let rendered = loaded.compiler(&nothing).query(&text)?;
             register_all(&loaded.graph, warehouse.as_ref(), &engine)?;
-            let ephemeral =
-                loaded.graph.nodes().iter().enumerate().filter(|(_, node)| {
-                    matches!(node.kind, NodeKind::Model { .. }) && node.relation.is_none()
-                });
-            let ephemeral: BTreeSet<usize> = ephemeral.map(|(index, _)| index).collect();
-            if !ephemeral.is_empty() {
-                let compiled = loaded.compile(&ephemeral)?;
-                register_ephemeral(&loaded.graph, &compiled, &engine);
-            }
-            let is_read = |node: &Node| {
-                let relation = node.relation.as_ref().map(ToString::to_string);
-                is_streaming(node) && relation.is_some_and(|relation| rendered.sql.contains(&relation))
+            let streams_elsewhere = loaded.project.target.streaming.is_some();
+            let is_read = |node: &Node| match &node.relation {
+                None => matches!(node.kind, NodeKind::Model { .. }),
+                Some(relation) => {
+                    streams_elsewhere && is_streaming(node) && rendered.sql.contains(&relation.to_string())
+                }
             };
             let nodes = loaded.graph.nodes().iter().enumerate();
-            let streaming = nodes.filter(|(_, node)| is_read(node)).map(|(index, _)| index).collect();
-            register_streamed(&loaded, &loaded.compile(&streaming)?, &streaming, &engine, &runtime)?;
+            let read: BTreeSet<usize> =
+                nodes.filter(|(_, node)| is_read(node)).map(|(index, _)| index).collect();
+            if !read.is_empty() {
+                let compiled = loaded.compile(&read)?;
+                register_ephemeral(&loaded.graph, &compiled, &engine);
+                register_streamed(&loaded, &compiled, &read, &engine, &runtime)?;
+            }
             let map = rendered.map.clone();
             (rendered.sql, map)
         }

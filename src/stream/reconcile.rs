@@ -158,17 +158,17 @@ impl Reconciliation {
             }
         }
         outcome.pending = found.pending;
-        let (ahead, others): (Vec<_>, Vec<_>) = found
-            .by_window
-            .into_values()
-            .partition(|one| one.kind == DifferenceKind::OnlySpeed && one.cause == Some(Cause::NotLanded));
-        let rows_ahead: u64 = ahead.iter().map(|one| one.rows).sum();
-        outcome.differences = others;
+        outcome.differences = found.by_window.into_values().collect();
         // Without windows a row is an event.
-        if window.is_none() && sides.counts_by_offset && rows_ahead <= not_landed {
-            outcome.pending += rows_ahead;
-        } else {
-            outcome.differences.extend(ahead);
+        if window.is_none() && sides.counts_by_offset {
+            let is_ahead = |one: &Difference| {
+                one.kind == DifferenceKind::OnlySpeed && one.cause == Some(Cause::NotLanded)
+            };
+            let ahead: u64 = outcome.differences.iter().filter(|one| is_ahead(one)).map(|one| one.rows).sum();
+            if ahead <= not_landed {
+                outcome.pending += ahead;
+                outcome.differences.retain(|one| !is_ahead(one));
+            }
         }
         Ok(outcome)
     }
