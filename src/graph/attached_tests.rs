@@ -3,7 +3,8 @@
 use std::collections::HashSet;
 
 use super::build::{Builder, parse_all, unique};
-use super::config::{self, ConfigOf, NodeConfig};
+use super::config::NodeConfig;
+use super::config_reader::{self, ConfigOf};
 use super::node::{Node, NodeId, NodeKind, TestDetail};
 use super::test_name::{Attachment, digest, test_name};
 use crate::jinja::{Parsed, TestSubject};
@@ -39,7 +40,7 @@ impl AttachedTests {
         }
         let mut configs: Vec<NodeConfig> = Vec::new();
         for used in &uses {
-            let mut config = config::read(ConfigOf::Test, &used.test.config, &mut builder.problems);
+            let mut config = config_reader::read(ConfigOf::Test, &used.test.config, &mut builder.problems);
             let inherited = &builder.nodes[used.node].config.tags;
             config.tags = unique(config.tags.iter().chain(used.tags).chain(inherited));
             configs.push(config);

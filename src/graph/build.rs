@@ -6,14 +6,14 @@ use indexmap::IndexMap;
 use serde_json::Value as Json;
 
 use super::attached_tests::AttachedTests;
-use super::config::{self, ConfigOf, Materialization, NodeConfig, PublishWhen};
+use super::config::{Materialization, NodeConfig, PublishWhen};
+use super::config_reader::{self, ConfigOf};
 use super::dag::Graph;
-use super::node::{Dependency, Node, NodeId, NodeKind, TestDetail};
+use super::node::{Node, NodeId, NodeKind, TestDetail};
+use super::resolve::Named;
 use super::snapshot_config;
 use crate::jinja::{Parsed, Subject, Templates};
-use crate::project::{
-    Located, Place, Problem, Problems, Project, Properties, SourceText, Span, SqlFile, nearest,
-};
+use crate::project::{Located, Problem, Problems, Project, Properties, SourceText, Span, SqlFile};
 use crate::relation::Relation;
 
 impl Graph {
@@ -38,22 +38,15 @@ impl Graph {
     }
 }
 
-/// What a name stands for.
-#[derive(Clone, Debug)]
-enum Named {
-    Node(NodeId),
-    Disabled,
-}
-
 pub(super) struct Builder<'a> {
     pub(super) project: &'a Project,
     pub(super) templates: &'a Templates,
     pub(super) nodes: Vec<Node>,
     pub(super) problems: Problems,
     parsed: Vec<(usize, Parsed)>,
-    disabled: Vec<String>,
-    refs: HashMap<String, Named>,
-    sources: BTreeMap<(String, String), NodeId>,
+    pub(super) disabled: Vec<String>,
+    pub(super) refs: HashMap<String, Named>,
+    pub(super) sources: BTreeMap<(String, String), NodeId>,
 }
 
 impl<'a> Builder<'a> {
@@ -72,7 +65,7 @@ impl<'a> Builder<'a> {
 
     fn add_sources(&mut self) {
         for (index, table) in self.project.sources.iter().enumerate() {
-            let config = config::read(ConfigOf::Source, &table.config, &mut self.problems);
+            let config = config_reader::read(ConfigOf::Source, &table.config, &mut self.problems);
             let id = NodeId::new(format!("source.{}.{}.{}", self.project.name, table.source, table.name));
             if !config.enabled {
                 continue;
@@ -105,7 +98,7 @@ impl<'a> Builder<'a> {
 
     fn add_seeds(&mut self) {
         for (index, seed) in self.project.seeds.iter().enumerate() {
-            let config = config::read(ConfigOf::Seed, &seed.config, &mut self.problems);
+            let config = config_reader::read(ConfigOf::Seed, &seed.config, &mut self.problems);
             if !config.enabled {
                 self.disabled.push(seed.name.clone());
                 continue;
@@ -139,7 +132,7 @@ impl<'a> Builder<'a> {
                 }
             };
             let raw = merged(&model.config, &parsed.config);
-            let config = config::read(ConfigOf::Model, &raw, &mut self.problems);
+            let config = config_reader::read(ConfigOf::Model, &raw, &mut self.problems);
             if !config.enabled {
                 self.disabled.push(model.name.clone());
                 continue;
@@ -173,8 +166,11 @@ impl<'a> Builder<'a> {
                     continue;
                 }
             };
-            let config =
-                config::read(ConfigOf::Snapshot, &merged(&file.config, &parsed.config), &mut self.problems);
+            let config = config_reader::read(
+                ConfigOf::Snapshot,
+                &merged(&file.config, &parsed.config),
+                &mut self.problems,
+            );
             if !config.enabled {
                 self.disabled.push(file.name.clone());
                 continue;
@@ -244,107 +240,11 @@ impl<'a> Builder<'a> {
         Relation::new(schema, config.alias.as_deref().unwrap_or(name))
     }
 
-    fn index_names(&mut self) {
-        for name in &self.disabled {
-            self.refs.insert(name.clone(), Named::Disabled);
-        }
-        for node in &self.nodes {
-            if matches!(node.kind, NodeKind::Model { .. } | NodeKind::Seed { .. } | NodeKind::Snapshot { .. })
-                && let Some(Named::Node(earlier)) =
-                    self.refs.insert(node.name.clone(), Named::Node(node.id.clone()))
-            {
-                let message = format!("two nodes are named `{}`: {earlier} and {}", node.name, node.id);
-                let problem = Problem::new(message).help("give one of them another file name");
-                self.problems.push(match &node.place {
-                    Some(place) => problem.at(place),
-                    None => problem,
-                });
-            }
-        }
-    }
-
     fn connect_models(&mut self) {
         for (index, parsed) in std::mem::take(&mut self.parsed) {
             let depends_on = self.dependencies(&parsed);
             self.nodes[index].depends_on = depends_on;
         }
-    }
-
-    /// What a text refers to; a problem for each name that stands for nothing.
-    pub(super) fn dependencies(&mut self, parsed: &Parsed) -> Vec<Dependency> {
-        let mut depends_on: Vec<Dependency> = Vec::new();
-        let mut add = |id: NodeId, place: &Place| {
-            if !depends_on.iter().any(|known| known.id == id) {
-                depends_on.push(Dependency { id, place: Some(place.clone()) });
-            }
-        };
-        for used in &parsed.refs {
-            match self.resolve_ref(used.package.as_deref(), &used.name, &used.place) {
-                Ok(Some(id)) => add(id, &used.place),
-                Ok(None) => {}
-                Err(problem) => self.problems.push(*problem),
-            }
-        }
-        for used in &parsed.sources {
-            match self.resolve_source(&used.source, &used.table, &used.place) {
-                Ok(id) => add(id, &used.place),
-                Err(problem) => self.problems.push(*problem),
-            }
-        }
-        depends_on
-    }
-
-    /// The node that a `ref()` means; `None` where it means one that has a problem of its own.
-    fn resolve_ref(
-        &self,
-        package: Option<&str>,
-        name: &str,
-        place: &Place,
-    ) -> Result<Option<NodeId>, Box<Problem>> {
-        if let Some(package) = package.filter(|package| *package != self.project.name) {
-            let problem = Problem::new(format!("there is no package `{package}`")).at(place);
-            return Err(Box::new(
-                problem.help(format!("the only package is this project, `{}`", self.project.name)),
-            ));
-        }
-        match self.refs.get(name) {
-            Some(Named::Node(id)) => Ok(Some(id.clone())),
-            Some(Named::Disabled) => {
-                let project = self.project;
-                let files = project.models.iter().chain(project.snapshots.iter().map(|one| &one.file));
-                let broken = files.into_iter().any(|file| file.name == name) && !self.problems.is_empty();
-                if broken {
-                    return Ok(None);
-                }
-                let problem = Problem::new(format!("`{name}` is disabled")).at(place);
-                Err(Box::new(problem.help("enable it, or take the reference away")))
-            }
-            None => {
-                let problem = Problem::new(format!("there is no model or seed `{name}`")).at(place);
-                let problem = problem.did_you_mean(name, self.refs.keys().map(String::as_str));
-                let source = self.sources.keys().find(|(_, table)| table == name);
-                Err(Box::new(match source {
-                    Some((source, table)) => problem.help(format!("write source('{source}', '{table}')")),
-                    None => problem,
-                }))
-            }
-        }
-    }
-
-    fn resolve_source(&self, source: &str, table: &str, place: &Place) -> Result<NodeId, Box<Problem>> {
-        if let Some(id) = self.sources.get(&(source.to_owned(), table.to_owned())) {
-            return Ok(id.clone());
-        }
-        let names: Vec<String> =
-            self.sources.keys().map(|(source, table)| format!("{source}.{table}")).collect();
-        let wanted = format!("{source}.{table}");
-        let problem = Problem::new(format!("there is no source table `{wanted}`")).at(place);
-        Err(Box::new(
-            match nearest(&wanted, names.iter().map(String::as_str)).and_then(|near| near.split_once('.')) {
-                Some((source, table)) => problem.help(format!("did you mean source('{source}', '{table}')?")),
-                None => problem.help("declare it under `sources:` in a YAML file"),
-            },
-        ))
     }
 
     fn add_singular_tests(&mut self) {
@@ -358,7 +258,7 @@ impl<'a> Builder<'a> {
                 }
             };
             let raw = merged(&test.config, &parsed.config);
-            let config = config::read(ConfigOf::Test, &raw, &mut self.problems);
+            let config = config_reader::read(ConfigOf::Test, &raw, &mut self.problems);
             if !config.enabled {
                 continue;
             }
@@ -372,54 +272,6 @@ impl<'a> Builder<'a> {
     fn add_attached_tests(&mut self) {
         let attached = AttachedTests::of(self);
         self.nodes.extend(attached);
-    }
-
-    fn add_exposures(&mut self) {
-        for (index, exposure) in self.project.exposures.iter().enumerate() {
-            let mut depends_on: Vec<Dependency> = Vec::new();
-            for written in &exposure.depends_on {
-                let text = SourceText::new(
-                    written.place.text.path().to_owned(),
-                    format!("{{{{ {} }}}}", written.value),
-                );
-                let subject = Subject {
-                    text: &text,
-                    block: None,
-                    name: &exposure.name,
-                    unique_id: &exposure.name,
-                    resource_type: "exposure",
-                    fqn: &[],
-                    this: Relation::new(&self.project.target.schema, &exposure.name),
-                    config: IndexMap::new(),
-                };
-                let parsed = match self.templates.parse(&subject) {
-                    Ok(parsed) => parsed,
-                    Err(problem) => {
-                        let problem = Problem::new(problem.message()).at(&written.place);
-                        self.problems
-                            .push(problem.help("write ref('a_model') or source('a_source', 'a_table')"));
-                        continue;
-                    }
-                };
-                depends_on.extend(self.dependencies(&parsed.placed(&written.place)));
-            }
-            let mut config = NodeConfig { tags: exposure.tags.clone(), ..NodeConfig::default() };
-            config.raw.insert("tags".to_owned(), exposure.tags.clone().into());
-            config.meta = Json::Object(exposure.meta.clone().into_iter().collect());
-            self.nodes.push(Node {
-                id: NodeId::new(format!("exposure.{}.{}", self.project.name, exposure.name)),
-                name: exposure.name.clone(),
-                fqn: vec![self.project.name.clone(), exposure.name.clone()],
-                path: exposure.place.text.path().to_owned(),
-                place: Some(exposure.place.clone()),
-                relation: None,
-                config,
-                depends_on,
-                description: exposure.description.clone(),
-                columns: Vec::new(),
-                kind: NodeKind::Exposure { index },
-            });
-        }
     }
 
     /// No two nodes may become the same relation.

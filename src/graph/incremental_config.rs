@@ -3,7 +3,8 @@
 use chrono::{NaiveDate, NaiveDateTime, NaiveTime};
 use serde_json::Value as Json;
 
-use super::config::{NodeConfig, Reader};
+use super::config::NodeConfig;
+use super::config_reader::Reader;
 use crate::time_range::BatchSize;
 
 /// The columns that a merge replaces in a stored row that has the key of a new one.

@@ -2,7 +2,8 @@
 
 use serde_json::Value as Json;
 
-use super::config::{NodeConfig, Reader};
+use super::config::NodeConfig;
+use super::config_reader::Reader;
 use crate::project::{Place, Problem, Problems, nearest};
 use crate::sql::snapshot::{AddedColumns, HardDeletes};
 

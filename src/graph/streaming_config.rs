@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value as Json;
 
-use super::config::Reader;
+use super::config_reader::Reader;
 use crate::stream::sink::Clustering;
 
 /// Config of a streaming model.

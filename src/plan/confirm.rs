@@ -7,7 +7,8 @@
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::partitions::{Known, PartitionBuild};
+use super::known::Known;
+use super::partitions::PartitionBuild;
 use super::reason::ALL;
 use crate::graph::CompiledModel;
 use crate::relation::Relation;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
-use super::partitions::Known;
+use super::known::Known;
 use crate::relation::Relation;
 use crate::warehouse::TableVersion;
 

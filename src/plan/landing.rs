@@ -7,7 +7,7 @@ use arrow::datatypes::{Field, Schema};
 use chrono::NaiveDate;
 use serde::Serialize;
 
-use super::partitions::ROWS;
+use super::known::ROWS;
 use crate::fingerprint::Fingerprint;
 use crate::source::{Holding, LandingTable, Recorded, RejectedRows, Unit};
 use crate::warehouse::{ColumnVersions, LandedUnit, RunId, TableVersion, Version};

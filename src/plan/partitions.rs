@@ -1,153 +1,29 @@
 //! Which partitions of a model are dirty, and why.
 
 use std::cell::OnceCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use arrow::datatypes::SchemaRef;
 use datafusion::common::DataFusionError;
 
+use super::known::{Known, KnownPartition, ROWS};
 use super::known_tables::KnownTables;
+use super::reads::{Columns, Part, Reads};
 use super::reason::{ALL, ModelChange, Reason};
 use crate::graph::CompiledModel;
 use crate::relation::Relation;
 use crate::sql::{ScanAlignment, Scope};
 use crate::warehouse::{
-    ColumnVersions, Fingerprint, Inputs, Ledger, Partition, PartitionKey, RunId, TableVersion, Version,
+    ColumnVersions, Inputs, Ledger, Partition, PartitionKey, RunId, TableVersion, Version,
 };
 
 /// More input partitions than this are noted by one digest, so that a ledger stays small.
 pub(super) const NOTED_ONE_BY_ONE: usize = 400;
-
-/// The name under which a ledger's columns say which rows there are: no column is named so.
-pub(super) const ROWS: &str = "";
 
 /// Stands for a table of which a change asks for no build.
 const IGNORED: &str = "ignored";
 
 /// The name under which a ledger notes the run, for content that depends on when it was made.
 pub(super) const RUN: &str = "(run)";
-
-/// What is known of a table at the point of the plan where a step reads it: as stored, or as earlier steps will leave it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Known {
-    /// All columns, partition columns last.
-    pub schema: SchemaRef,
-    /// The partition columns.
-    pub partition_columns: Vec<String>,
-    /// The partitions.
-    pub partitions: BTreeMap<PartitionKey, KnownPartition>,
-}
-
-/// What is known of a partition.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KnownPartition {
-    /// Its version.
-    pub version: Version,
-    /// The versions of its columns, where they are told apart.
-    pub columns: ColumnVersions,
-    /// Its size in bytes as stored, or the last one that is known.
-    pub bytes: u64,
-    /// Its rows as stored, or the last number that is known.
-    pub rows: u64,
-}
-
-impl KnownPartition {
-    /// A partition of which the columns are not told apart.
-    pub(super) fn of_version(version: Version, bytes: u64, rows: u64) -> Self {
-        Self { version, columns: ColumnVersions::default(), bytes, rows }
-    }
-
-    /// Of a landed partition: the version of which rows there are, which stands for any of its columns too, as what reads a
-    /// column has its name and type in its own recipe.
-    fn landed_rows(&self) -> Option<&Version> {
-        let rows = self.columns.get(ROWS)?;
-        self.columns.iter().all(|(_, version)| version == rows).then_some(rows)
-    }
-
-    /// The version of some of its columns; that of all of it, where they are not told apart.
-    pub(super) fn version_of(&self, columns: &BTreeSet<String>) -> Version {
-        let names = columns.iter().map(String::as_str).chain(columns.is_empty().then_some(ROWS));
-        if let Some(rows) = self.landed_rows()
-            && (self.columns.len() == 1 || names.clone().all(|name| self.columns.get(name).is_some()))
-        {
-            return rows.clone();
-        }
-        let parts = names.map(|name| Some([name, self.columns.get(name)?.as_str()]));
-        let parts: Option<Vec<[&str; 2]>> = parts.collect();
-        parts.map_or_else(|| self.version.clone(), |parts| Version::of(parts.into_iter().flatten()))
-    }
-}
-
-impl Known {
-    /// A table as it is stored.
-    pub fn of(table: &TableVersion) -> Self {
-        let partitions = table.partitions().map(|(key, partition)| {
-            let (version, columns) = (partition.ledger.version.clone(), partition.ledger.columns.clone());
-            let (bytes, rows) = (partition.bytes(), partition.rows());
-            (key.clone(), KnownPartition { version, columns, bytes, rows })
-        });
-        Self {
-            schema: table.schema.clone(),
-            partition_columns: table.partition_columns().to_vec(),
-            partitions: partitions.collect(),
-        }
-    }
-
-    /// The table as a build of these partitions will leave it.
-    pub(super) fn after_partitions(
-        model: &CompiledModel,
-        stored: Option<&TableVersion>,
-        plan: &PartitionPlan,
-    ) -> Self {
-        let mut partitions = stored.map(Self::of).map(|known| known.partitions).unwrap_or_default();
-        for key in &plan.remove {
-            partitions.remove(key);
-        }
-        for build in &plan.build {
-            let before = partitions.get(&build.key);
-            let (bytes, rows) =
-                before.map_or((build.input_bytes, build.input_rows), |known| (known.bytes, known.rows));
-            partitions.insert(build.key.clone(), build.leaves(bytes, rows));
-        }
-        Self { schema: model.schema.clone(), partition_columns: model.partition_columns.clone(), partitions }
-    }
-
-    /// The unpartitioned table as a build of all of it will leave it.
-    pub(super) fn after_whole(
-        model: &CompiledModel,
-        build: &PartitionBuild,
-        stored: Option<&TableVersion>,
-    ) -> Self {
-        let (bytes, rows) =
-            stored.map_or((build.input_bytes, build.input_rows), |table| (table.bytes(), table.rows()));
-        let partition = build.leaves(bytes, rows);
-        Self {
-            schema: model.schema.clone(),
-            partition_columns: Vec::new(),
-            partitions: BTreeMap::from([(PartitionKey::whole(), partition)]),
-        }
-    }
-
-    pub(super) fn bytes(&self) -> u64 {
-        self.partitions.values().map(|partition| partition.bytes).sum()
-    }
-
-    pub(super) fn rows(&self) -> u64 {
-        self.partitions.values().map(|partition| partition.rows).sum()
-    }
-
-    /// Stands for these columns of all partitions, or for all of them.
-    pub(super) fn digest(&self, columns: Option<&BTreeSet<String>>) -> Version {
-        let columns = columns.map_or(Columns::All, Columns::Some);
-        self.digest_by(|partition| columns.version(partition))
-    }
-
-    fn digest_by(&self, version: impl Fn(&KnownPartition) -> Version) -> Version {
-        let parts = self.partitions.iter().map(|(key, partition)| (key.to_string(), version(partition)));
-        let parts: Vec<(String, Version)> = parts.collect();
-        Version::of(parts.iter().flat_map(|(key, version)| [key.as_str(), version.as_str()]))
-    }
-}
 
 /// A partition that is to be built.
 #[derive(Clone, Debug, PartialEq)]
@@ -175,7 +51,7 @@ impl PartitionBuild {
     }
 
     /// The partition as the build will leave it.
-    fn leaves(&self, bytes: u64, rows: u64) -> KnownPartition {
+    pub(super) fn leaves(&self, bytes: u64, rows: u64) -> KnownPartition {
         KnownPartition { version: self.version.clone(), columns: self.columns.clone(), bytes, rows }
     }
 }
@@ -219,60 +95,6 @@ pub struct Basis<'a> {
     pub volatile_run: Option<&'a RunId>,
     /// What is not as it was in the model, where that is known.
     pub changed: &'a ModelChange,
-}
-
-/// The columns of a table.
-#[derive(Clone, Copy)]
-enum Columns<'a> {
-    All,
-    /// All, or of landed rows: which ones there are.
-    AllOrRows,
-    Some(&'a BTreeSet<String>),
-    /// All, or of landed rows: these columns.
-    AllOrSome(&'a BTreeSet<String>),
-}
-
-impl Columns<'_> {
-    fn version(self, partition: &KnownPartition) -> Version {
-        let of_rows = partition.landed_rows();
-        match self {
-            Self::Some(columns) => partition.version_of(columns),
-            Self::AllOrSome(columns) if of_rows.is_some() => partition.version_of(columns),
-            Self::AllOrRows => of_rows.unwrap_or(&partition.version).clone(),
-            Self::All | Self::AllOrSome(_) => partition.version.clone(),
-        }
-    }
-}
-
-/// How the columns that are read are noted.
-#[derive(Clone, Copy)]
-enum Reads<'a> {
-    All,
-    AllOrRows,
-    /// By table.
-    Some(&'a BTreeMap<Relation, BTreeSet<String>>),
-    AllOrSome(&'a BTreeMap<Relation, BTreeSet<String>>),
-}
-
-/// The part of a model that versions are made for: all of it, or one column.
-struct Part<'a> {
-    fingerprint: &'a Fingerprint,
-    /// The columns that it reads.
-    reads: Reads<'a>,
-    /// The inputs that are the same for each partition of the output.
-    shared: Inputs,
-}
-
-impl<'a> Part<'a> {
-    /// The columns of a table that it reads; `None` where it reads nothing of it.
-    fn columns(&self, relation: &Relation) -> Option<Columns<'a>> {
-        match self.reads {
-            Reads::All => Some(Columns::All),
-            Reads::AllOrRows => Some(Columns::AllOrRows),
-            Reads::Some(reads) => reads.get(relation).map(Columns::Some),
-            Reads::AllOrSome(reads) => Some(reads.get(relation).map_or(Columns::All, Columns::AllOrSome)),
-        }
-    }
 }
 
 impl<'a> Basis<'a> {

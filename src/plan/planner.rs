@@ -8,9 +8,10 @@ use datafusion::common::DataFusionError;
 
 use super::batches::{BatchPlan, BatchTimes};
 use super::changed::first_changed_line;
+use super::known::{Known, KnownPartition};
 use super::known_tables::KnownTables;
 use super::landing::{BatchVersions, LandingPlan, LandingReason, cut_version, kept_columns};
-use super::partitions::{Basis, Known, KnownPartition, by_partition, whole};
+use super::partitions::{Basis, by_partition, whole};
 use super::reason::{ModelChange, Reason};
 use super::step::{Action, Plan, Step};
 use crate::fingerprint::Fingerprint;
