@@ -13,6 +13,9 @@ use super::connection::{Connection, Consumer, in_words};
 use super::mark::Mark;
 use crate::source::SourceError;
 
+/// How long to wait before a partition without a leader is asked for again.
+const LEADER_PAUSE: Duration = Duration::from_millis(100);
+
 /// A partition and the offsets that Kafka holds of it: from `low` up to, and without, `high`. Offsets of transactions that
 /// are still open are not held yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -107,24 +110,54 @@ fn missing(connection: &Connection, consumer: &Consumer, topic: &str) -> SourceE
     ))
 }
 
-/// The first offsets, or those behind the last, of all partitions: one request to each broker.
+/// The first offsets, or those behind the last, of all partitions: one request to each broker. Where a partition has just been
+/// made, or another broker is to lead it, that is waited for.
 fn offsets(
     connection: &Connection,
     consumer: &Consumer,
     places: &[Place],
     which: Offset,
 ) -> Result<BTreeMap<Place, i64>, SourceError> {
-    let what = "read the offsets";
-    let failed = |error: &KafkaError| asked_in_vain(connection, consumer, what, error);
+    let deadline = Instant::now() + connection.timeout;
+    loop {
+        match offsets_now(connection, consumer, places, which) {
+            Ok(offsets) => return Ok(offsets),
+            Err(error) if is_of_leaders(&error) && Instant::now() < deadline => {
+                // The client asks meanwhile who leads what.
+                std::thread::sleep(LEADER_PAUSE);
+            }
+            Err(error) => return Err(asked_in_vain(connection, consumer, "read the offsets", &error)),
+        }
+    }
+}
+
+/// Whether the broker that was asked does not lead the partition, or not yet.
+fn is_of_leaders(error: &KafkaError) -> bool {
+    matches!(
+        error.rdkafka_error_code(),
+        Some(
+            RDKafkaErrorCode::LeaderNotAvailable
+                | RDKafkaErrorCode::NotLeaderForPartition
+                | RDKafkaErrorCode::UnknownTopicOrPartition
+        )
+    )
+}
+
+fn offsets_now(
+    connection: &Connection,
+    consumer: &Consumer,
+    places: &[Place],
+    which: Offset,
+) -> Result<BTreeMap<Place, i64>, KafkaError> {
     let mut asked = TopicPartitionList::with_capacity(places.len());
     for (topic, partition) in places {
-        asked.add_partition_offset(topic, *partition, which).map_err(|error| failed(&error))?;
+        asked.add_partition_offset(topic, *partition, which)?;
     }
     // Kafka takes the beginning and the end for times.
-    let answered = consumer.offsets_for_times(asked, connection.timeout).map_err(|error| failed(&error))?;
+    let answered = consumer.offsets_for_times(asked, connection.timeout)?;
     let mut offsets = BTreeMap::new();
     for element in answered.elements() {
-        element.error().map_err(|error| failed(&error))?;
+        element.error()?;
         if let Offset::Offset(offset) = element.offset() {
             offsets.insert((Arc::from(element.topic()), element.partition()), offset);
         }
