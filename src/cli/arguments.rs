@@ -260,6 +260,9 @@ pub struct ReconcileArguments {
     /// Which streaming models; all of them without this.
     #[command(flatten)]
     pub selecting: Selecting,
+    /// Compare what happened from this time on: a day, or a day and a time, in UTC.
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    pub since: Option<NaiveDateTime>,
     /// The share of a model's rows that may differ; past it the exit code is 1.
     #[arg(long, value_name = "SHARE", default_value_t = 0.0)]
     pub tolerance: f64,

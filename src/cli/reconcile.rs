@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use chrono::{NaiveDateTime, TimeDelta, Timelike as _, Utc};
+use datafusion::logical_expr::LogicalPlan;
 use serde_json::json;
 
 use super::arguments::{Global, ReconcileArguments, TextOrJson};
@@ -15,8 +17,10 @@ use crate::engine::EngineError;
 use crate::graph::CompiledModel;
 use crate::plan::{Streaming, connect_streams};
 use crate::project::Problem;
+use crate::source::EVENT_DATE;
+use crate::sql::EventTime;
 use crate::stream::reconcile::{Cause, Difference, DifferenceKind, Reconciliation, Sides};
-use crate::stream::{JobError, StreamModel, streamed};
+use crate::stream::{Job, JobError, StreamModel, streamed};
 
 /// Compares, and says where both sides differ.
 ///
@@ -54,8 +58,13 @@ pub(super) fn reconcile(global: &Global, arguments: &ReconcileArguments) -> Resu
                 Problem::new(format!("{}: {}", model.spec.name, problem.message))
                     .help("it may not be built yet: see mep run")
             })?;
-            let batch = runtime.block_on(engine.collect(plan))?;
             let side = SpeedSide::read(&runtime, model)?;
+            let since = arguments.since.max(side.whole_since.filter(|_| job.schema.event_time.is_some()));
+            let plan = match since {
+                Some(since) => reading_since(plan, job, since)?,
+                None => plan,
+            };
+            let batch = runtime.block_on(engine.collect(plan))?;
             let outcome = Reconciliation::of(&Sides {
                 table: &model.spec.table,
                 window: model.spec.query.window_column(),
@@ -66,6 +75,7 @@ pub(super) fn reconcile(global: &Global, arguments: &ReconcileArguments) -> Resu
                 streamed: &side.streamed,
                 landed: &landed,
                 counts_by_offset: job.source.counts_by_offset(),
+                since,
             });
             let outcome = outcome.map_err(EngineError::from)?;
             outcomes.push((model.spec.name.clone(), outcome, job.source.counts_by_offset()));
@@ -101,6 +111,8 @@ struct SpeedSide {
     rows: Vec<arrow::array::RecordBatch>,
     late: Vec<crate::stream::sink::LateEvent>,
     streamed: crate::source::tail::Offsets,
+    /// Where rows are kept for a while only: the rows of events from then on are still there.
+    whole_since: Option<NaiveDateTime>,
 }
 
 impl SpeedSide {
@@ -114,8 +126,29 @@ impl SpeedSide {
         let (standing, rows, late) = read.map_err(failed)?;
         let streamed = streamed(&standing);
         let streamed = streamed.map_err(|reason| JobError::Checkpoint { model: name(), reason })?;
-        Ok(Self { rows, late, streamed })
+        let kept_for = model.sink.kept_for().and_then(|kept_for| TimeDelta::from_std(kept_for).ok());
+        // A row is written after its event, and had not expired before now where its event was later than this.
+        let next_second = (Utc::now().naive_utc() + TimeDelta::seconds(1)).with_nanosecond(0);
+        let whole_since = kept_for.and_then(|kept_for| next_second?.checked_sub_signed(kept_for));
+        Ok(Self { rows, late, streamed, whole_since })
     }
+}
+
+/// A model's SELECT over the landed events from a time on.
+fn reading_since(plan: LogicalPlan, job: &Job, since: NaiveDateTime) -> Result<LogicalPlan, CommandError> {
+    let event_time = job.schema.event_time.map(|index| job.schema.fields.field(index).name());
+    let Some(event_time) = event_time else {
+        let problem = Problem::new(format!(
+            "{} has no `event_time`, so nothing says which of its rows are of events since {since}",
+            job.relation
+        ));
+        return Err(problem
+            .help("compare all of them, or name the column in the source's YAML: `event_time: ts`")
+            .into());
+    };
+    let event_time =
+        EventTime::of(event_time, &job.schema.fields).map_err(Problem::new)?.with_day(EVENT_DATE);
+    Ok(event_time.reading_since(plan, &job.relation, since).map_err(EngineError::from)?)
 }
 
 /// A model's comparison as lines. By how many events one side is ahead is said where the source counts events by offsets.
@@ -133,6 +166,9 @@ fn shown(name: &str, outcome: &Reconciliation, is_counted: bool, limit: usize, p
             pending => format!(", {} not landed yet", count(pending)),
         }
     )];
+    if let Some(since) = outcome.since {
+        lines.push(format!("    compared are events since {since}"));
+    }
     if outcome.not_landed > 0 {
         lines.push(format!("    the stream is {}ahead of what is landed", by(outcome.not_landed)));
     }

@@ -2,9 +2,12 @@
 
 use arrow::datatypes::{DataType, Schema};
 use chrono::{NaiveDate, NaiveDateTime, NaiveTime, TimeDelta};
+use datafusion::common::tree_node::Transformed;
 use datafusion::common::{Column, DFSchema, DataFusionError, ScalarValue};
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, lit};
 
+use super::alignment::relation;
+use crate::relation::Relation;
 use crate::time_range::TimeRange;
 
 /// The column of a table's event time.
@@ -74,15 +77,37 @@ impl EventTime {
         LogicalPlanBuilder::from(plan).filter(filter)?.build()
     }
 
+    /// A plan that reads of one table, wherever it does, only the rows whose event time is not before a time.
+    ///
+    /// # Errors
+    /// Where the table lacks the column, or the time is past what its type holds.
+    pub fn reading_since(
+        &self,
+        plan: LogicalPlan,
+        table: &Relation,
+        begin: NaiveDateTime,
+    ) -> Result<LogicalPlan, DataFusionError> {
+        let read = plan.transform_up_with_subqueries(|part| {
+            let LogicalPlan::TableScan(scan) = &part else { return Ok(Transformed::no(part)) };
+            if relation(scan) != *table {
+                return Ok(Transformed::no(part));
+            }
+            let time = column(&self.column, part.schema())?;
+            let own = time.gt_eq(self.literal(begin)?);
+            let filter = match &self.day {
+                Some(day) => column(day, part.schema())?.gt_eq(date(begin.date())).and(own),
+                None => own,
+            };
+            LogicalPlanBuilder::from(part).filter(filter)?.build().map(Transformed::yes)
+        })?;
+        Ok(read.data)
+    }
+
     fn is_within(&self, schema: &DFSchema, range: TimeRange) -> Result<Expr, DataFusionError> {
-        let column = |name: &str| -> Result<Expr, DataFusionError> {
-            let (qualifier, _) = schema.qualified_field_with_unqualified_name(name)?;
-            Ok(Expr::Column(Column::new(qualifier.cloned(), name)))
-        };
-        let time = column(&self.column)?;
+        let time = column(&self.column, schema)?;
         let own = time.clone().gt_eq(self.literal(range.begin)?).and(time.lt(self.literal(range.end)?));
         let Some(day) = &self.day else { return Ok(own) };
-        let day = column(day)?;
+        let day = column(day, schema)?;
         let days = day.clone().gt_eq(date(range.begin.date())).and(day.lt(date(next_midnight(range.end))));
         Ok(days.and(own))
     }
@@ -97,6 +122,11 @@ impl EventTime {
             }
         })
     }
+}
+
+fn column(name: &str, schema: &DFSchema) -> Result<Expr, DataFusionError> {
+    let (qualifier, _) = schema.qualified_field_with_unqualified_name(name)?;
+    Ok(Expr::Column(Column::new(qualifier.cloned(), name)))
 }
 
 /// The first day whose midnight is not before a time.

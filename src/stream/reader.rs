@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
-use super::job::{JobError, LOOK};
+use super::job::JobError;
+use super::running::LOOK;
 use crate::source::SourceError;
 use crate::source::tail::{Offsets, Partition, Stream, Stretch};
 

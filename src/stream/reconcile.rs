@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
-use arrow::compute::max;
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch};
+use arrow::compute::{filter_record_batch, max};
 use arrow::datatypes::{DataType, Field, Float64Type, Int64Type, Schema, SchemaRef, TimeUnit};
 use arrow::error::ArrowError;
 use arrow::row::OwnedRow;
 use arrow::util::display::array_value_to_string;
-use serde::Serialize;
+use chrono::NaiveDateTime;
+use serde::{Serialize, Serializer};
 
 use super::keyed::{Key, as_one};
 use super::sink::{LateEvent, SinkTable};
@@ -38,6 +39,8 @@ pub struct Sides<'a> {
     pub landed: &'a Offsets,
     /// Whether offsets count events.
     pub counts_by_offset: bool,
+    /// From when on events are compared; the batch side is of these alone. `None`: all of them.
+    pub since: Option<NaiveDateTime>,
 }
 
 /// How both sides of a model compare.
@@ -58,6 +61,10 @@ pub struct Reconciliation {
     pub not_landed: u64,
     /// Events that are landed and that the stream has not read yet.
     pub not_streamed: u64,
+    /// From when on events were compared, where not all were: windows that begin then or later; without windows, whether the
+    /// stream has the rows of these events.
+    #[serde(serialize_with = "as_text")]
+    pub since: Option<NaiveDateTime>,
 }
 
 /// Rows of one window that differ in the same way.
@@ -118,14 +125,21 @@ impl Reconciliation {
     /// Where they have no columns in common.
     pub fn of(sides: &Sides<'_>) -> Result<Self, ArrowError> {
         let schema = comparable(&sides.table.schema);
-        let (speed, batch) = (as_one(&schema, sides.speed)?, as_one(&schema, sides.batch)?);
+        let window = sides.window.map(|column| schema.index_of(column)).transpose()?;
+        let compared = |rows: &[RecordBatch]| {
+            let rows = as_one(&schema, rows)?;
+            match (window, sides.since) {
+                (Some(window), Some(since)) => begun_since(&rows, window, since),
+                _ => Ok(rows),
+            }
+        };
+        let (speed, batch) = (compared(sides.speed)?, compared(sides.batch)?);
         let columns = sides.table.key().map(|key| schema.index_of(key)).collect::<Result<_, _>>()?;
         let named_by = Key::new(&schema, columns)?;
         let (speed_keys, batch_keys) = (named_by.of(&speed)?, named_by.of(&batch)?);
         let on_batch: HashMap<&OwnedRow, usize> =
             batch_keys.iter().enumerate().map(|(row, key)| (key, row)).collect();
         let on_speed: BTreeSet<&OwnedRow> = speed_keys.iter().collect();
-        let window = sides.window.map(|column| schema.index_of(column)).transpose()?;
         let not_landed = behind(sides.streamed, sides.landed);
         let open_from =
             window.filter(|_| not_landed > 0).map(|column| open_from(&batch, column, sides.lateness));
@@ -138,8 +152,12 @@ impl Reconciliation {
             by_window: BTreeMap::new(),
         };
         let mut outcome =
-            Self { not_landed: found.not_landed, not_streamed: found.not_streamed, ..Self::default() };
+            Self { not_landed, not_streamed: found.not_streamed, since: sides.since, ..Self::default() };
         for (row, key) in speed_keys.iter().enumerate() {
+            // Without windows, nothing says of a row of the stream when its event was.
+            if window.is_none() && sides.since.is_some() && !on_batch.contains_key(key) {
+                continue;
+            }
             outcome.rows += 1;
             let place = Place { batch: &speed, row, keys: &named_by.columns, window };
             match on_batch.get(key) {
@@ -278,6 +296,23 @@ fn open_from(batch: &RecordBatch, window: usize, lateness: i64) -> Result<i64, A
     Ok(max(starts.as_primitive::<Int64Type>()).map_or(i64::MIN, |latest| latest.saturating_sub(lateness)))
 }
 
+#[allow(clippy::ref_option, reason = "serde asks for it")]
+fn as_text<S: Serializer>(time: &Option<NaiveDateTime>, serializer: S) -> Result<S::Ok, S::Error> {
+    time.map(|time| time.format("%FT%T").to_string()).serialize(serializer)
+}
+
+/// The rows whose window begins at a time or later, or that have none.
+fn begun_since(rows: &RecordBatch, window: usize, since: NaiveDateTime) -> Result<RecordBatch, ArrowError> {
+    let starts = window_starts(rows.column(window))?;
+    let since = since.and_utc().timestamp_millis();
+    let is_compared: BooleanArray = starts
+        .as_primitive::<Int64Type>()
+        .iter()
+        .map(|start| Some(start.is_none_or(|start| start >= since)))
+        .collect();
+    filter_record_batch(rows, &is_compared)
+}
+
 /// How many events `ahead` has that `other` has not.
 fn behind(ahead: &Offsets, other: &Offsets) -> u64 {
     let events = ahead.iter().map(|(partition, next)| {
@@ -343,6 +378,7 @@ mod tests {
     use std::sync::Arc;
 
     use arrow::array::{Int64Array, StringArray, TimestampMicrosecondArray, TimestampMillisecondArray};
+    use chrono::DateTime;
 
     use super::*;
     use crate::relation::Relation;
@@ -389,6 +425,7 @@ mod tests {
         batch: &RecordBatch,
         late: &[LateEvent],
         lateness: i64,
+        since: Option<NaiveDateTime>,
     ) -> Reconciliation {
         let partition = Partition { topic: "t".into(), number: 0 };
         let outcome = Reconciliation::of(&Sides {
@@ -401,6 +438,7 @@ mod tests {
             streamed: &BTreeMap::from([(partition.clone(), 40)]),
             landed: &BTreeMap::from([(partition, 30)]),
             counts_by_offset: true,
+            since,
         });
         outcome.unwrap()
     }
@@ -413,13 +451,25 @@ mod tests {
         };
         let speed = minutes(&[(4, 2), (5, 2), (6, 2), (7, 2), (8, 2)], true);
         let batch = minutes(&[(4, 1), (5, 1), (6, 1), (7, 1)], false);
-        let outcome = compared(&speed, &batch, &[], 120_000);
+        let outcome = compared(&speed, &batch, &[], 120_000, None);
         assert_eq!((outcome.rows, outcome.equal, outcome.pending, outcome.different()), (5, 0, 4, 1));
         assert_eq!(outcome.differences.len(), 1);
         assert_eq!(outcome.differences[0].window, "1970-01-01T00:04:00");
         // What only the batch has is not waited for.
-        let outcome = compared(&minutes(&[(4, 1)], true), &batch, &[], 120_000);
+        let outcome = compared(&minutes(&[(4, 1)], true), &batch, &[], 120_000, None);
         assert_eq!((outcome.pending, outcome.different()), (0, 3));
+    }
+
+    #[test]
+    fn windows_that_began_before_are_not_compared() {
+        let speed = rows(&[(1, Some("a"), 9), (2, Some("a"), 1)], true);
+        let batch =
+            rows(&[(0, Some("a"), 1), (1, Some("a"), 4), (2, Some("a"), 1), (3, Some("a"), 1)], false);
+        let since = DateTime::from_timestamp_millis(90_000).unwrap().naive_utc();
+        let outcome = compared(&speed, &batch, &[], 0, Some(since));
+        assert_eq!((outcome.rows, outcome.equal, outcome.different()), (2, 1, 1));
+        assert_eq!(outcome.differences[0].kind, DifferenceKind::OnlyBatch);
+        assert_eq!(serde_json::json!(outcome)["since"], "1970-01-01T00:01:30");
     }
 
     #[test]
@@ -427,7 +477,7 @@ mod tests {
         let late = LateEvent { topic: "t".into(), partition: 0, offset: 7, window: 120_000 };
         let speed = rows(&[(0, Some("a"), 1), (1, Some("a"), 5), (2, Some("a"), 1), (9, Some("b"), 4)], true);
         let batch = rows(&[(0, Some("a"), 1), (1, Some("a"), 4), (2, Some("a"), 2), (3, None, 1)], false);
-        let outcome = compared(&speed, &batch, &[late], 0);
+        let outcome = compared(&speed, &batch, &[late], 0, None);
         assert_eq!((outcome.rows, outcome.equal, outcome.pending, outcome.not_landed), (5, 1, 1, 10));
         let shown: Vec<String> = outcome
             .differences

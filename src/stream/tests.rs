@@ -218,6 +218,10 @@ impl Sink for MemorySink {
         "memory".into()
     }
 
+    fn kept_for(&self) -> Option<Duration> {
+        None
+    }
+
     async fn open(&self) -> Result<Standing, SinkError> {
         let store = self.store.lock().unwrap();
         Ok(Standing { committed: store.committed.clone(), prepared: store.prepared.clone() })

@@ -130,6 +130,9 @@ pub trait Sink: Send + Sync {
     /// The place that the table is in, for people.
     fn describe(&self) -> String;
 
+    /// How long a row is there after it was written; `None`: for good.
+    fn kept_for(&self) -> Option<Duration>;
+
     /// Makes the table where it is missing, adds columns that are new, takes the model's lease and says where it stands. A lease
     /// that its holder did not renew for [`LEASE_LIFE`] is taken over.
     ///

@@ -93,6 +93,62 @@ fn an_event_whose_window_is_closed_is_late_and_the_batch_has_it() {
 }
 
 #[test]
+fn what_happened_before_a_time_is_left_out_of_the_comparison_on_request() {
+    let topic = Topic::new(1);
+    let project = project(&topic, Into::Local);
+    topic.send(0, &[listen(0, 2, "a"), listen(600, 2, "a")]);
+    project.succeed(&["run", "--select", "by_minute popular each"]);
+    topic.send(0, &[listen(1, 2, "a")]);
+    project.succeed(&["run", "--select", "by_minute popular each"]);
+    project.succeed(&["run"]);
+    let words = ["reconcile", "--select", "by_minute each"];
+    assert_eq!(project.run(&words).code, Some(1));
+    let since = project.run(&[&words[..], &["--since", "2018-11-01T00:00:30"]].concat());
+    assert_eq!(since.code, Some(0), "{}", since.stderr);
+    insta::assert_snapshot!(since.stdout, @r"
+    agrees  by_minute: 1 row, 1 equal, 0 differ
+        compared are events since 2018-11-01 00:00:30
+    agrees  each: 1 row, 1 equal, 0 differ
+        compared are events since 2018-11-01 00:00:30
+    ");
+    let sources = std::fs::read_to_string(project.path("sources.yml")).unwrap();
+    project.file("sources.yml", sources.replace("event_time: ts", ""));
+    insta::assert_snapshot!(project.fail(2, &["reconcile", "--select", "each", "--since", "2018-11-01"]), @r"
+    error: main.raw_listens has no `event_time`, so nothing says which of its rows are of events since 2018-
+    │ 11-01 00:00:00
+    help: compare all of them, or name the column in the source's YAML: `event_time: ts`
+    ");
+}
+
+#[test]
+fn rows_that_expired_in_cassandra_are_not_missed() {
+    let topic = Topic::new(1);
+    let project = project(&topic, Into::Cassandra);
+    for (name, model) in [("by_minute", super::BY_MINUTE), ("each", super::EACH)] {
+        project.model(
+            name,
+            &model.replace("materialized='streaming'", "materialized='streaming', ttl='2 seconds'"),
+        );
+    }
+    topic.send(0, &[listen(0, 2, "a"), listen(600, 2, "a")]);
+    project.succeed(&["run", "--select", "by_minute popular each"]);
+    project.succeed(&["run"]);
+    wait_until("the end of the rows", Duration::from_secs(20), || {
+        rows(&project, "by_minute") + rows(&project, "each") == 0
+    });
+    let compared = project.run(&["reconcile"]);
+    assert_eq!(compared.code, Some(0), "{}{}", compared.stdout, compared.stderr);
+    let since = regex::Regex::new(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d").unwrap();
+    insta::assert_snapshot!(since.replace_all(&compared.stdout, "[time]"), @r"
+    agrees  by_minute: 0 rows, 0 equal, 0 differ
+        compared are events since [time]
+    agrees  each: 0 rows, 0 equal, 0 differ
+        compared are events since [time]
+    agrees  popular: 0 rows, 0 equal, 0 differ
+    ");
+}
+
+#[test]
 fn a_stream_that_is_ahead_of_what_is_landed_agrees_as_far_as_that_goes() {
     let topic = Topic::new(1);
     let project = project(&topic, Into::Local);
@@ -136,6 +192,24 @@ fn what_a_stream_keeps_in_cassandra_is_shown_and_tested_by_its_name() {
     assert!(said.contains("1 "), "{said}");
     let failures = project.print(&["show", "--select", "accepted_values_each_song__a", "--output", "json"]);
     assert!(failures.contains("\"b\""), "{failures}");
+}
+
+#[test]
+fn a_build_tests_what_a_stream_has_written_once_it_has_caught_up() {
+    let topic = Topic::new(1);
+    let project = project(&topic, Into::Local);
+    let schema = "models:\n  - {name: each, columns: [{name: song, data_tests: [{accepted_values: {values: [a]}}]}]}\n";
+    project.file("models/schema.yml", schema);
+    topic.send(0, &[listen(0, 2, "a")]);
+    let left_out = project.succeed(&["build"]);
+    let says = "3 streaming models of the project follow their sources with: mep stream; their tests run with: mep test";
+    assert!(left_out.contains(says) && !left_out.contains("accepted_values"), "{left_out}");
+    let said = project.succeed(&["build", "--select", "each"]);
+    assert!(said.contains("accepted_values_each_song__a"), "{said}");
+    topic.send(0, &[listen(1, 2, "b")]);
+    let said = project.fail(1, &["build", "--select", "each"]);
+    assert_eq!(counts(&said)["each"], [2, 2, 0, 0]);
+    assert_eq!(rows(&project, "each"), 2);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What the stream calls.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
@@ -44,6 +44,10 @@ impl CassandraSink {
 impl Sink for CassandraSink {
     fn describe(&self) -> String {
         format!("the keyspace {} of {}", self.cluster.keyspace(), self.cluster.connection.describe())
+    }
+
+    fn kept_for(&self) -> Option<Duration> {
+        self.table.ttl
     }
 
     async fn open(&self) -> Result<Standing, SinkError> {

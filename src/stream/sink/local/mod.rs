@@ -188,6 +188,10 @@ impl Sink for LocalSink {
         self.warehouse.describe()
     }
 
+    fn kept_for(&self) -> Option<Duration> {
+        None
+    }
+
     async fn open(&self) -> Result<Standing, SinkError> {
         self.take_lease()?;
         self.check_keys()?;
