@@ -13,10 +13,12 @@ use super::plan::in_short;
 use super::stream::{Streams, is_streaming, register_streamed};
 use super::terminal::{Terminal, plural, summary};
 use crate::artifacts;
+use crate::engine::Engine;
 use crate::graph::{Compiled, Node, NodeKind};
 use crate::plan::{self, Asked, connect, plan_landings};
 use crate::run::event::{Event, NodeResult, Reporter};
 use crate::run::{RunOptions, Session, TestsRun, held};
+use crate::warehouse::{Taken, Warehouse};
 
 /// Runs.
 ///
@@ -31,113 +33,225 @@ pub(super) fn run(global: &Global, arguments: &RunArguments, doing: Doing) -> Re
         Doing::Snapshot if arguments.selecting.select.is_empty() => needed_by_snapshots(&loaded, selected),
         _ => selected,
     };
-    let (streaming, nodes): (BTreeSet<usize>, BTreeSet<usize>) =
-        selected.iter().partition(|index| is_streaming(loaded.graph.node(**index)));
-    // Nightly runs build tables; streams are carried on when they are asked for.
-    let left_out = if arguments.selecting.select.is_empty() { streaming.len() } else { 0 };
-    let streaming = if left_out > 0 { BTreeSet::new() } else { streaming };
     loaded.read_ahead(&selected);
     let compiled = loaded.compile(&loaded.with_tests_before_publish(&selected))?;
+    let work = Work::of(&loaded, &selected, !arguments.selecting.select.is_empty());
     let terminal = Terminal::new(global.log_format, global.quiet);
-    if nodes.is_empty() && !streaming.is_empty() {
+    let running = Running { loaded: &loaded, arguments, doing, terminal: &terminal };
+    let mut built = if work.nodes.is_empty() && !work.streaming.is_empty() {
         // Streams alone need no warehouse, and no lease of it.
-        let streams = Streams { loaded: &loaded, compiled: &compiled, nodes: &streaming };
-        let results = streams.catch_up(arguments.full_refresh, &terminal)?;
-        let elapsed = began.elapsed();
-        let exit = finish(&terminal, arguments.output, &results, elapsed)?;
-        write_artifacts(&loaded, &compiled, &results, elapsed, doing)?;
-        return Ok(exit);
-    }
-    let sources = connect(&loaded.project, &loaded.graph, &compiled, nodes.iter().copied())?;
-    let warehouse = loaded.warehouse()?;
-    // Tests alone write nothing, so they may run beside a run.
-    let patience = Duration::from_secs(arguments.wait);
-    let lease = || loaded.lease_within(warehouse.as_ref(), patience, &terminal);
-    let taken = if doing == Doing::Test { None } else { Some(lease()?) };
-    // Which tables are there, and with which columns, decides what models compile to.
-    let is_old = taken.as_ref().is_some_and(|taken| taken.after_waiting);
-    let compiled = if is_old { loaded.compile(&selected)? } else { compiled };
-    let engine = loaded.engine(&warehouse)?;
-    let runtime = runtime()?;
-    let options = RunOptions {
-        full_refresh: arguments.full_refresh,
-        fail_fast: arguments.fail_fast,
-        threads: loaded.project.target.threads,
-        cores: cores(),
-        until: arguments.date,
-        event_times: arguments.event_times.range()?,
-        tests: match doing {
-            Doing::Build | Doing::Test => TestsRun::AsNodes,
-            Doing::Run | Doing::Seed | Doing::Snapshot => TestsRun::BeforePublish,
-        },
-        views_of_project: doing != Doing::Test,
+        Built { results: Vec::new(), compiled, _lease: None }
+    } else {
+        running.build(&selected, &work.nodes, compiled)?
     };
-    let read = loaded.with_tests_before_publish(&nodes);
-    let known = held(&loaded.graph, warehouse.as_ref(), &read)?;
-    // The process ends with it: what it holds need not be taken apart piece by piece.
-    let session = ManuallyDrop::new(Session::new(
-        &loaded.graph,
-        &compiled,
-        warehouse.as_ref(),
-        &engine,
-        &runtime,
-        &loaded.run,
-        options,
-        &terminal,
-        known,
-    ));
-    session.register_held(&read);
-    register_streamed(&loaded, &compiled, &tested(&loaded, &nodes), &engine, &runtime)?;
-    terminal.report(Event::Began { nodes: nodes.len() });
-    if arguments.full_refresh {
-        warn_of_snapshots(&loaded, &nodes, &terminal);
-    }
-    if !sources.is_empty() {
-        for (path, folders) in plan::unread_folders(&loaded.project) {
-            terminal.report(Event::Warning(&format!(
-                "no source table reads {} in {}: declare it under `sources:`, or move it away",
-                folders.join(", "),
-                path.display()
-            )));
+    let is_over = |built: &Built| arguments.fail_fast && has_failed(&built.results);
+    if !work.streaming.is_empty() && !is_over(&built) {
+        let streams = Streams { loaded: &loaded, compiled: &built.compiled, nodes: &work.streaming };
+        built.results.extend(streams.catch_up(arguments.full_refresh, &terminal)?);
+        if !work.tests_of_streams.is_empty() {
+            let results = running.test(&built, &work.tests_of_streams)?;
+            built.results.extend(results);
         }
-    }
-    let stored = |relation: &crate::relation::Relation| session.stored(relation);
-    let asked = Asked { full_refresh: arguments.full_refresh, until: arguments.date, run: &loaded.run };
-    let landing_plans = plan_landings(&sources, &stored, asked);
-    let landings = session.land(&sources, landing_plans);
-    let mut results = landings.results;
-    if !arguments.fail_fast || landings.failed.is_empty() {
-        let rest = nodes
-            .iter()
-            .copied()
-            .filter(|index| !matches!(loaded.graph.node(*index).kind, NodeKind::Source { .. }));
-        let rest = rest.collect();
-        let mut tables = session.tables();
-        let planned = session.with_planner(|planner| planner.plan(&rest, &BTreeMap::new(), &mut tables));
-        let planned: plan::Plan = planned.map_err(crate::engine::EngineError::from)?;
-        for line in in_short(&loaded.graph, &planned) {
-            terminal.say(&line);
-        }
-        results.extend(session.carry_out(&planned, &landings.failed));
-    }
-    let failed = results.iter().any(|result| result.status.is_failure());
-    let is_over = failed && arguments.fail_fast;
-    if !streaming.is_empty() && !is_over {
-        let streams = Streams { loaded: &loaded, compiled: &compiled, nodes: &streaming };
-        results.extend(streams.catch_up(arguments.full_refresh, &terminal)?);
     }
     terminal.end();
     let elapsed = began.elapsed();
-    if left_out > 0 {
-        terminal.say(&format!(
-            "{} of the project follow their sources with: mep stream",
-            plural(left_out as u64, "streaming model")
-        ));
+    if let Some(left_out) = work.says_what_is_left_out() {
+        terminal.say(&left_out);
     }
     // What failed is told first: on a full disk the artifacts cannot be written either.
-    let exit = finish(&terminal, arguments.output, &results, elapsed)?;
-    write_artifacts(&loaded, &compiled, &results, elapsed, doing)?;
+    let exit = finish(&terminal, arguments.output, &built.results, elapsed)?;
+    write_artifacts(&loaded, &built.compiled, &built.results, elapsed, doing)?;
     Ok(exit)
+}
+
+/// What was selected, by how it is carried out.
+#[derive(Default)]
+struct Work {
+    /// What is landed, built and tested.
+    nodes: BTreeSet<usize>,
+    /// Streaming models that are carried on after that.
+    streaming: BTreeSet<usize>,
+    /// Tests that read streaming models, which are run after that.
+    tests_of_streams: BTreeSet<usize>,
+    /// How many streaming models are left out since nothing was selected.
+    left_out: usize,
+    /// Whether tests of them are, too.
+    leaves_out_tests: bool,
+}
+
+impl Work {
+    /// Nightly runs build tables; streams are carried on when they are asked for.
+    fn of(loaded: &Loaded, selected: &BTreeSet<usize>, is_asked_for: bool) -> Self {
+        let is_stream = |index: &usize| is_streaming(loaded.graph.node(*index));
+        let (streaming, nodes): (BTreeSet<usize>, BTreeSet<usize>) =
+            selected.iter().copied().partition(is_stream);
+        if streaming.is_empty() {
+            return Self { nodes, ..Self::default() };
+        }
+        let reads_stream = |index: &usize| {
+            loaded.graph.node(*index).is_test() && loaded.graph.parents(*index).iter().any(is_stream)
+        };
+        let (tests_of_streams, nodes): (BTreeSet<usize>, BTreeSet<usize>) =
+            nodes.into_iter().partition(reads_stream);
+        if is_asked_for {
+            Self { nodes, streaming, tests_of_streams, ..Self::default() }
+        } else {
+            let (left_out, leaves_out_tests) = (streaming.len(), !tests_of_streams.is_empty());
+            Self { nodes, left_out, leaves_out_tests, ..Self::default() }
+        }
+    }
+
+    fn says_what_is_left_out(&self) -> Option<String> {
+        let streams = (self.left_out > 0).then(|| plural(self.left_out as u64, "streaming model"))?;
+        let tests = if self.leaves_out_tests { "; their tests run with: mep test" } else { "" };
+        Some(format!("{streams} of the project follow their sources with: mep stream{tests}"))
+    }
+}
+
+/// A call of run, build, test, seed or snapshot.
+struct Running<'a> {
+    loaded: &'a Loaded,
+    arguments: &'a RunArguments,
+    doing: Doing,
+    terminal: &'a Terminal,
+}
+
+/// What came of landing, building and testing.
+struct Built {
+    results: Vec<NodeResult>,
+    /// What was built, as it is known to be with the lease.
+    compiled: Compiled,
+    /// Held until the artifacts are written.
+    _lease: Option<Taken>,
+}
+
+impl Running<'_> {
+    /// Lands, builds and tests nodes.
+    fn build(
+        &self,
+        selected: &BTreeSet<usize>,
+        nodes: &BTreeSet<usize>,
+        compiled: Compiled,
+    ) -> Result<Built, CommandError> {
+        let Self { loaded, arguments, terminal, .. } = *self;
+        let sources = connect(&loaded.project, &loaded.graph, &compiled, nodes.iter().copied())?;
+        let warehouse = loaded.warehouse()?;
+        // Tests alone write nothing, so they may run beside a run.
+        let patience = Duration::from_secs(arguments.wait);
+        let lease = || loaded.lease_within(warehouse.as_ref(), patience, terminal);
+        let taken = if self.doing == Doing::Test { None } else { Some(lease()?) };
+        // Which tables are there, and with which columns, decides what models compile to.
+        let is_old = taken.as_ref().is_some_and(|taken| taken.after_waiting);
+        let compiled = if is_old { loaded.compile(selected)? } else { compiled };
+        let engine = loaded.engine(&warehouse)?;
+        let runtime = runtime()?;
+        let places = Places { warehouse: warehouse.as_ref(), engine: &engine, runtime: &runtime };
+        let session = self.session(&compiled, nodes, places)?;
+        terminal.report(Event::Began { nodes: nodes.len() });
+        if arguments.full_refresh {
+            warn_of_snapshots(loaded, nodes, terminal);
+        }
+        if !sources.is_empty() {
+            for (path, folders) in plan::unread_folders(&loaded.project) {
+                terminal.report(Event::Warning(&format!(
+                    "no source table reads {} in {}: declare it under `sources:`, or move it away",
+                    folders.join(", "),
+                    path.display()
+                )));
+            }
+        }
+        let stored = |relation: &crate::relation::Relation| session.stored(relation);
+        let asked = Asked { full_refresh: arguments.full_refresh, until: arguments.date, run: &loaded.run };
+        let landing_plans = plan_landings(&sources, &stored, asked);
+        let landings = session.land(&sources, landing_plans);
+        let mut results = landings.results;
+        if !arguments.fail_fast || landings.failed.is_empty() {
+            results.extend(self.carry_out(&session, nodes, &landings.failed)?);
+        }
+        Ok(Built { results, compiled, _lease: taken })
+    }
+
+    /// Runs tests on what streams have written by now.
+    fn test(&self, built: &Built, tests: &BTreeSet<usize>) -> Result<Vec<NodeResult>, CommandError> {
+        let failed: BTreeSet<&str> = built
+            .results
+            .iter()
+            .filter(|result| result.status.is_failure())
+            .map(|result| result.unique_id.as_str())
+            .collect();
+        let nodes = self.loaded.graph.nodes().iter().enumerate();
+        let is_failed = |node: &Node| !node.is_test() && failed.contains(node.id.as_str());
+        let failed = nodes.filter(|(_, node)| is_failed(node)).map(|(index, _)| index).collect();
+        let warehouse = self.loaded.warehouse()?;
+        let (engine, runtime) = (self.loaded.engine(&warehouse)?, runtime()?);
+        let places = Places { warehouse: warehouse.as_ref(), engine: &engine, runtime: &runtime };
+        let session = self.session(&built.compiled, tests, places)?;
+        self.carry_out(&session, tests, &failed)
+    }
+
+    /// A session that knows what there is. The process ends with it: what it holds need not be taken apart piece by piece.
+    fn session<'s>(
+        &'s self,
+        compiled: &'s Compiled,
+        nodes: &BTreeSet<usize>,
+        places: Places<'s>,
+    ) -> Result<ManuallyDrop<Session<'s>>, CommandError> {
+        let Self { loaded, arguments, doing, terminal } = *self;
+        let Places { warehouse, engine, runtime } = places;
+        let options = RunOptions {
+            full_refresh: arguments.full_refresh,
+            fail_fast: arguments.fail_fast,
+            threads: loaded.project.target.threads,
+            cores: cores(),
+            until: arguments.date,
+            event_times: arguments.event_times.range()?,
+            tests: match doing {
+                Doing::Build | Doing::Test => TestsRun::AsNodes,
+                Doing::Run | Doing::Seed | Doing::Snapshot => TestsRun::BeforePublish,
+            },
+            views_of_project: doing != Doing::Test,
+        };
+        let read = loaded.with_tests_before_publish(nodes);
+        let known = held(&loaded.graph, warehouse, &read)?;
+        let (graph, run) = (&loaded.graph, &loaded.run);
+        let session = ManuallyDrop::new(Session::new(
+            graph, compiled, warehouse, engine, runtime, run, options, terminal, known,
+        ));
+        session.register_held(&read);
+        register_streamed(loaded, compiled, &tested(loaded, nodes), engine, runtime)?;
+        Ok(session)
+    }
+
+    /// Builds and tests what is no source.
+    fn carry_out(
+        &self,
+        session: &Session<'_>,
+        nodes: &BTreeSet<usize>,
+        failed: &BTreeSet<usize>,
+    ) -> Result<Vec<NodeResult>, CommandError> {
+        let graph = &self.loaded.graph;
+        let is_source = |index: &usize| matches!(graph.node(*index).kind, NodeKind::Source { .. });
+        let rest = nodes.iter().copied().filter(|index| !is_source(index)).collect();
+        let mut tables = session.tables();
+        let planned = session.with_planner(|planner| planner.plan(&rest, &BTreeMap::new(), &mut tables));
+        let planned = planned.map_err(crate::engine::EngineError::from)?;
+        for line in in_short(graph, &planned) {
+            self.terminal.say(&line);
+        }
+        Ok(session.carry_out(&planned, failed))
+    }
+}
+
+/// Where tables are read and written, and by what.
+#[derive(Clone, Copy)]
+struct Places<'a> {
+    warehouse: &'a dyn Warehouse,
+    engine: &'a Engine,
+    runtime: &'a tokio::runtime::Runtime,
+}
+
+fn has_failed(results: &[NodeResult]) -> bool {
+    results.iter().any(|result| result.status.is_failure())
 }
 
 /// What the tests among these nodes read.
@@ -187,7 +301,7 @@ fn finish(
     results: &[NodeResult],
     elapsed: Duration,
 ) -> Result<Exit, CommandError> {
-    let failed = results.iter().any(|result| result.status.is_failure());
+    let failed = has_failed(results);
     if output == TextOrJson::Json {
         let json = serde_json::json!({
             "success": !failed,
