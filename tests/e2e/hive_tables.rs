@@ -1,6 +1,9 @@
 //! Tables in a real Hive warehouse, as mep, HiveServer2 and Trino read them.
 
-use crate::project::DAY;
+use serde_json::json;
+
+use crate::project::{DAY, NOVEMBER, steps};
+use crate::services::NULL;
 use crate::services::hive_project::HiveProject;
 
 /// Listens of two days into a partitioned table, a table, and a view over both.
@@ -153,6 +156,37 @@ fn a_column_is_added_and_a_type_widened_and_nothing_is_done_that_hive_cannot_rea
         said.contains("it is a table partitioned by event_date there and becomes a table without partitions"),
         "{said}"
     );
+}
+
+#[test]
+fn a_column_added_to_a_source_is_landed_anew_and_builds_nothing_that_does_not_read_it() {
+    let hive = songs("added");
+    let line = |day: i64, city: &str| {
+        let ts = NOVEMBER + day * DAY;
+        json!({"ts": ts, "user_id": 7, "song": "D", "seconds": 60.5, "city": city}).to_string()
+    };
+    hive.project.file("events/listens/two.json", format!("{}\n{}\n", line(0, "Malmö"), line(1, "Oslo")));
+    hive.succeed(&["run"]);
+    let sources = std::fs::read_to_string(hive.project.path("sources.yml")).unwrap();
+    hive.project.file("sources.yml", format!("{sources}          - {{name: city, data_type: varchar}}\n"));
+    let planned =
+        || steps(&String::from_utf8(hive.call(&["plan", "--output", "json"], None).stdout).unwrap());
+    assert_eq!(planned(), ["events.listens: land: 2 read with another schema"]);
+    hive.succeed(&["run"]);
+    let schema = &hive.schema;
+    let cities = format!(
+        "select city, count(*) from {schema}.raw_listens where event_date >= date '2018-11-01' group by city order by city"
+    );
+    let expected = [["Malmö", "1"], ["Oslo", "1"], [NULL, "3"]];
+    let in_hive = cities.replace("order by city", "order by city nulls last");
+    for rows in [hive.hive(&in_hive), hive.trino(&cities), hive.mep("hive", &cities)] {
+        assert_eq!(rows, expected);
+    }
+    assert_eq!(planned(), [""; 0]);
+    let facts = format!("select count(*), count(distinct song) from {schema}.fact");
+    for rows in [hive.hive(&facts), hive.trino(&facts), hive.mep("hive", &facts)] {
+        assert_eq!(rows, [["5", "4"]]);
+    }
 }
 
 #[test]

@@ -160,12 +160,7 @@ impl Project {
     /// The plan of a run, each step as `name: action: reason`, without those that are current.
     #[track_caller]
     pub(crate) fn plan(&self) -> Vec<String> {
-        let plan: Json = serde_json::from_str(&self.print(&["plan", "--output", "json"])).unwrap();
-        let steps = plan["steps"].as_array().unwrap().iter().filter(|step| step["action"] != "current");
-        let text = |step: &Json, key: &str| step[key].as_str().unwrap().to_owned();
-        steps
-            .map(|step| format!("{}: {}: {}", text(step, "name"), text(step, "action"), text(step, "reason")))
-            .collect()
+        steps(&self.print(&["plan", "--output", "json"]))
     }
 
     /// The results of the last run as its artifact tells them.
@@ -216,4 +211,14 @@ pub(crate) fn listing(folder: &Path) -> Vec<(PathBuf, u64, std::time::SystemTime
         .collect();
     files.sort();
     files
+}
+
+/// The steps of a plan that was printed as JSON which do something: name, action, reason.
+pub(crate) fn steps(printed: &str) -> Vec<String> {
+    let plan: Json = serde_json::from_str(printed).unwrap();
+    let steps = plan["steps"].as_array().unwrap().iter().filter(|step| step["action"] != "current");
+    let text = |step: &Json, key: &str| step[key].as_str().unwrap().to_owned();
+    steps
+        .map(|step| format!("{}: {}: {}", text(step, "name"), text(step, "action"), text(step, "reason")))
+        .collect()
 }
