@@ -16,6 +16,12 @@ fn succeed(command: &mut Command) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
+#[track_caller]
+fn build(packages: &[&str]) {
+    let built = Command::new(Path::new(ROOT).join("packaging/build")).args(packages).status().unwrap();
+    assert!(built.success());
+}
+
 /// The package in `target/package` whose name begins and ends so.
 #[track_caller]
 fn package(begin: &str, end: &str) -> PathBuf {
@@ -51,8 +57,7 @@ fn works(mep: &Path) {
 #[test]
 #[ignore = "nightly: builds with the release profile"]
 fn the_packages_install_and_work_without_the_repository() {
-    let build = Command::new(Path::new(ROOT).join("packaging/build")).status().unwrap();
-    assert!(build.success());
+    build(&["wheel", "deb"]);
     let scratch = TempDir::new().unwrap();
     succeed(
         Command::new("sha256sum")
@@ -88,6 +93,28 @@ fn the_packages_install_and_work_without_the_repository() {
     }
     let depends = succeed(Command::new("dpkg-deb").arg("--field").arg(&deb).arg("Depends"));
     assert!(depends.contains("libc6 (>= ") && depends.contains("libssl3"), "{depends}");
+}
+
+#[test]
+#[ignore = "nightly: builds with the release profile"]
+fn the_static_file_works_and_needs_no_library() {
+    build(&["static"]);
+    let scratch = TempDir::new().unwrap();
+    let archive = package("mep-", "-musl.tar.gz");
+    succeed(
+        Command::new("tar")
+            .arg("--extract")
+            .arg("--file")
+            .arg(&archive)
+            .arg("--directory")
+            .arg(scratch.path()),
+    );
+    let name = archive.file_name().unwrap().to_str().unwrap().trim_end_matches(".tar.gz").to_owned();
+    let mep = scratch.path().join(name).join("mep");
+    // It asks for no loader, and so for no library.
+    let parts = succeed(Command::new("readelf").args(["--wide", "--program-headers"]).arg(&mep));
+    assert!(parts.contains("LOAD") && !parts.contains("INTERP"), "{parts}");
+    works(&mep);
 }
 
 #[test]
