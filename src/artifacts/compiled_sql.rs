@@ -20,7 +20,7 @@ pub fn write_compiled(project: &Project, graph: &Graph, compiled: &Compiled) -> 
         compiled.snapshots.iter().map(|(index, snapshot)| (*index, snapshot.query.source.as_str()));
     for (index, sql) in models.chain(snapshots).chain(tests) {
         let path = root.join(compiled_path(project, graph.node(index)));
-        files::write(&path, format!("{}\n", sql.trim_end()).as_bytes())?;
+        files::write_where_changed(&path, format!("{}\n", sql.trim_end()).as_bytes())?;
     }
     Ok(())
 }

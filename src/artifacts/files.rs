@@ -17,6 +17,17 @@ pub fn write(path: &Path, content: &[u8]) -> io::Result<()> {
     })
 }
 
+/// Writes the file where it is not there, or holds something else: of thousands of files, most are as they were.
+///
+/// # Errors
+/// Where it, or its folder, cannot be written; the error names it.
+pub(super) fn write_where_changed(path: &Path, content: &[u8]) -> io::Result<()> {
+    match fs::read(path) {
+        Ok(there) if there == content => Ok(()),
+        _ => write(path, content),
+    }
+}
+
 fn replace(path: &Path, next: &Path, content: &[u8]) -> io::Result<()> {
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder)?;

@@ -50,25 +50,27 @@ fn manifest(project: &Project, graph: &Graph, compiled: &Compiled, run: &RunId) 
     }
     let mut metadata = metadata("https://schemas.getdbt.com/dbt/manifest/v12.json", run);
     metadata["project_name"] = project.name.clone().into();
-    json!({
-        "metadata": metadata,
-        "nodes": nodes,
-        "sources": sources,
-        "macros": {},
-        "docs": {},
-        "exposures": exposures,
-        "metrics": {},
-        "groups": {},
-        "selectors": {},
-        "disabled": {},
-        "parent_map": parents,
-        "child_map": children,
-        "group_map": {},
-        "saved_queries": {},
-        "semantic_models": {},
-        "unit_tests": {},
-        "functions": {},
-    })
+    // Moved in one by one: `json!` would copy them.
+    let sections = [
+        ("metadata", metadata),
+        ("nodes", nodes.into()),
+        ("sources", sources.into()),
+        ("macros", json!({})),
+        ("docs", json!({})),
+        ("exposures", exposures.into()),
+        ("metrics", json!({})),
+        ("groups", json!({})),
+        ("selectors", json!({})),
+        ("disabled", json!({})),
+        ("parent_map", parents.into()),
+        ("child_map", children.into()),
+        ("group_map", json!({})),
+        ("saved_queries", json!({})),
+        ("semantic_models", json!({})),
+        ("unit_tests", json!({})),
+        ("functions", json!({})),
+    ];
+    sections.into_iter().map(|(name, section)| (name.to_owned(), section)).collect()
 }
 
 fn node_json(project: &Project, compiled: &Compiled, index: usize, node: &Node) -> Json {

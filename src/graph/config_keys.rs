@@ -106,7 +106,12 @@ pub(super) const MODEL: [Key; 31] = [
         "",
         "Of a streaming model: the columns that tell the rows of a partition apart and sort them.",
     ),
-    key("ttl", "span of time, as `7 days`", "for ever", "Of a streaming model: how long a row is kept."),
+    key(
+        "ttl",
+        "span of time, as `7 days`",
+        "for ever",
+        "Of a streaming model: how long a row is kept in Cassandra; local tables keep all.",
+    ),
     key(
         "allowed_lateness",
         "span of time, as `5 minutes`",

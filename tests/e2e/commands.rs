@@ -386,3 +386,20 @@ fn a_plan_is_explained_by_what_each_model_reads_and_by_each_partition() {
     nothing to do: everything is as it should be
     ");
 }
+
+#[test]
+fn compiled_files_are_written_where_they_change() {
+    let project = Project::with_listens();
+    project.model("one", "select 1 as a").model("two", "select 2 as b");
+    project.succeed(&["compile"]);
+    let before = project.listing("target/compiled");
+    project.succeed(&["compile"]);
+    assert_eq!((project.listing("target/compiled"), before.len()), (before.clone(), 2));
+    project.model("two", "select 3 as b");
+    std::fs::remove_file(project.path("target/compiled/songs/models/one.sql")).unwrap();
+    project.succeed(&["compile"]);
+    let after = project.listing("target/compiled");
+    assert!(after.len() == 2 && after.iter().all(|file| !before.contains(file)), "{after:?}");
+    let text = std::fs::read_to_string(project.path("target/compiled/songs/models/two.sql")).unwrap();
+    assert_eq!(text, "select 3 as b\n");
+}
