@@ -136,8 +136,7 @@ impl SpeedSide {
 
 /// A model's SELECT over the landed events from a time on.
 fn reading_since(plan: LogicalPlan, job: &Job, since: NaiveDateTime) -> Result<LogicalPlan, CommandError> {
-    let event_time = job.schema.event_time.map(|index| job.schema.fields.field(index).name());
-    let Some(event_time) = event_time else {
+    let Some(event_time) = job.schema.event_time_field() else {
         let problem = Problem::new(format!(
             "{} has no `event_time`, so nothing says which of its rows are of events since {since}",
             job.relation
@@ -147,7 +146,7 @@ fn reading_since(plan: LogicalPlan, job: &Job, since: NaiveDateTime) -> Result<L
             .into());
     };
     let event_time =
-        EventTime::of(event_time, &job.schema.fields).map_err(Problem::new)?.with_day(EVENT_DATE);
+        EventTime::of(event_time.name(), &job.schema.fields).map_err(Problem::new)?.with_day(EVENT_DATE);
     Ok(event_time.reading_since(plan, &job.relation, since).map_err(EngineError::from)?)
 }
 

@@ -55,8 +55,8 @@ pub(super) fn run(global: &Global, arguments: &RunArguments, doing: Doing) -> Re
     }
     terminal.end();
     let elapsed = began.elapsed();
-    if let Some(left_out) = work.says_what_is_left_out() {
-        terminal.say(&left_out);
+    if let Some(left_out) = &work.left_out {
+        terminal.say(left_out);
     }
     // What failed is told first: on a full disk the artifacts cannot be written either.
     let exit = finish(&terminal, arguments.output, &built.results, elapsed)?;
@@ -73,10 +73,8 @@ struct Work {
     streaming: BTreeSet<usize>,
     /// Tests that read streaming models, which are run after that.
     tests_of_streams: BTreeSet<usize>,
-    /// How many streaming models are left out since nothing was selected.
-    left_out: usize,
-    /// Whether tests of them are, too.
-    leaves_out_tests: bool,
+    /// What is left out since nothing was selected, and how it is done.
+    left_out: Option<String>,
 }
 
 impl Work {
@@ -94,17 +92,12 @@ impl Work {
         let (tests_of_streams, nodes): (BTreeSet<usize>, BTreeSet<usize>) =
             nodes.into_iter().partition(reads_stream);
         if is_asked_for {
-            Self { nodes, streaming, tests_of_streams, ..Self::default() }
-        } else {
-            let (left_out, leaves_out_tests) = (streaming.len(), !tests_of_streams.is_empty());
-            Self { nodes, left_out, leaves_out_tests, ..Self::default() }
+            return Self { nodes, streaming, tests_of_streams, left_out: None };
         }
-    }
-
-    fn says_what_is_left_out(&self) -> Option<String> {
-        let streams = (self.left_out > 0).then(|| plural(self.left_out as u64, "streaming model"))?;
-        let tests = if self.leaves_out_tests { "; their tests run with: mep test" } else { "" };
-        Some(format!("{streams} of the project follow their sources with: mep stream{tests}"))
+        let streams = plural(streaming.len() as u64, "streaming model");
+        let tests = if tests_of_streams.is_empty() { "" } else { "; their tests run with: mep test" };
+        let left_out = format!("{streams} of the project follow their sources with: mep stream{tests}");
+        Self { nodes, left_out: Some(left_out), ..Self::default() }
     }
 }
 

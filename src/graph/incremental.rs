@@ -104,10 +104,11 @@ pub(super) enum Input<'a> {
 pub(super) fn input_time(node: &Node, input: &Input<'_>) -> Result<Option<EventTime>, Problem> {
     let found = match input {
         Input::Landed(table) => {
-            let Some(index) = table.schema.event_time else { return Ok(None) };
-            let column = table.schema.fields.field(index).name();
+            let Some(field) = table.schema.event_time_field() else { return Ok(None) };
             let schema = table.table_schema().map_err(|error| error.to_string());
-            schema.and_then(|schema| EventTime::of(column, &schema)).map(|time| time.with_day(EVENT_DATE))
+            schema
+                .and_then(|schema| EventTime::of(field.name(), &schema))
+                .map(|time| time.with_day(EVENT_DATE))
         }
         Input::Columns(schema) => {
             let Some(column) = &node.config.event_time else { return Ok(None) };

@@ -61,7 +61,7 @@ pub(super) fn compile(
         }
     };
     let schema = table.stream_schema().map_err(|error| Problem::new(error.to_string()).at(&whole()))?;
-    let event_time = table.schema.event_time.map(|index| table.schema.fields.field(index).name().as_str());
+    let event_time = table.schema.event_time_field().map(|field| field.name().as_str());
     let input = StreamInput { relation: &table.raw, schema, event_time };
     let query = StreamQuery::of(scope, plan, &input).map_err(|refusal| refused(&refusal, rendered))?;
     check_key(node, &query).map_err(|problem| at_config(problem, node))?;

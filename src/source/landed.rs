@@ -88,7 +88,7 @@ impl LandingTable {
 
     /// Of what makes the day of a landed row: the event time as it is declared; nothing where there is none.
     pub fn event_time(&self) -> String {
-        let field = self.schema.event_time.map(|index| self.schema.fields.field(index));
+        let field = self.schema.event_time_field();
         field.map_or_else(String::new, |field| format!("{} {}", field.name(), field.data_type()))
     }
 

@@ -55,6 +55,11 @@ pub enum SchemaError {
 }
 
 impl RowSchema {
+    /// The column of the event's time, where one is declared.
+    pub fn event_time_field(&self) -> Option<&Field> {
+        self.event_time.map(|index| self.fields.field(index))
+    }
+
     /// A schema of columns given as (name, SQL type, required).
     ///
     /// # Errors

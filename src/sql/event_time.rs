@@ -64,7 +64,7 @@ impl EventTime {
     /// # Errors
     /// Where the plan lacks the column, or the time is past what its type holds.
     pub fn rows_within(&self, plan: LogicalPlan, range: TimeRange) -> Result<LogicalPlan, DataFusionError> {
-        let filter = self.is_within(plan.schema(), range)?;
+        let filter = self.is_between(plan.schema(), range.begin, Some(range.end))?;
         LogicalPlanBuilder::from(plan).filter(filter)?.build()
     }
 
@@ -73,7 +73,7 @@ impl EventTime {
     /// # Errors
     /// Where the plan lacks the column, or the time is past what its type holds.
     pub fn rows_without(&self, plan: LogicalPlan, range: TimeRange) -> Result<LogicalPlan, DataFusionError> {
-        let filter = self.is_within(plan.schema(), range)?.is_not_true();
+        let filter = self.is_between(plan.schema(), range.begin, Some(range.end))?.is_not_true();
         LogicalPlanBuilder::from(plan).filter(filter)?.build()
     }
 
@@ -92,23 +92,30 @@ impl EventTime {
             if relation(scan) != *table {
                 return Ok(Transformed::no(part));
             }
-            let time = column(&self.column, part.schema())?;
-            let own = time.gt_eq(self.literal(begin)?);
-            let filter = match &self.day {
-                Some(day) => column(day, part.schema())?.gt_eq(date(begin.date())).and(own),
-                None => own,
-            };
+            let filter = self.is_between(part.schema(), begin, None)?;
             LogicalPlanBuilder::from(part).filter(filter)?.build().map(Transformed::yes)
         })?;
         Ok(read.data)
     }
 
-    fn is_within(&self, schema: &DFSchema, range: TimeRange) -> Result<Expr, DataFusionError> {
+    /// Whether the event time is not before one time, and before another one where there is an end.
+    fn is_between(
+        &self,
+        schema: &DFSchema,
+        begin: NaiveDateTime,
+        end: Option<NaiveDateTime>,
+    ) -> Result<Expr, DataFusionError> {
         let time = column(&self.column, schema)?;
-        let own = time.clone().gt_eq(self.literal(range.begin)?).and(time.lt(self.literal(range.end)?));
+        let mut own = time.clone().gt_eq(self.literal(begin)?);
+        if let Some(end) = end {
+            own = own.and(time.lt(self.literal(end)?));
+        }
         let Some(day) = &self.day else { return Ok(own) };
         let day = column(day, schema)?;
-        let days = day.clone().gt_eq(date(range.begin.date())).and(day.lt(date(next_midnight(range.end))));
+        let mut days = day.clone().gt_eq(date(begin.date()));
+        if let Some(end) = end {
+            days = days.and(day.lt(date(next_midnight(end))));
+        }
         Ok(days.and(own))
     }
 
@@ -159,7 +166,7 @@ mod tests {
             begin: midnight + TimeDelta::hours(hours.0),
             end: midnight + TimeDelta::hours(hours.1),
         };
-        of.is_within(&DFSchema::try_from(schema).unwrap(), range).unwrap().to_string()
+        of.is_between(&DFSchema::try_from(schema).unwrap(), range.begin, Some(range.end)).unwrap().to_string()
     }
 
     #[test]

@@ -168,8 +168,7 @@ fn a_source_that_declares_another_column_is_landed_anew() {
     );
     project.model("cities", &format!("{{{{ config(materialized='table') }}}} select * from {LISTENS}"));
     project.succeed(&["run"]);
-    let sources = std::fs::read_to_string(project.path("sources.yml")).unwrap();
-    project.file("sources.yml", format!("{sources}          - {{name: city, data_type: varchar}}\n"));
+    declare_city(&project, "varchar");
     assert_eq!(
         project.plan(),
         ["events.listens: land: 1 read with another schema", "cities: build: model changed"]
@@ -192,7 +191,8 @@ fn with_cities() -> Project {
     project
 }
 
-fn declare_city(project: &Project, data_type: &str) {
+/// Adds a column to the source that is declared.
+pub(crate) fn declare_city(project: &Project, data_type: &str) {
     let sources = std::fs::read_to_string(project.path("sources.yml")).unwrap();
     project.file("sources.yml", format!("{sources}          - {{name: city, data_type: {data_type}}}\n"));
 }

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use crate::changes::declare_city;
 use crate::project::{DAY, NOVEMBER, steps};
 use crate::services::NULL;
 use crate::services::hive_project::HiveProject;
@@ -167,8 +168,7 @@ fn a_column_added_to_a_source_is_landed_anew_and_builds_nothing_that_does_not_re
     };
     hive.project.file("events/listens/two.json", format!("{}\n{}\n", line(0, "Malmö"), line(1, "Oslo")));
     hive.succeed(&["run"]);
-    let sources = std::fs::read_to_string(hive.project.path("sources.yml")).unwrap();
-    hive.project.file("sources.yml", format!("{sources}          - {{name: city, data_type: varchar}}\n"));
+    declare_city(&hive.project, "varchar");
     let planned =
         || steps(&String::from_utf8(hive.call(&["plan", "--output", "json"], None).stdout).unwrap());
     assert_eq!(planned(), ["events.listens: land: 2 read with another schema"]);

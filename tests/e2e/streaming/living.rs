@@ -9,6 +9,10 @@ use super::{Into, Streaming, agrees, counts, listen, project, reconciled, wait_u
 use crate::kafka::topic::{self, Topic};
 use crate::project::Project;
 
+/// A test of the model `each`, which other songs than `a` fail.
+const ONLY_A: &str =
+    "models:\n  - {name: each, columns: [{name: song, data_tests: [{accepted_values: {values: [a]}}]}]}\n";
+
 /// How many rows a local table of a streaming model has.
 fn rows(project: &Project, table: &str) -> u64 {
     let output = project.run(&[
@@ -173,8 +177,7 @@ fn a_stream_that_is_ahead_of_what_is_landed_agrees_as_far_as_that_goes() {
 fn what_a_stream_keeps_in_cassandra_is_shown_and_tested_by_its_name() {
     let topic = Topic::new(1);
     let project = project(&topic, Into::Cassandra);
-    let schema = "models:\n  - {name: each, columns: [{name: song, data_tests: [{accepted_values: {values: [a]}}]}]}\n";
-    project.file("models/schema.yml", schema);
+    project.file("models/schema.yml", ONLY_A);
     let test = ["test", "--select", "each"];
     let said = project.fail(1, &test);
     assert!(said.contains("it reads main.each, which is not built yet"), "{said}");
@@ -198,8 +201,7 @@ fn what_a_stream_keeps_in_cassandra_is_shown_and_tested_by_its_name() {
 fn a_build_tests_what_a_stream_has_written_once_it_has_caught_up() {
     let topic = Topic::new(1);
     let project = project(&topic, Into::Local);
-    let schema = "models:\n  - {name: each, columns: [{name: song, data_tests: [{accepted_values: {values: [a]}}]}]}\n";
-    project.file("models/schema.yml", schema);
+    project.file("models/schema.yml", ONLY_A);
     topic.send(0, &[listen(0, 2, "a")]);
     let left_out = project.succeed(&["build"]);
     let says = "3 streaming models of the project follow their sources with: mep stream; their tests run with: mep test";
