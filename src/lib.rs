@@ -22,5 +22,6 @@ pub mod run;
 pub mod source;
 pub mod sql;
 pub mod stream;
+pub mod threads;
 pub mod time_range;
 pub mod warehouse;

@@ -17,6 +17,7 @@ use crate::jinja::{Invocation, Templates};
 use crate::project::{self, LoadOptions, Problem, Project, WarehouseConfig};
 use crate::relation::Relation;
 use crate::run::event::{Event, Reporter};
+use crate::threads::STACK_BYTES;
 use crate::warehouse::{
     HiveLocation, HiveWarehouse, Holder, Lease, LocalWarehouse, RunId, Taken, Warehouse, take_within,
 };
@@ -286,6 +287,6 @@ pub(super) fn cores() -> usize {
 /// Where threads cannot be had.
 pub(super) fn runtime() -> Result<Arc<tokio::runtime::Runtime>, CommandError> {
     let mut builder = tokio::runtime::Builder::new_multi_thread();
-    let runtime = builder.worker_threads(cores()).enable_all().build();
+    let runtime = builder.worker_threads(cores()).thread_stack_size(STACK_BYTES).enable_all().build();
     runtime.map(Arc::new).map_err(CommandError::io("starting threads"))
 }

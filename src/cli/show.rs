@@ -152,9 +152,9 @@ pub(super) fn register_all(
 fn register_ephemeral(graph: &Graph, compiled: &Compiled, engine: &Engine) {
     for (index, node) in graph.nodes().iter().enumerate() {
         let Some(model) = compiled.models.get(&index).filter(|_| node.relation.is_none()) else { continue };
-        let planned = engine.scope().plan(&model.sql);
+        let planned = engine.scope().plan_over_views(&model.sql);
         if let Ok(plan) = planned {
-            let _ = engine.scope().register_view(&tested_relation(node), plan, &model.sql);
+            let _ = engine.scope().register_view(&tested_relation(node), plan);
         }
     }
 }

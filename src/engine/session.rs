@@ -126,9 +126,9 @@ impl Engine {
             Content::View { sql, .. } => {
                 let plan = self
                     .scope
-                    .plan_unchecked(sql)
+                    .plan_over_views(sql)
                     .map_err(|problem| DataFusionError::Plan(problem.message))?;
-                self.scope.register_view(relation, plan, sql)?;
+                self.scope.register_view(relation, plan)?;
             }
         }
         Ok(())

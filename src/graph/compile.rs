@@ -177,11 +177,23 @@ impl Work<'_> {
 
     /// The plan of SQL that was checked by itself, with the SELECTs of views in it; the same one where it reads no view.
     fn inlined(&self, rendered: &Rendered, checked: &LogicalPlan) -> Result<LogicalPlan, Problem> {
-        let reads = alignment::tables(checked);
-        if reads.is_ok_and(|tables| !tables.iter().any(|table| self.views.contains_key(table))) {
+        if !self.reads_views(checked) {
             return Ok(checked.clone());
         }
         self.scope.plan_unchecked(&rendered.sql).map_err(|problem| sql_problem(&problem, &rendered.map))
+    }
+
+    /// The plan of a view or an ephemeral model, for what reads it.
+    fn over_views(&self, rendered: &Rendered, checked: &LogicalPlan) -> Result<LogicalPlan, Problem> {
+        if !self.reads_views(checked) {
+            return Ok(checked.clone());
+        }
+        self.scope.plan_over_views(&rendered.sql).map_err(|problem| sql_problem(&problem, &rendered.map))
+    }
+
+    fn reads_views(&self, checked: &LogicalPlan) -> bool {
+        let reads = alignment::tables(checked);
+        reads.map_or(true, |tables| tables.iter().any(|table| self.views.contains_key(table)))
     }
 
     fn checked(&self, rendered: &Rendered) -> Result<LogicalPlan, Problem> {
@@ -225,7 +237,10 @@ impl Work<'_> {
     ) -> Result<CompiledModel, Problems> {
         let rendered = self.render(node, text, self.names(false, None))?;
         let checked = self.checked(&rendered)?;
-        let plan = self.inlined(&rendered, &checked)?;
+        let plan = match node.is_inlined() {
+            true => self.over_views(&rendered, &checked)?,
+            false => self.inlined(&rendered, &checked)?,
+        };
         let (rendered, checked, plan) = match node.config.materialized {
             Materialization::History => {
                 let (rendered, plan) = history::over_events(&self.scope, node, rendered, &plan)?;
@@ -294,7 +309,7 @@ impl Work<'_> {
         if is_stored {
             self.declare(&relation, &model.schema, &model.partition_columns);
         } else {
-            self.scope.register_view(&relation, plan, &model.rendered.sql).map_err(failed)?;
+            self.scope.register_view(&relation, plan).map_err(failed)?;
         }
         if node.config.materialized == Materialization::View {
             let table = DeclaredTable::new(model.schema.clone(), Vec::new());
@@ -302,7 +317,7 @@ impl Work<'_> {
             self.views.insert(relation.clone(), index);
         }
         if node.config.materialized == Materialization::Ephemeral {
-            self.checking.register_view(&relation, checked, &model.rendered.sql).map_err(failed)?;
+            self.checking.register_view(&relation, checked).map_err(failed)?;
             let name = relation.to_string();
             let sql = model.rendered.sql.clone();
             let within = self.ephemeral_parents(index);

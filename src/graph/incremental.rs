@@ -51,7 +51,7 @@ impl BatchInput {
     /// Where the whole is not known, or lacks the event time.
     pub fn register(&self, scope: &Scope, batch: TimeRange) -> Result<(), DataFusionError> {
         let part = self.event_time.rows_within(scope.scan(&self.relation)?, batch)?;
-        scope.register_view(&self.part, part, &format!("select * from {}", self.relation))
+        scope.register_view(&self.part, part)
     }
 }
 

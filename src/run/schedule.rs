@@ -5,6 +5,8 @@
 use std::collections::BTreeSet;
 use std::sync::{Condvar, Mutex, PoisonError};
 
+use crate::threads::on_deep_stacks;
+
 /// How a step ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
@@ -99,11 +101,7 @@ pub fn work_through(
             }
         }
     };
-    std::thread::scope(|scope| {
-        for _ in 0..threads.clamp(1, count.max(1)) {
-            scope.spawn(worker);
-        }
-    });
+    on_deep_stacks(threads.clamp(1, count.max(1)), worker);
     let outcomes = state.into_inner().unwrap_or_else(PoisonError::into_inner).outcomes;
     let ended = outcomes.into_iter().enumerate();
     ended

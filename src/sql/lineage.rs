@@ -136,7 +136,7 @@ mod tests {
             scope.register(&Relation::new("m", name), Arc::new(table)).unwrap();
         }
         let view = "select id, ts + city as sum from m.raw";
-        scope.register_view(&Relation::new("m", "seen"), scope.plan(view).unwrap(), view).unwrap();
+        scope.register_view(&Relation::new("m", "seen"), scope.plan(view).unwrap()).unwrap();
         let plan = scope.plan(sql).unwrap();
         let names = plan.schema().fields().iter().map(|field| field.name().clone());
         let lines = names.zip(origins(&plan)).map(|(name, origins)| {

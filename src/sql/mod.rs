@@ -20,7 +20,9 @@ pub mod scope;
 pub mod snapshot;
 pub mod streaming;
 mod surrogate_key;
+mod syntax;
 mod tumble;
+mod view;
 
 pub use alignment::{Alignment, ScanAlignment, texts};
 pub use event_time::EventTime;

@@ -3,7 +3,10 @@
 use std::ops::Range;
 
 use datafusion::common::{DataFusionError, SchemaError, Span};
+use datafusion::sql::sqlparser::parser::ParserError;
 use regex::Regex;
+
+use super::syntax::{NESTING, Nesting, deepest_bracket};
 
 /// Something wrong with a SELECT.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +32,12 @@ impl SqlProblem {
         let mut problem = Self { message: tidy(&message), range, help: None };
         match root {
             DataFusionError::SchemaError(schema_error, _) => problem.describe_column(schema_error),
+            DataFusionError::SQL(parse_error, _)
+                if matches!(**parse_error, ParserError::RecursionLimitExceeded) =>
+            {
+                let nesting = Nesting { at: deepest_bracket(sql) };
+                return Self::nested_too_deep(nesting, sql, NESTING);
+            }
             DataFusionError::SQL(parse_error, _) => {
                 problem.message = tidy(&parse_error.to_string());
                 problem.range = problem.range.take().or_else(|| line_column(&problem.message, sql));
@@ -48,6 +57,18 @@ impl SqlProblem {
             problem.range = named_range(&problem.message, sql);
         }
         problem
+    }
+
+    /// The problem of SQL that is nested deeper than so many levels.
+    pub(super) fn nested_too_deep(nesting: Nesting, sql: &str, levels: usize) -> Self {
+        let at = offset(sql, nesting.at.line, nesting.at.column);
+        Self {
+            message: format!(
+                "the SQL is nested more than {levels} levels deep, which is more than can be planned"
+            ),
+            range: (nesting.at.line > 0).then_some(at..at),
+            help: Some("put a part of it into a CTE or a model of its own".to_owned()),
+        }
     }
 
     /// Offers the function that is most like the unknown one, where this is about one.

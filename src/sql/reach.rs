@@ -228,7 +228,7 @@ mod tests {
             scope.register(&Relation::new("m", name), Arc::new(table)).unwrap();
         }
         let view = "select key as id, title * 2 as title from m.dim where country > 1";
-        scope.register_view(&Relation::new("m", "titles"), scope.plan(view).unwrap(), view).unwrap();
+        scope.register_view(&Relation::new("m", "titles"), scope.plan(view).unwrap()).unwrap();
         let plan = scope.plan(sql).unwrap();
         let Some(found) = lookups(&plan, &Relation::new("m", "dim"), &["day".to_owned()]) else {
             return "everything".to_owned();

@@ -6,16 +6,20 @@ use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use datafusion::catalog::{MemorySchemaProvider, Session, TableProvider};
 use datafusion::common::{DataFusionError, TableReference, not_impl_err};
-use datafusion::datasource::{TableType, ViewTable};
+use datafusion::config::ConfigNonZeroUsize;
+use datafusion::datasource::TableType;
 use datafusion::execution::context::SessionContext;
 use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
 use datafusion::logical_expr::{Expr, LogicalPlan, TableProviderFilterPushDown};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::prelude::SessionConfig;
+use datafusion::sql::parser::Statement;
 
 use super::functions;
 use super::problem::SqlProblem;
+use super::syntax;
+use super::view::{self, View};
 use crate::relation::Relation;
 
 /// A set of relations that SQL is planned against.
@@ -24,6 +28,8 @@ use crate::relation::Relation;
 #[derive(Clone)]
 pub struct Scope {
     context: SessionContext,
+    /// The state for planning, which knows the same relations: the context copies all its functions at each asking.
+    planning: Arc<SessionState>,
 }
 
 impl Scope {
@@ -32,6 +38,9 @@ impl Scope {
         let mut config = SessionConfig::new().with_target_partitions(threads.max(1));
         let options = config.options_mut();
         options.sql_parser.collect_spans = true;
+        if let Ok(levels) = ConfigNonZeroUsize::try_new(syntax::NESTING) {
+            options.sql_parser.recursion_limit = levels;
+        }
         options.execution.parquet.pushdown_filters = false;
         // Facts have a group for each row: the sooner that is noticed, the fewer rows are grouped twice.
         options.execution.skip_partial_aggregation_probe_rows_threshold = 16_384;
@@ -44,7 +53,8 @@ impl Scope {
         for function in functions::all() {
             context.register_udf(function.as_ref().clone());
         }
-        Self { context }
+        let planning = Arc::new(context.state());
+        Self { context, planning }
     }
 
     /// A scope for planning alone.
@@ -91,43 +101,73 @@ impl Scope {
         self.reference(relation).is_ok_and(|name| self.context.table_exist(name).unwrap_or(false))
     }
 
-    /// Makes a view known: what reads it has its SELECT inlined.
+    /// Makes a view known: what reads it has its SELECT put in. Of a stack of views each is best planned by
+    /// [`Self::plan_over_views`], so that it is looked at by itself.
     ///
     /// # Errors
     /// Where the catalog refuses, which in-memory catalogs do not.
-    pub fn register_view(
-        &self,
-        relation: &Relation,
-        plan: LogicalPlan,
-        sql: &str,
-    ) -> Result<(), DataFusionError> {
-        self.register(relation, Arc::new(ViewTable::new(plan, Some(sql.to_owned()))))
+    pub fn register_view(&self, relation: &Relation, plan: LogicalPlan) -> Result<(), DataFusionError> {
+        self.register(relation, Arc::new(View::new(plan)))
     }
 
-    /// Plans one SELECT.
+    /// Plans one SELECT, and checks types. The SELECTs of views stand in the plan.
     ///
     /// # Errors
     /// Where the SQL is not one SELECT, or means nothing over these relations: an unknown table, column or function,
-    /// types that do not fit.
+    /// types that do not fit; or where there are too many ways through its views.
     pub fn plan(&self, sql: &str) -> Result<LogicalPlan, SqlProblem> {
-        let plan = self.plan_unchecked(sql)?;
-        let state = self.context.state();
-        // Types are first checked when operands are coerced, which is the analyzer's work.
+        let plan = self.plan_over_views(sql)?;
+        let state = &self.planning;
+        // Types are first checked when operands are coerced, which is the analyzer's work. Those of a view were checked
+        // when it was planned.
         let analyzed = state.analyzer().execute_and_check(plan.clone(), state.config_options(), |_, _| {});
-        analyzed.map_err(|error| problem(&state, &error, sql))?;
-        Ok(plan)
+        analyzed.map_err(|error| problem(state, &error, sql))?;
+        self.expanded(plan, sql)
     }
 
-    /// Plans one SELECT, and leaves it to whoever analyzes the plan to find types that do not fit. Checking visits all
-    /// of the plan, and so each view as often as there are ways to it.
+    /// Plans one SELECT, and leaves it to whoever analyzes the plan to find types that do not fit. The SELECTs of views
+    /// stand in the plan.
     ///
     /// # Errors
-    /// Where the SQL is not one SELECT, or names what is not known.
+    /// Where the SQL is not one SELECT, or names what is not known; or where there are too many ways through its views.
     pub fn plan_unchecked(&self, sql: &str) -> Result<LogicalPlan, SqlProblem> {
-        let state = self.context.state();
-        let problem = |error: DataFusionError| problem(&state, &error, sql);
+        self.expanded(self.plan_over_views(sql)?, sql)
+    }
+
+    fn expanded(&self, plan: LogicalPlan, sql: &str) -> Result<LogicalPlan, SqlProblem> {
+        let nodes = view::nodes(&plan);
+        if nodes > view::NODES {
+            return Err(SqlProblem {
+                message: format!(
+                    "with the SELECTs of its views put in, the plan has {nodes} nodes; at most {} can be planned",
+                    view::NODES
+                ),
+                range: None,
+                help: Some(
+                    "make a table of one of the views that several ways lead through: materialized='table'"
+                        .to_owned(),
+                ),
+            });
+        }
+        view::expand(plan).map_err(|error| problem(&self.planning, &error, sql))
+    }
+
+    /// Plans one SELECT in which views are scanned as if they were tables.
+    ///
+    /// # Errors
+    /// Where the SQL is not one SELECT, names what is not known, or is nested too deep.
+    pub fn plan_over_views(&self, sql: &str) -> Result<LogicalPlan, SqlProblem> {
+        let state = &self.planning;
+        let problem = |error: DataFusionError| problem(state, &error, sql);
         let dialect = state.config().options().sql_parser.dialect;
-        let statement = state.sql_to_statement(sql, &dialect).map_err(problem)?;
+        let mut statement = state.sql_to_statement(sql, &dialect).map_err(problem)?;
+        if let Statement::Statement(tree) = &mut statement
+            && let Err(nesting) = syntax::balance(tree)
+        {
+            // To drop what is nested so deep takes as much stack as to walk it.
+            std::mem::forget(statement);
+            return Err(SqlProblem::nested_too_deep(nesting, sql, syntax::DEPTH));
+        }
         if !super::meaning::is_query(&statement) {
             return Err(SqlProblem {
                 message: "expected a SELECT, found another statement".to_owned(),
@@ -145,7 +185,7 @@ impl Scope {
     /// Where it is not known.
     pub fn scan(&self, relation: &Relation) -> Result<LogicalPlan, DataFusionError> {
         let table = futures::executor::block_on(self.context.table(self.reference(relation)?))?;
-        Ok(table.into_unoptimized_plan())
+        view::expand(table.into_unoptimized_plan())
     }
 
     /// The plan with filters pushed down and all that the optimizer knows.

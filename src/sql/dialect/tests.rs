@@ -26,7 +26,7 @@ fn scope() -> Scope {
     scope.register(&Relation::new("m", "names"), table(names)).unwrap();
     let view = "select n, count(*) as events from m.events group by n";
     let plan = scope.plan(view).unwrap();
-    scope.register_view(&Relation::new("m", "by_n"), plan, view).unwrap();
+    scope.register_view(&Relation::new("m", "by_n"), plan).unwrap();
     scope
 }
 

@@ -30,7 +30,7 @@ fn scope() -> Scope {
         .unwrap();
     let sql = r#"select to_timestamp_millis(ts) as ts, song as title, "userId" as user_id, duration, event_date from m.raw"#;
     let plan = scope.plan(sql).unwrap();
-    scope.register_view(&Relation::new("m", "stg"), plan, sql).unwrap();
+    scope.register_view(&Relation::new("m", "stg"), plan).unwrap();
     scope
 }
 
