@@ -226,3 +226,50 @@ fn rare_types_are_stored_and_read_or_refused_before_anything_is_published() {
     assert!(said.contains("column `x` is an interval"), "{said}");
     assert_eq!(project.rows("select count(clock) as n from main.two"), json!([{"n": 1}]));
 }
+
+#[test]
+fn a_chain_of_thousands_of_terms_is_built_and_one_that_cannot_be_grouped_is_refused_at_its_place() {
+    let project = Project::new();
+    let any = (0..3000).map(|number| format!("x = {number}")).collect::<Vec<_>>().join(" or ");
+    let all = (0..3000).map(|number| format!("x <> {}", -number - 1)).collect::<Vec<_>>().join(" and ");
+    let sum = vec!["x"; 3000].join(" + ");
+    let union =
+        (0..600).map(|number| format!("select {number} as x")).collect::<Vec<_>>().join(" union all ");
+    project.model("numbers", &format!("{{{{ config(materialized='table') }}}} {union}"));
+    project.model(
+        "sums",
+        &format!(
+            "{{{{ config(materialized='table') }}}} select {sum} as s from {{{{ ref('numbers') }}}} where ({any}) and {all}"
+        ),
+    );
+    project.succeed(&["run"]);
+    assert_eq!(
+        project.rows("select count(*) as n, sum(s) as s from main.sums"),
+        json!([{"n": 600, "s": 3000 * (599 * 600 / 2)}])
+    );
+    project.model("sums", &format!("select 1 as a,\n  {} as b", vec!["1"; 600].join(" - ")));
+    let said = project.fail(2, &["compile"]);
+    assert!(said.contains("nested more than 500 levels deep") && said.contains("sums.sql:2:3"), "{said}");
+    project.model("sums", &format!("select {}1{} as b", "(".repeat(600), ")".repeat(600)));
+    let said = project.fail(2, &["compile"]);
+    assert!(said.contains("nested more than 256 levels deep"), "{said}");
+}
+
+#[test]
+fn views_may_stack_deep_and_what_would_read_them_in_too_many_ways_is_refused() {
+    let project = Project::new();
+    project.model("m0", "{{ config(materialized='table') }} select 1 as id, 2 as v");
+    project.model("m1", "select id, v + 1 as v from {{ ref('m0') }}");
+    for number in 2..60 {
+        let (one, two) = (number - 1, number - 2);
+        project.model(
+            &format!("m{number}"),
+            &format!("select a.id, a.v + b.v as v from {{{{ ref('m{one}') }}}} a join {{{{ ref('m{two}') }}}} b on a.id = b.id"),
+        );
+    }
+    project.succeed(&["run"]);
+    assert_eq!(project.rows("select v from {{ ref('m9') }}"), json!([{"v": 144}]));
+    project.model("last", "{{ config(materialized='table') }} select * from {{ ref('m59') }}");
+    let said = project.fail(2, &["compile"]);
+    assert!(said.contains("at most 20000 can be planned") && said.contains("last.sql"), "{said}");
+}
