@@ -12,12 +12,14 @@ pub mod fingerprint;
 pub mod graph;
 pub mod jinja;
 pub mod keys;
+pub mod path_name;
 pub mod plan;
 pub mod project;
 pub mod quality;
 #[cfg(test)]
 mod reference;
 pub mod relation;
+pub mod root;
 pub mod run;
 pub mod source;
 pub mod sql;

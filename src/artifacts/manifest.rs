@@ -15,8 +15,8 @@ use crate::warehouse::RunId;
 /// # Errors
 /// Where the file cannot be written.
 pub fn write_manifest(project: &Project, graph: &Graph, compiled: &Compiled, run: &RunId) -> io::Result<()> {
-    let path = project.root.join(&project.target_path).join("manifest.json");
-    files::write(&path, &serde_json::to_vec(&manifest(project, graph, compiled, run))?)
+    let json = manifest(project, graph, compiled, run);
+    files::write(&project.artifact("manifest.json")?, &serde_json::to_vec(&json)?)
 }
 
 pub(super) fn metadata(schema: &str, run: &RunId) -> Json {

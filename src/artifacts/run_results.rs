@@ -33,9 +33,8 @@ pub fn write_run(
         "elapsed_time": elapsed.as_secs_f64(),
         "args": {"which": command, "target": project.target.name},
     });
-    let folder = project.root.join(&project.target_path);
-    files::write(&folder.join("run_results.json"), &serde_json::to_vec(&json)?)?;
-    test_results::note(&folder, &project.target.name, graph, results)
+    files::write(&project.artifact("run_results.json")?, &serde_json::to_vec(&json)?)?;
+    test_results::note(&project.artifact("")?, &project.target.name, graph, results)
 }
 
 fn result(project: &Project, graph: &Graph, compiled: &Compiled, one: &NodeResult) -> Json {

@@ -24,6 +24,7 @@ mod sources;
 mod streaming_target;
 mod strings;
 mod target;
+mod target_path;
 mod test_uses;
 mod types;
 mod vars;

@@ -9,6 +9,7 @@ mod cassandra_sink;
 mod changes;
 mod commands;
 mod compact;
+mod confinement;
 mod corners;
 mod data_tests;
 mod demo;
