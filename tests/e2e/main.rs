@@ -34,6 +34,7 @@ mod promise;
 mod publish;
 mod python_environment;
 mod random;
+mod reading;
 mod seeds;
 mod selection;
 mod services;
