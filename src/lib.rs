@@ -13,6 +13,7 @@ pub mod graph;
 pub mod jinja;
 pub mod keys;
 pub mod path_name;
+pub mod patient_listener;
 pub mod plan;
 pub mod project;
 pub mod quality;
