@@ -14,8 +14,8 @@ use datafusion::logical_expr::{Expr, LogicalPlan, TableProviderFilterPushDown};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::prelude::SessionConfig;
 
-use super::functions;
 use super::problem::SqlProblem;
+use super::{bounded, functions};
 use crate::relation::Relation;
 
 /// A set of relations that SQL is planned against.
@@ -41,6 +41,9 @@ impl Scope {
             .with_default_features()
             .build();
         let context = SessionContext::new_with_state(state);
+        for function in bounded::all(&context.state()) {
+            context.register_udf(function);
+        }
         for function in functions::all() {
             context.register_udf(function.as_ref().clone());
         }
