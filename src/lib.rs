@@ -22,6 +22,7 @@ mod reference;
 pub mod relation;
 pub mod root;
 pub mod run;
+pub mod secrets;
 pub mod source;
 pub mod sql;
 pub mod stream;

@@ -9,6 +9,7 @@ use crate::fingerprint::Fingerprint;
 use crate::graph::{Compiled, Graph, Node, NodeKind, TestDetail};
 use crate::path_name::PathName;
 use crate::project::Project;
+use crate::secrets;
 
 /// Writes the SQL of every compiled model, snapshot and test below `<target path>/compiled`.
 ///
@@ -28,7 +29,7 @@ pub fn write_compiled(project: &Project, graph: &Graph, compiled: &Compiled) -> 
         }
         let path = project.root.join(below);
         let text = format!("{}\n", sql.trim_end());
-        files::write_where_changed(&path, text.as_bytes())?;
+        files::write_where_changed(&path, secrets::masked(&text).as_bytes())?;
     }
     Ok(())
 }

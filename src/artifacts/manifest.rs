@@ -8,6 +8,7 @@ use serde_json::{Map, Value as Json, json};
 use super::files;
 use crate::graph::{Compiled, Graph, Node, NodeKind, TestDetail};
 use crate::project::Project;
+use crate::secrets;
 use crate::warehouse::RunId;
 
 /// Writes the manifest.
@@ -15,7 +16,8 @@ use crate::warehouse::RunId;
 /// # Errors
 /// Where the file cannot be written.
 pub fn write_manifest(project: &Project, graph: &Graph, compiled: &Compiled, run: &RunId) -> io::Result<()> {
-    let json = manifest(project, graph, compiled, run);
+    let mut json = manifest(project, graph, compiled, run);
+    secrets::mask_json(&mut json);
     files::write(&project.artifact("manifest.json")?, &serde_json::to_vec(&json)?)
 }
 

@@ -18,6 +18,7 @@ use crate::docs::{
 };
 use crate::graph::Node;
 use crate::project::{Project, WarehouseConfig};
+use crate::secrets;
 use crate::warehouse::Warehouse;
 
 /// Writes the page, or serves it.
@@ -145,7 +146,7 @@ fn serve(global: &Global, arguments: &DocsServeArguments) -> Result<Exit, Comman
                     CommandError::Problems(problems) => shown_problems(problems, Palette::plain()),
                     other => other.to_string(),
                 };
-                Err(shown)
+                Err(secrets::masked(&shown).into_owned())
             }
         }
     };

@@ -16,6 +16,7 @@ mod hive_target;
 mod item;
 mod kafka_connection;
 mod load;
+mod profile_secrets;
 mod profiles;
 mod project_file;
 mod properties;

@@ -35,6 +35,7 @@ mod publish;
 mod python_environment;
 mod random;
 mod reading;
+mod secrets;
 mod seeds;
 mod selection;
 mod services;
