@@ -12,13 +12,17 @@ pub mod fingerprint;
 pub mod graph;
 pub mod jinja;
 pub mod keys;
+pub mod path_name;
+pub mod patient_listener;
 pub mod plan;
 pub mod project;
 pub mod quality;
 #[cfg(test)]
 mod reference;
 pub mod relation;
+pub mod root;
 pub mod run;
+pub mod secrets;
 pub mod source;
 pub mod sql;
 pub mod stream;

@@ -36,6 +36,12 @@ impl Relation {
         Self { schema: self.schema.clone(), name: format!("{}{REJECTED}", self.name) }
     }
 
+    /// The table of the events that came too late for this one.
+    #[must_use]
+    pub fn late(&self) -> Self {
+        Self { schema: self.schema.clone(), name: format!("{}_late", self.name) }
+    }
+
     /// Whether it is named as a table of rejected rows is.
     pub fn is_named_rejected(&self) -> bool {
         self.name.ends_with(REJECTED)

@@ -32,7 +32,12 @@ fn replace(path: &Path, next: &Path, content: &[u8]) -> io::Result<()> {
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder)?;
     }
-    let mut file = File::create(next)?;
+    // One that a killed process left, or a link that would lead elsewhere.
+    match fs::remove_file(next) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut file = File::create_new(next)?;
     file.write_all(content)?;
     drop(file);
     fs::rename(next, path)

@@ -8,6 +8,7 @@ use serde_json::{Map, Value as Json, json};
 use super::files;
 use crate::graph::{Compiled, Graph, Node, NodeKind, TestDetail};
 use crate::project::Project;
+use crate::secrets;
 use crate::warehouse::RunId;
 
 /// Writes the manifest.
@@ -15,8 +16,9 @@ use crate::warehouse::RunId;
 /// # Errors
 /// Where the file cannot be written.
 pub fn write_manifest(project: &Project, graph: &Graph, compiled: &Compiled, run: &RunId) -> io::Result<()> {
-    let path = project.root.join(&project.target_path).join("manifest.json");
-    files::write(&path, &serde_json::to_vec(&manifest(project, graph, compiled, run))?)
+    let mut json = manifest(project, graph, compiled, run);
+    secrets::mask_json(&mut json);
+    files::write(&project.artifact("manifest.json")?, &serde_json::to_vec(&json)?)
 }
 
 pub(super) fn metadata(schema: &str, run: &RunId) -> Json {

@@ -10,6 +10,7 @@ use super::{files, manifest, test_results};
 use crate::graph::{Compiled, Graph, NodeId};
 use crate::project::Project;
 use crate::run::event::{NodeResult, Status};
+use crate::secrets;
 use crate::warehouse::RunId;
 
 /// Writes the manifest, the results, and what the tests among them found.
@@ -27,15 +28,15 @@ pub fn write_run(
 ) -> io::Result<()> {
     manifest::write_manifest(project, graph, compiled, run)?;
     super::write_compiled(project, graph, compiled)?;
-    let json = json!({
+    let mut json = json!({
         "metadata": manifest::metadata("https://schemas.getdbt.com/dbt/run-results/v6.json", run),
         "results": results.iter().map(|one| result(project, graph, compiled, one)).collect::<Vec<_>>(),
         "elapsed_time": elapsed.as_secs_f64(),
         "args": {"which": command, "target": project.target.name},
     });
-    let folder = project.root.join(&project.target_path);
-    files::write(&folder.join("run_results.json"), &serde_json::to_vec(&json)?)?;
-    test_results::note(&folder, &project.target.name, graph, results)
+    secrets::mask_json(&mut json);
+    files::write(&project.artifact("run_results.json")?, &serde_json::to_vec(&json)?)?;
+    test_results::note(&project.artifact("")?, &project.target.name, graph, results)
 }
 
 fn result(project: &Project, graph: &Graph, compiled: &Compiled, one: &NodeResult) -> Json {

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::files;
 use crate::graph::{Graph, NodeId};
 use crate::run::event::{NodeResult, Status};
+use crate::secrets;
 
 /// The file's name, below the target path.
 pub const TEST_RESULTS: &str = "test_results.json";
@@ -54,7 +55,9 @@ pub(super) fn note(folder: &Path, target: &str, graph: &Graph, results: &[NodeRe
     let of_target = known.entry(target.to_owned()).or_default();
     of_target.retain(|id, _| is_test(id));
     of_target.extend(tested.into_iter().map(|one| (one.unique_id.clone(), result(one, at))));
-    files::write(&path, &serde_json::to_vec(&known)?)
+    let mut json = serde_json::to_value(&known)?;
+    secrets::mask_json(&mut json);
+    files::write(&path, &serde_json::to_vec(&json)?)
 }
 
 fn result(one: &NodeResult, at: i64) -> TestResult {

@@ -22,11 +22,13 @@ pub(super) fn clean(global: &Global, arguments: &CleanArguments) -> Result<Exit,
     let retention = Duration::from_secs(u64::from(days) * 86_400);
     let rejected = drop_old_rejected(warehouse.as_ref(), &loaded.graph, retention)?;
     let cleaned = warehouse.clean(retention)?;
-    let folder = loaded.project.root.join(&loaded.project.target_path);
     // The target path may be a folder that other tools write to as well, so only what mep wrote goes.
     for name in ["compiled", "docs/index.html", "manifest.json", "run_results.json", artifacts::TEST_RESULTS]
     {
-        let path = folder.join(name);
+        let path = loaded
+            .project
+            .artifact(name)
+            .map_err(|outside| CommandError::io("deleting the artifacts")(outside.into()))?;
         let deleted =
             if path.is_dir() { std::fs::remove_dir_all(&path) } else { std::fs::remove_file(&path) };
         match deleted {

@@ -18,6 +18,7 @@ use crate::docs::{
 };
 use crate::graph::Node;
 use crate::project::{Project, WarehouseConfig};
+use crate::secrets;
 use crate::warehouse::Warehouse;
 
 /// Writes the page, or serves it.
@@ -41,8 +42,13 @@ fn generate(global: &Global, arguments: &DocsGenerateArguments) -> Result<Exit, 
         tracing::warn!("the chart `{title}` could not be drawn: {why}");
     }
     let page = page(&site);
-    let default = || loaded.project.root.join(&loaded.project.target_path).join("docs/index.html");
-    let path: PathBuf = arguments.output.clone().unwrap_or_else(default);
+    let path: PathBuf = match &arguments.output {
+        Some(path) => path.clone(),
+        None => loaded
+            .project
+            .artifact("docs/index.html")
+            .map_err(|outside| CommandError::io("writing the docs")(outside.into()))?,
+    };
     artifacts::write_file(&path, page.as_bytes()).map_err(CommandError::io("writing the docs"))?;
     let terminal = Terminal::new(global.log_format, global.quiet);
     terminal.say(&format!(
@@ -136,10 +142,11 @@ fn serve(global: &Global, arguments: &DocsServeArguments) -> Result<Exit, Comman
             }
             Err(error) => {
                 said.say(error.shown(Palette::of_stderr()).trim_end());
-                Err(match &error {
+                let shown = match &error {
                     CommandError::Problems(problems) => shown_problems(problems, Palette::plain()),
                     other => other.to_string(),
-                })
+                };
+                Err(secrets::masked(&shown).into_owned())
             }
         }
     };

@@ -18,6 +18,7 @@ use crate::project::{self, LoadOptions, Problem, Project, WarehouseConfig};
 use crate::relation::Relation;
 use crate::run::event::{Event, Reporter};
 use crate::threads::STACK_BYTES;
+use crate::secrets;
 use crate::warehouse::{
     HiveLocation, HiveWarehouse, Holder, Lease, LocalWarehouse, RunId, Taken, Warehouse, take_within,
 };
@@ -262,7 +263,7 @@ impl Loaded {
             run: self.run.to_string(),
             pid: std::process::id(),
             since: Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Secs, true),
-            command: format!("mep {}", words.join(" ")),
+            command: secrets::masked(&format!("mep {}", words.join(" "))).into_owned(),
         }
     }
 

@@ -46,6 +46,8 @@ use doing::Doing;
 use error::CommandError;
 use terminal::Palette;
 
+use crate::secrets;
+
 /// Does what the words of the command line say. The version is what `--version` prints.
 pub fn main(version: &'static str) -> ExitCode {
     let matches = Arguments::command().version(version).try_get_matches();
@@ -62,7 +64,8 @@ pub fn main(version: &'static str) -> ExitCode {
     match dispatch(&arguments.global, &arguments.command) {
         Ok(exit) => exit.into(),
         Err(error) => {
-            let _ = write!(std::io::stderr(), "{}", error.shown(Palette::of_stderr()));
+            let shown = error.shown(Palette::of_stderr());
+            let _ = write!(std::io::stderr(), "{}", secrets::masked(&shown));
             error.exit().into()
         }
     }
@@ -96,7 +99,7 @@ fn dispatch(global: &Global, command: &Command) -> Result<Exit, CommandError> {
 
 /// Prints to standard output. A reader that has gone away, such as `head`, is no reason to fail.
 fn print(text: &str) -> Result<(), CommandError> {
-    match std::io::stdout().lock().write_all(text.as_bytes()) {
+    match std::io::stdout().lock().write_all(secrets::masked(text).as_bytes()) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
             Err(CommandError::io("writing to standard output")(error))
         }

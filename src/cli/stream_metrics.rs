@@ -8,6 +8,7 @@ use axum::Router;
 use axum::http::header::CONTENT_TYPE;
 use axum::routing::get;
 
+use crate::patient_listener::PatientListener;
 use crate::stream::{Now, Progress};
 
 /// The version of the text format that is written.
@@ -26,7 +27,7 @@ pub(super) async fn serve(address: SocketAddr, progress: Arc<Progress>) -> std::
     };
     let router = Router::new().route("/metrics", get(metrics));
     tokio::spawn(async move {
-        if let Err(error) = axum::serve(listener, router).await {
+        if let Err(error) = axum::serve(PatientListener::new(listener), router).await {
             tracing::warn!("the metrics are no longer served: {error}");
         }
     });

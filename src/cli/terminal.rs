@@ -8,6 +8,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::arguments::LogFormat;
 use crate::run::event::{Event, NodeResult, Reporter, Status};
+use crate::secrets;
 
 /// Colours and whether to use them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -202,7 +203,7 @@ const BAR: &str = "{spinner} [{bar:30}] {pos}/{len} {elapsed} {wide_msg}";
 
 /// A reader that has gone away, such as `head`, is no reason to fail.
 fn write_line(line: &str) {
-    let _ = writeln!(std::io::stderr(), "{line}");
+    let _ = writeln!(std::io::stderr(), "{}", secrets::masked(line));
 }
 
 impl Reporter for Terminal {

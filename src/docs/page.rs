@@ -11,6 +11,7 @@ use flate2::Compression;
 use flate2::write::ZlibEncoder;
 
 use super::site::Site;
+use crate::secrets;
 
 const SHELL: &str = include_str!("page/index.html");
 
@@ -96,7 +97,9 @@ fn assembled(title: &str, data: &str, scripts: &[&str], connect: &str) -> String
 fn embedded(site: &Site) -> String {
     let mut encoder = ZlibEncoder::new(Vec::new(), Compression::best());
     // Writing to memory cannot fail, and the site's keys are all texts.
-    let _ = serde_json::to_writer(&mut encoder, site);
+    let mut json = serde_json::to_value(site).unwrap_or_default();
+    secrets::mask_json(&mut json);
+    let _ = serde_json::to_writer(&mut encoder, &json);
     let _ = encoder.flush();
     STANDARD.encode(encoder.finish().unwrap_or_default())
 }

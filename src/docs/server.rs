@@ -22,6 +22,8 @@ use futures::Stream;
 use tokio::sync::watch;
 use walkdir::WalkDir;
 
+use crate::patient_listener::{PATIENCE, PatientListener};
+
 /// How often files are looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(700);
 
@@ -72,7 +74,7 @@ pub async fn serve(
     let router = router.layer(from_fn(asked_by_this_machine));
     tokio::select! {
         () = follow => Ok(()),
-        served = axum::serve(listener, router) => served,
+        served = axum::serve(PatientListener::new(listener), router) => served,
     }
 }
 
@@ -125,12 +127,25 @@ impl Watched {
 
 /// A page of the web whose name was made to mean this machine is told nothing.
 async fn asked_by_this_machine(request: Request, next: Next) -> Response {
-    let host = request.headers().get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
-    if matches!(name, "127.0.0.1" | "localhost") {
+    let mut hosts = request.headers().get_all(HOST).iter();
+    let (Some(host), None) = (hosts.next(), hosts.next()) else {
+        return (StatusCode::BAD_REQUEST, "expected one Host header\n").into_response();
+    };
+    let is_asked_for = request.uri().host().is_none_or(is_this_machine);
+    if is_asked_for && host.to_str().is_ok_and(is_this_machine) {
         return next.run(request).await;
     }
     (StatusCode::FORBIDDEN, "these docs are shown at 127.0.0.1 and localhost only\n").into_response()
+}
+
+/// Whether a host, with or without a port, is a name of this machine.
+fn is_this_machine(host: &str) -> bool {
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        Some(_) => return false,
+        None => host,
+    };
+    name == "127.0.0.1" || name.eq_ignore_ascii_case("localhost")
 }
 
 async fn shown(State(current): State<watch::Receiver<Current>>) -> impl IntoResponse {
@@ -156,12 +171,25 @@ async fn changes(
         };
         Some((Ok(Event::default().data(told)), current))
     });
-    Sse::new(events).keep_alive(KeepAlive::default())
+    // A sign of life before the connection is taken for one that stands still.
+    Sse::new(events).keep_alive(KeepAlive::new().interval(PATIENCE / 2))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_names_of_this_machine_are_its_own() {
+        for host in ["127.0.0.1", "localhost", "localhost:8080", "LOCALHOST:1", "127.0.0.1:8080"] {
+            assert!(is_this_machine(host), "{host}");
+        }
+        for host in
+            ["", "evil.example", "evil.example:127.0.0.1", "localhost:80:80", "127.0.0.1.evil", "localhost:x"]
+        {
+            assert!(!is_this_machine(host), "{host}");
+        }
+    }
 
     #[test]
     fn what_changes_the_page_is_seen_and_nothing_else() {

@@ -6,6 +6,7 @@ use super::build::{Builder, parse_all, unique};
 use super::config::NodeConfig;
 use super::config_reader::{self, ConfigOf};
 use super::node::{Node, NodeId, NodeKind, TestDetail};
+use super::stored_names::file_name_problem;
 use super::test_name::{Attachment, digest, test_name};
 use crate::jinja::{Parsed, TestSubject};
 use crate::project::{Problem, Properties, TestUse};
@@ -114,6 +115,10 @@ fn test_node(
         column: used.column,
     };
     let name = test_name(used.test, attachment);
+    if let Some(problem) = used.test.name.as_deref().and_then(|name| file_name_problem("test", name)) {
+        builder.problems.push(problem.at(&used.test.test.place));
+        return None;
+    }
     let digest = digest(used.test, attachment);
     let id = NodeId::new(format!("test.{}.{name}.{digest}", builder.project.name));
     if !taken.insert(id.clone()) {

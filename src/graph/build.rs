@@ -6,14 +6,15 @@ use indexmap::IndexMap;
 use serde_json::Value as Json;
 
 use super::attached_tests::AttachedTests;
-use super::config::{Materialization, NodeConfig, PublishWhen};
+use super::config::{Materialization, NodeConfig};
 use super::config_reader::{self, ConfigOf};
 use super::dag::Graph;
 use super::node::{Node, NodeId, NodeKind, TestDetail};
 use super::resolve::Named;
 use super::snapshot_config;
+use super::stored_names::{StoredNames, file_name_problem};
 use crate::jinja::{Parsed, Subject, Templates};
-use crate::project::{Located, Problem, Problems, Project, Properties, SourceText, Span, SqlFile};
+use crate::project::{Located, Place, Problem, Problems, Project, Properties, SourceText, Span, SqlFile};
 use crate::relation::Relation;
 
 impl Graph {
@@ -32,7 +33,7 @@ impl Graph {
         builder.add_singular_tests();
         builder.add_attached_tests();
         builder.add_exposures();
-        builder.check_relations();
+        StoredNames::of(project).check_all(&builder.nodes, &mut builder.problems);
         let nodes = builder.problems.none_or(builder.nodes)?;
         Graph::new(nodes)
     }
@@ -80,13 +81,14 @@ impl<'a> Builder<'a> {
             let mut config = config;
             config.tags = unique(table.tags.iter().chain(&config.tags));
             self.sources.insert((table.source.clone(), table.name.clone()), id.clone());
+            let relation = self.relation(&NodeConfig::default(), &table.land_as, &table.place);
             self.nodes.push(Node {
                 id,
                 name: table.name.clone(),
                 fqn,
                 path: table.place.text.path().to_owned(),
                 place: Some(table.place.clone()),
-                relation: Some(Relation::new(&self.project.target.schema, &table.land_as)),
+                relation: Some(relation),
                 config,
                 depends_on: Vec::new(),
                 description: table.properties.description.clone(),
@@ -103,13 +105,15 @@ impl<'a> Builder<'a> {
                 self.disabled.push(seed.name.clone());
                 continue;
             }
+            let place = SourceText::new(seed.path.clone(), "").at(crate::project::Span::default());
+            let relation = self.relation(&config, &seed.name, &place);
             self.nodes.push(Node {
                 id: NodeId::new(format!("seed.{}.{}", self.project.name, seed.name)),
                 name: seed.name.clone(),
                 fqn: seed.fqn.clone(),
                 path: seed.path.clone(),
-                place: Some(SourceText::new(seed.path.clone(), "").at(crate::project::Span::default())),
-                relation: Some(self.relation(&config, &seed.name)),
+                place: Some(place),
+                relation: Some(relation),
                 config,
                 depends_on: Vec::new(),
                 description: seed.properties.description.clone(),
@@ -138,7 +142,8 @@ impl<'a> Builder<'a> {
                 continue;
             }
             let is_ephemeral = config.materialized == Materialization::Ephemeral;
-            let relation = (!is_ephemeral).then(|| self.relation(&config, &model.name));
+            let place = model.text.at(Span::default());
+            let relation = (!is_ephemeral).then(|| self.relation(&config, &model.name, &place));
             let kind = NodeKind::Model {
                 index,
                 uses_is_incremental: parsed.uses_is_incremental
@@ -175,14 +180,13 @@ impl<'a> Builder<'a> {
                 self.disabled.push(file.name.clone());
                 continue;
             }
-            let mut relation = self.relation(&config, &file.name);
-            if let Some(schema) = &config.snapshot.target_schema {
-                relation.schema = Some(schema.clone());
-            }
             let start = file.block.map_or(0, |block| block.start);
             let of_yaml = snapshot.relation.as_ref().map(|relation| relation.place.clone());
             let place = of_yaml.unwrap_or_else(|| file.text.at(Span { start, len: 0 }));
             snapshot_config::check(&config, &place, &mut self.problems);
+            let named = file.properties.place.as_ref().unwrap_or(&place);
+            self.problems.extend(file_name_problem("snapshot", &file.name).map(|problem| problem.at(named)));
+            let relation = self.relation(&config, &file.name, named);
             let kind = NodeKind::Snapshot { index };
             let mut node = self.sql_node("snapshot", file, Some(relation), config, &file.properties, kind);
             node.place = Some(place);
@@ -231,13 +235,9 @@ impl<'a> Builder<'a> {
         })
     }
 
-    /// The relation of a node: a schema of its own is added to the target's, as dbt adds it.
-    fn relation(&self, config: &NodeConfig, name: &str) -> Relation {
-        let schema = match &config.schema {
-            Some(own) => format!("{}_{}", self.project.target.schema, own.trim()),
-            None => self.project.target.schema.clone(),
-        };
-        Relation::new(schema, config.alias.as_deref().unwrap_or(name))
+    /// The relation of a node that stands at this place.
+    fn relation(&mut self, config: &NodeConfig, name: &str, place: &Place) -> Relation {
+        StoredNames::of(self.project).relation(config, name, place, &mut self.problems)
     }
 
     fn connect_models(&mut self) {
@@ -272,36 +272,6 @@ impl<'a> Builder<'a> {
     fn add_attached_tests(&mut self) {
         let attached = AttachedTests::of(self);
         self.nodes.extend(attached);
-    }
-
-    /// No two nodes may become the same relation.
-    fn check_relations(&mut self) {
-        let mut taken: HashMap<&Relation, &Node> = HashMap::new();
-        for node in &self.nodes {
-            let Some(relation) = &node.relation else { continue };
-            if let Some(earlier) = taken.insert(relation, node) {
-                let message = format!("{} and {} would both be {relation}", earlier.id, node.id);
-                let problem = Problem::new(message).help("give one of them another `alias` or `schema`");
-                self.problems.push(match &node.place {
-                    Some(place) => problem.at(place),
-                    None => problem,
-                });
-            }
-        }
-        for node in self.nodes.iter().filter(|node| node.config.publish == PublishWhen::AfterTests) {
-            let Some(rejected) = node.relation.as_ref().map(Relation::rejected) else { continue };
-            if let Some(other) = taken.get(&rejected) {
-                let message = format!(
-                    "{} is {rejected}, which keeps the rows that fail the tests of {}",
-                    other.id, node.id
-                );
-                let problem = Problem::new(message).help("give it another `alias`");
-                self.problems.push(match &other.place {
-                    Some(place) => problem.at(place),
-                    None => problem,
-                });
-            }
-        }
     }
 }
 

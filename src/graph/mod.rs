@@ -29,6 +29,7 @@ mod select;
 mod selector_of;
 mod snapshot;
 mod snapshot_config;
+mod stored_names;
 mod streaming;
 mod streaming_config;
 mod test_name;

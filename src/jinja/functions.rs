@@ -8,6 +8,7 @@ use super::collections::{Dict, List, of_json, own};
 use super::macros::return_value;
 use super::problem::{invalid, invalid_with_help};
 use crate::keys::{Key, key};
+use crate::secrets;
 
 /// Names that a text can use, for a near one to a name that is unknown.
 pub(super) const FUNCTIONS: [Key; 27] = [
@@ -213,6 +214,9 @@ fn log(message: &Value, info: Option<bool>, named: &Kwargs) -> Result<&'static s
 fn env_var(name: &str, default: Option<Value>, named: &Kwargs) -> Result<Value, Error> {
     let default = default_of(default, named)?;
     named.assert_all_used()?;
+    if name.starts_with(secrets::PREFIX) {
+        return Err(invalid_with_help(secrets::misplaced(name), secrets::MISPLACED_HELP));
+    }
     match std::env::var(name) {
         Ok(value) => Ok(value.into()),
         Err(_) => default.ok_or_else(|| {

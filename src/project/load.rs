@@ -72,9 +72,8 @@ pub fn load(options: &LoadOptions) -> Result<Project, Problems> {
     let mut problems = Problems::default();
     let cli_vars = vars::of_command_line(options.vars.as_deref(), &mut problems);
     let file = ProjectFile::read(&options.root, &cli_vars, &mut problems);
-    let strings = Strings::new(&file.vars);
-    let target = profiles::choose(options, &file, &strings, &mut problems);
-    let strings = strings.with_target(target.as_ref());
+    let target = profiles::choose(options, &file, &Strings::of_profile(&file.vars), &mut problems);
+    let strings = Strings::new(&file.vars).with_target(target.as_ref());
     let trees = file.config_trees(&strings, &mut problems);
     let found = Found::of(&options.root, &file.folders, &mut problems);
     let docs = read_docs(&found.markdown, &mut problems);

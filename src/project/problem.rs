@@ -4,6 +4,7 @@ use std::fmt;
 
 use miette::{Diagnostic, LabeledSpan, MietteError, NamedSource, SourceCode, SourceSpan, SpanContents};
 
+use super::profiles;
 use super::text::{Place, SourceText};
 
 /// One thing that is wrong with the project, for the user's eyes.
@@ -83,6 +84,11 @@ impl Problem {
     }
 }
 
+/// A line of the profiles may hold a password, under whatever key, and what is shown goes to logs.
+fn is_confidential(place: &Place) -> bool {
+    place.text.path().file_name().is_some_and(|name| name == profiles::FILE)
+}
+
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)
@@ -96,12 +102,22 @@ impl Diagnostic for Problem {
         self.help.as_ref().map(|help| Box::new(help) as Box<dyn fmt::Display>)
     }
 
+    /// Where it is, of a file whose lines are not shown.
+    fn code<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
+        let place = self.place().filter(|place| is_confidential(place))?;
+        let (line, column) = place.line_column();
+        Some(Box::new(format!("{}:{line}:{column}", place.text.path().display())))
+    }
+
     fn source_code(&self) -> Option<&dyn SourceCode> {
+        if self.place().is_some_and(is_confidential) {
+            return None;
+        }
         self.source.as_deref().map(|(_, source)| source as &dyn SourceCode)
     }
 
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
-        let place = self.place()?;
+        let place = self.place().filter(|place| !is_confidential(place))?;
         let length = place.text.text().len();
         let start = place.span.start.min(length);
         let span = (start, place.span.len.min(length - start));

@@ -9,8 +9,8 @@ use super::item::{Item, Mapping};
 use super::project_file::ProjectFile;
 use super::strings::Strings;
 use super::target::read_target;
-use super::yaml;
 use super::{LoadOptions, Located, Place, Problem, Problems, SourceText, Target, nearest};
+use super::{profile_secrets, yaml};
 use crate::keys::{Key, Section, key};
 
 /// The file's name.
@@ -45,7 +45,9 @@ pub(super) fn choose(
             return None;
         }
     };
+    profile_secrets::keep_of_text(text.text());
     let node = yaml::parse(&text, problems)?;
+    profile_secrets::keep_of_values(&node);
     let profiles = Item::file(&text, &node).mapping(problems);
     let profile = choose_profile(options, project, profiles, problems)?;
     let chosen = Profile { name: profile.key, item: profile };
@@ -136,7 +138,7 @@ impl Profile<'_> {
         };
         let mut node = output.node.clone();
         let before = problems.len();
-        strings.render(output.file, &mut node, &[], problems);
+        profile_secrets::render(strings, output.file, &mut node, problems);
         if problems.len() > before {
             return None;
         }

@@ -6,6 +6,7 @@ use super::config_tree::ConfigTree;
 use super::files::{read_text, slashed};
 use super::item::{Item, Mapping, unknown_key};
 use super::strings::Strings;
+use super::target_path;
 use super::vars::{self, Vars};
 use super::yaml::{self, Node};
 use super::{Located, Problem, Problems, SourceText};
@@ -99,6 +100,14 @@ pub(super) struct Folders {
     pub(super) snapshots: Vec<String>,
 }
 
+impl Folders {
+    /// All of them.
+    pub(super) fn all(&self) -> impl Iterator<Item = &str> {
+        let all = [&self.models, &self.macros, &self.tests, &self.seeds, &self.docs, &self.snapshots];
+        all.into_iter().flatten().map(String::as_str)
+    }
+}
+
 impl Default for Folders {
     fn default() -> Self {
         let one = |name: &str| vec![name.to_owned()];
@@ -152,7 +161,7 @@ impl ProjectFile {
         if location.exists() {
             this.is_readable = false;
             match read_text(&location, FILE) {
-                Ok(text) => this.read_text(text, cli_vars, problems),
+                Ok(text) => this.read_text(root, text, cli_vars, problems),
                 Err(problem) => problems.push(problem),
             }
         }
@@ -162,7 +171,7 @@ impl ProjectFile {
         this
     }
 
-    fn read_text(&mut self, text: SourceText, cli_vars: &Vars, problems: &mut Problems) {
+    fn read_text(&mut self, root: &Path, text: SourceText, cli_vars: &Vars, problems: &mut Problems) {
         let Some(mut node) = yaml::parse(&text, problems) else { return };
         self.is_readable = true;
         Strings::new(cli_vars).render(&text, &mut node, &RENDERED_LATER, problems);
@@ -173,14 +182,14 @@ impl ProjectFile {
             self.name = name.value;
         }
         self.profile = mapping.get("profile").and_then(|item| item.located_text(problems));
-        self.read_folders(mapping, problems);
+        self.read_folders(root, mapping, problems);
         if let Some(item) = mapping.get("vars") {
             self.vars = vars::of_project(item, &self.name, problems);
         }
         self.content = Some((text, node));
     }
 
-    fn read_folders(&mut self, mapping: Mapping<'_>, problems: &mut Problems) {
+    fn read_folders(&mut self, root: &Path, mapping: Mapping<'_>, problems: &mut Problems) {
         let folders = &mut self.folders;
         let keys = [
             ("model-paths", &mut folders.models),
@@ -195,8 +204,13 @@ impl ProjectFile {
                 *paths = item.words(problems).iter().map(|path| slashed(Path::new(path))).collect();
             }
         }
-        if let Some(path) = mapping.get("target-path").and_then(|item| item.text(problems)) {
-            self.target_path = PathBuf::from(path);
+        if let Some(item) = mapping.get("target-path").filter(|item| !item.is_null())
+            && let Some(path) = item.located_text(problems)
+        {
+            match target_path::within(root, &path.value, &self.folders) {
+                Ok(path) => self.target_path = path,
+                Err(problem) => problems.push(problem.at(&path.place)),
+            }
         }
     }
 

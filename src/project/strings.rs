@@ -1,6 +1,6 @@
 //! Jinja within the strings of YAML: `env_var()`, `var()` and `target`, and no more.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use indexmap::IndexMap;
 use minijinja::value::{Kwargs, Rest, Serde};
@@ -9,10 +9,13 @@ use serde_json::Value as Json;
 
 use super::yaml::{Entry, Node, Value, plain};
 use super::{Problem, Problems, SourceText, Span, Target, nearest};
+use crate::secrets;
 
 /// Renders the strings of YAML files.
 pub(super) struct Strings {
     environment: Environment<'static>,
+    /// The variables of the environment that were asked for, with their values.
+    taken: Arc<Mutex<Vec<(String, String)>>>,
 }
 
 /// Why a function of ours gives no value, in words for the user.
@@ -26,10 +29,31 @@ struct Refusal {
 impl Strings {
     /// A renderer that knows these variables.
     pub(super) fn new(vars: &IndexMap<String, Json>) -> Self {
+        Self::of(vars, false)
+    }
+
+    /// A renderer of the profile, which may use secrets of the environment.
+    pub(super) fn of_profile(vars: &IndexMap<String, Json>) -> Self {
+        Self::of(vars, true)
+    }
+
+    fn of(vars: &IndexMap<String, Json>, may_use_secrets: bool) -> Self {
         let mut environment = Environment::new();
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
         environment.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
-        environment.add_function("env_var", env_var);
+        let taken: Arc<Mutex<Vec<(String, String)>>> = Arc::default();
+        let noted = taken.clone();
+        environment.add_function("env_var", move |name: &str, default: Rest<Jinja>, options: Kwargs| {
+            if name.starts_with(secrets::PREFIX) && !may_use_secrets {
+                return Err(refuse(secrets::misplaced(name), secrets::MISPLACED_HELP.to_owned()));
+            }
+            let value = env_var(name, default, options)?;
+            if let Some(value) = value.as_str() {
+                let mut noted = noted.lock().unwrap_or_else(PoisonError::into_inner);
+                noted.push((name.to_owned(), value.to_owned()));
+            }
+            Ok(value)
+        });
         let vars: Arc<IndexMap<String, Json>> = Arc::new(vars.clone());
         environment.add_function("var", move |name: String, default: Rest<Jinja>, options: Kwargs| {
             var(&vars, &name, default_of(default, &options)?)
@@ -38,7 +62,12 @@ impl Strings {
         environment.add_filter("as_bool", as_native);
         environment.add_filter("as_number", as_native);
         environment.add_filter("as_native", as_native);
-        Self { environment }
+        Self { environment, taken }
+    }
+
+    /// The variables of the environment that were asked for since this was last called.
+    pub(super) fn taken_of_environment(&self) -> Vec<(String, String)> {
+        std::mem::take(&mut *self.taken.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Makes `target` known; with empty values where none could be chosen, which is a problem told already.
@@ -145,7 +174,7 @@ fn default_of(Rest(rest): Rest<Jinja>, options: &Kwargs) -> Result<Option<Jinja>
     Ok(rest.into_iter().next().or(named))
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "minijinja calls it with values")]
+#[expect(clippy::needless_pass_by_value, reason = "minijinja gives values")]
 fn env_var(name: &str, default: Rest<Jinja>, options: Kwargs) -> Result<Jinja, Error> {
     let default = default_of(default, &options)?;
     match (std::env::var(name), default) {

@@ -1,13 +1,14 @@
 //! The types that a project is read into.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use chrono::NaiveDate;
 use indexmap::IndexMap;
 use serde_json::Value as Json;
 
 use super::text::{Located, Place, SourceText, Span};
+use crate::root::{Outside, Root};
 
 /// A project: everything that its files say, checked as far as one file can be checked alone.
 #[derive(Clone, Debug)]
@@ -38,6 +39,21 @@ pub struct Project {
     pub exposures: Vec<Exposure>,
     /// What is worth saying but wrong with nothing: a description of a model that does not exist, say.
     pub warnings: Vec<super::Problem>,
+}
+
+impl Project {
+    /// The folder that holds the project: below it alone are artifacts written and deleted.
+    pub fn folder(&self) -> Root {
+        Root::new(&self.root)
+    }
+
+    /// A file or folder below that of the artifacts.
+    ///
+    /// # Errors
+    /// Where a link on the way leads out of the project.
+    pub fn artifact(&self, below: impl AsRef<Path>) -> Result<PathBuf, Outside> {
+        self.folder().join(self.target_path.join(below))
+    }
 }
 
 /// A SELECT in a file: a model, a snapshot or a singular test.

@@ -10,6 +10,7 @@ use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, lit};
 use crate::engine::{Engine, EngineError, Output};
 use crate::plan::{PartitionBuild, PartitionPlan};
 use crate::relation::Relation;
+use crate::secrets;
 use crate::sql::dialect::Untranslatable;
 use crate::time_range::TimeRanges;
 use crate::warehouse::{
@@ -257,7 +258,7 @@ impl TableBuild<'_> {
                 batches: BTreeMap::new(),
             },
             run: self.run.clone(),
-            sql: Some(self.rendered.to_owned()),
+            sql: Some(secrets::masked(self.rendered).into_owned()),
         }
     }
 

@@ -6,6 +6,7 @@
 //! place, alignments, fingerprints. Must not know: projects, Jinja, warehouses, what executes a plan.
 
 pub mod alignment;
+mod bounded;
 pub mod dialect;
 pub mod event_time;
 pub mod functions;

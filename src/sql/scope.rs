@@ -16,10 +16,10 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::prelude::SessionConfig;
 use datafusion::sql::parser::Statement;
 
-use super::functions;
 use super::problem::SqlProblem;
 use super::syntax;
 use super::view::{self, View};
+use super::{bounded, functions};
 use crate::relation::Relation;
 
 /// A set of relations that SQL is planned against.
@@ -50,6 +50,9 @@ impl Scope {
             .with_default_features()
             .build();
         let context = SessionContext::new_with_state(state);
+        for function in bounded::all(&context.state()) {
+            context.register_udf(function);
+        }
         for function in functions::all() {
             context.register_udf(function.as_ref().clone());
         }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::File;
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use super::error::WarehouseError;
@@ -31,6 +31,18 @@ pub(super) fn sync(table_folder: &Path, files: &[PathBuf]) -> Result<(), Warehou
     folders.into_iter().try_for_each(sync_folder)
 }
 
+/// Makes a file in place of whatever bears its name: of a link, not of what it leads to.
+///
+/// # Errors
+/// Where it cannot be made.
+pub(super) fn create_anew(path: &Path) -> io::Result<File> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    File::create_new(path)
+}
+
 /// Puts a file in place of the one with its name, or makes it: readers find the old content or the new one, through a power cut
 /// too.
 ///
@@ -44,7 +56,7 @@ pub fn replace_durably(path: &Path, content: &[u8]) -> Result<(), WarehouseError
     let folder = path.parent().unwrap_or(Path::new("."));
     std::fs::create_dir_all(folder).map_err(io("creating", folder))?;
     let next = path.with_extension("next");
-    let mut file = File::create(&next).map_err(io("writing", &next))?;
+    let mut file = create_anew(&next).map_err(io("writing", &next))?;
     file.write_all(content).and_then(|()| file.sync_all()).map_err(io("writing", &next))?;
     std::fs::rename(&next, path).map_err(io("publishing", path))?;
     sync_folder(folder)

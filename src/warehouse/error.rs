@@ -3,6 +3,9 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::path_name::NotAName;
+use crate::root::Outside;
+
 /// Why the warehouse cannot be read or written. Nothing is published when this is returned.
 #[derive(Debug, thiserror::Error)]
 pub enum WarehouseError {
@@ -15,6 +18,17 @@ pub enum WarehouseError {
         path: PathBuf,
         /// What the system says.
         error: io::Error,
+    },
+    /// A name or a link would lead out of the warehouse.
+    #[error(transparent)]
+    Outside(#[from] Outside),
+    /// The name of a table is none that a folder can have.
+    #[error("`{name}` cannot be the name of a schema or table: {reason}")]
+    Name {
+        /// The name.
+        name: String,
+        /// Why not.
+        reason: NotAName,
     },
     /// A manifest is not what mep wrote. mep stops here rather than take the table for missing.
     #[error("the manifest {path} cannot be read: {reason}")]

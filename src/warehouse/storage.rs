@@ -11,6 +11,7 @@ use object_store::local::LocalFileSystem;
 use object_store::path::Path as ObjectPath;
 
 use super::error::WarehouseError;
+use crate::root::Root;
 
 /// A file system for immutable files.
 pub trait Storage: fmt::Debug + Send + Sync {
@@ -70,9 +71,9 @@ impl TableFolder {
     }
 }
 
-/// The file system of the machine.
+/// The file system of the machine: files are made below the root alone.
 #[derive(Debug)]
-pub struct LocalFiles;
+pub struct LocalFiles(pub Root);
 
 impl Storage for LocalFiles {
     fn create(&self, path: &Path) -> Result<Box<dyn NewFile>, WarehouseError> {
@@ -80,6 +81,8 @@ impl Storage for LocalFiles {
             let path = path.to_owned();
             |error| WarehouseError::Io { action: "creating", path, error }
         };
+        let below = path.strip_prefix(self.0.path()).unwrap_or(path);
+        let path = &self.0.join(below)?;
         if let Some(folder) = path.parent() {
             fs::create_dir_all(folder).map_err(io(folder))?;
         }

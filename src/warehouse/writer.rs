@@ -280,6 +280,7 @@ mod tests {
     use arrow::datatypes::{Field, Schema};
 
     use super::*;
+    use crate::root::Root;
     use crate::warehouse::storage::LocalFiles;
 
     #[test]
@@ -290,7 +291,10 @@ mod tests {
             Field::new("day", DataType::Date32, true),
         ]));
         let target = WriteTarget {
-            table_folder: TableFolder::new(Arc::new(LocalFiles), folder.path().into()),
+            table_folder: TableFolder::new(
+                Arc::new(LocalFiles(Root::new(folder.path()))),
+                folder.path().into(),
+            ),
             folder: "data/r1".into(),
             schema: schema.clone(),
             partition_columns: vec!["day".into()],

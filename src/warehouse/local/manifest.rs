@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::checksum::{check, sealed};
 use crate::fingerprint::Fingerprint;
 use crate::warehouse::columns::{ColumnText, columns_of, schema_of};
 use crate::warehouse::{Batch, Content, DataFile, Ledger, Partition, PartitionKey, RunId, TableVersion};
@@ -110,14 +111,16 @@ impl Head {
 
     /// The text of the manifest that has this head and these entries.
     pub(super) fn text(&self, part: &Part) -> serde_json::Result<Vec<u8>> {
-        serde_json::to_vec(&Manifest { head: self, part: PartText::of(part) })
+        serde_json::to_string(&Manifest { head: self, part: PartText::of(part) }).map(|text| sealed(&text))
     }
 
     /// What a manifest says: its head, and the entries that it holds itself.
     pub(super) fn read(text: &[u8]) -> Result<(Self, Part), Unreadable> {
         let format = format_of(text)?;
         let head: Self = serde_json::from_slice(text)?;
-        let part = if format == 1 { earlier::read(text)? } else { Part::read(text)? };
+        check(text).map_err(Unreadable::Text)?;
+        head.parts.iter().try_for_each(|path| stays_below(path))?;
+        let part = if format == 1 { earlier::read(text)? } else { Part::of_text(text)? };
         Ok((head, part))
     }
 
@@ -153,12 +156,18 @@ fn joined<K: Ord + Clone, V: Clone>(
 impl Part {
     /// The text of the file that holds it alone.
     pub(super) fn text(&self) -> serde_json::Result<Vec<u8>> {
-        serde_json::to_vec(&PartText::of(self))
+        serde_json::to_string(&PartText::of(self)).map(|text| sealed(&text))
     }
 
     /// What the text of a part says.
     pub(super) fn read(text: &[u8]) -> Result<Self, Unreadable> {
+        check(text).map_err(Unreadable::Text)?;
+        Self::of_text(text)
+    }
+
+    fn of_text(text: &[u8]) -> Result<Self, Unreadable> {
         let PartText { files, ledgers, partitions, batches } = serde_json::from_slice(text)?;
+        files.iter().try_for_each(|path| stays_below(path))?;
         let mut paths = files.into_iter();
         let ledgers: Vec<Arc<Ledger>> = ledgers.into_iter().map(Arc::new).collect();
         let mut all = Vec::with_capacity(partitions.len());
@@ -208,6 +217,14 @@ impl PartText {
             batches: part.batches.iter().cloned().collect(),
         }
     }
+}
+
+/// A path that a manifest names is below the table's folder.
+fn stays_below(path: &str) -> Result<(), Unreadable> {
+    if path.starts_with('/') || path.split('/').any(|part| part == "..") {
+        return Err(Unreadable::Text(format!("it names `{path}`, which lies outside the table's folder")));
+    }
+    Ok(())
 }
 
 /// The form of a manifest, where it is one that is read.

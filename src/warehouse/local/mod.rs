@@ -10,6 +10,7 @@
 //! Publishing writes the new manifest beside the old one, syncs it and renames it: readers see the old table or the new
 //! one. What no manifest points at is left for the retention, so that a reader that has begun can end.
 
+mod checksum;
 mod manifest;
 mod parts;
 #[cfg(test)]
@@ -31,17 +32,25 @@ use super::lease::{Holder, Lease, LeaseError, lock_file};
 use super::storage::{LocalFiles, Storage, TableFolder};
 use super::table::{Content, TableVersion};
 use super::{Cleaned, Presentation, RunId, Warehouse};
+use crate::path_name::PathName;
 use crate::relation::Relation;
+use crate::root::Root;
 
 /// The folder of parts, below that of the table.
 const PARTS: &str = "parts";
+/// The folder of rows.
+const DATA: &str = "data";
+/// The file by which one stream at a time writes to a table.
+const STREAM_LEASE: &str = "stream/.lease";
+/// Of what has no schema.
+const DEFAULT_SCHEMA: &str = "default";
 /// From this many parts on, threads read them.
 const MANY_PARTS: usize = 4;
 
 /// Parquet tables in a folder.
 #[derive(Clone, Debug)]
 pub struct LocalWarehouse {
-    root: PathBuf,
+    root: Root,
     /// Parts that this process has read or written, by path: they never change.
     parts: Arc<Mutex<HashMap<PathBuf, KnownPart>>>,
 }
@@ -52,11 +61,20 @@ type KnownPart = Arc<Mutex<Option<Arc<Part>>>>;
 impl LocalWarehouse {
     /// The warehouse in this folder, which need not be there yet.
     pub fn new(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into(), parts: Arc::default() }
+        Self { root: Root::new(root), parts: Arc::default() }
     }
 
-    fn folder(&self, relation: &Relation) -> PathBuf {
-        self.root.join(relation.schema.as_deref().unwrap_or("default")).join(&relation.name)
+    /// The folder of a table, where it and what mep keeps in it lie in the warehouse.
+    fn folder(&self, relation: &Relation) -> Result<PathBuf, WarehouseError> {
+        let part = |name: &str| {
+            PathName::new(name).map_err(|reason| WarehouseError::Name { name: name.to_owned(), reason })
+        };
+        let schema = part(relation.schema.as_deref().unwrap_or(DEFAULT_SCHEMA))?;
+        let below = Path::new(schema.as_str()).join(part(&relation.name)?.as_str());
+        for kept in [DATA, PARTS, STREAM_LEASE] {
+            self.root.join(below.join(kept))?;
+        }
+        Ok(self.root.join(below)?)
     }
 
     /// Takes the right to stream into one table, which goes on beside runs.
@@ -64,15 +82,16 @@ impl LocalWarehouse {
     /// # Errors
     /// Where another process has it.
     pub fn lease_table(&self, relation: &Relation, holder: &Holder) -> Result<Lease, LeaseError> {
-        lock_file(&self.folder(relation).join("stream/.lease"), holder)
+        let folder = self.folder(relation).map_err(|error| LeaseError::Warehouse(error.into()))?;
+        lock_file(&folder.join(STREAM_LEASE), holder)
     }
 
     /// What has a folder where tables have theirs, published or not.
     fn folders_of_tables(&self) -> Result<Vec<Relation>, WarehouseError> {
         let mut relations = Vec::new();
-        for schema in folders(&self.root)? {
+        for schema in folders(self.root.path())? {
             for table in folders(&schema)? {
-                if let (Some(schema), Some(name)) = (text(schema.file_name()), text(table.file_name())) {
+                if let (Some(schema), Some(name)) = (name(schema.file_name()), name(table.file_name())) {
                     relations.push(Relation::new(schema, name));
                 }
             }
@@ -81,8 +100,8 @@ impl LocalWarehouse {
         Ok(relations)
     }
 
-    fn manifest_path(&self, relation: &Relation) -> PathBuf {
-        self.folder(relation).join(MANIFEST)
+    fn manifest_path(&self, relation: &Relation) -> Result<PathBuf, WarehouseError> {
+        Ok(self.folder(relation)?.join(MANIFEST))
     }
 
     fn known_parts(&self) -> MutexGuard<'_, HashMap<PathBuf, KnownPart>> {
@@ -124,7 +143,7 @@ impl LocalWarehouse {
 
     /// The parts that the published manifest points at, by name. What cannot be read is not built upon.
     fn published_parts(&self, relation: &Relation) -> Vec<(String, Arc<Part>)> {
-        let folder = self.folder(relation);
+        let Ok(folder) = self.folder(relation) else { return Vec::new() };
         let Ok(Some((head, _))) = self.manifest(relation) else { return Vec::new() };
         let names = head.parts.into_iter().filter(|name| name != MANIFEST);
         names.filter_map(|name| Some((name.clone(), self.part(&folder.join(&name)).ok()?))).collect()
@@ -137,7 +156,7 @@ impl LocalWarehouse {
         relation: &Relation,
         table: &TableVersion,
     ) -> Result<(Head, Part, Vec<PathBuf>), WarehouseError> {
-        let folder = self.folder(relation);
+        let folder = self.folder(relation)?;
         let Content::Table { partitions, batches, .. } = &table.content else {
             return Ok((Head::of(table, vec![MANIFEST.to_owned()]), Part::default(), Vec::new()));
         };
@@ -181,7 +200,7 @@ impl LocalWarehouse {
     /// # Errors
     /// Where what the table points at cannot be read (then nothing is deleted), or a part cannot be deleted.
     pub fn clean_parts(&self, relation: &Relation, retention: Duration) -> Result<u64, WarehouseError> {
-        let folder = self.folder(relation);
+        let folder = self.folder(relation)?;
         let parts = self.manifest(relation)?.map(|(head, _)| head.parts).unwrap_or_default();
         let current: HashSet<PathBuf> = parts.iter().map(|name| folder.join(name)).collect();
         let mut bytes = 0;
@@ -196,7 +215,7 @@ impl LocalWarehouse {
 
     /// The manifest of a relation, where there is one.
     fn manifest(&self, relation: &Relation) -> Result<Option<(Head, Part)>, WarehouseError> {
-        let path = self.manifest_path(relation);
+        let path = self.manifest_path(relation)?;
         match fs::read(&path) {
             Ok(text) => Head::read(&text).map(Some).map_err(|error| unreadable(&path, error)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -224,29 +243,32 @@ fn unreadable(path: &Path, error: Unreadable) -> WarehouseError {
 
 impl Warehouse for LocalWarehouse {
     fn describe(&self) -> String {
-        self.root.display().to_string()
+        self.root.path().display().to_string()
     }
 
     fn lease(&self, holder: &Holder) -> Result<Lease, LeaseError> {
-        lock_file(&self.root.join(".lease"), holder)
+        let path = self.root.join(".lease").map_err(|error| LeaseError::Warehouse(Box::new(error.into())))?;
+        lock_file(&path, holder)
     }
 
     fn storage(&self) -> Arc<dyn Storage> {
-        Arc::new(LocalFiles)
+        Arc::new(LocalFiles(self.root.clone()))
     }
 
     fn table_folder(&self, relation: &Relation) -> TableFolder {
-        TableFolder::new(self.storage(), self.folder(relation))
+        // Files are made by the storage, which refuses what would lie elsewhere.
+        let schema = relation.schema.as_deref().unwrap_or(DEFAULT_SCHEMA);
+        TableFolder::new(self.storage(), self.root.path().join(schema).join(&relation.name))
     }
 
     fn read(&self, relation: &Relation) -> Result<Option<TableVersion>, WarehouseError> {
         let Some((mut head, own)) = self.manifest(relation)? else { return Ok(None) };
-        let folder = self.folder(relation);
+        let folder = self.folder(relation)?;
         let names = std::mem::take(&mut head.parts).into_iter().filter(|name| name != MANIFEST);
         let paths: Vec<PathBuf> = names.map(|name| folder.join(name)).collect();
         let parts = self.parts(&paths)?;
         let parts: Vec<&Part> = parts.iter().map(AsRef::as_ref).chain([&own]).collect();
-        head.into_table(&parts).map(Some).map_err(|error| unreadable(&self.manifest_path(relation), error))
+        head.into_table(&parts).map(Some).map_err(|error| unreadable(&folder.join(MANIFEST), error))
     }
 
     fn publish(
@@ -255,14 +277,14 @@ impl Warehouse for LocalWarehouse {
         table: &TableVersion,
         _: &Presentation,
     ) -> Result<(), WarehouseError> {
-        let path = self.manifest_path(relation);
-        let folder = self.folder(relation);
+        let path = self.manifest_path(relation)?;
+        let folder = self.folder(relation)?;
         fs::create_dir_all(&folder).map_err(at("creating", &folder))?;
         let (head, part, unsynced) = self.write_parts(relation, table)?;
         durable::sync(&folder, &unsynced)?;
         let text = head.text(&part).map_err(|error| unreadable(&path, error.into()))?;
         let next = folder.join(".manifest.json.next");
-        let mut file = File::create(&next).map_err(at("writing", &next))?;
+        let mut file = durable::create_anew(&next).map_err(at("writing", &next))?;
         file.write_all(&text).map_err(at("writing", &next))?;
         file.sync_all().map_err(at("syncing", &next))?;
         crate::fail_point::reached("publish-before-rename");
@@ -272,13 +294,13 @@ impl Warehouse for LocalWarehouse {
     }
 
     fn drop_relation(&self, relation: &Relation) -> Result<(), WarehouseError> {
-        let path = self.manifest_path(relation);
+        let path = self.manifest_path(relation)?;
         match fs::remove_file(&path) {
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(WarehouseError::Io { action: "dropping", path, error }),
         }
-        let folder = self.folder(relation);
+        let folder = self.folder(relation)?;
         match fs::remove_dir_all(&folder) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(at("deleting", &folder)(error)),
             _ => Ok(()),
@@ -287,7 +309,7 @@ impl Warehouse for LocalWarehouse {
 
     fn relations(&self) -> Result<Vec<Relation>, WarehouseError> {
         let mut relations = self.folders_of_tables()?;
-        relations.retain(|relation| self.manifest_path(relation).exists());
+        relations.retain(|relation| self.manifest_path(relation).is_ok_and(|path| path.exists()));
         Ok(relations)
     }
 
@@ -302,7 +324,7 @@ impl Warehouse for LocalWarehouse {
                 .flat_map(|(_, partition)| partition.files.iter())
                 .filter_map(|file| file.path.split('/').nth(1))
                 .collect();
-            for folder in folders(&self.folder(&relation).join("data"))? {
+            for folder in folders(&self.folder(&relation)?.join(DATA))? {
                 let is_current = text(folder.file_name()).is_some_and(|name| current.contains(name.as_str()));
                 if !is_current && age(&folder)? >= retention {
                     cleaned.bytes += size(&folder)?;
@@ -327,6 +349,11 @@ pub(super) fn sync_folder(folder: &Path) -> Result<(), WarehouseError> {
 fn at(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> WarehouseError + use<> {
     let path = path.to_owned();
     move |error| WarehouseError::Io { action, path, error }
+}
+
+/// The name of a folder, where it is one that a schema or table can have.
+fn name(name: Option<&OsStr>) -> Option<String> {
+    text(name).and_then(|name| PathName::new(name).ok()).map(String::from)
 }
 
 fn text(name: Option<&OsStr>) -> Option<String> {

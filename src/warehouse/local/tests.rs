@@ -41,7 +41,7 @@ fn table(run: &RunId) -> TableVersion {
 
 fn write_files(warehouse: &LocalWarehouse, relation: &Relation, table: &TableVersion) {
     for file in table.partitions().flat_map(|(_, partition)| partition.files.iter()) {
-        let path = warehouse.folder(relation).join(&file.path);
+        let path = warehouse.folder(relation).unwrap().join(&file.path);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, "1234").unwrap();
     }
@@ -73,6 +73,85 @@ fn a_manifest_that_cannot_be_read_is_not_a_missing_table() {
     assert!(matches!(warehouse.read(&relation), Err(WarehouseError::Manifest { .. })));
     fs::write(&manifest, "{\"format\": 9}").unwrap();
     assert!(matches!(warehouse.read(&relation), Err(WarehouseError::Format { found: 9, .. })));
+}
+
+#[test]
+fn a_manifest_that_was_changed_by_hand_is_not_another_table() {
+    let folder = tempfile::tempdir().unwrap();
+    let warehouse = LocalWarehouse::new(folder.path());
+    let relation = Relation::new("music", "fact_listen");
+    warehouse.publish(&relation, &table(&RunId::generate()), &Presentation::default()).unwrap();
+    let manifest = folder.path().join("music/fact_listen/manifest.json");
+    let text = fs::read_to_string(&manifest).unwrap();
+    for changed in [text.replacen("[[3,4]]", "[[5,4]]", 1), text.replacen("2018-11-03", "2018-11-04", 1)] {
+        assert_ne!(changed, text);
+        fs::write(&manifest, changed).unwrap();
+        let error = warehouse.read(&relation).unwrap_err().to_string();
+        assert!(error.contains("music/fact_listen/manifest.json") && error.contains("checksum"), "{error}");
+    }
+    fs::write(&manifest, text).unwrap();
+    assert!(warehouse.read(&relation).is_ok());
+}
+
+#[test]
+fn a_manifest_that_names_files_elsewhere_is_not_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let warehouse = LocalWarehouse::new(folder.path());
+    let relation = Relation::new("music", "fact_listen");
+    for path in ["/etc/passwd", "data/../../../x.parquet"] {
+        let mut table = table(&RunId::generate());
+        let Content::Table { partitions, .. } = &mut table.content else { return };
+        for partition in partitions.values_mut() {
+            partition.files = vec![DataFile { path: path.to_owned(), rows: 3, bytes: 4 }].into();
+        }
+        let partitions = table.partitions().map(|(key, one)| (key.clone(), one.clone())).collect();
+        let part = Part { partitions, ..Part::default() };
+        let head = Head::of(&table, vec![MANIFEST.to_owned()]);
+        let folder = warehouse.folder(&relation).unwrap();
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join(MANIFEST), head.text(&part).unwrap()).unwrap();
+        let error = warehouse.read(&relation).unwrap_err().to_string();
+        assert!(error.contains("outside the table's folder"), "{error}");
+    }
+}
+
+#[test]
+fn names_and_links_do_not_lead_out_of_the_warehouse() {
+    let folder = tempfile::tempdir().unwrap();
+    let elsewhere = folder.path().join("elsewhere");
+    let warehouse = LocalWarehouse::new(folder.path().join("warehouse"));
+    let run = RunId::generate();
+    for (schema, name) in
+        [("main", "../../x"), ("..", "x"), ("main", ""), ("main", "a/b"), ("main/../..", "x")]
+    {
+        let relation = Relation::new(schema, name);
+        assert!(warehouse.publish(&relation, &table(&run), &Presentation::default()).is_err(), "{relation}");
+        assert!(
+            warehouse.drop_relation(&relation).is_err() && warehouse.read(&relation).is_err(),
+            "{relation}"
+        );
+    }
+    let file = folder.path().join("x.parquet");
+    assert!(warehouse.storage().create(&warehouse.root.path().join("main/../../x.parquet")).is_err());
+    assert!(!file.exists());
+    for link in ["main/whole", "main/rows/data", "main/parted/parts"] {
+        fs::create_dir_all(elsewhere.join("old")).unwrap();
+        fs::write(elsewhere.join("old/kept"), "kept").unwrap();
+        let link = folder.path().join("warehouse").join(link);
+        fs::create_dir_all(link.parent().unwrap()).unwrap();
+        std::os::unix::fs::symlink(&elsewhere, &link).unwrap();
+    }
+    for name in ["whole", "rows", "parted"] {
+        let relation = Relation::new("main", name);
+        let error = warehouse.publish(&relation, &table(&run), &Presentation::default()).unwrap_err();
+        assert!(error.to_string().contains("symbolic link"), "{error}");
+        let new = warehouse.table_folder(&relation).path_of("data/new/0.parquet");
+        assert_eq!(warehouse.storage().create(&new).is_ok(), name == "parted");
+        assert!(warehouse.drop_relation(&relation).is_err());
+    }
+    assert!(warehouse.clean(Duration::ZERO).is_err());
+    assert_eq!(fs::read_to_string(elsewhere.join("old/kept")).unwrap(), "kept");
+    assert_eq!(fs::read_dir(&elsewhere).unwrap().count(), 1);
 }
 
 #[test]
@@ -108,7 +187,7 @@ fn long_table(days: usize, run: &RunId) -> TableVersion {
 }
 
 fn parts(warehouse: &LocalWarehouse, relation: &Relation) -> Vec<PathBuf> {
-    files(&warehouse.folder(relation).join(PARTS)).unwrap()
+    files(&warehouse.folder(relation).unwrap().join(PARTS)).unwrap()
 }
 
 #[test]
@@ -199,7 +278,7 @@ fn a_manifest_of_before_there_were_parts_is_read() {
             "partition": {"files": [{"path": path, "rows": 3, "bytes": 4}], "ledger": partition.ledger},
         }],
     });
-    fs::create_dir_all(warehouse.folder(&relation)).unwrap();
-    fs::write(warehouse.manifest_path(&relation), earlier.to_string()).unwrap();
+    fs::create_dir_all(warehouse.folder(&relation).unwrap()).unwrap();
+    fs::write(warehouse.manifest_path(&relation).unwrap(), earlier.to_string()).unwrap();
     assert_eq!(warehouse.read(&relation).unwrap(), Some(table));
 }

@@ -347,14 +347,13 @@ fn schema_of(table: &SinkTable) -> Result<SchemaRef, SinkError> {
 
 /// The table of what was too late.
 fn late_table(table: &SinkTable) -> SinkTable {
-    let Relation { schema, name } = &table.relation;
     SinkTable {
-        relation: Relation { schema: schema.clone(), name: format!("{name}_late") },
+        relation: table.relation.late(),
         schema: late_schema(),
         partition_key: ["epoch", "topic", "partition", "offset"].map(str::to_owned).to_vec(),
         clustering: Vec::new(),
         ttl: None,
-        description: format!("Events that came too late for {name}."),
+        description: format!("Events that came too late for {}.", table.relation.name),
         column_descriptions: Vec::new(),
     }
 }
