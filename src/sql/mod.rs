@@ -6,8 +6,12 @@
 //! place, alignments, fingerprints. Must not know: projects, Jinja, warehouses, what executes a plan.
 
 pub mod alignment;
+mod checked;
+mod date_bin;
+mod date_trunc;
 pub mod dialect;
 pub mod event_time;
+mod exact_sum;
 pub mod functions;
 pub mod history;
 pub mod lineage;
@@ -16,6 +20,7 @@ mod names;
 pub mod problem;
 pub mod reach;
 pub mod recipe;
+pub mod rules;
 pub mod scope;
 pub mod snapshot;
 pub mod streaming;

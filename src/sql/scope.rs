@@ -10,12 +10,15 @@ use datafusion::datasource::{TableType, ViewTable};
 use datafusion::execution::context::SessionContext;
 use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
-use datafusion::logical_expr::{Expr, LogicalPlan, TableProviderFilterPushDown};
+use datafusion::logical_expr::{AggregateUDF, Expr, LogicalPlan, TableProviderFilterPushDown};
+use datafusion::optimizer::Optimizer;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::prelude::SessionConfig;
 
+use super::exact_sum::ExactSum;
 use super::functions;
 use super::problem::SqlProblem;
+use super::rules::{self, microseconds::Microseconds};
 use crate::relation::Relation;
 
 /// A set of relations that SQL is planned against.
@@ -24,6 +27,8 @@ use crate::relation::Relation;
 #[derive(Clone)]
 pub struct Scope {
     context: SessionContext,
+    /// What optimizes plans that are looked at and not run: their arithmetic stays in the operators of the SQL.
+    as_written: Arc<Optimizer>,
 }
 
 impl Scope {
@@ -39,12 +44,15 @@ impl Scope {
             .with_config(config)
             .with_runtime_env(runtime)
             .with_default_features()
+            .with_analyzer_rule(Arc::new(Microseconds))
+            .with_optimizer_rules(rules::of_execution())
             .build();
         let context = SessionContext::new_with_state(state);
-        for function in functions::all() {
+        for function in functions::all().into_iter().chain(functions::mended()) {
             context.register_udf(function.as_ref().clone());
         }
-        Self { context }
+        context.register_udaf(AggregateUDF::new_from_impl(ExactSum::default()));
+        Self { context, as_written: Arc::new(Optimizer::new()) }
     }
 
     /// A scope for planning alone.
@@ -148,12 +156,14 @@ impl Scope {
         Ok(table.into_unoptimized_plan())
     }
 
-    /// The plan with filters pushed down and all that the optimizer knows.
+    /// The plan with filters pushed down and all that the optimizer knows, to be looked at.
     ///
     /// # Errors
     /// Where the optimizer finds that the plan cannot run.
     pub fn optimize(&self, plan: &LogicalPlan) -> Result<LogicalPlan, DataFusionError> {
-        self.context.state().optimize(plan)
+        let state = self.context.state();
+        let analyzed = state.analyzer().execute_and_check(plan.clone(), state.config_options(), |_, _| {})?;
+        self.as_written.optimize(analyzed, &state, |_, _| {})
     }
 
     /// The name by which plans know the relation.
