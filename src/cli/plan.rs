@@ -89,7 +89,6 @@ pub(super) fn plan(global: &Global, arguments: &PlanArguments) -> Result<Exit, C
     }
     let mut tables = session.tables();
     let planned = session.with_planner(|planner| planner.plan(&nodes, &landings, &mut tables));
-    let planned = planned.map_err(crate::engine::EngineError::from)?;
     // A run leaves streaming models out too, where they are not asked for.
     let (streaming, left_out) =
         if is_asked_for { (streaming, 0) } else { (BTreeSet::new(), streaming.len()) };

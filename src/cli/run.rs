@@ -227,7 +227,6 @@ impl Running<'_> {
         let rest = nodes.iter().copied().filter(|index| !is_source(index)).collect();
         let mut tables = session.tables();
         let planned = session.with_planner(|planner| planner.plan(&rest, &BTreeMap::new(), &mut tables));
-        let planned = planned.map_err(crate::engine::EngineError::from)?;
         for line in in_short(graph, &planned) {
             self.terminal.say(&line);
         }

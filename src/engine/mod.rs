@@ -4,7 +4,8 @@
 //! Comes in: plans and table versions. Goes out: batches and written files. Must not know: projects, models, the graph,
 //! when to publish.
 
-pub mod published;
+pub mod float_bounds;
+mod published;
 pub mod session;
 
 pub use published::PublishedTable;

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, StringArray};
-use arrow::compute::{CastOptions, cast_with_options};
+use arrow::array::{ArrayRef, BooleanArray, RecordBatch, RecordBatchOptions, StringArray};
+use arrow::compute::{CastOptions, cast_with_options, filter_record_batch};
 use arrow::datatypes::{FieldRef, Schema, SchemaRef};
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
@@ -17,10 +17,12 @@ use datafusion::datasource::source::DataSourceExec;
 use datafusion::datasource::table_schema::TableSchema;
 use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown};
+use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
 use object_store::ObjectMeta;
 
+use super::float_bounds::WithoutFloatBounds;
 use crate::sql::exact_on_partitions;
 use crate::warehouse::{DataFile, PartitionKey, TableFolder, TableVersion};
 
@@ -69,27 +71,16 @@ impl PublishedTable {
         let partitions: Vec<(&PartitionKey, &[DataFile])> = self.partitions().collect();
         let keys: Vec<&PartitionKey> = partitions.iter().map(|(key, _)| *key).collect();
         let values = self.values(&keys)?;
-        let mut keep = vec![true; partitions.len()];
+        let schema = DFSchema::try_from(values.schema().as_ref().clone())?;
+        let mut conditions: Vec<Arc<dyn PhysicalExpr>> = Vec::new();
         for filter in filters {
             if exact_on_partitions(filter, self.table.partition_columns())
-                != TableProviderFilterPushDown::Exact
+                == TableProviderFilterPushDown::Exact
             {
-                continue;
-            }
-            let unqualified = datafusion::logical_expr::utils::split_conjunction(filter)
-                .into_iter()
-                .cloned()
-                .reduce(Expr::and)
-                .map(without_qualifiers)
-                .transpose()?;
-            let Some(unqualified) = unqualified else { continue };
-            let schema = DFSchema::try_from(values.schema().as_ref().clone())?;
-            let physical = state.create_physical_expr(unqualified, &schema)?;
-            let holds = physical.evaluate(&values)?.into_array(values.num_rows())?;
-            for (index, value) in as_boolean_array(&holds)?.iter().enumerate() {
-                keep[index] &= value == Some(true);
+                conditions.push(state.create_physical_expr(without_qualifiers(filter.clone())?, &schema)?);
             }
         }
+        let keep = kept_by(conditions, &values)?;
         let kept = partitions.into_iter().enumerate().filter(|(row, _)| keep[*row]);
         kept.map(|(row, (_, files))| {
             let of_row = values.columns().iter().map(|column| ScalarValue::try_from_array(column, row));
@@ -106,6 +97,43 @@ impl PublishedTable {
     fn file_columns(&self) -> usize {
         self.table.schema.fields().len() - self.table.partition_columns().len()
     }
+}
+
+/// The rows for which all conditions hold. One that fails is tried again on what the others leave: it may be what they guard it
+/// from.
+fn kept_by(
+    mut conditions: Vec<Arc<dyn PhysicalExpr>>,
+    values: &RecordBatch,
+) -> Result<Vec<bool>, DataFusionError> {
+    let mut keep = vec![true; values.num_rows()];
+    loop {
+        let mut failed = Vec::new();
+        let mut why = None;
+        let tried = conditions.len();
+        for condition in conditions {
+            let mask = BooleanArray::from(keep.clone());
+            match holds(&condition, &filter_record_batch(values, &mask)?) {
+                Ok(held) => {
+                    let rows = keep.iter_mut().filter(|keep| **keep);
+                    rows.zip(held).for_each(|(keep, holds)| *keep = holds);
+                }
+                Err(error) => {
+                    failed.push(condition);
+                    why = Some(error);
+                }
+            }
+        }
+        match why {
+            None => return Ok(keep),
+            Some(error) if failed.len() == tried => return Err(error),
+            Some(_) => conditions = failed,
+        }
+    }
+}
+
+fn holds(condition: &Arc<dyn PhysicalExpr>, values: &RecordBatch) -> Result<Vec<bool>, DataFusionError> {
+    let holds = condition.evaluate(values)?.into_array(values.num_rows())?;
+    Ok(as_boolean_array(&holds)?.iter().map(|value| value == Some(true)).collect())
 }
 
 fn without_qualifiers(expression: Expr) -> Result<Expr, DataFusionError> {
@@ -182,15 +210,15 @@ impl TableProvider for PublishedTable {
             total_byte_size: Precision::Inexact(bytes),
             column_statistics: Statistics::unknown_column(&self.table.schema),
         };
-        let config = FileScanConfigBuilder::new(
-            ObjectStoreUrl::parse(self.folder.storage().url())?,
-            Arc::new(ParquetSource::new(table_schema)),
-        )
-        .with_file_groups(groups)
-        .with_statistics(statistics)
-        .with_projection_indices(projection.cloned())?
-        .with_limit(limit)
-        .build();
+        let storage = self.folder.storage();
+        let readers = WithoutFloatBounds::new(storage.object_store());
+        let source = ParquetSource::new(table_schema).with_parquet_file_reader_factory(Arc::new(readers));
+        let config = FileScanConfigBuilder::new(ObjectStoreUrl::parse(storage.url())?, Arc::new(source))
+            .with_file_groups(groups)
+            .with_statistics(statistics)
+            .with_projection_indices(projection.cloned())?
+            .with_limit(limit)
+            .build();
         Ok(DataSourceExec::from_data_source(config))
     }
 }

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use chrono::NaiveDate;
-use datafusion::common::DataFusionError;
 
 use super::batches::{BatchPlan, BatchTimes};
 use super::changed::first_changed_line;
@@ -89,15 +88,12 @@ pub struct Planner<'a> {
 
 impl Planner<'_> {
     /// The plan for these nodes. `landings` are the landing plans of those that are sources, with what they leave.
-    ///
-    /// # Errors
-    /// Where a partition value cannot be evaluated.
     pub fn plan(
         &self,
         nodes: &BTreeSet<usize>,
         landings: &BTreeMap<usize, (LandingPlan, Option<Known>)>,
         tables: &mut Tables,
-    ) -> Result<Plan, DataFusionError> {
+    ) -> Plan {
         let mut plan = Plan::default();
         for node in nodes {
             let action = match landings.get(node) {
@@ -105,31 +101,28 @@ impl Planner<'_> {
                     tables.expect(&tested_relation(self.graph.node(*node)), after.clone());
                     if landing.is_nothing() { Action::Current } else { Action::Land(landing.clone()) }
                 }
-                None => self.node(*node, tables)?,
+                None => self.node(*node, tables),
             };
             plan.steps.push(Step { node: *node, action });
         }
-        Ok(plan)
+        plan
     }
 
     /// What is to be done with one node, as the tables are; `tables` comes to be as the step leaves them.
-    ///
-    /// # Errors
-    /// Where a partition value cannot be evaluated.
-    pub fn node(&self, index: usize, tables: &mut Tables) -> Result<Action, DataFusionError> {
+    pub fn node(&self, index: usize, tables: &mut Tables) -> Action {
         let node = self.graph.node(index);
         match &node.kind {
-            NodeKind::Seed { .. } => Ok(self.seed(index, node, tables)),
+            NodeKind::Seed { .. } => self.seed(index, node, tables),
             NodeKind::Model { uses_is_incremental, .. } => match self.compiled.models.get(&index) {
                 Some(model) => self.model(index, model, *uses_is_incremental, tables),
-                None => Ok(Action::Current),
+                None => Action::Current,
             },
-            NodeKind::Snapshot { .. } => Ok(match self.compiled.snapshots.get(&index) {
+            NodeKind::Snapshot { .. } => match self.compiled.snapshots.get(&index) {
                 Some(snapshot) => self.snapshot(node, snapshot, tables),
                 None => Action::Current,
-            }),
-            NodeKind::Test(_) => Ok(Action::Test),
-            NodeKind::Source { .. } | NodeKind::Exposure { .. } => Ok(Action::Current),
+            },
+            NodeKind::Test(_) => Action::Test,
+            NodeKind::Source { .. } | NodeKind::Exposure { .. } => Action::Current,
         }
     }
 
@@ -165,19 +158,19 @@ impl Planner<'_> {
         model: &CompiledModel,
         uses_is_incremental: bool,
         tables: &mut Tables,
-    ) -> Result<Action, DataFusionError> {
+    ) -> Action {
         let node = self.graph.node(index);
         let relation = tested_relation(node);
         let missing = tables.missing(&model.alignment);
         match node.config.materialized {
-            Materialization::Ephemeral | Materialization::Streaming => return Ok(Action::Current),
-            _ if !missing.is_empty() => return Ok(Action::Missing(missing)),
-            Materialization::View => return Ok(self.view(&relation, model)),
+            Materialization::Ephemeral | Materialization::Streaming => return Action::Current,
+            _ if !missing.is_empty() => return Action::Missing(missing),
+            Materialization::View => return self.view(&relation, model),
             Materialization::Table | Materialization::Incremental | Materialization::History => {}
         }
         if tables.are_open(&model.alignment) {
             tables.expect(&relation, None);
-            return Ok(Action::AfterInputs);
+            return Action::AfterInputs;
         }
         let stored = (self.stored)(&relation).filter(|table| matches!(table.content, Content::Table { .. }));
         let full_refresh = self.is_full_refresh(node);
@@ -186,14 +179,14 @@ impl Planner<'_> {
         if let Some(batches) = &model.batches {
             let plan = BatchPlan::new(batches, stored.as_deref(), full_refresh || backfills, self.times);
             if plan.batches.is_empty() {
-                return Ok(Action::Current);
+                return Action::Current;
             }
             tables.expect(&relation, None);
-            return Ok(Action::RunBatches(plan));
+            return Action::RunBatches(plan);
         }
         if uses_is_incremental && stored.is_some() && !full_refresh && !backfills {
             tables.expect(&relation, None);
-            return Ok(Action::Increment);
+            return Action::Increment;
         }
         let changed = match &stored {
             Some(_) if backfills => ModelChange { what: Some("its columns".to_owned()), line: None },
@@ -210,20 +203,22 @@ impl Planner<'_> {
             volatile_run: model.is_volatile.then_some(self.run),
             changed: &changed,
         };
-        if model.is_built_by_partition(node.config.materialized) {
-            let plan = by_partition(basis)?;
+        // A partition's value may fail for rows that the model's own filters leave out. So what fails says nothing of the model,
+        // and it is built as one whose partitions are known only when all of it is.
+        let by_partition = model.is_built_by_partition(node.config.materialized).then(|| by_partition(basis));
+        if let Some(Ok(plan)) = by_partition {
             let after = Known::after_partitions(model, stored.as_deref(), &plan);
             tables.expect(&relation, Some(after));
             // What is kept from before a change has the columns of that time.
             let has_columns = stored.as_ref().is_some_and(|stored| stored.schema == model.schema);
             let nothing = plan.build.is_empty() && plan.remove.is_empty() && has_columns;
-            return Ok(if nothing { Action::Current } else { Action::BuildPartitions(plan) });
+            return if nothing { Action::Current } else { Action::BuildPartitions(plan) };
         }
-        let Some(build) = whole(basis) else { return Ok(Action::Current) };
+        let Some(build) = whole(basis) else { return Action::Current };
         let after =
             model.partition_columns.is_empty().then(|| Known::after_whole(model, &build, stored.as_deref()));
         tables.expect(&relation, after);
-        Ok(Action::BuildWhole(build))
+        Action::BuildWhole(build)
     }
 
     fn snapshot(&self, node: &Node, snapshot: &CompiledSnapshot, tables: &mut Tables) -> Action {

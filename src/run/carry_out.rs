@@ -88,10 +88,7 @@ impl Session<'_> {
         let mut planned = step.action.clone();
         if planned == Action::AfterInputs {
             let mut tables = self.tables();
-            match self.with_planner(|planner| planner.node(step.node, &mut tables)) {
-                Ok(action) => planned = action,
-                Err(error) => return result_of(node, Status::Error).saying(error.strip_backtrace()),
-            }
+            planned = self.with_planner(|planner| planner.node(step.node, &mut tables));
         }
         if planned == Action::Current {
             return result_of(node, Status::Current);
@@ -128,7 +125,7 @@ impl Session<'_> {
                 let stored = self.stored(&relation);
                 let model = self.model(index)?;
                 let table = self.table_build(&relation, model);
-                let plan = self.narrowed(node, model, plan)?;
+                let plan = self.narrowed(node, model, plan);
                 let built = self.runtime.block_on(table.partitions(&plan, stored.as_deref()))?;
                 self.built(index, node, built, &why_built(&plan))
             }

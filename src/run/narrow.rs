@@ -23,17 +23,11 @@ use crate::warehouse::{Content, Partition, PartitionKey, TableVersion};
 impl Session<'_> {
     /// The plan, in which partitions that hold nothing of what changed are confirmed in place of built.
     ///
-    /// # Errors
-    /// Where the tables cannot be read.
-    pub(super) fn narrowed(
-        &self,
-        node: &Node,
-        model: &CompiledModel,
-        plan: &PartitionPlan,
-    ) -> Result<PartitionPlan, BuildError> {
-        let Some(stored) = self.stored(&tested_relation(node)) else { return Ok(plan.clone()) };
+    /// Where that cannot be told, all are built.
+    pub(super) fn narrowed(&self, node: &Node, model: &CompiledModel, plan: &PartitionPlan) -> PartitionPlan {
+        let Some(stored) = self.stored(&tested_relation(node)) else { return plan.clone() };
         if !plan.build.iter().any(PartitionBuild::is_of_inputs) {
-            return Ok(plan.clone());
+            return plan.clone();
         }
         let stored: BTreeMap<&PartitionKey, &Partition> = stored.partitions().collect();
         let same = self.same();
@@ -49,7 +43,13 @@ impl Session<'_> {
         let mut reached: BTreeMap<Relation, Option<BTreeSet<PartitionKey>>> = BTreeMap::new();
         for table in touched.iter().flat_map(tables) {
             if !reached.contains_key(table) {
-                reached.insert(table.clone(), self.reached(model, table, in_question)?);
+                // Keys are evaluated on rows that the model's own filters may leave out, so what fails here says nothing of
+                // the model: all that is in question is built.
+                let found = self.reached(model, table, in_question).unwrap_or_else(|error| {
+                    tracing::debug!("which partitions {table} reaches cannot be told: {error}");
+                    None
+                });
+                reached.insert(table.clone(), found);
             }
         }
         let mut narrowed = PartitionPlan { build: Vec::new(), ..plan.clone() };
@@ -61,7 +61,7 @@ impl Session<'_> {
             if is_touched { &mut narrowed.build } else { &mut narrowed.confirm }.push(build.clone());
         }
         self.note_same(&tested_relation(node), narrowed.confirm.iter().map(|build| build.key.clone()));
-        Ok(narrowed)
+        narrowed
     }
 
     /// The partitions of a model that hold a changed key of a table; `None` where that cannot be said, or takes more

@@ -13,6 +13,8 @@ use datafusion::logical_expr::{
 };
 use md5::{Digest, Md5};
 
+use super::date_bin::DateBin;
+use super::date_trunc::DateTrunc;
 use super::surrogate_key::SurrogateKey;
 use super::tumble::Tumble;
 use crate::keys::{Key, key};
@@ -47,6 +49,14 @@ pub fn all() -> Vec<Arc<ScalarUDF>> {
         Arc::new(ScalarUDF::new_from_impl(TextFunction::fix_mojibake())),
         Arc::new(ScalarUDF::new_from_impl(SurrogateKey::new())),
         Arc::new(ScalarUDF::new_from_impl(Tumble::new())),
+    ]
+}
+
+/// The engine's functions that are replaced under their own names.
+pub fn mended() -> Vec<Arc<ScalarUDF>> {
+    vec![
+        Arc::new(ScalarUDF::new_from_impl(DateBin::new())),
+        Arc::new(ScalarUDF::new_from_impl(DateTrunc::new())),
     ]
 }
 

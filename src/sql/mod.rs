@@ -7,8 +7,12 @@
 
 pub mod alignment;
 mod bounded;
+mod checked;
+mod date_bin;
+mod date_trunc;
 pub mod dialect;
 pub mod event_time;
+mod exact_sum;
 pub mod functions;
 pub mod history;
 pub mod lineage;
@@ -17,6 +21,7 @@ mod names;
 pub mod problem;
 pub mod reach;
 pub mod recipe;
+pub mod rules;
 pub mod scope;
 pub mod snapshot;
 pub mod streaming;

@@ -11,12 +11,15 @@ use datafusion::datasource::TableType;
 use datafusion::execution::context::SessionContext;
 use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
-use datafusion::logical_expr::{Expr, LogicalPlan, TableProviderFilterPushDown};
+use datafusion::logical_expr::{AggregateUDF, Expr, LogicalPlan, TableProviderFilterPushDown};
+use datafusion::optimizer::Optimizer;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::prelude::SessionConfig;
 use datafusion::sql::parser::Statement;
 
+use super::exact_sum::ExactSum;
 use super::problem::SqlProblem;
+use super::rules::{self, microseconds::Microseconds};
 use super::syntax;
 use super::view::{self, View};
 use super::{bounded, functions};
@@ -30,6 +33,8 @@ pub struct Scope {
     context: SessionContext,
     /// The state for planning, which knows the same relations: the context copies all its functions at each asking.
     planning: Arc<SessionState>,
+    /// What optimizes plans that are looked at and not run: their arithmetic stays in the operators of the SQL.
+    as_written: Arc<Optimizer>,
 }
 
 impl Scope {
@@ -48,16 +53,19 @@ impl Scope {
             .with_config(config)
             .with_runtime_env(runtime)
             .with_default_features()
+            .with_analyzer_rule(Arc::new(Microseconds))
+            .with_optimizer_rules(rules::of_execution())
             .build();
         let context = SessionContext::new_with_state(state);
         for function in bounded::all(&context.state()) {
             context.register_udf(function);
         }
-        for function in functions::all() {
+        for function in functions::all().into_iter().chain(functions::mended()) {
             context.register_udf(function.as_ref().clone());
         }
+        context.register_udaf(AggregateUDF::new_from_impl(ExactSum::default()));
         let planning = Arc::new(context.state());
-        Self { context, planning }
+        Self { context, planning, as_written: Arc::new(Optimizer::new()) }
     }
 
     /// A scope for planning alone.
@@ -191,12 +199,14 @@ impl Scope {
         view::expand(table.into_unoptimized_plan())
     }
 
-    /// The plan with filters pushed down and all that the optimizer knows.
+    /// The plan with filters pushed down and all that the optimizer knows, to be looked at.
     ///
     /// # Errors
     /// Where the optimizer finds that the plan cannot run.
     pub fn optimize(&self, plan: &LogicalPlan) -> Result<LogicalPlan, DataFusionError> {
-        self.context.state().optimize(plan)
+        let state = self.context.state();
+        let analyzed = state.analyzer().execute_and_check(plan.clone(), state.config_options(), |_, _| {})?;
+        self.as_written.optimize(analyzed, &state, |_, _| {})
     }
 
     /// The name by which plans know the relation.

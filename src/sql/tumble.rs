@@ -1,25 +1,21 @@
 //! `tumble(time, interval) -> TIMESTAMP`: the beginning of the window of this length that a time falls into. Windows follow one
 //! another without gaps, and one begins in 1970.
 
-use std::sync::Arc;
-
 use arrow::datatypes::DataType;
-use datafusion::common::{Result, plan_err};
-use datafusion::functions::datetime::date_bin;
-use datafusion::logical_expr::{
-    ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
-};
+use datafusion::common::{Result, exec_err, plan_err};
+use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility};
+
+use super::date_bin::binned;
 
 /// The function: `date_bin` with its arguments in the order of a stream's window.
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub(super) struct Tumble {
     signature: Signature,
-    bin: Arc<ScalarUDF>,
 }
 
 impl Tumble {
     pub(super) fn new() -> Self {
-        Self { signature: Signature::any(2, Volatility::Immutable), bin: date_bin() }
+        Self { signature: Signature::any(2, Volatility::Immutable) }
     }
 }
 
@@ -39,9 +35,10 @@ impl ScalarUDFImpl for Tumble {
         plan_err!("tumble takes a timestamp and an interval: tumble(ts, interval '1 minute')")
     }
 
-    fn invoke_with_args(&self, mut arguments: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        arguments.args.reverse();
-        arguments.arg_fields.reverse();
-        self.bin.invoke_with_args(arguments)
+    fn invoke_with_args(&self, arguments: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        match arguments.args.as_slice() {
+            [time, stride] => binned(stride, time, None),
+            _ => exec_err!("tumble takes a timestamp and an interval"),
+        }
     }
 }

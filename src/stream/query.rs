@@ -19,6 +19,7 @@ use datafusion::physical_plan::{ExecutionPlan, collect};
 use super::events::EventBatch;
 use crate::engine::{Engine, EngineError};
 use crate::relation::Relation;
+use crate::sql::rules::overflow::checked;
 use crate::sql::streaming::{OFFSET, StreamQuery, Windowed};
 
 /// A streaming model's plans.
@@ -140,7 +141,7 @@ impl Groups {
         let plain = SessionStateBuilder::new_from_existing(state.clone())
             .with_physical_optimizer_rules(Vec::new())
             .build();
-        let aggregate = bound(&windowed.aggregate, &[], &windowed.rows)?;
+        let aggregate = checked(bound(&windowed.aggregate, &[], &windowed.rows)?)?;
         let planned = plain.query_planner().create_physical_plan(&aggregate, &plain).await?;
         let first = first_step(&planned)
             .ok_or_else(|| DataFusionError::Internal("an aggregate was planned in one step".to_owned()))?;

@@ -16,6 +16,8 @@ mod demo;
 mod dialect;
 mod docs;
 mod errors;
+mod exact;
+mod far_times;
 mod handbook;
 mod history;
 mod hive_faults;

@@ -11,14 +11,17 @@
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{DataType, Schema, SchemaRef, TimeUnit};
 use arrow::error::ArrowError;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
-    ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
 };
+use parquet::basic::Type as PhysicalType;
 use parquet::errors::ParquetError;
+use parquet::schema::types::TypePtr;
 
 use super::FilesError;
 use crate::source::rows::{BadRow, Decoded, columns_of, rows_of};
@@ -154,7 +157,8 @@ fn from_arrow(error: ArrowError) -> ParquetError {
 fn start(file: File, schema: &RowSchema) -> Result<State, ParquetError> {
     // The writer's Arrow schema would bring encodings such as dictionaries, which say nothing about the values.
     let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
-    let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(file, options)?;
+    let metadata = in_microseconds(ArrowReaderMetadata::load(&file, options.clone())?, options)?;
+    let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file, metadata);
     let rows = u64::try_from(builder.metadata().file_metadata().num_rows()).unwrap_or_default();
     let roots = match columns_of(builder.schema(), schema) {
         Ok(roots) => roots,
@@ -169,6 +173,28 @@ fn start(file: File, schema: &RowSchema) -> Result<State, ParquetError> {
     let mask = ProjectionMask::roots(builder.parquet_schema(), projected.iter().copied());
     let reader = builder.with_projection(mask).with_batch_size(BATCH_ROWS).build()?;
     Ok(State::Reading { reader, sources, rows })
+}
+
+/// The metadata of a file, by which times that take 96 bits are read as microseconds: nanoseconds, which the reader takes them
+/// for, wrap around outside 1677 to 2262.
+fn in_microseconds(
+    metadata: ArrowReaderMetadata,
+    options: ArrowReaderOptions,
+) -> Result<ArrowReaderMetadata, ParquetError> {
+    let roots = metadata.metadata().file_metadata().schema_descr().root_schema().get_fields();
+    let is_wide = |root: &TypePtr| root.is_primitive() && root.get_physical_type() == PhysicalType::INT96;
+    if !roots.iter().any(is_wide) {
+        return Ok(metadata);
+    }
+    let fields = metadata.schema().fields().iter().zip(roots).map(|(field, root)| {
+        if !is_wide(root) {
+            return field.clone();
+        }
+        let time = DataType::Timestamp(TimeUnit::Microsecond, None);
+        Arc::new(field.as_ref().clone().with_data_type(time))
+    });
+    let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+    ArrowReaderMetadata::try_new(metadata.metadata().clone(), options.with_schema(schema))
 }
 
 fn refusal(reason: &str, rows: u64) -> String {

@@ -268,7 +268,7 @@ fn times_have_no_zone() {
     "#);
     insta::assert_snapshot!(expression("cast(date_trunc('week', d) as timestamp(3))"), @r#"
     CAST(CAST(next_day(date_sub(CAST(CAST(d AS timestamp) AS date), 7), 'MO') AS date) AS timestamp) AS c
-    CAST(date_trunc('week', CAST(d AS timestamp(9))) AS timestamp(3)) AS c
+    CAST(date_trunc('week', CAST(d AS timestamp(6))) AS timestamp(3)) AS c
     "#);
     insta::assert_snapshot!(expression("extract(isodow from d)"), @r#"
     (((dayofweek(d) + 5) % 7) + 1) AS c

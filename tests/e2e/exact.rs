@@ -1,0 +1,104 @@
+//! Numbers that do not fit, conditions that guard others, and NaN.
+
+use serde_json::json;
+
+use crate::project::{DAY, Project};
+
+const LISTENS: &str = "{{ source('events', 'listens') }}";
+
+#[test]
+fn arithmetic_that_does_not_fit_is_an_error_and_never_another_number() {
+    let project = Project::new();
+    project.model(
+        "numbers",
+        "{{ config(materialized='table') }} select * from (values (9223372036854775807, cast(1.1 as decimal(38, 19))), (1, cast(1.005 as decimal(38, 19)))) as t (v, d)",
+    );
+    project.succeed(&["run"]);
+    for (sql, message) in [
+        ("sum(v)", "bigint overflow: a sum is 9223372036854775808"),
+        ("sum(distinct v)", "bigint overflow: a sum is 9223372036854775808"),
+        ("max(v) + 1", "bigint overflow: 9223372036854775807 + 1"),
+        ("max(v) * 2", "bigint overflow: 9223372036854775807 * 2"),
+        ("-2 - max(v)", "bigint overflow: -2 - 9223372036854775807"),
+        ("-(-max(v) - 1)", "bigint overflow"),
+        ("cast(2147483647 as integer) + cast(1 as integer)", "integer overflow: 2147483647 + 1"),
+        ("9223372036854775807 + 1", "bigint overflow: 9223372036854775807 + 1"),
+        ("max(d * d)", "decimal(38, 38) overflow"),
+        (
+            "sum(cast(99999999999999999999999999999999999999 as decimal(38, 0)))",
+            "overflow: a sum does not fit",
+        ),
+    ] {
+        let told = project.fail(1, &["show", "--inline", &format!("select {sql} as x from main.numbers")]);
+        assert!(told.contains(message), "{sql}: {told}");
+    }
+    for (sql, value) in [
+        ("sum(cast(v as decimal(38, 0)))", json!("9223372036854775808")),
+        ("sum(v - 1)", json!(9_223_372_036_854_775_806_i64)),
+        ("sum(case when v > 1 then v - 1 else -1 end)", json!(9_223_372_036_854_775_805_i64)),
+    ] {
+        let x = &project.rows(&format!("select cast({sql} as varchar) as x from main.numbers"))[0]["x"];
+        assert_eq!(x.as_str().unwrap(), value.to_string().trim_matches('"'), "{sql}");
+    }
+    // What comes out in the end counts, not what is added first.
+    assert_eq!(
+        project.rows("select sum(x) as x from (values (9223372036854775807), (5), (-7)) as t (x)"),
+        json!([{"x": 9_223_372_036_854_775_805_i64}])
+    );
+    assert_eq!(
+        project.rows("select sum(v) over (order by v rows between current row and current row) as x from main.numbers order by x"),
+        json!([{"x": 1}, {"x": i64::MAX}])
+    );
+}
+
+#[test]
+fn rows_with_nan_are_found_in_stored_tables() {
+    let project = Project::new();
+    project.model(
+        "f",
+        "{{ config(materialized='table') }} select k, cast(x as double) as x, cast(x as real) as r from (values (1, '1'), (2, '3'), (3, 'NaN'), (4, null)) as t (k, x)",
+    );
+    project.succeed(&["run"]);
+    for (filter, keys) in [
+        ("x > 5", json!([3])),
+        ("x >= 5", json!([3])),
+        ("r > 5", json!([3])),
+        ("not x < 5", json!([3])),
+        ("not (x between 0 and 5)", json!([3])),
+        ("x not in (1, 3)", json!([3])),
+        ("isnan(x)", json!([3])),
+        ("x = cast('NaN' as double)", json!([3])),
+        ("x is not null and x <> 1 and x <> 3", json!([3])),
+        ("x < 5", json!([1, 2])),
+    ] {
+        let rows = project.rows(&format!("select k from main.f where {filter} order by k"));
+        let found: Vec<_> = rows.as_array().unwrap().iter().map(|row| row["k"].clone()).collect();
+        assert_eq!(json!(found), keys, "{filter}");
+    }
+    assert_eq!(
+        project.rows("select k from main.f where x is not null order by x desc limit 1"),
+        json!([{"k": 3}])
+    );
+    assert_eq!(
+        project.rows("select a.k from main.f a join main.f b on a.x = b.x where b.k = 3"),
+        json!([{"k": 3}])
+    );
+}
+
+#[test]
+fn to_find_what_a_change_reaches_fails_nothing_that_a_full_refresh_does_not() {
+    let project = Project::with_listens();
+    let days = (0..12).map(|day| (day * DAY, 1, "7")).collect::<Vec<_>>();
+    project.listens("1.json", &days).listens("2.json", &[(0, 2, "no number")]);
+    project.file("seeds/songs.csv", "number,title\n7,seven\n8,eight\n");
+    project
+        .model("titles", "{{ config(materialized='table') }} select number, title from {{ ref('songs') }}");
+    project.model(
+        "plays",
+        &format!("{{{{ config(materialized='incremental', partition_by='event_date') }}}} select l.event_date, l.song, t.title from {LISTENS} l left join {{{{ ref('titles') }}}} t on t.number = cast(l.song as bigint) where l.user_id = 1"),
+    );
+    project.succeed(&["build"]);
+    project.file("seeds/songs.csv", "number,title\n7,seventh\n8,eight\n");
+    project.succeed(&["build"]);
+    assert_eq!(project.rows("select distinct title from main.plays"), json!([{"title": "seventh"}]));
+}
