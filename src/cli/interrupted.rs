@@ -28,7 +28,8 @@ pub(super) struct Recorder<'a> {
 
 #[derive(Default)]
 struct Seen {
-    begun: Vec<String>,
+    /// Kinds and names.
+    begun: Vec<(String, String)>,
     ended: Vec<NodeResult>,
 }
 
@@ -44,9 +45,9 @@ impl<'a> Recorder<'a> {
             let ended = seen.ended.iter().filter(|result| statuses.contains(&result.status));
             ended.map(|result| format!("{} {}", result.kind, result.name)).collect::<Vec<_>>()
         };
-        let has_ended = |name: &String| seen.ended.iter().any(|result| result.name == *name);
-        let still_under_way = seen.begun.iter().filter(|name| !has_ended(name));
-        let is_begun = |name: &String| seen.begun.contains(name) || has_ended(name);
+        let has_ended = |name: &str| seen.ended.iter().any(|result| result.name == name);
+        let still_under_way = seen.begun.iter().filter(|(_, name)| !has_ended(name));
+        let is_begun = |name: &str| seen.begun.iter().any(|(_, begun)| begun == name) || has_ended(name);
         let mut not_begun = of(&[Status::Skipped]);
         not_begun.extend(
             nodes
@@ -63,7 +64,7 @@ impl<'a> Recorder<'a> {
             ("dropped, so that readers find what was there before", of(&[Status::Interrupted])),
             (
                 "still under way, so that readers find what was there before unless it was being published",
-                still_under_way.cloned().collect(),
+                still_under_way.map(|(kind, name)| format!("{kind} {name}")).collect(),
             ),
             ("not begun", not_begun),
         ];
@@ -80,7 +81,7 @@ impl Reporter for Recorder<'_> {
         {
             let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
             match event {
-                Event::Started { name, .. } => seen.begun.push(name.to_owned()),
+                Event::Started { name, kind } => seen.begun.push((kind.to_owned(), name.to_owned())),
                 Event::Ended(result) => seen.ended.push(result.clone()),
                 _ => {}
             }

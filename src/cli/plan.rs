@@ -15,8 +15,8 @@ use super::stream::is_streaming;
 use super::terminal::{Palette, Terminal, bytes, count, plural};
 use crate::graph::{Compiled, Graph, NodeKind};
 use crate::plan::{
-    Action, Asked, BatchPlan, BatchReason, LandingPlan, PartitionBuild, Plan, Rejects, UnitContent,
-    after_landing, connect, plan_landings,
+    Action, Asked, BatchPlan, BatchReason, LandingPlan, PartitionBuild, Plan, Rejects, ShortUnit,
+    UnitContent, after_landing, connect, plan_landings,
 };
 use crate::relation::Relation;
 use crate::run::landing::content_of;
@@ -92,7 +92,7 @@ pub(super) fn plan(global: &Global, arguments: &PlanArguments) -> Result<Exit, C
             None => content(unit).map(|content| content.read),
         };
         let short = landing.find_short(landed.as_deref(), &mut read);
-        notes.extend(short.iter().map(|unit| format!("{name}: {}", unit.kept_as_landed())));
+        notes.extend(ShortUnit::told(&short).map(|told| format!("{name}: {told}")));
         landing = landing.without(short);
         notes.extend(landing.kept_notes(arguments.full_refresh).map(|note| format!("{name}: {note}")));
         let after =

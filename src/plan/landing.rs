@@ -68,13 +68,20 @@ pub struct ShortUnit {
     pub withheld: u64,
 }
 
+/// How many units are told one by one.
+const TOLD: usize = 3;
+
 impl ShortUnit {
-    /// What is said of it.
-    pub fn kept_as_landed(&self) -> String {
-        let Self { id, before, now, .. } = self;
-        format!(
-            "{before} rows of {id} were read when it was landed, and the source gives {now} of them by now; what came of it, and of what was landed with it, is kept as landed"
-        )
+    /// What is said of such units, which stay as they were landed.
+    pub fn told(short: &[Self]) -> impl Iterator<Item = String> {
+        let told = short.iter().take(TOLD).map(|Self { id, before, now, .. }| {
+            format!(
+                "{before} rows of {id} were read when it was landed, and the source gives {now} of them by now; what came of it, and of what was landed with it, is kept as landed"
+            )
+        });
+        let more = short.len().saturating_sub(TOLD);
+        let more = (more > 0).then(|| format!("so are {more} more, of which the source gives fewer rows"));
+        told.chain(more)
     }
 }
 
@@ -488,6 +495,7 @@ mod tests {
         let short = plan.find_short(Some(&table), &mut |unit| Some(u64::from(unit.id != "b")));
         let shown: Vec<_> = short.iter().map(|unit| (unit.id.as_str(), unit.before, unit.now)).collect();
         assert_eq!(shown, [("b", 1, 0)]);
+        assert_eq!(ShortUnit::told(&vec![short[0].clone(); 5]).count(), 4);
         let plan = plan.without(short);
         let ids: Vec<&str> = plan.land.iter().map(|(unit, _)| unit.id.as_str()).collect();
         assert_eq!(ids, ["c"]);

@@ -151,9 +151,10 @@ fn read_table(
     }
     let topics = table.get("topics").map(|item| read_topics(item, problems)).unwrap_or_default();
     let on_lost_offsets = table.get("on_lost_offsets").and_then(|item| read_on_lost(item, problems));
-    let written = table.get("max_rejected").or(source.max_rejected).map(Item::json);
-    let max_rejected = written.as_ref().or_else(|| config.get("max_rejected"));
-    let max_rejected = max_rejected.and_then(|written| read_max_rejected(written, problems));
+    let written = [table.get("max_rejected").map(Item::json), own.get("max_rejected").cloned()];
+    let of_source = source.max_rejected.map(Item::json).or_else(|| config.get("max_rejected").cloned());
+    let max_rejected = written.into_iter().flatten().next().or(of_source);
+    let max_rejected = max_rejected.and_then(|written| read_max_rejected(&written, problems));
     let table = SourceTable {
         source: source.name.to_owned(),
         source_description: source.description.map(str::to_owned),

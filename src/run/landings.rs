@@ -11,7 +11,7 @@ use super::rejects::TooManyRejected;
 use super::session::Session;
 use crate::interrupt;
 use crate::plan::rejects::{Rejects, is_past};
-use crate::plan::{ConnectedSource, LandingPlan, LandingReason};
+use crate::plan::{ConnectedSource, LandingPlan, LandingReason, ShortUnit};
 use crate::source::{SourceError, Unit};
 use crate::warehouse::TableVersion;
 
@@ -139,8 +139,8 @@ impl Session<'_> {
                 connected.source.place_of_a_row()
             )));
         }
-        for unit in &landed.short {
-            self.reporter.report(Event::Warning(&format!("{name}: {}", unit.kept_as_landed())));
+        for told in ShortUnit::told(&landed.short) {
+            self.reporter.report(Event::Warning(&format!("{name}: {told}")));
         }
         let mut why = why(&plan.clone().without(landed.short.clone()));
         if landed.withheld > 0 {

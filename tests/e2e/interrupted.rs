@@ -73,7 +73,12 @@ fn a_query_under_way_is_dropped_and_what_is_published_is_told() {
     let (code, said) = running.end();
     assert_eq!(code, Some(130), "{said}");
     let said = project.normalized(&said);
-    insta::assert_snapshot!(said.split_once("interrupted: ").unwrap_or((&said, &said)).1, @"");
+    insta::assert_snapshot!(said.split_once("interrupted: ").unwrap_or((&said, &said)).1, @r"
+    what was published stays; the next run goes on from there:
+      published: source events.listens, table first
+      dropped, so that readers find what was there before: table second
+      not begun: table third
+    ");
     let statuses: Vec<String> = project
         .results()
         .as_array()
@@ -95,7 +100,13 @@ fn what_does_not_stop_within_a_moment_is_left_where_it_is() {
     running.signal(Signal::TERM);
     let (code, said) = running.end();
     assert_eq!(code, Some(130), "{said}");
-    insta::assert_snapshot!(said, @"");
+    insta::assert_snapshot!(said, @r"
+        stop  what is under way is dropped; once more ends mep at once
+    interrupted: what was published stays; the next run goes on from there:
+      published: source events.listens, table first
+      still under way, so that readers find what was there before unless it was being published: table second
+      not begun: table third
+    ");
     project.succeed(&["run"]);
     assert_eq!(project.rows("select song from main.third"), json!([{"song": "a"}]));
 }

@@ -33,8 +33,16 @@ fn every_run_and_plan_says_how_many_rows_are_rejected_by_now() {
     let project = project();
     project.file("events/listens/1.json", BAD.repeat(3));
     project.succeed(&["run"]);
-    insta::assert_snapshot!(project.succeed(&["run"]), @"");
-    insta::assert_snapshot!(project.print(&["plan"]), @"");
+    insta::assert_snapshot!(project.succeed(&["run"]), @r"
+     current  source events.listens  3 rejected by now
+     current  table plays
+    rejected  events.listens: 3 of 3 rows by now, in main.raw_listens_rejects
+    done in [time]: 2 current
+    ");
+    insta::assert_snapshot!(project.print(&["plan"]), @r"
+    rejected  events.listens: 3 of 3 rows by now, in main.raw_listens_rejects
+    nothing to do
+    ");
     let said = project.succeed(&["run", "--select", "plays"]);
     assert!(said.contains("rejected  events.listens: 3 of 3 rows by now"), "{said}");
     project.file("events/listens/2.json", GOOD.repeat(2) + BAD);
@@ -74,7 +82,24 @@ fn a_landing_with_more_rejected_rows_than_may_be_fails_and_publishes_nothing() {
     );
     project.model("other", "{{ config(materialized='table') }} select 2 as x");
     let said = project.fail(1, &["run"]);
-    insta::assert_snapshot!(said, @"");
+    insta::assert_snapshot!(said, @r#"
+       start  source events.listens
+       error  source events.listens  [time]
+        plan  1 table; 1 current
+       start  table other
+          ok  table other  1 row, [size], [time]  (model changed at line 1)
+     skipped  table plays  (because of events.listens)
+
+    what failed:
+      source events.listens
+          3 of 100 rows could not be read, and `max_rejected` is 1: nothing was landed; the first of them:
+            listens/2.json line 98: field "user_id": expected bigint, found "x" (string)
+            listens/2.json line 99: field "user_id": expected bigint, found "x" (string)
+            listens/2.json line 100: field "user_id": expected bigint, found "x" (string)
+          mend the rows or the declared columns, or raise `max_rejected`
+    rejected  events.listens: 1 of 3 rows by now, in main.raw_listens_rejects
+    failed in [time]: 1 built, 1 in error, 1 skipped
+    "#);
     assert_eq!(
         project.listing("warehouse/main/raw_listens").len(),
         before.len() + 1,
@@ -128,7 +153,15 @@ fn a_limit_stands_at_the_source_the_table_or_in_config() {
     );
     project.succeed(&["run"]);
     limit(&project, "        max_rejected: 0.5\n");
-    insta::assert_snapshot!(project.fail(2, &["run"]), @"");
+    insta::assert_snapshot!(project.fail(2, &["run"]), @r"
+    error: `max_rejected`: expected a count such as 100 or a share such as 1%, found `0.5`
+       ╭─[sources.yml:7:23]
+     6 │         event_time: ts
+     7 │         max_rejected: 0.5
+       ·                       ───
+     8 │         columns:
+       ╰────
+    ");
 }
 
 #[test]

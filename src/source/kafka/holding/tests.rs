@@ -163,7 +163,8 @@ fn ranges_that_were_found_short_are_kept_although_kafka_holds_their_offsets() {
     let (units, kept) = shown(compared(&[held(0, 0, 25)], &before, false).unwrap());
     assert_eq!((units, kept), (vec!["t/0@10-20".into(), "+t/0@20-25".into()], vec!["t/0@0-10".into()]));
     before[0].withheld = 3;
-    assert!(refused(&[held(0, 0, 25)], &before).starts_with(
-        "3 rows of t/0@0-10 waited for a later --date, and are no longer all in Kafka"
-    ));
+    assert!(
+        refused(&[held(0, 0, 25)], &before)
+            .starts_with("3 rows of t/0@0-10 waited for a later --date, and are no longer all in Kafka")
+    );
 }
