@@ -53,6 +53,7 @@ fn result(project: &Project, graph: &Graph, compiled: &Compiled, one: &NodeResul
     // dbt has no word for what was left as it is: to its readers it is a success.
     let status = match one.status {
         Status::Current => "success".to_owned(),
+        Status::Interrupted => Status::Error.word(),
         other => other.word(),
     };
     json!({
@@ -65,6 +66,7 @@ fn result(project: &Project, graph: &Graph, compiled: &Compiled, one: &NodeResul
             "bytes": one.bytes,
             "partitions": one.partitions,
             "rejected": one.rejected,
+            "rejected_by_now": one.rejected_by_now,
             "current": one.status == Status::Current,
         },
         "message": one.message,

@@ -15,11 +15,13 @@ pub enum Exit {
     Usage,
     /// 3: another run holds the warehouse.
     Held,
+    /// 130: Ctrl-C or SIGTERM ended a run.
+    Interrupted,
 }
 
 impl Exit {
     /// All of them, in the order of their numbers.
-    pub const ALL: [Self; 4] = [Self::Success, Self::Failed, Self::Usage, Self::Held];
+    pub const ALL: [Self; 5] = [Self::Success, Self::Failed, Self::Usage, Self::Held, Self::Interrupted];
 
     /// What it says.
     pub fn meaning(self) -> &'static str {
@@ -30,6 +32,7 @@ impl Exit {
             Self::Held => {
                 "another run holds the warehouse; --wait SECONDS of run, build and seed waits for it"
             }
+            Self::Interrupted => "Ctrl-C or SIGTERM ended a run; it says what is published and what is not",
         }
     }
 
@@ -40,6 +43,7 @@ impl Exit {
             Self::Failed => 1,
             Self::Usage => 2,
             Self::Held => 3,
+            Self::Interrupted => 130,
         }
     }
 }
@@ -62,7 +66,7 @@ pub const VARIABLES: [Key; 6] = [
 
 /// What the help of mep ends with.
 pub(super) fn help() -> String {
-    let codes = Exit::ALL.iter().map(|exit| format!("  {}  {}\n", exit.code(), exit.meaning()));
+    let codes = Exit::ALL.iter().map(|exit| format!("  {:<3}  {}\n", exit.code(), exit.meaning()));
     let variables = VARIABLES.iter().map(|variable| format!("  {:<16}  {}\n", variable.name, variable.doc));
     format!(
         "Exit codes:\n{}\nEnvironment:\n{}\nA new project: mep init shop",

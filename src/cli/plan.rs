@@ -10,16 +10,18 @@ use super::error::CommandError;
 use super::exit::Exit;
 use super::explain::{explained, inputs, is_at_most};
 use super::loaded::{Loaded, Rendering, cores, runtime};
+use super::rejected::RejectedOf;
 use super::stream::is_streaming;
 use super::terminal::{Palette, Terminal, bytes, count, plural};
 use crate::graph::{Compiled, Graph, NodeKind};
 use crate::plan::{
-    Action, Asked, BatchPlan, BatchReason, LandingPlan, PartitionBuild, Plan, UnitContent, after_landing,
-    connect, plan_landings,
+    Action, Asked, BatchPlan, BatchReason, LandingPlan, PartitionBuild, Plan, Rejects, ShortUnit,
+    UnitContent, after_landing, connect, plan_landings,
 };
 use crate::relation::Relation;
 use crate::run::landing::content_of;
 use crate::run::landings::why;
+use crate::run::rejects::TooManyRejected;
 use crate::run::{RunOptions, Session, TestsRun, held, in_short as reasons_in_short, shown_kind};
 use crate::time_range::TimeRange;
 
@@ -69,22 +71,38 @@ pub(super) fn plan(global: &Global, arguments: &PlanArguments) -> Result<Exit, C
     let stored = |relation: &Relation| session.stored(relation);
     let mut landings = BTreeMap::new();
     let asked = Asked { full_refresh: arguments.full_refresh, until: arguments.date, run: &loaded.run };
+    let mut notes = Vec::new();
     for (node, landing) in plan_landings(&sources, &stored, asked) {
-        let landing = landing.map_err(|error| {
+        let mut landing = landing.map_err(|error| {
             crate::project::Problem::new(format!("{}: {error}", loaded.graph.node(node).shown_name()))
         })?;
         let Some(connected) = sources.iter().find(|connected| connected.node == node) else { continue };
+        let mut contents: BTreeMap<String, Option<UnitContent>> = BTreeMap::new();
         let mut content = |unit: &crate::source::Unit| match unit.day {
             Some(day) => Some(UnitContent { days: BTreeSet::from([day]), ..UnitContent::default() }),
-            None => content_of(&connected.table, connected.source.as_ref(), unit).ok(),
+            None => {
+                let read = || content_of(&connected.table, connected.source.as_ref(), unit).ok();
+                contents.entry(unit.id.clone()).or_insert_with(read).clone()
+            }
         };
-        let after = after_landing(
-            &connected.table,
-            stored(&connected.table.raw).as_deref(),
-            &landing,
-            arguments.date,
-            &mut content,
-        );
+        let name = loaded.graph.node(node).shown_name();
+        let landed = stored(&connected.table.raw);
+        let mut read = |unit: &crate::source::Unit| match unit.day {
+            Some(_) => None,
+            None => content(unit).map(|content| content.read),
+        };
+        let short = landing.find_short(landed.as_deref(), &mut read);
+        notes.extend(ShortUnit::told(&short).map(|told| format!("{name}: {told}")));
+        landing = landing.without(short);
+        notes.extend(landing.kept_notes(arguments.full_refresh).map(|note| format!("{name}: {note}")));
+        let after =
+            after_landing(&connected.table, landed.as_deref(), &landing, arguments.date, &mut content);
+        let rejects = Rejects::after(landed.as_deref(), &landing, &contents);
+        notes.extend(connected.max_rejected.and_then(|limit| {
+            let (landing, all) = rejects?;
+            let text = TooManyRejected::expected(limit, landing, all)?;
+            Some(format!("{name}: a run fails here: {text}"))
+        }));
         landings.insert(node, (landing, after));
     }
     let mut tables = session.tables();
@@ -92,7 +110,14 @@ pub(super) fn plan(global: &Global, arguments: &PlanArguments) -> Result<Exit, C
     // A run leaves streaming models out too, where they are not asked for.
     let (streaming, left_out) =
         if is_asked_for { (streaming, 0) } else { (BTreeSet::new(), streaming.len()) };
-    let plan = Planned { graph: &loaded.graph, compiled: &compiled, plan: &planned, streaming: &streaming };
+    let plan = Planned {
+        graph: &loaded.graph,
+        compiled: &compiled,
+        plan: &planned,
+        streaming: &streaming,
+        rejected: &RejectedOf::by_now(&session, &compiled, &nodes),
+        notes: &notes,
+    };
     let text = match arguments.output {
         TextOrJson::Json => format!("{:#}\n", plan.as_json()),
         TextOrJson::Text => {
@@ -180,6 +205,10 @@ struct Planned<'a> {
     plan: &'a Plan,
     /// The streaming models that it would carry on.
     streaming: &'a BTreeSet<usize>,
+    /// The rows of its sources that are rejected by now.
+    rejected: &'a [RejectedOf],
+    /// What else the user should know.
+    notes: &'a [String],
 }
 
 /// What a run does with a streaming model.
@@ -187,7 +216,7 @@ const STREAM: [&str; 2] = ["stream", "up to what its source holds when it runs"]
 
 impl Planned<'_> {
     fn as_text(&self, explains: bool, palette: Palette) -> String {
-        let Self { graph, compiled, plan, streaming } = self;
+        let Self { graph, compiled, plan, streaming, rejected, notes } = self;
         let mut lines: Vec<[String; 4]> = Vec::new();
         let mut explanations: Vec<Vec<String>> = Vec::new();
         let mut current = 0;
@@ -234,7 +263,14 @@ impl Planned<'_> {
             }
         }
         let steps = plan.steps.len() - current + streaming.len();
+        for note in *notes {
+            text.push_str(&format!("{}  {note}\n", palette.warning("warning")));
+        }
+        for of in *rejected {
+            text.push_str(&format!("{}  {of}\n", palette.warning("rejected")));
+        }
         let current = match (steps, current) {
+            (0, _) if !rejected.is_empty() || !notes.is_empty() => "nothing to do".to_owned(),
             (0, _) => "nothing to do: everything is as it should be".to_owned(),
             (steps, 0) => plural(steps as u64, "step"),
             (steps, current) => {
@@ -247,7 +283,7 @@ impl Planned<'_> {
     }
 
     fn as_json(&self) -> Json {
-        let Self { graph, compiled, plan, streaming } = self;
+        let Self { graph, compiled, plan, streaming, rejected, notes } = self;
         let steps = plan.steps.iter().map(|step| {
         let node = graph.node(step.node);
         let (rows, bytes) = reads(&step.action);
@@ -299,7 +335,8 @@ impl Planned<'_> {
                 "reason": reason,
             })
         });
-        json!({"steps": steps.chain(streams).collect::<Vec<_>>()})
+        let steps = steps.chain(streams).collect::<Vec<_>>();
+        json!({"steps": steps, "rejected": rejected, "warnings": notes})
     }
 }
 

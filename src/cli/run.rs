@@ -8,13 +8,16 @@ use super::arguments::{Global, RunArguments, TextOrJson};
 use super::doing::Doing;
 use super::error::CommandError;
 use super::exit::Exit;
+use super::interrupted::{Recorder, interruptible};
 use super::loaded::{Loaded, Rendering, cores, runtime};
 use super::plan::in_short;
+use super::rejected::RejectedOf;
 use super::stream::{Streams, is_streaming, register_streamed};
 use super::terminal::{Terminal, plural, summary};
 use crate::artifacts;
 use crate::engine::Engine;
 use crate::graph::{Compiled, Node, NodeKind};
+use crate::interrupt;
 use crate::plan::{self, Asked, connect, plan_landings};
 use crate::run::event::{Event, NodeResult, Reporter};
 use crate::run::{RunOptions, Session, TestsRun, held};
@@ -37,14 +40,17 @@ pub(super) fn run(global: &Global, arguments: &RunArguments, doing: Doing) -> Re
     let compiled = loaded.compile(&loaded.with_tests_before_publish(&selected))?;
     let work = Work::of(&loaded, &selected, !arguments.selecting.select.is_empty());
     let terminal = Terminal::new(global.log_format, global.quiet);
-    let running = Running { loaded: &loaded, arguments, doing, terminal: &terminal };
+    let recorder = Recorder::new(&terminal);
+    let running = Running { loaded: &loaded, arguments, doing, terminal: &terminal, recorder: &recorder };
+    let told = || recorder.told(&loaded.graph, &work.nodes);
     let mut built = if work.nodes.is_empty() && !work.streaming.is_empty() {
         // Streams alone need no warehouse, and no lease of it.
-        Built { results: Vec::new(), compiled, _lease: None }
+        Built { results: Vec::new(), rejected: Vec::new(), compiled, _lease: None }
     } else {
-        running.build(&selected, &work.nodes, compiled)?
+        interruptible(&terminal, told, || running.build(&selected, &work.nodes, compiled))?
     };
-    let is_over = |built: &Built| arguments.fail_fast && has_failed(&built.results);
+    let is_over =
+        |built: &Built| arguments.fail_fast && has_failed(&built.results) || interrupt::is_requested();
     if !work.streaming.is_empty() && !is_over(&built) {
         let streams = Streams { loaded: &loaded, compiled: &built.compiled, nodes: &work.streaming };
         built.results.extend(streams.catch_up(arguments.full_refresh, &terminal)?);
@@ -59,7 +65,11 @@ pub(super) fn run(global: &Global, arguments: &RunArguments, doing: Doing) -> Re
         terminal.say(left_out);
     }
     // What failed is told first: on a full disk the artifacts cannot be written either.
-    let exit = finish(&terminal, arguments.output, &built.results, elapsed)?;
+    let mut exit = finish(&terminal, arguments.output, &built, elapsed)?;
+    if interrupt::is_requested() {
+        terminal.result(&format!("interrupted: {}", told()), true);
+        exit = Exit::Interrupted;
+    }
     write_artifacts(&loaded, &built.compiled, &built.results, elapsed, doing)?;
     Ok(exit)
 }
@@ -107,11 +117,15 @@ struct Running<'a> {
     arguments: &'a RunArguments,
     doing: Doing,
     terminal: &'a Terminal,
+    /// Is told what happens, and passes it on to the terminal.
+    recorder: &'a Recorder<'a>,
 }
 
 /// What came of landing, building and testing.
 struct Built {
     results: Vec<NodeResult>,
+    /// The rows of its sources that are rejected by now.
+    rejected: Vec<RejectedOf>,
     /// What was built, as it is known to be with the lease.
     compiled: Compiled,
     /// Held until the artifacts are written.
@@ -161,7 +175,8 @@ impl Running<'_> {
         if !arguments.fail_fast || landings.failed.is_empty() {
             results.extend(self.carry_out(&session, nodes, &landings.failed)?);
         }
-        Ok(Built { results, compiled, _lease: taken })
+        let rejected = RejectedOf::by_now(&session, &compiled, nodes);
+        Ok(Built { results, rejected, compiled, _lease: taken })
     }
 
     /// Runs tests on what streams have written by now.
@@ -189,7 +204,7 @@ impl Running<'_> {
         nodes: &BTreeSet<usize>,
         places: Places<'s>,
     ) -> Result<ManuallyDrop<Session<'s>>, CommandError> {
-        let Self { loaded, arguments, doing, terminal } = *self;
+        let Self { loaded, arguments, doing, recorder, .. } = *self;
         let Places { warehouse, engine, runtime } = places;
         let options = RunOptions {
             full_refresh: arguments.full_refresh,
@@ -208,7 +223,7 @@ impl Running<'_> {
         let known = held(&loaded.graph, warehouse, &read)?;
         let (graph, run) = (&loaded.graph, &loaded.run);
         let session = ManuallyDrop::new(Session::new(
-            graph, compiled, warehouse, engine, runtime, run, options, terminal, known,
+            graph, compiled, warehouse, engine, runtime, run, options, recorder, known,
         ));
         session.register_held(&read);
         register_streamed(loaded, compiled, &tested(loaded, nodes), engine, runtime)?;
@@ -290,18 +305,20 @@ fn write_artifacts(
 fn finish(
     terminal: &Terminal,
     output: TextOrJson,
-    results: &[NodeResult],
+    built: &Built,
     elapsed: Duration,
 ) -> Result<Exit, CommandError> {
+    let Built { results, rejected, .. } = built;
     let failed = has_failed(results);
     if output == TextOrJson::Json {
         let json = serde_json::json!({
             "success": !failed,
             "elapsed": elapsed.as_secs_f64(),
             "results": results,
+            "rejected": rejected,
         });
         super::print(&format!("{json:#}\n"))?;
     }
-    terminal.result(&summary(results, elapsed, terminal.palette()), failed);
+    terminal.result(&summary(results, rejected, elapsed, terminal.palette()), failed);
     Ok(if failed { Exit::Failed } else { Exit::Success })
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::arguments::LogFormat;
+use super::rejected::RejectedOf;
 use crate::run::event::{Event, NodeResult, Reporter, Status};
 use crate::secrets;
 
@@ -229,6 +230,7 @@ pub fn ended(result: &NodeResult, palette: Palette) -> String {
         Status::Fail => palette.bad("    fail"),
         Status::Error => palette.bad("   error"),
         Status::Skipped => palette.warning(" skipped"),
+        Status::Interrupted => palette.warning(" dropped"),
     };
     let mut facts = Vec::new();
     match result.status {
@@ -245,6 +247,9 @@ pub fn ended(result: &NodeResult, palette: Palette) -> String {
         Status::Fail | Status::Warn => facts.push(plural(result.rows, "failing row")),
         _ => {}
     }
+    if result.status == Status::Current && result.rejected_by_now > 0 {
+        facts.push(palette.warning(&format!("{} rejected by now", count(result.rejected_by_now))));
+    }
     if !matches!(result.status, Status::Skipped | Status::Current) {
         facts.push(format!("{:.2}s", result.seconds));
     }
@@ -259,7 +264,12 @@ pub fn ended(result: &NodeResult, palette: Palette) -> String {
 }
 
 /// The summary after the last node: what failed and why, then the numbers.
-pub fn summary(results: &[NodeResult], elapsed: Duration, palette: Palette) -> String {
+pub fn summary(
+    results: &[NodeResult],
+    rejected: &[RejectedOf],
+    elapsed: Duration,
+    palette: Palette,
+) -> String {
     let mut text = String::new();
     let failed: Vec<&NodeResult> =
         results.iter().filter(|result| matches!(result.status, Status::Fail | Status::Error)).collect();
@@ -275,6 +285,9 @@ pub fn summary(results: &[NodeResult], elapsed: Duration, palette: Palette) -> S
             text.push_str(&format!("  {} {}\n      {why}\n", result.kind, palette.strong(&result.name)));
         }
     }
+    for of in rejected {
+        text.push_str(&format!("{}  {of}\n", palette.warning("rejected")));
+    }
     let number = |status: Status| results.iter().filter(|result| result.status == status).count();
     let mut counts = Vec::new();
     for (status, word) in [
@@ -285,6 +298,7 @@ pub fn summary(results: &[NodeResult], elapsed: Duration, palette: Palette) -> S
         (Status::Fail, "failed"),
         (Status::Error, "in error"),
         (Status::Skipped, "skipped"),
+        (Status::Interrupted, "interrupted"),
     ] {
         if number(status) > 0 {
             counts.push(format!("{} {word}", number(status)));
@@ -387,7 +401,7 @@ mod tests {
             result("b", "table", Status::Error).saying("division by zero"),
             result("c", "table", Status::Skipped),
         ];
-        insta::assert_snapshot!(summary(&results, Duration::from_millis(1500), Palette::plain()), @"
+        insta::assert_snapshot!(summary(&results, &[], Duration::from_millis(1500), Palette::plain()), @"
 
         what failed:
           table b

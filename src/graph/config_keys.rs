@@ -189,11 +189,17 @@ pub(super) const TEST: [Key; 9] = [
     accepted("store_failures_as", "Failing rows are not stored."),
 ];
 /// Keys of a source table.
-pub(super) const SOURCE: [Key; 4] = [
+pub(super) const SOURCE: [Key; 5] = [
     accepted("freshness", "Of `dbt source freshness`."),
     accepted("loaded_at_field", "Of `dbt source freshness`."),
     key("land_as", "name", "raw_<table>", "The name of the landed table."),
     key("path", "glob", "<table>/*", "The files of the table, in the connection's folder."),
+    key(
+        "max_rejected",
+        "count or share, as 100 or 1%",
+        "",
+        "How many rows of the table may be rejected: a landing that would go past it fails.",
+    ),
 ];
 
 /// Keys that dbt knows and that would change results, were they not honoured.

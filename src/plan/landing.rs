@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::known::ROWS;
 use crate::fingerprint::Fingerprint;
-use crate::source::{Holding, LandingTable, Recorded, RejectedRows, Unit};
+use crate::source::{Holding, LandingTable, READING_RULES, Recorded, RejectedRows, Unit};
 use crate::warehouse::{ColumnVersions, LandedUnit, RunId, TableVersion, Version};
 
 /// Why a unit is landed.
@@ -22,6 +22,10 @@ pub enum LandingReason {
     Changed,
     /// The declared schema is not the one that it was read with.
     SchemaChanged,
+    /// Its messages are read by other schemas by now.
+    OtherSchemas,
+    /// Rows of it were rejected that could perhaps be read by now.
+    Rejected,
     /// The user asked for everything anew.
     FullRefresh,
 }
@@ -35,6 +39,11 @@ pub struct LandingPlan {
     pub vanished: Vec<String>,
     /// How many units were to be landed anew, but the source cannot give all of their batch again. Their rows stay.
     pub kept: usize,
+    /// How many of these had rejected rows, which could perhaps be read by now.
+    pub kept_with_rejects: usize,
+    /// Units that would be landed anew, but of which the source gives fewer rows than were landed. Their rows stay. Before
+    /// they are read, this is known of none.
+    pub short: Vec<ShortUnit>,
     /// How many units are landed as they are.
     pub current: usize,
     /// Whether the landed table has another schema than the declared one, so that it is to be published even where no
@@ -42,6 +51,38 @@ pub struct LandingPlan {
     pub reshapes: bool,
     /// What the source wants the user to know.
     pub warnings: Vec<String>,
+}
+
+/// A unit of which the source gives fewer rows than were landed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShortUnit {
+    /// The unit's id.
+    pub id: String,
+    /// The batch that its rows are in, which stays as it is.
+    pub batch: String,
+    /// How many rows were read when it was landed.
+    pub before: u64,
+    /// How many are read by now.
+    pub now: u64,
+    /// Rows of it that waited for a later run.
+    pub withheld: u64,
+}
+
+/// How many units are told one by one.
+const TOLD: usize = 3;
+
+impl ShortUnit {
+    /// What is said of such units, which stay as they were landed.
+    pub fn told(short: &[Self]) -> impl Iterator<Item = String> {
+        let told = short.iter().take(TOLD).map(|Self { id, before, now, .. }| {
+            format!(
+                "{before} rows of {id} were read when it was landed, and the source gives {now} of them by now; what came of it, and of what was landed with it, is kept as landed"
+            )
+        });
+        let more = short.len().saturating_sub(TOLD);
+        let more = (more > 0).then(|| format!("so are {more} more, of which the source gives fewer rows"));
+        told.chain(more)
+    }
 }
 
 /// How a landing is asked for.
@@ -77,6 +118,8 @@ pub(super) fn recorded(landed: Option<&TableVersion>) -> Vec<Recorded> {
         batch: batch.to_owned(),
         mark: unit.mark.clone(),
         withheld: unit.withheld,
+        schemas: unit.schemas.clone(),
+        is_short: unit.is_short,
     });
     recorded.collect()
 }
@@ -89,7 +132,12 @@ impl LandingPlan {
         fingerprint: &Fingerprint,
         asked: Asked<'_>,
     ) -> Self {
-        let Holding { units, kept, warnings } = holding;
+        let Holding { units, kept, of_other_schemas, warnings } = holding;
+        let of_other_schemas: BTreeSet<&str> = of_other_schemas.iter().map(String::as_str).collect();
+        let has_stale_rejects = |before: &Before<'_>| {
+            let is_other = of_other_schemas.contains(before.unit.id.as_str());
+            before.unit.rejected > 0 && (is_other || before.unit.rejected_by != Some(READING_RULES))
+        };
         let there: BTreeSet<&str> = units.iter().map(|unit| unit.id.as_str()).collect();
         let is_vanished = |before: &Before<'_>| !there.contains(before.unit.id.as_str());
         // A batch of which the source has not all units would lose the rows of the others.
@@ -111,6 +159,8 @@ impl LandingPlan {
                 Some(LandingReason::Changed)
             }
             Some(before) if before.fingerprint != fingerprint => Some(LandingReason::SchemaChanged),
+            Some(before) if has_stale_rejects(before) => Some(LandingReason::Rejected),
+            Some(_) if of_other_schemas.contains(unit.id.as_str()) => Some(LandingReason::OtherSchemas),
             Some(_) => None,
         };
         let is_due = |unit: &Unit| unit.day.zip(until).is_none_or(|(day, until)| day <= until);
@@ -119,7 +169,15 @@ impl LandingPlan {
         let mut plan = Self { vanished: vanished.into_iter().collect(), warnings, ..Self::default() };
         plan.kept = before(landed)
             .filter(|before| is_kept.contains(before.unit.id.as_str()))
-            .filter(|before| asked.full_refresh || before.fingerprint != fingerprint)
+            .filter(|before| {
+                asked.full_refresh || before.fingerprint != fingerprint || has_stale_rejects(before)
+            })
+            .count();
+        // Of a table that an earlier mep landed it is not known by what rows were rejected, which is nothing to speak of.
+        let is_known = |before: &Before<'_>| before.unit.rejected_by.is_some();
+        plan.kept_with_rejects = before(landed)
+            .filter(|before| is_kept.contains(before.unit.id.as_str()) || partly_there.contains(before.batch))
+            .filter(|before| has_stale_rejects(before) && is_known(before))
             .count();
         // Where one unit of a batch is landed anew, all of them are.
         let mut anew: BTreeMap<&str, LandingReason> = BTreeMap::new();
@@ -159,12 +217,89 @@ impl LandingPlan {
     }
 }
 
+impl LandingPlan {
+    /// The units that would give fewer rows than were landed of them, where `read` says how many they give by now: where the
+    /// same version of a unit has fewer rows, the source has lost some of them.
+    pub fn find_short(
+        &self,
+        landed: Option<&TableVersion>,
+        read: &mut dyn FnMut(&Unit) -> Option<u64>,
+    ) -> Vec<ShortUnit> {
+        let units = self.land.iter().map(|(unit, _)| unit);
+        short_units(units, landed, read)
+    }
+
+    /// What is said of the units that stay as they were landed although there is a reason to read them again.
+    pub fn kept_notes(&self, full_refresh: bool) -> impl Iterator<Item = String> {
+        let units = |count: usize| if count == 1 { "1 unit".to_owned() } else { format!("{count} units") };
+        // Without a reason to read them again, units that cannot be are nothing to speak of.
+        let kept = (self.kept > 0 && (full_refresh || self.reshapes)).then(|| {
+            format!(
+                "{} cannot be read again, or share a batch with such that cannot; the rows that came from there are kept as landed",
+                units(self.kept)
+            )
+        });
+        let rejected = (self.kept_with_rejects > 0).then(|| {
+            format!(
+                "rejected rows of {} could perhaps be read by now, but the source cannot give them again; they stay rejected",
+                units(self.kept_with_rejects)
+            )
+        });
+        kept.into_iter().chain(rejected)
+    }
+
+    /// The same plan, with the batches of these units left as they are.
+    #[must_use]
+    pub fn without(mut self, short: Vec<ShortUnit>) -> Self {
+        let batches: BTreeSet<&str> = short.iter().map(|unit| unit.batch.as_str()).collect();
+        self.land.retain(|(unit, _)| !unit.batch.as_deref().is_some_and(|batch| batches.contains(batch)));
+        self.short = short;
+        self
+    }
+}
+
+/// Those of these units that have fewer rows by now than were landed of them.
+pub fn short_units<'u>(
+    units: impl Iterator<Item = &'u Unit>,
+    landed: Option<&TableVersion>,
+    read: &mut dyn FnMut(&Unit) -> Option<u64>,
+) -> Vec<ShortUnit> {
+    let by_id: BTreeMap<&str, Before<'_>> =
+        before(landed).map(|before| (before.unit.id.as_str(), before)).collect();
+    let short = units.filter_map(|unit| {
+        let Before { unit: before, batch, .. } = by_id.get(unit.id.as_str())?;
+        let is_same_content = uncut(&before.version) == unit.version;
+        let now = if is_same_content { read(unit)? } else { return None };
+        (now < before.read).then(|| ShortUnit {
+            id: unit.id.clone(),
+            batch: (*batch).to_owned(),
+            before: before.read,
+            now,
+            withheld: before.withheld,
+        })
+    });
+    short.collect()
+}
+
+/// The version of a unit by which its rows are named: with the schemas of its messages, where it has such.
+pub fn content_version(version: &str, schemas: Option<&str>) -> String {
+    match schemas {
+        None => version.to_owned(),
+        Some(schemas) => format!("{version} by {schemas}"),
+    }
+}
+
 /// Stands between a unit's version and the last day that was landed of it.
 const UNTIL: &str = " until ";
 
 /// The version that is noted for a unit of which the rows of days after `until` were withheld.
 pub fn cut_version(version: &str, until: NaiveDate) -> String {
     format!("{version}{UNTIL}{until}")
+}
+
+/// The version without what was withheld.
+fn uncut(version: &str) -> &str {
+    version.rsplit_once(UNTIL).map_or(version, |(version, _)| version)
 }
 
 /// Whether what was landed under the version `landed` is what a run up to `until` would land of a unit of this version.
@@ -260,6 +395,9 @@ mod tests {
                 rejected: 0,
                 withheld: 0,
                 mark: None,
+                schemas: None,
+                rejected_by: None,
+                is_short: false,
             };
             ((*id).to_owned(), Batch { run: run.clone(), fingerprint: schema(), units: vec![unit] })
         };
@@ -302,6 +440,74 @@ mod tests {
         let other = Fingerprint::of(["other"]);
         let plan = planned(vec![unit("a", "1")], Some(&table), &other, false, None);
         assert_eq!(plan.land, [(unit("a", "1"), LandingReason::SchemaChanged)]);
+    }
+
+    /// A table with one unit of ten rows, three of which were rejected by these rules.
+    fn with_rejects(rules: Option<u32>) -> TableVersion {
+        let mut table = landed(&[("a", "1")]);
+        if let Content::Table { batches, .. } = &mut table.content {
+            for unit in batches.values_mut().flat_map(|batch| &mut batch.units) {
+                (unit.read, unit.landed, unit.rejected, unit.rejected_by) = (10, 7, 3, rules);
+            }
+        }
+        table
+    }
+
+    #[test]
+    fn rejected_rows_are_tried_again_once_they_could_be_read() {
+        let run = RunId::generate();
+        let asked = Asked { full_refresh: false, until: None, run: &run };
+        let reason = |rules, of_other_schemas: &[&str]| {
+            let of_other_schemas = of_other_schemas.iter().map(|id| (*id).to_owned()).collect();
+            let holding = Holding { units: vec![unit("a", "1")], of_other_schemas, ..Holding::default() };
+            let plan = LandingPlan::new(holding, Some(&with_rejects(rules)), &schema(), asked);
+            plan.land.into_iter().map(|(_, reason)| reason).collect::<Vec<_>>()
+        };
+        assert_eq!(reason(Some(READING_RULES), &[]), []);
+        assert_eq!(reason(Some(READING_RULES), &["a"]), [LandingReason::Rejected]);
+        assert_eq!(reason(Some(READING_RULES - 1), &[]), [LandingReason::Rejected]);
+        assert_eq!(reason(None, &[]), [LandingReason::Rejected]);
+        let holding =
+            Holding { units: vec![unit("a", "1")], of_other_schemas: vec!["a".into()], ..Holding::default() };
+        let plan = LandingPlan::new(holding, Some(&landed(&[("a", "1")])), &schema(), asked);
+        assert_eq!(plan.land, [(unit("a", "1"), LandingReason::OtherSchemas)]);
+    }
+
+    #[test]
+    fn rejected_rows_that_cannot_be_read_again_are_counted() {
+        let run = RunId::generate();
+        let asked = Asked { full_refresh: false, until: None, run: &run };
+        let holding =
+            Holding { kept: vec!["a".into()], of_other_schemas: vec!["a".into()], ..Holding::default() };
+        let plan =
+            LandingPlan::new(holding.clone(), Some(&with_rejects(Some(READING_RULES))), &schema(), asked);
+        assert_eq!((plan.land.len(), plan.kept_with_rejects), (0, 1));
+        let plan = LandingPlan::new(holding, Some(&with_rejects(None)), &schema(), asked);
+        assert_eq!(plan.kept_with_rejects, 0);
+    }
+
+    #[test]
+    fn a_unit_that_gives_fewer_rows_than_were_landed_keeps_its_batch() {
+        let table = landed_together("r1", &["a", "b"]);
+        let units = vec![range("a", Some("r1")), range("b", Some("r1")), range("c", None)];
+        let plan = planned(units, Some(&table), &Fingerprint::of(["other"]), false, None);
+        assert_eq!(plan.find_short(Some(&table), &mut |_| Some(1)), []);
+        let short = plan.find_short(Some(&table), &mut |unit| Some(u64::from(unit.id != "b")));
+        let shown: Vec<_> = short.iter().map(|unit| (unit.id.as_str(), unit.before, unit.now)).collect();
+        assert_eq!(shown, [("b", 1, 0)]);
+        assert_eq!(ShortUnit::told(&vec![short[0].clone(); 5]).count(), 4);
+        let plan = plan.without(short);
+        let ids: Vec<&str> = plan.land.iter().map(|(unit, _)| unit.id.as_str()).collect();
+        assert_eq!(ids, ["c"]);
+        // Another version is other content, which may be shorter.
+        let changed = planned(
+            vec![Unit { version: "2".into(), ..range("a", Some("r1")) }],
+            Some(&table),
+            &schema(),
+            false,
+            None,
+        );
+        assert_eq!(changed.find_short(Some(&table), &mut |_| Some(0)), []);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use super::batches::{BatchPlan, BatchTimes};
 use super::changed::first_changed_line;
 use super::known::{Known, KnownPartition};
 use super::known_tables::KnownTables;
-use super::landing::{BatchVersions, LandingPlan, LandingReason, cut_version, kept_columns};
+use super::landing::{BatchVersions, LandingPlan, LandingReason, content_version, cut_version, kept_columns};
 use super::partitions::{Basis, by_partition, whole};
 use super::reason::{ModelChange, Reason};
 use super::step::{Action, Plan, Step};
@@ -270,6 +270,12 @@ pub struct UnitContent {
     pub days: BTreeSet<NaiveDate>,
     /// Those that are rejected.
     pub rejected: RejectedRows,
+    /// How many that are.
+    pub rejects: u64,
+    /// How many rows it has.
+    pub read: u64,
+    /// The schemas that it was read by.
+    pub schemas: Option<String>,
 }
 
 /// What a landed table will be like once these units are landed in it, where their content is known.
@@ -309,12 +315,13 @@ pub fn after_landing(
         for (unit, reason) in &units {
             // What was never landed is new to all that reads it, whatever its content.
             let is_read = table.schema.event_time.is_some() || *reason != LandingReason::New;
-            let UnitContent { days: of_unit, rejected } =
+            let UnitContent { days: of_unit, rejected, schemas, .. } =
                 if is_read { content_of(unit)? } else { UnitContent::default() };
             let version = match until.filter(|_| of_unit.iter().any(is_withheld)) {
                 Some(until) => cut_version(&unit.version, until),
                 None => unit.version.clone(),
             };
+            let version = content_version(&version, schemas.as_deref());
             versions.push((unit.id.as_str(), version, rejected));
             days.extend(of_unit.into_iter().filter(|day| !is_withheld(day)));
         }

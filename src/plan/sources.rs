@@ -8,8 +8,8 @@ use std::time::Duration;
 use super::landing::{Asked, LandingPlan, recorded};
 use crate::graph::{Compiled, Graph, Node, NodeKind};
 use crate::project::{
-    AvroWire, KafkaConfig, MessageFormat, OnLostOffsets, Problem, Problems, Project, SimulatorConfig,
-    SourceConnection, SourceTable,
+    AvroWire, KafkaConfig, MaxRejected, MessageFormat, OnLostOffsets, Problem, Problems, Project,
+    SimulatorConfig, SourceConnection, SourceTable,
 };
 use crate::relation::Relation;
 use crate::source::files::{FilesSource, unread_folders as unread_folders_in};
@@ -27,6 +27,8 @@ pub struct ConnectedSource {
     pub table: LandingTable,
     /// Where its rows come from.
     pub source: Box<dyn Source>,
+    /// How many of its rows may be rejected.
+    pub max_rejected: Option<MaxRejected>,
 }
 
 /// Connects the selected nodes that are sources.
@@ -45,8 +47,14 @@ pub fn connect(
         let node = graph.node(index);
         let NodeKind::Source { index: of, .. } = &node.kind else { continue };
         let Some(table) = compiled.sources.get(&index) else { continue };
-        match connect_one(project, &project.sources[*of], node, table) {
-            Ok(source) => connected.push(ConnectedSource { node: index, table: table.clone(), source }),
+        let declared = &project.sources[*of];
+        match connect_one(project, declared, node, table) {
+            Ok(source) => connected.push(ConnectedSource {
+                node: index,
+                table: table.clone(),
+                source,
+                max_rejected: declared.max_rejected,
+            }),
             Err(problem) => problems.push(problem),
         }
     }

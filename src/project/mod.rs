@@ -17,6 +17,7 @@ mod item;
 mod kafka_connection;
 mod load;
 mod profile_secrets;
+mod max_rejected;
 mod profiles;
 mod project_file;
 mod properties;
@@ -37,6 +38,7 @@ mod tests;
 use crate::keys::Section;
 
 pub use load::{LoadOptions, find_root, load};
+pub use max_rejected::MaxRejected;
 pub use problem::{Problem, Problems, nearest};
 pub use target::bytes_of;
 pub use text::{Located, Place, SourceText, Span};

@@ -2,21 +2,30 @@
 
 use std::collections::HashMap;
 
+use serde_json::Value as Json;
+
 use super::config_tree::{Config, overlay, overlay_all, tags_of};
 use super::docs::written_twice;
 use super::item::{Item, Mapping};
 use super::kafka_connection::read_on_lost;
+use super::max_rejected::EXPECTED;
 use super::project_file::check_identifier;
 use super::properties::{Entries, InFile, read_config};
-use super::{Located, Problem, Problems, SourceTable};
+use super::{Located, MaxRejected, Problem, Problems, SourceTable};
 use crate::keys::{Key, Section, accepted, key};
 
-const SOURCE_KEYS: [Key; 12] = [
+const SOURCE_KEYS: [Key; 13] = [
     key("name", "name", "needed", "As `source()` names it, and the target's connection."),
     key("description", "text", "", "What it is."),
     key("tables", "list of tables", "", "Its tables."),
     key("tags", "text or list", "", "Words to select by, of all its tables."),
     key("meta", "mapping", "", "Data of your own, of all its tables."),
+    key(
+        "max_rejected",
+        "count or share, as 100 or 1%",
+        "",
+        "How many rows of each of its tables may be rejected.",
+    ),
     key("config", "mapping", "", "Config of all its tables."),
     accepted("schema", "Tables land in the target's schema."),
     accepted("database", "A warehouse of mep has schemas alone."),
@@ -25,7 +34,7 @@ const SOURCE_KEYS: [Key; 12] = [
     accepted("loaded_at_field", "Of `dbt source freshness`."),
     accepted("quoting", "mep quotes where that is needed."),
 ];
-const TABLE_KEYS: [Key; 19] = [
+const TABLE_KEYS: [Key; 20] = [
     key("name", "name", "needed", "As `source()` names it."),
     key("description", "text", "", "What it is."),
     key(
@@ -42,6 +51,12 @@ const TABLE_KEYS: [Key; 19] = [
         "fail or accept",
         "the connection's",
         "What to do where offsets are gone before they were landed.",
+    ),
+    key(
+        "max_rejected",
+        "count or share, as 100 or 1%",
+        "the source's",
+        "How many of its rows may be rejected: a landing that would go past it fails. A share is one of the rows that a run lands, and of all.",
     ),
     key("identifier", "name", "", "As in dbt; the table's files are then `<identifier>/*`."),
     key("columns", "list of columns", "", "Its columns, with `data_type`: what lands."),
@@ -77,7 +92,9 @@ pub(super) fn read_source(
     let config = config_of(source, problems);
     let Some(tables) = source.get("tables") else { return };
     for table in tables.mappings(problems) {
-        let above = Above { name: &name.value, description: description.as_deref(), config: &config };
+        let max_rejected = source.get("max_rejected");
+        let above =
+            Above { name: &name.value, description: description.as_deref(), config: &config, max_rejected };
         let Some((table, fqn)) = read_table(file, &above, table, problems) else { continue };
         let key = (table.source.clone(), table.name.clone());
         if let Some(first) = entries.sources.get(&key) {
@@ -95,6 +112,7 @@ struct Above<'a> {
     name: &'a str,
     description: Option<&'a str>,
     config: &'a Config,
+    max_rejected: Option<Item<'a>>,
 }
 
 fn config_of(mapping: Mapping<'_>, problems: &mut Problems) -> Config {
@@ -133,6 +151,10 @@ fn read_table(
     }
     let topics = table.get("topics").map(|item| read_topics(item, problems)).unwrap_or_default();
     let on_lost_offsets = table.get("on_lost_offsets").and_then(|item| read_on_lost(item, problems));
+    let written = [table.get("max_rejected").map(Item::json), own.get("max_rejected").cloned()];
+    let of_source = source.max_rejected.map(Item::json).or_else(|| config.get("max_rejected").cloned());
+    let max_rejected = written.into_iter().flatten().next().or(of_source);
+    let max_rejected = max_rejected.and_then(|written| read_max_rejected(&written, problems));
     let table = SourceTable {
         source: source.name.to_owned(),
         source_description: source.description.map(str::to_owned),
@@ -142,12 +164,23 @@ fn read_table(
         path: path.map(|path| path.value).or_else(|| identifier.map(|name| format!("{}/*", name.value))),
         topics,
         on_lost_offsets,
+        max_rejected,
         tags: config.get("tags").and_then(|tags| tags_of(&tags.value)).unwrap_or_default(),
         config,
         place: name.place,
         name: name.value,
     };
     Some((table, fqn))
+}
+
+/// How many rows may be rejected, where that is said.
+fn read_max_rejected(written: &Located<Json>, problems: &mut Problems) -> Option<MaxRejected> {
+    let found = MaxRejected::read(&written.value);
+    if found.is_none() && !written.value.is_null() {
+        let message = format!("`max_rejected`: expected {EXPECTED}, found `{}`", written.value);
+        problems.push(Problem::new(message).at(&written.place));
+    }
+    found
 }
 
 /// Names of topics: of letters, digits, `.`, `_` and `-`, at most 249 of them.

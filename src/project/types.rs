@@ -167,6 +167,8 @@ pub struct SourceTable {
     pub topics: Vec<String>,
     /// What to do where offsets are gone before they were landed; `None`: as the connection says.
     pub on_lost_offsets: Option<OnLostOffsets>,
+    /// How many of its rows may be rejected; `None`: any number.
+    pub max_rejected: Option<super::MaxRejected>,
     /// `tags:` of the source and the table together.
     pub tags: Vec<String>,
     /// Other `config:`/`meta:` keys.

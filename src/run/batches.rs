@@ -72,6 +72,7 @@ impl Session<'_> {
                     stored = Some(table);
                 }
                 Ok(None) => {}
+                Err(BuildError::Interrupted) => return Err(BuildError::Interrupted),
                 Err(error) if plan.anew => {
                     return Err(BuildError::Batches(failures(&[(*range, error)], plan)));
                 }
@@ -108,7 +109,7 @@ impl Session<'_> {
         for input in &batches.inputs {
             input.register(self.engine.scope(), batch.range)?;
         }
-        self.runtime.block_on(build.batch(stored, batch))
+        self.block_on(build.batch(stored, batch))
     }
 }
 

@@ -41,6 +41,9 @@ pub enum BuildError {
     /// A column of the model is not what the stored table has, and `on_schema_change` does not say how to go on.
     #[error("{0}")]
     SchemaChange(String),
+    /// The user asked the run to end.
+    #[error("the run was interrupted")]
+    Interrupted,
     /// Some batches of a microbatch model failed.
     #[error("{0}")]
     Batches(String),

@@ -10,6 +10,7 @@ use super::order::dependencies;
 use super::schedule::{Outcome, Steps, Weight, work_through};
 use super::session::Session;
 use crate::graph::{CompiledModel, Node, NodeKind, tested_relation};
+use crate::interrupt;
 use crate::plan::{Action, PartitionBuild, PartitionPlan, Plan, Reason, Step, TableChange};
 use crate::quality::{self, Verdict};
 use crate::relation::Relation;
@@ -57,12 +58,16 @@ impl Session<'_> {
             |index| {
                 let step = &plan.steps[index];
                 let node = self.graph.node(step.node);
+                if interrupt::is_requested() {
+                    keep(index, not_begun(node));
+                    return false;
+                }
                 if let Some(failed) = is_cut_off(step) {
                     keep(index, skipped(node, &self.graph.node(failed).shown_name()));
                     return false;
                 }
                 let result = self.step(step, node);
-                let goes_on = !matches!(result.status, Status::Error | Status::Fail);
+                let goes_on = !matches!(result.status, Status::Error | Status::Fail | Status::Interrupted);
                 keep(index, result);
                 goes_on
             },
@@ -71,6 +76,7 @@ impl Session<'_> {
                 keep(
                     index,
                     match outcome {
+                        _ if interrupt::is_requested() => not_begun(node),
                         Outcome::Skipped { because_of } => {
                             skipped(node, &self.graph.node(plan.steps[because_of].node).shown_name())
                         }
@@ -96,6 +102,9 @@ impl Session<'_> {
         self.reporter.report(Event::Started { name: &name, kind });
         let result = match self.act(step.node, node, &planned) {
             Ok(result) => result,
+            Err(error @ BuildError::Interrupted) => {
+                result_of(node, Status::Interrupted).saying(error.to_string())
+            }
             Err(error) => result_of(node, Status::Error).saying(error.to_string()),
         };
         result.in_time(began.elapsed())
@@ -109,7 +118,7 @@ impl Session<'_> {
                 let Some(seed) = self.compiled.seeds.get(&index) else {
                     return Ok(result_of(node, Status::Current));
                 };
-                let built = self.runtime.block_on(super::seed::load(self, node, seed))?;
+                let built = self.block_on(super::seed::load(self, node, seed))?;
                 self.built(index, node, built, &reason.to_string())
             }
             Action::Test => self.test(index, node),
@@ -117,7 +126,7 @@ impl Session<'_> {
             Action::BuildWhole(build) => {
                 let relation = tested_relation(node);
                 let table = self.table_build(&relation, self.model(index)?);
-                let built = self.runtime.block_on(table.whole(build))?;
+                let built = self.block_on(table.whole(build))?;
                 self.built(index, node, built, &build.reason.to_string())
             }
             Action::BuildPartitions(plan) => {
@@ -126,7 +135,7 @@ impl Session<'_> {
                 let model = self.model(index)?;
                 let table = self.table_build(&relation, model);
                 let plan = self.narrowed(node, model, plan);
-                let built = self.runtime.block_on(table.partitions(&plan, stored.as_deref()))?;
+                let built = self.block_on(table.partitions(&plan, stored.as_deref()))?;
                 self.built(index, node, built, &why_built(&plan))
             }
             Action::Increment => self.increment(index, node),
@@ -190,7 +199,7 @@ impl Session<'_> {
         };
         let columns = super::increment::columns_over(node, model, &stored)?;
         let table = TableBuild { sql, schema: &columns, ..self.table_build(&relation, model) };
-        let built = self.runtime.block_on(table.increment(&stored, &node.config))?;
+        let built = self.block_on(table.increment(&stored, &node.config))?;
         let why = Reason::Increment.to_string();
         match built {
             Some(built) => self.built(index, node, built, &why),
@@ -214,7 +223,7 @@ impl Session<'_> {
             partition_columns: &[],
             fingerprint: &snapshot.fingerprint,
         };
-        let built = self.runtime.block_on(table.snapshot(&snapshot.query, build, stored.as_deref()))?;
+        let built = self.block_on(table.snapshot(&snapshot.query, build, stored.as_deref()))?;
         let why = build.reason.to_string();
         match built {
             Some(built) => self.built(index, node, built, &why),
@@ -235,7 +244,7 @@ impl Session<'_> {
         }
         let finding = match self.tried(index) {
             Some(finding) => finding,
-            None => self.runtime.block_on(quality::run(self.engine, &test.sql, &node.config))?,
+            None => self.block_on(quality::run(self.engine, &test.sql, &node.config))?,
         };
         let mut result = result_of(
             node,
@@ -268,6 +277,9 @@ impl Session<'_> {
         ))
     }
 }
+
+/// Why a node is skipped once the run was asked to end.
+pub(super) const NOT_BEGUN: &str = "the run was interrupted before it began";
 
 /// Bytes of input, as stored, from which on a query keeps all cores busy by itself.
 const HEAVY_BYTES: u64 = 16 << 20;
@@ -327,6 +339,10 @@ pub(super) fn success(node: &Node, written: Written, why: &str) -> NodeResult {
     result.bytes = written.bytes;
     result.partitions = written.partitions;
     result
+}
+
+fn not_begun(node: &Node) -> NodeResult {
+    result_of(node, Status::Skipped).saying(NOT_BEGUN)
 }
 
 fn skipped(node: &Node, because_of: &str) -> NodeResult {

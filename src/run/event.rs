@@ -22,12 +22,14 @@ pub enum Status {
     Error,
     /// It was not begun, because of another node.
     Skipped,
+    /// The run was asked to end while it was under way.
+    Interrupted,
 }
 
 impl Status {
     /// Whether the run as a whole counts as failed because of it.
     pub fn is_failure(self) -> bool {
-        matches!(self, Self::Fail | Self::Error | Self::Skipped)
+        matches!(self, Self::Fail | Self::Error | Self::Skipped | Self::Interrupted)
     }
 
     /// Its word for programs, as it is written in JSON.
@@ -52,6 +54,8 @@ pub struct NodeResult {
     pub rows: u64,
     /// Rows of a source that could not be read.
     pub rejected: u64,
+    /// Rows of a source that are rejected by now, those of earlier runs among them.
+    pub rejected_by_now: u64,
     /// Bytes of the new files.
     pub bytes: u64,
     /// Partitions that were written or removed.
@@ -72,6 +76,7 @@ impl NodeResult {
             status,
             rows: 0,
             rejected: 0,
+            rejected_by_now: 0,
             bytes: 0,
             partitions: 0,
             seconds: 0.0,

@@ -15,11 +15,16 @@ use arrow::compute::kernels::cmp::lt_eq;
 use arrow::datatypes::{Date32Type, SchemaRef};
 use chrono::NaiveDate;
 
-use crate::plan::{BatchVersions, UnitContent, cut_version, kept_columns};
+use super::rejects::{FirstRejects, TooManyRejected};
+use crate::plan::rejects::{Rejects, is_past};
+use crate::plan::{
+    BatchVersions, ShortUnit, UnitContent, content_version, cut_version, kept_columns, short_units,
+};
+use crate::project::MaxRejected;
 use crate::relation::Relation;
 use crate::source::{
-    BATCH, EVENT_DATE, Item, LandingTable, Reject, RejectedRows, SchemaError, SinkError, Source, SourceError,
-    Unit, UnitReader,
+    BATCH, EVENT_DATE, Item, LandingTable, READING_RULES, Reject, RejectedRows, SchemaError, SinkError,
+    Source, SourceError, Unit, UnitReader,
 };
 use crate::sql::stored_schema;
 use crate::time_range::TimeRanges;
@@ -69,10 +74,30 @@ pub enum LandingError {
     /// The declared schema cannot be landed.
     #[error(transparent)]
     Schema(#[from] SchemaError),
+    /// More rows are rejected than the project lets pass.
+    #[error("{0}")]
+    TooManyRejected(#[from] TooManyRejected),
+    /// Rows that waited for a later run are no longer there.
+    #[error(
+        "{withheld} rows of {unit} waited for a later --date, and the source gives {now} of its {before} rows by now. Nothing was landed. To go on without them, run once with `on_lost_offsets: accept` at the source table"
+    )]
+    WaitedInVain {
+        /// The unit.
+        unit: String,
+        /// Rows that waited.
+        withheld: u64,
+        /// Rows that are read by now.
+        now: u64,
+        /// Rows that were read.
+        before: u64,
+    },
+    /// The user asked the run to end.
+    #[error("the run was interrupted: nothing of it was landed")]
+    Interrupted,
 }
 
 /// What a landing brought in.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Landed {
     /// Units landed.
     pub units: usize,
@@ -86,6 +111,8 @@ pub struct Landed {
     pub withheld: u64,
     /// Bytes of the new files.
     pub bytes: u64,
+    /// Units that gave fewer rows than were landed of them, so that their batches stay as they are.
+    pub short: Vec<ShortUnit>,
 }
 
 /// One landing.
@@ -106,6 +133,8 @@ pub struct Landing<'a> {
     pub run: &'a RunId,
     /// The last day of which rows are landed, where there is one.
     pub until: Option<NaiveDate>,
+    /// How many rows may be rejected.
+    pub max_rejected: Option<MaxRejected>,
     /// How many threads.
     pub threads: usize,
     /// Told of the rows as they come.
@@ -170,6 +199,9 @@ struct Share {
     counts: BTreeMap<usize, Counts>,
     /// What the readers of units that ended here said of their end.
     marks: BTreeMap<usize, String>,
+    /// The schemas that the readers of such units read by.
+    schemas: BTreeMap<usize, String>,
+    first_rejects: FirstRejects,
 }
 
 impl Landing<'_> {
@@ -198,6 +230,8 @@ impl Landing<'_> {
             merge(&mut all.rows, share.rows);
             merge(&mut all.rejects, share.rejects);
             all.marks.extend(share.marks);
+            all.schemas.extend(share.schemas);
+            all.first_rejects.add_all(share.first_rejects);
             for (unit, counts) in share.counts {
                 let total = all.counts.entry(unit).or_default();
                 total.read += counts.read;
@@ -207,7 +241,31 @@ impl Landing<'_> {
                 total.withheld += counts.withheld;
             }
         }
-        self.publish(all)
+        let short = self.leave_out_short(&mut all)?;
+        self.publish(all, short)
+    }
+
+    /// Finds the units that gave fewer rows than were landed of them. What was written of their batches is left out: the
+    /// batches stay as they are.
+    fn leave_out_short(&self, all: &mut Share) -> Result<Vec<ShortUnit>, LandingError> {
+        let index_of: BTreeMap<&str, usize> =
+            self.units.iter().enumerate().map(|(index, unit)| (unit.id.as_str(), index)).collect();
+        let mut read = |unit: &Unit| {
+            let index = index_of.get(unit.id.as_str())?;
+            Some(all.counts.get(index).copied().unwrap_or_default().read)
+        };
+        let short = short_units(self.units.iter(), self.landed, &mut read);
+        if let Some(unit) = short.iter().find(|unit| unit.withheld > 0 && !self.source.accepts_lost()) {
+            let ShortUnit { id, withheld, now, before, .. } = unit.clone();
+            return Err(LandingError::WaitedInVain { unit: id, withheld, now, before });
+        }
+        let batches: BTreeSet<&str> = short.iter().map(|unit| unit.batch.as_str()).collect();
+        let is_landed = |key: &PartitionKey| !batches.contains(batch_of(key));
+        all.rows.retain(|key, _| is_landed(key));
+        all.rejects.retain(|key, _| is_landed(key));
+        let kept = self.units.iter().filter(|unit| batches.contains(self.batch_of(unit)));
+        all.first_rejects.leave_out(kept.map(|unit| unit.id.as_str()).collect());
+        Ok(short)
     }
 
     fn work(&self, feed: &Feed<'_>, index: usize) -> Result<Share, LandingError> {
@@ -231,6 +289,7 @@ impl Landing<'_> {
                             let piece = open.next()?;
                             if piece.is_none() {
                                 share.marks.extend(open.mark().map(|mark| (unit, mark)));
+                                share.schemas.extend(open.schemas().map(|schemas| (unit, schemas)));
                                 *guard = None;
                             }
                             piece
@@ -239,6 +298,7 @@ impl Landing<'_> {
                 };
                 let Some(piece) = piece else { break };
                 let counts = share.counts.entry(unit).or_default();
+                let first_rejects = &mut share.first_rejects;
                 let batch = self.batch_of(&self.units[unit]);
                 counts.read += piece.read(&mut |item| {
                     match item {
@@ -253,6 +313,7 @@ impl Landing<'_> {
                         Item::Reject(reject) => {
                             counts.rejected += 1;
                             counts.rejected_rows.add(&reject);
+                            first_rejects.add(&reject);
                             pending.push((reject, batch));
                             if pending.len() < REJECT_ROWS {
                                 return Ok(());
@@ -263,6 +324,9 @@ impl Landing<'_> {
                     .map_err(|error| SinkError(Box::new(error)))
                 })?;
                 crate::fail_point::reached("landing-after-piece");
+                if crate::interrupt::is_requested() {
+                    return Err(LandingError::Interrupted);
+                }
             }
             feed.done(unit);
             share.counts.entry(unit).or_default();
@@ -313,12 +377,15 @@ impl Landing<'_> {
         Ok(landed.num_rows() as u64)
     }
 
-    fn publish(&self, share: Share) -> Result<(Landed, TableVersion), LandingError> {
+    fn publish(&self, share: Share, short: Vec<ShortUnit>) -> Result<(Landed, TableVersion), LandingError> {
         let fingerprint = self.table.fingerprint();
-        let mut landed = Landed { units: self.units.len(), ..Landed::default() };
+        let mut landed = Landed::default();
+        let kept_batches: BTreeSet<&str> = short.iter().map(|unit| unit.batch.as_str()).collect();
         let mut batches: BTreeMap<String, Batch> = BTreeMap::new();
         let mut rejected_rows: BTreeMap<&str, RejectedRows> = BTreeMap::new();
-        for (index, unit) in self.units.iter().enumerate() {
+        let units = self.units.iter().enumerate();
+        for (index, unit) in units.filter(|(_, unit)| !kept_batches.contains(self.batch_of(unit))) {
+            landed.units += 1;
             let Counts { read, landed: rows, rejected, rejected_rows: of_unit, withheld } =
                 share.counts.get(&index).copied().unwrap_or_default();
             rejected_rows.insert(&unit.id, of_unit);
@@ -336,7 +403,20 @@ impl Landing<'_> {
             };
             let id = unit.id.clone();
             let mark = share.marks.get(&index).cloned();
-            let record = LandedUnit { id, version, read, landed: rows, rejected, withheld, mark };
+            let schemas = share.schemas.get(&index).cloned();
+            let rejected_by = (rejected > 0).then_some(READING_RULES);
+            let record = LandedUnit {
+                id,
+                version,
+                read,
+                landed: rows,
+                rejected,
+                withheld,
+                mark,
+                schemas,
+                rejected_by,
+                is_short: false,
+            };
             let batch = batches.entry(self.batch_of(unit).to_owned()).or_insert_with(|| Batch {
                 run: self.run.clone(),
                 fingerprint: fingerprint.clone(),
@@ -344,6 +424,8 @@ impl Landing<'_> {
             });
             batch.units.push(record);
         }
+        let record = self.record(&batches, &short);
+        self.check_rejected(&landed, &record, share.first_rejects)?;
         let (rows, rejects) = (share.rows, share.rejects);
         landed.bytes = rows.values().chain(rejects.values()).flatten().map(|file| file.bytes).sum();
         let known = self.landed;
@@ -352,10 +434,16 @@ impl Landing<'_> {
         let versions: BTreeMap<&str, BatchVersions> = batches
             .iter()
             .map(|(name, batch)| {
-                let units = batch.units.iter().map(|unit| {
-                    let rejected = rejected_rows.get(unit.id.as_str()).copied().unwrap_or_default();
-                    (unit.id.as_str(), unit.version.as_str(), rejected)
-                });
+                let units: Vec<(&str, String, RejectedRows)> = batch
+                    .units
+                    .iter()
+                    .map(|unit| {
+                        let rejected = rejected_rows.get(unit.id.as_str()).copied().unwrap_or_default();
+                        let version = content_version(&unit.version, unit.schemas.as_deref());
+                        (unit.id.as_str(), version, rejected)
+                    })
+                    .collect();
+                let units = units.iter().map(|(id, version, rejected)| (*id, version.as_str(), *rejected));
                 (name.as_str(), BatchVersions::of(self.table, units))
             })
             .collect();
@@ -389,15 +477,43 @@ impl Landing<'_> {
             }
         }
         let partitions = self.partitions(kept, rows, &versions, &fingerprint);
-        let before = known.into_iter().flat_map(TableVersion::batches);
-        let mut record: BTreeMap<String, Batch> =
-            before.map(|(name, batch)| (name.clone(), batch.clone())).collect();
-        record.extend(batches.iter().map(|(name, batch)| (name.clone(), batch.clone())));
         let content =
             Content::Table { partition_columns: self.table.partition_columns(), partitions, batches: record };
         let table = TableVersion { schema, content, run: self.run.clone(), sql: None };
         self.warehouse.publish(&self.table.raw, &table, self.presentation)?;
+        landed.short = short;
         Ok((landed, table))
+    }
+
+    /// What will have been landed: what was before, with these batches in place of theirs, and a note at what cannot be read
+    /// again.
+    fn record(&self, batches: &BTreeMap<String, Batch>, short: &[ShortUnit]) -> BTreeMap<String, Batch> {
+        let before = self.landed.into_iter().flat_map(TableVersion::batches);
+        let mut record: BTreeMap<String, Batch> =
+            before.map(|(name, batch)| (name.clone(), batch.clone())).collect();
+        for unit in short {
+            let units = record.get_mut(&unit.batch).into_iter().flat_map(|batch| &mut batch.units);
+            for noted in units.filter(|noted| noted.id == unit.id) {
+                noted.is_short = true;
+            }
+        }
+        record.extend(batches.iter().map(|(name, batch)| (name.clone(), batch.clone())));
+        record
+    }
+
+    fn check_rejected(
+        &self,
+        landed: &Landed,
+        record: &BTreeMap<String, Batch>,
+        first: FirstRejects,
+    ) -> Result<(), TooManyRejected> {
+        let Some(limit) = self.max_rejected else { return Ok(()) };
+        let landing = Rejects { read: landed.read, rejected: landed.rejected };
+        let all = Rejects::of_units(record.values().flat_map(|batch| &batch.units));
+        if is_past(limit, landing, all) {
+            return Err(TooManyRejected::landing(limit, landing, all, &first));
+        }
+        Ok(())
     }
 
     /// The stored partitions whose batch, the last of their values, is kept.
@@ -405,7 +521,7 @@ impl Landing<'_> {
         table
             .iter()
             .flat_map(|table| table.partitions())
-            .filter(|(key, _)| key.values().last().and_then(Option::as_deref).is_some_and(&keep))
+            .filter(|(key, _)| keep(batch_of(key)))
             .map(|(key, partition)| (key.clone(), partition.clone()))
             .collect()
     }
@@ -418,7 +534,7 @@ impl Landing<'_> {
         fingerprint: &Fingerprint,
     ) -> BTreeMap<PartitionKey, Partition> {
         for (key, files) in written {
-            let batch = key.values().last().and_then(Option::as_deref).unwrap_or_default();
+            let batch = batch_of(&key);
             let Some(BatchVersions { version, columns }) = versions.get(batch) else { continue };
             let ledger = Ledger {
                 run: self.run.clone(),
@@ -432,6 +548,11 @@ impl Landing<'_> {
         }
         partitions
     }
+}
+
+/// The batch of a partition: the last of its values.
+fn batch_of(key: &PartitionKey) -> &str {
+    key.values().last().and_then(Option::as_deref).unwrap_or_default()
 }
 
 fn merge(all: &mut WrittenFiles, more: WrittenFiles) {
@@ -480,10 +601,10 @@ pub fn content_of(
     unit: &Unit,
 ) -> Result<UnitContent, LandingError> {
     let mut days = BTreeSet::new();
-    let mut rejected = RejectedRows::default();
+    let (mut rejected, mut rejects, mut read) = (RejectedRows::default(), 0, 0);
     let mut reader = source.open(unit)?;
     while let Some(piece) = reader.next()? {
-        piece.read(&mut |item| {
+        read += piece.read(&mut |item| {
             match item {
                 Item::Rows(rows) => {
                     let dates = table.schema.event_dates(&rows);
@@ -492,11 +613,14 @@ pub fn content_of(
                         days.extend(dates.as_primitive::<Date32Type>().iter().flatten());
                     }
                 }
-                Item::Reject(reject) => rejected.add(&reject),
+                Item::Reject(reject) => {
+                    rejected.add(&reject);
+                    rejects += 1;
+                }
             }
             Ok(())
         })?;
     }
     let days = days.into_iter().filter_map(Date32Type::to_naive_date_opt).collect();
-    Ok(UnitContent { days, rejected })
+    Ok(UnitContent { days, rejected, rejects, read, schemas: reader.schemas() })
 }

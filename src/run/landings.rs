@@ -4,12 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::carry_out::{presentation, shown_kind};
+use super::carry_out::{NOT_BEGUN, presentation, shown_kind};
 use super::event::{Event, NodeResult, Status};
 use super::landing::{Landing, LandingError};
+use super::rejects::TooManyRejected;
 use super::session::Session;
-use crate::plan::{ConnectedSource, LandingPlan, LandingReason};
+use crate::interrupt;
+use crate::plan::rejects::{Rejects, is_past};
+use crate::plan::{ConnectedSource, LandingPlan, LandingReason, ShortUnit};
 use crate::source::{SourceError, Unit};
+use crate::warehouse::TableVersion;
 
 /// What came of the landings.
 #[derive(Debug, Default)]
@@ -30,6 +34,16 @@ impl Session<'_> {
         let mut landings = Landings::default();
         for connected in sources {
             let began = Instant::now();
+            if interrupt::is_requested() {
+                landings.failed.insert(connected.node);
+                let node = self.graph.node(connected.node);
+                let (name, kind) = (node.shown_name(), shown_kind(node));
+                let result = NodeResult::new(node.id.as_str(), &name, kind, Status::Skipped);
+                let result = result.saying(NOT_BEGUN);
+                self.reporter.report(Event::Ended(&result));
+                landings.results.push(result);
+                continue;
+            }
             let Some(plan) = plans.remove(&connected.node) else { continue };
             let node = self.graph.node(connected.node);
             let (name, kind) = (node.shown_name(), shown_kind(node));
@@ -37,8 +51,10 @@ impl Session<'_> {
             let ended = match plan.map_err(LandingError::from) {
                 Ok(plan) => {
                     self.tell(&name, &plan);
-                    if plan.is_nothing() && self.stored(&connected.table.raw).is_some() {
-                        Ok(NodeResult { status: Status::Current, ..result.clone() })
+                    let stored = self.stored(&connected.table.raw);
+                    if let Some(stored) = stored.filter(|_| plan.is_nothing()) {
+                        unchanged(connected, &stored)
+                            .map(|()| NodeResult { status: Status::Current, ..result.clone() })
                     } else {
                         self.reporter.report(Event::Started { name: &name, kind });
                         self.land_one(connected, &plan, result.clone())
@@ -48,9 +64,13 @@ impl Session<'_> {
             };
             let ended = ended.unwrap_or_else(|error| {
                 landings.failed.insert(connected.node);
-                NodeResult { status: Status::Error, ..result }.saying(error.to_string())
+                let is_interrupted = matches!(error, LandingError::Interrupted);
+                let status = if is_interrupted { Status::Interrupted } else { Status::Error };
+                NodeResult { status, ..result }.saying(error.to_string())
             });
-            let ended = ended.in_time(began.elapsed());
+            let mut ended = ended.in_time(began.elapsed());
+            let stored = self.stored(&connected.table.raw);
+            ended.rejected_by_now = stored.map_or(0, |stored| Rejects::of(&stored).rejected);
             self.reporter.report(Event::Ended(&ended));
             landings.results.push(ended);
             if self.options.fail_fast && !landings.failed.is_empty() {
@@ -65,12 +85,8 @@ impl Session<'_> {
         for warning in &plan.warnings {
             self.reporter.report(Event::Warning(&format!("{name}: {warning}")));
         }
-        // Without a reason to read them again, units that cannot be are nothing to speak of.
-        if plan.kept > 0 && (self.options.full_refresh || plan.reshapes) {
-            let units = if plan.kept == 1 { "1 unit".to_owned() } else { format!("{} units", plan.kept) };
-            self.reporter.report(Event::Warning(&format!(
-                "{name}: {units} cannot be read again, or share a batch with such that cannot; the rows that came from there are kept as landed"
-            )));
+        for note in plan.kept_notes(self.options.full_refresh) {
+            self.reporter.report(Event::Warning(&format!("{name}: {note}")));
         }
         if plan.vanished.is_empty() {
             return;
@@ -90,7 +106,7 @@ impl Session<'_> {
         plan: &LandingPlan,
         mut result: NodeResult,
     ) -> Result<NodeResult, LandingError> {
-        let units: Vec<Unit> = plan.land.iter().map(|(unit, _)| unit.clone()).collect();
+        let to_land: Vec<Unit> = plan.land.iter().map(|(unit, _)| unit.clone()).collect();
         let name = result.name.clone();
         let presentation = presentation(self.graph.node(connected.node));
         let landed = self.stored(&connected.table.raw);
@@ -99,10 +115,11 @@ impl Session<'_> {
             warehouse: self.warehouse,
             table: &connected.table,
             source: connected.source.as_ref(),
-            units: &units,
+            units: &to_land,
             presentation: &presentation,
             run: self.run,
             until: self.options.until,
+            max_rejected: connected.max_rejected,
             threads: self.options.cores,
             progress: &|rows| self.reporter.report(Event::Rows { name: &name, rows }),
         };
@@ -122,11 +139,25 @@ impl Session<'_> {
                 connected.source.place_of_a_row()
             )));
         }
-        let mut why = why(plan);
+        for told in ShortUnit::told(&landed.short) {
+            self.reporter.report(Event::Warning(&format!("{name}: {told}")));
+        }
+        let mut why = why(&plan.clone().without(landed.short.clone()));
         if landed.withheld > 0 {
             why.push_str(&format!("; {} rows of later days wait", landed.withheld));
         }
         Ok(result.saying(why))
+    }
+}
+
+/// That nothing is to be landed, unless the table has more rejected rows than may be.
+fn unchanged(connected: &ConnectedSource, stored: &TableVersion) -> Result<(), LandingError> {
+    let all = Rejects::of(stored);
+    match connected.max_rejected {
+        Some(limit) if is_past(limit, Rejects::default(), all) => {
+            Err(TooManyRejected::stored(limit, all, &connected.table.rejects).into())
+        }
+        _ => Ok(()),
     }
 }
 
@@ -138,10 +169,15 @@ pub fn why(plan: &LandingPlan) -> String {
             LandingReason::New => "new",
             LandingReason::Changed => "changed",
             LandingReason::SchemaChanged => "read with another schema",
+            LandingReason::OtherSchemas => "read with other schemas of its messages",
+            LandingReason::Rejected => "with rejected rows to try again",
             LandingReason::FullRefresh => "full refresh",
         };
         *counts.entry(word).or_default() += 1;
     }
-    let parts: Vec<String> = counts.iter().map(|(word, count)| format!("{count} {word}")).collect();
+    let mut parts: Vec<String> = counts.iter().map(|(word, count)| format!("{count} {word}")).collect();
+    if !plan.short.is_empty() {
+        parts.push(format!("{} kept as landed, since the source has fewer of its rows", plan.short.len()));
+    }
     if parts.is_empty() { "nothing there yet".to_owned() } else { parts.join(", ") }
 }

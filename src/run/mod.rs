@@ -14,6 +14,7 @@ pub mod landings;
 mod narrow;
 mod order;
 mod publish;
+pub mod rejects;
 pub mod schedule;
 pub mod seed;
 pub mod session;

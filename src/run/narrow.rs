@@ -93,7 +93,7 @@ impl Session<'_> {
             let keys: Vec<&String> = lookup.keys.iter().map(|(_, column)| column).collect();
             let changed = self.changed_keys(model, table, (&old, &new), columns, &keys)?;
             let found = holding(lookup, changed, model)?;
-            for batch in self.runtime.block_on(self.engine.collect(found))? {
+            for batch in self.block_on(self.engine.collect(found))? {
                 let values = batch.columns().iter().map(texts).collect::<Result<Vec<_>, _>>()?;
                 partitions.extend(
                     (0..batch.num_rows()).map(|row| {

@@ -95,7 +95,7 @@ impl Session<'_> {
                     )));
                 }
             }
-            let finding = self.runtime.block_on(quality::run(self.engine, &compiled.sql, &of.config))?;
+            let finding = self.block_on(quality::run(self.engine, &compiled.sql, &of.config))?;
             self.note_tried(test, finding);
             match finding.verdict {
                 Verdict::Fail => failed.push((of.name.clone(), finding.failures)),
@@ -144,7 +144,7 @@ impl Session<'_> {
             partition_columns: table.partition_columns().to_vec(),
         };
         let rows = self.engine.scope().scan(&name)?;
-        let mut written = self.runtime.block_on(self.engine.write(rows, &output))?.files;
+        let mut written = self.block_on(self.engine.write(rows, &output))?.files;
         let copied = new.into_iter().map(|(key, partition)| {
             let files = written.remove(&key).unwrap_or_default();
             (key, Partition { files: files.into(), ledger: partition.ledger })

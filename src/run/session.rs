@@ -6,9 +6,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::{NaiveDate, NaiveTime, Utc};
 
+use super::build::BuildError;
 use super::event::Reporter;
 use crate::engine::{Engine, EngineError};
 use crate::graph::{Compiled, CompiledModel, Graph, Materialization, tested_relation};
+use crate::interrupt;
 use crate::plan::{BatchTimes, Planner, Tables};
 use crate::quality::Finding;
 use crate::relation::Relation;
@@ -255,6 +257,20 @@ impl<'a> Session<'a> {
     /// Notes such partitions.
     pub(super) fn note_same(&self, relation: &Relation, keys: impl Iterator<Item = PartitionKey>) {
         lock(&self.same).entry(relation.clone()).or_default().extend(keys);
+    }
+
+    /// Waits for work, or drops it once the run is asked to end: nothing points at what it wrote.
+    pub(super) fn block_on<T, E: Into<BuildError>>(
+        &self,
+        work: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, BuildError> {
+        self.runtime.block_on(async {
+            tokio::select! {
+                biased;
+                () = interrupt::requested() => Err(BuildError::Interrupted),
+                done = work => done.map_err(Into::into),
+            }
+        })
     }
 
     /// The tables as they are by now, for a plan.

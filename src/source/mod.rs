@@ -21,4 +21,4 @@ pub use landed::{BATCH, EVENT_DATE, LandingTable};
 pub use reading::{Item, Piece, Sink, SinkError, Source, SourceError, UnitReader};
 pub use rows::DecodeError;
 pub use schema::{RowSchema, SchemaError};
-pub use unit::{Holding, MessagePlace, Recorded, Reject, RejectedRows, Unit};
+pub use unit::{Holding, MessagePlace, READING_RULES, Recorded, Reject, RejectedRows, Unit};

@@ -55,6 +55,11 @@ pub trait Source: Send + Sync {
         "file, line"
     }
 
+    /// Whether the user takes it that rows are lost which the source no longer has.
+    fn accepts_lost(&self) -> bool {
+        false
+    }
+
     /// Begins to read a unit.
     ///
     /// # Errors
@@ -72,6 +77,12 @@ pub trait UnitReader: Send {
 
     /// Once it has ended: what the source wants to be told of its end by [`Source::units`] on a later run.
     fn mark(&self) -> Option<String> {
+        None
+    }
+
+    /// Once it has ended: which schemas its rows were read by, where these do not stand with the declared columns. Equal
+    /// texts mean that the same bytes become the same rows.
+    fn schemas(&self) -> Option<String> {
         None
     }
 }

@@ -7,6 +7,9 @@ use chrono::NaiveDate;
 
 use crate::fingerprint::Fingerprint;
 
+/// Grows whenever rows can be read that were rejected before: what was rejected under an earlier one is tried again.
+pub const READING_RULES: u32 = 1;
+
 /// A piece of a source that is read as a whole: a file, a simulated day, a range of a Kafka partition.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unit {
@@ -35,6 +38,10 @@ pub struct Recorded {
     pub mark: Option<String>,
     /// Rows of later days, which were left for a later run.
     pub withheld: u64,
+    /// The schemas of its messages, as its reader told them.
+    pub schemas: Option<String>,
+    /// Whether a later reading gave fewer rows than were landed.
+    pub is_short: bool,
 }
 
 /// What a source holds.
@@ -44,6 +51,8 @@ pub struct Holding {
     pub units: Vec<Unit>,
     /// Units that were landed and cannot be read again, as is to be expected of the source: their rows stay as landed.
     pub kept: Vec<String>,
+    /// Units that were landed by other schemas of their messages than there are by now.
+    pub of_other_schemas: Vec<String>,
     /// What the user should know.
     pub warnings: Vec<String>,
 }

@@ -193,6 +193,15 @@ pub struct LandedUnit {
     /// What the source noted of the unit's end, to know it again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mark: Option<String>,
+    /// The schemas that its rows were read by, where these do not stand with the declared columns.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schemas: Option<String>,
+    /// Where rows were rejected: the rules of reading that rejected them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rejected_by: Option<u32>,
+    /// Whether the source was found to give fewer rows of it than were landed: it is not read again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_short: bool,
 }
 
 #[cfg(test)]

@@ -23,6 +23,7 @@ transaction.state.log.num.partitions=4
 transaction.state.log.replication.factor=1
 transaction.state.log.min.isr=1
 group.initial.rebalance.delay.ms=0
+log.cleaner.backoff.ms=500
 END
   [ -e "$DATA/kafka/meta.properties" ] || format
 }

@@ -93,6 +93,7 @@ fn lines_that_cannot_be_read_are_kept_with_their_reason() {
         plan  1 table
        start  table plays
           ok  table plays  2 rows, [size], [time]  (first run)
+    rejected  events.listens: 10 of 12 rows by now, in main.raw_listens_rejects
     done in [time]: 2 built
     ");
     insta::assert_snapshot!(rejects(&project), @r#"

@@ -3,7 +3,7 @@
 //! A message holds one record and nothing else: a record that ends early or goes on behind its end is a bad row. The
 //! values take the declared types by the rule that Parquet's take.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -56,6 +56,9 @@ pub enum AvroError {
 /// How many records are decoded together.
 const BATCH_ROWS: usize = 8192;
 
+/// Stands before the hash of all schemas.
+const ALL_SCHEMAS: &str = "confluent *=";
+
 /// What is put before each record for the decoder, which tells records apart by it.
 const HEADER: usize = 5;
 
@@ -63,8 +66,31 @@ const HEADER: usize = 5;
 #[derive(Clone, Debug)]
 struct Written {
     store: SchemaStore,
+    /// Of what its file says, apart from white space.
+    hash: String,
     /// For each declared column, which one of the record's it is.
     columns: Vec<Option<usize>>,
+}
+
+/// The ids of schemas that messages bear.
+#[derive(Clone, Debug, Default)]
+pub(super) struct SchemaIds {
+    ids: BTreeSet<u32>,
+    last: Option<u32>,
+}
+
+/// Past so many ids, most of which are none, what is noted is all schemas.
+const MANY_IDS: usize = 64;
+
+impl SchemaIds {
+    /// One more message bears this id.
+    pub(super) fn add(&mut self, id: Option<u32>) {
+        // Neighbours mostly bear the same.
+        if id != self.last {
+            self.last = id;
+            self.ids.extend(id.filter(|_| self.ids.len() <= MANY_IDS));
+        }
+    }
 }
 
 /// Decodes Avro records into batches of one schema. It keeps no state: threads can share one.
@@ -138,6 +164,42 @@ impl AvroDecoder {
         }
         decoded.rejects.sort_by_key(|bad| bad.line);
         Ok(decoded)
+    }
+
+    /// The id of the schema that a message bears, where messages do.
+    pub(super) fn id_of(&self, message: &[u8]) -> Option<u32> {
+        match (self.wire, message) {
+            (AvroWire::Confluent, [0, a, b, c, d, ..]) => Some(u32::from_be_bytes([*a, *b, *c, *d])),
+            _ => None,
+        }
+    }
+
+    /// What is noted of messages that bear these ids: the schemas that they are read by, also of an id that has none yet.
+    pub(super) fn noted(&self, ids: &SchemaIds) -> String {
+        let hash =
+            |written: Option<&Written>| written.map_or("-", |written| written.hash.as_str()).to_owned();
+        match self.wire {
+            AvroWire::Plain => format!("plain {}", hash(self.any.as_ref())),
+            AvroWire::Confluent if ids.ids.len() > MANY_IDS => {
+                let all = self.by_id.iter().map(|(id, written)| format!("{id}={}", written.hash));
+                let all: Vec<String> = all.chain([hash(self.any.as_ref())]).collect();
+                let all = crate::fingerprint::Fingerprint::of(all.iter().map(String::as_str));
+                format!("{ALL_SCHEMAS}{}", all.as_str())
+            }
+            AvroWire::Confluent => {
+                let of_id = |id: &u32| format!(" {id}={}", hash(self.by_id.get(id).or(self.any.as_ref())));
+                format!("confluent{}", ids.ids.iter().map(of_id).collect::<String>())
+            }
+        }
+    }
+
+    /// Whether messages of which this was noted would be read by other schemas now.
+    pub(super) fn is_other(&self, noted: &str) -> bool {
+        let of_all =
+            if noted.starts_with(ALL_SCHEMAS) { (0..=MANY_IDS as u32).collect() } else { BTreeSet::new() };
+        let ids = noted.split(' ').skip(1).filter_map(|part| part.split_once('=')?.0.parse().ok());
+        let ids = ids.chain(of_all).collect();
+        self.noted(&SchemaIds { ids, last: None }) != noted
     }
 
     /// A message's schema, and its record.
@@ -225,11 +287,14 @@ fn written(path: &Path, schema: &RowSchema) -> Result<Written, AvroError> {
     let text = std::fs::read_to_string(path)
         .map_err(|error| AvroError::Unreadable { path: path.to_owned(), error })?;
     let not_a_schema = |why: String| AvroError::NotASchema { path: path.to_owned(), why };
+    let said: Result<serde_json::Value, _> = serde_json::from_str(&text);
+    let said = said.map_or_else(|_| text.clone(), |said| said.to_string());
+    let hash = crate::fingerprint::Fingerprint::of([said.as_str()]).as_str().to_owned();
     let mut store = SchemaStore::new_with_type(FingerprintAlgorithm::Id);
     store
         .set(Fingerprint::load_fingerprint_id(0), AvroSchema::new(text))
         .map_err(|error| not_a_schema(error.to_string()))?;
-    let mut written = Written { store, columns: Vec::new() };
+    let mut written = Written { store, hash, columns: Vec::new() };
     let given = decoder(&written, 1).map_err(|error| not_a_schema(error.to_string()))?.schema();
     written.columns = columns_of(&given, schema).map_err(not_a_schema)?;
     Ok(written)

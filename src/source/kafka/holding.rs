@@ -137,15 +137,16 @@ impl Outcome {
         }
         for (range, unit) in &current {
             let is_lost = unit.version.starts_with(LOST);
-            if is_lost || range.is_empty() || range.from >= held.low {
+            if is_lost || range.is_empty() || range.from >= held.low && !unit.is_short {
                 let version = if is_lost { LOST } else { READ };
                 self.holding.units.push(unit_of(range, version, Some(unit.batch.clone())));
                 continue;
             }
             self.holding.kept.push(unit.id.clone());
             if unit.withheld > 0 {
+                let how = if unit.is_short { "are no longer all in" } else { "have expired from" };
                 self.gone(format!(
-                    "{} rows of {range} waited for a later --date, and have expired from Kafka",
+                    "{} rows of {range} waited for a later --date, and {how} Kafka",
                     unit.withheld
                 ));
             }

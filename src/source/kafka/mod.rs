@@ -86,12 +86,34 @@ impl KafkaSource {
     }
 }
 
+impl KafkaSource {
+    /// Whether the messages of a landed range would be read by other schemas than they were.
+    fn is_of_other_schemas(&self, unit: &Recorded) -> bool {
+        let has_messages = Range::parse(&unit.id).is_some_and(|range| !range.is_empty());
+        if !has_messages || unit.version.starts_with(LOST) {
+            return false;
+        }
+        match (&*self.reading, unit.schemas.as_deref()) {
+            (Reading::Json(_), noted) => noted.is_some(),
+            (Reading::Avro(_), None) => true,
+            (Reading::Avro(decoder), Some(noted)) => decoder.is_other(noted),
+        }
+    }
+}
+
 impl Source for KafkaSource {
     fn units(&self, recorded: &[Recorded]) -> Result<Holding, SourceError> {
         let held = cluster::held(&self.connection, &self.topics)?;
         let changed = cluster::changed(&self.connection, &marks(&held, recorded))?;
         let comparison = Comparison { held: &held, recorded, changed: &changed, accept: self.accept_lost };
-        holding(&comparison).map_err(SourceError::Unreadable)
+        let mut holding = holding(&comparison).map_err(SourceError::Unreadable)?;
+        let of_other_schemas = recorded.iter().filter(|unit| self.is_of_other_schemas(unit));
+        holding.of_other_schemas = of_other_schemas.map(|unit| unit.id.clone()).collect();
+        Ok(holding)
+    }
+
+    fn accepts_lost(&self) -> bool {
+        self.accept_lost
     }
 
     fn open(&self, unit: &Unit) -> Result<Box<dyn UnitReader>, SourceError> {

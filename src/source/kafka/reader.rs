@@ -8,6 +8,7 @@ use rdkafka::error::KafkaError;
 use rdkafka::types::RDKafkaErrorCode;
 use rdkafka::{Message, Offset, TopicPartitionList};
 
+use super::avro::SchemaIds;
 use super::cluster::{Place, asked_in_vain, end_of, is_passing};
 use super::connection::{Connection, Consumer};
 use super::mark::Mark;
@@ -52,6 +53,7 @@ pub(super) struct RangeReader {
     /// The offset that comes next, as far as it is known: where the last ones are no messages, it stays behind.
     next: i64,
     mark: Option<Mark>,
+    schema_ids: SchemaIds,
     has_ended: bool,
 }
 
@@ -70,7 +72,8 @@ impl RangeReader {
             .and_then(|()| consumer.assign(&assigned));
         begun.map_err(|error| asked_in_vain(&connection, &consumer, &format!("read {unit}"), &error))?;
         let (next, unit) = (range.from, Arc::from(unit));
-        Ok(Self { connection, consumer, range, unit, reading, next, mark: None, has_ended: false })
+        let (mark, schema_ids, has_ended) = (None, SchemaIds::default(), false);
+        Ok(Self { connection, consumer, range, unit, reading, next, mark, schema_ids, has_ended })
     }
 
     /// Reads until a piece is full, the range has ended, or nothing more comes for a while.
@@ -91,6 +94,9 @@ impl RangeReader {
                     }
                     if offset < self.next {
                         continue;
+                    }
+                    if let (Reading::Avro(decoder), Some(payload)) = (&*self.reading, message.payload()) {
+                        self.schema_ids.add(decoder.id_of(payload));
                     }
                     messages.push(offset, message.payload());
                     self.next = offset + 1;
@@ -171,5 +177,12 @@ impl UnitReader for RangeReader {
 
     fn mark(&self) -> Option<String> {
         self.mark.as_ref().map(ToString::to_string)
+    }
+
+    fn schemas(&self) -> Option<String> {
+        match &*self.reading {
+            Reading::Json(_) => None,
+            Reading::Avro(decoder) => Some(decoder.noted(&self.schema_ids)),
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! Landing from a real Kafka: each message exactly once, whatever happens in between, and never a gap in silence.
 
+mod avro;
+mod compacted;
 mod landing;
 mod lost;
 mod sending;

@@ -59,6 +59,69 @@ impl Topic {
         runtime.block_on(work(admin, AdminOptions::new().operation_timeout(Some(PATIENCE))))
     }
 
+    /// A new topic of one partition, of which Kafka keeps the last message of each key, as soon as it gets to it.
+    pub(crate) fn compacted() -> Self {
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("mep-test-{}-{number}", std::process::id());
+        let topic = Self { name, brokers: brokers() };
+        let made = topic.administer(async |admin, options| {
+            let mut wanted = NewTopic::new(&topic.name, 1, TopicReplication::Fixed(1));
+            for (key, value) in [
+                ("cleanup.policy", "compact"),
+                ("segment.ms", "200"),
+                ("min.cleanable.dirty.ratio", "0.001"),
+                ("delete.retention.ms", "1"),
+                ("max.compaction.lag.ms", "1"),
+            ] {
+                wanted = wanted.set(key, value);
+            }
+            admin.create_topics([&wanted], &options).await
+        });
+        made.unwrap().remove(0).unwrap();
+        topic.wait(|found| found == 1);
+        topic
+    }
+
+    /// Sends texts, each with its key, to the first partition.
+    pub(crate) fn send_keyed(&self, texts: &[(String, String)]) {
+        let producer: ThreadedProducer<DefaultProducerContext> = self.config().create().unwrap();
+        for (key, text) in texts {
+            let record = BaseRecord::<str, str>::to(&self.name).partition(0).key(key).payload(text);
+            producer.send(record).map_err(|(error, _)| error).unwrap();
+        }
+        producer.flush(PATIENCE).unwrap();
+    }
+
+    /// Waits until Kafka has compacted the first partition, so that fewer messages are left; gives how many.
+    pub(crate) fn wait_for_fewer_than(&self, messages: usize) -> usize {
+        for _ in 0..120 {
+            let left = self.count();
+            if left < messages {
+                return left;
+            }
+            std::thread::sleep(Duration::from_millis(500));
+        }
+        panic!("Kafka did not compact {}", self.name);
+    }
+
+    /// How many messages are left in the first partition.
+    fn count(&self) -> usize {
+        let mut config = self.config();
+        let consumer: BaseConsumer =
+            config.set("group.id", "none").set("enable.partition.eof", "true").create().unwrap();
+        let mut assigned = TopicPartitionList::new();
+        assigned.add_partition_offset(&self.name, 0, Offset::Beginning).unwrap();
+        consumer.assign(&assigned).unwrap();
+        let mut count = 0;
+        loop {
+            match consumer.poll(PATIENCE) {
+                Some(Ok(_)) => count += 1,
+                Some(Err(rdkafka::error::KafkaError::PartitionEOF(_))) => return count,
+                other => panic!("{}: {other:?}", self.name),
+            }
+        }
+    }
+
     /// One that something else made.
     pub(crate) fn named(name: &str) -> std::mem::ManuallyDrop<Self> {
         Self::at_hand(brokers(), name)

@@ -8,7 +8,7 @@ fn held(partition: i32, low: i64, high: i64) -> Held {
 
 fn recorded(id: &str) -> Recorded {
     let (version, batch) = (READ.to_owned(), "r1".to_owned());
-    Recorded { id: id.to_owned(), version, batch, mark: None, withheld: 0 }
+    Recorded { id: id.to_owned(), version, batch, mark: None, withheld: 0, schemas: None, is_short: false }
 }
 
 fn all(ids: &[&str]) -> Vec<Recorded> {
@@ -154,4 +154,17 @@ fn the_mark_of_the_last_message_counts_that_is_still_held() {
     let offsets =
         |low| marks(&[held(0, low, 30)], &units).values().map(|mark| mark.offset).collect::<Vec<_>>();
     assert_eq!((offsets(0), offsets(20)), (vec![19], vec![]));
+}
+
+#[test]
+fn ranges_that_were_found_short_are_kept_although_kafka_holds_their_offsets() {
+    let mut before = all(&["t/0@0-10", "t/0@10-20"]);
+    before[0].is_short = true;
+    let (units, kept) = shown(compared(&[held(0, 0, 25)], &before, false).unwrap());
+    assert_eq!((units, kept), (vec!["t/0@10-20".into(), "+t/0@20-25".into()], vec!["t/0@0-10".into()]));
+    before[0].withheld = 3;
+    assert!(
+        refused(&[held(0, 0, 25)], &before)
+            .starts_with("3 rows of t/0@0-10 waited for a later --date, and are no longer all in Kafka")
+    );
 }
