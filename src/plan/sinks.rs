@@ -36,6 +36,7 @@ pub fn cassandra_connection(config: &CassandraConfig) -> Connection {
             verifies_address: tls.verifies_address,
         }),
         timeout: Duration::from_secs(config.timeout),
+        concurrency: config.concurrency,
         settles_after: SETTLES_AFTER,
     }
 }

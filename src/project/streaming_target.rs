@@ -13,7 +13,7 @@ use crate::keys::{Key, Section, key};
 
 const TYPES: [&str; 1] = ["cassandra"];
 
-const KEYS: [Key; 13] = [
+const KEYS: [Key; 14] = [
     key("type", "cassandra", "needed", "Where rows go."),
     key("contact_points", "host:port, with commas, or list", "needed", "The nodes to ask first."),
     key("keyspace", "name", "needed", "The keyspace; it is created where it is not there."),
@@ -41,7 +41,13 @@ const KEYS: [Key; 13] = [
         "https",
         "Whether a node's address must be that of its certificate.",
     ),
-    key("timeout", "seconds", "10", "How long a request may take."),
+    key("timeout", "seconds", "10", "How long a request may take; one without an answer is sent again."),
+    key(
+        "concurrency",
+        "1 to 4096",
+        "64",
+        "How many requests with rows, of all models, go at once at most: fewer while Cassandra is slow.",
+    ),
 ];
 const SIMPLE_KEYS: [Key; 2] = [
     key("class", "SimpleStrategy", "needed", "Replicas wherever."),
@@ -71,6 +77,8 @@ const CONSISTENCIES: [(&str, CassandraConsistency); 8] = [
 const LONGEST_NAME: usize = 48;
 const MOST_REPLICAS: u64 = 100;
 const TIMEOUT: u64 = 10;
+const CONCURRENCY: u64 = 64;
+const MOST_AT_ONCE: u64 = 4_096;
 
 /// The keys of the block.
 pub(super) fn reference() -> Section {
@@ -105,6 +113,7 @@ fn read_cassandra(mapping: Mapping<'_>, problems: &mut Problems) -> Option<Cassa
     let login = read_login(mapping, problems);
     let tls = read_tls(mapping, problems);
     let timeout = mapping.get("timeout").and_then(|item| item.whole(1..=3_600, problems)).unwrap_or(TIMEOUT);
+    let concurrency = mapping.get("concurrency").and_then(|item| item.whole(1..=MOST_AT_ONCE, problems));
     Some(CassandraConfig {
         contact_points: contact_points?,
         keyspace: keyspace?,
@@ -114,6 +123,7 @@ fn read_cassandra(mapping: Mapping<'_>, problems: &mut Problems) -> Option<Cassa
         login,
         tls,
         timeout,
+        concurrency: concurrency.unwrap_or(CONCURRENCY) as usize,
     })
 }
 

@@ -279,6 +279,8 @@ pub struct CassandraConfig {
     pub tls: Option<CassandraTls>,
     /// Seconds that a request may take.
     pub timeout: u64,
+    /// How many requests with rows, of all models, are under way at once at most; 64 unless the target says otherwise.
+    pub concurrency: usize,
 }
 
 /// How a keyspace is replicated.

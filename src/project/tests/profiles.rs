@@ -322,17 +322,18 @@ fn a_streaming_target_says_where_cassandra_is() {
         login: None,
         tls: None,
         timeout: 10,
+        concurrency: 64,
     }
     "#);
     let all = config(
         "type: cassandra, contact_points: [a:9042, 'b, [::1]:9042'], keyspace: music_speed, \
          replication: {class: NetworkTopologyStrategy, dc1: 3, dc2: 2}, consistency: EACH_QUORUM, local_dc: dc1, username: u, \
          password: \"{{ env_var('MEP_NOT_SET', 'hush') }}\", ssl_ca_location: ca.pem, ssl_certificate_location: mep.pem, \
-         ssl_key_location: mep.key, ssl_endpoint_identification_algorithm: none, timeout: 3",
+         ssl_key_location: mep.key, ssl_endpoint_identification_algorithm: none, timeout: 3, concurrency: 8",
     );
     assert_eq!(all.login.as_ref().map(|login| login.password.as_str()), Some("hush"));
     // The password stays out of whatever is printed for finding a defect.
-    insta::assert_snapshot!(format!("{all:?}"), @r#"CassandraConfig { contact_points: ["a:9042", "b", "[::1]:9042"], keyspace: "music_speed", replication: PerDatacenter([("dc1", 3), ("dc2", 2)]), consistency: EachQuorum, local_dc: Some("dc1"), login: Some(CassandraLogin { username: "u", .. }), tls: Some(CassandraTls { ca: Some("ca.pem"), certificate: Some("mep.pem"), key: Some("mep.key"), verifies_address: false }), timeout: 3 }"#);
+    insta::assert_snapshot!(format!("{all:?}"), @r#"CassandraConfig { contact_points: ["a:9042", "b", "[::1]:9042"], keyspace: "music_speed", replication: PerDatacenter([("dc1", 3), ("dc2", 2)]), consistency: EachQuorum, local_dc: Some("dc1"), login: Some(CassandraLogin { username: "u", .. }), tls: Some(CassandraTls { ca: Some("ca.pem"), certificate: Some("mep.pem"), key: Some("mep.key"), verifies_address: false }), timeout: 3, concurrency: 8 }"#);
     let no_login = config("type: cassandra, contact_points: a, keyspace: k, username: '', password: ''");
     assert_eq!(no_login.login, None);
     assert_eq!(loaded(&[("profiles.yml", TWO)]).target.streaming, None);

@@ -46,6 +46,7 @@ impl Cassandra {
             login: None,
             tls: None,
             timeout: Duration::from_secs(20),
+            concurrency: 64,
             settles_after: Duration::ZERO,
         }
     }

@@ -7,6 +7,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use uuid::Uuid;
 
 use super::connection::Session;
+use super::sending::{Acknowledged, Sender, send_rest};
 use super::shape::quoted;
 use crate::stream::sink::SinkError;
 
@@ -44,20 +45,31 @@ impl Checkpoints<'_> {
         format!("{}.{CHECKPOINTS}", quoted(self.keyspace))
     }
 
-    /// Writes a checkpoint; gives the number of its chunks.
-    pub(super) async fn write(&self, id: Uuid, checkpoint: &[u8]) -> Result<i32, SinkError> {
+    /// Writes those chunks of a checkpoint that were not acknowledged.
+    pub(super) async fn write(
+        &self,
+        id: Uuid,
+        checkpoint: &[u8],
+        sender: &dyn Sender,
+        acknowledged: &mut Acknowledged,
+    ) -> Result<(), SinkError> {
         // The timestamps are not those of clocks, which go apart: a chunk is written before it is deleted.
         let cql = format!(
             "INSERT INTO {} (model, id, chunk, data) VALUES (?, ?, ?, ?) USING TIMESTAMP 1",
             self.table()
         );
-        let chunks = (0..).zip(checkpoint.chunks(CHUNK));
-        let writes = chunks.map(|(chunk, data)| {
+        self.count(checkpoint)?;
+        let chunks: Vec<(i32, &[u8])> = (0..).zip(checkpoint.chunks(CHUNK)).collect();
+        let write = |number: usize| {
+            let (chunk, data) = chunks[number];
             self.session.write("write a checkpoint", &cql, (self.model, id, chunk, data))
-        });
-        let written: Vec<()> =
-            stream::iter(writes.collect::<Vec<_>>()).buffer_unordered(AT_ONCE).try_collect().await?;
-        i32::try_from(written.len())
+        };
+        send_rest(&self.session.pace, AT_ONCE, sender, &chunks, acknowledged, write).await
+    }
+
+    /// How many chunks a checkpoint has.
+    pub(super) fn count(&self, checkpoint: &[u8]) -> Result<i32, SinkError> {
+        i32::try_from(checkpoint.len().div_ceil(CHUNK))
             .map_err(|_| SinkError::Refused(format!("the checkpoint of {} is too large", self.model)))
     }
 

@@ -1,6 +1,9 @@
-//! Statements and what comes of them, over the one session of a cluster.
+//! Statements and what comes of them, over the sessions of a cluster.
+
+use std::sync::atomic::Ordering;
 
 use scylla::deserialize::row::DeserializeRow;
+use scylla::errors::ExecutionError;
 use scylla::serialize::row::SerializeRow;
 use scylla::statement::Consistency;
 use scylla::statement::prepared::PreparedStatement;
@@ -26,8 +29,16 @@ impl Session {
     /// Changes the schema, and waits until all nodes know of it.
     pub(super) async fn define(&self, doing: &str, cql: &str) -> Result<(), SinkError> {
         let driver = self.driver.get_session();
-        driver.query_unpaged(cql, ()).await.map_err(|error| failure::executing(doing, &error))?;
+        driver.query_unpaged(cql, ()).await.map_err(|error| self.failed(doing, &error))?;
         Ok(())
+    }
+
+    /// What an error of a statement means.
+    pub(super) fn failed(&self, doing: &str, error: &ExecutionError) -> SinkError {
+        if failure::is_of_an_end(error) {
+            self.endings.fetch_add(1, Ordering::Relaxed);
+        }
+        failure::executing(doing, error)
     }
 
     /// A conditional update. It is never repeated by the driver: whether it was applied is for the caller to find out.
@@ -41,10 +52,10 @@ impl Session {
         statement.set_consistency(self.stream);
         statement.set_serial_consistency(Some(self.serial));
         statement.set_is_idempotent(false);
-        let answer = match self.driver.execute_unpaged(statement, values).await {
+        let answer = match self.control.execute_unpaged(statement, values).await {
             Ok(answer) => answer,
             Err(error) => {
-                return match failure::executing(doing, &error) {
+                return match self.failed(doing, &error) {
                     passing @ SinkError::Passing(_) => Ok(Decision::Unknown(passing)),
                     refused => Err(refused),
                 };
@@ -73,8 +84,8 @@ impl Session {
         let mut statement = Statement::new(cql);
         statement.set_consistency(consistency);
         statement.set_is_idempotent(true);
-        let answer = self.driver.execute_unpaged(statement, values).await;
-        let answer = answer.map_err(|error| failure::executing(doing, &error))?;
+        let answer = self.control.execute_unpaged(statement, values).await;
+        let answer = answer.map_err(|error| self.failed(doing, &error))?;
         let answer = answer.into_rows_result().map_err(|error| failure::answer(doing, &error))?;
         let rows = answer.rows::<R>().map_err(|error| failure::answer(doing, &error))?;
         rows.collect::<Result<_, _>>().map_err(|error| failure::answer(doing, &error))
@@ -91,7 +102,7 @@ impl Session {
         statement.set_consistency(self.stream);
         statement.set_is_idempotent(true);
         let written = self.driver.execute_unpaged(statement, values).await;
-        written.map(|_| ()).map_err(|error| failure::executing(doing, &error))
+        written.map(|_| ()).map_err(|error| self.failed(doing, &error))
     }
 
     /// A statement that many rows are written with; may be repeated.

@@ -1,16 +1,20 @@
 //! How a cluster is spoken to, and the session that comes of it.
 
 use std::fmt;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use scylla::client::caching_session::CachingSession;
+use scylla::client::PoolSize;
 use scylla::client::execution_profile::ExecutionProfile;
 use scylla::client::session_builder::SessionBuilder;
 use scylla::policies::retry::DefaultRetryPolicy;
 use scylla::statement::{Consistency as Level, SerialConsistency};
 
+use super::pace::Pace;
 use super::{failure, tls};
 use crate::stream::sink::SinkError;
 
@@ -33,6 +37,8 @@ pub struct Connection {
     pub tls: Option<Tls>,
     /// How long a request may take.
     pub timeout: Duration,
+    /// How many requests with rows, of all models, are under way at once at most.
+    pub concurrency: usize,
     /// How long a crash of nodes may take back what they acknowledged: for so long older checkpoints are kept.
     pub settles_after: Duration,
 }
@@ -129,9 +135,16 @@ pub struct Tls {
     pub verifies_address: bool,
 }
 
-/// A session, and how strongly what is asked through it is asked.
+/// Sessions, and how strongly what is asked through them is asked.
 pub(super) struct Session {
+    /// For rows and chunks.
     pub(super) driver: CachingSession,
+    /// For leases and for what decides, on connections of its own: they do not wait behind rows.
+    pub(super) control: CachingSession,
+    /// How much is sent by `driver` at once.
+    pub(super) pace: Pace,
+    /// How many connections have ended, as those of a process do that ends.
+    pub(super) endings: AtomicU64,
     /// The consistency of checkpoints.
     pub(super) stream: Level,
     /// The consistency of the votes of conditional updates.
@@ -148,6 +161,9 @@ impl Session {
     }
 }
 
+/// Leases and commits need one connection to each node.
+const ONE: NonZeroUsize = NonZeroUsize::MIN;
+
 /// How many statements of the stream's own tables are kept prepared.
 const PREPARED: usize = 256;
 
@@ -158,6 +174,27 @@ impl Connection {
     /// [`SinkError::Passing`] where no node answers; [`SinkError::Refused`] where the settings are wrong.
     pub(super) async fn open(&self) -> Result<Session, SinkError> {
         self.check()?;
+        let failed = |error| failure::connecting(&self.describe(), &error);
+        let driver = self.builder()?.build().await.map_err(failed)?;
+        let nodes = driver.get_cluster_state();
+        let mut datacenters: Vec<&str> =
+            nodes.get_nodes_info().iter().filter_map(|node| node.datacenter.as_deref()).collect();
+        datacenters.sort_unstable();
+        datacenters.dedup();
+        self.check_datacenters(&datacenters)?;
+        let control = self.builder()?.pool_size(PoolSize::PerHost(ONE)).build().await.map_err(failed)?;
+        let consistency = self.consistency;
+        Ok(Session {
+            driver: CachingSession::from(driver, PREPARED),
+            control: CachingSession::from(control, PREPARED),
+            pace: Pace::new(self.concurrency, self.timeout),
+            endings: AtomicU64::new(0),
+            stream: consistency.of_the_stream(),
+            serial: consistency.serial(),
+        })
+    }
+
+    fn builder(&self) -> Result<SessionBuilder, SinkError> {
         let profile = ExecutionProfile::builder()
             .consistency(self.consistency.level())
             .serial_consistency(Some(self.consistency.serial()))
@@ -171,9 +208,9 @@ impl Connection {
             .hostname_resolution_timeout(Some(self.timeout))
             .metadata_request_clientside_timeout(self.timeout)
             .metadata_request_serverside_timeout(self.timeout)
-            // A node that is gone is found out before a lease ends.
+            // A node that is gone is found out before a lease ends; one that stands still for a moment keeps its connections.
             .keepalive_interval(Duration::from_secs(5))
-            .keepalive_timeout(self.timeout.min(Duration::from_secs(10)))
+            .keepalive_timeout(Duration::from_secs(15))
             .schema_agreement_timeout(self.timeout.max(Duration::from_secs(30)))
             .keyspaces_to_fetch([&self.keyspace]);
         if let Some(datacenter) = &self.local_dc {
@@ -185,19 +222,7 @@ impl Connection {
         if let Some(login) = &self.login {
             builder = builder.user(&login.username, &login.password);
         }
-        let session = builder.build().await.map_err(|error| failure::connecting(&self.describe(), &error))?;
-        let nodes = session.get_cluster_state();
-        let mut datacenters: Vec<&str> =
-            nodes.get_nodes_info().iter().filter_map(|node| node.datacenter.as_deref()).collect();
-        datacenters.sort_unstable();
-        datacenters.dedup();
-        self.check_datacenters(&datacenters)?;
-        let consistency = self.consistency;
-        Ok(Session {
-            driver: CachingSession::from(session, PREPARED),
-            stream: consistency.of_the_stream(),
-            serial: consistency.serial(),
-        })
+        Ok(builder)
     }
 
     /// The nodes to begin with, for people.

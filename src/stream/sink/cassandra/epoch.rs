@@ -3,13 +3,13 @@
 use std::time::Instant;
 
 use super::connection::Session;
-use super::pending::Write;
+use super::pending::{PendingWrite, Write};
 use super::stream_row::{Known, number};
 use super::tenure::{CassandraSink, Open};
 use super::writing::write_rows;
 use crate::fail_point;
 use crate::stream::sink::late::late_rows;
-use crate::stream::sink::{Epoch, LEASE_LIFE, Sink, SinkError};
+use crate::stream::sink::{Epoch, Sink, SinkError};
 
 impl CassandraSink {
     /// Deletes checkpoints that nothing points at. What cannot be deleted now is tried again after the next commit.
@@ -23,64 +23,101 @@ impl CassandraSink {
                         known.stale_checkpoints.retain(|other| other.id != stale.id);
                     }
                 }
-                Err(error) => tracing::warn!("{error}; it is tried again"),
+                Err(error) => {
+                    tracing::warn!("{error}; it is tried again");
+                    // The others would not fare better now, and the stream has more to do.
+                    return;
+                }
             }
         }
     }
 
     /// Rows are written without a condition. An instance that slept for longer than its lease lasts asks before it writes.
     async fn confirm_awake(&self) -> Result<(), SinkError> {
-        let renewed = self.state().renewed;
-        if renewed.elapsed() < LEASE_LIFE { Ok(()) } else { self.renew().await }
+        if self.is_awake() { Ok(()) } else { self.renew().await }
     }
 
     /// Repeats what an epoch has asked for so far, where nodes may have lost it.
     async fn make_good(&self, session: &Session, epoch: Epoch) -> Result<(), SinkError> {
-        let Some(pending) = self.state().pending.take_doubtful(epoch) else { return Ok(()) };
-        let (known, open, holder) = (self.known()?, self.opened()?, self.holder());
-        let streams = self.streams(session, &holder);
-        if !streams.is_to_be_repeated(&known, epoch).await? {
-            return Ok(());
+        loop {
+            let is_in_doubt = self.state().pending.take_doubt();
+            if is_in_doubt && !self.find_out(session, epoch).await? {
+                return Ok(());
+            }
+            let cut = self.state().pending.lost_cut();
+            if let Some(cut) = cut {
+                let (known, holder) = (self.known()?, self.holder());
+                self.streams(session, &holder).prepare(&known, epoch, &cut).await?;
+                self.state().pending.prepared(epoch, &cut);
+            }
+            let lost = self.state().pending.first_lost();
+            match lost {
+                Some(write) => self.send_write(session, epoch, write).await?,
+                None if !self.state().pending.is_in_doubt() => return Ok(()),
+                None => {}
+            }
         }
-        if let Some(cut) = &pending.cut {
-            streams.prepare(&known, epoch, cut).await?;
+    }
+
+    /// Whether an epoch is still to be committed; and notes what nodes may have lost of it.
+    async fn find_out(&self, session: &Session, epoch: Epoch) -> Result<bool, SinkError> {
+        let (known, holder) = (self.known()?, self.holder());
+        if !self.streams(session, &holder).is_to_be_repeated(&known, epoch).await? {
+            return Ok(false);
         }
-        for write in &pending.writes {
-            self.write_once(session, &open, epoch, write).await?;
+        let lives = session.lives().await;
+        let mut state = self.state();
+        if lives.may_have_lost_since(&state.lives) {
+            state.pending.lose();
         }
-        Ok(())
+        state.lives = lives;
+        Ok(true)
     }
 
     pub(super) async fn write(&self, epoch: Epoch, write: Write) -> Result<(), SinkError> {
         self.confirm_awake().await?;
-        let open = self.opened()?;
+        self.opened()?;
+        let number = self.state().pending.write(epoch, write);
         let written = async {
             let session = self.cluster.session().await?;
             self.make_good(session, epoch).await?;
-            self.write_once(session, &open, epoch, &write).await
+            self.send_write(session, epoch, number).await
         };
-        self.noted(written.await)?;
-        self.state().pending.wrote(epoch, write);
-        Ok(())
+        self.noted(written.await)
     }
 
-    async fn write_once(
+    /// Sends what of a call was not acknowledged.
+    async fn send_write(&self, session: &Session, epoch: Epoch, number: usize) -> Result<(), SinkError> {
+        let open = self.opened()?;
+        let Some(mut pending) = self.state().pending.writes.get(number).cloned() else { return Ok(()) };
+        let sent = self.send_rows(session, &open, epoch, &mut pending).await;
+        pending.is_whole = sent.is_ok();
+        pending.was_whole |= sent.is_ok();
+        if let Some(kept) = self.state().pending.writes.get_mut(number) {
+            *kept = pending;
+        }
+        sent
+    }
+
+    async fn send_rows(
         &self,
         session: &Session,
         open: &Open,
         epoch: Epoch,
-        write: &Write,
+        pending: &mut PendingWrite,
     ) -> Result<(), SinkError> {
         let number = number(epoch)?;
-        match write {
-            Write::Upsert(rows) => write_rows(session, &open.shape, &open.insert, number, rows).await,
-            Write::Delete(rows) => write_rows(session, &open.shape, &open.delete, number, rows).await,
+        let late;
+        let (to, rows) = match &pending.write {
+            Write::Upsert(rows) => ((&open.shape, &open.insert), rows.as_slice()),
+            Write::Delete(rows) => ((&open.shape, &open.delete), rows.as_slice()),
             Write::Late(events) => {
-                let rows = late_rows(number, events)
+                late = late_rows(number, events)
                     .map_err(|error| SinkError::Refused(format!("{}: {error}", open.late.name)))?;
-                write_rows(session, &open.late, &open.insert_late, number, &[rows]).await
+                ((&open.late, &open.insert_late), std::slice::from_ref(&late))
             }
-        }
+        };
+        write_rows(session, self, to, number, rows, &mut pending.acknowledged).await
     }
 
     pub(super) async fn commit_to(
@@ -90,10 +127,23 @@ impl CassandraSink {
         epoch: Epoch,
         checkpoint: &[u8],
     ) -> Result<Known, SinkError> {
-        self.make_good(session, epoch).await?;
-        let holder = self.holder();
-        let chunks = self.checkpoints(session).write(known.next_checkpoint, checkpoint).await?;
+        self.state().pending.commit(epoch, checkpoint);
+        let checkpoints = self.checkpoints(session);
+        loop {
+            self.make_good(session, epoch).await?;
+            let Some(mut pending) = self.state().pending.checkpoint.clone() else { return Err(self.not_open()) };
+            if pending.is_whole {
+                break;
+            }
+            let acknowledged = &mut pending.acknowledged;
+            let sent = checkpoints.write(known.next_checkpoint, checkpoint, self, acknowledged).await;
+            pending.is_whole = sent.is_ok();
+            self.state().pending.checkpoint = Some(pending);
+            sent?;
+        }
         fail_point::reached("cassandra-checkpoint-chunks");
+        let holder = self.holder();
+        let chunks = checkpoints.count(checkpoint)?;
         self.streams(session, &holder).commit(known, epoch, chunks, checkpoint.len() as i64).await
     }
 }

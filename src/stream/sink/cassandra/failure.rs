@@ -1,7 +1,7 @@
 //! What an error of the driver means: whether the same call may succeed later.
 
 use scylla::errors::{
-    ConnectionError, ConnectionPoolError, ConnectionSetupRequestErrorKind, DbError, ExecutionError,
+    BrokenConnectionError, BrokenConnectionErrorKind, ConnectionError, ConnectionPoolError, ConnectionSetupRequestErrorKind, DbError, ExecutionError,
     MetadataError, NewSessionError, PrepareError, RequestAttemptError,
 };
 
@@ -22,10 +22,54 @@ pub(super) fn connecting(cluster: &str, error: &NewSessionError) -> SinkError {
     let passes = match error {
         // Names of hosts may come to be known, in an environment that is just starting.
         NewSessionError::FailedToResolveAnyHostname(_) => true,
-        NewSessionError::MetadataError(error) => metadata_passes(error),
+        NewSessionError::MetadataError(error) => metadata_passes(error) && !is_of_encryption(error),
         _ => false,
     };
     sorted(passes, format!("{cluster} cannot be reached: {error}"))
+}
+
+/// Whether a connection ended, or was not taken, as where the process at its other side has ended: not for want of an answer.
+pub(super) fn is_of_an_end(error: &ExecutionError) -> bool {
+    match error {
+        ExecutionError::ConnectionPoolError(ConnectionPoolError::Broken { last_connection_error }) => {
+            connection_ended(last_connection_error)
+        }
+        ExecutionError::LastAttemptError(RequestAttemptError::BrokenConnectionError(error)) => {
+            broken_by_an_end(error)
+        }
+        _ => false,
+    }
+}
+
+fn connection_ended(error: &ConnectionError) -> bool {
+    match error {
+        ConnectionError::IoError(_) => true,
+        ConnectionError::BrokenConnection(error) => broken_by_an_end(error),
+        ConnectionError::ConnectionSetupRequestError(error) => match &error.error {
+            ConnectionSetupRequestErrorKind::BrokenConnection(error) => broken_by_an_end(error),
+            _ => false,
+        },
+        _ => false,
+    }
+}
+
+fn broken_by_an_end(error: &BrokenConnectionError) -> bool {
+    matches!(
+        error.downcast_ref(),
+        Some(BrokenConnectionErrorKind::FrameHeaderParseError(_) | BrokenConnectionErrorKind::WriteError(_))
+    )
+}
+
+/// Whether both sides do not agree how to encrypt, or a certificate is not trusted: no later call will do better.
+fn is_of_encryption(error: &MetadataError) -> bool {
+    let MetadataError::ConnectionPoolError(ConnectionPoolError::Broken {
+        last_connection_error: ConnectionError::IoError(error),
+    }) = error
+    else {
+        return false;
+    };
+    let inner = error.get_ref().and_then(|error| error.downcast_ref::<openssl::ssl::Error>());
+    inner.is_some_and(|error| error.ssl_error().is_some())
 }
 
 /// An answer that is not what Cassandra 3 to 5 gives.

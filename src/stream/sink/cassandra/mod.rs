@@ -11,8 +11,9 @@
 //! - Times are kept in milliseconds, as Cassandra has them: finer ones are rounded down, and refused in a key.
 //! - A commit is one conditional update of the model's row in `mep_streams`: it points at chunks that were written before, and holds only
 //!   where this instance is still the holder.
-//! - Nodes that crash take back what they acknowledged last (`pending`): an epoch is repeated after Cassandra was away, and checkpoints are
-//!   deleted some time after nothing points at them. With several replicas on nodes that do not crash at once, nothing is taken back.
+//! - What was not acknowledged is sent again, and nothing else (`sending`), by as many requests at once as Cassandra answers in time (`pace`).
+//! - Nodes that crash take back what they acknowledged last (`pending`): an epoch is repeated after a node was started anew (`lives`), and
+//!   checkpoints are deleted some time after nothing points at them. With several replicas on nodes that do not crash at once, nothing is taken back.
 
 mod cells;
 mod checkpoint;
@@ -21,9 +22,12 @@ mod connection;
 mod epoch;
 mod failure;
 mod lease;
+mod lives;
 mod opening;
+mod pace;
 mod pending;
 mod reading;
+mod sending;
 mod shape;
 mod sink;
 mod stream_row;
@@ -50,7 +54,7 @@ use lease::LEASES;
 use shape::{quoted, text};
 use stream_row::STREAMS;
 
-/// A cluster, and the one session through which all models speak to it.
+/// A cluster, and the sessions through which all models speak to it.
 pub struct CassandraCluster {
     connection: Connection,
     session: OnceCell<Session>,

@@ -23,8 +23,11 @@ impl CassandraSink {
         let holder = self.holder();
         let lease = self.lease(session, &holder);
         self.state().asked = true;
+        let asked_at = Instant::now();
         lease.take().await?;
-        self.state().renewed = Instant::now();
+        self.state().renewed = asked_at;
+        let lives = session.lives().await;
+        self.state().lives = lives;
         let taken = self.take_table(session, &holder, shape, late, anew).await;
         if let Err(SinkError::Refused(_) | SinkError::Lost(_)) = taken {
             // Others need not wait for what this instance will not do.

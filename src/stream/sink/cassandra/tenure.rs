@@ -11,11 +11,13 @@ use super::CassandraCluster;
 use super::checkpoint::Checkpoints;
 use super::connection::Session;
 use super::lease::{Lease, Renewed};
+use super::lives::Lives;
 use super::pending::Pending;
+use super::sending::Sender;
 use super::shape::Shape;
 use super::stream_row::{Known, Streams};
 use super::writing::RowStatement;
-use crate::stream::sink::{SinkError, SinkTable};
+use crate::stream::sink::{LEASE_LIFE, SinkError, SinkTable};
 
 /// The process that streams, as others are told of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,6 +50,8 @@ pub(super) struct State {
     pub(super) asked: bool,
     /// The epoch under way.
     pub(super) pending: Pending,
+    /// The nodes as they were when all that is pending was still there.
+    pub(super) lives: Lives,
     /// When the lease was last known to be this instance's.
     pub(super) renewed: Instant,
 }
@@ -82,6 +86,7 @@ impl CassandraSink {
             known: None,
             asked: false,
             pending: Pending::default(),
+            lives: Lives::default(),
             renewed: Instant::now(),
         };
         Self { cluster, table, owner, state: Mutex::new(state) }
@@ -148,6 +153,11 @@ impl CassandraSink {
         result
     }
 
+    /// Whether the lease was this instance's not long ago: rows are written without a condition.
+    pub(super) fn is_awake(&self) -> bool {
+        self.state().renewed.elapsed() < LEASE_LIFE
+    }
+
     pub(super) async fn renew_lease(&self, session: &Session, holder: &Holder) -> Result<(), SinkError> {
         let lease = self.lease(session, holder);
         match lease.renew().await? {
@@ -163,5 +173,20 @@ impl CassandraSink {
                 Err(SinkError::Lost(format!("{} was taken over: it is streamed by {by}", self.model())))
             }
         }
+    }
+}
+
+impl Sender for CassandraSink {
+    fn may_send(&self) -> Result<(), SinkError> {
+        self.opened()?;
+        if self.is_awake() {
+            return Ok(());
+        }
+        let (model, seconds) = (self.model(), LEASE_LIFE.as_secs());
+        Err(SinkError::Passing(format!("cassandra: the lease of {model} was not renewed for {seconds} s")))
+    }
+
+    fn failed(&self) {
+        self.state().pending.doubt();
     }
 }

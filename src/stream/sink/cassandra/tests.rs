@@ -185,6 +185,7 @@ fn a_keyspace_is_replicated_as_was_said() {
         login: Some(Login { username: "u".into(), password: "hush".into() }),
         tls: None,
         timeout: Duration::from_secs(10),
+        concurrency: 64,
         settles_after: Duration::ZERO,
     };
     insta::assert_snapshot!(create_keyspace(&connection), @r#"CREATE KEYSPACE IF NOT EXISTS "music" WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}"#);

@@ -1,10 +1,9 @@
-//! Writing many rows: bound, those of a partition together, and many of them at once.
+//! Writing many rows: bound, those of a partition together, in the same requests each time.
 
-use std::cmp::Ordering;
+use std::cmp;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use arrow::array::RecordBatch;
-use futures::TryStreamExt;
-use futures::stream::FuturesUnordered;
 use scylla::serialize::SerializationError;
 use scylla::serialize::row::{RowSerializationContext, SerializeRow};
 use scylla::serialize::writers::RowWriter;
@@ -13,15 +12,11 @@ use scylla::statement::prepared::PreparedStatement;
 
 use super::cells::{Cells, cells_of};
 use super::connection::Session;
-use super::failure;
+use super::sending::{Acknowledged, Sender, send_rest};
 use super::shape::Shape;
 use crate::fail_point;
 use crate::stream::sink::SinkError;
 
-/// How many requests are under way at once.
-const REQUESTS_AT_ONCE: usize = 256;
-/// How many rows are under way at once.
-const ROWS_AT_ONCE: usize = 4096;
 /// How many rows of one partition go in one request.
 pub(super) const ROWS: usize = 50;
 /// How many bytes go in one request, about.
@@ -104,10 +99,10 @@ impl<'a> Row<'a> {
     }
 
     /// Whether it comes before another one, by the values of some columns.
-    fn order(&self, other: &Self, columns: &[usize]) -> Ordering {
+    fn order(&self, other: &Self, columns: &[usize]) -> cmp::Ordering {
         let order =
             |column: &usize| self.cells[*column].get(self.index).cmp(&other.cells[*column].get(other.index));
-        columns.iter().map(order).find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
+        columns.iter().map(order).find(|order| order.is_ne()).unwrap_or(cmp::Ordering::Equal)
     }
 
     /// About how long it is.
@@ -116,13 +111,14 @@ impl<'a> Row<'a> {
     }
 }
 
-/// Writes rows with a statement of the table.
+/// Writes rows with a statement of the table, those that were not acknowledged by an earlier call with the same ones.
 pub(super) async fn write_rows(
     session: &Session,
-    shape: &Shape,
-    with: &RowStatement,
+    sender: &dyn Sender,
+    (shape, with): (&Shape, &RowStatement),
     timestamp: i64,
     batches: &[RecordBatch],
+    acknowledged: &mut Acknowledged,
 ) -> Result<(), SinkError> {
     let columns: Vec<&str> = with.columns.iter().map(String::as_str).collect();
     // What cannot be kept is refused before anything is written.
@@ -136,30 +132,16 @@ pub(super) async fn write_rows(
     let rows = all.iter().flat_map(|(cells, rows)| Row::all(cells, *rows, timestamp, with.timestamp_at));
     let rows = in_order(rows.collect(), &at(&shape.key()));
     let doing = format!("write rows of {}", shape.name);
-    let (mut under_way, mut rows_under_way) = (FuturesUnordered::new(), 0);
-    let mut is_first = true;
-    let mut ended = |rows: usize, rows_under_way: &mut usize| {
-        *rows_under_way -= rows;
-        if std::mem::take(&mut is_first) {
+    let requests: Vec<&[Row<'_>]> = Requests::of(&rows, at(&shape.partition_key())).collect();
+    let is_first = AtomicBool::new(true);
+    let send = async |number: usize| {
+        request(session, &doing, with, requests[number]).await?;
+        if is_first.swap(false, Ordering::Relaxed) {
             fail_point::reached("cassandra-some-rows");
         }
+        Ok(())
     };
-    let requests = Requests::of(&rows, at(&shape.partition_key()));
-    for rows in requests {
-        while rows_under_way > 0
-            && (rows_under_way + rows.len() > ROWS_AT_ONCE || under_way.len() == REQUESTS_AT_ONCE)
-        {
-            if let Some(rows) = under_way.try_next().await? {
-                ended(rows, &mut rows_under_way);
-            }
-        }
-        rows_under_way += rows.len();
-        under_way.push(request(session, &doing, with, rows));
-    }
-    while let Some(rows) = under_way.try_next().await? {
-        ended(rows, &mut rows_under_way);
-    }
-    Ok(())
+    send_rest(&session.pace, usize::MAX, sender, &requests, acknowledged, send).await
 }
 
 /// Rows in the order of their keys, so that those of a request lie near each other. Of rows with one key the last one stays:
@@ -211,7 +193,7 @@ async fn request(
     doing: &str,
     with: &RowStatement,
     rows: &[Row<'_>],
-) -> Result<usize, SinkError> {
+) -> Result<(), SinkError> {
     let driver = session.driver.get_session();
     let written = if let [row] = rows {
         driver.execute_unpaged(&with.statement, row).await
@@ -223,5 +205,5 @@ async fn request(
         batch.set_is_idempotent(true);
         driver.batch(&batch, rows).await
     };
-    written.map(|_| rows.len()).map_err(|error| failure::executing(doing, &error))
+    written.map(|_| ()).map_err(|error| session.failed(doing, &error))
 }
