@@ -286,6 +286,9 @@ pub(super) fn cores() -> usize {
 /// Where threads cannot be had.
 pub(super) fn runtime() -> Result<Arc<tokio::runtime::Runtime>, CommandError> {
     let mut builder = tokio::runtime::Builder::new_multi_thread();
-    let runtime = builder.worker_threads(cores()).enable_all().build();
+    // What a task panics with is told by whoever waits for it.
+    let builder =
+        builder.worker_threads(cores()).enable_all().on_thread_start(crate::guard::guard_this_thread);
+    let runtime = builder.build();
     runtime.map(Arc::new).map_err(CommandError::io("starting threads"))
 }
