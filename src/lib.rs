@@ -10,6 +10,7 @@ pub mod engine;
 pub mod fail_point;
 pub mod fingerprint;
 pub mod graph;
+pub mod guard;
 pub mod interrupt;
 pub mod jinja;
 pub mod keys;

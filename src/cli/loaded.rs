@@ -17,8 +17,8 @@ use crate::jinja::{Invocation, Templates};
 use crate::project::{self, LoadOptions, Problem, Project, WarehouseConfig};
 use crate::relation::Relation;
 use crate::run::event::{Event, Reporter};
-use crate::threads::STACK_BYTES;
 use crate::secrets;
+use crate::threads::STACK_BYTES;
 use crate::warehouse::{
     HiveLocation, HiveWarehouse, Holder, Lease, LocalWarehouse, RunId, Taken, Warehouse, take_within,
 };
@@ -288,6 +288,8 @@ pub(super) fn cores() -> usize {
 /// Where threads cannot be had.
 pub(super) fn runtime() -> Result<Arc<tokio::runtime::Runtime>, CommandError> {
     let mut builder = tokio::runtime::Builder::new_multi_thread();
-    let runtime = builder.worker_threads(cores()).thread_stack_size(STACK_BYTES).enable_all().build();
+    builder.worker_threads(cores()).thread_stack_size(STACK_BYTES).enable_all();
+    // What a task panics with is told by whoever waits for it.
+    let runtime = builder.on_thread_start(crate::guard::guard_this_thread).build();
     runtime.map(Arc::new).map_err(CommandError::io("starting threads"))
 }

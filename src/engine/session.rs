@@ -15,6 +15,7 @@ use datafusion::physical_plan::{ExecutionPlanProperties, execute_stream, execute
 use futures::StreamExt;
 
 use super::published::PublishedTable;
+use crate::guard::Panicked;
 use crate::relation::Relation;
 use crate::sql::{Scope, tidy};
 use crate::warehouse::{
@@ -30,9 +31,21 @@ pub enum EngineError {
     /// Writing what it gave.
     #[error(transparent)]
     Write(#[from] WriteError),
-    /// A thread that ran it ended early.
-    #[error("a worker ended early: {0}")]
-    Worker(#[from] tokio::task::JoinError),
+    /// A thread that ran it panicked, or was told to end.
+    #[error("{0}")]
+    Worker(String),
+}
+
+impl From<tokio::task::JoinError> for EngineError {
+    fn from(error: tokio::task::JoinError) -> Self {
+        Self::Worker(match error.try_into_panic() {
+            Ok(panic) => format!(
+                "the query met what it was not made for ({}); where a file of the warehouse is damaged, build its table anew with --full-refresh",
+                Panicked::new(panic.as_ref())
+            ),
+            Err(error) => format!("the query was ended: {error}"),
+        })
+    }
 }
 
 impl From<arrow::error::ArrowError> for EngineError {
@@ -147,7 +160,9 @@ impl Engine {
     /// # Errors
     /// Where the plan fails.
     pub async fn collect(&self, plan: LogicalPlan) -> Result<Vec<RecordBatch>, EngineError> {
-        Ok(self.scope.context().execute_logical_plan(plan).await?.collect().await?)
+        let rows = self.scope.context().execute_logical_plan(plan).await?;
+        // A task of its own, so that a panic ends the query and not the run.
+        Ok(tokio::spawn(rows.collect()).await??)
     }
 
     /// Runs a plan and writes its rows, each thread its own files.
@@ -190,7 +205,8 @@ impl Engine {
         let state = self.scope.state();
         let physical = state.create_physical_plan(&shaped(plan, &output.schema)?).await?;
         let rows = execute_stream(physical, state.task_ctx())?;
-        let files = write_all(rows, output.target(Some(file_bytes)), "part".to_owned()).await?;
+        let files =
+            tokio::spawn(write_all(rows, output.target(Some(file_bytes)), "part".to_owned())).await??;
         Ok(Written { files })
     }
 }

@@ -131,7 +131,9 @@ impl CassandraSink {
         let checkpoints = self.checkpoints(session);
         loop {
             self.make_good(session, epoch).await?;
-            let Some(mut pending) = self.state().pending.checkpoint.clone() else { return Err(self.not_open()) };
+            let Some(mut pending) = self.state().pending.checkpoint.clone() else {
+                return Err(self.not_open());
+            };
             if pending.is_whole {
                 break;
             }

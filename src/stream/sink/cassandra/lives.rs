@@ -43,7 +43,8 @@ impl Session {
         let driver = self.control.get_session();
         let nodes = driver.get_cluster_state();
         let starts = nodes.get_nodes_info().iter().map(|node| async move {
-            let mut statement = Statement::new("SELECT gossip_generation FROM system.local WHERE key = 'local'");
+            let mut statement =
+                Statement::new("SELECT gossip_generation FROM system.local WHERE key = 'local'");
             statement.set_consistency(Consistency::One);
             statement.set_is_idempotent(true);
             let node_alone = SingleTargetLoadBalancingPolicy::new(NodeIdentifier::Node(node.clone()), None);
