@@ -92,7 +92,7 @@ pub enum LandingError {
         before: u64,
     },
     /// The user asked the run to end.
-    #[error("the run was interrupted: nothing of it was landed")]
+    #[error("interrupted; nothing of it was landed")]
     Interrupted,
 }
 
