@@ -66,7 +66,7 @@ pub const VARIABLES: [Key; 6] = [
 
 /// What the help of mep ends with.
 pub(super) fn help() -> String {
-    let codes = Exit::ALL.iter().map(|exit| format!("  {:<3}  {}\n", exit.code(), exit.meaning()));
+    let codes = Exit::ALL.iter().map(|exit| format!("  {}  {}\n", exit.code(), exit.meaning()));
     let variables = VARIABLES.iter().map(|variable| format!("  {:<16}  {}\n", variable.name, variable.doc));
     format!(
         "Exit codes:\n{}\nEnvironment:\n{}\nA new project: mep init shop",

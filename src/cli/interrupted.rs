@@ -45,6 +45,12 @@ impl<'a> Recorder<'a> {
             let ended = seen.ended.iter().filter(|result| statuses.contains(&result.status));
             ended.map(|result| format!("{} {}", result.kind, result.name)).collect::<Vec<_>>()
         };
+        let dropped = seen.ended.iter().filter(|result| result.status == Status::Interrupted);
+        let dropped = dropped.map(|result| {
+            let why = result.message.as_deref().unwrap_or_default();
+            format!("{} {} ({why})", result.kind, result.name)
+        });
+        let dropped: Vec<String> = dropped.collect();
         let has_ended = |name: &str| seen.ended.iter().any(|result| result.name == name);
         let still_under_way = seen.begun.iter().filter(|(_, name)| !has_ended(name));
         let is_begun = |name: &str| seen.begun.iter().any(|(_, begun)| begun == name) || has_ended(name);
@@ -61,7 +67,7 @@ impl<'a> Recorder<'a> {
             ("as it was, and current", of(&[Status::Current])),
             ("tested", of(&[Status::Pass, Status::Warn, Status::Fail])),
             ("failed", of(&[Status::Error])),
-            ("dropped, so that readers find what was there before", of(&[Status::Interrupted])),
+            ("dropped", dropped),
             (
                 "still under way, so that readers find what was there before unless it was being published",
                 still_under_way.map(|(kind, name)| format!("{kind} {name}")).collect(),

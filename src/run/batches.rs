@@ -54,6 +54,7 @@ impl Session<'_> {
         let build = TableBuild { sql: &batches.sql, schema: &columns, ..self.table_build(&relation, model) };
         let mut written = Written::default();
         let mut failed: Vec<(TimeRange, BuildError)> = Vec::new();
+        let mut done = 0;
         for (number, (range, _)) in plan.batches.iter().enumerate() {
             let is_over = range.end <= plan.now;
             let batch = Batch { event_time: &batches.event_time, range: *range, is_over, number };
@@ -66,12 +67,16 @@ impl Session<'_> {
                 }
                 Ok(built)
             });
+            done += usize::from(built.is_ok());
             match built {
                 Ok(Some((table, more))) => {
                     written.add(more);
                     stored = Some(table);
                 }
                 Ok(None) => {}
+                Err(BuildError::Interrupted) if done > 0 && !plan.anew => {
+                    return Err(BuildError::InterruptedBatches { done, all: plan.batches.len() });
+                }
                 Err(BuildError::Interrupted) => return Err(BuildError::Interrupted),
                 Err(error) if plan.anew => {
                     return Err(BuildError::Batches(failures(&[(*range, error)], plan)));

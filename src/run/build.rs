@@ -42,8 +42,16 @@ pub enum BuildError {
     #[error("{0}")]
     SchemaChange(String),
     /// The user asked the run to end.
-    #[error("the run was interrupted")]
+    #[error("interrupted; readers find what was there before")]
     Interrupted,
+    /// The same of a microbatch model, some batches of which are published.
+    #[error("interrupted; {done} of {all} batches are published, and the next run goes on with the others")]
+    InterruptedBatches {
+        /// How many are published.
+        done: usize,
+        /// How many there are.
+        all: usize,
+    },
     /// Some batches of a microbatch model failed.
     #[error("{0}")]
     Batches(String),

@@ -102,7 +102,7 @@ impl Session<'_> {
         self.reporter.report(Event::Started { name: &name, kind });
         let result = match self.act(step.node, node, &planned) {
             Ok(result) => result,
-            Err(error @ BuildError::Interrupted) => {
+            Err(error @ (BuildError::Interrupted | BuildError::InterruptedBatches { .. })) => {
                 result_of(node, Status::Interrupted).saying(error.to_string())
             }
             Err(error) => result_of(node, Status::Error).saying(error.to_string()),

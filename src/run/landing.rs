@@ -92,7 +92,7 @@ pub enum LandingError {
         before: u64,
     },
     /// The user asked the run to end.
-    #[error("the run was interrupted: nothing of it was landed")]
+    #[error("interrupted; nothing of it was landed")]
     Interrupted,
 }
 
@@ -264,7 +264,7 @@ impl Landing<'_> {
         all.rows.retain(|key, _| is_landed(key));
         all.rejects.retain(|key, _| is_landed(key));
         let kept = self.units.iter().filter(|unit| batches.contains(self.batch_of(unit)));
-        all.first_rejects.leave_out(kept.map(|unit| unit.id.as_str()).collect());
+        all.first_rejects.leave_out(&kept.map(|unit| unit.id.as_str()).collect());
         Ok(short)
     }
 
@@ -425,7 +425,7 @@ impl Landing<'_> {
             batch.units.push(record);
         }
         let record = self.record(&batches, &short);
-        self.check_rejected(&landed, &record, share.first_rejects)?;
+        self.check_rejected(&landed, &record, &share.first_rejects)?;
         let (rows, rejects) = (share.rows, share.rejects);
         landed.bytes = rows.values().chain(rejects.values()).flatten().map(|file| file.bytes).sum();
         let known = self.landed;
@@ -505,13 +505,13 @@ impl Landing<'_> {
         &self,
         landed: &Landed,
         record: &BTreeMap<String, Batch>,
-        first: FirstRejects,
+        first: &FirstRejects,
     ) -> Result<(), TooManyRejected> {
         let Some(limit) = self.max_rejected else { return Ok(()) };
         let landing = Rejects { read: landed.read, rejected: landed.rejected };
         let all = Rejects::of_units(record.values().flat_map(|batch| &batch.units));
         if is_past(limit, landing, all) {
-            return Err(TooManyRejected::landing(limit, landing, all, &first));
+            return Err(TooManyRejected::landing(limit, landing, all, first));
         }
         Ok(())
     }

@@ -39,7 +39,7 @@ impl FirstRejects {
     }
 
     /// Those of these units are not rejected, after all.
-    pub(super) fn leave_out(&mut self, units: BTreeSet<&str>) {
+    pub(super) fn leave_out(&mut self, units: &BTreeSet<&str>) {
         self.rejects.retain(|reject| !units.contains(reject.unit.as_str()));
     }
 
@@ -137,7 +137,7 @@ mod tests {
         ");
         let all = Rejects { read: 5_000, rejected: 1_001 };
         let one = Rejects { read: 1, rejected: 1 };
-        first.leave_out(BTreeSet::from(["b.json"]));
+        first.leave_out(&BTreeSet::from(["b.json"]));
         insta::assert_snapshot!(TooManyRejected::landing(MaxRejected::Rows(1_000), one, all, &first), @r"
         1001 of the 5000 rows of the table are rejected, and `max_rejected` is 1000: nothing was landed; the first of them:
           a.json line 7: reason 7

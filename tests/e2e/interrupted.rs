@@ -76,7 +76,7 @@ fn a_query_under_way_is_dropped_and_what_is_published_is_told() {
     insta::assert_snapshot!(said.split_once("interrupted: ").unwrap_or((&said, &said)).1, @r"
     what was published stays; the next run goes on from there:
       published: source events.listens, table first
-      dropped, so that readers find what was there before: table second
+      dropped: table second (interrupted; readers find what was there before)
       not begun: table third
     ");
     let statuses: Vec<String> = project

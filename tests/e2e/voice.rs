@@ -48,6 +48,7 @@ fn quiet_says_only_what_went_wrong() {
     what failed:
       table broken
           divide by zero error
+    rejected  events.listens: 1 of 2 rows by now, in main.raw_listens_rejects
     failed in [time]: 2 built, 1 passed, 1 in error
     ");
     std::fs::remove_file(project.path("models/broken.sql")).unwrap();

@@ -298,7 +298,7 @@ fn settings_that_pages_show_are_taken() {
             taken += 1;
         }
     }
-    assert_eq!(taken, 4);
+    assert_eq!(taken, 5);
 }
 
 /// What is run elsewhere is perhaps run with other options, so that at least those of mep must be known.
