@@ -7,10 +7,9 @@
 use arrow::datatypes::DataType;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{DFSchema, Result};
-use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
-use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, LogicalPlan, Operator};
+use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, LogicalPlan, Operator, binary_expr};
 use datafusion::logical_expr_common::type_coercion::binary::BinaryTypeCoercer;
 use datafusion::optimizer::{ApplyOrder, OptimizerConfig, OptimizerRule};
 
@@ -91,22 +90,19 @@ fn of_expression(part: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
         {
             let (of_left, of_right) = (type_of(&left, schema)?, type_of(&right, schema)?);
             let are_numbers = of_left.is_numeric() && of_right.is_numeric() && !of_left.is_floating();
-            if are_numbers {
-                let returns = BinaryTypeCoercer::new(&of_left, &op, &of_right).get_result_type()?;
-                if let Some(function) = Checked::of(op, &of_left, &returns) {
-                    let call = ScalarFunction::new_udf(function, vec![*left, *right]);
-                    return Ok(Transformed::yes(Expr::ScalarFunction(call)));
-                }
+            if !are_numbers {
+                return Ok(Transformed::no(Expr::BinaryExpr(BinaryExpr { left, op, right })));
             }
-            Ok(Transformed::no(Expr::BinaryExpr(BinaryExpr { left, op, right })))
+            let returns = BinaryTypeCoercer::new(&of_left, &op, &of_right).get_result_type()?;
+            match Checked::call(op, &of_left, &returns, *left, *right) {
+                Ok(call) => Ok(Transformed::yes(Expr::ScalarFunction(call))),
+                Err((left, right)) => Ok(Transformed::no(binary_expr(left, op, right))),
+            }
         }
-        Expr::Negative(value) => {
-            let Some(function) = Checked::negation(&type_of(&value, schema)?) else {
-                return Ok(Transformed::no(Expr::Negative(value)));
-            };
-            let call = ScalarFunction::new_udf(function, vec![*value]);
-            Ok(Transformed::yes(Expr::ScalarFunction(call)))
-        }
+        Expr::Negative(value) => match Checked::negation(&type_of(&value, schema)?, *value) {
+            Ok(call) => Ok(Transformed::yes(Expr::ScalarFunction(call))),
+            Err(value) => Ok(Transformed::no(Expr::Negative(Box::new(value)))),
+        },
         other => Ok(Transformed::no(other)),
     }
 }
