@@ -16,7 +16,7 @@ use datafusion::logical_expr::{
 
 /// What is computed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Operation {
+pub(super) enum Operation {
     Add,
     Subtract,
     Multiply,
@@ -25,6 +25,19 @@ enum Operation {
 }
 
 impl Operation {
+    /// What stands for a binary operator on operands of a type, where the engine's own would wrap around.
+    pub(super) fn of(operator: Operator, operands: &DataType) -> Option<Self> {
+        let is_decimal = operands.is_decimal();
+        match operator {
+            Operator::Plus if operands.is_integer() || is_decimal => Some(Self::Add),
+            Operator::Minus if operands.is_integer() || is_decimal => Some(Self::Subtract),
+            Operator::Multiply if operands.is_integer() || is_decimal => Some(Self::Multiply),
+            // Of integers the engine's own is checked.
+            Operator::Divide if is_decimal => Some(Self::Divide),
+            _ => None,
+        }
+    }
+
     fn symbol(self) -> char {
         match self {
             Self::Add => '+',
@@ -46,26 +59,8 @@ pub(super) struct Checked {
 }
 
 impl Checked {
-    /// The call that stands for a binary operator on operands of a type, where the engine's own would wrap around.
-    ///
-    /// # Errors
-    /// The operands, where the engine's own would not.
-    pub(super) fn call(
-        operator: Operator,
-        operands: &DataType,
-        returns: &DataType,
-        left: Expr,
-        right: Expr,
-    ) -> std::result::Result<ScalarFunction, (Expr, Expr)> {
-        let is_decimal = operands.is_decimal();
-        let operation = match operator {
-            Operator::Plus if operands.is_integer() || is_decimal => Operation::Add,
-            Operator::Minus if operands.is_integer() || is_decimal => Operation::Subtract,
-            Operator::Multiply if operands.is_integer() || is_decimal => Operation::Multiply,
-            // Of integers the engine's own is checked.
-            Operator::Divide if is_decimal => Operation::Divide,
-            _ => return Err((left, right)),
-        };
+    /// The call that stands for a binary operator.
+    pub(super) fn call(operation: Operation, returns: &DataType, left: Expr, right: Expr) -> ScalarFunction {
         let (mut operations, mut args) = match left {
             Expr::ScalarFunction(call) => match operations_of(&call.func, returns) {
                 Some(before) => (before, call.args),
@@ -75,18 +70,12 @@ impl Checked {
         };
         operations.push(operation);
         args.push(right);
-        Ok(ScalarFunction::new_udf(Self::function(operations, args.len(), returns), args))
+        ScalarFunction::new_udf(Self::function(operations, args.len(), returns), args)
     }
 
-    /// The call that stands for a minus before a value of a type, where the engine's own would wrap around.
-    ///
-    /// # Errors
-    /// The value, where the engine's own would not.
-    pub(super) fn negation(of: &DataType, value: Expr) -> std::result::Result<ScalarFunction, Expr> {
-        if !of.is_integer() && !of.is_decimal() {
-            return Err(value);
-        }
-        Ok(ScalarFunction::new_udf(Self::function(vec![Operation::Negate], 1, of), vec![value]))
+    /// The call that stands for a minus before a value of a type.
+    pub(super) fn negation(of: &DataType, value: Expr) -> ScalarFunction {
+        ScalarFunction::new_udf(Self::function(vec![Operation::Negate], 1, of), vec![value])
     }
 
     /// The type of what it gives.
