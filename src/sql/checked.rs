@@ -1,12 +1,14 @@
 //! Arithmetic of integers and decimals that never wraps around: a result that its type cannot hold is an error.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray, Datum};
+use arrow::array::{ArrayRef, AsArray, Datum, Scalar};
 use arrow::compute::kernels::numeric;
 use arrow::datatypes::{DECIMAL128_MAX_PRECISION, DataType, Decimal128Type, Field, FieldRef};
 use arrow::error::ArrowError;
 use datafusion::common::{DataFusionError, Result, ScalarValue, exec_err};
+use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::{
     ColumnarValue, Expr, Operator, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
     Volatility,
@@ -14,7 +16,7 @@ use datafusion::logical_expr::{
 
 /// What is computed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Operation {
+pub(super) enum Operation {
     Add,
     Subtract,
     Multiply,
@@ -22,32 +24,58 @@ enum Operation {
     Negate,
 }
 
-/// One operation on values of types that stand already.
+impl Operation {
+    /// What stands for a binary operator on operands of a type, where the engine's own would wrap around.
+    pub(super) fn of(operator: Operator, operands: &DataType) -> Option<Self> {
+        let is_decimal = operands.is_decimal();
+        match operator {
+            Operator::Plus if operands.is_integer() || is_decimal => Some(Self::Add),
+            Operator::Minus if operands.is_integer() || is_decimal => Some(Self::Subtract),
+            Operator::Multiply if operands.is_integer() || is_decimal => Some(Self::Multiply),
+            // Of integers the engine's own is checked.
+            Operator::Divide if is_decimal => Some(Self::Divide),
+            _ => None,
+        }
+    }
+
+    fn symbol(self) -> char {
+        match self {
+            Self::Add => '+',
+            Self::Subtract | Self::Negate => '-',
+            Self::Multiply => '*',
+            Self::Divide => '/',
+        }
+    }
+}
+
+/// Operations on values of types that stand already: each on what the one before it gave and the next operand.
+///
+/// A sum of thousands of terms is one call and not as many that lie in one another.
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub(super) struct Checked {
-    operation: Operation,
+    operations: Vec<Operation>,
     returns: DataType,
     signature: Signature,
 }
 
 impl Checked {
-    /// What stands for a binary operator on operands of a type, where the engine's own would wrap around.
-    pub(super) fn of(operator: Operator, operands: &DataType, returns: &DataType) -> Option<Arc<ScalarUDF>> {
-        let is_decimal = operands.is_decimal();
-        let operation = match operator {
-            Operator::Plus if operands.is_integer() || is_decimal => Operation::Add,
-            Operator::Minus if operands.is_integer() || is_decimal => Operation::Subtract,
-            Operator::Multiply if operands.is_integer() || is_decimal => Operation::Multiply,
-            // Of integers the engine's own is checked.
-            Operator::Divide if is_decimal => Operation::Divide,
-            _ => return None,
+    /// The call that stands for a binary operator.
+    pub(super) fn call(operation: Operation, returns: &DataType, left: Expr, right: Expr) -> ScalarFunction {
+        let (mut operations, mut args) = match left {
+            Expr::ScalarFunction(call) => match operations_of(&call.func, returns) {
+                Some(before) => (before, call.args),
+                None => (Vec::new(), vec![Expr::ScalarFunction(call)]),
+            },
+            left => (Vec::new(), vec![left]),
         };
-        Some(Self::function(operation, 2, returns))
+        operations.push(operation);
+        args.push(right);
+        ScalarFunction::new_udf(Self::function(operations, args.len(), returns), args)
     }
 
-    /// What stands for a minus before a value of a type, where the engine's own would wrap around.
-    pub(super) fn negation(of: &DataType) -> Option<Arc<ScalarUDF>> {
-        (of.is_integer() || of.is_decimal()).then(|| Self::function(Operation::Negate, 1, of))
+    /// The call that stands for a minus before a value of a type.
+    pub(super) fn negation(of: &DataType, value: Expr) -> ScalarFunction {
+        ScalarFunction::new_udf(Self::function(vec![Operation::Negate], 1, of), vec![value])
     }
 
     /// The type of what it gives.
@@ -55,19 +83,18 @@ impl Checked {
         &self.returns
     }
 
-    fn function(operation: Operation, operands: usize, returns: &DataType) -> Arc<ScalarUDF> {
+    fn function(operations: Vec<Operation>, operands: usize, returns: &DataType) -> Arc<ScalarUDF> {
         let signature = Signature::any(operands, Volatility::Immutable);
-        Arc::new(ScalarUDF::new_from_impl(Self { operation, returns: returns.clone(), signature }))
+        Arc::new(ScalarUDF::new_from_impl(Self { operations, returns: returns.clone(), signature }))
     }
 
-    fn compute(&self, operands: &[&dyn Datum]) -> Result<ArrayRef> {
-        let computed = match (self.operation, operands) {
-            (Operation::Add, [left, right]) => numeric::add(*left, *right),
-            (Operation::Subtract, [left, right]) => numeric::sub(*left, *right),
-            (Operation::Multiply, [left, right]) => numeric::mul(*left, *right),
-            (Operation::Divide, [left, right]) => numeric::div(*left, *right),
-            (Operation::Negate, [value]) => numeric::neg(value.get().0),
-            _ => return exec_err!("{} takes other operands", self.name()),
+    fn compute(&self, operation: Operation, left: &dyn Datum, right: &dyn Datum) -> Result<ArrayRef> {
+        let computed = match operation {
+            Operation::Add => numeric::add(left, right),
+            Operation::Subtract => numeric::sub(left, right),
+            Operation::Multiply => numeric::mul(left, right),
+            Operation::Divide => numeric::div(left, right),
+            Operation::Negate => numeric::neg(left.get().0),
         };
         let computed = computed.map_err(|error| self.explained(error))?;
         // A product of 38 digits and more may fit the bits of its type and not its digits.
@@ -111,13 +138,7 @@ fn sql_name(data_type: &DataType) -> String {
 
 impl ScalarUDFImpl for Checked {
     fn name(&self) -> &'static str {
-        match self.operation {
-            Operation::Add => "checked_add",
-            Operation::Subtract => "checked_subtract",
-            Operation::Multiply => "checked_multiply",
-            Operation::Divide => "checked_divide",
-            Operation::Negate => "checked_negate",
-        }
+        "checked"
     }
 
     fn signature(&self) -> &Signature {
@@ -134,37 +155,54 @@ impl ScalarUDFImpl for Checked {
     }
 
     fn schema_name(&self, operands: &[Expr]) -> Result<String> {
-        let symbol = match self.operation {
-            Operation::Add => "+",
-            Operation::Subtract => "-",
-            Operation::Multiply => "*",
-            Operation::Divide => "/",
-            Operation::Negate => "-",
-        };
-        Ok(match operands {
-            [value] => format!("({symbol} {})", value.schema_name()),
-            [left, right] => format!("{} {symbol} {}", left.schema_name(), right.schema_name()),
-            _ => self.name().to_owned(),
-        })
+        let Some((first, rest)) = operands.split_first() else { return Ok(self.name().to_owned()) };
+        if rest.is_empty() {
+            return Ok(format!("(- {})", first.schema_name()));
+        }
+        let mut name = first.schema_name().to_string();
+        for (operation, operand) in self.operations.iter().zip(rest) {
+            // Writing to a String cannot fail.
+            let _ = write!(name, " {} {}", operation.symbol(), operand.schema_name());
+        }
+        Ok(name)
     }
 
     fn invoke_with_args(&self, arguments: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let are_scalars = arguments.args.iter().all(|operand| matches!(operand, ColumnarValue::Scalar(_)));
-        let operands: Vec<Operand> = arguments.args.into_iter().map(Operand::of).collect::<Result<_>>()?;
-        let operands: Vec<&dyn Datum> = operands.iter().map(Operand::datum).collect();
-        let computed = self.compute(&operands)?;
-        Ok(if are_scalars {
-            ColumnarValue::Scalar(ScalarValue::try_from_array(&computed, 0)?)
-        } else {
-            ColumnarValue::Array(computed)
+        let mut operands = arguments.args.into_iter().map(Operand::of);
+        let Some(first) = operands.next() else { return exec_err!("{} takes operands", self.name()) };
+        let mut value = first?;
+        let mut rest: Vec<Operand> = operands.collect::<Result<_>>()?;
+        if rest.is_empty() {
+            rest.push(value.clone());
+        }
+        for (operation, operand) in self.operations.iter().zip(&rest) {
+            let computed = self.compute(*operation, value.datum(), operand.datum())?;
+            value = match (&value, operand) {
+                (Operand::Value(_), Operand::Value(_)) => Operand::Value(Scalar::new(computed)),
+                _ => Operand::Column(computed),
+            };
+        }
+        Ok(match value {
+            Operand::Column(column) => ColumnarValue::Array(column),
+            Operand::Value(value) => {
+                ColumnarValue::Scalar(ScalarValue::try_from_array(&value.into_inner(), 0)?)
+            }
         })
     }
 }
 
+/// What a call computes, where that is integers of this type by operations that others may follow.
+fn operations_of(function: &ScalarUDF, returns: &DataType) -> Option<Vec<Operation>> {
+    let checked = function.inner().downcast_ref::<Checked>()?;
+    let may_follow = returns.is_integer() && checked.returns == *returns;
+    (may_follow && checked.operations != [Operation::Negate]).then(|| checked.operations.clone())
+}
+
 /// A column, or one value for all rows.
+#[derive(Clone)]
 enum Operand {
     Column(ArrayRef),
-    Value(arrow::array::Scalar<ArrayRef>),
+    Value(Scalar<ArrayRef>),
 }
 
 impl Operand {

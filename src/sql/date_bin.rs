@@ -259,7 +259,7 @@ mod tests {
         );
         assert_eq!(
             window("9999-12-31T01:00:00", ScalarValue::new_interval_mdn(5, 0, 0)),
-            "9999-09-01T00:00:00"
+            "9999-08-01T00:00:00"
         );
         assert_eq!(
             window("1600-05-31T00:00:00", ScalarValue::new_interval_mdn(12, 0, 0)),

@@ -102,3 +102,63 @@ fn to_find_what_a_change_reaches_fails_nothing_that_a_full_refresh_does_not() {
     project.succeed(&["build"]);
     assert_eq!(project.rows("select distinct title from main.plays"), json!([{"title": "seventh"}]));
 }
+
+#[test]
+fn what_may_fail_is_computed_only_where_the_conditions_beside_it_let_it() {
+    let project = Project::new();
+    project.model(
+        "t",
+        "{{ config(materialized='table') }} select * from (values (0, '0', true), (1, '1', true), (2, 'two', false), (null, null, null), (5, '5', false), (7, '7', true), (8, '8', true)) as t (k, s, b)",
+    );
+    project.model(
+        "parts",
+        "{{ config(materialized='incremental', partition_by='s') }} select k, s from {{ ref('t') }}",
+    );
+    project.model("some", "{{ config(materialized='view') }} select * from {{ ref('t') }} where k <> 0");
+    project.succeed(&["run"]);
+    for (sql, keys) in [
+        ("k from main.t where k <> 0 and 10 / k > 4", json!([1, 2])),
+        ("k from main.t where 10 / k > 4 and k <> 0", json!([1, 2])),
+        ("k from main.some where 10 / k > 4", json!([1, 2])),
+        ("k from main.t where k = 0 or 10 / k > 4", json!([0, 1, 2])),
+        ("k from main.t where not (k = 0 or 10 % k <> 0)", json!([1, 2, 5])),
+        ("k from main.t where case when k <> 0 then 10 / k > 4 else false end", json!([1, 2])),
+        (
+            "k from main.t where s <> 'two' and cast(s as bigint) <> 0 and 10 / cast(s as bigint) > 1",
+            json!([1, 5]),
+        ),
+        ("k from main.t where s <> 'two' and s is not null and cast(s as double) in (1, 5)", json!([1, 5])),
+        ("k from main.parts where s <> 'two' and cast(s as bigint) > 4", json!([5, 7, 8])),
+        ("k from main.parts where cast(s as bigint) > 4 and s <> 'two'", json!([5, 7, 8])),
+        ("a.k as k from main.t a join main.t b on a.k = b.k and b.k <> 0 and 10 / b.k > 4", json!([1, 2])),
+        (
+            "k from main.t a where exists (select 1 from main.t b where b.k = a.k and b.k <> 0 and 10 / b.k > 4)",
+            json!([1, 2]),
+        ),
+        ("k from main.t group by k having count(*) = 1 and k <> 0 and 10 / k > 4", json!([1, 2])),
+    ] {
+        let rows = project.rows(&format!("select {sql} order by 1"));
+        let found: Vec<_> = rows.as_array().unwrap().iter().map(|row| row["k"].clone()).collect();
+        assert_eq!(json!(found), keys, "{sql}");
+    }
+    // Where the first condition is NULL, the second one decides whether both are false.
+    let rows = project.rows(
+        "select k, k <> 0 and 10 / k > 4 as both, k = 0 or 10 / k > 4 as either, b and 10 / nullif(k, 0) > 4 as third from main.t where k < 6 or k is null order by k",
+    );
+    assert_eq!(
+        rows,
+        json!([
+            {"k": 0, "both": false, "either": true, "third": null},
+            {"k": 1, "both": true, "either": true, "third": true},
+            {"k": 2, "both": true, "either": true, "third": false},
+            {"k": 5, "both": false, "either": false, "third": false},
+            {"k": null, "both": null, "either": null, "third": null},
+        ])
+    );
+    assert_eq!(
+        project.rows("select count(*) filter (where k <> 0 and 10 / k > 4) as n, sum(case when k <> 0 then 10 / k end) as s from main.t"),
+        json!([{"n": 2, "s": 19}])
+    );
+    let told = project.fail(1, &["show", "--inline", "select k from main.t where 10 / k > 4"]);
+    assert!(told.contains("divide by zero"), "{told}");
+}

@@ -79,10 +79,7 @@ fn filter(predicate: Expr, schema: &DFSchema) -> Result<Expr> {
     let mut fallible = Vec::new();
     let mut rest = vec![predicate];
     while let Some(condition) = rest.pop() {
-        let parts = split_conjunction_owned(condition);
-        for part in parts.into_iter().rev().collect::<Vec<_>>() {
-            rest.push(part);
-        }
+        rest.extend(split_conjunction_owned(condition).into_iter().rev());
         let Some(condition) = rest.pop() else { break };
         if let Some((when, then)) = only_where(&condition) {
             rest.push(then);

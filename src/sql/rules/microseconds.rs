@@ -6,15 +6,19 @@
 
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, Field, FieldRef, TimeUnit};
+use arrow::datatypes::{DataType, Field, FieldRef, Schema, TimeUnit};
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, DFSchema, Result, ScalarValue};
+use datafusion::datasource::cte_worktable::CteWorkTable;
+use datafusion::datasource::{provider_as_source, source_as_provider};
 use datafusion::functions::math::round;
 use datafusion::logical_expr::expr::{Cast, Placeholder, ScalarFunction, TryCast};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
-use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, Union, cast, lit};
+use datafusion::logical_expr::{
+    Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, TableScan, TableScanBuilder, Union, cast, lit,
+};
 use datafusion::optimizer::analyzer::AnalyzerRule;
 
 /// The rule.
@@ -67,7 +71,11 @@ fn of_node(node: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
     if let LogicalPlan::TableScan(scan) = &node
         && scan.projected_schema.fields().iter().any(|field| in_microseconds(field.data_type()).is_some())
     {
-        return scan_in_microseconds(node).map(Transformed::yes);
+        let of_rows_before = match source_as_provider(&scan.source) {
+            Ok(table) => table.downcast_ref::<CteWorkTable>().map(|table| of_work_table(scan, table)),
+            Err(_) => None,
+        };
+        return of_rows_before.unwrap_or_else(|| scan_in_microseconds(node)).map(Transformed::yes);
     }
     let mut any = false;
     node.apply_expressions(|expression| {
@@ -88,6 +96,22 @@ fn of_node(node: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
         let rewritten = expression.transform_up(|part| of_expression(part, &schema))?;
         Ok(rewritten.update_data(|expression| name.restore(expression)))
     })
+}
+
+/// A scan of the rows of the step before, in a recursive query: they come as the query gives them.
+fn of_work_table(scan: &TableScan, table: &CteWorkTable) -> Result<LogicalPlan> {
+    let schema = table.schema();
+    let fields = schema.fields().iter().map(|field| match in_microseconds(field.data_type()) {
+        Some(data_type) => retyped(field, data_type),
+        None => field.clone(),
+    });
+    let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+    let source = provider_as_source(Arc::new(CteWorkTable::new(table.name(), schema)));
+    let scan = TableScanBuilder::new(scan.table_name.clone(), source)
+        .with_projection(scan.projection.clone())
+        .with_filters(scan.filters.clone())
+        .with_fetch(scan.fetch);
+    Ok(LogicalPlan::TableScan(scan.build()?))
 }
 
 /// A scan of a table that comes in nanoseconds, such as what a table function gives.

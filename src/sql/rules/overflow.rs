@@ -7,14 +7,13 @@
 use arrow::datatypes::DataType;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{DFSchema, Result};
-use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, LogicalPlan, Operator};
 use datafusion::logical_expr_common::type_coercion::binary::BinaryTypeCoercer;
 use datafusion::optimizer::{ApplyOrder, OptimizerConfig, OptimizerRule};
 
-use crate::sql::checked::Checked;
+use crate::sql::checked::{Checked, Operation};
 
 /// The rule.
 #[derive(Debug)]
@@ -90,22 +89,20 @@ fn of_expression(part: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
             if matches!(op, Operator::Plus | Operator::Minus | Operator::Multiply | Operator::Divide) =>
         {
             let (of_left, of_right) = (type_of(&left, schema)?, type_of(&right, schema)?);
-            let are_numbers = of_left.is_numeric() && of_right.is_numeric() && !of_left.is_floating();
-            if are_numbers {
-                let returns = BinaryTypeCoercer::new(&of_left, &op, &of_right).get_result_type()?;
-                if let Some(function) = Checked::of(op, &of_left, &returns) {
-                    let call = ScalarFunction::new_udf(function, vec![*left, *right]);
-                    return Ok(Transformed::yes(Expr::ScalarFunction(call)));
-                }
-            }
-            Ok(Transformed::no(Expr::BinaryExpr(BinaryExpr { left, op, right })))
+            let operation = Operation::of(op, &of_left).filter(|_| of_right.is_numeric());
+            let Some(operation) = operation else {
+                return Ok(Transformed::no(Expr::BinaryExpr(BinaryExpr { left, op, right })));
+            };
+            let returns = BinaryTypeCoercer::new(&of_left, &op, &of_right).get_result_type()?;
+            let call = Checked::call(operation, &returns, *left, *right);
+            Ok(Transformed::yes(Expr::ScalarFunction(call)))
         }
         Expr::Negative(value) => {
-            let Some(function) = Checked::negation(&type_of(&value, schema)?) else {
+            let data_type = type_of(&value, schema)?;
+            if !data_type.is_integer() && !data_type.is_decimal() {
                 return Ok(Transformed::no(Expr::Negative(value)));
-            };
-            let call = ScalarFunction::new_udf(function, vec![*value]);
-            Ok(Transformed::yes(Expr::ScalarFunction(call)))
+            }
+            Ok(Transformed::yes(Expr::ScalarFunction(Checked::negation(&data_type, *value))))
         }
         other => Ok(Transformed::no(other)),
     }
