@@ -32,7 +32,7 @@ static SECRETS: LazyLock<RwLock<Vec<String>>> = LazyLock::new(|| {
 });
 
 /// What the names of keys and variables that hold secrets have in them.
-const WORDS: [&str; 10] = [
+const WORDS: [&str; 16] = [
     "password",
     "passwd",
     "passphrase",
@@ -42,15 +42,19 @@ const WORDS: [&str; 10] = [
     "credential",
     "private_key",
     "api_key",
+    "apikey",
+    "access_key",
+    "key_pem",
+    "user_info",
     "userinfo",
+    "jaas",
+    "oauthbearer_config",
 ];
 
 /// Whether the name of a key or variable says that its value is secret.
 pub fn is_secret_name(name: &str) -> bool {
     let name = name.to_ascii_lowercase().replace(['-', '.', ' '], "_");
-    WORDS.iter().any(|word| name.contains(word)) || name.ends_with("_pem") || name == "user_info" || {
-        name.contains("auth_user_info") || name.contains("jaas_config")
-    }
+    WORDS.iter().any(|word| name.contains(word))
 }
 
 /// What is wrong with a secret variable outside of profiles.

@@ -48,7 +48,8 @@ impl Strings {
                 return Err(refuse(secrets::misplaced(name), secrets::MISPLACED_HELP.to_owned()));
             }
             let value = env_var(name, default, options)?;
-            if let Some(value) = value.as_str() {
+            // A default stands in the file, where its key says whether it is secret.
+            if let Some(value) = value.as_str().filter(|_| std::env::var_os(name).is_some()) {
                 let mut noted = noted.lock().unwrap_or_else(PoisonError::into_inner);
                 noted.push((name.to_owned(), value.to_owned()));
             }
