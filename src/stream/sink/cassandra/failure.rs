@@ -1,8 +1,9 @@
 //! What an error of the driver means: whether the same call may succeed later.
 
 use scylla::errors::{
-    BrokenConnectionError, BrokenConnectionErrorKind, ConnectionError, ConnectionPoolError, ConnectionSetupRequestErrorKind, DbError, ExecutionError,
-    MetadataError, NewSessionError, PrepareError, RequestAttemptError,
+    BrokenConnectionError, BrokenConnectionErrorKind, ConnectionError, ConnectionPoolError,
+    ConnectionSetupRequestErrorKind, DbError, ExecutionError, MetadataError, NewSessionError, PrepareError,
+    RequestAttemptError,
 };
 
 use crate::stream::sink::SinkError;

@@ -81,10 +81,8 @@ impl Pace {
         let mut limit = self.limit();
         if now.saturating_duration_since(sent) > limit.late {
             self.take_away(&mut limit, sent, now);
-        } else if limit.grow(sent, now) && limit.surplus == 0 {
+        } else if limit.grow(sent, now) {
             self.permits.add_permits(1);
-        } else {
-            // One that was to be taken away stays.
         }
     }
 
@@ -197,7 +195,7 @@ mod tests {
         for _ in 0..64 {
             pace.failed(sent, Instant::now());
         }
-        assert_eq!((pace.at_once(), free(&pace)), (16 * 2 / 2, 16));
+        assert_eq!((pace.at_once(), free(&pace)), (16, 16));
         for _ in 0..20 {
             pace.failed(Instant::now(), Instant::now());
         }

@@ -70,7 +70,10 @@ where
     let (mut failure, mut in_a_row) = (None, 0);
     let mut is_over = false;
     loop {
-        if !is_over && !rest.is_empty() && let Err(error) = sender.may_send() {
+        if !is_over
+            && !rest.is_empty()
+            && let Err(error) = sender.may_send()
+        {
             (failure, is_over) = (Some(error), true);
         }
         let is_to_begin = !is_over && !rest.is_empty() && under_way.len() < at_most;
@@ -112,8 +115,11 @@ where
         Some(SinkError::Passing(why)) if !rest.is_empty() => {
             let (done, all) = (acknowledged.count(), requests.len());
             let at_once = pace.at_once();
-            let progress =
-                if all > 1 { format!("; {done} of {all} requests are acknowledged, {at_once} go at once") } else { String::new() };
+            let progress = if all > 1 {
+                format!("; {done} of {all} requests are acknowledged, {at_once} go at once")
+            } else {
+                String::new()
+            };
             Err(SinkError::Passing(format!("{why}{progress}")))
         }
         Some(error) if !rest.is_empty() => Err(error),
@@ -190,7 +196,12 @@ mod tests {
             assert!(calls < 1_000, "{told:?}");
         }
         assert!(fake.came.lock().unwrap().iter().all(|came| *came == 1), "each was acknowledged once");
-        assert!(told.iter().all(|why| why.starts_with("no answer; ") && why.contains(" of 2000 requests are acknowledged, ")), "{told:?}");
+        assert!(
+            told.iter()
+                .all(|why| why.starts_with("no answer; ")
+                    && why.contains(" of 2000 requests are acknowledged, ")),
+            "{told:?}"
+        );
         assert!(fake.most.load(Ordering::Relaxed) <= 64);
         assert!(fake.failed.load(Ordering::Relaxed) > 0);
     }
