@@ -4,7 +4,7 @@
 //! and what became of it. Must not know: what requests are about.
 //!
 //! The count is halved where a request failed or took longer than half of what it may take, at most once for those that were under way
-//! together; it grows by one for each answer that came soon, up to where it was halved last, and from there by one for as many
+//! together; it grows by one for each answer that came soon, up to what it was when it was halved last, and from there by one for as many
 //! answers as it is large. So a cluster that fell behind is given less until it is up again, and the models wait for their turn in order.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -120,7 +120,7 @@ impl Limit {
         }
         let before = self.at_once as usize;
         let after = (before / 2).max(1);
-        (self.at_once, self.known_good, self.halved) = (after as f64, after as f64, now);
+        (self.at_once, self.known_good, self.halved) = (after as f64, before as f64, now);
         self.surplus += before - after;
     }
 }
