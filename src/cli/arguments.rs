@@ -246,6 +246,9 @@ pub struct StreamArguments {
     /// After how many seconds the tables that models join are read again.
     #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = clap::value_parser!(u64).range(1..))]
     pub refresh_after: u64,
+    /// Stand by while another process streams a model, and go on with it when that one ends.
+    #[arg(long)]
+    pub wait: bool,
     /// Where Prometheus finds the numbers, at /metrics.
     #[arg(long, value_name = "HOST:PORT")]
     pub metrics: Option<std::net::SocketAddr>,

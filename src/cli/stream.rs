@@ -56,6 +56,7 @@ pub(super) fn stream(global: &Global, arguments: &StreamArguments) -> Result<Exi
         until: Until::Stopped,
         anew: arguments.full_refresh,
         refresh_after: Duration::from_secs(arguments.refresh_after),
+        stands_by: arguments.wait,
     };
     let terminal = Terminal::new(global.log_format, global.quiet);
     let streams = Streams { loaded: &loaded, compiled: &compiled, nodes: &nodes };
@@ -86,6 +87,7 @@ impl Streams<'_> {
             until: Until::CaughtUp,
             anew,
             refresh_after: Duration::MAX,
+            stands_by: false,
         };
         let began = Instant::now();
         let counts = self.run(options, None, None, terminal)?;

@@ -7,8 +7,10 @@ use std::sync::Arc;
 use axum::Router;
 use axum::http::header::CONTENT_TYPE;
 use axum::routing::get;
+use chrono::{DateTime, Utc};
 
 use crate::patient_listener::PatientListener;
+use crate::source::tail::Partition;
 use crate::stream::{Now, Progress};
 
 /// The version of the text format that is written.
@@ -22,7 +24,7 @@ pub(super) async fn serve(address: SocketAddr, progress: Arc<Progress>) -> std::
     let listener = tokio::net::TcpListener::bind(address).await?;
     let address = listener.local_addr()?;
     let metrics = move || {
-        let text = text(&progress.now());
+        let text = text(&progress.now(), Utc::now());
         async move { ([(CONTENT_TYPE, FORMAT)], text) }
     };
     let router = Router::new().route("/metrics", get(metrics));
@@ -35,7 +37,7 @@ pub(super) async fn serve(address: SocketAddr, progress: Arc<Progress>) -> std::
 }
 
 /// The numbers as text.
-fn text(now: &Now) -> String {
+fn text(now: &Now, at: DateTime<Utc>) -> String {
     let mut text = String::new();
     let mut family = |name: &str, kind: &str, help: &str, values: Vec<(String, f64)>| {
         // Writing to a String cannot fail.
@@ -44,12 +46,12 @@ fn text(now: &Now) -> String {
             let _ = writeln!(text, "{name}{{{labels}}} {value}");
         }
     };
-    let partitions = |value: &dyn Fn(&crate::stream::PartitionProgress) -> f64| {
+    let partitions = |value: &dyn Fn(&Partition, &crate::stream::PartitionProgress) -> f64| {
         let partitions = now.partitions.iter();
         partitions
             .map(|(partition, shown)| {
                 let topic = escaped(&partition.topic);
-                (format!("topic=\"{topic}\",partition=\"{}\"", partition.number), value(shown))
+                (format!("topic=\"{topic}\",partition=\"{}\"", partition.number), value(partition, shown))
             })
             .collect()
     };
@@ -60,15 +62,18 @@ fn text(now: &Now) -> String {
     family(
         "mep_stream_next_offset",
         "gauge",
-        "Offset of the next event.",
-        partitions(&|shown| shown.next as f64),
+        "Offset of the next event that is read.",
+        partitions(&|_, shown| shown.next as f64),
     );
     family(
         "mep_stream_lag_events",
         "gauge",
-        "Events that are still to be read.",
-        partitions(&|shown| shown.lag() as f64),
+        "Events that are not committed by every model.",
+        partitions(&|partition, _| now.lag(partition) as f64),
     );
+    let lags =
+        now.models.keys().map(|model| (format!("model=\"{}\"", escaped(model)), now.lag_of(model) as f64));
+    family("mep_stream_model_lag_events", "gauge", "Events that a model has not committed.", lags.collect());
     family(
         "mep_stream_events_read_total",
         "counter",
@@ -106,6 +111,22 @@ fn text(now: &Now) -> String {
         models(&|shown| shown.open_windows as f64),
     );
     family("mep_stream_epoch", "counter", "Epochs that were committed.", models(&|shown| shown.epoch as f64));
+    let committed = now.models.iter().filter_map(|(model, shown)| {
+        let seconds = shown.last_commit?.timestamp_millis() as f64 / 1_000.0;
+        Some((format!("model=\"{}\"", escaped(model)), seconds))
+    });
+    family(
+        "mep_stream_last_commit_timestamp_seconds",
+        "gauge",
+        "When this process committed an epoch last, in seconds since 1970.",
+        committed.collect(),
+    );
+    family(
+        "mep_stream_last_commit_age_seconds",
+        "gauge",
+        "Seconds since the last commit; before the first one, since this process began with the model.",
+        models(&|shown| shown.commit_age(at).as_seconds_f64()),
+    );
     let closed = now.models.iter().filter_map(|(model, shown)| {
         Some((format!("model=\"{}\"", escaped(model)), shown.closed_until? as f64 / 1_000.0))
     });
@@ -128,17 +149,30 @@ fn escaped(value: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::source::tail::Partition;
+    use crate::source::tail::Offsets;
     use crate::stream::{Counts, ModelProgress, PartitionProgress};
 
     #[test]
     fn the_numbers_are_in_the_text_format() {
         let mut now = Now::default();
         let partition = Partition { topic: "listen_events".into(), number: 2 };
-        now.partitions.insert(partition, PartitionProgress { next: 40, end: Some(140) });
+        now.partitions.insert(partition.clone(), PartitionProgress { next: 40, end: Some(140) });
         let counts = Counts { read: 50, taken: 40, late: 7, dead: 3, written: 12 };
-        let shown = ModelProgress { counts, closed_until: Some(1_500), open_windows: 3, epoch: 9 };
+        let at = |millis| DateTime::from_timestamp_millis(millis).unwrap();
+        let shown = ModelProgress {
+            counts,
+            closed_until: Some(1_500),
+            open_windows: 3,
+            epoch: 9,
+            began: at(100_000),
+            last_commit: Some(at(160_250)),
+        };
         now.models.insert("a\"b".to_owned(), shown);
-        insta::assert_snapshot!(text(&now));
+        let behind = ModelProgress { began: at(100_000), ..ModelProgress::default() };
+        now.models.insert("behind".to_owned(), behind);
+        let committed = |next| Offsets::from([(partition.clone(), next)]);
+        now.committed.insert("a\"b".to_owned(), committed(40));
+        now.committed.insert("behind".to_owned(), committed(15));
+        insta::assert_snapshot!(text(&now, at(172_750)));
     }
 }

@@ -4,7 +4,7 @@ use std::io::IsTerminal as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::DateTime;
+use chrono::{DateTime, Utc};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::terminal::{Palette, count};
@@ -41,7 +41,7 @@ impl View {
                 let rate = (now.read - before.0) as f64 / (seconds - before.1).max(0.001);
                 before = (now.read, seconds);
                 if is_live {
-                    shown.set_message(drawn(&now, rate, Palette::of_stderr()));
+                    shown.set_message(drawn(&now, Utc::now(), rate, Palette::of_stderr()));
                     shown.tick();
                 } else {
                     log(&now, rate);
@@ -59,7 +59,7 @@ impl View {
 }
 
 fn log(now: &Now, rate: f64) {
-    let lag: i64 = now.partitions.values().map(|partition| partition.lag()).sum();
+    let (lag, at) = (now.whole_lag(), Utc::now());
     tracing::info!(read = now.read, rate = rate.round(), lag, "streaming");
     for (model, shown) in &now.models {
         let counts = shown.counts;
@@ -71,6 +71,8 @@ fn log(now: &Now, rate: f64) {
             dead = counts.dead,
             written = counts.written,
             open_windows = shown.open_windows,
+            lag = now.lag_of(model),
+            last_commit = format!("{} s ago", shown.commit_age(at).num_seconds()),
             closed_until = clock(shown.closed_until),
             "streaming"
         );
@@ -78,26 +80,25 @@ fn log(now: &Now, rate: f64) {
 }
 
 /// The view as lines.
-fn drawn(now: &Now, rate: f64, palette: Palette) -> String {
+fn drawn(now: &Now, at: DateTime<Utc>, rate: f64, palette: Palette) -> String {
     let mut lines = Vec::new();
-    let lag: i64 = now.partitions.values().map(|partition| partition.lag()).sum();
     lines.push(format!(
-        "{} events/s, {} read, {} behind",
+        "{} events/s, {} read, {} not committed",
         palette.strong(&count(rate.round() as u64)),
         count(now.read),
-        count(lag.unsigned_abs())
+        count(now.whole_lag())
     ));
-    for (partition, shown) in now.partitions.iter().filter(|(_, shown)| shown.lag() > 0).take(8) {
+    for (partition, shown) in now.partitions.iter().filter(|(partition, _)| now.lag(partition) > 0).take(8) {
         lines.push(palette.faint(&format!(
-            "  {partition} at {}, {} behind",
+            "  {partition} read up to {}, {} not committed",
             shown.next,
-            count(shown.lag().unsigned_abs())
+            count(now.lag(partition))
         )));
     }
     let width = now.models.keys().map(|name| name.chars().count()).max().unwrap_or_default();
     lines.push(palette.faint(&format!(
-        "{:width$}  {:>12} {:>12} {:>8} {:>8} {:>8}  closed until",
-        "model", "taken", "rows", "late", "dead", "windows"
+        "{:width$}  {:>12} {:>12} {:>8} {:>8} {:>8} {:>10}  closed until",
+        "model", "taken", "rows", "late", "dead", "windows", "committed"
     )));
     for (model, shown) in &now.models {
         let counts = shown.counts;
@@ -107,12 +108,13 @@ fn drawn(now: &Now, rate: f64, palette: Palette) -> String {
             if value > 0 { palette.warning(&text) } else { text }
         };
         lines.push(format!(
-            "{model:width$}  {} {} {} {} {}  {}",
+            "{model:width$}  {} {} {} {} {} {:>10}  {}",
             number(counts.taken, 12),
             number(counts.written, 12),
             warned(counts.late),
             warned(counts.dead),
             number(shown.open_windows as u64, 8),
+            format!("{} s ago", shown.commit_age(at).num_seconds()),
             clock(shown.closed_until)
         ));
     }
@@ -130,6 +132,7 @@ fn clock(millis: Option<i64>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::source::tail::Offsets;
     use crate::source::tail::Partition;
     use crate::stream::{Counts, ModelProgress, PartitionProgress};
 
@@ -137,13 +140,22 @@ mod tests {
     fn the_view_shows_rate_lag_and_what_became_of_events() {
         let mut now = Now { read: 1_234_567, ..Now::default() };
         let partition = Partition { topic: "listen_events".into(), number: 0 };
-        now.partitions.insert(partition, PartitionProgress { next: 40, end: Some(1_040) });
+        now.partitions.insert(partition.clone(), PartitionProgress { next: 40, end: Some(1_040) });
+        now.committed.insert("logins".to_owned(), Offsets::from([(partition, 30)]));
         let counts = Counts { read: 50, taken: 40, late: 7, dead: 3, written: 12 };
-        let shown =
-            ModelProgress { counts, closed_until: Some(1_541_030_400_000), open_windows: 3, epoch: 9 };
+        let at = |seconds| DateTime::from_timestamp(seconds, 0).unwrap();
+        let shown = ModelProgress {
+            counts,
+            closed_until: Some(1_541_030_400_000),
+            open_windows: 3,
+            epoch: 9,
+            began: at(1_000),
+            last_commit: Some(at(1_060)),
+        };
         now.models.insert("listen_count_minute".to_owned(), shown);
-        now.models.insert("logins".to_owned(), ModelProgress::default());
+        now.models
+            .insert("logins".to_owned(), ModelProgress { began: at(1_000), ..ModelProgress::default() });
         now.waiting.insert("logins".to_owned(), "no connection".to_owned());
-        insta::assert_snapshot!(drawn(&now, 51_234.4, Palette::plain()));
+        insta::assert_snapshot!(drawn(&now, at(1_063), 51_234.4, Palette::plain()));
     }
 }

@@ -64,6 +64,7 @@ pub fn connect_streams(
                 models: models.collect(),
                 dead_letters,
                 reload: None,
+                group: format!("mep.{}.{}", project.name, project.target.name),
             }),
             Err(problem) => problems.push(problem),
         }

@@ -56,8 +56,25 @@ pub trait Stream: Send + Sync {
         Ok(())
     }
 
+    /// The place where the source's own tools look how far a reader of this name is; `None` where there is no such place.
+    ///
+    /// # Errors
+    /// Where the source cannot be spoken to.
+    fn group(&self, _name: &str) -> Result<Option<Box<dyn Group>>, SourceError> {
+        Ok(None)
+    }
+
     /// How far each partition is landed, by the ids of the units that landing has noted.
     fn landed(&self, units: &mut dyn Iterator<Item = &str>) -> Offsets;
+}
+
+/// A name under which a source keeps how far a reader is, for its own tools.
+pub trait Group: Send {
+    /// Notes how far the reader is.
+    ///
+    /// # Errors
+    /// Where it cannot be noted.
+    fn commit(&mut self, offsets: &Offsets) -> Result<(), SourceError>;
 }
 
 /// A source that is being read.

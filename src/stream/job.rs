@@ -35,6 +35,8 @@ pub struct Job {
     pub dead_letters: Option<Arc<DeadLetters>>,
     /// Makes the tables that models join known to the engine as they are now.
     pub reload: Option<Arc<Reload>>,
+    /// What the names begin with under which the source keeps how far models are.
+    pub group: String,
 }
 
 /// Makes tables known as they are now, or says why that cannot be.
@@ -57,6 +59,8 @@ pub struct JobOptions {
     pub anew: bool,
     /// After how long the tables that models join are read again.
     pub refresh_after: Duration,
+    /// Whether to stand by while another instance streams a model, and to take it over when that ends.
+    pub stands_by: bool,
 }
 
 /// When a stream ends.
@@ -103,6 +107,9 @@ pub enum JobError {
         "stopped while there was no answer from {0}: what was read last is not written, and the next stream reads it again"
     )]
     Unfinished(String),
+    /// It was told to stop before the place of its rows had answered.
+    #[error("stopped while there was no answer from {0}: nothing was read or written")]
+    NotBegun(String),
     /// A thread that ended early.
     #[error("a worker ended early: {0}")]
     Worker(#[from] tokio::task::JoinError),
@@ -129,6 +136,7 @@ impl Job {
         };
         // Who has no lease writes nothing.
         running.stop_writing().await;
+        running.stop_telling().await;
         let leases = self.models.iter().map(|model| model.sink.release());
         // A lease that cannot be given back ends by itself.
         let _ = tokio::time::timeout(RELEASE, futures::future::join_all(leases)).await;

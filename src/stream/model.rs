@@ -7,6 +7,7 @@ use arrow::array::{Array, AsArray, BooleanArray, RecordBatch};
 use arrow::compute::{filter, filter_record_batch, is_null, not, or};
 use arrow::datatypes::{Int32Type, Int64Type};
 use arrow::error::ArrowError;
+use chrono::{DateTime, Utc};
 
 use super::checkpoint::{Checkpoint, Counts, decode_cut};
 use super::events::{EventBatch, Places};
@@ -68,6 +69,10 @@ pub(super) struct LiveModel {
     late: Vec<LateEvent>,
     /// Where the last epoch ends.
     ended: Offsets,
+    /// Where the last one ends that is committed.
+    pub(super) committed: Offsets,
+    began: DateTime<Utc>,
+    last_commit: Option<DateTime<Utc>>,
 }
 
 /// How far a model's stream has read, as its sink says.
@@ -161,6 +166,9 @@ impl LiveModel {
             epoch,
             closed_until: checkpoint.closed_until,
             ended: checkpoint.cut.clone(),
+            committed: checkpoint.cut.clone(),
+            began: Utc::now(),
+            last_commit: None,
             cut: checkpoint.cut,
             marks: checkpoint.marks,
             latest: checkpoint.latest,
@@ -184,6 +192,7 @@ impl LiveModel {
     pub(super) fn begin_at(&mut self, starts: &Offsets) {
         for (partition, start) in starts {
             self.cut.entry(partition.clone()).or_insert(*start);
+            self.committed.entry(partition.clone()).or_insert(*start);
         }
     }
 
@@ -267,6 +276,9 @@ impl LiveModel {
         let checkpoint = written.checkpoint;
         self.counts.written = checkpoint.counts.written;
         self.open = checkpoint.open;
+        // Partitions that came to be since are behind it from their first event on.
+        self.committed.extend(checkpoint.cut);
+        self.last_commit = Some(Utc::now());
         self.shown(checkpoint.counts, checkpoint.closed_until)
     }
 
@@ -283,6 +295,8 @@ impl LiveModel {
             closed_until: Some(closed_until).filter(|until| *until != i64::MIN),
             open_windows: open_windows.unwrap_or_default(),
             epoch: self.epoch.0,
+            began: self.began,
+            last_commit: self.last_commit,
         }
     }
 }

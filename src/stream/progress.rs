@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use chrono::{DateTime, TimeDelta, Utc};
+
 use super::checkpoint::Counts;
-use crate::source::tail::Partition;
+use crate::source::tail::{Offsets, Partition};
 
 /// What is going on, of all streams of a process.
 #[derive(Debug)]
@@ -23,8 +25,32 @@ pub struct Now {
     pub models: BTreeMap<String, ModelProgress>,
     /// Events that were read from the source since the process began.
     pub read: u64,
+    /// For each model, the offset behind the last event of each partition that is committed.
+    pub committed: BTreeMap<String, Offsets>,
     /// What a sink or a source waits for, by the model or the source that waits.
     pub waiting: BTreeMap<String, String>,
+}
+
+impl Now {
+    /// How many events of a partition are not committed by every model.
+    pub fn lag(&self, partition: &Partition) -> u64 {
+        let Some(shown) = self.partitions.get(partition) else { return 0 };
+        let committed = self.committed.values().filter_map(|committed| committed.get(partition)).min();
+        shown.behind(committed.copied())
+    }
+
+    /// How many events a model has not committed.
+    pub fn lag_of(&self, model: &str) -> u64 {
+        let committed = self.committed.get(model).into_iter().flatten();
+        committed
+            .filter_map(|(partition, next)| Some(self.partitions.get(partition)?.behind(Some(*next))))
+            .sum()
+    }
+
+    /// How many events are not committed by every model.
+    pub fn whole_lag(&self) -> u64 {
+        self.partitions.keys().map(|partition| self.lag(partition)).sum()
+    }
 }
 
 /// The numbers of a partition.
@@ -37,9 +63,9 @@ pub struct PartitionProgress {
 }
 
 impl PartitionProgress {
-    /// How many events are still to be read.
-    pub fn lag(self) -> i64 {
-        self.end.map_or(0, |end| (end - self.next).max(0))
+    /// How many events lie behind an offset; of one that is not known, behind what was read.
+    fn behind(self, offset: Option<i64>) -> u64 {
+        self.end.map_or(0, |end| u64::try_from(end - offset.unwrap_or(self.next)).unwrap_or(0))
     }
 }
 
@@ -54,6 +80,17 @@ pub struct ModelProgress {
     pub open_windows: usize,
     /// The last epoch.
     pub epoch: u64,
+    /// When this process began with it.
+    pub began: DateTime<Utc>,
+    /// When this process committed an epoch of it last.
+    pub last_commit: Option<DateTime<Utc>>,
+}
+
+impl ModelProgress {
+    /// How long ago the last commit was; before the first one, how long ago it began.
+    pub fn commit_age(&self, now: DateTime<Utc>) -> TimeDelta {
+        (now - self.last_commit.unwrap_or(self.began)).max(TimeDelta::zero())
+    }
 }
 
 impl Default for Progress {

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TrySendError;
 
 use super::job::JobError;
 use super::running::LOOK;
@@ -17,6 +18,9 @@ const ASK_ENDS: Duration = Duration::from_secs(5);
 
 /// How long the end of a thread that reads is waited for: it may wait for a broker that does not answer.
 const LAST_LOOK: Duration = Duration::from_millis(500);
+
+/// How long it is waited before a full queue is looked at again: the source is asked meanwhile where it ends.
+const FULL: Duration = Duration::from_millis(5);
 
 /// How many stretches are taken at once.
 const AT_ONCE: usize = 16;
@@ -56,17 +60,27 @@ impl Reader {
         let (over, latest) = (is_over.clone(), latest_ends.clone());
         let thread = tokio::task::spawn_blocking(move || {
             let mut asked = Instant::now();
+            let mut waiting: Option<Stretch> = None;
             while !over.load(Ordering::Relaxed) {
-                match tail.next(LOOK) {
-                    Ok(None) => {}
-                    Ok(Some(stretch)) => {
-                        if sender.blocking_send(Ok(stretch)).is_err() {
+                if let Some(stretch) = waiting.take() {
+                    match sender.try_send(Ok(stretch)) {
+                        Ok(()) => {}
+                        Err(TrySendError::Full(Ok(stretch))) => {
+                            waiting = Some(stretch);
+                            std::thread::sleep(FULL);
+                        }
+                        Err(_) => return,
+                    }
+                } else {
+                    match tail.next(LOOK) {
+                        Ok(None) => {}
+                        Ok(Some(stretch)) => {
+                            waiting = Some(stretch);
+                        }
+                        Err(error) => {
+                            let _ = sender.blocking_send(Err(error));
                             return;
                         }
-                    }
-                    Err(error) => {
-                        let _ = sender.blocking_send(Err(error));
-                        return;
                     }
                 }
                 if asked.elapsed() >= ASK_ENDS {

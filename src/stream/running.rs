@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use super::events::Places;
@@ -13,15 +13,21 @@ use super::model::{LiveModel, StreamModel, Written};
 use super::progress::Progress;
 use super::query::RunningQuery;
 use super::reader::Reader;
-use super::sink::{LEASE_BEAT, SinkError, Standing};
-use super::writing::{PAUSE, Writing};
+use super::sink::{LEASE_BEAT, SinkError};
+use super::telling::Telling;
+use super::writing::Writing;
 use crate::engine::{Engine, EngineError};
 use crate::source::SourceError;
-use crate::source::kafka::DeadLetters;
 use crate::source::tail::{Offsets, Partition, Stretch, Unreadable};
 
 /// How long a look at the source waits for events.
 pub(super) const LOOK: Duration = Duration::from_millis(200);
+
+/// When a lease is renewed again that could not be.
+const NEXT_TRY: Duration = Duration::from_millis(500);
+
+/// How often it is noted where the source ends.
+const NOTE_ENDS: Duration = Duration::from_secs(1);
 
 /// About how many bytes of states and rows wait to be written, before that is waited for.
 const WAITING_BYTES: usize = 256 << 20;
@@ -30,13 +36,16 @@ const WAITING_BYTES: usize = 256 << 20;
 pub(super) struct Running<'j> {
     pub(super) job: &'j Job,
     pub(super) options: JobOptions,
-    stop: watch::Receiver<bool>,
+    pub(super) stop: watch::Receiver<bool>,
     pub(super) progress: Arc<Progress>,
     /// How many events were read before this epoch.
     read_before: u64,
     pub(super) places: Places,
     pub(super) models: Vec<LiveModel>,
     writing: Writing,
+    telling: Option<Telling>,
+    /// Tasks that keep the leases of the models that are open.
+    beats: JoinSet<()>,
 }
 
 impl<'j> Running<'j> {
@@ -56,6 +65,8 @@ impl<'j> Running<'j> {
             places: Places::default(),
             models: Vec::new(),
             writing: Writing::default(),
+            telling: None,
+            beats: JoinSet::new(),
         }
     }
 }
@@ -63,33 +74,44 @@ impl<'j> Running<'j> {
 impl Running<'_> {
     /// Opens the models and streams, and keeps their leases meanwhile.
     pub(super) async fn all(&mut self, engine: &Engine) -> Result<(), JobError> {
-        let mut prepared: Vec<Option<Offsets>> = Vec::new();
+        let (loses, mut lost) = mpsc::channel(1);
+        let outcome = tokio::select! {
+            outcome = self.open_and_stream(engine, loses) => outcome,
+            Some(lost) = lost.recv() => Err(lost),
+        };
+        self.beats.abort_all();
+        outcome
+    }
+
+    async fn open_and_stream(
+        &mut self,
+        engine: &Engine,
+        loses: mpsc::Sender<JobError>,
+    ) -> Result<(), JobError> {
+        let mut standings = Vec::new();
+        let mut has_stood_by = false;
         for model in &self.job.models {
-            let standing = self.open(model).await?;
+            let Some((standing, after_another)) = self.open(model).await? else { return Ok(()) };
+            self.keep_lease(model, loses.clone());
+            has_stood_by |= after_another;
+            standings.push(standing);
+        }
+        if has_stood_by {
+            self.reload().await?;
+        }
+        let mut prepared: Vec<Option<Offsets>> = Vec::new();
+        for (model, standing) in self.job.models.iter().zip(&standings) {
             let query = RunningQuery::new(engine, &model.spec.query, &self.job.relation).await;
             let query = query.map_err(|error| named(&model.spec.name, error))?;
-            let (live, begun) = LiveModel::new(model, Arc::new(query), &standing)
+            let (live, begun) = LiveModel::new(model, Arc::new(query), standing)
                 .map_err(|reason| JobError::Checkpoint { model: model.spec.name.clone(), reason })?;
             self.models.push(live);
             prepared.push(begun);
         }
+        drop(standings);
         self.show();
-        let mut beats = self.beats();
-        let outcome = tokio::select! {
-            outcome = self.stream(engine, prepared) => outcome,
-            Some(lost) = beats.join_next() => Err(lost?),
-        };
-        beats.abort_all();
-        outcome
-    }
-
-    async fn open(&self, model: &StreamModel) -> Result<Standing, JobError> {
-        let opened = if self.options.anew {
-            model.sink.open_anew().await.map(|()| Standing::default())
-        } else {
-            model.sink.open().await
-        };
-        opened.map_err(|error| JobError::Sink { model: model.spec.name.clone(), error })
+        self.telling = Some(Telling::start(self.job.source.clone(), self.job.group.clone()));
+        self.stream(engine, prepared).await
     }
 
     /// What kept it from ending in time.
@@ -102,7 +124,12 @@ impl Running<'_> {
         let mut writing: Vec<&StreamModel> = writing.collect();
         // One that says why it waits comes first.
         writing.sort_by_key(|model| !waiting.contains_key(&model.spec.name));
-        let Some(model) = writing.first() else { return JobError::Unfinished(self.job.source.describe()) };
+        let Some(model) = writing.first() else {
+            return match (&self.telling, self.job.models.first()) {
+                (None, Some(model)) => JobError::NotBegun(model.sink.describe()),
+                _ => JobError::Unfinished(self.job.source.describe()),
+            };
+        };
         match waiting.get(&model.spec.name) {
             Some(why) => {
                 JobError::Sink { model: model.spec.name.clone(), error: SinkError::Passing(why.clone()) }
@@ -116,27 +143,36 @@ impl Running<'_> {
         self.writing.stop().await;
     }
 
-    /// Keeps the leases, beside all else; ends when one is lost.
-    fn beats(&self) -> JoinSet<JobError> {
-        let mut beats = JoinSet::new();
-        for model in &self.job.models {
-            let model = model.clone();
-            beats.spawn(async move {
-                loop {
-                    tokio::time::sleep(LEASE_BEAT).await;
-                    if let Err(error @ (SinkError::Lost(_) | SinkError::Held { .. })) =
-                        model.sink.renew().await
-                    {
-                        return JobError::Sink { model: model.spec.name.clone(), error };
-                    }
-                }
-            });
+    /// Ends telling the source how far models are.
+    pub(super) async fn stop_telling(&mut self) {
+        if let Some(telling) = self.telling.take() {
+            telling.end().await;
         }
-        beats
+    }
+
+    /// Keeps the lease of a model, beside all else; says when it is lost.
+    fn keep_lease(&mut self, model: &StreamModel, loses: mpsc::Sender<JobError>) {
+        let model = model.clone();
+        self.beats.spawn(async move {
+            let mut pause = LEASE_BEAT;
+            loop {
+                tokio::time::sleep(pause).await;
+                pause = match model.sink.renew().await {
+                    Err(error @ (SinkError::Lost(_) | SinkError::Held { .. })) => {
+                        let lost = JobError::Sink { model: model.spec.name.clone(), error };
+                        let _ = loses.send(lost).await;
+                        return;
+                    }
+                    // The time until the next one is what is left of its life.
+                    Err(SinkError::Passing(_)) => NEXT_TRY,
+                    _ => LEASE_BEAT,
+                };
+            }
+        });
     }
 
     async fn stream(&mut self, engine: &Engine, prepared: Vec<Option<Offsets>>) -> Result<(), JobError> {
-        self.know_source_again().await?;
+        self.ask_source(async || self.know_source_again().await).await?;
         // An epoch that was begun is ended first, just as far as it was to read, each model's by itself.
         for (index, cut) in prepared.into_iter().enumerate() {
             if let Some(cut) = cut {
@@ -151,10 +187,15 @@ impl Running<'_> {
                 cuts.entry(partition.clone()).or_default().push(*next);
             }
         }
-        let mut reader = Reader::start(self.job.source.clone(), from, cuts).await?;
+        let reader = async || Reader::start(self.job.source.clone(), from.clone(), cuts.clone()).await;
+        let mut reader = self.ask_source(reader).await?;
         for model in &mut self.models {
             model.begin_at(&reader.starts);
+            if let Some(telling) = &self.telling {
+                telling.tell(&model.spec.name, &model.committed);
+            }
         }
+        self.show();
         let goal = match self.options.until {
             Until::CaughtUp => Some(reader.ends.clone()),
             Until::Stopped => None,
@@ -188,9 +229,11 @@ impl Running<'_> {
 
     /// Ends an epoch that an earlier stream began.
     async fn replay(&mut self, index: usize, cut: &Offsets) -> Result<(), JobError> {
-        let cuts = cut.iter().map(|(partition, next)| (partition.clone(), vec![*next])).collect();
+        let cuts: BTreeMap<Partition, Vec<i64>> =
+            cut.iter().map(|(partition, next)| (partition.clone(), vec![*next])).collect();
         let from = self.models[index].cut.clone();
-        let mut reader = Reader::start(self.job.source.clone(), from, cuts).await?;
+        let reader = async || Reader::start(self.job.source.clone(), from.clone(), cuts.clone()).await;
+        let mut reader = self.ask_source(reader).await?;
         self.models[index].begin_at(&reader.starts);
         let mut letters = Vec::new();
         let outcome = loop {
@@ -229,6 +272,8 @@ impl Running<'_> {
     ) -> Result<(), JobError> {
         let mut letters = Vec::new();
         let (mut began, mut refreshed) = (Instant::now(), Instant::now());
+        let mut noted = Instant::now();
+        self.progress_of(reader);
         let mut heard: BTreeMap<Partition, Instant> = BTreeMap::new();
         loop {
             let stretches = reader.some(LOOK).await?;
@@ -237,6 +282,10 @@ impl Running<'_> {
             }
             letters.extend(self.take(models, stretches).await?);
             self.look_at_writing()?;
+            if noted.elapsed() >= NOTE_ENDS {
+                noted = Instant::now();
+                self.progress_of(reader);
+            }
             let is_last = self.is_stopped()
                 || goal.is_some_and(|goal| self.models.iter().all(|model| model.has_reached(goal)));
             // While the epoch before is being written, this one goes on: what changes once more is written once.
@@ -246,7 +295,6 @@ impl Running<'_> {
                 self.end_epoch(models, &mut letters, &idle).await?;
                 began = Instant::now();
                 self.read_before = self.progress.lock().read;
-                self.progress_of(reader);
                 if is_last {
                     return self.written().await;
                 }
@@ -271,12 +319,19 @@ impl Running<'_> {
         *self.stop.borrow()
     }
 
+    /// Makes the tables that models join known as they are now; whether that could be done.
+    async fn reload(&self) -> Result<bool, JobError> {
+        let Some(reload) = self.job.reload.clone() else { return Ok(false) };
+        let reloaded = tokio::task::spawn_blocking(move || reload()).await?;
+        if let Err(why) = &reloaded {
+            tracing::warn!("the joined tables stay as they were read before: {why}");
+        }
+        Ok(reloaded.is_ok())
+    }
+
     /// Reads the tables that models join again, between two epochs. Where they cannot be read, those that are known stay.
     async fn refresh(&mut self, engine: &Engine) -> Result<(), JobError> {
-        let Some(reload) = &self.job.reload else { return Ok(()) };
-        let reload = reload.clone();
-        if let Err(why) = tokio::task::spawn_blocking(move || reload()).await? {
-            tracing::warn!("the joined tables stay as they were read before: {why}");
+        if !self.reload().await? {
             return Ok(());
         }
         for model in self.models.iter_mut().filter(|model| !model.spec.query.tables.is_empty()) {
@@ -304,7 +359,7 @@ impl Running<'_> {
         if let Some(dead) = &self.job.dead_letters
             && !letters.is_empty()
         {
-            self.bury(dead, Arc::new(std::mem::take(letters))).await?;
+            self.bury(dead, std::mem::take(letters)).await?;
         }
         letters.clear();
         for index in models {
@@ -333,8 +388,15 @@ impl Running<'_> {
     }
 
     fn goes_on(&mut self, (index, written): (usize, Written)) {
-        let shown = self.models[index].go_on(written);
-        self.progress.lock().models.insert(self.models[index].spec.name.clone(), shown);
+        let model = &mut self.models[index];
+        let shown = model.go_on(written);
+        let name = model.spec.name.clone();
+        if let Some(telling) = &self.telling {
+            telling.tell(&name, &model.committed);
+        }
+        let mut now = self.progress.lock();
+        now.committed.insert(name.clone(), model.committed.clone());
+        now.models.insert(name, shown);
     }
 
     /// How long an epoch is: longer while much waits to be read, since what changes many times is then written once.
@@ -361,34 +423,11 @@ impl Running<'_> {
         self.models.iter().map(LiveModel::waiting_bytes).sum::<usize>() > WAITING_BYTES
     }
 
-    /// Sends dead letters until they are safe: brokers that are away are waited for, as where events are read.
-    async fn bury(
-        &self,
-        dead: &Arc<DeadLetters>,
-        letters: Arc<Vec<(Partition, Unreadable)>>,
-    ) -> Result<(), JobError> {
-        let source = self.job.source.describe();
-        loop {
-            let (sender, sending) = (dead.clone(), letters.clone());
-            match tokio::task::spawn_blocking(move || sender.send(&sending)).await? {
-                Ok(()) => {
-                    self.progress.lock().waiting.remove(&source);
-                    return Ok(());
-                }
-                Err(SourceError::Away(why)) => {
-                    tracing::warn!("{why}; trying again");
-                    self.progress.lock().waiting.insert(source.clone(), why);
-                    tokio::time::sleep(PAUSE).await;
-                }
-                Err(error) => return Err(error.into()),
-            }
-        }
-    }
-
     fn show(&self) {
         let mut now = self.progress.lock();
         for model in &self.models {
             now.models.insert(model.spec.name.clone(), model.begun());
+            now.committed.insert(model.spec.name.clone(), model.committed.clone());
         }
     }
 

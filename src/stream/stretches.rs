@@ -52,6 +52,8 @@ impl Running<'_> {
                     model.latest.saw(&one.partition, time, chrono::Utc::now().timestamp_millis());
                 }
                 model.cut.insert(one.partition.clone(), one.to);
+                // One that has just come to be.
+                model.committed.entry(one.partition.clone()).or_insert(one.from);
                 if let Some(mark) = &one.mark {
                     model.marks.insert(one.partition.clone(), mark.clone());
                 }

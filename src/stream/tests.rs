@@ -411,6 +411,7 @@ fn holds(
         models: vec![model],
         dead_letters: None,
         reload: None,
+        group: "mep.t".into(),
     };
     let options = JobOptions {
         interval: Duration::ZERO,
@@ -420,6 +421,7 @@ fn holds(
         until: Until::CaughtUp,
         anew: false,
         refresh_after: Duration::MAX,
+        stands_by: false,
     };
     let mut fuses: Vec<Option<u32>> = kills.iter().map(|kill| Some(*kill)).collect();
     fuses.push(None);

@@ -4,9 +4,10 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arrow::array::RecordBatch;
+use chrono::Utc;
 use tokio::task::{AbortHandle, JoinSet};
 
 use super::checkpoint::encode_cut;
@@ -17,10 +18,34 @@ use super::sink::{Epoch, LateEvent, Sink, SinkError};
 use crate::fail_point;
 
 /// How long to wait before what could not be done is tried again for the first time.
-pub(super) const PAUSE: Duration = Duration::from_millis(100);
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// The longest wait before it is tried again.
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+/// The pauses between calls that fail: longer and longer, up to a bound, and never all at the same time.
+#[derive(Default)]
+pub(super) struct Pauses {
+    before: Option<Duration>,
+}
+
+impl Pauses {
+    /// Waits after a call that took so long: one that waited by itself is made again soon.
+    pub(super) async fn after(&mut self, took: Duration) {
+        tokio::time::sleep(self.next(took)).await;
+    }
+
+    fn next(&mut self, took: Duration) -> Duration {
+        let pause = match self.before {
+            Some(before) if took < LONGEST_PAUSE => (before * 2).min(LONGEST_PAUSE),
+            _ => PAUSE,
+        };
+        self.before = Some(pause);
+        // The last bits of a clock differ between models and processes.
+        let share = f64::from(Utc::now().timestamp_subsec_nanos() % 1_000) / 1_000.0;
+        pause.mul_f64(0.5 + share / 2.0)
+    }
+}
 
 /// Epochs that are being written.
 #[derive(Default)]
@@ -117,8 +142,9 @@ impl Call<'_> {
 /// Calls a sink until it has done what it was asked for.
 async fn persist(ended: &EndedEpoch, progress: &Progress, call: Call<'_>) -> Result<(), JobError> {
     let model = ended.spec.name.as_str();
-    let mut pause = PAUSE;
+    let mut pauses = Pauses::default();
     loop {
+        let began = Instant::now();
         match call.of(&*ended.sink, ended.epoch).await {
             Ok(()) => {
                 progress.lock().waiting.remove(model);
@@ -127,10 +153,24 @@ async fn persist(ended: &EndedEpoch, progress: &Progress, call: Call<'_>) -> Res
             Err(SinkError::Passing(why)) => {
                 tracing::warn!("{model}: {why}; trying again");
                 progress.lock().waiting.insert(model.to_owned(), why);
-                tokio::time::sleep(pause).await;
-                pause = (pause * 2).min(LONGEST_PAUSE);
+                pauses.after(began.elapsed()).await;
             }
             Err(error) => return Err(JobError::Sink { model: model.to_owned(), error }),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_grow_to_a_bound_and_are_short_after_a_call_that_waited() {
+        let mut pauses = Pauses::default();
+        for longest in [100, 200, 400, 800, 1_600, 2_000, 2_000] {
+            let pause = pauses.next(Duration::ZERO).as_millis();
+            assert!((longest / 2..=longest).contains(&pause), "{pause} of {longest}");
+        }
+        assert!(pauses.next(Duration::from_secs(10)) <= PAUSE);
     }
 }

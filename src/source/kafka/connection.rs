@@ -71,9 +71,18 @@ impl Connection {
 
     /// A consumer of partitions that are assigned by hand. `settings` can be overridden by the user's properties.
     pub(super) fn consumer(&self, settings: &[(&str, &str)]) -> Result<Consumer, SourceError> {
+        self.consumer_of(GROUP, settings)
+    }
+
+    /// The same, of another group.
+    pub(super) fn consumer_of(
+        &self,
+        group: &str,
+        settings: &[(&str, &str)],
+    ) -> Result<Consumer, SourceError> {
         let mut config = self.config(settings);
         config
-            .set("group.id", GROUP)
+            .set("group.id", group)
             .set("enable.auto.commit", "false")
             .set("enable.auto.offset.store", "false")
             .set("auto.offset.reset", "error")

@@ -30,11 +30,11 @@ impl DeadLetters {
         format!("{topic}{SUFFIX}")
     }
 
-    /// Sends them, and returns when they are safe. After an error all of them may be sent again.
+    /// Sends them, and returns when they are safe; those that are safe are taken away, so that after an error the same call sends the rest.
     ///
     /// # Errors
     /// [`SourceError::Away`] where brokers did not answer for long, and another one where they refuse some.
-    pub fn send(&self, letters: &[(Partition, Unreadable)]) -> Result<(), SourceError> {
+    pub fn send(&self, letters: &mut Vec<(Partition, Unreadable)>) -> Result<(), SourceError> {
         let mut topics: Vec<String> =
             letters.iter().map(|(partition, _)| Self::topic_of(&partition.topic)).collect();
         topics.sort();
@@ -45,25 +45,41 @@ impl DeadLetters {
             Some(sender) => sender,
             None => Sender::new(self.connection.clone(), &topics, 1)?,
         };
-        for topic in &topics {
-            let of_topic = letters.iter().filter(|(partition, _)| Self::topic_of(&partition.topic) == *topic);
-            for (partition, letter) in of_topic {
-                let key = format!("{partition}/{}", letter.offset);
-                let headers = [("error", letter.reason.as_bytes())];
-                let value = letter.payload.as_deref().unwrap_or_default();
-                let timestamp = chrono::Utc::now().timestamp_millis();
-                let message = Outgoing { key: key.as_bytes(), value, timestamp, headers: &headers };
-                sender.send(topic, [message])?;
+        let mut given = 0;
+        let mut outcome = Ok(());
+        for (partition, letter) in letters.iter() {
+            let key = key_of(partition, letter);
+            let headers = [("error", letter.reason.as_bytes())];
+            let value = letter.payload.as_deref().unwrap_or_default();
+            let timestamp = chrono::Utc::now().timestamp_millis();
+            let message = Outgoing { key: key.as_bytes(), value, timestamp, headers: &headers };
+            outcome = sender.send(&Self::topic_of(&partition.topic), [message]);
+            if outcome.is_err() {
+                break;
             }
+            given += 1;
         }
-        if sender.finish().values().any(|delivery| delivery.failed > 0) {
-            return Err(sender.undelivered());
+        let has_failed = sender.finish().values().any(|delivery| delivery.failed > 0);
+        if outcome.is_ok() && !has_failed {
+            letters.clear();
+            *self.sender() = Some(sender);
+            return Ok(());
         }
-        *self.sender() = Some(sender);
-        Ok(())
+        let failed = sender.failed_keys();
+        let mut number = 0;
+        letters.retain(|(partition, letter)| {
+            number += 1;
+            number > given || failed.contains(key_of(partition, letter).as_bytes())
+        });
+        outcome.and_then(|()| Err(sender.undelivered()))
     }
 
     fn sender(&self) -> MutexGuard<'_, Option<Sender>> {
         self.sender.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What names a dead letter: `topic/partition/offset`.
+fn key_of(partition: &Partition, letter: &Unreadable) -> String {
+    format!("{partition}/{}", letter.offset)
 }

@@ -5,13 +5,14 @@
 //! go, how they are recorded.
 //!
 //! A unit is a range of offsets of one partition. What was landed is known from the record that is published in one step with
-//! the rows, and from nothing else: there is no consumer group, and nothing is committed to Kafka. So each message is landed
+//! the rows, and from nothing else: no consumer group is read. So each message is landed
 //! exactly once, whatever happens in between.
 
 mod avro;
 mod cluster;
 mod connection;
 mod dead_letters;
+mod group;
 mod holding;
 mod latest;
 mod mark;

@@ -1,6 +1,6 @@
 //! Sending messages to topics, each acknowledged and counted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -69,6 +69,8 @@ struct Counting {
     failures: AtomicU64,
     /// Whether a broker refused a message, and was not just away.
     is_refused: AtomicBool,
+    /// The keys of what failed.
+    keys: Mutex<BTreeSet<Vec<u8>>>,
     why: Mutex<Option<String>>,
     listening: Listening,
 }
@@ -95,6 +97,7 @@ impl ProducerContext for Counting {
             }
             self.failures.fetch_add(1, Ordering::Relaxed);
             *lock(&self.failed).entry(message.topic().to_owned()).or_default() += 1;
+            lock(&self.keys).extend(message.key().map(<[u8]>::to_vec));
             lock(&self.why).get_or_insert_with(|| in_words(error));
         }
     }
@@ -187,6 +190,11 @@ impl Sender {
     /// Whether messages have failed so far.
     pub fn has_failed(&self) -> bool {
         self.producer.context().failures.load(Ordering::Relaxed) > 0
+    }
+
+    /// The keys of messages that failed so far.
+    pub(super) fn failed_keys(&self) -> BTreeSet<Vec<u8>> {
+        lock(&self.producer.context().keys).clone()
     }
 
     /// Why messages failed, where some did.

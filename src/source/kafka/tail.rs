@@ -12,11 +12,12 @@ use rdkafka::{Message, Offset, TopicPartitionList};
 use super::KafkaSource;
 use super::cluster::{self, Held, Place, asked_in_vain, is_passing};
 use super::connection::{Connection, Consumer};
+use super::group::ToldGroup;
 use super::mark::Mark;
 use super::messages::{Messages, Reading};
 use super::range::Range;
 use crate::source::SourceError;
-use crate::source::tail::{Offsets, Partition, Stream, Stretch, Tail};
+use crate::source::tail::{Group, Offsets, Partition, Stream, Stretch, Tail};
 
 /// About how many bytes of messages a stretch holds.
 const STRETCH_BYTES: usize = 1 << 20;
@@ -98,6 +99,10 @@ impl Stream for KafkaSource {
             }
         }
         Ok(())
+    }
+
+    fn group(&self, name: &str) -> Result<Option<Box<dyn Group>>, SourceError> {
+        Ok(Some(Box::new(ToldGroup::new(&self.connection, name)?)))
     }
 
     fn landed(&self, units: &mut dyn Iterator<Item = &str>) -> Offsets {

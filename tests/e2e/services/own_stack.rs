@@ -10,7 +10,8 @@ use rustix::process::{Pid, Signal, kill_process};
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 /// How far the ports of each stack lie from those of the services that all tests share.
-const PORTS: [(&str, u32); 3] = [("stack-outages", 100), ("stack-restarts", 200), ("stack-pair", 300)];
+const PORTS: [(&str, u32); 4] =
+    [("stack-outages", 100), ("stack-restarts", 200), ("stack-pair", 300), ("stack-slow", 400)];
 
 /// Services with a data folder and ports of their own, which start empty.
 pub(crate) struct OwnStack {

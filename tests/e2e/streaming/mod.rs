@@ -4,6 +4,8 @@ pub(crate) mod kills;
 mod living;
 mod refused;
 mod restarts;
+mod slow;
+mod standby;
 
 use std::collections::BTreeMap;
 use std::process::{Child, Stdio};
@@ -171,6 +173,18 @@ fn agrees(project: &Project, but_for: &[&str]) {
             assert!(but_for.contains(&cause), "{model}: {difference:#}");
         }
     }
+}
+
+/// The numbers of a stream at this address; nothing where it does not answer.
+fn scraped(address: &str) -> String {
+    let answer = ureq::get(format!("http://{address}/metrics")).call();
+    answer.ok().and_then(|mut answer| answer.body_mut().read_to_string().ok()).unwrap_or_default()
+}
+
+/// The values of a number of a stream, of all that it is kept for.
+fn values(scraped: &str, name: &str) -> Vec<f64> {
+    let lines = scraped.lines().filter_map(|line| line.strip_prefix(name)?.strip_prefix('{'));
+    lines.map(|line| line.rsplit(' ').next().unwrap().parse().unwrap()).collect()
 }
 
 fn wait_until(what: &str, patience: Duration, mut is_so: impl FnMut() -> bool) {

@@ -30,7 +30,7 @@ static STACK: Mutex<Option<OwnStack>> = Mutex::new(None);
 const SERVICES: [&str; 2] = ["kafka", "cassandra"];
 
 /// What a stream may take while it waits for Cassandra, in megabytes.
-const MEMORY: u64 = 600;
+pub(super) const MEMORY: u64 = 600;
 
 /// How many events come at once while Cassandra is away.
 const BURST: i64 = 300_000;
@@ -213,7 +213,7 @@ impl<'p> Supervisor<'p> {
 }
 
 /// The memory of a process in megabytes; 0 where it is gone.
-fn resident(process: u32) -> u64 {
+pub(super) fn resident(process: u32) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
     line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok()).unwrap_or(0) >> 10

@@ -65,7 +65,7 @@ impl CassandraSink {
         if !self.streams(session, &holder).is_to_be_repeated(&known, epoch).await? {
             return Ok(false);
         }
-        let lives = session.lives().await;
+        let lives = session.lives().await?;
         let mut state = self.state();
         if lives.may_have_lost_since(&state.lives) {
             state.pending.lose();

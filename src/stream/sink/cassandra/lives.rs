@@ -6,12 +6,14 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 
+use scylla::errors::ExecutionError;
 use scylla::policies::load_balancing::{NodeIdentifier, SingleTargetLoadBalancingPolicy};
 use scylla::statement::Consistency;
 use scylla::statement::unprepared::Statement;
 use uuid::Uuid;
 
 use super::connection::Session;
+use crate::stream::sink::SinkError;
 
 /// The nodes of a moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -38,7 +40,10 @@ impl Lives {
 
 impl Session {
     /// The nodes as they are now.
-    pub(super) async fn lives(&self) -> Lives {
+    ///
+    /// # Errors
+    /// [`SinkError::Passing`] where one that is connected does not answer: whether it only stands still is yet to be seen.
+    pub(super) async fn lives(&self) -> Result<Lives, SinkError> {
         let endings = self.endings.load(Ordering::Relaxed);
         let driver = self.control.get_session();
         let nodes = driver.get_cluster_state();
@@ -49,13 +54,20 @@ impl Session {
             statement.set_is_idempotent(true);
             let node_alone = SingleTargetLoadBalancingPolicy::new(NodeIdentifier::Node(node.clone()), None);
             statement.set_load_balancing_policy(Some(node_alone));
-            let answer = driver.query_unpaged(statement, ()).await.ok();
-            let rows = answer.and_then(|answer| answer.into_rows_result().ok());
-            let start = rows.and_then(|rows| rows.first_row::<(Option<i32>,)>().ok()).and_then(|row| row.0);
-            (node.host_id, start)
+            let start = match driver.query_unpaged(statement, ()).await {
+                Ok(answer) => {
+                    let rows = answer.into_rows_result().ok();
+                    rows.and_then(|rows| rows.first_row::<(Option<i32>,)>().ok()).and_then(|row| row.0)
+                }
+                Err(error @ ExecutionError::RequestTimeout(_)) => {
+                    return Err(self.failed("ask a node since when it runs", &error));
+                }
+                Err(_) => None,
+            };
+            Ok((node.host_id, start))
         });
-        let starts = futures::future::join_all(starts).await.into_iter().collect();
-        Lives { endings, starts }
+        let starts = futures::future::try_join_all(starts).await?.into_iter().collect();
+        Ok(Lives { endings, starts })
     }
 }
 

@@ -26,7 +26,7 @@ impl CassandraSink {
         let asked_at = Instant::now();
         lease.take().await?;
         self.state().renewed = asked_at;
-        let lives = session.lives().await;
+        let lives = session.lives().await?;
         self.state().lives = lives;
         let taken = self.take_table(session, &holder, shape, late, anew).await;
         if let Err(SinkError::Refused(_) | SinkError::Lost(_)) = taken {

@@ -4,7 +4,7 @@
 //! and what became of it. Must not know: what requests are about.
 //!
 //! The count is halved where a request failed or took longer than half of what it may take, at most once for those that were under way
-//! together; it grows by one for each answer that came soon, up to where it was halved last, and from there by one for as many
+//! together; it grows by one for each answer that came soon, up to what it was when it was halved last, and from there by one for as many
 //! answers as it is large. So a cluster that fell behind is given less until it is up again, and the models wait for their turn in order.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -81,10 +81,8 @@ impl Pace {
         let mut limit = self.limit();
         if now.saturating_duration_since(sent) > limit.late {
             self.take_away(&mut limit, sent, now);
-        } else if limit.grow(sent, now) && limit.surplus == 0 {
+        } else if limit.grow(sent, now) {
             self.permits.add_permits(1);
-        } else {
-            // One that was to be taken away stays.
         }
     }
 
@@ -122,7 +120,7 @@ impl Limit {
         }
         let before = self.at_once as usize;
         let after = (before / 2).max(1);
-        (self.at_once, self.known_good, self.halved) = (after as f64, after as f64, now);
+        (self.at_once, self.known_good, self.halved) = (after as f64, before as f64, now);
         self.surplus += before - after;
     }
 }
@@ -197,7 +195,7 @@ mod tests {
         for _ in 0..64 {
             pace.failed(sent, Instant::now());
         }
-        assert_eq!((pace.at_once(), free(&pace)), (16 * 2 / 2, 16));
+        assert_eq!((pace.at_once(), free(&pace)), (16, 16));
         for _ in 0..20 {
             pace.failed(Instant::now(), Instant::now());
         }

@@ -1,0 +1,103 @@
+//! A Cassandra that is slow, small, or stands still by turns: a stream gets through, in bounded memory, and says meanwhile what waits.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use super::restarts::{MEMORY, resident};
+use super::{Streaming, agrees, counts, listen, project_at, scraped, values, wait_until};
+use crate::kafka::topic::Topic;
+use crate::project::Project;
+use crate::services::own_stack::OwnStack;
+
+/// One test at a time, all in one stack, which ends with the tests' process.
+static STACK: Mutex<Option<OwnStack>> = Mutex::new(None);
+
+const SERVICES: [&str; 2] = ["kafka", "cassandra"];
+
+/// How many events wait of each of three partitions.
+const EVENTS: i64 = 40_000;
+
+fn stack() -> MutexGuard<'static, Option<OwnStack>> {
+    let mut stack = STACK.lock().unwrap_or_else(PoisonError::into_inner);
+    if stack.is_none() {
+        let heap = [("CASSANDRA_HEAP", "384m")];
+        *stack = Some(OwnStack::start_with("stack-slow", &SERVICES, &heap));
+    }
+    stack
+}
+
+/// A topic in which many events wait that give about as many rows, and the three models over it.
+fn project(stack: &OwnStack, more: &str) -> (Topic, Project) {
+    let brokers = stack.address("KAFKA");
+    let topic = Topic::at(brokers.to_owned(), 3);
+    for partition in 0..3 {
+        let events = (0..EVENTS).map(|number| {
+            let song = format!("song {}", number % 977);
+            listen(number / 10, number * 2 + i64::from(partition), &song)
+        });
+        topic.send(partition, &events.collect::<Vec<_>>());
+    }
+    let project = project_at(&topic, brokers, Some(stack.address("CASSANDRA")));
+    let profiles = std::fs::read_to_string(project.path("profiles.yml")).unwrap();
+    project.file("profiles.yml", profiles.replace("type: cassandra,", &format!("type: cassandra, {more}")));
+    (topic, project)
+}
+
+#[test]
+#[ignore = "nightly: makes a service stand still for two minutes"]
+fn a_cassandra_that_answers_one_second_in_twelve_gets_all_rows() {
+    const METRICS: &str = "127.0.0.1:29468";
+    let stack = stack();
+    let stack = stack.as_ref().unwrap();
+    let (_topic, project) = project(stack, "");
+    // From the first moment on: beginning waits as going on does.
+    stack.freeze("cassandra", true);
+    let stream = Streaming::start(&project, &["--metrics", METRICS], None);
+    let (mut most, mut lags) = (0, Vec::new());
+    for turn in 0..10 {
+        std::thread::sleep(Duration::from_secs(11));
+        most = most.max(resident(stream.0.id()));
+        let lag: f64 = values(&scraped(METRICS), "mep_stream_lag_events").iter().sum();
+        eprintln!("turn {turn}: lag {lag}, {most} MB");
+        lags.push(lag);
+        stack.freeze("cassandra", false);
+        std::thread::sleep(Duration::from_secs(1));
+        stack.freeze("cassandra", turn < 9);
+    }
+    let epochs = || values(&scraped(METRICS), "mep_stream_epoch");
+    eprintln!("epochs {:?}", epochs());
+    wait_until("all models", Duration::from_secs(60), || {
+        let lag = values(&scraped(METRICS), "mep_stream_model_lag_events");
+        lag.len() == 3 && lag.iter().all(|lag| *lag == 0.0)
+    });
+    let (code, said, _) = stream.stop();
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("trying again"), "{said}");
+    assert!(lags.iter().any(|lag| *lag > 0.0), "what is read and not committed is behind: {lags:?}");
+    assert!(most < MEMORY, "{most} MB");
+    assert_eq!(counts(&said)["by_minute"], [3 * EVENTS.unsigned_abs(), 3 * EVENTS.unsigned_abs(), 0, 0]);
+    agrees(&project, &[]);
+}
+
+#[test]
+#[ignore = "nightly: a Cassandra of its own, in little memory"]
+fn a_cassandra_in_little_memory_gets_all_rows_whatever_the_bound() {
+    const METRICS: &str = "127.0.0.1:29469";
+    let stack = stack();
+    let stack = stack.as_ref().unwrap();
+    stack.freeze("cassandra", false);
+    for concurrency in [1, 2_048] {
+        let (_topic, project) = project(stack, &format!("concurrency: {concurrency},"));
+        let stream = Streaming::start(&project, &["--metrics", METRICS], None);
+        let mut most = 0;
+        wait_until("all models", Duration::from_mins(3), || {
+            most = most.max(resident(stream.0.id()));
+            let lag = values(&scraped(METRICS), "mep_stream_model_lag_events");
+            lag.len() == 3 && lag.iter().all(|lag| *lag == 0.0)
+        });
+        let (code, said, _) = stream.stop();
+        assert_eq!(code, Some(0), "{said}");
+        assert!(most < MEMORY, "{most} MB");
+        agrees(&project, &[]);
+    }
+}
