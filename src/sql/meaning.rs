@@ -3,8 +3,6 @@
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
-use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
-use datafusion::logical_expr::{Expr, LogicalPlan, Volatility};
 use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast;
 use datafusion::sql::sqlparser::dialect::GenericDialect;
@@ -46,29 +44,6 @@ pub fn offset(sql: &str, location: Location) -> usize {
 pub(super) fn is_query(statement: &Statement) -> bool {
     matches!(statement, Statement::Statement(inner) if matches!(inner.as_ref(), ast::Statement::Query(_)))
 }
-
-/// Whether the same inputs can give other rows on another run: `now()`, `random()`.
-pub fn is_volatile(plan: &LogicalPlan) -> bool {
-    let mut found = false;
-    // The closures return no error, so neither does the walk.
-    let _ = plan.apply_with_subqueries(|node| {
-        node.apply_expressions(|expression| {
-            expression.apply(|part| {
-                let volatile = matches!(part, Expr::ScalarFunction(call)
-                    if call.func.signature().volatility != Volatility::Immutable
-                        && CHANGES_BETWEEN_RUNS.contains(&call.func.name()));
-                found |= volatile;
-                Ok(if found { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
-            })
-        })
-    });
-    found
-}
-
-/// Functions whose value differs between runs. DataFusion also calls functions stable that merely read the session's
-/// options, which are the same on every run; so they are named one by one.
-const CHANGES_BETWEEN_RUNS: [&str; 8] =
-    ["now", "current_timestamp", "current_date", "today", "current_time", "random", "uuid", "rand"];
 
 /// Why a column cannot be stored.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -21,13 +21,15 @@ pub mod snapshot;
 pub mod streaming;
 mod surrogate_key;
 mod tumble;
+mod volatility;
 
 pub use alignment::{Alignment, ScanAlignment, texts};
 pub use event_time::EventTime;
 pub use lineage::{ColumnOf, Origins, origins};
-pub use meaning::{Unstorable, canonical, is_volatile, offset, stored_schema, without_semicolon};
+pub use meaning::{Unstorable, canonical, offset, stored_schema, without_semicolon};
 pub use names::quoted;
 pub use problem::{SqlProblem, tidy};
 pub use reach::{Lookup, lookups};
 pub use recipe::Recipe;
 pub use scope::{DeclaredTable, Scope, exact_on_partitions};
+pub use volatility::is_volatile;
