@@ -197,7 +197,7 @@ impl BatchVersions {
         table: &LandingTable,
         units: impl IntoIterator<Item = (&'a str, &'a str, RejectedRows)>,
     ) -> Self {
-        let (mut whole, mut rows) = (vec![table.fingerprint().as_str().to_owned()], vec![table.event_time()]);
+        let (mut whole, mut rows) = (vec![table.fingerprint().as_str().to_owned()], vec![table.event_time().as_str().to_owned()]);
         for (id, version, rejected) in units {
             whole.extend([id.to_owned(), version.to_owned()]);
             rows.extend([id.to_owned(), version.to_owned(), rejected.to_string()]);

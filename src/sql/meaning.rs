@@ -1,4 +1,4 @@
-//! What counts as the same SQL, and as what types its results are stored.
+//! What SQL is a query, where it ends, and as what types its results are stored.
 
 use std::sync::Arc;
 
@@ -6,20 +6,7 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast;
 use datafusion::sql::sqlparser::dialect::GenericDialect;
-use datafusion::sql::sqlparser::parser::Parser;
 use datafusion::sql::sqlparser::tokenizer::{Location, Token, Tokenizer};
-
-/// The SQL without what has no meaning: comments, white space, the case of keywords. SQL that cannot be parsed is
-/// only trimmed.
-pub fn canonical(sql: &str) -> String {
-    match Parser::parse_sql(&GenericDialect {}, sql) {
-        Ok(statements) => {
-            let texts: Vec<String> = statements.iter().map(ToString::to_string).collect();
-            texts.join("; ")
-        }
-        Err(_) => sql.trim().to_owned(),
-    }
-}
 
 /// The SQL without a semicolon at its end and what follows it, so that it can stand within other SQL.
 pub fn without_semicolon(sql: &str) -> &str {
@@ -135,12 +122,5 @@ mod tests {
         assert_eq!(without_semicolon("select 'é;'\n;; -- done"), "select 'é;'\n");
         assert_eq!(without_semicolon("select 1; select 2"), "select 1; select 2");
         assert_eq!(without_semicolon("select 1 -- no; more"), "select 1 -- no; more");
-    }
-
-    #[test]
-    fn comments_white_space_and_case_of_keywords_have_no_meaning() {
-        let a = canonical("SELECT a, b -- the columns\nFROM t  WHERE a > 1");
-        assert_eq!(a, canonical("select a,b from t where a>1"));
-        assert_ne!(a, canonical("select a, b from t where a > 2"));
     }
 }
