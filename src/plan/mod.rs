@@ -25,7 +25,9 @@ pub use batches::{BatchPlan, BatchReason, BatchTimes};
 pub use compaction::{Compaction, FileSizes};
 pub use confirm::Touch;
 pub use known::{Known, KnownPartition};
-pub use landing::{Asked, BatchVersions, LandingPlan, LandingReason, cut_version, kept_columns};
+pub use landing::{
+    Asked, BatchVersions, LandingPlan, LandingReason, cut_version, kept_columns, kept_version,
+};
 pub use partitions::{Basis, PartitionBuild, PartitionPlan};
 pub use planner::{Planner, Tables, UnitContent, after_landing, seed_version};
 pub use reason::{ModelChange, Reason, TableChange};

@@ -15,7 +15,7 @@ use arrow::compute::kernels::cmp::lt_eq;
 use arrow::datatypes::{Date32Type, SchemaRef};
 use chrono::NaiveDate;
 
-use crate::plan::{BatchVersions, UnitContent, cut_version, kept_columns};
+use crate::plan::{BatchVersions, UnitContent, cut_version, kept_columns, kept_version};
 use crate::relation::Relation;
 use crate::source::{
     BATCH, EVENT_DATE, Item, LandingTable, Reject, RejectedRows, SchemaError, SinkError, Source, SourceError,
@@ -384,8 +384,9 @@ impl Landing<'_> {
         let mut kept = Self::kept(known, |batch| !batches.contains_key(batch));
         if let Some(before) = known.filter(|known| known.schema != schema) {
             for partition in kept.values_mut() {
-                let columns = kept_columns(&partition.ledger.columns, &before.schema, &schema);
-                Arc::make_mut(&mut partition.ledger).columns = columns;
+                let ledger = Arc::make_mut(&mut partition.ledger);
+                ledger.columns = kept_columns(&ledger.columns, &before.schema, &schema);
+                ledger.version = kept_version(&ledger.version, &before.schema, &schema);
             }
         }
         let partitions = self.partitions(kept, rows, &versions, &fingerprint);
