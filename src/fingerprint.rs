@@ -29,6 +29,71 @@ impl Fingerprint {
     }
 }
 
+/// What something is made of, part by part, for a hash that nothing else has.
+///
+/// Each part has its length before it, and whoever adds a list adds its length first: so no two things that are made in
+/// different ways come to the same parts. Only what a program reads may be added, never a text made for people, which
+/// may show two things in one way.
+#[derive(Clone, Debug, Default)]
+pub struct Structure(Md5);
+
+impl Structure {
+    /// Adds the word for what follows.
+    pub fn tag(&mut self, tag: &'static str) -> &mut Self {
+        self.bytes(tag.as_bytes())
+    }
+
+    /// Adds a name or text.
+    pub fn text(&mut self, text: &str) -> &mut Self {
+        self.bytes(text.as_bytes())
+    }
+
+    /// Adds bytes.
+    pub fn bytes(&mut self, bytes: &[u8]) -> &mut Self {
+        self.0.update(bytes.len().to_le_bytes());
+        self.0.update(bytes);
+        self
+    }
+
+    /// Adds a number.
+    pub fn number(&mut self, number: impl Into<i128>) -> &mut Self {
+        self.bytes(&number.into().to_le_bytes())
+    }
+
+    /// Adds how many there are of what follows.
+    pub fn count(&mut self, count: usize) -> &mut Self {
+        self.bytes(&count.to_le_bytes())
+    }
+
+    /// Adds whether something is so; of what may be absent, whether it is there.
+    pub fn flag(&mut self, flag: bool) -> &mut Self {
+        self.bytes(&[u8::from(flag)])
+    }
+
+    /// Adds a list of names.
+    pub fn names<'a>(&mut self, names: impl ExactSizeIterator<Item = &'a str>) -> &mut Self {
+        self.count(names.len());
+        for name in names {
+            self.text(name);
+        }
+        self
+    }
+
+    /// Adds a name that may be absent.
+    pub fn name(&mut self, name: Option<&str>) -> &mut Self {
+        self.flag(name.is_some());
+        match name {
+            Some(name) => self.text(name),
+            None => self,
+        }
+    }
+
+    /// The hash of all that was added.
+    pub fn fingerprint(self) -> Fingerprint {
+        Fingerprint(hex(self.0))
+    }
+}
+
 /// 128 bits as the 32 characters that stand for them everywhere, in place: ledgers hold many thousands of them.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Hex([u8; 32]);

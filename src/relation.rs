@@ -47,6 +47,13 @@ impl Relation {
         self.name.ends_with(REJECTED)
     }
 
+    /// A name within one process for something of this table that is not published. It says the schema too: tables of one
+    /// name in several schemas are built at once.
+    #[must_use]
+    pub fn aside(&self, what: &'static str) -> Self {
+        Self { schema: None, name: format!("__mep_{what}_{self}") }
+    }
+
     /// The name of an ephemeral model within the statements that use it.
     pub fn ephemeral(model: &str) -> Self {
         Self { schema: None, name: format!("__dbt__cte__{model}") }
@@ -69,5 +76,18 @@ impl fmt::Display for Quoted<'_> {
         let plain = self.0.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
             && self.0.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
         if plain { f.write_str(self.0) } else { write!(f, "\"{}\"", self.0.replace('"', "\"\"")) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tables_of_one_name_in_several_schemas_have_names_of_their_own() {
+        let aside = |schema, name| Relation::new(schema, name).aside("new");
+        assert_ne!(aside("a", "t"), aside("b", "t"));
+        assert_ne!(aside("a.b", "c"), aside("a", "b.c"));
+        assert_eq!(aside("a", "t").to_string(), "\"__mep_new_a.t\"");
     }
 }

@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::site::{BatchEntry, MOST_PARTITIONS, PartitionEntry, RunShare, Stored, TableEntry};
 use crate::graph::Graph;
 use crate::relation::Relation;
-use crate::warehouse::{Batch, Content, Partition, RunId, TableVersion, Warehouse, WarehouseError};
+use crate::warehouse::{
+    Batch, Content, InputKey, Partition, RunId, TableVersion, Version, Warehouse, WarehouseError,
+};
 
 /// What is known of the warehouse.
 #[derive(Debug)]
@@ -65,6 +67,11 @@ impl Holdings {
     }
 }
 
+/// How many partitions a ledger notes of a table.
+fn partitions_of(read: &BTreeMap<InputKey, Version>) -> usize {
+    read.keys().filter(|key| !key.is_types()).count()
+}
+
 fn stored(table: &TableVersion) -> Stored {
     let published = at(&table.run);
     let Content::Table { partition_columns, partitions, batches } = &table.content else {
@@ -75,7 +82,13 @@ fn stored(table: &TableVersion) -> Stored {
         rows: partition.rows(),
         bytes: partition.bytes(),
         built: at(&partition.ledger.run),
-        inputs: partition.ledger.inputs.0.iter().map(|(name, read)| (name.clone(), read.len())).collect(),
+        inputs: partition
+            .ledger
+            .inputs
+            .0
+            .iter()
+            .map(|(name, read)| (name.clone(), partitions_of(read)))
+            .collect(),
     };
     Stored::Table(TableEntry {
         published,

@@ -80,6 +80,14 @@ impl<'a> Builder<'a> {
             fqn.extend([table.source.clone(), table.name.clone()]);
             let mut config = config;
             config.tags = unique(table.tags.iter().chain(&config.tags));
+            // Only dots within names can do this: a source `a.b` with a table `c`, and `a` with `b.c`.
+            let has_dot = table.source.contains('.') || table.name.contains('.');
+            if has_dot && self.nodes.iter().any(|node| node.id == id) {
+                let problem = Problem::new(format!("two source tables are both known as `{}`", id.as_str()));
+                let help = "give the source or the table another name, without a dot";
+                self.problems.push(problem.at(&table.place).help(help));
+                continue;
+            }
             self.sources.insert((table.source.clone(), table.name.clone()), id.clone());
             let relation = self.relation(&NodeConfig::default(), &table.land_as, &table.place);
             self.nodes.push(Node {

@@ -300,7 +300,9 @@ impl Work<'_> {
             looked_up: derived::looked_up(&plan, &alignment, &partition_columns),
             fingerprint,
             stream: stream.transpose()?,
-            is_volatile: is_volatile(&checked) || views.are_volatile(),
+            is_volatile: is_volatile(&checked)
+                || self.scope.calls_volatile(&rendered.sql)
+                || views.are_volatile(),
             alignment,
             partition_columns,
             schema,
@@ -407,7 +409,9 @@ impl Work<'_> {
         let views = ViewsBelow::of(self.compiler.graph, &self.compiled, index);
         let sql = derived::fingerprint(node, sql, schema, recipe.as_ref(), &views);
         let fingerprint = Fingerprint::of([sql.as_str(), compiled.fingerprint.as_str()]);
-        Ok(CompiledSnapshot { fingerprint, ..compiled })
+        let is_volatile =
+            compiled.is_volatile || self.scope.calls_volatile(&compiled.rendered.sql) || views.are_volatile();
+        Ok(CompiledSnapshot { fingerprint, is_volatile, ..compiled })
     }
 
     fn ephemeral_parents(&self, index: usize) -> Vec<usize> {

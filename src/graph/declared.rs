@@ -6,10 +6,10 @@ use std::path::Path;
 use super::attached_tests::tested_relation;
 use super::compiled::SeedTable;
 use super::node::Node;
-use crate::fingerprint::Fingerprint;
+use crate::fingerprint::Structure;
 use crate::project::{Problem, Problems, SourceTable, SourceText, Span};
 use crate::source::{LandingTable, RowSchema, SchemaError, seed};
-use crate::sql::stored_schema;
+use crate::sql::{stored_schema, structure};
 
 pub(super) fn schema_problem(node: &Node, error: &SchemaError) -> Problem {
     let problem = Problem::new(error.to_string());
@@ -72,9 +72,8 @@ pub(super) fn read_seed(root: &Path, node: &Node) -> Result<SeedTable, Problem> 
         .map_err(|error| problem(error.to_string(), &text, error.place(&text)))?;
     let schema = stored_schema(&rows.schema(), &[])
         .map_err(|unstorable| problem(unstorable.to_string(), &text, 0..0).help(unstorable.help()))?;
-    let columns: Vec<String> =
-        schema.fields().iter().map(|field| format!("{} {}", field.name(), field.data_type())).collect();
-    let parts = [text.as_str()].into_iter().chain(columns.iter().map(String::as_str));
-    let fingerprint = Fingerprint::of(parts);
+    let mut parts = Structure::default();
+    structure::columns(parts.text(&text), &schema);
+    let fingerprint = parts.fingerprint();
     Ok(SeedTable { rows, schema, fingerprint })
 }

@@ -1,16 +1,15 @@
 //! What follows from a model's plan: what makes its rows and columns, which tables it looks up, what stands for all of it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
-use arrow::datatypes::{Field, SchemaRef};
+use arrow::datatypes::SchemaRef;
 use datafusion::logical_expr::LogicalPlan;
 
 use super::node::Node;
 use super::views::ViewsBelow;
-use crate::fingerprint::Fingerprint;
+use crate::fingerprint::{Fingerprint, Structure};
 use crate::relation::Relation;
-use crate::sql::{Alignment, Recipe, canonical, lookups};
+use crate::sql::{Alignment, Recipe, lookups, structure};
 
 /// What stands for all that makes a model's rows and how they are stored: its recipe, or where that cannot be said, its SQL
 /// and that of the views in it.
@@ -21,21 +20,23 @@ pub(super) fn fingerprint(
     recipe: Option<&Recipe>,
     views: &ViewsBelow<'_>,
 ) -> Fingerprint {
-    let stored_as = |schema: &SchemaRef| {
-        let column = |field: &Arc<Field>| format!("{} {}", field.name(), field.data_type());
-        schema.fields().iter().map(column).collect::<Vec<String>>()
-    };
-    if let Some(recipe) = recipe {
-        let mut parts = vec![recipe.fingerprint.as_str().to_owned(), node.config.partition_by.join("\n")];
-        parts.extend(stored_as(schema));
-        return Fingerprint::of(parts.iter().map(String::as_str));
+    let mut parts = Structure::default();
+    match recipe {
+        Some(recipe) => {
+            parts.tag("recipe").text(recipe.fingerprint.as_str());
+        }
+        None => structure::text(parts.tag("sql"), sql),
     }
-    let mut parts = vec![canonical(sql), node.config.partition_by.join("\n")];
-    if node.relation.is_some() {
-        parts.extend(stored_as(schema));
+    parts.names(node.config.partition_by.iter().map(String::as_str));
+    let is_stored = recipe.is_some() || node.relation.is_some();
+    if is_stored {
+        structure::columns(parts.tag("stored as"), schema);
     }
-    parts.extend(views.fingerprints());
-    Fingerprint::of(parts.iter().map(String::as_str))
+    if recipe.is_none() {
+        let views: Vec<&Fingerprint> = views.fingerprints().collect();
+        parts.tag("views").names(views.into_iter().map(Fingerprint::as_str));
+    }
+    parts.fingerprint()
 }
 
 /// The tables that a plan reads as a whole and joins by keys.

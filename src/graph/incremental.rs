@@ -128,7 +128,11 @@ pub(super) fn input_time(node: &Node, input: &Input<'_>) -> Result<Option<EventT
 
 /// The names of the parts that a model's batches read.
 pub(super) fn parts(node: &Node, inputs: impl Iterator<Item = Relation>) -> Parts {
-    Parts { prefix: format!("__mep_batch_{}", node.name), of: inputs.collect::<HashSet<_>>() }
+    // With its length, the model's name ends where it does, whatever the schema is named.
+    Parts {
+        prefix: format!("__mep_batch_{}_{}", node.name.len(), node.name),
+        of: inputs.collect::<HashSet<_>>(),
+    }
 }
 
 /// Config of increments and publishes must be about something that the model does, and name columns that are there.

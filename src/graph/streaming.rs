@@ -7,7 +7,7 @@ use datafusion::logical_expr::LogicalPlan;
 
 use super::node::Node;
 use super::streaming_config::ALLOWED_LATENESS;
-use crate::fingerprint::Fingerprint;
+use crate::fingerprint::{Fingerprint, Structure};
 use crate::jinja::Rendered;
 use crate::project::{Problem, nearest};
 use crate::source::LandingTable;
@@ -79,12 +79,14 @@ pub(super) fn compile(
         column_descriptions: described.collect(),
     };
     let landed = table.fingerprint();
-    let keys: Vec<&str> = sink_table.key().collect();
-    let parts = [fingerprint.as_str(), landed.as_str()].into_iter().chain(keys.iter().copied());
+    let mut parts = Structure::default();
+    parts.text(fingerprint.as_str()).text(landed.as_str());
+    parts.names(sink_table.partition_key.iter().map(String::as_str));
+    parts.names(sink_table.clustering.iter().map(|by| by.column.as_str()));
     let lateness = config.allowed_lateness.unwrap_or(ALLOWED_LATENESS);
     let spec = ModelSpec {
         name: node.name.clone(),
-        fingerprint: Fingerprint::of(parts).as_str().to_owned(),
+        fingerprint: parts.fingerprint().as_str().to_owned(),
         query,
         lateness: i64::try_from(lateness.as_millis()).unwrap_or(i64::MAX),
         table: sink_table,

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 
 use super::compiled::{Compiled, CompiledModel};
 use super::dag::Graph;
+use crate::fingerprint::Fingerprint;
 use crate::relation::Relation;
 use crate::sql::{Alignment, alignment};
 
@@ -22,8 +23,8 @@ impl<'a> ViewsBelow<'a> {
     }
 
     /// What stands for each of them, in the order of the graph.
-    pub(super) fn fingerprints(&self) -> impl Iterator<Item = String> {
-        self.0.iter().map(|view| view.fingerprint.as_str().to_owned())
+    pub(super) fn fingerprints(&self) -> impl Iterator<Item = &Fingerprint> {
+        self.0.iter().map(|view| &view.fingerprint)
     }
 
     /// Whether one of them can give other rows of the same inputs on another run.

@@ -9,10 +9,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::known::Known;
 use super::partitions::PartitionBuild;
-use super::reason::ALL;
 use crate::graph::CompiledModel;
 use crate::relation::Relation;
-use crate::warehouse::{Partition, PartitionKey, Version};
+use crate::warehouse::{InputKey, Partition, PartitionKey, Version};
 
 /// What a run knows of the tables that a model reads.
 pub struct Inputs<'a> {
@@ -31,7 +30,7 @@ struct Before<'a> {
     /// Of the columns that the model reads.
     digest: OnceCell<Option<Version>>,
     /// Of these columns, for the partitions that were published since with the content that they had.
-    same: OnceCell<BTreeMap<String, Version>>,
+    same: OnceCell<BTreeMap<InputKey, Version>>,
 }
 
 impl<'a> Inputs<'a> {
@@ -51,9 +50,9 @@ impl<'a> Inputs<'a> {
     }
 
     /// What became of the input that a ledger noted by this table, key and version.
-    fn change(&self, table: &str, key: &str, noted: &Version) -> Change<'a> {
+    fn change(&self, table: &str, key: &InputKey, noted: &Version) -> Change<'a> {
         let Some(before) = self.before.get(table) else { return Change::Unknown };
-        if key == ALL && self.digest(before) == Some(noted) {
+        if key.is_all() && self.digest(before) == Some(noted) {
             Change::Rows(before.relation)
         } else if self.same_versions(before).get(key) == Some(noted) {
             Change::Nothing
@@ -69,13 +68,13 @@ impl<'a> Inputs<'a> {
         digest.as_ref()
     }
 
-    fn same_versions<'b>(&self, before: &'b Before<'a>) -> &'b BTreeMap<String, Version> {
+    fn same_versions<'b>(&self, before: &'b Before<'a>) -> &'b BTreeMap<InputKey, Version> {
         before.same.get_or_init(|| {
             let same = self.same.get(before.relation).filter(|same| !same.is_empty());
             let Some((same, known)) = same.zip((self.known)(before.relation)) else { return BTreeMap::new() };
             let partitions = same.iter().filter_map(|key| known.partitions.get_key_value(key));
             partitions
-                .map(|(key, partition)| (key.to_string(), partition.version_of(before.columns)))
+                .map(|(key, partition)| (InputKey::of(key), partition.version_of(before.columns)))
                 .collect()
         })
     }
@@ -115,7 +114,7 @@ impl Touch {
         let tables: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
         for table in tables {
             let (Some(old), Some(new)) = (old.get(table), new.get(table)) else { return Self::Certain };
-            let keys: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+            let keys: BTreeSet<&InputKey> = old.keys().chain(new.keys()).collect();
             for key in keys.into_iter().filter(|key| old.get(*key) != new.get(*key)) {
                 let (Some(noted), true) = (old.get(key), new.contains_key(key)) else {
                     return Self::Certain;

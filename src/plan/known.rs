@@ -5,8 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use arrow::datatypes::SchemaRef;
 
 use super::partitions::{PartitionBuild, PartitionPlan};
+use crate::fingerprint::Structure;
 use crate::graph::CompiledModel;
-use crate::warehouse::{ColumnVersions, PartitionKey, TableVersion, Version};
+use crate::sql::structure;
+use crate::warehouse::{ColumnVersions, InputKey, PartitionKey, TableVersion, Version};
 
 /// The name under which a ledger's columns say which rows there are: no column is named so.
 pub(super) const ROWS: &str = "";
@@ -41,21 +43,28 @@ impl KnownPartition {
         Self { version, columns: ColumnVersions::default(), bytes, rows }
     }
 
-    /// Of a landed partition: the version of which rows there are, which stands for any of its columns too, as what reads a
-    /// column has its name and type in its own recipe.
+    /// Of a landed partition: the version of which rows there are, which stands for any of its columns too, beside the type
+    /// that the column is stored with.
     pub(super) fn landed_rows(&self) -> Option<&Version> {
         let rows = self.columns.get(ROWS)?;
         self.columns.iter().all(|(_, version)| version == rows).then_some(rows)
     }
 
-    /// The version of some of its columns; that of all of it, where they are not told apart.
+    /// Of a landed partition: the version of what was landed of some of its columns, whatever types they are stored with.
+    pub(super) fn landed_version_of(&self, columns: &BTreeSet<String>) -> Option<&Version> {
+        let rows = self.landed_rows()?;
+        let are_known =
+            self.columns.len() == 1 || columns.iter().all(|name| self.columns.get(name).is_some());
+        Some(if are_known { rows } else { &self.version })
+    }
+
+    /// The version of some of its columns, of landed rows whatever types they are stored with; that of all of it, where columns
+    /// are not told apart.
     pub(super) fn version_of(&self, columns: &BTreeSet<String>) -> Version {
-        let names = columns.iter().map(String::as_str).chain(columns.is_empty().then_some(ROWS));
-        if let Some(rows) = self.landed_rows()
-            && (self.columns.len() == 1 || names.clone().all(|name| self.columns.get(name).is_some()))
-        {
-            return rows.clone();
+        if let Some(landed) = self.landed_version_of(columns) {
+            return landed.clone();
         }
+        let names = columns.iter().map(String::as_str).chain(columns.is_empty().then_some(ROWS));
         let parts = names.map(|name| Some([name, self.columns.get(name)?.as_str()]));
         let parts: Option<Vec<[&str; 2]>> = parts.collect();
         parts.map_or_else(|| self.version.clone(), |parts| Version::of(parts.into_iter().flatten()))
@@ -120,6 +129,19 @@ impl Known {
         self.partitions.values().map(|partition| partition.rows).sum()
     }
 
+    /// As what types some columns are stored, and which of them are not there.
+    pub(super) fn stored_as(&self, columns: &BTreeSet<String>) -> Version {
+        let mut parts = Structure::default();
+        for name in columns {
+            let field = self.schema.field_with_name(name).ok();
+            parts.text(name).flag(field.is_some());
+            if let Some(field) = field {
+                structure::data_type(&mut parts, field.data_type());
+            }
+        }
+        Version::of([parts.fingerprint().as_str()])
+    }
+
     /// Stands for these columns of all partitions, or for all of them.
     pub(super) fn digest(&self, columns: Option<&BTreeSet<String>>) -> Version {
         self.digest_by(|partition| match columns {
@@ -129,8 +151,8 @@ impl Known {
     }
 
     pub(super) fn digest_by(&self, version: impl Fn(&KnownPartition) -> Version) -> Version {
-        let parts = self.partitions.iter().map(|(key, partition)| (key.to_string(), version(partition)));
-        let parts: Vec<(String, Version)> = parts.collect();
+        let parts = self.partitions.iter().map(|(key, partition)| (InputKey::of(key), version(partition)));
+        let parts: Vec<(InputKey, Version)> = parts.collect();
         Version::of(parts.iter().flat_map(|(key, version)| [key.as_str(), version.as_str()]))
     }
 }

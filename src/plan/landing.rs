@@ -8,8 +8,9 @@ use chrono::NaiveDate;
 use serde::Serialize;
 
 use super::known::ROWS;
-use crate::fingerprint::Fingerprint;
+use crate::fingerprint::{Fingerprint, Structure};
 use crate::source::{Holding, LandingTable, READING_RULES, Recorded, RejectedRows, Unit};
+use crate::sql::structure;
 use crate::warehouse::{ColumnVersions, LandedUnit, RunId, TableVersion, Version};
 
 /// Why a unit is landed.
@@ -319,8 +320,8 @@ fn is_same(landed: &str, version: &str, until: Option<NaiveDate>) -> bool {
 pub struct BatchVersions {
     /// Of all of it: of the landed table's schema, and of its units as they were landed.
     pub version: Version,
-    /// Of which rows there are, alone. The value of a column follows from the row, and from the column's name and type: what
-    /// reads it has these in its own recipe.
+    /// Of which rows there are, alone. The value of a column follows from the row, from the column's name, which what reads it
+    /// has in its own recipe, and from the type that the table has for it, which is noted with the version that is read.
     pub columns: ColumnVersions,
 }
 
@@ -332,7 +333,8 @@ impl BatchVersions {
         table: &LandingTable,
         units: impl IntoIterator<Item = (&'a str, &'a str, RejectedRows)>,
     ) -> Self {
-        let (mut whole, mut rows) = (vec![table.fingerprint().as_str().to_owned()], vec![table.event_time()]);
+        let (mut whole, mut rows) =
+            (vec![table.fingerprint().as_str().to_owned()], vec![table.event_time().as_str().to_owned()]);
         for (id, version, rejected) in units {
             whole.extend([id.to_owned(), version.to_owned()]);
             rows.extend([id.to_owned(), version.to_owned(), rejected.to_string()]);
@@ -358,8 +360,24 @@ pub fn kept_columns(columns: &ColumnVersions, before: &Schema, after: &Schema) -
     std::iter::once(ROWS.to_owned()).chain(same).map(|name| (name, rows.clone())).collect()
 }
 
+/// The version of all of such rows: another one where a column that they have is read as another type from then on.
+pub fn kept_version(version: &Version, before: &Schema, after: &Schema) -> Version {
+    let changes = |field: &Arc<Field>| {
+        let now = after.field_with_name(field.name());
+        now.is_ok_and(|now| now.data_type() != field.data_type())
+    };
+    if !before.fields().iter().any(changes) {
+        return version.clone();
+    }
+    let mut stored_as = Structure::default();
+    structure::columns(&mut stored_as, after);
+    Version::of([version.as_str(), stored_as.fingerprint().as_str()])
+}
+
 #[cfg(test)]
 mod tests {
+    use arrow::datatypes::DataType;
+
     use super::*;
     use crate::warehouse::{Batch, Content};
 
@@ -565,5 +583,20 @@ mod tests {
         let plan = LandingPlan::new(one, Some(&table), &schema(), asked);
         let ids: Vec<&str> = plan.land.iter().map(|(unit, _)| unit.id.as_str()).collect();
         assert_eq!((ids, plan.kept, plan.current, plan.vanished.len()), (vec!["c"], 2, 1, 0));
+    }
+
+    #[test]
+    fn rows_that_are_kept_have_another_version_where_they_are_read_as_another_type() {
+        let schema = |fields: &[(&str, DataType)]| {
+            let fields = fields.iter().map(|(name, data_type)| Field::new(*name, data_type.clone(), true));
+            Schema::new(fields.collect::<Vec<_>>())
+        };
+        let version = Version::of(["rows"]);
+        let before = schema(&[("a", DataType::Int64), ("b", DataType::Utf8View)]);
+        let after = |after: &[(&str, DataType)]| kept_version(&version, &before, &schema(after));
+        assert_eq!(after(&[("b", DataType::Utf8View), ("c", DataType::Int64)]), version);
+        let changed = after(&[("a", DataType::Utf8View), ("b", DataType::Utf8View)]);
+        let swapped = after(&[("a", DataType::Utf8View), ("b", DataType::Int64)]);
+        assert!(changed != version && swapped != version && swapped != changed);
     }
 }

@@ -28,7 +28,7 @@ pub use confirm::Touch;
 pub use known::{Known, KnownPartition};
 pub use landing::{
     Asked, BatchVersions, LandingPlan, LandingReason, ShortUnit, content_version, cut_version, kept_columns,
-    short_units,
+    kept_version, short_units,
 };
 pub use partitions::{Basis, PartitionBuild, PartitionPlan};
 pub use planner::{Planner, Tables, UnitContent, after_landing, seed_version};

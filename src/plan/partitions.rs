@@ -8,12 +8,12 @@ use datafusion::common::DataFusionError;
 use super::known::{Known, KnownPartition, ROWS};
 use super::known_tables::KnownTables;
 use super::reads::{Columns, Part, Reads};
-use super::reason::{ALL, ModelChange, Reason};
+use super::reason::{ModelChange, Reason};
 use crate::graph::CompiledModel;
 use crate::relation::Relation;
 use crate::sql::{ScanAlignment, Scope};
 use crate::warehouse::{
-    ColumnVersions, Inputs, Ledger, Partition, PartitionKey, RunId, TableVersion, Version,
+    ColumnVersions, InputKey, Inputs, Ledger, Partition, PartitionKey, RunId, TableVersion, Version,
 };
 
 /// More input partitions than this are noted by one digest, so that a ledger stays small.
@@ -22,8 +22,15 @@ pub(super) const NOTED_ONE_BY_ONE: usize = 400;
 /// Stands for a table of which a change asks for no build.
 const IGNORED: &str = "ignored";
 
-/// The name under which a ledger notes the run, for content that depends on when it was made.
-pub(super) const RUN: &str = "(run)";
+/// The name under which a ledger notes the run, for content that depends on when it was made. SQL would quote it, so no table
+/// has it.
+const RUN: &str = "(run)";
+
+/// Notes the run as an input.
+pub(super) fn note_run(inputs: &mut Inputs, run: &RunId) {
+    let key = InputKey::of(&PartitionKey::new(vec![Some(run.to_string())]));
+    inputs.add(RUN, key, &Version::of([run.as_str()]));
+}
 
 /// A partition that is to be built.
 #[derive(Clone, Debug, PartialEq)]
@@ -113,7 +120,7 @@ impl<'a> Basis<'a> {
     }
 
     fn noting(&self, reads: Reads<'a>) -> Part<'a> {
-        Part { fingerprint: &self.model.fingerprint, reads, shared: Inputs::default() }
+        Part::of(&self.model.fingerprint, reads, self.inputs)
     }
 
     /// The columns, and which rows there are; this alone would say that the columns need no version.
@@ -122,16 +129,14 @@ impl<'a> Basis<'a> {
         let rows = rows.filter(|_| !self.model.columns.is_empty());
         let columns = self.model.columns.iter().map(|(name, recipe)| (name.as_str(), recipe));
         rows.chain(columns).map(|(name, recipe)| {
-            let reads = Reads::Some(&recipe.reads);
-            (name, Part { fingerprint: &recipe.fingerprint, reads, shared: Inputs::default() })
+            (name, Part::of(&recipe.fingerprint, Reads::Some(&recipe.reads), self.inputs))
         })
     }
 
     /// Notes the run as an input, where the rows depend on it.
     fn note_run(&self, inputs: &mut Inputs) {
         if let Some(run) = self.volatile_run {
-            let key = PartitionKey::new(vec![Some(run.to_string())]);
-            inputs.add(RUN, &key, &Version::of([run.as_str()]));
+            note_run(inputs, run);
         }
     }
 
@@ -143,6 +148,16 @@ impl<'a> Basis<'a> {
         columns.version(partition)
     }
 
+    /// As what types a part reads the columns of a landed partition.
+    fn stored_as<'b>(
+        &self,
+        relation: &Relation,
+        partition: &KnownPartition,
+        columns: Columns<'b>,
+    ) -> Option<&'b Version> {
+        columns.stored_as(partition).filter(|_| !self.model.ignored.contains(relation))
+    }
+
     /// Notes all partitions of a table by one digest.
     fn note_all(&self, inputs: &mut Inputs, relation: &Relation, known: &Known, columns: Columns<'_>) {
         let digest = if self.model.ignored.contains(relation) {
@@ -150,7 +165,11 @@ impl<'a> Basis<'a> {
         } else {
             known.digest_by(|partition| columns.version(partition))
         };
-        inputs.add(&relation.to_string(), &PartitionKey::new(vec![Some(ALL.to_owned())]), &digest);
+        inputs.add(&relation.to_string(), InputKey::all(), &digest);
+        let landed = known.partitions.values().find_map(|one| self.stored_as(relation, one, columns));
+        if let Some(stored_as) = landed {
+            inputs.add(&relation.to_string(), InputKey::types(), stored_as);
+        }
     }
 }
 
@@ -180,11 +199,15 @@ impl<'a> Gathered<'a> {
             let [(relation, ..), ..] = scan else { continue };
             let Some(columns) = part.columns(relation) else { continue };
             let Some(noted) = ledger.inputs.0.get(&relation.to_string()) else { return false };
-            let mut entries = scan.iter().zip(noted);
+            let stored_as = scan.iter().find_map(|(_, _, one)| basis.stored_as(relation, one, columns));
+            if noted.get(&InputKey::types()) != stored_as {
+                return false;
+            }
+            let mut entries = scan.iter().zip(noted.iter().filter(|(name, _)| !name.is_types()));
             let are_noted = entries.all(|((_, key, partition), (name, version))| {
-                key.is_shown_as(name) && basis.read(relation, partition, columns) == *version
+                name.is_of(key) && basis.read(relation, partition, columns) == *version
             });
-            if noted.len() != scan.len() || !are_noted {
+            if noted.len() != scan.len() + usize::from(stored_as.is_some()) || !are_noted {
                 return false;
             }
             tables += 1;
@@ -199,7 +222,11 @@ impl<'a> Gathered<'a> {
         let mut inputs = part.shared.clone();
         for (relation, key, partition) in &self.aligned {
             if let Some(columns) = part.columns(relation) {
-                inputs.add(&relation.to_string(), key, &basis.read(relation, partition, columns));
+                let table = relation.to_string();
+                inputs.add(&table, InputKey::of(key), &basis.read(relation, partition, columns));
+                if let Some(stored_as) = basis.stored_as(relation, partition, columns) {
+                    inputs.add(&table, InputKey::types(), stored_as);
+                }
             }
         }
         basis.note_run(&mut inputs);
@@ -237,11 +264,13 @@ pub fn by_partition(basis: Basis<'_>) -> Result<PartitionPlan, DataFusionError> 
 
 /// Fills in what all output partitions read in the same way.
 fn sharing<'a>(basis: Basis<'_>, mut part: Part<'a>, others: &[(&Relation, &Known)]) -> Part<'a> {
+    let mut shared = std::mem::take(&mut part.shared);
     for (relation, known) in others {
         if let Some(columns) = part.columns(relation) {
-            basis.note_all(&mut part.shared, relation, known, columns);
+            basis.note_all(&mut shared, relation, known, columns);
         }
     }
+    part.shared = shared;
     part
 }
 
@@ -327,15 +356,19 @@ impl Basis<'_> {
 
 /// Whether a ledger noted these inputs and no others, each in one of the ways in which it may be noted.
 fn are_noted(noted: &Inputs, inputs: &Inputs, otherwise: &[Inputs]) -> bool {
-    let is_noted = |table: &str, key: &str, version: &Version| {
+    let is_noted = |table: &str, key: &InputKey, version: &Version| {
         let mut ways = otherwise.iter().chain([inputs]);
         ways.any(|way| way.0.get(table).and_then(|keys| keys.get(key)) == Some(version))
     };
+    // What is kept stays as the types made it that there were.
+    let is_content = |key: &&InputKey| !key.is_types();
     let names = |inputs: &Inputs| -> Vec<(String, usize)> {
-        inputs.0.iter().map(|(table, keys)| (table.clone(), keys.len())).collect()
+        let of = |keys: &BTreeMap<InputKey, Version>| keys.keys().filter(is_content).count();
+        inputs.0.iter().map(|(table, keys)| (table.clone(), of(keys))).collect()
     };
-    let mut entries =
-        noted.0.iter().flat_map(|(table, keys)| keys.iter().map(move |(key, version)| (table, key, version)));
+    let mut entries = noted.0.iter().flat_map(|(table, keys)| {
+        keys.iter().filter(|(key, _)| !key.is_types()).map(move |(key, version)| (table, key, version))
+    });
     names(noted) == names(inputs) && entries.all(|(table, key, version)| is_noted(table, key, version))
 }
 

@@ -9,7 +9,9 @@ use super::batches::{BatchPlan, BatchTimes};
 use super::changed::first_changed_line;
 use super::known::{Known, KnownPartition};
 use super::known_tables::KnownTables;
-use super::landing::{BatchVersions, LandingPlan, LandingReason, content_version, cut_version, kept_columns};
+use super::landing::{
+    BatchVersions, LandingPlan, LandingReason, content_version, cut_version, kept_columns, kept_version,
+};
 use super::partitions::{Basis, by_partition, whole};
 use super::reason::{ModelChange, Reason};
 use super::step::{Action, Plan, Step};
@@ -305,6 +307,7 @@ pub fn after_landing(
         let schema = table.table_schema().ok()?;
         for partition in known.partitions.values_mut() {
             partition.columns = kept_columns(&partition.columns, &known.schema, &schema);
+            partition.version = kept_version(&partition.version, &known.schema, &schema);
         }
         known.schema = schema;
     }

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
-use crate::warehouse::Inputs;
+use crate::warehouse::{InputKey, Inputs};
 
 /// Why a partition or table is built.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -43,13 +43,21 @@ pub struct ModelChange {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct TableChange {
     /// Not there before.
-    pub new: BTreeSet<String>,
+    #[serde(serialize_with = "shown")]
+    pub new: BTreeSet<InputKey>,
     /// Not there before, and for a partition that was built and that later ones have followed.
-    pub late: BTreeSet<String>,
+    #[serde(serialize_with = "shown")]
+    pub late: BTreeSet<InputKey>,
     /// Of another version.
-    pub changed: BTreeSet<String>,
+    #[serde(serialize_with = "shown")]
+    pub changed: BTreeSet<InputKey>,
     /// There before.
-    pub gone: BTreeSet<String>,
+    #[serde(serialize_with = "shown")]
+    pub gone: BTreeSet<InputKey>,
+}
+
+fn shown<S: Serializer>(keys: &BTreeSet<InputKey>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(keys.iter().map(ToString::to_string))
 }
 
 impl TableChange {
@@ -77,17 +85,21 @@ impl Reason {
                 let noted = before.0.get(table);
                 match noted.and_then(|old| old.get(key)) {
                     // It stands for partitions that were noted one by one, or not at all.
-                    None if key == ALL => noted.is_some() && change.changed.insert(key.clone()),
+                    None if key.is_all() || key.is_types() => {
+                        noted.is_some() && change.changed.insert(key.clone())
+                    }
                     None => added.insert(key.clone()),
                     Some(old) if old != version => change.changed.insert(key.clone()),
                     Some(_) => false,
                 };
             }
         }
+        let all = InputKey::all();
         for (table, partitions) in before.0.iter() {
             let new = after.0.get(table);
-            let is_there =
-                |key: &String| new.is_some_and(|new| new.contains_key(key) || new.contains_key(ALL));
+            let is_there = |key: &InputKey| {
+                key.is_types() || new.is_some_and(|new| new.contains_key(key) || new.contains_key(&all))
+            };
             let gone = partitions.keys().filter(|key| !is_there(key));
             tables.entry(table.clone()).or_default().gone.extend(gone.cloned());
         }
@@ -109,14 +121,14 @@ impl fmt::Display for Reason {
                 let mut parts = Vec::new();
                 for (table, change) in tables {
                     let name = table.rsplit('.').next().unwrap_or(table);
-                    let mut say = |words: String, keys: &BTreeSet<String>| {
+                    let mut say = |words: String, keys: &BTreeSet<InputKey>| {
                         if !keys.is_empty() {
                             parts.push(format!("{words}{}", named(keys)));
                         }
                     };
                     say(format!("late rows of {name}"), &change.late);
                     say(format!("new rows of {name}"), &change.new);
-                    if change.changed.contains(ALL) {
+                    if change.changed.iter().any(InputKey::is_all) {
                         parts.push(format!("{name} changed, which is read as a whole"));
                         continue;
                     }
@@ -136,13 +148,14 @@ impl fmt::Display for ModelChange {
     }
 }
 
-/// The key that stands for all partitions of a table in a ledger.
-pub(super) const ALL: &str = "*";
-
 /// Some partitions by name, many by their number; nothing of a table that has none.
-fn named(keys: &BTreeSet<String>) -> String {
-    let named: Vec<&str> =
-        keys.iter().map(String::as_str).filter(|key| !key.is_empty() && *key != ALL).collect();
+fn named(keys: &BTreeSet<InputKey>) -> String {
+    let named: Vec<String> = keys
+        .iter()
+        .filter(|key| !key.is_all() && !key.is_types())
+        .map(ToString::to_string)
+        .filter(|key| !key.is_empty())
+        .collect();
     match named.as_slice() {
         [] => String::new(),
         [first, .., last] if named.len() > 3 => {
@@ -160,8 +173,8 @@ mod tests {
     fn inputs(partitions: &[(&str, &str)]) -> Inputs {
         let mut inputs = Inputs::default();
         for (key, version) in partitions {
-            let key = PartitionKey::new(vec![Some((*key).to_owned())]);
-            inputs.add("music.raw_listen_events", &key, &Version::of([*version]));
+            let key = InputKey::of(&PartitionKey::new(vec![Some((*key).to_owned())]));
+            inputs.add("music.raw_listen_events", key, &Version::of([*version]));
         }
         inputs
     }

@@ -2,11 +2,11 @@
 
 use super::changed::first_changed_line;
 use super::known_tables::KnownTables;
-use super::partitions::{NOTED_ONE_BY_ONE, PartitionBuild, RUN};
+use super::partitions::{NOTED_ONE_BY_ONE, PartitionBuild, note_run};
 use super::planner::Planner;
-use super::reason::{ALL, ModelChange, Reason};
+use super::reason::{ModelChange, Reason};
 use crate::graph::CompiledSnapshot;
-use crate::warehouse::{ColumnVersions, Inputs, PartitionKey, TableVersion, Version};
+use crate::warehouse::{ColumnVersions, InputKey, Inputs, PartitionKey, TableVersion, Version};
 
 impl Planner<'_> {
     /// The look that a snapshot has to take; `None` where it would see what it saw last. Its past cannot be built anew, so
@@ -51,16 +51,15 @@ impl Planner<'_> {
             inputs.add_table(&name);
             let Some(table) = known.get(&scan.relation) else { continue };
             if table.partitions.len() > NOTED_ONE_BY_ONE {
-                inputs.add(&name, &PartitionKey::new(vec![Some(ALL.to_owned())]), &table.digest(None));
+                inputs.add(&name, InputKey::all(), &table.digest(None));
                 continue;
             }
             for (key, partition) in &table.partitions {
-                inputs.add(&name, key, &partition.version);
+                inputs.add(&name, InputKey::of(key), &partition.version);
             }
         }
         if snapshot.is_volatile {
-            let key = PartitionKey::new(vec![Some(self.run.to_string())]);
-            inputs.add(RUN, &key, &Version::of([self.run.as_str()]));
+            note_run(&mut inputs, self.run);
         }
         inputs
     }

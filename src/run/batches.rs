@@ -17,7 +17,6 @@ use super::session::Session;
 use crate::engine::PublishedTable;
 use crate::graph::{CompiledBatches, Node, tested_relation};
 use crate::plan::BatchPlan;
-use crate::relation::Relation;
 use crate::sql::EventTime;
 use crate::time_range::{TimeRange, TimeRanges};
 use crate::warehouse::{Inputs, Ledger, Partition, PartitionKey, TableVersion, Version};
@@ -240,7 +239,7 @@ impl TableBuild<'_> {
 
     /// A plan over some partitions of the table as it stands so far.
     fn stored_rows(&self, partitions: BTreeMap<PartitionKey, Partition>) -> Result<LogicalPlan, BuildError> {
-        let name = Relation { schema: None, name: format!("__mep_stored_{}", self.relation.name) };
+        let name = self.relation.aside("stored");
         let folder = self.warehouse.table_folder(self.relation);
         let table = PublishedTable::new(folder, self.table(partitions));
         self.engine.scope().register(&name, Arc::new(table))?;

@@ -82,7 +82,7 @@ impl TableBuild<'_> {
         if scattered.is_empty() {
             return Ok(all);
         }
-        let name = Relation { schema: None, name: format!("__mep_scattered_{}", self.relation.name) };
+        let name = self.relation.aside("scattered");
         let table =
             PublishedTable::new(self.warehouse.table_folder(self.relation), self.table(scattered.clone()));
         self.engine.scope().register(&name, Arc::new(table))?;
@@ -115,7 +115,7 @@ impl<'a> ByKey<'a> {
         new: &BTreeMap<PartitionKey, Partition>,
         config: &'a NodeConfig,
     ) -> Result<Self, BuildError> {
-        let name = Relation { schema: None, name: format!("__mep_new_{}", build.relation.name) };
+        let name = build.relation.aside("new");
         let folder = build.warehouse.table_folder(build.relation);
         let table = PublishedTable::new(folder, build.table(new.clone()));
         build.engine.scope().register(&name, Arc::new(table))?;

@@ -18,7 +18,8 @@ use chrono::NaiveDate;
 use super::rejects::{FirstRejects, TooManyRejected};
 use crate::plan::rejects::{Rejects, is_past};
 use crate::plan::{
-    BatchVersions, ShortUnit, UnitContent, content_version, cut_version, kept_columns, short_units,
+    BatchVersions, ShortUnit, UnitContent, content_version, cut_version, kept_columns, kept_version,
+    short_units,
 };
 use crate::project::MaxRejected;
 use crate::relation::Relation;
@@ -472,8 +473,9 @@ impl Landing<'_> {
         let mut kept = Self::kept(known, |batch| !batches.contains_key(batch));
         if let Some(before) = known.filter(|known| known.schema != schema) {
             for partition in kept.values_mut() {
-                let columns = kept_columns(&partition.ledger.columns, &before.schema, &schema);
-                Arc::make_mut(&mut partition.ledger).columns = columns;
+                let ledger = Arc::make_mut(&mut partition.ledger);
+                ledger.columns = kept_columns(&ledger.columns, &before.schema, &schema);
+                ledger.version = kept_version(&ledger.version, &before.schema, &schema);
             }
         }
         let partitions = self.partitions(kept, rows, &versions, &fingerprint);

@@ -134,7 +134,7 @@ impl Session<'_> {
             run: self.run.clone(),
             sql: None,
         };
-        let name = Relation { schema: None, name: format!("__mep_{}", beside.name) };
+        let name = beside.aside("tested");
         let rows = PublishedTable::new(self.warehouse.table_folder(relation), of(new.clone()));
         self.engine.scope().register(&name, Arc::new(rows))?;
         let output = Output {

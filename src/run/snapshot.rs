@@ -97,7 +97,7 @@ impl TableBuild<'_> {
         query: &SnapshotQuery,
         new: &BTreeMap<PartitionKey, Partition>,
     ) -> Result<Relation, BuildError> {
-        let changes = Relation { schema: None, name: format!("__mep_new_{}", self.relation.name) };
+        let changes = self.relation.aside("new");
         let table = PublishedTable::new(self.warehouse.table_folder(self.relation), self.table(new.clone()));
         let scope = self.engine.scope();
         scope.register(&changes, Arc::new(table))?;

@@ -7,9 +7,9 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::error::ArrowError;
 
 use super::schema::{RowSchema, SchemaError};
-use crate::fingerprint::Fingerprint;
+use crate::fingerprint::{Fingerprint, Structure};
 use crate::relation::Relation;
-use crate::sql::stored_schema;
+use crate::sql::{stored_schema, structure};
 
 /// The partition column of a landed row's UTC day.
 pub const EVENT_DATE: &str = "event_date";
@@ -77,19 +77,22 @@ impl LandingTable {
 
     /// Of what makes the landed rows what they are: the declared schema.
     pub fn fingerprint(&self) -> Fingerprint {
-        let fields = self.schema.fields.fields();
-        let meaning: Vec<String> = fields
-            .iter()
-            .map(|field| format!("{} {} {}", field.name(), field.data_type(), field.is_nullable()))
-            .chain(std::iter::once(format!("{:?}", self.schema.event_time)))
-            .collect();
-        Fingerprint::of(meaning.iter().map(String::as_str))
+        let mut parts = Structure::default();
+        structure::columns(&mut parts, &self.schema.fields);
+        for field in self.schema.fields.fields() {
+            parts.flag(field.is_nullable());
+        }
+        parts.text(self.event_time().as_str());
+        parts.fingerprint()
     }
 
     /// Of what makes the day of a landed row: the event time as it is declared; nothing where there is none.
-    pub fn event_time(&self) -> String {
-        let field = self.schema.event_time_field();
-        field.map_or_else(String::new, |field| format!("{} {}", field.name(), field.data_type()))
+    pub fn event_time(&self) -> Fingerprint {
+        let mut parts = Structure::default();
+        if let Some(field) = self.schema.event_time_field() {
+            structure::data_type(parts.text(field.name()), field.data_type());
+        }
+        parts.fingerprint()
     }
 
     /// The batch and the UTC day of rows, as the columns that are put behind them.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use chrono::NaiveDate;
 
-use crate::fingerprint::Fingerprint;
+use crate::fingerprint::Structure;
 
 /// Grows whenever rows can be read that were rejected before: what was rejected under an earlier one is tried again.
 pub const READING_RULES: u32 = 1;
@@ -103,9 +103,9 @@ impl RejectedRows {
     pub fn add(&mut self, reject: &Reject) {
         let (line, message) = (reject.line.unwrap_or_default(), reject.message.as_ref());
         let (partition, offset) = message.map_or((0, 0), |place| (place.partition, place.offset));
-        let place = format!("{line} {partition} {offset}");
-        let place = Fingerprint::of([reject.unit.as_str(), place.as_str()]);
-        self.0 = self.0.wrapping_add(place.number());
+        let mut row = Structure::default();
+        row.text(&reject.unit).number(line).number(partition).number(offset);
+        self.0 = self.0.wrapping_add(row.fingerprint().number());
     }
 
     /// These were rejected, too.

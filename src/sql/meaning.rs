@@ -1,27 +1,12 @@
-//! What counts as the same SQL, and as what types its results are stored.
+//! What SQL is a query, where it ends, and as what types its results are stored.
 
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
-use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
-use datafusion::logical_expr::{Expr, LogicalPlan, Volatility};
 use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast;
 use datafusion::sql::sqlparser::dialect::GenericDialect;
-use datafusion::sql::sqlparser::parser::Parser;
 use datafusion::sql::sqlparser::tokenizer::{Location, Token, Tokenizer};
-
-/// The SQL without what has no meaning: comments, white space, the case of keywords. SQL that cannot be parsed is
-/// only trimmed.
-pub fn canonical(sql: &str) -> String {
-    match Parser::parse_sql(&GenericDialect {}, sql) {
-        Ok(statements) => {
-            let texts: Vec<String> = statements.iter().map(ToString::to_string).collect();
-            texts.join("; ")
-        }
-        Err(_) => sql.trim().to_owned(),
-    }
-}
 
 /// The SQL without a semicolon at its end and what follows it, so that it can stand within other SQL.
 pub fn without_semicolon(sql: &str) -> &str {
@@ -46,29 +31,6 @@ pub fn offset(sql: &str, location: Location) -> usize {
 pub(super) fn is_query(statement: &Statement) -> bool {
     matches!(statement, Statement::Statement(inner) if matches!(inner.as_ref(), ast::Statement::Query(_)))
 }
-
-/// Whether the same inputs can give other rows on another run: `now()`, `random()`.
-pub fn is_volatile(plan: &LogicalPlan) -> bool {
-    let mut found = false;
-    // The closures return no error, so neither does the walk.
-    let _ = plan.apply_with_subqueries(|node| {
-        node.apply_expressions(|expression| {
-            expression.apply(|part| {
-                let volatile = matches!(part, Expr::ScalarFunction(call)
-                    if call.func.signature().volatility != Volatility::Immutable
-                        && CHANGES_BETWEEN_RUNS.contains(&call.func.name()));
-                found |= volatile;
-                Ok(if found { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
-            })
-        })
-    });
-    found
-}
-
-/// Functions whose value differs between runs. DataFusion also calls functions stable that merely read the session's
-/// options, which are the same on every run; so they are named one by one.
-const CHANGES_BETWEEN_RUNS: [&str; 8] =
-    ["now", "current_timestamp", "current_date", "today", "current_time", "random", "uuid", "rand"];
 
 /// Why a column cannot be stored.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -160,12 +122,5 @@ mod tests {
         assert_eq!(without_semicolon("select 'é;'\n;; -- done"), "select 'é;'\n");
         assert_eq!(without_semicolon("select 1; select 2"), "select 1; select 2");
         assert_eq!(without_semicolon("select 1 -- no; more"), "select 1 -- no; more");
-    }
-
-    #[test]
-    fn comments_white_space_and_case_of_keywords_have_no_meaning() {
-        let a = canonical("SELECT a, b -- the columns\nFROM t  WHERE a > 1");
-        assert_eq!(a, canonical("select a,b from t where a>1"));
-        assert_ne!(a, canonical("select a, b from t where a > 2"));
     }
 }

@@ -9,12 +9,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, DFSchema};
+use datafusion::logical_expr::expr::Sort;
 use datafusion::logical_expr::{
     Aggregate, Distinct, DistinctOn, Expr, Join, JoinType, LogicalPlan, Projection, TableScan, Window,
 };
 
 use super::alignment::{is_stored, relation};
-use crate::fingerprint::Fingerprint;
+use super::structure::{self, Said};
+use crate::fingerprint::{Fingerprint, Structure};
 use crate::relation::Relation;
 
 /// What some columns are made by.
@@ -28,13 +30,12 @@ pub struct Recipe {
 
 impl Recipe {
     /// The recipe of the columns at these positions of a plan that was made from SQL and not yet optimized; of no
-    /// column: of which rows there are. `None` where the plan has a part whose text does not say all of it, such as a
+    /// column: of which rows there are. `None` where the plan has a part that is not known to say all of itself, such as a
     /// function that gives a table.
     pub fn of(plan: &LogicalPlan, columns: impl IntoIterator<Item = usize>) -> Option<Self> {
-        let mut walk = Walk { parts: Vec::new(), reads: BTreeMap::new(), is_known: true };
+        let mut walk = Walk { structure: Structure::default(), reads: BTreeMap::new(), is_known: true };
         walk.plan(plan, &columns.into_iter().collect());
-        let fingerprint = Fingerprint::of(walk.parts.iter().map(String::as_str));
-        walk.is_known.then_some(Self { fingerprint, reads: walk.reads })
+        walk.is_known.then(|| Self { fingerprint: walk.structure.fingerprint(), reads: walk.reads })
     }
 }
 
@@ -42,21 +43,17 @@ impl Recipe {
 type Positions = BTreeSet<usize>;
 
 struct Walk {
-    parts: Vec<String>,
+    structure: Structure,
     reads: BTreeMap<Relation, BTreeSet<String>>,
     is_known: bool,
 }
 
 impl Walk {
-    fn say(&mut self, part: impl Into<String>) {
-        self.parts.push(part.into());
-    }
-
     fn plan(&mut self, plan: &LogicalPlan, wanted: &Positions) {
         match plan {
             LogicalPlan::Projection(projection) => self.projection(projection, wanted),
             LogicalPlan::Filter(filter) => {
-                self.say("filter");
+                self.structure.tag("filter");
                 let mut needed = wanted.clone();
                 self.expression(&filter.predicate, filter.input.schema(), &mut needed);
                 self.plan(&filter.input, &needed);
@@ -64,64 +61,89 @@ impl Walk {
             LogicalPlan::Window(window) => self.window(window, wanted),
             LogicalPlan::Aggregate(aggregate) => self.aggregate(aggregate, wanted),
             LogicalPlan::Sort(sort) => {
-                self.say("sort");
+                self.structure.tag("sort");
                 let mut needed = wanted.clone();
-                for key in &sort.expr {
-                    self.say(key.to_string());
-                    self.expression(&key.expr, sort.input.schema(), &mut needed);
-                }
-                self.say(format!("{:?}", sort.fetch));
+                self.keys(&sort.expr, sort.input.schema(), &mut needed);
+                self.fetch(sort.fetch);
                 self.plan(&sort.input, &needed);
             }
             LogicalPlan::Join(join) => self.join(join, wanted),
             LogicalPlan::Union(union) => {
-                self.say(format!("union {}", union.inputs.len()));
+                self.structure.tag("union").count(union.inputs.len());
                 for input in &union.inputs {
                     self.plan(input, wanted);
                 }
             }
             LogicalPlan::TableScan(scan) => self.scan(scan, wanted),
-            LogicalPlan::EmptyRelation(empty) => self.say(format!("empty {}", empty.produce_one_row)),
+            LogicalPlan::EmptyRelation(empty) => {
+                self.structure.tag("empty").flag(empty.produce_one_row);
+            }
             LogicalPlan::SubqueryAlias(alias) => {
-                self.say(format!("as {}", alias.alias));
+                structure::table_reference(self.structure.tag("as"), &alias.alias);
                 self.plan(&alias.input, wanted);
             }
             LogicalPlan::Limit(limit) => {
-                self.say("limit");
+                self.structure.tag("limit");
                 for bound in [&limit.skip, &limit.fetch] {
-                    self.say(bound.as_ref().map_or_else(String::new, |bound| bound.to_string()));
+                    self.structure.flag(bound.is_some());
+                    if let Some(bound) = bound {
+                        self.expression(bound, limit.input.schema(), &mut Positions::new());
+                    }
                 }
                 self.plan(&limit.input, wanted);
             }
             LogicalPlan::Values(values) => {
-                self.say("values");
+                self.structure.tag("values").count(values.values.len());
                 for row in &values.values {
-                    self.say(row.len().to_string());
+                    self.structure.count(row.len());
                     for value in row {
                         self.expression(value, &values.schema, &mut Positions::new());
                     }
                 }
             }
             LogicalPlan::Distinct(Distinct::All(input)) => {
-                self.say("distinct");
+                self.structure.tag("distinct");
                 self.plan(input, &all(input));
             }
             LogicalPlan::Distinct(Distinct::On(on)) => self.distinct_on(on, wanted),
             LogicalPlan::RecursiveQuery(query) => {
-                self.say(format!("recursive {} {}", query.name, query.is_distinct));
+                self.structure.tag("recursive").text(&query.name).flag(query.is_distinct);
                 self.plan(&query.static_term, &all(&query.static_term));
                 self.plan(&query.recursive_term, &all(&query.recursive_term));
             }
-            _ => self.is_known = false,
+            LogicalPlan::Repartition(_)
+            | LogicalPlan::Subquery(_)
+            | LogicalPlan::Statement(_)
+            | LogicalPlan::Explain(_)
+            | LogicalPlan::Analyze(_)
+            | LogicalPlan::Extension(_)
+            | LogicalPlan::Dml(_)
+            | LogicalPlan::Ddl(_)
+            | LogicalPlan::Copy(_)
+            | LogicalPlan::DescribeTable(_)
+            | LogicalPlan::Unnest(_) => self.is_known = false,
+        }
+    }
+
+    fn fetch(&mut self, fetch: Option<usize>) {
+        self.structure.flag(fetch.is_some()).count(fetch.unwrap_or_default());
+    }
+
+    /// What rows are ordered by, with the directions.
+    fn keys(&mut self, keys: &[Sort], schema: &DFSchema, needed: &mut Positions) {
+        self.structure.count(keys.len());
+        for key in keys {
+            self.structure.flag(key.asc).flag(key.nulls_first);
+            self.expression(&key.expr, schema, needed);
         }
     }
 
     fn projection(&mut self, projection: &Projection, wanted: &Positions) {
-        self.say("select");
+        self.structure.tag("select").count(wanted.len());
         let mut needed = Positions::new();
         for position in wanted {
             if let Some(expression) = projection.expr.get(*position) {
-                self.say(projection.schema.field(*position).name());
+                self.structure.text(projection.schema.field(*position).name());
                 self.expression(expression, projection.input.schema(), &mut needed);
             }
         }
@@ -130,9 +152,9 @@ impl Walk {
 
     /// The columns of the input come first, then those of the windows.
     fn window(&mut self, window: &Window, wanted: &Positions) {
-        self.say("window");
         let width = window.input.schema().fields().len();
         let mut needed: Positions = wanted.range(..width).copied().collect();
+        self.structure.tag("window").count(wanted.len() - needed.len());
         for position in wanted.range(width..) {
             if let Some(expression) = window.window_expr.get(position - width) {
                 self.expression(expression, window.input.schema(), &mut needed);
@@ -143,13 +165,13 @@ impl Walk {
 
     /// The keys decide which groups there are, so all of them are needed.
     fn aggregate(&mut self, aggregate: &Aggregate, wanted: &Positions) {
-        self.say("group");
+        self.structure.tag("group").count(aggregate.group_expr.len());
         let mut needed = Positions::new();
         for key in &aggregate.group_expr {
             self.expression(key, aggregate.input.schema(), &mut needed);
         }
-        self.say("of each");
         let keys = aggregate.schema.fields().len() - aggregate.aggr_expr.len();
+        self.structure.count(wanted.range(keys..).count());
         for position in wanted.range(keys..) {
             if let Some(expression) = aggregate.aggr_expr.get(position - keys) {
                 self.expression(expression, aggregate.input.schema(), &mut needed);
@@ -159,7 +181,8 @@ impl Walk {
     }
 
     fn join(&mut self, join: &Join, wanted: &Positions) {
-        self.say(format!("{} join {:?} {}", join.join_type, join.null_equality, join.null_aware));
+        self.structure.tag("join").tag(structure::join_type(join.join_type));
+        self.structure.tag(structure::null_equality(join.null_equality)).flag(join.null_aware);
         let (left_schema, right_schema) = (join.left.schema(), join.right.schema());
         let width = match join.join_type {
             JoinType::RightSemi | JoinType::RightAnti | JoinType::RightMark => 0,
@@ -169,13 +192,14 @@ impl Walk {
         let has = |position: &usize| *position < right_schema.fields().len();
         let mut right: Positions =
             wanted.range(width..).map(|position| position - width).filter(has).collect();
+        self.structure.count(join.on.len());
         for (of_left, of_right) in &join.on {
             self.expression(of_left, left_schema, &mut left);
             self.expression(of_right, right_schema, &mut right);
         }
+        self.structure.flag(join.filter.is_some());
         if let Some(filter) = &join.filter {
-            self.say("on");
-            self.text(filter, &mut |column| {
+            self.parts(filter, &mut |column| {
                 match (left_schema.maybe_index_of_column(column), right_schema.maybe_index_of_column(column))
                 {
                     (Some(position), _) => left.insert(position),
@@ -190,17 +214,14 @@ impl Walk {
     }
 
     fn distinct_on(&mut self, on: &DistinctOn, wanted: &Positions) {
-        self.say("distinct on");
+        self.structure.tag("distinct on").count(on.on_expr.len());
         let schema = on.input.schema();
         let mut needed = Positions::new();
         for key in &on.on_expr {
             self.expression(key, schema, &mut needed);
         }
-        for key in on.sort_expr.iter().flatten() {
-            self.say(key.to_string());
-            self.expression(&key.expr, schema, &mut needed);
-        }
-        self.say("select");
+        self.keys(on.sort_expr.as_deref().unwrap_or_default(), schema, &mut needed);
+        self.structure.count(wanted.len());
         for position in wanted {
             if let Some(expression) = on.select_expr.get(*position) {
                 self.expression(expression, schema, &mut needed);
@@ -214,22 +235,25 @@ impl Walk {
             self.is_known = false;
             return;
         }
-        self.say(format!("from {} {:?}", scan.table_name, scan.fetch));
+        structure::table_reference(self.structure.tag("from"), &scan.table_name);
+        self.fetch(scan.fetch);
+        self.structure.count(scan.filters.len());
         let mut needed = wanted.clone();
         for filter in &scan.filters {
             self.expression(filter, &scan.projected_schema, &mut needed);
         }
         let columns = self.reads.entry(relation(scan)).or_default();
+        self.structure.count(needed.len());
         for position in needed {
             let field = scan.projected_schema.field(position);
             columns.insert(field.name().clone());
-            self.parts.push(format!("{} {}", field.name(), field.data_type()));
+            structure::data_type(self.structure.text(field.name()), field.data_type());
         }
     }
 
     /// Notes an expression over columns of `schema`, and the positions of those that it needs.
     fn expression(&mut self, expression: &Expr, schema: &DFSchema, needed: &mut Positions) {
-        self.text(expression, &mut |column| match schema.maybe_index_of_column(column) {
+        self.parts(expression, &mut |column| match schema.maybe_index_of_column(column) {
             Some(position) => {
                 needed.insert(position);
                 true
@@ -239,27 +263,22 @@ impl Walk {
     }
 
     /// Notes an expression and the subqueries in it; `need` is told each column and says whether it knows it.
-    fn text(&mut self, expression: &Expr, need: &mut dyn FnMut(&Column) -> bool) {
-        self.say(expression.to_string());
+    fn parts(&mut self, expression: &Expr, need: &mut dyn FnMut(&Column) -> bool) {
         let mut subqueries = Vec::new();
         let mut is_known = true;
         // The closure returns no error, so neither does the walk.
         let _ = expression.apply(|part| {
+            match structure::node(&mut self.structure, part) {
+                Said::All => {}
+                Said::AllBut(subquery) => subqueries.push(subquery.subquery.clone()),
+                Said::NotAll => is_known = false,
+            }
             match part {
                 Expr::Column(column) => is_known &= need(column),
                 // One of a query further out is of no column here.
                 Expr::OuterReferenceColumn(_, column) => {
                     need(column);
                 }
-                Expr::ScalarSubquery(subquery) => subqueries.push(subquery.subquery.clone()),
-                Expr::Exists(exists) => subqueries.push(exists.subquery.subquery.clone()),
-                Expr::InSubquery(within) => subqueries.push(within.subquery.subquery.clone()),
-                Expr::SetComparison(comparison) => subqueries.push(comparison.subquery.subquery.clone()),
-                Expr::ScalarVariable(..)
-                | Expr::Unnest(_)
-                | Expr::HigherOrderFunction(_)
-                | Expr::Lambda(_)
-                | Expr::LambdaVariable(_) => is_known = false,
                 _ => {}
             }
             Ok(TreeNodeRecursion::Continue)
@@ -269,9 +288,8 @@ impl Walk {
             for column in outer_columns(&subquery) {
                 need(&column);
             }
-            self.say("subquery");
+            self.structure.tag("subquery");
             self.plan(&subquery, &all(&subquery));
-            self.say("end");
         }
     }
 }
@@ -402,5 +420,197 @@ mod tests {
     #[test]
     fn a_function_that_gives_a_table_is_not_known() {
         assert_eq!(recipe("select * from generate_series(1, 3)", &[0]), None);
+    }
+
+    /// Pairs that differ in nothing but brackets, or in what a text for people leaves out.
+    const EDITS: [(&str, &str); 62] = [
+        ("a - b + c", "a - (b + c)"),
+        ("a - b - c", "a - (b - c)"),
+        ("a / b * c", "a / (b * c)"),
+        ("a / b / c", "a / (b / c)"),
+        ("a * b % c", "a * (b % c)"),
+        ("a % b % c", "a % (b % c)"),
+        ("a + b + c", "a + (b + c)"),
+        ("-a + b", "-(a + b)"),
+        ("- a - b", "- (a - b)"),
+        ("-a * b", "-(a * b)"),
+        ("(a & b) | c", "a & (b | c)"),
+        ("a << b << c", "a << (b << c)"),
+        ("not a = 1 or b = 1", "not (a = 1 or b = 1)"),
+        ("not a = 1 and b = 1", "not (a = 1 and b = 1)"),
+        ("not p and q", "not (p and q)"),
+        ("p or q and p", "(p or q) and p"),
+        ("not p is null", "(not p) is null"),
+        ("not p = q", "(not p) = q"),
+        ("p = q = p", "p = (q = p)"),
+        ("a = b is null", "a = (b is null)"),
+        ("a + b is null", "a + cast(b is null as bigint)"),
+        ("(p or q) is true", "p or q is true"),
+        ("(p and q) is not false", "p and q is not false"),
+        ("(p and q) is unknown", "p and q is unknown"),
+        ("a between b and c + 1", "(a between b and c) = (1 = 1)"),
+        ("a + 1 between b and c", "a + cast(1 between b and c as bigint)"),
+        ("not a between b and c", "(not p) = (a between b and c)"),
+        ("(p or a between 1 and 2) and q", "p or a between 1 and 2 and q"),
+        ("a in (1, 2) or p", "a in (1, 2, 3) or p"),
+        ("not a in (1, 2)", "not (a in (1, 2) and p)"),
+        ("a in (b - (c + 1))", "a in (b - c + 1)"),
+        ("s like t || '%'", "(s like t) || '%'"),
+        ("not s like t or p", "not (s like t or p)"),
+        ("s like t", "s ilike t"),
+        ("s like t", "s like t escape '~'"),
+        ("s || cast(a as varchar) || t", "s || (cast(a as varchar) || t)"),
+        ("s || cast(a + b as varchar)", "s || cast(a as varchar) || cast(b as varchar)"),
+        ("cast(a as integer) / b", "cast(a / b as integer)"),
+        ("cast(a as integer)", "cast(a as smallint)"),
+        ("cast(a as integer)", "try_cast(a as integer)"),
+        ("cast(a as decimal(10, 2))", "cast(a as decimal(12, 2))"),
+        ("a::integer + b::bigint", "(a::integer + b)::bigint"),
+        ("case when a = 1 then b else c end + 1", "case when a = 1 then b else c + 1 end"),
+        ("case a when 1 then b end", "case when a = 1 then b end"),
+        (
+            "case when p then a when q then b else c end",
+            "case when p then a else case when q then b else c end end",
+        ),
+        ("case when p then a end", "case when p then a else null end"),
+        ("d + interval '1 day' - interval '1 month'", "d + (interval '1 day' - interval '1 month')"),
+        ("d - interval '1 month' + interval '1 month'", "d - (interval '1 month' + interval '1 month')"),
+        ("d + interval '1 day'", "d + interval '24 hours'"),
+        ("[a - b + c][1]", "[a - (b + c)][1]"),
+        ("[a, b][c - 1 + 1]", "[a, b][c - (1 + 1)]"),
+        ("named_struct('x', a - b + c)['x']", "named_struct('x', a - (b + c))['x']"),
+        ("[[a], [b]]", "[[a, b]]"),
+        ("abs(a - b) + c", "abs(a - b + c)"),
+        ("abs(abs(a) - b)", "abs(abs(a - b))"),
+        ("coalesce(a, b - c + 1)", "coalesce(a, b - (c + 1))"),
+        ("round(a / b, 2)", "round(a / (b * 1), 2)"),
+        ("1.0", "'1.0'"),
+        ("1", "1.0"),
+        ("0.0", "-0.0"),
+        ("'a, b'", "concat('a', ', b')"),
+        ("null", "cast(null as varchar)"),
+    ];
+
+    fn typed() -> Scope {
+        let scope = Scope::for_planning();
+        let of = |names: &[&str], data_type: DataType| {
+            names.iter().map(|name| Field::new(*name, data_type.clone(), true)).collect::<Vec<_>>()
+        };
+        let mut fields = of(&["a", "b", "c"], DataType::Int64);
+        fields.extend(of(&["p", "q"], DataType::Boolean));
+        fields.extend(of(&["s", "t"], DataType::Utf8View));
+        fields.extend(of(&["d"], DataType::Date32));
+        let table = DeclaredTable::new(Arc::new(Schema::new(fields)), Vec::new());
+        scope.register(&Relation::new("m", "x"), Arc::new(table)).unwrap();
+        scope
+    }
+
+    /// What a SELECT is known by, and its plan, where it has one.
+    fn known_by(scope: &Scope, sql: &str) -> Option<(Fingerprint, LogicalPlan)> {
+        let plan = scope.plan_unchecked(sql).ok()?;
+        Some((Recipe::of(&plan, 0..plan.schema().fields().len())?.fingerprint, plan))
+    }
+
+    #[test]
+    fn an_edit_of_brackets_alone_is_another_recipe_wherever_it_stands() {
+        let scope = typed();
+        let places: [fn(&str) -> String; 9] = [
+            |it| format!("select {it} as r from m.x"),
+            |it| format!("select a from m.x where coalesce(cast({it} as varchar), '') <> ''"),
+            |it| {
+                format!(
+                    "select max({it}) as r, count(*) as n from m.x group by b having max({it}) is not null"
+                )
+            },
+            |it| format!("select a, row_number() over (partition by {it} order by a) as r from m.x"),
+            |it| {
+                format!(
+                    "select x.a from m.x join m.x y on x.a = y.a and y.b = (select max(length(cast({it} as varchar))) from m.x)"
+                )
+            },
+            |it| format!("select a from m.x order by {it} limit 3"),
+            |it| format!("select a from m.x where exists (select 1 from m.x where {it} is not null)"),
+            |it| format!("select array_agg(a order by {it}) filter (where {it} is not null) as r from m.x"),
+            |it| {
+                format!(
+                    "with e as (select {it} as r from m.x) select distinct r from e union all select r from e"
+                )
+            },
+        ];
+        let mut compared = 0;
+        for place in places {
+            for (one, other) in EDITS {
+                let (one, other) = (place(one), place(other));
+                // Not every expression may stand in every place.
+                let (Some(a), Some(b)) = (known_by(&scope, &one), known_by(&scope, &other)) else { continue };
+                // What is the same plan is the same: constants to partition by are none.
+                if a.1 != b.1 {
+                    assert_ne!(a.0, b.0, "{one} / {other}");
+                    compared += 1;
+                }
+            }
+        }
+        assert!(compared > places.len() * EDITS.len() * 3 / 4, "{compared}");
+        for (one, other) in EDITS {
+            let select = |it: &str| format!("select {it} as r from m.x");
+            let [one, other] =
+                [one, other].map(|it| known_by(&scope, &select(it)).unwrap_or_else(|| panic!("{it}")));
+            assert!(one.0 != other.0 && one.1 != other.1);
+        }
+    }
+
+    #[test]
+    fn what_a_window_or_an_aggregate_says_beside_its_arguments_counts() {
+        let scope = typed();
+        let all = [
+            "sum(a) over (order by b)",
+            "sum(a) over (order by b desc)",
+            "sum(a) over (order by b nulls first)",
+            "sum(a) over (partition by b)",
+            "sum(a) over ()",
+            "sum(a) over (order by b rows between 1 preceding and current row)",
+            "sum(a) over (order by b rows between 2 preceding and current row)",
+            "sum(a) over (order by b rows between current row and 1 following)",
+            "sum(a) over (order by b groups between 1 preceding and current row)",
+            "sum(a) over (order by b range between 1 preceding and current row)",
+            "sum(a) filter (where p) over (order by b)",
+            "first_value(a) ignore nulls over (order by b)",
+            "first_value(a) respect nulls over (order by b)",
+            "first_value(a) over (order by b)",
+            "lag(a, 1) over (order by b)",
+            "lag(a, 2) over (order by b)",
+        ];
+        let windows = all.map(|window| format!("select {window} as r from m.x"));
+        let aggregates = [
+            "sum(a)",
+            "sum(distinct a)",
+            "sum(a) filter (where p)",
+            "sum(a) filter (where q)",
+            "array_agg(a order by b)",
+            "array_agg(a order by b desc)",
+            "array_agg(a order by c)",
+            "array_agg(distinct a)",
+            "array_agg(a)",
+            "first_value(a order by b)",
+            "first_value(a order by b nulls first)",
+        ];
+        let aggregates = aggregates.map(|aggregate| format!("select {aggregate} as r from m.x"));
+        let groups = [
+            "b, c",
+            "rollup(b, c)",
+            "cube(b, c)",
+            "grouping sets ((b, c))",
+            "grouping sets ((b), (c))",
+            "grouping sets ((b), (c), ())",
+        ];
+        let groups = groups.map(|group| format!("select count(*) as r from m.x group by {group}"));
+        let all: Vec<String> = windows.into_iter().chain(aggregates).chain(groups).collect();
+        let known: Vec<Fingerprint> =
+            all.iter().map(|sql| known_by(&scope, sql).unwrap_or_else(|| panic!("{sql}")).0).collect();
+        for (at, one) in known.iter().enumerate() {
+            for (other, sql) in known[at + 1..].iter().zip(&all[at + 1..]) {
+                assert_ne!(one, other, "{} / {sql}", all[at]);
+            }
+        }
     }
 }

@@ -190,6 +190,11 @@ impl Scope {
         futures::executor::block_on(state.statement_to_plan(statement)).map_err(problem)
     }
 
+    /// Whether SQL calls a function that gives another value on another run, also where a plan does not tell.
+    pub fn calls_volatile(&self, sql: &str) -> bool {
+        super::volatility::calls_volatile(&self.context.state_ref().read(), sql)
+    }
+
     /// A plan that reads all of a relation.
     ///
     /// # Errors

@@ -13,8 +13,8 @@ use serde::de::{Unexpected, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::column_versions::ColumnVersions;
-use super::partition::PartitionKey;
-use crate::fingerprint::{Fingerprint, Hex, hash};
+use super::input_key::InputKey;
+use crate::fingerprint::{Fingerprint, Hex, Structure, hash};
 use crate::time_range::TimeRanges;
 
 /// Names one run. Sorts by time.
@@ -105,17 +105,17 @@ impl Version {
 
 /// The versions of the input partitions that content is made from, by table name as SQL shows it. Clones share them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Inputs(pub Arc<BTreeMap<String, BTreeMap<String, Version>>>);
+pub struct Inputs(pub Arc<BTreeMap<String, BTreeMap<InputKey, Version>>>);
 
 impl Inputs {
-    /// Notes that a partition of a table was read.
-    pub fn add(&mut self, table: &str, key: &PartitionKey, version: &Version) {
+    /// Notes what was read of a table.
+    pub fn add(&mut self, table: &str, key: InputKey, version: &Version) {
         let inputs = Arc::make_mut(&mut self.0);
         if !inputs.contains_key(table) {
             inputs.insert(table.to_owned(), BTreeMap::new());
         }
         if let Some(partitions) = inputs.get_mut(table) {
-            partitions.insert(key.to_string(), version.clone());
+            partitions.insert(key, version.clone());
         }
     }
 
@@ -124,12 +124,16 @@ impl Inputs {
         Arc::make_mut(&mut self.0).entry(table.to_owned()).or_default();
     }
 
-    fn digest(&self) -> Hex {
-        let parts = self.0.iter().flat_map(|(table, partitions)| {
-            let partitions = partitions.iter().flat_map(|(key, version)| [key.as_str(), version.as_str()]);
-            std::iter::once(table.as_str()).chain(partitions)
-        });
-        hash(parts)
+    fn digest(&self) -> Fingerprint {
+        let mut parts = Structure::default();
+        parts.count(self.0.len());
+        for (table, partitions) in self.0.iter() {
+            parts.text(table).count(partitions.len());
+            for (key, version) in partitions {
+                parts.text(key.as_str()).text(version.as_str());
+            }
+        }
+        parts.fingerprint()
     }
 }
 
@@ -207,6 +211,7 @@ pub struct LandedUnit {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::warehouse::PartitionKey;
 
     #[test]
     fn a_run_tells_when_it_began() {
@@ -220,10 +225,10 @@ mod tests {
 
     #[test]
     fn a_version_changes_with_the_model_and_with_each_input_and_with_nothing_else() {
-        let key = PartitionKey::new(vec![Some("2018-11-03".into())]);
+        let key = InputKey::of(&PartitionKey::new(vec![Some("2018-11-03".into())]));
         let inputs = |version: &str| {
             let mut inputs = Inputs::default();
-            inputs.add("music.raw", &key, &Version::of([version]));
+            inputs.add("music.raw", key.clone(), &Version::of([version]));
             inputs
         };
         let a = Fingerprint::of(["select 1"]);

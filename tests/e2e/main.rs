@@ -25,6 +25,7 @@ mod hive_outages;
 mod hive_random;
 mod hive_snapshots;
 mod hive_tables;
+mod identity;
 mod incremental;
 mod interrupted;
 mod kafka;

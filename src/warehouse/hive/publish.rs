@@ -17,6 +17,7 @@ use super::entry::{EMPTY_FOLDER, Entry, is_empty, key_of, location, records_batc
 use crate::fail_point;
 use crate::relation::Relation;
 use crate::warehouse::error::WarehouseError;
+use crate::warehouse::partition::NULL_FOLDER;
 use crate::warehouse::presentation::Presentation;
 use crate::warehouse::{Batch, Content, PartitionKey, TableVersion};
 
@@ -58,6 +59,9 @@ impl Publish<'_> {
     /// # Errors
     /// Where readers could not read what is there any more, or a call fails.
     pub(super) fn run(&self) -> Result<(), WarehouseError> {
+        for (key, _) in self.table.partitions() {
+            check_values(key, self.table.partition_columns())?;
+        }
         let metastore = &self.warehouse.metastore;
         let location = self.warehouse.location(self.relation);
         let entry = Entry { relation: self.relation, location: &location };
@@ -211,6 +215,25 @@ fn hive_name(path: &str) -> String {
     path.split('/').map(part).collect::<Vec<String>>().join("/")
 }
 
+/// Hive has one name for the partitions of NULL, of the empty text, and of the text that stands for NULL in names: readers
+/// would take all of them for NULL, and the metastore would have one partition for several.
+fn check_values(key: &PartitionKey, columns: &[String]) -> Result<(), WarehouseError> {
+    for (column, value) in columns.iter().zip(key.values()) {
+        let shown = match value.as_deref() {
+            Some("") => "the empty text",
+            Some(NULL_FOLDER) => NULL_FOLDER,
+            Some(_) | None => continue,
+        };
+        return Err(WarehouseError::HiveColumn {
+            column: column.clone(),
+            reason: format!(
+                "hive takes a partition of {shown} for one of NULL; give it another value in the SELECT, such as coalesce(nullif({column}, ''), 'none')"
+            ),
+        });
+    }
+    Ok(())
+}
+
 /// The batch that a landed table's partition belongs to: the last of its values names it.
 fn batch_of<'a>(key: &PartitionKey, batches: &'a BTreeMap<String, Batch>) -> Option<(&'a String, &'a Batch)> {
     batches.get_key_value(key.values().last()?.as_ref()?)
@@ -273,4 +296,20 @@ fn onto(stored: &Table, mut new: Table) -> Table {
         }
     }
     new
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_that_hive_takes_for_null_are_refused_by_name() {
+        let check = |value: Option<&str>| {
+            let key = PartitionKey::new(vec![Some("x".to_owned()), value.map(str::to_owned)]);
+            check_values(&key, &["a".to_owned(), "b".to_owned()]).map_err(|error| error.to_string())
+        };
+        assert_eq!([check(None), check(Some("null")), check(Some("a/b"))], [Ok(()), Ok(()), Ok(())]);
+        assert!(check(Some("__HIVE_DEFAULT_PARTITION__")).is_err());
+        insta::assert_snapshot!(check(Some("")).unwrap_err(), @"column `b`: hive takes a partition of the empty text for one of NULL; give it another value in the SELECT, such as coalesce(nullif(b, ''), 'none')");
+    }
 }

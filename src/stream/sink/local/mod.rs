@@ -23,7 +23,7 @@ use crate::sql::stored_schema;
 use crate::stream::keyed::as_one;
 use crate::time_range::TimeRanges;
 use crate::warehouse::{
-    ColumnVersions, Content, Holder, Inputs, Lease, LeaseError, Ledger, LocalWarehouse, Partition,
+    ColumnVersions, Content, Holder, InputKey, Inputs, Lease, LeaseError, Ledger, LocalWarehouse, Partition,
     PartitionKey, PartitionWriter, Presentation, RunId, TableVersion, Version, Warehouse, WriteTarget,
 };
 
@@ -146,7 +146,7 @@ impl LocalSink {
                 run: run.clone(),
                 fingerprint: Fingerprint::of([table.relation.name.as_str()]),
                 inputs: Inputs::default(),
-                version: Version::of([run.as_str(), &key.to_string()]),
+                version: Version::of([run.as_str(), InputKey::of(&key).as_str()]),
                 done: TimeRanges::default(),
                 columns: ColumnVersions::default(),
             };
