@@ -22,6 +22,7 @@ use crate::fingerprint::Fingerprint;
 use crate::jinja::{Rendered, SourceMap, Subject, Templates, TestSubject};
 use crate::project::{Problem, Problems, Project, Snapshot, SourceText, Span};
 use crate::relation::Relation;
+use crate::sql::rules::coerced::with_types;
 use crate::sql::{
     DeclaredTable, Recipe, Scope, SqlProblem, alignment, is_volatile, origins, stored_schema,
     without_semicolon,
@@ -181,11 +182,21 @@ impl Work<'_> {
         if reads.is_ok_and(|tables| !tables.iter().any(|table| self.views.contains_key(table))) {
             return Ok(checked.clone());
         }
-        self.scope.plan_unchecked(&rendered.sql).map_err(|problem| sql_problem(&problem, &rendered.map))
+        let plan = self
+            .scope
+            .plan_unchecked(&rendered.sql)
+            .map_err(|problem| sql_problem(&problem, &rendered.map))?;
+        with_types(plan, checked.schema()).map_err(|error| {
+            Problem::new(format!("the SQL cannot be planned: {}", error.strip_backtrace()))
+                .at(&rendered.map.place(0..0))
+        })
     }
 
     fn checked(&self, rendered: &Rendered) -> Result<LogicalPlan, Problem> {
-        self.checking.plan(&rendered.sql).map_err(|problem| sql_problem(&problem, &rendered.map))
+        let problem = |problem| sql_problem(&problem, &rendered.map);
+        let plan = self.checking.plan(&rendered.sql).map_err(problem)?;
+        self.checking.check_executable(&plan, &rendered.sql).map_err(problem)?;
+        Ok(plan)
     }
 
     fn names(&self, is_incremental: bool, parts: Option<Parts>) -> Arc<NodeNames> {
@@ -251,6 +262,7 @@ impl Work<'_> {
         } else {
             Arc::new(planned)
         };
+        named::check_partition_types(node, &schema, &partition_columns)?;
         let start = rendered.map.place(0..0);
         let failed = |error: datafusion::common::DataFusionError| {
             let problem = Problem::new(format!("the SQL cannot be optimized: {}", error.strip_backtrace()));
@@ -424,12 +436,9 @@ impl Work<'_> {
                 one_query(self.compiler.templates.render_test(&subject, self.names(false, None))?)
             }
         };
-        self.checking.plan(&rendered.sql).map_err(|problem| {
-            let placed = sql_problem(&problem, &rendered.map);
-            match detail {
-                TestDetail::Singular { .. } => placed,
-                TestDetail::Generic { .. } => placed.label(format!("in the SQL of `{}`", node.name)),
-            }
+        self.checked(&rendered).map_err(|placed| match detail {
+            TestDetail::Singular { .. } => placed,
+            TestDetail::Generic { .. } => placed.label(format!("in the SQL of `{}`", node.name)),
         })?;
         Ok(CompiledTest { sql: self.standalone(index, &rendered.sql), map: rendered.map })
     }

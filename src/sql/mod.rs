@@ -8,6 +8,7 @@
 pub mod alignment;
 pub mod dialect;
 pub mod event_time;
+mod executable;
 pub mod functions;
 pub mod history;
 pub mod lineage;
@@ -16,16 +17,20 @@ mod names;
 pub mod problem;
 pub mod reach;
 pub mod recipe;
+pub mod rules;
 pub mod scope;
 pub mod snapshot;
 pub mod streaming;
 mod surrogate_key;
+mod syntax;
 mod tumble;
 
 pub use alignment::{Alignment, ScanAlignment, texts};
 pub use event_time::EventTime;
 pub use lineage::{ColumnOf, Origins, origins};
-pub use meaning::{Unstorable, canonical, is_volatile, offset, stored_schema, without_semicolon};
+pub use meaning::{
+    Unstorable, canonical, is_volatile, offset, stored_schema, stored_type, without_semicolon,
+};
 pub use names::quoted;
 pub use problem::{SqlProblem, tidy};
 pub use reach::{Lookup, lookups};

@@ -5,17 +5,18 @@ use std::sync::Arc;
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use datafusion::catalog::{MemorySchemaProvider, Session, TableProvider};
-use datafusion::common::{DataFusionError, TableReference, not_impl_err};
+use datafusion::common::{DataFusionError, TableReference};
 use datafusion::datasource::{TableType, ViewTable};
 use datafusion::execution::context::SessionContext;
 use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
 use datafusion::logical_expr::{Expr, LogicalPlan, TableProviderFilterPushDown};
 use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::empty::EmptyExec;
 use datafusion::prelude::SessionConfig;
 
-use super::functions;
 use super::problem::SqlProblem;
+use super::{functions, rules, syntax};
 use crate::relation::Relation;
 
 /// A set of relations that SQL is planned against.
@@ -41,6 +42,7 @@ impl Scope {
             .with_default_features()
             .build();
         let context = SessionContext::new_with_state(state);
+        context.add_analyzer_rule(Arc::new(rules::date_interval::DateAndInterval));
         for function in functions::all() {
             context.register_udf(function.as_ref().clone());
         }
@@ -114,8 +116,8 @@ impl Scope {
         let state = self.context.state();
         // Types are first checked when operands are coerced, which is the analyzer's work.
         let analyzed = state.analyzer().execute_and_check(plan.clone(), state.config_options(), |_, _| {});
-        analyzed.map_err(|error| problem(&state, &error, sql))?;
-        Ok(plan)
+        let analyzed = analyzed.map_err(|error| problem(&state, &error, sql))?;
+        rules::coerced::with_types(plan, analyzed.schema()).map_err(|error| problem(&state, &error, sql))
     }
 
     /// Plans one SELECT, and leaves it to whoever analyzes the plan to find types that do not fit. Checking visits all
@@ -126,17 +128,39 @@ impl Scope {
     pub fn plan_unchecked(&self, sql: &str) -> Result<LogicalPlan, SqlProblem> {
         let state = self.context.state();
         let problem = |error: DataFusionError| problem(&state, &error, sql);
-        let dialect = state.config().options().sql_parser.dialect;
-        let statement = state.sql_to_statement(sql, &dialect).map_err(problem)?;
-        if !super::meaning::is_query(&statement) {
+        let depth = state.config().options().sql_parser.recursion_limit.get();
+        let mut statement = syntax::statement(sql, depth).map_err(problem)?;
+        let Some(query) = syntax::query(&statement) else {
             return Err(SqlProblem {
                 message: "expected a SELECT, found another statement".to_owned(),
                 range: None,
                 help: Some("a model is one SELECT; mep makes the table or view itself".to_owned()),
             });
+        };
+        let is_scalar = |name: &str| state.scalar_functions().contains_key(name);
+        if let Some(refused) = syntax::ignored(query, sql, &is_scalar) {
+            return Err(refused);
         }
+        syntax::name_joined(&mut statement);
         // Planning is asynchronous only for catalogs that answer over a network; this one is in memory.
-        futures::executor::block_on(state.statement_to_plan(statement)).map_err(problem)
+        let plan = futures::executor::block_on(state.statement_to_plan(statement)).map_err(problem)?;
+        rules::mended(plan).map_err(problem)
+    }
+
+    /// Makes sure that a plan of this SQL, made by [`Self::plan`], can run: the optimizer and the physical planner know
+    /// constructs that they cannot execute, and say so before any data is read.
+    ///
+    /// # Errors
+    /// Where it cannot.
+    pub fn check_executable(&self, plan: &LogicalPlan, sql: &str) -> Result<(), SqlProblem> {
+        if super::executable::is_plain(plan) {
+            return Ok(());
+        }
+        let state = self.context.state();
+        match futures::executor::block_on(state.create_physical_plan(plan)) {
+            Ok(_) => Ok(()),
+            Err(error) => Err(super::executable::problem(&error, problem(&state, &error, sql), sql)),
+        }
     }
 
     /// A plan that reads all of a relation.
@@ -213,11 +237,15 @@ impl TableProvider for DeclaredTable {
     async fn scan(
         &self,
         _: &dyn Session,
-        _: Option<&Vec<usize>>,
+        projection: Option<&Vec<usize>>,
         _: &[Expr],
         _: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>, DataFusionError> {
-        not_impl_err!("a declared table has no rows")
+        let schema = match projection {
+            Some(columns) => Arc::new(self.schema.project(columns)?),
+            None => self.schema.clone(),
+        };
+        Ok(Arc::new(EmptyExec::new(schema)))
     }
 }
 
