@@ -187,21 +187,15 @@ mod tests {
 
     #[test]
     fn a_subquery_that_cannot_be_executed_is_found_before_the_run() {
-        insta::assert_snapshot!(checked(
-            "select k, (select max(b.k) from m.b where b.k < a.k) as x from m.a"
-        ));
-        insta::assert_snapshot!(checked(
-            "select k, exists (select 1 from m.b where b.k = a.k) as x from m.a"
-        ));
-        insta::assert_snapshot!(checked("select k, k in (select b.k from m.b) as x from m.a"));
-        insta::assert_snapshot!(checked(
-            "select k, case when k in (select b.k from m.b where b.s < a.s) then 1 end as x from m.a"
-        ));
+        insta::assert_snapshot!(checked("select k, (select max(b.k) from m.b where b.k < a.k) as x from m.a"), @"this subquery cannot be executed: what it reads of the query around it must be compared by `=` in its WHERE [select max(b.k) from m.b where b.k < a.k] join what it reads, and aggregate or number the rows");
+        insta::assert_snapshot!(checked("select k, exists (select 1 from m.b where b.k = a.k) as x from m.a"), @"this subquery cannot be executed: EXISTS and IN with one are for WHERE, and what they read of the query around them must be comparable there [select 1 from m.b where b.k = a.k] join it: left join (select distinct k, true as found from …), and select coalesce(found, false)");
+        insta::assert_snapshot!(checked("select k, k in (select b.k from m.b) as x from m.a"), @"this subquery cannot be executed: EXISTS and IN with one are for WHERE, and what they read of the query around them must be comparable there [select b.k from m.b] join it: left join (select distinct k, true as found from …), and select coalesce(found, false)");
+        insta::assert_snapshot!(checked("select k, case when k in (select b.k from m.b where b.s < a.s) then 1 end as x from m.a"), @"this subquery cannot be executed: EXISTS and IN with one are for WHERE, and what they read of the query around them must be comparable there [select b.k from m.b where b.s < a.s] join it: left join (select distinct k, true as found from …), and select coalesce(found, false)");
     }
 
     #[test]
     fn a_constant_that_cannot_be_computed_is_pointed_at() {
-        insta::assert_snapshot!(checked("select k from m.a where k = cast('abc' as bigint) + 1"));
+        insta::assert_snapshot!(checked("select k from m.a where k = cast('abc' as bigint) + 1"), @"cast error: Cannot cast string 'abc' to value of Int64 type ['abc']");
     }
 
     #[test]
