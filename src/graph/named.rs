@@ -57,22 +57,22 @@ pub(super) fn check_partition_types(
 ) -> Result<(), Problem> {
     for name in partition_columns {
         let Ok(field) = schema.field_with_name(name) else { continue };
-        let names_partitions = match field.data_type() {
+        let names_partitions = matches!(
+            field.data_type(),
             DataType::Boolean
-            | DataType::Int8
-            | DataType::Int16
-            | DataType::Int32
-            | DataType::Int64
-            | DataType::Float32
-            | DataType::Float64
-            | DataType::Decimal128(..)
-            | DataType::Utf8View
-            | DataType::Date32
-            | DataType::Time32(_)
-            | DataType::Time64(_)
-            | DataType::Timestamp(..) => true,
-            _ => false,
-        };
+                | DataType::Int8
+                | DataType::Int16
+                | DataType::Int32
+                | DataType::Int64
+                | DataType::Float32
+                | DataType::Float64
+                | DataType::Decimal128(..)
+                | DataType::Utf8View
+                | DataType::Date32
+                | DataType::Time32(_)
+                | DataType::Time64(_)
+                | DataType::Timestamp(..)
+        );
         if !names_partitions {
             let found = field.data_type();
             let message =

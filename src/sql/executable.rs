@@ -46,7 +46,7 @@ fn is_plain_node(node: &LogicalPlan) -> bool {
             matches!(join.join_type, JoinType::Inner | JoinType::Left | JoinType::Right | JoinType::Full)
         }
         LogicalPlan::Limit(limit) => {
-            let is_known = |bound: &Option<Box<Expr>>| bound.as_deref().is_none_or(|bound| is_literal(bound));
+            let is_known = |bound: &Option<Box<Expr>>| bound.as_deref().is_none_or(is_literal);
             is_known(&limit.skip) && is_known(&limit.fetch)
         }
         _ => false,
