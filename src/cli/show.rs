@@ -70,7 +70,11 @@ pub(super) fn show(global: &Global, arguments: &ShowArguments) -> Result<Exit, C
         }
         (None, None) => return Err(Problem::new("expected --select or --inline").into()),
     };
-    let plan = engine.scope().plan(&sql).map_err(|problem| {
+    let planned = engine.scope().plan(&sql).and_then(|plan| {
+        engine.scope().check_executable(&plan, &sql)?;
+        Ok(plan)
+    });
+    let plan = planned.map_err(|problem| {
         let placed = Problem::new(&problem.message).at(&place.place(problem.range.clone().unwrap_or(0..0)));
         match (&problem.help, problem.message.ends_with("not found")) {
             (Some(help), _) => placed.help(help),

@@ -180,7 +180,7 @@ impl Work<'_> {
         if !self.reads_views(checked) {
             return Ok(checked.clone());
         }
-        self.scope.plan_unchecked(&rendered.sql).map_err(|problem| sql_problem(&problem, &rendered.map))
+        self.scope.plan(&rendered.sql).map_err(|problem| sql_problem(&problem, &rendered.map))
     }
 
     /// The plan of a view or an ephemeral model, for what reads it.
@@ -197,7 +197,10 @@ impl Work<'_> {
     }
 
     fn checked(&self, rendered: &Rendered) -> Result<LogicalPlan, Problem> {
-        self.checking.plan(&rendered.sql).map_err(|problem| sql_problem(&problem, &rendered.map))
+        let problem = |problem| sql_problem(&problem, &rendered.map);
+        let plan = self.checking.plan(&rendered.sql).map_err(problem)?;
+        self.checking.check_executable(&plan, &rendered.sql).map_err(problem)?;
+        Ok(plan)
     }
 
     fn names(&self, is_incremental: bool, parts: Option<Parts>) -> Arc<NodeNames> {
@@ -266,6 +269,7 @@ impl Work<'_> {
         } else {
             Arc::new(planned)
         };
+        named::check_partition_types(node, &schema, &partition_columns)?;
         let start = rendered.map.place(0..0);
         let failed = |error: datafusion::common::DataFusionError| {
             let problem = Problem::new(format!("the SQL cannot be optimized: {}", error.strip_backtrace()));
@@ -443,12 +447,9 @@ impl Work<'_> {
                 one_query(self.compiler.templates.render_test(&subject, self.names(false, None))?)
             }
         };
-        self.checking.plan(&rendered.sql).map_err(|problem| {
-            let placed = sql_problem(&problem, &rendered.map);
-            match detail {
-                TestDetail::Singular { .. } => placed,
-                TestDetail::Generic { .. } => placed.label(format!("in the SQL of `{}`", node.name)),
-            }
+        self.checked(&rendered).map_err(|placed| match detail {
+            TestDetail::Singular { .. } => placed,
+            TestDetail::Generic { .. } => placed.label(format!("in the SQL of `{}`", node.name)),
         })?;
         Ok(CompiledTest { sql: self.standalone(index, &rendered.sql), map: rendered.map })
     }

@@ -46,7 +46,11 @@ pub(super) fn over_events(
         deleted_when: config.deleted_when.as_deref(),
     };
     let ranges = ranges(&rendered.sql, &events);
-    let plan = scope.plan(&ranges.sql).map_err(|problem| {
+    let planned = scope.plan(&ranges.sql).and_then(|plan| {
+        scope.check_executable(&plan, &ranges.sql)?;
+        Ok(plan)
+    });
+    let plan = planned.map_err(|problem| {
         Problem::new(format!("its history cannot be built: {}", problem.message))
             .at(&rendered.map.place(0..0))
     })?;

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeSet, HashSet};
 
+use arrow::datatypes::{DataType, Schema};
+
 use super::attached_tests::tested_relation;
 use super::dag::Graph;
 use super::node::{Node, NodeKind};
@@ -43,6 +45,43 @@ pub(super) fn check_columns(
     if !partition_columns.is_empty() && partition_columns.len() == columns.len() {
         let problem = Problem::new("`partition_by` names every column, so that files would hold none");
         return Err(at(problem.help("partition by fewer columns"), node, "partition_by"));
+    }
+    Ok(())
+}
+
+/// A partition is named by the text of its value, which must give the value again, in every engine that reads the table.
+pub(super) fn check_partition_types(
+    node: &Node,
+    schema: &Schema,
+    partition_columns: &[String],
+) -> Result<(), Problem> {
+    for name in partition_columns {
+        let Ok(field) = schema.field_with_name(name) else { continue };
+        let names_partitions = matches!(
+            field.data_type(),
+            DataType::Boolean
+                | DataType::Int8
+                | DataType::Int16
+                | DataType::Int32
+                | DataType::Int64
+                | DataType::Float32
+                | DataType::Float64
+                | DataType::Decimal128(..)
+                | DataType::Utf8View
+                | DataType::Date32
+                | DataType::Time32(_)
+                | DataType::Time64(_)
+                | DataType::Timestamp(..)
+        );
+        if !names_partitions {
+            let found = field.data_type();
+            let message =
+                format!("`partition_by` names `{name}`, which is {found}: its values cannot name partitions");
+            let help = format!(
+                "partition by a number, a text or a time made of it, such as cast({name} as varchar)"
+            );
+            return Err(at(Problem::new(message).help(help), node, "partition_by"));
+        }
     }
     Ok(())
 }

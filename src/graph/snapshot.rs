@@ -54,7 +54,12 @@ pub(super) fn compile(
     // Ephemeral models are names in the SQL that is planned here, and CTEs in the one that runs.
     let planned = query(node, given, rendered.sql.clone())?;
     check_columns(scope, node, &planned, given)?;
-    let first = scope.plan(&planned.first(0)).map_err(|problem| Problem::new(problem.message).at(&whole))?;
+    let first = planned.first(0);
+    let first = scope.plan(&first).and_then(|plan| {
+        scope.check_executable(&plan, &first)?;
+        Ok(plan)
+    });
+    let first = first.map_err(|problem| Problem::new(problem.message).at(&whole))?;
     let schema = stored_schema(first.schema().as_arrow(), &[])
         .map_err(|unstorable| Problem::new(unstorable.to_string()).at(&whole).help(unstorable.help()))?;
     let schema = match stored {

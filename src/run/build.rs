@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{DataType, SchemaRef};
 use datafusion::common::{Column, DataFusionError, ScalarValue};
-use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, lit};
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, cast, lit};
 
 use crate::engine::{Engine, EngineError, Output};
 use crate::plan::{PartitionBuild, PartitionPlan};
@@ -284,7 +284,11 @@ impl TableBuild<'_> {
         for (index, name) in self.partition_columns.iter().enumerate() {
             let (qualifier, field) = plan.schema().qualified_field_with_unqualified_name(name)?;
             let column = Expr::Column(Column::new(qualifier.cloned(), name));
-            columns.push((index, column, field.data_type().clone()));
+            // A partition is named by the value that is stored, which can be a coarser one than the query gives.
+            let stored = self.schema.field_with_name(name).map_err(DataFusionError::from)?.data_type();
+            let is_same = field.data_type() == stored || *stored == DataType::Utf8View;
+            let column = if is_same { column } else { cast(column, stored.clone()) };
+            columns.push((index, column, if is_same { field.data_type().clone() } else { stored.clone() }));
         }
         if let [(index, column, data_type)] = columns.as_slice() {
             let mut values = Vec::new();

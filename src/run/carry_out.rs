@@ -178,8 +178,7 @@ impl Session<'_> {
         let view = self.view_of(model);
         let mut presentation = presentation(node);
         if let Some(catalog) = self.warehouse.trino_catalog() {
-            // What it means was checked when it was compiled; its text is made from an analyzed plan in any case.
-            let plan = self.engine.scope().plan_unchecked(&model.sql);
+            let plan = self.engine.scope().plan(&model.sql);
             let plan = plan.map_err(|problem| BuildError::Plan(problem.message))?;
             let text = ViewText::of(self.engine.scope(), &plan)?;
             let schema = relation.schema.as_deref().unwrap_or_default();

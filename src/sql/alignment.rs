@@ -22,6 +22,7 @@ use datafusion::logical_expr::{
 };
 use datafusion::sql::unparser::expr_to_sql;
 
+use super::meaning::stored_type;
 use super::scope::Scope;
 use crate::relation::Relation;
 
@@ -96,6 +97,11 @@ impl ScanAlignment {
             };
             let physical = scope.state().create_physical_expr(expression.clone(), &df_schema)?;
             let values = physical.evaluate(&batch)?.into_array(batch.num_rows())?;
+            // A partition is named by the value that is stored, whose text can be another one.
+            let values = match stored_type(values.data_type()) {
+                Some(stored) if stored != *values.data_type() => cast(&values, &stored)?,
+                _ => values,
+            };
             columns.push(Some(texts(&values)?));
         }
         Ok(columns)

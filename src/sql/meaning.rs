@@ -3,14 +3,13 @@
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
-use datafusion::sql::parser::Statement;
-use datafusion::sql::sqlparser::ast;
-use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::tokenizer::{Location, Token, Tokenizer};
+
+use super::syntax::Sql;
 
 /// The SQL without a semicolon at its end and what follows it, so that it can stand within other SQL.
 pub fn without_semicolon(sql: &str) -> &str {
-    let Ok(tokens) = Tokenizer::new(&GenericDialect {}, sql).tokenize_with_location() else { return sql };
+    let Ok(tokens) = Tokenizer::new(&Sql, sql).tokenize_with_location() else { return sql };
     let ending = tokens
         .iter()
         .rev()
@@ -25,11 +24,6 @@ pub fn offset(sql: &str, location: Location) -> usize {
     let line: usize = sql.split_inclusive('\n').take(before).map(str::len).sum();
     let column = usize::try_from(location.column).unwrap_or(usize::MAX).saturating_sub(1);
     sql[line..].char_indices().nth(column).map_or(sql.len(), |(at, _)| line + at)
-}
-
-/// Whether a statement is a SELECT, perhaps with CTEs, VALUES or set operations.
-pub(super) fn is_query(statement: &Statement) -> bool {
-    matches!(statement, Statement::Statement(inner) if matches!(inner.as_ref(), ast::Statement::Query(_)))
 }
 
 /// Why a column cannot be stored.
@@ -97,7 +91,8 @@ fn holds_interval(data_type: &DataType) -> bool {
     }
 }
 
-fn stored_type(data_type: &DataType) -> Option<DataType> {
+/// The type that a column of this one is stored as; `None` where it has no type.
+pub fn stored_type(data_type: &DataType) -> Option<DataType> {
     Some(match data_type {
         DataType::Null => return None,
         DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => DataType::Utf8View,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use datafusion::catalog::{MemorySchemaProvider, Session, TableProvider};
-use datafusion::common::{DataFusionError, TableReference, not_impl_err};
+use datafusion::common::{DataFusionError, TableReference};
 use datafusion::config::ConfigNonZeroUsize;
 use datafusion::datasource::TableType;
 use datafusion::execution::context::SessionContext;
@@ -14,15 +14,15 @@ use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
 use datafusion::logical_expr::{AggregateUDF, Expr, LogicalPlan, TableProviderFilterPushDown};
 use datafusion::optimizer::Optimizer;
 use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::empty::EmptyExec;
 use datafusion::prelude::SessionConfig;
 use datafusion::sql::parser::Statement;
 
 use super::exact_sum::ExactSum;
 use super::problem::SqlProblem;
-use super::rules::{self, microseconds::Microseconds};
-use super::syntax;
+use super::rules::{self, date_interval::DateAndInterval, microseconds::Microseconds};
 use super::view::{self, View};
-use super::{bounded, functions};
+use super::{bounded, functions, syntax};
 use crate::relation::Relation;
 
 /// A set of relations that SQL is planned against.
@@ -53,6 +53,7 @@ impl Scope {
             .with_config(config)
             .with_runtime_env(runtime)
             .with_default_features()
+            .with_analyzer_rule(Arc::new(DateAndInterval))
             .with_analyzer_rule(Arc::new(Microseconds))
             .with_optimizer_rules(rules::of_execution())
             .build();
@@ -121,31 +122,13 @@ impl Scope {
         self.register(relation, Arc::new(View::new(plan)))
     }
 
-    /// Plans one SELECT, and checks types. The SELECTs of views stand in the plan.
+    /// Plans one SELECT, and checks types: the plan says those that its rows will have. The SELECTs of views stand in it.
     ///
     /// # Errors
     /// Where the SQL is not one SELECT, or means nothing over these relations: an unknown table, column or function,
     /// types that do not fit; or where there are too many ways through its views.
     pub fn plan(&self, sql: &str) -> Result<LogicalPlan, SqlProblem> {
         let plan = self.plan_over_views(sql)?;
-        let state = &self.planning;
-        // Types are first checked when operands are coerced, which is the analyzer's work. Those of a view were checked
-        // when it was planned.
-        let analyzed = state.analyzer().execute_and_check(plan.clone(), state.config_options(), |_, _| {});
-        analyzed.map_err(|error| problem(state, &error, sql))?;
-        self.expanded(plan, sql)
-    }
-
-    /// Plans one SELECT, and leaves it to whoever analyzes the plan to find types that do not fit. The SELECTs of views
-    /// stand in the plan.
-    ///
-    /// # Errors
-    /// Where the SQL is not one SELECT, or names what is not known; or where there are too many ways through its views.
-    pub fn plan_unchecked(&self, sql: &str) -> Result<LogicalPlan, SqlProblem> {
-        self.expanded(self.plan_over_views(sql)?, sql)
-    }
-
-    fn expanded(&self, plan: LogicalPlan, sql: &str) -> Result<LogicalPlan, SqlProblem> {
         let nodes = view::nodes(&plan);
         if nodes > view::NODES {
             return Err(SqlProblem {
@@ -163,15 +146,25 @@ impl Scope {
         view::expand(plan).map_err(|error| problem(&self.planning, &error, sql))
     }
 
-    /// Plans one SELECT in which views are scanned as if they were tables.
+    /// Plans one SELECT in which views are scanned as if they were tables, as [`Self::plan`] does.
     ///
     /// # Errors
-    /// Where the SQL is not one SELECT, names what is not known, or is nested too deep.
+    /// Where the SQL is not one SELECT, means nothing over these relations, or is nested too deep.
     pub fn plan_over_views(&self, sql: &str) -> Result<LogicalPlan, SqlProblem> {
-        let state = &self.planning;
+        let state = self.planning.as_ref();
         let problem = |error: DataFusionError| problem(state, &error, sql);
-        let dialect = state.config().options().sql_parser.dialect;
-        let mut statement = state.sql_to_statement(sql, &dialect).map_err(problem)?;
+        let plan = self.as_planned(sql)?;
+        // Types are first checked when operands are coerced, which is the analyzer's work. Those of a view were checked
+        // when it was planned.
+        let analyzed = state.analyzer().execute_and_check(plan.clone(), state.config_options(), |_, _| {});
+        rules::coerced::with_types(plan, analyzed.map_err(problem)?.schema()).map_err(problem)
+    }
+
+    /// What the planner makes of one SELECT, mended.
+    fn as_planned(&self, sql: &str) -> Result<LogicalPlan, SqlProblem> {
+        let state = self.planning.as_ref();
+        let problem = |error: DataFusionError| problem(state, &error, sql);
+        let mut statement = syntax::statement(sql, syntax::NESTING).map_err(problem)?;
         if let Statement::Statement(tree) = &mut statement
             && let Err(nesting) = syntax::balance(tree)
         {
@@ -179,15 +172,37 @@ impl Scope {
             std::mem::forget(statement);
             return Err(SqlProblem::nested_too_deep(nesting, sql, syntax::DEPTH));
         }
-        if !super::meaning::is_query(&statement) {
+        let Some(query) = syntax::query(&statement) else {
             return Err(SqlProblem {
                 message: "expected a SELECT, found another statement".to_owned(),
                 range: None,
                 help: Some("a model is one SELECT; mep makes the table or view itself".to_owned()),
             });
+        };
+        let is_scalar = |name: &str| state.scalar_functions().contains_key(name);
+        if let Some(refused) = syntax::ignored(query, sql, &is_scalar) {
+            return Err(refused);
         }
+        syntax::name_joined(&mut statement);
         // Planning is asynchronous only for catalogs that answer over a network; this one is in memory.
-        futures::executor::block_on(state.statement_to_plan(statement)).map_err(problem)
+        let plan = futures::executor::block_on(state.statement_to_plan(statement)).map_err(problem)?;
+        rules::mended(plan).map_err(problem)
+    }
+
+    /// Makes sure that a plan of this SQL, made by [`Self::plan`], can run: the optimizer and the physical planner know
+    /// constructs that they cannot execute, and say so before any data is read.
+    ///
+    /// # Errors
+    /// Where it cannot.
+    pub fn check_executable(&self, plan: &LogicalPlan, sql: &str) -> Result<(), SqlProblem> {
+        if super::executable::is_plain(plan) {
+            return Ok(());
+        }
+        let state = self.context.state();
+        match futures::executor::block_on(state.create_physical_plan(plan)) {
+            Ok(_) => Ok(()),
+            Err(error) => Err(super::executable::problem(&error, problem(&state, &error, sql), sql)),
+        }
     }
 
     /// Whether SQL calls a function that gives another value on another run, also where a plan does not tell.
@@ -271,11 +286,15 @@ impl TableProvider for DeclaredTable {
     async fn scan(
         &self,
         _: &dyn Session,
-        _: Option<&Vec<usize>>,
+        projection: Option<&Vec<usize>>,
         _: &[Expr],
         _: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>, DataFusionError> {
-        not_impl_err!("a declared table has no rows")
+        let schema = match projection {
+            Some(columns) => Arc::new(self.schema.project(columns)?),
+            None => self.schema.clone(),
+        };
+        Ok(Arc::new(EmptyExec::new(schema)))
     }
 }
 

@@ -47,4 +47,5 @@ mod services;
 mod shapes;
 mod snapshots;
 mod streaming;
+mod types;
 mod voice;

@@ -128,9 +128,9 @@ fn views_are_read_by_their_names_and_joins_are_flat() {
 fn a_union_names_the_columns_of_each_of_its_selects_alike() {
     insta::assert_snapshot!(both("select 'a' as kind, n, cast(null as integer) as week from m.events union all select name, n, 1 from m.names"), @r#"
     SELECT
-      `t1`.`kind`,
+      `t1`.`kind` AS `kind`,
       `t1`.`n`,
-      `t1`.`week`
+      `t1`.`week` AS `week`
     FROM (
       SELECT
         'a' AS `kind`,
@@ -146,9 +146,9 @@ fn a_union_names_the_columns_of_each_of_its_selects_alike() {
     ) AS `t1`
 
     SELECT
-      "t1"."kind",
+      "t1"."kind" AS "kind",
       "t1"."n",
-      "t1"."week"
+      "t1"."week" AS "week"
     FROM (
       SELECT
         'a' AS "kind",

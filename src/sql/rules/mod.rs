@@ -4,11 +4,26 @@
 
 use std::sync::Arc;
 
+use datafusion::common::Result;
+use datafusion::logical_expr::LogicalPlan;
 use datafusion::optimizer::{Optimizer, OptimizerRule};
 
+pub mod coerced;
+pub mod date_interval;
 pub mod guarded;
 pub mod microseconds;
+pub mod order_once;
 pub mod overflow;
+pub mod set_all;
+pub mod using;
+
+/// The plan of a query, just planned, as SQL means it.
+///
+/// # Errors
+/// Where a mended node cannot be built.
+pub fn mended(plan: LogicalPlan) -> Result<LogicalPlan> {
+    order_once::order_once(set_all::number_equal_rows(using::merge_keys(plan)?)?)
+}
 
 /// The optimizer's rules for plans that are run.
 pub fn of_execution() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {

@@ -1,9 +1,50 @@
-//! What is done to parsed SQL before it is planned.
+//! From SQL text to its syntax tree: the one way in which mep parses SQL.
 //!
-//! Owns rewrites of the syntax tree that keep its meaning. Must not know schemas or plans.
+//! Owns how text is read (the [dialect]) and what is refused before anything is planned, since the planner would leave
+//! it out without a word ([ignored]), what is named for it ([joined]), and how deep SQL may be nested ([chains], [nesting]). Must not know: relations, types, plans.
 
 mod chains;
+mod dialect;
+mod ignored;
+mod joined;
 mod nesting;
+mod patterns;
+
+use datafusion::common::{DataFusionError, plan_datafusion_err};
+use datafusion::sql::parser::{DFParserBuilder, Statement};
+use datafusion::sql::sqlparser::ast;
 
 pub(super) use chains::{DEPTH, balance};
+pub(super) use dialect::Sql;
+pub(super) use ignored::ignored;
+pub(super) use joined::name_joined;
 pub(super) use nesting::{NESTING, Nesting, deepest_bracket};
+
+/// The one statement of a text.
+///
+/// # Errors
+/// Where it is no SQL, or not one statement.
+pub(super) fn statement(sql: &str, depth: usize) -> Result<Statement, DataFusionError> {
+    let mut statements = DFParserBuilder::new(sql)
+        .with_dialect(&Sql)
+        .with_recursion_limit(depth)
+        .build()?
+        .parse_statements()?;
+    if statements.len() > 1 {
+        return Err(plan_datafusion_err!("the context currently only supports a single SQL statement"));
+    }
+    statements
+        .pop_front()
+        .ok_or_else(|| plan_datafusion_err!("no SQL statements were provided in the query string"))
+}
+
+/// The SELECT that a statement is, perhaps with CTEs, VALUES or set operations.
+pub(super) fn query(statement: &Statement) -> Option<&ast::Query> {
+    match statement {
+        Statement::Statement(inner) => match inner.as_ref() {
+            ast::Statement::Query(query) => Some(query),
+            _ => None,
+        },
+        _ => None,
+    }
+}
