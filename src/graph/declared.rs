@@ -48,7 +48,7 @@ pub(super) fn landing_table(table: &SourceTable, node: &Node) -> Result<LandingT
                 .and_then(|column| column.data_type.as_ref())
         };
         let place = match &error {
-            SchemaError::UnknownType { column, .. } => type_of(column).map(|found| &found.place),
+            SchemaError::Type(error) => type_of(error.column()).map(|found| &found.place),
             SchemaError::NoSuchEventTime(_) | SchemaError::NotATime { .. } => {
                 event_time.map(|found| &found.place)
             }
@@ -68,8 +68,13 @@ pub(super) fn read_seed(root: &Path, node: &Node) -> Result<SeedTable, Problem> 
     };
     let text = std::fs::read_to_string(root.join(&node.path));
     let text = text.map_err(|error| problem(error.to_string(), "", 0..0))?;
-    let rows = seed::read(&text, node.config.delimiter, &node.config.column_types)
-        .map_err(|error| problem(error.to_string(), &text, error.place(&text)))?;
+    let rows = seed::read(&text, node.config.delimiter, &node.config.column_types).map_err(|error| {
+        let declared = node.config.places.get("column_types").filter(|_| error.is_of_declaration());
+        match declared {
+            Some(place) => Problem::new(error.to_string()).at(place),
+            None => problem(error.to_string(), &text, error.place(&text)),
+        }
+    })?;
     let schema = stored_schema(&rows.schema(), &[])
         .map_err(|unstorable| problem(unstorable.to_string(), &text, 0..0).help(unstorable.help()))?;
     let columns: Vec<String> =

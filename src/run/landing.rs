@@ -15,7 +15,9 @@ use arrow::compute::kernels::cmp::lt_eq;
 use arrow::datatypes::{Date32Type, SchemaRef};
 use chrono::NaiveDate;
 
+use super::landed_columns::LandedColumns;
 use crate::plan::{BatchVersions, UnitContent, cut_version, kept_columns};
+use crate::project::Column;
 use crate::relation::Relation;
 use crate::source::{
     BATCH, EVENT_DATE, Item, LandingTable, Reject, RejectedRows, SchemaError, SinkError, Source, SourceError,
@@ -98,6 +100,8 @@ pub struct Landing<'a> {
     pub source: &'a dyn Source,
     /// What.
     pub units: &'a [Unit],
+    /// The columns as they are declared, for messages.
+    pub declared: &'a [Column],
     /// What other readers are shown beside the landed rows.
     pub presentation: &'a Presentation,
     /// What the warehouse holds of the landed table.
@@ -168,16 +172,17 @@ struct Share {
     rows: WrittenFiles,
     rejects: WrittenFiles,
     counts: BTreeMap<usize, Counts>,
+    columns: LandedColumns,
     /// What the readers of units that ended here said of their end.
     marks: BTreeMap<usize, String>,
 }
 
 impl Landing<'_> {
-    /// Lands the units and publishes them.
+    /// Lands the units and publishes them. Says what the user should know of the rows, too.
     ///
     /// # Errors
     /// Where something fails; nothing is visible then.
-    pub fn land(&self) -> Result<(Landed, TableVersion), LandingError> {
+    pub fn land(&self) -> Result<(Landed, TableVersion, Vec<String>), LandingError> {
         crate::fail_point::reached("landing-before-read");
         let feed = Feed::new(self.source, self.units);
         let shares: Vec<Result<Share, LandingError>> = std::thread::scope(|scope| {
@@ -198,6 +203,7 @@ impl Landing<'_> {
             merge(&mut all.rows, share.rows);
             merge(&mut all.rejects, share.rejects);
             all.marks.extend(share.marks);
+            all.columns.merge(&share.columns);
             for (unit, counts) in share.counts {
                 let total = all.counts.entry(unit).or_default();
                 total.read += counts.read;
@@ -207,7 +213,14 @@ impl Landing<'_> {
                 total.withheld += counts.withheld;
             }
         }
-        self.publish(all)
+        let is_new = match self.landed {
+            Some(landed) => landed.schema != self.table.table_schema()?,
+            None => true,
+        };
+        let undeclared = self.source.undeclared();
+        let warnings = all.columns.warnings(&self.table.schema, self.declared, is_new, &undeclared);
+        let (landed, table) = self.publish(all)?;
+        Ok((landed, table, warnings))
     }
 
     fn work(&self, feed: &Feed<'_>, index: usize) -> Result<Share, LandingError> {
@@ -243,6 +256,7 @@ impl Landing<'_> {
                 counts.read += piece.read(&mut |item| {
                     match item {
                         Item::Rows(batch_rows) => {
+                            share.columns.add(&batch_rows, &self.table.schema);
                             let written = self.write_rows(&mut rows, &batch_rows, batch);
                             let landed = *written.as_ref().unwrap_or(&0);
                             counts.landed += landed;

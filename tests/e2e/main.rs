@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests panic as tests do")]
 
 mod airflow;
+mod bad_files;
 mod bad_input;
 mod bundled;
 mod cassandra_sink;
@@ -23,6 +24,7 @@ mod hive_random;
 mod hive_snapshots;
 mod hive_tables;
 mod incremental;
+mod input_types;
 mod kafka;
 mod lambda;
 mod lease;

@@ -12,6 +12,7 @@ use arrow::error::ArrowError;
 use arrow_avro::reader::{Decoder, ReaderBuilder};
 use arrow_avro::schema::{AvroSchema, Fingerprint, FingerprintAlgorithm, SchemaStore};
 
+use crate::guard::guarded;
 use crate::source::rows::{BadRow, DecodeError, Decoded, columns_of, rows_of};
 use crate::source::{Reject, RowSchema};
 
@@ -243,8 +244,13 @@ fn decoder(written: &Written, rows: usize) -> Result<Decoder, ArrowError> {
         .build_decoder()
 }
 
-/// Gives a record to a decoder, which must take all of it, as one.
+/// Gives a record to a decoder, which must take all of it, as one. A decoder that panics has failed.
 fn feed(decoder: &mut Decoder, record: &[u8]) -> Result<(), String> {
+    guarded(|| feed_unguarded(decoder, record))
+        .unwrap_or_else(|panicked| Err(format!("the decoder fails on it ({panicked})")))
+}
+
+fn feed_unguarded(decoder: &mut Decoder, record: &[u8]) -> Result<(), String> {
     let free = decoder.capacity();
     decoder.decode(&[0; HEADER]).map_err(|error| error.to_string())?;
     let taken = decoder.decode(record).map_err(|error| error.to_string())?;

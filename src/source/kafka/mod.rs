@@ -105,6 +105,13 @@ impl Source for KafkaSource {
         Ok(Box::new(RangeReader::new(connection, range, &unit.id, reading)?))
     }
 
+    fn undeclared(&self) -> Vec<String> {
+        match &*self.reading {
+            Reading::Json(decoder) => decoder.strangers().names(),
+            Reading::Avro(_) => Vec::new(),
+        }
+    }
+
     fn place_of_a_row(&self) -> &'static str {
         "topic, partition, offset"
     }
