@@ -66,8 +66,15 @@ pub(super) fn read_seed(root: &Path, node: &Node) -> Result<SeedTable, Problem> 
         Problem::new(message)
             .at(&SourceText::new(node.path.clone(), text).at(Span::range(place.start, place.end)))
     };
-    let text = std::fs::read_to_string(root.join(&node.path));
-    let text = text.map_err(|error| problem(error.to_string(), "", 0..0))?;
+    let bytes = std::fs::read(root.join(&node.path));
+    let bytes = bytes.map_err(|error| problem(error.to_string(), "", 0..0))?;
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        let (before, found) = error.as_bytes().split_at(at);
+        let byte = found.first().copied().unwrap_or_default();
+        let message = format!("expected a file in UTF-8, found the byte 0x{byte:02X}: save it as UTF-8");
+        problem(message, &String::from_utf8_lossy(before), at..at)
+    })?;
     let rows = seed::read(&text, node.config.delimiter, &node.config.column_types).map_err(|error| {
         let declared = node.config.places.get("column_types").filter(|_| error.is_of_declaration());
         match declared {

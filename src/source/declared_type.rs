@@ -10,6 +10,7 @@
 //! | `decimal(p,s)`, `numeric(p,s)`, `dec`, `number` | as that, at most 38 digits; without any, as in SQL, `decimal(38,10)` |
 //! | `varchar(n)`, `char(n)`, `text`, `string`, `json`, `uuid` | text as it is written |
 //! | `date`; `timestamp`, `datetime` | a day; a time in UTC to the microsecond |
+//! | `time` | a time of day; of seeds alone |
 //! | `timestamp with time zone`, `timestamptz` | the same: a value at an offset is brought to UTC |
 
 use arrow::datatypes::{DataType, TimeUnit};
@@ -91,6 +92,20 @@ pub fn declared_type(column: &str, name: &str) -> Result<DeclaredType, TypeError
     })
 }
 
+/// The type of a column of a source that is declared as `name`.
+///
+/// # Errors
+/// Where there is no such type, or rows are not read into it.
+pub fn declared_row_type(column: &str, name: &str) -> Result<DataType, TypeError> {
+    // How long a text may be says nothing here, as in SQL: no row is refused for it.
+    match declared_type(column, name)?.data_type {
+        DataType::Time64(_) => {
+            Err(TypeError::Unreadable { column: column.to_owned(), data_type: name.to_owned(), why: NO_TIME })
+        }
+        data_type => Ok(data_type),
+    }
+}
+
 fn parsed(name: &str) -> Option<ast::DataType> {
     if name.len() > NAME_LIMIT {
         return None;
@@ -130,8 +145,9 @@ fn text_length(parsed: &ast::DataType) -> Option<Option<u64>> {
 /// A reason why a type is not read; `None`: there is no such type.
 type Refusal = Option<&'static str>;
 
-const WIDE: Refusal = Some("a decimal(p,s) has 1 to 38 digits, and 0 to p of them behind the point");
-const NO_TIME: Refusal = Some("rows hold no times of day; declare it as varchar, and cast it in a model");
+const WIDE: Refusal = Some("a decimal(p,s) has 1 to 38 digits, none or some of them behind the point");
+const NO_TIME: &str = "rows hold no times of day; declare it as varchar, and cast it in a model";
+const ZONED_TIME: Refusal = Some("a time of day has no time zone; declare it as varchar");
 const BYTES: Refusal = Some("rows hold no bytes; declare it as varchar");
 const NESTED: Refusal = Some("rows hold no lists and structures; leave the column out");
 const INTERVAL: Refusal = Some("rows hold no intervals; declare it as varchar or as a number of seconds");
@@ -186,6 +202,9 @@ fn known(parsed: &ast::DataType) -> Result<DataType, Refusal> {
             | TimezoneInfo::Tz,
         ) => timestamp(),
         T::Nullable(inner) | T::LowCardinality(inner) => return known(inner),
+        T::Time(_, TimezoneInfo::None | TimezoneInfo::WithoutTimeZone) => {
+            DataType::Time64(TimeUnit::Nanosecond)
+        }
         T::Time(..) => return Err(ZONED_TIME),
         T::Interval { .. } => return Err(INTERVAL),
         T::Bytea
@@ -249,6 +268,13 @@ fn decimal(of: ExactNumberInfo) -> Result<DataType, Refusal> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn rows_are_read_into_no_time_of_day() {
+        assert!(said("time").contains("Time64"));
+        let refused = declared_row_type("c", "time").unwrap_err().to_string();
+        insta::assert_snapshot!(refused, @"column `c` cannot be read as `time`: rows hold no times of day; declare it as varchar, and cast it in a model");
+    }
 
     fn said(name: &str) -> String {
         match declared_type("c", name) {
@@ -325,7 +351,7 @@ mod tests {
             "decimal(5,6)",
             "numeric(0)",
             "decimal(5,-1)",
-            "time",
+            "timetz",
             "interval",
             "bytea",
             "integer[]",

@@ -7,7 +7,7 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, Date32Type, Field, Int64Type, Schema, SchemaRef, TimeUnit};
 use arrow::error::ArrowError;
 
-use super::declared_type::{DeclaredType, TypeError, declared_type};
+use super::declared_type::{TypeError, declared_row_type};
 use crate::sql::Unstorable;
 
 /// The columns that a source's rows are read into, and which of them says when the event happened.
@@ -64,8 +64,7 @@ impl RowSchema {
     ) -> Result<Self, SchemaError> {
         let mut fields = Vec::new();
         for (name, data_type, required) in columns {
-            // How long a text may be says nothing here, as in SQL: no row is refused for it.
-            let DeclaredType { data_type, length: _ } = declared_type(name, data_type)?;
+            let data_type = declared_row_type(name, data_type)?;
             let required = required || event_time == Some(name);
             fields.push(Field::new(name, data_type, !required));
         }

@@ -27,6 +27,14 @@ pub enum SeedError {
     /// The text is no CSV.
     #[error("the CSV cannot be read: {0}")]
     Csv(String),
+    /// There is a byte that no text has.
+    #[error("expected a text, found a NUL byte: the file is damaged, or no CSV")]
+    Nul(usize),
+    /// A quoted field goes on to the end of the file.
+    #[error(
+        "a quoted field of this row is not closed; close it with `\"`, and write a quote within it as `\"\"`"
+    )]
+    OpenQuote(Range<usize>),
     /// A row has too few or too many fields.
     #[error("expected {expected} as the first line has, found {found}")]
     Fields {
@@ -74,7 +82,8 @@ impl SeedError {
     /// Where in the text it is wrong; the first line, where nothing says more.
     pub fn place(&self, text: &str) -> Range<usize> {
         match self {
-            Self::Fields { row, .. } => row.clone(),
+            Self::Fields { row, .. } | Self::OpenQuote(row) => row.clone(),
+            Self::Nul(at) => *at..*at + 1,
             Self::Value { row, value, .. } => match text.get(row.clone()).and_then(|line| line.find(value)) {
                 Some(start) => row.start + start..row.start + start + value.len(),
                 None => row.clone(),
@@ -125,6 +134,9 @@ struct Texts {
 impl Texts {
     fn read(text: &str, delimiter: char) -> Result<Self, SeedError> {
         let csv = |error: csv::Error| SeedError::Csv(error.to_string());
+        if let Some(at) = text.find('\0') {
+            return Err(SeedError::Nul(at));
+        }
         let content = text.trim_start_matches('\u{feff}');
         let before = text.len() - content.len();
         let delimiter = u8::try_from(delimiter).unwrap_or(b',');
@@ -140,6 +152,11 @@ impl Texts {
             let row = content.get(start..end).unwrap_or_default();
             let start = before + start + (row.len() - row.trim_start_matches(['\r', '\n']).len());
             let row = start..start + row.trim_matches(['\r', '\n']).len();
+            // Only where the text ends can a quote be left open.
+            if row.end + 1 >= text.trim_end().len() && ends_within_quotes(&text[row.clone()], delimiter) {
+                let first_line = text[row.clone()].lines().next().unwrap_or_default().len();
+                return Err(SeedError::OpenQuote(row.start..row.start + first_line));
+            }
             if record.len() != names.len() {
                 let expected = match names.len() {
                     1 => "1 field".to_owned(),
@@ -155,6 +172,22 @@ impl Texts {
         let columns = columns.iter_mut().map(StringBuilder::finish).collect();
         Ok(Self { names, columns, rows })
     }
+}
+
+/// Whether the last field of a row is quoted and not closed.
+fn ends_within_quotes(row: &str, delimiter: u8) -> bool {
+    let (mut is_quoted, mut is_start) = (false, true);
+    let mut bytes = row.bytes().peekable();
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'"' if is_quoted && bytes.peek() == Some(&b'"') => drop(bytes.next()),
+            b'"' if is_quoted => is_quoted = false,
+            b'"' if is_start => is_quoted = true,
+            _ => {}
+        }
+        is_start = !is_quoted && byte == delimiter;
+    }
+    is_quoted
 }
 
 fn names(header: &csv::StringRecord) -> Result<Vec<String>, SeedError> {
@@ -348,6 +381,11 @@ mod tests {
         assert_eq!(place("a,b\n1,\"no \"\"day\"\"\"\n2,\n", &date), "1,\"no \"\"day\"\"\"");
         assert_eq!(place("a,b\n1,2\n3\n4,5\n", &[]), "3");
         assert_eq!(place("a,a\n1,2\n", &[]), "a,a");
+        assert_eq!(place("a,b\n1,2\n3,\"4\n5,6\n", &[]), "3,\"4");
+        assert_eq!(place("a\nx\n\"\"\"y\n", &[]), "\"\"\"y");
+        assert_eq!(place("a\nx\0\n", &[]), "\0");
+        assert_eq!(place("a\n1.005\n", &[("a", "numeric(10,2)")]), "1.005");
+        assert!(seed("a,b\n5\" disk,\"x\"\"\"\n1,\"\"", &[]).is_ok());
     }
 
     #[test]
@@ -357,6 +395,9 @@ mod tests {
         insta::assert_snapshot!(said("a,a\n1,2\n", &[]), @"two columns are named `a`");
         insta::assert_snapshot!(said("a,b\n1\n", &[]), @"expected 2 fields as the first line has, found 1");
         insta::assert_snapshot!(said("a\nx\n", &[("a", "bigint")]), @"column `a`: `x` is no bigint");
+        insta::assert_snapshot!(said("a\n\"x\n", &[]), @r#"a quoted field of this row is not closed; close it with `"`, and write a quote within it as `""`"#);
+        insta::assert_snapshot!(said("a\n1.005\n", &[("a", "numeric(10,2)")]), @"column `a`: `1.005` is no numeric(10,2): it has more digits behind the point, and none is dropped");
+        insta::assert_snapshot!(said("a\nabc\n", &[("a", "varchar(2)")]), @"column `a`: `abc` is no varchar(2): it is longer");
         insta::assert_snapshot!(said("a\nx\n", &[("b", "bigint")]), @"`column_types` names `b`, which is no column of the file");
         insta::assert_snapshot!(said("a\nx\n", &[("a", "bigit")]), @"unknown type `bigit` of column `a`; expected one of bigint, integer, smallint, tinyint, double, real, decimal(p,s), boolean, varchar, date, timestamp");
     }

@@ -189,7 +189,7 @@ fn a_seed_keeps_all_digits_of_its_numbers() {
 #[test]
 fn a_seed_takes_the_types_that_warehouses_have_and_refuses_a_value_that_would_lose_something() {
     let project = Project::new();
-    project.file("seeds/t.csv", "a,b,c,d,e\n1.50,ab,2018-11-01 10:00:00+02:00,7,12\n");
+    project.file("seeds/t.csv", "a,b,c,d,e,f\n1.50,ab,2018-11-01 10:00:00+02:00,7,12,10:30:00\n");
     let declare = |types: &str| {
         project.file(
             "seeds/s.yml",
@@ -197,12 +197,12 @@ fn a_seed_takes_the_types_that_warehouses_have_and_refuses_a_value_that_would_lo
         );
     };
     declare(
-        "a: \"numeric(10,2)\", b: \"varchar(2)\", c: timestamptz, d: tinyint, e: \"character varying(5)\"",
+        "a: \"numeric(10,2)\", b: \"varchar(2)\", c: timestamptz, d: tinyint, e: \"character varying(5)\", f: time",
     );
     project.succeed(&["seed"]);
     assert_eq!(
-        project.rows("select cast(a as varchar) as a, b, c, d, e from {{ ref('t') }}"),
-        json!([{"a": "1.50", "b": "ab", "c": "2018-11-01T08:00:00", "d": 7, "e": "12"}])
+        project.rows("select cast(a as varchar) as a, b, c, d, e, f from {{ ref('t') }}"),
+        json!([{"a": "1.50", "b": "ab", "c": "2018-11-01T08:00:00", "d": 7, "e": "12", "f": "10:30:00"}])
     );
     declare("a: \"numeric(10,1)\"");
     project.file("seeds/t.csv", "a,b,c,d,e\n1.55,ab,2018-11-01 10:00:00+02:00,7,12\n");

@@ -24,6 +24,8 @@ mod tail;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+#[doc(hidden)]
+pub use avro::read_avro_record;
 pub use avro::{AvroError, AvroWire};
 pub use connection::Connection;
 pub use dead_letters::DeadLetters;

@@ -18,7 +18,6 @@ pub(super) use bad_row::BadRow;
 pub(super) use column::Misfit;
 pub(super) use decimal::Number;
 pub(super) use decode::{Chunk, Decoded, Decoder};
-pub(super) use strangers::Strangers;
 pub(super) use typed::{columns_of, rows_of};
 
 /// Why a schema cannot be read into at all, or a batch not be built.
