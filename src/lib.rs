@@ -9,6 +9,8 @@ pub mod docs;
 pub mod engine;
 pub mod fail_point;
 pub mod fingerprint;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod graph;
 pub mod guard;
 pub mod interrupt;

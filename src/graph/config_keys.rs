@@ -132,7 +132,12 @@ pub(super) const MODEL: [Key; 31] = [
 pub(super) const SEED: [Key; 8] = [
     key("schema", "name", "the target's", "The schema, added to the target's as dbt adds it."),
     key("alias", "name", "the file's", "The table's name."),
-    key("column_types", "mapping of columns to types", "found from the values", "The types of columns."),
+    key(
+        "column_types",
+        "mapping of columns to types",
+        "found from the values",
+        "The types of columns, by any name that SQL has for them. A value that a type would cut or round is an error.",
+    ),
     key("delimiter", "one character", ",", "What separates fields."),
     accepted("quote_columns", "mep quotes where that is needed."),
     key(

@@ -48,7 +48,7 @@ pub(super) fn landing_table(table: &SourceTable, node: &Node) -> Result<LandingT
                 .and_then(|column| column.data_type.as_ref())
         };
         let place = match &error {
-            SchemaError::UnknownType { column, .. } => type_of(column).map(|found| &found.place),
+            SchemaError::Type(error) => type_of(error.column()).map(|found| &found.place),
             SchemaError::NoSuchEventTime(_) | SchemaError::NotATime { .. } => {
                 event_time.map(|found| &found.place)
             }
@@ -66,10 +66,22 @@ pub(super) fn read_seed(root: &Path, node: &Node) -> Result<SeedTable, Problem> 
         Problem::new(message)
             .at(&SourceText::new(node.path.clone(), text).at(Span::range(place.start, place.end)))
     };
-    let text = std::fs::read_to_string(root.join(&node.path));
-    let text = text.map_err(|error| problem(error.to_string(), "", 0..0))?;
-    let rows = seed::read(&text, node.config.delimiter, &node.config.column_types)
-        .map_err(|error| problem(error.to_string(), &text, error.place(&text)))?;
+    let bytes = std::fs::read(root.join(&node.path));
+    let bytes = bytes.map_err(|error| problem(error.to_string(), "", 0..0))?;
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        let (before, found) = error.as_bytes().split_at(at);
+        let byte = found.first().copied().unwrap_or_default();
+        let message = format!("expected a file in UTF-8, found the byte 0x{byte:02X}: save it as UTF-8");
+        problem(message, &String::from_utf8_lossy(before), at..at)
+    })?;
+    let rows = seed::read(&text, node.config.delimiter, &node.config.column_types).map_err(|error| {
+        let declared = node.config.places.get("column_types").filter(|_| error.is_of_declaration());
+        match declared {
+            Some(place) => Problem::new(error.to_string()).at(place),
+            None => problem(error.to_string(), &text, error.place(&text)),
+        }
+    })?;
     let schema = stored_schema(&rows.schema(), &[])
         .map_err(|unstorable| problem(unstorable.to_string(), &text, 0..0).help(unstorable.help()))?;
     let mut parts = Structure::default();

@@ -10,7 +10,12 @@ use crate::keys::{Key, Section, accepted, key};
 const KEYS: [Key; 11] = [
     key("name", "name", "needed", "The column's name."),
     key("description", "text", "", "What it is; may name a `docs` block."),
-    key("data_type", "type of SQL", "", "Of a source's column: its type, which what lands is read as."),
+    key(
+        "data_type",
+        "type of SQL",
+        "",
+        "Of a source's column: its type, which what lands is read as: `bigint`, `integer`, `smallint`, `tinyint`, `decimal(p,s)`, `double`, `real`, `boolean`, `varchar`, `date` or `timestamp`, by any name that SQL has for it. A value that would lose digits is a reject.",
+    ),
     key(
         "constraints",
         "list of {type: not_null}",

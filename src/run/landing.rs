@@ -15,13 +15,14 @@ use arrow::compute::kernels::cmp::lt_eq;
 use arrow::datatypes::{Date32Type, SchemaRef};
 use chrono::NaiveDate;
 
+use super::landed_columns::LandedColumns;
 use super::rejects::{FirstRejects, TooManyRejected};
 use crate::plan::rejects::{Rejects, is_past};
 use crate::plan::{
     BatchVersions, ShortUnit, UnitContent, content_version, cut_version, kept_columns, kept_version,
     short_units,
 };
-use crate::project::MaxRejected;
+use crate::project::{Column, MaxRejected};
 use crate::relation::Relation;
 use crate::source::{
     BATCH, EVENT_DATE, Item, LandingTable, READING_RULES, Reject, RejectedRows, SchemaError, SinkError,
@@ -126,6 +127,8 @@ pub struct Landing<'a> {
     pub source: &'a dyn Source,
     /// What.
     pub units: &'a [Unit],
+    /// The columns as they are declared, for messages.
+    pub declared: &'a [Column],
     /// What other readers are shown beside the landed rows.
     pub presentation: &'a Presentation,
     /// What the warehouse holds of the landed table.
@@ -198,6 +201,7 @@ struct Share {
     rows: WrittenFiles,
     rejects: WrittenFiles,
     counts: BTreeMap<usize, Counts>,
+    columns: LandedColumns,
     /// What the readers of units that ended here said of their end.
     marks: BTreeMap<usize, String>,
     /// The schemas that the readers of such units read by.
@@ -206,11 +210,11 @@ struct Share {
 }
 
 impl Landing<'_> {
-    /// Lands the units and publishes them.
+    /// Lands the units and publishes them. Says what the user should know of the rows, too.
     ///
     /// # Errors
     /// Where something fails; nothing is visible then.
-    pub fn land(&self) -> Result<(Landed, TableVersion), LandingError> {
+    pub fn land(&self) -> Result<(Landed, TableVersion, Vec<String>), LandingError> {
         crate::fail_point::reached("landing-before-read");
         let feed = Feed::new(self.source, self.units);
         let shares: Vec<Result<Share, LandingError>> = std::thread::scope(|scope| {
@@ -233,6 +237,7 @@ impl Landing<'_> {
             all.marks.extend(share.marks);
             all.schemas.extend(share.schemas);
             all.first_rejects.add_all(share.first_rejects);
+            all.columns.merge(&share.columns);
             for (unit, counts) in share.counts {
                 let total = all.counts.entry(unit).or_default();
                 total.read += counts.read;
@@ -242,8 +247,15 @@ impl Landing<'_> {
                 total.withheld += counts.withheld;
             }
         }
+        let is_new = match self.landed {
+            Some(landed) => landed.schema != self.table.table_schema()?,
+            None => true,
+        };
+        let undeclared = self.source.undeclared();
+        let warnings = all.columns.warnings(&self.table.schema, self.declared, is_new, &undeclared);
         let short = self.leave_out_short(&mut all)?;
-        self.publish(all, short)
+        let (landed, table) = self.publish(all, short)?;
+        Ok((landed, table, warnings))
     }
 
     /// Finds the units that gave fewer rows than were landed of them. What was written of their batches is left out: the
@@ -304,6 +316,7 @@ impl Landing<'_> {
                 counts.read += piece.read(&mut |item| {
                     match item {
                         Item::Rows(batch_rows) => {
+                            share.columns.add(&batch_rows, &self.table.schema);
                             let written = self.write_rows(&mut rows, &batch_rows, batch);
                             let landed = *written.as_ref().unwrap_or(&0);
                             counts.landed += landed;

@@ -108,7 +108,8 @@ impl Session<'_> {
     ) -> Result<NodeResult, LandingError> {
         let to_land: Vec<Unit> = plan.land.iter().map(|(unit, _)| unit.clone()).collect();
         let name = result.name.clone();
-        let presentation = presentation(self.graph.node(connected.node));
+        let node = self.graph.node(connected.node);
+        let presentation = presentation(node);
         let landed = self.stored(&connected.table.raw);
         let landing = Landing {
             landed: landed.as_deref(),
@@ -116,6 +117,7 @@ impl Session<'_> {
             table: &connected.table,
             source: connected.source.as_ref(),
             units: &to_land,
+            declared: &node.columns,
             presentation: &presentation,
             run: self.run,
             until: self.options.until,
@@ -123,7 +125,10 @@ impl Session<'_> {
             threads: self.options.cores,
             progress: &|rows| self.reporter.report(Event::Rows { name: &name, rows }),
         };
-        let (landed, table) = landing.land()?;
+        let (landed, table, warnings) = landing.land()?;
+        for warning in warnings {
+            self.reporter.report(Event::Warning(&format!("{name}: {warning}")));
+        }
         self.published(&connected.table.raw, Arc::new(table))
             .map_err(|error| LandingError::Unreadable(error.to_string()))?;
         result.rows = landed.landed;

@@ -9,6 +9,7 @@ pub mod carry_out;
 pub mod compact;
 pub mod event;
 pub mod increment;
+mod landed_columns;
 pub mod landing;
 pub mod landings;
 mod narrow;

@@ -4,6 +4,7 @@
 //! Comes in: a connection and a declared schema. Goes out: units, batches, and rejects with their reason.
 //! Must not know: models, SQL, the graph, where rows go.
 
+pub mod declared_type;
 pub mod files;
 pub mod kafka;
 pub mod landed;
@@ -17,6 +18,7 @@ pub mod simulator;
 pub mod tail;
 pub mod unit;
 
+pub use declared_type::TypeError;
 pub use landed::{BATCH, EVENT_DATE, LandingTable};
 pub use reading::{Item, Piece, Sink, SinkError, Source, SourceError, UnitReader};
 pub use rows::DecodeError;

@@ -60,6 +60,11 @@ pub trait Source: Send + Sync {
         false
     }
 
+    /// Names of values that were read so far and that no column is declared for, or some of them.
+    fn undeclared(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// Begins to read a unit.
     ///
     /// # Errors

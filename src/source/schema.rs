@@ -7,6 +7,7 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, Date32Type, Field, Int64Type, Schema, SchemaRef, TimeUnit};
 use arrow::error::ArrowError;
 
+use super::declared_type::{TypeError, declared_row_type};
 use crate::sql::Unstorable;
 
 /// The columns that a source's rows are read into, and which of them says when the event happened.
@@ -23,16 +24,9 @@ pub struct RowSchema {
 /// Why a declared schema cannot be used.
 #[derive(Debug, thiserror::Error, PartialEq)]
 pub enum SchemaError {
-    /// The type's name is not known.
-    #[error(
-        "unknown type `{data_type}` of column `{column}`; expected one of bigint, integer, double, real, boolean, varchar, date, timestamp"
-    )]
-    UnknownType {
-        /// The column.
-        column: String,
-        /// The type as declared.
-        data_type: String,
-    },
+    /// The type is not known, or none that rows are read into.
+    #[error(transparent)]
+    Type(#[from] TypeError),
     /// The event time is none of the columns.
     #[error("the event time `{0}` is not among the declared columns")]
     NoSuchEventTime(String),
@@ -70,12 +64,9 @@ impl RowSchema {
     ) -> Result<Self, SchemaError> {
         let mut fields = Vec::new();
         for (name, data_type, required) in columns {
-            let arrow_type = sql_type(data_type).ok_or_else(|| SchemaError::UnknownType {
-                column: name.to_owned(),
-                data_type: data_type.to_owned(),
-            })?;
+            let data_type = declared_row_type(name, data_type)?;
             let required = required || event_time == Some(name);
-            fields.push(Field::new(name, arrow_type, !required));
+            fields.push(Field::new(name, data_type, !required));
         }
         let event_time = match event_time {
             None => None,
@@ -125,19 +116,3 @@ impl RowSchema {
 }
 
 const MILLIS_PER_DAY: i64 = 86_400_000;
-
-/// The Arrow type of a SQL type's name, as `sources.yml` and seeds' `column_types` give it.
-pub fn sql_type(name: &str) -> Option<DataType> {
-    Some(match name.trim().to_ascii_lowercase().as_str() {
-        "bigint" | "long" | "int8" | "int64" => DataType::Int64,
-        "integer" | "int" | "int4" | "int32" => DataType::Int32,
-        "smallint" | "int2" | "int16" => DataType::Int16,
-        "double" | "double precision" | "float8" | "float64" => DataType::Float64,
-        "real" | "float" | "float4" | "float32" => DataType::Float32,
-        "boolean" | "bool" => DataType::Boolean,
-        "varchar" | "string" | "text" => DataType::Utf8,
-        "date" => DataType::Date32,
-        "timestamp" => DataType::Timestamp(TimeUnit::Microsecond, None),
-        _ => return None,
-    })
-}

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests panic as tests do")]
 
 mod airflow;
+mod bad_files;
 mod bad_input;
 mod bundled;
 mod cassandra_sink;
@@ -27,6 +28,7 @@ mod hive_snapshots;
 mod hive_tables;
 mod identity;
 mod incremental;
+mod input_types;
 mod interrupted;
 mod kafka;
 mod lambda;

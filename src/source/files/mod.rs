@@ -11,6 +11,7 @@ mod error;
 mod lines;
 mod listing;
 mod parquet;
+mod parquet_pages;
 mod stream;
 
 use std::fs::File;
@@ -55,7 +56,9 @@ impl FilesSource {
         let handle = file.try_clone().map_err(unreadable)?;
         // Parquet is known by its first bytes, whatever the file is called.
         let rows = if magic == b"PAR1" {
-            Rows::Parquet(Box::new(ParquetRows::new(handle, path, &self.schema)?))
+            let rows = ParquetRows::new(handle, path, &self.schema)?;
+            self.decoder.strangers().add(rows.undeclared().iter().cloned());
+            Rows::Parquet(Box::new(rows))
         } else {
             Rows::Lines(ChunkReader::new(handle, path, ChunkSizes::default())?)
         };
@@ -66,6 +69,10 @@ impl FilesSource {
 impl Source for FilesSource {
     fn units(&self, _: &[Recorded]) -> Result<Holding, SourceError> {
         Ok(listing::list(&self.root, &self.pattern)?.into())
+    }
+
+    fn undeclared(&self) -> Vec<String> {
+        self.decoder.strangers().names()
     }
 
     fn open(&self, unit: &Unit) -> Result<Box<dyn UnitReader>, SourceError> {

@@ -7,6 +7,7 @@
 //! - A column that is not there is null in all rows; where it is required, or of a type that cannot become the declared
 //!   one, the file as a whole is one bad row, and no row of it is read. So is a file that is not readable at all.
 //! - Where a file breaks in the middle, the batches before stay, and one bad row says how many rows are lost.
+//! - A damaged file can make its decoder panic: that is a file that breaks there, and no more.
 
 use std::fs::File;
 use std::io;
@@ -21,9 +22,12 @@ use parquet::arrow::arrow_reader::{
 };
 use parquet::basic::Type as PhysicalType;
 use parquet::errors::ParquetError;
+use parquet::file::metadata::ParquetMetaData;
 use parquet::schema::types::TypePtr;
 
 use super::FilesError;
+use super::parquet_pages::check_pages;
+use crate::guard::{Panicked, guarded};
 use crate::source::rows::{BadRow, Decoded, columns_of, rows_of};
 use crate::source::schema::RowSchema;
 
@@ -38,6 +42,8 @@ pub(super) struct ParquetRows {
     state: State,
     /// How many rows are given out or rejected.
     row: u64,
+    /// The file's columns that nothing declares.
+    undeclared: Vec<String>,
 }
 
 enum State {
@@ -68,9 +74,12 @@ impl ParquetRows {
     /// # Errors
     /// Where the disk fails. A file that is no good Parquet gives a bad row instead.
     pub(super) fn new(file: File, path: &Path, schema: &RowSchema) -> Result<Self, FilesError> {
-        let state = match start(file, schema) {
-            Ok(state) => state,
-            Err(error) => State::Refused(not_readable(path, "the Parquet file cannot be read", error)?),
+        const WHAT: &str = "the Parquet file cannot be read";
+        let mut undeclared = Vec::new();
+        let state = match guarded(|| start(file, schema, &mut undeclared)) {
+            Ok(Ok(state)) => state,
+            Ok(Err(error)) => State::Refused(not_readable(path, WHAT, error)?),
+            Err(panicked) => State::Refused(not_decodable(WHAT, &panicked)),
         };
         Ok(Self {
             path: path.to_owned(),
@@ -78,30 +87,44 @@ impl ParquetRows {
             event_time: schema.event_time,
             state,
             row: 0,
+            undeclared,
         })
+    }
+
+    /// The file's columns that nothing declares.
+    pub(super) fn undeclared(&self) -> &[String] {
+        &self.undeclared
     }
 
     fn next_rows(&mut self) -> Result<Option<Decoded>, FilesError> {
         let reason = match &mut self.state {
             State::End => return Ok(None),
             State::Refused(reason) => std::mem::take(reason),
-            State::Reading { reader, sources, rows } => match reader.next() {
-                Some(Ok(batch)) => {
-                    let first_row = self.row + 1;
-                    self.row += batch.num_rows() as u64;
-                    let rows = rows_of(&batch, sources, &self.schema, self.event_time, first_row)?;
-                    return Ok(Some(rows));
+            State::Reading { reader, sources, rows } => {
+                let next = guarded(|| {
+                    let batch = reader.next()?;
+                    let decoded = |batch| {
+                        rows_of(&batch, sources, &self.schema, self.event_time, self.row + 1)
+                            .map_err(FilesError::from)
+                    };
+                    Some(batch.map(decoded))
+                });
+                let damaged = || lost(self.row, *rows, "the file is damaged");
+                match next {
+                    Ok(Some(Ok(decoded))) => {
+                        let decoded = decoded?;
+                        self.row += decoded.read;
+                        return Ok(Some(decoded));
+                    }
+                    Ok(None) if self.row >= *rows => {
+                        self.state = State::End;
+                        return Ok(None);
+                    }
+                    Ok(None) => lost(self.row, *rows, "the file ends early"),
+                    Ok(Some(Err(error))) => not_readable(&self.path, &damaged(), from_arrow(error))?,
+                    Err(panicked) => not_decodable(&damaged(), &panicked),
                 }
-                None if self.row >= *rows => {
-                    self.state = State::End;
-                    return Ok(None);
-                }
-                None => lost(self.row, *rows, "the file ends early"),
-                Some(Err(error)) => {
-                    let what = lost(self.row, *rows, "the file is damaged");
-                    not_readable(&self.path, &what, from_arrow(error))?
-                }
-            },
+            }
         };
         self.state = State::End;
         Ok(Some(Decoded {
@@ -142,6 +165,11 @@ fn not_readable(path: &Path, what: &str, error: ParquetError) -> Result<String, 
     }
 }
 
+/// The reason for a file that its decoder was not made for.
+fn not_decodable(what: &str, panicked: &Panicked) -> String {
+    format!("{what} (its bytes are not those of any Parquet writer: {panicked})")
+}
+
 fn from_arrow(error: ArrowError) -> ParquetError {
     match error {
         ArrowError::ExternalError(error) => match error.downcast::<ParquetError>() {
@@ -154,16 +182,22 @@ fn from_arrow(error: ArrowError) -> ParquetError {
 }
 
 /// Opens the file and finds the schema's columns in it.
-fn start(file: File, schema: &RowSchema) -> Result<State, ParquetError> {
+fn start(file: File, schema: &RowSchema, undeclared: &mut Vec<String>) -> Result<State, ParquetError> {
     // The writer's Arrow schema would bring encodings such as dictionaries, which say nothing about the values.
     let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
+    let mut pages = file.try_clone().map_err(|error| ParquetError::External(Box::new(error)))?;
+    let bytes = file.metadata().map_err(|error| ParquetError::External(Box::new(error)))?.len();
     let metadata = in_microseconds(ArrowReaderMetadata::load(&file, options.clone())?, options)?;
     let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file, metadata);
+    check_extents(builder.metadata(), bytes)?;
     let rows = u64::try_from(builder.metadata().file_metadata().num_rows()).unwrap_or_default();
     let roots = match columns_of(builder.schema(), schema) {
         Ok(roots) => roots,
         Err(reason) => return Ok(State::Refused(refusal(&reason, rows))),
     };
+    let fields = builder.schema().fields().iter().enumerate();
+    let others = fields.filter(|(index, _)| !roots.contains(&Some(*index)));
+    undeclared.extend(others.map(|(_, field)| field.name().clone()));
     // The reader gives the projected columns in the order of the file.
     let mut projected: Vec<usize> = roots.iter().flatten().copied().collect();
     projected.sort_unstable();
@@ -171,6 +205,7 @@ fn start(file: File, schema: &RowSchema) -> Result<State, ParquetError> {
     let position = |root: usize| projected.iter().position(|projected| *projected == root);
     let sources = roots.into_iter().map(|root| root.and_then(position)).collect();
     let mask = ProjectionMask::roots(builder.parquet_schema(), projected.iter().copied());
+    check_pages(&mut pages, builder.metadata(), &mask)?;
     let reader = builder.with_projection(mask).with_batch_size(BATCH_ROWS).build()?;
     Ok(State::Reading { reader, sources, rows })
 }
@@ -199,4 +234,31 @@ fn in_microseconds(
 
 fn refusal(reason: &str, rows: u64) -> String {
     format!("{reason}; none of the file's {rows} rows are read")
+}
+
+/// Whether what the footer says of the file can be: columns lie within it, and its rows are those of its row groups.
+fn check_extents(metadata: &ParquetMetaData, file_bytes: u64) -> Result<(), ParquetError> {
+    let mut rows: i64 = 0;
+    for (number, group) in (1..).zip(metadata.row_groups()) {
+        for column in group.columns() {
+            let start = column.dictionary_page_offset().unwrap_or_else(|| column.data_page_offset());
+            let end = start.checked_add(column.compressed_size()).and_then(|end| u64::try_from(end).ok());
+            let lies_within =
+                start >= 0 && column.compressed_size() >= 0 && end.is_some_and(|end| end <= file_bytes);
+            if !lies_within {
+                let name = column.column_path().string();
+                return Err(ParquetError::General(format!(
+                    "the footer says that column `{name}` of row group {number} has {} bytes from byte {start} on, but the file has {file_bytes}",
+                    column.compressed_size()
+                )));
+            }
+        }
+        rows = rows.saturating_add(group.num_rows());
+    }
+    let said = metadata.file_metadata().num_rows();
+    if rows == said && metadata.row_groups().iter().all(|group| group.num_rows() >= 0) {
+        Ok(())
+    } else {
+        Err(ParquetError::General(format!("the footer says {said} rows, but its row groups come to {rows}")))
+    }
 }

@@ -25,6 +25,8 @@ mod tail;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+#[doc(hidden)]
+pub use avro::read_avro_record;
 pub use avro::{AvroError, AvroWire};
 pub use connection::Connection;
 pub use dead_letters::DeadLetters;
@@ -126,6 +128,13 @@ impl Source for KafkaSource {
         }
         let (connection, reading) = (self.connection.clone(), self.reading.clone());
         Ok(Box::new(RangeReader::new(connection, range, &unit.id, reading)?))
+    }
+
+    fn undeclared(&self) -> Vec<String> {
+        match &*self.reading {
+            Reading::Json(decoder) => decoder.strangers().names(),
+            Reading::Avro(_) => Vec::new(),
+        }
     }
 
     fn place_of_a_row(&self) -> &'static str {

@@ -5,24 +5,27 @@
 //!
 //! | column | takes |
 //! |---|---|
-//! | bigint, integer, smallint | a number without fractional part (`12`, `12.0`, `1.2e1`); a string of digits; `""` as null |
-//! | double, real | a number |
+//! | bigint, integer, smallint, tinyint | a number without fractional part (`12`, `12.0`, `1.2e1`); a string of digits; `""` as null |
+//! | decimal(p,s) | a number, or a string that is one, with all its digits; `""` as null |
+//! | double, real | a number; as a double no whole number that it would change |
 //! | boolean | `true`, `false` |
 //! | varchar | a string |
 //! | date | a string `YYYY-MM-DD` |
 //! | timestamp | a string in ISO 8601, at an offset or in UTC; finer than microseconds is cut off |
 //! | any | `null`, unless it is required |
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, BooleanBuilder, PrimitiveBuilder, StringBuilder};
 use arrow::compute::kernels::cast_utils::string_to_datetime;
 use arrow::datatypes::{
-    ArrowPrimitiveType, DataType, Date32Type, Float32Type, Float64Type, Int16Type, Int32Type, Int64Type,
-    TimeUnit, TimestampMicrosecondType,
+    ArrowPrimitiveType, DataType, Date32Type, Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type,
+    Int32Type, Int64Type, TimeUnit, TimestampMicrosecondType,
 };
 use chrono::{NaiveDate, Utc};
 
+use super::decimal::Number;
 use super::json::{Scanner, Text, Value};
 
 /// 9999-12-31T23:59:59.999Z.
@@ -39,6 +42,10 @@ pub(in crate::source) enum Column {
     Int32(Primitive<Int32Type>),
     /// smallint
     Int16(Primitive<Int16Type>),
+    /// tinyint
+    Int8(Primitive<Int8Type>),
+    /// decimal, with its precision and scale
+    Decimal(Primitive<Decimal128Type>, u8, i8),
     /// double
     Float64(Primitive<Float64Type>),
     /// real
@@ -88,8 +95,10 @@ pub(in crate::source) enum Given {
 pub(in crate::source) enum Misfit {
     /// It is of another type, or written in another way.
     Type,
-    /// It has a fractional part.
+    /// It has a fractional part; as a decimal, more digits behind the point than there is place for.
     Fraction,
+    /// It has more digits than a double keeps.
+    Digits,
     /// It is too large or too small.
     Range,
 }
@@ -101,6 +110,12 @@ impl Column {
             DataType::Int64 => Self::Int64(Primitive::new(rows)),
             DataType::Int32 => Self::Int32(Primitive::new(rows)),
             DataType::Int16 => Self::Int16(Primitive::new(rows)),
+            DataType::Int8 => Self::Int8(Primitive::new(rows)),
+            DataType::Decimal128(precision, scale) => {
+                let mut column = Primitive::new(rows);
+                column.builder = column.builder.with_data_type(data_type.clone());
+                Self::Decimal(column, *precision, *scale)
+            }
             DataType::Float64 => Self::Float64(Primitive::new(rows)),
             DataType::Float32 => Self::Float32(Primitive::new(rows)),
             DataType::Boolean => Self::Boolean(BooleanBuilder::with_capacity(rows), false),
@@ -124,7 +139,25 @@ impl Column {
             Self::Int64(column) => return whole_into(&mut column.current, value, scanner),
             Self::Int32(column) => return whole_into(&mut column.current, value, scanner),
             Self::Int16(column) => return whole_into(&mut column.current, value, scanner),
-            Self::Float64(column) => column.current = finite(value, f64::is_finite)?,
+            Self::Int8(column) => return whole_into(&mut column.current, value, scanner),
+            Self::Decimal(column, precision, scale) => {
+                let text = match value {
+                    Value::Number(number) => number,
+                    Value::Text(text) => match scanner.text(*text) {
+                        "" => return Ok(Given::Null),
+                        text => text,
+                    },
+                    _ => return Err(Misfit::Type),
+                };
+                column.current = Number::parse(text)?.unscaled(*precision, *scale)?;
+            }
+            Self::Float64(column) => {
+                let double = finite(value, f64::is_finite)?;
+                if matches!(value, Value::Number(number) if is_changed(number, double)) {
+                    return Err(Misfit::Digits);
+                }
+                column.current = double;
+            }
             Self::Float32(column) => column.current = finite(value, f32::is_finite)?,
             Self::Boolean(_, current) => match value {
                 Value::Bool(value) => *current = *value,
@@ -168,6 +201,8 @@ impl Column {
             Self::Int64(column) => column.commit(is_given),
             Self::Int32(column) => column.commit(is_given),
             Self::Int16(column) => column.commit(is_given),
+            Self::Int8(column) => column.commit(is_given),
+            Self::Decimal(column, ..) => column.commit(is_given),
             Self::Float64(column) => column.commit(is_given),
             Self::Float32(column) => column.commit(is_given),
             Self::Boolean(builder, current) => builder.append_option(is_given.then_some(*current)),
@@ -183,6 +218,8 @@ impl Column {
             Self::Int64(column) => column.finish(),
             Self::Int32(column) => column.finish(),
             Self::Int16(column) => column.finish(),
+            Self::Int8(column) => column.finish(),
+            Self::Decimal(column, ..) => column.finish(),
             Self::Float64(column) => column.finish(),
             Self::Float32(column) => column.finish(),
             Self::Boolean(builder, _) => Arc::new(builder.finish()),
@@ -194,18 +231,31 @@ impl Column {
 }
 
 /// The SQL name of a type that rows are read into, for reasons.
-pub(in crate::source) fn sql_name(data_type: &DataType) -> &'static str {
-    match data_type {
+pub(in crate::source) fn sql_name(data_type: &DataType) -> Cow<'static, str> {
+    Cow::Borrowed(match data_type {
         DataType::Int64 => "bigint",
         DataType::Int32 => "integer",
         DataType::Int16 => "smallint",
+        DataType::Int8 => "tinyint",
+        DataType::Decimal128(precision, scale) => {
+            return Cow::Owned(format!("decimal({precision},{scale})"));
+        }
         DataType::Float64 => "double",
         DataType::Float32 => "real",
         DataType::Boolean => "boolean",
         DataType::Date32 => "date",
         DataType::Timestamp(_, _) => "timestamp",
         _ => "varchar",
-    }
+    })
+}
+
+/// Whether a whole number, as written, is another one as a double. A fraction is never exact, and nobody expects it to be.
+#[inline]
+pub(in crate::source) fn is_changed(number: &str, double: f64) -> bool {
+    // Any fifteen digits are the same in a double.
+    number.len() > 15
+        && number.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-')
+        && Number::parse(number) != Number::of_double(double)
 }
 
 /// Whether the time of an event is one that a partition can be made of: in the years 1970 to 9999.

@@ -9,6 +9,8 @@
 //! pass like this one.) `column.rs` has the rule for values. For rows:
 //!
 //! - A line is one JSON object (RFC 8259, UTF-8), with nothing but white space around it.
+//! - A key is a column's where it is spelled so; where the row has no such key, a key that is spelled so in another case.
+//!   Two of those make the row bad.
 //! - Keys that no column names are checked as JSON and ignored; the same column given twice makes the row bad.
 //! - A required field must be there and not null. The event time lies in the years 1970 to 9999.
 //! - A blank line is a line, but no row: neither read nor rejected.
@@ -22,6 +24,8 @@ use super::DecodeError;
 use super::bad_row::BadRow;
 use super::column::{Column, Given, Misfit, is_plausible_millis, sql_name};
 use super::json::{Fault, Scanner, Value};
+use super::strangers::{Met, Strangers};
+use crate::guard::guarded;
 use crate::source::schema::RowSchema;
 
 /// How many rows a batch has at most.
@@ -39,13 +43,17 @@ pub(in crate::source) struct Chunk {
     pub bytes: Vec<u8>,
 }
 
-/// Decodes chunks of lines into batches of one schema. It keeps no state: threads can share one.
+/// Decodes chunks of lines into batches of one schema. What it gives depends on the chunk alone: threads can share one.
 #[derive(Debug)]
 pub(in crate::source) struct Decoder {
     schema: SchemaRef,
     event_time: Option<usize>,
     /// How each field's key is mostly written, its colon included; none where something in it has to be escaped.
     keys: Vec<Option<Vec<u8>>>,
+    /// Each field's name in lower case.
+    lower: Vec<String>,
+    /// Keys that no column names, of all that was decoded.
+    strangers: Strangers,
 }
 
 /// What a chunk holds. `read` = the batches' rows + `rejects`.
@@ -71,6 +79,17 @@ impl From<Fault> for RowFault {
     }
 }
 
+/// What a key of a row is.
+#[derive(Clone, Copy)]
+enum Key {
+    /// The name of a field.
+    Field(usize),
+    /// The name of a field, in another case.
+    Alike(usize),
+    /// Nothing that is declared.
+    Unknown,
+}
+
 /// What the current row says of a field.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum FieldState {
@@ -94,7 +113,19 @@ impl Decoder {
             }
         }
         let keys = schema.fields.fields().iter().map(|field| written(field.name())).collect();
-        Ok(Self { schema: schema.fields.clone(), event_time: schema.event_time, keys })
+        let lower = schema.fields.fields().iter().map(|field| field.name().to_lowercase()).collect();
+        Ok(Self {
+            schema: schema.fields.clone(),
+            event_time: schema.event_time,
+            keys,
+            lower,
+            strangers: Strangers::default(),
+        })
+    }
+
+    /// Keys that no column names, of what was decoded so far.
+    pub(in crate::source) fn strangers(&self) -> &Strangers {
+        &self.strangers
     }
 
     /// Decodes the lines of a chunk.
@@ -102,6 +133,34 @@ impl Decoder {
     /// # Errors
     /// [`DecodeError::Arrow`] where Arrow refuses the batches, which would be a defect of this decoder.
     pub(in crate::source) fn decode(&self, chunk: &Chunk) -> Result<Decoded, DecodeError> {
+        guarded(|| self.decode_all(chunk)).unwrap_or_else(|_| self.decode_each(chunk))
+    }
+
+    /// Decodes line by line, where one of them has made the decoder panic: that one is a bad row.
+    fn decode_each(&self, chunk: &Chunk) -> Result<Decoded, DecodeError> {
+        let mut all = Decoded { batches: Vec::new(), rejects: Vec::new(), read: 0 };
+        let lines = chunk.bytes.split_inclusive(|byte| *byte == b'\n');
+        for (number, line) in (chunk.first_line..).zip(lines) {
+            let line = Chunk { first_line: number, bytes: line.to_vec() };
+            match guarded(|| self.decode_all(&line)) {
+                Ok(decoded) => {
+                    let decoded = decoded?;
+                    all.batches.extend(decoded.batches);
+                    all.rejects.extend(decoded.rejects);
+                    all.read += decoded.read;
+                }
+                Err(panicked) => {
+                    let reason = format!("the line cannot be decoded ({panicked})");
+                    let text = line.bytes.strip_suffix(b"\n").unwrap_or(&line.bytes);
+                    all.rejects.push(BadRow::new(number, reason, text));
+                    all.read += 1;
+                }
+            }
+        }
+        Ok(all)
+    }
+
+    fn decode_all(&self, chunk: &Chunk) -> Result<Decoded, DecodeError> {
         let mut rows = Rows::new(self, chunk);
         let mut rest = chunk.bytes.as_slice();
         loop {
@@ -136,6 +195,9 @@ struct Rows<'d> {
     decoder: &'d Decoder,
     columns: Vec<Column>,
     states: Vec<FieldState>,
+    /// Keys of the current row that are fields' names in another case: the field, and where the value stands.
+    alike: Vec<(usize, usize)>,
+    met: Met,
     line: u64,
     capacity: usize,
     batch_bytes: usize,
@@ -151,6 +213,8 @@ impl<'d> Rows<'d> {
             decoder,
             columns: fields.iter().filter_map(|field| Column::new(field.data_type(), capacity)).collect(),
             states: vec![FieldState::Missing; fields.len()],
+            alike: Vec::new(),
+            met: Met::default(),
             line: chunk.first_line,
             capacity: 0,
             batch_bytes: 0,
@@ -184,6 +248,7 @@ impl<'d> Rows<'d> {
     /// Reads the line's row into the columns' current values; the scanner then stands at the line's end.
     fn row(&mut self, scanner: &mut Scanner<'_>) -> Result<(), RowFault> {
         self.states.fill(FieldState::Missing);
+        self.alike.clear();
         if !scanner.take(b'{') {
             let value = scanner.value()?;
             return Err(RowFault::Row(format!("not a JSON object, but {}", scanner.describe(&value))));
@@ -193,11 +258,15 @@ impl<'d> Rows<'d> {
             loop {
                 let field = self.key(scanner, next_field)?;
                 match field {
-                    Some(index) => {
+                    Key::Field(index) => {
                         self.take(index, scanner)?;
                         next_field = index + 1;
                     }
-                    None => {
+                    Key::Alike(index) => {
+                        self.alike.push((index, scanner.position()));
+                        scanner.value()?;
+                    }
+                    Key::Unknown => {
                         scanner.value()?;
                     }
                 }
@@ -208,7 +277,12 @@ impl<'d> Rows<'d> {
             }
         }
         match scanner.peek() {
-            None => self.check_required(),
+            None => {
+                if !self.alike.is_empty() {
+                    self.take_alike(scanner)?;
+                }
+                self.check_required()
+            }
             Some(b'{' | b'[') => Err(RowFault::Row("more than one JSON value on the line".to_owned())),
             Some(_) => Err(scanner.unexpected("the end of the line").into()),
         }
@@ -216,20 +290,58 @@ impl<'d> Rows<'d> {
 
     /// Steps over a key; gives its field. Mostly it is that of the next field, in the one way to write it without escapes.
     #[inline]
-    fn key(&self, scanner: &mut Scanner<'_>, next: usize) -> Result<Option<usize>, Fault> {
+    fn key(&mut self, scanner: &mut Scanner<'_>, next: usize) -> Result<Key, Fault> {
         if let Some(Some(key)) = self.decoder.keys.get(next)
             && scanner.take_all(key)
         {
-            return Ok(Some(next));
+            return Ok(Key::Field(next));
         }
         let key = scanner.key()?;
-        Ok(self.find(scanner.text(key), next))
+        let key = scanner.text(key);
+        let found = self.find(key, next);
+        if matches!(found, Key::Unknown) {
+            self.met.note(key);
+        }
+        Ok(found)
     }
 
     /// The field of a key, searched from `next`: rows tend to bear their fields in the order of the schema.
-    fn find(&self, key: &str, next: usize) -> Option<usize> {
+    fn find(&self, key: &str, next: usize) -> Key {
         let fields = self.decoder.schema.fields();
-        (next..fields.len()).chain(0..next).find(|index| fields[*index].name() == key)
+        let exact = (next..fields.len()).chain(0..next).find(|index| fields[*index].name() == key);
+        exact.map_or_else(|| self.find_alike(key), Key::Field)
+    }
+
+    fn find_alike(&self, key: &str) -> Key {
+        let lower = &self.decoder.lower;
+        let alike = if key.is_ascii() {
+            lower.iter().position(|name| name.eq_ignore_ascii_case(key))
+        } else {
+            let key = key.to_lowercase();
+            lower.iter().position(|name| *name == key)
+        };
+        alike.map_or(Key::Unknown, Key::Alike)
+    }
+
+    /// Reads the values of keys in another case, for fields that no key names exactly; the scanner stays where it is.
+    fn take_alike(&mut self, scanner: &mut Scanner<'_>) -> Result<(), RowFault> {
+        let end = scanner.position();
+        let mut alike = std::mem::take(&mut self.alike);
+        alike.retain(|(field, _)| self.states[*field] == FieldState::Missing);
+        for (field, value) in alike {
+            let lower = &self.decoder.lower[field];
+            let is_declared_twice = self.decoder.lower.iter().filter(|name| *name == lower).count() > 1;
+            if is_declared_twice {
+                return Err(self.fault(field, " is not the only column that a key in another case can be"));
+            }
+            if self.states[field] != FieldState::Missing {
+                return Err(self.fault(field, " is given twice, by keys in another case"));
+            }
+            scanner.go_back_to(value);
+            self.take(field, scanner)?;
+        }
+        scanner.go_back_to(end);
+        Ok(())
     }
 
     /// Reads the value of a field.
@@ -270,7 +382,15 @@ impl<'d> Rows<'d> {
                         Column::Timestamp(_) => format!(": expected timestamp (ISO 8601), found {found}"),
                         _ => format!(": expected {expected}, found {found}"),
                     },
-                    Misfit::Fraction => format!(": expected {expected}, found {found} (has a fraction)"),
+                    Misfit::Fraction => match column {
+                        Column::Decimal(_, _, scale) => format!(
+                            ": expected {expected}, found {found} (more than {scale} digits behind the point)"
+                        ),
+                        _ => format!(": expected {expected}, found {found} (has a fraction)"),
+                    },
+                    Misfit::Digits => {
+                        format!(": {expected} would lose digits of {found}; declare it as bigint or decimal")
+                    }
                     Misfit::Range => format!(": {expected} out of range, found {found}"),
                 };
                 return Err(self.fault(index, &reason));
@@ -339,6 +459,10 @@ impl<'d> Rows<'d> {
 
     fn finish(mut self) -> Result<Decoded, DecodeError> {
         self.finish_batch()?;
+        let met = self.met.take();
+        if !met.is_empty() {
+            self.decoder.strangers.add(met);
+        }
         Ok(self.decoded)
     }
 }
@@ -383,6 +507,26 @@ mod tests {
             "{\"\\u0074s\":12,\"n\":7,\"other\":[{}],\"x\":1.50,\"text\":\"\\u0061\",\"a\\\":1,\\\"b\":null}",
         ]);
         assert_eq!((rows, rejects), (vec!["12 7 1.5 a -".to_owned(); 4], Vec::new()));
+    }
+
+    #[test]
+    fn a_key_in_another_case_is_the_fields_where_none_is_spelled_like_it() {
+        let (rows, rejects) = decode(&[
+            "{\"TS\":1,\"N\":2,\"Text\":\"t\"}",
+            "{\"TS\":9,\"ts\":1,\"n\":2,\"N\":\"no number\",\"text\":\"t\"}",
+            "{\"ts\":1,\"Text\":\"t\",\"TEXT\":\"u\"}",
+            "{\"ts\":1,\"Text\":\"t\",\"TEXT\":\"u\",\"n\":2,\"text\":\"t\"}",
+            "{\"Ts\":\"x\"}",
+            "{\"ts\":1,\"N\":null,\"Text\":\"\\u0074\"}",
+        ]);
+        assert_eq!(rows, ["1 2 - t -", "1 2 - t -", "1 2 - t -", "1 - - t -"]);
+        assert_eq!(
+            rejects,
+            [
+                "field \"text\" is given twice, by keys in another case",
+                "field \"ts\": expected bigint, found \"x\" (string)",
+            ]
+        );
     }
 
     #[test]

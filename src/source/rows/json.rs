@@ -6,6 +6,8 @@
 //! The scanner never steps over a line feed, so that no value can reach from one line into the next, whatever a
 //! damaged line looks like.
 
+use super::column::is_changed;
+
 /// How deep lists and objects may be nested within a row.
 pub(in crate::source) const DEPTH_LIMIT: usize = 128;
 
@@ -118,6 +120,11 @@ impl<'a> Scanner<'a> {
     /// The offset of the next byte.
     pub(in crate::source) fn position(&self) -> usize {
         self.at
+    }
+
+    /// Reads on from an offset of the current line that was read before.
+    pub(in crate::source) fn go_back_to(&mut self, position: usize) {
+        self.at = position;
     }
 
     /// Whether all is read.
@@ -274,8 +281,10 @@ impl<'a> Scanner<'a> {
     pub(in crate::source) fn plain_double(&mut self) -> Option<f64> {
         self.peek().filter(|byte| matches!(byte, b'-' | b'0'..=b'9'))?;
         let start = self.at;
-        let double: Option<f64> = self.number().ok().and_then(|number| number.parse().ok());
-        let double = double.filter(|double| double.is_finite());
+        let number = self.number().ok();
+        let double: Option<f64> = number.and_then(|number| number.parse().ok());
+        let double =
+            double.filter(|double| double.is_finite() && !number.is_some_and(|n| is_changed(n, *double)));
         if double.is_none() {
             self.at = start;
         }

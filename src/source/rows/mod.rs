@@ -6,13 +6,17 @@
 mod bad_row;
 mod column;
 mod convert;
+mod decimal;
 mod decode;
 mod json;
+mod strangers;
 mod typed;
 
 use arrow::error::ArrowError;
 
 pub(super) use bad_row::BadRow;
+pub(super) use column::Misfit;
+pub(super) use decimal::Number;
 pub(super) use decode::{Chunk, Decoded, Decoder};
 pub(super) use typed::{columns_of, rows_of};
 

@@ -89,7 +89,13 @@ pub(in crate::source) fn rows_of(
                         format!(": the event time {} is not in the years 1970 to 9999", show(given, row))
                     })
                 } else if given.is_valid(row) && !is_written_null(given, row, field.data_type()) {
-                    Some(format!(": expected {}, found {}", sql_name(field.data_type()), show(given, row)))
+                    let found = show(given, row);
+                    let is_exact = given.data_type().is_integer() || given.data_type().is_decimal();
+                    Some(if is_exact && *field.data_type() == DataType::Float64 {
+                        format!(": double would lose digits of {found}; declare it as bigint or decimal")
+                    } else {
+                        format!(": expected {}, found {found}", sql_name(field.data_type()))
+                    })
                 } else {
                     (!field.is_nullable()).then(|| " is null, but required".to_owned())
                 };
