@@ -195,7 +195,7 @@ mod tests {
 
     #[test]
     fn a_constant_that_cannot_be_computed_is_pointed_at() {
-        insta::assert_snapshot!(checked("select k from m.a where k = cast('abc' as bigint) + 1"), @"cast error: Cannot cast string 'abc' to value of Int64 type ['abc']");
+        insta::assert_snapshot!(checked("select k from m.a where k = cast('abc' as bigint) + 1"), @"cast error: Cannot cast string 'abc' to value of Int64 type [abc]");
     }
 
     #[test]
