@@ -344,7 +344,7 @@ impl Basis<'_> {
         let is_changed = stored.ledger.fingerprint != self.model.fingerprint;
         let is_kept =
             || stored.ledger.inputs == *inputs || are_noted(&stored.ledger.inputs, inputs, &otherwise());
-        if stored.ledger.version == *version || (self.keeps && is_changed && is_kept()) {
+        if stored.ledger.version == *version || (self.keeps && is_kept()) {
             return None;
         }
         if is_changed && !self.keeps {

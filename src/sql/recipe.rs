@@ -443,7 +443,7 @@ mod tests {
         ("not p is null", "(not p) is null"),
         ("not p = q", "(not p) = q"),
         ("p = q = p", "p = (q = p)"),
-        ("a = b is null", "a = (b is null)"),
+        ("a = b is null", "a = cast(b is null as bigint)"),
         ("a + b is null", "a + cast(b is null as bigint)"),
         ("(p or q) is true", "p or q is true"),
         ("(p and q) is not false", "p and q is not false"),
