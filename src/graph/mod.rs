@@ -21,6 +21,7 @@ mod history_config;
 mod incremental;
 mod incremental_config;
 mod inline;
+mod inputs;
 mod named;
 mod names;
 mod own_tests;
@@ -32,6 +33,7 @@ mod snapshot_config;
 mod streaming;
 mod streaming_config;
 mod test_name;
+mod tested_column;
 mod threshold;
 mod views;
 

@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use indexmap::IndexMap;
-use minijinja::value::{Enumerator, Object, ObjectRepr, Tuple, from_args};
+use minijinja::value::{Enumerator, Object, ObjectRepr, Rest, Tuple, from_args};
 use minijinja::{Error, ErrorKind, State, Value};
 use serde_json::Value as Json;
 
@@ -178,9 +178,11 @@ impl Object for Dict {
                 Ok(Value::from(()))
             }
             "pop" => {
-                let (key, default): (Value, Option<Value>) = from_args(arguments)?;
+                let (key, default): (Value, Rest<Value>) = from_args(arguments)?;
                 let removed = self.entries().shift_remove(&key);
-                removed.or(default).ok_or_else(|| invalid(format!("the mapping has no key {key:?}")))
+                removed
+                    .or_else(|| default.first().cloned())
+                    .ok_or_else(|| invalid(format!("the mapping has no key {key:?}")))
             }
             "setdefault" => {
                 let (key, default): (Value, Option<Value>) = from_args(arguments)?;

@@ -13,6 +13,7 @@ mod functions;
 mod generic_test;
 mod macros;
 mod noted;
+mod passes;
 mod problem;
 mod relation_value;
 mod rewrite;
@@ -26,6 +27,7 @@ mod tests;
 mod text_methods;
 mod time;
 mod tokens;
+mod yaml_value;
 
 use crate::keys::Section;
 

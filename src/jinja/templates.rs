@@ -8,18 +8,17 @@ use minijinja::{AutoEscape, Environment, Template, UndefinedBehavior, Value};
 
 use super::adapter::dispatched;
 use super::collections::Dict;
-use super::macros::{LOADER_TEXT, Macro};
-use super::noted::located;
+use super::macros::{BUILTIN, LOADER_TEXT, Macro};
+use super::noted::{config_place, located};
 use super::problem::{Origin, Places};
 use super::rewrite::{Definition, LOADER, Rewritten};
 use super::scope::{About, Scope, Shared};
 use super::source_map::SourceMap;
 use super::subject::{Invocation, Parsed, Rendered, Resolver, Subject};
 use super::text_methods::unknown_method;
-use super::{filters, functions};
+use super::{filters, functions, passes};
 use crate::project::{Place, Problem, Problems, Project, SourceText, Span};
 
-const BUILTIN: &str = "mep/builtin/tests.sql";
 const BUILTIN_TESTS: &str = include_str!("builtin/tests.sql");
 
 /// The template that calls a generic test.
@@ -109,11 +108,19 @@ impl Templates {
     /// # Errors
     /// Where the text cannot be rendered.
     pub fn parse(&self, subject: &Subject<'_>) -> Result<Parsed, Problem> {
-        let scope = self.scope(subject, None);
         let origin = Origin::of(subject);
-        self.rendered(&origin, &scope, Template::render)?;
-        let noted = std::mem::take(&mut *scope.noted());
-        Ok(located(noted, &origin))
+        let pass = |resolver| {
+            let scope = self.scope(subject, resolver);
+            let rendered = self.rendered(&origin, &scope, Template::render);
+            let noted = std::mem::take(&mut *scope.noted());
+            (rendered.map(|_| ()), noted)
+        };
+        let (noted, depending) = passes::all(&subject.this, &pass)?;
+        let parsed = located(noted, &origin);
+        match depending {
+            Some(key) => Err(passes::config_depends(&key).at(&config_place(&origin, &key))),
+            None => Ok(parsed),
+        }
     }
 
     /// The second pass: the SQL.
@@ -125,7 +132,9 @@ impl Templates {
         let origin = Origin::of(subject);
         let (sql, spans) = self.rendered(&origin, &scope, Template::render_with_spans)?;
         let map = SourceMap::new(subject.text, &sql, &spans, &origin.rewritten);
-        Ok(Rendered { sql, map })
+        let noted = std::mem::take(&mut *scope.noted());
+        let Parsed { refs, sources, .. } = located(noted, &origin);
+        Ok(Rendered { sql, map, refs, sources })
     }
 
     pub(super) fn is_macro_file(&self, name: &str) -> bool {
@@ -203,7 +212,9 @@ fn macros(definitions: &IndexMap<String, (Place, Definition)>) -> IndexMap<Strin
 
 /// The macros that note something when they are called, themselves or by a macro that they name.
 fn reaching(definitions: &IndexMap<String, (Place, Definition)>) -> HashSet<&str> {
-    const NOTING: [&str; 8] = [
+    const NOTING: [&str; 9] = [
+        // A variable may hold any of the others.
+        "var",
         "ref",
         "source",
         "config",

@@ -1,6 +1,6 @@
 //! Uses of generic tests become SELECTs of the rows that fail.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use indexmap::IndexMap;
 use serde_json::json;
@@ -24,6 +24,8 @@ const MACROS: [(&str, &str); 2] = [
     ),
 ];
 
+static NO_CONFIG: LazyLock<IndexMap<String, serde_json::Value>> = LazyLock::new(IndexMap::new);
+
 const YAML: &str = "  - test:\n      to: ref('dim')\n";
 
 fn used(test: &str, arguments: &[(&str, serde_json::Value)]) -> TestUse {
@@ -38,7 +40,8 @@ fn used(test: &str, arguments: &[(&str, serde_json::Value)]) -> TestUse {
 }
 
 fn about<'a>(test: &'a TestUse, column: Option<&'a str>) -> TestSubject<'a> {
-    TestSubject { test, relation: Relation::new("music", "m"), column, where_sql: None, unique_id: "t" }
+    let relation = Relation::new("music", "m");
+    TestSubject { test, relation, column, is_boolean: false, config: &NO_CONFIG, unique_id: "t" }
 }
 
 fn select_of(subject: &TestSubject<'_>) -> String {
@@ -66,7 +69,8 @@ fn the_four_built_in_tests() {
     insta::assert_snapshot!(select("accepted_values", &[("values", json!([1, true])), ("quote", json!(false))]), @"select id as value_field, count(*) as n_records from music.m where id not in (1, True) group by id");
     insta::assert_snapshot!(select("relationships", &[("to", json!("ref('dim')")), ("field", json!("key"))]), @"select child.id as from_field from music.m as child left join music.dim as parent on child.id = parent.key where child.id is not null and parent.key is null");
     let not_null = used("not_null", &[]);
-    insta::assert_snapshot!(select_of(&TestSubject { where_sql: Some("id > 3"), ..about(&not_null, Some("id")) }), @"select id from (select * from music.m where id > 3) dbt_subquery where id is null");
+    let config = IndexMap::from([("where".to_owned(), json!("id > 3"))]);
+    insta::assert_snapshot!(select_of(&TestSubject { config: &config, ..about(&not_null, Some("id")) }), @"select id from (select * from music.m where id > 3) dbt_subquery where id is null");
 }
 
 #[test]
