@@ -81,7 +81,17 @@ pub(super) struct Bound {
 
 impl fmt::Debug for Bound {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "<function {:?}>", self.function)
+        f.write_str(match self.function {
+            Function::Ref => "ref",
+            Function::Source => "source",
+            Function::Config => "config",
+            Function::Var => "var",
+            Function::IsIncremental => "is_incremental",
+            Function::ShouldFullRefresh => "should_full_refresh",
+            Function::RunStartedAt => "run_started_at",
+            Function::InvocationId => "invocation_id",
+            Function::Start | Function::Keep | Function::Give => "function",
+        })
     }
 }
 

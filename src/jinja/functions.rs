@@ -5,6 +5,7 @@ use minijinja::{Environment, Error, ErrorKind, Value};
 use serde_json::Value as Json;
 
 use super::collections::{Dict, List, of_json, own};
+use super::depth::is_writable;
 use super::macros::return_value;
 use super::problem::{invalid, invalid_with_help};
 use crate::keys::{Key, key};
@@ -191,6 +192,9 @@ fn to_json(value: &Value, default: Rest<Value>, named: &Kwargs) -> Result<Value,
     let default = default_of(default, named)?;
     let sorted = named.get::<Option<bool>>("sort_keys")?.unwrap_or(false);
     named.assert_all_used()?;
+    if !is_writable(value) {
+        return Err(invalid("tojson: the value is too large, or holds itself"));
+    }
     let json = serde_json::to_value(value).map(|mut json| {
         if sorted {
             json.sort_all_objects();

@@ -7,6 +7,7 @@ use minijinja::Value;
 use minijinja::value::Kwargs;
 use serde_json::Value as Json;
 
+use super::adapter::dispatched;
 use super::macros::Macro;
 use super::noted::located_in_yaml;
 use super::passes;
@@ -67,9 +68,13 @@ impl Templates {
         let test = self.test(subject)?;
         let pass = |resolver: Option<Arc<dyn Resolver>>| {
             let scope = self.test_scope(subject, resolver.clone(), Vec::new());
-            let arguments = self.arguments(subject, test, &scope);
+            let settled = self.config(subject, &scope).and_then(|config| {
+                let subject = &TestSubject { config: &config, ..subject.clone() };
+                Ok((self.arguments(subject, test, &scope)?, config.clone()))
+            });
             let mut noted = std::mem::take(&mut *scope.noted());
-            let called = arguments.and_then(|arguments| {
+            let called = settled.and_then(|(arguments, config)| {
+                let subject = &TestSubject { config: &config, ..subject.clone() };
                 if !test.reaches {
                     return Ok(());
                 }
@@ -99,6 +104,8 @@ impl Templates {
     ) -> Result<Rendered, Problem> {
         let test = self.test(subject)?;
         let scope = self.test_scope(subject, Some(resolver.clone()), Vec::new());
+        let config = self.config(subject, &scope)?;
+        let subject = &TestSubject { config: &config, ..subject.clone() };
         let arguments = self.arguments(subject, test, &scope)?;
         let noted = std::mem::take(&mut *scope.noted());
         let scope = self.test_scope(subject, Some(resolver), called(subject, test, arguments));
@@ -106,7 +113,21 @@ impl Templates {
         let sql = self.call_test(subject, &scope)?;
         let noted = std::mem::take(&mut *scope.noted());
         let Parsed { refs, sources, .. } = located_in_yaml(noted, &subject.test.test.place);
+        let sql = match self.replaced(subject)[..] {
+            [] => sql,
+            ref own => format!("-- by macros of this project: {}\n{sql}", own.join(", ")),
+        };
         Ok(Rendered { sql, map: SourceMap::whole(subject.test.test.place.clone()), refs, sources })
+    }
+
+    /// The project's macros that stand in for what is built in: whoever reads the SQL learns why it is another one.
+    fn replaced(&self, subject: &TestSubject<'_>) -> Vec<String> {
+        let own = |name: &String| self.shared.macros.get(name).is_some_and(|found| !found.is_builtin());
+        let is_builtin = |name: &str| self.shared.macros.get(name).is_some_and(|found| found.is_builtin());
+        let test = format!("test_{}", subject.name());
+        let parts = if is_builtin(&test) { dispatched(&test).to_vec() } else { Vec::new() };
+        let rows = WHERE_MACROS.iter().map(|name| (*name).to_owned());
+        parts.into_iter().find(own).into_iter().chain(rows.into_iter().find(own)).collect()
     }
 
     fn test(&self, subject: &TestSubject<'_>) -> Result<&Arc<Macro>, Problem> {
@@ -148,32 +169,38 @@ impl Templates {
         rendered.map_err(|error| self.failed(subject, &error))
     }
 
+    /// The config of a test with its `where` as SQL: Jinja in it is that of a model.
+    fn config(
+        &self,
+        subject: &TestSubject<'_>,
+        scope: &Arc<Scope>,
+    ) -> Result<IndexMap<String, Json>, Problem> {
+        let mut config = subject.config.clone();
+        if let Some(condition) = subject.condition().filter(|condition| is_jinja(condition)) {
+            let condition = rendered_text(&self.environment, scope, condition)
+                .map_err(|error| self.failed(subject, &error))?;
+            config.insert("where".to_owned(), condition.into());
+        }
+        Ok(config)
+    }
+
     /// `model`: the relation, or those of its rows that the test looks at.
     fn model(&self, subject: &TestSubject<'_>, scope: &Arc<Scope>) -> Result<Value, minijinja::Error> {
-        let condition = match subject.condition() {
-            Some(condition) if is_jinja(condition) => {
-                let condition = rendered_text(&self.environment, scope, condition)?;
-                scope.noted().config.insert("where".to_owned(), condition.as_str().into());
-                Some(condition)
-            }
-            condition => condition.map(str::to_owned),
-        };
         let relation = RelationValue::of(subject.relation.clone().into());
-        let own = WHERE_MACROS
-            .iter()
-            .find(|name| self.shared.macros.get(**name).is_some_and(|found| !found.is_builtin()));
-        let model = match (own, condition) {
+        let is_own = |name: &&&str| self.shared.macros.get(**name).is_some_and(|found| !found.is_builtin());
+        match (WHERE_MACROS.iter().find(is_own), subject.condition()) {
             (Some(own), _) => {
-                let scope =
-                    self.test_scope(subject, scope.resolver.clone(), vec![("__mep_relation", relation)]);
-                evaluated(&self.environment, &scope, &format!("{own}(__mep_relation)"))
+                let extra = vec![("__mep_relation", relation)];
+                let inner = self.test_scope(subject, scope.resolver.clone(), extra);
+                let model = evaluated(&self.environment, &inner, &format!("{own}(__mep_relation)"));
+                scope.noted().add(std::mem::take(&mut *inner.noted()));
+                model
             }
             (None, Some(condition)) => {
                 Ok(format!("(select * from {} where {condition}) dbt_subquery", subject.relation).into())
             }
             (None, None) => Ok(relation),
-        };
-        model
+        }
     }
 
     /// The arguments of a test's macro, checked against its parameters.

@@ -8,6 +8,7 @@
 mod adapter;
 mod bound;
 mod collections;
+mod depth;
 mod filters;
 mod functions;
 mod generic_test;

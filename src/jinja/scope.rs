@@ -240,7 +240,7 @@ impl Object for Scope {
             "builtins" => self.builtins(),
             name => match Package::named(name, &self.shared) {
                 Some(package) => Value::from_object(package),
-                None => Value::from_object(Unsupported::named(name)?),
+                None => Unsupported::named(name)?.value(),
             },
         })
     }

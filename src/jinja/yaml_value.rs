@@ -72,7 +72,7 @@ pub(super) fn rendered_text(
     text: &str,
 ) -> Result<String, Error> {
     let rewritten = Rewritten::of(text);
-    let template = environment.template_from_str(&rewritten.text)?;
+    let template = rewritten.parsed(|_| environment.template_from_str(&rewritten.text))?;
     template.render(Value::from_dyn_object(scope.clone()))
 }
 
@@ -83,7 +83,7 @@ pub(super) fn evaluated(
     expression: &str,
 ) -> Result<Value, Error> {
     let rewritten = Rewritten::of(&format!("{{% do __mep_give({expression}) %}}"));
-    let template = environment.template_from_str(&rewritten.text)?;
+    let template = rewritten.parsed(|_| environment.template_from_str(&rewritten.text))?;
     template.render(Value::from_dyn_object(scope.clone()))?;
     Ok(scope.take_given().unwrap_or_default())
 }

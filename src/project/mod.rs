@@ -16,6 +16,7 @@ mod hive_target;
 mod item;
 mod kafka_connection;
 mod load;
+mod nesting;
 mod profiles;
 mod project_file;
 mod properties;
@@ -35,6 +36,7 @@ mod tests;
 use crate::keys::Section;
 
 pub use load::{LoadOptions, find_root, load};
+pub use nesting::{Nesting, TOO_DEEP};
 pub use problem::{Problem, Problems, nearest};
 pub use target::bytes_of;
 pub use text::{Located, Place, SourceText, Span};

@@ -8,7 +8,7 @@ use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, Value as Jinja
 use serde_json::Value as Json;
 
 use super::yaml::{Entry, Node, Value, plain};
-use super::{Problem, Problems, SourceText, Span, Target, nearest};
+use super::{Nesting, Problem, Problems, SourceText, Span, TOO_DEEP, Target, nearest};
 
 /// How much work one string may ask for: far more than any needs, and done within a second.
 const FUEL: u64 = 1_000_000;
@@ -102,16 +102,32 @@ impl Strings {
                 refuse(format!("there is no docs block `{name}`"), help)
             })
         });
-        environment.render_str(text, ()).map_err(|error| problem(&error))
+        guarded(text, |text| environment.render_str(text, ())).map_err(|error| problem(&error))
     }
 
     fn value(&self, text: &str, span: Span) -> Result<Value, Problem> {
-        if let Some(expression) = whole_expression(text) {
-            let value = self.environment.compile_expression(expression).and_then(|found| found.eval(()));
-            return value.and_then(|value| yaml_value(&value, span)).map_err(|error| problem(&error));
-        }
-        self.environment.render_str(text, ()).map(Value::Rendered).map_err(|error| problem(&error))
+        let value = if whole_expression(text).is_some() {
+            guarded(text, |text| evaluated(&self.environment, text))
+                .and_then(|value| yaml_value(&value, span))
+        } else {
+            guarded(text, |text| self.environment.render_str(text, ())).map(Value::Rendered)
+        };
+        value.map_err(|error| problem(&error))
     }
+}
+
+/// Renders a text that is not so deep that to parse it takes more stack than there is.
+fn guarded<T: Send>(text: &str, render: impl FnOnce(&str) -> Result<T, Error> + Send) -> Result<T, Error> {
+    let nesting = Nesting::of(text);
+    if nesting.too_deep.is_some() {
+        return Err(refuse(TOO_DEEP.0.to_owned(), TOO_DEEP.1.to_owned()));
+    }
+    nesting.with_room(|| render(text))
+}
+
+fn evaluated(environment: &Environment<'_>, text: &str) -> Result<Jinja, Error> {
+    let expression = whole_expression(text).unwrap_or_default();
+    environment.compile_expression(expression).and_then(|found| found.eval(()))
 }
 
 /// The expression, where a text is one in braces and nothing else: its value keeps its type then.
@@ -154,6 +170,10 @@ fn problem(error: &Error) -> Problem {
             return Problem::new(&refusal.message).help(&refusal.help);
         }
         source = inner.source();
+    }
+    if error.kind() == ErrorKind::OutOfFuel {
+        let problem = Problem::new("the Jinja of this text does too much, or gives too long a text");
+        return problem.help("make its loops and texts smaller");
     }
     let message = match error.detail() {
         Some(detail) => format!("the Jinja of this text fails: {}: {detail}", error.kind()),
@@ -230,10 +250,10 @@ pub(super) fn is_jinja(text: &str) -> bool {
 /// The value of a variable: Jinja in its texts is rendered where it is read, as dbt does it.
 fn rendered_value(environment: &Environment<'static>, value: &Json) -> Result<Jinja, Error> {
     match value {
-        Json::String(text) if is_jinja(text) => match whole_expression(text) {
-            Some(expression) => environment.compile_expression(expression)?.eval(()),
+        Json::String(text) if is_jinja(text) => guarded(text, |text| match whole_expression(text) {
+            Some(_) => evaluated(environment, text),
             None => environment.render_str(text, ()).map(Jinja::from),
-        },
+        }),
         Json::Array(values) => values.iter().map(|value| rendered_value(environment, value)).collect(),
         Json::Object(entries) => {
             let entries =
