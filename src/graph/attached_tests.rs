@@ -1,15 +1,19 @@
 //! Tests that properties attach to models, seeds, snapshots, source tables and their columns.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
+use std::path::Path;
 
-use super::build::{Builder, parse_all, unique};
+use indexmap::IndexMap;
+use serde_json::Value as Json;
+
+use super::build::{Builder, merged, parse_all, unique};
 use super::config::NodeConfig;
 use super::config_reader::{self, ConfigOf};
 use super::node::{Node, NodeId, NodeKind, TestDetail};
 use super::stored_names::file_name_problem;
 use super::test_name::{Attachment, digest, test_name};
 use crate::jinja::{Parsed, TestSubject};
-use crate::project::{Problem, Properties, TestUse};
+use crate::project::{Located, Problem, Properties, TestUse};
 use crate::relation::Relation;
 
 /// A use of a generic test, with what it is attached to.
@@ -39,21 +43,18 @@ impl AttachedTests {
             };
             uses.extend(attached(properties, index));
         }
-        let mut configs: Vec<NodeConfig> = Vec::new();
-        for used in &uses {
-            let mut config = config_reader::read(ConfigOf::Test, &used.test.config, &mut builder.problems);
-            let inherited = &builder.nodes[used.node].config.tags;
-            config.tags = unique(config.tags.iter().chain(used.tags).chain(inherited));
-            configs.push(config);
-        }
         let parsed = {
             let builder = &*builder;
-            let subjects: Vec<(&Attached<'_>, &NodeConfig)> = uses.iter().zip(&configs).collect();
-            parse_all(&subjects, |(used, config)| parse(builder, used, config))
+            parse_all(&uses, |used| parse(builder, used))
         };
         let mut nodes = Vec::new();
         let mut taken = HashSet::new();
-        for ((used, config), parsed) in uses.iter().zip(configs).zip(parsed) {
+        for (used, parsed) in uses.iter().zip(parsed) {
+            let of_macro = parsed.as_ref().map(|parsed| parsed.config.clone()).unwrap_or_default();
+            let raw = test_config(&used.test.config, &of_macro);
+            let mut config = config_reader::read(ConfigOf::Test, &raw, &mut builder.problems);
+            let inherited = &builder.nodes[used.node].config.tags;
+            config.tags = unique(config.tags.iter().chain(used.tags).chain(inherited));
             match parsed {
                 Ok(parsed) if config.enabled => {
                     if let Some(node) = test_node(builder, used, config, &parsed, &mut taken) {
@@ -64,6 +65,7 @@ impl AttachedTests {
                 Err(problem) => builder.problems.push(problem),
             }
         }
+        name_apart(&builder.nodes, &mut nodes);
         nodes
     }
 }
@@ -77,13 +79,43 @@ fn attached(properties: &Properties, node: usize) -> impl Iterator<Item = Attach
     of_table.chain(of_columns)
 }
 
-fn parse(builder: &Builder<'_>, used: &Attached<'_>, config: &NodeConfig) -> Result<Parsed, Problem> {
+/// The config of a use: what its entry says goes over what the test's macro says, and that over the project's file.
+fn test_config(
+    used: &IndexMap<String, Located<Json>>,
+    of_macro: &IndexMap<String, Located<Json>>,
+) -> IndexMap<String, Located<Json>> {
+    if of_macro.is_empty() {
+        return used.clone();
+    }
+    let is_of_project = |located: &Located<Json>| located.place.text.path() == Path::new("dbt_project.yml");
+    let (project, own): (IndexMap<_, _>, IndexMap<_, _>) =
+        used.clone().into_iter().partition(|(_, located)| is_of_project(located));
+    merged(&merged(&project, of_macro), &own)
+}
+
+/// Tests that share their name with anything else get the digits that tell them apart, so that a name selects one.
+fn name_apart(others: &[Node], tests: &mut [Node]) {
+    let mut times: HashMap<String, usize> = HashMap::new();
+    for node in others.iter().chain(tests.iter()) {
+        *times.entry(node.name.clone()).or_default() += 1;
+    }
+    for test in tests.iter_mut().filter(|test| times.get(&test.name).is_some_and(|times| *times > 1)) {
+        let digest = test.id.as_str().rsplit('.').next().unwrap_or_default();
+        test.name = format!("{}_{digest}", test.name);
+        test.fqn.pop();
+        test.fqn.push(test.name.clone());
+    }
+}
+
+fn parse(builder: &Builder<'_>, used: &Attached<'_>) -> Result<Parsed, Problem> {
     let node = &builder.nodes[used.node];
+    let config = used.test.config.iter().map(|(key, located)| (key.clone(), located.value.clone())).collect();
     builder.templates.parse_test(&TestSubject {
         test: used.test,
         relation: tested_relation(node),
         column: used.column,
-        where_sql: config.where_sql.as_deref(),
+        is_boolean: false,
+        config: &config,
         unique_id: node.id.as_str(),
     })
 }

@@ -1,6 +1,7 @@
 //! From a project to its graph: every file is read by Jinja once, names become dependencies.
 
 use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
 
 use indexmap::IndexMap;
 use serde_json::Value as Json;
@@ -270,6 +271,15 @@ impl<'a> Builder<'a> {
             if !config.enabled {
                 continue;
             }
+            // What the project's file says of all tests is meant for those that can follow it.
+            let is_own = |place: &&Place| place.text.path() != Path::new("dbt_project.yml");
+            if let Some(place) = config.places.get("where").filter(is_own)
+                && config.where_sql.is_some()
+            {
+                let problem =
+                    Problem::new("`where` is for uses of generic tests: this test is its own SELECT");
+                self.problems.push(problem.at(place).help("put the condition into its SQL"));
+            }
             let kind = NodeKind::Test(TestDetail::Singular { index });
             let mut node = self.sql_node("test", test, None, config, &test.properties, kind);
             node.depends_on = self.dependencies(&parsed);
@@ -284,7 +294,7 @@ impl<'a> Builder<'a> {
 }
 
 /// The config of the files, overlaid by what the SQL says; tags add up.
-fn merged(
+pub(super) fn merged(
     files: &IndexMap<String, Located<Json>>,
     own: &IndexMap<String, Located<Json>>,
 ) -> IndexMap<String, Located<Json>> {

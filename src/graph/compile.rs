@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{Schema, SchemaRef};
 use datafusion::logical_expr::LogicalPlan;
 
 use super::attached_tests::tested_relation;
@@ -16,8 +16,9 @@ use super::inline::{Ephemeral, with_ephemerals};
 use super::names::{Names, NodeNames, Parts};
 use super::node::{Node, NodeKind, TestDetail};
 use super::snapshot::{self, CompiledSnapshot};
+use super::tested_column::TestedColumn;
 use super::views::{ViewsBelow, read_through};
-use super::{derived, history, named, streaming};
+use super::{derived, history, inputs, named, streaming};
 use crate::fingerprint::Fingerprint;
 use crate::jinja::{Rendered, SourceMap, Subject, Templates, TestSubject};
 use crate::project::{Problem, Problems, Project, Snapshot, SourceText, Span};
@@ -228,7 +229,22 @@ impl Work<'_> {
             this: tested_relation(node),
             config: node.config.raw.clone(),
         };
-        Ok(one_query(self.compiler.templates.render(&subject, names)?))
+        let rendered = one_query(self.compiler.templates.render(&subject, names)?);
+        inputs::check(self.compiler.graph, node, &rendered)?;
+        Ok(rendered)
+    }
+
+    /// A tested column, as the columns of what is tested say it.
+    fn tested_column(&self, attached: usize, name: &str) -> TestedColumn {
+        let compiled = &self.compiled;
+        let landed = compiled.sources.get(&attached).and_then(|table| table.table_schema().ok());
+        let schema = landed
+            .or_else(|| compiled.seeds.get(&attached).map(|seed| seed.schema.clone()))
+            .or_else(|| compiled.models.get(&attached).map(|model| model.schema.clone()))
+            .or_else(|| compiled.snapshots.get(&attached).map(|snapshot| snapshot.schema.clone()));
+        let described = &self.compiler.graph.node(attached).columns;
+        let quote = described.iter().any(|column| column.name.value == name && column.quote);
+        TestedColumn::of(name, quote, &schema.unwrap_or_else(|| Arc::new(Schema::empty())))
     }
 
     fn model(
@@ -437,16 +453,19 @@ impl Work<'_> {
                 let Some(attached) = self.compiler.graph.position(attached) else {
                     return Err(Problem::new(format!("the test `{}` tests nothing", node.name)).into());
                 };
+                let column = column.as_deref().map(|name| self.tested_column(attached, name));
                 let subject = TestSubject {
                     test,
                     relation: tested_relation(self.compiler.graph.node(attached)),
-                    column: column.as_deref(),
-                    where_sql: node.config.where_sql.as_deref(),
+                    column: column.as_ref().map(|column| column.sql.as_str()),
+                    is_boolean: column.as_ref().is_some_and(|column| column.is_boolean),
+                    config: &node.config.raw,
                     unique_id: node.id.as_str(),
                 };
                 one_query(self.compiler.templates.render_test(&subject, self.names(false, None))?)
             }
         };
+        inputs::check(self.compiler.graph, node, &rendered)?;
         self.checked(&rendered).map_err(|placed| match detail {
             TestDetail::Singular { .. } => placed,
             TestDetail::Generic { .. } => placed.label(format!("in the SQL of `{}`", node.name)),

@@ -243,7 +243,10 @@ impl Reader<'_> {
         if self.located.value.is_null() {
             return None;
         }
-        self.located.value.as_u64().or_else(|| self.expected("a number of rows"))
+        // What Jinja gives may be the text of a number.
+        let of_text = |text: &str| text.trim().parse().ok();
+        let number = self.located.value.as_u64().or_else(|| self.located.value.as_str().and_then(of_text));
+        number.or_else(|| self.expected("a number of rows"))
     }
 
     fn threshold(&mut self) -> Threshold {

@@ -55,7 +55,7 @@ pub(super) fn over_events(
             .at(&rendered.map.place(0..0))
     })?;
     let map = rendered.map.within(ranges.events);
-    Ok((Rendered { sql: ranges.sql, map }, plan))
+    Ok((Rendered { sql: ranges.sql, map, refs: Vec::new(), sources: Vec::new() }, plan))
 }
 
 /// Columns that config names must be there, and each in one role; the columns that mep adds must not.

@@ -104,7 +104,9 @@ impl Reader<'_> {
     }
 
     pub(super) fn lookback(&mut self) -> Option<u32> {
-        let number = self.located.value.as_u64().and_then(|number| u32::try_from(number).ok());
+        let of_text = |text: &str| text.trim().parse().ok();
+        let number = self.located.value.as_u64().or_else(|| self.located.value.as_str().and_then(of_text));
+        let number = number.and_then(|number| u32::try_from(number).ok());
         number.or_else(|| self.expected("a number of batches"))
     }
 }

@@ -21,6 +21,7 @@ mod history_config;
 mod incremental;
 mod incremental_config;
 mod inline;
+mod inputs;
 mod named;
 mod names;
 mod own_tests;
@@ -33,6 +34,7 @@ mod stored_names;
 mod streaming;
 mod streaming_config;
 mod test_name;
+mod tested_column;
 mod threshold;
 mod views;
 

@@ -1,13 +1,16 @@
 //! The objects that dbt gives to texts: `adapter`, `exceptions`, the project as a package, and what mep has not.
 
+use std::fmt;
 use std::sync::Arc;
 
 use minijinja::value::{Object, ObjectRepr, from_args};
 use minijinja::{Error, State, Value};
 
+use super::bound::Bound;
 use super::macros::Macro;
 use super::problem::{invalid, invalid_with_help, unsupported};
 use super::scope::Shared;
+use super::time::Modules;
 use crate::project::nearest;
 
 /// The adapter's own name, which `adapter.dispatch` looks for first.
@@ -18,9 +21,30 @@ pub(super) fn dispatched(name: &str) -> [String; 2] {
     [format!("{ADAPTER}__{name}"), format!("default__{name}")]
 }
 
+/// What a value is called that is no value for SQL: a function or one of dbt's own parts.
+pub(super) fn thing(value: &Value) -> Option<String> {
+    let object = value.as_object()?;
+    if object.repr() != ObjectRepr::Plain {
+        return None;
+    }
+    let is_thing = object.is::<Adapter>()
+        || object.is::<Exceptions>()
+        || object.is::<Package>()
+        || object.is::<Unsupported>()
+        || object.is::<Macro>()
+        || object.is::<Bound>()
+        || object.is::<Modules>();
+    is_thing.then(|| format!("`{value}`"))
+}
+
 /// `adapter`.
-#[derive(Debug)]
 pub(super) struct Adapter(pub(super) Arc<Shared>);
+
+impl fmt::Debug for Adapter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("adapter")
+    }
+}
 
 impl Object for Adapter {
     fn repr(self: &Arc<Self>) -> ObjectRepr {
@@ -67,8 +91,13 @@ fn dispatch(shared: &Shared, name: &str) -> Result<Value, Error> {
 }
 
 /// `exceptions`.
-#[derive(Debug)]
 pub(super) struct Exceptions;
+
+impl fmt::Debug for Exceptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("exceptions")
+    }
+}
 
 impl Object for Exceptions {
     fn repr(self: &Arc<Self>) -> ObjectRepr {
@@ -101,10 +130,15 @@ impl Object for Exceptions {
 
 /// The macros of the project by a package's name, `music_events.surrogate_key(...)`: those that a project took over
 /// from dbt's packages are found by the package's name too.
-#[derive(Debug)]
 pub(super) struct Package {
     name: String,
     shared: Arc<Shared>,
+}
+
+impl fmt::Debug for Package {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)
+    }
 }
 
 impl Package {
@@ -151,10 +185,15 @@ impl Object for Package {
 }
 
 /// A name that dbt knows and mep does not: an error that says so, wherever it is used.
-#[derive(Debug)]
 pub(super) struct Unsupported {
     name: String,
     help: &'static str,
+}
+
+impl fmt::Debug for Unsupported {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)
+    }
 }
 
 impl Unsupported {
@@ -178,6 +217,15 @@ impl Unsupported {
             _ => return None,
         };
         Some(Self { name: name.to_owned(), help })
+    }
+
+    /// As a text finds it: a function says so when it is called, what would be read does so at once.
+    pub(super) fn value(self) -> Value {
+        let is_read = matches!(
+            self.name.as_str(),
+            "graph" | "selected_resources" | "database_schemas" | "dbt_metadata_envs" | "context" | "api"
+        );
+        if is_read { Value::from(self.error()) } else { Value::from_object(self) }
     }
 
     fn error(&self) -> Error {

@@ -12,6 +12,7 @@ use super::problem::{invalid, invalid_with_help};
 use super::relation_value::RelationValue;
 use super::scope::Scope;
 use super::time::Timestamp;
+use super::yaml_value::{Bare, holds_jinja, rendered};
 use crate::project::nearest;
 use crate::relation::Relation;
 
@@ -21,9 +22,14 @@ fn first_and_default(arguments: &[Value]) -> Result<(&str, Option<Value>), Error
         [name, options] if options.is_kwargs() => {
             let options = Kwargs::try_from(options.clone())?;
             let name = name.as_str().ok_or_else(|| invalid("a name was expected as the first argument"))?;
-            Ok((name, options.get("default").ok()))
+            Ok((name, options.get::<Value>("default").ok()))
         }
-        _ => from_args(arguments),
+        // A default of none is one.
+        [name, default] => {
+            let (name,): (&str,) = from_args(std::slice::from_ref(name))?;
+            Ok((name, Some(default.clone())))
+        }
+        _ => from_args::<(&str,)>(arguments).map(|(name,)| (name, None)),
     }
 }
 
@@ -75,7 +81,17 @@ pub(super) struct Bound {
 
 impl fmt::Debug for Bound {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "<function {:?}>", self.function)
+        f.write_str(match self.function {
+            Function::Ref => "ref",
+            Function::Source => "source",
+            Function::Config => "config",
+            Function::Var => "var",
+            Function::IsIncremental => "is_incremental",
+            Function::ShouldFullRefresh => "should_full_refresh",
+            Function::RunStartedAt => "run_started_at",
+            Function::InvocationId => "invocation_id",
+            Function::Start | Function::Keep | Function::Give => "function",
+        })
     }
 }
 
@@ -84,13 +100,13 @@ impl Object for Bound {
         ObjectRepr::Plain
     }
 
-    fn call(self: &Arc<Self>, _: &mut State<'_, '_>, arguments: &[Value]) -> Result<Value, Error> {
+    fn call(self: &Arc<Self>, state: &mut State<'_, '_>, arguments: &[Value]) -> Result<Value, Error> {
         let scope = &self.scope;
         match self.function {
             Function::Ref => scope.reference(arguments),
             Function::Source => scope.source(arguments),
             Function::Config => scope.configure(arguments),
-            Function::Var => scope.var(arguments),
+            Function::Var => scope.var(state, arguments),
             Function::IsIncremental => {
                 scope.noted().uses_is_incremental = true;
                 Ok(scope.resolver.as_ref().is_some_and(|resolver| resolver.is_incremental()).into())
@@ -219,10 +235,18 @@ impl Scope {
         Ok("".into())
     }
 
-    fn var(&self, arguments: &[Value]) -> Result<Value, Error> {
+    /// A variable. Jinja in its texts is rendered where it is read, as dbt does it.
+    fn var(self: &Arc<Self>, state: &State<'_, '_>, arguments: &[Value]) -> Result<Value, Error> {
         let (name, default) = first_and_default(arguments)?;
         if let Some(value) = self.shared.vars.get(name) {
-            return Ok(of_json(value));
+            if !holds_jinja(value) {
+                return Ok(of_json(value));
+            }
+            let value = self.as_var(|| rendered(state.env(), self, value, Bare::Text));
+            return value.unwrap_or_else(|| {
+                let message = format!("the variable `{name}` is made of itself");
+                Err(invalid_with_help(message, "write its value out"))
+            });
         }
         default.ok_or_else(|| {
             let near = nearest(name, self.shared.vars.keys().map(String::as_str));

@@ -1,26 +1,63 @@
 //! Lists and mappings as Python has them: whoever holds one sees what another changes.
 
 use std::cmp::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering as AtomicOrdering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use indexmap::IndexMap;
-use minijinja::value::{Enumerator, Object, ObjectRepr, Tuple, from_args};
+use minijinja::value::{Enumerator, Object, ObjectRepr, Rest, Tuple, from_args};
 use minijinja::{Error, ErrorKind, State, Value};
 use serde_json::Value as Json;
 
+use super::depth::place;
 use super::problem::invalid;
+
+/// No list or mapping holds more: a slip of the pen should not fill the memory.
+const MOST_ITEMS: usize = 10_000_000;
 
 /// A list.
 #[derive(Debug, Default)]
-pub(super) struct List(Mutex<Vec<Value>>);
+pub(super) struct List {
+    values: Mutex<Vec<Value>>,
+    /// How deep it lies in others at most.
+    depth: AtomicUsize,
+}
 
 impl List {
-    pub(super) fn of(values: Vec<Value>) -> Value {
-        Value::from_object(Self(Mutex::new(values)))
+    /// A list of these values; an error in its place where they lie too deep in each other.
+    pub(super) fn of(mut values: Vec<Value>) -> Value {
+        values.iter_mut().for_each(|value| *value = settled(value));
+        match values.iter().try_for_each(|value| place(value, 1)) {
+            Ok(()) => Value::from_object(Self { values: Mutex::new(values), depth: AtomicUsize::new(0) }),
+            Err(error) => Value::from(error),
+        }
     }
 
     fn values(&self) -> MutexGuard<'_, Vec<Value>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.values.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes that it lies at this depth; says whether it did not yet.
+    pub(super) fn sinks_to(&self, depth: usize) -> bool {
+        self.depth.fetch_max(depth, AtomicOrdering::Relaxed) < depth
+    }
+
+    /// The collections in it.
+    pub(super) fn collections(&self) -> Vec<Value> {
+        self.values().iter().filter(|value| value.as_object().is_some()).cloned().collect()
+    }
+
+    /// Puts values in at an index.
+    fn put(&self, at: usize, values: Vec<Value>) -> Result<(), Error> {
+        let values: Vec<Value> = values.iter().map(settled).collect();
+        check_length(self.values().len() + values.len())?;
+        self.values().splice(at..at, values.iter().cloned());
+        let depth = self.depth.load(AtomicOrdering::Relaxed) + 1;
+        let placed = values.iter().try_for_each(|value| place(value, depth));
+        if placed.is_err() {
+            self.values().drain(at..at + values.len());
+        }
+        placed
     }
 
     /// The index that Python means by a number that may count from the end.
@@ -64,18 +101,20 @@ impl Object for List {
         match method {
             "append" => {
                 let (value,): (Value,) = from_args(arguments)?;
-                self.values().push(value);
+                let end = self.values().len();
+                self.put(end, vec![value])?;
             }
             "extend" => {
                 let (more,): (Value,) = from_args(arguments)?;
                 let more: Vec<Value> = more.try_iter()?.collect();
-                self.values().extend(more);
+                let end = self.values().len();
+                self.put(end, more)?;
             }
             "insert" => {
                 let (at, value): (i64, Value) = from_args(arguments)?;
                 let length = self.values().len();
                 let at = self.index(at).unwrap_or(if at < 0 { 0 } else { length });
-                self.values().insert(at, value);
+                self.put(at, vec![value])?;
             }
             "pop" => {
                 let (at,): (Option<i64>,) = from_args(arguments)?;
@@ -107,11 +146,49 @@ impl Object for List {
 
 /// A mapping.
 #[derive(Debug, Default)]
-pub(super) struct Dict(Mutex<IndexMap<Value, Value>>);
+pub(super) struct Dict {
+    entries: Mutex<IndexMap<Value, Value>>,
+    /// How deep it lies in others at most.
+    depth: AtomicUsize,
+}
 
 impl Dict {
-    pub(super) fn of(entries: IndexMap<Value, Value>) -> Value {
-        Value::from_object(Self(Mutex::new(entries)))
+    /// A mapping of these entries; an error in its place where they lie too deep in each other.
+    pub(super) fn of(mut entries: IndexMap<Value, Value>) -> Value {
+        entries.values_mut().for_each(|value| *value = settled(value));
+        match entries.iter().try_for_each(|(key, value)| place(key, 1).and_then(|()| place(value, 1))) {
+            Ok(()) => Value::from_object(Self { entries: Mutex::new(entries), depth: AtomicUsize::new(0) }),
+            Err(error) => Value::from(error),
+        }
+    }
+
+    /// Notes that it lies at this depth; says whether it did not yet.
+    pub(super) fn sinks_to(&self, depth: usize) -> bool {
+        self.depth.fetch_max(depth, AtomicOrdering::Relaxed) < depth
+    }
+
+    /// The collections in it.
+    pub(super) fn collections(&self) -> Vec<Value> {
+        let entries = self.entries();
+        let all = entries.iter().flat_map(|(key, value)| [key, value]);
+        all.filter(|value| value.as_object().is_some()).cloned().collect()
+    }
+
+    /// Sets entries.
+    fn put(&self, pairs: Vec<(Value, Value)>) -> Result<(), Error> {
+        let pairs: Vec<(Value, Value)> =
+            pairs.into_iter().map(|(key, value)| (key, settled(&value))).collect();
+        check_length(self.entries().len() + pairs.len())?;
+        self.entries().extend(pairs.iter().cloned());
+        let depth = self.depth.load(AtomicOrdering::Relaxed) + 1;
+        let both = |(key, value): &(Value, Value)| place(key, depth).and_then(|()| place(value, depth));
+        let placed = pairs.iter().try_for_each(both);
+        if placed.is_err() {
+            // The rendering ends here; but nothing may be left that holds itself.
+            let mut entries = self.entries();
+            pairs.iter().for_each(|(key, _)| drop(entries.shift_remove(key)));
+        }
+        placed
     }
 
     pub(super) fn with<const N: usize>(entries: [(&str, Value); N]) -> Value {
@@ -128,7 +205,7 @@ impl Dict {
     }
 
     fn entries(&self) -> MutexGuard<'_, IndexMap<Value, Value>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn update(&self, more: &Value) -> Result<(), Error> {
@@ -146,8 +223,7 @@ impl Dict {
                 pairs.push((key.clone(), value.clone()));
             }
         }
-        self.entries().extend(pairs);
-        Ok(())
+        self.put(pairs)
     }
 }
 
@@ -178,14 +254,21 @@ impl Object for Dict {
                 Ok(Value::from(()))
             }
             "pop" => {
-                let (key, default): (Value, Option<Value>) = from_args(arguments)?;
+                let (key, default): (Value, Rest<Value>) = from_args(arguments)?;
                 let removed = self.entries().shift_remove(&key);
-                removed.or(default).ok_or_else(|| invalid(format!("the mapping has no key {key:?}")))
+                removed
+                    .or_else(|| default.first().cloned())
+                    .ok_or_else(|| invalid(format!("the mapping has no key {key:?}")))
             }
             "setdefault" => {
                 let (key, default): (Value, Option<Value>) = from_args(arguments)?;
                 let default = default.unwrap_or_else(|| Value::from(()));
-                Ok(self.entries().entry(key).or_insert(default).clone())
+                let stored = self.entries().get(&key).cloned();
+                if let Some(stored) = stored {
+                    return Ok(stored);
+                }
+                self.put(vec![(key.clone(), default)])?;
+                Ok(self.entries().get(&key).cloned().unwrap_or_default())
             }
             "clear" => {
                 self.entries().clear();
@@ -197,11 +280,30 @@ impl Object for Dict {
     }
 }
 
+fn check_length(length: usize) -> Result<(), Error> {
+    if length <= MOST_ITEMS {
+        return Ok(());
+    }
+    Err(invalid(format!("expected at most {MOST_ITEMS} items in a list or mapping, found {length}")))
+}
+
+/// A value as a collection holds it: what is worked out only when it is looked at, is worked out now, so that nothing
+/// in it can come to be the collection itself.
+fn settled(value: &Value) -> Value {
+    match value.as_object() {
+        Some(object) if object.repr() == ObjectRepr::Iterable => own(value),
+        _ => value.clone(),
+    }
+}
+
 /// A value as a variable holds it: the engine's own lists and mappings cannot change, so they are copied into ones
 /// that can.
 pub(super) fn own(value: &Value) -> Value {
     let Some(object) = value.as_object() else { return value.clone() };
-    if object.is::<List>() || object.is::<Tuple>() {
+    if object.is::<Tuple>() {
+        return place(value, 0).map_or_else(Value::from, |()| value.clone());
+    }
+    if object.is::<List>() {
         return value.clone();
     }
     match object.repr() {

@@ -1,10 +1,11 @@
 //! dbt's functions that are the same for every text.
 
 use minijinja::value::{Kwargs, Rest};
-use minijinja::{Environment, Error, Value};
+use minijinja::{Environment, Error, ErrorKind, Value};
 use serde_json::Value as Json;
 
 use super::collections::{Dict, List, of_json, own};
+use super::depth::is_writable;
 use super::macros::return_value;
 use super::problem::{invalid, invalid_with_help};
 use crate::keys::{Key, key};
@@ -125,14 +126,14 @@ pub(super) fn add_to(environment: &mut Environment<'_>) {
     environment.add_function("zip_strict", |lists: Rest<Value>| zip(&lists));
     environment
         .add_function("cycler", |items: Rest<Value>| minijinja_contrib::globals::cycler(items.to_vec()));
-    environment.add_function("fromjson", |text: &str, default: Option<Value>, named: Kwargs| {
+    environment.add_function("fromjson", |text: &str, default: Rest<Value>, named: Kwargs| {
         from_json(text, default, &named)
     });
-    environment.add_function("tojson", |value: &Value, default: Option<Value>, named: Kwargs| {
+    environment.add_function("tojson", |value: &Value, default: Rest<Value>, named: Kwargs| {
         to_json(value, default, &named)
     });
     environment.add_function("return", return_value);
-    environment.add_function("env_var", |name: &str, default: Option<Value>, named: Kwargs| {
+    environment.add_function("env_var", |name: &str, default: Rest<Value>, named: Kwargs| {
         env_var(name, default, &named)
     });
     environment
@@ -149,11 +150,12 @@ fn named_values(named: &Kwargs) -> Result<Value, Error> {
     Ok(Dict::of(entries.collect::<Result<_, Error>>()?))
 }
 
-/// A default, which may be given by name.
-fn default_of(default: Option<Value>, named: &Kwargs) -> Result<Option<Value>, Error> {
-    match default {
-        None if named.has("default") => named.get("default").map(Some),
-        default => Ok(default),
+/// A default, which may be given by name. None is one.
+fn default_of(Rest(rest): Rest<Value>, named: &Kwargs) -> Result<Option<Value>, Error> {
+    match rest.len() {
+        0 if named.has("default") => named.get("default").map(Some),
+        0 | 1 => Ok(rest.into_iter().next()),
+        _ => Err(Error::from(ErrorKind::TooManyArguments)),
     }
 }
 
@@ -178,7 +180,7 @@ fn zip(lists: &[Value]) -> Result<Value, Error> {
     Ok(List::of((0..shortest).map(row).collect()))
 }
 
-fn from_json(text: &str, default: Option<Value>, named: &Kwargs) -> Result<Value, Error> {
+fn from_json(text: &str, default: Rest<Value>, named: &Kwargs) -> Result<Value, Error> {
     let default = default_of(default, named)?;
     named.assert_all_used()?;
     match serde_json::from_str::<Json>(text) {
@@ -187,10 +189,13 @@ fn from_json(text: &str, default: Option<Value>, named: &Kwargs) -> Result<Value
     }
 }
 
-fn to_json(value: &Value, default: Option<Value>, named: &Kwargs) -> Result<Value, Error> {
+fn to_json(value: &Value, default: Rest<Value>, named: &Kwargs) -> Result<Value, Error> {
     let default = default_of(default, named)?;
     let sorted = named.get::<Option<bool>>("sort_keys")?.unwrap_or(false);
     named.assert_all_used()?;
+    if !is_writable(value) {
+        return Err(invalid("tojson: the value is too large, or holds itself"));
+    }
     let json = serde_json::to_value(value).map(|mut json| {
         if sorted {
             json.sort_all_objects();
@@ -211,7 +216,7 @@ fn log(message: &Value, info: Option<bool>, named: &Kwargs) -> Result<&'static s
     Ok("")
 }
 
-fn env_var(name: &str, default: Option<Value>, named: &Kwargs) -> Result<Value, Error> {
+fn env_var(name: &str, default: Rest<Value>, named: &Kwargs) -> Result<Value, Error> {
     let default = default_of(default, named)?;
     named.assert_all_used()?;
     if name.starts_with(secrets::PREFIX) {

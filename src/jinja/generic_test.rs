@@ -7,17 +7,23 @@ use minijinja::Value;
 use minijinja::value::Kwargs;
 use serde_json::Value as Json;
 
-use super::collections::{Dict, List, of_json};
+use super::adapter::dispatched;
 use super::macros::Macro;
 use super::noted::located_in_yaml;
+use super::passes;
 use super::problem::{message, root};
 use super::relation_value::RelationValue;
 use super::scope::{About, Scope};
 use super::source_map::SourceMap;
 use super::subject::{Parsed, Rendered, Resolver};
 use super::templates::Templates;
+use super::yaml_value::{Bare, evaluated, is_jinja, rendered, rendered_text};
 use crate::project::{Problem, TestUse, nearest};
 use crate::relation::Relation;
+
+/// The macros by which a project says for itself which rows tests look at.
+const WHERE_MACROS: [&str; 3] =
+    ["get_where_subquery", "mep__get_where_subquery", "default__get_where_subquery"];
 
 /// What a generic test is about.
 #[derive(Clone, Debug)]
@@ -26,10 +32,12 @@ pub struct TestSubject<'a> {
     pub test: &'a TestUse,
     /// `model`: the relation that is tested.
     pub relation: Relation,
-    /// `column_name`.
+    /// `column_name`, as SQL writes it.
     pub column: Option<&'a str>,
-    /// The test looks only at rows for which this SQL holds.
-    pub where_sql: Option<&'a str>,
+    /// Whether the column is known to hold truth values.
+    pub is_boolean: bool,
+    /// The config of the test; it looks only at rows for which its `where` holds.
+    pub config: &'a IndexMap<String, Json>,
     /// The unique id of the test.
     pub unique_id: &'a str,
 }
@@ -41,14 +49,9 @@ impl TestSubject<'_> {
         written.rsplit('.').next().unwrap_or(written)
     }
 
-    /// `model`: the relation, or those of its rows that the test looks at.
-    fn model(&self) -> Value {
-        match self.where_sql {
-            Some(condition) => {
-                format!("(select * from {} where {condition}) dbt_subquery", self.relation).into()
-            }
-            None => RelationValue::of(self.relation.clone().into()),
-        }
+    /// The rows that the test looks at, where they are not all.
+    fn condition(&self) -> Option<&str> {
+        self.config.get("where").and_then(Json::as_str).filter(|condition| !condition.trim().is_empty())
     }
 
     fn problem(&self, message: impl std::fmt::Display, help: String) -> Problem {
@@ -63,16 +66,31 @@ impl Templates {
     /// Where there is no such test, or its arguments do not fit.
     pub fn parse_test(&self, subject: &TestSubject<'_>) -> Result<Parsed, Problem> {
         let test = self.test(subject)?;
-        let scope = self.test_scope(subject, None, Vec::new());
-        let arguments = self.arguments(subject, test, &scope)?;
-        let mut noted = std::mem::take(&mut *scope.noted());
-        if test.reaches {
-            let scope = self.test_scope(subject, None, called(test, arguments));
-            *scope.noted() = noted;
-            self.call_test(subject, &scope)?;
-            noted = std::mem::take(&mut *scope.noted());
+        let pass = |resolver: Option<Arc<dyn Resolver>>| {
+            let scope = self.test_scope(subject, resolver.clone(), Vec::new());
+            let settled = self.config(subject, &scope).and_then(|config| {
+                let subject = &TestSubject { config: &config, ..subject.clone() };
+                Ok((self.arguments(subject, test, &scope)?, config.clone()))
+            });
+            let mut noted = std::mem::take(&mut *scope.noted());
+            let called = settled.and_then(|(arguments, config)| {
+                let subject = &TestSubject { config: &config, ..subject.clone() };
+                if !test.reaches {
+                    return Ok(());
+                }
+                let scope = self.test_scope(subject, resolver, called(subject, test, arguments));
+                *scope.noted() = std::mem::take(&mut noted);
+                let called = self.call_test(subject, &scope);
+                noted = std::mem::take(&mut *scope.noted());
+                called.map(|_| ())
+            });
+            (called, noted)
+        };
+        let (noted, depending) = passes::all(&subject.relation, &pass)?;
+        match depending {
+            Some(key) => Err(passes::config_depends(&key).at(&subject.test.test.place)),
+            None => Ok(located_in_yaml(noted, &subject.test.test.place)),
         }
-        Ok(located_in_yaml(noted, &subject.test.test.place))
     }
 
     /// The second pass over a use of a generic test.
@@ -86,10 +104,30 @@ impl Templates {
     ) -> Result<Rendered, Problem> {
         let test = self.test(subject)?;
         let scope = self.test_scope(subject, Some(resolver.clone()), Vec::new());
+        let config = self.config(subject, &scope)?;
+        let subject = &TestSubject { config: &config, ..subject.clone() };
         let arguments = self.arguments(subject, test, &scope)?;
-        let scope = self.test_scope(subject, Some(resolver), called(test, arguments));
+        let noted = std::mem::take(&mut *scope.noted());
+        let scope = self.test_scope(subject, Some(resolver), called(subject, test, arguments));
+        *scope.noted() = noted;
         let sql = self.call_test(subject, &scope)?;
-        Ok(Rendered { sql, map: SourceMap::whole(subject.test.test.place.clone()) })
+        let noted = std::mem::take(&mut *scope.noted());
+        let Parsed { refs, sources, .. } = located_in_yaml(noted, &subject.test.test.place);
+        let sql = match self.replaced(subject)[..] {
+            [] => sql,
+            ref own => format!("-- by macros of this project: {}\n{sql}", own.join(", ")),
+        };
+        Ok(Rendered { sql, map: SourceMap::whole(subject.test.test.place.clone()), refs, sources })
+    }
+
+    /// The project's macros that stand in for what is built in: whoever reads the SQL learns why it is another one.
+    fn replaced(&self, subject: &TestSubject<'_>) -> Vec<String> {
+        let own = |name: &String| self.shared.macros.get(name).is_some_and(|found| !found.is_builtin());
+        let is_builtin = |name: &str| self.shared.macros.get(name).is_some_and(|found| found.is_builtin());
+        let test = format!("test_{}", subject.name());
+        let parts = if is_builtin(&test) { dispatched(&test).to_vec() } else { Vec::new() };
+        let rows = WHERE_MACROS.iter().map(|name| (*name).to_owned());
+        parts.into_iter().find(own).into_iter().chain(rows.into_iter().find(own)).collect()
     }
 
     fn test(&self, subject: &TestSubject<'_>) -> Result<&Arc<Macro>, Problem> {
@@ -118,7 +156,7 @@ impl Templates {
             fqn: Vec::new(),
             path: subject.test.test.place.text.path().to_string_lossy().into_owned(),
             this: subject.relation.clone(),
-            config: IndexMap::new(),
+            config: subject.config.clone(),
         };
         Scope::new(self.shared.clone(), about, resolver, extra)
     }
@@ -131,6 +169,40 @@ impl Templates {
         rendered.map_err(|error| self.failed(subject, &error))
     }
 
+    /// The config of a test with its `where` as SQL: Jinja in it is that of a model.
+    fn config(
+        &self,
+        subject: &TestSubject<'_>,
+        scope: &Arc<Scope>,
+    ) -> Result<IndexMap<String, Json>, Problem> {
+        let mut config = subject.config.clone();
+        if let Some(condition) = subject.condition().filter(|condition| is_jinja(condition)) {
+            let condition = rendered_text(&self.environment, scope, condition)
+                .map_err(|error| self.failed(subject, &error))?;
+            config.insert("where".to_owned(), condition.into());
+        }
+        Ok(config)
+    }
+
+    /// `model`: the relation, or those of its rows that the test looks at.
+    fn model(&self, subject: &TestSubject<'_>, scope: &Arc<Scope>) -> Result<Value, minijinja::Error> {
+        let relation = RelationValue::of(subject.relation.clone().into());
+        let is_own = |name: &&&str| self.shared.macros.get(**name).is_some_and(|found| !found.is_builtin());
+        match (WHERE_MACROS.iter().find(is_own), subject.condition()) {
+            (Some(own), _) => {
+                let extra = vec![("__mep_relation", relation)];
+                let inner = self.test_scope(subject, scope.resolver.clone(), extra);
+                let model = evaluated(&self.environment, &inner, &format!("{own}(__mep_relation)"));
+                scope.noted().add(std::mem::take(&mut *inner.noted()));
+                model
+            }
+            (None, Some(condition)) => {
+                Ok(format!("(select * from {} where {condition}) dbt_subquery", subject.relation).into())
+            }
+            (None, None) => Ok(relation),
+        }
+    }
+
     /// The arguments of a test's macro, checked against its parameters.
     fn arguments(
         &self,
@@ -138,7 +210,8 @@ impl Templates {
         test: &Macro,
         scope: &Arc<Scope>,
     ) -> Result<Vec<(String, Value)>, Problem> {
-        let mut arguments = vec![("model".to_owned(), subject.model())];
+        let model = self.model(subject, scope).map_err(|error| self.failed(subject, &error))?;
+        let mut arguments = vec![("model".to_owned(), model)];
         if let Some(column) = subject.column {
             if !test.takes("column_name") {
                 return Err(subject.problem(
@@ -154,7 +227,8 @@ impl Templates {
                     subject.problem(format_args!("has no parameter `{name}`"), test.parameters_help(name))
                 );
             }
-            let value = self.argument(value, scope).map_err(|error| self.failed(subject, &error))?;
+            let value = rendered(&self.environment, scope, value, Bare::Call);
+            let value = value.map_err(|error| self.failed(subject, &error))?;
             match arguments.iter_mut().find(|(earlier, _)| earlier == name) {
                 Some((_, earlier)) => *earlier = value,
                 None => arguments.push((name.clone(), value)),
@@ -189,54 +263,17 @@ impl Templates {
             None => problem,
         }
     }
-
-    /// A text that holds Jinja, or is a call of `ref`, `source` or `var`, is evaluated.
-    fn argument(&self, value: &Json, scope: &Arc<Scope>) -> Result<Value, minijinja::Error> {
-        match value {
-            Json::String(text) => match expression(text) {
-                Some(expression) => self.evaluated(expression, scope),
-                None if text.contains("{{") || text.contains("{%") => {
-                    let rewritten = super::rewrite::Rewritten::of(text);
-                    let template = self.environment.template_from_str(&rewritten.text)?;
-                    template.render(Value::from_dyn_object(scope.clone())).map(Value::from)
-                }
-                None => Ok(text.as_str().into()),
-            },
-            Json::Array(values) => {
-                let values: Result<Vec<Value>, _> =
-                    values.iter().map(|value| self.argument(value, scope)).collect();
-                values.map(List::of)
-            }
-            Json::Object(entries) => {
-                let entries: Result<IndexMap<Value, Value>, minijinja::Error> = entries
-                    .iter()
-                    .map(|(key, value)| Ok((Value::from(key.as_str()), self.argument(value, scope)?)))
-                    .collect();
-                entries.map(Dict::of)
-            }
-            other => Ok(of_json(other)),
-        }
-    }
-
-    fn evaluated(&self, expression: &str, scope: &Arc<Scope>) -> Result<Value, minijinja::Error> {
-        let rewritten = super::rewrite::Rewritten::of(&format!("{{% do __mep_give({expression}) %}}"));
-        let template = self.environment.template_from_str(&rewritten.text)?;
-        template.render(Value::from_dyn_object(scope.clone()))?;
-        Ok(scope.take_given().unwrap_or_default())
-    }
 }
 
 /// What the template that calls a test finds in its scope.
-fn called(test: &Arc<Macro>, arguments: Vec<(String, Value)>) -> Vec<(&'static str, Value)> {
-    vec![("__mep_test", Macro::value(test)), ("__mep_arguments", Kwargs::from_iter(arguments).into())]
-}
-
-/// The expression that an argument is as a whole.
-fn expression(text: &str) -> Option<&str> {
-    const CALLS: [&str; 4] = ["ref(", "source(", "var(", "env_var("];
-    let text = text.trim();
-    if let Some(inner) = text.strip_prefix("{{").and_then(|rest| rest.strip_suffix("}}")) {
-        return (!inner.contains("{{")).then(|| inner.trim_matches('-').trim());
-    }
-    (CALLS.iter().any(|call| text.starts_with(call)) && text.ends_with(')')).then_some(text)
+fn called(
+    subject: &TestSubject<'_>,
+    test: &Arc<Macro>,
+    arguments: Vec<(String, Value)>,
+) -> Vec<(&'static str, Value)> {
+    vec![
+        ("__mep_test", Macro::value(test)),
+        ("__mep_arguments", Kwargs::from_iter(arguments).into()),
+        ("__mep_is_boolean", subject.is_boolean.into()),
+    ]
 }

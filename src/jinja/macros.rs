@@ -20,6 +20,9 @@ pub(super) const LOADER_TEXT: &str = "\
 {%- endmacro -%}\
 {%- do __mep_start(__mep_load) -%}";
 
+/// The file of mep's own macros.
+pub(super) const BUILTIN: &str = "mep/builtin/tests.sql";
+
 /// How deep macros may call each other.
 const MOST_CALLS: usize = 200;
 
@@ -61,6 +64,11 @@ impl Macro {
 
     pub(super) fn value(this: &Arc<Self>) -> Value {
         Value::from_dyn_object(this.clone())
+    }
+
+    /// Whether it is one of mep's own.
+    pub(super) fn is_builtin(&self) -> bool {
+        self.file == BUILTIN
     }
 
     pub(super) fn takes(&self, argument: &str) -> bool {

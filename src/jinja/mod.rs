@@ -8,11 +8,13 @@
 mod adapter;
 mod bound;
 mod collections;
+mod depth;
 mod filters;
 mod functions;
 mod generic_test;
 mod macros;
 mod noted;
+mod passes;
 mod problem;
 mod relation_value;
 mod rewrite;
@@ -26,6 +28,7 @@ mod tests;
 mod text_methods;
 mod time;
 mod tokens;
+mod yaml_value;
 
 use crate::keys::Section;
 

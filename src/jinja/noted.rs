@@ -9,16 +9,16 @@ use crate::project::{Located, Place, SourceText, Span};
 
 /// What a text says, placed in the text.
 pub(super) fn located(noted: Noted, origin: &Origin) -> Parsed {
-    let text = &origin.text;
     placed(noted, &|function, argument| call_place(origin, function, argument), &|key| {
-        let keys = origin
-            .rewritten
-            .calls
-            .iter()
-            .filter(|call| call.function == "config")
-            .flat_map(|call| &call.keys);
-        place_of(text, keys, key).unwrap_or_else(|| text.at(Span::default()))
+        config_place(origin, key)
     })
+}
+
+/// Where `config()` says a key, else the start of the text.
+pub(super) fn config_place(origin: &Origin, key: &str) -> Place {
+    let calls = origin.rewritten.calls.iter().filter(|call| call.function == "config");
+    let place = place_of(&origin.text, calls.flat_map(|call| &call.keys), key);
+    place.unwrap_or_else(|| origin.text.at(Span::default()))
 }
 
 /// A use of a test is not longer than this; what stands further on belongs to other uses.

@@ -216,6 +216,10 @@ pub(super) fn message(error: &Error, names: &[&str]) -> (String, Option<String>)
             None => (said, None),
         },
         ErrorKind::SyntaxError => syntax_error(&said.replace(BODY, "")),
+        ErrorKind::OutOfFuel => {
+            let help = "make its loops and texts smaller, or move the work into SQL".to_owned();
+            ("the text does too much, or becomes too long".to_owned(), Some(help))
+        }
         _ if said == "recursion limit exceeded" => {
             let help = "let the recursion end by an `if`".to_owned();
             ("blocks and macros nest too deep".to_owned(), Some(help))
@@ -292,6 +296,9 @@ fn chain(error: &Error) -> Vec<&Error> {
 /// The place of an error in the file as the user wrote it: the exact range where it is known, else the line.
 fn span(error: &Error, origin: &Origin) -> Span {
     let text = origin.text.text();
+    if let Some(range) = &origin.rewritten.nesting.too_deep {
+        return Span::range(range.start, range.end);
+    }
     if let Some(range) = error.range().filter(|range| !range.is_empty()) {
         let original = origin.rewritten.original(range);
         // What is missing at the end of a text may be placed behind it.

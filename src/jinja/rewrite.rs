@@ -8,8 +8,12 @@
 use std::collections::HashSet;
 use std::ops::Range;
 
+use minijinja::Error;
+
+use super::problem::invalid_with_help;
 use super::rewriter::Rewriter;
 use super::tokens::tokens;
+use crate::project::{Nesting, TOO_DEEP};
 
 /// Put before the name of a macro where a file of macros defines it.
 pub(super) const BODY: &str = "mep_body_";
@@ -26,6 +30,8 @@ pub(super) struct Rewritten {
     /// The calls of `ref`, `source` and `config`.
     pub(super) calls: Vec<Call>,
     pub(super) edits: Vec<Edit>,
+    /// How deep it nests. What nests too deep is not rewritten.
+    pub(super) nesting: Nesting,
 }
 
 /// A macro where it is defined.
@@ -71,6 +77,7 @@ impl Rewritten {
     pub(super) fn of_part(text: &str, part: Range<usize>) -> Self {
         let mut rewritten = Self::new(text.get(part.clone()).unwrap_or_default(), false);
         let moved = |range: &mut Range<usize>| *range = range.start + part.start..range.end + part.start;
+        rewritten.nesting.too_deep.iter_mut().for_each(moved);
         rewritten.edits.iter_mut().for_each(|edit| moved(&mut edit.original));
         for call in &mut rewritten.calls {
             call.texts.iter_mut().chain(&mut call.keys).for_each(moved);
@@ -85,11 +92,26 @@ impl Rewritten {
     }
 
     fn new(text: &str, is_macro_file: bool) -> Self {
+        let nesting = Nesting::of(text);
+        if nesting.too_deep.is_some() {
+            return Self { nesting, ..Self::default() };
+        }
         let tokens = tokens(text);
         if tokens.is_empty() {
-            return Self { text: text.to_owned(), ..Self::default() };
+            return Self { text: text.to_owned(), nesting, ..Self::default() };
         }
-        Rewriter::new(text, &tokens).rewritten(is_macro_file)
+        Self { nesting, ..Rewriter::new(text, &tokens).rewritten(is_macro_file) }
+    }
+
+    /// What the engine makes of the text, where it does not nest too deep.
+    pub(super) fn parsed<T: Send>(
+        &self,
+        parse: impl FnOnce(&str) -> Result<T, Error> + Send,
+    ) -> Result<T, Error> {
+        match &self.nesting.too_deep {
+            Some(_) => Err(invalid_with_help(TOO_DEEP.0, TOO_DEEP.1)),
+            None => self.nesting.with_room(|| parse(&self.text)),
+        }
     }
 
     /// Where a range of the rewritten text stands in the original.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, Utc};
@@ -52,6 +53,27 @@ pub(super) struct Noted {
     pub(super) config: IndexMap<String, Json>,
     pub(super) uses_is_incremental: bool,
     pub(super) uses_run_time: bool,
+    /// Whether anything asked `execute`.
+    pub(super) asks_execute: bool,
+}
+
+impl Noted {
+    /// Adds what another pass noted; config is that of the first one.
+    pub(super) fn add(&mut self, more: Self) {
+        for used in more.refs {
+            if !self.refs.contains(&used) {
+                self.refs.push(used);
+            }
+        }
+        for used in more.sources {
+            if !self.sources.contains(&used) {
+                self.sources.push(used);
+            }
+        }
+        self.uses_is_incremental |= more.uses_is_incremental;
+        self.uses_run_time |= more.uses_run_time;
+        self.asks_execute |= more.asks_execute;
+    }
 }
 
 /// What one rendering has loaded: the engine's macros live no longer than that.
@@ -73,6 +95,8 @@ pub(super) struct Scope {
     loaded: Mutex<Loaded>,
     /// What an expression evaluated to, where that is what the rendering is for.
     given: Mutex<Option<Value>>,
+    /// How many variables are being rendered, each within the one before.
+    vars: AtomicUsize,
 }
 
 impl fmt::Debug for Scope {
@@ -100,7 +124,25 @@ impl Scope {
             noted: Mutex::default(),
             loaded: Mutex::default(),
             given: Mutex::default(),
+            vars: AtomicUsize::new(0),
         })
+    }
+
+    /// Renders a text of its own within this rendering: `work` may load macros anew, which end with it.
+    pub(super) fn within<T>(&self, work: impl FnOnce() -> T) -> T {
+        let outer = std::mem::take(&mut *lock(&self.loaded));
+        let done = work();
+        *lock(&self.loaded) = outer;
+        done
+    }
+
+    /// Does `work` as the rendering of a variable; `None` where variables are made of each other without an end.
+    pub(super) fn as_var<T>(&self, work: impl FnOnce() -> T) -> Option<T> {
+        const MOST: usize = 20;
+        let depth = self.vars.fetch_add(1, Ordering::Relaxed);
+        let done = (depth < MOST).then(|| self.within(work));
+        self.vars.fetch_sub(1, Ordering::Relaxed);
+        done
     }
 
     pub(super) fn noted(&self) -> MutexGuard<'_, Noted> {
@@ -183,7 +225,10 @@ impl Object for Scope {
             "schema" => self.about.this.schema.clone().into(),
             "model" => Value::from_object(Model(self.clone())),
             "target" => self.shared.target.clone(),
-            "execute" => self.resolver.is_some().into(),
+            "execute" => {
+                self.noted().asks_execute = true;
+                self.resolver.is_some().into()
+            }
             "run_started_at" => Value::from_object(Timestamp(invocation.run_started_at)),
             "logical_date" => invocation.logical_date.to_string().into(),
             "invocation_id" => invocation.invocation_id.as_str().into(),
@@ -195,7 +240,7 @@ impl Object for Scope {
             "builtins" => self.builtins(),
             name => match Package::named(name, &self.shared) {
                 Some(package) => Value::from_object(package),
-                None => Value::from_object(Unsupported::named(name)?),
+                None => Unsupported::named(name)?.value(),
             },
         })
     }

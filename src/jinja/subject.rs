@@ -98,6 +98,10 @@ pub struct Rendered {
     pub sql: String,
     /// Where it came from.
     pub map: SourceMap,
+    /// Every `ref()` that was asked for on the way.
+    pub refs: Vec<RefUse>,
+    /// Every `source()`.
+    pub sources: Vec<SourceUse>,
 }
 
 /// What a name stands for.

@@ -4,22 +4,23 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use indexmap::IndexMap;
-use minijinja::{AutoEscape, Environment, Template, UndefinedBehavior, Value};
+use minijinja::{
+    AutoEscape, Environment, Error, Output, State, Template, UndefinedBehavior, Value, escape_formatter,
+};
 
 use super::adapter::dispatched;
 use super::collections::Dict;
-use super::macros::{LOADER_TEXT, Macro};
-use super::noted::located;
-use super::problem::{Origin, Places};
+use super::macros::{BUILTIN, LOADER_TEXT, Macro};
+use super::noted::{config_place, located};
+use super::problem::{Origin, Places, invalid_with_help};
 use super::rewrite::{Definition, LOADER, Rewritten};
 use super::scope::{About, Scope, Shared};
 use super::source_map::SourceMap;
 use super::subject::{Invocation, Parsed, Rendered, Resolver, Subject};
 use super::text_methods::unknown_method;
-use super::{filters, functions};
+use super::{adapter, filters, functions, passes};
 use crate::project::{Place, Problem, Problems, Project, SourceText, Span};
 
-const BUILTIN: &str = "mep/builtin/tests.sql";
 const BUILTIN_TESTS: &str = include_str!("builtin/tests.sql");
 
 /// The template that calls a generic test.
@@ -28,6 +29,10 @@ const TEST_CALL_TEXT: &str = "{% include 'mep/loader' %}{{ __mep_test(**__mep_ar
 
 /// How deep texts may nest; macros have a limit of their own, which is met first.
 const RECURSION_LIMIT: usize = 10_000;
+
+/// How much work one rendering may do: a unit is an instruction, or 64 bytes of text that is made. So no text takes more
+/// than a few seconds, or more than 1 GiB.
+const FUEL: u64 = 16 << 20;
 
 /// Renders texts, on any number of threads.
 pub struct Templates {
@@ -50,7 +55,10 @@ impl Templates {
         for text in std::iter::once(&builtin).chain(&project.macros) {
             let name = text.path().to_string_lossy().into_owned();
             let origin = Origin { text: text.clone(), rewritten: Rewritten::of_macros(text.text()) };
-            if let Err(error) = environment.add_template_owned(name.clone(), origin.rewritten.text.clone()) {
+            let added = origin
+                .rewritten
+                .parsed(|rewritten| environment.add_template_owned(name.clone(), rewritten.to_owned()));
+            if let Err(error) = added {
                 let none = HashMap::new();
                 let places = Places { subject: (&name, &origin), macros: &none, names: Vec::new() };
                 problems.push(places.problem(&error));
@@ -109,11 +117,19 @@ impl Templates {
     /// # Errors
     /// Where the text cannot be rendered.
     pub fn parse(&self, subject: &Subject<'_>) -> Result<Parsed, Problem> {
-        let scope = self.scope(subject, None);
         let origin = Origin::of(subject);
-        self.rendered(&origin, &scope, Template::render)?;
-        let noted = std::mem::take(&mut *scope.noted());
-        Ok(located(noted, &origin))
+        let pass = |resolver| {
+            let scope = self.scope(subject, resolver);
+            let rendered = self.rendered(&origin, &scope, Template::render);
+            let noted = std::mem::take(&mut *scope.noted());
+            (rendered.map(|_| ()), noted)
+        };
+        let (noted, depending) = passes::all(&subject.this, &pass)?;
+        let parsed = located(noted, &origin);
+        match depending {
+            Some(key) => Err(passes::config_depends(&key).at(&config_place(&origin, &key))),
+            None => Ok(parsed),
+        }
     }
 
     /// The second pass: the SQL.
@@ -125,7 +141,9 @@ impl Templates {
         let origin = Origin::of(subject);
         let (sql, spans) = self.rendered(&origin, &scope, Template::render_with_spans)?;
         let map = SourceMap::new(subject.text, &sql, &spans, &origin.rewritten);
-        Ok(Rendered { sql, map })
+        let noted = std::mem::take(&mut *scope.noted());
+        let Parsed { refs, sources, .. } = located(noted, &origin);
+        Ok(Rendered { sql, map, refs, sources })
     }
 
     pub(super) fn is_macro_file(&self, name: &str) -> bool {
@@ -149,10 +167,12 @@ impl Templates {
         &'a self,
         origin: &'a Origin,
         scope: &'a Arc<Scope>,
-        render: impl FnOnce(&Template<'a, 'a>, Value) -> Result<T, minijinja::Error>,
+        render: impl FnOnce(&Template<'a, 'a>, Value) -> Result<T, Error>,
     ) -> Result<T, Problem> {
         let name = &scope.about.path;
-        let template = self.environment.template_from_named_str(name, &origin.rewritten.text);
+        let environment = &self.environment;
+        let template =
+            origin.rewritten.parsed(|_| environment.template_from_named_str(name, &origin.rewritten.text));
         let rendered = template.and_then(|template| render(&template, Value::from_dyn_object(scope.clone())));
         rendered.map_err(|error| {
             let names = self.macro_names().collect();
@@ -168,6 +188,8 @@ fn environment() -> Environment<'static> {
     environment.set_auto_escape_callback(|_| AutoEscape::None);
     environment.set_unknown_method_callback(unknown_method);
     environment.set_recursion_limit(RECURSION_LIMIT);
+    environment.set_fuel(Some(FUEL));
+    environment.set_formatter(printed);
     // Without it, an error knows no range and an undefined value not where it came from.
     environment.set_debug(true);
     minijinja_contrib::add_to_environment(&mut environment);
@@ -179,6 +201,17 @@ fn environment() -> Environment<'static> {
         .and_then(|()| environment.add_template(TEST_CALL, TEST_CALL_TEXT))
         .expect("mep's own templates compile");
     environment
+}
+
+/// Prints a value, and refuses what is no value: a function, or a name that dbt's own parts go by.
+fn printed(out: &mut Output<'_>, state: &mut State<'_, '_>, value: &Value) -> Result<(), Error> {
+    match adapter::thing(value) {
+        Some(thing) => Err(invalid_with_help(
+            format!("{thing} cannot be printed: it is not a value"),
+            "call it, or take one of its parts",
+        )),
+        None => escape_formatter(out, state, value),
+    }
 }
 
 /// A macro of the project may replace a built-in one, not another one of the project.
@@ -203,7 +236,9 @@ fn macros(definitions: &IndexMap<String, (Place, Definition)>) -> IndexMap<Strin
 
 /// The macros that note something when they are called, themselves or by a macro that they name.
 fn reaching(definitions: &IndexMap<String, (Place, Definition)>) -> HashSet<&str> {
-    const NOTING: [&str; 8] = [
+    const NOTING: [&str; 9] = [
+        // A variable may hold any of the others.
+        "var",
         "ref",
         "source",
         "config",

@@ -151,7 +151,12 @@ pub(super) enum Path {
 
 impl fmt::Debug for Modules {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?}", self.path)
+        f.write_str(match self.path {
+            Path::Modules => "modules",
+            Path::DatetimeModule => "modules.datetime",
+            Path::DatetimeClass => "modules.datetime.datetime",
+            Path::DateClass => "modules.datetime.date",
+        })
     }
 }
 

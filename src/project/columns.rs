@@ -31,12 +31,15 @@ const KEYS: [Key; 11] = [
     ),
     key("tags", "text or list", "", "Words of your own."),
     accepted("meta", "Data of your own."),
-    accepted("quote", "mep quotes where that is needed."),
-    key("config", "mapping", "", "`tags` and `meta`, once more."),
+    key("quote", "true or false", "where needed", "Whether tests write the name in quotes."),
+    key("config", "mapping", "", "`tags`, `meta` and `quote`, once more."),
     accepted("docs", "Of dbt's own docs."),
 ];
-const CONFIG_KEYS: [Key; 2] =
-    [key("tags", "text or list", "", "Words of your own."), accepted("meta", "Data of your own.")];
+const CONFIG_KEYS: [Key; 3] = [
+    key("tags", "text or list", "", "Words of your own."),
+    accepted("meta", "Data of your own."),
+    key("quote", "true or false", "where needed", "Whether tests write the name in quotes."),
+];
 
 /// Constraints that mep cannot enforce, and the data test that can.
 const NOT_ENFORCED: [(&str, &str); 5] = [
@@ -79,11 +82,13 @@ fn read_column(
     problems: &mut Problems,
 ) -> Option<Column> {
     column.check_keys("a column", &[&KEYS], problems);
+    let mut quote = column.get("quote").and_then(|item| item.boolean(problems));
     let mut tags = column.get("tags").map(|item| item.words(problems)).unwrap_or_default();
     if let Some(config) = column.get("config") {
         let config = config.mapping(problems);
         config.check_keys("the config of a column", &[&CONFIG_KEYS], problems);
         tags.extend(config.get("tags").map(|item| item.words(problems)).unwrap_or_default());
+        quote = quote.or_else(|| config.get("quote")?.boolean(problems));
     }
     Some(Column {
         name: column.required("name", "a column", problems)?,
@@ -92,6 +97,7 @@ fn read_column(
         not_null: read_constraints(column, problems),
         tests: read_tests(column, test_config, docs, problems),
         tags,
+        quote: quote == Some(true),
     })
 }
 

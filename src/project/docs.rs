@@ -6,6 +6,7 @@ use std::sync::LazyLock;
 use regex::{Captures, Regex};
 
 use super::item::Item;
+use super::strings::{Strings, is_jinja};
 use super::{Place, Problem, Problems, SourceText, Span};
 
 #[expect(clippy::unwrap_used, reason = "the pattern is constant, and a test uses it")]
@@ -18,12 +19,24 @@ static CALL: LazyLock<Regex> = LazyLock::new(|| {
 });
 
 /// Named texts of the project's Markdown files.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Docs {
     blocks: BTreeMap<String, (String, Place)>,
+    /// Renders what else than `doc()` a description calls.
+    strings: Strings,
 }
 
 impl Docs {
+    /// No texts yet.
+    pub(super) fn new(strings: Strings) -> Self {
+        Self { blocks: BTreeMap::new(), strings }
+    }
+
+    /// What renders the strings of YAML.
+    pub(super) fn strings(&self) -> &Strings {
+        &self.strings
+    }
+
     /// Adds the blocks of a file.
     pub(super) fn add(&mut self, file: &SourceText, problems: &mut Problems) {
         let mut open: Option<(String, Place, usize)> = None;
@@ -61,8 +74,11 @@ impl Docs {
     pub(super) fn description(&self, item: Option<Item<'_>>, problems: &mut Problems) -> Option<String> {
         let item = item?;
         let text = item.text(problems)?;
-        if !text.contains("{{") {
+        if !is_jinja(&text) {
             return Some(text);
+        }
+        if is_jinja(&CALL.replace_all(&text, "")) {
+            return self.rendered(item, &text, problems);
         }
         let replace = |call: &Captures<'_>| {
             let name = &call[1];
@@ -76,6 +92,13 @@ impl Docs {
             String::new()
         };
         Some(CALL.replace_all(&text, replace).into_owned())
+    }
+
+    fn rendered(&self, item: Item<'_>, text: &str, problems: &mut Problems) -> Option<String> {
+        let blocks = self.blocks.clone();
+        let rendered =
+            self.strings.described(text, move |name| blocks.get(name).map(|(text, _)| text.clone()));
+        rendered.map_err(|problem| problems.push(problem.at(&item.place()))).ok()
     }
 }
 

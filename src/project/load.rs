@@ -76,7 +76,7 @@ pub fn load(options: &LoadOptions) -> Result<Project, Problems> {
     let strings = Strings::new(&file.vars).with_target(target.as_ref());
     let trees = file.config_trees(&strings, &mut problems);
     let found = Found::of(&options.root, &file.folders, &mut problems);
-    let docs = read_docs(&found.markdown, &mut problems);
+    let docs = read_docs(&found.markdown, &strings, &mut problems);
     let reader = Reader { project: &file.name, docs: &docs, strings: &strings, trees: &trees };
     let mut entries = Entries::default();
     for properties in read_properties(&found.yaml, &mut problems) {
@@ -198,8 +198,8 @@ fn read_texts<'f>(files: &'f [FoundFile], problems: &mut Problems) -> Vec<(&'f F
     read
 }
 
-fn read_docs(files: &[FoundFile], problems: &mut Problems) -> Docs {
-    let mut docs = Docs::default();
+fn read_docs(files: &[FoundFile], strings: &Strings, problems: &mut Problems) -> Docs {
+    let mut docs = Docs::new(strings.clone());
     for (_, text) in read_texts(files, problems) {
         docs.add(&text, problems);
     }

@@ -17,6 +17,7 @@ mod item;
 mod kafka_connection;
 mod load;
 mod max_rejected;
+mod nesting;
 mod profile_secrets;
 mod profiles;
 mod project_file;
@@ -39,6 +40,7 @@ use crate::keys::Section;
 
 pub use load::{LoadOptions, find_root, load};
 pub use max_rejected::MaxRejected;
+pub use nesting::{Nesting, TOO_DEEP};
 pub use problem::{Problem, Problems, nearest};
 pub use target::bytes_of;
 pub use text::{Located, Place, SourceText, Span};

@@ -74,8 +74,9 @@ const NOT_SUPPORTED: [Key; 9] = [
 ];
 /// Keys of dbt before 1.0, and what they are now.
 const RENAMED: [(&str, &str); 2] = [("source-paths", "model-paths"), ("data-paths", "seed-paths")];
-/// Keys whose strings are rendered once the target is known, or never.
-const RENDERED_LATER: [&str; 10] = [
+/// Keys whose strings are rendered once the target is known, where they are read, or never.
+const RENDERED_LATER: [&str; 11] = [
+    "vars",
     "models",
     "seeds",
     "tests",

@@ -11,7 +11,7 @@ use super::project_file::ConfigTrees;
 use super::sources::read_source;
 use super::strings::Strings;
 use super::test_uses::read_tests;
-use super::yaml::Node;
+use super::yaml::{self, Node, Value};
 use super::{Exposure, Located, Place, Problems, Properties, SourceTable, SourceText};
 use crate::keys::{self, Key, Section, accepted, key};
 
@@ -168,18 +168,16 @@ impl Reader<'_> {
     /// Adds what a file says.
     pub(super) fn read(&self, mut file: PropertiesFile, entries: &mut Entries, problems: &mut Problems) {
         // Jinja of descriptions, tests, references and charts has its own names, and its own time.
-        let skip = [
-            "description",
-            "tests",
-            "data_tests",
-            "depends_on",
-            "relation",
-            "macros",
-            "analyses",
-            "where",
-            "charts",
-        ];
+        let skip =
+            ["description", "tests", "data_tests", "depends_on", "relation", "macros", "analyses", "charts"];
         self.strings.render(&file.text, &mut file.node, &skip, problems);
+        if let Value::Mapping(entries) = &mut file.node.value {
+            // Entries of singular tests: the test itself stands in a file of its own.
+            let of_tests = |entry: &&mut yaml::Entry| matches!(entry.key.as_str(), "tests" | "data_tests");
+            for entry in entries.iter_mut().filter(of_tests) {
+                self.strings.render(&file.text, &mut entry.node, &["description"], problems);
+            }
+        }
         let top = Item::file(&file.text, &file.node);
         let mapping = top.mapping(problems);
         check_top(mapping, problems);

@@ -8,14 +8,22 @@ use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, Value as Jinja
 use serde_json::Value as Json;
 
 use super::yaml::{Entry, Node, Value, plain};
-use super::{Problem, Problems, SourceText, Span, Target, nearest};
+use super::{Nesting, Problem, Problems, SourceText, Span, TOO_DEEP, Target, nearest};
 use crate::secrets;
 
+/// How much work one string may ask for: far more than any needs, and done within a second.
+const FUEL: u64 = 1_000_000;
+
+/// How deep texts of variables may read other variables.
+const MOST_VARS: usize = 20;
+
 /// Renders the strings of YAML files.
+#[derive(Clone, Debug)]
 pub(super) struct Strings {
     environment: Environment<'static>,
     /// The variables of the environment that were asked for, with their values.
     taken: Arc<Mutex<Vec<(String, String)>>>,
+    vars: Arc<IndexMap<String, Json>>,
 }
 
 /// Why a function of ours gives no value, in words for the user.
@@ -41,6 +49,7 @@ impl Strings {
         let mut environment = Environment::new();
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
         environment.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
+        environment.set_fuel(Some(FUEL));
         let taken: Arc<Mutex<Vec<(String, String)>>> = Arc::default();
         let noted = taken.clone();
         environment.add_function("env_var", move |name: &str, default: Rest<Jinja>, options: Kwargs| {
@@ -55,15 +64,13 @@ impl Strings {
             }
             Ok(value)
         });
-        let vars: Arc<IndexMap<String, Json>> = Arc::new(vars.clone());
-        environment.add_function("var", move |name: String, default: Rest<Jinja>, options: Kwargs| {
-            var(&vars, &name, default_of(default, &options)?)
-        });
         environment.add_filter("as_text", |value: Jinja| value.to_string());
         environment.add_filter("as_bool", as_native);
         environment.add_filter("as_number", as_native);
         environment.add_filter("as_native", as_native);
-        Self { environment, taken }
+        let vars = Arc::new(vars.clone());
+        add_var(&mut environment, vars.clone(), 0);
+        Self { environment, taken, vars }
     }
 
     /// The variables of the environment that were asked for since this was last called.
@@ -82,13 +89,15 @@ impl Strings {
             type => "local",
         };
         self.environment.add_global("target", value);
+        // Texts of variables may read it too.
+        add_var(&mut self.environment, self.vars.clone(), 0);
         self
     }
 
     /// Renders the strings below a node, save those below keys that `skip` names.
     pub(super) fn render(&self, file: &SourceText, node: &mut Node, skip: &[&str], problems: &mut Problems) {
         match &mut node.value {
-            Value::Text(text) if text.contains("{{") || text.contains("{%") => {
+            Value::Text(text) if is_jinja(text) => {
                 match self.value(text, node.span) {
                     Ok(value) => node.value = value,
                     Err(problem) => {
@@ -108,13 +117,47 @@ impl Strings {
         }
     }
 
-    fn value(&self, text: &str, span: Span) -> Result<Value, Problem> {
-        if let Some(expression) = whole_expression(text) {
-            let value = self.environment.compile_expression(expression).and_then(|found| found.eval(()));
-            return value.and_then(|value| yaml_value(&value, span)).map_err(|error| problem(&error));
-        }
-        self.environment.render_str(text, ()).map(Value::Rendered).map_err(|error| problem(&error))
+    /// A description, in which `doc()` gives what `block` finds by a name.
+    pub(super) fn described(
+        &self,
+        text: &str,
+        block: impl Fn(&str) -> Option<String> + Send + Sync + 'static,
+    ) -> Result<String, Problem> {
+        let mut environment = self.environment.clone();
+        environment.add_function("doc", move |names: Rest<String>| {
+            let name = names.last().map_or("", String::as_str);
+            block(name).ok_or_else(|| {
+                let help =
+                    format!("write {{% docs {name} %}}...{{% enddocs %}} in a .md file beside the models");
+                refuse(format!("there is no docs block `{name}`"), help)
+            })
+        });
+        guarded(text, |text| environment.render_str(text, ())).map_err(|error| problem(&error))
     }
+
+    fn value(&self, text: &str, span: Span) -> Result<Value, Problem> {
+        let value = if whole_expression(text).is_some() {
+            guarded(text, |text| evaluated(&self.environment, text))
+                .and_then(|value| yaml_value(&value, span))
+        } else {
+            guarded(text, |text| self.environment.render_str(text, ())).map(Value::Rendered)
+        };
+        value.map_err(|error| problem(&error))
+    }
+}
+
+/// Renders a text that is not so deep that to parse it takes more stack than there is.
+fn guarded<T: Send>(text: &str, render: impl FnOnce(&str) -> Result<T, Error> + Send) -> Result<T, Error> {
+    let nesting = Nesting::of(text);
+    if nesting.too_deep.is_some() {
+        return Err(refuse(TOO_DEEP.0.to_owned(), TOO_DEEP.1.to_owned()));
+    }
+    nesting.with_room(|| render(text))
+}
+
+fn evaluated(environment: &Environment<'_>, text: &str) -> Result<Jinja, Error> {
+    let expression = whole_expression(text).unwrap_or_default();
+    environment.compile_expression(expression).and_then(|found| found.eval(()))
 }
 
 /// The expression, where a text is one in braces and nothing else: its value keeps its type then.
@@ -151,9 +194,16 @@ fn of_json(json: Json, span: Span) -> Value {
 }
 
 fn problem(error: &Error) -> Problem {
-    let refusal = std::error::Error::source(error).and_then(|source| source.downcast_ref::<Refusal>());
-    if let Some(refusal) = refusal {
-        return Problem::new(&refusal.message).help(&refusal.help);
+    let mut source = std::error::Error::source(error);
+    while let Some(inner) = source {
+        if let Some(refusal) = inner.downcast_ref::<Refusal>() {
+            return Problem::new(&refusal.message).help(&refusal.help);
+        }
+        source = inner.source();
+    }
+    if error.kind() == ErrorKind::OutOfFuel {
+        let problem = Problem::new("the Jinja of this text does too much, or gives too long a text");
+        return problem.help("make its loops and texts smaller");
     }
     let message = match error.detail() {
         Some(detail) => format!("the Jinja of this text fails: {}: {detail}", error.kind()),
@@ -167,7 +217,8 @@ fn refuse(message: String, help: String) -> Error {
 }
 
 fn default_of(Rest(rest): Rest<Jinja>, options: &Kwargs) -> Result<Option<Jinja>, Error> {
-    let named = options.get::<Option<Jinja>>("default")?;
+    // A default of none is one.
+    let named = options.has("default").then(|| options.get::<Jinja>("default")).transpose()?;
     options.assert_all_used()?;
     if rest.len() > 1 {
         return Err(Error::from(ErrorKind::TooManyArguments));
@@ -192,10 +243,58 @@ fn env_var(name: &str, default: Rest<Jinja>, options: Kwargs) -> Result<Jinja, E
     }
 }
 
-fn var(vars: &IndexMap<String, Json>, name: &str, default: Option<Jinja>) -> Result<Jinja, Error> {
-    if let Some(value) = vars.get(name) {
-        return Ok(Jinja::from(Serde(value)));
+fn add_var(environment: &mut Environment<'static>, vars: Arc<IndexMap<String, Json>>, depth: usize) {
+    let base = environment.clone();
+    let function = move |name: String, default: Rest<Jinja>, options: Kwargs| {
+        let default = default_of(default, &options)?;
+        let Some(value) = vars.get(&name) else { return missing(&vars, &name, default) };
+        if !holds_jinja(value) {
+            return Ok(Jinja::from(Serde(value)));
+        }
+        if depth == MOST_VARS {
+            let help = "write the value out in one of them".to_owned();
+            return Err(refuse(format!("var `{name}` is made of itself"), help));
+        }
+        let mut inner = base.clone();
+        add_var(&mut inner, vars.clone(), depth + 1);
+        rendered_value(&inner, value)
+    };
+    environment.add_function("var", function);
+}
+
+/// Whether a value of YAML has Jinja in any of its texts.
+fn holds_jinja(value: &Json) -> bool {
+    match value {
+        Json::String(text) => is_jinja(text),
+        Json::Array(values) => values.iter().any(holds_jinja),
+        Json::Object(entries) => entries.values().any(holds_jinja),
+        _ => false,
     }
+}
+
+/// Whether a text is a template.
+pub(super) fn is_jinja(text: &str) -> bool {
+    text.contains("{{") || text.contains("{%")
+}
+
+/// The value of a variable: Jinja in its texts is rendered where it is read, as dbt does it.
+fn rendered_value(environment: &Environment<'static>, value: &Json) -> Result<Jinja, Error> {
+    match value {
+        Json::String(text) if is_jinja(text) => guarded(text, |text| match whole_expression(text) {
+            Some(_) => evaluated(environment, text),
+            None => environment.render_str(text, ()).map(Jinja::from),
+        }),
+        Json::Array(values) => values.iter().map(|value| rendered_value(environment, value)).collect(),
+        Json::Object(entries) => {
+            let entries =
+                entries.iter().map(|(key, value)| Ok((key.clone(), rendered_value(environment, value)?)));
+            Ok(Jinja::from_pairs(entries.collect::<Result<Vec<_>, Error>>()?))
+        }
+        other => Ok(Jinja::from(Serde(other))),
+    }
+}
+
+fn missing(vars: &IndexMap<String, Json>, name: &str, default: Option<Jinja>) -> Result<Jinja, Error> {
     default.ok_or_else(|| {
         let help = match nearest(name, vars.keys().map(String::as_str)) {
             Some(near) => format!("did you mean `{near}`?"),

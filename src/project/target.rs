@@ -141,7 +141,28 @@ fn required_path(mapping: Mapping<'_>, thing: &str, problems: &mut Problems) -> 
         problems.push(Problem::new("`path`: expected a folder, found nothing").at(&path.place));
         return None;
     }
-    Some(PathBuf::from(path.value))
+    match from_home(&path.value, std::env::home_dir()) {
+        Ok(path) => Some(path),
+        Err((message, help)) => {
+            problems.push(Problem::new(message).at(&path.place).help(help));
+            None
+        }
+    }
+}
+
+/// A path as a shell reads it: `~` at its start is the home folder.
+fn from_home(path: &str, home: Option<PathBuf>) -> Result<PathBuf, (String, &'static str)> {
+    let Some(rest) = path.strip_prefix('~') else { return Ok(PathBuf::from(path)) };
+    if !rest.is_empty() && !rest.starts_with(std::path::is_separator) {
+        let message = format!("`path`: expected `~/` for the home folder, found `{path}`");
+        return Err((message, "write the folder out, or `./~...` for one of that name"));
+    }
+    match home.filter(|home| !home.as_os_str().is_empty()) {
+        Some(home) => Ok(home.join(rest.trim_start_matches(std::path::is_separator))),
+        None => {
+            Err((format!("`path`: the home folder of `{path}` is not known"), "set HOME, or write it out"))
+        }
+    }
 }
 
 fn read_memory(item: Item<'_>, problems: &mut Problems) -> Option<u64> {
@@ -241,4 +262,19 @@ fn read_day(item: Item<'_>, problems: &mut Problems) -> Option<NaiveDate> {
         problems.push(item.expected("a day such as 2018-11-01"));
     }
     day
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tilde_is_the_home_folder() {
+        let read = |path| from_home(path, Some(PathBuf::from("/home/ada")));
+        assert_eq!(read("~/w").unwrap(), PathBuf::from("/home/ada/w"));
+        assert_eq!(read("~").unwrap(), PathBuf::from("/home/ada"));
+        assert_eq!(read("a/~/b").unwrap(), PathBuf::from("a/~/b"));
+        insta::assert_snapshot!(read("~bob/w").unwrap_err().0, @"`path`: expected `~/` for the home folder, found `~bob/w`");
+        insta::assert_snapshot!(from_home("~/w", None).unwrap_err().0, @"`path`: the home folder of `~/w` is not known");
+    }
 }

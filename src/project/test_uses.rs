@@ -109,22 +109,14 @@ fn read_use(
     for (key, item) in body.items() {
         match key.text {
             "test_name" | "description" => {}
-            "name" => read.name = item.text(problems),
+            "name" => read.name = rendered(item, docs, problems, |item, problems| item.text(problems)),
             "arguments" => read.arguments.extend(item.data(problems)),
             "config" => {
                 for (key, item) in item.mapping(problems).items() {
-                    if own.contains_key(key.text) {
-                        problems.push(config_twice(key.text, item));
-                    }
-                    overlay(&mut own, key.text, item.json());
+                    set(&mut own, key.text, item, docs, problems);
                 }
             }
-            name if CONFIG.contains(&name) => {
-                if own.contains_key(name) {
-                    problems.push(config_twice(name, item));
-                }
-                overlay(&mut own, name, item.json());
-            }
+            name if CONFIG.contains(&name) => set(&mut own, name, item, docs, problems),
             name => {
                 read.arguments.insert(name.to_owned(), item.node.json());
             }
@@ -132,6 +124,30 @@ fn read_use(
     }
     overlay_all(&mut read.config, &own);
     read
+}
+
+/// Sets a key of config. Jinja in it is that of all YAML, but `where` becomes a part of the test's SQL.
+fn set(config: &mut Config, key: &str, item: Item<'_>, docs: &Docs, problems: &mut Problems) {
+    if config.contains_key(key) {
+        problems.push(config_twice(key, item));
+    }
+    let value = match key {
+        "where" => item.json(),
+        _ => rendered(item, docs, problems, |item, _| item.json()),
+    };
+    overlay(config, key, value);
+}
+
+/// What `read` makes of a value once its Jinja is rendered.
+fn rendered<T>(
+    item: Item<'_>,
+    docs: &Docs,
+    problems: &mut Problems,
+    read: impl FnOnce(Item<'_>, &mut Problems) -> T,
+) -> T {
+    let mut node = item.node.clone();
+    docs.strings().render(item.file, &mut node, &[], problems);
+    read(Item { node: &node, ..item }, problems)
 }
 
 fn config_twice(key: &str, item: Item<'_>) -> super::Problem {

@@ -128,6 +128,8 @@ pub struct Column {
     pub tests: Vec<TestUse>,
     /// Tags that its tests inherit.
     pub tags: Vec<String>,
+    /// Whether its tests write the name in quotes, whatever it is.
+    pub quote: bool,
 }
 
 /// One use of a generic test: `- unique`, or `- relationships: {to: ref('dim_user'), field: user_key}`.

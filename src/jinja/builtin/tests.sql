@@ -1,32 +1,62 @@
 {% test unique(model, column_name) %}
+{{- adapter.dispatch('test_unique', 'dbt')(model, column_name) -}}
+{% endtest %}
+
+{% macro default__test_unique(model, column_name) -%}
 select {{ column_name }} as unique_field, count(*) as n_records
 from {{ model }}
 where {{ column_name }} is not null
 group by {{ column_name }}
 having count(*) > 1
-{% endtest %}
+{%- endmacro %}
 
 {% test not_null(model, column_name) %}
+{{- adapter.dispatch('test_not_null', 'dbt')(model, column_name) -}}
+{% endtest %}
+
+{% macro default__test_not_null(model, column_name) -%}
 select {{ column_name }}
 from {{ model }}
 where {{ column_name }} is null
-{% endtest %}
+{%- endmacro %}
 
 {% test accepted_values(model, column_name, values, quote=true) %}
+{{- adapter.dispatch('test_accepted_values', 'dbt')(model, column_name, values, quote) -}}
+{% endtest %}
+
+{% macro default__test_accepted_values(model, column_name, values, quote=true) -%}
 select {{ column_name }} as value_field, count(*) as n_records
 from {{ model }}
 where {{ column_name }} not in (
-    {%- for value in values -%}
-    {%- if quote %}'{{ (value ~ '')|replace("'", "''") }}'{% else %}{{ value }}{% endif %}
+    {%- for value in values if value is not none -%}
+    {%- if not quote %}{{ value }}
+    {%- elif __mep_is_boolean %}cast('{{ (value ~ '')|replace("'", "''") }}' as boolean)
+    {%- else %}'{{ (value ~ '')|replace("'", "''") }}'{% endif %}
     {%- if not loop.last %}, {% endif -%}
     {%- endfor -%}
 )
 group by {{ column_name }}
-{% endtest %}
+{%- endmacro %}
 
 {% test relationships(model, column_name, to, field) %}
-select child.{{ column_name }} as from_field
-from {{ model }} as child
-left join {{ to }} as parent on child.{{ column_name }} = parent.{{ field }}
-where child.{{ column_name }} is not null and parent.{{ field }} is null
+{{- adapter.dispatch('test_relationships', 'dbt')(model, column_name, to, field) -}}
 {% endtest %}
+
+{% macro default__test_relationships(model, column_name, to, field) -%}
+select child.from_field
+from (select {{ column_name }} as from_field from {{ model }} where {{ column_name }} is not null) as child
+left join (select {{ field }} as to_field from {{ to }}) as parent on child.from_field = parent.to_field
+where parent.to_field is null
+{%- endmacro %}
+
+{% macro get_where_subquery(relation) -%}
+{% do return(adapter.dispatch('get_where_subquery', 'dbt')(relation)) %}
+{%- endmacro %}
+
+{% macro default__get_where_subquery(relation) -%}
+{%- set condition = config.get('where', '') -%}
+{%- if condition -%}
+{%- do return('(select * from ' ~ relation ~ ' where ' ~ condition ~ ') dbt_subquery') -%}
+{%- endif -%}
+{%- do return(relation) -%}
+{%- endmacro %}

@@ -1,6 +1,6 @@
 //! Uses of generic tests become SELECTs of the rows that fail.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use indexmap::IndexMap;
 use serde_json::json;
@@ -24,6 +24,8 @@ const MACROS: [(&str, &str); 2] = [
     ),
 ];
 
+static NO_CONFIG: LazyLock<IndexMap<String, serde_json::Value>> = LazyLock::new(IndexMap::new);
+
 const YAML: &str = "  - test:\n      to: ref('dim')\n";
 
 fn used(test: &str, arguments: &[(&str, serde_json::Value)]) -> TestUse {
@@ -38,7 +40,8 @@ fn used(test: &str, arguments: &[(&str, serde_json::Value)]) -> TestUse {
 }
 
 fn about<'a>(test: &'a TestUse, column: Option<&'a str>) -> TestSubject<'a> {
-    TestSubject { test, relation: Relation::new("music", "m"), column, where_sql: None, unique_id: "t" }
+    let relation = Relation::new("music", "m");
+    TestSubject { test, relation, column, is_boolean: false, config: &NO_CONFIG, unique_id: "t" }
 }
 
 fn select_of(subject: &TestSubject<'_>) -> String {
@@ -64,9 +67,10 @@ fn the_four_built_in_tests() {
     insta::assert_snapshot!(select("unique", &[]), @"select id as unique_field, count(*) as n_records from music.m where id is not null group by id having count(*) > 1");
     insta::assert_snapshot!(select("accepted_values", &[("values", json!(["it's", "b"]))]), @"select id as value_field, count(*) as n_records from music.m where id not in ('it''s', 'b') group by id");
     insta::assert_snapshot!(select("accepted_values", &[("values", json!([1, true])), ("quote", json!(false))]), @"select id as value_field, count(*) as n_records from music.m where id not in (1, True) group by id");
-    insta::assert_snapshot!(select("relationships", &[("to", json!("ref('dim')")), ("field", json!("key"))]), @"select child.id as from_field from music.m as child left join music.dim as parent on child.id = parent.key where child.id is not null and parent.key is null");
+    insta::assert_snapshot!(select("relationships", &[("to", json!("ref('dim')")), ("field", json!("key"))]), @"select child.from_field from (select id as from_field from music.m where id is not null) as child left join (select key as to_field from music.dim) as parent on child.from_field = parent.to_field where parent.to_field is null");
     let not_null = used("not_null", &[]);
-    insta::assert_snapshot!(select_of(&TestSubject { where_sql: Some("id > 3"), ..about(&not_null, Some("id")) }), @"select id from (select * from music.m where id > 3) dbt_subquery where id is null");
+    let config = IndexMap::from([("where".to_owned(), json!("id > 3"))]);
+    insta::assert_snapshot!(select_of(&TestSubject { config: &config, ..about(&not_null, Some("id")) }), @"select id from (select * from music.m where id > 3) dbt_subquery where id is null");
 }
 
 #[test]
@@ -79,17 +83,17 @@ fn tests_of_the_project() {
 #[test]
 fn arguments_that_hold_jinja_are_evaluated() {
     let select = |to: &str| select("relationships", &[("to", json!(to)), ("field", json!("key"))]);
-    insta::assert_snapshot!(select("{{ ref('dim') }}"), @"select child.id as from_field from music.m as child left join music.dim as parent on child.id = parent.key where child.id is not null and parent.key is null");
-    insta::assert_snapshot!(select("source('s', 't')"), @"select child.id as from_field from music.m as child left join music.raw_t as parent on child.id = parent.key where child.id is not null and parent.key is null");
-    insta::assert_snapshot!(select("other.{{ var('country') }}"), @"select child.id as from_field from music.m as child left join other.SE as parent on child.id = parent.key where child.id is not null and parent.key is null");
-    insta::assert_snapshot!(select("{{ rows_of('x') }}"), @"select child.id as from_field from music.m as child left join music.x as parent on child.id = parent.key where child.id is not null and parent.key is null");
+    insta::assert_snapshot!(select("{{ ref('dim') }}"), @"select child.from_field from (select id as from_field from music.m where id is not null) as child left join (select key as to_field from music.dim) as parent on child.from_field = parent.to_field where parent.to_field is null");
+    insta::assert_snapshot!(select("source('s', 't')"), @"select child.from_field from (select id as from_field from music.m where id is not null) as child left join (select key as to_field from music.raw_t) as parent on child.from_field = parent.to_field where parent.to_field is null");
+    insta::assert_snapshot!(select("other.{{ var('country') }}"), @"select child.from_field from (select id as from_field from music.m where id is not null) as child left join (select key as to_field from other.SE) as parent on child.from_field = parent.to_field where parent.to_field is null");
+    insta::assert_snapshot!(select("{{ rows_of('x') }}"), @"select child.from_field from (select id as from_field from music.m where id is not null) as child left join (select key as to_field from music.x) as parent on child.from_field = parent.to_field where parent.to_field is null");
 }
 
 #[test]
 fn each_argument_calls_macros_anew() {
     let both =
         [("to", json!("{{ rows_of('x') }}")), ("field", json!("{{ rows_of('y') }}.k{{ rows_of('z') }}"))];
-    insta::assert_snapshot!(select("relationships", &both), @"select child.id as from_field from music.m as child left join music.x as parent on child.id = parent.music.y.kmusic.z where child.id is not null and parent.music.y.kmusic.z is null");
+    insta::assert_snapshot!(select("relationships", &both), @"select child.from_field from (select id as from_field from music.m where id is not null) as child left join (select music.y.kmusic.z as to_field from music.x) as parent on child.from_field = parent.to_field where parent.to_field is null");
 }
 
 #[test]

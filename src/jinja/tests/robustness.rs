@@ -49,15 +49,15 @@ fn a_macro_of_the_model_itself_that_recurses_ends_with_a_problem() {
 }
 
 #[test]
-fn a_list_that_holds_itself_does_not_hang() {
+fn a_list_cannot_hold_itself() {
     let said = on_a_small_stack(|| sql(&[], "{% set l = [] %}{% do l.append(l) %}{{ l | length }}"));
-    assert_eq!(said, "1");
+    assert!(said.starts_with("problem: lists and mappings lie more than"), "{said}");
 }
 
 #[test]
 fn deep_nesting_ends_with_a_problem() {
     let said = on_a_small_stack(|| sql(&[], &format!("{{{{ {}1{} }}}}", "[".repeat(3000), "]".repeat(3000))));
-    assert!(said.starts_with("problem: syntax error"), "{said}");
+    assert!(said.starts_with("problem: the Jinja nests too deep here"), "{said}");
 }
 
 #[test]
