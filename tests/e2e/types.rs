@@ -71,7 +71,7 @@ const QUERIES: [&str; 20] = [
     "with u as (select k, case when k = 1 then 1 else 2.5 end as r from t) select k, r * 2 as r from u where r > 1",
     "select k, r from (select k, v as r from t union all select k, c from t) order by r limit 3",
     "select a.k, coalesce(a.v, b.r) as r from t a full join (select 3 as k, 2.5 as r) b on a.k = b.k",
-    "select k, r from (select k, v as r from t) full join (select 3.5 as k) using (k)",
+    "select k, r from (select k, v as r from t) a full join (select 3.5 as k) b using (k)",
     "select distinct k, case when k = 1 then d else at end as r from t",
     "select k, unnest([v, c]) as r from t",
 ];
@@ -92,7 +92,11 @@ fn what_compiles_is_built_with_the_rows_that_the_query_shows() {
     let mut queries: Vec<String> =
         SHAPES.iter().map(|shape| format!("select k, {shape} as r from t")).collect();
     queries.extend(QUERIES.map(str::to_owned));
-    let queries: Vec<String> = queries.iter().map(|query| format!("with t as ({T}) {query}")).collect();
+    let over_t = |query: &String| match query.strip_prefix("with ") {
+        Some(rest) => format!("with t as ({T}), {rest}"),
+        None => format!("with t as ({T}) {query}"),
+    };
+    let queries: Vec<String> = queries.iter().map(over_t).collect();
     for (number, sql) in queries.iter().enumerate() {
         project.model(&format!("m{number}"), &format!("{{{{ config(materialized='table') }}}}\n{sql}"));
         project.model(&format!("v{number}"), sql);
@@ -103,13 +107,15 @@ fn what_compiles_is_built_with_the_rows_that_the_query_shows() {
     }
     project.succeed(&["compile"]);
     project.succeed(&["run"]);
-    let ordered = |from: &str| format!("select k, r from ({from}) order by k, cast(r as varchar)");
-    let all = |table: &dyn Fn(usize, &str) -> String| -> Vec<String> {
-        queries
-            .iter()
-            .enumerate()
-            .map(|(number, sql)| shown(&project, &ordered(&table(number, sql))))
-            .collect()
+    let rows = |from: &str| -> Vec<String> {
+        let shown: serde_json::Value =
+            serde_json::from_str(&shown(&project, &format!("select k, r from ({from})"))).unwrap();
+        let mut rows: Vec<String> = shown.as_array().unwrap().iter().map(ToString::to_string).collect();
+        rows.sort_unstable();
+        rows
+    };
+    let all = |table: &dyn Fn(usize, &str) -> String| -> Vec<Vec<String>> {
+        queries.iter().enumerate().map(|(number, sql)| rows(&table(number, sql))).collect()
     };
     let inline = all(&|_, sql| sql.to_owned());
     let stored = all(&|number, _| format!("select * from {{{{ ref('m{number}') }}}}"));
@@ -201,11 +207,7 @@ fn what_cannot_name_a_partition_is_refused_before_the_run() {
             "{shape}: {}",
             output.stderr
         );
-        assert!(
-            is.is_empty() || output.stderr.contains("cannot name partitions"),
-            "{shape}: {}",
-            output.stderr
-        );
+        assert!(is.is_empty() || output.stderr.contains("cannot name"), "{shape}: {}", output.stderr);
     }
 }
 
@@ -218,7 +220,7 @@ fn what_cannot_be_executed_is_refused_before_the_run_at_its_place() {
          from {{ source('events', 'listens') }} a",
     );
     project.file("tests/none.sql", "select exists (select 1 from {{ source('events', 'listens') }} b where b.ts = a.ts) as x\nfrom {{ source('events', 'listens') }} a");
-    let said = project.fail(1, &["compile"]);
+    let said = project.fail(2, &["compile"]);
     assert!(said.contains("models/best.sql:2:"), "{said}");
     assert!(said.contains("tests/none.sql:1:"), "{said}");
     assert!(said.contains("this subquery cannot be executed"), "{said}");
