@@ -32,11 +32,12 @@ impl TestedColumn {
 
 /// Whether SQL takes a name without quotes for that of a column.
 fn is_plain(name: &str) -> bool {
-    let parsed = Parser::new(&GenericDialect).try_with_sql(name).and_then(|mut parser| {
+    // A reserved word can be a name by itself and none beside others: `case` before a comparison.
+    let parsed = Parser::new(&GenericDialect).try_with_sql(&format!("{name} = 1")).and_then(|mut parser| {
         let expression = parser.parse_expr()?;
         Ok((expression, parser.peek_token().token))
     });
-    let is_name = |expression: &Expr| matches!(expression, Expr::Identifier(found) if found.value == name);
+    let is_name = |expression: &Expr| matches!(expression, Expr::BinaryOp { left, .. } if matches!(left.as_ref(), Expr::Identifier(found) if found.value == name));
     let lower = !name.contains(|character: char| character.is_uppercase());
     lower && parsed.is_ok_and(|(expression, rest)| is_name(&expression) && rest == Token::EOF)
 }

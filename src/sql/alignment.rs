@@ -399,7 +399,7 @@ mod tests {
         let monthly =
             "select date_trunc('month', event_date) as event_date, count(*) n from m.raw group by 1";
         let found = aligned(monthly);
-        assert!(found.starts_with("m.raw: date_trunc(") && !found.contains("unbounded"), "{found}");
+        assert!(found.contains("date_trunc(") && !found.contains("unbounded"), "{found}");
     }
 
     #[test]

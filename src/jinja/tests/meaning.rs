@@ -156,9 +156,10 @@ fn the_first_pass_finds_a_ref_that_a_loop_makes_by_its_name() {
 }
 
 #[test]
-fn the_first_pass_leaves_out_what_only_execution_reaches() {
-    let parsed = parse(&[], "{% if execute %}{{ ref('a') }}{{ run_query('x') }}{% endif %}{{ execute }}");
-    assert!(parsed.refs.is_empty());
+fn the_first_pass_finds_what_only_execution_reaches() {
+    let parsed = parse(&[], "{% if execute %}{{ ref('a') }}{% else %}{{ ref('b') }}{% endif %}{{ execute }}");
+    let names: Vec<_> = parsed.refs.iter().map(|found| found.name.as_str()).collect();
+    assert_eq!(names, ["b", "a"]);
 }
 
 #[test]

@@ -47,21 +47,21 @@ models:
 }
 
 #[test]
-fn tests_and_descriptions_keep_their_jinja() {
+fn arguments_of_tests_keep_their_jinja() {
     let project = loaded(&[
         ("models/a.sql", ""),
         (
             "models/a.yml",
             "models:
   - name: a
-    description: in {{ braces }}
+    description: in {{ 'braces' }}
     data_tests:
       - equal: {to: \"{{ ref('b') }}\", config: {where: \"day > '{{ var('day') }}'\"}}
 ",
         ),
     ]);
     let properties = &project.models[0].properties;
-    assert_eq!(properties.description.as_deref(), Some("in {{ braces }}"));
+    assert_eq!(properties.description.as_deref(), Some("in braces"));
     assert_eq!(properties.tests[0].arguments["to"], "{{ ref('b') }}");
     assert_eq!(properties.tests[0].config["where"].value, "day > '{{ var('day') }}'");
 }

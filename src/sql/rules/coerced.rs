@@ -55,7 +55,7 @@ mod tests {
             (format!("select null as k union all select k from {k}"), "Int64"),
             (
                 "select date '2018-11-01' as d union all select timestamp '2018-11-01 10:00:00'".to_owned(),
-                "Timestamp(ns)",
+                "Timestamp(µs)",
             ),
             (
                 format!(

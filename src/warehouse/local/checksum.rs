@@ -7,6 +7,8 @@ use serde::de::IgnoredAny;
 
 use crate::fingerprint::Fingerprint;
 
+/// The first format whose files all bear one.
+const SEALED: u64 = 3;
 const BEFORE: &str = "{\"checksum\":\"";
 const AFTER: &str = "\",";
 
@@ -24,12 +26,14 @@ pub(super) fn check(text: &[u8]) -> Result<(), String> {
     #[derive(Deserialize)]
     struct Sealed {
         checksum: Option<IgnoredAny>,
+        format: Option<u64>,
     }
     let text = std::str::from_utf8(text).map_err(|error| error.to_string())?;
     let sealed = text.strip_prefix(BEFORE).and_then(|rest| rest.split_once(AFTER));
     let is_whole = match sealed {
         Some((checksum, body)) => Fingerprint::of([body]).as_str() == checksum,
-        None => serde_json::from_str::<Sealed>(text).is_ok_and(|found| found.checksum.is_none()),
+        None => serde_json::from_str::<Sealed>(text)
+            .is_ok_and(|found| found.checksum.is_none() && found.format.is_none_or(|format| format < SEALED)),
     };
     if is_whole {
         return Ok(());
@@ -45,7 +49,7 @@ mod tests {
 
     #[test]
     fn any_other_byte_is_told() {
-        let sealed = sealed(r#"{"format":2,"rows":3}"#);
+        let sealed = sealed(r#"{"format":3,"rows":3}"#);
         assert_eq!(check(&sealed), Ok(()));
         assert!(serde_json::from_slice::<serde_json::Value>(&sealed).unwrap()["checksum"].is_string());
         for at in 0..sealed.len() {

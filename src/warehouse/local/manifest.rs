@@ -19,7 +19,7 @@ use crate::warehouse::{Batch, Content, DataFile, Ledger, Partition, PartitionKey
 pub(super) const MANIFEST: &str = "manifest.json";
 
 /// The form that this version of mep writes.
-pub(super) const FORMAT: u32 = 2;
+pub(super) const FORMAT: u32 = 3;
 
 /// Why a text is none of these files.
 #[derive(Debug)]

@@ -80,7 +80,9 @@ fn a_manifest_that_was_changed_by_hand_is_not_another_table() {
     let folder = tempfile::tempdir().unwrap();
     let warehouse = LocalWarehouse::new(folder.path());
     let relation = Relation::new("music", "fact_listen");
-    warehouse.publish(&relation, &table(&RunId::generate()), &Presentation::default()).unwrap();
+    let table = table(&RunId::generate());
+    write_files(&warehouse, &relation, &table);
+    warehouse.publish(&relation, &table, &Presentation::default()).unwrap();
     let manifest = folder.path().join("music/fact_listen/manifest.json");
     let text = fs::read_to_string(&manifest).unwrap();
     for changed in [text.replacen("[[3,4]]", "[[5,4]]", 1), text.replacen("2018-11-03", "2018-11-04", 1)] {
