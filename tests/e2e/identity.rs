@@ -143,8 +143,11 @@ fn an_edit_of_brackets_builds_the_model_anew() {
     assert_eq!(project.plan(), [""; 0]);
 }
 
+/// The values of a partition's two columns.
+type Key = (Option<&'static str>, Option<&'static str>);
+
 /// The partition that each file of the source becomes: pairs that are shown by one text, and texts that stand for NULL.
-const KEYS: [(Option<&str>, Option<&str>); 10] = [
+const KEYS: [Key; 10] = [
     (Some("a/b"), Some("c")),
     (Some("a"), Some("b/c")),
     (None, Some("x")),
@@ -159,7 +162,7 @@ const KEYS: [(Option<&str>, Option<&str>); 10] = [
 
 fn keyed(project: &Project) {
     let value = |value: Option<&str>| value.map_or("null".to_owned(), |value| format!("'{value}'"));
-    let of = |which: fn(&(Option<&'static str>, Option<&'static str>)) -> Option<&'static str>| {
+    let of = |which: fn(&Key) -> Option<&'static str>| {
         let whens = KEYS
             .iter()
             .enumerate()
@@ -380,9 +383,13 @@ fn check(happenings: &[Happening]) {
         let rows = [(0, 1, json!(song.to_string()), seconds), (1, 2, json!("9"), seconds + 7)];
         write(&project, &format!("{file}.json"), &rows);
     };
-    files.iter().for_each(|(file, values)| rewrite(*file, *values));
+    for (file, values) in &files {
+        rewrite(*file, *values);
+    }
     keyed(&project);
-    (0..EDITS.len()).for_each(|model| edit(&project, model, 0));
+    for model in 0..EDITS.len() {
+        edit(&project, model, 0);
+    }
     by_day(
         &project,
         "least",

@@ -150,8 +150,8 @@ pub(in crate::sql) fn node<'a>(structure: &mut Structure, expression: &'a Expr) 
         },
         // Nothing of these comes into a plan that is stored, or the walk of plans does not know what they read.
         #[expect(deprecated)]
-        Expr::Wildcard { .. } => return Said::NotAll,
-        Expr::ScalarVariable(..)
+        Expr::Wildcard { .. }
+        | Expr::ScalarVariable(..)
         | Expr::Placeholder(_)
         | Expr::Unnest(_)
         | Expr::HigherOrderFunction(_)

@@ -17,8 +17,6 @@ pub(super) fn literal(structure: &mut Structure, value: &ScalarValue) -> bool {
         ScalarValue::Float16(value) => number(structure, value.map(|value| value.to_bits())),
         ScalarValue::Float32(value) => number(structure, value.map(f32::to_bits)),
         ScalarValue::Float64(value) => number(structure, value.map(f64::to_bits)),
-        ScalarValue::Decimal32(value, ..) => number(structure, *value),
-        ScalarValue::Decimal64(value, ..) => number(structure, *value),
         ScalarValue::Decimal128(value, ..) => number(structure, *value),
         ScalarValue::Decimal256(value, ..) => {
             bytes(structure, value.map(|value| value.to_le_bytes()).as_ref().map(|bytes| bytes.as_slice()));
@@ -26,11 +24,13 @@ pub(super) fn literal(structure: &mut Structure, value: &ScalarValue) -> bool {
         ScalarValue::Int8(value) => number(structure, *value),
         ScalarValue::Int16(value) => number(structure, *value),
         ScalarValue::Int32(value)
+        | ScalarValue::Decimal32(value, ..)
         | ScalarValue::Date32(value)
         | ScalarValue::Time32Second(value)
         | ScalarValue::Time32Millisecond(value)
         | ScalarValue::IntervalYearMonth(value) => number(structure, *value),
         ScalarValue::Int64(value)
+        | ScalarValue::Decimal64(value, ..)
         | ScalarValue::Date64(value)
         | ScalarValue::Time64Microsecond(value)
         | ScalarValue::Time64Nanosecond(value)
@@ -68,12 +68,12 @@ pub(super) fn literal(structure: &mut Structure, value: &ScalarValue) -> bool {
         ScalarValue::ListView(list) => return list.is_null(0) || items(structure, &list.value(0)),
         ScalarValue::LargeListView(list) => return list.is_null(0) || items(structure, &list.value(0)),
         ScalarValue::Struct(value) => {
-            return value.columns().iter().fold(true, |all, column| items(structure, column) && all);
+            return value.columns().iter().all(|column| items(structure, column));
         }
         ScalarValue::Map(map) => {
             let entries = if map.is_null(0) { None } else { Some(map.value(0)) };
-            let columns = entries.iter().flat_map(|entries| entries.columns());
-            return columns.fold(true, |all, column| items(structure, column) && all);
+            let mut columns = entries.iter().flat_map(|entries| entries.columns());
+            return columns.all(|column| items(structure, column));
         }
         ScalarValue::Union(value, fields, mode) => {
             union(structure, fields, *mode);
@@ -113,9 +113,9 @@ fn bytes(structure: &mut Structure, value: Option<&[u8]>) {
 fn items(structure: &mut Structure, items: &ArrayRef) -> bool {
     data_type(structure, items.data_type());
     structure.count(items.len());
-    let mut item = |at: usize| {
+    let item = |at: usize| {
         let value = ScalarValue::try_from_array(items, at);
         value.is_ok_and(|value| literal(structure, &value))
     };
-    (0..items.len()).fold(true, |all, at| item(at) && all)
+    (0..items.len()).all(item)
 }
