@@ -234,11 +234,13 @@ fn land(connection: &Connection, topic: &str) -> Result<f64, Box<dyn Error>> {
         table: &table,
         source: &source,
         units: &units,
+        declared: &[],
+        max_rejected: None,
         run: &RunId::generate(),
         until: None,
         threads: std::thread::available_parallelism()?.get(),
         progress: &|_| {},
     };
-    let (landed, _) = landing.land()?;
+    let (landed, ..) = landing.land()?;
     Ok(told("landed", landed.landed, began))
 }

@@ -97,9 +97,9 @@ impl AsyncWrite for PatientStream {
     ) -> Poll<io::Result<usize>> {
         match Pin::new(&mut self.stream).poll_write(context, bytes) {
             Poll::Pending => self.waiting(context),
-            written => {
+            Poll::Ready(written) => {
                 self.wrote();
-                written
+                Poll::Ready(written)
             }
         }
     }

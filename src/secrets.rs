@@ -175,7 +175,9 @@ mod tests {
 
     fn of(values: &[&str]) -> Vec<String> {
         let mut secrets = Vec::new();
-        values.iter().for_each(|value| add(&mut secrets, value));
+        for value in values {
+            add(&mut secrets, value);
+        }
         secrets
     }
 

@@ -78,12 +78,12 @@ pub(super) fn plan(global: &Global, arguments: &PlanArguments) -> Result<Exit, C
         })?;
         let Some(connected) = sources.iter().find(|connected| connected.node == node) else { continue };
         let mut contents: BTreeMap<String, Option<UnitContent>> = BTreeMap::new();
-        let mut content = |unit: &crate::source::Unit| match unit.day {
-            Some(day) => Some(UnitContent { days: BTreeSet::from([day]), ..UnitContent::default() }),
-            None => {
-                let read = || content_of(&connected.table, connected.source.as_ref(), unit).ok();
-                contents.entry(unit.id.clone()).or_insert_with(read).clone()
+        let mut content = |unit: &crate::source::Unit| {
+            if let Some(day) = unit.day {
+                return Some(UnitContent { days: BTreeSet::from([day]), ..UnitContent::default() });
             }
+            let read = || content_of(&connected.table, connected.source.as_ref(), unit).ok();
+            contents.entry(unit.id.clone()).or_insert_with(read).clone()
         };
         let name = loaded.graph.node(node).shown_name();
         let landed = stored(&connected.table.raw);

@@ -173,7 +173,7 @@ impl Running<'_> {
         let landings = session.land(&sources, landing_plans);
         let mut results = landings.results;
         if !arguments.fail_fast || landings.failed.is_empty() {
-            results.extend(self.carry_out(&session, nodes, &landings.failed)?);
+            results.extend(self.carry_out(&session, nodes, &landings.failed));
         }
         let rejected = RejectedOf::by_now(&session, &compiled, nodes);
         Ok(Built { results, rejected, compiled, _lease: taken })
@@ -194,7 +194,7 @@ impl Running<'_> {
         let (engine, runtime) = (self.loaded.engine(&warehouse)?, runtime()?);
         let places = Places { warehouse: warehouse.as_ref(), engine: &engine, runtime: &runtime };
         let session = self.session(&built.compiled, tests, places)?;
-        self.carry_out(&session, tests, &failed)
+        Ok(self.carry_out(&session, tests, &failed))
     }
 
     /// A session that knows what there is. The process ends with it: what it holds need not be taken apart piece by piece.
@@ -236,7 +236,7 @@ impl Running<'_> {
         session: &Session<'_>,
         nodes: &BTreeSet<usize>,
         failed: &BTreeSet<usize>,
-    ) -> Result<Vec<NodeResult>, CommandError> {
+    ) -> Vec<NodeResult> {
         let graph = &self.loaded.graph;
         let is_source = |index: &usize| matches!(graph.node(*index).kind, NodeKind::Source { .. });
         let rest = nodes.iter().copied().filter(|index| !is_source(index)).collect();
@@ -245,7 +245,7 @@ impl Running<'_> {
         for line in in_short(graph, &planned) {
             self.terminal.say(&line);
         }
-        Ok(session.carry_out(&planned, failed))
+        session.carry_out(&planned, failed)
     }
 }
 

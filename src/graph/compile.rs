@@ -256,9 +256,10 @@ impl Work<'_> {
     ) -> Result<CompiledModel, Problems> {
         let rendered = self.render(node, text, self.names(false, None))?;
         let checked = self.checked(&rendered)?;
-        let plan = match node.is_inlined() {
-            true => self.over_views(&rendered, &checked)?,
-            false => self.inlined(&rendered, &checked)?,
+        let plan = if node.is_inlined() {
+            self.over_views(&rendered, &checked)?
+        } else {
+            self.inlined(&rendered, &checked)?
         };
         let (rendered, checked, plan) = match node.config.materialized {
             Materialization::History => {

@@ -32,12 +32,15 @@ impl TestedColumn {
 
 /// Whether SQL takes a name without quotes for that of a column.
 fn is_plain(name: &str) -> bool {
-    // A reserved word can be a name by itself and none beside others: `case` before a comparison.
+    // A reserved word can be a name by itself and none beside others.
     let parsed = Parser::new(&GenericDialect).try_with_sql(&format!("{name} = 1")).and_then(|mut parser| {
         let expression = parser.parse_expr()?;
         Ok((expression, parser.peek_token().token))
     });
-    let is_name = |expression: &Expr| matches!(expression, Expr::BinaryOp { left, .. } if matches!(left.as_ref(), Expr::Identifier(found) if found.value == name));
+    let is_name = |expression: &Expr| {
+        let Expr::BinaryOp { left, .. } = expression else { return false };
+        matches!(left.as_ref(), Expr::Identifier(found) if found.value == name)
+    };
     let lower = !name.contains(|character: char| character.is_uppercase());
     lower && parsed.is_ok_and(|(expression, rest)| is_name(&expression) && rest == Token::EOF)
 }
@@ -50,10 +53,10 @@ mod tests {
 
     #[test]
     fn a_name_is_quoted_where_sql_would_take_it_for_something_else() {
-        let names = ["id", "Loud", "two words", "2nd", "a.b", "case", "say\"so"];
+        let names = ["id", "Loud", "two words", "2nd", "a.b", "select", "say\"so"];
         let table = Schema::new(names.map(|name| Field::new(name, DataType::Int64, true)).to_vec());
         let written = names.map(|name| TestedColumn::of(name, false, &table).sql).join(" ");
-        assert_eq!(written, r#"id "Loud" "two words" "2nd" "a.b" "case" "say""so""#);
+        assert_eq!(written, r#"id "Loud" "two words" "2nd" "a.b" "select" "say""so""#);
         assert_eq!(TestedColumn::of("ID", false, &table).sql, "ID");
         assert_eq!(TestedColumn::of("lower(name)", false, &table).sql, "lower(name)");
         assert_eq!(TestedColumn::of("id", true, &table).sql, "\"id\"");

@@ -26,7 +26,9 @@ pub(super) struct List {
 impl List {
     /// A list of these values; an error in its place where they lie too deep in each other.
     pub(super) fn of(mut values: Vec<Value>) -> Value {
-        values.iter_mut().for_each(|value| *value = settled(value));
+        for value in &mut values {
+            *value = settled(value);
+        }
         match values.iter().try_for_each(|value| place(value, 1)) {
             Ok(()) => Value::from_object(Self { values: Mutex::new(values), depth: AtomicUsize::new(0) }),
             Err(error) => Value::from(error),
@@ -48,7 +50,7 @@ impl List {
     }
 
     /// Puts values in at an index.
-    fn put(&self, at: usize, values: Vec<Value>) -> Result<(), Error> {
+    fn put(&self, at: usize, values: &[Value]) -> Result<(), Error> {
         let values: Vec<Value> = values.iter().map(settled).collect();
         check_length(self.values().len() + values.len())?;
         self.values().splice(at..at, values.iter().cloned());
@@ -102,19 +104,19 @@ impl Object for List {
             "append" => {
                 let (value,): (Value,) = from_args(arguments)?;
                 let end = self.values().len();
-                self.put(end, vec![value])?;
+                self.put(end, &[value])?;
             }
             "extend" => {
                 let (more,): (Value,) = from_args(arguments)?;
                 let more: Vec<Value> = more.try_iter()?.collect();
                 let end = self.values().len();
-                self.put(end, more)?;
+                self.put(end, &more)?;
             }
             "insert" => {
                 let (at, value): (i64, Value) = from_args(arguments)?;
                 let length = self.values().len();
                 let at = self.index(at).unwrap_or(if at < 0 { 0 } else { length });
-                self.put(at, vec![value])?;
+                self.put(at, &[value])?;
             }
             "pop" => {
                 let (at,): (Option<i64>,) = from_args(arguments)?;
@@ -186,7 +188,9 @@ impl Dict {
         if placed.is_err() {
             // The rendering ends here; but nothing may be left that holds itself.
             let mut entries = self.entries();
-            pairs.iter().for_each(|(key, _)| drop(entries.shift_remove(key)));
+            for (key, _) in &pairs {
+                entries.shift_remove(key);
+            }
         }
         placed
     }

@@ -125,7 +125,9 @@ fn render_below(
 ) {
     match &mut node.value {
         Value::List(items) => {
-            items.iter_mut().for_each(|item| render_below(strings, file, item, is_open, problems));
+            for item in items {
+                render_below(strings, file, item, is_open, problems);
+            }
         }
         Value::Mapping(entries) => {
             for Entry { key, node, .. } in entries {

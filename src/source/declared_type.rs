@@ -121,6 +121,7 @@ fn parsed(name: &str) -> Option<ast::DataType> {
 }
 
 /// Of a type of text, how many characters it may have; `None` for other types.
+#[expect(clippy::option_option, reason = "no text, and a text of any length, are two answers")]
 fn text_length(parsed: &ast::DataType) -> Option<Option<u64>> {
     use ast::DataType as T;
     Some(match parsed {
@@ -152,6 +153,7 @@ const BYTES: Refusal = Some("rows hold no bytes; declare it as varchar");
 const NESTED: Refusal = Some("rows hold no lists and structures; leave the column out");
 const INTERVAL: Refusal = Some("rows hold no intervals; declare it as varchar or as a number of seconds");
 
+#[expect(clippy::match_same_arms, reason = "each kind of type stands by itself")]
 fn known(parsed: &ast::DataType) -> Result<DataType, Refusal> {
     use ast::DataType as T;
     Ok(match parsed {

@@ -36,9 +36,9 @@ impl ScalarUDFImpl for Tumble {
     }
 
     fn invoke_with_args(&self, arguments: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        match arguments.args.as_slice() {
-            [time, stride] => binned(stride, time, None),
-            _ => exec_err!("tumble takes a timestamp and an interval"),
-        }
+        let [time, stride] = arguments.args.as_slice() else {
+            return exec_err!("tumble takes a timestamp and an interval");
+        };
+        binned(stride, time, None)
     }
 }

@@ -153,7 +153,7 @@ mod tests {
                 ),
             };
             let plan = scope.plan_over_views(&sql).unwrap();
-            scope.register_view(&Relation::new("m", &format!("v{number}")), plan).unwrap();
+            scope.register_view(&Relation::new("m", format!("v{number}")), plan).unwrap();
         }
         scope
     }

@@ -48,7 +48,7 @@ fn of_node(node: LogicalPlan, outer: &DFSchema) -> Result<Transformed<LogicalPla
     let names = NamePreserver::new(&node);
     let mended = node.map_expressions(|expression| {
         let name = names.save(&expression);
-        let mended = expression.transform_up(|part| of_expression(part, &schema))?;
+        let mended = expression.transform_up(|part| Ok(of_expression(part, &schema)))?;
         Ok(mended.update_data(|expression| name.restore(expression)))
     })?;
     if mended.transformed { mended.map_data(LogicalPlan::recompute_schema) } else { Ok(mended) }
@@ -58,10 +58,10 @@ fn is_sum(part: &Expr) -> bool {
     matches!(part, Expr::BinaryExpr(BinaryExpr { op: Operator::Plus | Operator::Minus, .. }))
 }
 
-fn of_expression(part: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
+fn of_expression(part: Expr, schema: &DFSchema) -> Transformed<Expr> {
     let Expr::BinaryExpr(BinaryExpr { left, op: op @ (Operator::Plus | Operator::Minus), right }) = part
     else {
-        return Ok(Transformed::no(part));
+        return Transformed::no(part);
     };
     let is_date =
         |side: &Expr| side.get_type(schema).is_ok_and(|of| matches!(of, DataType::Date32 | DataType::Date64));
@@ -77,7 +77,7 @@ fn of_expression(part: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
         (left, right, false)
     };
     let sum = Expr::BinaryExpr(BinaryExpr { left, op, right });
-    Ok(if changed { Transformed::yes(sum) } else { Transformed::no(sum) })
+    if changed { Transformed::yes(sum) } else { Transformed::no(sum) }
 }
 
 /// Whether an interval is written so that no value of it has a part below a day.

@@ -133,14 +133,13 @@ fn scan_in_microseconds(scan: LogicalPlan) -> Result<LogicalPlan> {
 /// Whether a part of an expression may be a time in nanoseconds by itself.
 fn is_in_nanoseconds(part: &Expr) -> bool {
     match part {
-        Expr::Cast(Cast { field, .. }) | Expr::TryCast(TryCast { field, .. }) => {
+        Expr::Cast(Cast { field, .. })
+        | Expr::TryCast(TryCast { field, .. })
+        | Expr::OuterReferenceColumn(field, _)
+        | Expr::Placeholder(Placeholder { field: Some(field), .. }) => {
             in_microseconds(field.data_type()).is_some()
         }
         Expr::Literal(value, _) => in_microseconds(&value.data_type()).is_some(),
-        Expr::OuterReferenceColumn(field, _) => in_microseconds(field.data_type()).is_some(),
-        Expr::Placeholder(Placeholder { field: Some(field), .. }) => {
-            in_microseconds(field.data_type()).is_some()
-        }
         Expr::ScalarFunction(call) => GIVE_TIMES.contains(&call.func.name()),
         _ => false,
     }

@@ -121,11 +121,11 @@ fn type_of(expression: &Expr, schema: &DFSchema) -> Result<DataType> {
                 };
             }
             // What is left of these has operands of one type, doubles, or is of times.
-            Expr::BinaryExpr(BinaryExpr { left, op, .. })
-                if matches!(op, Operator::Plus | Operator::Minus | Operator::Multiply) =>
-            {
-                expression = left;
-            }
+            Expr::BinaryExpr(BinaryExpr {
+                left,
+                op: Operator::Plus | Operator::Minus | Operator::Multiply,
+                ..
+            }) => expression = left,
             other => return other.get_type(schema),
         }
     }

@@ -134,19 +134,19 @@ fn keys(first: &TableFactor, joins: &[Join]) -> Vec<Key> {
 }
 
 fn using(join: &Join) -> Option<Vec<Ident>> {
-    let constraint = match &join.join_operator {
-        JoinOperator::Join(constraint)
-        | JoinOperator::Inner(constraint)
-        | JoinOperator::Left(constraint)
-        | JoinOperator::LeftOuter(constraint)
-        | JoinOperator::Right(constraint)
-        | JoinOperator::RightOuter(constraint)
-        | JoinOperator::FullOuter(constraint)
-        | JoinOperator::LeftSemi(constraint)
-        | JoinOperator::LeftAnti(constraint)
-        | JoinOperator::RightSemi(constraint)
-        | JoinOperator::RightAnti(constraint) => constraint,
-        _ => return None,
+    let (JoinOperator::Join(constraint)
+    | JoinOperator::Inner(constraint)
+    | JoinOperator::Left(constraint)
+    | JoinOperator::LeftOuter(constraint)
+    | JoinOperator::Right(constraint)
+    | JoinOperator::RightOuter(constraint)
+    | JoinOperator::FullOuter(constraint)
+    | JoinOperator::LeftSemi(constraint)
+    | JoinOperator::LeftAnti(constraint)
+    | JoinOperator::RightSemi(constraint)
+    | JoinOperator::RightAnti(constraint)) = &join.join_operator
+    else {
+        return None;
     };
     match constraint {
         JoinConstraint::Using(names) => {
