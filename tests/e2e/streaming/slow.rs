@@ -66,7 +66,7 @@ fn a_cassandra_that_answers_one_second_in_twelve_gets_all_rows() {
     }
     let epochs = || values(&scraped(METRICS), "mep_stream_epoch");
     eprintln!("epochs {:?}", epochs());
-    wait_until("all models", Duration::from_secs(60), || {
+    wait_until("all models", Duration::from_mins(1), || {
         let lag = values(&scraped(METRICS), "mep_stream_model_lag_events");
         lag.len() == 3 && lag.iter().all(|lag| *lag == 0.0)
     });

@@ -40,7 +40,7 @@ struct Limit {
 /// A request's leave to be sent.
 pub(super) struct Permit<'p> {
     pace: &'p Pace,
-    permit: Option<SemaphorePermit<'p>>,
+    held: Option<SemaphorePermit<'p>>,
     sent: Instant,
 }
 
@@ -65,7 +65,7 @@ impl Pace {
     pub(super) async fn permit(&self) -> Permit<'_> {
         // Nobody closes the semaphore.
         let permit = self.permits.acquire().await.ok();
-        Permit { pace: self, permit, sent: Instant::now() }
+        Permit { pace: self, held: permit, sent: Instant::now() }
     }
 
     /// How many may be under way now.
@@ -141,7 +141,7 @@ impl Drop for Permit<'_> {
     fn drop(&mut self) {
         let mut limit = self.pace.limit();
         if limit.surplus > 0
-            && let Some(permit) = self.permit.take()
+            && let Some(permit) = self.held.take()
         {
             limit.surplus -= 1;
             permit.forget();
