@@ -8,23 +8,15 @@ fn a_wrong_profile_or_target_is_told_with_those_there_are() {
     let project = Project::new();
     project.model("one", "select 1 as x");
     insta::assert_snapshot!(refusal(&project, &["run", "--target", "dex"]), @r"
+   profiles.yml:4:5
+
      error: there is no target `dex` in the profile `songs`
-      ╭─[profiles.yml:4:5]
-    3 │   outputs:
-    4 │     dev:
-      ·     ────
-    5 │       type: local
-      ╰────
      help: did you mean `dev`? the targets are dev
     ");
     insta::assert_snapshot!(refusal(&project, &["run", "--target", "production"]), @r"
+   profiles.yml:4:5
+
      error: there is no target `production` in the profile `songs`
-      ╭─[profiles.yml:4:5]
-    3 │   outputs:
-    4 │     dev:
-      ·     ────
-    5 │       type: local
-      ╰────
      help: the targets are dev
     ");
     insta::assert_snapshot!(refusal(&project, &["run", "--profile", "song"]), @r"
@@ -48,12 +40,9 @@ fn a_wrong_profile_or_target_is_told_with_those_there_are() {
     ");
     project.file("profiles.yml", "songs:\n  outputs:\n    dev: {type: postgres, host: localhost}\n");
     insta::assert_snapshot!(refusal(&project, &["run", "--target", "dev"]), @r"
+   profiles.yml:3:17
+
      error: unknown type `postgres` of a target
-      ╭─[profiles.yml:3:17]
-    2 │   outputs:
-    3 │     dev: {type: postgres, host: localhost}
-      ·                 ────────
-      ╰────
      help: the types are local, hive
     ");
 }
@@ -63,12 +52,9 @@ fn a_source_that_the_target_does_not_connect_is_told() {
     let profiles =
         "songs:\n  target: dev\n  outputs:\n    dev: {type: local, path: warehouse, schema: main}\n";
     insta::assert_snapshot!(refused(&[("profiles.yml", profiles), ("models/counts.sql", "select * from {{ source('events', 'listens') }}")]), @r"
+   profiles.yml:4:5
+
      error: the target `dev` does not say where the source `events` is
-      ╭─[profiles.yml:4:5]
-    3 │   outputs:
-    4 │     dev: {type: local, path: warehouse, schema: main}
-      ·     ───
-      ╰────
      help: add it in profiles.yml, below `sources:` of `dev`: `events: {type: files, path: ...}`
     ");
 }

@@ -92,8 +92,8 @@ fn a_wrong_declaration_of_a_source_is_told() {
      help: list its columns, each with a `data_type`
     ");
     insta::assert_snapshot!(declared("[{name: ts, data_type: bigit}]"), @r"
-     error: unknown type `bigit` of column `ts`; expected one of bigint, integer, double, real, boolean,
-     │ varchar, date, timestamp
+     error: unknown type `bigit` of column `ts`; expected one of bigint, integer, smallint, tinyint, double,
+     │ real, decimal(p,s), boolean, varchar, date, timestamp
       ╭─[sources.yml:6:41]
     5 │         event_time: ts
     6 │         columns: [{name: ts, data_type: bigit}]

@@ -234,12 +234,9 @@ fn a_missing_variable_is_told() {
     let profiles =
         "songs:\n  outputs:\n    default: {type: local, path: \"{{ env_var('PLACE') }}\", schema: main}\n";
     insta::assert_snapshot!(refused(&[("profiles.yml", profiles)]), @r#"
+   profiles.yml:3:34
+
      error: environment variable `PLACE` is not set
-      ╭─[profiles.yml:3:34]
-    2 │   outputs:
-    3 │     default: {type: local, path: "{{ env_var('PLACE') }}", schema: main}
-      ·                                  ────────────────────────
-      ╰────
      help: set it, or give a default: env_var('PLACE', 'a default')
     "#);
 }

@@ -245,7 +245,7 @@ fn every_command_that_a_page_shows_is_run_by_a_test() {
     assert_eq!(not_run, Vec::<String>::new());
     for page in Page::all() {
         for block in page.blocks() {
-            let is_known = ["console", "sql", "yaml", "json"].contains(&block.language);
+            let is_known = ["console", "sql", "yaml", "json", "python"].contains(&block.language);
             assert!(is_known, "{}:{}: commands stand in ```console blocks", page.name, block.line);
         }
     }
