@@ -39,4 +39,5 @@ mod services;
 mod shapes;
 mod snapshots;
 mod streaming;
+mod test_config;
 mod voice;
