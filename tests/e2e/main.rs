@@ -49,5 +49,6 @@ mod services;
 mod shapes;
 mod snapshots;
 mod streaming;
+mod test_config;
 mod types;
 mod voice;
