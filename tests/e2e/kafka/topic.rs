@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use rdkafka::admin::{
-    AdminClient, AdminOptions, NewPartitions, NewTopic, ResourceSpecifier, TopicReplication,
+    AdminClient, AdminOptions, AlterConfig, NewPartitions, NewTopic, ResourceSpecifier, TopicReplication,
 };
 use rdkafka::client::DefaultClientContext;
 use rdkafka::config::ClientConfig;
@@ -59,20 +59,14 @@ impl Topic {
         runtime.block_on(work(admin, AdminOptions::new().operation_timeout(Some(PATIENCE))))
     }
 
-    /// A new topic of one partition, of which Kafka keeps the last message of each key, as soon as it gets to it.
+    /// A new topic of one partition, which [`Self::wait_for_fewer_than`] has compacted: not before, however slow the machine is.
     pub(crate) fn compacted() -> Self {
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("mep-test-{}-{number}", std::process::id());
         let topic = Self { name, brokers: brokers() };
         let made = topic.administer(async |admin, options| {
             let mut wanted = NewTopic::new(&topic.name, 1, TopicReplication::Fixed(1));
-            for (key, value) in [
-                ("cleanup.policy", "compact"),
-                ("segment.ms", "200"),
-                ("min.cleanable.dirty.ratio", "0.001"),
-                ("delete.retention.ms", "1"),
-                ("max.compaction.lag.ms", "1"),
-            ] {
+            for (key, value) in Self::COMPACTED.iter().filter(|(key, _)| *key != "cleanup.policy") {
                 wanted = wanted.set(key, value);
             }
             admin.create_topics([&wanted], &options).await
@@ -81,6 +75,15 @@ impl Topic {
         topic.wait(|found| found == 1);
         topic
     }
+
+    /// The settings of a topic that Kafka compacts as soon as it gets to it.
+    const COMPACTED: [(&str, &str); 5] = [
+        ("segment.ms", "200"),
+        ("min.cleanable.dirty.ratio", "0.001"),
+        ("delete.retention.ms", "1"),
+        ("max.compaction.lag.ms", "1"),
+        ("cleanup.policy", "compact"),
+    ];
 
     /// Sends texts, each with its key, to the first partition.
     pub(crate) fn send_keyed(&self, texts: &[(String, String)]) {
@@ -92,8 +95,16 @@ impl Topic {
         producer.flush(PATIENCE).unwrap();
     }
 
-    /// Waits until Kafka has compacted the first partition, so that fewer messages are left; gives how many.
+    /// Has Kafka compact the first partition and waits until it has, so that fewer messages are left; gives how many.
     pub(crate) fn wait_for_fewer_than(&self, messages: usize) -> usize {
+        let altered = self.administer(async |admin, options| {
+            let mut wanted = AlterConfig::new(ResourceSpecifier::Topic(&self.name));
+            for (key, value) in Self::COMPACTED {
+                wanted = wanted.set(key, value);
+            }
+            admin.alter_configs([&wanted], &options).await
+        });
+        altered.unwrap().remove(0).unwrap();
         for _ in 0..120 {
             let left = self.count();
             if left < messages {
