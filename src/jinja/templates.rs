@@ -19,6 +19,7 @@ use super::source_map::SourceMap;
 use super::subject::{Invocation, Parsed, Rendered, Resolver, Subject};
 use super::text_methods::unknown_method;
 use super::{adapter, filters, functions, passes};
+use crate::guard::guarded;
 use crate::project::{Place, Problem, Problems, Project, SourceText, Span};
 
 const BUILTIN_TESTS: &str = include_str!("builtin/tests.sql");
@@ -173,7 +174,11 @@ impl Templates {
         let environment = &self.environment;
         let template =
             origin.rewritten.parsed(|_| environment.template_from_named_str(name, &origin.rewritten.text));
-        let rendered = template.and_then(|template| render(&template, Value::from_dyn_object(scope.clone())));
+        // A format with a width that no text can have makes the engine panic.
+        let rendered = template.and_then(|template| {
+            guarded(|| render(&template, Value::from_dyn_object(scope.clone())))
+                .unwrap_or_else(|panicked| Err(Error::new(ErrorKind::InvalidOperation, panicked.to_string())))
+        });
         rendered.map_err(|error| {
             let names = self.macro_names().collect();
             Places { subject: (name, origin), macros: &self.macro_files, names }.problem(&error)

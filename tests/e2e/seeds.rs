@@ -117,8 +117,9 @@ fn a_seed_without_rows_and_one_that_is_no_csv() {
     ");
     project.file("seeds/people.csv", b"name\n\xff\n");
     insta::assert_snapshot!(project.fail(2, &["seed"]), @r"
-    error: stream did not contain valid UTF-8
-     ╭─[seeds/people.csv:1:1]
-     ╰────
+     error: expected a file in UTF-8, found the byte 0xFF: save it as UTF-8
+      ╭─[seeds/people.csv:2:1]
+    1 │ name
+      ╰────
     ");
 }
