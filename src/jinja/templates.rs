@@ -176,8 +176,9 @@ impl Templates {
             origin.rewritten.parsed(|_| environment.template_from_named_str(name, &origin.rewritten.text));
         // A format with a width that no text can have makes the engine panic.
         let rendered = template.and_then(|template| {
-            guarded(|| render(&template, Value::from_dyn_object(scope.clone())))
-                .unwrap_or_else(|panicked| Err(Error::new(ErrorKind::InvalidOperation, panicked.to_string())))
+            guarded(|| render(&template, Value::from_dyn_object(scope.clone()))).unwrap_or_else(|panicked| {
+                Err(Error::new(minijinja::ErrorKind::InvalidOperation, panicked.to_string()))
+            })
         });
         rendered.map_err(|error| {
             let names = self.macro_names().collect();
