@@ -32,3 +32,23 @@ pub fn of_execution() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
     rules.push(Arc::new(guarded::GuardedConditions));
     rules
 }
+
+#[cfg(test)]
+mod executed {
+    use arrow::util::pretty::pretty_format_batches;
+
+    use crate::sql::Scope;
+
+    /// The rows that SQL gives, each without blanks and bars.
+    pub(super) fn rows(sql: &str) -> String {
+        let scope = Scope::for_planning();
+        let plan = scope.plan(sql).unwrap();
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let batches = runtime
+            .block_on(async { scope.context().execute_logical_plan(plan).await.unwrap().collect().await })
+            .unwrap();
+        let shown = pretty_format_batches(&batches).unwrap().to_string();
+        let lines = shown.lines().filter(|line| line.starts_with('|')).skip(1);
+        lines.map(|line| line.replace([' ', '|'], "")).collect::<Vec<_>>().join(" ")
+    }
+}

@@ -79,21 +79,7 @@ fn with_occurrence(plan: Arc<LogicalPlan>, keys: &[Expr]) -> Result<LogicalPlan>
 
 #[cfg(test)]
 mod tests {
-    use arrow::util::pretty::pretty_format_batches;
-
-    use crate::sql::Scope;
-
-    fn rows(sql: &str) -> String {
-        let scope = Scope::for_planning();
-        let plan = scope.plan(sql).unwrap();
-        let runtime = tokio::runtime::Runtime::new().unwrap();
-        let batches = runtime
-            .block_on(async { scope.context().execute_logical_plan(plan).await.unwrap().collect().await })
-            .unwrap();
-        let shown = pretty_format_batches(&batches).unwrap().to_string();
-        let lines = shown.lines().filter(|line| line.starts_with('|')).skip(1);
-        lines.map(|line| line.replace([' ', '|'], "")).collect::<Vec<_>>().join(" ")
-    }
+    use super::super::executed::rows;
 
     #[test]
     fn equal_rows_are_counted() {
