@@ -18,7 +18,8 @@ use crate::relation::Relation;
 use crate::source::files::FilesSource;
 use crate::source::{Item, RowSchema, SchemaError, Source, kafka, seed};
 use crate::sql::{DeclaredTable, Scope};
-use crate::warehouse::{LocalWarehouse, Warehouse};
+use crate::warehouse::Warehouse;
+use crate::warehouse::local::LocalWarehouse;
 
 /// The properties of a project, as YAML.
 ///

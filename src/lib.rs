@@ -3,6 +3,7 @@
 //! The modules are the stages that data goes through, one way:
 //! `files -> project -> jinja -> graph -> plan -> run -> artifacts, docs`. ARCHITECTURE.md is the map.
 
+pub mod app;
 pub mod artifacts;
 pub mod cli;
 pub mod docs;

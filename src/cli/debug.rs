@@ -5,8 +5,8 @@ use super::error::CommandError;
 use super::exit::Exit;
 use super::loaded::{Loaded, Rendering, cores};
 use super::terminal::{Palette, plural};
+use crate::app::connect::connect;
 use crate::graph::NodeKind;
-use crate::plan::connect;
 use crate::project::SourceConnection;
 
 /// Prints it.

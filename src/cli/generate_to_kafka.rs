@@ -17,7 +17,7 @@ use super::exit::Exit;
 use super::generate_live::{self, Topics};
 use super::loaded::{cores, load_project};
 use super::terminal::{Terminal, count, plural};
-use crate::plan::kafka_connection;
+use crate::app::connect::kafka_connection;
 use crate::project::{Problem, SourceConnection};
 use crate::source::SourceError;
 use crate::source::kafka::Connection;

@@ -19,9 +19,9 @@ use crate::relation::Relation;
 use crate::run::event::{Event, Reporter};
 use crate::secrets;
 use crate::threads::STACK_BYTES;
-use crate::warehouse::{
-    HiveLocation, HiveWarehouse, Holder, Lease, LocalWarehouse, RunId, Taken, Warehouse, take_within,
-};
+use crate::warehouse::hive::{HiveLocation, HiveWarehouse};
+use crate::warehouse::local::LocalWarehouse;
+use crate::warehouse::{Holder, Lease, RunId, Taken, Warehouse, take_within};
 
 /// How the project is rendered.
 #[derive(Clone, Copy, Debug, Default)]

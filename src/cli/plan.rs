@@ -13,16 +13,19 @@ use super::loaded::{Loaded, Rendering, cores, runtime};
 use super::rejected::RejectedOf;
 use super::stream::is_streaming;
 use super::terminal::{Palette, Terminal, bytes, count, plural};
+use crate::app::connect::connect;
 use crate::graph::{Compiled, Graph, NodeKind};
 use crate::plan::{
     Action, Asked, BatchPlan, BatchReason, LandingPlan, PartitionBuild, Plan, Rejects, ShortUnit,
-    UnitContent, after_landing, connect, plan_landings,
+    UnitContent, after_landing,
 };
 use crate::relation::Relation;
 use crate::run::landing::content_of;
 use crate::run::landings::why;
 use crate::run::rejects::TooManyRejected;
-use crate::run::{RunOptions, Session, TestsRun, held, in_short as reasons_in_short, shown_kind};
+use crate::run::{
+    RunOptions, Session, TestsRun, held, in_short as reasons_in_short, plan_landings, shown_kind,
+};
 use crate::time_range::TimeRange;
 
 /// Shows the plan.

@@ -14,13 +14,14 @@ use super::plan::in_short;
 use super::rejected::RejectedOf;
 use super::stream::{Streams, is_streaming, register_streamed};
 use super::terminal::{Terminal, plural, summary};
+use crate::app::connect::{connect, unread_folders};
 use crate::artifacts;
 use crate::engine::Engine;
 use crate::graph::{Compiled, Node, NodeKind};
 use crate::interrupt;
-use crate::plan::{self, Asked, connect, plan_landings};
+use crate::plan::Asked;
 use crate::run::event::{Event, NodeResult, Reporter};
-use crate::run::{RunOptions, Session, TestsRun, held};
+use crate::run::{RunOptions, Session, TestsRun, held, plan_landings};
 use crate::warehouse::{Taken, Warehouse};
 
 /// Runs.
@@ -159,7 +160,7 @@ impl Running<'_> {
             warn_of_snapshots(loaded, nodes, terminal);
         }
         if !sources.is_empty() {
-            for (path, folders) in plan::unread_folders(&loaded.project) {
+            for (path, folders) in unread_folders(&loaded.project) {
                 terminal.report(Event::Warning(&format!(
                     "no source table reads {} in {}: declare it under `sources:`, or move it away",
                     folders.join(", "),

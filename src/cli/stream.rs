@@ -16,9 +16,9 @@ use super::loaded::{Loaded, Rendering, cores, runtime};
 use super::stream_metrics;
 use super::stream_view::View;
 use super::terminal::{Terminal, count, plural};
+use crate::app::connect::{Streaming, cassandra_connection, connect_streams};
 use crate::engine::{Engine, EngineError};
 use crate::graph::{Compiled, CompiledStream, Materialization, Node};
-use crate::plan::{Streaming, cassandra_connection, connect_streams};
 use crate::project::{Problem, StreamingConfig, WarehouseConfig};
 use crate::relation::Relation;
 use crate::run::event::{NodeResult, Status};
@@ -26,7 +26,8 @@ use crate::stream::sink::cassandra::{CassandraCluster, Owner};
 use crate::stream::sink::local::LocalSink;
 use crate::stream::sink::{Sink, SinkTable};
 use crate::stream::{Counts, Job, JobError, JobOptions, Progress, Reload, StreamedTable, Until};
-use crate::warehouse::{Holder, LocalWarehouse, Warehouse};
+use crate::warehouse::local::LocalWarehouse;
+use crate::warehouse::{Holder, Warehouse};
 
 /// How often rows are written while a stream catches up.
 const CATCHING_UP: Duration = Duration::from_secs(10);

@@ -13,8 +13,7 @@ use crate::project::{Problem, nearest};
 use crate::source::LandingTable;
 use crate::sql::Scope;
 use crate::sql::streaming::{Refusal, StreamInput, StreamQuery, relations};
-use crate::stream::ModelSpec;
-use crate::stream::sink::SinkTable;
+use crate::stream::sink::{ModelSpec, SinkTable};
 
 /// A streaming model, compiled.
 #[derive(Clone, Debug)]

@@ -112,7 +112,7 @@ fn before(landed: Option<&TableVersion>) -> impl Iterator<Item = Before<'_>> {
 }
 
 /// The units that were landed, as sources want to know them.
-pub(super) fn recorded(landed: Option<&TableVersion>) -> Vec<Recorded> {
+pub fn recorded(landed: Option<&TableVersion>) -> Vec<Recorded> {
     let recorded = before(landed).map(|Before { unit, batch, .. }| Recorded {
         id: unit.id.clone(),
         version: unit.version.clone(),

@@ -16,11 +16,8 @@ pub mod planner;
 mod reads;
 pub mod reason;
 pub mod rejects;
-pub mod sinks;
 pub mod snapshots;
-pub mod sources;
 mod step;
-pub mod streams;
 
 pub use batches::{BatchPlan, BatchReason, BatchTimes};
 pub use compaction::{Compaction, FileSizes};
@@ -28,13 +25,10 @@ pub use confirm::Touch;
 pub use known::{Known, KnownPartition};
 pub use landing::{
     Asked, BatchVersions, LandingPlan, LandingReason, ShortUnit, content_version, cut_version, kept_columns,
-    kept_version, short_units,
+    kept_version, recorded, short_units,
 };
 pub use partitions::{Basis, PartitionBuild, PartitionPlan};
 pub use planner::{Planner, Tables, UnitContent, after_landing, seed_version};
 pub use reason::{ModelChange, Reason, TableChange};
 pub use rejects::Rejects;
-pub use sinks::cassandra_connection;
-pub use sources::{ConnectedSource, connect, kafka_connection, plan_landings, unread_folders};
 pub use step::{Action, Plan, Step};
-pub use streams::{Streaming, connect_streams};

@@ -9,9 +9,10 @@ use super::event::{Event, NodeResult, Status};
 use super::landing::{Landing, LandingError};
 use super::rejects::TooManyRejected;
 use super::session::Session;
+use super::sources::ConnectedSource;
 use crate::interrupt;
 use crate::plan::rejects::{Rejects, is_past};
-use crate::plan::{ConnectedSource, LandingPlan, LandingReason, ShortUnit};
+use crate::plan::{LandingPlan, LandingReason, ShortUnit};
 use crate::source::{SourceError, Unit};
 use crate::warehouse::TableVersion;
 

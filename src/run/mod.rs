@@ -20,9 +20,11 @@ pub mod schedule;
 pub mod seed;
 pub mod session;
 pub mod snapshot;
+pub mod sources;
 
 pub use carry_out::{in_short, presentation, shown_kind};
 pub use compact::{Compacted, Compactor};
 pub use landings::Landings;
 pub use publish::drop_old_rejected;
 pub use session::{RunOptions, Session, SessionError, TestsRun, held};
+pub use sources::{ConnectedSource, plan_landings};

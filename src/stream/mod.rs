@@ -15,7 +15,6 @@
 mod checkpoint;
 mod events;
 mod job;
-mod keyed;
 mod letters;
 mod model;
 mod opening;
@@ -39,6 +38,6 @@ pub mod sink;
 
 pub use checkpoint::Counts;
 pub use job::{Job, JobError, JobOptions, Reload, Until};
-pub use model::{ModelSpec, StreamModel, streamed};
+pub use model::{StreamModel, streamed};
 pub use progress::{ModelProgress, Now, PartitionProgress, Progress};
 pub use table::StreamedTable;

@@ -13,27 +13,12 @@ use super::checkpoint::{Checkpoint, Counts, decode_cut};
 use super::events::{EventBatch, Places};
 use super::progress::ModelProgress;
 use super::query::RunningQuery;
-use super::sink::{Epoch, LateEvent, Sink, SinkTable, Standing};
+use super::sink::{Epoch, LateEvent, ModelSpec, Sink, Standing};
 use super::watermark::Latest;
 use super::windows::{Fresh, Windows, bytes_of, count, ends_after, still_open, window_starts};
 use crate::engine::EngineError;
 use crate::source::tail::{Offsets, Partition};
-use crate::sql::streaming::{OFFSET, PLACE, StreamQuery};
-
-/// What a streaming model is.
-#[derive(Clone, Debug)]
-pub struct ModelSpec {
-    /// Its name, for people.
-    pub name: String,
-    /// Of all that its states depend on.
-    pub fingerprint: String,
-    /// Its SQL, taken apart.
-    pub query: StreamQuery,
-    /// Its table.
-    pub table: SinkTable,
-    /// How much later than others an event may come, in milliseconds.
-    pub lateness: i64,
-}
+use crate::sql::streaming::{OFFSET, PLACE};
 
 /// A streaming model and where its rows go.
 #[derive(Clone)]

@@ -11,7 +11,7 @@ use arrow::util::display::array_value_to_string;
 use chrono::NaiveDateTime;
 use serde::{Serialize, Serializer};
 
-use super::keyed::{Key, as_one};
+use super::sink::keyed::{Key, as_one};
 use super::sink::{LateEvent, SinkTable};
 use super::windows::window_starts;
 use crate::source::tail::Offsets;

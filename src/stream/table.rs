@@ -12,7 +12,7 @@ use datafusion::datasource::TableType;
 use datafusion::logical_expr::Expr;
 use datafusion::physical_plan::ExecutionPlan;
 
-use super::keyed::as_one;
+use super::sink::keyed::as_one;
 use super::sink::{Sink, SinkTable};
 
 /// The rows of a streaming model that lie outside the warehouse.

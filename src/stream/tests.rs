@@ -13,7 +13,7 @@ use async_trait::async_trait;
 use datafusion::catalog::memory::MemTable;
 use proptest::prelude::*;
 
-use super::sink::{Clustering, Epoch, LateEvent, Sink, SinkError, SinkTable, Standing};
+use super::sink::{Clustering, Epoch, LateEvent, ModelSpec, Sink, SinkError, SinkTable, Standing};
 use super::*;
 use crate::engine::{Engine, EngineOptions};
 use crate::relation::Relation;
@@ -21,7 +21,7 @@ use crate::source::tail::{Decoded, Offsets, Partition, Stream, Stretch, Tail, Un
 use crate::source::{RowSchema, SourceError};
 use crate::sql::Scope;
 use crate::sql::streaming::{StreamInput, StreamQuery};
-use crate::warehouse::LocalWarehouse;
+use crate::warehouse::local::LocalWarehouse;
 
 /// An event: its time in milliseconds, a key and a value; or what cannot be read.
 type Event = Option<(i64, Option<u8>, i64)>;

@@ -8,9 +8,9 @@ use arrow::datatypes::{DataType, Int64Type, TimeUnit};
 use arrow::error::ArrowError;
 use arrow::row::{Row, RowConverter, Rows, SortField};
 
-use super::keyed::Key;
 use super::query::RunningQuery;
 use super::sets::in_order;
+use super::sink::keyed::Key;
 use crate::engine::EngineError;
 use crate::sql::streaming::{Window, Windowed};
 

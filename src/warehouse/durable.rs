@@ -6,7 +6,6 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use super::error::WarehouseError;
-use super::local::sync_folder;
 
 /// From this many files on, one call for the whole file system costs less than one for each file and folder.
 const MANY: usize = 8;
@@ -73,4 +72,16 @@ fn sync_file_system(folder: &Path) -> Result<bool, WarehouseError> {
 #[cfg(not(target_os = "linux"))]
 fn sync_file_system(_: &Path) -> Result<bool, WarehouseError> {
     Ok(false)
+}
+
+/// Makes the entries of a folder last through a power cut.
+///
+/// # Errors
+/// Where the folder cannot be synced.
+pub(super) fn sync_folder(folder: &Path) -> Result<(), WarehouseError> {
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(|error| WarehouseError::Io {
+        action: "syncing",
+        path: folder.to_owned(),
+        error,
+    })
 }

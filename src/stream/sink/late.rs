@@ -13,7 +13,7 @@ use arrow::error::ArrowError;
 use super::LateEvent;
 
 /// The columns of the table.
-pub(super) fn late_schema() -> SchemaRef {
+pub fn late_schema() -> SchemaRef {
     Arc::new(Schema::new(vec![
         Field::new("epoch", DataType::Int64, false),
         Field::new("topic", DataType::Utf8, false),
@@ -24,7 +24,7 @@ pub(super) fn late_schema() -> SchemaRef {
 }
 
 /// Rows of the table as late events.
-pub(super) fn late_events(rows: &RecordBatch) -> Vec<LateEvent> {
+pub fn late_events(rows: &RecordBatch) -> Vec<LateEvent> {
     let topics = rows.column(1).as_string::<i32>();
     let partitions = rows.column(2).as_primitive::<Int32Type>();
     let offsets = rows.column(3).as_primitive::<Int64Type>();
@@ -39,7 +39,7 @@ pub(super) fn late_events(rows: &RecordBatch) -> Vec<LateEvent> {
 }
 
 /// Late events as rows of their table.
-pub(super) fn late_rows(epoch: i64, events: &[LateEvent]) -> Result<RecordBatch, ArrowError> {
+pub fn late_rows(epoch: i64, events: &[LateEvent]) -> Result<RecordBatch, ArrowError> {
     RecordBatch::try_new_with_options(
         late_schema(),
         vec![

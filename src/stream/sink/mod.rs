@@ -12,7 +12,9 @@
 pub mod cassandra;
 pub mod local;
 
-mod late;
+pub mod keyed;
+pub mod late;
+mod model_spec;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +24,8 @@ use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 
 use crate::relation::Relation;
+
+pub use model_spec::ModelSpec;
 
 /// The number of an epoch, from 1. It grows with what was read, and is the write timestamp of the rows: what an older epoch
 /// writes, however late, never replaces what a newer one wrote.

@@ -18,7 +18,7 @@ mod tests;
 
 use std::collections::{HashMap, HashSet};
 use std::ffi::OsStr;
-use std::fs::{self, File, FileType};
+use std::fs::{self, FileType};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -290,7 +290,7 @@ impl Warehouse for LocalWarehouse {
         crate::fail_point::reached("publish-before-rename");
         fs::rename(&next, &path).map_err(at("publishing", &path))?;
         crate::fail_point::reached("publish-after-rename");
-        sync_folder(&folder)
+        durable::sync_folder(&folder)
     }
 
     fn drop_relation(&self, relation: &Relation) -> Result<(), WarehouseError> {
@@ -336,14 +336,6 @@ impl Warehouse for LocalWarehouse {
         }
         Ok(cleaned)
     }
-}
-
-/// Makes the entries of a folder last through a power cut.
-///
-/// # Errors
-/// Where the folder cannot be synced.
-pub(super) fn sync_folder(folder: &Path) -> Result<(), WarehouseError> {
-    File::open(folder).and_then(|folder| folder.sync_all()).map_err(at("syncing", folder))
 }
 
 fn at(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> WarehouseError + use<> {

@@ -12,7 +12,7 @@ use arrow::error::ArrowError;
 use arrow::row::OwnedRow;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
-use crate::stream::keyed::{Key, as_one};
+use crate::stream::sink::keyed::{Key, as_one};
 use crate::warehouse::PartitionKey;
 
 /// Why rows could not be put over others.

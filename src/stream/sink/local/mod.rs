@@ -20,11 +20,12 @@ use super::{Epoch, LateEvent, Sink, SinkError, SinkTable, Standing};
 use crate::fingerprint::Fingerprint;
 use crate::relation::Relation;
 use crate::sql::stored_schema;
-use crate::stream::keyed::as_one;
+use crate::stream::sink::keyed::as_one;
 use crate::time_range::TimeRanges;
+use crate::warehouse::local::LocalWarehouse;
 use crate::warehouse::{
-    ColumnVersions, Content, Holder, InputKey, Inputs, Lease, LeaseError, Ledger, LocalWarehouse, Partition,
-    PartitionKey, PartitionWriter, Presentation, RunId, TableVersion, Version, Warehouse, WriteTarget,
+    ColumnVersions, Content, Holder, InputKey, Inputs, Lease, LeaseError, Ledger, Partition, PartitionKey,
+    PartitionWriter, Presentation, RunId, TableVersion, Version, Warehouse, WriteTarget,
 };
 
 /// How long files that were superseded stay, so that a reader that has begun can end.

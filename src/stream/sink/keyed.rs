@@ -7,9 +7,9 @@ use arrow::error::ArrowError;
 use arrow::row::{OwnedRow, RowConverter, SortField};
 
 /// The columns of a key, in batches of one schema.
-pub(super) struct Key {
+pub struct Key {
     /// Their numbers.
-    pub(super) columns: Vec<usize>,
+    pub columns: Vec<usize>,
     converter: RowConverter,
 }
 
@@ -18,7 +18,7 @@ impl Key {
     ///
     /// # Errors
     /// Where a column is of a type that cannot be compared.
-    pub(super) fn new(schema: &Schema, columns: Vec<usize>) -> Result<Self, ArrowError> {
+    pub fn new(schema: &Schema, columns: Vec<usize>) -> Result<Self, ArrowError> {
         let fields = columns.iter().map(|column| SortField::new(schema.field(*column).data_type().clone()));
         let converter = RowConverter::new(fields.collect())?;
         Ok(Self { columns, converter })
@@ -28,7 +28,7 @@ impl Key {
     ///
     /// # Errors
     /// Where the rows are of another schema.
-    pub(super) fn of(&self, batch: &RecordBatch) -> Result<Vec<OwnedRow>, ArrowError> {
+    pub fn of(&self, batch: &RecordBatch) -> Result<Vec<OwnedRow>, ArrowError> {
         let arrays: Vec<ArrayRef> = self.columns.iter().map(|column| batch.column(*column).clone()).collect();
         let rows = self.converter.convert_columns(&arrays)?;
         Ok(rows.iter().map(|row| row.owned()).collect())
@@ -39,7 +39,7 @@ impl Key {
 ///
 /// # Errors
 /// Where they have no such column, or a value does not fit its type.
-pub(super) fn as_one(schema: &SchemaRef, batches: &[RecordBatch]) -> Result<RecordBatch, ArrowError> {
+pub fn as_one(schema: &SchemaRef, batches: &[RecordBatch]) -> Result<RecordBatch, ArrowError> {
     let mut all = Vec::new();
     for batch in batches {
         let columns = schema.fields().iter().map(|field| {

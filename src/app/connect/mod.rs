@@ -1,0 +1,9 @@
+//! From what a target says to what is spoken to: sources, streams, and the places that streams write to.
+
+mod sinks;
+mod sources;
+mod streams;
+
+pub use sinks::cassandra_connection;
+pub use sources::{connect, kafka_connection, unread_folders};
+pub use streams::{Streaming, connect_streams};
