@@ -12,12 +12,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use arrow::error::ArrowError;
-use mep::source::kafka::sender::{Outgoing, Sender};
-use mep::source::kafka::{Connection, Format, KafkaSource};
-use mep::source::simulator::{Shard, Simulator, SimulatorConfig, Topic, write_ndjson};
-use mep::source::{Item, LandingTable, RowSchema, Source, UnitReader};
-use mep::warehouse::RunId;
-use mep::warehouse::local::LocalWarehouse;
+use mep_contract::source::{Item, LandingTable, RowSchema, Source, UnitReader};
+use mep_contract::warehouse::RunId;
+use mep_kafka::sender::{Outgoing, Sender};
+use mep_kafka::{Connection, Format, KafkaSource};
+use mep_local::warehouse::LocalWarehouse;
+use mep_simulator::simulator::{Shard, Simulator, SimulatorConfig, Topic, write_ndjson};
 use rdkafka::admin::{AdminClient, AdminOptions};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::config::ClientConfig;
@@ -222,15 +222,15 @@ fn land(connection: &Connection, topic: &str) -> Result<f64, Box<dyn Error>> {
     let folder = tempfile::tempdir()?;
     let warehouse = LocalWarehouse::new(folder.path().to_owned());
     let table = LandingTable {
-        raw: mep::relation::Relation::new("bench", "raw"),
-        rejects: mep::relation::Relation::new("bench", "raw_rejects"),
+        raw: mep_core::relation::Relation::new("bench", "raw"),
+        rejects: mep_core::relation::Relation::new("bench", "raw_rejects"),
         schema: schema()?,
     };
     let began = Instant::now();
     let units = source.units(&[])?.units;
-    let landing = mep::run::landing::Landing {
+    let landing = mep_run::landing::Landing {
         landed: None,
-        presentation: &mep::warehouse::Presentation::default(),
+        presentation: &mep_contract::warehouse::Presentation::default(),
         warehouse: &warehouse,
         table: &table,
         source: &source,

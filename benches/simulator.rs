@@ -7,7 +7,7 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use arrow::error::ArrowError;
-use mep::source::simulator::{Shard, Simulator, SimulatorConfig, Topic, write_ndjson};
+use mep_simulator::simulator::{Shard, Simulator, SimulatorConfig, Topic, write_ndjson};
 
 const BATCH_ROWS: usize = 8192;
 

@@ -12,14 +12,16 @@ use arrow::datatypes::{DataType, Field, Schema};
 use chrono::DateTime;
 use indexmap::IndexMap;
 
-use crate::jinja::{Invocation, Resolved, Resolver, Subject, Templates};
-use crate::project::{LoadOptions, Project, SourceText, load};
-use crate::relation::Relation;
-use crate::source::files::FilesSource;
-use crate::source::{Item, RowSchema, SchemaError, Source, kafka, seed};
-use crate::sql::{DeclaredTable, Scope};
-use crate::warehouse::Warehouse;
-use crate::warehouse::local::LocalWarehouse;
+use mep_contract::source::{Item, RowSchema, SchemaError, Source};
+use mep_contract::warehouse::Warehouse;
+use mep_core::relation::Relation;
+use mep_decode::seed;
+use mep_files::FilesSource;
+use mep_kafka as kafka;
+use mep_lang::jinja::{Invocation, Resolved, Resolver, Subject, Templates};
+use mep_lang::project::{LoadOptions, Project, SourceText, load};
+use mep_local::warehouse::LocalWarehouse;
+use mep_sql::{DeclaredTable, Scope};
 
 /// The properties of a project, as YAML.
 ///

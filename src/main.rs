@@ -12,5 +12,5 @@ const VERSION: &str = match option_env!("MEP_BUILD_VERSION") {
 };
 
 fn main() -> ExitCode {
-    mep::threads::on_deep_stack(|| mep::cli::main(VERSION))
+    mep_core::threads::on_deep_stack(|| mep_cli::main(VERSION))
 }

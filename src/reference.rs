@@ -7,10 +7,13 @@ use std::path::Path;
 
 use clap::{Arg, Command, CommandFactory as _};
 
-use crate::cli::exit::{Exit, VARIABLES};
-use crate::cli::{Arguments, arguments::Global};
-use crate::keys::{Key, Section};
-use crate::{docs, graph, jinja, project, sql};
+use mep_cli::exit::{Exit, VARIABLES};
+use mep_cli::{Arguments, arguments::Global};
+use mep_core::keys::{Key, Section};
+use mep_docs as docs;
+use mep_graph as graph;
+use mep_lang::{jinja, project};
+use mep_sql as sql;
 
 const MADE: &str = "<!-- Made from the code by src/reference.rs: do not edit. -->\n";
 

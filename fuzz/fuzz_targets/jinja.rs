@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
-use mep::project::Project;
+use mep_lang::project::Project;
 
 static PROJECT: LazyLock<Project> = LazyLock::new(|| {
     let folder = std::env::temp_dir().join(format!("mep-fuzz-jinja-{}", std::process::id()));

@@ -11,8 +11,8 @@ use arrow::array::{
     TimestampMillisecondArray, TimestampNanosecondArray, TimestampSecondArray, UInt8Array, UInt16Array,
     UInt32Array, UInt64Array,
 };
-use mep::stream::sink::cassandra::{CassandraCluster, CassandraSink, Owner};
-use mep::stream::sink::{Epoch, LateEvent, Sink, SinkError, SinkTable, Standing};
+use mep_cassandra::{CassandraCluster, CassandraSink, Owner};
+use mep_contract::sink::{Epoch, LateEvent, Sink, SinkError, SinkTable, Standing};
 
 use crate::services::cassandra::{Cassandra, table};
 use crate::services::outage::{Outage, Way};

@@ -6,12 +6,12 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use arrow::array::{Array, RecordBatch};
 use arrow::datatypes::{DataType, SchemaRef};
 use datafusion::datasource::MemTable;
-use mep::graph::{Compiler, Graph, Materialization, Node};
-use mep::jinja::{Invocation, Templates};
-use mep::project::LoadOptions;
-use mep::relation::Relation;
-use mep::sql::dialect::{ViewText, hive_type};
-use mep::sql::{DeclaredTable, Scope};
+use mep_core::relation::Relation;
+use mep_graph::{Compiler, Graph, Materialization, Node};
+use mep_lang::jinja::{Invocation, Templates};
+use mep_lang::project::LoadOptions;
+use mep_sql::dialect::{ViewText, hive_type};
+use mep_sql::{DeclaredTable, Scope};
 
 use crate::services::hive::Hive;
 use crate::services::metastore::Metastore;
@@ -236,7 +236,7 @@ async fn every_view_of_the_bundled_project_can_be_read() {
         vars: None,
         threads: None,
     };
-    let project = mep::project::load(&options).unwrap();
+    let project = mep_lang::project::load(&options).unwrap();
     let now = chrono::Utc::now();
     let invocation = Invocation {
         run_started_at: now,

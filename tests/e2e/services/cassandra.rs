@@ -4,11 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arrow::datatypes::SchemaRef;
-use mep::relation::Relation;
-use mep::stream::sink::cassandra::{
-    CassandraCluster, CassandraSink, Connection, Consistency, Owner, Replication,
-};
-use mep::stream::sink::{Clustering, SinkTable};
+use mep_cassandra::{CassandraCluster, CassandraSink, Connection, Consistency, Owner, Replication};
+use mep_contract::sink::{Clustering, SinkTable};
+use mep_core::relation::Relation;
 use scylla::client::session::Session;
 use scylla::client::session_builder::SessionBuilder;
 use scylla::value::{CqlValue, Row};

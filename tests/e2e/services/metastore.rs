@@ -6,7 +6,7 @@ use hive_metastore::{
     FieldSchema, SerDeInfo, StorageDescriptor, Table, ThriftHiveMetastoreClient,
     ThriftHiveMetastoreClientBuilder,
 };
-use mep::sql::dialect::{PrestoView, ViewText};
+use mep_sql::dialect::{PrestoView, ViewText};
 use pilota::{AHashMap, FastStr};
 use volo_thrift::MaybeException;
 

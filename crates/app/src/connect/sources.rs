@@ -1,0 +1,183 @@
+//! Where the rows of a source come from, by what the target says of it.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use mep_contract::source::{LandingTable, Source, SourceError};
+use mep_files::{FilesSource, unread_folders as unread_folders_in};
+use mep_graph::{Compiled, Graph, Node, NodeKind};
+use mep_kafka as kafka;
+use mep_kafka::KafkaSource;
+use mep_lang::project::{
+    AvroWire, KafkaConfig, MessageFormat, OnLostOffsets, Problem, Problems, Project, SimulatorConfig,
+    SourceConnection, SourceTable,
+};
+use mep_run::ConnectedSource;
+use mep_simulator::simulated::SimulatedSource;
+use mep_simulator::simulator;
+
+/// Connects the selected nodes that are sources.
+///
+/// # Errors
+/// A problem for each that the target does not connect.
+pub fn connect(
+    project: &Project,
+    graph: &Graph,
+    compiled: &Compiled,
+    nodes: impl IntoIterator<Item = usize>,
+) -> Result<Vec<ConnectedSource>, Problems> {
+    let mut connected = Vec::new();
+    let mut problems = Problems::default();
+    for index in nodes {
+        let node = graph.node(index);
+        let NodeKind::Source { index: of, .. } = &node.kind else { continue };
+        let Some(table) = compiled.sources.get(&index) else { continue };
+        let declared = &project.sources[*of];
+        match connect_one(project, declared, node, table) {
+            Ok(source) => connected.push(ConnectedSource {
+                node: index,
+                table: table.clone(),
+                source,
+                max_rejected: declared.max_rejected,
+            }),
+            Err(problem) => problems.push(problem),
+        }
+    }
+    problems.none_or(connected)
+}
+
+fn connect_one(
+    project: &Project,
+    declared: &SourceTable,
+    node: &Node,
+    table: &LandingTable,
+) -> Result<Box<dyn Source>, Problem> {
+    let at_table = |error: SourceError| at(Problem::new(error.to_string()), node);
+    match connection(project, declared)? {
+        SourceConnection::Files { path } => {
+            let source = FilesSource::new(absolute(project, path), pattern(declared), table.schema.clone());
+            Ok(Box::new(source.map_err(|error| at(Problem::new(error.to_string()), node))?))
+        }
+        SourceConnection::Kafka(config) => {
+            Ok(Box::new(kafka_source(project, declared, config, table).map_err(at_table)?))
+        }
+        SourceConnection::Simulator(config) => {
+            Ok(Box::new(simulated_source(declared, config, table).map_err(at_table)?))
+        }
+    }
+}
+
+/// Where the target says that a source is.
+pub(super) fn connection<'p>(
+    project: &'p Project,
+    declared: &SourceTable,
+) -> Result<&'p SourceConnection, Problem> {
+    let target = &project.target;
+    target.sources.get(&declared.source).ok_or_else(|| {
+        let message =
+            format!("the target `{}` does not say where the source `{}` is", target.name, declared.source);
+        let problem = Problem::new(message).help(format!(
+            "add it in profiles.yml, below `sources:` of `{}`: `{}: {{type: files, path: ...}}`",
+            target.name, declared.source
+        ));
+        match &target.place {
+            Some(place) => problem.at(place),
+            None => problem,
+        }
+    })
+}
+
+pub(super) fn at(problem: Problem, node: &Node) -> Problem {
+    match &node.place {
+        Some(place) => problem.at(place),
+        None => problem,
+    }
+}
+
+pub(super) fn kafka_source(
+    project: &Project,
+    declared: &SourceTable,
+    config: &KafkaConfig,
+    table: &LandingTable,
+) -> Result<KafkaSource, SourceError> {
+    let topics = match declared.topics.as_slice() {
+        [] => vec![format!("{}{}", config.topic_prefix, declared.name)],
+        topics => topics.to_vec(),
+    };
+    let on_lost = declared.on_lost_offsets.unwrap_or(config.on_lost_offsets);
+    KafkaSource::new(
+        kafka_connection(config),
+        &declared.name,
+        topics,
+        on_lost == OnLostOffsets::Accept,
+        &format(project, &config.format),
+        &table.schema,
+    )
+}
+
+pub(super) fn simulated_source(
+    declared: &SourceTable,
+    config: &SimulatorConfig,
+    table: &LandingTable,
+) -> Result<SimulatedSource, SourceError> {
+    let config = simulator::SimulatorConfig {
+        seed: config.seed,
+        start: config.start,
+        days: config.days,
+        users: config.users,
+        growth: config.growth,
+        attrition: config.attrition,
+        duplicates: config.duplicates,
+        mojibake: config.mojibake,
+    };
+    SimulatedSource::new(config, &declared.name, &table.schema)
+}
+
+/// How a target's Kafka is spoken to.
+pub fn kafka_connection(config: &KafkaConfig) -> kafka::Connection {
+    kafka::Connection {
+        brokers: config.brokers.clone(),
+        properties: config.properties.0.clone(),
+        timeout: Duration::from_secs(config.timeout),
+    }
+}
+
+fn format(project: &Project, format: &MessageFormat) -> kafka::Format {
+    match format {
+        MessageFormat::Json => kafka::Format::Json,
+        MessageFormat::Avro { schemas, wire } => kafka::Format::Avro {
+            schemas: project.root.join(schemas),
+            wire: match wire {
+                AvroWire::Plain => kafka::AvroWire::Plain,
+                AvroWire::Confluent => kafka::AvroWire::Confluent,
+            },
+        },
+    }
+}
+
+/// For each place of files, the folders in it that no source table reads.
+pub fn unread_folders(project: &Project) -> BTreeMap<PathBuf, Vec<String>> {
+    let mut patterns: BTreeMap<PathBuf, Vec<String>> = BTreeMap::new();
+    for table in &project.sources {
+        if let Some(SourceConnection::Files { path }) = project.target.sources.get(&table.source) {
+            patterns.entry(absolute(project, path)).or_default().push(pattern(table));
+        }
+    }
+    let unread = patterns.into_iter().filter_map(|(path, patterns)| {
+        // Where the place cannot be listed, its tables say so.
+        let folders = unread_folders_in(&path, &patterns).ok()?;
+        (!folders.is_empty()).then_some((path, folders))
+    });
+    unread.collect()
+}
+
+fn pattern(table: &SourceTable) -> String {
+    table.path.clone().unwrap_or_else(|| format!("{}/*", table.name))
+}
+
+/// A relative path is one in the project's folder, from wherever mep is called.
+fn absolute(project: &Project, path: &Path) -> PathBuf {
+    let path = project.root.join(path);
+    std::path::absolute(&path).unwrap_or(path)
+}

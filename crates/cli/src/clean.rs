@@ -1,0 +1,52 @@
+//! clean: what no table points at any more, and the artifacts.
+
+use std::time::Duration;
+
+use super::arguments::{CleanArguments, Global};
+use super::error::CommandError;
+use super::exit::Exit;
+use super::loaded::{Loaded, Rendering};
+use super::terminal::{Terminal, bytes, plural};
+use mep_artifacts as artifacts;
+use mep_run::drop_old_rejected;
+
+/// Deletes.
+///
+/// # Errors
+/// Where another run holds the warehouse, or something cannot be read or deleted.
+pub(super) fn clean(global: &Global, arguments: &CleanArguments) -> Result<Exit, CommandError> {
+    let loaded = Loaded::new(global, "clean", Rendering::default())?;
+    let warehouse = loaded.warehouse()?;
+    let _lease = loaded.lease(warehouse.as_ref())?;
+    let days = arguments.retention_days.unwrap_or_else(|| loaded.retention_days());
+    let retention = Duration::from_secs(u64::from(days) * 86_400);
+    let rejected = drop_old_rejected(warehouse.as_ref(), &loaded.graph, retention)?;
+    let cleaned = warehouse.clean(retention)?;
+    // The target path may be a folder that other tools write to as well, so only what mep wrote goes.
+    for name in ["compiled", "docs/index.html", "manifest.json", "run_results.json", artifacts::TEST_RESULTS]
+    {
+        let path = loaded
+            .project
+            .artifact(name)
+            .map_err(|outside| CommandError::io("deleting the artifacts")(outside.into()))?;
+        let deleted =
+            if path.is_dir() { std::fs::remove_dir_all(&path) } else { std::fs::remove_file(&path) };
+        match deleted {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(CommandError::io(format!("deleting {}", path.display()))(error));
+            }
+            _ => {}
+        }
+    }
+    let terminal = Terminal::new(global.log_format, global.quiet);
+    if rejected > 0 {
+        terminal.say(&format!("dropped {} of rejected rows", plural(rejected as u64, "table")));
+    }
+    terminal.say(&format!(
+        "deleted {} ({}) that no table has pointed at for {}, and the artifacts",
+        plural(cleaned.folders as u64, "folder"),
+        bytes(cleaned.bytes),
+        plural(u64::from(days), "day")
+    ));
+    Ok(Exit::Success)
+}

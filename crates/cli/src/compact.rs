@@ -1,0 +1,135 @@
+//! compact: small files of tables, written anew as fewer and larger ones.
+
+use serde_json::{Value as Json, json};
+
+use super::arguments::{CompactArguments, Global, TextOrJson};
+use super::error::CommandError;
+use super::exit::Exit;
+use super::loaded::{Loaded, Rendering, runtime};
+use super::stream::is_streaming;
+use super::terminal::{Palette, Terminal, bytes, count, plural};
+use mep_contract::warehouse::{Presentation, TableVersion};
+use mep_core::relation::Relation;
+use mep_graph::{Materialization, Node, NodeKind};
+use mep_plan::{Compaction, FileSizes};
+use mep_run::{Compacted, Compactor, presentation, shown_kind};
+
+/// A table with small files.
+struct Small<'a> {
+    node: &'a Node,
+    relation: Relation,
+    table: TableVersion,
+    compaction: Compaction,
+}
+
+/// Compacts.
+///
+/// # Errors
+/// Where another run holds the warehouse, or something cannot be read or written.
+pub(super) fn compact(global: &Global, arguments: &CompactArguments) -> Result<Exit, CommandError> {
+    let loaded = Loaded::new(global, "compact", Rendering::default())?;
+    let has_table = |node: &Node| {
+        let is_built = match node.kind {
+            NodeKind::Model { .. } => node.config.materialized != Materialization::View,
+            NodeKind::Seed { .. } | NodeKind::Snapshot { .. } | NodeKind::Source { .. } => true,
+            NodeKind::Test(_) | NodeKind::Exposure { .. } => false,
+        };
+        is_built && node.relation.is_some() && !is_streaming(node)
+    };
+    let nodes = loaded.select(&arguments.selecting, has_table)?;
+    let warehouse = loaded.warehouse()?;
+    let _lease = if arguments.dry_run { None } else { Some(loaded.lease(warehouse.as_ref())?) };
+    let sizes = FileSizes { target: arguments.target_file_size, fewest: arguments.min_files };
+    let mut found = Vec::new();
+    for node in nodes.iter().map(|index| loaded.graph.node(*index)) {
+        let Some(own) = node.relation.clone() else { continue };
+        let rejects = matches!(node.kind, NodeKind::Source { .. }).then(|| own.rejects());
+        for relation in [own].into_iter().chain(rejects) {
+            let Some(table) = warehouse.read(&relation)? else { continue };
+            let compaction = Compaction::of(&table, sizes, warehouse.has_one_folder_a_partition());
+            if !compaction.is_nothing() {
+                found.push(Small { node, relation, table, compaction });
+            }
+        }
+    }
+    if arguments.dry_run {
+        super::print(&preview(&found, arguments.output))?;
+        return Ok(Exit::Success);
+    }
+    let terminal = Terminal::new(global.log_format, global.quiet);
+    let engine = loaded.engine(&warehouse)?;
+    let runtime = runtime()?;
+    let compactor = Compactor { engine: &engine, warehouse: warehouse.as_ref(), run: &loaded.run, sizes };
+    let mut results = Vec::new();
+    for Small { node, relation, table, compaction } in &found {
+        let is_own = node.relation.as_ref() == Some(relation);
+        let presentation = if is_own { presentation(node) } else { Presentation::default() };
+        let compacted = runtime.block_on(compactor.compact(relation, table, compaction, &presentation));
+        let compacted =
+            compacted.map_err(|error| CommandError::Compact { relation: relation.to_string(), error })?;
+        if compacted.partitions > 0 {
+            terminal.say(&format!("{:>9}  {}", "compacted", said(relation, &compacted)));
+        }
+        results.push(json!({"relation": relation.to_string(), "result": as_json(&compacted)}));
+    }
+    if arguments.output == TextOrJson::Json {
+        super::print(&format!("{:#}\n", json!({"tables": results})))?;
+    } else if found.is_empty() {
+        terminal.say(NOTHING);
+    }
+    Ok(Exit::Success)
+}
+
+const NOTHING: &str = "nothing to compact: no partition has that many small files";
+
+fn said(relation: &Relation, compacted: &Compacted) -> String {
+    format!(
+        "{relation}  {} in {} became {}, {} became {}",
+        plural(compacted.files_before as u64, "file"),
+        plural(compacted.partitions as u64, "partition"),
+        count(compacted.files_after as u64),
+        bytes(compacted.bytes_before),
+        bytes(compacted.bytes_after)
+    )
+}
+
+fn as_json(compacted: &Compacted) -> Json {
+    json!({
+        "partitions": compacted.partitions,
+        "files": {"before": compacted.files_before, "after": compacted.files_after},
+        "bytes": {"before": compacted.bytes_before, "after": compacted.bytes_after},
+    })
+}
+
+fn preview(found: &[Small<'_>], output: TextOrJson) -> String {
+    if output == TextOrJson::Json {
+        let tables = found.iter().map(|small| {
+            json!({
+                "relation": small.relation.to_string(),
+                "partitions": small.compaction.partitions.keys().map(ToString::to_string).collect::<Vec<_>>(),
+                "files": small.compaction.files(),
+                "bytes": small.compaction.bytes(),
+            })
+        });
+        return format!("{:#}\n", json!({"tables": tables.collect::<Vec<_>>()}));
+    }
+    if found.is_empty() {
+        return format!("{NOTHING}\n");
+    }
+    let palette = Palette::of_stdout();
+    let names: Vec<String> = found.iter().map(|small| small.relation.to_string()).collect();
+    let width = names.iter().map(|name| name.chars().count()).max().unwrap_or(0);
+    let mut text = String::new();
+    for (small, name) in found.iter().zip(&names) {
+        text.push_str(&format!(
+            "{}  {}  {} in {}, {}  {}\n",
+            palette.good("compact"),
+            palette.strong(&format!("{name:<width$}")),
+            plural(small.compaction.files() as u64, "file"),
+            plural(small.compaction.partitions.len() as u64, "partition"),
+            bytes(small.compaction.bytes()),
+            palette.faint(&format!("({} {})", shown_kind(small.node), small.node.shown_name())),
+        ));
+    }
+    text
+}

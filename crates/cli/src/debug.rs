@@ -1,0 +1,91 @@
+//! debug: what is used, and whether it can be.
+
+use super::arguments::Global;
+use super::error::CommandError;
+use super::exit::Exit;
+use super::loaded::{Loaded, Rendering, cores};
+use super::terminal::{Palette, plural};
+use mep_app::connect::connect;
+use mep_graph::NodeKind;
+use mep_lang::project::SourceConnection;
+
+/// Prints it.
+///
+/// # Errors
+/// Where the project cannot be read.
+pub(super) fn debug(global: &Global) -> Result<Exit, CommandError> {
+    let palette = Palette::of_stdout();
+    let loaded = Loaded::new(global, "debug", Rendering::default())?;
+    let (project, target) = (&loaded.project, &loaded.project.target);
+    let warehouse = loaded.warehouse()?;
+    let mut text = format!(
+        "mep        {}\nproject    {} in {}\nprofile    {}, target {}\nwarehouse  {} (schema {})\nthreads    {} at once on {}\n",
+        env!("CARGO_PKG_VERSION"),
+        project.name,
+        project.root.display(),
+        target.profile,
+        target.name,
+        warehouse.describe(),
+        target.schema,
+        plural(target.threads as u64, "node"),
+        plural(cores() as u64, "core"),
+    );
+    for (name, connection) in &target.sources {
+        let described = match connection {
+            SourceConnection::Files { path } => format!("files in {}", path.display()),
+            SourceConnection::Kafka(config) => format!("kafka at {}", config.brokers.join(", ")),
+            SourceConnection::Simulator(config) => format!(
+                "simulator, seed {}, {} from {}, {} users",
+                config.seed,
+                plural(u64::from(config.days), "day"),
+                config.start,
+                config.users
+            ),
+        };
+        text.push_str(&format!("source     {name}: {described}\n"));
+    }
+    let mut all_well = true;
+    let mut check = |what: &str, outcome: Result<String, String>| {
+        all_well &= outcome.is_ok();
+        let (mark, said) = match outcome {
+            Ok(said) => (palette.good("ok"), said),
+            Err(said) => (palette.bad("failed"), said),
+        };
+        text.push_str(&format!("{what:<10} {mark}  {said}\n"));
+    };
+    check(
+        "lease",
+        match loaded.lease(warehouse.as_ref()) {
+            Ok(_) => Ok("the warehouse can be written".to_owned()),
+            Err(error) => Err(error.to_string()),
+        },
+    );
+    check(
+        "tables",
+        match warehouse.relations() {
+            Ok(relations) => Ok(format!("{} in the warehouse", relations.len())),
+            Err(error) => Err(error.to_string()),
+        },
+    );
+    let nodes: std::collections::BTreeSet<usize> = (0..loaded.graph.nodes().len())
+        .filter(|index| matches!(loaded.graph.node(*index).kind, NodeKind::Source { .. }))
+        .collect();
+    let compiled = loaded.compile(&nodes)?;
+    match connect(project, &loaded.graph, &compiled, nodes) {
+        Ok(sources) => {
+            for connected in sources {
+                let name = loaded.graph.node(connected.node).shown_name();
+                check(
+                    "read",
+                    match connected.source.units(&[]) {
+                        Ok(holding) => Ok(format!("{name}: {}", plural(holding.units.len() as u64, "unit"))),
+                        Err(error) => Err(format!("{name}: {error}")),
+                    },
+                );
+            }
+        }
+        Err(problems) => check("sources", Err(problems.to_string())),
+    }
+    super::print(&text)?;
+    Ok(if all_well { Exit::Success } else { Exit::Failed })
+}

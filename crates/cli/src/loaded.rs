@@ -1,0 +1,295 @@
+//! What most commands begin with: the project, its templates and its graph.
+
+use std::cell::LazyCell;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use arrow::datatypes::SchemaRef;
+use chrono::{NaiveDate, Utc};
+
+use super::arguments::{Global, Selecting};
+use super::error::CommandError;
+use mep_contract::warehouse::{Holder, Lease, RunId, Taken, Warehouse, take_within};
+use mep_core::relation::Relation;
+use mep_core::secrets;
+use mep_core::threads::STACK_BYTES;
+use mep_datafusion::{Engine, EngineOptions};
+use mep_graph::{Compiled, Compiler, Graph, Node, NodeKind, PublishWhen};
+use mep_hive::{HiveLocation, HiveWarehouse};
+use mep_lang::jinja::{Invocation, Templates};
+use mep_lang::project::{self, LoadOptions, Problem, Project, WarehouseConfig};
+use mep_local::warehouse::LocalWarehouse;
+use mep_run::event::{Event, Reporter};
+
+/// How the project is rendered.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Rendering {
+    /// As for a full refresh.
+    pub(super) full_refresh: bool,
+    /// The logical date.
+    pub(super) date: Option<NaiveDate>,
+}
+
+/// A project, read.
+pub(super) struct Loaded {
+    /// The files.
+    pub(super) project: Project,
+    /// The templates.
+    pub(super) templates: Templates,
+    /// The graph.
+    pub(super) graph: Graph,
+    /// The id of this call, which a run bears.
+    pub(super) run: RunId,
+    /// As asked for.
+    pub(super) rendering: Rendering,
+    /// The target's warehouse, once a command needed it.
+    warehouse: OnceLock<Arc<dyn Warehouse>>,
+}
+
+/// The folder of the project.
+///
+/// # Errors
+/// Where there is none.
+pub(super) fn project_folder(global: &Global) -> Result<PathBuf, Problem> {
+    if let Some(folder) = &global.project_dir {
+        if folder.is_dir() {
+            return Ok(folder.clone());
+        }
+        let problem = Problem::new(format!("the project's folder {} does not exist", folder.display()));
+        return Err(problem.help("give another --project-dir, or make a project with mep init"));
+    }
+    let here = std::env::current_dir()
+        .map_err(|error| Problem::new(format!("the current folder cannot be used: {error}")))?;
+    project::find_root(&here).ok_or_else(|| {
+        Problem::new(format!("there is no project in {} or any folder above", here.display()))
+            .help("go to a folder with dbt_project.yml, give --project-dir, or make one with mep init")
+    })
+}
+
+/// Reads the project.
+///
+/// # Errors
+/// All that is wrong with its files.
+pub(super) fn load_project(global: &Global) -> Result<Project, CommandError> {
+    let options = LoadOptions {
+        root: project_folder(global)?,
+        profiles_dir: global.profiles_dir.clone(),
+        profile: global.profile.clone(),
+        target: global.target.clone(),
+        vars: global.vars.clone(),
+        threads: global.threads.map(usize::from),
+    };
+    Ok(project::load(&options)?)
+}
+
+impl Loaded {
+    /// Reads the project and makes its graph.
+    ///
+    /// # Errors
+    /// All that is wrong with its files.
+    pub(super) fn new(global: &Global, command: &str, rendering: Rendering) -> Result<Self, CommandError> {
+        let project = load_project(global)?;
+        for warning in &project.warnings {
+            let place = warning
+                .place()
+                .map(|place| format!("{}:{}: ", place.text.path().display(), place.line_column().0));
+            tracing::warn!("{}{warning}", place.unwrap_or_default());
+        }
+        let run = RunId::generate();
+        let now = Utc::now();
+        let invocation = Invocation {
+            run_started_at: now,
+            logical_date: rendering.date.unwrap_or_else(|| now.date_naive()),
+            full_refresh: rendering.full_refresh,
+            invocation_id: run.to_string(),
+            command: command.to_owned(),
+        };
+        let templates = Templates::new(&project, invocation)?;
+        let graph = Graph::of(&project, &templates)?;
+        Ok(Self { project, templates, graph, run, rendering, warehouse: OnceLock::new() })
+    }
+
+    /// The nodes that the words take and of which `is_meant` holds.
+    ///
+    /// # Errors
+    /// Where the words are wrong, or take nothing.
+    pub(super) fn select(
+        &self,
+        selecting: &Selecting,
+        is_meant: impl Fn(&Node) -> bool,
+    ) -> Result<BTreeSet<usize>, CommandError> {
+        let selection = self.graph.select(&selecting.select, &selecting.exclude)?;
+        let nodes: BTreeSet<usize> =
+            selection.nodes.iter().copied().filter(|index| is_meant(self.graph.node(*index))).collect();
+        let unmatched = selection.unmatched.iter().map(|(criterion, near)| match near {
+            Some(near) => format!("`{criterion}` matches no node; did you mean `{near}`?"),
+            None => format!("`{criterion}` matches no node"),
+        });
+        let unmatched: Vec<String> = unmatched.collect();
+        if nodes.is_empty() {
+            let problem = Problem::new("the selection holds nothing that this command works on");
+            return Err(match unmatched.as_slice() {
+                [] => problem.help("see what there is with: mep ls").into(),
+                said => problem.help(said.join("\n")).into(),
+            });
+        }
+        for said in unmatched {
+            tracing::warn!("{said}");
+        }
+        Ok(nodes)
+    }
+
+    /// The nodes, and the tests that some of them must pass before they are published.
+    pub(super) fn with_tests_before_publish(&self, nodes: &BTreeSet<usize>) -> BTreeSet<usize> {
+        let is_tested = |index: &&usize| self.graph.node(**index).config.publish == PublishWhen::AfterTests;
+        let tests = nodes.iter().filter(is_tested).flat_map(|index| self.graph.own_tests(*index));
+        nodes.iter().copied().chain(tests).collect()
+    }
+
+    /// Compiles nodes and all that they need.
+    ///
+    /// # Errors
+    /// All that is wrong with them.
+    pub(super) fn compile(&self, nodes: &BTreeSet<usize>) -> Result<Compiled, CommandError> {
+        // Most of what is compiled needs nothing that is stored, and then no warehouse to be reached.
+        let warehouse = LazyCell::new(|| self.warehouse());
+        let stored = |node: &Node| -> Option<SchemaRef> {
+            let is_snapshot = matches!(node.kind, NodeKind::Snapshot { .. });
+            let built_anew = !is_snapshot && node.config.full_refresh.unwrap_or(self.rendering.full_refresh);
+            let relation = node.relation.as_ref().filter(|_| !built_anew)?;
+            // Where the warehouse cannot be read, the run that follows stops with the reason.
+            warehouse.as_ref().ok()?.read(relation).ok().flatten().map(|table| table.schema)
+        };
+        let compiler = self.compiler(&stored);
+        Ok(compiler.compile(nodes)?)
+    }
+
+    /// A compiler of this project.
+    pub(super) fn compiler<'a>(&'a self, stored: &'a dyn Fn(&Node) -> Option<SchemaRef>) -> Compiler<'a> {
+        Compiler { project: &self.project, templates: &self.templates, graph: &self.graph, stored }
+    }
+
+    /// The target's warehouse.
+    ///
+    /// # Errors
+    /// Where it cannot be reached.
+    pub(super) fn warehouse(&self) -> Result<Arc<dyn Warehouse>, CommandError> {
+        if let Some(connected) = self.warehouse.get() {
+            return Ok(connected.clone());
+        }
+        let warehouse: Arc<dyn Warehouse> = match &self.project.target.warehouse {
+            WarehouseConfig::Local { path } => Arc::new(self.local_warehouse(path)),
+            WarehouseConfig::Hive(config) => Arc::new(HiveWarehouse::connect(&HiveLocation {
+                metastore: &config.metastore,
+                location: &config.location,
+                hadoop_conf_dir: config.hadoop_conf_dir.as_deref(),
+                schema: &self.project.target.schema,
+                trino_catalog: &config.trino_catalog,
+                timeout: Duration::from_secs(config.timeout),
+            })?),
+        };
+        Ok(self.warehouse.get_or_init(|| warehouse).clone())
+    }
+
+    /// Begins to read what a local warehouse holds of the nodes and all that they need, while other things are done: what was
+    /// read of it and never changes need not be read again.
+    pub(super) fn read_ahead(&self, nodes: &BTreeSet<usize>) {
+        let WarehouseConfig::Local { path } = &self.project.target.warehouse else { return };
+        let warehouse = self.local_warehouse(path);
+        if self.warehouse.set(Arc::new(warehouse.clone())).is_err() {
+            return;
+        }
+        let needed = self.graph.ancestors(nodes, None);
+        let relations: Vec<Relation> =
+            needed.iter().filter_map(|index| self.graph.node(*index).relation.clone()).collect();
+        std::thread::spawn(move || {
+            for relation in relations {
+                // What cannot be read is told when it is needed.
+                let _ = warehouse.read(&relation);
+            }
+        });
+    }
+
+    /// How long superseded content is kept, in days.
+    pub(super) fn retention_days(&self) -> u32 {
+        self.project.target.retention_days
+    }
+
+    /// The embedded engine over the warehouse.
+    ///
+    /// # Errors
+    /// Where it cannot be set up.
+    pub(super) fn engine(&self, warehouse: &Arc<dyn Warehouse>) -> Result<Engine, CommandError> {
+        let memory = self
+            .project
+            .target
+            .memory
+            .map_or(DEFAULT_MEMORY, |bytes| usize::try_from(bytes).unwrap_or(usize::MAX));
+        Ok(Engine::new(warehouse.clone(), EngineOptions { threads: cores(), memory })?)
+    }
+
+    /// Takes the right to write.
+    ///
+    /// # Errors
+    /// Where another run has it.
+    pub(super) fn lease(&self, warehouse: &dyn Warehouse) -> Result<Lease, CommandError> {
+        Ok(warehouse.lease(&self.holder())?)
+    }
+
+    /// Takes the right to write, and waits for it as long as is wanted where another run has it.
+    ///
+    /// # Errors
+    /// Where another run has it for longer.
+    pub(super) fn lease_within(
+        &self,
+        warehouse: &dyn Warehouse,
+        patience: Duration,
+        reporter: &dyn Reporter,
+    ) -> Result<Taken, CommandError> {
+        let take = || warehouse.lease(&self.holder());
+        let waits = |holder: Option<&Holder>| {
+            let holder = holder.map(ToString::to_string);
+            reporter.report(Event::Waiting { holder: holder.as_deref(), seconds: patience.as_secs() });
+        };
+        Ok(take_within(patience, take, waits)?)
+    }
+
+    /// This process, as others are told of it.
+    pub(super) fn holder(&self) -> Holder {
+        let words: Vec<String> = std::env::args().skip(1).collect();
+        Holder {
+            run: self.run.to_string(),
+            pid: std::process::id(),
+            since: Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Secs, true),
+            command: secrets::masked(&format!("mep {}", words.join(" "))).into_owned(),
+        }
+    }
+
+    /// The local warehouse in a folder that is given relative to the project's.
+    pub(super) fn local_warehouse(&self, path: &Path) -> LocalWarehouse {
+        let root = self.project.root.join(path);
+        LocalWarehouse::new(std::path::absolute(&root).unwrap_or(root))
+    }
+}
+
+/// What queries may hold where the target does not say.
+const DEFAULT_MEMORY: usize = 2 << 30;
+
+/// How many threads there are to work with.
+pub(super) fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// The threads of queries.
+///
+/// # Errors
+/// Where threads cannot be had.
+pub(super) fn runtime() -> Result<Arc<tokio::runtime::Runtime>, CommandError> {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    builder.worker_threads(cores()).thread_stack_size(STACK_BYTES).enable_all();
+    // What a task panics with is told by whoever waits for it.
+    let runtime = builder.on_thread_start(mep_core::guard::guard_this_thread).build();
+    runtime.map(Arc::new).map_err(CommandError::io("starting threads"))
+}

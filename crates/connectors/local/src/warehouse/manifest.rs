@@ -1,0 +1,281 @@
+//! A table version as its files hold it: the manifest, and the parts of a long one.
+//!
+//! Owns the forms of these files. Must not know where they lie, or when they are written.
+//!
+//! `parts` and `files` are for any reader of Parquet: each file that `parts` names has in `files` the current files that it
+//! speaks of. The manifest is one of its own parts. Of a format before parts there is one file that holds all.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::checksum::{check, sealed};
+use mep_contract::warehouse::columns::{ColumnText, columns_of, schema_of};
+use mep_contract::warehouse::{
+    Batch, Content, DataFile, Ledger, Partition, PartitionKey, RunId, TableVersion,
+};
+use mep_core::fingerprint::Fingerprint;
+
+/// The name of the one file that says what a table is.
+pub(super) const MANIFEST: &str = "manifest.json";
+
+/// The form that this version of mep writes.
+pub(super) const FORMAT: u32 = 3;
+
+/// Why a text is none of these files.
+#[derive(Debug)]
+pub(super) enum Unreadable {
+    /// It is of a form that a later mep writes.
+    Format(u64),
+    /// It is not what mep writes.
+    Text(String),
+}
+
+/// The manifest, as far as it says what the table is as a whole.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Head {
+    format: u32,
+    /// The files that hold the entries, by path relative to the table's folder: this one, and others that never change.
+    #[serde(default)]
+    pub(super) parts: Vec<String>,
+    run: RunId,
+    columns: Vec<ColumnText>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    view: Option<View>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sql: Option<String>,
+    partition_columns: Vec<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct View {
+    sql: String,
+    fingerprint: Fingerprint,
+}
+
+/// Some entries of a table, in the order of their keys.
+#[derive(Debug, Default)]
+pub(super) struct Part {
+    pub(super) partitions: Vec<(PartitionKey, Partition)>,
+    pub(super) batches: Vec<(String, Batch)>,
+}
+
+/// A part as a file holds it.
+#[derive(Serialize, Deserialize)]
+struct PartText {
+    /// The paths of all files, partition by partition.
+    files: Vec<String>,
+    /// Each once: the partitions of a batch are made of the same.
+    ledgers: Vec<Ledger>,
+    partitions: Vec<PartitionText>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    batches: BTreeMap<String, Batch>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct PartitionText {
+    key: PartitionKey,
+    /// Rows and bytes of each of its files.
+    files: Vec<(u64, u64)>,
+    /// The place of its ledger in the part's list.
+    ledger: usize,
+}
+
+/// The manifest: it is a part too.
+#[derive(Serialize)]
+struct Manifest<'a> {
+    #[serde(flatten)]
+    head: &'a Head,
+    #[serde(flatten)]
+    part: PartText,
+}
+
+impl Head {
+    /// Of a table whose entries lie in these files.
+    pub(super) fn of(table: &TableVersion, parts: Vec<String>) -> Self {
+        let view = match &table.content {
+            Content::View { sql, fingerprint } => {
+                Some(View { sql: sql.clone(), fingerprint: fingerprint.clone() })
+            }
+            Content::Table { .. } => None,
+        };
+        Self {
+            format: FORMAT,
+            parts,
+            run: table.run.clone(),
+            columns: columns_of(&table.schema),
+            view,
+            sql: table.sql.clone(),
+            partition_columns: table.partition_columns().to_vec(),
+        }
+    }
+
+    /// The text of the manifest that has this head and these entries.
+    pub(super) fn text(&self, part: &Part) -> serde_json::Result<Vec<u8>> {
+        serde_json::to_string(&Manifest { head: self, part: PartText::of(part) }).map(|text| sealed(&text))
+    }
+
+    /// What a manifest says: its head, and the entries that it holds itself.
+    pub(super) fn read(text: &[u8]) -> Result<(Self, Part), Unreadable> {
+        let format = format_of(text)?;
+        let head: Self = serde_json::from_slice(text)?;
+        check(text).map_err(Unreadable::Text)?;
+        head.parts.iter().try_for_each(|path| stays_below(path))?;
+        let part = if format == 1 { earlier::read(text)? } else { Part::of_text(text)? };
+        Ok((head, part))
+    }
+
+    /// The table of this head and these entries.
+    pub(super) fn into_table(self, parts: &[&Part]) -> Result<TableVersion, Unreadable> {
+        let schema = schema_of(self.columns).map_err(Unreadable::Text)?;
+        let content = match self.view {
+            Some(view) => Content::View { sql: view.sql, fingerprint: view.fingerprint },
+            None => Content::Table {
+                partition_columns: self.partition_columns,
+                partitions: joined(parts, |part| &part.partitions)?,
+                batches: joined(parts, |part| &part.batches)?,
+            },
+        };
+        Ok(TableVersion { schema: schema.into(), content, run: self.run, sql: self.sql })
+    }
+}
+
+/// The entries of all parts.
+fn joined<K: Ord + Clone, V: Clone>(
+    parts: &[&Part],
+    of: fn(&Part) -> &Vec<(K, V)>,
+) -> Result<BTreeMap<K, V>, Unreadable> {
+    let entries = parts.iter().flat_map(|part| of(part)).cloned();
+    let joined: BTreeMap<K, V> = entries.collect();
+    if joined.len() == parts.iter().map(|part| of(part).len()).sum::<usize>() {
+        Ok(joined)
+    } else {
+        Err(Unreadable::Text("an entry stands in two of its parts".to_owned()))
+    }
+}
+
+impl Part {
+    /// The text of the file that holds it alone.
+    pub(super) fn text(&self) -> serde_json::Result<Vec<u8>> {
+        serde_json::to_string(&PartText::of(self)).map(|text| sealed(&text))
+    }
+
+    /// What the text of a part says.
+    pub(super) fn read(text: &[u8]) -> Result<Self, Unreadable> {
+        check(text).map_err(Unreadable::Text)?;
+        Self::of_text(text)
+    }
+
+    fn of_text(text: &[u8]) -> Result<Self, Unreadable> {
+        let PartText { files, ledgers, partitions, batches } = serde_json::from_slice(text)?;
+        files.iter().try_for_each(|path| stays_below(path))?;
+        let mut paths = files.into_iter();
+        let ledgers: Vec<Arc<Ledger>> = ledgers.into_iter().map(Arc::new).collect();
+        let mut all = Vec::with_capacity(partitions.len());
+        for PartitionText { key, files, ledger } in partitions {
+            let count = files.len();
+            let files = files.into_iter().zip(&mut paths);
+            let files: Vec<DataFile> =
+                files.map(|((rows, bytes), path)| DataFile { path, rows, bytes }).collect();
+            let ledger = ledgers.get(ledger).cloned();
+            let Some(ledger) = ledger.filter(|_| files.len() == count) else {
+                return Err(Unreadable::Text(format!(
+                    "the files or the ledger of partition `{key}` are missing"
+                )));
+            };
+            all.push((key, Partition { files: files.into(), ledger }));
+        }
+        match paths.next() {
+            Some(path) => Err(Unreadable::Text(format!("no partition has the file `{path}`"))),
+            None => Ok(Self { partitions: all, batches: batches.into_iter().collect() }),
+        }
+    }
+}
+
+impl PartText {
+    fn of<'a>(part: &'a Part) -> Self {
+        let mut ledgers: Vec<Ledger> = Vec::new();
+        let mut places: HashMap<&str, usize> = HashMap::new();
+        let mut place_of = |ledger: &'a Arc<Ledger>| {
+            let place = places.entry(ledger.version.as_str()).or_insert(ledgers.len());
+            if ledgers.get(*place) != Some(&**ledger) {
+                *place = ledgers.len();
+                ledgers.push(Ledger::clone(ledger));
+            }
+            *place
+        };
+        let partitions = part.partitions.iter().map(|(key, partition)| PartitionText {
+            key: key.clone(),
+            files: partition.files.iter().map(|file| (file.rows, file.bytes)).collect(),
+            ledger: place_of(&partition.ledger),
+        });
+        let partitions = partitions.collect();
+        let files = part.partitions.iter().flat_map(|(_, partition)| partition.files.iter());
+        Self {
+            files: files.map(|file| file.path.clone()).collect(),
+            ledgers,
+            partitions,
+            batches: part.batches.iter().cloned().collect(),
+        }
+    }
+}
+
+/// A path that a manifest names is below the table's folder.
+fn stays_below(path: &str) -> Result<(), Unreadable> {
+    if path.starts_with('/') || path.split('/').any(|part| part == "..") {
+        return Err(Unreadable::Text(format!("it names `{path}`, which lies outside the table's folder")));
+    }
+    Ok(())
+}
+
+/// The form of a manifest, where it is one that is read.
+fn format_of(text: &[u8]) -> Result<u64, Unreadable> {
+    #[derive(Deserialize)]
+    struct Format {
+        format: Option<u64>,
+    }
+    match serde_json::from_slice::<Format>(text)?.format {
+        Some(format) if (1..=u64::from(FORMAT)).contains(&format) => Ok(format),
+        Some(format) => Err(Unreadable::Format(format)),
+        None => Err(Unreadable::Text("it has no `format`".to_owned())),
+    }
+}
+
+impl From<serde_json::Error> for Unreadable {
+    fn from(error: serde_json::Error) -> Self {
+        Self::Text(error.to_string())
+    }
+}
+
+/// The form before there were parts.
+mod earlier {
+    use super::{BTreeMap, Batch, DataFile, Deserialize, Ledger, Part, Partition, PartitionKey, Unreadable};
+
+    #[derive(Deserialize)]
+    struct Entries {
+        partitions: Vec<Entry>,
+        #[serde(default)]
+        batches: BTreeMap<String, Batch>,
+    }
+
+    #[derive(Deserialize)]
+    struct Entry {
+        key: PartitionKey,
+        partition: Content,
+    }
+
+    #[derive(Deserialize)]
+    struct Content {
+        files: Vec<DataFile>,
+        ledger: Ledger,
+    }
+
+    pub(super) fn read(text: &[u8]) -> Result<Part, Unreadable> {
+        let Entries { partitions, batches } = serde_json::from_slice(text)?;
+        let partitions = partitions.into_iter().map(|Entry { key, partition }| {
+            (key, Partition { files: partition.files.into(), ledger: partition.ledger.into() })
+        });
+        Ok(Part { partitions: partitions.collect(), batches: batches.into_iter().collect() })
+    }
+}

@@ -1,0 +1,8 @@
+//! What the stages agree on with what lies outside: the traits that connectors implement, and the values that pass between.
+//!
+//! Owns `Source` and its units, `Warehouse` and what a table and its ledger are, `Sink` and its epochs. Must not know: any one
+//! connector, models, how anything is planned or carried out.
+
+pub mod sink;
+pub mod source;
+pub mod warehouse;

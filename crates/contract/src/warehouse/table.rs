@@ -1,0 +1,122 @@
+//! What a warehouse holds of a table.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arrow::datatypes::SchemaRef;
+use serde::{Deserialize, Serialize};
+
+use super::ledger::{Batch, Ledger, RunId, Version};
+use super::partition::PartitionKey;
+use mep_core::fingerprint::Fingerprint;
+
+/// One consistent state of a table or view, as a publish left it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TableVersion {
+    /// All columns; the partition columns are the last ones.
+    pub schema: SchemaRef,
+    /// What stands behind the name.
+    pub content: Content,
+    /// The run that published this state.
+    pub run: RunId,
+    /// The SQL of the model that last built content of a table, as rendered; a view has its own.
+    pub sql: Option<String>,
+}
+
+/// What stands behind a relation's name.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Content {
+    /// Rows in files.
+    Table {
+        /// The columns whose values name the partitions; none for an unpartitioned table.
+        partition_columns: Vec<String>,
+        /// The partitions; an unpartitioned table has one with an empty key.
+        partitions: BTreeMap<PartitionKey, Partition>,
+        /// For a landed table: what each batch brought in, by the batch's name.
+        batches: BTreeMap<String, Batch>,
+    },
+    /// A SELECT.
+    View {
+        /// The compiled SQL.
+        sql: String,
+        /// Of the SQL.
+        fingerprint: Fingerprint,
+    },
+}
+
+/// The content of one partition: an immutable folder. Clones share most of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Partition {
+    /// The files, by path relative to the table's folder; none where the partition has no rows.
+    pub files: Arc<Vec<DataFile>>,
+    /// What it was built from.
+    pub ledger: Arc<Ledger>,
+}
+
+/// A Parquet file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DataFile {
+    /// Relative to the table's folder, with forward slashes.
+    pub path: String,
+    /// Rows in it.
+    pub rows: u64,
+    /// Its size in bytes.
+    pub bytes: u64,
+}
+
+impl Partition {
+    /// Rows in all files.
+    pub fn rows(&self) -> u64 {
+        self.files.iter().map(|file| file.rows).sum()
+    }
+
+    /// Bytes of all files.
+    pub fn bytes(&self) -> u64 {
+        self.files.iter().map(|file| file.bytes).sum()
+    }
+}
+
+impl TableVersion {
+    /// The partitions of a table; none of a view.
+    pub fn partitions(&self) -> impl Iterator<Item = (&PartitionKey, &Partition)> {
+        match &self.content {
+            Content::Table { partitions, .. } => Some(partitions.iter()),
+            Content::View { .. } => None,
+        }
+        .into_iter()
+        .flatten()
+    }
+
+    /// The partition columns of a table; none of a view.
+    pub fn partition_columns(&self) -> &[String] {
+        match &self.content {
+            Content::Table { partition_columns, .. } => partition_columns,
+            Content::View { .. } => &[],
+        }
+    }
+
+    /// The landed batches; none for what was not landed.
+    pub fn batches(&self) -> impl Iterator<Item = (&String, &Batch)> {
+        match &self.content {
+            Content::Table { batches, .. } => Some(batches.iter()),
+            Content::View { .. } => None,
+        }
+        .into_iter()
+        .flatten()
+    }
+
+    /// The version of each partition.
+    pub fn versions(&self) -> impl Iterator<Item = (&PartitionKey, &Version)> {
+        self.partitions().map(|(key, partition)| (key, &partition.ledger.version))
+    }
+
+    /// Rows in the table; 0 for a view.
+    pub fn rows(&self) -> u64 {
+        self.partitions().map(|(_, partition)| partition.rows()).sum()
+    }
+
+    /// Bytes of the table's files; 0 for a view.
+    pub fn bytes(&self) -> u64 {
+        self.partitions().map(|(_, partition)| partition.bytes()).sum()
+    }
+}

@@ -1,0 +1,322 @@
+//! Writing rows into the files of an immutable folder, a file for each partition.
+
+use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
+
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray, UInt32Array};
+use arrow::compute::{cast, partition, take, take_record_batch};
+use arrow::datatypes::{DataType, SchemaRef};
+use arrow::error::ArrowError;
+use parquet::arrow::ArrowWriter;
+use parquet::basic::{Compression, ZstdLevel};
+use parquet::errors::ParquetError;
+use parquet::file::properties::WriterProperties;
+
+use super::error::WarehouseError;
+use super::partition::PartitionKey;
+use super::storage::{Finishing, NewFile, TableFolder};
+use super::table::DataFile;
+
+/// Rows in a row group: small enough that two cores share one file, large enough that zstd has something to work on.
+const ROW_GROUP_ROWS: usize = 256 * 1024;
+
+/// Files that one writer keeps open; past it the least recently used is ended and a further file begun later.
+const OPEN_FILES: usize = 64;
+
+/// Why rows could not be written.
+#[derive(Debug, thiserror::Error)]
+pub enum WriteError {
+    /// A file or folder.
+    #[error(transparent)]
+    Warehouse(#[from] WarehouseError),
+    /// Encoding.
+    #[error("rows cannot be written as parquet: {0}")]
+    Parquet(#[from] ParquetError),
+    /// Splitting rows by partition.
+    #[error("rows cannot be split by partition: {0}")]
+    Arrow(#[from] ArrowError),
+    /// More partitions than a table should have.
+    #[error(
+        "the rows fall into more than {limit} partitions by ({columns}): partition by a coarser column, such as a date"
+    )]
+    TooManyPartitions {
+        /// The limit.
+        limit: usize,
+        /// The partition columns.
+        columns: String,
+    },
+}
+
+/// The files that were written, by partition.
+pub type WrittenFiles = BTreeMap<PartitionKey, Vec<DataFile>>;
+
+/// Where and how rows are written.
+#[derive(Clone, Debug)]
+pub struct WriteTarget {
+    /// The table's folder.
+    pub table_folder: TableFolder,
+    /// The new folder below it, `data/<run>`; no other build writes to it.
+    pub folder: String,
+    /// The schema of the rows, the partition columns last.
+    pub schema: SchemaRef,
+    /// The partition columns.
+    pub partition_columns: Vec<String>,
+    /// Bytes at which a file is full, and the partition gets a further one; without it a file takes what comes.
+    pub file_bytes: Option<u64>,
+}
+
+/// Most partitions that one build may make.
+const MOST_PARTITIONS: usize = 20_000;
+
+struct OpenFile {
+    writer: ArrowWriter<Box<dyn NewFile>>,
+    path: String,
+    rows: u64,
+    used: u64,
+}
+
+/// A file that is all sent, and perhaps not all written.
+struct EndingFile {
+    path: String,
+    rows: u64,
+    finishing: Finishing,
+}
+
+/// Writes batches; one writer for each thread, told apart by its name.
+pub struct PartitionWriter {
+    target: WriteTarget,
+    name: String,
+    file_schema: SchemaRef,
+    open: HashMap<PartitionKey, OpenFile>,
+    ending: BTreeMap<PartitionKey, Vec<EndingFile>>,
+    clock: u64,
+    files: usize,
+}
+
+impl PartitionWriter {
+    /// A writer whose files bear `name`, which no other writer to the same folder has.
+    ///
+    /// # Errors
+    /// Where the schema's last columns are not the partition columns.
+    pub fn new(target: WriteTarget, name: impl Into<String>) -> Result<Self, WriteError> {
+        let data_columns = target.schema.fields().len() - target.partition_columns.len();
+        let indices: Vec<usize> = (0..data_columns).collect();
+        let file_schema = target.schema.project(&indices)?.into();
+        Ok(Self {
+            target,
+            name: name.into(),
+            file_schema,
+            open: HashMap::new(),
+            ending: BTreeMap::new(),
+            clock: 0,
+            files: 0,
+        })
+    }
+
+    /// Writes rows of the target's schema, each into the file of its partition.
+    ///
+    /// # Errors
+    /// Where a file cannot be written, or there are too many partitions.
+    pub fn write(&mut self, batch: &RecordBatch) -> Result<(), WriteError> {
+        if batch.num_rows() == 0 {
+            return Ok(());
+        }
+        let data_columns = self.file_schema.fields().len();
+        let indices: Vec<usize> = (0..data_columns).collect();
+        let data = batch.project(&indices)?;
+        for (key, part) in split(&batch.columns()[data_columns..], batch.num_rows())? {
+            self.write_partition(&key, &part.take(&data)?)?;
+        }
+        Ok(())
+    }
+
+    /// Ends all files, and says what was written. The publish syncs them.
+    ///
+    /// # Errors
+    /// Where a file cannot be ended.
+    pub fn finish(mut self) -> Result<WrittenFiles, WriteError> {
+        let keys: Vec<PartitionKey> = self.open.keys().cloned().collect();
+        for key in keys {
+            self.close(&key)?;
+        }
+        let mut written = WrittenFiles::new();
+        for (key, files) in self.ending {
+            for EndingFile { path, rows, finishing } in files {
+                let bytes = finishing().map_err(|error| WarehouseError::Io {
+                    action: "writing",
+                    path: self.target.table_folder.path_of(&path),
+                    error,
+                })?;
+                written.entry(key.clone()).or_default().push(DataFile { path, rows, bytes });
+            }
+        }
+        Ok(written)
+    }
+
+    fn write_partition(&mut self, key: &PartitionKey, rows: &RecordBatch) -> Result<(), WriteError> {
+        self.clock += 1;
+        if !self.open.contains_key(key) {
+            if self.open.len() >= OPEN_FILES {
+                let oldest = self.open.iter().min_by_key(|(_, file)| file.used).map(|(key, _)| key.clone());
+                if let Some(oldest) = oldest {
+                    self.close(&oldest)?;
+                }
+            }
+            let is_ending = |key: &PartitionKey| self.ending.contains_key(key);
+            let others = self.ending.len() + self.open.keys().filter(|key| !is_ending(key)).count();
+            if !is_ending(key) && others >= MOST_PARTITIONS {
+                let columns = self.target.partition_columns.join(", ");
+                return Err(WriteError::TooManyPartitions { limit: MOST_PARTITIONS, columns });
+            }
+            let file = self.create(key)?;
+            self.open.insert(key.clone(), file);
+        }
+        if let Some(file) = self.open.get_mut(key) {
+            file.writer.write(rows)?;
+            file.rows += rows.num_rows() as u64;
+            file.used = self.clock;
+            let bytes = (file.writer.bytes_written() + file.writer.in_progress_size()) as u64;
+            if self.target.file_bytes.is_some_and(|full| bytes >= full) {
+                self.close(key)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn create(&mut self, key: &PartitionKey) -> Result<OpenFile, WriteError> {
+        let partition = key.path(&self.target.partition_columns);
+        let folder = if partition.is_empty() {
+            self.target.folder.clone()
+        } else {
+            format!("{}/{partition}", self.target.folder)
+        };
+        let path = format!("{folder}/{}-{}.parquet", self.name, self.files);
+        self.files += 1;
+        let storage = self.target.table_folder.storage();
+        let file = storage.create(&self.target.table_folder.path_of(&path))?;
+        let properties = WriterProperties::builder()
+            .set_compression(Compression::ZSTD(ZstdLevel::try_new(1)?))
+            .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
+            .build();
+        let writer = ArrowWriter::try_new(file, self.file_schema.clone(), Some(properties))?;
+        Ok(OpenFile { writer, path, rows: 0, used: self.clock })
+    }
+
+    fn close(&mut self, key: &PartitionKey) -> Result<(), WriteError> {
+        let Some(open) = self.open.remove(key) else { return Ok(()) };
+        let io = |error| WarehouseError::Io {
+            action: "writing",
+            path: self.target.table_folder.path_of(&open.path),
+            error,
+        };
+        let finishing = open.writer.into_inner()?.finish().map_err(io)?;
+        let file = EndingFile { path: open.path, rows: open.rows, finishing };
+        self.ending.entry(key.clone()).or_default().push(file);
+        Ok(())
+    }
+}
+
+/// The rows of a batch that belong to one partition.
+enum Part {
+    /// All of them.
+    Whole,
+    /// So many, one behind the other.
+    Range(Range<usize>),
+    /// These.
+    Rows(UInt32Array),
+}
+
+impl Part {
+    fn of(ranges: &[Range<usize>], rows: usize) -> Self {
+        match ranges {
+            [range] if range.len() == rows => Self::Whole,
+            [range] => Self::Range(range.clone()),
+            ranges => {
+                Self::Rows(ranges.iter().flat_map(|range| range.start as u32..range.end as u32).collect())
+            }
+        }
+    }
+
+    fn take(&self, rows: &RecordBatch) -> Result<RecordBatch, ArrowError> {
+        match self {
+            Self::Whole => Ok(rows.clone()),
+            Self::Range(range) => Ok(rows.slice(range.start, range.len())),
+            Self::Rows(indices) => take_record_batch(rows, indices),
+        }
+    }
+}
+
+/// The partitions that rows fall into by the values of `columns`. Rows that follow one another are often of the same one: only the
+/// first of them is looked at as text.
+fn split(columns: &[ArrayRef], rows: usize) -> Result<Vec<(PartitionKey, Part)>, ArrowError> {
+    if columns.is_empty() {
+        return Ok(vec![(PartitionKey::new(Vec::new()), Part::Whole)]);
+    }
+    let ranges = partition(columns)?.ranges();
+    let first: UInt32Array = ranges.iter().map(|range| range.start as u32).collect();
+    let text = |column: &ArrayRef| cast(&take(column, &first, None)?, &DataType::Utf8);
+    let texts: Vec<ArrayRef> = columns.iter().map(text).collect::<Result<_, _>>()?;
+    let texts: Vec<&StringArray> = texts.iter().map(AsArray::as_string).collect();
+    let value = |text: &StringArray, at: usize| text.is_valid(at).then(|| text.value(at).to_owned());
+    let mut groups: Vec<(PartitionKey, Vec<Range<usize>>)> = Vec::new();
+    let mut by_key: HashMap<PartitionKey, usize> = HashMap::new();
+    for (at, range) in ranges.into_iter().enumerate() {
+        let key = PartitionKey::new(texts.iter().map(|text| value(text, at)).collect());
+        let group = *by_key.entry(key).or_insert_with_key(|key| {
+            groups.push((key.clone(), Vec::new()));
+            groups.len() - 1
+        });
+        groups[group].1.push(range);
+    }
+    Ok(groups.into_iter().map(|(key, ranges)| (key, Part::of(&ranges, rows))).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::sync::Arc;
+
+    use arrow::array::{Date32Array, Int64Array};
+    use arrow::datatypes::{Field, Schema};
+
+    use super::*;
+    use crate::warehouse::storage::LocalFiles;
+    use mep_core::root::Root;
+
+    #[test]
+    fn rows_go_to_the_file_of_their_partition_and_the_files_lack_the_partition_columns() {
+        let folder = tempfile::tempdir().unwrap();
+        let schema: SchemaRef = Arc::new(Schema::new(vec![
+            Field::new("id", DataType::Int64, false),
+            Field::new("day", DataType::Date32, true),
+        ]));
+        let target = WriteTarget {
+            table_folder: TableFolder::new(
+                Arc::new(LocalFiles(Root::new(folder.path()))),
+                folder.path().into(),
+            ),
+            folder: "data/r1".into(),
+            schema: schema.clone(),
+            partition_columns: vec!["day".into()],
+            file_bytes: None,
+        };
+        let batch = RecordBatch::try_new(
+            schema,
+            vec![
+                Arc::new(Int64Array::from(vec![1, 2, 3, 4])),
+                Arc::new(Date32Array::from(vec![Some(0), Some(1), None, Some(0)])),
+            ],
+        )
+        .unwrap();
+        let mut writer = PartitionWriter::new(target, "0").unwrap();
+        writer.write(&batch).unwrap();
+        let written = writer.finish().unwrap();
+        let rows: Vec<(String, u64)> =
+            written.iter().map(|(key, files)| (key.to_string(), files[0].rows)).collect();
+        assert_eq!(rows, [("null".into(), 1), ("1970-01-01".into(), 2), ("1970-01-02".into(), 1)]);
+        let path = folder.path().join("data/r1/day=1970-01-01/0-0.parquet");
+        let file = File::open(path).unwrap();
+        let reader = parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder::try_new(file).unwrap();
+        assert_eq!(reader.schema().fields().len(), 1);
+    }
+}

@@ -1,0 +1,7 @@
+//! Which value a column takes of text and JSON that comes from outside.
+//!
+//! Owns the one rule of it for all that is read: landed rows (`rows`) and seeds (`seed`). Must not know: where bytes come from,
+//! where rows go.
+
+pub mod rows;
+pub mod seed;

@@ -1,0 +1,404 @@
+//! Seeds: small tables given as CSV, with types told by their values or declared.
+//!
+//! A column is, by the first of these that all its values are: boolean, bigint, double, decimal, date, timestamp; else
+//! varchar. A number keeps all its digits: it is a double only where the double is written with the same ones, and a text
+//! where 38 digits are too few. A number with leading zeros, such as a postal code, is a text. An empty field is NULL.
+//!
+//! A value of a column with a declared type is of that type and loses nothing, or the seed is refused.
+
+use std::collections::HashSet;
+use std::ops::Range;
+use std::sync::Arc;
+
+use arrow::array::{
+    Array, ArrayRef, Decimal128Array, Float64Array, RecordBatch, RecordBatchOptions, StringArray,
+    StringBuilder,
+};
+use arrow::compute::{CastOptions, cast_with_options};
+use arrow::datatypes::{DataType, Field, Schema, TimeUnit};
+use indexmap::IndexMap;
+
+use super::rows::{Misfit, Number};
+use mep_contract::source::declared_type::{TypeError, declared_type};
+
+/// Why a seed cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum SeedError {
+    /// The text is no CSV.
+    #[error("the CSV cannot be read: {0}")]
+    Csv(String),
+    /// There is a byte that no text has.
+    #[error("expected a text, found a NUL byte: the file is damaged, or no CSV")]
+    Nul(usize),
+    /// A quoted field goes on to the end of the file.
+    #[error(
+        "a quoted field of this row is not closed; close it with `\"`, and write a quote within it as `\"\"`"
+    )]
+    OpenQuote(Range<usize>),
+    /// A row has too few or too many fields.
+    #[error("expected {expected} as the first line has, found {found}")]
+    Fields {
+        /// How many columns are named, in words.
+        expected: String,
+        /// How many fields there are.
+        found: usize,
+        /// Where the row stands, in bytes of the text.
+        row: Range<usize>,
+    },
+    /// There is not even a line of column names.
+    #[error("the file is empty; expected a first line of column names")]
+    Empty,
+    /// Two columns have one name.
+    #[error("two columns are named `{0}`")]
+    DoubledColumn(String),
+    /// A declared type is unknown, or none that a seed can have.
+    #[error(transparent)]
+    Type(#[from] TypeError),
+    /// A type is declared for a column that is not there.
+    #[error("`column_types` names `{0}`, which is no column of the file")]
+    NoSuchColumn(String),
+    /// A value is not of the declared type.
+    #[error("column `{column}`: `{value}` is no {data_type}{}", why.map(|why| format!(": {why}")).unwrap_or_default())]
+    Value {
+        /// Where the row stands, in bytes of the text.
+        row: Range<usize>,
+        /// The column.
+        column: String,
+        /// The value.
+        value: String,
+        /// The type as declared.
+        data_type: String,
+        /// What is in the way, where that is not plain to see.
+        why: Option<&'static str>,
+    },
+}
+
+impl SeedError {
+    /// Whether it is what is declared that is wrong, and not the file.
+    pub fn is_of_declaration(&self) -> bool {
+        matches!(self, Self::Type(_) | Self::NoSuchColumn(_))
+    }
+
+    /// Where in the text it is wrong; the first line, where nothing says more.
+    pub fn place(&self, text: &str) -> Range<usize> {
+        match self {
+            Self::Fields { row, .. } | Self::OpenQuote(row) => row.clone(),
+            Self::Nul(at) => *at..*at + 1,
+            Self::Value { row, value, .. } => match text.get(row.clone()).and_then(|line| line.find(value)) {
+                Some(start) => row.start + start..row.start + start + value.len(),
+                None => row.clone(),
+            },
+            _ => 0..text.lines().next().unwrap_or_default().len(),
+        }
+    }
+}
+
+/// Reads a seed.
+///
+/// # Errors
+/// Where the text is no CSV, or a declared type does not fit.
+pub fn read(
+    text: &str,
+    delimiter: char,
+    column_types: &IndexMap<String, String>,
+) -> Result<RecordBatch, SeedError> {
+    let texts = Texts::read(text, delimiter)?;
+    if let Some(unknown) = column_types.keys().find(|column| !texts.names.contains(column)) {
+        return Err(SeedError::NoSuchColumn(unknown.clone()));
+    }
+    let (mut fields, mut arrays): (Vec<Field>, Vec<ArrayRef>) = (Vec::new(), Vec::new());
+    for (name, values) in texts.names.iter().zip(&texts.columns) {
+        let array = match column_types.get(name) {
+            Some(declared) => {
+                let place = |row: usize| texts.rows[row].clone();
+                declared_column(name, values, declared, &place)?
+            }
+            None => inferred_column(values),
+        };
+        fields.push(Field::new(name, array.data_type().clone(), true));
+        arrays.push(array);
+    }
+    let options = RecordBatchOptions::new().with_row_count(Some(texts.rows.len()));
+    RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), arrays, &options)
+        .map_err(|error| SeedError::Csv(error.to_string()))
+}
+
+/// The fields as they are written; an empty one is NULL.
+struct Texts {
+    names: Vec<String>,
+    columns: Vec<StringArray>,
+    /// Where each row stands in the text.
+    rows: Vec<Range<usize>>,
+}
+
+impl Texts {
+    fn read(text: &str, delimiter: char) -> Result<Self, SeedError> {
+        let csv = |error: csv::Error| SeedError::Csv(error.to_string());
+        if let Some(at) = text.find('\0') {
+            return Err(SeedError::Nul(at));
+        }
+        let content = text.trim_start_matches('\u{feff}');
+        let before = text.len() - content.len();
+        let delimiter = u8::try_from(delimiter).unwrap_or(b',');
+        let mut reader =
+            csv::ReaderBuilder::new().delimiter(delimiter).flexible(true).from_reader(content.as_bytes());
+        let names = names(reader.headers().map_err(csv)?)?;
+        let mut columns: Vec<StringBuilder> = names.iter().map(|_| StringBuilder::new()).collect();
+        let mut rows = Vec::new();
+        let mut record = csv::StringRecord::new();
+        while reader.read_record(&mut record).map_err(csv)? {
+            let offset = |position: Option<&csv::Position>| position.map_or(0, |at| at.byte() as usize);
+            let (start, end) = (offset(record.position()), offset(Some(reader.position())));
+            let row = content.get(start..end).unwrap_or_default();
+            let start = before + start + (row.len() - row.trim_start_matches(['\r', '\n']).len());
+            let row = start..start + row.trim_matches(['\r', '\n']).len();
+            // Only where the text ends can a quote be left open.
+            if row.end + 1 >= text.trim_end().len() && ends_within_quotes(&text[row.clone()], delimiter) {
+                let first_line = text[row.clone()].lines().next().unwrap_or_default().len();
+                return Err(SeedError::OpenQuote(row.start..row.start + first_line));
+            }
+            if record.len() != names.len() {
+                let expected = match names.len() {
+                    1 => "1 field".to_owned(),
+                    several => format!("{several} fields"),
+                };
+                return Err(SeedError::Fields { expected, found: record.len(), row });
+            }
+            for (column, field) in columns.iter_mut().zip(&record) {
+                column.append_option(Some(field).filter(|field| !field.is_empty()));
+            }
+            rows.push(row);
+        }
+        let columns = columns.iter_mut().map(StringBuilder::finish).collect();
+        Ok(Self { names, columns, rows })
+    }
+}
+
+/// Whether the last field of a row is quoted and not closed.
+fn ends_within_quotes(row: &str, delimiter: u8) -> bool {
+    let (mut is_quoted, mut is_start) = (false, true);
+    let mut bytes = row.bytes().peekable();
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'"' if is_quoted && bytes.peek() == Some(&b'"') => drop(bytes.next()),
+            b'"' if is_quoted => is_quoted = false,
+            b'"' if is_start => is_quoted = true,
+            _ => {}
+        }
+        is_start = !is_quoted && byte == delimiter;
+    }
+    is_quoted
+}
+
+fn names(header: &csv::StringRecord) -> Result<Vec<String>, SeedError> {
+    let names: Vec<String> = header.iter().map(|name| name.trim().to_owned()).collect();
+    let mut seen = HashSet::new();
+    if let Some(doubled) = names.iter().find(|name| !seen.insert(name.as_str())) {
+        return Err(SeedError::DoubledColumn(doubled.clone()));
+    }
+    if names.is_empty() { Err(SeedError::Empty) } else { Ok(names) }
+}
+
+fn declared_column(
+    name: &str,
+    values: &StringArray,
+    declared: &str,
+    place: &dyn Fn(usize) -> Range<usize>,
+) -> Result<ArrayRef, SeedError> {
+    let of = declared_type(name, declared)?;
+    let array = match of.data_type {
+        DataType::Decimal128(precision, scale) => decimals(values, precision, scale),
+        DataType::Utf8 => {
+            Arc::new(of.length.map_or_else(|| values.clone(), |length| no_longer(values, length)))
+        }
+        data_type => lenient(values, &data_type),
+    };
+    let misfit = (0..values.len()).find(|row| values.is_valid(*row) && array.is_null(*row));
+    match misfit {
+        Some(row) => Err(SeedError::Value {
+            row: place(row),
+            column: name.to_owned(),
+            value: values.value(row).to_owned(),
+            data_type: declared.to_owned(),
+            why: why_not(values.value(row), array.data_type()),
+        }),
+        None => Ok(array),
+    }
+}
+
+/// The texts that have at most so many characters.
+fn no_longer(values: &StringArray, length: u64) -> StringArray {
+    values.iter().map(|text| text.filter(|text| text.chars().count() as u64 <= length)).collect()
+}
+
+/// Why a text cannot be of a type that it looks like.
+fn why_not(value: &str, data_type: &DataType) -> Option<&'static str> {
+    match data_type {
+        DataType::Utf8 => Some("it is longer"),
+        DataType::Decimal128(precision, scale) => {
+            match Number::parse(value).and_then(|n| n.unscaled(*precision, *scale)) {
+                Err(Misfit::Fraction) => Some("it has more digits behind the point, and none is dropped"),
+                Err(Misfit::Range) => Some("it has more digits before the point"),
+                _ => None,
+            }
+        }
+        _ => None,
+    }
+}
+
+/// The values that a decimal keeps with all their digits.
+fn decimals(values: &StringArray, precision: u8, scale: i8) -> ArrayRef {
+    let kept = values.iter().map(|text| Number::parse(text?.trim()).ok()?.unscaled(precision, scale).ok());
+    Arc::new(kept.collect::<Decimal128Array>().with_data_type(DataType::Decimal128(precision, scale)))
+}
+
+/// Whether a text may be of a type, before it is tried.
+type LooksLike = fn(&str) -> bool;
+
+/// A column in a type, where its values can be of it.
+type Read = fn(&StringArray) -> Option<ArrayRef>;
+
+fn inferred_column(values: &StringArray) -> ArrayRef {
+    let candidates: [(Read, LooksLike); 6] = [
+        (
+            |values| Some(lenient(values, &DataType::Boolean)),
+            |text| ["true", "false"].contains(&text.to_ascii_lowercase().as_str()),
+        ),
+        (|values| Some(lenient(values, &DataType::Int64)), is_number),
+        (|values| Some(doubles(values)), is_number),
+        (fitting_decimals, is_number),
+        (|values| Some(lenient(values, &DataType::Date32)), |text| text.len() == 10),
+        (
+            |values| Some(lenient(values, &DataType::Timestamp(TimeUnit::Microsecond, None))),
+            |text| text.len() >= 19,
+        ),
+    ];
+    if values.null_count() < values.len() {
+        for (read, looks_like) in candidates {
+            if !values.iter().flatten().all(looks_like) {
+                continue;
+            }
+            if let Some(array) = read(values).filter(|array| array.null_count() == values.null_count()) {
+                return array;
+            }
+        }
+    }
+    Arc::new(values.clone())
+}
+
+/// The values that a double keeps with all their digits.
+fn doubles(values: &StringArray) -> ArrayRef {
+    Arc::new(values.iter().map(|text| Number::parse(text?).ok()?.double()).collect::<Float64Array>())
+}
+
+/// The values as the smallest decimal that keeps the digits of all of them; `None` where there is none.
+fn fitting_decimals(values: &StringArray) -> Option<ArrayRef> {
+    let (mut before, mut behind) = (0, 0);
+    for text in values.iter().flatten() {
+        let extent = Number::parse(text).ok()?.extent();
+        (before, behind) = (before.max(extent.0), behind.max(extent.1));
+    }
+    let digits = |digits: u32| u8::try_from(digits).ok().filter(|digits| *digits <= 38);
+    let scale = digits(behind)?;
+    // Whole numbers are of one type, however long they are today.
+    let precision =
+        if scale == 0 { digits(before).map(|_| 38)? } else { digits(before.checked_add(behind)?)? };
+    Some(decimals(values, precision, scale.cast_signed()))
+}
+
+/// Whether a text may be a number: leading zeros mean a code, not a number.
+fn is_number(text: &str) -> bool {
+    let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
+    let zeros = digits.len() > 1 && digits.starts_with('0') && !digits.starts_with("0.");
+    !zeros && digits.starts_with(|c: char| c.is_ascii_digit() || c == '.')
+}
+
+/// The values in a type; NULL where one does not fit.
+fn lenient(values: &StringArray, data_type: &DataType) -> ArrayRef {
+    let options = CastOptions { safe: true, ..CastOptions::default() };
+    cast_with_options(values, data_type, &options)
+        .unwrap_or_else(|_| arrow::array::new_null_array(data_type, values.len()))
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::AsArray as _;
+
+    use super::*;
+
+    fn seed(text: &str, types: &[(&str, &str)]) -> Result<RecordBatch, SeedError> {
+        let types =
+            types.iter().map(|(name, data_type)| ((*name).to_owned(), (*data_type).to_owned())).collect();
+        read(text, ',', &types)
+    }
+
+    fn types(text: &str) -> String {
+        let batch = seed(text, &[]).unwrap();
+        let fields = batch.schema();
+        let texts: Vec<String> = fields.fields().iter().map(|field| field.data_type().to_string()).collect();
+        texts.join(" ")
+    }
+
+    #[test]
+    fn types_are_told_by_the_values() {
+        assert_eq!(
+            types("a,b,c,d,e,f\n1,1.5,true,2018-11-03,2018-11-03 01:02:03,x\n"),
+            "Int64 Float64 Boolean Date32 Timestamp(µs) Utf8"
+        );
+        assert_eq!(types("ms,zip,none\n1714590000000,02139,\n1,10115,\n"), "Int64 Utf8 Utf8");
+        assert_eq!(types("a\n1\nx\n"), "Utf8");
+    }
+
+    #[test]
+    fn a_type_is_told_so_that_no_digit_is_lost() {
+        assert_eq!(types("a\n12345678901234567890\n1\n"), "Decimal128(38, 0)");
+        assert_eq!(types("a\n12345678901234567890\n1.5\n"), "Decimal128(21, 1)");
+        assert_eq!(types("a\n9007199254740993.5\n"), "Decimal128(17, 1)");
+        assert_eq!(types("a\n0.30000000000000004\n1e300\n"), "Float64");
+        assert_eq!(types(&format!("a\n1{}\n", "1".repeat(38))), "Utf8");
+        assert_eq!(types("a\n1e999\n"), "Utf8");
+        let batch = seed("a\n-12345678901234567890\n+007.50\n", &[("a", "decimal(22,2)")]).unwrap();
+        let texts = arrow::compute::cast(batch.column(0), &DataType::Utf8).unwrap();
+        let texts: Vec<_> = texts.as_string::<i32>().iter().flatten().collect();
+        assert_eq!(texts, ["-12345678901234567890.00", "7.50"]);
+    }
+
+    #[test]
+    fn an_empty_field_is_null_and_a_quoted_one_may_hold_anything() {
+        let batch = seed("a,b\n,\"x, \"\"y\"\"\nz\"\n", &[]).unwrap();
+        assert!(batch.column(0).is_null(0));
+        assert_eq!(batch.column(1).as_string::<i32>().value(0), "x, \"y\"\nz");
+    }
+
+    #[test]
+    fn what_is_wrong_is_found_in_the_text() {
+        let place = |text: &str, types: &[(&str, &str)]| {
+            let place = seed(text, types).unwrap_err().place(text);
+            text[place].to_owned()
+        };
+        let date = [("b", "date")];
+        assert_eq!(place("\u{feff}a,b\r\n\"1\r\n2\",2018-11-03\r\n\r\n3,never\r\n", &date), "never");
+        assert_eq!(place("a,b\n1,\"no \"\"day\"\"\"\n2,\n", &date), "1,\"no \"\"day\"\"\"");
+        assert_eq!(place("a,b\n1,2\n3\n4,5\n", &[]), "3");
+        assert_eq!(place("a,a\n1,2\n", &[]), "a,a");
+        assert_eq!(place("a,b\n1,2\n3,\"4\n5,6\n", &[]), "3,\"4");
+        assert_eq!(place("a\nx\n\"\"\"y\n", &[]), "\"\"\"y");
+        assert_eq!(place("a\nx\0\n", &[]), "\0");
+        assert_eq!(place("a\n1.005\n", &[("a", "numeric(10,2)")]), "1.005");
+        assert!(seed("a,b\n5\" disk,\"x\"\"\"\n1,\"\"", &[]).is_ok());
+    }
+
+    #[test]
+    fn what_is_wrong_is_said() {
+        let said = |text, types: &[(&str, &str)]| seed(text, types).unwrap_err().to_string();
+        insta::assert_snapshot!(said("", &[]), @"the file is empty; expected a first line of column names");
+        insta::assert_snapshot!(said("a,a\n1,2\n", &[]), @"two columns are named `a`");
+        insta::assert_snapshot!(said("a,b\n1\n", &[]), @"expected 2 fields as the first line has, found 1");
+        insta::assert_snapshot!(said("a\nx\n", &[("a", "bigint")]), @"column `a`: `x` is no bigint");
+        insta::assert_snapshot!(said("a\n\"x\n", &[]), @r#"a quoted field of this row is not closed; close it with `"`, and write a quote within it as `""`"#);
+        insta::assert_snapshot!(said("a\n1.005\n", &[("a", "numeric(10,2)")]), @"column `a`: `1.005` is no numeric(10,2): it has more digits behind the point, and none is dropped");
+        insta::assert_snapshot!(said("a\nabc\n", &[("a", "varchar(2)")]), @"column `a`: `abc` is no varchar(2): it is longer");
+        insta::assert_snapshot!(said("a\nx\n", &[("b", "bigint")]), @"`column_types` names `b`, which is no column of the file");
+        insta::assert_snapshot!(said("a\nx\n", &[("a", "bigit")]), @"unknown type `bigit` of column `a`; expected one of bigint, integer, smallint, tinyint, double, real, decimal(p,s), boolean, varchar, date, timestamp");
+    }
+}

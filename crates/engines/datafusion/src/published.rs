@@ -1,0 +1,244 @@
+//! A published table as DataFusion reads it: the files that the manifest names, pruned by partition.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, BooleanArray, RecordBatch, RecordBatchOptions, StringArray};
+use arrow::compute::{CastOptions, cast_with_options, filter_record_batch};
+use arrow::datatypes::{FieldRef, Schema, SchemaRef};
+use async_trait::async_trait;
+use datafusion::catalog::{Session, TableProvider};
+use datafusion::common::cast::as_boolean_array;
+use datafusion::common::stats::Precision;
+use datafusion::common::{DFSchema, DataFusionError, ScalarValue, Statistics};
+use datafusion::datasource::TableType;
+use datafusion::datasource::listing::PartitionedFile;
+use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
+use datafusion::datasource::source::DataSourceExec;
+use datafusion::datasource::table_schema::TableSchema;
+use datafusion::execution::object_store::ObjectStoreUrl;
+use datafusion::logical_expr::{Expr, TableProviderFilterPushDown};
+use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::empty::EmptyExec;
+use object_store::ObjectMeta;
+
+use super::float_bounds::WithoutFloatBounds;
+use mep_contract::warehouse::{DataFile, PartitionKey, TableFolder, TableVersion};
+use mep_sql::exact_on_partitions;
+
+/// One table version, read from its files.
+#[derive(Debug)]
+pub struct PublishedTable {
+    folder: TableFolder,
+    table: Arc<TableVersion>,
+}
+
+/// The values of a partition's columns, and its files.
+type PrunedPartition<'a> = (Vec<ScalarValue>, &'a [DataFile]);
+
+impl PublishedTable {
+    /// The table version whose files lie below `folder`.
+    pub fn new(folder: TableFolder, table: impl Into<Arc<TableVersion>>) -> Self {
+        Self { folder, table: table.into() }
+    }
+
+    /// The partitions that have files.
+    fn partitions(&self) -> impl Iterator<Item = (&PartitionKey, &[DataFile])> {
+        let partitions = self.table.partitions().map(|(key, partition)| (key, partition.files.as_slice()));
+        partitions.filter(|(_, files)| !files.is_empty())
+    }
+
+    /// The values of these keys in the types of the partition columns: a row for each key.
+    fn values(&self, keys: &[&PartitionKey]) -> Result<RecordBatch, DataFusionError> {
+        let fields = self.partition_fields();
+        let columns = fields.iter().enumerate().map(|(column, field)| {
+            let texts = keys.iter().map(|key| key.values().get(column).and_then(Option::as_deref));
+            let texts: StringArray = texts.collect();
+            let options = CastOptions { safe: false, ..CastOptions::default() };
+            cast_with_options(&texts, field.data_type(), &options)
+        });
+        let columns: Vec<ArrayRef> = columns.collect::<Result<_, _>>()?;
+        let rows = RecordBatchOptions::new().with_row_count(Some(keys.len()));
+        Ok(RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), columns, &rows)?)
+    }
+
+    /// The partitions that can hold rows for which all `filters` hold.
+    fn pruned(
+        &self,
+        state: &dyn Session,
+        filters: &[Expr],
+    ) -> Result<Vec<PrunedPartition<'_>>, DataFusionError> {
+        let partitions: Vec<(&PartitionKey, &[DataFile])> = self.partitions().collect();
+        let keys: Vec<&PartitionKey> = partitions.iter().map(|(key, _)| *key).collect();
+        let values = self.values(&keys)?;
+        let schema = DFSchema::try_from(values.schema().as_ref().clone())?;
+        let mut conditions: Vec<Arc<dyn PhysicalExpr>> = Vec::new();
+        for filter in filters {
+            if exact_on_partitions(filter, self.table.partition_columns())
+                == TableProviderFilterPushDown::Exact
+            {
+                conditions.push(state.create_physical_expr(without_qualifiers(filter.clone())?, &schema)?);
+            }
+        }
+        let keep = kept_by(conditions, &values)?;
+        let kept = partitions.into_iter().enumerate().filter(|(row, _)| keep[*row]);
+        kept.map(|(row, (_, files))| {
+            let of_row = values.columns().iter().map(|column| ScalarValue::try_from_array(column, row));
+            Ok((of_row.collect::<Result<_, _>>()?, files))
+        })
+        .collect()
+    }
+
+    fn partition_fields(&self) -> Vec<FieldRef> {
+        self.table.schema.fields()[self.file_columns()..].to_vec()
+    }
+
+    /// How many columns are in the files; those after them name the partitions.
+    fn file_columns(&self) -> usize {
+        self.table.schema.fields().len() - self.table.partition_columns().len()
+    }
+}
+
+/// The rows for which all conditions hold. One that fails is tried again on what the others leave: it may be what they guard it
+/// from.
+fn kept_by(
+    mut conditions: Vec<Arc<dyn PhysicalExpr>>,
+    values: &RecordBatch,
+) -> Result<Vec<bool>, DataFusionError> {
+    let mut keep = vec![true; values.num_rows()];
+    loop {
+        let mut failed = Vec::new();
+        let mut why = None;
+        let tried = conditions.len();
+        for condition in conditions {
+            let mask = BooleanArray::from(keep.clone());
+            match holds(&condition, &filter_record_batch(values, &mask)?) {
+                Ok(held) => {
+                    let rows = keep.iter_mut().filter(|keep| **keep);
+                    rows.zip(held).for_each(|(keep, holds)| *keep = holds);
+                }
+                Err(error) => {
+                    failed.push(condition);
+                    why = Some(error);
+                }
+            }
+        }
+        match why {
+            None => return Ok(keep),
+            Some(error) if failed.len() == tried => return Err(error),
+            Some(_) => conditions = failed,
+        }
+    }
+}
+
+fn holds(condition: &Arc<dyn PhysicalExpr>, values: &RecordBatch) -> Result<Vec<bool>, DataFusionError> {
+    let holds = condition.evaluate(values)?.into_array(values.num_rows())?;
+    Ok(as_boolean_array(&holds)?.iter().map(|value| value == Some(true)).collect())
+}
+
+fn without_qualifiers(expression: Expr) -> Result<Expr, DataFusionError> {
+    use datafusion::common::Column;
+    use datafusion::common::tree_node::{Transformed, TreeNode};
+    expression
+        .transform(|part| {
+            Ok(match part {
+                Expr::Column(column) => Transformed::yes(Expr::Column(Column::from_name(column.name))),
+                other => Transformed::no(other),
+            })
+        })
+        .map(|transformed| transformed.data)
+}
+
+#[async_trait]
+impl TableProvider for PublishedTable {
+    fn schema(&self) -> SchemaRef {
+        self.table.schema.clone()
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Base
+    }
+
+    fn statistics(&self) -> Option<Statistics> {
+        let files = self.partitions().flat_map(|(_, files)| files);
+        let (rows, bytes) = files
+            .fold((0, 0), |(rows, bytes), file| (rows + file.rows as usize, bytes + file.bytes as usize));
+        Some(Statistics {
+            num_rows: Precision::Exact(rows),
+            total_byte_size: Precision::Inexact(bytes),
+            column_statistics: Statistics::unknown_column(&self.table.schema),
+        })
+    }
+
+    fn supports_filters_pushdown(
+        &self,
+        filters: &[&Expr],
+    ) -> Result<Vec<TableProviderFilterPushDown>, DataFusionError> {
+        Ok(filters.iter().map(|filter| exact_on_partitions(filter, self.table.partition_columns())).collect())
+    }
+
+    async fn scan(
+        &self,
+        state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        filters: &[Expr],
+        limit: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>, DataFusionError> {
+        let mut files = Vec::new();
+        let (mut rows, mut bytes) = (0, 0);
+        for (values, partition) in self.pruned(state, filters)? {
+            for file in partition {
+                rows += file.rows as usize;
+                bytes += file.bytes as usize;
+                files.push(self.partitioned_file(file, values.clone())?);
+            }
+        }
+        if files.is_empty() {
+            let schema = match projection {
+                Some(projection) => Arc::new(self.table.schema.project(projection)?),
+                None => self.table.schema.clone(),
+            };
+            return Ok(Arc::new(EmptyExec::new(schema)));
+        }
+        let file_columns: Vec<usize> = (0..self.file_columns()).collect();
+        let file_schema = Arc::new(self.table.schema.project(&file_columns)?);
+        let table_schema =
+            TableSchema::builder(file_schema).with_table_partition_cols(self.partition_fields()).build();
+        let groups = FileGroup::new(files).split_files(state.config().target_partitions());
+        let statistics = Statistics {
+            num_rows: Precision::Exact(rows),
+            total_byte_size: Precision::Inexact(bytes),
+            column_statistics: Statistics::unknown_column(&self.table.schema),
+        };
+        let storage = self.folder.storage();
+        let readers = WithoutFloatBounds::new(storage.object_store());
+        let source = ParquetSource::new(table_schema).with_parquet_file_reader_factory(Arc::new(readers));
+        let config = FileScanConfigBuilder::new(ObjectStoreUrl::parse(storage.url())?, Arc::new(source))
+            .with_file_groups(groups)
+            .with_statistics(statistics)
+            .with_projection_indices(projection.cloned())?
+            .with_limit(limit)
+            .build();
+        Ok(DataSourceExec::from_data_source(config))
+    }
+}
+
+impl PublishedTable {
+    fn partitioned_file(
+        &self,
+        file: &DataFile,
+        values: Vec<ScalarValue>,
+    ) -> Result<PartitionedFile, DataFusionError> {
+        let location = self.folder.storage().object_path(&self.folder.path_of(&file.path));
+        let meta = ObjectMeta {
+            location: location.map_err(|error| DataFusionError::External(Box::new(error)))?,
+            last_modified: chrono::DateTime::UNIX_EPOCH,
+            size: file.bytes,
+            e_tag: None,
+            version: None,
+        };
+        let mut partitioned = PartitionedFile::from(meta);
+        partitioned.partition_values = values;
+        Ok(partitioned)
+    }
+}

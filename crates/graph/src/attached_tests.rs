@@ -1,0 +1,181 @@
+//! Tests that properties attach to models, seeds, snapshots, source tables and their columns.
+
+use std::collections::{HashMap, HashSet};
+use std::path::Path;
+
+use indexmap::IndexMap;
+use serde_json::Value as Json;
+
+use super::build::{Builder, merged, parse_all, unique};
+use super::config::NodeConfig;
+use super::config_reader::{self, ConfigOf};
+use super::node::{Node, NodeId, NodeKind, TestDetail};
+use super::stored_names::file_name_problem;
+use super::test_name::{Attachment, digest, test_name};
+use mep_core::relation::Relation;
+use mep_lang::jinja::{Parsed, TestSubject};
+use mep_lang::project::{Located, Problem, Properties, TestUse};
+
+/// A use of a generic test, with what it is attached to.
+struct Attached<'a> {
+    test: &'a TestUse,
+    column: Option<&'a str>,
+    /// Tags of the column, which its tests inherit.
+    tags: &'a [String],
+    /// Index of the tested node.
+    node: usize,
+}
+
+pub(super) struct AttachedTests;
+
+impl AttachedTests {
+    /// The nodes of all uses of generic tests.
+    pub(super) fn of(builder: &mut Builder<'_>) -> Vec<Node> {
+        let project = builder.project;
+        let mut uses: Vec<Attached<'_>> = Vec::new();
+        for (index, node) in builder.nodes.iter().enumerate() {
+            let properties = match &node.kind {
+                NodeKind::Model { index, .. } => &project.models[*index].properties,
+                NodeKind::Seed { index } => &project.seeds[*index].properties,
+                NodeKind::Snapshot { index } => &project.snapshots[*index].file.properties,
+                NodeKind::Source { index, .. } => &project.sources[*index].properties,
+                NodeKind::Test(_) | NodeKind::Exposure { .. } => continue,
+            };
+            uses.extend(attached(properties, index));
+        }
+        let parsed = {
+            let builder = &*builder;
+            parse_all(&uses, |used| parse(builder, used))
+        };
+        let mut nodes = Vec::new();
+        let mut taken = HashSet::new();
+        for (used, parsed) in uses.iter().zip(parsed) {
+            let of_macro = parsed.as_ref().map(|parsed| parsed.config.clone()).unwrap_or_default();
+            let raw = test_config(&used.test.config, &of_macro);
+            let mut config = config_reader::read(ConfigOf::Test, &raw, &mut builder.problems);
+            let inherited = &builder.nodes[used.node].config.tags;
+            config.tags = unique(config.tags.iter().chain(used.tags).chain(inherited));
+            match parsed {
+                Ok(parsed) if config.enabled => {
+                    if let Some(node) = test_node(builder, used, config, &parsed, &mut taken) {
+                        nodes.push(node);
+                    }
+                }
+                Ok(_) => {}
+                Err(problem) => builder.problems.push(problem),
+            }
+        }
+        name_apart(&builder.nodes, &mut nodes);
+        nodes
+    }
+}
+
+fn attached(properties: &Properties, node: usize) -> impl Iterator<Item = Attached<'_>> {
+    let of_table = properties.tests.iter().map(move |test| Attached { test, column: None, tags: &[], node });
+    let of_columns = properties.columns.iter().flat_map(move |column| {
+        let name = column.name.value.as_str();
+        column.tests.iter().map(move |test| Attached { test, column: Some(name), tags: &column.tags, node })
+    });
+    of_table.chain(of_columns)
+}
+
+/// The config of a use: what its entry says goes over what the test's macro says, and that over the project's file.
+fn test_config(
+    used: &IndexMap<String, Located<Json>>,
+    of_macro: &IndexMap<String, Located<Json>>,
+) -> IndexMap<String, Located<Json>> {
+    if of_macro.is_empty() {
+        return used.clone();
+    }
+    let is_of_project = |located: &Located<Json>| located.place.text.path() == Path::new("dbt_project.yml");
+    let (project, own): (IndexMap<_, _>, IndexMap<_, _>) =
+        used.clone().into_iter().partition(|(_, located)| is_of_project(located));
+    merged(&merged(&project, of_macro), &own)
+}
+
+/// Tests that share their name with anything else get the digits that tell them apart, so that a name selects one.
+fn name_apart(others: &[Node], tests: &mut [Node]) {
+    let mut times: HashMap<String, usize> = HashMap::new();
+    for node in others.iter().chain(tests.iter()) {
+        *times.entry(node.name.clone()).or_default() += 1;
+    }
+    for test in tests.iter_mut().filter(|test| times.get(&test.name).is_some_and(|times| *times > 1)) {
+        let digest = test.id.as_str().rsplit('.').next().unwrap_or_default();
+        test.name = format!("{}_{digest}", test.name);
+        test.fqn.pop();
+        test.fqn.push(test.name.clone());
+    }
+}
+
+fn parse(builder: &Builder<'_>, used: &Attached<'_>) -> Result<Parsed, Problem> {
+    let node = &builder.nodes[used.node];
+    let config = used.test.config.iter().map(|(key, located)| (key.clone(), located.value.clone())).collect();
+    builder.templates.parse_test(&TestSubject {
+        test: used.test,
+        relation: tested_relation(node),
+        column: used.column,
+        is_boolean: false,
+        config: &config,
+        unique_id: node.id.as_str(),
+    })
+}
+
+/// The relation that a test of a node reads.
+pub fn tested_relation(node: &Node) -> Relation {
+    node.relation.clone().unwrap_or_else(|| Relation::ephemeral(&node.name))
+}
+
+fn test_node(
+    builder: &mut Builder<'_>,
+    used: &Attached<'_>,
+    config: NodeConfig,
+    parsed: &Parsed,
+    taken: &mut HashSet<NodeId>,
+) -> Option<Node> {
+    let mut depends_on = builder.dependencies(parsed);
+    let node = &builder.nodes[used.node];
+    if !depends_on.iter().any(|needed| needed.id == node.id) {
+        depends_on.insert(0, super::node::Dependency { id: node.id.clone(), place: None });
+    }
+    let source_name = match &node.kind {
+        NodeKind::Source { source, .. } => Some(format!("{source}_{}", node.name)),
+        _ => None,
+    };
+    let attachment = Attachment {
+        name: source_name.as_deref().unwrap_or(&node.name),
+        is_source: source_name.is_some(),
+        column: used.column,
+    };
+    let name = test_name(used.test, attachment);
+    if let Some(problem) = used.test.name.as_deref().and_then(|name| file_name_problem("test", name)) {
+        builder.problems.push(problem.at(&used.test.test.place));
+        return None;
+    }
+    let digest = digest(used.test, attachment);
+    let id = NodeId::new(format!("test.{}.{name}.{digest}", builder.project.name));
+    if !taken.insert(id.clone()) {
+        let problem = Problem::new(format!("the test `{name}` is written twice")).at(&used.test.test.place);
+        builder.problems.push(problem.help("take one of them away, or give one a `name`"));
+        return None;
+    }
+    let mut fqn = node.fqn.clone();
+    fqn.pop();
+    fqn.push(name.clone());
+    Some(Node {
+        id,
+        name,
+        fqn,
+        path: used.test.test.place.text.path().to_owned(),
+        place: Some(used.test.test.place.clone()),
+        relation: None,
+        config,
+        depends_on,
+        description: used.test.description.clone(),
+        columns: Vec::new(),
+        kind: NodeKind::Test(TestDetail::Generic {
+            test: Box::new(used.test.clone()),
+            attached: node.id.clone(),
+            column: used.column.map(str::to_owned),
+        }),
+    })
+}

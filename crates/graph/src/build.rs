@@ -1,0 +1,352 @@
+//! From a project to its graph: every file is read by Jinja once, names become dependencies.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+
+use indexmap::IndexMap;
+use serde_json::Value as Json;
+
+use super::attached_tests::AttachedTests;
+use super::config::{Materialization, NodeConfig};
+use super::config_reader::{self, ConfigOf};
+use super::dag::Graph;
+use super::node::{Node, NodeId, NodeKind, TestDetail};
+use super::resolve::Named;
+use super::snapshot_config;
+use super::stored_names::{StoredNames, file_name_problem};
+use mep_core::relation::Relation;
+use mep_lang::jinja::{Parsed, Subject, Templates};
+use mep_lang::project::{Located, Place, Problem, Problems, Project, Properties, SourceText, Span, SqlFile};
+
+impl Graph {
+    /// The graph of a project.
+    ///
+    /// # Errors
+    /// All that is wrong: templates that cannot be read, config, names that stand for nothing, cycles.
+    pub fn of(project: &Project, templates: &Templates) -> Result<Self, Problems> {
+        let mut builder = Builder::new(project, templates);
+        builder.add_sources();
+        builder.add_seeds();
+        builder.add_models();
+        builder.add_snapshots();
+        builder.index_names();
+        builder.connect_models();
+        builder.add_singular_tests();
+        builder.add_attached_tests();
+        builder.add_exposures();
+        StoredNames::of(project).check_all(&builder.nodes, &mut builder.problems);
+        let nodes = builder.problems.none_or(builder.nodes)?;
+        Graph::new(nodes)
+    }
+}
+
+pub(super) struct Builder<'a> {
+    pub(super) project: &'a Project,
+    pub(super) templates: &'a Templates,
+    pub(super) nodes: Vec<Node>,
+    pub(super) problems: Problems,
+    parsed: Vec<(usize, Parsed)>,
+    pub(super) disabled: Vec<String>,
+    pub(super) refs: HashMap<String, Named>,
+    pub(super) sources: BTreeMap<(String, String), NodeId>,
+}
+
+impl<'a> Builder<'a> {
+    fn new(project: &'a Project, templates: &'a Templates) -> Self {
+        Self {
+            project,
+            templates,
+            nodes: Vec::new(),
+            problems: Problems::default(),
+            parsed: Vec::new(),
+            disabled: Vec::new(),
+            refs: HashMap::new(),
+            sources: BTreeMap::new(),
+        }
+    }
+
+    fn add_sources(&mut self) {
+        for (index, table) in self.project.sources.iter().enumerate() {
+            let config = config_reader::read(ConfigOf::Source, &table.config, &mut self.problems);
+            let id = NodeId::new(format!("source.{}.{}.{}", self.project.name, table.source, table.name));
+            if !config.enabled {
+                continue;
+            }
+            let mut fqn = vec![self.project.name.clone()];
+            let folders = table.place.text.path().parent();
+            let folders = folders.and_then(|path| path.strip_prefix("models").ok());
+            fqn.extend(
+                folders.iter().flat_map(|path| path.iter()).map(|part| part.to_string_lossy().into_owned()),
+            );
+            fqn.extend([table.source.clone(), table.name.clone()]);
+            let mut config = config;
+            config.tags = unique(table.tags.iter().chain(&config.tags));
+            // Only dots within names can do this: a source `a.b` with a table `c`, and `a` with `b.c`.
+            let has_dot = table.source.contains('.') || table.name.contains('.');
+            if has_dot && self.nodes.iter().any(|node| node.id == id) {
+                let problem = Problem::new(format!("two source tables are both known as `{}`", id.as_str()));
+                let help = "give the source or the table another name, without a dot";
+                self.problems.push(problem.at(&table.place).help(help));
+                continue;
+            }
+            self.sources.insert((table.source.clone(), table.name.clone()), id.clone());
+            let relation = self.relation(&NodeConfig::default(), &table.land_as, &table.place);
+            self.nodes.push(Node {
+                id,
+                name: table.name.clone(),
+                fqn,
+                path: table.place.text.path().to_owned(),
+                place: Some(table.place.clone()),
+                relation: Some(relation),
+                config,
+                depends_on: Vec::new(),
+                description: table.properties.description.clone(),
+                columns: table.properties.columns.clone(),
+                kind: NodeKind::Source { source: table.source.clone(), index },
+            });
+        }
+    }
+
+    fn add_seeds(&mut self) {
+        for (index, seed) in self.project.seeds.iter().enumerate() {
+            let config = config_reader::read(ConfigOf::Seed, &seed.config, &mut self.problems);
+            if !config.enabled {
+                self.disabled.push(seed.name.clone());
+                continue;
+            }
+            let place = SourceText::new(seed.path.clone(), "").at(mep_lang::project::Span::default());
+            let relation = self.relation(&config, &seed.name, &place);
+            self.nodes.push(Node {
+                id: NodeId::new(format!("seed.{}.{}", self.project.name, seed.name)),
+                name: seed.name.clone(),
+                fqn: seed.fqn.clone(),
+                path: seed.path.clone(),
+                place: Some(place),
+                relation: Some(relation),
+                config,
+                depends_on: Vec::new(),
+                description: seed.properties.description.clone(),
+                columns: seed.properties.columns.clone(),
+                kind: NodeKind::Seed { index },
+            });
+        }
+    }
+
+    fn add_models(&mut self) {
+        let parsed = parse_all(&self.project.models, |model| self.parse(model, "model"));
+        for (index, (model, parsed)) in self.project.models.iter().zip(parsed).enumerate() {
+            let parsed = match parsed {
+                Ok(parsed) => parsed,
+                Err(problem) => {
+                    self.problems.push(problem);
+                    // What refers to it must not be told that there is no such model.
+                    self.disabled.push(model.name.clone());
+                    continue;
+                }
+            };
+            let raw = merged(&model.config, &parsed.config);
+            let config = config_reader::read(ConfigOf::Model, &raw, &mut self.problems);
+            if !config.enabled {
+                self.disabled.push(model.name.clone());
+                continue;
+            }
+            let is_ephemeral = config.materialized == Materialization::Ephemeral;
+            let place = model.text.at(Span::default());
+            let relation = (!is_ephemeral).then(|| self.relation(&config, &model.name, &place));
+            let kind = NodeKind::Model {
+                index,
+                uses_is_incremental: parsed.uses_is_incremental
+                    && config.materialized == Materialization::Incremental,
+            };
+            self.parsed.push((self.nodes.len(), parsed));
+            self.nodes.push(self.sql_node("model", model, relation, config, &model.properties, kind));
+        }
+    }
+
+    fn add_snapshots(&mut self) {
+        for (index, snapshot) in self.project.snapshots.iter().enumerate() {
+            let file = &snapshot.file;
+            let parsed = match (self.parse(file, "snapshot"), &snapshot.relation) {
+                (Ok(parsed), None) => parsed,
+                (Ok(parsed), Some(relation)) => parsed.placed(&relation.place),
+                (Err(problem), relation) => {
+                    self.problems.push(match relation {
+                        Some(relation) => Problem::new(problem.message())
+                            .at(&relation.place)
+                            .help("write ref('a_model') or source('a_source', 'a_table')"),
+                        None => problem,
+                    });
+                    self.disabled.push(file.name.clone());
+                    continue;
+                }
+            };
+            let config = config_reader::read(
+                ConfigOf::Snapshot,
+                &merged(&file.config, &parsed.config),
+                &mut self.problems,
+            );
+            if !config.enabled {
+                self.disabled.push(file.name.clone());
+                continue;
+            }
+            let start = file.block.map_or(0, |block| block.start);
+            let of_yaml = snapshot.relation.as_ref().map(|relation| relation.place.clone());
+            let place = of_yaml.unwrap_or_else(|| file.text.at(Span { start, len: 0 }));
+            snapshot_config::check(&config, &place, &mut self.problems);
+            let named = file.properties.place.as_ref().unwrap_or(&place);
+            self.problems.extend(file_name_problem("snapshot", &file.name).map(|problem| problem.at(named)));
+            let relation = self.relation(&config, &file.name, named);
+            let kind = NodeKind::Snapshot { index };
+            let mut node = self.sql_node("snapshot", file, Some(relation), config, &file.properties, kind);
+            node.place = Some(place);
+            self.parsed.push((self.nodes.len(), parsed));
+            self.nodes.push(node);
+        }
+    }
+
+    pub(super) fn sql_node(
+        &self,
+        resource_type: &str,
+        file: &SqlFile,
+        relation: Option<Relation>,
+        config: NodeConfig,
+        properties: &Properties,
+        kind: NodeKind,
+    ) -> Node {
+        Node {
+            id: NodeId::new(format!("{resource_type}.{}.{}", self.project.name, file.name)),
+            name: file.name.clone(),
+            fqn: file.fqn.clone(),
+            path: file.text.path().to_owned(),
+            place: Some(file.text.at(mep_lang::project::Span::default())),
+            relation,
+            config,
+            depends_on: Vec::new(),
+            description: properties.description.clone(),
+            columns: properties.columns.clone(),
+            kind,
+        }
+    }
+
+    fn parse(&self, file: &SqlFile, resource_type: &str) -> Result<Parsed, Problem> {
+        let unique_id = format!("{resource_type}.{}.{}", self.project.name, file.name);
+        let config: IndexMap<String, Json> =
+            file.config.iter().map(|(key, located)| (key.clone(), located.value.clone())).collect();
+        self.templates.parse(&Subject {
+            text: &file.text,
+            block: file.block,
+            name: &file.name,
+            unique_id: &unique_id,
+            resource_type,
+            fqn: &file.fqn,
+            this: Relation::new(&self.project.target.schema, &file.name),
+            config,
+        })
+    }
+
+    /// The relation of a node that stands at this place.
+    fn relation(&mut self, config: &NodeConfig, name: &str, place: &Place) -> Relation {
+        StoredNames::of(self.project).relation(config, name, place, &mut self.problems)
+    }
+
+    fn connect_models(&mut self) {
+        for (index, parsed) in std::mem::take(&mut self.parsed) {
+            let depends_on = self.dependencies(&parsed);
+            self.nodes[index].depends_on = depends_on;
+        }
+    }
+
+    fn add_singular_tests(&mut self) {
+        let parsed = parse_all(&self.project.tests, |test| self.parse(test, "test"));
+        for (index, (test, parsed)) in self.project.tests.iter().zip(parsed).enumerate() {
+            let parsed = match parsed {
+                Ok(parsed) => parsed,
+                Err(problem) => {
+                    self.problems.push(problem);
+                    continue;
+                }
+            };
+            let raw = merged(&test.config, &parsed.config);
+            let config = config_reader::read(ConfigOf::Test, &raw, &mut self.problems);
+            if !config.enabled {
+                continue;
+            }
+            // What the project's file says of all tests is meant for those that can follow it.
+            let is_own = |place: &&Place| place.text.path() != Path::new("dbt_project.yml");
+            if let Some(place) = config.places.get("where").filter(is_own)
+                && config.where_sql.is_some()
+            {
+                let problem =
+                    Problem::new("`where` is for uses of generic tests: this test is its own SELECT");
+                self.problems.push(problem.at(place).help("put the condition into its SQL"));
+            }
+            let kind = NodeKind::Test(TestDetail::Singular { index });
+            let mut node = self.sql_node("test", test, None, config, &test.properties, kind);
+            node.depends_on = self.dependencies(&parsed);
+            self.nodes.push(node);
+        }
+    }
+
+    fn add_attached_tests(&mut self) {
+        let attached = AttachedTests::of(self);
+        self.nodes.extend(attached);
+    }
+}
+
+/// The config of the files, overlaid by what the SQL says; tags add up.
+pub(super) fn merged(
+    files: &IndexMap<String, Located<Json>>,
+    own: &IndexMap<String, Located<Json>>,
+) -> IndexMap<String, Located<Json>> {
+    let mut all = files.clone();
+    for (key, located) in own {
+        let mut located = located.clone();
+        if key == "tags"
+            && let Some(before) = files.get(key)
+        {
+            let tags: Vec<String> = texts(&before.value).into_iter().chain(texts(&located.value)).collect();
+            located.value = unique(&tags).into();
+        }
+        all.insert(key.clone(), located);
+    }
+    all
+}
+
+fn texts(value: &Json) -> Vec<String> {
+    match value {
+        Json::String(one) => vec![one.clone()],
+        Json::Array(many) => many.iter().filter_map(Json::as_str).map(str::to_owned).collect(),
+        _ => Vec::new(),
+    }
+}
+
+pub(super) fn unique<'t>(texts: impl IntoIterator<Item = &'t String>) -> Vec<String> {
+    let mut seen: Vec<String> = Vec::new();
+    for text in texts {
+        if !seen.contains(text) {
+            seen.push(text.clone());
+        }
+    }
+    seen
+}
+
+/// What `parse` makes of each item, in their order, worked out on all cores.
+pub(super) fn parse_all<T: Sync, R: Send>(items: &[T], parse: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    const FEW: usize = 64;
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    if items.len() < FEW || threads == 1 {
+        return items.iter().map(parse).collect();
+    }
+    let parse = &parse;
+    let chunk = items.len().div_ceil(threads);
+    std::thread::scope(|scope| {
+        let workers: Vec<_> = items
+            .chunks(chunk)
+            .map(|chunk| scope.spawn(move || chunk.iter().map(parse).collect::<Vec<R>>()))
+            .collect();
+        let join = |worker: std::thread::ScopedJoinHandle<'_, Vec<R>>| {
+            worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        };
+        workers.into_iter().flat_map(join).collect()
+    })
+}

@@ -1,0 +1,491 @@
+//! Compiling: every template becomes SQL, and every SQL is planned against the schemas of what it reads, with no data.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+
+use arrow::datatypes::{Schema, SchemaRef};
+use datafusion::logical_expr::LogicalPlan;
+
+use super::attached_tests::tested_relation;
+use super::compiled::{Compiled, CompiledModel, CompiledTest};
+use super::config::Materialization;
+use super::dag::Graph;
+use super::declared::{landing_table, read_seed, schema_problem};
+use super::incremental::{BatchInput, Batching, CompiledBatches, Input, check_increment, input_time, parts};
+use super::inline::{Ephemeral, with_ephemerals};
+use super::names::{Names, NodeNames, Parts};
+use super::node::{Node, NodeKind, TestDetail};
+use super::snapshot::{self, CompiledSnapshot};
+use super::tested_column::TestedColumn;
+use super::views::{ViewsBelow, read_through};
+use super::{derived, history, inputs, named, streaming};
+use mep_core::fingerprint::Fingerprint;
+use mep_core::relation::Relation;
+use mep_lang::jinja::{Rendered, SourceMap, Subject, Templates, TestSubject};
+use mep_lang::project::{Problem, Problems, Project, Snapshot, SourceText, Span};
+use mep_sql::{
+    DeclaredTable, Recipe, Scope, SqlProblem, alignment, is_volatile, origins, stored_schema,
+    without_semicolon,
+};
+
+/// What compiling needs beside the graph.
+#[derive(Clone, Copy)]
+pub struct Compiler<'a> {
+    /// The files.
+    pub project: &'a Project,
+    /// The templates.
+    pub templates: &'a Templates,
+    /// The graph.
+    pub graph: &'a Graph,
+    /// The columns of `this`, where the warehouse holds it and it is not to be built anew.
+    pub stored: &'a dyn Fn(&Node) -> Option<SchemaRef>,
+}
+
+impl Compiler<'_> {
+    /// Compiles these nodes and all that they need.
+    ///
+    /// # Errors
+    /// All that is wrong with any of them. What reads a model that is wrong is not looked at.
+    pub fn compile(&self, wanted: &BTreeSet<usize>) -> Result<Compiled, Problems> {
+        let mut work = Work {
+            compiler: self,
+            checking: Scope::for_planning(),
+            scope: Scope::for_planning(),
+            views: HashMap::new(),
+            names: Arc::new(Names::of(self.project, self.graph)),
+            compiled: Compiled::default(),
+            ephemerals: HashMap::new(),
+            broken: HashSet::new(),
+            problems: Problems::default(),
+        };
+        for index in self.graph.ancestors(wanted, None) {
+            if self.graph.parents(index).iter().any(|parent| work.broken.contains(parent)) {
+                work.broken.insert(index);
+                continue;
+            }
+            if let Err(problems) = work.node(index) {
+                work.broken.insert(index);
+                work.problems.extend(problems);
+            }
+        }
+        work.problems.none_or(work.compiled)
+    }
+
+    /// Compiles a query over the project's nodes, such as `mep show --inline` is given.
+    ///
+    /// # Errors
+    /// Where the template cannot be rendered.
+    pub fn query(&self, text: &SourceText) -> Result<Rendered, Problem> {
+        let names = Arc::new(Names::of(self.project, self.graph));
+        let subject = Subject {
+            text,
+            block: None,
+            name: "inline",
+            unique_id: "inline",
+            resource_type: "operation",
+            fqn: &[],
+            this: Relation::new(&self.project.target.schema, "inline"),
+            config: indexmap::IndexMap::new(),
+        };
+        let rendered = self
+            .templates
+            .render(&subject, Arc::new(NodeNames { names, is_incremental: false, parts: None }))?;
+        Ok(one_query(rendered))
+    }
+}
+
+struct Work<'a> {
+    compiler: &'a Compiler<'a>,
+    /// Where a view is known by its columns. SQL is checked here: each text by itself, however views stack.
+    checking: Scope,
+    /// Where a view is its SELECT, which shows what a stored table depends on.
+    scope: Scope,
+    /// What these two know in different ways. An ephemeral model is its SELECT in both, as in the SQL that runs.
+    views: HashMap<Relation, usize>,
+    names: Arc<Names>,
+    compiled: Compiled,
+    ephemerals: HashMap<usize, Ephemeral>,
+    broken: HashSet<usize>,
+    problems: Problems,
+}
+
+impl Work<'_> {
+    fn node(&mut self, index: usize) -> Result<(), Problems> {
+        let node = self.compiler.graph.node(index);
+        match &node.kind {
+            NodeKind::Source { index: of, .. } => {
+                let table = landing_table(&self.compiler.project.sources[*of], node)?;
+                let schema =
+                    table.table_schema().map_err(|error| Problems::from(schema_problem(node, &error)))?;
+                self.declare(&table.raw, &schema, &table.partition_columns());
+                self.compiled.sources.insert(index, table);
+            }
+            NodeKind::Seed { .. } => {
+                let seed = read_seed(&self.compiler.project.root, node)?;
+                self.declare(&tested_relation(node), &seed.schema, &[]);
+                self.compiled.seeds.insert(index, seed);
+            }
+            NodeKind::Model { index: of, uses_is_incremental } => {
+                self.check_streams_read(index, node)?;
+                let text = &self.compiler.project.models[*of].text;
+                let model = self.model(index, node, text, *uses_is_incremental)?;
+                self.compiled.models.insert(index, model);
+            }
+            NodeKind::Snapshot { index: of } => {
+                self.check_streams_read(index, node)?;
+                let snapshot = self.snapshot(index, node, &self.compiler.project.snapshots[*of])?;
+                self.declare(&tested_relation(node), &snapshot.schema, &[]);
+                self.compiled.snapshots.insert(index, snapshot);
+            }
+            NodeKind::Test(detail) => {
+                let test = self.test(index, node, detail)?;
+                self.compiled.tests.insert(index, test);
+            }
+            NodeKind::Exposure { .. } => {}
+        }
+        Ok(())
+    }
+
+    /// What streaming models keep is not in the warehouse.
+    fn check_streams_read(&self, index: usize, node: &Node) -> Result<(), Problem> {
+        for parent in self.compiler.graph.parents(index) {
+            let parent = self.compiler.graph.node(*parent);
+            if parent.config.materialized != Materialization::Streaming {
+                continue;
+            }
+            let problem = Problem::new(format!(
+                "`{}` is a streaming model, which models cannot read: its rows change all the time, and lie with the dashboard's tables",
+                parent.name
+            ));
+            let reference = node.depends_on.iter().find(|needed| needed.id == parent.id);
+            let place = reference.and_then(|needed| needed.place.as_ref()).or(node.place.as_ref());
+            let problem = problem.help("read what it reads, or join both where they are queried");
+            return Err(match place {
+                Some(place) => problem.at(place),
+                None => problem,
+            });
+        }
+        Ok(())
+    }
+
+    fn declare(&self, relation: &Relation, schema: &SchemaRef, partition_columns: &[String]) {
+        let table = DeclaredTable::new(schema.clone(), partition_columns.to_vec());
+        let table = Arc::new(table);
+        // A catalog in memory takes every table.
+        let _ = self.checking.register(relation, table.clone());
+        let _ = self.scope.register(relation, table);
+    }
+
+    /// The plan of SQL that was checked by itself, with the SELECTs of views in it; the same one where it reads no view.
+    fn inlined(&self, rendered: &Rendered, checked: &LogicalPlan) -> Result<LogicalPlan, Problem> {
+        if !self.reads_views(checked) {
+            return Ok(checked.clone());
+        }
+        self.scope.plan(&rendered.sql).map_err(|problem| sql_problem(&problem, &rendered.map))
+    }
+
+    /// The plan of a view or an ephemeral model, for what reads it.
+    fn over_views(&self, rendered: &Rendered, checked: &LogicalPlan) -> Result<LogicalPlan, Problem> {
+        if !self.reads_views(checked) {
+            return Ok(checked.clone());
+        }
+        self.scope.plan_over_views(&rendered.sql).map_err(|problem| sql_problem(&problem, &rendered.map))
+    }
+
+    fn reads_views(&self, checked: &LogicalPlan) -> bool {
+        let reads = alignment::tables(checked);
+        reads.map_or(true, |tables| tables.iter().any(|table| self.views.contains_key(table)))
+    }
+
+    fn checked(&self, rendered: &Rendered) -> Result<LogicalPlan, Problem> {
+        let problem = |problem| sql_problem(&problem, &rendered.map);
+        let plan = self.checking.plan(&rendered.sql).map_err(problem)?;
+        self.checking.check_executable(&plan, &rendered.sql).map_err(problem)?;
+        Ok(plan)
+    }
+
+    fn names(&self, is_incremental: bool, parts: Option<Parts>) -> Arc<NodeNames> {
+        Arc::new(NodeNames { names: self.names.clone(), is_incremental, parts })
+    }
+
+    fn render(&self, node: &Node, text: &SourceText, names: Arc<NodeNames>) -> Result<Rendered, Problem> {
+        self.render_block(node, text, None, names)
+    }
+
+    fn render_block(
+        &self,
+        node: &Node,
+        text: &SourceText,
+        block: Option<Span>,
+        names: Arc<NodeNames>,
+    ) -> Result<Rendered, Problem> {
+        let subject = Subject {
+            text,
+            block,
+            name: &node.name,
+            unique_id: node.id.as_str(),
+            resource_type: node.resource_type(),
+            fqn: &node.fqn,
+            this: tested_relation(node),
+            config: node.config.raw.clone(),
+        };
+        let rendered = one_query(self.compiler.templates.render(&subject, names)?);
+        inputs::check(self.compiler.graph, node, &rendered)?;
+        Ok(rendered)
+    }
+
+    /// A tested column, as the columns of what is tested say it.
+    fn tested_column(&self, attached: usize, name: &str) -> TestedColumn {
+        let compiled = &self.compiled;
+        let landed = compiled.sources.get(&attached).and_then(|table| table.table_schema().ok());
+        let schema = landed
+            .or_else(|| compiled.seeds.get(&attached).map(|seed| seed.schema.clone()))
+            .or_else(|| compiled.models.get(&attached).map(|model| model.schema.clone()))
+            .or_else(|| compiled.snapshots.get(&attached).map(|snapshot| snapshot.schema.clone()));
+        let described = &self.compiler.graph.node(attached).columns;
+        let quote = described.iter().any(|column| column.name.value == name && column.quote);
+        TestedColumn::of(name, quote, &schema.unwrap_or_else(|| Arc::new(Schema::empty())))
+    }
+
+    fn model(
+        &mut self,
+        index: usize,
+        node: &Node,
+        text: &SourceText,
+        uses_is_incremental: bool,
+    ) -> Result<CompiledModel, Problems> {
+        let rendered = self.render(node, text, self.names(false, None))?;
+        let checked = self.checked(&rendered)?;
+        let plan = if node.is_inlined() {
+            self.over_views(&rendered, &checked)?
+        } else {
+            self.inlined(&rendered, &checked)?
+        };
+        let (rendered, checked, plan) = match node.config.materialized {
+            Materialization::History => {
+                let (rendered, plan) = history::over_events(&self.scope, node, rendered, &plan)?;
+                (rendered, plan.clone(), plan)
+            }
+            _ => (rendered, checked, plan),
+        };
+        let relation = tested_relation(node);
+        let is_streaming = node.config.materialized == Materialization::Streaming;
+        let is_stored = is_streaming || node.config.materialized.is_table();
+        let is_partitioned = is_stored && !is_streaming;
+        let partition_columns = if is_partitioned { node.config.partition_by.clone() } else { Vec::new() };
+        let planned = plan.schema().as_arrow().clone();
+        let columns: Vec<String> = planned.fields().iter().map(|field| field.name().clone()).collect();
+        named::check_columns(node, &columns, &partition_columns)?;
+        check_increment(node, &planned, uses_is_incremental)?;
+        let schema = if is_stored {
+            stored_schema(&planned, &partition_columns).map_err(|unstorable| {
+                Problem::new(unstorable.to_string())
+                    .at(&rendered.map.place(0..rendered.sql.trim_end().len()))
+                    .help(unstorable.help())
+            })?
+        } else {
+            Arc::new(planned)
+        };
+        named::check_partition_types(node, &schema, &partition_columns)?;
+        let start = rendered.map.place(0..0);
+        let failed = |error: datafusion::common::DataFusionError| {
+            let problem = Problem::new(format!("the SQL cannot be optimized: {}", error.strip_backtrace()));
+            Problems::from(problem.at(&start))
+        };
+        let views = ViewsBelow::of(self.compiler.graph, &self.compiled, index);
+        let alignment = if node.is_inlined() {
+            read_through(&checked, &self.views, &self.compiled)
+        } else {
+            alignment::derive(&self.scope, &plan, &partition_columns)
+        };
+        let alignment = alignment.map_err(failed)?;
+        let recipe = if is_stored { Recipe::of(&plan, 0..schema.fields().len()) } else { None };
+        let (rows, recipes) = match &recipe {
+            Some(_) => derived::columns(&plan, &partition_columns),
+            None => (None, BTreeMap::new()),
+        };
+        let fingerprint = derived::fingerprint(node, &rendered.sql, &schema, recipe.as_ref(), &views);
+        let stream = is_streaming.then(|| {
+            let sources = &self.compiled.sources;
+            streaming::compile(&self.scope, node, &rendered, &plan, sources, &fingerprint)
+        });
+        let model = CompiledModel {
+            sql: self.standalone(index, &rendered.sql),
+            increment: None,
+            batches: None,
+            lineage: columns.into_iter().zip(origins(&checked)).collect(),
+            recipe,
+            rows,
+            columns: recipes,
+            ignored: named::ignored(self.compiler.graph, index)?,
+            looked_up: derived::looked_up(&plan, &alignment, &partition_columns),
+            fingerprint,
+            stream: stream.transpose()?,
+            is_volatile: is_volatile(&checked)
+                || self.scope.calls_volatile(&rendered.sql)
+                || views.are_volatile(),
+            alignment,
+            partition_columns,
+            schema,
+            rendered,
+        };
+        if is_stored {
+            self.declare(&relation, &model.schema, &model.partition_columns);
+        } else {
+            self.scope.register_view(&relation, plan).map_err(failed)?;
+        }
+        if node.config.materialized == Materialization::View {
+            let table = DeclaredTable::new(model.schema.clone(), Vec::new());
+            self.checking.register(&relation, Arc::new(table)).map_err(failed)?;
+            self.views.insert(relation.clone(), index);
+        }
+        if node.config.materialized == Materialization::Ephemeral {
+            self.checking.register_view(&relation, checked).map_err(failed)?;
+            let name = relation.to_string();
+            let sql = model.rendered.sql.clone();
+            let within = self.ephemeral_parents(index);
+            self.ephemerals.insert(index, Ephemeral { name, sql, within });
+        }
+        if node.config.is_microbatch() {
+            let batching = Batching::of(node, &model.schema, uses_is_incremental)?;
+            let batches = Some(self.batches(index, node, text, batching)?);
+            return Ok(CompiledModel { batches, ..model });
+        }
+        let increment = uses_is_incremental.then(|| self.increment(index, node, text, &model)).transpose()?;
+        Ok(CompiledModel { increment, ..model })
+    }
+
+    /// The SQL of a batch, planned over the parts that the first batch would read.
+    fn batches(
+        &self,
+        index: usize,
+        node: &Node,
+        text: &SourceText,
+        batching: Batching,
+    ) -> Result<CompiledBatches, Problems> {
+        let Batching { event_time, begin, size, lookback } = batching;
+        let mut times = Vec::new();
+        for parent in self.compiler.graph.parents(index) {
+            let input = self.compiler.graph.node(*parent);
+            let columns = match (self.compiled.sources.get(parent), self.compiled.seeds.get(parent)) {
+                (Some(table), _) => Input::Landed(table),
+                (None, Some(seed)) => Input::Columns(seed.schema.clone()),
+                (None, None) => match self.compiled.models.get(parent) {
+                    Some(model) => Input::Columns(model.schema.clone()),
+                    None => continue,
+                },
+            };
+            if let Some(time) = input_time(input, &columns)? {
+                times.push((tested_relation(input), time));
+            }
+        }
+        let parts = parts(node, times.iter().map(|(relation, _)| relation.clone()));
+        let mut inputs = Vec::new();
+        for (relation, event_time) in times {
+            let Some(part) = parts.part(&relation) else { continue };
+            let input = BatchInput { relation, part, event_time };
+            input.register(&self.checking, size.batch_at(begin)).map_err(|error| {
+                Problem::new(format!("`{}` cannot be read by its event time: {error}", input.relation))
+            })?;
+            inputs.push(input);
+        }
+        let rendered = self.render(node, text, self.names(false, Some(parts)))?;
+        self.checked(&rendered)?;
+        let sql = self.standalone(index, &rendered.sql);
+        Ok(CompiledBatches { sql, inputs, event_time, begin, size, lookback })
+    }
+
+    /// The SQL of an increment, planned with `this` as it is stored.
+    fn increment(
+        &self,
+        index: usize,
+        node: &Node,
+        text: &SourceText,
+        model: &CompiledModel,
+    ) -> Result<String, Problems> {
+        let stored = (self.compiler.stored)(node);
+        if let Some(stored) = &stored {
+            self.declare(&tested_relation(node), stored, &model.partition_columns);
+        }
+        let rendered = self.render(node, text, self.names(true, None))?;
+        let planned = self.checked(&rendered);
+        self.declare(&tested_relation(node), &model.schema, &model.partition_columns);
+        planned?;
+        Ok(self.standalone(index, &rendered.sql))
+    }
+
+    fn snapshot(&self, index: usize, node: &Node, snapshot: &Snapshot) -> Result<CompiledSnapshot, Problems> {
+        let file = &snapshot.file;
+        let mut rendered = self.render_block(node, &file.text, file.block, self.names(false, None))?;
+        if let Some(relation) = &snapshot.relation {
+            rendered.map = SourceMap::whole(relation.place.clone());
+        }
+        let checked = self.checked(&rendered)?;
+        let plan = self.inlined(&rendered, &checked)?;
+        let source = self.standalone(index, &rendered.sql);
+        let stored = (self.compiler.stored)(node);
+        let recipe = Recipe::of(&plan, 0..plan.schema().fields().len());
+        let compiled = snapshot::compile(&self.scope, node, rendered, source, &plan, stored.as_ref())?;
+        let (sql, schema) = (&compiled.rendered.sql, &compiled.schema);
+        let views = ViewsBelow::of(self.compiler.graph, &self.compiled, index);
+        let sql = derived::fingerprint(node, sql, schema, recipe.as_ref(), &views);
+        let fingerprint = Fingerprint::of([sql.as_str(), compiled.fingerprint.as_str()]);
+        let is_volatile =
+            compiled.is_volatile || self.scope.calls_volatile(&compiled.rendered.sql) || views.are_volatile();
+        Ok(CompiledSnapshot { fingerprint, is_volatile, ..compiled })
+    }
+
+    fn ephemeral_parents(&self, index: usize) -> Vec<usize> {
+        let parents = self.compiler.graph.parents(index).iter().copied();
+        parents.filter(|parent| self.ephemerals.contains_key(parent)).collect()
+    }
+
+    fn standalone(&self, index: usize, sql: &str) -> String {
+        with_ephemerals(sql, &self.ephemeral_parents(index), &self.ephemerals)
+    }
+
+    fn test(&self, index: usize, node: &Node, detail: &TestDetail) -> Result<CompiledTest, Problems> {
+        let rendered = match detail {
+            TestDetail::Singular { index: of } => {
+                let text = &self.compiler.project.tests[*of].text;
+                self.render(node, text, self.names(false, None))?
+            }
+            TestDetail::Generic { test, attached, column } => {
+                let Some(attached) = self.compiler.graph.position(attached) else {
+                    return Err(Problem::new(format!("the test `{}` tests nothing", node.name)).into());
+                };
+                let column = column.as_deref().map(|name| self.tested_column(attached, name));
+                let subject = TestSubject {
+                    test,
+                    relation: tested_relation(self.compiler.graph.node(attached)),
+                    column: column.as_ref().map(|column| column.sql.as_str()),
+                    is_boolean: column.as_ref().is_some_and(|column| column.is_boolean),
+                    config: &node.config.raw,
+                    unique_id: node.id.as_str(),
+                };
+                one_query(self.compiler.templates.render_test(&subject, self.names(false, None))?)
+            }
+        };
+        inputs::check(self.compiler.graph, node, &rendered)?;
+        self.checked(&rendered).map_err(|placed| match detail {
+            TestDetail::Singular { .. } => placed,
+            TestDetail::Generic { .. } => placed.label(format!("in the SQL of `{}`", node.name)),
+        })?;
+        Ok(CompiledTest { sql: self.standalone(index, &rendered.sql), map: rendered.map })
+    }
+}
+
+/// A semicolon at the end is a habit of editors; the query is to stand within others.
+fn one_query(mut rendered: Rendered) -> Rendered {
+    rendered.sql.truncate(without_semicolon(&rendered.sql).len());
+    rendered
+}
+
+/// A problem of SQL at its place in the file that the SQL came from.
+fn sql_problem(problem: &SqlProblem, map: &SourceMap) -> Problem {
+    let placed = Problem::new(&problem.message).at(&map.place(problem.range.clone().unwrap_or(0..0)));
+    match &problem.help {
+        Some(help) => placed.help(help),
+        None => placed,
+    }
+}

@@ -1,0 +1,97 @@
+//! What compiling gives: the SQL of each node, its columns, and what follows from its plan.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+
+use super::config::Materialization;
+use super::incremental::CompiledBatches;
+use super::snapshot::CompiledSnapshot;
+use super::streaming::CompiledStream;
+use mep_contract::source::LandingTable;
+use mep_core::fingerprint::Fingerprint;
+use mep_core::relation::Relation;
+use mep_lang::jinja::{Rendered, SourceMap};
+use mep_sql::{Alignment, Origins, Recipe};
+
+/// A model, compiled.
+#[derive(Clone, Debug)]
+pub struct CompiledModel {
+    /// The SQL as rendered; ephemeral models are names in it.
+    pub rendered: Rendered,
+    /// The SQL that stands alone: ephemeral models are CTEs in it.
+    pub sql: String,
+    /// For a model that asks `is_incremental()`: the SQL of an increment, standing alone.
+    pub increment: Option<String>,
+    /// For a microbatch model: its batches.
+    pub batches: Option<CompiledBatches>,
+    /// The columns: of a table as they are stored, partition columns last.
+    pub schema: SchemaRef,
+    /// The columns that name partitions.
+    pub partition_columns: Vec<String>,
+    /// How its partitions come from those of the tables that it reads, through views.
+    pub alignment: Alignment,
+    /// For each of its columns, the columns of the relations that it reads whose values it takes.
+    pub lineage: BTreeMap<String, Origins>,
+    /// Of its SQL, the views and ephemeral models in it, and how it is stored.
+    pub fingerprint: Fingerprint,
+    /// Of a stored model: what makes its rows; `None` where its SQL has parts of which that cannot be said.
+    pub recipe: Option<Recipe>,
+    /// What makes which rows there are in which partition; `None` where that cannot be said.
+    pub rows: Option<Recipe>,
+    /// What makes each column alone, with those that it is partitioned by; empty where that cannot be said.
+    pub columns: BTreeMap<String, Recipe>,
+    /// The tables that it reads of which a change asks for no build.
+    pub ignored: BTreeSet<Relation>,
+    /// The tables that it joins by keys, so that a change in one reaches no more partitions than hold a changed key.
+    pub looked_up: BTreeSet<Relation>,
+    /// Whether the same inputs can give other rows on another run.
+    pub is_volatile: bool,
+    /// Of a streaming model.
+    pub stream: Option<CompiledStream>,
+}
+
+impl CompiledModel {
+    /// Whether each of its partitions is built on its own, where it is materialized so.
+    pub fn is_built_by_partition(&self, materialized: Materialization) -> bool {
+        matches!(materialized, Materialization::Incremental | Materialization::History)
+            && self.alignment.bounded
+            && !self.partition_columns.is_empty()
+    }
+}
+
+/// A test, compiled.
+#[derive(Clone, Debug)]
+pub struct CompiledTest {
+    /// The SQL that stands alone, which gives the rows that should not be.
+    pub sql: String,
+    /// Where it came from.
+    pub map: SourceMap,
+}
+
+/// A seed, read.
+#[derive(Clone, Debug)]
+pub struct SeedTable {
+    /// Its rows.
+    pub rows: RecordBatch,
+    /// The columns as they are stored.
+    pub schema: SchemaRef,
+    /// Of its text and types.
+    pub fingerprint: Fingerprint,
+}
+
+/// The parts of a project that were compiled, by the node's index.
+#[derive(Clone, Debug, Default)]
+pub struct Compiled {
+    /// Models.
+    pub models: HashMap<usize, CompiledModel>,
+    /// Snapshots.
+    pub snapshots: HashMap<usize, CompiledSnapshot>,
+    /// Tests.
+    pub tests: HashMap<usize, CompiledTest>,
+    /// Seeds.
+    pub seeds: HashMap<usize, SeedTable>,
+    /// What sources land in.
+    pub sources: HashMap<usize, LandingTable>,
+}

@@ -1,0 +1,92 @@
+//! Tables that are declared rather than selected: what a source lands in, and what a seed's file holds.
+
+use std::ops::Range;
+use std::path::Path;
+
+use super::attached_tests::tested_relation;
+use super::compiled::SeedTable;
+use super::node::Node;
+use mep_contract::source::{LandingTable, RowSchema, SchemaError};
+use mep_core::fingerprint::Structure;
+use mep_decode::seed;
+use mep_lang::project::{Problem, Problems, SourceTable, SourceText, Span};
+use mep_sql::{stored_schema, structure};
+
+pub(super) fn schema_problem(node: &Node, error: &SchemaError) -> Problem {
+    let problem = Problem::new(error.to_string());
+    match &node.place {
+        Some(place) => problem.at(place),
+        None => problem,
+    }
+}
+
+/// The table that a source lands in, from its declaration.
+pub(super) fn landing_table(table: &SourceTable, node: &Node) -> Result<LandingTable, Problems> {
+    let mut problems = Problems::default();
+    let columns = &table.properties.columns;
+    if columns.is_empty() {
+        let problem = Problem::new(format!("the source table `{}` declares no columns", table.name));
+        problems.push(problem.at(&table.place).help("list its columns, each with a `data_type`"));
+    }
+    let mut declared = Vec::new();
+    for column in columns {
+        if let Some(data_type) = &column.data_type {
+            declared.push((column.name.value.as_str(), data_type.value.as_str(), column.not_null));
+        } else {
+            let problem = Problem::new(format!("column `{}` has no `data_type`", column.name.value));
+            problems.push(
+                problem.at(&column.name.place).help("say how it is read: bigint, varchar, double, ..."),
+            );
+        }
+    }
+    problems.none_or(())?;
+    let event_time = table.event_time.as_ref();
+    let schema = RowSchema::new(declared, event_time.map(|name| name.value.as_str())).map_err(|error| {
+        let type_of = |name: &str| {
+            columns
+                .iter()
+                .find(|column| column.name.value == name)
+                .and_then(|column| column.data_type.as_ref())
+        };
+        let place = match &error {
+            SchemaError::Type(error) => type_of(error.column()).map(|found| &found.place),
+            SchemaError::NoSuchEventTime(_) | SchemaError::NotATime { .. } => {
+                event_time.map(|found| &found.place)
+            }
+            SchemaError::ReservedColumn(_) | SchemaError::Unstorable(_) => None,
+        };
+        Problem::new(error.to_string()).at(place.unwrap_or(&table.place))
+    })?;
+    let raw = tested_relation(node);
+    let rejects = raw.rejects();
+    Ok(LandingTable { raw, rejects, schema })
+}
+
+pub(super) fn read_seed(root: &Path, node: &Node) -> Result<SeedTable, Problem> {
+    let problem = |message: String, text: &str, place: Range<usize>| {
+        Problem::new(message)
+            .at(&SourceText::new(node.path.clone(), text).at(Span::range(place.start, place.end)))
+    };
+    let bytes = std::fs::read(root.join(&node.path));
+    let bytes = bytes.map_err(|error| problem(error.to_string(), "", 0..0))?;
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        let (before, found) = error.as_bytes().split_at(at);
+        let byte = found.first().copied().unwrap_or_default();
+        let message = format!("expected a file in UTF-8, found the byte 0x{byte:02X}: save it as UTF-8");
+        problem(message, &String::from_utf8_lossy(before), at..at)
+    })?;
+    let rows = seed::read(&text, node.config.delimiter, &node.config.column_types).map_err(|error| {
+        let declared = node.config.places.get("column_types").filter(|_| error.is_of_declaration());
+        match declared {
+            Some(place) => Problem::new(error.to_string()).at(place),
+            None => problem(error.to_string(), &text, error.place(&text)),
+        }
+    })?;
+    let schema = stored_schema(&rows.schema(), &[])
+        .map_err(|unstorable| problem(unstorable.to_string(), &text, 0..0).help(unstorable.help()))?;
+    let mut parts = Structure::default();
+    structure::columns(parts.text(&text), &schema);
+    let fingerprint = parts.fingerprint();
+    Ok(SeedTable { rows, schema, fingerprint })
+}

@@ -1,0 +1,68 @@
+//! What follows from a model's plan: what makes its rows and columns, which tables it looks up, what stands for all of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use arrow::datatypes::SchemaRef;
+use datafusion::logical_expr::LogicalPlan;
+
+use super::node::Node;
+use super::views::ViewsBelow;
+use mep_core::fingerprint::{Fingerprint, Structure};
+use mep_core::relation::Relation;
+use mep_sql::{Alignment, Recipe, lookups, structure};
+
+/// What stands for all that makes a model's rows and how they are stored: its recipe, or where that cannot be said, its SQL
+/// and that of the views in it.
+pub(super) fn fingerprint(
+    node: &Node,
+    sql: &str,
+    schema: &SchemaRef,
+    recipe: Option<&Recipe>,
+    views: &ViewsBelow<'_>,
+) -> Fingerprint {
+    let mut parts = Structure::default();
+    match recipe {
+        Some(recipe) => {
+            parts.tag("recipe").text(recipe.fingerprint.as_str());
+        }
+        None => structure::text(parts.tag("sql"), sql),
+    }
+    parts.names(node.config.partition_by.iter().map(String::as_str));
+    let is_stored = recipe.is_some() || node.relation.is_some();
+    if is_stored {
+        structure::columns(parts.tag("stored as"), schema);
+    }
+    if recipe.is_none() {
+        let views: Vec<&Fingerprint> = views.fingerprints().collect();
+        parts.tag("views").names(views.into_iter().map(Fingerprint::as_str));
+    }
+    parts.fingerprint()
+}
+
+/// The tables that a plan reads as a whole and joins by keys.
+pub(super) fn looked_up(
+    plan: &LogicalPlan,
+    alignment: &Alignment,
+    partition_columns: &[String],
+) -> BTreeSet<Relation> {
+    if partition_columns.is_empty() || !alignment.bounded {
+        return BTreeSet::new();
+    }
+    let whole = alignment.scans.iter().filter(|scan| !scan.is_fully_aligned()).map(|scan| &scan.relation);
+    whole.filter(|table| lookups(plan, table, partition_columns).is_some()).cloned().collect()
+}
+
+/// What makes which rows a plan gives, and each of its columns. The columns that it is partitioned by belong to all of
+/// these: they say in which partition a value lies.
+pub(super) fn columns(
+    plan: &LogicalPlan,
+    partition_columns: &[String],
+) -> (Option<Recipe>, BTreeMap<String, Recipe>) {
+    let names: Vec<&String> = plan.schema().fields().iter().map(|field| field.name()).collect();
+    let is_partition = |position: &usize| partition_columns.contains(names[*position]);
+    let partition: Vec<usize> = (0..names.len()).filter(is_partition).collect();
+    let recipe = |column: Option<usize>| Recipe::of(plan, partition.iter().copied().chain(column));
+    let each = names.iter().enumerate();
+    let each = each.filter_map(|(position, name)| Some(((*name).clone(), recipe(Some(position))?)));
+    (recipe(None), each.collect())
+}

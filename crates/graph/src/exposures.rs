@@ -1,0 +1,61 @@
+//! Exposures: what is made from the tables elsewhere, at the ends of the graph.
+
+use indexmap::IndexMap;
+use serde_json::Value as Json;
+
+use super::build::Builder;
+use super::config::NodeConfig;
+use super::node::{Dependency, Node, NodeId, NodeKind};
+use mep_core::relation::Relation;
+use mep_lang::jinja::Subject;
+use mep_lang::project::{Problem, SourceText};
+
+impl Builder<'_> {
+    pub(super) fn add_exposures(&mut self) {
+        for (index, exposure) in self.project.exposures.iter().enumerate() {
+            let mut depends_on: Vec<Dependency> = Vec::new();
+            for written in &exposure.depends_on {
+                let text = SourceText::new(
+                    written.place.text.path().to_owned(),
+                    format!("{{{{ {} }}}}", written.value),
+                );
+                let subject = Subject {
+                    text: &text,
+                    block: None,
+                    name: &exposure.name,
+                    unique_id: &exposure.name,
+                    resource_type: "exposure",
+                    fqn: &[],
+                    this: Relation::new(&self.project.target.schema, &exposure.name),
+                    config: IndexMap::new(),
+                };
+                let parsed = match self.templates.parse(&subject) {
+                    Ok(parsed) => parsed,
+                    Err(problem) => {
+                        let problem = Problem::new(problem.message()).at(&written.place);
+                        self.problems
+                            .push(problem.help("write ref('a_model') or source('a_source', 'a_table')"));
+                        continue;
+                    }
+                };
+                depends_on.extend(self.dependencies(&parsed.placed(&written.place)));
+            }
+            let mut config = NodeConfig { tags: exposure.tags.clone(), ..NodeConfig::default() };
+            config.raw.insert("tags".to_owned(), exposure.tags.clone().into());
+            config.meta = Json::Object(exposure.meta.clone().into_iter().collect());
+            self.nodes.push(Node {
+                id: NodeId::new(format!("exposure.{}.{}", self.project.name, exposure.name)),
+                name: exposure.name.clone(),
+                fqn: vec![self.project.name.clone(), exposure.name.clone()],
+                path: exposure.place.text.path().to_owned(),
+                place: Some(exposure.place.clone()),
+                relation: None,
+                config,
+                depends_on,
+                description: exposure.description.clone(),
+                columns: Vec::new(),
+                kind: NodeKind::Exposure { index },
+            });
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! Ephemeral models within the SQL that uses them: as CTEs before its own.
+
+use std::collections::HashMap;
+
+use datafusion::sql::sqlparser::dialect::GenericDialect;
+use datafusion::sql::sqlparser::keywords::Keyword;
+use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
+
+use mep_sql::offset;
+
+/// An ephemeral model.
+#[derive(Clone, Debug)]
+pub(super) struct Ephemeral {
+    /// The name of its CTE, as SQL writes it.
+    pub(super) name: String,
+    /// Its SQL, in which the ephemeral models that it reads are names.
+    pub(super) sql: String,
+    /// The ephemeral models that it reads.
+    pub(super) within: Vec<usize>,
+}
+
+/// The SQL with the ephemeral models that it reads, and those that they read, as CTEs.
+pub(super) fn with_ephemerals(sql: &str, reads: &[usize], ephemerals: &HashMap<usize, Ephemeral>) -> String {
+    let mut ordered: Vec<usize> = Vec::new();
+    for index in reads {
+        collect(*index, ephemerals, &mut ordered);
+    }
+    if ordered.is_empty() {
+        return sql.to_owned();
+    }
+    let ctes: Vec<String> = ordered
+        .iter()
+        .filter_map(|index| ephemerals.get(index))
+        .map(|one| format!("{} as (\n{}\n)", one.name, one.sql.trim()))
+        .collect();
+    let ctes = ctes.join(",\n");
+    match after_with(sql) {
+        Some(at) => format!("{} {ctes},{}", &sql[..at], &sql[at..]),
+        None => format!("with {ctes}\n{sql}"),
+    }
+}
+
+/// What a CTE reads must stand before it.
+fn collect(index: usize, ephemerals: &HashMap<usize, Ephemeral>, ordered: &mut Vec<usize>) {
+    let Some(one) = ephemerals.get(&index).filter(|_| !ordered.contains(&index)) else { return };
+    for within in &one.within {
+        collect(*within, ephemerals, ordered);
+    }
+    ordered.push(index);
+}
+
+/// The byte after the SQL's first `WITH` or `WITH RECURSIVE`, where it begins with one.
+fn after_with(sql: &str) -> Option<usize> {
+    let tokens = Tokenizer::new(&GenericDialect {}, sql).tokenize_with_location().ok()?;
+    let mut words = tokens.iter().filter(|token| !matches!(token.token, Token::Whitespace(_)));
+    let is = |token: &Token, keyword: Keyword| matches!(token, Token::Word(word) if word.keyword == keyword);
+    let first = words.next().filter(|token| is(&token.token, Keyword::WITH))?;
+    let end = match words.next().filter(|token| is(&token.token, Keyword::RECURSIVE)) {
+        Some(recursive) => recursive.span.end,
+        None => first.span.end,
+    };
+    Some(offset(sql, end))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn inlined(sql: &str) -> String {
+        let one = |name: &str, sql: &str, within: &[usize]| Ephemeral {
+            name: name.to_owned(),
+            sql: sql.to_owned(),
+            within: within.to_vec(),
+        };
+        let ephemerals =
+            HashMap::from([(1, one("a", "select 1 as x", &[])), (2, one("b", "select x from a", &[1]))]);
+        with_ephemerals(sql, &[2], &ephemerals)
+    }
+
+    #[test]
+    fn ephemeral_models_become_ctes_each_after_what_it_reads() {
+        insta::assert_snapshot!(inlined("select x from b"), @r"
+        with a as (
+        select 1 as x
+        ),
+        b as (
+        select x from a
+        )
+        select x from b
+        ");
+        insta::assert_snapshot!(inlined("-- with a comment\nWITH c as (select x from b) select * from c"), @r"
+        -- with a comment
+        WITH a as (
+        select 1 as x
+        ),
+        b as (
+        select x from a
+        ), c as (select x from b) select * from c
+        ");
+    }
+}

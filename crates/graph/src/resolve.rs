@@ -1,0 +1,112 @@
+//! What names in `ref()` and `source()` stand for.
+
+use super::build::Builder;
+use super::node::{Dependency, NodeId, NodeKind};
+use mep_lang::jinja::Parsed;
+use mep_lang::project::{Place, Problem, nearest};
+
+/// What a name stands for.
+#[derive(Clone, Debug)]
+pub(super) enum Named {
+    Node(NodeId),
+    Disabled,
+}
+
+impl Builder<'_> {
+    /// Notes what names stand for, once all nodes are there that may be referred to.
+    pub(super) fn index_names(&mut self) {
+        for name in &self.disabled {
+            self.refs.insert(name.clone(), Named::Disabled);
+        }
+        for node in &self.nodes {
+            if matches!(node.kind, NodeKind::Model { .. } | NodeKind::Seed { .. } | NodeKind::Snapshot { .. })
+                && let Some(Named::Node(earlier)) =
+                    self.refs.insert(node.name.clone(), Named::Node(node.id.clone()))
+            {
+                let message = format!("two nodes are named `{}`: {earlier} and {}", node.name, node.id);
+                let problem = Problem::new(message).help("give one of them another file name");
+                self.problems.push(match &node.place {
+                    Some(place) => problem.at(place),
+                    None => problem,
+                });
+            }
+        }
+    }
+
+    /// What a text refers to; a problem for each name that stands for nothing.
+    pub(super) fn dependencies(&mut self, parsed: &Parsed) -> Vec<Dependency> {
+        let mut depends_on: Vec<Dependency> = Vec::new();
+        let mut add = |id: NodeId, place: &Place| {
+            if !depends_on.iter().any(|known| known.id == id) {
+                depends_on.push(Dependency { id, place: Some(place.clone()) });
+            }
+        };
+        for used in &parsed.refs {
+            match self.resolve_ref(used.package.as_deref(), &used.name, &used.place) {
+                Ok(Some(id)) => add(id, &used.place),
+                Ok(None) => {}
+                Err(problem) => self.problems.push(*problem),
+            }
+        }
+        for used in &parsed.sources {
+            match self.resolve_source(&used.source, &used.table, &used.place) {
+                Ok(id) => add(id, &used.place),
+                Err(problem) => self.problems.push(*problem),
+            }
+        }
+        depends_on
+    }
+
+    /// The node that a `ref()` means; `None` where it means one that has a problem of its own.
+    fn resolve_ref(
+        &self,
+        package: Option<&str>,
+        name: &str,
+        place: &Place,
+    ) -> Result<Option<NodeId>, Box<Problem>> {
+        if let Some(package) = package.filter(|package| *package != self.project.name) {
+            let problem = Problem::new(format!("there is no package `{package}`")).at(place);
+            return Err(Box::new(
+                problem.help(format!("the only package is this project, `{}`", self.project.name)),
+            ));
+        }
+        match self.refs.get(name) {
+            Some(Named::Node(id)) => Ok(Some(id.clone())),
+            Some(Named::Disabled) => {
+                let project = self.project;
+                let files = project.models.iter().chain(project.snapshots.iter().map(|one| &one.file));
+                let broken = files.into_iter().any(|file| file.name == name) && !self.problems.is_empty();
+                if broken {
+                    return Ok(None);
+                }
+                let problem = Problem::new(format!("`{name}` is disabled")).at(place);
+                Err(Box::new(problem.help("enable it, or take the reference away")))
+            }
+            None => {
+                let problem = Problem::new(format!("there is no model or seed `{name}`")).at(place);
+                let problem = problem.did_you_mean(name, self.refs.keys().map(String::as_str));
+                let source = self.sources.keys().find(|(_, table)| table == name);
+                Err(Box::new(match source {
+                    Some((source, table)) => problem.help(format!("write source('{source}', '{table}')")),
+                    None => problem,
+                }))
+            }
+        }
+    }
+
+    fn resolve_source(&self, source: &str, table: &str, place: &Place) -> Result<NodeId, Box<Problem>> {
+        if let Some(id) = self.sources.get(&(source.to_owned(), table.to_owned())) {
+            return Ok(id.clone());
+        }
+        let names: Vec<String> =
+            self.sources.keys().map(|(source, table)| format!("{source}.{table}")).collect();
+        let wanted = format!("{source}.{table}");
+        let problem = Problem::new(format!("there is no source table `{wanted}`")).at(place);
+        Err(Box::new(
+            match nearest(&wanted, names.iter().map(String::as_str)).and_then(|near| near.split_once('.')) {
+                Some((source, table)) => problem.help(format!("did you mean source('{source}', '{table}')?")),
+                None => problem.help("declare it under `sources:` in a YAML file"),
+            },
+        ))
+    }
+}

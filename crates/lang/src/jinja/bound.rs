@@ -1,0 +1,278 @@
+//! dbt's functions that depend on the text that calls them: they note what it asks for.
+
+use std::fmt;
+use std::sync::Arc;
+
+use minijinja::value::{Kwargs, Object, ObjectRepr, from_args};
+use minijinja::{Error, ErrorKind, State, Value};
+use serde_json::Value as Json;
+
+use super::collections::of_json;
+use super::problem::{invalid, invalid_with_help};
+use super::relation_value::RelationValue;
+use super::scope::Scope;
+use super::time::Timestamp;
+use super::yaml_value::{Bare, holds_jinja, rendered};
+use crate::project::nearest;
+use mep_core::relation::Relation;
+
+/// A name and a default, which may be given by name.
+fn first_and_default(arguments: &[Value]) -> Result<(&str, Option<Value>), Error> {
+    match arguments {
+        [name, options] if options.is_kwargs() => {
+            let options = Kwargs::try_from(options.clone())?;
+            let name = name.as_str().ok_or_else(|| invalid("a name was expected as the first argument"))?;
+            Ok((name, options.get::<Value>("default").ok()))
+        }
+        // A default of none is one.
+        [name, default] => {
+            let (name,): (&str,) = from_args(std::slice::from_ref(name))?;
+            Ok((name, Some(default.clone())))
+        }
+        _ => from_args::<(&str,)>(arguments).map(|(name,)| (name, None)),
+    }
+}
+
+/// The functions that depend on what is being rendered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Function {
+    Ref,
+    Source,
+    Config,
+    Var,
+    IsIncremental,
+    ShouldFullRefresh,
+    /// `run_started_at`, noted.
+    RunStartedAt,
+    /// `invocation_id`, noted.
+    InvocationId,
+    /// Of the loader: here is the macro that loads files.
+    Start,
+    /// Of the loader: here is what a file defines.
+    Keep,
+    /// Of an expression: here is its value.
+    Give,
+}
+
+impl Function {
+    pub(super) fn named(name: &str) -> Option<Self> {
+        Some(match name {
+            "ref" => Self::Ref,
+            "source" => Self::Source,
+            "config" => Self::Config,
+            "var" => Self::Var,
+            "is_incremental" => Self::IsIncremental,
+            "should_full_refresh" => Self::ShouldFullRefresh,
+            "__run_started_at" => Self::RunStartedAt,
+            "__invocation_id" => Self::InvocationId,
+            "__mep_start" => Self::Start,
+            "__mep_keep" => Self::Keep,
+            "__mep_give" => Self::Give,
+            _ => return None,
+        })
+    }
+}
+
+/// A function and the text that calls it.
+pub(super) struct Bound {
+    pub(super) scope: Arc<Scope>,
+    pub(super) function: Function,
+}
+
+impl fmt::Debug for Bound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.function {
+            Function::Ref => "ref",
+            Function::Source => "source",
+            Function::Config => "config",
+            Function::Var => "var",
+            Function::IsIncremental => "is_incremental",
+            Function::ShouldFullRefresh => "should_full_refresh",
+            Function::RunStartedAt => "run_started_at",
+            Function::InvocationId => "invocation_id",
+            Function::Start | Function::Keep | Function::Give => "function",
+        })
+    }
+}
+
+impl Object for Bound {
+    fn repr(self: &Arc<Self>) -> ObjectRepr {
+        ObjectRepr::Plain
+    }
+
+    fn call(self: &Arc<Self>, state: &mut State<'_, '_>, arguments: &[Value]) -> Result<Value, Error> {
+        let scope = &self.scope;
+        match self.function {
+            Function::Ref => scope.reference(arguments),
+            Function::Source => scope.source(arguments),
+            Function::Config => scope.configure(arguments),
+            Function::Var => scope.var(state, arguments),
+            Function::IsIncremental => {
+                scope.noted().uses_is_incremental = true;
+                Ok(scope.resolver.as_ref().is_some_and(|resolver| resolver.is_incremental()).into())
+            }
+            Function::ShouldFullRefresh => {
+                let own = scope.config_value("full_refresh").filter(|value| !value.is_none());
+                Ok(own.unwrap_or_else(|| scope.shared.invocation.full_refresh.into()))
+            }
+            Function::RunStartedAt => Ok(Value::from_object(Timestamp(scope.run_started_at()))),
+            Function::InvocationId => {
+                scope.noted().uses_run_time = true;
+                Ok(scope.shared.invocation.invocation_id.as_str().into())
+            }
+            Function::Start => {
+                let (loader,): (Value,) = from_args(arguments)?;
+                scope.start(loader);
+                Ok("".into())
+            }
+            Function::Keep => {
+                let (file, module): (&str, Value) = from_args(arguments)?;
+                scope.keep_module(file, module);
+                Ok("".into())
+            }
+            Function::Give => {
+                let (value,): (Value,) = from_args(arguments)?;
+                scope.give(value);
+                Ok("".into())
+            }
+        }
+    }
+
+    fn call_method(
+        self: &Arc<Self>,
+        _: &mut State<'_, '_>,
+        method: &str,
+        arguments: &[Value],
+    ) -> Result<Value, Error> {
+        match (self.function, method) {
+            (Function::Config, "get") => {
+                let (key, default) = first_and_default(arguments)?;
+                let value = self.scope.config_value(key).or(default);
+                Ok(value.unwrap_or_else(|| Value::from(())))
+            }
+            (Function::Config, "require") => {
+                let (key, _) = first_and_default(arguments)?;
+                self.scope.config_value(key).ok_or_else(|| {
+                    let help = format!("set it: config({key}=...)");
+                    invalid_with_help(format!("the config `{key}` is required here"), &help)
+                })
+            }
+            (Function::Var, "has_var") => {
+                let (name,): (&str,) = from_args(arguments)?;
+                Ok(self.scope.shared.vars.contains_key(name).into())
+            }
+            _ => Err(Error::from(ErrorKind::UnknownMethod)),
+        }
+    }
+}
+
+fn texts(arguments: &[Value]) -> Option<Vec<&str>> {
+    arguments.iter().map(Value::as_str).collect()
+}
+
+impl Scope {
+    fn reference(&self, arguments: &[Value]) -> Result<Value, Error> {
+        if arguments.last().is_some_and(Value::is_kwargs) {
+            return Err(invalid_with_help(
+                "ref() takes no named arguments",
+                "mep has no versions of models: give each version a name of its own",
+            ));
+        }
+        let (package, name) = match texts(arguments).as_deref() {
+            Some([name]) => (None, *name),
+            Some([package, name]) => (Some(*package), *name),
+            _ => {
+                return Err(invalid_with_help(
+                    format!("ref() takes the name of a model, found {}", described(arguments)),
+                    "write ref('model') or ref('project', 'model')",
+                ));
+            }
+        };
+        let resolved = match &self.resolver {
+            Some(resolver) => resolver.resolve_ref(package, name).map_err(invalid)?,
+            None => Relation { schema: self.about.this.schema.clone(), name: name.to_owned() }.into(),
+        };
+        let mut noted = self.noted();
+        let is_new = |(other, of): &(Option<String>, String)| other.as_deref() != package || of != name;
+        if noted.refs.iter().all(is_new) {
+            noted.refs.push((package.map(str::to_owned), name.to_owned()));
+        }
+        Ok(RelationValue::of(resolved))
+    }
+
+    fn source(&self, arguments: &[Value]) -> Result<Value, Error> {
+        let texts = texts(arguments);
+        let Some([source, table]) = texts.as_deref() else {
+            return Err(invalid_with_help(
+                format!(
+                    "source() takes the name of a source and the name of a table, found {}",
+                    described(arguments)
+                ),
+                "write source('source', 'table')",
+            ));
+        };
+        let resolved = match &self.resolver {
+            Some(resolver) => resolver.resolve_source(source, table).map_err(invalid)?,
+            None => Relation { schema: self.about.this.schema.clone(), name: (*table).to_owned() }.into(),
+        };
+        let mut noted = self.noted();
+        if noted.sources.iter().all(|(other, of)| other != source || of != table) {
+            noted.sources.push(((*source).to_owned(), (*table).to_owned()));
+        }
+        Ok(RelationValue::of(resolved))
+    }
+
+    fn configure(&self, arguments: &[Value]) -> Result<Value, Error> {
+        for argument in arguments {
+            let Ok(Json::Object(entries)) = serde_json::to_value(argument) else {
+                return Err(invalid_with_help(
+                    format!("config() takes keys and values, found {argument:?}"),
+                    "write config(materialized='table')",
+                ));
+            };
+            self.noted().config.extend(entries);
+        }
+        Ok("".into())
+    }
+
+    /// A variable. Jinja in its texts is rendered where it is read, as dbt does it.
+    fn var(self: &Arc<Self>, state: &State<'_, '_>, arguments: &[Value]) -> Result<Value, Error> {
+        let (name, default) = first_and_default(arguments)?;
+        if let Some(value) = self.shared.vars.get(name) {
+            if !holds_jinja(value) {
+                return Ok(of_json(value));
+            }
+            let value = self.as_var(|| rendered(state.env(), self, value, Bare::Text));
+            return value.unwrap_or_else(|| {
+                let message = format!("the variable `{name}` is made of itself");
+                Err(invalid_with_help(message, "write its value out"))
+            });
+        }
+        default.ok_or_else(|| {
+            let near = nearest(name, self.shared.vars.keys().map(String::as_str));
+            let help = match near {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!(
+                    "set it under `vars:` in dbt_project.yml or by --vars, or give a default: var('{name}', ...)"
+                ),
+            };
+            invalid_with_help(format!("the variable `{name}` is not set"), &help)
+        })
+    }
+}
+
+/// Arguments as a message names them.
+fn described(arguments: &[Value]) -> String {
+    if arguments.is_empty() {
+        return "nothing".to_owned();
+    }
+    let arguments: Vec<String> = arguments
+        .iter()
+        .map(
+            |argument| {
+                if argument.is_undefined() { "an undefined value".into() } else { format!("{argument:?}") }
+            },
+        )
+        .collect();
+    arguments.join(", ")
+}

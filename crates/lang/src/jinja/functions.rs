@@ -1,0 +1,232 @@
+//! dbt's functions that are the same for every text.
+
+use minijinja::value::{Kwargs, Rest};
+use minijinja::{Environment, Error, ErrorKind, Value};
+use serde_json::Value as Json;
+
+use super::collections::{Dict, List, of_json, own};
+use super::depth::is_writable;
+use super::macros::return_value;
+use super::problem::{invalid, invalid_with_help};
+use mep_core::keys::{Key, key};
+use mep_core::secrets;
+
+/// Names that a text can use, for a near one to a name that is unknown.
+pub(super) const FUNCTIONS: [Key; 27] = [
+    key(
+        "ref",
+        "ref('model') or ref('project', 'model')",
+        "",
+        "The relation of a model, seed or snapshot; makes it an input.",
+    ),
+    key("source", "source('source', 'table')", "", "The relation of a landed table; makes it an input."),
+    key(
+        "config",
+        "config(key=value, …)",
+        "",
+        "Config of the model. `config.get('key', default)` and `config.require('key')` ask for it.",
+    ),
+    key(
+        "var",
+        "var('name', default)",
+        "",
+        "A variable, of `vars:` or `--vars`. `var.has_var('name')` asks whether it is set.",
+    ),
+    key("env_var", "env_var('NAME', default)", "", "A variable of the environment."),
+    key("this", "this", "", "The model's own relation; `this.schema`, `this.identifier`."),
+    key(
+        "is_incremental",
+        "is_incremental()",
+        "",
+        "Whether rows are stored that this run adds to. A model that asks has increments as in dbt.",
+    ),
+    key(
+        "target",
+        "target.name",
+        "",
+        "The target: `name`, `schema`, `threads`, `profile_name`, `type` (mep).",
+    ),
+    key(
+        "run_started_at",
+        "run_started_at",
+        "",
+        "When the run began, UTC. A model that asks is another one on every run.",
+    ),
+    key("logical_date", "logical_date", "", "The day of `--date`, as text; today without it."),
+    key(
+        "execute",
+        "execute",
+        "",
+        "Whether names are resolved: false while a text is only read for its inputs.",
+    ),
+    key("log", "log(text, info=false)", "", "Says something at level debug, or info."),
+    key("print", "print(text)", "", "Says something."),
+    key(
+        "exceptions",
+        "exceptions.raise_compiler_error(text)",
+        "",
+        "Stops with an error at this place; `exceptions.warn(text)` warns.",
+    ),
+    key(
+        "adapter",
+        "adapter.dispatch('macro')",
+        "",
+        "The macro `mep__macro`, else `default__macro`. `adapter.quote(name)` and `adapter.type()` too.",
+    ),
+    key("return", "return(value)", "", "Ends a macro with a value."),
+    key("flags", "flags.FULL_REFRESH", "", "`FULL_REFRESH` and `WHICH`, the command."),
+    key(
+        "model",
+        "model.name",
+        "",
+        "The node: `name`, `unique_id`, `resource_type`, `fqn`, `schema`, `alias`, `original_file_path`, `config`.",
+    ),
+    key("schema", "schema", "", "The node's schema."),
+    key("invocation_id", "invocation_id", "", "The run's id. A model that asks is another one on every run."),
+    key("project_name", "project_name", "", "The project's name."),
+    key("fromjson", "fromjson(text, default)", "", "A value from JSON."),
+    key("tojson", "tojson(value, default, sort_keys=false)", "", "JSON of a value."),
+    key(
+        "zip",
+        "zip(list, list, …)",
+        "",
+        "Tuples of the items of several lists; `zip_strict` too. `set(list)` leaves each item once.",
+    ),
+    key(
+        "should_full_refresh",
+        "should_full_refresh()",
+        "",
+        "Whether the node is refreshed in full: its config, else the command.",
+    ),
+    key("builtins", "builtins.ref(…)", "", "`ref`, `source` and `config`, for a macro of the same name."),
+    key(
+        "modules",
+        "modules.datetime",
+        "",
+        "Python's `datetime`: `datetime`, `date` and `timedelta`, in UTC.",
+    ),
+];
+
+/// Makes the functions known that are the same for every text.
+pub(super) fn add_to(environment: &mut Environment<'_>) {
+    environment.add_function("__list", |literal: Value| List::of(items(&literal).unwrap_or_default()));
+    environment.add_function("__dict", |literal: Value| own(&literal));
+    environment.add_function("__own", |value: Value| own(&value));
+    environment.add_function("list", |values: Option<Value>| match values {
+        Some(values) => items(&values).map(List::of),
+        None => Ok(List::of(Vec::new())),
+    });
+    environment.add_function("dict", |entries: Option<Value>, named: Kwargs| {
+        let entries: Vec<Value> = entries.into_iter().chain([named_values(&named)?]).collect();
+        Dict::from_arguments(&entries)
+    });
+    environment.add_function("set", distinct);
+    environment.add_function("set_strict", distinct);
+    environment.add_function("zip", |lists: Rest<Value>| zip(&lists));
+    environment.add_function("zip_strict", |lists: Rest<Value>| zip(&lists));
+    environment
+        .add_function("cycler", |items: Rest<Value>| minijinja_contrib::globals::cycler(items.to_vec()));
+    environment.add_function("fromjson", |text: &str, default: Rest<Value>, named: Kwargs| {
+        from_json(text, default, &named)
+    });
+    environment.add_function("tojson", |value: &Value, default: Rest<Value>, named: Kwargs| {
+        to_json(value, default, &named)
+    });
+    environment.add_function("return", return_value);
+    environment.add_function("env_var", |name: &str, default: Rest<Value>, named: Kwargs| {
+        env_var(name, default, &named)
+    });
+    environment
+        .add_function("log", |message: &Value, info: Option<bool>, named: Kwargs| log(message, info, &named));
+    environment.add_function("print", |message: Value| {
+        tracing::info!("{message}");
+        ""
+    });
+}
+
+/// Named arguments as a mapping.
+fn named_values(named: &Kwargs) -> Result<Value, Error> {
+    let entries = named.args().map(|name| Ok((Value::from(name), named.get::<Value>(name)?)));
+    Ok(Dict::of(entries.collect::<Result<_, Error>>()?))
+}
+
+/// A default, which may be given by name. None is one.
+fn default_of(Rest(rest): Rest<Value>, named: &Kwargs) -> Result<Option<Value>, Error> {
+    match rest.len() {
+        0 if named.has("default") => named.get("default").map(Some),
+        0 | 1 => Ok(rest.into_iter().next()),
+        _ => Err(Error::from(ErrorKind::TooManyArguments)),
+    }
+}
+
+fn items(values: &Value) -> Result<Vec<Value>, Error> {
+    Ok(values.try_iter()?.collect())
+}
+
+fn distinct(values: &Value) -> Result<Value, Error> {
+    let mut seen: Vec<Value> = Vec::new();
+    for value in values.try_iter()? {
+        if !seen.contains(&value) {
+            seen.push(value);
+        }
+    }
+    Ok(List::of(seen))
+}
+
+fn zip(lists: &[Value]) -> Result<Value, Error> {
+    let lists = lists.iter().map(items).collect::<Result<Vec<_>, Error>>()?;
+    let shortest = lists.iter().map(Vec::len).min().unwrap_or(0);
+    let row = |index: usize| List::of(lists.iter().map(|list| list[index].clone()).collect());
+    Ok(List::of((0..shortest).map(row).collect()))
+}
+
+fn from_json(text: &str, default: Rest<Value>, named: &Kwargs) -> Result<Value, Error> {
+    let default = default_of(default, named)?;
+    named.assert_all_used()?;
+    match serde_json::from_str::<Json>(text) {
+        Ok(value) => Ok(of_json(&value)),
+        Err(error) => default.ok_or_else(|| invalid(format!("fromjson: {error}"))),
+    }
+}
+
+fn to_json(value: &Value, default: Rest<Value>, named: &Kwargs) -> Result<Value, Error> {
+    let default = default_of(default, named)?;
+    let sorted = named.get::<Option<bool>>("sort_keys")?.unwrap_or(false);
+    named.assert_all_used()?;
+    if !is_writable(value) {
+        return Err(invalid("tojson: the value is too large, or holds itself"));
+    }
+    let json = serde_json::to_value(value).map(|mut json| {
+        if sorted {
+            json.sort_all_objects();
+        }
+        Value::from(json.to_string())
+    });
+    json.or_else(|error| default.ok_or_else(|| invalid(format!("tojson: {error}"))))
+}
+
+fn log(message: &Value, info: Option<bool>, named: &Kwargs) -> Result<&'static str, Error> {
+    let named_info = named.get::<Option<bool>>("info")?;
+    named.assert_all_used()?;
+    if info.or(named_info) == Some(true) {
+        tracing::info!("{message}");
+    } else {
+        tracing::debug!("{message}");
+    }
+    Ok("")
+}
+
+fn env_var(name: &str, default: Rest<Value>, named: &Kwargs) -> Result<Value, Error> {
+    let default = default_of(default, named)?;
+    named.assert_all_used()?;
+    if name.starts_with(secrets::PREFIX) {
+        return Err(invalid_with_help(secrets::misplaced(name), secrets::MISPLACED_HELP));
+    }
+    match std::env::var(name) {
+        Ok(value) => Ok(value.into()),
+        Err(_) => default.ok_or_else(|| {
+            let help = format!("set it, or give a default: env_var('{name}', '...')");
+            invalid_with_help(format!("the environment variable `{name}` is not set"), &help)
+        }),
+    }
+}

@@ -1,0 +1,279 @@
+//! Uses of generic tests: a test is a macro, and its use in YAML gives the arguments.
+
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+use minijinja::Value;
+use minijinja::value::Kwargs;
+use serde_json::Value as Json;
+
+use super::adapter::dispatched;
+use super::macros::Macro;
+use super::noted::located_in_yaml;
+use super::passes;
+use super::problem::{message, root};
+use super::relation_value::RelationValue;
+use super::scope::{About, Scope};
+use super::source_map::SourceMap;
+use super::subject::{Parsed, Rendered, Resolver};
+use super::templates::Templates;
+use super::yaml_value::{Bare, evaluated, is_jinja, rendered, rendered_text};
+use crate::project::{Problem, TestUse, nearest};
+use mep_core::relation::Relation;
+
+/// The macros by which a project says for itself which rows tests look at.
+const WHERE_MACROS: [&str; 3] =
+    ["get_where_subquery", "mep__get_where_subquery", "default__get_where_subquery"];
+
+/// What a generic test is about.
+#[derive(Clone, Debug)]
+pub struct TestSubject<'a> {
+    /// The use of the test.
+    pub test: &'a TestUse,
+    /// `model`: the relation that is tested.
+    pub relation: Relation,
+    /// `column_name`, as SQL writes it.
+    pub column: Option<&'a str>,
+    /// Whether the column is known to hold truth values.
+    pub is_boolean: bool,
+    /// The config of the test; it looks only at rows for which its `where` holds.
+    pub config: &'a IndexMap<String, Json>,
+    /// The unique id of the test.
+    pub unique_id: &'a str,
+}
+
+impl TestSubject<'_> {
+    /// The test's name. A package before it says where a test comes from; here all are the project's own or built in.
+    fn name(&self) -> &str {
+        let written = &self.test.test.value;
+        written.rsplit('.').next().unwrap_or(written)
+    }
+
+    /// The rows that the test looks at, where they are not all.
+    fn condition(&self) -> Option<&str> {
+        self.config.get("where").and_then(Json::as_str).filter(|condition| !condition.trim().is_empty())
+    }
+
+    fn problem(&self, message: impl std::fmt::Display, help: String) -> Problem {
+        Problem::new(format!("the test `{}` {message}", self.name())).at(&self.test.test.place).help(help)
+    }
+}
+
+impl Templates {
+    /// The first pass over a use of a generic test.
+    ///
+    /// # Errors
+    /// Where there is no such test, or its arguments do not fit.
+    pub fn parse_test(&self, subject: &TestSubject<'_>) -> Result<Parsed, Problem> {
+        let test = self.test(subject)?;
+        let pass = |resolver: Option<Arc<dyn Resolver>>| {
+            let scope = self.test_scope(subject, resolver.clone(), Vec::new());
+            let settled = self.config(subject, &scope).and_then(|config| {
+                let subject = &TestSubject { config: &config, ..subject.clone() };
+                Ok((self.arguments(subject, test, &scope)?, config.clone()))
+            });
+            let mut noted = std::mem::take(&mut *scope.noted());
+            let called = settled.and_then(|(arguments, config)| {
+                let subject = &TestSubject { config: &config, ..subject.clone() };
+                if !test.reaches {
+                    return Ok(());
+                }
+                let scope = self.test_scope(subject, resolver, called(subject, test, arguments));
+                *scope.noted() = std::mem::take(&mut noted);
+                let called = self.call_test(subject, &scope);
+                noted = std::mem::take(&mut *scope.noted());
+                called.map(|_| ())
+            });
+            (called, noted)
+        };
+        let (noted, depending) = passes::all(&subject.relation, &pass)?;
+        match depending {
+            Some(key) => Err(passes::config_depends(&key).at(&subject.test.test.place)),
+            None => Ok(located_in_yaml(noted, &subject.test.test.place)),
+        }
+    }
+
+    /// The second pass over a use of a generic test.
+    ///
+    /// # Errors
+    /// Where there is no such test, or its arguments do not fit.
+    pub fn render_test(
+        &self,
+        subject: &TestSubject<'_>,
+        resolver: Arc<dyn Resolver>,
+    ) -> Result<Rendered, Problem> {
+        let test = self.test(subject)?;
+        let scope = self.test_scope(subject, Some(resolver.clone()), Vec::new());
+        let config = self.config(subject, &scope)?;
+        let subject = &TestSubject { config: &config, ..subject.clone() };
+        let arguments = self.arguments(subject, test, &scope)?;
+        let noted = std::mem::take(&mut *scope.noted());
+        let scope = self.test_scope(subject, Some(resolver), called(subject, test, arguments));
+        *scope.noted() = noted;
+        let sql = self.call_test(subject, &scope)?;
+        let noted = std::mem::take(&mut *scope.noted());
+        let Parsed { refs, sources, .. } = located_in_yaml(noted, &subject.test.test.place);
+        let sql = match self.replaced(subject)[..] {
+            [] => sql,
+            ref own => format!("-- by macros of this project: {}\n{sql}", own.join(", ")),
+        };
+        Ok(Rendered { sql, map: SourceMap::whole(subject.test.test.place.clone()), refs, sources })
+    }
+
+    /// The project's macros that stand in for what is built in: whoever reads the SQL learns why it is another one.
+    fn replaced(&self, subject: &TestSubject<'_>) -> Vec<String> {
+        let own = |name: &String| self.shared.macros.get(name).is_some_and(|found| !found.is_builtin());
+        let is_builtin = |name: &str| self.shared.macros.get(name).is_some_and(|found| found.is_builtin());
+        let test = format!("test_{}", subject.name());
+        let parts = if is_builtin(&test) { dispatched(&test).to_vec() } else { Vec::new() };
+        let rows = WHERE_MACROS.iter().map(|name| (*name).to_owned());
+        parts.into_iter().find(own).into_iter().chain(rows.into_iter().find(own)).collect()
+    }
+
+    fn test(&self, subject: &TestSubject<'_>) -> Result<&Arc<Macro>, Problem> {
+        let name = subject.name();
+        self.shared.macros.get(&format!("test_{name}")).ok_or_else(|| {
+            let help = match nearest(name, self.generic_tests()) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!(
+                    "define it by a `{{% test {name}(model, column_name) %}}` block in tests/generic/"
+                ),
+            };
+            Problem::new(format!("there is no test `{name}`")).at(&subject.test.test.place).help(help)
+        })
+    }
+
+    fn test_scope(
+        &self,
+        subject: &TestSubject<'_>,
+        resolver: Option<Arc<dyn Resolver>>,
+        extra: Vec<(&'static str, Value)>,
+    ) -> Arc<Scope> {
+        let about = About {
+            name: subject.name().to_owned(),
+            unique_id: subject.unique_id.to_owned(),
+            resource_type: "test".to_owned(),
+            fqn: Vec::new(),
+            path: subject.test.test.place.text.path().to_string_lossy().into_owned(),
+            this: subject.relation.clone(),
+            config: subject.config.clone(),
+        };
+        Scope::new(self.shared.clone(), about, resolver, extra)
+    }
+
+    fn call_test(&self, subject: &TestSubject<'_>, scope: &Arc<Scope>) -> Result<String, Problem> {
+        let rendered = self
+            .environment
+            .get_template(super::templates::TEST_CALL)
+            .and_then(|template| template.render(Value::from_dyn_object(scope.clone())));
+        rendered.map_err(|error| self.failed(subject, &error))
+    }
+
+    /// The config of a test with its `where` as SQL: Jinja in it is that of a model.
+    fn config(
+        &self,
+        subject: &TestSubject<'_>,
+        scope: &Arc<Scope>,
+    ) -> Result<IndexMap<String, Json>, Problem> {
+        let mut config = subject.config.clone();
+        if let Some(condition) = subject.condition().filter(|condition| is_jinja(condition)) {
+            let condition = rendered_text(&self.environment, scope, condition)
+                .map_err(|error| self.failed(subject, &error))?;
+            config.insert("where".to_owned(), condition.into());
+        }
+        Ok(config)
+    }
+
+    /// `model`: the relation, or those of its rows that the test looks at.
+    fn model(&self, subject: &TestSubject<'_>, scope: &Arc<Scope>) -> Result<Value, minijinja::Error> {
+        let relation = RelationValue::of(subject.relation.clone().into());
+        let is_own = |name: &&&str| self.shared.macros.get(**name).is_some_and(|found| !found.is_builtin());
+        match (WHERE_MACROS.iter().find(is_own), subject.condition()) {
+            (Some(own), _) => {
+                let extra = vec![("__mep_relation", relation)];
+                let inner = self.test_scope(subject, scope.resolver.clone(), extra);
+                let model = evaluated(&self.environment, &inner, &format!("{own}(__mep_relation)"));
+                scope.noted().add(std::mem::take(&mut *inner.noted()));
+                model
+            }
+            (None, Some(condition)) => {
+                Ok(format!("(select * from {} where {condition}) dbt_subquery", subject.relation).into())
+            }
+            (None, None) => Ok(relation),
+        }
+    }
+
+    /// The arguments of a test's macro, checked against its parameters.
+    fn arguments(
+        &self,
+        subject: &TestSubject<'_>,
+        test: &Macro,
+        scope: &Arc<Scope>,
+    ) -> Result<Vec<(String, Value)>, Problem> {
+        let model = self.model(subject, scope).map_err(|error| self.failed(subject, &error))?;
+        let mut arguments = vec![("model".to_owned(), model)];
+        if let Some(column) = subject.column {
+            if !test.takes("column_name") {
+                return Err(subject.problem(
+                    "is not about a column: it has no parameter `column_name`",
+                    "put it among the tests of the table, or give its macro the parameter".to_owned(),
+                ));
+            }
+            arguments.push(("column_name".to_owned(), column.into()));
+        }
+        for (name, value) in &subject.test.arguments {
+            if !test.takes(name) {
+                return Err(
+                    subject.problem(format_args!("has no parameter `{name}`"), test.parameters_help(name))
+                );
+            }
+            let value = rendered(&self.environment, scope, value, Bare::Call);
+            let value = value.map_err(|error| self.failed(subject, &error))?;
+            match arguments.iter_mut().find(|(earlier, _)| earlier == name) {
+                Some((_, earlier)) => *earlier = value,
+                None => arguments.push((name.clone(), value)),
+            }
+        }
+        let given = |name: &str| arguments.iter().any(|(argument, _)| argument == name);
+        let missing =
+            test.parameters.iter().find(|parameter| !parameter.has_default && !given(&parameter.name));
+        if let Some(missing) = missing {
+            let help = match missing.name.as_str() {
+                "column_name" => "put the test below a column, or give it `column_name`".to_owned(),
+                name => format!("write `{name}:` below the test's name"),
+            };
+            return Err(subject.problem(format_args!("needs the argument `{}`", missing.name), help));
+        }
+        Ok(arguments)
+    }
+
+    /// The problem that an error in a test stands for: it is placed at the use of the test.
+    fn failed(&self, subject: &TestSubject<'_>, error: &minijinja::Error) -> Problem {
+        let root = root(error);
+        let names: Vec<&str> = self.macro_names().collect();
+        let (message, help) = message(root, &names);
+        let place = match (root.name(), root.line()) {
+            (Some(file), Some(line)) if self.is_macro_file(file) => format!(" ({file}:{line})"),
+            _ => String::new(),
+        };
+        let problem = Problem::new(format!("the test `{}`: {message}{place}", subject.name()));
+        let problem = problem.at(&subject.test.test.place);
+        match help {
+            Some(help) => problem.help(help),
+            None => problem,
+        }
+    }
+}
+
+/// What the template that calls a test finds in its scope.
+fn called(
+    subject: &TestSubject<'_>,
+    test: &Arc<Macro>,
+    arguments: Vec<(String, Value)>,
+) -> Vec<(&'static str, Value)> {
+    vec![
+        ("__mep_test", Macro::value(test)),
+        ("__mep_arguments", Kwargs::from_iter(arguments).into()),
+        ("__mep_is_boolean", subject.is_boolean.into()),
+    ]
+}

@@ -1,0 +1,57 @@
+//! The template environment.
+//!
+//! Owns rendering: dbt's functions with dbt's meaning, macros of every file for every file, generic tests, and where in
+//! the user's file each byte of the SQL came from. Comes in: a [`Project`](crate::project::Project) and texts. Goes out:
+//! what a text refers to and how it is configured (first pass), SQL with its source map (second pass), or a problem with
+//! its place. Must not know: the graph, what SQL means, any warehouse.
+
+mod adapter;
+mod bound;
+mod collections;
+mod depth;
+mod filters;
+mod functions;
+mod generic_test;
+mod macros;
+mod noted;
+mod passes;
+mod problem;
+mod relation_value;
+mod rewrite;
+mod rewriter;
+mod scope;
+mod source_map;
+mod subject;
+mod templates;
+#[cfg(test)]
+mod tests;
+mod text_methods;
+mod time;
+mod tokens;
+mod yaml_value;
+
+use mep_core::keys::Section;
+
+pub use generic_test::TestSubject;
+pub use source_map::SourceMap;
+pub use subject::{Invocation, Parsed, RefUse, Rendered, Resolved, Resolver, SourceUse, Subject};
+pub use templates::Templates;
+
+/// The built-in tests, as `data_tests` use them, and what they find.
+pub const BUILTIN_TESTS_DOC: [(&str, &str); 4] = [
+    ("unique", "values that are there more than once; NULL is not looked at"),
+    ("not_null", "rows without a value"),
+    ("accepted_values: {arguments: {values: [a, b], quote: true}}", "other values; NULL is not looked at"),
+    (
+        "relationships: {arguments: {to: ref('dim_user'), field: user_key}}",
+        "values that the other table does not have",
+    ),
+];
+
+/// What texts can call, for the reference.
+pub fn reference_of_functions() -> Vec<Section> {
+    vec![
+        Section::of("Functions and names of Jinja", &[&functions::FUNCTIONS]),
+        Section::of("Filters of Jinja", &[&filters::FILTERS]),
+    ]
+}

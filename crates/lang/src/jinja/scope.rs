@@ -1,0 +1,285 @@
+//! What a text can see, and what is noted while it is rendered.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use chrono::{DateTime, Utc};
+use indexmap::IndexMap;
+use minijinja::Value;
+use minijinja::value::{Enumerator, Object, ObjectRepr};
+use serde_json::Value as Json;
+
+use super::adapter::{Adapter, Exceptions, Package, Unsupported};
+use super::bound::{Bound, Function};
+use super::collections::{Dict, of_json};
+use super::macros::Macro;
+use super::relation_value::RelationValue;
+use super::subject::{Invocation, Resolver};
+use super::time::{Modules, Path, Timestamp};
+use mep_core::relation::Relation;
+
+/// The name by which a macro's call finds the scope of the text that is being rendered.
+pub(super) const SCOPE: &str = "__mep_scope";
+
+/// What is the same for all texts: from the project and the invocation.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) invocation: Invocation,
+    pub(super) project_name: String,
+    pub(super) vars: IndexMap<String, Json>,
+    pub(super) target: Value,
+    pub(super) macros: IndexMap<String, Arc<Macro>>,
+}
+
+/// What `model` and `this` say.
+#[derive(Debug)]
+pub(super) struct About {
+    pub(super) name: String,
+    pub(super) unique_id: String,
+    pub(super) resource_type: String,
+    pub(super) fqn: Vec<String>,
+    pub(super) path: String,
+    pub(super) this: Relation,
+    pub(super) config: IndexMap<String, Json>,
+}
+
+/// What a text refers to, noted while it is rendered.
+#[derive(Debug, Default)]
+pub(super) struct Noted {
+    pub(super) refs: Vec<(Option<String>, String)>,
+    pub(super) sources: Vec<(String, String)>,
+    pub(super) config: IndexMap<String, Json>,
+    pub(super) uses_is_incremental: bool,
+    pub(super) uses_run_time: bool,
+    /// Whether anything asked `execute`.
+    pub(super) asks_execute: bool,
+}
+
+impl Noted {
+    /// Adds what another pass noted; config is that of the first one.
+    pub(super) fn add(&mut self, more: Self) {
+        for used in more.refs {
+            if !self.refs.contains(&used) {
+                self.refs.push(used);
+            }
+        }
+        for used in more.sources {
+            if !self.sources.contains(&used) {
+                self.sources.push(used);
+            }
+        }
+        self.uses_is_incremental |= more.uses_is_incremental;
+        self.uses_run_time |= more.uses_run_time;
+        self.asks_execute |= more.asks_execute;
+    }
+}
+
+/// What one rendering has loaded: the engine's macros live no longer than that.
+#[derive(Default)]
+struct Loaded {
+    /// The macro that loads a file of macros.
+    loader: Value,
+    /// The files of macros that were needed so far.
+    modules: BTreeMap<String, Value>,
+}
+
+/// What a text sees while it is rendered.
+pub(super) struct Scope {
+    pub(super) shared: Arc<Shared>,
+    pub(super) about: About,
+    pub(super) resolver: Option<Arc<dyn Resolver>>,
+    pub(super) extra: Vec<(&'static str, Value)>,
+    noted: Mutex<Noted>,
+    loaded: Mutex<Loaded>,
+    /// What an expression evaluated to, where that is what the rendering is for.
+    given: Mutex<Option<Value>>,
+    /// How many variables are being rendered, each within the one before.
+    vars: AtomicUsize,
+}
+
+impl fmt::Debug for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Scope").field("about", &self.about).finish_non_exhaustive()
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Scope {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        about: About,
+        resolver: Option<Arc<dyn Resolver>>,
+        extra: Vec<(&'static str, Value)>,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            shared,
+            about,
+            resolver,
+            extra,
+            noted: Mutex::default(),
+            loaded: Mutex::default(),
+            given: Mutex::default(),
+            vars: AtomicUsize::new(0),
+        })
+    }
+
+    /// Renders a text of its own within this rendering: `work` may load macros anew, which end with it.
+    pub(super) fn within<T>(&self, work: impl FnOnce() -> T) -> T {
+        let outer = std::mem::take(&mut *lock(&self.loaded));
+        let done = work();
+        *lock(&self.loaded) = outer;
+        done
+    }
+
+    /// Does `work` as the rendering of a variable; `None` where variables are made of each other without an end.
+    pub(super) fn as_var<T>(&self, work: impl FnOnce() -> T) -> Option<T> {
+        const MOST: usize = 20;
+        let depth = self.vars.fetch_add(1, Ordering::Relaxed);
+        let done = (depth < MOST).then(|| self.within(work));
+        self.vars.fetch_sub(1, Ordering::Relaxed);
+        done
+    }
+
+    pub(super) fn noted(&self) -> MutexGuard<'_, Noted> {
+        lock(&self.noted)
+    }
+
+    /// A rendering begins, and here is the macro by which it loads files of macros.
+    pub(super) fn start(&self, loader: Value) {
+        *lock(&self.loaded) = Loaded { loader, modules: BTreeMap::new() };
+    }
+
+    pub(super) fn loader(&self) -> Value {
+        lock(&self.loaded).loader.clone()
+    }
+
+    pub(super) fn module(&self, file: &str) -> Option<Value> {
+        lock(&self.loaded).modules.get(file).cloned()
+    }
+
+    pub(super) fn keep_module(&self, file: &str, module: Value) {
+        lock(&self.loaded).modules.insert(file.to_owned(), module);
+    }
+
+    pub(super) fn give(&self, value: Value) {
+        *lock(&self.given) = Some(value);
+    }
+
+    pub(super) fn take_given(&self) -> Option<Value> {
+        lock(&self.given).take()
+    }
+
+    /// `run_started_at`: whoever asks is different on every run.
+    pub(super) fn run_started_at(&self) -> DateTime<Utc> {
+        self.noted().uses_run_time = true;
+        self.shared.invocation.run_started_at
+    }
+
+    /// A config value as far as it is known: what `config()` said so far wins.
+    pub(super) fn config_value(&self, key: &str) -> Option<Value> {
+        let noted = self.noted();
+        noted.config.get(key).or_else(|| self.about.config.get(key)).map(of_json)
+    }
+
+    fn flags(&self) -> Value {
+        let invocation = &self.shared.invocation;
+        Dict::with([
+            ("FULL_REFRESH", Value::from(invocation.full_refresh)),
+            ("WHICH", invocation.command.as_str().into()),
+            ("EMPTY", false.into()),
+        ])
+    }
+
+    fn builtins(self: &Arc<Self>) -> Value {
+        let functions = [("ref", Function::Ref), ("source", Function::Source), ("config", Function::Config)];
+        let bound = |function| Value::from_object(Bound { scope: self.clone(), function });
+        Dict::with(functions.map(|(name, function)| (name, bound(function))))
+    }
+}
+
+impl Object for Scope {
+    fn repr(self: &Arc<Self>) -> ObjectRepr {
+        ObjectRepr::Map
+    }
+
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        self.get_value_by_str(key.as_str()?)
+    }
+
+    fn get_value_by_str(self: &Arc<Self>, name: &str) -> Option<Value> {
+        if let Some((_, value)) = self.extra.iter().find(|(extra, _)| *extra == name) {
+            return Some(value.clone());
+        }
+        if let Some(function) = Function::named(name) {
+            return Some(Value::from_object(Bound { scope: self.clone(), function }));
+        }
+        let invocation = &self.shared.invocation;
+        Some(match name {
+            SCOPE => Value::from_dyn_object(self.clone()),
+            "this" => RelationValue::of(self.about.this.clone().into()),
+            "schema" => self.about.this.schema.clone().into(),
+            "model" => Value::from_object(Model(self.clone())),
+            "target" => self.shared.target.clone(),
+            "execute" => {
+                self.noted().asks_execute = true;
+                self.resolver.is_some().into()
+            }
+            "run_started_at" => Value::from_object(Timestamp(invocation.run_started_at)),
+            "logical_date" => invocation.logical_date.to_string().into(),
+            "invocation_id" => invocation.invocation_id.as_str().into(),
+            "project_name" => self.shared.project_name.as_str().into(),
+            "adapter" => Value::from_object(Adapter(self.shared.clone())),
+            "exceptions" => Value::from_object(Exceptions),
+            "modules" => Value::from_object(Modules { scope: self.clone(), path: Path::Modules }),
+            "flags" => self.flags(),
+            "builtins" => self.builtins(),
+            name => match Package::named(name, &self.shared) {
+                Some(package) => Value::from_object(package),
+                None => Unsupported::named(name)?.value(),
+            },
+        })
+    }
+}
+
+/// `model`: what is known of it when it is asked, since macros see it from when they are loaded.
+#[derive(Debug)]
+struct Model(Arc<Scope>);
+
+impl Object for Model {
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        Enumerator::Str(&[
+            "name",
+            "unique_id",
+            "resource_type",
+            "fqn",
+            "schema",
+            "alias",
+            "original_file_path",
+            "config",
+        ])
+    }
+
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        let about = &self.0.about;
+        Some(match key.as_str()? {
+            "name" => about.name.as_str().into(),
+            "unique_id" => about.unique_id.as_str().into(),
+            "resource_type" => about.resource_type.as_str().into(),
+            "fqn" => about.fqn.iter().map(String::as_str).collect(),
+            "schema" => about.this.schema.clone().into(),
+            "alias" => about.this.name.as_str().into(),
+            "original_file_path" => about.path.as_str().into(),
+            "config" => {
+                let noted = self.0.noted();
+                let entries = about.config.iter().chain(&noted.config);
+                Dict::of(entries.map(|(key, value)| (Value::from(key.as_str()), of_json(value))).collect())
+            }
+            _ => return None,
+        })
+    }
+}

@@ -1,0 +1,274 @@
+//! Rendering texts.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+use minijinja::{
+    AutoEscape, Environment, Error, Output, State, Template, UndefinedBehavior, Value, escape_formatter,
+};
+
+use super::adapter::dispatched;
+use super::collections::Dict;
+use super::macros::{BUILTIN, LOADER_TEXT, Macro};
+use super::noted::{config_place, located};
+use super::problem::{Origin, Places, invalid_with_help};
+use super::rewrite::{Definition, LOADER, Rewritten};
+use super::scope::{About, Scope, Shared};
+use super::source_map::SourceMap;
+use super::subject::{Invocation, Parsed, Rendered, Resolver, Subject};
+use super::text_methods::unknown_method;
+use super::{adapter, filters, functions, passes};
+use crate::project::{Place, Problem, Problems, Project, SourceText, Span};
+use mep_core::guard::guarded;
+
+const BUILTIN_TESTS: &str = include_str!("builtin/tests.sql");
+
+/// The template that calls a generic test.
+pub(super) const TEST_CALL: &str = "mep/test";
+const TEST_CALL_TEXT: &str = "{% include 'mep/loader' %}{{ __mep_test(**__mep_arguments) }}";
+
+/// How deep texts may nest; macros have a limit of their own, which is met first.
+const RECURSION_LIMIT: usize = 10_000;
+
+/// How much work one rendering may do: a unit is an instruction, or 64 bytes of text that is made. So no text takes more
+/// than a few seconds, or more than 1 GiB.
+const FUEL: u64 = 16 << 20;
+
+/// Renders texts, on any number of threads.
+pub struct Templates {
+    pub(super) environment: Environment<'static>,
+    pub(super) shared: Arc<Shared>,
+    macro_files: HashMap<String, Origin>,
+}
+
+impl Templates {
+    /// Makes the macros of the project known, and the built-in tests.
+    ///
+    /// # Errors
+    /// All syntax errors of files of macros, and macros that are defined twice.
+    pub fn new(project: &Project, invocation: Invocation) -> Result<Self, Problems> {
+        let mut environment = environment();
+        let mut problems = Problems::default();
+        let mut macro_files = HashMap::new();
+        let mut definitions: IndexMap<String, (Place, Definition)> = IndexMap::new();
+        let builtin = SourceText::new(BUILTIN, BUILTIN_TESTS);
+        for text in std::iter::once(&builtin).chain(&project.macros) {
+            let name = text.path().to_string_lossy().into_owned();
+            let origin = Origin { text: text.clone(), rewritten: Rewritten::of_macros(text.text()) };
+            let added = origin
+                .rewritten
+                .parsed(|rewritten| environment.add_template_owned(name.clone(), rewritten.to_owned()));
+            if let Err(error) = added {
+                let none = HashMap::new();
+                let places = Places { subject: (&name, &origin), macros: &none, names: Vec::new() };
+                problems.push(places.problem(&error));
+                continue;
+            }
+            for definition in &origin.rewritten.definitions {
+                let place = text.at(Span::range(definition.place.start, definition.place.end));
+                let earlier =
+                    definitions.insert(definition.name.clone(), (place.clone(), definition.clone()));
+                problems.extend(
+                    earlier.and_then(|(earlier, _)| defined_twice(&definition.name, &earlier, &place)),
+                );
+            }
+            macro_files.insert(name, origin);
+        }
+        let macros = macros(&definitions);
+        for (name, defined) in &macros {
+            environment.add_global(name.clone(), Macro::value(defined));
+        }
+        let target = Dict::with([
+            ("name", project.target.name.as_str().into()),
+            ("target_name", project.target.name.as_str().into()),
+            ("profile_name", project.target.profile.as_str().into()),
+            ("schema", project.target.schema.as_str().into()),
+            ("threads", project.target.threads.into()),
+            ("type", "mep".into()),
+            ("database", Value::from(())),
+        ]);
+        let shared = Shared {
+            invocation,
+            project_name: project.name.clone(),
+            vars: project.vars.clone(),
+            target,
+            macros,
+        };
+        problems.none_or(Self { environment, shared: Arc::new(shared), macro_files })
+    }
+
+    /// The names of all generic tests.
+    pub fn generic_tests(&self) -> impl Iterator<Item = &str> {
+        self.macro_names().filter_map(|name| name.strip_prefix("test_"))
+    }
+
+    /// The names of all macros; a generic test is a macro whose name starts with `test_`.
+    pub fn macro_names(&self) -> impl Iterator<Item = &str> {
+        self.shared.macros.keys().map(String::as_str)
+    }
+
+    /// Whether there is a macro of that name.
+    pub fn has_macro(&self, name: &str) -> bool {
+        self.shared.macros.contains_key(name)
+    }
+
+    /// The first pass: what a text refers to and how it is configured.
+    ///
+    /// # Errors
+    /// Where the text cannot be rendered.
+    pub fn parse(&self, subject: &Subject<'_>) -> Result<Parsed, Problem> {
+        let origin = Origin::of(subject);
+        let pass = |resolver| {
+            let scope = self.scope(subject, resolver);
+            let rendered = self.rendered(&origin, &scope, Template::render);
+            let noted = std::mem::take(&mut *scope.noted());
+            (rendered.map(|_| ()), noted)
+        };
+        let (noted, depending) = passes::all(&subject.this, &pass)?;
+        let parsed = located(noted, &origin);
+        match depending {
+            Some(key) => Err(passes::config_depends(&key).at(&config_place(&origin, &key))),
+            None => Ok(parsed),
+        }
+    }
+
+    /// The second pass: the SQL.
+    ///
+    /// # Errors
+    /// Where the text cannot be rendered.
+    pub fn render(&self, subject: &Subject<'_>, resolver: Arc<dyn Resolver>) -> Result<Rendered, Problem> {
+        let scope = self.scope(subject, Some(resolver));
+        let origin = Origin::of(subject);
+        let (sql, spans) = self.rendered(&origin, &scope, Template::render_with_spans)?;
+        let map = SourceMap::new(subject.text, &sql, &spans, &origin.rewritten);
+        let noted = std::mem::take(&mut *scope.noted());
+        let Parsed { refs, sources, .. } = located(noted, &origin);
+        Ok(Rendered { sql, map, refs, sources })
+    }
+
+    pub(super) fn is_macro_file(&self, name: &str) -> bool {
+        self.macro_files.contains_key(name)
+    }
+
+    fn scope(&self, subject: &Subject<'_>, resolver: Option<Arc<dyn Resolver>>) -> Arc<Scope> {
+        let about = About {
+            name: subject.name.to_owned(),
+            unique_id: subject.unique_id.to_owned(),
+            resource_type: subject.resource_type.to_owned(),
+            fqn: subject.fqn.to_vec(),
+            path: subject.text.path().to_string_lossy().into_owned(),
+            this: subject.this.clone(),
+            config: subject.config.clone(),
+        };
+        Scope::new(self.shared.clone(), about, resolver, Vec::new())
+    }
+
+    fn rendered<'a, T>(
+        &'a self,
+        origin: &'a Origin,
+        scope: &'a Arc<Scope>,
+        render: impl FnOnce(&Template<'a, 'a>, Value) -> Result<T, Error>,
+    ) -> Result<T, Problem> {
+        let name = &scope.about.path;
+        let environment = &self.environment;
+        let template =
+            origin.rewritten.parsed(|_| environment.template_from_named_str(name, &origin.rewritten.text));
+        // A format with a width that no text can have makes the engine panic.
+        let rendered = template.and_then(|template| {
+            guarded(|| render(&template, Value::from_dyn_object(scope.clone()))).unwrap_or_else(|panicked| {
+                Err(Error::new(minijinja::ErrorKind::InvalidOperation, panicked.to_string()))
+            })
+        });
+        rendered.map_err(|error| {
+            let names = self.macro_names().collect();
+            Places { subject: (name, origin), macros: &self.macro_files, names }.problem(&error)
+        })
+    }
+}
+
+/// The engine with all that is the same for every project.
+fn environment() -> Environment<'static> {
+    let mut environment = Environment::new();
+    environment.set_undefined_behavior(UndefinedBehavior::SemiStrict);
+    environment.set_auto_escape_callback(|_| AutoEscape::None);
+    environment.set_unknown_method_callback(unknown_method);
+    environment.set_recursion_limit(RECURSION_LIMIT);
+    environment.set_fuel(Some(FUEL));
+    environment.set_formatter(printed);
+    // Without it, an error knows no range and an undefined value not where it came from.
+    environment.set_debug(true);
+    minijinja_contrib::add_to_environment(&mut environment);
+    functions::add_to(&mut environment);
+    filters::add_to(&mut environment);
+    #[expect(clippy::expect_used, reason = "the text is a literal that the tests compile")]
+    environment
+        .add_template(LOADER, LOADER_TEXT)
+        .and_then(|()| environment.add_template(TEST_CALL, TEST_CALL_TEXT))
+        .expect("mep's own templates compile");
+    environment
+}
+
+/// Prints a value, and refuses what is no value: a function, or a name that dbt's own parts go by.
+fn printed(out: &mut Output<'_>, state: &mut State<'_, '_>, value: &Value) -> Result<(), Error> {
+    match adapter::thing(value) {
+        Some(thing) => Err(invalid_with_help(
+            format!("{thing} cannot be printed: it is not a value"),
+            "call it, or take one of its parts",
+        )),
+        None => escape_formatter(out, state, value),
+    }
+}
+
+/// A macro of the project may replace a built-in one, not another one of the project.
+fn defined_twice(name: &str, earlier: &Place, place: &Place) -> Option<Problem> {
+    let path = earlier.text.path();
+    (path.as_os_str() != BUILTIN).then(|| {
+        Problem::new(format!("the macro `{name}` is defined twice, first in {}", path.display()))
+            .at(place)
+            .help("give one of them another name")
+    })
+}
+
+/// The macros of all files, and which of them reach further than their arguments.
+fn macros(definitions: &IndexMap<String, (Place, Definition)>) -> IndexMap<String, Arc<Macro>> {
+    let reaching = reaching(definitions);
+    let macros = definitions.iter().map(|(name, (place, definition))| {
+        let file = place.text.path().to_string_lossy();
+        (name.clone(), Arc::new(Macro::new(&file, definition, reaching.contains(name.as_str()))))
+    });
+    macros.collect()
+}
+
+/// The macros that note something when they are called, themselves or by a macro that they name.
+fn reaching(definitions: &IndexMap<String, (Place, Definition)>) -> HashSet<&str> {
+    const NOTING: [&str; 9] = [
+        // A variable may hold any of the others.
+        "var",
+        "ref",
+        "source",
+        "config",
+        "builtins",
+        "is_incremental",
+        "run_started_at",
+        "invocation_id",
+        "modules",
+    ];
+    let mut reaching: HashSet<&str> = HashSet::new();
+    loop {
+        let before = reaching.len();
+        for (name, (_, definition)) in definitions {
+            let reaches = |word: &String| {
+                NOTING.contains(&word.as_str())
+                    || reaching.contains(word.as_str())
+                    || dispatched(word).iter().any(|name| reaching.contains(name.as_str()))
+            };
+            if !reaching.contains(name.as_str()) && definition.words.iter().any(reaches) {
+                reaching.insert(name);
+            }
+        }
+        if reaching.len() == before {
+            return reaching;
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! What the user's files say.
+//!
+//! Owns reading and checking the files of a project: the SQL of models, tests and macros, the CSV of seeds, and the
+//! YAML beside them with the place of every value. Comes in: a folder. Goes out: a [`Project`], or all [`Problems`]
+//! at once. Must not know: Jinja beyond the strings of `profiles.yml` and `sources.yml`, SQL, the graph, any warehouse.
+
+pub mod problem;
+pub mod text;
+
+mod columns;
+mod config_tree;
+mod docs;
+mod exposures;
+mod files;
+mod hive_target;
+mod item;
+mod kafka_connection;
+mod load;
+mod max_rejected;
+mod nesting;
+mod profile_secrets;
+mod profiles;
+mod project_file;
+mod properties;
+mod snapshots;
+mod sources;
+mod streaming_target;
+mod strings;
+mod target;
+mod target_path;
+mod test_uses;
+mod types;
+mod vars;
+mod yaml;
+
+#[cfg(test)]
+mod tests;
+
+use mep_core::keys::Section;
+
+pub use load::{LoadOptions, find_root, load};
+pub use max_rejected::MaxRejected;
+pub use nesting::{Nesting, TOO_DEEP};
+pub use problem::{Problem, Problems, nearest};
+pub use target::bytes_of;
+pub use text::{Located, Place, SourceText, Span};
+pub use types::*;
+
+/// The keys of a project's files, for the reference.
+pub fn reference_of_files() -> Vec<Section> {
+    let mut sections = project_file::reference();
+    sections.extend(properties::reference());
+    sections.push(columns::reference());
+    sections.push(test_uses::reference());
+    sections.extend(sources::reference());
+    sections.push(exposures::reference());
+    sections
+}
+
+/// The keys of `profiles.yml`, for the reference.
+pub fn reference_of_profiles() -> Vec<Section> {
+    let mut sections = vec![profiles::reference()];
+    sections.extend(target::reference());
+    sections
+}

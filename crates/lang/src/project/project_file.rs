@@ -1,0 +1,299 @@
+//! `dbt_project.yml`: the project's name, its folders, its variables, and config by folder.
+
+use std::path::{Path, PathBuf};
+
+use super::config_tree::ConfigTree;
+use super::files::{read_text, slashed};
+use super::item::{Item, Mapping, unknown_key};
+use super::strings::Strings;
+use super::target_path;
+use super::vars::{self, Vars};
+use super::yaml::{self, Node};
+use super::{Located, Problem, Problems, SourceText};
+use mep_core::keys::{self, Key, Section, accepted, key};
+
+/// The file's name.
+pub(super) const FILE: &str = "dbt_project.yml";
+
+/// Keys that change nothing that mep does.
+const HARMLESS: [Key; 18] = [
+    accepted("version", "Of the project."),
+    accepted("config-version", "Of dbt."),
+    accepted("require-dbt-version", "Of dbt."),
+    accepted("clean-targets", "`mep clean` knows what it made."),
+    accepted("quoting", "mep quotes where that is needed."),
+    accepted("analysis-paths", "Analyses are not read."),
+    accepted("asset-paths", "Of dbt's docs."),
+    accepted("function-paths", "Of dbt's functions."),
+    accepted("packages-install-path", "mep has no packages."),
+    accepted("log-path", "mep writes its log to standard error."),
+    accepted("flags", "Of dbt."),
+    accepted("query-comment", "Of dbt."),
+    accepted("restrict-access", "Of dbt's access rules."),
+    accepted("dbt-cloud", "Of dbt Cloud."),
+    accepted("analyses", "Analyses are not read."),
+    accepted("macros", "Config of macros is not read."),
+    accepted("exposures", "Config of exposures is not read here."),
+    accepted("groups", "Of dbt's access rules."),
+];
+/// Keys that mep reads.
+const OWN: [Key; 16] = [
+    key("name", "name", "needed", "The project's name: of letters, digits and `_`."),
+    key("profile", "name", "the only one", "The profile of `profiles.yml`."),
+    key("model-paths", "list", "models", "Where models are."),
+    key("macro-paths", "list", "macros", "Where macros are."),
+    key("test-paths", "list", "tests", "Where singular tests and, below `generic/`, generic ones are."),
+    key("seed-paths", "list", "seeds", "Where seeds are."),
+    key("docs-paths", "list", "the models' folders", "Where Markdown files with `docs` blocks are."),
+    key("snapshot-paths", "list", "snapshots", "Where snapshots are."),
+    key("target-path", "path", "target", "Where artifacts go."),
+    key("vars", "mapping", "", "Variables, for `var()`; `--vars` goes over them."),
+    key("models", "config by folder", "", "Config of models: `+key` of a folder and of what lies below it."),
+    key("seeds", "config by folder", "", "Config of seeds."),
+    key("snapshots", "config by folder", "", "Config of snapshots."),
+    key("tests", "config by folder", "", "The old name of `data_tests`."),
+    key("data_tests", "config by folder", "", "Config of tests."),
+    key("sources", "config by folder", "", "Config of source tables."),
+];
+/// Keys that would change results, were they ignored.
+const NOT_SUPPORTED: [Key; 9] = [
+    key("on-run-start", "", "", "Statements before a run: run them before mep."),
+    key("on-run-end", "", "", "Statements after a run: run them after mep."),
+    key(
+        "dispatch",
+        "",
+        "",
+        "mep has no packages; `adapter.dispatch` looks for `mep__name`, then `default__name`.",
+    ),
+    key("unit_tests", "", "", "Not run."),
+    key("semantic-models", "", "", "Not read."),
+    key("saved-queries", "", "", "Not read."),
+    key("metrics", "", "", "Not read."),
+    key("functions", "", "", "Write a macro."),
+    key("unit-tests", "", "", "Not run."),
+];
+/// Keys of dbt before 1.0, and what they are now.
+const RENAMED: [(&str, &str); 2] = [("source-paths", "model-paths"), ("data-paths", "seed-paths")];
+/// Keys whose strings are rendered once the target is known, where they are read, or never.
+const RENDERED_LATER: [&str; 11] = [
+    "vars",
+    "models",
+    "seeds",
+    "tests",
+    "data_tests",
+    "sources",
+    "on-run-start",
+    "on-run-end",
+    "query-comment",
+    "dispatch",
+    "snapshots",
+];
+
+/// Where the project's files are, relative to the root.
+#[derive(Clone, Debug)]
+pub(super) struct Folders {
+    pub(super) models: Vec<String>,
+    pub(super) macros: Vec<String>,
+    pub(super) tests: Vec<String>,
+    pub(super) seeds: Vec<String>,
+    /// Besides the models' own folders.
+    pub(super) docs: Vec<String>,
+    pub(super) snapshots: Vec<String>,
+}
+
+impl Folders {
+    /// All of them.
+    pub(super) fn all(&self) -> impl Iterator<Item = &str> {
+        let all = [&self.models, &self.macros, &self.tests, &self.seeds, &self.docs, &self.snapshots];
+        all.into_iter().flatten().map(String::as_str)
+    }
+}
+
+impl Default for Folders {
+    fn default() -> Self {
+        let one = |name: &str| vec![name.to_owned()];
+        Self {
+            models: one("models"),
+            macros: one("macros"),
+            tests: one("tests"),
+            seeds: one("seeds"),
+            docs: Vec::new(),
+            snapshots: one("snapshots"),
+        }
+    }
+}
+
+/// What the project's file says, or what holds without one.
+#[derive(Debug)]
+pub(super) struct ProjectFile {
+    pub(super) name: String,
+    pub(super) profile: Option<Located<String>>,
+    /// Whether the file could be read as YAML: if not, it cannot be said what it leaves out.
+    pub(super) is_readable: bool,
+    pub(super) folders: Folders,
+    pub(super) target_path: PathBuf,
+    pub(super) vars: Vars,
+    content: Option<(SourceText, Node)>,
+}
+
+/// Config by folder, for each kind of node.
+#[derive(Debug, Default)]
+pub(super) struct ConfigTrees {
+    pub(super) models: ConfigTree,
+    pub(super) seeds: ConfigTree,
+    pub(super) snapshots: ConfigTree,
+    pub(super) tests: ConfigTree,
+    pub(super) sources: ConfigTree,
+}
+
+impl ProjectFile {
+    /// Reads the file in `root`, if there is one. Its strings may use the variables of the command line.
+    pub(super) fn read(root: &Path, cli_vars: &Vars, problems: &mut Problems) -> Self {
+        let mut this = Self {
+            name: name_of_folder(root),
+            profile: None,
+            is_readable: true,
+            folders: Folders::default(),
+            target_path: PathBuf::from("target"),
+            vars: Vars::new(),
+            content: None,
+        };
+        let location = root.join(FILE);
+        if location.exists() {
+            this.is_readable = false;
+            match read_text(&location, FILE) {
+                Ok(text) => this.read_text(root, text, cli_vars, problems),
+                Err(problem) => problems.push(problem),
+            }
+        }
+        for (name, value) in cli_vars {
+            this.vars.insert(name.clone(), value.clone());
+        }
+        this
+    }
+
+    fn read_text(&mut self, root: &Path, text: SourceText, cli_vars: &Vars, problems: &mut Problems) {
+        let Some(mut node) = yaml::parse(&text, problems) else { return };
+        self.is_readable = true;
+        Strings::new(cli_vars).render(&text, &mut node, &RENDERED_LATER, problems);
+        let mapping = Item::file(&text, &node).mapping(problems);
+        check_keys(mapping, problems);
+        if let Some(name) = mapping.required("name", "a project", problems) {
+            check_identifier(&name, "a project's name", problems);
+            self.name = name.value;
+        }
+        self.profile = mapping.get("profile").and_then(|item| item.located_text(problems));
+        self.read_folders(root, mapping, problems);
+        if let Some(item) = mapping.get("vars") {
+            self.vars = vars::of_project(item, &self.name, problems);
+        }
+        self.content = Some((text, node));
+    }
+
+    fn read_folders(&mut self, root: &Path, mapping: Mapping<'_>, problems: &mut Problems) {
+        let folders = &mut self.folders;
+        let keys = [
+            ("model-paths", &mut folders.models),
+            ("macro-paths", &mut folders.macros),
+            ("test-paths", &mut folders.tests),
+            ("seed-paths", &mut folders.seeds),
+            ("docs-paths", &mut folders.docs),
+            ("snapshot-paths", &mut folders.snapshots),
+        ];
+        for (key, paths) in keys {
+            if let Some(item) = mapping.get(key).filter(|item| !item.is_null()) {
+                *paths = item.words(problems).iter().map(|path| slashed(Path::new(path))).collect();
+            }
+        }
+        if let Some(item) = mapping.get("target-path").filter(|item| !item.is_null())
+            && let Some(path) = item.located_text(problems)
+        {
+            match target_path::within(root, &path.value, &self.folders) {
+                Ok(path) => self.target_path = path,
+                Err(problem) => problems.push(problem.at(&path.place)),
+            }
+        }
+    }
+
+    /// Config by folder; its strings may use all variables and the target.
+    pub(super) fn config_trees(&self, strings: &Strings, problems: &mut Problems) -> ConfigTrees {
+        let mut trees = ConfigTrees::default();
+        let Some((text, node)) = &self.content else { return trees };
+        let mapping = Item::file(text, node).mapping(&mut Problems::default());
+        let mut read = |key: &str, skip: &[&str]| {
+            let item = mapping.get(key)?;
+            let mut node = item.node.clone();
+            strings.render(text, &mut node, skip, problems);
+            Some(ConfigTree::read(Item { node: &node, ..item }, problems))
+        };
+        // Jinja in hooks and in `where` belongs to the SQL that they become part of.
+        let hooks = ["pre-hook", "+pre-hook", "post-hook", "+post-hook"];
+        trees.models = read("models", &hooks).unwrap_or_default();
+        trees.seeds = read("seeds", &hooks).unwrap_or_default();
+        trees.snapshots = read("snapshots", &hooks).unwrap_or_default();
+        trees.sources = read("sources", &[]).unwrap_or_default();
+        let (old, new) = (read("tests", &["where", "+where"]), read("data_tests", &["where", "+where"]));
+        if old.is_some() && new.is_some() {
+            problems.push(both_spellings(mapping));
+        }
+        trees.tests = new.or(old).unwrap_or_default();
+        trees
+    }
+}
+
+/// Says that `tests` and `data_tests` stand beside each other.
+pub(super) fn both_spellings(mapping: Mapping<'_>) -> Problem {
+    let tests = mapping.items().find(|(key, _)| key.text == "tests");
+    let message = "expected `data_tests` or its old name `tests`, found both";
+    let problem = tests.map_or_else(|| Problem::new(message), |(key, _)| key.problem(message));
+    problem.help("move all under `data_tests`")
+}
+
+fn check_keys(mapping: Mapping<'_>, problems: &mut Problems) {
+    for (key, item) in mapping.items() {
+        if keys::has(&NOT_SUPPORTED, key.text) {
+            if !item.is_empty() {
+                let problem = key.problem(format!("`{}` is not supported by mep", key.text));
+                problems.push(problem.help("take it away: leaving it out silently would change results"));
+            }
+        } else if let Some((_, now)) = RENAMED.iter().find(|(old, _)| *old == key.text) {
+            let problem = key.problem(format!("unknown key `{}` in a project", key.text));
+            problems.push(problem.help(format!("it is called `{now}` now")));
+        } else if !keys::has(&OWN, key.text) && !keys::has(&HARMLESS, key.text) {
+            let known = keys::names(&OWN).chain(keys::names(&HARMLESS)).chain(keys::names(&NOT_SUPPORTED));
+            problems.push(unknown_key(key, "a project", &[&OWN]).did_you_mean(key.text, known));
+        }
+    }
+}
+
+/// The keys of the file.
+pub(super) fn reference() -> Vec<Section> {
+    vec![
+        Section::of("dbt_project.yml", &[&OWN, &HARMLESS]),
+        Section::refused("What dbt_project.yml may not have", &NOT_SUPPORTED),
+    ]
+}
+
+/// Tells of a name that cannot be used without quotes everywhere.
+pub(super) fn check_identifier(name: &Located<String>, thing: &str, problems: &mut Problems) {
+    if !is_identifier(&name.value) {
+        let message = format!("expected {thing} of letters, digits and `_`, found `{}`", name.value);
+        problems.push(Problem::new(message).at(&name.place));
+    }
+}
+
+fn is_identifier(name: &str) -> bool {
+    name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
+        && name.chars().all(|character| character.is_ascii_alphanumeric() || character == '_')
+}
+
+/// A project's name where no file gives one: its folder's, as an identifier.
+fn name_of_folder(root: &Path) -> String {
+    let root = root.canonicalize().unwrap_or_else(|_| root.to_owned());
+    let name = root.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let name: String = name
+        .chars()
+        .map(|character| if character.is_ascii_alphanumeric() { character } else { '_' })
+        .collect();
+    if is_identifier(&name) { name } else { format!("project_{name}") }
+}

@@ -1,0 +1,371 @@
+//! Properties files (`schema.yml`): what they say of models, seeds, snapshots, singular tests, sources and exposures.
+
+use indexmap::IndexMap;
+
+use super::columns::{read_columns, refuse_table_constraints};
+use super::config_tree::{Config, overlay, overlay_all};
+use super::docs::{Docs, written_twice};
+use super::exposures::read_exposure;
+use super::item::{Item, Mapping, unknown_key};
+use super::project_file::ConfigTrees;
+use super::sources::read_source;
+use super::strings::Strings;
+use super::test_uses::read_tests;
+use super::yaml::{self, Node, Value};
+use super::{Exposure, Located, Place, Problems, Properties, SourceTable, SourceText};
+use mep_core::keys::{self, Key, Section, accepted, key};
+
+/// Keys at the top of a file that say what the file is.
+const OWN: [Key; 8] = [
+    key("models", "list of entries", "", "What is known of models."),
+    key("seeds", "list of entries", "", "What is known of seeds."),
+    key(
+        "snapshots",
+        "list of entries",
+        "",
+        "What is known of snapshots; one with `relation` is the snapshot.",
+    ),
+    key("sources", "list of sources", "", "Tables that come from outside."),
+    key("exposures", "list of exposures", "", "What uses the models."),
+    key("data_tests", "list of entries", "", "What is known of singular tests."),
+    key("tests", "list of entries", "", "The old name of `data_tests`."),
+    accepted("macros", "Descriptions of macros are not read."),
+];
+/// Keys that are accepted and not read.
+const HARMLESS: [Key; 4] = [
+    accepted("version", "Of the file's form: 2."),
+    accepted("analyses", "Analyses are not read."),
+    accepted("groups", "Of dbt's access rules."),
+    accepted("anchors", "A place for YAML's anchors."),
+];
+/// Keys that would change results, were they ignored.
+const NOT_SUPPORTED: [Key; 6] = [
+    key("unit_tests", "", "", "Not run."),
+    key("semantic_models", "", "", "Not read."),
+    key("metrics", "", "", "Not read."),
+    key("saved_queries", "", "", "Not read."),
+    key("functions", "", "", "Write a macro."),
+    key("time_spines", "", "", "Not read."),
+];
+
+// What entries of several kinds have.
+const DESCRIPTION: Key =
+    key("description", "text", "", "What it is; may name a `docs` block: `{{ doc('name') }}`.");
+const COLUMNS: Key = key("columns", "list of columns", "", "What is known of its columns.");
+const TESTS: Key = key("tests", "list of tests", "", "The old name of `data_tests`.");
+const DATA_TESTS: Key = key("data_tests", "list of tests", "", "Tests of all of it.");
+const TAGS: Key = key("tags", "text or list", "", "Words to select by.");
+const META: Key = key("meta", "mapping", "", "Data of your own.");
+const CONFIG: Key =
+    key("config", "mapping", "", "Config, over that of the folder and under that of the file.");
+const DOCS: Key = accepted("docs", "Of dbt's own docs.");
+
+const MODEL_KEYS: [Key; 13] = [
+    key("name", "name", "needed", "The file's name without `.sql`."),
+    DESCRIPTION,
+    COLUMNS,
+    TESTS,
+    DATA_TESTS,
+    TAGS,
+    META,
+    CONFIG,
+    DOCS,
+    accepted("access", "Of dbt's access rules."),
+    accepted("group", "Of dbt's access rules."),
+    accepted("deprecation_date", "Of dbt."),
+    accepted("constraints", "Only an empty list: constraints of a whole table are refused."),
+];
+const SEED_KEYS: [Key; 9] = [
+    key("name", "name", "needed", "The file's name without `.csv`."),
+    DESCRIPTION,
+    COLUMNS,
+    TESTS,
+    DATA_TESTS,
+    TAGS,
+    META,
+    CONFIG,
+    DOCS,
+];
+const SNAPSHOT_KEYS: [Key; 10] = [
+    key("name", "name", "needed", "The snapshot's name."),
+    key("relation", "ref or source", "", "What the snapshot is taken of, where no file has its block."),
+    DESCRIPTION,
+    COLUMNS,
+    TESTS,
+    DATA_TESTS,
+    TAGS,
+    META,
+    CONFIG,
+    DOCS,
+];
+const TEST_KEYS: [Key; 4] = [
+    key("name", "name", "needed", "The file's name without `.sql`."),
+    key("description", "text", "", "What it looks for."),
+    CONFIG,
+    DOCS,
+];
+
+/// A properties file as parsed.
+pub(super) struct PropertiesFile {
+    pub(super) text: SourceText,
+    pub(super) node: Node,
+    /// The folders between the project's folder and the file.
+    pub(super) folders: Vec<String>,
+}
+
+impl PropertiesFile {
+    /// Whether the file is about a project at all: other YAML can lie in the root.
+    pub(super) fn is_about_a_project(&self) -> bool {
+        let mapping = Item::file(&self.text, &self.node).mapping(&mut Problems::default());
+        mapping.items().any(|(key, _)| keys::has(&OWN, key.text) || keys::has(&NOT_SUPPORTED, key.text))
+    }
+}
+
+/// The keys of properties files.
+pub(super) fn reference() -> Vec<Section> {
+    vec![
+        Section::of("A properties file", &[&OWN, &HARMLESS]),
+        Section::refused("What a properties file may not have", &NOT_SUPPORTED),
+        Section::of("The entry of a model", &[&MODEL_KEYS]),
+        Section::of("The entry of a seed", &[&SEED_KEYS]),
+        Section::of("The entry of a snapshot", &[&SNAPSHOT_KEYS]),
+        Section::of("The entry of a singular test", &[&TEST_KEYS]),
+    ]
+}
+
+/// What a file says of one model, seed, snapshot or singular test.
+pub(super) struct Entry {
+    pub(super) name: Located<String>,
+    /// What a snapshot is taken of, where the entry is all that there is of it.
+    pub(super) relation: Option<Located<String>>,
+    pub(super) properties: Properties,
+    pub(super) config: Config,
+}
+
+/// What all properties files say.
+#[derive(Default)]
+pub(super) struct Entries {
+    pub(super) models: IndexMap<String, Entry>,
+    pub(super) seeds: IndexMap<String, Entry>,
+    pub(super) snapshots: IndexMap<String, Entry>,
+    pub(super) tests: IndexMap<String, Entry>,
+    /// By the names of source and table.
+    pub(super) sources: IndexMap<(String, String), SourceTable>,
+    /// The names under which config of `dbt_project.yml` finds each source table.
+    pub(super) source_fqns: Vec<Vec<String>>,
+    pub(super) exposures: Vec<Exposure>,
+}
+
+/// What reading a properties file needs to know.
+pub(super) struct Reader<'a> {
+    pub(super) project: &'a str,
+    pub(super) docs: &'a Docs,
+    pub(super) strings: &'a Strings,
+    pub(super) trees: &'a ConfigTrees,
+}
+
+impl Reader<'_> {
+    /// Adds what a file says.
+    pub(super) fn read(&self, mut file: PropertiesFile, entries: &mut Entries, problems: &mut Problems) {
+        // Jinja of descriptions, tests, references and charts has its own names, and its own time.
+        let skip =
+            ["description", "tests", "data_tests", "depends_on", "relation", "macros", "analyses", "charts"];
+        self.strings.render(&file.text, &mut file.node, &skip, problems);
+        if let Value::Mapping(entries) = &mut file.node.value {
+            // Entries of singular tests: the test itself stands in a file of its own.
+            let of_tests = |entry: &&mut yaml::Entry| matches!(entry.key.as_str(), "tests" | "data_tests");
+            for entry in entries.iter_mut().filter(of_tests) {
+                self.strings.render(&file.text, &mut entry.node, &["description"], problems);
+            }
+        }
+        let top = Item::file(&file.text, &file.node);
+        let mapping = top.mapping(problems);
+        check_top(mapping, problems);
+        let mut folders = vec![self.project.to_owned()];
+        folders.append(&mut file.folders);
+        let test_config = self.trees.tests.of(folders.iter().map(String::as_str));
+        let inside = InFile { reader: self, folders: &folders, test_config };
+        for (key, item) in mapping.items() {
+            match key.text {
+                "models" => inside.entries(item, "model", &MODEL_KEYS, &mut entries.models, problems),
+                "seeds" => inside.entries(item, "seed", &SEED_KEYS, &mut entries.seeds, problems),
+                "snapshots" => {
+                    inside.entries(item, "snapshot", &SNAPSHOT_KEYS, &mut entries.snapshots, problems);
+                }
+                "tests" | "data_tests" => {
+                    inside.entries(item, "test", &TEST_KEYS, &mut entries.tests, problems);
+                }
+                "sources" => {
+                    for source in item.mappings(problems) {
+                        read_source(&inside, source, entries, problems);
+                    }
+                }
+                "exposures" => {
+                    for exposure in item.mappings(problems) {
+                        let exposure = read_exposure(exposure, self.docs, problems);
+                        add_exposure(exposure, &mut entries.exposures, problems);
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+fn check_top(mapping: Mapping<'_>, problems: &mut Problems) {
+    for (key, item) in mapping.items() {
+        if key.text == "version" {
+            item.whole(0..=2, problems);
+        } else if keys::has(&NOT_SUPPORTED, key.text) {
+            if !item.is_empty() {
+                let problem =
+                    key.problem(format!("`{}` are not supported by mep", key.text.replace('_', " ")));
+                problems.push(problem.help("take them away: mep would not run them"));
+            }
+        } else if !keys::has(&OWN, key.text) && !keys::has(&HARMLESS, key.text) {
+            problems.push(unknown_key(key, "a properties file", &[&OWN]));
+        }
+    }
+}
+
+fn add_exposure(exposure: Option<Exposure>, exposures: &mut Vec<Exposure>, problems: &mut Problems) {
+    let Some(exposure) = exposure else { return };
+    match exposures.iter().find(|known| known.name == exposure.name) {
+        Some(first) => {
+            problems.push(written_twice("exposures", &exposure.name, &exposure.place, &first.place));
+        }
+        None => exposures.push(exposure),
+    }
+}
+
+/// What reading an entry needs to know of the file that it stands in.
+pub(super) struct InFile<'a> {
+    pub(super) reader: &'a Reader<'a>,
+    /// The project's name, then the folders of the file.
+    pub(super) folders: &'a [String],
+    /// Config of generic tests, from `dbt_project.yml`.
+    test_config: Config,
+}
+
+impl InFile<'_> {
+    fn entries(
+        &self,
+        items: Item<'_>,
+        thing: &str,
+        keys: &[Key],
+        entries: &mut IndexMap<String, Entry>,
+        problems: &mut Problems,
+    ) {
+        for mapping in items.mappings(problems) {
+            check_entry_keys(mapping, thing, keys, problems);
+            let Some(name) = mapping.required("name", &format!("a {thing}"), problems) else { continue };
+            let entry = self.entry(name, mapping, thing, problems);
+            match entries.get(&entry.name.value) {
+                Some(first) => {
+                    let (second, first) = (&entry.name.place, &first.name.place);
+                    let things = format!("{thing} entries");
+                    problems.push(written_twice(&things, &entry.name.value, second, first));
+                }
+                None => {
+                    entries.insert(entry.name.value.clone(), entry);
+                }
+            }
+        }
+    }
+
+    fn entry(
+        &self,
+        name: Located<String>,
+        mapping: Mapping<'_>,
+        thing: &str,
+        problems: &mut Problems,
+    ) -> Entry {
+        let mut config = Config::new();
+        overlay_all(&mut config, &read_config(mapping, problems));
+        let is_test = thing == "test";
+        let properties = if is_test {
+            Properties {
+                description: self.reader.docs.description(mapping.get("description"), problems),
+                place: Some(name.place.clone()),
+                ..Properties::default()
+            }
+        } else {
+            self.properties(name.place.clone(), mapping, &config, problems)
+        };
+        let relation = mapping.get("relation").and_then(|item| item.located_text(problems));
+        Entry { name, relation, properties, config }
+    }
+
+    /// What is the same for models, seeds, snapshots and source tables.
+    pub(super) fn properties(
+        &self,
+        place: Place,
+        mapping: Mapping<'_>,
+        config: &Config,
+        problems: &mut Problems,
+    ) -> Properties {
+        refuse_table_constraints(mapping, problems);
+        let docs = self.reader.docs;
+        let meta = config.get("meta").and_then(|meta| meta.value.as_object());
+        let meta = meta.into_iter().flatten().map(|(key, value)| (key.clone(), value.clone())).collect();
+        Properties {
+            place: Some(place),
+            description: docs.description(mapping.get("description"), problems),
+            columns: read_columns(mapping, &self.test_config, docs, problems),
+            tests: read_tests(mapping, &self.test_config, docs, problems),
+            meta,
+        }
+    }
+}
+
+/// The config of an entry: `tags:` and `meta:` beside it, then `config:`.
+pub(super) fn read_config(mapping: Mapping<'_>, problems: &mut Problems) -> Config {
+    let mut config = Config::new();
+    for key in ["tags", "meta"] {
+        let Some(item) = mapping.get(key).filter(|item| !item.is_null()) else { continue };
+        if key == "meta" {
+            item.data(problems);
+        } else {
+            item.texts(problems);
+        }
+        overlay(&mut config, key, item.json());
+    }
+    if let Some(item) = mapping.get("config") {
+        for (key, item) in item.mapping(problems).items() {
+            overlay(&mut config, key.text, item.json());
+        }
+    }
+    config
+}
+
+fn check_entry_keys(mapping: Mapping<'_>, thing: &str, known: &[Key], problems: &mut Problems) {
+    let in_thing = format!("the entry of a {thing}");
+    for (key, _) in mapping.items().filter(|(key, _)| !keys::has(known, key.text)) {
+        let problem = match key.text {
+            "versions" | "latest_version" => {
+                key.problem("versions of a model are not supported by mep").help("give each version a file")
+            }
+            "materialized"
+            | "schema"
+            | "alias"
+            | "enabled"
+            | "partition_by"
+            | "unique_key"
+            | "severity"
+            | "where"
+            | "delimiter"
+            | "column_types"
+            | "incremental_strategy"
+            | "on_schema_change"
+            | "strategy"
+            | "updated_at"
+            | "check_cols"
+            | "hard_deletes" => {
+                let problem = key.problem(format!("unknown key `{}` in {in_thing}", key.text));
+                problem.help(format!("put it under `config:`, as in `config: {{{}: ...}}`", key.text))
+            }
+            _ => unknown_key(key, &in_thing, &[known]),
+        };
+        problems.push(problem);
+    }
+}

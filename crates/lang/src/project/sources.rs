@@ -1,0 +1,224 @@
+//! Sources: tables that come from outside, under `sources:` of a properties file.
+
+use std::collections::HashMap;
+
+use serde_json::Value as Json;
+
+use super::config_tree::{Config, overlay, overlay_all, tags_of};
+use super::docs::written_twice;
+use super::item::{Item, Mapping};
+use super::kafka_connection::read_on_lost;
+use super::max_rejected::EXPECTED;
+use super::project_file::check_identifier;
+use super::properties::{Entries, InFile, read_config};
+use super::{Located, MaxRejected, Problem, Problems, SourceTable};
+use mep_core::keys::{Key, Section, accepted, key};
+
+const SOURCE_KEYS: [Key; 13] = [
+    key("name", "name", "needed", "As `source()` names it, and the target's connection."),
+    key("description", "text", "", "What it is."),
+    key("tables", "list of tables", "", "Its tables."),
+    key("tags", "text or list", "", "Words to select by, of all its tables."),
+    key("meta", "mapping", "", "Data of your own, of all its tables."),
+    key(
+        "max_rejected",
+        "count or share, as 100 or 1%",
+        "",
+        "How many rows of each of its tables may be rejected.",
+    ),
+    key("config", "mapping", "", "Config of all its tables."),
+    accepted("schema", "Tables land in the target's schema."),
+    accepted("database", "A warehouse of mep has schemas alone."),
+    accepted("loader", "Of dbt's own docs."),
+    accepted("freshness", "Of `dbt source freshness`."),
+    accepted("loaded_at_field", "Of `dbt source freshness`."),
+    accepted("quoting", "mep quotes where that is needed."),
+];
+const TABLE_KEYS: [Key; 20] = [
+    key("name", "name", "needed", "As `source()` names it."),
+    key("description", "text", "", "What it is."),
+    key(
+        "event_time",
+        "column",
+        "",
+        "When a row's event happened: milliseconds since 1970, or a timestamp. The landed table gets `event_date` from it, the UTC day, and is partitioned by it.",
+    ),
+    key("land_as", "name", "raw_<table>", "The name of the landed table."),
+    key("path", "glob", "<table>/*", "Its files, in the connection's folder."),
+    key("topics", "list", "<topic_prefix><table>", "Its topics, from Kafka."),
+    key(
+        "on_lost_offsets",
+        "fail or accept",
+        "the connection's",
+        "What to do where offsets are gone before they were landed.",
+    ),
+    key(
+        "max_rejected",
+        "count or share, as 100 or 1%",
+        "the source's",
+        "How many of its rows may be rejected: a landing that would go past it fails. A share is one of the rows that a run lands, and of all.",
+    ),
+    key("identifier", "name", "", "As in dbt; the table's files are then `<identifier>/*`."),
+    key("columns", "list of columns", "", "Its columns, with `data_type`: what lands."),
+    key("tests", "list of tests", "", "The old name of `data_tests`."),
+    key("data_tests", "list of tests", "", "Tests of the landed table."),
+    key("tags", "text or list", "", "Words to select by."),
+    key("meta", "mapping", "", "Data of your own."),
+    key("config", "mapping", "", "Config of the table."),
+    accepted("freshness", "Of `dbt source freshness`."),
+    accepted("loaded_at_field", "Of `dbt source freshness`."),
+    accepted("docs", "Of dbt's own docs."),
+    accepted("constraints", "Only an empty list: constraints of a whole table are refused."),
+    accepted("quoting", "mep quotes where that is needed."),
+];
+/// Keys that dbt allows beside `config:` as well as in it.
+const CONFIG_KEYS: [&str; 2] = ["freshness", "loaded_at_field"];
+
+/// The keys of sources.
+pub(super) fn reference() -> Vec<Section> {
+    vec![Section::of("A source", &[&SOURCE_KEYS]), Section::of("A source table", &[&TABLE_KEYS])]
+}
+
+/// Adds the tables of an entry of `sources:`.
+pub(super) fn read_source(
+    file: &InFile<'_>,
+    source: Mapping<'_>,
+    entries: &mut Entries,
+    problems: &mut Problems,
+) {
+    source.check_keys("a source", &[&SOURCE_KEYS], problems);
+    let description = file.reader.docs.description(source.get("description"), problems);
+    let Some(name) = source.required("name", "a source", problems) else { return };
+    let config = config_of(source, problems);
+    let Some(tables) = source.get("tables") else { return };
+    for table in tables.mappings(problems) {
+        let max_rejected = source.get("max_rejected");
+        let above =
+            Above { name: &name.value, description: description.as_deref(), config: &config, max_rejected };
+        let Some((table, fqn)) = read_table(file, &above, table, problems) else { continue };
+        let key = (table.source.clone(), table.name.clone());
+        if let Some(first) = entries.sources.get(&key) {
+            let name = format!("{}.{}", table.source, table.name);
+            problems.push(written_twice("source tables", &name, &table.place, &first.place));
+        } else {
+            entries.sources.insert(key, table);
+            entries.source_fqns.push(fqn);
+        }
+    }
+}
+
+/// What the source says of all its tables.
+struct Above<'a> {
+    name: &'a str,
+    description: Option<&'a str>,
+    config: &'a Config,
+    max_rejected: Option<Item<'a>>,
+}
+
+fn config_of(mapping: Mapping<'_>, problems: &mut Problems) -> Config {
+    let mut config = read_config(mapping, problems);
+    for key in CONFIG_KEYS {
+        if let Some(item) = mapping.get(key) {
+            overlay(&mut config, key, item.json());
+        }
+    }
+    config
+}
+
+fn read_table(
+    file: &InFile<'_>,
+    source: &Above<'_>,
+    table: Mapping<'_>,
+    problems: &mut Problems,
+) -> Option<(SourceTable, Vec<String>)> {
+    table.check_keys("a source table", &[&TABLE_KEYS], problems);
+    let name = table.required("name", "a source table", problems)?;
+    let mut fqn = file.folders.to_vec();
+    fqn.extend([source.name.to_owned(), name.value.clone()]);
+    let own = config_of(table, problems);
+    let properties = file.properties(name.place.clone(), table, &own, problems);
+    let mut config = file.reader.trees.sources.of(fqn.iter().map(String::as_str));
+    overlay_all(&mut config, source.config);
+    overlay_all(&mut config, &own);
+    let mut text = |key: &str| match table.get(key) {
+        Some(item) => item.located_text(problems),
+        None => in_config(&config, key),
+    };
+    let (event_time, land_as, path) = (text("event_time"), text("land_as"), text("path"));
+    let identifier = text("identifier");
+    if let Some(land_as) = &land_as {
+        check_identifier(land_as, "a table's name", problems);
+    }
+    let topics = table.get("topics").map(|item| read_topics(item, problems)).unwrap_or_default();
+    let on_lost_offsets = table.get("on_lost_offsets").and_then(|item| read_on_lost(item, problems));
+    let written = [table.get("max_rejected").map(Item::json), own.get("max_rejected").cloned()];
+    let of_source = source.max_rejected.map(Item::json).or_else(|| config.get("max_rejected").cloned());
+    let max_rejected = written.into_iter().flatten().next().or(of_source);
+    let max_rejected = max_rejected.and_then(|written| read_max_rejected(&written, problems));
+    let table = SourceTable {
+        source: source.name.to_owned(),
+        source_description: source.description.map(str::to_owned),
+        properties,
+        event_time,
+        land_as: land_as.map_or_else(|| format!("raw_{}", name.value), |land_as| land_as.value),
+        path: path.map(|path| path.value).or_else(|| identifier.map(|name| format!("{}/*", name.value))),
+        topics,
+        on_lost_offsets,
+        max_rejected,
+        tags: config.get("tags").and_then(|tags| tags_of(&tags.value)).unwrap_or_default(),
+        config,
+        place: name.place,
+        name: name.value,
+    };
+    Some((table, fqn))
+}
+
+/// How many rows may be rejected, where that is said.
+fn read_max_rejected(written: &Located<Json>, problems: &mut Problems) -> Option<MaxRejected> {
+    let found = MaxRejected::read(&written.value);
+    if found.is_none() && !written.value.is_null() {
+        let message = format!("`max_rejected`: expected {EXPECTED}, found `{}`", written.value);
+        problems.push(Problem::new(message).at(&written.place));
+    }
+    found
+}
+
+/// Names of topics: of letters, digits, `.`, `_` and `-`, at most 249 of them.
+fn read_topics(item: Item<'_>, problems: &mut Problems) -> Vec<String> {
+    let mut topics: Vec<String> = Vec::new();
+    for topic in item.texts(problems) {
+        let name = &topic.value;
+        let is_legal = !name.is_empty()
+            && name.len() <= 249
+            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
+        if !is_legal {
+            let message =
+                format!("expected a topic's name of letters, digits, `.`, `_` and `-`, found `{name}`");
+            problems.push(Problem::new(message).at(&topic.place));
+        } else if topics.contains(name) {
+            problems.push(Problem::new(format!("the topic `{name}` is named twice")).at(&topic.place));
+        } else {
+            topics.push(topic.value);
+        }
+    }
+    topics
+}
+
+fn in_config(config: &Config, key: &str) -> Option<Located<String>> {
+    let found = config.get(key)?;
+    let value = found.value.as_str()?.to_owned();
+    Some(Located { value, place: found.place.clone() })
+}
+
+/// Gives every table of a source the description that stands in only one of its files.
+pub(super) fn share_descriptions(sources: &mut [SourceTable]) {
+    let mut described: HashMap<String, String> = HashMap::new();
+    for table in &*sources {
+        if let Some(description) = &table.source_description {
+            described.entry(table.source.clone()).or_insert_with(|| description.clone());
+        }
+    }
+    for table in sources.iter_mut().filter(|table| table.source_description.is_none()) {
+        table.source_description = described.get(&table.source).cloned();
+    }
+}

@@ -1,0 +1,455 @@
+//! The types that a project is read into.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use chrono::NaiveDate;
+use indexmap::IndexMap;
+use serde_json::Value as Json;
+
+use super::text::{Located, Place, SourceText, Span};
+use mep_core::root::{Outside, Root};
+
+/// A project: everything that its files say, checked as far as one file can be checked alone.
+#[derive(Clone, Debug)]
+pub struct Project {
+    /// The folder that holds the project.
+    pub root: PathBuf,
+    /// Its name: of `dbt_project.yml`, else `mep`'s view of the folder's name.
+    pub name: String,
+    /// `vars:` of `dbt_project.yml`, overlaid by `--vars`.
+    pub vars: IndexMap<String, Json>,
+    /// The folder for artifacts, relative to the root (`target` unless `target-path` says otherwise).
+    pub target_path: PathBuf,
+    /// The target that this invocation works on.
+    pub target: Target,
+    /// `models/**/*.sql`.
+    pub models: Vec<SqlFile>,
+    /// `tests/**/*.sql`: singular tests; a file with `{% test %}` blocks in `tests/generic` is a macro file instead.
+    pub tests: Vec<SqlFile>,
+    /// `macros/**/*.sql` and `tests/generic/**/*.sql`.
+    pub macros: Vec<SourceText>,
+    /// The blocks of `snapshots/**/*.sql`, and every `snapshots:` entry with a relation.
+    pub snapshots: Vec<Snapshot>,
+    /// `seeds/**/*.csv`.
+    pub seeds: Vec<SeedFile>,
+    /// The tables of every `sources:` block.
+    pub sources: Vec<SourceTable>,
+    /// Every `exposures:` entry.
+    pub exposures: Vec<Exposure>,
+    /// What is worth saying but wrong with nothing: a description of a model that does not exist, say.
+    pub warnings: Vec<super::Problem>,
+}
+
+impl Project {
+    /// The folder that holds the project: below it alone are artifacts written and deleted.
+    pub fn folder(&self) -> Root {
+        Root::new(&self.root)
+    }
+
+    /// A file or folder below that of the artifacts.
+    ///
+    /// # Errors
+    /// Where a link on the way leads out of the project.
+    pub fn artifact(&self, below: impl AsRef<Path>) -> Result<PathBuf, Outside> {
+        self.folder().join(self.target_path.join(below))
+    }
+}
+
+/// A SELECT in a file: a model, a snapshot or a singular test.
+#[derive(Clone, Debug)]
+pub struct SqlFile {
+    /// The file's stem; a snapshot's own name.
+    pub name: String,
+    /// The file.
+    pub text: SourceText,
+    /// Where in the file the Jinja SQL stands; `None`: all of it.
+    pub block: Option<Span>,
+    /// Folders below the model path, then the name: `["marts", "mart_top_songs"]`, after the project's name.
+    pub fqn: Vec<String>,
+    /// What `schema.yml` files say of it.
+    pub properties: Properties,
+    /// Config from `dbt_project.yml` by folder, then from the properties' `config:`; later ones win per key.
+    /// `tags` add up. `config()` in the SQL wins over all of it.
+    pub config: IndexMap<String, Located<Json>>,
+}
+
+/// A SELECT whose rows are compared with what they were, so that their versions are kept.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    /// The SELECT.
+    pub file: SqlFile,
+    /// What the YAML says to take it of, such as `ref('a_model')`, where no file holds the SELECT.
+    pub relation: Option<Located<String>>,
+}
+
+/// A table given as CSV.
+#[derive(Clone, Debug)]
+pub struct SeedFile {
+    /// The file's stem.
+    pub name: String,
+    /// Relative to the root.
+    pub path: PathBuf,
+    /// Folders below the seed path, then the name, after the project's name.
+    pub fqn: Vec<String>,
+    /// What `schema.yml` files say of it.
+    pub properties: Properties,
+    /// As for models (`column_types`, `delimiter`, ...).
+    pub config: IndexMap<String, Located<Json>>,
+}
+
+/// What a properties file (`schema.yml`) says of a model, seed or source table.
+#[derive(Clone, Debug, Default)]
+pub struct Properties {
+    /// Where the entry's name stands; `None` where no properties file names it.
+    pub place: Option<Place>,
+    /// Markdown for the docs.
+    pub description: Option<String>,
+    /// Columns in the order written.
+    pub columns: Vec<Column>,
+    /// Tests of the whole table.
+    pub tests: Vec<TestUse>,
+    /// Free data for the user's own use.
+    pub meta: IndexMap<String, Json>,
+}
+
+/// A column as a properties file describes it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Column {
+    /// The name, as written.
+    pub name: Located<String>,
+    /// Markdown for the docs.
+    pub description: Option<String>,
+    /// A SQL type (`bigint`, `varchar`, `double`, `boolean`, `timestamp`, `date`, ...).
+    pub data_type: Option<Located<String>>,
+    /// Whether a `not_null` constraint stands on it: for a source, a row without it is rejected.
+    pub not_null: bool,
+    /// Tests of this column.
+    pub tests: Vec<TestUse>,
+    /// Tags that its tests inherit.
+    pub tags: Vec<String>,
+    /// Whether its tests write the name in quotes, whatever it is.
+    pub quote: bool,
+}
+
+/// One use of a generic test: `- unique`, or `- relationships: {to: ref('dim_user'), field: user_key}`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TestUse {
+    /// The test's name, perhaps with a package (`dbt_utils.accepted_range`).
+    pub test: Located<String>,
+    /// A name the user gave to this use.
+    pub name: Option<String>,
+    /// The arguments, in the order written (`arguments:` is unwrapped); strings may hold Jinja such as `ref('m')`.
+    pub arguments: IndexMap<String, Json>,
+    /// `severity`, `where`, `tags`, `warn_if`, `error_if`, `limit`, `enabled`, ... from `config:` or beside the arguments.
+    pub config: IndexMap<String, Located<Json>>,
+    /// Markdown for the docs.
+    pub description: Option<String>,
+}
+
+/// A table that comes from outside.
+#[derive(Clone, Debug)]
+pub struct SourceTable {
+    /// The source's name (`events`), the first argument of `source()`.
+    pub source: String,
+    /// The table's name (`listen_events`), the second argument of `source()`.
+    pub name: String,
+    /// The source's own description.
+    pub source_description: Option<String>,
+    /// The table's description, columns and tests.
+    pub properties: Properties,
+    /// The column that says when an event happened: an integer of epoch milliseconds, or a timestamp. Its UTC day is
+    /// the partition that the event lands in.
+    pub event_time: Option<Located<String>>,
+    /// The name of the landed table; `raw_<name>` unless the YAML says otherwise.
+    pub land_as: String,
+    /// The path below the connection's path, with a glob for files (`<name>/*` unless the YAML says otherwise).
+    pub path: Option<String>,
+    /// The Kafka topics that it is read from; none: the connection's prefix and the table's name.
+    pub topics: Vec<String>,
+    /// What to do where offsets are gone before they were landed; `None`: as the connection says.
+    pub on_lost_offsets: Option<OnLostOffsets>,
+    /// How many of its rows may be rejected; `None`: any number.
+    pub max_rejected: Option<super::MaxRejected>,
+    /// `tags:` of the source and the table together.
+    pub tags: Vec<String>,
+    /// Other `config:`/`meta:` keys.
+    pub config: IndexMap<String, Located<Json>>,
+    /// Where the table's name stands.
+    pub place: Place,
+}
+
+/// Something that uses the models: a dashboard, an application.
+#[derive(Clone, Debug)]
+pub struct Exposure {
+    /// The name.
+    pub name: String,
+    /// `dashboard`, `notebook`, `analysis`, `ml` or `application`.
+    pub kind: String,
+    /// Markdown for the docs.
+    pub description: Option<String>,
+    /// Where it can be seen.
+    pub url: Option<String>,
+    /// `ref('m')` and `source('s', 't')`, as written.
+    pub depends_on: Vec<Located<String>>,
+    /// `owner:` as written.
+    pub owner: IndexMap<String, Json>,
+    /// Tags.
+    pub tags: Vec<String>,
+    /// Free data for the user's own use; the docs draw its `charts`.
+    pub meta: IndexMap<String, Json>,
+    /// Where the name stands.
+    pub place: Place,
+}
+
+/// One output of a profile: where tables go, and where sources come from.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// The profile's name.
+    pub profile: String,
+    /// The output's name (`local`).
+    pub name: String,
+    /// The schema (in Hive: the database) that models are built in.
+    pub schema: String,
+    /// How many nodes run at once.
+    pub threads: usize,
+    /// Where tables live.
+    pub warehouse: WarehouseConfig,
+    /// Bytes of memory that a run may use for its queries; `None`: 2 GiB.
+    pub memory: Option<u64>,
+    /// Days for which content that is no longer pointed at is kept.
+    pub retention_days: u32,
+    /// Where each source comes from, by source name.
+    pub sources: IndexMap<String, SourceConnection>,
+    /// Where the rows of streaming models go; `None`: the target streams none.
+    pub streaming: Option<StreamingConfig>,
+    /// Where the target's name stands in `profiles.yml`.
+    pub place: Option<Place>,
+}
+
+/// Where a target's tables live.
+#[derive(Clone, Debug, PartialEq)]
+pub enum WarehouseConfig {
+    /// `type: local`: Parquet in a folder.
+    Local {
+        /// The folder; a relative one is relative to the project's root.
+        path: PathBuf,
+    },
+    /// `type: hive`: Parquet on HDFS, known to a Hive metastore.
+    Hive(HiveConfig),
+}
+
+/// Where a Hive warehouse is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HiveConfig {
+    /// The metastore's addresses, `host:port`; the first that answers is used.
+    pub metastore: Vec<String>,
+    /// The folder on HDFS below which each schema has its folder, such as `hdfs://namenode:8020/warehouse`. A name
+    /// without a port is a nameservice of the Hadoop configuration.
+    pub location: String,
+    /// The folder of `core-site.xml` and `hdfs-site.xml`; `None`: what `HADOOP_CONF_DIR` says.
+    pub hadoop_conf_dir: Option<PathBuf>,
+    /// The catalog by which Trino knows the metastore, which its views must name; `hive` unless the target says otherwise.
+    pub trino_catalog: String,
+    /// Seconds that the metastore and HDFS may take to answer; 30 unless the target says otherwise.
+    pub timeout: u64,
+}
+
+/// Where the rows of a target's streaming models go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StreamingConfig {
+    /// `type: cassandra`: tables of Apache Cassandra.
+    Cassandra(CassandraConfig),
+}
+
+/// A Cassandra cluster and how it is spoken to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CassandraConfig {
+    /// `host:port` of nodes to begin with.
+    pub contact_points: Vec<String>,
+    /// The keyspace of the tables.
+    pub keyspace: String,
+    /// How the keyspace is replicated where it has to be made.
+    pub replication: CassandraReplication,
+    /// How many replicas a row must have reached.
+    pub consistency: CassandraConsistency,
+    /// The datacenter whose nodes are spoken to.
+    pub local_dc: Option<String>,
+    /// The user.
+    pub login: Option<CassandraLogin>,
+    /// How connections are encrypted; `None`: they are not.
+    pub tls: Option<CassandraTls>,
+    /// Seconds that a request may take.
+    pub timeout: u64,
+    /// How many requests with rows, of all models, are under way at once at most; 64 unless the target says otherwise.
+    pub concurrency: usize,
+}
+
+/// How a keyspace is replicated.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CassandraReplication {
+    /// `SimpleStrategy` with this many replicas.
+    Simple(u32),
+    /// `NetworkTopologyStrategy` with this many replicas in each datacenter.
+    PerDatacenter(Vec<(String, u32)>),
+}
+
+/// How many replicas must have answered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CassandraConsistency {
+    /// `one`.
+    One,
+    /// `two`.
+    Two,
+    /// `three`.
+    Three,
+    /// `quorum`: most of them.
+    Quorum,
+    /// `all`.
+    All,
+    /// `local_quorum`: most of those in the local datacenter.
+    #[default]
+    LocalQuorum,
+    /// `each_quorum`: most of those in each datacenter.
+    EachQuorum,
+    /// `local_one`: one in the local datacenter.
+    LocalOne,
+}
+
+/// A user and a password, which debugging does not show.
+#[derive(Clone, PartialEq, Eq)]
+pub struct CassandraLogin {
+    /// The user.
+    pub username: String,
+    /// The password.
+    pub password: String,
+}
+
+impl std::fmt::Debug for CassandraLogin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CassandraLogin").field("username", &self.username).finish_non_exhaustive()
+    }
+}
+
+/// How connections to Cassandra are encrypted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CassandraTls {
+    /// The file with the certificates of authorities.
+    pub ca: Option<PathBuf>,
+    /// The file with the client's certificate.
+    pub certificate: Option<PathBuf>,
+    /// The file with the client's key.
+    pub key: Option<PathBuf>,
+    /// Whether a node's certificate must be for the address that mep speaks to.
+    pub verifies_address: bool,
+}
+
+/// Where the rows of a source come from.
+#[derive(Clone, Debug, PartialEq)]
+pub enum SourceConnection {
+    /// `type: files`: folders of NDJSON (plain, .gz, .zst) or Parquet.
+    Files {
+        /// The folder that holds a folder for each table; a relative one lies in the project's folder.
+        path: PathBuf,
+    },
+    /// `type: simulator`: events made up by the bundled simulator.
+    Simulator(SimulatorConfig),
+    /// `type: kafka`: messages of topics.
+    Kafka(KafkaConfig),
+}
+
+/// Where messages come from, and what they are.
+#[derive(Clone, Debug, PartialEq)]
+pub struct KafkaConfig {
+    /// `host:port` of each broker to begin with.
+    pub brokers: Vec<String>,
+    /// Stands before a table's name in the name of its topic.
+    pub topic_prefix: String,
+    /// What a message is.
+    pub format: MessageFormat,
+    /// What to do where offsets are gone before they were landed, unless a table says otherwise.
+    pub on_lost_offsets: OnLostOffsets,
+    /// Seconds that a request may take.
+    pub timeout: u64,
+    /// Security and whatever else librdkafka is to be told.
+    pub properties: KafkaProperties,
+}
+
+/// Properties of librdkafka, by its names. Their values are secrets, some of them: debugging shows none.
+#[derive(Clone, Default, PartialEq)]
+pub struct KafkaProperties(pub BTreeMap<String, String>);
+
+impl std::fmt::Debug for KafkaProperties {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
+/// What a Kafka message is.
+#[derive(Clone, Debug, PartialEq)]
+pub enum MessageFormat {
+    /// A JSON object.
+    Json,
+    /// An Avro record.
+    Avro {
+        /// The folder of the schemas; a relative one is relative to the project's root.
+        schemas: PathBuf,
+        /// What stands before a record.
+        wire: AvroWire,
+    },
+}
+
+/// What stands before an Avro record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AvroWire {
+    /// Nothing.
+    Plain,
+    /// A zero byte and the four bytes of the schema's id, as Confluent's serializers write it.
+    Confluent,
+}
+
+/// What to do where offsets are gone before they were landed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnLostOffsets {
+    /// Stop, and land nothing.
+    #[default]
+    Fail,
+    /// Land what is left, warn, and note the gap.
+    Accept,
+}
+
+/// What the simulator is asked for. The same values give the same events, to the byte, on any machine.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SimulatorConfig {
+    /// The seed of every random choice.
+    pub seed: u64,
+    /// The first UTC day.
+    pub start: NaiveDate,
+    /// How many days.
+    pub days: u32,
+    /// Users at the start.
+    pub users: u64,
+    /// New users per year, as a share of `users`.
+    pub growth: f64,
+    /// Users lost per year, as a share of those there.
+    pub attrition: f64,
+    /// The share of events that are sent twice.
+    pub duplicates: f64,
+    /// Whether names come as UTF-8 read as Latin-1, as in the original pipeline.
+    pub mojibake: bool,
+}
+
+impl Default for SimulatorConfig {
+    fn default() -> Self {
+        Self {
+            seed: 1,
+            start: NaiveDate::from_ymd_opt(2018, 11, 1).unwrap_or_default(),
+            days: 30,
+            users: 1_000,
+            growth: 0.1,
+            attrition: 0.1,
+            duplicates: 0.001,
+            mojibake: true,
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! What is known of the tables that a plan reads, by name.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
+
+use super::known::Known;
+use mep_contract::warehouse::TableVersion;
+use mep_core::relation::Relation;
+
+/// The tables of which something is known. Clones share it.
+#[derive(Clone, Debug, Default)]
+pub struct KnownTables(BTreeMap<Relation, KnownTable>);
+
+#[derive(Clone, Debug)]
+enum KnownTable {
+    /// As the warehouse holds it; looked through only where a step reads it.
+    Stored(Arc<TableVersion>, Arc<OnceLock<Known>>),
+    /// As an earlier step will leave it.
+    Expected(Arc<Known>),
+}
+
+impl KnownTables {
+    /// Notes a table as the warehouse holds it.
+    pub fn note(&mut self, relation: &Relation, table: Arc<TableVersion>) {
+        self.0.insert(relation.clone(), KnownTable::Stored(table, Arc::default()));
+    }
+
+    /// Notes a table as a step will leave it.
+    pub fn expect(&mut self, relation: &Relation, known: Known) {
+        self.0.insert(relation.clone(), KnownTable::Expected(Arc::new(known)));
+    }
+
+    /// What is known of a table.
+    pub fn get(&self, relation: &Relation) -> Option<&Known> {
+        self.0.get(relation).map(|table| match table {
+            KnownTable::Stored(table, known) => known.get_or_init(|| Known::of(table)),
+            KnownTable::Expected(known) => known.as_ref(),
+        })
+    }
+
+    /// Whether something is known of a table.
+    pub fn has(&self, relation: &Relation) -> bool {
+        self.0.contains_key(relation)
+    }
+}

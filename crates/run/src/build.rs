@@ -1,0 +1,373 @@
+//! Building a table: rows into a new folder. Nothing points at it yet.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, SchemaRef};
+use datafusion::common::{Column, DataFusionError, ScalarValue};
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, cast, lit};
+
+use mep_contract::warehouse::{
+    ColumnVersions, Content, DataFile, Inputs, Ledger, Partition, PartitionKey, RunId, TableVersion, Version,
+    Warehouse, WarehouseError, WrittenFiles,
+};
+use mep_core::fingerprint::Fingerprint;
+use mep_core::relation::Relation;
+use mep_core::secrets;
+use mep_core::time_range::TimeRanges;
+use mep_datafusion::{Engine, EngineError, Output};
+use mep_plan::{PartitionBuild, PartitionPlan};
+use mep_sql::dialect::Untranslatable;
+
+/// Input bytes, as stored, that one query of a chunk of partitions reads at most, where partitions are small enough.
+const CHUNK_BYTES: u64 = 128 * 1024 * 1024;
+/// Partitions that one query builds at most: each thread keeps a file open for each.
+const CHUNK_PARTITIONS: usize = 32;
+
+/// Why a table was not built. What was published before is untouched.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// The query or the writing of its rows failed.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// The warehouse cannot be read or written.
+    #[error(transparent)]
+    Warehouse(#[from] WarehouseError),
+    /// A view cannot be said in the words of the engines that share the warehouse.
+    #[error("{0}")]
+    View(#[from] Untranslatable),
+    /// The query cannot be planned over the tables as they are.
+    #[error("{0}")]
+    Plan(String),
+    /// A column of the model is not what the stored table has, and `on_schema_change` does not say how to go on.
+    #[error("{0}")]
+    SchemaChange(String),
+    /// The user asked the run to end.
+    #[error("interrupted; readers find what was there before")]
+    Interrupted,
+    /// The same of a microbatch model, some batches of which are published.
+    #[error("interrupted; {done} of {all} batches are published, and the next run goes on with the others")]
+    InterruptedBatches {
+        /// How many are published.
+        done: usize,
+        /// How many there are.
+        all: usize,
+    },
+    /// Some batches of a microbatch model failed.
+    #[error("{0}")]
+    Batches(String),
+    /// The new content failed tests of its model, and was not published.
+    #[error("{0}")]
+    Rejected(String),
+    /// Compacting did not come to the rows that there were.
+    #[error(
+        "{found} rows were written of the {expected} in partition `{partition}` of {relation}: the files stay as they are"
+    )]
+    RowsLost {
+        /// The table.
+        relation: String,
+        /// The partition.
+        partition: String,
+        /// Rows in the old files.
+        expected: u64,
+        /// Rows in the new ones.
+        found: u64,
+    },
+    /// A merge would match a stored row with two new ones.
+    #[error(
+        "{rows} new rows share their unique key ({columns}) with another: make the key unique, or use incremental_strategy='delete+insert'"
+    )]
+    DoubledKey {
+        /// The key.
+        columns: String,
+        /// New rows whose key occurs more than once.
+        rows: u64,
+    },
+    /// A snapshot would not know which of two rows is the current one.
+    #[error(
+        "`unique_key` ({columns}) must name one row, and in what the snapshot is taken of {keys} of its values name several"
+    )]
+    DoubledRow {
+        /// The key.
+        columns: String,
+        /// How many are.
+        keys: u64,
+    },
+}
+
+impl From<DataFusionError> for BuildError {
+    fn from(error: DataFusionError) -> Self {
+        Self::Engine(EngineError::Query(error))
+    }
+}
+
+/// What a build left behind, for a publish to point at.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Built {
+    /// The table as it is to be.
+    pub table: TableVersion,
+    /// What of it is new.
+    pub written: Written,
+}
+
+/// How much a build wrote.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Written {
+    /// Rows.
+    pub rows: u64,
+    /// Bytes of the new files.
+    pub bytes: u64,
+    /// Partitions that were written or removed.
+    pub partitions: usize,
+}
+
+impl Written {
+    /// Of these partitions.
+    pub(super) fn of(partitions: &BTreeMap<PartitionKey, Partition>) -> Self {
+        Self {
+            rows: partitions.values().map(Partition::rows).sum(),
+            bytes: partitions.values().map(Partition::bytes).sum(),
+            partitions: partitions.len(),
+        }
+    }
+
+    /// Of one partition's new files.
+    pub(super) fn of_files(files: &[DataFile]) -> Self {
+        Self {
+            rows: files.iter().map(|file| file.rows).sum(),
+            bytes: files.iter().map(|file| file.bytes).sum(),
+            partitions: 1,
+        }
+    }
+
+    /// More was written.
+    pub(super) fn add(&mut self, more: Self) {
+        self.rows += more.rows;
+        self.bytes += more.bytes;
+        self.partitions += more.partitions;
+    }
+}
+
+/// A table that is built from a SELECT.
+#[derive(Clone)]
+pub struct TableBuild<'a> {
+    /// Runs the query.
+    pub engine: &'a Engine,
+    /// Where the table lives.
+    pub warehouse: &'a dyn Warehouse,
+    /// The run.
+    pub run: &'a RunId,
+    /// The table.
+    pub relation: &'a Relation,
+    /// The SELECT.
+    pub sql: &'a str,
+    /// The model's SQL as it was rendered, to say later what changed in it.
+    pub rendered: &'a str,
+    /// The schema to store, partition columns last.
+    pub schema: &'a SchemaRef,
+    /// The partition columns.
+    pub partition_columns: &'a [String],
+    /// Of the model.
+    pub fingerprint: &'a Fingerprint,
+}
+
+impl TableBuild<'_> {
+    /// Builds all of the table with one query.
+    ///
+    /// # Errors
+    /// Where the query fails; the old table is then still there.
+    pub async fn whole(&self, build: &PartitionBuild) -> Result<Built, BuildError> {
+        let mut written = self.engine.write(self.plan()?, &self.output("")).await?.files;
+        // The ledger stands with the partitions, so a table without rows needs one too.
+        if written.is_empty() {
+            written.insert(PartitionKey::new(vec![None; self.partition_columns.len()]), Vec::new());
+        }
+        let ledger = Arc::new(self.ledger_of(build));
+        let new = written
+            .into_iter()
+            .map(|(key, files)| (key, Partition { files: files.into(), ledger: ledger.clone() }))
+            .collect();
+        let written = Written::of(&new);
+        Ok(self.built(new, written))
+    }
+
+    /// Builds the dirty partitions, a chunk at a time; the others stay as they are.
+    ///
+    /// # Errors
+    /// Where a query fails; the old table is then still there.
+    pub async fn partitions(
+        &self,
+        plan: &PartitionPlan,
+        stored: Option<&TableVersion>,
+    ) -> Result<Built, BuildError> {
+        let query = self.plan()?;
+        let mut written = WrittenFiles::new();
+        for (index, chunk) in chunks(&plan.build).into_iter().enumerate() {
+            let filter = self.is_one_of(&query, chunk)?;
+            let filtered = LogicalPlanBuilder::from(query.clone()).filter(filter)?.build()?;
+            let files = self.engine.write(filtered, &self.output(&format!(".{index}"))).await?.files;
+            written.extend(files);
+            mep_core::fail_point::reached("build-after-chunk");
+        }
+        let mut new: BTreeMap<PartitionKey, Partition> = BTreeMap::new();
+        for build in &plan.build {
+            let files = written.remove(&build.key).unwrap_or_default();
+            let ledger = self.ledger_of(build);
+            new.insert(build.key.clone(), Partition { files: files.into(), ledger: ledger.into() });
+        }
+        let mut written = Written::of(&new);
+        written.partitions += plan.remove.len();
+        let kept = stored.iter().flat_map(|table| table.partitions());
+        let kept = kept.filter(|(key, _)| !plan.remove.contains(key));
+        let mut all: BTreeMap<PartitionKey, Partition> =
+            kept.map(|(key, partition)| (key.clone(), partition.clone())).collect();
+        for build in &plan.confirm {
+            if let Some(partition) = all.get_mut(&build.key) {
+                let run = partition.ledger.run.clone();
+                partition.ledger = Arc::new(Ledger { run, ..self.ledger_of(build) });
+            }
+        }
+        all.extend(new);
+        Ok(self.built(all, written))
+    }
+
+    pub(super) fn plan(&self) -> Result<LogicalPlan, BuildError> {
+        self.engine.scope().plan(self.sql).map_err(|problem| BuildError::Plan(problem.message))
+    }
+
+    pub(super) fn output(&self, suffix: &str) -> Output {
+        Output {
+            table_folder: self.warehouse.table_folder(self.relation),
+            folder: format!("data/{}{suffix}", self.run),
+            schema: self.schema.clone(),
+            partition_columns: self.partition_columns.to_vec(),
+        }
+    }
+
+    pub(super) fn ledger(&self, inputs: Inputs, version: Version) -> Ledger {
+        let (run, fingerprint) = (self.run.clone(), self.fingerprint.clone());
+        Ledger {
+            run,
+            fingerprint,
+            inputs,
+            version,
+            columns: ColumnVersions::default(),
+            done: TimeRanges::default(),
+        }
+    }
+
+    fn ledger_of(&self, build: &PartitionBuild) -> Ledger {
+        let ledger = self.ledger(build.inputs.clone(), build.version.clone());
+        Ledger { columns: build.columns.clone(), ..ledger }
+    }
+
+    pub(super) fn table(&self, partitions: BTreeMap<PartitionKey, Partition>) -> TableVersion {
+        TableVersion {
+            schema: self.schema.clone(),
+            content: Content::Table {
+                partition_columns: self.partition_columns.to_vec(),
+                partitions,
+                batches: BTreeMap::new(),
+            },
+            run: self.run.clone(),
+            sql: Some(secrets::masked(self.rendered).into_owned()),
+        }
+    }
+
+    /// The table of these partitions, of which `written` are new or gone.
+    pub(super) fn built(&self, partitions: BTreeMap<PartitionKey, Partition>, written: Written) -> Built {
+        Built { table: self.table(partitions), written }
+    }
+
+    /// A filter that holds for the rows of these partitions and no others.
+    fn is_one_of(&self, plan: &LogicalPlan, chunk: &[PartitionBuild]) -> Result<Expr, BuildError> {
+        let mut columns = Vec::new();
+        for (index, name) in self.partition_columns.iter().enumerate() {
+            let (qualifier, field) = plan.schema().qualified_field_with_unqualified_name(name)?;
+            let column = Expr::Column(Column::new(qualifier.cloned(), name));
+            // A partition is named by the value that is stored, which can be a coarser one than the query gives.
+            let stored = self.schema.field_with_name(name).map_err(DataFusionError::from)?.data_type();
+            let is_same = field.data_type() == stored || *stored == DataType::Utf8View;
+            let column = if is_same { column } else { cast(column, stored.clone()) };
+            columns.push((index, column, if is_same { field.data_type().clone() } else { stored.clone() }));
+        }
+        if let [(index, column, data_type)] = columns.as_slice() {
+            let mut values = Vec::new();
+            let mut filter: Option<Expr> = None;
+            for build in chunk {
+                match value(&build.key, *index) {
+                    Some(text) => values.push(lit(ScalarValue::Utf8(Some(text)).cast_to(data_type)?)),
+                    None => filter = Some(column.clone().is_null()),
+                }
+            }
+            if !values.is_empty() {
+                let is_in = column.clone().in_list(values, false);
+                filter = Some(filter.map_or(is_in.clone(), |null| null.or(is_in)));
+            }
+            return Ok(filter.unwrap_or_else(|| lit(false)));
+        }
+        let mut any: Option<Expr> = None;
+        for build in chunk {
+            let mut all: Option<Expr> = None;
+            for (index, column, data_type) in &columns {
+                let is = match value(&build.key, *index) {
+                    Some(text) => column.clone().eq(lit(ScalarValue::Utf8(Some(text)).cast_to(data_type)?)),
+                    None => column.clone().is_null(),
+                };
+                all = Some(all.map_or(is.clone(), |all| all.and(is)));
+            }
+            if let Some(all) = all {
+                any = Some(any.map_or(all.clone(), |any| any.or(all)));
+            }
+        }
+        Ok(any.unwrap_or_else(|| lit(false)))
+    }
+}
+
+fn value(key: &PartitionKey, index: usize) -> Option<String> {
+    key.values().get(index).cloned().flatten()
+}
+
+/// The partitions in runs that read little enough for one query.
+fn chunks(build: &[PartitionBuild]) -> Vec<&[PartitionBuild]> {
+    let mut chunks = Vec::new();
+    let (mut start, mut bytes) = (0, 0);
+    for (index, partition) in build.iter().enumerate() {
+        let full = bytes + partition.input_bytes > CHUNK_BYTES || index - start >= CHUNK_PARTITIONS;
+        if index > start && full {
+            chunks.push(&build[start..index]);
+            (start, bytes) = (index, 0);
+        }
+        bytes += partition.input_bytes;
+    }
+    if start < build.len() {
+        chunks.push(&build[start..]);
+    }
+    chunks
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mep_plan::Reason;
+
+    fn partition(bytes: u64) -> PartitionBuild {
+        PartitionBuild {
+            key: PartitionKey::whole(),
+            inputs: Inputs::default(),
+            version: Version::of([]),
+            columns: ColumnVersions::default(),
+            reason: Reason::FirstRun,
+            input_bytes: bytes,
+            input_rows: 0,
+        }
+    }
+
+    #[test]
+    fn chunks_hold_few_enough_bytes_and_a_large_partition_stands_alone() {
+        let build: Vec<_> = [1, 2, CHUNK_BYTES, 5, CHUNK_BYTES * 2].into_iter().map(partition).collect();
+        let sizes: Vec<usize> = chunks(&build).iter().map(|chunk| chunk.len()).collect();
+        assert_eq!(sizes, [2, 1, 1, 1]);
+        assert!(chunks(&[]).is_empty());
+    }
+}

@@ -1,0 +1,350 @@
+//! Carrying steps out, each as its plan says, and telling what came of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use super::build::{BuildError, Built, TableBuild, Written};
+use super::event::{Event, NodeResult, Status};
+use super::order::dependencies;
+use super::schedule::{Outcome, Steps, Weight, work_through};
+use super::session::Session;
+use mep_contract::warehouse::{self, Content, Presentation};
+use mep_core::interrupt;
+use mep_core::relation::Relation;
+use mep_graph::{CompiledModel, Node, NodeKind, tested_relation};
+use mep_plan::{Action, PartitionBuild, PartitionPlan, Plan, Reason, Step, TableChange};
+use mep_quality as quality;
+use mep_quality::Verdict;
+use mep_sql::dialect::ViewText;
+
+/// What other readers of the warehouse are told of a node.
+pub fn presentation(node: &Node) -> Presentation {
+    let columns = node.columns.iter().filter_map(|column| {
+        Some((column.name.value.clone(), column.description.as_ref()?.trim().to_owned()))
+    });
+    let description = node.description.as_ref().map(|text| text.trim().to_owned());
+    Presentation { description, columns: columns.collect(), view: None }
+}
+
+/// What a node is called on the terminal beside its name.
+pub fn shown_kind(node: &Node) -> &'static str {
+    match node.kind {
+        NodeKind::Model { .. } => node.config.materialized.as_str(),
+        _ => node.resource_type(),
+    }
+}
+
+impl Session<'_> {
+    /// Carries a plan out. Steps that depend on one of `failed` are skipped.
+    pub fn carry_out(&self, plan: &Plan, failed: &BTreeSet<usize>) -> Vec<NodeResult> {
+        let results: Mutex<BTreeMap<usize, NodeResult>> = Mutex::new(BTreeMap::new());
+        let keep = |step: usize, result: NodeResult| {
+            self.reporter.report(Event::Ended(&result));
+            results.lock().unwrap_or_else(PoisonError::into_inner).insert(step, result);
+        };
+        let is_cut_off = |step: &Step| {
+            if failed.is_empty() {
+                return None;
+            }
+            let above = self.graph.ancestors(&BTreeSet::from([step.node]), None);
+            above.into_iter().find(|node| failed.contains(node))
+        };
+        let dependencies = dependencies(self.graph, plan);
+        let weights: Vec<Weight> = plan.steps.iter().map(|step| weight(&step.action)).collect();
+        work_through(
+            &Steps { dependencies: &dependencies, weights: &weights },
+            self.options.threads,
+            self.options.fail_fast,
+            |index| {
+                let step = &plan.steps[index];
+                let node = self.graph.node(step.node);
+                if interrupt::is_requested() {
+                    keep(index, not_begun(node));
+                    return false;
+                }
+                if let Some(failed) = is_cut_off(step) {
+                    keep(index, skipped(node, &self.graph.node(failed).shown_name()));
+                    return false;
+                }
+                let result = self.step(step, node);
+                let goes_on = !matches!(result.status, Status::Error | Status::Fail | Status::Interrupted);
+                keep(index, result);
+                goes_on
+            },
+            |index, outcome| {
+                let node = self.graph.node(plan.steps[index].node);
+                keep(
+                    index,
+                    match outcome {
+                        _ if interrupt::is_requested() => not_begun(node),
+                        Outcome::Skipped { because_of } => {
+                            skipped(node, &self.graph.node(plan.steps[because_of].node).shown_name())
+                        }
+                        _ => result_of(node, Status::Skipped).saying("the run was ended after a failure"),
+                    },
+                );
+            },
+        );
+        results.into_inner().unwrap_or_else(PoisonError::into_inner).into_values().collect()
+    }
+
+    fn step(&self, step: &Step, node: &Node) -> NodeResult {
+        let began = Instant::now();
+        let (name, kind) = (node.shown_name(), shown_kind(node));
+        let mut planned = step.action.clone();
+        if planned == Action::AfterInputs {
+            let mut tables = self.tables();
+            planned = self.with_planner(|planner| planner.node(step.node, &mut tables));
+        }
+        if planned == Action::Current {
+            return result_of(node, Status::Current);
+        }
+        self.reporter.report(Event::Started { name: &name, kind });
+        let result = match self.act(step.node, node, &planned) {
+            Ok(result) => result,
+            Err(error @ (BuildError::Interrupted | BuildError::InterruptedBatches { .. })) => {
+                result_of(node, Status::Interrupted).saying(error.to_string())
+            }
+            Err(error) => result_of(node, Status::Error).saying(error.to_string()),
+        };
+        result.in_time(began.elapsed())
+    }
+
+    fn act(&self, index: usize, node: &Node, action: &Action) -> Result<NodeResult, BuildError> {
+        match action {
+            Action::Current | Action::AfterInputs | Action::Land(_) => Ok(result_of(node, Status::Current)),
+            Action::Missing(relations) => Ok(self.missing(node, relations)),
+            Action::LoadSeed(reason) => {
+                let Some(seed) = self.compiled.seeds.get(&index) else {
+                    return Ok(result_of(node, Status::Current));
+                };
+                let built = self.block_on(super::seed::load(self, node, seed))?;
+                self.built(index, node, built, &reason.to_string())
+            }
+            Action::Test => self.test(index, node),
+            Action::CreateView(reason) => self.create_view(index, node, reason),
+            Action::BuildWhole(build) => {
+                let relation = tested_relation(node);
+                let table = self.table_build(&relation, self.model(index)?);
+                let built = self.block_on(table.whole(build))?;
+                self.built(index, node, built, &build.reason.to_string())
+            }
+            Action::BuildPartitions(plan) => {
+                let relation = tested_relation(node);
+                let stored = self.stored(&relation);
+                let model = self.model(index)?;
+                let table = self.table_build(&relation, model);
+                let plan = self.narrowed(node, model, plan);
+                let built = self.block_on(table.partitions(&plan, stored.as_deref()))?;
+                self.built(index, node, built, &why_built(&plan))
+            }
+            Action::Increment => self.increment(index, node),
+            Action::Snapshot(build) => self.snapshot(index, node, build),
+            Action::RunBatches(plan) => self.run_batches(index, node, plan),
+        }
+    }
+
+    pub(super) fn table_build<'b>(
+        &'b self,
+        relation: &'b Relation,
+        model: &'b CompiledModel,
+    ) -> TableBuild<'b> {
+        TableBuild {
+            engine: self.engine,
+            warehouse: self.warehouse,
+            run: self.run,
+            relation,
+            sql: &model.sql,
+            rendered: &model.rendered.sql,
+            schema: &model.schema,
+            partition_columns: &model.partition_columns,
+            fingerprint: &model.fingerprint,
+        }
+    }
+
+    pub(super) fn model(&self, index: usize) -> Result<&CompiledModel, BuildError> {
+        let missing = || BuildError::Plan("the model was not compiled".to_owned());
+        self.compiled.models.get(&index).ok_or_else(missing)
+    }
+
+    fn built(&self, index: usize, node: &Node, built: Built, why: &str) -> Result<NodeResult, BuildError> {
+        self.publish(index, node, built.table)?;
+        Ok(success(node, built.written, why))
+    }
+
+    fn create_view(&self, index: usize, node: &Node, reason: &Reason) -> Result<NodeResult, BuildError> {
+        let model = self.model(index)?;
+        let relation = tested_relation(node);
+        let view = self.view_of(model);
+        let mut presentation = presentation(node);
+        if let Some(catalog) = self.warehouse.trino_catalog() {
+            let plan = self.engine.scope().plan(&model.sql);
+            let plan = plan.map_err(|problem| BuildError::Plan(problem.message))?;
+            let text = ViewText::of(self.engine.scope(), &plan)?;
+            let schema = relation.schema.as_deref().unwrap_or_default();
+            let (hive, trino) = (text.hive.clone(), text.presto_view(catalog, schema));
+            presentation.view = Some(warehouse::ViewText { hive, trino });
+        }
+        self.warehouse.publish(&relation, &view, &presentation)?;
+        self.published(&relation, Arc::new(view))?;
+        Ok(result_of(node, Status::Success).saying(reason.to_string()))
+    }
+
+    fn increment(&self, index: usize, node: &Node) -> Result<NodeResult, BuildError> {
+        let relation = tested_relation(node);
+        let model = self.model(index)?;
+        let (Some(stored), Some(sql)) = (self.stored(&relation), &model.increment) else {
+            return Err(BuildError::Plan("there is nothing to add an increment to".to_owned()));
+        };
+        let columns = super::increment::columns_over(node, model, &stored)?;
+        let table = TableBuild { sql, schema: &columns, ..self.table_build(&relation, model) };
+        let built = self.block_on(table.increment(&stored, &node.config))?;
+        let why = Reason::Increment.to_string();
+        match built {
+            Some(built) => self.built(index, node, built, &why),
+            None => Ok(success(node, Written::default(), &why)),
+        }
+    }
+
+    fn snapshot(&self, index: usize, node: &Node, build: &PartitionBuild) -> Result<NodeResult, BuildError> {
+        let missing = || BuildError::Plan("the snapshot was not compiled".to_owned());
+        let snapshot = self.compiled.snapshots.get(&index).ok_or_else(missing)?;
+        let relation = tested_relation(node);
+        let stored = self.stored(&relation).filter(|table| matches!(table.content, Content::Table { .. }));
+        let table = TableBuild {
+            engine: self.engine,
+            warehouse: self.warehouse,
+            run: self.run,
+            relation: &relation,
+            sql: &snapshot.query.source,
+            rendered: &snapshot.rendered.sql,
+            schema: &snapshot.schema,
+            partition_columns: &[],
+            fingerprint: &snapshot.fingerprint,
+        };
+        let built = self.block_on(table.snapshot(&snapshot.query, build, stored.as_deref()))?;
+        let why = build.reason.to_string();
+        match built {
+            Some(built) => self.built(index, node, built, &why),
+            None => Ok(success(node, Written::default(), &why)),
+        }
+    }
+
+    fn test(&self, index: usize, node: &Node) -> Result<NodeResult, BuildError> {
+        let Some(test) = self.compiled.tests.get(&index) else { return Ok(result_of(node, Status::Current)) };
+        let tested =
+            self.graph.parents(index).iter().filter_map(|parent| self.graph.node(*parent).relation.clone());
+        // What streams keep outside the warehouse is known to the engine alone.
+        let is_there =
+            |relation: &Relation| self.stored(relation).is_some() || self.engine.scope().knows(relation);
+        let not_there: Vec<Relation> = tested.filter(|relation| !is_there(relation)).collect();
+        if !not_there.is_empty() {
+            return Ok(self.missing(node, &not_there));
+        }
+        let finding = match self.tried(index) {
+            Some(finding) => finding,
+            None => self.block_on(quality::run(self.engine, &test.sql, &node.config))?,
+        };
+        let mut result = result_of(
+            node,
+            match finding.verdict {
+                Verdict::Pass => Status::Pass,
+                Verdict::Warn => Status::Warn,
+                Verdict::Fail => Status::Fail,
+            },
+        );
+        result.rows = finding.failures.unsigned_abs();
+        if finding.verdict != Verdict::Pass {
+            let select = format!("see them with: mep show --select {} --limit 20", node.name);
+            result = result.saying(select);
+        }
+        Ok(result)
+    }
+
+    fn missing(&self, node: &Node, relations: &[Relation]) -> NodeResult {
+        let names: Vec<String> = relations.iter().map(ToString::to_string).collect();
+        let (verb, pronoun) = if names.len() == 1 { ("is", "it") } else { ("are", "them") };
+        let is_snapshot = |of: &Node| {
+            matches!(of.kind, NodeKind::Snapshot { .. })
+                && of.relation.as_ref().is_some_and(|relation| relations.contains(relation))
+        };
+        let command = if self.graph.nodes().iter().any(is_snapshot) { "build" } else { "run" };
+        result_of(node, Status::Error).saying(format!(
+            "it reads {}, which {verb} not built yet: build {pronoun} first, as in mep {command} --select +{}",
+            names.join(", "),
+            node.name
+        ))
+    }
+}
+
+/// Why a node is skipped once the run was asked to end.
+pub(super) const NOT_BEGUN: &str = "the run was interrupted before it began";
+
+/// Bytes of input, as stored, from which on a query keeps all cores busy by itself.
+const HEAVY_BYTES: u64 = 16 << 20;
+
+fn weight(action: &Action) -> Weight {
+    let reads = match action {
+        Action::BuildWhole(build) | Action::Snapshot(build) => build.input_bytes,
+        Action::BuildPartitions(plan) => plan.build.iter().map(|build| build.input_bytes).sum(),
+        _ => 0,
+    };
+    if reads >= HEAVY_BYTES { Weight::Heavy } else { Weight::Light }
+}
+
+/// Why partitions are built, each reason once.
+pub fn in_short(build: &[PartitionBuild]) -> String {
+    let mut reasons: Vec<String> = Vec::new();
+    let mut changed: BTreeMap<String, TableChange> = BTreeMap::new();
+    for partition in build {
+        match &partition.reason {
+            Reason::InputsChanged { tables } => {
+                for (table, change) in tables {
+                    changed.entry(table.clone()).or_default().extend(change.clone());
+                }
+            }
+            reason => {
+                let reason = reason.to_string();
+                if !reasons.contains(&reason) {
+                    reasons.push(reason);
+                }
+            }
+        }
+    }
+    if !changed.is_empty() {
+        reasons.push(Reason::InputsChanged { tables: changed }.to_string());
+    }
+    reasons.join("; ")
+}
+
+/// Why partitions were built, and how many were found not to need it.
+fn why_built(plan: &PartitionPlan) -> String {
+    let confirmed = match plan.confirm.len() {
+        0 => return in_short(&plan.build),
+        1 => "1 partition holds nothing of what changed".to_owned(),
+        many => format!("{many} partitions hold nothing of what changed"),
+    };
+    if plan.build.is_empty() { confirmed } else { format!("{}; {confirmed}", in_short(&plan.build)) }
+}
+
+fn result_of(node: &Node, status: Status) -> NodeResult {
+    NodeResult::new(node.id.as_str(), &node.shown_name(), shown_kind(node), status)
+}
+
+/// The result of a node that was built.
+pub(super) fn success(node: &Node, written: Written, why: &str) -> NodeResult {
+    let mut result = result_of(node, Status::Success).saying(why);
+    result.rows = written.rows;
+    result.bytes = written.bytes;
+    result.partitions = written.partitions;
+    result
+}
+
+fn not_begun(node: &Node) -> NodeResult {
+    result_of(node, Status::Skipped).saying(NOT_BEGUN)
+}
+
+fn skipped(node: &Node, because_of: &str) -> NodeResult {
+    result_of(node, Status::Skipped).saying(format!("because of {because_of}"))
+}

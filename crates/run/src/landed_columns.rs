@@ -1,0 +1,111 @@
+//! What the rows of a landing have in the declared columns, and what of it the user should know.
+//!
+//! A field that is misspelled in the declaration is NULL in all rows, and so is one that messages do not carry. A time in
+//! seconds that is read as milliseconds is one of January 1970. Neither is an error, and both are seldom meant.
+
+use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::compute::max;
+use arrow::datatypes::{DataType, Int64Type};
+
+use mep_contract::source::RowSchema;
+use mep_lang::project::Column;
+
+/// 1980-01-01 in milliseconds since 1970: in seconds, no time before the year 11969.
+const EIGHTIES: i64 = 315_532_800_000;
+/// How alike a name must be for it to be what was meant.
+const ALIKE: f64 = 0.75;
+
+/// What the rows that were landed so far have in the declared columns.
+#[derive(Debug, Default)]
+pub(super) struct LandedColumns {
+    /// Whether any row has a value, for each column; empty where there are no rows.
+    filled: Vec<bool>,
+    /// The latest event time, where it is a number.
+    latest: Option<i64>,
+}
+
+impl LandedColumns {
+    /// These rows were read.
+    pub(super) fn add(&mut self, rows: &RecordBatch, schema: &RowSchema) {
+        self.filled.resize(rows.num_columns(), false);
+        for (filled, column) in self.filled.iter_mut().zip(rows.columns()) {
+            *filled = *filled || column.null_count() < column.len();
+        }
+        let times = schema.event_time.map(|index| rows.column(index));
+        if let Some(times) = times.filter(|times| *times.data_type() == DataType::Int64) {
+            self.latest = self.latest.max(max(times.as_primitive::<Int64Type>()));
+        }
+    }
+
+    /// So were those.
+    pub(super) fn merge(&mut self, other: &Self) {
+        self.filled.resize(self.filled.len().max(other.filled.len()), false);
+        for (filled, of_other) in self.filled.iter_mut().zip(&other.filled) {
+            *filled = *filled || *of_other;
+        }
+        self.latest = self.latest.max(other.latest);
+    }
+
+    /// What the user should know. `undeclared` are names that the rows have and nothing declares.
+    pub(super) fn warnings(
+        &self,
+        schema: &RowSchema,
+        declared: &[Column],
+        is_new: bool,
+        undeclared: &[String],
+    ) -> Vec<String> {
+        let mut warnings = Vec::new();
+        let empty = schema.fields.fields().iter().zip(&self.filled).filter(|(_, filled)| !**filled);
+        for (field, _) in empty {
+            let name = field.name();
+            let meant = nearest(name, undeclared);
+            if meant.is_none() && !is_new {
+                // Rows that come by and by need not have everything.
+                continue;
+            }
+            let place = declared.iter().find(|column| column.name.value == *name).map(|column| {
+                let (line, character) = column.name.place.line_column();
+                format!(" ({}:{line}:{character})", column.name.place.text.path().display())
+            });
+            let how_on = match meant {
+                Some(meant) => format!("they have `{meant}`, which is not declared: is that meant?"),
+                None => "where that is not to be expected, look how the rows spell it".to_owned(),
+            };
+            warnings.push(format!(
+                "no row has a value for the column `{name}`{}; {how_on}",
+                place.unwrap_or_default()
+            ));
+        }
+        if let (Some(field), Some(..EIGHTIES)) = (schema.event_time_field(), self.latest) {
+            warnings.push(format!(
+                "all events are of the years before 1980, since `{}` is read as milliseconds since 1970; if it is in seconds, let what writes it write milliseconds, or a timestamp in ISO 8601 and declare it as timestamp",
+                field.name()
+            ));
+        }
+        warnings
+    }
+}
+
+fn nearest<'a>(name: &str, candidates: &'a [String]) -> Option<&'a str> {
+    let plain = |name: &str| name.to_lowercase().replace(['_', '-', ' ', '.'], "");
+    let wanted = plain(name);
+    candidates
+        .iter()
+        .map(|candidate| (strsim::normalized_damerau_levenshtein(&wanted, &plain(candidate)), candidate))
+        .filter(|(likeness, _)| *likeness >= ALIKE)
+        .max_by(|(a, _), (b, _)| a.total_cmp(b))
+        .map(|(_, candidate)| candidate.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_that_was_meant_is_one_that_is_spelled_almost_so() {
+        let names = ["artist", "user-id", "title"].map(str::to_owned);
+        assert_eq!(nearest("artst", &names), Some("artist"));
+        assert_eq!(nearest("userId", &names), Some("user-id"));
+        assert_eq!(nearest("length", &names), None);
+    }
+}

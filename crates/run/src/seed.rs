@@ -1,0 +1,44 @@
+//! Loading a seed: its rows become the whole of a table.
+
+use std::collections::BTreeMap;
+
+use super::build::{BuildError, Built, Written};
+use super::session::Session;
+use mep_contract::warehouse::{
+    ColumnVersions, Content, Inputs, Ledger, Partition, PartitionKey, TableVersion,
+};
+use mep_core::time_range::TimeRanges;
+use mep_datafusion::Output;
+use mep_graph::{Node, SeedTable, tested_relation};
+use mep_plan::seed_version;
+
+/// Writes a seed's rows.
+///
+/// # Errors
+/// Where the rows cannot be written; the old table is then still there.
+pub async fn load(session: &Session<'_>, node: &Node, seed: &SeedTable) -> Result<Built, BuildError> {
+    let relation = tested_relation(node);
+    let plan = session.engine.scope().context().read_batch(seed.rows.clone())?.into_unoptimized_plan();
+    let output = Output {
+        table_folder: session.warehouse.table_folder(&relation),
+        folder: format!("data/{}", session.run),
+        schema: seed.schema.clone(),
+        partition_columns: Vec::new(),
+    };
+    let mut files = session.engine.write(plan, &output).await?.files;
+    let ledger = Ledger {
+        run: session.run.clone(),
+        fingerprint: seed.fingerprint.clone(),
+        inputs: Inputs::default(),
+        version: seed_version(&seed.fingerprint),
+        done: TimeRanges::default(),
+        columns: ColumnVersions::default(),
+    };
+    let files = files.remove(&PartitionKey::whole()).unwrap_or_default();
+    let partition = Partition { files: files.into(), ledger: ledger.into() };
+    let partitions = BTreeMap::from([(PartitionKey::whole(), partition)]);
+    let written = Written::of(&partitions);
+    let content = Content::Table { partition_columns: Vec::new(), partitions, batches: BTreeMap::new() };
+    let table = TableVersion { schema: seed.schema.clone(), content, run: session.run.clone(), sql: None };
+    Ok(Built { table, written })
+}

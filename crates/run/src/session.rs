@@ -1,0 +1,294 @@
+//! What a run works with: the graph, the warehouse with its lease held, and what the tables are like by now.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use chrono::{NaiveDate, NaiveTime, Utc};
+
+use super::build::BuildError;
+use super::event::Reporter;
+use mep_contract::warehouse::{Content, PartitionKey, RunId, TableVersion, Warehouse, WarehouseError};
+use mep_core::interrupt;
+use mep_core::relation::Relation;
+use mep_core::time_range::TimeRange;
+use mep_datafusion::{Engine, EngineError};
+use mep_graph::{Compiled, CompiledModel, Graph, Materialization, tested_relation};
+use mep_plan::{BatchTimes, Planner, Tables};
+use mep_quality::Finding;
+
+/// Which tests a run runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TestsRun {
+    /// Those that are nodes of the run, each with a result of its own.
+    AsNodes,
+    /// Only those that a table must pass before it is published.
+    BeforePublish,
+}
+
+/// How a run is to be done.
+#[derive(Clone, Copy, Debug)]
+pub struct RunOptions {
+    /// Build everything anew.
+    pub full_refresh: bool,
+    /// Begin nothing more after a failure.
+    pub fail_fast: bool,
+    /// How many nodes run at once.
+    pub threads: usize,
+    /// How many threads read a source.
+    pub cores: usize,
+    /// The last day of which rows are landed, where there is one.
+    pub until: Option<NaiveDate>,
+    /// The stretch of event time for which microbatch models are run, where the user asked for one.
+    pub event_times: Option<TimeRange>,
+    /// Which tests are run.
+    pub tests: TestsRun,
+    /// Whether views are read as the project says, even where they are published otherwise or not yet: what is built
+    /// over them is then what a full refresh would build.
+    pub views_of_project: bool,
+}
+
+impl RunOptions {
+    /// What batches are due by.
+    fn batch_times(&self) -> BatchTimes {
+        let after = self.until.and_then(|until| until.succ_opt());
+        let now = after.map_or_else(|| Utc::now().naive_utc(), |day| day.and_time(NaiveTime::MIN));
+        BatchTimes { asked_for: self.event_times, now }
+    }
+}
+
+/// A run.
+pub struct Session<'a> {
+    /// The graph.
+    pub graph: &'a Graph,
+    /// Its compiled nodes.
+    pub compiled: &'a Compiled,
+    /// Where tables live.
+    pub warehouse: &'a dyn Warehouse,
+    /// Where SQL is executed.
+    pub engine: &'a Engine,
+    /// The threads of queries.
+    pub runtime: &'a tokio::runtime::Runtime,
+    /// The run's id.
+    pub run: &'a RunId,
+    /// How it is done.
+    pub options: RunOptions,
+    /// Is told what happens.
+    pub reporter: &'a dyn Reporter,
+    /// What the warehouse held when the run began.
+    pub(super) before: BTreeMap<Relation, Arc<TableVersion>>,
+    held: Mutex<BTreeMap<Relation, Arc<TableVersion>>>,
+    same: Mutex<BTreeMap<Relation, BTreeSet<PartitionKey>>>,
+    tables: Mutex<Tables>,
+    /// What tests found before a publish, which need not be run again after it.
+    tried: Mutex<BTreeMap<usize, Finding>>,
+}
+
+/// Why a run could not begin.
+#[derive(Debug, thiserror::Error)]
+pub enum SessionError {
+    /// The warehouse cannot be read: it is not taken for empty.
+    #[error(transparent)]
+    Warehouse(#[from] WarehouseError),
+    /// A plan could not be made.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What the warehouse holds of these nodes and all that they need.
+///
+/// # Errors
+/// Where a manifest cannot be read.
+pub fn held(
+    graph: &Graph,
+    warehouse: &dyn Warehouse,
+    nodes: &BTreeSet<usize>,
+) -> Result<BTreeMap<Relation, Arc<TableVersion>>, WarehouseError> {
+    let needed = graph.ancestors(nodes, None);
+    let relations: Vec<&Relation> =
+        needed.iter().filter_map(|index| graph.node(*index).relation.as_ref()).collect();
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mut held = Vec::new();
+        while let Some(relation) = relations.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let table = warehouse.read(relation)?;
+            held.extend(table.map(|table| ((*relation).clone(), Arc::new(table))));
+        }
+        Ok(held)
+    };
+    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(relations.len());
+    std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+        let mut held = BTreeMap::new();
+        for worker in workers {
+            let read: Result<Vec<_>, WarehouseError> =
+                worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            held.extend(read?);
+        }
+        Ok(held)
+    })
+}
+
+impl<'a> Session<'a> {
+    /// A run over a warehouse that holds `held`.
+    #[expect(clippy::too_many_arguments, reason = "it is the one place where a run is put together")]
+    pub fn new(
+        graph: &'a Graph,
+        compiled: &'a Compiled,
+        warehouse: &'a dyn Warehouse,
+        engine: &'a Engine,
+        runtime: &'a tokio::runtime::Runtime,
+        run: &'a RunId,
+        options: RunOptions,
+        reporter: &'a dyn Reporter,
+        held: BTreeMap<Relation, Arc<TableVersion>>,
+    ) -> Self {
+        let mut tables = Tables::default();
+        for (relation, table) in &held {
+            tables.note(relation, table);
+        }
+        let (before, same) = (held.clone(), Mutex::default());
+        let (held, tables, tried) = (Mutex::new(held), Mutex::new(tables), Mutex::default());
+        Self {
+            graph,
+            compiled,
+            warehouse,
+            engine,
+            runtime,
+            run,
+            options,
+            reporter,
+            before,
+            held,
+            same,
+            tables,
+            tried,
+        }
+    }
+
+    /// Makes what the warehouse holds known to SQL, what is read before what reads it. A view whose inputs are gone
+    /// stays unknown: what reads it says so.
+    pub fn register_held(&self, nodes: &BTreeSet<usize>) {
+        for index in self.graph.ancestors(nodes, None) {
+            self.register(index);
+        }
+    }
+
+    fn register(&self, index: usize) {
+        let relation = tested_relation(self.graph.node(index));
+        if let Some(table) = self.read_as(index)
+            && let Err(error) = self.engine.register(&relation, table)
+        {
+            tracing::debug!("{relation} cannot be read: {error}");
+        }
+    }
+
+    /// What SQL finds under a node's name.
+    fn read_as(&self, index: usize) -> Option<Arc<TableVersion>> {
+        let node = self.graph.node(index);
+        let is_view = node.config.materialized == Materialization::View;
+        match self.compiled.models.get(&index) {
+            Some(model) if is_view && self.options.views_of_project => Some(Arc::new(self.view_of(model))),
+            _ => self.stored(&tested_relation(node)),
+        }
+    }
+
+    /// A view as this run publishes it.
+    pub(super) fn view_of(&self, model: &CompiledModel) -> TableVersion {
+        TableVersion {
+            schema: model.schema.clone(),
+            content: Content::View { sql: model.sql.clone(), fingerprint: model.fingerprint.clone() },
+            run: self.run.clone(),
+            sql: None,
+        }
+    }
+
+    /// Notes what was published, so that SQL and plans see it.
+    ///
+    /// # Errors
+    /// Where a view cannot be planned.
+    pub fn published(&self, relation: &Relation, table: Arc<TableVersion>) -> Result<(), EngineError> {
+        self.engine.register(relation, table.clone())?;
+        lock(&self.tables).note(relation, &table);
+        lock(&self.held).insert(relation.clone(), table);
+        let node = self.graph.nodes().iter().position(|node| node.relation.as_ref() == Some(relation));
+        self.register_views_over(node);
+        Ok(())
+    }
+
+    /// A view is planned over the tables as they are when it is registered; so those over a new table are planned anew.
+    fn register_views_over(&self, node: Option<usize>) {
+        let mut above: BTreeSet<usize> =
+            node.iter().flat_map(|node| self.graph.children(*node)).copied().collect();
+        while let Some(index) = above.pop_first() {
+            let node = self.graph.node(index);
+            if !node.is_inlined() {
+                continue;
+            }
+            self.register(index);
+            above.extend(self.graph.children(index));
+        }
+    }
+
+    /// Notes what a test found before a publish.
+    pub(super) fn note_tried(&self, test: usize, finding: Finding) {
+        lock(&self.tried).insert(test, finding);
+    }
+
+    /// What a test found before a publish.
+    pub(super) fn tried(&self, test: usize) -> Option<Finding> {
+        lock(&self.tried).get(&test).copied()
+    }
+
+    /// What the warehouse holds of a relation by now.
+    pub fn stored(&self, relation: &Relation) -> Option<Arc<TableVersion>> {
+        lock(&self.held).get(relation).cloned()
+    }
+
+    /// The partitions that were published in this run with the content that they had before.
+    pub(super) fn same(&self) -> BTreeMap<Relation, BTreeSet<PartitionKey>> {
+        lock(&self.same).clone()
+    }
+
+    /// Notes such partitions.
+    pub(super) fn note_same(&self, relation: &Relation, keys: impl Iterator<Item = PartitionKey>) {
+        lock(&self.same).entry(relation.clone()).or_default().extend(keys);
+    }
+
+    /// Waits for work, or drops it once the run is asked to end: nothing points at what it wrote.
+    pub(super) fn block_on<T, E: Into<BuildError>>(
+        &self,
+        work: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, BuildError> {
+        self.runtime.block_on(async {
+            tokio::select! {
+                biased;
+                () = interrupt::requested() => Err(BuildError::Interrupted),
+                done = work => done.map_err(Into::into),
+            }
+        })
+    }
+
+    /// The tables as they are by now, for a plan.
+    pub fn tables(&self) -> Tables {
+        lock(&self.tables).clone()
+    }
+
+    /// Works with a planner over what the warehouse holds by now.
+    pub fn with_planner<T>(&self, plan: impl FnOnce(Planner<'_>) -> T) -> T {
+        let stored = |relation: &Relation| self.stored(relation);
+        plan(Planner {
+            graph: self.graph,
+            compiled: self.compiled,
+            scope: self.engine.scope(),
+            run: self.run,
+            full_refresh: self.options.full_refresh,
+            times: self.options.batch_times(),
+            stored: &stored,
+        })
+    }
+}

@@ -1,0 +1,428 @@
+//! Which partitions of the inputs a partition of the output depends on.
+//!
+//! Nobody declares it. A filter "partition column is not distinct from $1" is put on top of the plan and pushed down by
+//! the optimizer, which knows what may pass a join, an aggregate, a window. A scan that receives it as
+//! `f(its partition columns) is not distinct from $1` is aligned: for the output partition `x` it needs only its
+//! partitions with `f = x`. A scan that does not receive it is not: a change in it makes every partition dirty.
+//!
+//! The filter must hold for NULL too. One that NULL fails, such as `=`, lets the optimizer turn an outer join into an
+//! inner one, and the rows without a match, whose partition is NULL, would be nobody's.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, RecordBatch, StringArray};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Field, Schema};
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion::common::{Column, DFSchema, DataFusionError};
+use datafusion::logical_expr::expr::Placeholder;
+use datafusion::logical_expr::{
+    BinaryExpr, Distinct, Expr, JoinType, LogicalPlan, LogicalPlanBuilder, Operator,
+    TableProviderFilterPushDown, TableScan,
+};
+use datafusion::sql::unparser::expr_to_sql;
+
+use super::meaning::stored_type;
+use super::scope::Scope;
+use mep_core::relation::Relation;
+
+/// How the partitions of an output come from the partitions of its inputs.
+#[derive(Clone, Debug)]
+pub struct Alignment {
+    /// Every scan of the plan.
+    pub scans: Vec<ScanAlignment>,
+    /// Whether every output row's partition is one that an aligned scan's partitions give. Where it is not, the
+    /// partitions of the output are known only when the whole of it is built.
+    pub bounded: bool,
+}
+
+impl Alignment {
+    /// That of a view over these tables: it has no partitions of its own.
+    pub fn of_whole(tables: Vec<Relation>) -> Self {
+        let scan = |relation| ScanAlignment { relation, expressions: Vec::new() };
+        Self { scans: tables.into_iter().map(scan).collect(), bounded: false }
+    }
+}
+
+/// How one scan's partitions give the output's.
+#[derive(Clone, Debug)]
+pub struct ScanAlignment {
+    /// The table that is read.
+    pub relation: Relation,
+    /// For each partition column of the output, the expression over this table's partition columns that gives it;
+    /// `None` where this scan's partitions say nothing of it.
+    pub expressions: Vec<Option<Expr>>,
+}
+
+impl ScanAlignment {
+    /// Whether this table's partitions say all of the partition of the output that they give rows to.
+    pub fn is_fully_aligned(&self) -> bool {
+        !self.expressions.is_empty() && self.expressions.iter().all(Option::is_some)
+    }
+
+    /// Whether partitions of the output depend on some partitions of this table only.
+    pub fn is_aligned(&self) -> bool {
+        self.expressions.iter().any(Option::is_some)
+    }
+
+    /// For each partition column of the output, the SQL over this table's partition columns that gives it.
+    pub fn by(&self) -> Vec<Option<String>> {
+        let sql = |expression: &Expr| match expr_to_sql(expression) {
+            Ok(sql) => sql.to_string(),
+            Err(_) => expression.to_string(),
+        };
+        self.expressions.iter().map(|expression| expression.as_ref().map(sql)).collect()
+    }
+
+    /// For each of the table's partitions, the values that it gives to the output's partition columns, as text.
+    ///
+    /// The outer `Option` is `None` for a column that this scan says nothing of, the inner one is SQL's NULL.
+    ///
+    /// # Errors
+    /// Where a value cannot be turned into the partition column's type.
+    pub fn output_values(
+        &self,
+        scope: &Scope,
+        schema: &Schema,
+        partition_columns: &[String],
+        keys: &[&[Option<String>]],
+    ) -> Result<Vec<Option<Vec<Option<String>>>>, DataFusionError> {
+        let batch = key_batch(schema, partition_columns, keys)?;
+        let df_schema = DFSchema::try_from(batch.schema().as_ref().clone())?;
+        let mut columns = Vec::new();
+        for expression in &self.expressions {
+            let Some(expression) = expression else {
+                columns.push(None);
+                continue;
+            };
+            let physical = scope.state().create_physical_expr(expression.clone(), &df_schema)?;
+            let values = physical.evaluate(&batch)?.into_array(batch.num_rows())?;
+            // A partition is named by the value that is stored, whose text can be another one.
+            let values = match stored_type(values.data_type()) {
+                Some(stored) if stored != *values.data_type() => cast(&values, &stored)?,
+                _ => values,
+            };
+            columns.push(Some(texts(&values)?));
+        }
+        Ok(columns)
+    }
+}
+
+/// The values of an array as text, the way a cast to VARCHAR gives them, in which partition keys have them.
+///
+/// # Errors
+/// Where a type has no text.
+pub fn texts(values: &ArrayRef) -> Result<Vec<Option<String>>, DataFusionError> {
+    let values = cast(values, &DataType::Utf8)?;
+    let values = values.as_any().downcast_ref::<StringArray>();
+    let values = values.ok_or_else(|| DataFusionError::Internal("a cast to text gave no text".to_owned()))?;
+    Ok(values.iter().map(|value| value.map(str::to_owned)).collect())
+}
+
+fn key_batch(
+    schema: &Schema,
+    partition_columns: &[String],
+    keys: &[&[Option<String>]],
+) -> Result<RecordBatch, DataFusionError> {
+    let mut fields = Vec::new();
+    let mut arrays = Vec::new();
+    for (index, name) in partition_columns.iter().enumerate() {
+        let data_type = schema.field_with_name(name)?.data_type().clone();
+        let texts: StringArray = keys.iter().map(|key| key.get(index).cloned().flatten()).collect();
+        arrays.push(cast(&(Arc::new(texts) as ArrayRef), &data_type)?);
+        fields.push(Field::new(name, data_type, true));
+    }
+    let options = arrow::record_batch::RecordBatchOptions::new().with_row_count(Some(keys.len()));
+    Ok(RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), arrays, &options)?)
+}
+
+/// Derives how the output partitions of `plan`, named by `columns`, come from its inputs' partitions.
+///
+/// # Errors
+/// Where a partition column is not in the output, or the optimizer fails.
+pub fn derive(scope: &Scope, plan: &LogicalPlan, columns: &[String]) -> Result<Alignment, DataFusionError> {
+    let mut filter: Option<Expr> = None;
+    for (index, name) in columns.iter().enumerate() {
+        let (qualifier, field) = plan.schema().qualified_field_with_unqualified_name(name)?;
+        let field = Field::new(name, field.data_type().clone(), true);
+        let probe = Expr::Placeholder(Placeholder::new_with_field(probe_id(index), Some(Arc::new(field))));
+        let column = Expr::Column(Column::new(qualifier.cloned(), name));
+        let is_same = datafusion::logical_expr::binary_expr(column, Operator::IsNotDistinctFrom, probe);
+        filter = Some(match filter {
+            Some(others) => others.and(is_same),
+            None => is_same,
+        });
+    }
+    let Some(filter) = filter else {
+        return Ok(Alignment::of_whole(tables(plan)?));
+    };
+    let probed = LogicalPlanBuilder::from(plan.clone()).filter(filter)?.build()?;
+    let optimized = scope.optimize(&probed)?;
+    let mut scans: Vec<ScanAlignment> = Vec::new();
+    optimized.apply_with_subqueries(|node| {
+        if let LogicalPlan::TableScan(scan) = node
+            && is_stored(scan)
+        {
+            scans.push(align(scan, columns.len()));
+        }
+        Ok(TreeNodeRecursion::Continue)
+    })?;
+    // A scan that the optimizer found to give nothing under the probe still counts as read.
+    for scan in unaligned(plan)? {
+        if !scans.iter().any(|seen| seen.relation == scan.relation) {
+            scans.push(scan);
+        }
+    }
+    let bounded = is_bounded(&optimized, columns.len());
+    Ok(Alignment { scans, bounded })
+}
+
+/// The tables that a plan reads, each once.
+///
+/// # Errors
+/// None of its own; walking a plan returns a `Result`.
+pub fn tables(plan: &LogicalPlan) -> Result<Vec<Relation>, DataFusionError> {
+    let mut relations = Vec::new();
+    plan.apply_with_subqueries(|node| {
+        if let LogicalPlan::TableScan(scan) = node
+            && is_stored(scan)
+        {
+            let relation = relation(scan);
+            if !relations.contains(&relation) {
+                relations.push(relation);
+            }
+        }
+        Ok(TreeNodeRecursion::Continue)
+    })?;
+    Ok(relations)
+}
+
+fn unaligned(plan: &LogicalPlan) -> Result<Vec<ScanAlignment>, DataFusionError> {
+    let scan = |relation| ScanAlignment { relation, expressions: Vec::new() };
+    Ok(tables(plan)?.into_iter().map(scan).collect())
+}
+
+fn probe_id(index: usize) -> String {
+    format!("${}", index + 1)
+}
+
+/// Whether a table is scanned: what a function such as `generate_series` gives has no schema.
+pub(super) fn is_stored(scan: &TableScan) -> bool {
+    scan.table_name.schema().is_some()
+}
+
+/// The relation that is scanned.
+pub(super) fn relation(scan: &TableScan) -> Relation {
+    Relation { schema: scan.table_name.schema().map(str::to_owned), name: scan.table_name.table().to_owned() }
+}
+
+fn align(scan: &TableScan, columns: usize) -> ScanAlignment {
+    let mut expressions: Vec<Option<Expr>> = vec![None; columns];
+    for filter in scan.filters.iter().flat_map(|filter| conjuncts(filter)) {
+        for (index, expression) in expressions.iter_mut().enumerate() {
+            if let Some(found) = equal_to_probe(filter, &probe_id(index))
+                && is_exact(scan, filter)
+            {
+                *expression = expression.take().or(Some(found));
+            }
+        }
+    }
+    ScanAlignment { relation: relation(scan), expressions }
+}
+
+fn conjuncts(filter: &Expr) -> Vec<&Expr> {
+    match filter {
+        Expr::BinaryExpr(BinaryExpr { left, op: Operator::And, right }) => {
+            let mut parts = conjuncts(left);
+            parts.extend(conjuncts(right));
+            parts
+        }
+        other => vec![other],
+    }
+}
+
+/// Whether the table applies the filter exactly, which it does for partition columns alone.
+fn is_exact(scan: &TableScan, filter: &Expr) -> bool {
+    let support = scan.source.supports_filters_pushdown(&[filter]);
+    matches!(support.as_deref(), Ok([TableProviderFilterPushDown::Exact]))
+}
+
+/// The `f` of `f is not distinct from $n`, without the qualifiers of its columns; `f` must speak of some column, and only
+/// deterministically.
+fn equal_to_probe(filter: &Expr, probe: &str) -> Option<Expr> {
+    let Expr::BinaryExpr(BinaryExpr { left, op: Operator::IsNotDistinctFrom, right }) = filter else {
+        return None;
+    };
+    let is_probe = |side: &Expr| matches!(side, Expr::Placeholder(placeholder) if placeholder.id == probe);
+    let value = if is_probe(right) {
+        left
+    } else if is_probe(left) {
+        right
+    } else {
+        return None;
+    };
+    if value.column_refs().is_empty() || value.is_volatile() {
+        return None;
+    }
+    let unqualified = value.as_ref().clone().transform(|part| {
+        Ok(match part {
+            Expr::Column(column) => Transformed::yes(Expr::Column(Column::from_name(column.name))),
+            other => Transformed::no(other),
+        })
+    });
+    unqualified.ok().map(|transformed| transformed.data)
+}
+
+/// Whether every row that the plan gives descends from a row of a scan that gives all partition columns.
+fn is_bounded(plan: &LogicalPlan, columns: usize) -> bool {
+    match plan {
+        LogicalPlan::TableScan(scan) => align(scan, columns).expressions.iter().all(Option::is_some),
+        LogicalPlan::EmptyRelation(empty) => !empty.produce_one_row,
+        LogicalPlan::Union(union) => union.inputs.iter().all(|input| is_bounded(input, columns)),
+        LogicalPlan::Join(join) => match join.join_type {
+            JoinType::Inner => is_bounded(&join.left, columns) || is_bounded(&join.right, columns),
+            JoinType::Full => is_bounded(&join.left, columns) && is_bounded(&join.right, columns),
+            JoinType::Left | JoinType::LeftSemi | JoinType::LeftAnti | JoinType::LeftMark => {
+                is_bounded(&join.left, columns)
+            }
+            JoinType::Right | JoinType::RightSemi | JoinType::RightAnti | JoinType::RightMark => {
+                is_bounded(&join.right, columns)
+            }
+        },
+        LogicalPlan::Aggregate(aggregate) => {
+            !aggregate.group_expr.is_empty() && is_bounded(&aggregate.input, columns)
+        }
+        LogicalPlan::Distinct(Distinct::All(input)) => is_bounded(input, columns),
+        LogicalPlan::Distinct(Distinct::On(on)) => is_bounded(&on.input, columns),
+        LogicalPlan::Projection(node) => is_bounded(&node.input, columns),
+        LogicalPlan::Filter(node) => is_bounded(&node.input, columns),
+        LogicalPlan::Window(node) => is_bounded(&node.input, columns),
+        LogicalPlan::Sort(node) => is_bounded(&node.input, columns),
+        LogicalPlan::Limit(node) => is_bounded(&node.input, columns),
+        LogicalPlan::SubqueryAlias(node) => is_bounded(&node.input, columns),
+        LogicalPlan::Unnest(node) => is_bounded(&node.input, columns),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::datatypes::TimeUnit;
+
+    use super::*;
+    use crate::scope::DeclaredTable;
+
+    fn scope() -> Scope {
+        let scope = Scope::for_planning();
+        let raw = Schema::new(vec![
+            Field::new("id", DataType::Int64, true),
+            Field::new("ts", DataType::Timestamp(TimeUnit::Microsecond, None), true),
+            Field::new("event_date", DataType::Date32, true),
+            Field::new("batch", DataType::Utf8View, true),
+        ]);
+        let dim = Schema::new(vec![Field::new("id", DataType::Int64, true)]);
+        let table = DeclaredTable::new(Arc::new(raw), vec!["event_date".into(), "batch".into()]);
+        scope.register(&Relation::new("m", "raw"), Arc::new(table)).unwrap();
+        scope
+            .register(&Relation::new("m", "dim"), Arc::new(DeclaredTable::new(Arc::new(dim), Vec::new())))
+            .unwrap();
+        scope
+    }
+
+    /// What each scan is aligned by, for a SELECT whose output is partitioned by `event_date`.
+    fn aligned(sql: &str) -> String {
+        let scope = scope();
+        let plan = scope.plan(sql).unwrap();
+        let alignment = derive(&scope, &plan, &["event_date".into()]).unwrap();
+        let mut scans: Vec<String> = alignment
+            .scans
+            .iter()
+            .map(|scan| match scan.expressions.first() {
+                Some(Some(expression)) => format!("{}: {expression}", scan.relation),
+                _ => format!("{}: all", scan.relation),
+            })
+            .collect();
+        scans.sort();
+        format!("{}{}", scans.join(", "), if alignment.bounded { "" } else { " (unbounded)" })
+    }
+
+    #[test]
+    fn a_filter_passes_projections_aggregates_distincts_and_windows_by_the_key() {
+        assert_eq!(aligned("select id, event_date from m.raw"), "m.raw: event_date");
+        assert_eq!(
+            aligned("select event_date, count(distinct id) n from m.raw group by event_date"),
+            "m.raw: event_date"
+        );
+        assert_eq!(aligned("select distinct id, event_date from m.raw"), "m.raw: event_date");
+        let windowed =
+            "select event_date, row_number() over (partition by event_date, id order by ts) n from m.raw";
+        assert_eq!(aligned(windowed), "m.raw: event_date");
+    }
+
+    #[test]
+    fn a_window_over_all_days_is_not_aligned() {
+        let windowed = "select event_date, row_number() over (partition by id order by ts) n from m.raw";
+        assert_eq!(aligned(windowed), "m.raw: all (unbounded)");
+    }
+
+    #[test]
+    fn a_joined_dimension_is_not_aligned_and_the_rows_stay_bounded_by_the_fact() {
+        let joined = "select r.id, r.event_date from m.raw r left join m.dim d on d.id = r.id";
+        assert_eq!(aligned(joined), "m.dim: all, m.raw: event_date");
+    }
+
+    #[test]
+    fn a_key_from_the_side_of_a_join_that_can_be_missing_is_not_bounded() {
+        let left = "select d.id, r.event_date from m.dim d left join m.raw r on d.id = r.id";
+        assert_eq!(aligned(left), "m.dim: all, m.raw: all (unbounded)");
+        let full = "select d.id, r.event_date from m.raw r full join m.dim d on d.id = r.id";
+        assert_eq!(aligned(full), "m.dim: all, m.raw: all (unbounded)");
+    }
+
+    #[test]
+    fn a_join_on_the_key_aligns_both_sides() {
+        let joined = "select a.event_date, b.id from m.raw a join m.raw b on a.event_date = b.event_date";
+        assert_eq!(aligned(joined), "m.raw: event_date, m.raw: event_date");
+    }
+
+    #[test]
+    fn a_union_is_aligned_where_each_branch_is() {
+        let both = "select id, event_date from m.raw union all select id, event_date from m.raw where id > 3";
+        assert_eq!(aligned(both), "m.raw: event_date, m.raw: event_date");
+        let one =
+            "select id, event_date from m.raw union all select id, cast(ts as date) as event_date from m.raw";
+        assert_eq!(aligned(one), "m.raw: all, m.raw: event_date (unbounded)");
+    }
+
+    #[test]
+    fn a_coarser_key_is_a_function_of_the_finer_one() {
+        let monthly =
+            "select date_trunc('month', event_date) as event_date, count(*) n from m.raw group by 1";
+        let found = aligned(monthly);
+        assert!(found.contains("date_trunc(") && !found.contains("unbounded"), "{found}");
+    }
+
+    #[test]
+    fn a_key_made_of_plain_columns_and_a_subquery_over_everything_are_not_aligned() {
+        assert_eq!(aligned("select id, cast(ts as date) as event_date from m.raw"), "m.raw: all (unbounded)");
+        let latest = "select id, event_date from m.raw where ts = (select max(ts) from m.raw)";
+        assert_eq!(aligned(latest), "m.raw: all, m.raw: event_date");
+    }
+
+    #[test]
+    fn the_values_that_partitions_give_are_evaluated() {
+        let scope = scope();
+        let sql = "select date_trunc('month', event_date) as event_date, count(*) n from m.raw group by 1";
+        let plan = scope.plan(sql).unwrap();
+        let alignment = derive(&scope, &plan, &["event_date".into()]).unwrap();
+        let raw = Schema::new(vec![
+            Field::new("event_date", DataType::Date32, true),
+            Field::new("batch", DataType::Utf8View, true),
+        ]);
+        let key = [Some("2018-11-03".to_owned()), Some("b1".to_owned())];
+        let columns = ["event_date".to_owned(), "batch".to_owned()];
+        let values = alignment.scans[0].output_values(&scope, &raw, &columns, &[&key]).unwrap();
+        let month = values[0].as_ref().unwrap()[0].clone().unwrap();
+        assert!(month.starts_with("2018-11-01"), "{month}");
+    }
+}

@@ -1,0 +1,248 @@
+//! Functions that make long values of short words, with a bound.
+//!
+//! What they make is held in memory whole, and by no account of the engine's: `range(1, 10**12)` would take the machine's.
+//! So how much a call is to make is reckoned from its arguments, before it makes any of it.
+
+use std::hash::Hash;
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, Int64Array};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, FieldRef, IntervalMonthDayNanoType, IntervalUnit, TimeUnit};
+use datafusion::common::{Result, ScalarValue, exec_err};
+use datafusion::execution::SessionState;
+use datafusion::logical_expr::{
+    ColumnarValue, Documentation, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
+};
+
+/// The most bytes of one value.
+const MOST_OF_A_VALUE: f64 = (64_u32 << 20) as f64;
+/// The most bytes of the values that one call makes: of some thousand rows at once.
+const MOST_OF_A_CALL: f64 = (256_u32 << 20) as f64;
+
+/// The nanoseconds of a day.
+const DAY: f64 = 86_400e9;
+
+/// How the length of what a function makes follows from its arguments.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Length {
+    /// A list from the first to the second in steps of the third.
+    Series,
+    /// The first as often as the second says.
+    Repeated,
+    /// As long as the second says.
+    Given,
+}
+
+const BOUNDED: [(&str, Length); 8] = [
+    ("range", Length::Series),
+    ("generate_series", Length::Series),
+    ("repeat", Length::Repeated),
+    ("array_repeat", Length::Repeated),
+    ("lpad", Length::Given),
+    ("rpad", Length::Given),
+    ("array_resize", Length::Given),
+    ("space", Length::Given),
+];
+
+/// The bounded forms of functions that a session has.
+pub(super) fn all(state: &SessionState) -> Vec<ScalarUDF> {
+    let bounded = |(name, length): &(&str, Length)| {
+        let inner = state.scalar_functions().get(*name)?.clone();
+        Some(ScalarUDF::new_from_impl(Bounded { inner, length: *length }))
+    };
+    BOUNDED.iter().filter_map(bounded).collect()
+}
+
+/// A function as it is, but for what it may make.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Bounded {
+    inner: Arc<ScalarUDF>,
+    length: Length,
+}
+
+impl ScalarUDFImpl for Bounded {
+    fn name(&self) -> &str {
+        self.inner.name()
+    }
+
+    fn aliases(&self) -> &[String] {
+        self.inner.aliases()
+    }
+
+    fn signature(&self) -> &Signature {
+        self.inner.signature()
+    }
+
+    fn return_type(&self, types: &[DataType]) -> Result<DataType> {
+        self.inner.inner().return_type(types)
+    }
+
+    fn return_field_from_args(&self, args: ReturnFieldArgs<'_>) -> Result<FieldRef> {
+        self.inner.inner().return_field_from_args(args)
+    }
+
+    fn is_strict(&self) -> bool {
+        self.inner.inner().is_strict()
+    }
+
+    fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
+        self.inner.inner().coerce_types(types)
+    }
+
+    fn documentation(&self) -> Option<&Documentation> {
+        self.inner.inner().documentation()
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let rows = if args.args.iter().all(|arg| matches!(arg, ColumnarValue::Scalar(_))) {
+            1
+        } else {
+            args.number_rows
+        };
+        let mut whole = 0.0;
+        for row in 0..rows {
+            let bytes = self.bytes(&args.args, row)?;
+            whole += bytes;
+            if bytes > MOST_OF_A_VALUE {
+                return exec_err!(
+                    "`{}` would make a value of {bytes:.0} bytes, more than the {MOST_OF_A_VALUE} that one may have",
+                    self.name()
+                );
+            }
+        }
+        if whole > MOST_OF_A_CALL {
+            return exec_err!(
+                "`{}` would make values of {whole:.0} bytes for {rows} rows, more than the {MOST_OF_A_CALL} that they may have at once",
+                self.name()
+            );
+        }
+        self.inner.inner().invoke_with_args(args)
+    }
+}
+
+impl Bounded {
+    /// The bytes of the value of a row; 0 where it will be NULL or is refused by the function itself.
+    fn bytes(&self, args: &[ColumnarValue], row: usize) -> Result<f64> {
+        let number = |at: usize| args.get(at).map_or(Ok(None), |arg| number(arg, row));
+        let bytes = match self.length {
+            Length::Given => number(usize::from(args.len() > 1))?.unwrap_or_default(),
+            Length::Repeated => {
+                let size = args.first().map_or(Ok(0.0), |arg| size(arg, row))?;
+                size * number(1)?.unwrap_or_default()
+            }
+            Length::Series => {
+                let (from, to) =
+                    if args.len() > 1 { (number(0)?, number(1)?) } else { (Some(0.0), number(0)?) };
+                let step = if args.len() > 2 { number(2)? } else { Some(1.0) };
+                match (from, to, step) {
+                    (Some(from), Some(to), Some(step)) if step != 0.0 => (to - from) / step * 8.0,
+                    _ => 0.0,
+                }
+            }
+        };
+        Ok(bytes.max(0.0))
+    }
+}
+
+/// One value of an argument.
+fn value(arg: &ColumnarValue, row: usize) -> Result<ArrayRef> {
+    match arg {
+        ColumnarValue::Scalar(scalar) => scalar.to_array(),
+        ColumnarValue::Array(array) => Ok(array.slice(row, 1)),
+    }
+}
+
+/// A number, or a time or length of time in nanoseconds.
+fn number(arg: &ColumnarValue, row: usize) -> Result<Option<f64>> {
+    if let ColumnarValue::Scalar(ScalarValue::Int64(number)) = arg {
+        return Ok(number.map(|number| number as f64));
+    }
+    if let ColumnarValue::Array(array) = arg
+        && let Some(numbers) = array.as_any().downcast_ref::<Int64Array>()
+    {
+        return Ok(numbers.is_valid(row).then(|| numbers.value(row) as f64));
+    }
+    let one = value(arg, row)?;
+    if one.is_null(0) {
+        return Ok(None);
+    }
+    let scale = match one.data_type() {
+        DataType::Interval(IntervalUnit::MonthDayNano) => {
+            let length = one.as_primitive::<IntervalMonthDayNanoType>().value(0);
+            let days = f64::from(length.months) * 30.0 + f64::from(length.days);
+            return Ok(Some(days * DAY + length.nanoseconds as f64));
+        }
+        DataType::Date32 => DAY,
+        DataType::Timestamp(unit, _) => match unit {
+            TimeUnit::Second => 1e9,
+            TimeUnit::Millisecond => 1e6,
+            TimeUnit::Microsecond => 1e3,
+            TimeUnit::Nanosecond => 1.0,
+        },
+        kind if kind.is_integer() => 1.0,
+        _ => return Ok(None),
+    };
+    let one = if one.data_type() == &DataType::Date32 { cast(&one, &DataType::Int32)? } else { one };
+    let one = cast(&one, &DataType::Int64)?;
+    let one = one.as_primitive::<arrow::datatypes::Int64Type>();
+    Ok(one.is_valid(0).then(|| one.value(0) as f64 * scale))
+}
+
+/// The bytes of a value.
+fn size(arg: &ColumnarValue, row: usize) -> Result<f64> {
+    let one = value(arg, row)?;
+    let bytes = match one.data_type() {
+        DataType::Utf8 => one.as_string::<i32>().value(0).len(),
+        DataType::LargeUtf8 => one.as_string::<i64>().value(0).len(),
+        DataType::Utf8View => one.as_string_view().value(0).len(),
+        _ => one.to_data().get_slice_memory_size()?,
+    };
+    Ok(bytes as f64)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::scope::Scope;
+
+    fn said(sql: &str) -> Result<usize, String> {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let scope = Scope::for_planning();
+        let rows = runtime.block_on(async {
+            let found = scope.context().sql(sql).await?;
+            found.collect().await
+        });
+        rows.map(|rows| rows.iter().map(|batch| batch.num_rows()).sum()).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn what_would_take_the_machines_memory_is_refused_before_it_is_made() {
+        for sql in [
+            "select range(1, 1000000000000)",
+            "select range(1000000000000)",
+            "select * from (select unnest(range(1, value * 1000000000)) from generate_series(1, 3))",
+            "select generate_series(date '1900-01-01', date '2100-01-01', interval '1 millisecond')",
+            "select rpad('x', 1000000000)",
+            "select lpad(cast(value as varchar), 1000000000, 'ab') from generate_series(1, 3)",
+            "select rpad(cast(value as varchar), 100000) from generate_series(1, 8000)",
+            "select repeat('abc', 1000000000)",
+            "select array_repeat('abc', 1000000000)",
+        ] {
+            let error = said(sql).unwrap_err();
+            assert!(error.contains("would make"), "{sql}: {error}");
+        }
+    }
+
+    #[test]
+    fn what_people_write_is_made_as_before() {
+        for sql in [
+            "select rpad('x', 1000), lpad('x', -1), repeat('ab', 3), repeat('ab', 0), repeat(null, 3)",
+            "select range(1, 100000), range(10, 1, -1), generate_series(1, 5)",
+            "select generate_series(date '2000-01-01', date '2030-01-01', interval '1 day')",
+            "select array_repeat(1, 3), rpad(null, 3)",
+        ] {
+            assert_eq!(said(sql), Ok(1), "{sql}");
+        }
+        assert_eq!(said("select unnest(range(0, value)) from generate_series(1, 3)"), Ok(6));
+    }
+}

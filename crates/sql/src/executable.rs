@@ -1,0 +1,212 @@
+//! What is said of SQL that was planned and cannot be executed, and where in it.
+//!
+//! The optimizer and the physical planner know no places, and speak of their own rules and types.
+
+use std::ops::{ControlFlow, Range};
+
+use datafusion::common::DataFusionError;
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::logical_expr::{Distinct, Expr, JoinType, LogicalPlan};
+use datafusion::sql::sqlparser::ast::{Expr as Syntax, Spanned, visit_expressions};
+
+use super::problem::SqlProblem;
+use super::{offset, syntax};
+
+/// Whether a plan consists of nothing but what the engine executes in any combination: scans, filters, projections, joins, groups
+/// and plain expressions. Most plans do, and to make an execution of them only to see that it can be made would take longer than all
+/// the rest of compiling.
+pub(super) fn is_plain(plan: &LogicalPlan) -> bool {
+    let mut is_plain = true;
+    // The closures return no error, so neither does the walk.
+    let _ = plan.apply(|node| {
+        is_plain = is_plain && is_plain_node(node);
+        if is_plain {
+            let _ = node.apply_expressions(|expression| {
+                is_plain = is_plain && !expression.exists(|part| Ok(!is_plain_part(part))).unwrap_or(true);
+                Ok(TreeNodeRecursion::Continue)
+            });
+        }
+        Ok(if is_plain { TreeNodeRecursion::Continue } else { TreeNodeRecursion::Stop })
+    });
+    is_plain
+}
+
+fn is_plain_node(node: &LogicalPlan) -> bool {
+    match node {
+        LogicalPlan::TableScan(_)
+        | LogicalPlan::Projection(_)
+        | LogicalPlan::Filter(_)
+        | LogicalPlan::Aggregate(_)
+        | LogicalPlan::Sort(_)
+        | LogicalPlan::SubqueryAlias(_)
+        | LogicalPlan::Union(_)
+        | LogicalPlan::EmptyRelation(_)
+        | LogicalPlan::Distinct(Distinct::All(_)) => true,
+        LogicalPlan::Join(join) => {
+            matches!(join.join_type, JoinType::Inner | JoinType::Left | JoinType::Right | JoinType::Full)
+        }
+        LogicalPlan::Limit(limit) => {
+            let is_known = |bound: &Option<Box<Expr>>| bound.as_deref().is_none_or(is_literal);
+            is_known(&limit.skip) && is_known(&limit.fetch)
+        }
+        _ => false,
+    }
+}
+
+fn is_plain_part(part: &Expr) -> bool {
+    match part {
+        Expr::Column(_)
+        | Expr::Literal(..)
+        | Expr::Alias(_)
+        | Expr::BinaryExpr(_)
+        | Expr::Not(_)
+        | Expr::IsNull(_)
+        | Expr::IsNotNull(_)
+        | Expr::IsTrue(_)
+        | Expr::IsFalse(_)
+        | Expr::IsUnknown(_)
+        | Expr::IsNotTrue(_)
+        | Expr::IsNotFalse(_)
+        | Expr::IsNotUnknown(_)
+        | Expr::Negative(_)
+        | Expr::Between(_)
+        | Expr::InList(_)
+        | Expr::Case(_)
+        | Expr::Like(_) => true,
+        // What names no column is computed when the plan is optimized, and can fail there.
+        Expr::Cast(cast) => !is_literal(&cast.expr),
+        Expr::ScalarFunction(call) => !call.args.iter().all(is_literal),
+        Expr::AggregateFunction(call) => {
+            let of = &call.params;
+            !of.distinct && of.filter.is_none() && of.order_by.is_empty() && of.null_treatment.is_none()
+        }
+        _ => false,
+    }
+}
+
+fn is_literal(expression: &Expr) -> bool {
+    matches!(expression, Expr::Literal(..))
+}
+
+/// The problem of SQL that the engine failed to optimize or to make an execution of.
+pub(super) fn problem(error: &DataFusionError, described: SqlProblem, sql: &str) -> SqlProblem {
+    let Some(kind) = Kind::of(&error.find_root().strip_backtrace()) else { return described };
+    let (message, help) = match kind {
+        Kind::Value => (
+            "this subquery cannot be executed: what it reads of the query around it must be compared by `=` in its WHERE",
+            "join what it reads, and aggregate or number the rows",
+        ),
+        Kind::Exists | Kind::In => (
+            "this subquery cannot be executed: EXISTS and IN with one are for WHERE, and what they read of the query around \
+             them must be comparable there",
+            "join it: left join (select distinct k, true as found from …), and select coalesce(found, false)",
+        ),
+    };
+    SqlProblem {
+        message: message.to_owned(),
+        range: kind.first_in(sql).or(described.range),
+        help: Some(help.to_owned()),
+    }
+}
+
+/// What a subquery stands for.
+#[derive(Clone, Copy)]
+enum Kind {
+    Value,
+    Exists,
+    In,
+}
+
+impl Kind {
+    /// That which an error of the engine speaks of.
+    fn of(message: &str) -> Option<Self> {
+        let speaks = |words: &[&str]| words.iter().any(|word| message.contains(word));
+        if speaks(&["InSubquery"]) {
+            Some(Self::In)
+        } else if speaks(&["Exists(", "EXISTS", "Exists {"]) {
+            Some(Self::Exists)
+        } else if speaks(&[
+            "ScalarSubquery",
+            "OuterReferenceColumn",
+            "outer_ref",
+            "subquery",
+            "SetComparison",
+        ]) {
+            Some(Self::Value)
+        } else {
+            None
+        }
+    }
+
+    /// Where the first one of its kind stands.
+    fn first_in(self, sql: &str) -> Option<Range<usize>> {
+        let statement = syntax::statement(sql, DEPTH).ok()?;
+        let search = visit_expressions(syntax::query(&statement)?, |expression| match (self, expression) {
+            (Self::Value, Syntax::Subquery(query)) => ControlFlow::Break(query.span()),
+            (Self::Exists, Syntax::Exists { subquery, .. })
+            | (Self::In, Syntax::InSubquery { subquery, .. }) => ControlFlow::Break(subquery.span()),
+            _ => ControlFlow::Continue(()),
+        });
+        match search {
+            ControlFlow::Break(span) => {
+                let start = offset(sql, span.start);
+                Some(start..offset(sql, span.end).max(start))
+            }
+            ControlFlow::Continue(()) => None,
+        }
+    }
+}
+
+/// How deep SQL may be nested that was planned before.
+const DEPTH: usize = 1_000;
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow::datatypes::{DataType, Field, Schema};
+
+    use crate::{DeclaredTable, Scope};
+    use mep_core::relation::Relation;
+
+    fn checked(sql: &str) -> String {
+        let scope = Scope::for_planning();
+        let schema = Schema::new(vec![
+            Field::new("k", DataType::Int64, true),
+            Field::new("s", DataType::Utf8View, true),
+        ]);
+        for name in ["a", "b"] {
+            let table = DeclaredTable::new(Arc::new(schema.clone()), Vec::new());
+            scope.register(&Relation::new("m", name), Arc::new(table)).unwrap();
+        }
+        let plan = scope.plan(sql).unwrap();
+        let Err(problem) = scope.check_executable(&plan, sql) else { return "runs".to_owned() };
+        let place = problem.range.map_or("nowhere", |range| &sql[range]);
+        format!("{} [{place}] {}", problem.message, problem.help.unwrap_or_default())
+    }
+
+    #[test]
+    fn a_subquery_that_cannot_be_executed_is_found_before_the_run() {
+        insta::assert_snapshot!(checked("select k, (select max(b.k) from m.b where b.k < a.k) as x from m.a"), @"this subquery cannot be executed: what it reads of the query around it must be compared by `=` in its WHERE [select max(b.k) from m.b where b.k < a.k] join what it reads, and aggregate or number the rows");
+        insta::assert_snapshot!(checked("select k, exists (select 1 from m.b where b.k = a.k) as x from m.a"), @"this subquery cannot be executed: EXISTS and IN with one are for WHERE, and what they read of the query around them must be comparable there [select 1 from m.b where b.k = a.k] join it: left join (select distinct k, true as found from …), and select coalesce(found, false)");
+        insta::assert_snapshot!(checked("select k, k in (select b.k from m.b) as x from m.a"), @"this subquery cannot be executed: EXISTS and IN with one are for WHERE, and what they read of the query around them must be comparable there [select b.k from m.b] join it: left join (select distinct k, true as found from …), and select coalesce(found, false)");
+        insta::assert_snapshot!(checked("select k, case when k in (select b.k from m.b where b.s < a.s) then 1 end as x from m.a"), @"this subquery cannot be executed: EXISTS and IN with one are for WHERE, and what they read of the query around them must be comparable there [select b.k from m.b where b.s < a.s] join it: left join (select distinct k, true as found from …), and select coalesce(found, false)");
+    }
+
+    #[test]
+    fn a_constant_that_cannot_be_computed_is_pointed_at() {
+        insta::assert_snapshot!(checked("select k from m.a where k = cast('abc' as bigint) + 1"), @"cast error: Cannot cast string 'abc' to value of Int64 type [abc]");
+    }
+
+    #[test]
+    fn what_can_be_executed_is() {
+        for sql in [
+            "select k, (select max(b.k) from m.b where b.k = a.k) as x from m.a",
+            "select k from m.a where exists (select 1 from m.b where b.k = a.k and b.s < a.s)",
+            "select k from m.a where k in (select k from m.b) or s = 'x'",
+            "select k, (select count(*) from m.b) as n from m.a",
+        ] {
+            assert_eq!(checked(sql), "runs", "{sql}");
+        }
+    }
+}

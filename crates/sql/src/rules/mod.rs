@@ -1,0 +1,54 @@
+//! Rules of the plan that mend what the engine does otherwise than SQL means.
+//!
+//! One file a rule. Comes in: a logical plan. Goes out: one with the same columns. Must not know: projects, warehouses.
+
+use std::sync::Arc;
+
+use datafusion::common::Result;
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::optimizer::{Optimizer, OptimizerRule};
+
+pub mod coerced;
+pub mod date_interval;
+pub mod guarded;
+pub mod microseconds;
+pub mod order_once;
+pub mod overflow;
+pub mod set_all;
+pub mod using;
+
+/// The plan of a query, just planned, as SQL means it.
+///
+/// # Errors
+/// Where a mended node cannot be built.
+pub fn mended(plan: LogicalPlan) -> Result<LogicalPlan> {
+    order_once::order_once(set_all::number_equal_rows(using::merge_keys(plan)?)?)
+}
+
+/// The optimizer's rules for plans that are run.
+pub fn of_execution() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
+    let mut rules = Optimizer::new().rules;
+    rules.insert(0, Arc::new(overflow::CheckedArithmetic));
+    rules.push(Arc::new(guarded::GuardedConditions));
+    rules
+}
+
+#[cfg(test)]
+mod executed {
+    use arrow::util::pretty::pretty_format_batches;
+
+    use crate::Scope;
+
+    /// The rows that SQL gives, each without blanks and bars.
+    pub(super) fn rows(sql: &str) -> String {
+        let scope = Scope::for_planning();
+        let plan = scope.plan(sql).unwrap();
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let batches = runtime
+            .block_on(async { scope.context().execute_logical_plan(plan).await.unwrap().collect().await })
+            .unwrap();
+        let shown = pretty_format_batches(&batches).unwrap().to_string();
+        let lines = shown.lines().filter(|line| line.starts_with('|')).skip(1);
+        lines.map(|line| line.replace([' ', '|'], "")).collect::<Vec<_>>().join(" ")
+    }
+}

@@ -1,0 +1,132 @@
+//! Arithmetic that would wrap around is computed checked.
+//!
+//! The engine adds, subtracts and multiplies integers and decimals without looking for overflow, also where it folds constants.
+//! Runs first of the optimizer's rules, so that these find only what is checked; the plans that are analyzed and not run
+//! (a view in another engine's words, what depends on what) keep the operators.
+
+use arrow::datatypes::DataType;
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion::common::{DFSchema, Result};
+use datafusion::logical_expr::expr_rewriter::NamePreserver;
+use datafusion::logical_expr::utils::merge_schema;
+use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, LogicalPlan, Operator};
+use datafusion::logical_expr_common::type_coercion::binary::BinaryTypeCoercer;
+use datafusion::optimizer::{ApplyOrder, OptimizerConfig, OptimizerRule};
+
+use crate::checked::{Checked, Operation};
+
+/// The rule.
+#[derive(Debug)]
+pub struct CheckedArithmetic;
+
+impl OptimizerRule for CheckedArithmetic {
+    fn name(&self) -> &'static str {
+        "checked_arithmetic"
+    }
+
+    fn apply_order(&self) -> Option<ApplyOrder> {
+        Some(ApplyOrder::BottomUp)
+    }
+
+    fn supports_rewrite(&self) -> bool {
+        true
+    }
+
+    fn rewrite(&self, plan: LogicalPlan, _: &dyn OptimizerConfig) -> Result<Transformed<LogicalPlan>> {
+        of_node(plan)
+    }
+}
+
+/// A plan that is run as it is, with no optimizer, with its arithmetic checked.
+///
+/// # Errors
+/// Where the types of the plan do not fit.
+pub fn checked(plan: LogicalPlan) -> Result<LogicalPlan> {
+    Ok(plan.transform_up_with_subqueries(of_node)?.data)
+}
+
+fn of_node(plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
+    let mut any = false;
+    plan.apply_expressions(|expression| {
+        any |= expression.exists(|part| Ok(computes(part)))?;
+        Ok(if any { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
+    })?;
+    if !any {
+        return Ok(Transformed::no(plan));
+    }
+    let names = NamePreserver::new(&plan);
+    let inputs = plan.inputs();
+    let schema = match &plan {
+        LogicalPlan::TableScan(scan) => {
+            DFSchema::try_from_qualified_schema(scan.table_name.clone(), &scan.source.schema())?
+        }
+        _ if inputs.is_empty() => plan.schema().as_ref().clone(),
+        _ => merge_schema(&inputs),
+    };
+    plan.map_expressions(|expression| {
+        if !expression.exists(|part| Ok(computes(part)))? {
+            return Ok(Transformed::no(expression));
+        }
+        let name = names.save(&expression);
+        let checked = expression.transform_up(|part| of_expression(part, &schema))?;
+        Ok(checked.update_data(|expression| name.restore(expression)))
+    })
+}
+
+fn computes(part: &Expr) -> bool {
+    match part {
+        Expr::BinaryExpr(BinaryExpr { op, .. }) => {
+            matches!(op, Operator::Plus | Operator::Minus | Operator::Multiply | Operator::Divide)
+        }
+        Expr::Negative(_) => true,
+        _ => false,
+    }
+}
+
+fn of_expression(part: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
+    match part {
+        Expr::BinaryExpr(BinaryExpr { left, op, right })
+            if matches!(op, Operator::Plus | Operator::Minus | Operator::Multiply | Operator::Divide) =>
+        {
+            let (of_left, of_right) = (type_of(&left, schema)?, type_of(&right, schema)?);
+            let operation = Operation::of(op, &of_left).filter(|_| of_right.is_numeric());
+            let Some(operation) = operation else {
+                return Ok(Transformed::no(Expr::BinaryExpr(BinaryExpr { left, op, right })));
+            };
+            let returns = BinaryTypeCoercer::new(&of_left, &op, &of_right).get_result_type()?;
+            let call = Checked::call(operation, &returns, *left, *right);
+            Ok(Transformed::yes(Expr::ScalarFunction(call)))
+        }
+        Expr::Negative(value) => {
+            let data_type = type_of(&value, schema)?;
+            if !data_type.is_integer() && !data_type.is_decimal() {
+                return Ok(Transformed::no(Expr::Negative(value)));
+            }
+            Ok(Transformed::yes(Expr::ScalarFunction(Checked::negation(&data_type, *value))))
+        }
+        other => Ok(Transformed::no(other)),
+    }
+}
+
+/// The type of an expression. Of sums of thousands of terms it is told by the last step alone.
+fn type_of(expression: &Expr, schema: &DFSchema) -> Result<DataType> {
+    let mut expression = expression;
+    loop {
+        match expression {
+            Expr::Alias(alias) => expression = &alias.expr,
+            Expr::ScalarFunction(call) => {
+                return match call.func.inner().downcast_ref::<Checked>() {
+                    Some(checked) => Ok(checked.returns().clone()),
+                    None => expression.get_type(schema),
+                };
+            }
+            // What is left of these has operands of one type, doubles, or is of times.
+            Expr::BinaryExpr(BinaryExpr {
+                left,
+                op: Operator::Plus | Operator::Minus | Operator::Multiply,
+                ..
+            }) => expression = left,
+            other => return other.get_type(schema),
+        }
+    }
+}

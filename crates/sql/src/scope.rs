@@ -1,0 +1,310 @@
+//! The relations that SQL can see, and planning against them.
+
+use std::sync::Arc;
+
+use arrow::datatypes::SchemaRef;
+use async_trait::async_trait;
+use datafusion::catalog::{MemorySchemaProvider, Session, TableProvider};
+use datafusion::common::{DataFusionError, TableReference};
+use datafusion::config::ConfigNonZeroUsize;
+use datafusion::datasource::TableType;
+use datafusion::execution::context::SessionContext;
+use datafusion::execution::runtime_env::RuntimeEnv;
+use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
+use datafusion::logical_expr::{AggregateUDF, Expr, LogicalPlan, TableProviderFilterPushDown};
+use datafusion::optimizer::Optimizer;
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::empty::EmptyExec;
+use datafusion::prelude::SessionConfig;
+use datafusion::sql::parser::Statement;
+
+use super::exact_sum::ExactSum;
+use super::problem::SqlProblem;
+use super::rules::{self, date_interval::DateAndInterval, microseconds::Microseconds};
+use super::view::{self, View};
+use super::{bounded, functions, syntax};
+use mep_core::relation::Relation;
+
+/// A set of relations that SQL is planned against.
+///
+/// Clones share the relations.
+#[derive(Clone)]
+pub struct Scope {
+    context: SessionContext,
+    /// The state for planning, which knows the same relations: the context copies all its functions at each asking.
+    planning: Arc<SessionState>,
+    /// What optimizes plans that are looked at and not run: their arithmetic stays in the operators of the SQL.
+    as_written: Arc<Optimizer>,
+}
+
+impl Scope {
+    /// An empty scope whose queries run on `threads` threads with the resources of `runtime`.
+    pub fn new(threads: usize, runtime: Arc<RuntimeEnv>) -> Self {
+        let mut config = SessionConfig::new().with_target_partitions(threads.max(1));
+        let options = config.options_mut();
+        options.sql_parser.collect_spans = true;
+        if let Ok(levels) = ConfigNonZeroUsize::try_new(syntax::NESTING) {
+            options.sql_parser.recursion_limit = levels;
+        }
+        options.execution.parquet.pushdown_filters = false;
+        // Facts have a group for each row: the sooner that is noticed, the fewer rows are grouped twice.
+        options.execution.skip_partial_aggregation_probe_rows_threshold = 16_384;
+        let state = SessionStateBuilder::new()
+            .with_config(config)
+            .with_runtime_env(runtime)
+            .with_default_features()
+            .with_analyzer_rule(Arc::new(DateAndInterval))
+            .with_analyzer_rule(Arc::new(Microseconds))
+            .with_optimizer_rules(rules::of_execution())
+            .build();
+        let context = SessionContext::new_with_state(state);
+        for function in bounded::all(&context.state()) {
+            context.register_udf(function);
+        }
+        for function in functions::all().into_iter().chain(functions::mended()) {
+            context.register_udf(function.as_ref().clone());
+        }
+        context.register_udaf(AggregateUDF::new_from_impl(ExactSum::default()));
+        let planning = Arc::new(context.state());
+        Self { context, planning, as_written: Arc::new(Optimizer::new()) }
+    }
+
+    /// A scope for planning alone.
+    pub fn for_planning() -> Self {
+        Self::new(1, Arc::new(RuntimeEnv::default()))
+    }
+
+    /// The state that plans are optimized and executed with.
+    pub fn state(&self) -> SessionState {
+        self.context.state()
+    }
+
+    /// The context, for executing.
+    pub fn context(&self) -> &SessionContext {
+        &self.context
+    }
+
+    /// Makes a relation known, in place of what was known by its name.
+    ///
+    /// # Errors
+    /// Where the catalog refuses, which in-memory catalogs do not.
+    pub fn register(
+        &self,
+        relation: &Relation,
+        table: Arc<dyn TableProvider>,
+    ) -> Result<(), DataFusionError> {
+        let reference = self.reference(relation)?;
+        self.context.deregister_table(reference.clone())?;
+        self.context.register_table(reference, table)?;
+        Ok(())
+    }
+
+    /// Makes a relation unknown again.
+    ///
+    /// # Errors
+    /// Where the catalog refuses, which in-memory catalogs do not.
+    pub fn forget(&self, relation: &Relation) -> Result<(), DataFusionError> {
+        self.context.deregister_table(self.reference(relation)?)?;
+        Ok(())
+    }
+
+    /// Whether a relation is known.
+    pub fn knows(&self, relation: &Relation) -> bool {
+        self.reference(relation).is_ok_and(|name| self.context.table_exist(name).unwrap_or(false))
+    }
+
+    /// Makes a view known: what reads it has its SELECT put in. Of a stack of views each is best planned by
+    /// [`Self::plan_over_views`], so that it is looked at by itself.
+    ///
+    /// # Errors
+    /// Where the catalog refuses, which in-memory catalogs do not.
+    pub fn register_view(&self, relation: &Relation, plan: LogicalPlan) -> Result<(), DataFusionError> {
+        self.register(relation, Arc::new(View::new(plan)))
+    }
+
+    /// Plans one SELECT, and checks types: the plan says those that its rows will have. The SELECTs of views stand in it.
+    ///
+    /// # Errors
+    /// Where the SQL is not one SELECT, or means nothing over these relations: an unknown table, column or function,
+    /// types that do not fit; or where there are too many ways through its views.
+    pub fn plan(&self, sql: &str) -> Result<LogicalPlan, SqlProblem> {
+        let plan = self.plan_over_views(sql)?;
+        let nodes = view::nodes(&plan);
+        if nodes > view::NODES {
+            return Err(SqlProblem {
+                message: format!(
+                    "with the SELECTs of its views put in, the plan has {nodes} nodes; at most {} can be planned",
+                    view::NODES
+                ),
+                range: None,
+                help: Some(
+                    "make a table of one of the views that several ways lead through: materialized='table'"
+                        .to_owned(),
+                ),
+            });
+        }
+        view::expand(plan).map_err(|error| problem(&self.planning, &error, sql))
+    }
+
+    /// Plans one SELECT in which views are scanned as if they were tables, as [`Self::plan`] does.
+    ///
+    /// # Errors
+    /// Where the SQL is not one SELECT, means nothing over these relations, or is nested too deep.
+    pub fn plan_over_views(&self, sql: &str) -> Result<LogicalPlan, SqlProblem> {
+        let state = self.planning.as_ref();
+        let problem = |error: DataFusionError| problem(state, &error, sql);
+        let plan = self.as_planned(sql)?;
+        // Types are first checked when operands are coerced, which is the analyzer's work. Those of a view were checked
+        // when it was planned.
+        let analyzed = state.analyzer().execute_and_check(plan.clone(), state.config_options(), |_, _| {});
+        rules::coerced::with_types(plan, analyzed.map_err(problem)?.schema()).map_err(problem)
+    }
+
+    /// What the planner makes of one SELECT, mended.
+    fn as_planned(&self, sql: &str) -> Result<LogicalPlan, SqlProblem> {
+        let state = self.planning.as_ref();
+        let problem = |error: DataFusionError| problem(state, &error, sql);
+        let mut statement = syntax::statement(sql, syntax::NESTING).map_err(problem)?;
+        if let Statement::Statement(tree) = &mut statement
+            && let Err(nesting) = syntax::balance(tree)
+        {
+            // To drop what is nested so deep takes as much stack as to walk it.
+            std::mem::forget(statement);
+            return Err(SqlProblem::nested_too_deep(nesting, sql, syntax::DEPTH));
+        }
+        let Some(query) = syntax::query(&statement) else {
+            return Err(SqlProblem {
+                message: "expected a SELECT, found another statement".to_owned(),
+                range: None,
+                help: Some("a model is one SELECT; mep makes the table or view itself".to_owned()),
+            });
+        };
+        let is_scalar = |name: &str| state.scalar_functions().contains_key(name);
+        if let Some(refused) = syntax::ignored(query, sql, &is_scalar) {
+            return Err(refused);
+        }
+        syntax::name_joined(&mut statement);
+        // Planning is asynchronous only for catalogs that answer over a network; this one is in memory.
+        let plan = futures::executor::block_on(state.statement_to_plan(statement)).map_err(problem)?;
+        rules::mended(plan).map_err(problem)
+    }
+
+    /// Makes sure that a plan of this SQL, made by [`Self::plan`], can run: the optimizer and the physical planner know
+    /// constructs that they cannot execute, and say so before any data is read.
+    ///
+    /// # Errors
+    /// Where it cannot.
+    pub fn check_executable(&self, plan: &LogicalPlan, sql: &str) -> Result<(), SqlProblem> {
+        if super::executable::is_plain(plan) {
+            return Ok(());
+        }
+        let state = self.context.state();
+        match futures::executor::block_on(state.create_physical_plan(plan)) {
+            Ok(_) => Ok(()),
+            Err(error) => Err(super::executable::problem(&error, problem(&state, &error, sql), sql)),
+        }
+    }
+
+    /// Whether SQL calls a function that gives another value on another run, also where a plan does not tell.
+    pub fn calls_volatile(&self, sql: &str) -> bool {
+        super::volatility::calls_volatile(&self.context.state_ref().read(), sql)
+    }
+
+    /// A plan that reads all of a relation.
+    ///
+    /// # Errors
+    /// Where it is not known.
+    pub fn scan(&self, relation: &Relation) -> Result<LogicalPlan, DataFusionError> {
+        let table = futures::executor::block_on(self.context.table(self.reference(relation)?))?;
+        view::expand(table.into_unoptimized_plan())
+    }
+
+    /// The plan with filters pushed down and all that the optimizer knows, to be looked at.
+    ///
+    /// # Errors
+    /// Where the optimizer finds that the plan cannot run.
+    pub fn optimize(&self, plan: &LogicalPlan) -> Result<LogicalPlan, DataFusionError> {
+        let state = self.context.state();
+        let analyzed = state.analyzer().execute_and_check(plan.clone(), state.config_options(), |_, _| {})?;
+        self.as_written.optimize(analyzed, &state, |_, _| {})
+    }
+
+    /// The name by which plans know the relation.
+    fn reference(&self, relation: &Relation) -> Result<TableReference, DataFusionError> {
+        let Some(schema) = &relation.schema else {
+            return Ok(TableReference::bare(relation.name.clone()));
+        };
+        let catalog = self
+            .context
+            .catalog("datafusion")
+            .ok_or_else(|| DataFusionError::Internal("the session has no catalog `datafusion`".to_owned()))?;
+        if catalog.schema(schema).is_none() {
+            catalog.register_schema(schema, Arc::new(MemorySchemaProvider::new()))?;
+        }
+        Ok(TableReference::partial(schema.clone(), relation.name.clone()))
+    }
+}
+
+fn problem(state: &SessionState, error: &DataFusionError, sql: &str) -> SqlProblem {
+    let mut problem = SqlProblem::of(error, sql);
+    let functions = state.scalar_functions().keys().chain(state.aggregate_functions().keys());
+    problem.suggest_function(&functions.cloned().collect::<Vec<_>>());
+    problem
+}
+
+/// A table of which the schema is known, and the data not yet there or not needed.
+#[derive(Debug)]
+pub struct DeclaredTable {
+    schema: SchemaRef,
+    partition_columns: Vec<String>,
+}
+
+impl DeclaredTable {
+    /// A table of this schema, partitioned by these of its columns.
+    pub fn new(schema: SchemaRef, partition_columns: Vec<String>) -> Self {
+        Self { schema, partition_columns }
+    }
+}
+
+#[async_trait]
+impl TableProvider for DeclaredTable {
+    fn schema(&self) -> SchemaRef {
+        self.schema.clone()
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Base
+    }
+
+    fn supports_filters_pushdown(
+        &self,
+        filters: &[&Expr],
+    ) -> Result<Vec<TableProviderFilterPushDown>, DataFusionError> {
+        Ok(filters.iter().map(|filter| exact_on_partitions(filter, &self.partition_columns)).collect())
+    }
+
+    async fn scan(
+        &self,
+        _: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        _: &[Expr],
+        _: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>, DataFusionError> {
+        let schema = match projection {
+            Some(columns) => Arc::new(self.schema.project(columns)?),
+            None => self.schema.clone(),
+        };
+        Ok(Arc::new(EmptyExec::new(schema)))
+    }
+}
+
+/// How well a scan that prunes partitions applies a filter: exactly, where it speaks of partition columns alone.
+pub fn exact_on_partitions(filter: &Expr, partition_columns: &[String]) -> TableProviderFilterPushDown {
+    let columns = filter.column_refs();
+    let all = !columns.is_empty() && columns.iter().all(|column| partition_columns.contains(&column.name));
+    if all && !filter.is_volatile() {
+        TableProviderFilterPushDown::Exact
+    } else {
+        TableProviderFilterPushDown::Inexact
+    }
+}

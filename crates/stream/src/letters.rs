@@ -1,0 +1,41 @@
+//! Dead letters of an epoch: sent on before it is written, and only those again that are not safe yet.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::job::JobError;
+use super::running::Running;
+use super::writing::Pauses;
+use mep_contract::source::SourceError;
+use mep_contract::source::tail::{Partition, Unreadable};
+use mep_kafka::DeadLetters;
+
+impl Running<'_> {
+    /// Sends dead letters until they are safe: brokers that are away are waited for, as where events are read.
+    pub(super) async fn bury(
+        &self,
+        dead: &Arc<DeadLetters>,
+        mut letters: Vec<(Partition, Unreadable)>,
+    ) -> Result<(), JobError> {
+        let source = self.job.source.describe();
+        let mut pauses = Pauses::default();
+        loop {
+            let (sender, began) = (dead.clone(), Instant::now());
+            let sending = tokio::task::spawn_blocking(move || (sender.send(&mut letters), letters));
+            let (sent, left) = sending.await?;
+            letters = left;
+            match sent {
+                Ok(()) => {
+                    self.progress.lock().waiting.remove(&source);
+                    return Ok(());
+                }
+                Err(SourceError::Away(why)) => {
+                    tracing::warn!("{why}; {} dead letters are left; trying again", letters.len());
+                    self.progress.lock().waiting.insert(source.clone(), why);
+                    pauses.after(began.elapsed()).await;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+}

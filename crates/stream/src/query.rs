@@ -1,0 +1,220 @@
+//! A streaming model's plans, ready to run on batches of events.
+
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use datafusion::catalog::TableProvider;
+use datafusion::catalog::memory::{DataSourceExec, MemTable, MemorySourceConfig};
+use datafusion::common::DataFusionError;
+use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::datasource::provider_as_source;
+use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
+use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
+use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_expr::aggregate::AggregateFunctionExpr;
+use datafusion::physical_plan::aggregates::{AggregateExec, AggregateMode, PhysicalGroupBy};
+use datafusion::physical_plan::{ExecutionPlan, collect};
+
+use super::events::EventBatch;
+use mep_core::relation::Relation;
+use mep_datafusion::{Engine, EngineError};
+use mep_sql::rules::overflow::checked;
+use mep_sql::streaming::{OFFSET, StreamQuery, Windowed};
+
+/// A streaming model's plans.
+pub(super) struct RunningQuery {
+    state: SessionState,
+    rows: Arc<dyn ExecutionPlan>,
+    groups: Option<Groups>,
+}
+
+/// How rows become groups, and groups rows of the model.
+struct Groups {
+    by: PhysicalGroupBy,
+    aggregates: Vec<Arc<AggregateFunctionExpr>>,
+    filters: Vec<Option<Arc<dyn PhysicalExpr>>>,
+    rows: SchemaRef,
+    states: SchemaRef,
+    finish: Arc<dyn ExecutionPlan>,
+}
+
+impl RunningQuery {
+    /// Reads the joined tables and plans all parts.
+    ///
+    /// # Errors
+    /// Where a joined table cannot be read, or a plan cannot run.
+    pub(super) async fn new(
+        engine: &Engine,
+        query: &StreamQuery,
+        stream: &Relation,
+    ) -> Result<Self, EngineError> {
+        let full = engine.scope().state();
+        let mut tables = Vec::new();
+        for relation in &query.tables {
+            let plan = engine.scope().scan(relation)?;
+            let schema = Arc::new(plan.schema().as_arrow().clone());
+            let batches = engine.collect(plan).await?;
+            let table: Arc<dyn TableProvider> = Arc::new(MemTable::try_new(schema, vec![batches])?);
+            tables.push((relation.clone(), table));
+        }
+        // One thread works on a share of the events by itself.
+        let mut config = full.config().clone();
+        config = config.with_target_partitions(1);
+        let state = SessionStateBuilder::new_from_existing(full).with_config(config).build();
+        let rows = state.create_physical_plan(&bound(&query.rows, &tables, stream)?).await?;
+        let groups = match &query.windowed {
+            Some(windowed) => Some(Groups::new(&state, windowed).await?),
+            None => None,
+        };
+        Ok(Self { state, rows, groups })
+    }
+
+    /// The rows of events; behind the model's columns, or those of the groups, which event each is of.
+    ///
+    /// # Errors
+    /// Where the model's SQL fails on a value.
+    pub(super) async fn rows(&self, events: &[Arc<EventBatch>]) -> Result<Vec<RecordBatch>, EngineError> {
+        let fed = fed(&self.rows, OFFSET, &|projection, schema| {
+            events.iter().map(|batch| batch.projected(projection, schema)).collect()
+        })?;
+        Ok(collect(fed, self.state.task_ctx()).await?)
+    }
+
+    /// The states of the groups that rows fall into.
+    ///
+    /// # Errors
+    /// Where an aggregate fails on a value.
+    pub(super) async fn states_of(&self, rows: Vec<RecordBatch>) -> Result<Vec<RecordBatch>, EngineError> {
+        let Some(groups) = &self.groups else { return Ok(rows) };
+        let input = memory(rows, &groups.rows)?;
+        self.aggregate(groups, AggregateMode::Partial, groups.by.clone(), input).await
+    }
+
+    /// States with those of the same group made one.
+    ///
+    /// # Errors
+    /// Where there is no memory for them.
+    pub(super) async fn merged(&self, states: Vec<RecordBatch>) -> Result<Vec<RecordBatch>, EngineError> {
+        let Some(groups) = &self.groups else { return Ok(states) };
+        let input = memory(states, &groups.states)?;
+        self.aggregate(groups, AggregateMode::PartialReduce, groups.by.as_final(), input).await
+    }
+
+    /// The model's rows of groups, each of which has one state.
+    ///
+    /// # Errors
+    /// Where an expression over the aggregates fails on a value.
+    pub(super) async fn finished(&self, states: Vec<RecordBatch>) -> Result<Vec<RecordBatch>, EngineError> {
+        let Some(groups) = &self.groups else { return Ok(states) };
+        let input = memory(states, &groups.states)?;
+        let values = self.aggregate(groups, AggregateMode::Final, groups.by.as_final(), input).await?;
+        let finish = fed(&groups.finish, "c0", &|projection, schema| {
+            let named = values.iter().map(|batch| {
+                let columns = match projection {
+                    Some(projection) => projection.iter().map(|index| batch.column(*index).clone()).collect(),
+                    None => batch.columns().to_vec(),
+                };
+                RecordBatch::try_new(schema.clone(), columns)
+            });
+            named.collect()
+        })?;
+        Ok(collect(finish, self.state.task_ctx()).await?)
+    }
+
+    async fn aggregate(
+        &self,
+        groups: &Groups,
+        mode: AggregateMode,
+        by: PhysicalGroupBy,
+        input: Arc<dyn ExecutionPlan>,
+    ) -> Result<Vec<RecordBatch>, EngineError> {
+        let (aggregates, filters) = (groups.aggregates.clone(), groups.filters.clone());
+        let aggregate = AggregateExec::try_new(mode, by, aggregates, filters, input, groups.rows.clone())?;
+        Ok(collect(Arc::new(aggregate), self.state.task_ctx()).await?)
+    }
+}
+
+impl Groups {
+    async fn new(state: &SessionState, windowed: &Windowed) -> Result<Self, EngineError> {
+        // Optimizing would take the two steps, to states and from states, for one.
+        let plain = SessionStateBuilder::new_from_existing(state.clone())
+            .with_physical_optimizer_rules(Vec::new())
+            .build();
+        let aggregate = checked(bound(&windowed.aggregate, &[], &windowed.rows)?)?;
+        let planned = plain.query_planner().create_physical_plan(&aggregate, &plain).await?;
+        let first = first_step(&planned)
+            .ok_or_else(|| DataFusionError::Internal("an aggregate was planned in one step".to_owned()))?;
+        let finish = state.create_physical_plan(&bound(&windowed.finish, &[], &windowed.values)?).await?;
+        Ok(Self {
+            by: first.group_expr().clone(),
+            aggregates: first.aggr_expr().to_vec(),
+            filters: first.filter_expr().to_vec(),
+            rows: first.input_schema(),
+            states: first.schema(),
+            finish,
+        })
+    }
+}
+
+fn first_step(plan: &Arc<dyn ExecutionPlan>) -> Option<&AggregateExec> {
+    let found = plan.downcast_ref::<AggregateExec>().filter(|found| *found.mode() == AggregateMode::Partial);
+    found.or_else(|| plan.children().into_iter().find_map(first_step))
+}
+
+/// The plan with its tables: those that are joined, and an empty one in place of what is fed.
+fn bound(
+    plan: &LogicalPlan,
+    tables: &[(Relation, Arc<dyn TableProvider>)],
+    fed: &Relation,
+) -> Result<LogicalPlan, DataFusionError> {
+    let bound = plan.clone().transform_up_with_subqueries(|node| {
+        let LogicalPlan::TableScan(scan) = &node else { return Ok(Transformed::no(node)) };
+        let name = Relation {
+            schema: scan.table_name.schema().map(str::to_owned),
+            name: scan.table_name.table().to_owned(),
+        };
+        let table: Arc<dyn TableProvider> = if name == *fed {
+            let schema = scan.source.schema();
+            Arc::new(MemTable::try_new(schema, vec![Vec::new()])?)
+        } else if let Some((_, table)) = tables.iter().find(|(relation, _)| *relation == name) {
+            table.clone()
+        } else {
+            return Ok(Transformed::no(node));
+        };
+        let source = provider_as_source(table);
+        let scan = LogicalPlanBuilder::scan(scan.table_name.clone(), source, scan.projection.clone())?;
+        Ok(Transformed::yes(scan.build()?))
+    });
+    bound.map(|bound| bound.data)
+}
+
+/// What gives the batches for a scan: of these columns of the table (of all), which have this schema.
+type Feed<'a> =
+    dyn Fn(Option<&[usize]>, &SchemaRef) -> Result<Vec<RecordBatch>, arrow::error::ArrowError> + 'a;
+
+/// The plan, which holds nothing of an earlier run, with batches in place of the empty table, which is told from joined ones
+/// by a column.
+fn fed(
+    plan: &Arc<dyn ExecutionPlan>,
+    column: &str,
+    feed: &Feed<'_>,
+) -> Result<Arc<dyn ExecutionPlan>, DataFusionError> {
+    let transformed = plan.clone().transform_up(|node| {
+        let memory = node
+            .downcast_ref::<DataSourceExec>()
+            .and_then(|scan| scan.data_source().downcast_ref::<MemorySourceConfig>());
+        let Some(memory) = memory.filter(|memory| memory.original_schema().index_of(column).is_ok()) else {
+            return Ok(Transformed::no(node));
+        };
+        let schema = node.schema();
+        let batches = feed(memory.projection().as_deref(), &schema)?;
+        Ok(Transformed::yes(self::memory(batches, &schema)?))
+    });
+    transformed.map(|transformed| transformed.data)
+}
+
+fn memory(batches: Vec<RecordBatch>, schema: &SchemaRef) -> Result<Arc<dyn ExecutionPlan>, DataFusionError> {
+    let source = MemorySourceConfig::try_new(&[batches], schema.clone(), None)?;
+    Ok(DataSourceExec::from_data_source(source))
+}
