@@ -138,7 +138,10 @@ fn values_that_hold_each_other_many_times_are_a_problem_at_the_place_where_they_
             "{% set s, t = ns.x ~ '', 1 %}",
             "{{ ns.x | pprint }}",
             "{{ ns.x | unique | list }}",
-        ] {
+        ]
+        .into_iter()
+        .take(if values == "[ns.x, ns.x]" { usize::MAX } else { 2 })
+        {
             let text = doubled(values, shown);
             let said = on_a_small_stack(move || sql(&[], &text));
             assert!(
