@@ -17,6 +17,7 @@ pub mod guard;
 pub mod interrupt;
 pub mod jinja;
 pub mod keys;
+pub mod os_error;
 pub mod path_name;
 pub mod patient_listener;
 pub mod plan;

@@ -16,6 +16,7 @@ mod exact_sum;
 mod executable;
 pub mod functions;
 pub mod history;
+mod joined_text;
 pub mod lineage;
 pub mod meaning;
 mod names;

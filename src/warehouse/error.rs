@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::os_error::Said;
 use crate::path_name::NotAName;
 use crate::root::Outside;
 
@@ -10,7 +11,7 @@ use crate::root::Outside;
 #[derive(Debug, thiserror::Error)]
 pub enum WarehouseError {
     /// A file or folder cannot be used.
-    #[error("{action} {path}: {error}")]
+    #[error("{action} {path}: {}", Said(.error))]
     Io {
         /// What was tried.
         action: &'static str,

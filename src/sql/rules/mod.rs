@@ -8,6 +8,7 @@ use datafusion::common::Result;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::optimizer::{Optimizer, OptimizerRule};
 
+pub mod bounded_values;
 pub mod coerced;
 pub mod date_interval;
 pub mod guarded;
@@ -29,18 +30,30 @@ pub fn mended(plan: LogicalPlan) -> Result<LogicalPlan> {
 pub fn of_execution() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
     let mut rules = Optimizer::new().rules;
     rules.insert(0, Arc::new(overflow::CheckedArithmetic));
+    rules.insert(1, Arc::new(bounded_values::BoundedValues));
     rules.push(Arc::new(guarded::GuardedConditions));
+    rules.push(Arc::new(bounded_values::RepeatedConstants));
     rules
 }
 
 #[cfg(test)]
-mod executed {
+pub(super) mod executed {
     use arrow::util::pretty::pretty_format_batches;
 
     use crate::sql::Scope;
 
+    /// What is said of SQL that fails as it runs, or as it is optimized.
+    pub(in crate::sql) fn failure(sql: &str) -> String {
+        let scope = Scope::for_planning();
+        let plan = scope.plan(sql).unwrap();
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let ran = runtime
+            .block_on(async { scope.context().execute_logical_plan(plan).await.unwrap().collect().await });
+        ran.unwrap_err().to_string()
+    }
+
     /// The rows that SQL gives, each without blanks and bars.
-    pub(super) fn rows(sql: &str) -> String {
+    pub(in crate::sql) fn rows(sql: &str) -> String {
         let scope = Scope::for_planning();
         let plan = scope.plan(sql).unwrap();
         let runtime = tokio::runtime::Runtime::new().unwrap();
