@@ -7,6 +7,7 @@
 
 pub mod alignment;
 mod bounded;
+mod carried;
 mod checked;
 mod date_bin;
 mod date_trunc;
@@ -35,6 +36,7 @@ mod view;
 mod volatility;
 
 pub use alignment::{Alignment, ScanAlignment, texts};
+pub use carried::Keys;
 pub use event_time::EventTime;
 pub use lineage::{ColumnOf, Origins, origins};
 pub use meaning::{Unstorable, offset, stored_schema, stored_type, without_semicolon};

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests panic as tests do")]
 
 mod airflow;
+mod aligned;
 mod bad_files;
 mod bad_input;
 mod bundled;
