@@ -8,12 +8,14 @@
 pub mod alignment;
 mod bounded;
 mod checked;
+mod comparable;
 mod date_bin;
 mod date_trunc;
 pub mod dialect;
 pub mod event_time;
 mod exact_sum;
 mod executable;
+mod extremes;
 pub mod functions;
 pub mod history;
 pub mod lineage;

@@ -10,10 +10,12 @@ use datafusion::optimizer::{Optimizer, OptimizerRule};
 
 pub mod coerced;
 pub mod date_interval;
+pub mod floats;
 pub mod guarded;
 pub mod microseconds;
 pub mod order_once;
 pub mod overflow;
+pub mod places;
 pub mod set_all;
 pub mod using;
 
@@ -22,25 +24,29 @@ pub mod using;
 /// # Errors
 /// Where a mended node cannot be built.
 pub fn mended(plan: LogicalPlan) -> Result<LogicalPlan> {
-    order_once::order_once(set_all::number_equal_rows(using::merge_keys(plan)?)?)
+    let keyed = set_all::number_equal_rows(using::merge_keys(plan)?)?;
+    places::of_one_type(order_once::order_once(keyed)?)
 }
 
 /// The optimizer's rules for plans that are run.
 pub fn of_execution() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
     let mut rules = Optimizer::new().rules;
+    // Equal rows are grouped by then, and what is in a subquery is not yet a join.
+    let grouped = rules.iter().position(|rule| rule.name() == "replace_distinct_aggregate");
+    rules.insert(grouped.map_or(0, |at| at + 1), Arc::new(floats::ComparableFloats));
     rules.insert(0, Arc::new(overflow::CheckedArithmetic));
     rules.push(Arc::new(guarded::GuardedConditions));
     rules
 }
 
 #[cfg(test)]
-mod executed {
+pub(in crate::sql) mod executed {
     use arrow::util::pretty::pretty_format_batches;
 
     use crate::sql::Scope;
 
     /// The rows that SQL gives, each without blanks and bars.
-    pub(super) fn rows(sql: &str) -> String {
+    pub(in crate::sql) fn rows(sql: &str) -> String {
         let scope = Scope::for_planning();
         let plan = scope.plan(sql).unwrap();
         let runtime = tokio::runtime::Runtime::new().unwrap();
