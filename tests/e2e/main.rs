@@ -5,6 +5,7 @@
 mod airflow;
 mod bad_files;
 mod bad_input;
+mod beside_duckdb;
 mod bundled;
 mod cassandra_sink;
 mod changes;
