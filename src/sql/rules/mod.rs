@@ -13,6 +13,7 @@ pub mod date_interval;
 pub mod floats;
 pub mod guarded;
 pub mod microseconds;
+pub mod numbers;
 pub mod order_once;
 pub mod overflow;
 pub mod places;
@@ -25,7 +26,7 @@ pub mod using;
 /// Where a mended node cannot be built.
 pub fn mended(plan: LogicalPlan) -> Result<LogicalPlan> {
     let keyed = set_all::number_equal_rows(using::merge_keys(plan)?)?;
-    places::of_one_type(order_once::order_once(keyed)?)
+    numbers::meet(places::of_one_type(order_once::order_once(keyed)?)?)
 }
 
 /// The optimizer's rules for plans that are run.
