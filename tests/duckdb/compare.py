@@ -23,7 +23,24 @@ import duckdb
 
 import queries
 
-HERE = pathlib.Path(__file__).parent
+# Not a file of SQL: those below tests/ are tests of the bundled project.
+TABLE = """select
+    cast(column1 as integer) as id,
+    cast(column2 as integer) as i,
+    cast(column3 as integer) as k,
+    cast(column4 as bigint) as b,
+    cast(column5 as double) as d,
+    cast(column6 as decimal(10,2)) as m,
+    cast(column7 as decimal(18,4)) as w,
+    cast(column8 as varchar) as t,
+    cast(column9 as varchar) as g,
+    cast(column10 as boolean) as f,
+    cast(column11 as date) as day,
+    cast(column12 as timestamp) as ts
+from (values
+    @rows@
+) as v
+"""
 
 
 def rows_of(seed):
@@ -53,9 +70,8 @@ def project(folder, seed, chosen):
     (folder / "models").mkdir(parents=True)
     (folder / "dbt_project.yml").write_text("name: q\nprofile: q\n")
     (folder / "profiles.yml").write_text("q:\n  target: dev\n  outputs:\n    dev: {type: local, path: warehouse, schema: main, threads: 2}\n")
-    table = (HERE / "tables.sql").read_text()
     for n, name in enumerate("abc"):
-        text = "{{ config(materialized='table') }}\n" + table.replace("@rows@", rows_of(seed * 10 + n))
+        text = "{{ config(materialized='table') }}\n" + TABLE.replace("@rows@", rows_of(seed * 10 + n))
         (folder / f"models/base_{name}.sql").write_text(text)
     for name, sql in chosen.items():
         model(folder, name).write_text("{{ config(materialized='table') }}\n" + in_mep(sql) + "\n")

@@ -1,4 +1,4 @@
-"""Random SQL over the tables of tables.sql, each query in mep's words and in DuckDB's.
+"""Random SQL over the tables of compare.py, each query in mep's words and in DuckDB's.
 
 A piece of SQL is written once; where the two engines are known to say one thing in two ways, `either` writes both. Every query has one answer:
 what depends on the order of rows is ordered by all that tells them apart.
