@@ -6,6 +6,7 @@ mod airflow;
 mod aligned;
 mod bad_files;
 mod bad_input;
+mod beside_duckdb;
 mod bundled;
 mod cassandra_sink;
 mod changes;
