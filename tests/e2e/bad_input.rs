@@ -270,7 +270,7 @@ fn a_link_that_leads_nowhere_fails_the_landing_and_leaves_the_table() {
     let said = project.fail(1, &["run"]);
     insta::assert_snapshot!(said.split("what failed:").nth(1).unwrap(), @r"
       source events.listens
-          cannot read [folder]/events/listens/2.json: No such file or directory (os error 2)
+          cannot read [folder]/events/listens/2.json: there is no such file or folder; make it, or correct the path
     failed in [time]: 1 in error, 1 skipped
     ");
     assert_eq!(project.rows("select count(*) as n from main.plays"), json!([{"n": 1}]));

@@ -190,7 +190,7 @@ fn a_warehouse_that_cannot_be_read_is_told_and_nothing_is_said_of_its_tables() {
     let output = project.run(&["docs", "generate"]);
     assert_eq!(output.code, Some(0));
     insta::assert_snapshot!(said(&output), @r"
-     WARN the warehouse was not read, so that whether tables are built, their rows, sizes and ages are unknown: listing [folder]/warehouse: Not a directory (os error 20)
+     WARN the warehouse was not read, so that whether tables are built, their rows, sizes and ages are unknown: listing [folder]/warehouse: a file stands where a folder is needed; move it away, or correct the path
     wrote the docs of 3 nodes and 2 tests to [folder]/target/docs/index.html ([size])
     ");
     let site = generated(&project);
@@ -343,7 +343,7 @@ fn a_port_that_is_taken_is_told() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
     let said = project.fail(1, &["docs", "serve", "--port", &port]).replace(&port, "[port]");
-    insta::assert_snapshot!(said, @r"error: serving at 127.0.0.1:[port]; another --port may be free: Address already in use (os error 98)");
+    insta::assert_snapshot!(said, @r"error: serving at 127.0.0.1:[port]; another --port may be free: the address is in use");
 }
 
 /// The scripts of tests/browser with a browser: each test in them must pass.

@@ -151,6 +151,17 @@ fn event_times_in_seconds_are_warned_of() {
         project.rows("select event_date from main.raw_listens"),
         json!([{"event_date": "1970-01-18"}])
     );
+    // Some among others are seen, too.
+    let later = "{\"ts\": 1541030400000, \"user_id\": 1, \"song\": \"a\"}\n".repeat(3);
+    project.file(
+        "events/listens/2.json",
+        later.clone() + "{\"ts\": 1541030400, \"user_id\": 1, \"song\": \"a\"}\n",
+    );
+    let said = project.succeed(&["run"]);
+    assert!(said.contains("1 of 4 events are of the years before 1980"), "{said}");
+    project.file("events/listens/3.json", later);
+    let said = project.succeed(&["run"]);
+    assert!(!said.contains("before 1980"), "{said}");
 }
 
 #[test]

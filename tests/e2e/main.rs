@@ -3,8 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests panic as tests do")]
 
 mod airflow;
+mod aligned;
 mod bad_files;
 mod bad_input;
+mod beside_duckdb;
 mod bundled;
 mod cassandra_sink;
 mod changes;

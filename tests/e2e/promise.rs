@@ -42,7 +42,7 @@ songs:
 ";
 
 /// Each shape that a model can have between its input's partitions and its own.
-const MODELS: [(&str, &str); 9] = [
+const MODELS: [(&str, &str); 14] = [
     ("plays", EDITS[1].1[0]),
     ("titled", EDITS[0].1[0]),
     (
@@ -83,6 +83,42 @@ const MODELS: [(&str, &str); 9] = [
         "{{ config(materialized='incremental', partition_by='event_date') }}
         select p.event_date, p.ts, p.user_id, p.song, u.first_day, u.songs
         from {{ ref('plays') }} p left join {{ ref('users') }} u on u.user_id = p.user_id",
+    ),
+    (
+        "beside_its_day",
+        "{{ config(materialized='incremental', partition_by='event_date') }}
+        select p.event_date, p.ts, p.user_id, d.plays,
+            (select count(*) from {{ ref('titled') }} t where t.event_date = p.event_date) as more
+        from {{ ref('plays') }} p left join {{ ref('by_day') }} d on d.event_date = p.event_date and d.titles > 1
+        where not exists (select 1 from {{ ref('by_day') }} o where o.event_date = p.event_date and o.users = p.user_id)",
+    ),
+    (
+        "either_day",
+        "{{ config(materialized='incremental', partition_by='event_date') }}
+        select event_date, s.n, t.m from
+            (select event_date, count(*) as n from {{ ref('plays') }} where song = 'song 1' group by 1) s
+        full join (select event_date, count(*) as m from {{ ref('titled') }} where title is null group by 1) t using (event_date)",
+    ),
+    (
+        "first_and_rolled_up",
+        "{{ config(materialized='incremental', partition_by=['event_date', 'kind']) }}
+        select event_date, 'all' as kind, user_id, count(*) as n from {{ ref('plays') }} group by event_date, rollup (user_id)
+        union all
+        select event_date, 'first' as kind, user_id, seconds from (
+            select distinct on (event_date, user_id) event_date, user_id, cast(ts % 1000007 as bigint) as seconds
+            from {{ ref('titled') }} order by event_date, user_id, ts)",
+    ),
+    (
+        "by_batch",
+        "{{ config(materialized='incremental', partition_by=['event_date', 'batch']) }}
+        select l.event_date, l.batch, l.ts, l.user_id, d.users from {{ source('events', 'listens') }} l
+        left join {{ ref('by_day') }} d on d.event_date = l.event_date",
+    ),
+    (
+        "by_two_tables",
+        "{{ config(materialized='incremental', partition_by=['event_date', 'batch']) }}
+        select d.event_date, b.batch, d.plays, b.n from {{ ref('by_day') }} d
+        join (select batch, count(*) as n from {{ source('events', 'listens') }} group by batch) b on b.n <= d.plays",
     ),
 ];
 
@@ -153,7 +189,7 @@ models:
 /// What runs are given to select.
 const SELECTIONS: [&str; 6] = ["by_day", "titled+", "plays", "+users", "source:events", "by_month both"];
 
-const COLUMNS: [(&str, &[&str]); 9] = [
+const COLUMNS: [(&str, &[&str]); 14] = [
     ("raw_listens", &["ts", "user_id", "song", "seconds", "event_date", "batch"]),
     ("plays", &["ts", "user_id", "song", "seconds", "event_date"]),
     ("by_day", &["event_date", "plays", "users", "titles"]),
@@ -163,6 +199,11 @@ const COLUMNS: [(&str, &[&str]); 9] = [
     ("ranked", &["event_date", "user_id", "ts", "song", "place"]),
     ("all_columns", &["ts", "user_id", "song", "seconds", "event_date", "batch"]),
     ("with_first_day", &["event_date", "ts", "user_id", "song", "first_day", "songs"]),
+    ("beside_its_day", &["event_date", "ts", "user_id", "plays", "more"]),
+    ("either_day", &["event_date", "n", "m"]),
+    ("first_and_rolled_up", &["event_date", "kind", "user_id", "n"]),
+    ("by_batch", &["event_date", "batch", "ts", "user_id", "users"]),
+    ("by_two_tables", &["event_date", "batch", "plays", "n"]),
 ];
 
 fn project() -> Project {

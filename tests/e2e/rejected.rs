@@ -43,6 +43,8 @@ fn every_run_and_plan_says_how_many_rows_are_rejected_by_now() {
     rejected  events.listens: 3 of 3 rows by now, in main.raw_listens_rejects
     nothing to do
     ");
+    // They are warnings, so that they are told however quiet.
+    insta::assert_snapshot!(project.succeed(&["run", "--quiet"]), @"rejected  events.listens: 3 of 3 rows by now, in main.raw_listens_rejects");
     let said = project.succeed(&["run", "--select", "plays"]);
     assert!(said.contains("rejected  events.listens: 3 of 3 rows by now"), "{said}");
     project.file("events/listens/2.json", GOOD.repeat(2) + BAD);

@@ -42,7 +42,7 @@ pub enum CommandError {
         error: BuildError,
     },
     /// A file or stream cannot be used.
-    #[error("{what}: {error}")]
+    #[error("{what}: {}", mep_core::os_error::Said(.error))]
     Io {
         /// What was tried.
         what: String,

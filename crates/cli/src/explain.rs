@@ -41,7 +41,7 @@ fn scans(model: &CompiledModel) -> Vec<&ScanAlignment> {
     let mut scans: Vec<&ScanAlignment> = Vec::new();
     for scan in &model.alignment.scans {
         match scans.iter_mut().find(|seen| seen.relation == scan.relation) {
-            Some(seen) if seen.is_fully_aligned() => *seen = scan,
+            Some(seen) if scan.columns_told() < seen.columns_told() => *seen = scan,
             Some(_) => {}
             None => scans.push(scan),
         }
@@ -83,12 +83,13 @@ fn by(node: &Node, model: &CompiledModel, scan: &ScanAlignment) -> String {
     if model.looked_up.contains(&scan.relation) {
         return "looked up by key: a change in it builds the partitions that hold a changed key".to_owned();
     }
-    if !scan.is_fully_aligned() {
+    if !scan.is_aligned() {
         return "all of it: a change in it builds every partition".to_owned();
     }
-    let pairs = model.partition_columns.iter().zip(scan.by()).map(|(column, by)| match by {
-        Some(by) if by == *column => column.clone(),
-        by => format!("{column} = {}", by.unwrap_or_default()),
+    let pairs = model.partition_columns.iter().zip(scan.by());
+    let pairs = pairs.filter_map(|(column, by)| match by? {
+        by if by == *column => Some(by),
+        by => Some(format!("{column} = {by}")),
     });
     format!("by {}", pairs.collect::<Vec<String>>().join(", "))
 }
@@ -136,7 +137,7 @@ pub(super) fn inputs(node: &Node, model: &CompiledModel) -> Json {
         let columns = model.recipe.as_ref().and_then(|recipe| recipe.reads.get(&scan.relation));
         json!({
             "relation": scan.relation.to_string(),
-            "by": if is_by_partition(node, model) && scan.is_fully_aligned() { json!(scan.by()) } else { Json::Null },
+            "by": if is_by_partition(node, model) && scan.is_aligned() { json!(scan.by()) } else { Json::Null },
             "columns": columns,
             "looked_up": model.looked_up.contains(&scan.relation),
             "changes": if model.ignored.contains(&scan.relation) { "ignore" } else { "rebuild" },

@@ -60,8 +60,9 @@ pub(super) fn project_folder(global: &Global) -> Result<PathBuf, Problem> {
         let problem = Problem::new(format!("the project's folder {} does not exist", folder.display()));
         return Err(problem.help("give another --project-dir, or make a project with mep init"));
     }
-    let here = std::env::current_dir()
-        .map_err(|error| Problem::new(format!("the current folder cannot be used: {error}")))?;
+    let here = std::env::current_dir().map_err(|error| {
+        Problem::new(format!("the current folder cannot be used: {}", mep_core::os_error::Said(&error)))
+    })?;
     project::find_root(&here).ok_or_else(|| {
         Problem::new(format!("there is no project in {} or any folder above", here.display()))
             .help("go to a folder with dbt_project.yml, give --project-dir, or make one with mep init")

@@ -13,7 +13,7 @@ use super::loaded::{Loaded, Rendering, cores, runtime};
 use super::plan::in_short;
 use super::rejected::RejectedOf;
 use super::stream::{Streams, is_streaming, register_streamed};
-use super::terminal::{Terminal, plural, summary};
+use super::terminal::{Terminal, plural, rejected_lines, summary};
 use mep_app::connect::{connect, unread_folders};
 use mep_artifacts as artifacts;
 use mep_contract::warehouse::{Taken, Warehouse};
@@ -319,6 +319,10 @@ fn finish(
             "rejected": rejected,
         });
         super::print(&format!("{json:#}\n"))?;
+    }
+    if terminal.is_quiet() && !failed {
+        // The summary is not told, and these are warnings.
+        rejected_lines(rejected, terminal.palette()).for_each(|line| terminal.warn(&line));
     }
     terminal.result(&summary(results, rejected, elapsed, terminal.palette()), failed);
     Ok(if failed { Exit::Failed } else { Exit::Success })

@@ -147,14 +147,16 @@ impl Streams<'_> {
         let counts: BTreeMap<String, Counts> =
             progress.now().models.into_iter().map(|(model, shown)| (model, shown.counts)).collect();
         for (model, counts) in &counts {
-            terminal.say(&format!(
+            let line = format!(
                 "{model}: read {} = taken {} + late {} + dead {}; {} written",
                 count(counts.read),
                 count(counts.taken),
                 count(counts.late),
                 count(counts.dead),
                 plural(counts.written, "row")
-            ));
+            );
+            // What could not be read is told to whoever wants to hear of warnings alone, too.
+            if counts.dead > 0 { terminal.warn(&line) } else { terminal.say(&line) }
         }
         outcome.map(|()| counts)
     }

@@ -116,6 +116,18 @@ impl Terminal {
         }
     }
 
+    /// A line for people that is a warning: always told.
+    pub fn warn(&self, line: &str) {
+        if self.format == LogFormat::Text {
+            self.line(line);
+        }
+    }
+
+    /// Whether only warnings and what failed is told.
+    pub fn is_quiet(&self) -> bool {
+        self.quiet
+    }
+
     /// The last word of a command: always told where something failed.
     pub fn result(&self, text: &str, failed: bool) {
         if self.format == LogFormat::Text && (failed || !self.quiet) {
@@ -285,8 +297,8 @@ pub fn summary(
             text.push_str(&format!("  {} {}\n      {why}\n", result.kind, palette.strong(&result.name)));
         }
     }
-    for of in rejected {
-        text.push_str(&format!("{}  {of}\n", palette.warning("rejected")));
+    for line in rejected_lines(rejected, palette) {
+        text.push_str(&format!("{line}\n"));
     }
     let number = |status: Status| results.iter().filter(|result| result.status == status).count();
     let mut counts = Vec::new();
@@ -314,6 +326,11 @@ pub fn summary(
     };
     text.push_str(&format!("{verdict} in {:.2}s: {}", elapsed.as_secs_f64(), counts.join(", ")));
     text
+}
+
+/// A line for each source of which rows are rejected by now.
+pub fn rejected_lines(rejected: &[RejectedOf], palette: Palette) -> impl Iterator<Item = String> {
+    rejected.iter().map(move |of| format!("{}  {of}", palette.warning("rejected")))
 }
 
 fn json(event: Event<'_>) -> Option<String> {

@@ -305,9 +305,11 @@ impl Work<'_> {
             None => (None, BTreeMap::new()),
         };
         let fingerprint = derived::fingerprint(node, &rendered.sql, &schema, recipe.as_ref(), &views);
+        let is_volatile =
+            is_volatile(&checked) || self.scope.calls_volatile(&rendered.sql) || views.are_volatile();
         let stream = is_streaming.then(|| {
             let sources = &self.compiled.sources;
-            streaming::compile(&self.scope, node, &rendered, &plan, sources, &fingerprint)
+            streaming::compile(&self.scope, node, &rendered, &plan, sources, &fingerprint, is_volatile)
         });
         let model = CompiledModel {
             sql: self.standalone(index, &rendered.sql),
@@ -321,9 +323,7 @@ impl Work<'_> {
             looked_up: derived::looked_up(&plan, &alignment, &partition_columns),
             fingerprint,
             stream: stream.transpose()?,
-            is_volatile: is_volatile(&checked)
-                || self.scope.calls_volatile(&rendered.sql)
-                || views.are_volatile(),
+            is_volatile,
             alignment,
             partition_columns,
             schema,

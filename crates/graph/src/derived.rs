@@ -48,7 +48,7 @@ pub(super) fn looked_up(
     if partition_columns.is_empty() || !alignment.bounded {
         return BTreeSet::new();
     }
-    let whole = alignment.scans.iter().filter(|scan| !scan.is_fully_aligned()).map(|scan| &scan.relation);
+    let whole = alignment.scans.iter().filter(|scan| !scan.is_aligned()).map(|scan| &scan.relation);
     whole.filter(|table| lookups(plan, table, partition_columns).is_some()).cloned().collect()
 }
 

@@ -35,8 +35,12 @@ pub(super) fn compile(
     plan: &LogicalPlan,
     sources: &HashMap<usize, LandingTable>,
     fingerprint: &Fingerprint,
+    is_volatile: bool,
 ) -> Result<CompiledStream, Problem> {
     let whole = || rendered.map.place(0..0);
+    if is_volatile {
+        return Err(refused(&Refusal::of_volatile(), rendered));
+    }
     let read = relations(scope, plan).map_err(|refusal| refused(&refusal, rendered))?;
     let mut streams: Vec<(usize, &LandingTable)> = sources
         .iter()

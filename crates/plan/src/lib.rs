@@ -11,6 +11,7 @@ pub mod confirm;
 mod known;
 pub mod known_tables;
 mod landing;
+mod output_keys;
 pub mod partitions;
 pub mod planner;
 mod reads;

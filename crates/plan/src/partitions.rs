@@ -7,6 +7,7 @@ use datafusion::common::DataFusionError;
 
 use super::known::{Known, KnownPartition, ROWS};
 use super::known_tables::KnownTables;
+use super::output_keys::OutputKeys;
 use super::reads::{Columns, Part, Reads};
 use super::reason::{ModelChange, Reason};
 use mep_contract::warehouse::{
@@ -14,7 +15,7 @@ use mep_contract::warehouse::{
 };
 use mep_core::relation::Relation;
 use mep_graph::CompiledModel;
-use mep_sql::{ScanAlignment, Scope};
+use mep_sql::Scope;
 
 /// More input partitions than this are noted by one digest, so that a ledger stays small.
 pub(super) const NOTED_ONE_BY_ONE: usize = 400;
@@ -239,18 +240,13 @@ impl<'a> Gathered<'a> {
 /// # Errors
 /// Where a partition value of an input cannot be evaluated.
 pub fn by_partition(basis: Basis<'_>) -> Result<PartitionPlan, DataFusionError> {
+    let OutputKeys { by_key, whole: others } =
+        OutputKeys::of(basis.scope, &basis.model.alignment, basis.inputs)?;
     let mut gathered: BTreeMap<PartitionKey, Gathered<'_>> = BTreeMap::new();
-    let mut others: Vec<(&Relation, &Known)> = Vec::new();
-    for scan in &basis.model.alignment.scans {
-        let Some(known) = basis.inputs.get(&scan.relation) else { continue };
-        if !scan.is_fully_aligned() {
-            others.push((&scan.relation, known));
-            continue;
-        }
-        for (key, (input_key, partition)) in
-            output_keys(basis.scope, scan, known)?.into_iter().zip(&known.partitions)
-        {
-            gathered.entry(key).or_default().add(&scan.relation, input_key, partition);
+    for (key, partitions) in by_key {
+        let output = gathered.entry(key).or_default();
+        for (relation, input_key, partition) in partitions {
+            output.add(relation, input_key, partition);
         }
     }
     for (_, known) in &others {
@@ -370,20 +366,6 @@ fn are_noted(noted: &Inputs, inputs: &Inputs, otherwise: &[Inputs]) -> bool {
         keys.iter().filter(|(key, _)| !key.is_types()).map(move |(key, version)| (table, key, version))
     });
     names(noted) == names(inputs) && entries.all(|(table, key, version)| is_noted(table, key, version))
-}
-
-/// The output partition that each partition of a fully aligned scan gives rows to.
-fn output_keys(
-    scope: &Scope,
-    scan: &ScanAlignment,
-    known: &Known,
-) -> Result<Vec<PartitionKey>, DataFusionError> {
-    let keys: Vec<&[Option<String>]> = known.partitions.keys().map(PartitionKey::values).collect();
-    let columns = scan.output_values(scope, &known.schema, &known.partition_columns, &keys)?;
-    let columns: Vec<Vec<Option<String>>> = columns.into_iter().flatten().collect();
-    Ok((0..keys.len())
-        .map(|row| PartitionKey::new(columns.iter().map(|column| column[row].clone()).collect()))
-        .collect())
 }
 
 fn compare(

@@ -4,7 +4,6 @@
 //! seconds that is read as milliseconds is one of January 1970. Neither is an error, and both are seldom meant.
 
 use arrow::array::{Array, AsArray, RecordBatch};
-use arrow::compute::max;
 use arrow::datatypes::{DataType, Int64Type};
 
 use mep_contract::source::RowSchema;
@@ -20,8 +19,10 @@ const ALIKE: f64 = 0.75;
 pub(super) struct LandedColumns {
     /// Whether any row has a value, for each column; empty where there are no rows.
     filled: Vec<bool>,
-    /// The latest event time, where it is a number.
-    latest: Option<i64>,
+    /// How many event times there are that are numbers.
+    times: usize,
+    /// How many of them are of the years before 1980.
+    early: usize,
 }
 
 impl LandedColumns {
@@ -33,7 +34,9 @@ impl LandedColumns {
         }
         let times = schema.event_time.map(|index| rows.column(index));
         if let Some(times) = times.filter(|times| *times.data_type() == DataType::Int64) {
-            self.latest = self.latest.max(max(times.as_primitive::<Int64Type>()));
+            let times = times.as_primitive::<Int64Type>().values();
+            self.times += times.len();
+            self.early += times.iter().filter(|time| **time < EIGHTIES).count();
         }
     }
 
@@ -43,16 +46,19 @@ impl LandedColumns {
         for (filled, of_other) in self.filled.iter_mut().zip(&other.filled) {
             *filled = *filled || *of_other;
         }
-        self.latest = self.latest.max(other.latest);
+        self.times += other.times;
+        self.early += other.early;
     }
 
-    /// What the user should know. `undeclared` are names that the rows have and nothing declares.
+    /// What the user should know. `undeclared` are names that the rows have and nothing declares, `beside` those of what the
+    /// source has beside its rows.
     pub(super) fn warnings(
         &self,
         schema: &RowSchema,
         declared: &[Column],
         is_new: bool,
         undeclared: &[String],
+        beside: &[&str],
     ) -> Vec<String> {
         let mut warnings = Vec::new();
         let empty = schema.fields.fields().iter().zip(&self.filled).filter(|(_, filled)| !**filled);
@@ -69,21 +75,36 @@ impl LandedColumns {
             });
             let how_on = match meant {
                 Some(meant) => format!("they have `{meant}`, which is not declared: is that meant?"),
-                None => "where that is not to be expected, look how the rows spell it".to_owned(),
+                None => match beside.iter().find(|beside| is_called(name, beside)) {
+                    Some(beside) => format!(
+                        "the {beside} of a message stands beside its value, and only the value is read: what is needed of it must be written there, too"
+                    ),
+                    None => "where that is not to be expected, look how the rows spell it".to_owned(),
+                },
             };
             warnings.push(format!(
                 "no row has a value for the column `{name}`{}; {how_on}",
                 place.unwrap_or_default()
             ));
         }
-        if let (Some(field), Some(..EIGHTIES)) = (schema.event_time_field(), self.latest) {
+        if let Some(field) = schema.event_time_field().filter(|_| self.early > 0) {
+            let Self { times, early, .. } = self;
+            let which = if early == times { "all".to_owned() } else { format!("{early} of {times}") };
             warnings.push(format!(
-                "all events are of the years before 1980, since `{}` is read as milliseconds since 1970; if it is in seconds, let what writes it write milliseconds, or a timestamp in ISO 8601 and declare it as timestamp",
+                "{which} events are of the years before 1980, since `{}` is read as milliseconds since 1970; if it is in seconds, let what writes it write milliseconds, or a timestamp in ISO 8601 and declare it as timestamp",
                 field.name()
             ));
         }
         warnings
     }
+}
+
+/// Whether a column is named for what stands beside a row: `key`, `kafka_key`, `_message_key`.
+fn is_called(column: &str, beside: &str) -> bool {
+    let column = column.to_lowercase();
+    let plain = column.trim_matches('_');
+    let plain = ["kafka", "message", "record"].iter().find_map(|of| plain.strip_prefix(of)).unwrap_or(plain);
+    plain.trim_matches('_') == beside
 }
 
 fn nearest<'a>(name: &str, candidates: &'a [String]) -> Option<&'a str> {
@@ -100,6 +121,14 @@ fn nearest<'a>(name: &str, candidates: &'a [String]) -> Option<&'a str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_column_may_be_named_for_what_stands_beside_a_row() {
+        for name in ["key", "kafka_key", "_KEY", "message_key", "__kafka__key"] {
+            assert!(is_called(name, "key"), "{name}");
+        }
+        assert!(!is_called("monkey", "key") && !is_called("key_id", "key"));
+    }
 
     #[test]
     fn the_name_that_was_meant_is_one_that_is_spelled_almost_so() {

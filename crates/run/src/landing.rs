@@ -252,7 +252,8 @@ impl Landing<'_> {
             None => true,
         };
         let undeclared = self.source.undeclared();
-        let warnings = all.columns.warnings(&self.table.schema, self.declared, is_new, &undeclared);
+        let beside = self.source.beside_a_row();
+        let warnings = all.columns.warnings(&self.table.schema, self.declared, is_new, &undeclared, beside);
         let short = self.leave_out_short(&mut all)?;
         let (landed, table) = self.publish(all, short)?;
         Ok((landed, table, warnings))

@@ -17,11 +17,11 @@ use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, DFSchema, DataFusionError};
 use datafusion::logical_expr::expr::Placeholder;
 use datafusion::logical_expr::{
-    BinaryExpr, Distinct, Expr, JoinType, LogicalPlan, LogicalPlanBuilder, Operator,
-    TableProviderFilterPushDown, TableScan,
+    BinaryExpr, Expr, LogicalPlan, LogicalPlanBuilder, Operator, TableProviderFilterPushDown, TableScan,
 };
 use datafusion::sql::unparser::expr_to_sql;
 
+use super::carried::{self, Keys};
 use super::meaning::stored_type;
 use super::scope::Scope;
 use mep_core::relation::Relation;
@@ -31,7 +31,9 @@ use mep_core::relation::Relation;
 pub struct Alignment {
     /// Every scan of the plan.
     pub scans: Vec<ScanAlignment>,
-    /// Whether every output row's partition is one that an aligned scan's partitions give. Where it is not, the
+    /// Which scans' partitions say what partitions of the output there are.
+    pub keys: Keys,
+    /// Whether every output row's partition is one that these scans' partitions give. Where it is not, the
     /// partitions of the output are known only when the whole of it is built.
     pub bounded: bool,
 }
@@ -40,7 +42,7 @@ impl Alignment {
     /// That of a view over these tables: it has no partitions of its own.
     pub fn of_whole(tables: Vec<Relation>) -> Self {
         let scan = |relation| ScanAlignment { relation, expressions: Vec::new() };
-        Self { scans: tables.into_iter().map(scan).collect(), bounded: false }
+        Self { scans: tables.into_iter().map(scan).collect(), keys: Keys::Unknown, bounded: false }
     }
 }
 
@@ -55,9 +57,9 @@ pub struct ScanAlignment {
 }
 
 impl ScanAlignment {
-    /// Whether this table's partitions say all of the partition of the output that they give rows to.
-    pub fn is_fully_aligned(&self) -> bool {
-        !self.expressions.is_empty() && self.expressions.iter().all(Option::is_some)
+    /// Of how many of the output's partition columns this table's partitions say the value.
+    pub fn columns_told(&self) -> usize {
+        self.expressions.iter().flatten().count()
     }
 
     /// Whether partitions of the output depend on some partitions of this table only.
@@ -158,23 +160,30 @@ pub fn derive(scope: &Scope, plan: &LogicalPlan, columns: &[String]) -> Result<A
     };
     let probed = LogicalPlanBuilder::from(plan.clone()).filter(filter)?.build()?;
     let optimized = scope.optimize(&probed)?;
+    let wanted = columns.iter().map(|name| {
+        let (qualifier, _) = optimized.schema().qualified_field_with_unqualified_name(name)?;
+        Ok(Some(Expr::Column(Column::new(qualifier.cloned(), name))))
+    });
+    let wanted = wanted.collect::<Result<carried::Wanted, DataFusionError>>()?;
     let mut scans: Vec<ScanAlignment> = Vec::new();
-    optimized.apply_with_subqueries(|node| {
-        if let LogicalPlan::TableScan(scan) = node
-            && is_stored(scan)
-        {
-            scans.push(align(scan, columns.len()));
+    let keys = carried::follow(&optimized, &wanted, &mut |scan, wanted| {
+        if !is_stored(scan) {
+            return Ok(Keys::Unknown);
         }
-        Ok(TreeNodeRecursion::Continue)
+        scans.push(align(scan, wanted));
+        Ok(Keys::Scan(scans.len() - 1))
     })?;
+    let is_told = |scan: usize, column: usize| {
+        scans.get(scan).and_then(|scan| scan.expressions.get(column)).is_some_and(Option::is_some)
+    };
+    let bounded = keys.say_all(columns.len(), &is_told);
     // A scan that the optimizer found to give nothing under the probe still counts as read.
     for scan in unaligned(plan)? {
         if !scans.iter().any(|seen| seen.relation == scan.relation) {
             scans.push(scan);
         }
     }
-    let bounded = is_bounded(&optimized, columns.len());
-    Ok(Alignment { scans, bounded })
+    Ok(Alignment { scans, keys, bounded })
 }
 
 /// The tables that a plan reads, each once.
@@ -216,8 +225,8 @@ pub(super) fn relation(scan: &TableScan) -> Relation {
     Relation { schema: scan.table_name.schema().map(str::to_owned), name: scan.table_name.table().to_owned() }
 }
 
-fn align(scan: &TableScan, columns: usize) -> ScanAlignment {
-    let mut expressions: Vec<Option<Expr>> = vec![None; columns];
+fn align(scan: &TableScan, wanted: &carried::Wanted) -> ScanAlignment {
+    let mut expressions: Vec<Option<Expr>> = vec![None; wanted.len()];
     for filter in scan.filters.iter().flat_map(|filter| conjuncts(filter)) {
         for (index, expression) in expressions.iter_mut().enumerate() {
             if let Some(found) = equal_to_probe(filter, &probe_id(index))
@@ -227,7 +236,17 @@ fn align(scan: &TableScan, columns: usize) -> ScanAlignment {
             }
         }
     }
+    for (expression, wanted) in expressions.iter_mut().zip(wanted) {
+        let carried = || wanted.as_ref().filter(|wanted| is_given(scan, wanted)).and_then(unqualified);
+        *expression = expression.take().or_else(carried);
+    }
     ScanAlignment { relation: relation(scan), expressions }
+}
+
+/// Whether the table's partitions give an expression over its columns: a constant, they all do.
+fn is_given(scan: &TableScan, expression: &Expr) -> bool {
+    carried::is_evaluable(expression)
+        && (expression.column_refs().is_empty() || is_exact(scan, &expression.clone().is_null()))
 }
 
 fn conjuncts(filter: &Expr) -> Vec<&Expr> {
@@ -264,45 +283,18 @@ fn equal_to_probe(filter: &Expr, probe: &str) -> Option<Expr> {
     if value.column_refs().is_empty() || value.is_volatile() {
         return None;
     }
-    let unqualified = value.as_ref().clone().transform(|part| {
+    unqualified(value)
+}
+
+/// An expression over one table's columns, without the table's name.
+fn unqualified(expression: &Expr) -> Option<Expr> {
+    let unqualified = expression.clone().transform(|part| {
         Ok(match part {
             Expr::Column(column) => Transformed::yes(Expr::Column(Column::from_name(column.name))),
             other => Transformed::no(other),
         })
     });
     unqualified.ok().map(|transformed| transformed.data)
-}
-
-/// Whether every row that the plan gives descends from a row of a scan that gives all partition columns.
-fn is_bounded(plan: &LogicalPlan, columns: usize) -> bool {
-    match plan {
-        LogicalPlan::TableScan(scan) => align(scan, columns).expressions.iter().all(Option::is_some),
-        LogicalPlan::EmptyRelation(empty) => !empty.produce_one_row,
-        LogicalPlan::Union(union) => union.inputs.iter().all(|input| is_bounded(input, columns)),
-        LogicalPlan::Join(join) => match join.join_type {
-            JoinType::Inner => is_bounded(&join.left, columns) || is_bounded(&join.right, columns),
-            JoinType::Full => is_bounded(&join.left, columns) && is_bounded(&join.right, columns),
-            JoinType::Left | JoinType::LeftSemi | JoinType::LeftAnti | JoinType::LeftMark => {
-                is_bounded(&join.left, columns)
-            }
-            JoinType::Right | JoinType::RightSemi | JoinType::RightAnti | JoinType::RightMark => {
-                is_bounded(&join.right, columns)
-            }
-        },
-        LogicalPlan::Aggregate(aggregate) => {
-            !aggregate.group_expr.is_empty() && is_bounded(&aggregate.input, columns)
-        }
-        LogicalPlan::Distinct(Distinct::All(input)) => is_bounded(input, columns),
-        LogicalPlan::Distinct(Distinct::On(on)) => is_bounded(&on.input, columns),
-        LogicalPlan::Projection(node) => is_bounded(&node.input, columns),
-        LogicalPlan::Filter(node) => is_bounded(&node.input, columns),
-        LogicalPlan::Window(node) => is_bounded(&node.input, columns),
-        LogicalPlan::Sort(node) => is_bounded(&node.input, columns),
-        LogicalPlan::Limit(node) => is_bounded(&node.input, columns),
-        LogicalPlan::SubqueryAlias(node) => is_bounded(&node.input, columns),
-        LogicalPlan::Unnest(node) => is_bounded(&node.input, columns),
-        _ => false,
-    }
 }
 
 #[cfg(test)]
@@ -331,15 +323,24 @@ mod tests {
 
     /// What each scan is aligned by, for a SELECT whose output is partitioned by `event_date`.
     fn aligned(sql: &str) -> String {
+        aligned_by(sql, &["event_date"])
+    }
+
+    /// What each scan is aligned by, for a SELECT whose output is partitioned by these columns.
+    fn aligned_by(sql: &str, columns: &[&str]) -> String {
         let scope = scope();
         let plan = scope.plan(sql).unwrap();
-        let alignment = derive(&scope, &plan, &["event_date".into()]).unwrap();
+        let columns: Vec<String> = columns.iter().map(|column| (*column).to_owned()).collect();
+        let alignment = derive(&scope, &plan, &columns).unwrap();
         let mut scans: Vec<String> = alignment
             .scans
             .iter()
-            .map(|scan| match scan.expressions.first() {
-                Some(Some(expression)) => format!("{}: {expression}", scan.relation),
-                _ => format!("{}: all", scan.relation),
+            .map(|scan| {
+                let by =
+                    scan.expressions.iter().map(|by| by.as_ref().map_or("-".to_owned(), Expr::to_string));
+                let by =
+                    if scan.is_aligned() { by.collect::<Vec<_>>().join(" and ") } else { "all".to_owned() };
+                format!("{}: {by}", scan.relation)
             })
             .collect();
         scans.sort();
@@ -383,6 +384,97 @@ mod tests {
     fn a_join_on_the_key_aligns_both_sides() {
         let joined = "select a.event_date, b.id from m.raw a join m.raw b on a.event_date = b.event_date";
         assert_eq!(aligned(joined), "m.raw: event_date, m.raw: event_date");
+    }
+
+    #[test]
+    fn a_row_that_is_looked_for_by_the_key_is_aligned_whether_it_must_be_there_or_not() {
+        let daily = "(select event_date as day, count(*) as n from m.raw group by event_date)";
+        for sql in [
+            format!("select a.event_date, a.id, b.n from m.raw a left join {daily} b on b.day = a.event_date"),
+            format!("select a.event_date, a.id, b.n from {daily} b right join m.raw a on a.event_date = b.day"),
+            format!("select coalesce(b.day, a.event_date) as event_date, n from m.raw a left join {daily} b on b.day = a.event_date"),
+            format!("select a.event_date, a.id from m.raw a where exists (select 1 from {daily} b where b.day = a.event_date)"),
+            format!("select a.event_date, a.id from m.raw a where not exists (select 1 from {daily} b where b.day = a.event_date and b.n > a.id)"),
+            "select a.event_date, a.id from m.raw a where a.id in (select b.id from m.raw b where b.event_date = a.event_date)".to_owned(),
+            "select a.event_date, a.id from m.raw a where a.id = 3 or a.id in (select b.id from m.raw b where b.event_date = a.event_date)".to_owned(),
+            "select a.event_date, (select max(b.id) from m.raw b where b.event_date = a.event_date) as last from m.raw a".to_owned(),
+            format!("select a.event_date, b.n from m.raw a full join {daily} b on a.event_date = b.day where a.event_date is not null"),
+            format!("select coalesce(a.event_date, b.day) as event_date, b.n from m.raw a full join {daily} b on a.event_date = b.day"),
+            "select event_date, count(*) as n from m.raw a full join m.raw b using (event_date) group by event_date".to_owned(),
+        ] {
+            assert_eq!(aligned(&sql), "m.raw: event_date, m.raw: event_date", "{sql}");
+        }
+        let three = "select event_date, a.id from m.raw a full join m.raw b using (event_date) full join m.raw c using (event_date)";
+        assert_eq!(aligned(three), "m.raw: event_date, m.raw: event_date, m.raw: event_date");
+    }
+
+    #[test]
+    fn what_reaches_rows_of_other_days_is_not_aligned() {
+        for sql in [
+            "select a.event_date, b.id from m.raw a left join m.raw b on b.event_date > a.event_date",
+            "select a.event_date, a.id from m.raw a where exists (select 1 from m.raw b where b.id = a.id)",
+            "select a.event_date, a.id from m.raw a left join (select event_date from m.raw order by id limit 9) b on b.event_date = a.event_date",
+            "select a.event_date, b.total from m.raw a left join (select event_date, sum(count(*)) over () as total from m.raw group by event_date) b on b.event_date = a.event_date",
+            "select a.event_date, b.id from m.raw a left join (select max(event_date) as day, max(id) as id from m.raw) b on b.day = a.event_date",
+            "select a.event_date, a.id from m.raw a where a.event_date not in (select b.event_date from m.raw b)",
+        ] {
+            assert_eq!(aligned(sql), "m.raw: all, m.raw: event_date", "{sql}");
+        }
+        for sql in [
+            "select b.event_date, a.id from m.raw a left join m.raw b on b.event_date = a.event_date",
+            "select coalesce(b.event_date, date '2018-11-01') as event_date, a.id from m.raw a left join m.raw b on b.event_date = a.event_date",
+            "select a.event_date, b.id from m.raw a full join m.raw b on b.event_date = a.event_date",
+        ] {
+            assert_eq!(aligned(sql), "m.raw: all, m.raw: all (unbounded)", "{sql}");
+        }
+    }
+
+    #[test]
+    fn groups_in_several_sets_and_the_first_row_of_each_are_aligned_where_the_day_is_a_key_of_all() {
+        for sql in [
+            "select event_date, id, count(*) as n from m.raw group by event_date, rollup (id)",
+            "select event_date, id, batch, count(*) as n from m.raw group by event_date, cube (id, batch)",
+            "select event_date, id, count(*) as n from m.raw group by grouping sets ((event_date), (event_date, id))",
+            "select distinct on (event_date, id) event_date, id, ts from m.raw order by event_date, id, ts desc",
+            "select id, max(event_date) as event_date from m.raw group by id, event_date",
+        ] {
+            assert_eq!(aligned(sql), "m.raw: event_date", "{sql}");
+        }
+        for sql in [
+            "select event_date, id, count(*) as n from m.raw group by rollup (event_date, id)",
+            "select event_date, id, count(*) as n from m.raw group by grouping sets ((event_date), (id))",
+            "select distinct on (id) event_date, id, ts from m.raw order by id, ts desc",
+            "select id, max(event_date) filter (where id > 3) as event_date from m.raw group by id, event_date",
+        ] {
+            assert_eq!(aligned(sql), "m.raw: all (unbounded)", "{sql}");
+        }
+    }
+
+    #[test]
+    fn a_table_may_tell_some_of_the_columns_and_a_constant_is_told_by_all() {
+        let keys = ["event_date", "kind"];
+        assert_eq!(
+            aligned_by(
+                "select a.event_date, a.batch as kind, b.id from m.raw a left join (select event_date, max(id) as id from m.raw group by event_date) b on b.event_date = a.event_date",
+                &keys,
+            ),
+            "m.raw: event_date and -, m.raw: event_date and batch"
+        );
+        assert_eq!(
+            aligned_by(
+                "select event_date, 'a' as kind from m.raw union all select event_date, 'b' as kind from m.raw",
+                &keys
+            ),
+            "m.raw: event_date and Utf8(\"a\"), m.raw: event_date and Utf8(\"b\")"
+        );
+        let joined = "select a.event_date, b.batch as kind from m.raw a join m.raw b on a.id = b.id";
+        assert_eq!(aligned_by(joined, &keys), "m.raw: - and batch, m.raw: event_date and -");
+        let counted = "select 'a' as kind, count(*) as n from m.raw";
+        assert_eq!(aligned_by(counted, &["kind"]), "m.raw: Utf8(\"a\") (unbounded)");
+        assert_eq!(
+            aligned_by("select cast(random() as bigint) as kind from m.raw", &["kind"]),
+            "m.raw: all (unbounded)"
+        );
     }
 
     #[test]

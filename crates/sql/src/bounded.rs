@@ -14,11 +14,15 @@ use datafusion::execution::SessionState;
 use datafusion::logical_expr::{
     ColumnarValue, Documentation, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
 };
+use regex::Regex;
 
 /// The most bytes of one value.
 const MOST_OF_A_VALUE: f64 = (64_u32 << 20) as f64;
 /// The most bytes of the values that one call makes: of some thousand rows at once.
 const MOST_OF_A_CALL: f64 = (256_u32 << 20) as f64;
+
+/// The bytes of a part of a list of texts beside its text.
+const PART: f64 = 24.0;
 
 /// The nanoseconds of a day.
 const DAY: f64 = 86_400e9;
@@ -32,9 +36,32 @@ enum Length {
     Repeated,
     /// As long as the second says.
     Given,
+    /// All of them together.
+    Joined,
+    /// Twice the first.
+    Doubled,
+    /// The first with the third in place of each second.
+    Replaced,
+    /// The first with the third in place of what the second, a pattern, is found at.
+    ReplacedByPattern,
+    /// A list of the first's parts between the seconds.
+    Split,
+    /// The elements of the first, with the second between them.
+    Listed,
 }
 
-const BOUNDED: [(&str, Length); 8] = [
+const BOUNDED: [(&str, Length); 19] = [
+    ("concat", Length::Joined),
+    ("concat_ws", Length::Listed),
+    ("overlay", Length::Joined),
+    ("array_concat", Length::Joined),
+    ("array_append", Length::Joined),
+    ("array_prepend", Length::Joined),
+    ("encode", Length::Doubled),
+    ("replace", Length::Replaced),
+    ("regexp_replace", Length::ReplacedByPattern),
+    ("string_to_array", Length::Split),
+    ("array_to_string", Length::Listed),
     ("range", Length::Series),
     ("generate_series", Length::Series),
     ("repeat", Length::Repeated),
@@ -52,6 +79,13 @@ pub(super) fn all(state: &SessionState) -> Vec<ScalarUDF> {
         Some(ScalarUDF::new_from_impl(Bounded { inner, length: *length }))
     };
     BOUNDED.iter().filter_map(bounded).collect()
+}
+
+/// The bounded form of a function that makes a value of all its arguments.
+pub(super) fn bounded(function: &Arc<ScalarUDF>) -> Option<ScalarUDF> {
+    let is_bounded = function.inner().downcast_ref::<Bounded>().is_some();
+    (!is_bounded)
+        .then(|| ScalarUDF::new_from_impl(Bounded { inner: function.clone(), length: Length::Joined }))
 }
 
 /// A function as it is, but for what it may make.
@@ -100,28 +134,67 @@ impl ScalarUDFImpl for Bounded {
         } else {
             args.number_rows
         };
-        let mut whole = 0.0;
-        for row in 0..rows {
-            let bytes = self.bytes(&args.args, row)?;
-            whole += bytes;
-            if bytes > MOST_OF_A_VALUE {
-                return exec_err!(
-                    "`{}` would make a value of {bytes:.0} bytes, more than the {MOST_OF_A_VALUE} that one may have",
-                    self.name()
-                );
-            }
-        }
-        if whole > MOST_OF_A_CALL {
-            return exec_err!(
-                "`{}` would make values of {whole:.0} bytes for {rows} rows, more than the {MOST_OF_A_CALL} that they may have at once",
-                self.name()
-            );
+        if !self.is_small(&args.args, rows)? {
+            within_bounds(self.name(), rows, |row| self.bytes(&args.args, row))?;
         }
         self.inner.inner().invoke_with_args(args)
     }
 }
 
+/// Looks how many bytes a call makes for each row, before it makes any.
+///
+/// # Errors
+/// Where a value, or all of them, would be larger than the bounds.
+pub(super) fn within_bounds(
+    name: &str,
+    rows: usize,
+    mut bytes: impl FnMut(usize) -> Result<f64>,
+) -> Result<()> {
+    let mut whole = 0.0;
+    for row in 0..rows {
+        let of_row = bytes(row)?;
+        whole += of_row;
+        if of_row > MOST_OF_A_VALUE {
+            return exec_err!(
+                "`{name}` would make a value of {of_row:.0} bytes, more than the {MOST_OF_A_VALUE} that one may have"
+            );
+        }
+    }
+    if whole > MOST_OF_A_CALL {
+        return exec_err!(
+            "`{name}` would make values of {whole:.0} bytes for {rows} rows, more than the {MOST_OF_A_CALL} that they may have at once"
+        );
+    }
+    Ok(())
+}
+
 impl Bounded {
+    /// Whether all that a call could make of its arguments is within the bounds, as far as a look at each tells.
+    fn is_small(&self, args: &[ColumnarValue], rows: usize) -> Result<bool> {
+        let most = |arg: &ColumnarValue| -> Result<f64> {
+            Ok(match arg {
+                ColumnarValue::Scalar(_) => size(arg, 0)?,
+                ColumnarValue::Array(array) => array.get_array_memory_size() as f64,
+            })
+        };
+        let of_rows = |arg: &ColumnarValue| -> Result<f64> {
+            let times = if matches!(arg, ColumnarValue::Scalar(_)) { rows as f64 } else { 1.0 };
+            Ok(most(arg)? * times)
+        };
+        Ok(match self.length {
+            Length::Series | Length::Repeated | Length::Given => false,
+            Length::Joined => {
+                args.iter().map(of_rows).sum::<Result<f64>>()? + rows as f64 * 16.0 < MOST_OF_A_VALUE
+            }
+            Length::Doubled => args.first().map_or(Ok(0.0), of_rows)? * 2.0 < MOST_OF_A_VALUE,
+            Length::Replaced | Length::ReplacedByPattern | Length::Listed => {
+                let all = args.iter().map(most).sum::<Result<f64>>()?;
+                (all + 1.0) * (all + 1.0) * (rows as f64) < MOST_OF_A_VALUE
+            }
+            Length::Split => args.first().map_or(Ok(0.0), of_rows)? * PART < MOST_OF_A_VALUE,
+        })
+    }
+
     /// The bytes of the value of a row; 0 where it will be NULL or is refused by the function itself.
     fn bytes(&self, args: &[ColumnarValue], row: usize) -> Result<f64> {
         let number = |at: usize| args.get(at).map_or(Ok(None), |arg| number(arg, row));
@@ -140,9 +213,77 @@ impl Bounded {
                     _ => 0.0,
                 }
             }
+            Length::Joined => args.iter().map(|arg| size(arg, row)).sum::<Result<f64>>()?,
+            Length::Doubled => args.first().map_or(Ok(0.0), |arg| size(arg, row))? * 2.0,
+            Length::Replaced | Length::ReplacedByPattern => self.replaced(args, row)?,
+            Length::Split => {
+                let (Some(of), Some(between)) = (text(args, 0, row)?, text(args, 1, row)?) else {
+                    return Ok(0.0);
+                };
+                of.len() as f64 + of.matches(between.as_str()).count() as f64 * PART
+            }
+            Length::Listed if self.name() == "concat_ws" => {
+                let all = args.iter().skip(1).map(|arg| size(arg, row)).sum::<Result<f64>>()?;
+                all + args.first().map_or(Ok(0.0), |arg| size(arg, row))? * args.len() as f64
+            }
+            Length::Listed => {
+                let Some(list) = args.first() else { return Ok(0.0) };
+                let between = args.get(1).map_or(Ok(0.0), |arg| size(arg, row))?;
+                size(list, row)? + between * elements(list, row)?
+            }
         };
         Ok(bytes.max(0.0))
     }
+
+    /// The bytes of a text in which each place of another one holds a third.
+    fn replaced(&self, args: &[ColumnarValue], row: usize) -> Result<f64> {
+        let (Some(of), Some(from), Some(to)) =
+            (text(args, 0, row)?, text(args, 1, row)?, text(args, 2, row)?)
+        else {
+            return Ok(0.0);
+        };
+        let is_pattern = self.length == Length::ReplacedByPattern;
+        // A replacement may hold what was found, as often as it names it.
+        let again = if is_pattern { to.matches(['\\', '$']).count() as f64 * of.len() as f64 } else { 0.0 };
+        let most = of.len() as f64 + (of.len() as f64 + 1.0) * to.len() as f64 + again;
+        if most <= MOST_OF_A_VALUE / 1024.0 {
+            return Ok(most);
+        }
+        let places = match is_pattern.then(|| Regex::new(&from)) {
+            Some(Ok(pattern)) => pattern.find_iter(&of).count(),
+            // The function says what is wrong with it.
+            Some(Err(_)) => return Ok(0.0),
+            None if from.is_empty() => of.chars().count() + 1,
+            None => of.matches(from.as_str()).count(),
+        };
+        Ok(of.len() as f64 + places as f64 * to.len() as f64 + again)
+    }
+}
+
+/// The text that an argument is.
+fn text(args: &[ColumnarValue], at: usize, row: usize) -> Result<Option<String>> {
+    let Some(arg) = args.get(at) else { return Ok(None) };
+    let one = cast(&value(arg, row)?, &DataType::Utf8View)?;
+    Ok(one.is_valid(0).then(|| one.as_string_view().value(0).to_owned()))
+}
+
+/// How many elements a list has, with those of lists in it.
+fn elements(list: &ColumnarValue, row: usize) -> Result<f64> {
+    let mut found = 0_usize;
+    let mut lists = vec![value(list, row)?];
+    while let Some(list) = lists.pop() {
+        let inner = match list.data_type() {
+            DataType::List(_) => list.as_list::<i32>().iter().flatten().collect::<Vec<_>>(),
+            DataType::LargeList(_) => list.as_list::<i64>().iter().flatten().collect(),
+            DataType::FixedSizeList(..) => list.as_fixed_size_list().iter().flatten().collect(),
+            _ => {
+                found += list.len();
+                continue;
+            }
+        };
+        lists.extend(inner);
+    }
+    Ok(found as f64)
 }
 
 /// One value of an argument.
@@ -227,6 +368,13 @@ mod tests {
             "select rpad(cast(value as varchar), 100000) from generate_series(1, 8000)",
             "select repeat('abc', 1000000000)",
             "select array_repeat('abc', 1000000000)",
+            "select repeat('a', 60000) || value from generate_series(1, 8000)",
+            "select concat(repeat('a', 60000), value) from generate_series(1, 8000)",
+            "select replace(repeat('a', 10000), 'a', repeat('b', 10000))",
+            "select regexp_replace(repeat('a', 10000), '[a-c]', repeat('b', 10000), 'g')",
+            "select regexp_replace(repeat('a', 100000), '(.*)', repeat('\\1', 1000))",
+            "select array_to_string(range(1, 100000), repeat('b', 10000))",
+            "select string_to_array(repeat('a,', 3000000), ',')",
         ] {
             let error = said(sql).unwrap_err();
             assert!(error.contains("would make"), "{sql}: {error}");
@@ -240,6 +388,10 @@ mod tests {
             "select range(1, 100000), range(10, 1, -1), generate_series(1, 5)",
             "select generate_series(date '2000-01-01', date '2030-01-01', interval '1 day')",
             "select array_repeat(1, 3), rpad(null, 3)",
+            "select replace(repeat('a', 10000), 'b', repeat('b', 10000)), replace(null, 'a', 'b')",
+            "select regexp_replace(repeat('a', 10000), 'b', repeat('b', 10000), 'g'), regexp_replace('a', null, 'b')",
+            "select concat('a', null, 1), concat_ws('-', 'a', 'b'), string_to_array('a-b', '-'), array_to_string([1, 2], ',')",
+            "select make_array(1, 2), named_struct('a', 1), map(['a'], [1]), encode('a', 'hex'), array_append([1], 2)",
         ] {
             assert_eq!(said(sql), Ok(1), "{sql}");
         }

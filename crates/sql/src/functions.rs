@@ -8,6 +8,7 @@ use arrow::array::{Array, ArrayRef, Int64Array, StringViewArray, StringViewBuild
 use arrow::datatypes::DataType;
 use datafusion::common::cast::as_string_view_array;
 use datafusion::common::{Result, ScalarValue, exec_err};
+use datafusion::functions::math::signum;
 use datafusion::logical_expr::{
     ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
@@ -57,6 +58,8 @@ pub fn mended() -> Vec<Arc<ScalarUDF>> {
     vec![
         Arc::new(ScalarUDF::new_from_impl(DateBin::new())),
         Arc::new(ScalarUDF::new_from_impl(DateTrunc::new())),
+        // As PostgreSQL, DuckDB, Spark and Trino call it.
+        Arc::new(signum().as_ref().clone().with_aliases(["sign"])),
     ]
 }
 

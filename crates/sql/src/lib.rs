@@ -7,15 +7,19 @@
 
 pub mod alignment;
 mod bounded;
+mod carried;
 mod checked;
+mod comparable;
 mod date_bin;
 mod date_trunc;
 pub mod dialect;
 pub mod event_time;
 mod exact_sum;
 mod executable;
+mod extremes;
 pub mod functions;
 pub mod history;
+mod joined_text;
 pub mod lineage;
 pub mod meaning;
 mod names;
@@ -34,6 +38,7 @@ mod view;
 mod volatility;
 
 pub use alignment::{Alignment, ScanAlignment, texts};
+pub use carried::Keys;
 pub use event_time::EventTime;
 pub use lineage::{ColumnOf, Origins, origins};
 pub use meaning::{Unstorable, offset, stored_schema, stored_type, without_semicolon};

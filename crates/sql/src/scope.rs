@@ -19,6 +19,7 @@ use datafusion::prelude::SessionConfig;
 use datafusion::sql::parser::Statement;
 
 use super::exact_sum::ExactSum;
+use super::extremes::{Greatest, Least};
 use super::problem::SqlProblem;
 use super::rules::{self, date_interval::DateAndInterval, microseconds::Microseconds};
 use super::view::{self, View};
@@ -65,6 +66,8 @@ impl Scope {
             context.register_udf(function.as_ref().clone());
         }
         context.register_udaf(AggregateUDF::new_from_impl(ExactSum::default()));
+        context.register_udaf(AggregateUDF::new_from_impl(Least::default()));
+        context.register_udaf(AggregateUDF::new_from_impl(Greatest::default()));
         let planning = Arc::new(context.state());
         Self { context, planning, as_written: Arc::new(Optimizer::new()) }
     }

@@ -7,8 +7,9 @@ use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::expr::WindowFunctionDefinition;
 use datafusion::logical_expr::{Expr, LogicalPlan, Volatility};
-use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
+
+use super::syntax::Sql;
 
 /// Functions that DataFusion calls stable, since their value is one within a query, and that differs between queries.
 const OF_THE_TIME: [&str; 3] = ["now", "current_date", "current_time"];
@@ -48,7 +49,7 @@ fn is_volatile_call(part: &Expr) -> bool {
 /// Whether SQL calls a function that gives another value on another run, wherever in it. What merely looks so counts: a model
 /// is then built more often than it must be.
 pub(super) fn calls_volatile(state: &SessionState, sql: &str) -> bool {
-    let Ok(tokens) = Tokenizer::new(&GenericDialect {}, sql).tokenize() else { return false };
+    let Ok(tokens) = Tokenizer::new(&Sql, sql).tokenize() else { return false };
     let said: Vec<&Token> = tokens.iter().filter(|token| !matches!(token, Token::Whitespace(_))).collect();
     said.iter().enumerate().any(|(at, token)| {
         let Token::Word(word) = token else { return false };

@@ -1,9 +1,10 @@
 //! The loop of a stream: events of one source into the models that read it, an epoch at a time.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use futures::future::try_join_all;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
@@ -15,7 +16,7 @@ use super::query::RunningQuery;
 use super::reader::Reader;
 use super::telling::Telling;
 use super::writing::Writing;
-use mep_contract::sink::{LEASE_BEAT, SinkError};
+use mep_contract::sink::{LEASE_BEAT, SinkError, Standing};
 use mep_contract::source::SourceError;
 use mep_contract::source::tail::{Offsets, Partition, Stretch, Unreadable};
 use mep_datafusion::{Engine, EngineError};
@@ -45,7 +46,7 @@ pub(super) struct Running<'j> {
     writing: Writing,
     telling: Option<Telling>,
     /// Tasks that keep the leases of the models that are open.
-    beats: JoinSet<()>,
+    beats: Mutex<JoinSet<()>>,
 }
 
 impl<'j> Running<'j> {
@@ -66,7 +67,7 @@ impl<'j> Running<'j> {
             models: Vec::new(),
             writing: Writing::default(),
             telling: None,
-            beats: JoinSet::new(),
+            beats: Mutex::default(),
         }
     }
 }
@@ -79,8 +80,12 @@ impl Running<'_> {
             outcome = self.open_and_stream(engine, loses) => outcome,
             Some(lost) = lost.recv() => Err(lost),
         };
-        self.beats.abort_all();
+        self.beats().abort_all();
         outcome
+    }
+
+    fn beats(&self) -> MutexGuard<'_, JoinSet<()>> {
+        self.beats.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn open_and_stream(
@@ -88,14 +93,9 @@ impl Running<'_> {
         engine: &Engine,
         loses: mpsc::Sender<JobError>,
     ) -> Result<(), JobError> {
-        let mut standings = Vec::new();
-        let mut has_stood_by = false;
-        for model in &self.job.models {
-            let Some((standing, after_another)) = self.open(model).await? else { return Ok(()) };
-            self.keep_lease(model, loses.clone());
-            has_stood_by |= after_another;
-            standings.push(standing);
-        }
+        let Some(opened) = self.open_all(&loses).await? else { return Ok(()) };
+        let has_stood_by = opened.iter().any(|(_, after_another)| *after_another);
+        let standings: Vec<Standing> = opened.into_iter().map(|(standing, _)| standing).collect();
         if has_stood_by {
             self.reload().await?;
         }
@@ -112,6 +112,35 @@ impl Running<'_> {
         self.show();
         self.telling = Some(Telling::start(self.job.source.clone(), self.job.group.clone()));
         self.stream(engine, prepared).await
+    }
+
+    /// Where each model stands, and whether another instance had it before; `None` where this one was stopped while it stood by. Of
+    /// instances that begin at once, the one that has the first model has all; one that stands by takes each after the one before, so that
+    /// no two wait for each other.
+    async fn open_all(
+        &self,
+        loses: &mpsc::Sender<JobError>,
+    ) -> Result<Option<Vec<(Standing, bool)>>, JobError> {
+        let all = &self.job.models;
+        let alone = if self.options.stands_by { all.len() } else { all.len().min(1) };
+        let (one_by_one, together) = all.split_at(alone);
+        let open = async |model: &StreamModel| {
+            let opened = self.open(model).await?;
+            if opened.is_some() {
+                self.keep_lease(model, loses.clone());
+            }
+            Ok::<_, JobError>(opened)
+        };
+        let mut opened = Vec::with_capacity(all.len());
+        for model in one_by_one {
+            let Some(standing) = open(model).await? else { return Ok(None) };
+            opened.push(standing);
+        }
+        let rest: Option<Vec<_>> = try_join_all(together.iter().map(open)).await?.into_iter().collect();
+        Ok(rest.map(|rest| {
+            opened.extend(rest);
+            opened
+        }))
     }
 
     /// What kept it from ending in time.
@@ -151,9 +180,9 @@ impl Running<'_> {
     }
 
     /// Keeps the lease of a model, beside all else; says when it is lost.
-    fn keep_lease(&mut self, model: &StreamModel, loses: mpsc::Sender<JobError>) {
+    fn keep_lease(&self, model: &StreamModel, loses: mpsc::Sender<JobError>) {
         let model = model.clone();
-        self.beats.spawn(async move {
+        self.beats().spawn(async move {
             let mut pause = LEASE_BEAT;
             loop {
                 tokio::time::sleep(pause).await;

@@ -290,7 +290,7 @@ fn what_cannot_be_exported_is_told() {
     error: `my songs` cannot be the id of a dag
     help: give --dag-id up to 250 letters, digits, dashes, dots and underscores
     ");
-    insta::assert_snapshot!(project.fail(1, &["airflow", "export", "--output", "none/dag.py"]), @"error: writing none/dag.py: No such file or directory (os error 2)");
+    insta::assert_snapshot!(project.fail(1, &["airflow", "export", "--output", "none/dag.py"]), @"error: writing none/dag.py: there is no such file or folder; make it, or correct the path");
     project.model("a b", "select 1 as x").model("a+b", "select 1 as x");
     insta::assert_snapshot!(project.fail(2, &["airflow", "export"]), @r"
     error: no selector takes `a b` alone

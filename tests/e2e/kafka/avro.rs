@@ -10,7 +10,7 @@ const NARROW: &str = r#"{"type": "record", "name": "listen", "fields": [
     {"name": "ts", "type": "long"}, {"name": "user_id", "type": "long"}]}"#;
 
 /// A schema with a third field of this name.
-fn wide(name: &str) -> String {
+pub(crate) fn wide(name: &str) -> String {
     let third = format!(r#", {{"name": "{name}", "type": "string"}}]"#);
     NARROW.replace(']', &third)
 }
@@ -28,7 +28,7 @@ fn long(value: i64) -> Vec<u8> {
 }
 
 /// A message by the schema of this id, which has a song where it is wide.
-fn message(id: u32, day: i64, user: i64, song: Option<&str>) -> Vec<u8> {
+pub(crate) fn message(id: u32, day: i64, user: i64, song: Option<&str>) -> Vec<u8> {
     let mut message = vec![0];
     message.extend(id.to_be_bytes());
     message.extend([long(NOVEMBER + day * DAY), long(user)].concat());
@@ -39,11 +39,11 @@ fn message(id: u32, day: i64, user: i64, song: Option<&str>) -> Vec<u8> {
     message
 }
 
-fn send(topic: &Topic, messages: &[Vec<u8>]) {
+pub(crate) fn send(topic: &Topic, messages: &[Vec<u8>]) {
     topic.send_values(0, &messages.iter().map(|message| Some(message.as_slice())).collect::<Vec<_>>());
 }
 
-fn avro_project(topic: &Topic) -> Project {
+pub(crate) fn avro_project(topic: &Topic) -> Project {
     let project = project(topic);
     project.file("profiles.yml", profiles(", format: avro, schemas: schemas, wire: confluent"));
     project.file("schemas/listens.1.avsc", NARROW);

@@ -251,3 +251,25 @@ fn a_broker_that_accepts_and_says_nothing_is_given_up_on() {
     let said = project.fail(1, &words).replace(&address, "[silent]");
     assert!(said.contains("cannot read the topics from Kafka at [silent]"), "{said}");
 }
+
+#[test]
+fn a_column_named_for_the_key_or_time_of_a_message_is_null_and_why_is_said_at_its_place() {
+    let topic = Topic::new(1);
+    let project = project(&topic);
+    let columns = "          - {name: kafka_key, data_type: varchar}\n          - {name: timestamp, data_type: bigint}\n";
+    project.file("sources.yml", SOURCES.replace("TOPIC", topic.name()) + columns);
+    topic.send(0, &[listen(0, 1, "a")]);
+    let said = project.succeed(&["run"]);
+    for (column, beside) in [("kafka_key", "key"), ("timestamp", "timestamp")] {
+        let warning = format!("no row has a value for the column `{column}` (sources.yml:");
+        let line = said.lines().find(|line| line.contains(&warning)).unwrap_or_else(|| panic!("{said}"));
+        assert!(line.contains(&format!("the {beside} of a message stands beside its value")), "{line}");
+    }
+    // One that messages carry lands.
+    topic.send(0, &[listen(0, 2, "b").replace('{', "{\"timestamp\": 7, ")]);
+    project.succeed(&["run"]);
+    assert_eq!(
+        project.rows("select user_id, timestamp from main.raw_listens order by 1"),
+        json!([{"user_id": 1, "timestamp": null}, {"user_id": 2, "timestamp": 7}])
+    );
+}

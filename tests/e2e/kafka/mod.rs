@@ -1,6 +1,6 @@
 //! Landing from a real Kafka: each message exactly once, whatever happens in between, and never a gap in silence.
 
-mod avro;
+pub(crate) mod avro;
 mod compacted;
 mod landing;
 mod lost;

@@ -4,6 +4,7 @@ pub(crate) mod kills;
 mod living;
 mod refused;
 mod restarts;
+mod schemas;
 mod slow;
 mod standby;
 

@@ -25,6 +25,20 @@ fn a_model_that_cannot_be_kept_as_events_come() {
 }
 
 #[test]
+fn a_function_that_differs_each_time_wherever_it_is_called() {
+    let key = "{{ config(materialized='streaming', partition_key='song') }}\n";
+    for rest in [
+        "where ts > extract(epoch from now())",
+        "where user_id in (select value from generate_series(1, cast(extract(day from current_date) as bigint)))",
+        "where user_id in (select 1 limit cast(extract(day from current_date) as bigint))",
+    ] {
+        let said = refused(&format!("{key}select song from {{{{ source('events', 'listens') }}}}\n{rest}"));
+        let reason = "it cannot be streamed: a function in it gives other values each time";
+        assert!(said.contains(reason) && said.contains("take the time from the events"), "{rest}: {said}");
+    }
+}
+
+#[test]
 fn what_reads_a_streaming_model() {
     let project = Project::with_listens();
     project.model(

@@ -1,5 +1,7 @@
 //! A stream that stands by for another one, one that begins before Cassandra is there, and what Kafka is told of how far it is.
 
+use std::collections::BTreeSet;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use rdkafka::config::ClientConfig;
@@ -8,6 +10,7 @@ use rdkafka::{Offset, TopicPartitionList};
 
 use super::{Into, Streaming, agrees, counts, listen, project, project_at, scraped, values, wait_until};
 use crate::kafka::topic::{self, Topic};
+use crate::services::address;
 
 /// Waits until a stream has committed so many events.
 fn committed(metrics: &str, events: f64) {
@@ -134,5 +137,41 @@ fn kafka_is_told_how_far_each_model_is_and_lag_is_to_what_is_committed() {
             .map(rdkafka::topic_partition_list::TopicPartitionListElem::offset)
             .collect();
         assert_eq!(told, [Offset::Offset(2), Offset::Offset(1)], "{model}");
+    }
+}
+
+#[test]
+fn the_consumer_group_tool_of_kafka_shows_where_each_model_is_and_its_lag() {
+    const METRICS: &str = "127.0.0.1:29479";
+    let topic = Topic::new(2);
+    let project = project(&topic, Into::Local);
+    topic.send(0, &[listen(0, 1, "a"), listen(1, 2, "b")]);
+    topic.send(1, &[listen(2, 3, "c")]);
+    let stream = Streaming::start(&project, &["--metrics", METRICS], None);
+    committed(METRICS, 3.0);
+    assert_eq!(stream.stop().0, Some(0));
+    topic.send(1, &[listen(3, 3, "c"), listen(4, 3, "c")]);
+    for model in ["by_minute", "popular", "each"] {
+        let group = format!("mep.songs.here.{model}");
+        let output = Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/stack/kafka"))
+            .args(["consumer-groups", "--describe", "--group", &group])
+            .env("MEP_STACK_DATA", address("MEP_TEST_STACK"))
+            .output()
+            .unwrap();
+        let said = String::from_utf8(output.stdout).unwrap();
+        // Of a group that is named alike there may be topics of other tests.
+        let shown = said.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+        let shown = shown.filter(|words| words.get(1) == Some(&topic.name()));
+        let shown: BTreeSet<Vec<String>> =
+            shown.map(|words| words[2..6].iter().map(|word| (*word).to_owned()).collect()).collect();
+        // Partition, offset, end, lag.
+        let expected = [["0", "2", "2", "0"], ["1", "1", "3", "2"]];
+        let expected = expected.map(|words| words.map(str::to_owned).to_vec());
+        assert_eq!(
+            shown,
+            BTreeSet::from(expected),
+            "{group}: {said}{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
     }
 }

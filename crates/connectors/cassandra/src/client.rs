@@ -1,6 +1,7 @@
 //! Statements and what comes of them, over the sessions of a cluster.
 
 use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
 use scylla::deserialize::row::DeserializeRow;
 use scylla::errors::ExecutionError;
@@ -13,6 +14,12 @@ use scylla::value::{CqlValue, Row};
 use super::connection::Session;
 use super::failure;
 use mep_contract::sink::SinkError;
+
+/// How long before a node takes statements on a table it may list it: as long as nodes may take to agree on a schema.
+const LISTED_BEFORE: Duration = Duration::from_secs(30);
+
+/// How soon it is asked again whether it takes them.
+const ASK_AGAIN: Duration = Duration::from_millis(100);
 
 /// What became of a conditional update.
 #[derive(Debug)]
@@ -105,11 +112,21 @@ impl Session {
         written.map(|_| ()).map_err(|error| self.failed(doing, &error))
     }
 
-    /// A statement that many rows are written with; may be repeated.
+    /// A statement that many rows are written with; may be repeated. A node that is slow to make a table lists it before it takes
+    /// statements on it.
     pub(super) async fn prepare(&self, doing: &str, cql: &str) -> Result<PreparedStatement, SinkError> {
-        let prepared = self.driver.get_session().prepare(cql).await;
-        let mut prepared = prepared.map_err(|error| failure::preparing(doing, &error))?;
-        prepared.set_is_idempotent(true);
-        Ok(prepared)
+        let began = Instant::now();
+        loop {
+            match self.driver.get_session().prepare(cql).await {
+                Ok(mut prepared) => {
+                    prepared.set_is_idempotent(true);
+                    return Ok(prepared);
+                }
+                Err(error) if failure::is_of_schema(&error) && began.elapsed() < LISTED_BEFORE => {
+                    tokio::time::sleep(ASK_AGAIN).await;
+                }
+                Err(error) => return Err(failure::preparing(doing, &error)),
+            }
+        }
     }
 }

@@ -212,6 +212,8 @@ impl Connection {
             .keepalive_interval(Duration::from_secs(5))
             .keepalive_timeout(Duration::from_secs(15))
             .schema_agreement_timeout(self.timeout.max(Duration::from_secs(30)))
+            // The keyspace is all that is to be known of the schema, and that is asked for when it is made.
+            .refresh_metadata_on_auto_schema_agreement(false)
             .keyspaces_to_fetch([&self.keyspace]);
         if let Some(datacenter) = &self.local_dc {
             builder = builder.prefer_datacenter(datacenter.clone());

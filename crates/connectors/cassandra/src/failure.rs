@@ -18,6 +18,14 @@ pub(super) fn preparing(doing: &str, error: &PrepareError) -> SinkError {
     sorted(prepare_passes(error), format!("cassandra: cannot {doing}: {error}"))
 }
 
+/// Whether a statement does not fit the schema, or does not yet.
+pub(super) fn is_of_schema(error: &PrepareError) -> bool {
+    matches!(
+        error,
+        PrepareError::AllAttemptsFailed { first_attempt: RequestAttemptError::DbError(DbError::Invalid, _) }
+    )
+}
+
 /// An error of connecting; `cluster` says to what.
 pub(super) fn connecting(cluster: &str, error: &NewSessionError) -> SinkError {
     let passes = match error {

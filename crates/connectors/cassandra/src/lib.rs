@@ -11,7 +11,8 @@
 //! - Times are kept in milliseconds, as Cassandra has them: finer ones are rounded down, and refused in a key.
 //! - A commit is one conditional update of the model's row in `mep_streams`: it points at chunks that were written before, and holds only
 //!   where this instance is still the holder.
-//! - What was not acknowledged is sent again, and nothing else (`sending`), by as many requests at once as Cassandra answers in time (`pace`).
+//! - What was not acknowledged is sent again, and nothing else (`sending`), by as many requests at once as Cassandra answers in time (`pace`);
+//!   the model with the least left to send comes first, so that one epoch after another is finished where Cassandra answers little.
 //! - Nodes that crash take back what they acknowledged last (`pending`): an epoch is repeated after a node was started anew (`lives`), and
 //!   checkpoints are deleted some time after nothing points at them. With several replicas on nodes that do not crash at once, nothing is taken back.
 
@@ -106,6 +107,8 @@ impl CassandraCluster {
         let found: Vec<(String,)> = session.rows(doing, select, (keyspace,), local).await?;
         if found.is_empty() {
             session.define("make the keyspace", &create_keyspace(&self.connection)).await?;
+            // Without it rows are sent to any node; each learns of it by itself within a minute.
+            let _ = session.driver.get_session().refresh_metadata().await;
         }
         let select = "SELECT table_name FROM system_schema.tables WHERE keyspace_name = ?";
         let found: Vec<(String,)> = session.rows(doing, select, (keyspace,), local).await?;

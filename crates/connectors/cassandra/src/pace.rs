@@ -1,24 +1,30 @@
-//! How many requests with data are under way at once: fewer where Cassandra is slow or does not answer, more while it answers in time.
+//! How many requests with data are under way at once, and whose: fewer where Cassandra is slow or does not answer, more while it answers in time.
 //!
-//! Owns the count that all models of a cluster share, between 1 and the bound that the target sets. Comes in: when each request was sent
-//! and what became of it. Must not know: what requests are about.
+//! Owns the count that all models of a cluster share, between 1 and the bound that the target sets, and who is next. Comes in: when each request
+//! was sent, what became of it, and how much its sender has left to send. Must not know: what requests are about.
 //!
 //! The count is halved where a request failed or took longer than half of what it may take, at most once for those that were under way
 //! together; it grows by one for each answer that came soon, up to what it was when it was halved last, and from there by one for as many
-//! answers as it is large. So a cluster that fell behind is given less until it is up again, and the models wait for their turn in order.
+//! answers as it is large. So a cluster that fell behind is given less until it is up again.
+//!
+//! Who has the least left to send is next. What is sent of an epoch counts only once all of it is there and committed, so a cluster that
+//! answers little finishes one model's epoch after another in place of a part of each.
 
+use std::collections::BTreeSet;
+use std::pin::pin;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::Notify;
 
 /// How many requests are under way at once before anything is known of the cluster.
 const AT_FIRST: usize = 32;
 
 /// The requests that may be under way.
 pub(super) struct Pace {
-    permits: Semaphore,
     limit: Mutex<Limit>,
+    /// Something changed that those who wait look at.
+    changed: Notify,
 }
 
 /// What the number of requests is, and how it came to be.
@@ -33,14 +39,29 @@ struct Limit {
     soon: Duration,
     /// One that took longer came nearly too late.
     late: Duration,
-    /// How many of those under way are to be taken away when they have ended.
-    surplus: usize,
+    under_way: usize,
+    /// Those who wait.
+    waiting: BTreeSet<Place>,
+    /// How many have waited so far.
+    came: u64,
+}
+
+/// A place among those who wait: who has less left comes first, and of two who have as much left who came first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Place {
+    left: usize,
+    came: u64,
+}
+
+/// Somebody who waits, until it is dropped.
+struct Waiting<'p> {
+    pace: &'p Pace,
+    place: Place,
 }
 
 /// A request's leave to be sent.
 pub(super) struct Permit<'p> {
     pace: &'p Pace,
-    held: Option<SemaphorePermit<'p>>,
     sent: Instant,
 }
 
@@ -48,29 +69,45 @@ impl Pace {
     /// Requests that may take `timeout`, of which at most `bound` are under way at once.
     pub(super) fn new(bound: usize, timeout: Duration) -> Self {
         let bound = bound.max(1);
-        let at_once = bound.min(AT_FIRST);
         let limit = Limit {
-            at_once: at_once as f64,
+            at_once: bound.min(AT_FIRST) as f64,
             bound: bound as f64,
             known_good: bound as f64,
             halved: Instant::now(),
             soon: timeout / 20,
             late: timeout / 2,
-            surplus: 0,
+            under_way: 0,
+            waiting: BTreeSet::new(),
+            came: 0,
         };
-        Self { permits: Semaphore::new(at_once), limit: Mutex::new(limit) }
+        Self { limit: Mutex::new(limit), changed: Notify::new() }
     }
 
-    /// Waits for leave to send a request.
-    pub(super) async fn permit(&self) -> Permit<'_> {
-        // Nobody closes the semaphore.
-        let permit = self.permits.acquire().await.ok();
-        Permit { pace: self, held: permit, sent: Instant::now() }
+    /// Waits for leave to send a request, for somebody who has so many left to send.
+    pub(super) async fn permit(&self, left: usize) -> Permit<'_> {
+        let waiting = self.waiting(left);
+        loop {
+            let mut changed = pin!(self.changed.notified());
+            // From here on nothing is missed.
+            changed.as_mut().enable();
+            if self.limit().takes(waiting.place) {
+                return Permit { pace: self, sent: Instant::now() };
+            }
+            changed.await;
+        }
     }
 
     /// How many may be under way now.
     pub(super) fn at_once(&self) -> usize {
         self.limit().at_once as usize
+    }
+
+    fn waiting(&self, left: usize) -> Waiting<'_> {
+        let mut limit = self.limit();
+        limit.came += 1;
+        let place = Place { left, came: limit.came };
+        limit.waiting.insert(place);
+        Waiting { pace: self, place }
     }
 
     fn limit(&self) -> MutexGuard<'_, Limit> {
@@ -80,38 +117,31 @@ impl Pace {
     fn answered(&self, sent: Instant, now: Instant) {
         let mut limit = self.limit();
         if now.saturating_duration_since(sent) > limit.late {
-            self.take_away(&mut limit, sent, now);
-        } else if limit.grow(sent, now) {
-            self.permits.add_permits(1);
+            limit.halve(sent, now);
+        } else {
+            limit.grow(sent, now);
         }
     }
 
     fn failed(&self, sent: Instant, now: Instant) {
-        let mut limit = self.limit();
-        self.take_away(&mut limit, sent, now);
-    }
-
-    fn take_away(&self, limit: &mut Limit, sent: Instant, now: Instant) {
-        limit.halve(sent, now);
-        limit.surplus -= self.permits.forget_permits(limit.surplus);
+        self.limit().halve(sent, now);
     }
 }
 
 impl Limit {
-    /// Whether there is leave for one more, which none that was to be taken away makes up for.
-    fn grow(&mut self, sent: Instant, now: Instant) -> bool {
+    /// Whether whoever waits at a place has its turn now; then its request is under way.
+    fn takes(&mut self, place: Place) -> bool {
+        let is_next = self.under_way < self.at_once as usize && self.waiting.first() == Some(&place);
+        self.under_way += usize::from(is_next);
+        is_next
+    }
+
+    fn grow(&mut self, sent: Instant, now: Instant) {
         if now.saturating_duration_since(sent) > self.soon {
-            return false;
+            return;
         }
-        let before = self.at_once as usize;
         let by = if self.at_once < self.known_good { 1.0 } else { 1.0 / self.at_once };
         self.at_once = (self.at_once + by).min(self.bound);
-        let has_grown = self.at_once as usize > before;
-        if has_grown && self.surplus > 0 {
-            self.surplus -= 1;
-            return false;
-        }
-        has_grown
     }
 
     fn halve(&mut self, sent: Instant, now: Instant) {
@@ -121,7 +151,13 @@ impl Limit {
         let before = self.at_once as usize;
         let after = (before / 2).max(1);
         (self.at_once, self.known_good, self.halved) = (after as f64, before as f64, now);
-        self.surplus += before - after;
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.pace.limit().waiting.remove(&self.place);
+        self.pace.changed.notify_waiters();
     }
 }
 
@@ -139,13 +175,8 @@ impl Permit<'_> {
 
 impl Drop for Permit<'_> {
     fn drop(&mut self) {
-        let mut limit = self.pace.limit();
-        if limit.surplus > 0
-            && let Some(permit) = self.held.take()
-        {
-            limit.surplus -= 1;
-            permit.forget();
-        }
+        self.pace.limit().under_way -= 1;
+        self.pace.changed.notify_waiters();
     }
 }
 
@@ -165,7 +196,8 @@ mod tests {
 
     /// How many are let through without waiting.
     fn free(pace: &Pace) -> usize {
-        pace.permits.available_permits()
+        let limit = pace.limit();
+        (limit.at_once as usize).saturating_sub(limit.under_way)
     }
 
     #[test]
@@ -208,11 +240,11 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn leave_that_is_in_use_is_taken_away_when_it_comes_back() {
+    async fn what_is_under_way_counts_until_it_ends_though_fewer_may_be_by_now() {
         let pace = Pace::new(8, TIMEOUT);
         let mut all = Vec::new();
         for _ in 0..8 {
-            all.push(pace.permit().await);
+            all.push(pace.permit(9).await);
         }
         all.pop().unwrap().failed();
         assert_eq!((pace.at_once(), free(&pace)), (4, 0));
@@ -222,5 +254,27 @@ mod tests {
         assert_eq!((pace.at_once(), free(&pace)), (4, 0));
         drop(all);
         assert_eq!((pace.at_once(), free(&pace)), (4, 4));
+    }
+
+    #[tokio::test]
+    async fn who_has_the_least_left_is_next_whoever_came_first() {
+        let pace = Pace::new(1, TIMEOUT);
+        let under_way = pace.permit(9).await;
+        let order = Mutex::new(Vec::new());
+        let wait = async |left| {
+            let permit = pace.permit(left).await;
+            order.lock().unwrap().push(left);
+            permit.answered();
+        };
+        let gone = wait(1);
+        let gives_back = async {
+            tokio::task::yield_now().await;
+            under_way.answered();
+        };
+        // One that is given up takes nobody's turn.
+        assert!(tokio::time::timeout(Duration::from_millis(1), gone).await.is_err());
+        tokio::join!(wait(700), wait(5), wait(60), wait(5), gives_back);
+        assert_eq!(*order.lock().unwrap(), [5, 5, 60, 700]);
+        assert_eq!(free(&pace), 1);
     }
 }

@@ -94,7 +94,7 @@ where
                 }
                 Err(error) => return Err(error),
             },
-            permit = pace.permit(), if is_to_begin => {
+            permit = pace.permit(rest.len()), if is_to_begin => {
                 if let Some((number, attempts)) = rest.pop_front() {
                     let sending = send(number);
                     under_way.push(async move {

@@ -45,7 +45,19 @@ pub(super) async fn make(session: &Session, keyspace: &str, wanted: &Shape) -> R
         return session.define(&doing, &wanted.create(keyspace)).await;
     };
     for statement in wanted.changes(&found, keyspace)? {
-        session.define(&doing, &statement).await?;
+        let defined = session.define(&doing, &statement).await;
+        // The same change that was asked for before, and given up, may have been made meanwhile.
+        if let Err(error @ SinkError::Refused(_)) = defined {
+            let now = find(session, keyspace, &wanted.name).await?;
+            let is_made = now.is_some_and(|now| {
+                wanted.changes(&now, keyspace).is_ok_and(|left| !left.contains(&statement))
+            });
+            if !is_made {
+                return Err(error);
+            }
+        } else {
+            defined?;
+        }
     }
     let gone: Vec<&str> = wanted.gone(&found).collect();
     if !gone.is_empty() {

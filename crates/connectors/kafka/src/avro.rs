@@ -176,6 +176,11 @@ impl AvroDecoder {
         }
     }
 
+    /// Whether the schema is there that a message bears the id of, where it bears one.
+    pub(super) fn has_schema_of(&self, message: &[u8]) -> bool {
+        self.any.is_some() || self.id_of(message).is_none_or(|id| self.by_id.contains_key(&id))
+    }
+
     /// What is noted of messages that bear these ids: the schemas that they are read by, also of an id that has none yet.
     pub(super) fn noted(&self, ids: &SchemaIds) -> String {
         let hash =
@@ -310,17 +315,39 @@ fn written(path: &Path, schema: &RowSchema) -> Result<Written, AvroError> {
     let text = std::fs::read_to_string(path)
         .map_err(|error| AvroError::Unreadable { path: path.to_owned(), error })?;
     let not_a_schema = |why: String| AvroError::NotASchema { path: path.to_owned(), why };
-    let said: Result<serde_json::Value, _> = serde_json::from_str(&text);
-    let said = said.map_or_else(|_| text.clone(), |said| said.to_string());
+    let (said, read) = match serde_json::from_str::<serde_json::Value>(&text) {
+        Ok(mut json) => {
+            let said = json.to_string();
+            texts_for_uuids(&mut json);
+            (said, json.to_string())
+        }
+        Err(_) => (text.clone(), text),
+    };
     let hash = mep_core::fingerprint::Fingerprint::of([said.as_str()]).as_str().to_owned();
     let mut store = SchemaStore::new_with_type(FingerprintAlgorithm::Id);
     store
-        .set(Fingerprint::load_fingerprint_id(0), AvroSchema::new(text))
+        .set(Fingerprint::load_fingerprint_id(0), AvroSchema::new(read))
         .map_err(|error| not_a_schema(error.to_string()))?;
     let mut written = Written { store, hash, columns: Vec::new() };
     let given = decoder(&written, 1).map_err(|error| not_a_schema(error.to_string()))?.schema();
     written.columns = columns_of(&given, schema).map_err(not_a_schema)?;
     Ok(written)
+}
+
+/// A string that is a UUID is read as the text that it is, and not as sixteen bytes.
+fn texts_for_uuids(schema: &mut serde_json::Value) {
+    match schema {
+        serde_json::Value::Array(parts) => parts.iter_mut().for_each(texts_for_uuids),
+        serde_json::Value::Object(keys) => {
+            let is = |key: &str, value: &str| keys.get(key).is_some_and(|found| found == value);
+            if is("type", "string") && is("logicalType", "uuid") {
+                keys.remove("logicalType");
+            }
+            // A default is a value, and no schema.
+            keys.iter_mut().filter(|(key, _)| *key != "default").for_each(|(_, part)| texts_for_uuids(part));
+        }
+        _ => {}
+    }
 }
 
 fn decoder(written: &Written, rows: usize) -> Result<Decoder, ArrowError> {
@@ -407,5 +434,50 @@ mod tests {
         ");
         let reasons: Vec<&str> = decoded.rejects.iter().map(|bad| bad.reason.as_str()).collect();
         insta::assert_snapshot!(reasons.join("\n"), @r#"field "price": expected decimal(10,2), found 1407374883553.27"#);
+    }
+
+    /// What becomes of one record with a field `v` of a type, where `v` is declared as `to`.
+    fn one(of: &str, value: &[u8], to: &str) -> String {
+        let folder = tempfile::tempdir().unwrap();
+        let written =
+            format!(r#"{{"type": "record", "name": "r", "fields": [{{"name": "v", "type": {of}}}]}}"#);
+        std::fs::write(folder.path().join("t.avsc"), written).unwrap();
+        let schema = RowSchema::new([("v", to, false)], None).unwrap();
+        let decoder = match AvroDecoder::new(folder.path(), "t", AvroWire::Plain, &schema) {
+            Ok(decoder) => decoder,
+            Err(AvroError::NotASchema { why, path }) if path.ends_with("t.avsc") => return why,
+            Err(error) => panic!("{error}"),
+        };
+        let decoded = decoder.decode(value, &[value.len()]).unwrap();
+        match (decoded.batches.first(), decoded.rejects.first()) {
+            (Some(rows), None) => {
+                let column = rows.column(0);
+                arrow::util::display::array_value_to_string(column, 0).unwrap()
+            }
+            (_, Some(bad)) => format!("rejected: {}", bad.reason),
+            (None, None) => "nothing".to_owned(),
+        }
+    }
+
+    #[test]
+    fn a_value_of_each_type_of_avro_lands_as_it_is_or_is_refused_by_name() {
+        let an_enum = r#"{"type": "enum", "name": "e", "symbols": ["a", "b"]}"#;
+        assert_eq!(one(an_enum, &[2], "varchar"), "b");
+        assert_eq!(one(&format!(r#"["null", {an_enum}]"#), &[2, 2], "varchar"), "b");
+        assert_eq!(one(r#"["string", "null"]"#, &[0, 2, b'x'], "varchar"), "x");
+        assert_eq!(one(r#"{"type": "string", "logicalType": "uuid"}"#, &[4, b'0', b'1'], "varchar"), "01");
+        assert_eq!(one(r#"{"type": "int", "logicalType": "date"}"#, &[2], "date"), "1970-01-02");
+        for (of, kind) in [
+            (r#"["null", "string", "long"]"#, "a union of several types"),
+            (r#"{"type": "map", "values": "long"}"#, "a map"),
+            (r#"{"type": "array", "items": "long"}"#, "a list"),
+            (r#"{"type": "record", "name": "n", "fields": [{"name": "a", "type": "long"}]}"#, "a record"),
+            (r#"{"type": "long", "logicalType": "timestamp-millis"}"#, "a timestamp"),
+            (r#"{"type": "int", "logicalType": "time-millis"}"#, "a time of day"),
+            (r#""boolean""#, "a boolean"),
+        ] {
+            let refused = format!("the column \"v\" is {kind}, which cannot be read as varchar");
+            assert_eq!(one(of, &[2], "varchar"), refused);
+        }
     }
 }

@@ -17,6 +17,7 @@ mod holding;
 mod latest;
 mod mark;
 mod messages;
+mod new_schemas;
 mod range;
 mod reader;
 pub mod sender;
@@ -35,6 +36,7 @@ pub use latest::latest_time;
 use self::avro::AvroDecoder;
 use self::holding::{Comparison, LOST, holding, marks};
 use self::messages::Reading;
+use self::new_schemas::Schemas;
 use self::range::Range;
 use self::reader::{Nothing, RangeReader};
 use mep_contract::source::reading::{Source, SourceError, UnitReader};
@@ -61,6 +63,8 @@ pub struct KafkaSource {
     topics: Vec<Arc<str>>,
     accept_lost: bool,
     reading: Arc<Reading>,
+    /// Where the schemas of the messages are, where they have some.
+    schemas: Option<Schemas>,
 }
 
 impl KafkaSource {
@@ -84,8 +88,17 @@ impl KafkaSource {
                 AvroDecoder::new(schemas, table, *wire, schema).map_err(|error| unreadable(&error))?,
             ),
         };
+        let schemas = match format {
+            Format::Json => None,
+            Format::Avro { schemas, wire } => Some(Schemas {
+                folder: schemas.clone(),
+                table: table.to_owned(),
+                wire: *wire,
+                schema: schema.clone(),
+            }),
+        };
         let topics = topics.into_iter().map(Arc::from).collect();
-        Ok(Self { connection, topics, accept_lost, reading: Arc::new(reading) })
+        Ok(Self { connection, topics, accept_lost, reading: Arc::new(reading), schemas })
     }
 }
 
@@ -135,6 +148,10 @@ impl Source for KafkaSource {
             Reading::Json(decoder) => decoder.strangers().names(),
             Reading::Avro(_) => Vec::new(),
         }
+    }
+
+    fn beside_a_row(&self) -> &'static [&'static str] {
+        &["key", "timestamp", "offset", "partition", "topic", "headers"]
     }
 
     fn place_of_a_row(&self) -> &'static str {

@@ -15,6 +15,7 @@ use super::connection::{Connection, Consumer};
 use super::group::ToldGroup;
 use super::mark::Mark;
 use super::messages::{Messages, Reading};
+use super::new_schemas::NewSchemas;
 use super::range::Range;
 use mep_contract::source::SourceError;
 use mep_contract::source::tail::{Group, Offsets, Partition, Stream, Stretch, Tail};
@@ -54,6 +55,7 @@ impl Stream for KafkaSource {
             asking: self.connection.consumer(&[])?,
             topics: self.topics.clone(),
             reading: self.reading.clone(),
+            new_schemas: self.schemas.clone().map(NewSchemas::new),
             gathering: Vec::new(),
             ready: VecDeque::new(),
             looked: Instant::now(),
@@ -149,6 +151,7 @@ struct KafkaTail {
     asking: Consumer,
     topics: Vec<Arc<str>>,
     reading: Arc<Reading>,
+    new_schemas: Option<NewSchemas>,
     gathering: Vec<Gathering>,
     ready: VecDeque<Stretch>,
     looked: Instant,
@@ -230,6 +233,13 @@ impl Gathering {
         let from = std::mem::replace(&mut self.from, self.next);
         let partition = self.partition.clone();
         ready.push_back(Stretch { partition, from, to: self.next, mark, events: Box::new(messages) });
+    }
+
+    /// What comes from now on is read in another way.
+    fn read_by(&mut self, reading: &Arc<Reading>, ready: &mut VecDeque<Stretch>) {
+        self.give(ready);
+        self.reading = reading.clone();
+        self.messages = Self::nothing(&self.partition, reading, 0);
     }
 
     /// Reading has come to an offset; on the way there may be cuts.
@@ -350,6 +360,14 @@ impl Tail for KafkaTail {
         while self.ready.is_empty() {
             match self.consumer.poll(wait) {
                 Some(Ok(message)) => {
+                    let schemas = self.new_schemas.as_mut();
+                    let found = schemas.and_then(|new| new.found(&self.reading, message.payload()));
+                    if let Some(reading) = found {
+                        for gathering in &mut self.gathering {
+                            gathering.read_by(&reading, &mut self.ready);
+                        }
+                        self.reading = reading;
+                    }
                     let is = |one: &&mut Gathering| one.is(message.topic(), message.partition());
                     if let Some(gathering) = self.gathering.iter_mut().find(is) {
                         gathering.take(&message, &mut self.ready);

@@ -50,6 +50,11 @@ pub trait Source: Send + Sync {
     /// Where the source cannot be asked, or no longer holds what should come next.
     fn units(&self, recorded: &[Recorded]) -> Result<Holding, SourceError>;
 
+    /// What stands beside a row in the source, by name, and is not read: a column that is called so was perhaps meant for it.
+    fn beside_a_row(&self) -> &'static [&'static str] {
+        &[]
+    }
+
     /// What tells where a row that cannot be read stands, in words.
     fn place_of_a_row(&self) -> &'static str {
         "file, line"

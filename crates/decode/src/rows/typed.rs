@@ -3,6 +3,7 @@
 //! Owns which column becomes which, and which rows are bad. Comes in: a batch whose values are typed already (of Parquet,
 //! of Avro). Goes out: the good rows, and bad rows with their number. Must not know: where the batch comes from.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -30,7 +31,7 @@ pub fn columns_of(given: &SchemaRef, schema: &RowSchema) -> Result<Vec<Option<us
         match column {
             None if !field.is_nullable() => return Err(format!("the column \"{name}\" is missing")),
             Some(column) if !is_convertible(given.field(column).data_type(), field.data_type()) => {
-                let found = given.field(column).data_type();
+                let found = kind(given.field(column).data_type());
                 let expected = sql_name(field.data_type());
                 return Err(format!("the column \"{name}\" is {found}, which cannot be read as {expected}"));
             }
@@ -38,6 +39,27 @@ pub fn columns_of(given: &SchemaRef, schema: &RowSchema) -> Result<Vec<Option<us
         }
     }
     Ok(columns)
+}
+
+/// What values of a type are, in words.
+fn kind(data_type: &DataType) -> Cow<'static, str> {
+    Cow::Borrowed(match data_type {
+        DataType::Map(..) => "a map",
+        DataType::Struct(_) => "a record",
+        DataType::Union(..) => "a union of several types",
+        DataType::List(_) | DataType::LargeList(_) | DataType::FixedSizeList(..) => "a list",
+        DataType::FixedSizeBinary(_) => "bytes of a fixed length",
+        DataType::Binary | DataType::LargeBinary => "bytes",
+        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => "a text",
+        of if of.is_integer() => "a whole number",
+        of if of.is_floating() => "a floating-point number",
+        DataType::Boolean => "a boolean",
+        DataType::Date32 | DataType::Date64 => "a date",
+        DataType::Timestamp(..) => "a timestamp",
+        DataType::Time32(_) | DataType::Time64(_) => "a time of day",
+        DataType::Interval(_) | DataType::Duration(_) => "a length of time",
+        other => return Cow::Owned(other.to_string()),
+    })
 }
 
 /// Which column is called `name`.

@@ -39,6 +39,10 @@ pub enum EngineError {
 impl From<tokio::task::JoinError> for EngineError {
     fn from(error: tokio::task::JoinError) -> Self {
         Self::Worker(match error.try_into_panic() {
+            Ok(panic) if Panicked::new(panic.as_ref()).to_string().contains("offset overflow") => {
+                "the texts or lists of some thousand rows take more than 2 GiB: make them shorter, or make fewer rows of them at once"
+                    .to_owned()
+            }
             Ok(panic) => format!(
                 "the query met what it was not made for ({}); where a file of the warehouse is damaged, build its table anew with --full-refresh",
                 Panicked::new(panic.as_ref())

@@ -11,6 +11,7 @@ use super::macros::Macro;
 use super::problem::{invalid, invalid_with_help, unsupported};
 use super::scope::Shared;
 use super::time::Modules;
+use super::visits;
 use crate::project::nearest;
 
 /// The adapter's own name, which `adapter.dispatch` looks for first.
@@ -113,10 +114,14 @@ impl Object for Exceptions {
         match method {
             "raise_compiler_error" | "raise_not_implemented" => {
                 let (message,): (Value,) = from_args(arguments)?;
-                Err(invalid(message.to_string()))
+                let message = message.to_string();
+                visits::check()?;
+                Err(invalid(message))
             }
             "warn" => {
                 let (message,): (Value,) = from_args(arguments)?;
+                let message = message.to_string();
+                visits::check()?;
                 tracing::warn!(file = state.name(), "{message}");
                 Ok("".into())
             }

@@ -8,6 +8,7 @@ use minijinja::{Error, ErrorKind, State, Value};
 use serde_json::Value as Json;
 
 use super::collections::of_json;
+use super::depth::is_writable;
 use super::problem::{invalid, invalid_with_help};
 use super::relation_value::RelationValue;
 use super::scope::Scope;
@@ -224,6 +225,12 @@ impl Scope {
 
     fn configure(&self, arguments: &[Value]) -> Result<Value, Error> {
         for argument in arguments {
+            if !is_writable(argument) {
+                return Err(invalid_with_help(
+                    "config() is given values that are too large",
+                    "make them smaller",
+                ));
+            }
             let Ok(Json::Object(entries)) = serde_json::to_value(argument) else {
                 return Err(invalid_with_help(
                     format!("config() takes keys and values, found {argument:?}"),

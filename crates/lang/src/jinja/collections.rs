@@ -11,6 +11,7 @@ use serde_json::Value as Json;
 
 use super::depth::place;
 use super::problem::invalid;
+use super::visits::{any_left, visit};
 
 /// No list or mapping holds more: a slip of the pen should not fill the memory.
 const MOST_ITEMS: usize = 10_000_000;
@@ -86,11 +87,11 @@ impl Object for List {
     }
 
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
-        self.values().get(key.as_usize()?).cloned()
+        self.values().get(key.as_usize()?).filter(|value| visit(value)).cloned()
     }
 
     fn enumerate(self: &Arc<Self>) -> Enumerator {
-        Enumerator::Seq(self.values().len())
+        if any_left() { Enumerator::Seq(self.values().len()) } else { Enumerator::Empty }
     }
 
     fn call_method(
@@ -233,10 +234,13 @@ impl Dict {
 
 impl Object for Dict {
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
-        self.entries().get(key).cloned()
+        self.entries().get(key).filter(|value| visit(value)).cloned()
     }
 
     fn enumerate(self: &Arc<Self>) -> Enumerator {
+        if !any_left() {
+            return Enumerator::Empty;
+        }
         Enumerator::Values(self.entries().keys().cloned().collect())
     }
 
@@ -296,7 +300,13 @@ fn check_length(length: usize) -> Result<(), Error> {
 fn settled(value: &Value) -> Value {
     match value.as_object() {
         Some(object) if object.repr() == ObjectRepr::Iterable => own(value),
-        _ => value.clone(),
+        Some(object) => match object.downcast_ref::<Tuple>() {
+            Some(tuple) if place(value, 0).is_ok() => {
+                Tuple::from(tuple.iter().map(settled).collect::<Vec<_>>()).into()
+            }
+            _ => value.clone(),
+        },
+        None => value.clone(),
     }
 }
 
@@ -305,7 +315,7 @@ fn settled(value: &Value) -> Value {
 pub(super) fn own(value: &Value) -> Value {
     let Some(object) = value.as_object() else { return value.clone() };
     if object.is::<Tuple>() {
-        return place(value, 0).map_or_else(Value::from, |()| value.clone());
+        return place(value, 0).map_or_else(Value::from, |()| settled(value));
     }
     if object.is::<List>() {
         return value.clone();

@@ -39,20 +39,22 @@ fn placed(value: &Value, depth: usize, looked_at: &mut usize) -> Result<(), Erro
     inside.iter().try_for_each(|value| placed(value, depth + 1, looked_at))
 }
 
+fn is_namespace(object: &DynObject) -> bool {
+    object.type_name().contains("Namespace")
+}
+
 /// The collections in one of the engine's own.
 fn of_engine(object: &DynObject, looked_at: &mut usize) -> Result<Vec<Value>, Error> {
-    if object.type_name().contains("Namespace") {
+    if is_namespace(object) {
         return Err(invalid_with_help(
-            "a namespace cannot be put into a list or mapping",
+            "a namespace cannot be put into a list, a mapping or another namespace",
             "put in what it holds",
         ));
     }
     let values: Box<dyn Iterator<Item = Value>> = match object.repr() {
         ObjectRepr::Seq => Box::new(object.try_iter().into_iter().flatten()),
         ObjectRepr::Map => Box::new(object.try_iter_pairs().into_iter().flatten().map(|(_, value)| value)),
-        ObjectRepr::Iterable if object.enumerator_len().is_some() => {
-            Box::new(object.try_iter().into_iter().flatten())
-        }
+        ObjectRepr::Iterable => Box::new(object.try_iter().into_iter().flatten()),
         _ => return Ok(Vec::new()),
     };
     let mut inside = Vec::new();

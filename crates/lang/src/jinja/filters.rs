@@ -1,8 +1,7 @@
 //! Filters that dbt or Jinja2 has and the engine has not, or otherwise.
 
-use minijinja::formatting::{FormatStyle, format};
 use minijinja::value::{Kwargs, ObjectRepr, Tuple};
-use minijinja::{Environment, Error, Value};
+use minijinja::{Environment, Error, State, Value};
 
 use super::problem::invalid;
 use super::text_methods::centered;
@@ -23,7 +22,7 @@ pub(super) const FILTERS: [Key; 6] = [
 pub(super) fn add_to(environment: &mut Environment<'_>) {
     environment.add_filter("__minus", |time: &Value, delta: &Value| shifted(time, delta, -1));
     environment.add_filter("__plus", |time: &Value, delta: &Value| shifted(time, delta, 1));
-    environment.add_filter("__percent", |text: &str, values: &Value| percent(text, values));
+    environment.add_filter("__percent", percent);
     environment.add_filter("as_text", |value: &Value| value.to_string());
     environment.add_filter("as_native", |value: Value| native(&value).unwrap_or(value));
     environment.add_filter("as_number", |value: &Value| match native(value) {
@@ -77,19 +76,21 @@ impl Truncation {
     }
 }
 
-/// `text % values`.
-fn percent(text: &str, values: &Value) -> Result<String, Error> {
+/// `text % values`: the engine's filter, which bounds what widths make.
+fn percent(state: &mut State<'_, '_>, text: Value, values: &Value) -> Result<Value, Error> {
+    let mut arguments = vec![text];
     if let Some(tuple) = values.downcast_object_ref::<Tuple>() {
-        return format(FormatStyle::Printf, text, tuple);
-    }
-    if values.as_object().is_some_and(|object| object.repr() == ObjectRepr::Map) {
+        arguments.extend(tuple.iter().cloned());
+    } else if values.as_object().is_some_and(|object| object.repr() == ObjectRepr::Map) {
         let mut named = Vec::new();
         for key in values.try_iter()? {
             named.push((key.to_string(), values.get_item(&key)?));
         }
-        return format(FormatStyle::Printf, text, &[Kwargs::from_iter(named).into()]);
+        arguments.push(Kwargs::from_iter(named).into());
+    } else {
+        arguments.push(values.clone());
     }
-    format(FormatStyle::Printf, text, std::slice::from_ref(values))
+    state.apply_filter("format", &arguments)
 }
 
 /// What a text stands for where it is the text of a number, a truth value or none.

@@ -5,9 +5,10 @@ use minijinja::{Environment, Error, ErrorKind, Value};
 use serde_json::Value as Json;
 
 use super::collections::{Dict, List, of_json, own};
-use super::depth::is_writable;
+use super::depth::{is_writable, place};
 use super::macros::return_value;
-use super::problem::{invalid, invalid_with_help};
+use super::problem::{invalid, invalid_with_help, valid};
+use super::visits;
 use mep_core::keys::{Key, key};
 use mep_core::secrets;
 
@@ -111,7 +112,16 @@ pub(super) const FUNCTIONS: [Key; 27] = [
 pub(super) fn add_to(environment: &mut Environment<'_>) {
     environment.add_function("__list", |literal: Value| List::of(items(&literal).unwrap_or_default()));
     environment.add_function("__dict", |literal: Value| own(&literal));
-    environment.add_function("__own", |value: Value| own(&value));
+    environment.add_function("__own", |value: Value| {
+        let value = own(&value);
+        valid(&value).and_then(|()| visits::check()).map(|()| value)
+    });
+    environment.add_function("__held", |value: Value| {
+        let value = own(&value);
+        valid(&value)?;
+        place(&value, 0).and_then(|()| visits::check()).map(|()| value)
+    });
+    environment.add_function("namespace", namespace);
     environment.add_function("list", |values: Option<Value>| match values {
         Some(values) => items(&values).map(List::of),
         None => Ok(List::of(Vec::new())),
@@ -124,8 +134,10 @@ pub(super) fn add_to(environment: &mut Environment<'_>) {
     environment.add_function("set_strict", distinct);
     environment.add_function("zip", |lists: Rest<Value>| zip(&lists));
     environment.add_function("zip_strict", |lists: Rest<Value>| zip(&lists));
-    environment
-        .add_function("cycler", |items: Rest<Value>| minijinja_contrib::globals::cycler(items.to_vec()));
+    environment.add_function("cycler", |items: Rest<Value>| {
+        items.iter().try_for_each(|item| place(item, 0))?;
+        minijinja_contrib::globals::cycler(items.to_vec())
+    });
     environment.add_function("fromjson", |text: &str, default: Rest<Value>, named: Kwargs| {
         from_json(text, default, &named)
     });
@@ -139,9 +151,25 @@ pub(super) fn add_to(environment: &mut Environment<'_>) {
     environment
         .add_function("log", |message: &Value, info: Option<bool>, named: Kwargs| log(message, info, &named));
     environment.add_function("print", |message: Value| {
+        let message = message.to_string();
+        visits::check()?;
         tracing::info!("{message}");
-        ""
+        Ok::<_, Error>("")
     });
+}
+
+/// The engine's namespace, which holds no other one.
+fn namespace(entries: Option<Value>, named: Kwargs) -> Result<Value, Error> {
+    let mut held_by_name: Vec<(String, Value)> = Vec::new();
+    for entries in entries.into_iter().chain([named_values(&named)?]) {
+        for key in entries.try_iter()? {
+            let value = own(&entries.get_item(&key)?);
+            place(&value, 0)?;
+            held_by_name.push((key.to_string(), value));
+        }
+    }
+    let entries = Kwargs::from_iter(held_by_name);
+    minijinja::functions::namespace(Some(Value::from(entries).into()))
 }
 
 /// Named arguments as a mapping.
@@ -208,6 +236,8 @@ fn to_json(value: &Value, default: Rest<Value>, named: &Kwargs) -> Result<Value,
 fn log(message: &Value, info: Option<bool>, named: &Kwargs) -> Result<&'static str, Error> {
     let named_info = named.get::<Option<bool>>("info")?;
     named.assert_all_used()?;
+    let message = message.to_string();
+    visits::check()?;
     if info.or(named_info) == Some(true) {
         tracing::info!("{message}");
     } else {

@@ -17,6 +17,7 @@ use super::scope::{About, Scope};
 use super::source_map::SourceMap;
 use super::subject::{Parsed, Rendered, Resolver};
 use super::templates::Templates;
+use super::visits::bounded;
 use super::yaml_value::{Bare, evaluated, is_jinja, rendered, rendered_text};
 use crate::project::{Problem, TestUse, nearest};
 use mep_core::relation::Relation;
@@ -165,7 +166,7 @@ impl Templates {
         let rendered = self
             .environment
             .get_template(super::templates::TEST_CALL)
-            .and_then(|template| template.render(Value::from_dyn_object(scope.clone())));
+            .and_then(|template| bounded(|| template.render(Value::from_dyn_object(scope.clone()))));
         rendered.map_err(|error| self.failed(subject, &error))
     }
 

@@ -8,6 +8,7 @@ use minijinja::value::{Kwargs, Object, ObjectRepr};
 use minijinja::{Error, ErrorKind, State, Value};
 
 use super::collections::{Dict, List};
+use super::depth::is_writable;
 use super::problem::{invalid, invalid_with_help};
 use super::rewrite::{BODY, Definition, Parameter};
 use super::scope::{SCOPE, Scope};
@@ -169,6 +170,9 @@ impl Object for Macro {
     }
 
     fn call(self: &Arc<Self>, state: &mut State<'_, '_>, arguments: &[Value]) -> Result<Value, Error> {
+        if arguments.iter().any(|value| value.is_tuple() && !is_writable(value)) {
+            return Err(invalid_with_help("an argument is too large", "move the work into SQL"));
+        }
         let arguments = self.fitted(arguments)?;
         let scope = state.lookup(SCOPE).and_then(|scope| scope.downcast_object::<Scope>());
         let Some(scope) = scope else {

@@ -28,6 +28,7 @@ mod tests;
 mod text_methods;
 mod time;
 mod tokens;
+mod visits;
 mod yaml_value;
 
 use mep_core::keys::Section;

@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::fmt::Display;
 
-use minijinja::{Error, ErrorKind};
+use minijinja::value::ValueKind;
+use minijinja::{Error, ErrorKind, Value};
 
 use super::functions::FUNCTIONS;
 use super::rewrite::{BODY, Rewritten};
@@ -75,6 +76,19 @@ pub(super) fn invalid(message: impl Into<String>) -> Error {
 /// An error with a message for the user and a way on.
 pub(super) fn invalid_with_help(message: impl Display, help: &str) -> Error {
     invalid(format!("{message}{HELP}{help}"))
+}
+
+/// The error that a value is, where it is one: the engine takes it along until it is looked into.
+///
+/// # Errors
+/// Where it is.
+pub(super) fn valid(value: &Value) -> Result<(), Error> {
+    if value.kind() != ValueKind::Invalid {
+        return Ok(());
+    }
+    let said = value.to_string();
+    let said = said.trim_start_matches("<invalid value: ").trim_start_matches("invalid operation: ");
+    Err(invalid(said.strip_suffix('>').unwrap_or(said)))
 }
 
 /// An error about something that dbt has.

@@ -137,7 +137,8 @@ impl<'a> Rewriter<'a> {
         parameters
     }
 
-    /// Gives what `{% set name = value %}` names to `__own`, which makes it changeable.
+    /// Gives what `{% set name = value %}` names to `__own`, which makes it changeable, and what a namespace is to hold to
+    /// `__held`, which looks that it holds no namespace.
     fn statements(&mut self) {
         for at in self.opens().collect::<Vec<_>>() {
             if self.word(at + 1) != "set" {
@@ -162,11 +163,19 @@ impl<'a> Rewriter<'a> {
             let Some(assign) = find(b'=') else { continue };
             let has_comma = find(b',').is_some();
             let last = statement.last().map_or(assign, |(index, _)| *index);
-            if !has_comma && last > assign {
-                let (start, end) = (self.tokens[assign + 1].start, self.tokens[last].end);
-                self.replace(start..start, "__own(");
-                self.replace(end..end, ")");
+            if last <= assign {
+                continue;
             }
+            let of_namespace = (at + 2..assign).any(|index| self.tokens[index].is(b'.'));
+            let (open, close) = match (of_namespace, has_comma) {
+                (false, false) => ("__own(", ")"),
+                (false, true) => ("__own((", "))"),
+                (true, false) => ("__held(", ")"),
+                (true, true) => ("__held((", "))"),
+            };
+            let (start, end) = (self.tokens[assign + 1].start, self.tokens[last].end);
+            self.replace(start..start, open);
+            self.replace(end..end, close);
         }
     }
 

@@ -12,12 +12,13 @@ use super::adapter::dispatched;
 use super::collections::Dict;
 use super::macros::{BUILTIN, LOADER_TEXT, Macro};
 use super::noted::{config_place, located};
-use super::problem::{Origin, Places, invalid_with_help};
+use super::problem::{Origin, Places, invalid_with_help, valid};
 use super::rewrite::{Definition, LOADER, Rewritten};
 use super::scope::{About, Scope, Shared};
 use super::source_map::SourceMap;
 use super::subject::{Invocation, Parsed, Rendered, Resolver, Subject};
 use super::text_methods::unknown_method;
+use super::visits::{self, bounded};
 use super::{adapter, filters, functions, passes};
 use crate::project::{Place, Problem, Problems, Project, SourceText, Span};
 use mep_core::guard::guarded;
@@ -176,9 +177,9 @@ impl Templates {
             origin.rewritten.parsed(|_| environment.template_from_named_str(name, &origin.rewritten.text));
         // A format with a width that no text can have makes the engine panic.
         let rendered = template.and_then(|template| {
-            guarded(|| render(&template, Value::from_dyn_object(scope.clone()))).unwrap_or_else(|panicked| {
-                Err(Error::new(minijinja::ErrorKind::InvalidOperation, panicked.to_string()))
-            })
+            guarded(|| bounded(|| render(&template, Value::from_dyn_object(scope.clone())))).unwrap_or_else(
+                |panicked| Err(Error::new(minijinja::ErrorKind::InvalidOperation, panicked.to_string())),
+            )
         });
         rendered.map_err(|error| {
             let names = self.macro_names().collect();
@@ -216,7 +217,11 @@ fn printed(out: &mut Output<'_>, state: &mut State<'_, '_>, value: &Value) -> Re
             format!("{thing} cannot be printed: it is not a value"),
             "call it, or take one of its parts",
         )),
-        None => escape_formatter(out, state, value),
+        None => {
+            valid(value)?;
+            escape_formatter(out, state, value)?;
+            visits::check()
+        }
     }
 }
 

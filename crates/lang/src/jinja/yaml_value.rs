@@ -9,6 +9,7 @@ use serde_json::Value as Json;
 use super::collections::{Dict, List, of_json};
 use super::rewrite::Rewritten;
 use super::scope::Scope;
+use super::visits::bounded;
 
 /// Whether a text is a template.
 pub(super) fn is_jinja(text: &str) -> bool {
@@ -73,7 +74,7 @@ pub(super) fn rendered_text(
 ) -> Result<String, Error> {
     let rewritten = Rewritten::of(text);
     let template = rewritten.parsed(|_| environment.template_from_str(&rewritten.text))?;
-    template.render(Value::from_dyn_object(scope.clone()))
+    bounded(|| template.render(Value::from_dyn_object(scope.clone())))
 }
 
 /// The value of an expression.
@@ -84,7 +85,7 @@ pub(super) fn evaluated(
 ) -> Result<Value, Error> {
     let rewritten = Rewritten::of(&format!("{{% do __mep_give({expression}) %}}"));
     let template = rewritten.parsed(|_| environment.template_from_str(&rewritten.text))?;
-    template.render(Value::from_dyn_object(scope.clone()))?;
+    bounded(|| template.render(Value::from_dyn_object(scope.clone())))?;
     Ok(scope.take_given().unwrap_or_default())
 }
 

@@ -6,6 +6,7 @@ use walkdir::WalkDir;
 
 use super::project_file::FILE as PROJECT_FILE;
 use super::{Problem, Problems, SourceText};
+use mep_core::os_error::Said;
 
 /// A file below one of the project's folders.
 #[derive(Clone, Debug)]
@@ -43,8 +44,8 @@ impl FoundFile {
 
 /// Reads a file that messages call by `name`.
 pub(super) fn read_text(location: &Path, name: &str) -> Result<SourceText, Problem> {
-    let bytes =
-        std::fs::read(location).map_err(|error| Problem::new(format!("cannot read {name}: {error}")))?;
+    let bytes = std::fs::read(location)
+        .map_err(|error| Problem::new(format!("cannot read {name}: {}", Said(&error))))?;
     match String::from_utf8(bytes) {
         // What editors on Windows may put before a text, to say that it is UTF-8.
         Ok(text) => Ok(SourceText::new(name, text.strip_prefix('\u{feff}').unwrap_or(&text))),
@@ -81,7 +82,11 @@ fn walk(root: &Path, folder: &str, found: &mut Vec<FoundFile>, problems: &mut Pr
         let entry = match entry {
             Ok(entry) => entry,
             Err(error) => {
-                problems.push(Problem::new(format!("cannot read the folder {folder}: {error}")));
+                problems.push(Problem::new({
+                    let said =
+                        error.io_error().map_or_else(|| error.to_string(), |error| Said(error).to_string());
+                    format!("cannot read the folder {folder}: {said}")
+                }));
                 continue;
             }
         };
@@ -133,7 +138,11 @@ pub(super) fn in_root(root: &Path, problems: &mut Problems) -> Vec<FoundFile> {
     let entries = match std::fs::read_dir(root) {
         Ok(entries) => entries,
         Err(error) => {
-            problems.push(Problem::new(format!("cannot read the folder {}: {error}", root.display())));
+            problems.push(Problem::new(format!(
+                "cannot read the folder {}: {}",
+                root.display(),
+                Said(&error)
+            )));
             return Vec::new();
         }
     };

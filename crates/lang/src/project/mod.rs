@@ -23,6 +23,7 @@ mod profiles;
 mod project_file;
 mod properties;
 mod snapshots;
+mod snippet;
 mod sources;
 mod streaming_target;
 mod strings;

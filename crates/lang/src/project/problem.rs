@@ -2,10 +2,13 @@
 
 use std::fmt;
 
-use miette::{Diagnostic, LabeledSpan, MietteError, NamedSource, SourceCode, SourceSpan, SpanContents};
+use miette::{Diagnostic, LabeledSpan, NamedSource, SourceCode};
 
-use super::profiles;
 use super::text::{Place, SourceText};
+use super::{profiles, snippet};
+
+/// The bytes of the longest message.
+const LONGEST: usize = 2_000;
 
 /// One thing that is wrong with the project, for the user's eyes.
 ///
@@ -19,21 +22,10 @@ pub struct Problem {
     source: Option<Box<(Place, NamedSource<SourceText>)>>,
 }
 
-impl SourceCode for SourceText {
-    fn read_span<'a>(
-        &'a self,
-        span: &SourceSpan,
-        lines_before: usize,
-        lines_after: usize,
-    ) -> Result<Box<dyn SpanContents<'a> + 'a>, MietteError> {
-        self.text().read_span(span, lines_before, lines_after)
-    }
-}
-
 impl Problem {
     /// A problem that has no place in a file.
     pub fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), help: None, label: None, source: None }
+        Self { message: cut(message.into()), help: None, label: None, source: None }
     }
 
     /// Points at where the problem is.
@@ -84,6 +76,15 @@ impl Problem {
     }
 }
 
+/// A message may hold a text of the user's, which may be of any length.
+fn cut(mut message: String) -> String {
+    if message.len() > LONGEST {
+        message.truncate(message.floor_char_boundary(LONGEST));
+        message.push_str(" ...");
+    }
+    message
+}
+
 /// A line of the profiles may hold a password, under whatever key, and what is shown goes to logs.
 fn is_confidential(place: &Place) -> bool {
     place.text.path().file_name().is_some_and(|name| name == profiles::FILE)
@@ -118,9 +119,8 @@ impl Diagnostic for Problem {
 
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
         let place = self.place().filter(|place| !is_confidential(place))?;
-        let length = place.text.text().len();
-        let start = place.span.start.min(length);
-        let span = (start, place.span.len.min(length - start));
+        let span = snippet::shown(&place.text, place.span);
+        let span = (span.start, span.len);
         Some(Box::new(std::iter::once(LabeledSpan::new_with_span(self.label.clone(), span))))
     }
 }

@@ -8,12 +8,16 @@ use datafusion::common::Result;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::optimizer::{Optimizer, OptimizerRule};
 
+pub mod bounded_values;
 pub mod coerced;
 pub mod date_interval;
+pub mod floats;
 pub mod guarded;
 pub mod microseconds;
+pub mod numbers;
 pub mod order_once;
 pub mod overflow;
+pub mod places;
 pub mod set_all;
 pub mod using;
 
@@ -22,25 +26,41 @@ pub mod using;
 /// # Errors
 /// Where a mended node cannot be built.
 pub fn mended(plan: LogicalPlan) -> Result<LogicalPlan> {
-    order_once::order_once(set_all::number_equal_rows(using::merge_keys(plan)?)?)
+    let keyed = set_all::number_equal_rows(using::merge_keys(plan)?)?;
+    numbers::meet(places::of_one_type(order_once::order_once(keyed)?)?)
 }
 
 /// The optimizer's rules for plans that are run.
 pub fn of_execution() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
     let mut rules = Optimizer::new().rules;
+    // Equal rows are grouped by then, and what is in a subquery is not yet a join.
+    let grouped = rules.iter().position(|rule| rule.name() == "replace_distinct_aggregate");
+    rules.insert(grouped.map_or(0, |at| at + 1), Arc::new(floats::ComparableFloats));
     rules.insert(0, Arc::new(overflow::CheckedArithmetic));
+    rules.insert(1, Arc::new(bounded_values::BoundedValues));
     rules.push(Arc::new(guarded::GuardedConditions));
+    rules.push(Arc::new(bounded_values::RepeatedConstants));
     rules
 }
 
 #[cfg(test)]
-mod executed {
+pub(crate) mod executed {
     use arrow::util::pretty::pretty_format_batches;
 
     use crate::Scope;
 
+    /// What is said of SQL that fails as it runs, or as it is optimized.
+    pub(crate) fn failure(sql: &str) -> String {
+        let scope = Scope::for_planning();
+        let plan = scope.plan(sql).unwrap();
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let ran = runtime
+            .block_on(async { scope.context().execute_logical_plan(plan).await.unwrap().collect().await });
+        ran.unwrap_err().to_string()
+    }
+
     /// The rows that SQL gives, each without blanks and bars.
-    pub(super) fn rows(sql: &str) -> String {
+    pub(crate) fn rows(sql: &str) -> String {
         let scope = Scope::for_planning();
         let plan = scope.plan(sql).unwrap();
         let runtime = tokio::runtime::Runtime::new().unwrap();

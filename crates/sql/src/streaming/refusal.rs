@@ -26,6 +26,14 @@ impl Refusal {
         Self { reason: reason.into(), help: None, word: None, name: None }
     }
 
+    /// That a function in it gives other values each time.
+    pub fn of_volatile() -> Self {
+        let refusal = Self::new(
+            "a function in it gives other values each time, so that a replay would give other rows",
+        );
+        refusal.help("take the time from the events")
+    }
+
     /// Says what to do.
     #[must_use]
     pub(super) fn help(mut self, help: impl Into<String>) -> Self {

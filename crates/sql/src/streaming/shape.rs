@@ -83,10 +83,7 @@ pub(super) fn has_filter_above(plan: &LogicalPlan) -> bool {
 /// Checks that a plan can be kept as events come.
 pub(super) fn check(plan: &LogicalPlan, stream: &StreamInput<'_>) -> Result<(), Refusal> {
     if is_volatile(plan) {
-        let refusal = Refusal::new(
-            "a function in it gives other values each time, so that a replay would give other rows",
-        );
-        return Err(refusal.help("take the time from the events"));
+        return Err(Refusal::of_volatile());
     }
     check_node(plan, stream, false)?;
     check_columns(plan, stream)

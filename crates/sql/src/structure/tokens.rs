@@ -1,14 +1,14 @@
 //! SQL of which there is no plan that says all: its tokens.
 
-use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::tokenizer::{Location, Token, Tokenizer};
 
+use crate::syntax::Sql;
 use mep_core::fingerprint::Structure;
 
 /// Adds SQL without what has no meaning: comments, white space, the case of words that are not quoted. Brackets are tokens
 /// like any other. What has no tokens is added as it is written.
 pub fn text(structure: &mut Structure, sql: &str) {
-    let Ok(tokens) = Tokenizer::new(&GenericDialect {}, sql).tokenize_with_location() else {
+    let Ok(tokens) = Tokenizer::new(&Sql, sql).tokenize_with_location() else {
         structure.tag("text").text(sql.trim());
         return;
     };

@@ -227,13 +227,12 @@ fn start(expression: &Expr) -> Location {
 
 #[cfg(test)]
 mod tests {
-    use datafusion::sql::sqlparser::dialect::GenericDialect;
     use datafusion::sql::sqlparser::parser::Parser;
 
     use super::*;
 
     fn balanced(sql: &str) -> Result<Statement, Nesting> {
-        let mut statement = Parser::parse_sql(&GenericDialect {}, sql).unwrap().remove(0);
+        let mut statement = Parser::parse_sql(&crate::syntax::Sql, sql).unwrap().remove(0);
         balance(&mut statement).map(|()| statement)
     }
 

@@ -1,8 +1,9 @@
 //! How deep SQL may be nested, and where it is nested deepest.
 
-use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::tokenizer::{Location, Token, Tokenizer};
+
+use super::Sql;
 
 /// How deep brackets, functions, CASEs and subqueries may be nested in each other. A subquery takes several levels.
 pub const NESTING: usize = 256;
@@ -16,7 +17,7 @@ pub struct Nesting {
 
 /// The bracket or CASE that most others stand around.
 pub fn deepest_bracket(sql: &str) -> Location {
-    let tokens = Tokenizer::new(&GenericDialect {}, sql).tokenize_with_location().unwrap_or_default();
+    let tokens = Tokenizer::new(&Sql, sql).tokenize_with_location().unwrap_or_default();
     let (mut depth, mut deepest, mut at) = (0_usize, 0, Location::empty());
     for token in &tokens {
         match &token.token {

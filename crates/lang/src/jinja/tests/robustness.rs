@@ -60,6 +60,15 @@ fn nothing_holds_itself() {
         "{% set a = [] %}{% set b = [a] %}{% do a.append(b) %}{{ a == b }}",
         "{% set ns = namespace(x=1) %}{% for i in range(90000) %}{% set ns.x = [ns.x] %}{% endfor %}{{ ns.x }}",
         "{% set ns = namespace(x=1) %}{% for i in range(90000) %}{% set ns.x = (ns.x,) %}{% endfor %}{{ ns.x }}",
+        "{% set ns = namespace() %}{% set ns.x = ns %}{{ ns }}",
+        "{% set ns = namespace() %}{% set ns.x = [ns] %}{{ ns ~ '' }}",
+        "{% set ns = namespace() %}{% set ns.x = (1, (ns,)) %}{{ ns | tojson }}",
+        "{% set a = namespace() %}{% set b = namespace(x=a) %}{% set a.x = b %}{{ a | string }}",
+        "{% set a = namespace() %}{% set b = namespace({'x': a}) %}{% set a.x = b %}{{ [a] | join }}",
+        "{% set ns = namespace() %}{% set x, ns.x = 1, ns %}{% do log(ns) %}",
+        "{% set ns = namespace() %}{% set ns.x = cycler(ns) %}{{ exceptions.raise_compiler_error(ns) }}",
+        "{% set ns = namespace() %}{% set ns.x = {'a': ns}.items() %}{{ ns == ns }}",
+        "{% macro m() %}{% set kwargs.ns.x = kwargs %}{{ kwargs.ns }}{% endmacro %}{{ m(ns=namespace()) }}",
         "{% set a = [] %}{% set ns = namespace(x=a) %}{% for i in range(9000) %}{% set b = [] %}{% do ns.x.append(b) %}{% set ns.x = b %}{% endfor %}{{ a }}",
     ] {
         let said = on_a_small_stack(|| sql(&[], text));
@@ -87,11 +96,92 @@ fn work_and_memory_are_bounded() {
         "{% set ns = namespace(x='x') %}{% for i in range(90) %}{% set ns.x = [ns.x, ns.x] | join %}{% endfor %}{{ ns.x }}",
         "{% set l = [1] %}{% for i in range(90) %}{% do l.extend(l) %}{% endfor %}{{ l | length }}",
         "{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}",
+        "{{ '%*d' % (10000000000, 1) }}",
+        "{{ '%(a)10000000000d' % {'a': 1} }}",
         "{% for i in range(99999) %}{% for j in range(99999) %}select 1 as a_long_text_of_sql{% endfor %}{% endfor %}",
     ] {
         let said = on_a_small_stack(|| sql(&[], text));
         assert!(said.starts_with("problem: "), "{text}: {said:.200}");
     }
+}
+
+#[test]
+fn values_that_hold_each_other_many_times_are_a_problem_at_the_place_where_they_are_shown() {
+    let doubled = |values: &str, shown: &str| {
+        format!(
+            "{{% set ns = namespace(x=[1], s='') %}}{{% for i in range(90) %}}{{% set ns.x = {values} %}}{{% endfor %}}\n{shown}"
+        )
+    };
+    for values in
+        ["[ns.x, ns.x]", "{'a': ns.x, 'b': ns.x}", "[[ns.x], {'a': ns.x}]", "[[ns.x, 'long' * 99], ns.x]"]
+    {
+        for shown in [
+            "{{ ns.x }}",
+            "{{ ns }}",
+            "{{ ns.x ~ '' }}",
+            "{{ ns.x | string }}",
+            "{{ ns.x | tojson }}",
+            "{{ tojson(ns.x) }}",
+            "{{ [ns.x, 1] | join(',') }}",
+            "{% do log(ns.x, info=true) %}",
+            "{% do print(ns) %}",
+            "{% do exceptions.warn(ns.x) %}",
+            "{{ exceptions.raise_compiler_error(ns.x) }}",
+            "{{ exceptions.raise_compiler_error('x' ~ ns.x) }}",
+            "{{ config(meta=ns.x) }}",
+            "{{ ref(ns.x) }}",
+            "{{ var(ns.x) }}",
+            "{{ ns.x.pop(ns.x) }}",
+            "{{ '%s' % ns.x }}",
+            "{{ '{}'.format(ns.x) }}",
+            "{% set ns.s = ns.x ~ '' %}",
+            "{% set s, t = ns.x ~ '', 1 %}",
+            "{{ ns.x | pprint }}",
+            "{{ ns.x | unique | list }}",
+        ]
+        .into_iter()
+        .take(if values == "[ns.x, ns.x]" { usize::MAX } else { 2 })
+        {
+            let text = doubled(values, shown);
+            let said = on_a_small_stack(move || sql(&[], &text));
+            assert!(
+                said.starts_with("problem: ") && said.contains("at: models/m.sql:2:"),
+                "{values} {shown}: {said:.300}"
+            );
+        }
+    }
+    for text in [
+        doubled("(ns.x, ns.x)", "{{ ns.x }}"),
+        format!("{}{{{{ a }}}}", "{% set a, b = (a, a, 1), 1 %}".repeat(90)),
+        "{% macro f(x, n) %}{% if n %}{{ f((x, x), n - 1) }}{% else %}{{ x ~ '' }}{% endif %}{% endmacro %}{{ f(1, 90) }}".to_owned(),
+        "{% macro f(x, n) %}{% if n %}{{ f([x, x], n - 1) }}{% else %}{{ x ~ '' }}{% endif %}{% endmacro %}{{ f(1, 90) }}".to_owned(),
+        doubled("[ns.x, ns.x]", "{% set y = [1] %}{% for i in range(90) %}{% set ns.s = [y, y] %}{% endfor %}{{ 1 if ns.x == ns.x[0] else 2 }}{{ ns.x | map('string') | list }}"),
+    ] {
+        let said = on_a_small_stack(move || sql(&[], &text));
+        assert!(said.starts_with("problem: "), "{said:.300}");
+    }
+}
+
+#[test]
+fn what_people_hold_in_namespaces_is_as_before() {
+    let said = |text: &'static str| on_a_small_stack(move || sql(&[], text));
+    assert_eq!(
+        said(
+            "{% set ns = namespace(a=1, b=[1]) %}{% do ns.b.append(2) %}{% set ns.c = ns.b %}{{ ns.c }}{{ ns.a }}"
+        ),
+        "[1, 2]1"
+    );
+    assert_eq!(said("{% set ns = namespace({'a': 1}) %}{% set ns.a, b = 3, [4] %}{{ ns.a }}{{ b }}"), "3[4]");
+    assert_eq!(
+        said(
+            "{% set a, b = [1, 2] %}{% set ns = namespace() %}{% set ns.x %}t{{ a }}{% endset %}{{ ns.x }}{{ b }}"
+        ),
+        "t12"
+    );
+    assert_eq!(
+        said("{{ '%05d|%s|%.2f' % (42, 'x', 1.005) }}{{ '%(a)s' % {'a': 'b'} }}{{ '%s' % 'x' }}"),
+        "00042|x|1.00bx"
+    );
 }
 
 #[test]

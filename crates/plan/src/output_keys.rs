@@ -1,0 +1,163 @@
+//! Which partitions of a model there are, and which partitions of its inputs each of them is made from.
+//!
+//! Comes in: how the model's partitions come from those of its inputs, and what these are. Goes out: the inputs of each
+//! partition. Must not know: versions, ledgers, what is stored of the model.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use datafusion::common::{DataFusionError, resources_datafusion_err};
+
+use super::known::{Known, KnownPartition};
+use super::known_tables::KnownTables;
+use mep_contract::warehouse::PartitionKey;
+use mep_core::relation::Relation;
+use mep_sql::{Alignment, Keys, ScanAlignment, Scope};
+
+/// How many pairs of partitions of two tables are looked at to find the partitions of what joins both.
+const MOST_PAIRS: usize = 1_000_000;
+
+/// For each partition column of the output: `None` where nothing is said of it, and in it SQL's NULL or the value.
+type Said = Vec<Option<Option<String>>>;
+
+/// An input partition that an output partition is made from.
+pub(super) type InputPartition<'a> = (&'a Relation, &'a PartitionKey, &'a KnownPartition);
+
+/// The partitions of a model.
+pub(super) struct OutputKeys<'a> {
+    /// Each with the input partitions that it is made from, of tables that it reads some partitions of.
+    pub by_key: BTreeMap<PartitionKey, Vec<InputPartition<'a>>>,
+    /// The tables that each of them reads all of.
+    pub whole: Vec<(&'a Relation, &'a Known)>,
+}
+
+impl<'a> OutputKeys<'a> {
+    /// Those of a model whose alignment is bounded.
+    ///
+    /// # Errors
+    /// Where a partition value of an input cannot be evaluated, or there may be too many partitions.
+    pub(super) fn of(
+        scope: &Scope,
+        alignment: &'a Alignment,
+        inputs: &'a KnownTables,
+    ) -> Result<Self, DataFusionError> {
+        let mut whole = Vec::new();
+        let mut scans = Vec::new();
+        for scan in &alignment.scans {
+            let known = inputs.get(&scan.relation);
+            if let Some(known) = known.filter(|_| !scan.is_aligned()) {
+                whole.push((&scan.relation, known));
+            }
+            scans.push(match known.filter(|_| scan.is_aligned()) {
+                Some(known) => Some(ScanKeys::of(scope, scan, known)?),
+                None => None,
+            });
+        }
+        let columns = alignment.scans.iter().map(|scan| scan.expressions.len()).max().unwrap_or(0);
+        let said = all_said(&alignment.keys, &scans, columns)?;
+        let keys = said.into_iter().filter_map(|said| said.into_iter().collect::<Option<Vec<_>>>());
+        let mut by_key: BTreeMap<PartitionKey, Vec<_>> =
+            keys.map(|key| (PartitionKey::new(key), Vec::new())).collect();
+        for scan in scans.iter().flatten() {
+            scan.give(&mut by_key);
+        }
+        Ok(Self { by_key, whole })
+    }
+}
+
+/// The partitions of a table that is scanned, each with what it says of those of the output.
+struct ScanKeys<'a> {
+    relation: &'a Relation,
+    known: &'a Known,
+    /// Of which partition columns something is said.
+    is_said: Vec<bool>,
+    said: Vec<Said>,
+}
+
+impl<'a> ScanKeys<'a> {
+    fn of(scope: &Scope, scan: &'a ScanAlignment, known: &'a Known) -> Result<Self, DataFusionError> {
+        let keys: Vec<&[Option<String>]> = known.partitions.keys().map(PartitionKey::values).collect();
+        let columns = scan.output_values(scope, &known.schema, &known.partition_columns, &keys)?;
+        let of_row = |row: usize| -> Said {
+            columns.iter().map(|column| column.as_ref().map(|values| values[row].clone())).collect()
+        };
+        Ok(Self {
+            relation: &scan.relation,
+            known,
+            is_said: scan.expressions.iter().map(Option::is_some).collect(),
+            said: (0..keys.len()).map(of_row).collect(),
+        })
+    }
+
+    /// Gives its partitions to those of the output that are made from them.
+    fn give(&self, by_key: &mut BTreeMap<PartitionKey, Vec<InputPartition<'a>>>) {
+        let partitions = self.known.partitions.iter().zip(&self.said);
+        if self.is_said.iter().all(|is_said| *is_said) {
+            for ((key, partition), said) in partitions {
+                let of: Vec<Option<String>> = said.iter().flatten().cloned().collect();
+                if let Some(output) = by_key.get_mut(&PartitionKey::new(of)) {
+                    output.push((self.relation, key, partition));
+                }
+            }
+            return;
+        }
+        let mut said_so: HashMap<&Said, Vec<(&'a PartitionKey, &'a KnownPartition)>> = HashMap::new();
+        for (partition, said) in partitions {
+            said_so.entry(said).or_default().push(partition);
+        }
+        for (key, output) in by_key {
+            let values = key.values().iter().zip(&self.is_said);
+            let said: Said = values.map(|(value, is_said)| is_said.then(|| value.clone())).collect();
+            let given = said_so.get(&said).into_iter().flatten();
+            output.extend(given.map(|(key, partition)| (self.relation, *key, *partition)));
+        }
+    }
+}
+
+/// All that is said of the partitions of the output.
+fn all_said(
+    keys: &Keys,
+    scans: &[Option<ScanKeys<'_>>],
+    columns: usize,
+) -> Result<BTreeSet<Said>, DataFusionError> {
+    let scan_of = |scan: usize| scans.get(scan).and_then(Option::as_ref);
+    let nothing = || BTreeSet::from([vec![None; columns]]);
+    Ok(match keys {
+        Keys::Unknown => nothing(),
+        Keys::Scan(scan) => scan_of(*scan).map_or_else(nothing, |scan| scan.said.iter().cloned().collect()),
+        Keys::Any(any) => {
+            let mut all = BTreeSet::new();
+            for keys in any {
+                all.extend(all_said(keys, scans, columns)?);
+            }
+            all
+        }
+        Keys::Each(one, other) => {
+            let is_said = |scan: usize, column: usize| scan_of(scan).is_some_and(|scan| scan.is_said[column]);
+            if one.say_all(columns, &is_said) {
+                all_said(one, scans, columns)?
+            } else if other.say_all(columns, &is_said) {
+                all_said(other, scans, columns)?
+            } else {
+                joined(&all_said(one, scans, columns)?, &all_said(other, scans, columns)?)?
+            }
+        }
+    })
+}
+
+/// Each of one with each of the other, where both say the same of what both speak of.
+fn joined(one: &BTreeSet<Said>, other: &BTreeSet<Said>) -> Result<BTreeSet<Said>, DataFusionError> {
+    if one.len().saturating_mul(other.len()) > MOST_PAIRS {
+        return Err(resources_datafusion_err!("the inputs' partitions have more than {MOST_PAIRS} pairs"));
+    }
+    let pairs = one.iter().flat_map(|one| other.iter().map(move |other| (one, other)));
+    Ok(pairs.filter_map(|(one, other)| both(one, other)).collect())
+}
+
+fn both(one: &Said, other: &Said) -> Option<Said> {
+    let values = one.iter().zip(other).map(|(one, other)| match (one, other) {
+        (Some(one), Some(other)) if one != other => None,
+        (Some(said), _) | (None, Some(said)) => Some(Some(said.clone())),
+        (None, None) => Some(None),
+    });
+    values.collect()
+}
