@@ -35,7 +35,7 @@ const LAST_MILLISECOND: i64 = 253_402_300_799_999;
 ///
 /// The current value counts only once [`Column::commit`] takes it over, so that a row that turns out bad leaves nothing.
 #[derive(Debug)]
-pub enum Column {
+pub(super) enum Column {
     /// bigint
     Int64(Primitive<Int64Type>),
     /// integer
@@ -62,7 +62,7 @@ pub enum Column {
 
 /// A column of numbers.
 #[derive(Debug)]
-pub struct Primitive<T: ArrowPrimitiveType> {
+pub(super) struct Primitive<T: ArrowPrimitiveType> {
     builder: PrimitiveBuilder<T>,
     current: T::Native,
 }
@@ -83,7 +83,7 @@ impl<T: ArrowPrimitiveType> Primitive<T> {
 
 /// What became of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Given {
+pub(super) enum Given {
     /// It is the column's current value.
     Value,
     /// It says that there is none.
@@ -105,7 +105,7 @@ pub enum Misfit {
 
 impl Column {
     /// An empty column with room for `rows`; `None` where rows cannot be read into this type.
-    pub fn new(data_type: &DataType, rows: usize) -> Option<Self> {
+    pub(super) fn new(data_type: &DataType, rows: usize) -> Option<Self> {
         Some(match data_type {
             DataType::Int64 => Self::Int64(Primitive::new(rows)),
             DataType::Int32 => Self::Int32(Primitive::new(rows)),
@@ -127,7 +127,7 @@ impl Column {
     }
 
     /// Takes the current row's value.
-    pub fn set(&mut self, value: &Value<'_>, scanner: &Scanner<'_>) -> Result<Given, Misfit> {
+    pub(super) fn set(&mut self, value: &Value<'_>, scanner: &Scanner<'_>) -> Result<Given, Misfit> {
         if matches!(value, Value::Null) {
             return Ok(Given::Null);
         }
@@ -172,7 +172,7 @@ impl Column {
     /// Takes the value that comes next, where it is written in the way that this column's values mostly are. Else nothing is read,
     /// and [`Column::set`] has the rule.
     #[inline]
-    pub fn take(&mut self, scanner: &mut Scanner<'_>) -> bool {
+    pub(super) fn take(&mut self, scanner: &mut Scanner<'_>) -> bool {
         match self {
             Self::Int64(column) => put(&mut column.current, scanner.plain_whole()),
             Self::Int32(column) => put(&mut column.current, scanner.plain_whole()),
@@ -183,7 +183,7 @@ impl Column {
     }
 
     /// The current value as a time in epoch milliseconds, where the column can hold times of events.
-    pub fn current_millis(&self) -> Option<i64> {
+    pub(super) fn current_millis(&self) -> Option<i64> {
         match self {
             Self::Int64(column) => Some(column.current),
             Self::Timestamp(column) => Some(column.current.div_euclid(1_000)),
@@ -192,7 +192,7 @@ impl Column {
     }
 
     /// Adds the current value, or null.
-    pub fn commit(&mut self, is_given: bool, scanner: &Scanner<'_>) {
+    pub(super) fn commit(&mut self, is_given: bool, scanner: &Scanner<'_>) {
         match self {
             Self::Int64(column) => column.commit(is_given),
             Self::Int32(column) => column.commit(is_given),
@@ -209,7 +209,7 @@ impl Column {
     }
 
     /// All values so far; the column is empty afterwards.
-    pub fn finish(&mut self) -> ArrayRef {
+    pub(super) fn finish(&mut self) -> ArrayRef {
         match self {
             Self::Int64(column) => column.finish(),
             Self::Int32(column) => column.finish(),
@@ -227,7 +227,7 @@ impl Column {
 }
 
 /// The SQL name of a type that rows are read into, for reasons.
-pub fn sql_name(data_type: &DataType) -> Cow<'static, str> {
+pub(super) fn sql_name(data_type: &DataType) -> Cow<'static, str> {
     Cow::Borrowed(match data_type {
         DataType::Int64 => "bigint",
         DataType::Int32 => "integer",
@@ -247,7 +247,7 @@ pub fn sql_name(data_type: &DataType) -> Cow<'static, str> {
 
 /// Whether a whole number, as written, is another one as a double. A fraction is never exact, and nobody expects it to be.
 #[inline]
-pub fn is_changed(number: &str, double: f64) -> bool {
+pub(super) fn is_changed(number: &str, double: f64) -> bool {
     // Any fifteen digits are the same in a double.
     number.len() > 15
         && number.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-')
@@ -255,7 +255,7 @@ pub fn is_changed(number: &str, double: f64) -> bool {
 }
 
 /// Whether the time of an event is one that a partition can be made of: in the years 1970 to 9999.
-pub fn is_plausible_millis(milliseconds: i64) -> bool {
+pub(super) fn is_plausible_millis(milliseconds: i64) -> bool {
     (0..=LAST_MILLISECOND).contains(&milliseconds)
 }
 
@@ -302,7 +302,7 @@ fn whole_into<T: TryFrom<i64>>(
 }
 
 /// The value of a string of digits.
-pub fn digits(text: &str) -> Result<i64, Misfit> {
+pub(super) fn digits(text: &str) -> Result<i64, Misfit> {
     let unsigned = text.strip_prefix('-').unwrap_or(text);
     if unsigned.is_empty() || !unsigned.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(Misfit::Type);
@@ -336,7 +336,7 @@ fn whole(number: &str) -> Result<i64, Misfit> {
 }
 
 /// The days since 1970-01-01 of a date as `YYYY-MM-DD`.
-pub fn days(text: &str) -> Result<i32, Misfit> {
+pub(super) fn days(text: &str) -> Result<i32, Misfit> {
     let bytes = text.as_bytes();
     let is_date = bytes.len() == 10
         && bytes.iter().enumerate().all(|(index, byte)| match index {
@@ -351,6 +351,6 @@ pub fn days(text: &str) -> Result<i32, Misfit> {
 }
 
 /// The microseconds since 1970 of a timestamp in ISO 8601; without an offset it is in UTC.
-pub fn microseconds(text: &str) -> Result<i64, Misfit> {
+pub(super) fn microseconds(text: &str) -> Result<i64, Misfit> {
     string_to_datetime(&Utc, text).map(|time| time.timestamp_micros()).map_err(|_| Misfit::Type)
 }

@@ -17,7 +17,7 @@ use super::column::{Misfit, days, digits, microseconds};
 use super::decimal::Number;
 
 /// Whether values of one type can be of another without loss, if only they fit.
-pub fn is_convertible(from: &DataType, to: &DataType) -> bool {
+pub(super) fn is_convertible(from: &DataType, to: &DataType) -> bool {
     use DataType::{Binary, Date32, Decimal128, Dictionary, Timestamp, Utf8};
     match (from, to) {
         _ if from == to => true,
@@ -38,7 +38,7 @@ pub fn is_convertible(from: &DataType, to: &DataType) -> bool {
 ///
 /// # Errors
 /// Where Arrow cannot cast between the types.
-pub fn convert(array: &ArrayRef, to: &DataType) -> Result<ArrayRef, ArrowError> {
+pub(super) fn convert(array: &ArrayRef, to: &DataType) -> Result<ArrayRef, ArrowError> {
     let from = array.data_type();
     if from == to {
         return Ok(array.clone());
@@ -130,7 +130,7 @@ fn cast(array: &ArrayRef, to: &DataType) -> Result<ArrayRef, ArrowError> {
 }
 
 /// Whether a value is a way to write null: an empty string where a number should be.
-pub fn is_written_null(array: &ArrayRef, row: usize, to: &DataType) -> bool {
+pub(super) fn is_written_null(array: &ArrayRef, row: usize, to: &DataType) -> bool {
     (to.is_integer() || to.is_decimal())
         && *array.data_type() == DataType::Utf8
         && array.as_string::<i32>().value(row).is_empty()

@@ -9,11 +9,11 @@
 use super::column::is_changed;
 
 /// How deep lists and objects may be nested within a row.
-pub const DEPTH_LIMIT: usize = 128;
+pub(super) const DEPTH_LIMIT: usize = 128;
 
 /// Why a line is not the JSON that was expected.
 #[derive(Debug)]
-pub enum Fault {
+pub(super) enum Fault {
     /// Something else stands where `expected` should.
     Unexpected {
         /// What the grammar asks for.
@@ -32,7 +32,7 @@ pub enum Fault {
 
 impl Fault {
     /// The reason in words; `line_start` is the offset at which the line begins.
-    pub fn describe(&self, text: &str, line_start: usize) -> String {
+    pub(super) fn describe(&self, text: &str, line_start: usize) -> String {
         match *self {
             Self::TooDeep => format!("nested deeper than {DEPTH_LIMIT} levels"),
             Self::LoneSurrogate { at } => {
@@ -64,7 +64,7 @@ fn column(text: &str, line_start: usize, at: usize) -> usize {
 
 /// Where a string's content is; [`Scanner::text`] gives it.
 #[derive(Clone, Copy, Debug)]
-pub enum Text {
+pub(super) enum Text {
     /// No escape: from and to where in the text itself.
     Plain(usize, usize),
     /// Unescaped: from and to where in the scratch string.
@@ -79,7 +79,7 @@ impl Default for Text {
 
 /// A value of one level: lists and objects are checked and stepped over.
 #[derive(Clone, Copy, Debug)]
-pub enum Value<'a> {
+pub(super) enum Value<'a> {
     /// `null`.
     Null,
     /// `true` or `false`.
@@ -104,7 +104,7 @@ fn shortened(text: &str) -> String {
 
 /// A position in a text of lines.
 #[derive(Debug)]
-pub struct Scanner<'a> {
+pub(super) struct Scanner<'a> {
     text: &'a str,
     bytes: &'a [u8],
     at: usize,
@@ -113,28 +113,28 @@ pub struct Scanner<'a> {
 
 impl<'a> Scanner<'a> {
     /// Starts at the text's beginning.
-    pub fn new(text: &'a str) -> Self {
+    pub(super) fn new(text: &'a str) -> Self {
         Self { text, bytes: text.as_bytes(), at: 0, scratch: String::new() }
     }
 
     /// The offset of the next byte.
-    pub fn position(&self) -> usize {
+    pub(super) fn position(&self) -> usize {
         self.at
     }
 
     /// Reads on from an offset of the current line that was read before.
-    pub fn go_back_to(&mut self, position: usize) {
+    pub(super) fn go_back_to(&mut self, position: usize) {
         self.at = position;
     }
 
     /// Whether all is read.
-    pub fn is_at_end(&self) -> bool {
+    pub(super) fn is_at_end(&self) -> bool {
         self.at >= self.bytes.len()
     }
 
     /// The content of a string that this scanner gave since the scratch was cleared.
     #[inline]
-    pub fn text(&self, text: Text) -> &str {
+    pub(super) fn text(&self, text: Text) -> &str {
         match text {
             Text::Plain(start, end) => &self.text[start..end],
             Text::Unescaped(start, end) => &self.scratch[start..end],
@@ -142,7 +142,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// A value in words, as part of a reason.
-    pub fn describe(&self, value: &Value<'_>) -> String {
+    pub(super) fn describe(&self, value: &Value<'_>) -> String {
         match *value {
             Value::Null => "null".to_owned(),
             Value::Bool(value) => value.to_string(),
@@ -154,25 +154,25 @@ impl<'a> Scanner<'a> {
     }
 
     /// Forgets the unescaped strings of the last line.
-    pub fn clear_scratch(&mut self) {
+    pub(super) fn clear_scratch(&mut self) {
         self.scratch.clear();
     }
 
     /// Steps to the next line; gives the offset of this line's end, without `\n`.
-    pub fn finish_line(&mut self) -> usize {
+    pub(super) fn finish_line(&mut self) -> usize {
         let end = self.text[self.at..].find('\n').map_or(self.bytes.len(), |length| self.at + length);
         self.at = self.bytes.len().min(end + 1);
         end
     }
 
     /// Steps over the line feed, if one comes next.
-    pub fn step_over_line_feed(&mut self) {
+    pub(super) fn step_over_line_feed(&mut self) {
         self.at += usize::from(self.bytes.get(self.at) == Some(&b'\n'));
     }
 
     /// The next byte that is no white space; `None` at the end of the line.
     #[inline]
-    pub fn peek(&mut self) -> Option<u8> {
+    pub(super) fn peek(&mut self) -> Option<u8> {
         loop {
             match self.bytes.get(self.at) {
                 Some(b' ' | b'\t' | b'\r') => self.at += 1,
@@ -184,7 +184,7 @@ impl<'a> Scanner<'a> {
 
     /// Steps over `byte`, after white space.
     #[inline]
-    pub fn expect(&mut self, byte: u8, expected: &'static str) -> Result<(), Fault> {
+    pub(super) fn expect(&mut self, byte: u8, expected: &'static str) -> Result<(), Fault> {
         if self.peek() == Some(byte) {
             self.at += 1;
             Ok(())
@@ -195,7 +195,7 @@ impl<'a> Scanner<'a> {
 
     /// Steps over `byte` if it comes next, after white space.
     #[inline]
-    pub fn take(&mut self, byte: u8) -> bool {
+    pub(super) fn take(&mut self, byte: u8) -> bool {
         let found = self.peek() == Some(byte);
         self.at += usize::from(found);
         found
@@ -203,20 +203,20 @@ impl<'a> Scanner<'a> {
 
     /// Steps over these bytes if they come next, after white space.
     #[inline]
-    pub fn take_all(&mut self, bytes: &[u8]) -> bool {
+    pub(super) fn take_all(&mut self, bytes: &[u8]) -> bool {
         let found = self.peek().is_some() && self.bytes[self.at..].starts_with(bytes);
         self.at += if found { bytes.len() } else { 0 };
         found
     }
 
     /// The fault that something else than `expected` comes next.
-    pub fn unexpected(&self, expected: &'static str) -> Fault {
+    pub(super) fn unexpected(&self, expected: &'static str) -> Fault {
         Fault::Unexpected { expected, at: self.at }
     }
 
     /// A key of an object and its colon.
     #[inline]
-    pub fn key(&mut self) -> Result<Text, Fault> {
+    pub(super) fn key(&mut self) -> Result<Text, Fault> {
         self.expect(b'"', "a key in quotes")?;
         let key = self.string()?;
         self.expect(b':', "`:` after a key")?;
@@ -224,7 +224,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Any value. Those within lists and objects are checked, but not given.
-    pub fn value(&mut self) -> Result<Value<'a>, Fault> {
+    pub(super) fn value(&mut self) -> Result<Value<'a>, Fault> {
         match self.peek() {
             Some(b'"') => {
                 self.at += 1;
@@ -242,7 +242,7 @@ impl<'a> Scanner<'a> {
 
     /// A string without escapes, if one comes next; else nothing is read.
     #[inline]
-    pub fn plain_text(&mut self) -> Option<Text> {
+    pub(super) fn plain_text(&mut self) -> Option<Text> {
         if self.peek() != Some(b'"') {
             return None;
         }
@@ -257,7 +257,7 @@ impl<'a> Scanner<'a> {
 
     /// A number of digits alone that `T` holds, if one comes next and a comma or an end follows it at once; else nothing is read.
     #[inline]
-    pub fn plain_whole<T: TryFrom<i64>>(&mut self) -> Option<T> {
+    pub(super) fn plain_whole<T: TryFrom<i64>>(&mut self) -> Option<T> {
         let first = self.peek()?;
         let mut at = self.at;
         let mut value = 0_i64;
@@ -278,7 +278,7 @@ impl<'a> Scanner<'a> {
 
     /// A number that a double holds, if one comes next; else nothing is read.
     #[inline]
-    pub fn plain_double(&mut self) -> Option<f64> {
+    pub(super) fn plain_double(&mut self) -> Option<f64> {
         self.peek().filter(|byte| matches!(byte, b'-' | b'0'..=b'9'))?;
         let start = self.at;
         let number = self.number().ok();

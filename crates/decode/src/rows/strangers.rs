@@ -36,7 +36,7 @@ impl Strangers {
 
 /// Names that nothing declares, of one piece.
 #[derive(Debug, Default)]
-pub struct Met {
+pub(super) struct Met {
     names: BTreeSet<String>,
     keys: usize,
 }
@@ -44,7 +44,7 @@ pub struct Met {
 impl Met {
     /// This key was met.
     #[inline]
-    pub fn note(&mut self, key: &str) {
+    pub(super) fn note(&mut self, key: &str) {
         if self.keys < KEYS {
             self.keys += 1;
             if key.len() <= LENGTH && !self.names.contains(key) {
@@ -54,7 +54,7 @@ impl Met {
     }
 
     /// The names, which are forgotten here.
-    pub fn take(&mut self) -> BTreeSet<String> {
+    pub(super) fn take(&mut self) -> BTreeSet<String> {
         std::mem::take(&mut self.names)
     }
 }

@@ -16,13 +16,13 @@ use super::nesting::Nesting;
 /// Terms that a chain may have before it is grouped anew: people's own SQL stays as it was written.
 const TERMS: usize = 64;
 /// How deep expressions and set operations may be nested.
-pub const DEPTH: usize = 500;
+pub(crate) const DEPTH: usize = 500;
 
 /// Groups long chains anew. The terms stay in their order.
 ///
 /// # Errors
 /// Where something is nested deeper than [`DEPTH`] all the same.
-pub fn balance(statement: &mut Statement) -> Result<(), Nesting> {
+pub(crate) fn balance(statement: &mut Statement) -> Result<(), Nesting> {
     match statement.visit(&mut Balance { depth: 0 }) {
         ControlFlow::Continue(()) => Ok(()),
         ControlFlow::Break(nesting) => Err(nesting),

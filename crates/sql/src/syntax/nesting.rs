@@ -6,17 +6,17 @@ use datafusion::sql::sqlparser::tokenizer::{Location, Token, Tokenizer};
 use super::Sql;
 
 /// How deep brackets, functions, CASEs and subqueries may be nested in each other. A subquery takes several levels.
-pub const NESTING: usize = 256;
+pub(crate) const NESTING: usize = 256;
 
 /// SQL is nested deeper than can be planned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Nesting {
+pub(crate) struct Nesting {
     /// Where what is nested too deep begins; line 0 where that is not known.
     pub at: Location,
 }
 
 /// The bracket or CASE that most others stand around.
-pub fn deepest_bracket(sql: &str) -> Location {
+pub(crate) fn deepest_bracket(sql: &str) -> Location {
     let tokens = Tokenizer::new(&Sql, sql).tokenize_with_location().unwrap_or_default();
     let (mut depth, mut deepest, mut at) = (0_usize, 0, Location::empty());
     for token in &tokens {
