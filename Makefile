@@ -1,13 +1,23 @@
 # make test is all that CI runs beside formatting and lints; see .ci/run.
 
-.PHONY: test test-all lint bench deny package stack-up stack-down demo
+.PHONY: check test test-all lint bench deny package stack-up stack-down demo
 
-# Tests run against real services of their own, which start empty and end with them; see stack/README.md.
+# The fast tier: what needs no service. By nextest where it is installed (.config/nextest.toml).
+check:
+	cargo fmt --all --check
+	if cargo nextest --version > /dev/null 2>&1; then cargo nextest run --locked --workspace --lib; else cargo test --locked --workspace --lib; fi
+
+# The tests are built first, so that no service waits for a compiler. Services are the tests' own: they start empty and end
+# with them; see stack/README.md.
 test:
-	tests/with_services cargo test --locked
+	@echo "building the tests; then services start, which takes a minute, and the tests run"
+	cargo test --locked --workspace --no-run
+	tests/with_services cargo test --locked --workspace --no-fail-fast
 
 test-all:
-	tests/with_services --all cargo test --locked -- --include-ignored
+	@echo "building the tests; then services start, which takes a minute, and all tests run"
+	cargo test --locked --workspace --no-run
+	tests/with_services --all cargo test --locked --workspace --no-fail-fast -- --include-ignored
 
 # Services to develop against, in .mep/stack, on their usual ports.
 stack-up:
@@ -21,8 +31,8 @@ demo:
 	stack/demo
 
 lint:
-	cargo fmt --check
-	cargo clippy --locked --all-targets -- --deny warnings
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets -- --deny warnings
 
 # Ratios against named references; see benches/README.md.
 bench:

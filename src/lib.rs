@@ -6,6 +6,8 @@
 #[doc(hidden)]
 pub mod fuzzing;
 #[cfg(test)]
+mod map;
+#[cfg(test)]
 mod reference;
 
 pub use mep_app as app;

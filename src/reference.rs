@@ -266,7 +266,7 @@ fn every_variable_of_the_environment_that_the_code_asks_for_is_in_the_reference(
     // Of tests alone.
     let hidden = ["MEP_FAIL_POINT", "INSTA_UPDATE"];
     let mut found = 0;
-    for entry in walkdir::WalkDir::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("src")) {
+    for entry in walkdir::WalkDir::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("crates")) {
         let path = entry.unwrap().into_path();
         if path.extension().is_none_or(|extension| extension != "rs") {
             continue;

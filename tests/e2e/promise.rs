@@ -408,7 +408,7 @@ fn whatever_happens_last_the_last_run_leaves_the_rows_of_a_full_refresh() {
 #[test]
 fn every_fail_point_of_the_source_is_a_place_where_runs_are_killed_here() {
     let mut found = BTreeSet::new();
-    for entry in walkdir::WalkDir::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("src")) {
+    for entry in walkdir::WalkDir::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("crates")) {
         let entry = entry.unwrap();
         if entry.path().extension().is_some_and(|extension| extension == "rs") {
             let text = std::fs::read_to_string(entry.path()).unwrap();

@@ -3,7 +3,7 @@
 /// What runs a command in place of its page's test.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum By {
-    /// A test of tests/ or of src/.
+    /// A test of tests/, of src/ or of a crate.
     Test(&'static str),
     /// A file that has these words in it.
     File(&'static str, &'static str),

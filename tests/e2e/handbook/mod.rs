@@ -70,7 +70,7 @@ fn with_services(name: &str) -> Shell {
 
 /// The text of every file of Rust.
 fn sources() -> Vec<String> {
-    ["tests", "src"]
+    ["tests", "src", "crates"]
         .iter()
         .flat_map(|folder| walkdir::WalkDir::new(Path::new(ROOT).join(folder)))
         .map(|entry| entry.unwrap().into_path())

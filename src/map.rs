@@ -1,0 +1,54 @@
+//! Whether the crates use one another as the map says: ARCHITECTURE.md names for each what it may use.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::process::Command;
+
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+
+/// By crate, without `mep-`: the crates that the map lets it use.
+fn mapped() -> BTreeMap<String, BTreeSet<String>> {
+    let text = std::fs::read_to_string(Path::new(ROOT).join("ARCHITECTURE.md")).unwrap();
+    let table = text.split("| crate | owns |").nth(1).unwrap();
+    let rows = table.lines().skip(2).take_while(|line| line.starts_with('|'));
+    rows.flat_map(|row| {
+        let cells: Vec<&str> = row.trim_matches('|').split(" | ").collect();
+        let uses = names(cells.last().unwrap());
+        names(cells[0]).into_iter().map(move |name| (name, uses.clone()))
+    })
+    .collect()
+}
+
+/// What stands between backticks.
+fn names(cell: &str) -> BTreeSet<String> {
+    cell.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+}
+
+/// By crate, without `mep-`: the crates that its manifest names, tests apart.
+fn used() -> BTreeMap<String, BTreeSet<String>> {
+    let output = Command::new(env!("CARGO"))
+        .args(["metadata", "--no-deps", "--offline", "--locked", "--format-version=1"])
+        .current_dir(ROOT)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let metadata: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let packages = metadata["packages"].as_array().unwrap().iter();
+    packages
+        .filter_map(|package| {
+            let name = package["name"].as_str()?.strip_prefix("mep-")?;
+            let dependencies = package["dependencies"].as_array()?.iter();
+            let uses = dependencies
+                .filter(|dependency| dependency["kind"].is_null())
+                .filter_map(|dependency| dependency["name"].as_str()?.strip_prefix("mep-"));
+            Some((name.to_owned(), uses.map(str::to_owned).collect()))
+        })
+        .collect()
+}
+
+#[test]
+fn crates_use_only_what_the_map_lets_them_use() {
+    let (mapped, used) = (mapped(), used());
+    assert!(mapped.len() > 15, "the map was not read: {mapped:?}");
+    assert_eq!(used, mapped, "left: what the manifests say; right: the map in ARCHITECTURE.md");
+}
