@@ -3,10 +3,10 @@
 use std::path::Path;
 
 use super::arguments::{AirflowExport, ExportGrain, Global};
-use super::error::CommandError;
 use super::exit::Exit;
-use super::loaded::{Loaded, Rendering};
 use super::terminal::Terminal;
+use mep_app::AppError;
+use mep_app::{Rendering, Workspace};
 use mep_artifacts::airflow::{DagFile, Grain, Tasks, command_line};
 use mep_lang::project::Problem;
 
@@ -14,18 +14,18 @@ use mep_lang::project::Problem;
 ///
 /// # Errors
 /// Where the project or the words are wrong, or the file cannot be written.
-pub(super) fn export(global: &Global, arguments: &AirflowExport) -> Result<Exit, CommandError> {
-    let loaded = Loaded::new(global, "airflow export", Rendering::default())?;
-    let nodes = loaded.select(&arguments.selecting, |_| true)?;
+pub(super) fn export(global: &Global, arguments: &AirflowExport) -> Result<Exit, AppError> {
+    let workspace = Workspace::open(&global.opening(), "airflow export", Rendering::default())?;
+    let nodes = workspace.select(arguments.selecting.selectors(), |_| true)?;
     let grain = match arguments.by {
         ExportGrain::Model => Grain::Model,
         ExportGrain::Folder => Grain::Folder,
     };
-    let tasks = Tasks::of(&loaded.graph, &nodes, grain, arguments.with_tests)?;
+    let tasks = Tasks::of(&workspace.graph, &nodes, grain, arguments.with_tests)?;
     let words: Vec<String> = std::env::args().skip(1).collect();
     let file = DagFile {
-        project: loaded.project.name.clone(),
-        dag: dag_id(arguments.dag_id.as_deref().unwrap_or(&loaded.project.name))?,
+        project: workspace.project.name.clone(),
+        dag: dag_id(arguments.dag_id.as_deref().unwrap_or(&workspace.project.name))?,
         schedule: arguments.schedule.clone(),
         options: options(global),
         made_by: command_line(["mep"].into_iter().chain(words.iter().map(String::as_str))),
@@ -34,8 +34,7 @@ pub(super) fn export(global: &Global, arguments: &AirflowExport) -> Result<Exit,
     match &arguments.output {
         None => super::print(&file.text())?,
         Some(path) => {
-            std::fs::write(path, file.text())
-                .map_err(CommandError::io(format!("writing {}", path.display())))?;
+            std::fs::write(path, file.text()).map_err(AppError::io(format!("writing {}", path.display())))?;
             let terminal = Terminal::new(global.log_format, global.quiet);
             terminal.say(&format!("wrote the dag {} to {}", file.dag, path.display()));
         }

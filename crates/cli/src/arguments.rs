@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use chrono::{NaiveDate, NaiveDateTime};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use mep_app::{Opening, Selectors};
 
 use mep_core::time_range::TimeRange;
 use mep_graph::time_of;
@@ -49,6 +50,20 @@ pub struct Global {
     /// Only results and what went wrong.
     #[arg(long, short, global = true, help_heading = "Output")]
     pub quiet: bool,
+}
+
+impl Global {
+    /// Which project is opened.
+    pub fn opening(&self) -> Opening {
+        Opening {
+            project_dir: self.project_dir.clone(),
+            profiles_dir: self.profiles_dir.clone(),
+            profile: self.profile.clone(),
+            target: self.target.clone(),
+            vars: self.vars.clone(),
+            threads: self.threads.map(usize::from),
+        }
+    }
 }
 
 /// How progress is told.
@@ -167,6 +182,13 @@ pub struct Selecting {
     /// Nodes to leave out.
     #[arg(long, value_name = "SELECTOR", num_args = 1.., action = clap::ArgAction::Append)]
     pub exclude: Vec<String>,
+}
+
+impl Selecting {
+    /// In the words of the selector grammar.
+    pub fn selectors(&self) -> Selectors<'_> {
+        Selectors { select: &self.select, exclude: &self.exclude }
+    }
 }
 
 /// The event times that microbatch models are run for.

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use super::arguments::{CleanArguments, Global};
-use super::error::CommandError;
 use super::exit::Exit;
-use super::loaded::{Loaded, Rendering};
 use super::terminal::{Terminal, bytes, plural};
+use mep_app::AppError;
+use mep_app::{Rendering, Workspace};
 use mep_artifacts as artifacts;
 use mep_run::drop_old_rejected;
 
@@ -14,26 +14,26 @@ use mep_run::drop_old_rejected;
 ///
 /// # Errors
 /// Where another run holds the warehouse, or something cannot be read or deleted.
-pub(super) fn clean(global: &Global, arguments: &CleanArguments) -> Result<Exit, CommandError> {
-    let loaded = Loaded::new(global, "clean", Rendering::default())?;
-    let warehouse = loaded.warehouse()?;
-    let _lease = loaded.lease(warehouse.as_ref())?;
-    let days = arguments.retention_days.unwrap_or_else(|| loaded.retention_days());
+pub(super) fn clean(global: &Global, arguments: &CleanArguments) -> Result<Exit, AppError> {
+    let workspace = Workspace::open(&global.opening(), "clean", Rendering::default())?;
+    let warehouse = workspace.warehouse()?;
+    let _lease = workspace.lease(warehouse.as_ref())?;
+    let days = arguments.retention_days.unwrap_or_else(|| workspace.retention_days());
     let retention = Duration::from_secs(u64::from(days) * 86_400);
-    let rejected = drop_old_rejected(warehouse.as_ref(), &loaded.graph, retention)?;
+    let rejected = drop_old_rejected(warehouse.as_ref(), &workspace.graph, retention)?;
     let cleaned = warehouse.clean(retention)?;
     // The target path may be a folder that other tools write to as well, so only what mep wrote goes.
     for name in ["compiled", "docs/index.html", "manifest.json", "run_results.json", artifacts::TEST_RESULTS]
     {
-        let path = loaded
+        let path = workspace
             .project
             .artifact(name)
-            .map_err(|outside| CommandError::io("deleting the artifacts")(outside.into()))?;
+            .map_err(|outside| AppError::io("deleting the artifacts")(outside.into()))?;
         let deleted =
             if path.is_dir() { std::fs::remove_dir_all(&path) } else { std::fs::remove_file(&path) };
         match deleted {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                return Err(CommandError::io(format!("deleting {}", path.display()))(error));
+                return Err(AppError::io(format!("deleting {}", path.display()))(error));
             }
             _ => {}
         }

@@ -3,11 +3,11 @@
 use serde_json::{Value as Json, json};
 
 use super::arguments::{CompactArguments, Global, TextOrJson};
-use super::error::CommandError;
 use super::exit::Exit;
-use super::loaded::{Loaded, Rendering, runtime};
-use super::stream::is_streaming;
 use super::terminal::{Palette, Terminal, bytes, count, plural};
+use mep_app::AppError;
+use mep_app::is_streaming;
+use mep_app::{Rendering, Workspace, runtime};
 use mep_contract::warehouse::{Presentation, TableVersion};
 use mep_core::relation::Relation;
 use mep_graph::{Materialization, Node, NodeKind};
@@ -26,8 +26,8 @@ struct Small<'a> {
 ///
 /// # Errors
 /// Where another run holds the warehouse, or something cannot be read or written.
-pub(super) fn compact(global: &Global, arguments: &CompactArguments) -> Result<Exit, CommandError> {
-    let loaded = Loaded::new(global, "compact", Rendering::default())?;
+pub(super) fn compact(global: &Global, arguments: &CompactArguments) -> Result<Exit, AppError> {
+    let workspace = Workspace::open(&global.opening(), "compact", Rendering::default())?;
     let has_table = |node: &Node| {
         let is_built = match node.kind {
             NodeKind::Model { .. } => node.config.materialized != Materialization::View,
@@ -36,12 +36,12 @@ pub(super) fn compact(global: &Global, arguments: &CompactArguments) -> Result<E
         };
         is_built && node.relation.is_some() && !is_streaming(node)
     };
-    let nodes = loaded.select(&arguments.selecting, has_table)?;
-    let warehouse = loaded.warehouse()?;
-    let _lease = if arguments.dry_run { None } else { Some(loaded.lease(warehouse.as_ref())?) };
+    let nodes = workspace.select(arguments.selecting.selectors(), has_table)?;
+    let warehouse = workspace.warehouse()?;
+    let _lease = if arguments.dry_run { None } else { Some(workspace.lease(warehouse.as_ref())?) };
     let sizes = FileSizes { target: arguments.target_file_size, fewest: arguments.min_files };
     let mut found = Vec::new();
-    for node in nodes.iter().map(|index| loaded.graph.node(*index)) {
+    for node in nodes.iter().map(|index| workspace.graph.node(*index)) {
         let Some(own) = node.relation.clone() else { continue };
         let rejects = matches!(node.kind, NodeKind::Source { .. }).then(|| own.rejects());
         for relation in [own].into_iter().chain(rejects) {
@@ -57,16 +57,16 @@ pub(super) fn compact(global: &Global, arguments: &CompactArguments) -> Result<E
         return Ok(Exit::Success);
     }
     let terminal = Terminal::new(global.log_format, global.quiet);
-    let engine = loaded.engine(&warehouse)?;
+    let engine = workspace.engine(&warehouse)?;
     let runtime = runtime()?;
-    let compactor = Compactor { engine: &engine, warehouse: warehouse.as_ref(), run: &loaded.run, sizes };
+    let compactor = Compactor { engine: &engine, warehouse: warehouse.as_ref(), run: &workspace.run, sizes };
     let mut results = Vec::new();
     for Small { node, relation, table, compaction } in &found {
         let is_own = node.relation.as_ref() == Some(relation);
         let presentation = if is_own { presentation(node) } else { Presentation::default() };
         let compacted = runtime.block_on(compactor.compact(relation, table, compaction, &presentation));
         let compacted =
-            compacted.map_err(|error| CommandError::Compact { relation: relation.to_string(), error })?;
+            compacted.map_err(|error| AppError::Compact { relation: relation.to_string(), error })?;
         if compacted.partitions > 0 {
             terminal.say(&format!("{:>9}  {}", "compacted", said(relation, &compacted)));
         }

@@ -3,10 +3,10 @@
 use std::time::Instant;
 
 use super::arguments::{CompileArguments, Global};
-use super::error::CommandError;
 use super::exit::Exit;
-use super::loaded::{Loaded, Rendering};
 use super::terminal::{Terminal, plural};
+use mep_app::AppError;
+use mep_app::{Rendering, Workspace};
 use mep_artifacts as artifacts;
 use mep_graph::{Materialization, NodeKind};
 use mep_lang::project::SourceText;
@@ -15,24 +15,24 @@ use mep_lang::project::SourceText;
 ///
 /// # Errors
 /// All that is wrong with the selected nodes and what they need.
-pub(super) fn compile(global: &Global, arguments: &CompileArguments) -> Result<Exit, CommandError> {
+pub(super) fn compile(global: &Global, arguments: &CompileArguments) -> Result<Exit, AppError> {
     let began = Instant::now();
     let rendering = Rendering { full_refresh: arguments.full_refresh, date: None };
-    let loaded = Loaded::new(global, "compile", rendering)?;
+    let workspace = Workspace::open(&global.opening(), "compile", rendering)?;
     if let Some(query) = &arguments.inline {
         let nothing = |_: &mep_graph::Node| None;
         let text = SourceText::new("--inline", query.clone());
-        let rendered = loaded.compiler(&nothing).query(&text)?;
+        let rendered = workspace.compiler(&nothing).query(&text)?;
         super::print(&format!("{}\n", rendered.sql.trim_end()))?;
         return Ok(Exit::Success);
     }
-    let nodes = loaded.select(&arguments.selecting, |node| {
+    let nodes = workspace.select(arguments.selecting.selectors(), |node| {
         !matches!(node.kind, NodeKind::Source { .. } | NodeKind::Exposure { .. })
     })?;
-    let compiled = loaded.compile(&nodes)?;
-    artifacts::write_manifest(&loaded.project, &loaded.graph, &compiled, &loaded.run)
-        .and_then(|()| artifacts::write_compiled(&loaded.project, &loaded.graph, &compiled))
-        .map_err(CommandError::io("writing the artifacts"))?;
+    let compiled = workspace.compile(&nodes)?;
+    artifacts::write_manifest(&workspace.project, &workspace.graph, &compiled, &workspace.run)
+        .and_then(|()| artifacts::write_compiled(&workspace.project, &workspace.graph, &compiled))
+        .map_err(AppError::io("writing the artifacts"))?;
     let only_one = (nodes.len() == 1).then(|| nodes.first().copied()).flatten();
     let selected_models = nodes.iter().filter(|index| compiled.models.contains_key(index));
     let one_model = selected_models.clone().count() == 1 && !arguments.selecting.select.is_empty();
@@ -51,7 +51,7 @@ pub(super) fn compile(global: &Global, arguments: &CompileArguments) -> Result<E
     let views = compiled
         .models
         .keys()
-        .filter(|index| loaded.graph.node(**index).config.materialized == Materialization::View);
+        .filter(|index| workspace.graph.node(**index).config.materialized == Materialization::View);
     terminal.say(&format!(
         "compiled and checked {} ({} of them views), {} and {} in {:.2}s; the SQL is in {}",
         plural(compiled.models.len() as u64, "model"),
@@ -59,7 +59,7 @@ pub(super) fn compile(global: &Global, arguments: &CompileArguments) -> Result<E
         plural(compiled.tests.len() as u64, "test"),
         plural(compiled.seeds.len() as u64, "seed"),
         began.elapsed().as_secs_f64(),
-        loaded.project.target_path.join("compiled").display()
+        workspace.project.target_path.join("compiled").display()
     ));
     Ok(Exit::Success)
 }
@@ -68,14 +68,14 @@ pub(super) fn compile(global: &Global, arguments: &CompileArguments) -> Result<E
 ///
 /// # Errors
 /// All that is wrong with them.
-pub(super) fn parse(global: &Global) -> Result<Exit, CommandError> {
+pub(super) fn parse(global: &Global) -> Result<Exit, AppError> {
     let began = Instant::now();
-    let loaded = Loaded::new(global, "parse", Rendering::default())?;
+    let workspace = Workspace::open(&global.opening(), "parse", Rendering::default())?;
     let compiled = mep_graph::Compiled::default();
-    artifacts::write_manifest(&loaded.project, &loaded.graph, &compiled, &loaded.run)
-        .map_err(CommandError::io("writing the artifacts"))?;
+    artifacts::write_manifest(&workspace.project, &workspace.graph, &compiled, &workspace.run)
+        .map_err(AppError::io("writing the artifacts"))?;
     let number = |resource_type: &str| {
-        loaded.graph.nodes().iter().filter(|node| node.resource_type() == resource_type).count() as u64
+        workspace.graph.nodes().iter().filter(|node| node.resource_type() == resource_type).count() as u64
     };
     let terminal = Terminal::new(global.log_format, global.quiet);
     terminal.say(&format!(

@@ -1,11 +1,11 @@
 //! debug: what is used, and whether it can be.
 
 use super::arguments::Global;
-use super::error::CommandError;
 use super::exit::Exit;
-use super::loaded::{Loaded, Rendering, cores};
 use super::terminal::{Palette, plural};
+use mep_app::AppError;
 use mep_app::connect::connect;
+use mep_app::{Rendering, Workspace, cores};
 use mep_graph::NodeKind;
 use mep_lang::project::SourceConnection;
 
@@ -13,11 +13,11 @@ use mep_lang::project::SourceConnection;
 ///
 /// # Errors
 /// Where the project cannot be read.
-pub(super) fn debug(global: &Global) -> Result<Exit, CommandError> {
+pub(super) fn debug(global: &Global) -> Result<Exit, AppError> {
     let palette = Palette::of_stdout();
-    let loaded = Loaded::new(global, "debug", Rendering::default())?;
-    let (project, target) = (&loaded.project, &loaded.project.target);
-    let warehouse = loaded.warehouse()?;
+    let workspace = Workspace::open(&global.opening(), "debug", Rendering::default())?;
+    let (project, target) = (&workspace.project, &workspace.project.target);
+    let warehouse = workspace.warehouse()?;
     let mut text = format!(
         "mep        {}\nproject    {} in {}\nprofile    {}, target {}\nwarehouse  {} (schema {})\nthreads    {} at once on {}\n",
         env!("CARGO_PKG_VERSION"),
@@ -55,7 +55,7 @@ pub(super) fn debug(global: &Global) -> Result<Exit, CommandError> {
     };
     check(
         "lease",
-        match loaded.lease(warehouse.as_ref()) {
+        match workspace.lease(warehouse.as_ref()) {
             Ok(_) => Ok("the warehouse can be written".to_owned()),
             Err(error) => Err(error.to_string()),
         },
@@ -67,14 +67,14 @@ pub(super) fn debug(global: &Global) -> Result<Exit, CommandError> {
             Err(error) => Err(error.to_string()),
         },
     );
-    let nodes: std::collections::BTreeSet<usize> = (0..loaded.graph.nodes().len())
-        .filter(|index| matches!(loaded.graph.node(*index).kind, NodeKind::Source { .. }))
+    let nodes: std::collections::BTreeSet<usize> = (0..workspace.graph.nodes().len())
+        .filter(|index| matches!(workspace.graph.node(*index).kind, NodeKind::Source { .. }))
         .collect();
-    let compiled = loaded.compile(&nodes)?;
-    match connect(project, &loaded.graph, &compiled, nodes) {
+    let compiled = workspace.compile(&nodes)?;
+    match connect(project, &workspace.graph, &compiled, nodes) {
         Ok(sources) => {
             for connected in sources {
-                let name = loaded.graph.node(connected.node).shown_name();
+                let name = workspace.graph.node(connected.node).shown_name();
                 check(
                     "read",
                     match connected.source.units(&[]) {

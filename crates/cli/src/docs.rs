@@ -6,11 +6,12 @@ use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::arguments::{DocsCommand, DocsGenerateArguments, DocsServeArguments, Global, Selecting};
-use super::error::{CommandError, shown_problems};
+use super::error::{shown, shown_problems};
 use super::exit::Exit;
-use super::loaded::{Loaded, Rendering, load_project, runtime};
 use super::show::register_all;
 use super::terminal::{Palette, Terminal, bytes, plural};
+use mep_app::AppError;
+use mep_app::{Rendering, Workspace, runtime};
 use mep_artifacts as artifacts;
 use mep_contract::warehouse::Warehouse;
 use mep_core::secrets;
@@ -25,16 +26,16 @@ use mep_lang::project::{Project, WarehouseConfig};
 ///
 /// # Errors
 /// All that is wrong with the project, and where the page cannot be written or served.
-pub(super) fn docs(global: &Global, command: &DocsCommand) -> Result<Exit, CommandError> {
+pub(super) fn docs(global: &Global, command: &DocsCommand) -> Result<Exit, AppError> {
     match command {
         DocsCommand::Generate(arguments) => generate(global, arguments),
         DocsCommand::Serve(arguments) => serve(global, arguments),
     }
 }
 
-fn generate(global: &Global, arguments: &DocsGenerateArguments) -> Result<Exit, CommandError> {
-    let loaded = Loaded::new(global, "docs", Rendering::default())?;
-    let site = site(&loaded, &arguments.selecting, arguments.no_warehouse)?;
+fn generate(global: &Global, arguments: &DocsGenerateArguments) -> Result<Exit, AppError> {
+    let workspace = Workspace::open(&global.opening(), "docs", Rendering::default())?;
+    let site = site(&workspace, &arguments.selecting, arguments.no_warehouse)?;
     for notice in &site.notices {
         tracing::warn!("{notice}");
     }
@@ -44,12 +45,12 @@ fn generate(global: &Global, arguments: &DocsGenerateArguments) -> Result<Exit, 
     let page = page(&site);
     let path: PathBuf = match &arguments.output {
         Some(path) => path.clone(),
-        None => loaded
+        None => workspace
             .project
             .artifact("docs/index.html")
-            .map_err(|outside| CommandError::io("writing the docs")(outside.into()))?,
+            .map_err(|outside| AppError::io("writing the docs")(outside.into()))?,
     };
-    artifacts::write_file(&path, page.as_bytes()).map_err(CommandError::io("writing the docs"))?;
+    artifacts::write_file(&path, page.as_bytes()).map_err(AppError::io("writing the docs"))?;
     let terminal = Terminal::new(global.log_format, global.quiet);
     terminal.say(&format!(
         "wrote the docs of {} and {} to {} ({})",
@@ -62,31 +63,34 @@ fn generate(global: &Global, arguments: &DocsGenerateArguments) -> Result<Exit, 
 }
 
 /// What the page says.
-fn site(loaded: &Loaded, selecting: &Selecting, no_warehouse: bool) -> Result<Site, CommandError> {
-    let nodes = loaded.select(selecting, |node| !node.is_test())?;
-    let specs = chart_specs(&loaded.project, &loaded.graph, &nodes)?;
+fn site(workspace: &Workspace, selecting: &Selecting, no_warehouse: bool) -> Result<Site, AppError> {
+    let nodes = workspace.select(selecting.selectors(), |node| !node.is_test())?;
+    let specs = chart_specs(&workspace.project, &workspace.graph, &nodes)?;
     let nothing = |_: &Node| None;
-    let compiled =
-        if no_warehouse { loaded.compiler(&nothing).compile(&nodes)? } else { loaded.compile(&nodes)? };
-    let warehouse = if no_warehouse { None } else { Some(loaded.warehouse()) };
+    let compiled = if no_warehouse {
+        workspace.compiler(&nothing).compile(&nodes)?
+    } else {
+        workspace.compile(&nodes)?
+    };
+    let warehouse = if no_warehouse { None } else { Some(workspace.warehouse()) };
     let holdings = match &warehouse {
         None => Holdings::Unknown { why: "it was called with --no-warehouse".to_owned() },
         Some(Err(error)) => Holdings::Unknown { why: error.to_string() },
-        Some(Ok(warehouse)) => Holdings::read(warehouse.as_ref(), &loaded.graph, &nodes),
+        Some(Ok(warehouse)) => Holdings::read(warehouse.as_ref(), &workspace.graph, &nodes),
     };
     let mut notices = holdings.notices();
-    let folder = loaded.project.root.join(&loaded.project.target_path);
-    let results = results(&folder, &loaded.project.target.name).unwrap_or_else(|error| {
+    let folder = workspace.project.root.join(&workspace.project.target_path);
+    let results = results(&folder, &workspace.project.target.name).unwrap_or_else(|error| {
         notices.push(format!("the results of earlier runs are unknown: {error}"));
         Results::default()
     });
     let charts = match (&warehouse, &holdings) {
-        (Some(Ok(warehouse)), Holdings::Known { .. }) => charts(loaded, &specs, warehouse)?,
+        (Some(Ok(warehouse)), Holdings::Known { .. }) => charts(workspace, &specs, warehouse)?,
         _ => Vec::new(),
     };
     let known = Known {
-        project: &loaded.project,
-        graph: &loaded.graph,
+        project: &workspace.project,
+        graph: &workspace.graph,
         compiled: &compiled,
         holdings: &holdings,
         results: &results,
@@ -96,19 +100,19 @@ fn site(loaded: &Loaded, selecting: &Selecting, no_warehouse: bool) -> Result<Si
 
 /// The charts, each with its values or with why it has none.
 fn charts(
-    loaded: &Loaded,
+    workspace: &Workspace,
     specs: &[ChartSpec],
     warehouse: &Arc<dyn Warehouse>,
-) -> Result<Vec<Chart>, CommandError> {
+) -> Result<Vec<Chart>, AppError> {
     if specs.is_empty() {
         return Ok(Vec::new());
     }
-    let (engine, runtime) = (loaded.engine(warehouse)?, runtime()?);
-    let registered = register_all(&loaded.graph, warehouse.as_ref(), &engine);
+    let (engine, runtime) = (workspace.engine(warehouse)?, runtime()?);
+    let registered = register_all(&workspace.graph, warehouse.as_ref(), &engine);
     let registered = registered.map_err(|error| error.to_string());
     let nothing = |_: &Node| None;
     let read = |spec: &ChartSpec| {
-        let rendered = loaded.compiler(&nothing).query(&spec.sql);
+        let rendered = workspace.compiler(&nothing).query(&spec.sql);
         let rendered = rendered.map(|rendered| rendered.sql).map_err(|problem| problem.to_string());
         read_chart(spec, registered.clone().and(rendered), &engine, &runtime)
     };
@@ -125,15 +129,15 @@ fn watched(root: PathBuf, project: Option<&Project>) -> server::Watched {
     server::Watched { root, without, also: target.join("run_results.json") }
 }
 
-fn serve(global: &Global, arguments: &DocsServeArguments) -> Result<Exit, CommandError> {
-    let project = super::loaded::project_folder(global)?;
-    let root = std::path::absolute(&project).map_err(CommandError::io("finding the project's folder"))?;
-    let watched = watched(root, load_project(global).ok().as_ref());
+fn serve(global: &Global, arguments: &DocsServeArguments) -> Result<Exit, AppError> {
+    let project = global.opening().folder()?;
+    let root = std::path::absolute(&project).map_err(AppError::io("finding the project's folder"))?;
+    let watched = watched(root, global.opening().project().ok().as_ref());
     let terminal = Terminal::new(global.log_format, global.quiet);
     let (owned, no_warehouse) = (global.clone(), arguments.no_warehouse);
     let make = move || {
-        let made = Loaded::new(&owned, "docs", Rendering::default())
-            .and_then(|loaded| site(&loaded, &Selecting::default(), no_warehouse));
+        let made = Workspace::open(&owned.opening(), "docs", Rendering::default())
+            .and_then(|workspace| site(&workspace, &Selecting::default(), no_warehouse));
         let said = Terminal::new(owned.log_format, owned.quiet);
         match made {
             Ok(site) => {
@@ -141,9 +145,9 @@ fn serve(global: &Global, arguments: &DocsServeArguments) -> Result<Exit, Comman
                 Ok(live_page(Some(&site)))
             }
             Err(error) => {
-                said.say(error.shown(Palette::of_stderr()).trim_end());
+                said.say(shown(&error, Palette::of_stderr()).trim_end());
                 let shown = match &error {
-                    CommandError::Problems(problems) => shown_problems(problems, Palette::plain()),
+                    AppError::Problems(problems) => shown_problems(problems, Palette::plain()),
                     other => other.to_string(),
                 };
                 Err(secrets::masked(&shown).into_owned())
@@ -152,11 +156,10 @@ fn serve(global: &Global, arguments: &DocsServeArguments) -> Result<Exit, Comman
     };
     let began = |address| terminal.say(&format!("the docs are at http://{address}; Ctrl-C ends this"));
     runtime()?.block_on(async {
-        let mut terminated =
-            signal(SignalKind::terminate()).map_err(CommandError::io("waiting for signals"))?;
+        let mut terminated = signal(SignalKind::terminate()).map_err(AppError::io("waiting for signals"))?;
         let served = server::serve(arguments.port, watched, live_page(None), Arc::new(make), began);
         tokio::select! {
-            served = served => served.map_err(CommandError::io(format!(
+            served = served => served.map_err(AppError::io(format!(
                 "serving at 127.0.0.1:{}; another --port may be free", arguments.port
             ))),
             _ = tokio::signal::ctrl_c() => Ok(()),

@@ -10,11 +10,11 @@ use arrow::error::ArrowError;
 use chrono::NaiveDate;
 
 use super::arguments::{FileCompression, GenerateArguments, Global};
-use super::error::CommandError;
 use super::exit::Exit;
 use super::generate_to_kafka;
-use super::loaded::cores;
 use super::terminal::{Terminal, bytes, plural};
+use mep_app::AppError;
+use mep_app::cores;
 use mep_lang::project::{Problem, nearest};
 use mep_simulator::simulator::{MOST_DAYS, Shard, Simulator, SimulatorConfig, Topic, write_ndjson};
 
@@ -40,7 +40,7 @@ struct Totals {
 ///
 /// # Errors
 /// Where the settings make no sense, or a file cannot be written.
-pub(super) fn generate(global: &Global, arguments: &GenerateArguments) -> Result<Exit, CommandError> {
+pub(super) fn generate(global: &Global, arguments: &GenerateArguments) -> Result<Exit, AppError> {
     let topics = topics(&arguments.topic)?;
     let config = SimulatorConfig {
         seed: arguments.seed,
@@ -84,7 +84,7 @@ pub(super) fn generate(global: &Global, arguments: &GenerateArguments) -> Result
         }
     });
     if let Some(error) = failure.into_inner().unwrap_or_else(PoisonError::into_inner) {
-        return Err(CommandError::io("writing events")(io::Error::other(error)));
+        return Err(AppError::io("writing events")(io::Error::other(error)));
     }
     let totals = totals.into_inner().unwrap_or_else(PoisonError::into_inner);
     let terminal = Terminal::new(global.log_format, global.quiet);

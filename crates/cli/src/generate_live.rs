@@ -11,10 +11,10 @@ use arrow::error::ArrowError;
 use chrono::{DateTime, NaiveDate, Utc};
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::error::CommandError;
 use super::generate_to_kafka::{SendError, failed, send_rows};
-use super::loaded::runtime;
 use super::terminal::Terminal;
+use mep_app::AppError;
+use mep_app::runtime;
 use mep_kafka::sender::Sender;
 use mep_kafka::{Connection, latest_time};
 use mep_simulator::simulator::{Shard, Simulator, Topic};
@@ -39,12 +39,12 @@ pub(super) fn send_in_time(
     sender: &Sender,
     connection: &Connection,
     terminal: &Terminal,
-) -> Result<Result<(), SendError>, CommandError> {
+) -> Result<Result<(), SendError>, AppError> {
     let latest = topics.iter().map(|(_, name)| latest_time(connection, name));
     let latest: Vec<Option<i64>> = latest.collect::<Result<_, _>>().map_err(failed)?;
     let runtime = runtime()?;
     let stopped = Arc::new(AtomicBool::new(false));
-    listen(&runtime, &stopped).map_err(CommandError::io("listening for signals"))?;
+    listen(&runtime, &stopped).map_err(AppError::io("listening for signals"))?;
     // A topic that was not heard of yet begins with the first day.
     let earliest = latest.iter().copied().min().flatten().and_then(DateTime::from_timestamp_millis);
     let earliest = earliest.map(|time| time.date_naive());

@@ -12,12 +12,12 @@ use arrow::error::ArrowError;
 use chrono::Utc;
 
 use super::arguments::{GenerateArguments, Global};
-use super::error::CommandError;
 use super::exit::Exit;
 use super::generate_live::{self, Topics};
-use super::loaded::{cores, load_project};
 use super::terminal::{Terminal, count, plural};
+use mep_app::AppError;
 use mep_app::connect::kafka_connection;
+use mep_app::cores;
 use mep_contract::source::SourceError;
 use mep_kafka::Connection;
 use mep_kafka::sender::{Delivery, Outgoing, Sender};
@@ -52,7 +52,7 @@ pub(super) fn generate(
     arguments: &GenerateArguments,
     simulator: &Simulator,
     topics: &[Topic],
-) -> Result<Exit, CommandError> {
+) -> Result<Exit, AppError> {
     let (connection, prefix) = destination(global, arguments)?;
     let place = connection.place();
     let name = |topic: Topic| format!("{prefix}{}", topic.name());
@@ -72,7 +72,7 @@ pub(super) fn generate(
     say(&terminal, &deliveries, &place);
     if is_incomplete {
         let error = failure.unwrap_or_else(|| sender.undelivered().into());
-        return Err(CommandError::io("sending events")(io::Error::other(error)));
+        return Err(AppError::io("sending events")(io::Error::other(error)));
     }
     Ok(Exit::Success)
 }
@@ -114,8 +114,8 @@ fn send_all(
     failure.into_inner().unwrap_or_else(PoisonError::into_inner).map_or(Ok(()), Err)
 }
 
-pub(super) fn failed(error: SourceError) -> CommandError {
-    CommandError::io("sending events")(io::Error::other(error))
+pub(super) fn failed(error: SourceError) -> AppError {
+    AppError::io("sending events")(io::Error::other(error))
 }
 
 /// Says what arrived.
@@ -133,13 +133,13 @@ fn say(terminal: &Terminal, deliveries: &BTreeMap<String, Delivery>, place: &str
 }
 
 /// The connection, of the command line or of the target, and what stands before the topics' names.
-fn destination(global: &Global, arguments: &GenerateArguments) -> Result<(Connection, String), CommandError> {
+fn destination(global: &Global, arguments: &GenerateArguments) -> Result<(Connection, String), AppError> {
     if !arguments.brokers.is_empty() {
         let connection =
             Connection { brokers: arguments.brokers.clone(), properties: BTreeMap::new(), timeout: TIMEOUT };
         return Ok((connection, arguments.topic_prefix.clone().unwrap_or_default()));
     }
-    let project = load_project(global)?;
+    let project = global.opening().project()?;
     let target = &project.target;
     let mut connections = target.sources.iter().filter_map(|(name, connection)| match connection {
         SourceConnection::Kafka(config) => Some((name, config)),

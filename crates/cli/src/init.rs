@@ -4,9 +4,9 @@ use std::fs;
 use std::path::Path;
 
 use super::arguments::{Global, InitArguments};
-use super::error::CommandError;
 use super::exit::Exit;
 use super::terminal::Terminal;
+use mep_app::AppError;
 use mep_lang::project::Problem;
 
 /// The files of a new project; `{name}` becomes its name.
@@ -24,7 +24,7 @@ const FILES: [(&str, &str); 7] = [
 ///
 /// # Errors
 /// Where the folder holds something already, or cannot be written.
-pub(super) fn init(global: &Global, arguments: &InitArguments) -> Result<Exit, CommandError> {
+pub(super) fn init(global: &Global, arguments: &InitArguments) -> Result<Exit, AppError> {
     let folder = &arguments.folder;
     let is_in_use =
         fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some()) || folder.is_file();
@@ -36,10 +36,10 @@ pub(super) fn init(global: &Global, arguments: &InitArguments) -> Result<Exit, C
     for (path, text) in FILES {
         let path = folder.join(path);
         if let Some(parent) = path.parent() {
-            fs::create_dir_all(parent).map_err(CommandError::io(format!("making {}", parent.display())))?;
+            fs::create_dir_all(parent).map_err(AppError::io(format!("making {}", parent.display())))?;
         }
         fs::write(&path, text.replace("{name}", &name))
-            .map_err(CommandError::io(format!("writing {}", path.display())))?;
+            .map_err(AppError::io(format!("writing {}", path.display())))?;
     }
     let terminal = Terminal::new(global.log_format, global.quiet);
     let step =

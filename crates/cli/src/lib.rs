@@ -16,13 +16,11 @@ mod compile;
 mod completions;
 mod debug;
 mod docs;
-mod doing;
 mod generate;
 mod generate_live;
 mod generate_to_kafka;
 mod init;
 mod interrupted;
-mod loaded;
 mod logging;
 mod ls;
 mod man;
@@ -44,8 +42,8 @@ pub use arguments::Arguments;
 pub use exit::Exit;
 
 use arguments::{AirflowCommand, Command, Global};
-use doing::Doing;
-use error::CommandError;
+use mep_app::AppError;
+use mep_app::RunCommand;
 use terminal::Palette;
 
 use mep_core::secrets;
@@ -66,20 +64,20 @@ pub fn main(version: &'static str) -> ExitCode {
     match dispatch(&arguments.global, &arguments.command) {
         Ok(exit) => exit.into(),
         Err(error) => {
-            let shown = error.shown(Palette::of_stderr());
+            let shown = error::shown(&error, Palette::of_stderr());
             let _ = write!(std::io::stderr(), "{}", secrets::masked(&shown));
-            error.exit().into()
+            error::exit_of(&error).into()
         }
     }
 }
 
-fn dispatch(global: &Global, command: &Command) -> Result<Exit, CommandError> {
+fn dispatch(global: &Global, command: &Command) -> Result<Exit, AppError> {
     match command {
-        Command::Run(arguments) => run::run(global, arguments, Doing::Run),
-        Command::Build(arguments) => run::run(global, arguments, Doing::Build),
-        Command::Test(arguments) => run::run(global, arguments, Doing::Test),
-        Command::Seed(arguments) => run::run(global, arguments, Doing::Seed),
-        Command::Snapshot(arguments) => run::run(global, arguments, Doing::Snapshot),
+        Command::Run(arguments) => run::run(global, arguments, RunCommand::Run),
+        Command::Build(arguments) => run::run(global, arguments, RunCommand::Build),
+        Command::Test(arguments) => run::run(global, arguments, RunCommand::Test),
+        Command::Seed(arguments) => run::run(global, arguments, RunCommand::Seed),
+        Command::Snapshot(arguments) => run::run(global, arguments, RunCommand::Snapshot),
         Command::Stream(arguments) => stream::stream(global, arguments),
         Command::Reconcile(arguments) => reconcile::reconcile(global, arguments),
         Command::Plan(arguments) => plan::plan(global, arguments),
@@ -100,10 +98,10 @@ fn dispatch(global: &Global, command: &Command) -> Result<Exit, CommandError> {
 }
 
 /// Prints to standard output. A reader that has gone away, such as `head`, is no reason to fail.
-fn print(text: &str) -> Result<(), CommandError> {
+fn print(text: &str) -> Result<(), AppError> {
     match std::io::stdout().lock().write_all(secrets::masked(text).as_bytes()) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-            Err(CommandError::io("writing to standard output")(error))
+            Err(AppError::io("writing to standard output")(error))
         }
         _ => Ok(()),
     }

@@ -3,9 +3,9 @@
 use serde_json::{Map, Value as Json, json};
 
 use super::arguments::{Global, LsArguments, LsOutput};
-use super::error::CommandError;
 use super::exit::Exit;
-use super::loaded::{Loaded, Rendering};
+use mep_app::AppError;
+use mep_app::{Rendering, Workspace};
 use mep_graph::{Node, NodeKind};
 use mep_lang::project::{Problem, nearest};
 
@@ -15,7 +15,7 @@ const TYPES: [&str; 8] = ["model", "seed", "snapshot", "source", "test", "exposu
 ///
 /// # Errors
 /// Where the project or the words are wrong, or nothing is selected.
-pub(super) fn ls(global: &Global, arguments: &LsArguments) -> Result<Exit, CommandError> {
+pub(super) fn ls(global: &Global, arguments: &LsArguments) -> Result<Exit, AppError> {
     for word in &arguments.resource_type {
         if !TYPES.contains(&word.as_str()) {
             let problem = Problem::new(format!("unknown resource type `{word}`"));
@@ -26,16 +26,16 @@ pub(super) fn ls(global: &Global, arguments: &LsArguments) -> Result<Exit, Comma
             return Err(problem.into());
         }
     }
-    let loaded = Loaded::new(global, "list", Rendering::default())?;
+    let workspace = Workspace::open(&global.opening(), "list", Rendering::default())?;
     let types = &arguments.resource_type;
     let is_any = types.is_empty() || types.iter().any(|word| word == "all" || word == "default");
-    let nodes = loaded.select(&arguments.selecting, |node| {
+    let nodes = workspace.select(arguments.selecting.selectors(), |node| {
         is_any || types.iter().any(|word| word == node.resource_type())
     })?;
     let mut lines: Vec<String> = nodes
         .iter()
-        .map(|index| loaded.graph.node(*index))
-        .map(|node| line(node, arguments, &loaded.project.name))
+        .map(|index| workspace.graph.node(*index))
+        .map(|node| line(node, arguments, &workspace.project.name))
         .collect();
     lines.sort();
     if arguments.output == LsOutput::Path {

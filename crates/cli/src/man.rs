@@ -7,14 +7,14 @@ use clap::{Command, CommandFactory as _};
 use clap_mangen::Man;
 
 use super::arguments::{Arguments, ManArguments};
-use super::error::CommandError;
 use super::exit::Exit;
+use mep_app::AppError;
 
 /// Writes `mep.1` and `mep-<command>.1`.
 ///
 /// # Errors
 /// Where the folder cannot be written.
-pub(super) fn man(arguments: &ManArguments) -> Result<Exit, CommandError> {
+pub(super) fn man(arguments: &ManArguments) -> Result<Exit, AppError> {
     let folder = &arguments.folder;
     fs::create_dir_all(folder)
         .and_then(|()| {
@@ -22,7 +22,7 @@ pub(super) fn man(arguments: &ManArguments) -> Result<Exit, CommandError> {
             mep.build();
             write_pages(&mep, folder)
         })
-        .map_err(CommandError::io(format!("writing manual pages to {}", folder.display())))?;
+        .map_err(AppError::io(format!("writing manual pages to {}", folder.display())))?;
     Ok(Exit::Success)
 }
 

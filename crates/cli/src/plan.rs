@@ -5,15 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value as Json, json};
 
 use super::arguments::{Global, PlanArguments, TextOrJson};
-use super::doing::Doing;
-use super::error::CommandError;
 use super::exit::Exit;
 use super::explain::{explained, inputs, is_at_most};
-use super::loaded::{Loaded, Rendering, cores, runtime};
 use super::rejected::RejectedOf;
-use super::stream::is_streaming;
 use super::terminal::{Palette, Terminal, bytes, count, plural};
+use mep_app::AppError;
+use mep_app::RunCommand;
 use mep_app::connect::connect;
+use mep_app::is_streaming;
+use mep_app::{Rendering, Workspace, cores, runtime};
 use mep_core::relation::Relation;
 use mep_core::time_range::TimeRange;
 use mep_graph::{Compiled, Graph, NodeKind};
@@ -30,20 +30,20 @@ use mep_run::{RunOptions, Session, TestsRun, held, in_short as reasons_in_short,
 ///
 /// # Errors
 /// Where a plan cannot be made.
-pub(super) fn plan(global: &Global, arguments: &PlanArguments) -> Result<Exit, CommandError> {
+pub(super) fn plan(global: &Global, arguments: &PlanArguments) -> Result<Exit, AppError> {
     let rendering = Rendering { full_refresh: arguments.full_refresh, date: arguments.date };
-    let loaded = Loaded::new(global, "plan", rendering)?;
+    let workspace = Workspace::open(&global.opening(), "plan", rendering)?;
     // A run leaves snapshots out, as in dbt; what a build would do with them is told where they are asked for.
     let is_asked_for = !arguments.selecting.select.is_empty();
-    let selected = loaded.select(&arguments.selecting, |node| {
-        Doing::Run.works_on(node) || is_asked_for && matches!(node.kind, NodeKind::Snapshot { .. })
+    let selected = workspace.select(arguments.selecting.selectors(), |node| {
+        RunCommand::Run.works_on(node) || is_asked_for && matches!(node.kind, NodeKind::Snapshot { .. })
     })?;
     let (streaming, nodes): (BTreeSet<usize>, BTreeSet<usize>) =
-        selected.iter().partition(|index| is_streaming(loaded.graph.node(**index)));
-    let compiled = loaded.compile(&selected)?;
-    let sources = connect(&loaded.project, &loaded.graph, &compiled, nodes.iter().copied())?;
-    let warehouse = loaded.warehouse()?;
-    let engine = loaded.engine(&warehouse)?;
+        selected.iter().partition(|index| is_streaming(workspace.graph.node(**index)));
+    let compiled = workspace.compile(&selected)?;
+    let sources = connect(&workspace.project, &workspace.graph, &compiled, nodes.iter().copied())?;
+    let warehouse = workspace.warehouse()?;
+    let engine = workspace.engine(&warehouse)?;
     let runtime = runtime()?;
     let terminal = Terminal::new(global.log_format, true);
     let options = RunOptions {
@@ -56,14 +56,14 @@ pub(super) fn plan(global: &Global, arguments: &PlanArguments) -> Result<Exit, C
         tests: TestsRun::BeforePublish,
         views_of_project: true,
     };
-    let known = held(&loaded.graph, warehouse.as_ref(), &nodes)?;
+    let known = held(&workspace.graph, warehouse.as_ref(), &nodes)?;
     let session = Session::new(
-        &loaded.graph,
+        &workspace.graph,
         &compiled,
         warehouse.as_ref(),
         &engine,
         &runtime,
-        &loaded.run,
+        &workspace.run,
         options,
         &terminal,
         known,
@@ -71,11 +71,11 @@ pub(super) fn plan(global: &Global, arguments: &PlanArguments) -> Result<Exit, C
     session.register_held(&nodes);
     let stored = |relation: &Relation| session.stored(relation);
     let mut landings = BTreeMap::new();
-    let asked = Asked { full_refresh: arguments.full_refresh, until: arguments.date, run: &loaded.run };
+    let asked = Asked { full_refresh: arguments.full_refresh, until: arguments.date, run: &workspace.run };
     let mut notes = Vec::new();
     for (node, landing) in plan_landings(&sources, &stored, asked) {
         let mut landing = landing.map_err(|error| {
-            mep_lang::project::Problem::new(format!("{}: {error}", loaded.graph.node(node).shown_name()))
+            mep_lang::project::Problem::new(format!("{}: {error}", workspace.graph.node(node).shown_name()))
         })?;
         let Some(connected) = sources.iter().find(|connected| connected.node == node) else { continue };
         let mut contents: BTreeMap<String, Option<UnitContent>> = BTreeMap::new();
@@ -86,7 +86,7 @@ pub(super) fn plan(global: &Global, arguments: &PlanArguments) -> Result<Exit, C
             let read = || content_of(&connected.table, connected.source.as_ref(), unit).ok();
             contents.entry(unit.id.clone()).or_insert_with(read).clone()
         };
-        let name = loaded.graph.node(node).shown_name();
+        let name = workspace.graph.node(node).shown_name();
         let landed = stored(&connected.table.raw);
         let mut read = |unit: &mep_contract::source::Unit| match unit.day {
             Some(_) => None,
@@ -112,7 +112,7 @@ pub(super) fn plan(global: &Global, arguments: &PlanArguments) -> Result<Exit, C
     let (streaming, left_out) =
         if is_asked_for { (streaming, 0) } else { (BTreeSet::new(), streaming.len()) };
     let plan = Planned {
-        graph: &loaded.graph,
+        graph: &workspace.graph,
         compiled: &compiled,
         plan: &planned,
         streaming: &streaming,

@@ -7,13 +7,14 @@ use datafusion::logical_expr::LogicalPlan;
 use serde_json::json;
 
 use super::arguments::{Global, ReconcileArguments, TextOrJson};
-use super::error::CommandError;
 use super::exit::Exit;
-use super::loaded::{Loaded, Rendering, runtime};
 use super::show::register_all;
-use super::stream::{Sinks, is_streaming};
 use super::terminal::{Palette, Terminal, count, plural};
+use mep_app::AppError;
+use mep_app::connect::Sinks;
 use mep_app::connect::{Streaming, connect_streams};
+use mep_app::is_streaming;
+use mep_app::{Rendering, Workspace, runtime};
 use mep_contract::source::EVENT_DATE;
 use mep_datafusion::EngineError;
 use mep_graph::CompiledModel;
@@ -26,20 +27,21 @@ use mep_stream::{Job, JobError, StreamModel, streamed};
 ///
 /// # Errors
 /// Where a side cannot be read.
-pub(super) fn reconcile(global: &Global, arguments: &ReconcileArguments) -> Result<Exit, CommandError> {
-    let loaded = Loaded::new(global, "reconcile", Rendering::default())?;
-    let nodes = loaded.select(&arguments.selecting, is_streaming)?;
-    let compiled = loaded.compile(&nodes)?;
-    let warehouse = loaded.warehouse()?;
-    let engine = loaded.engine(&warehouse)?;
-    register_all(&loaded.graph, warehouse.as_ref(), &engine)?;
+pub(super) fn reconcile(global: &Global, arguments: &ReconcileArguments) -> Result<Exit, AppError> {
+    let workspace = Workspace::open(&global.opening(), "reconcile", Rendering::default())?;
+    let nodes = workspace.select(arguments.selecting.selectors(), is_streaming)?;
+    let compiled = workspace.compile(&nodes)?;
+    let warehouse = workspace.warehouse()?;
+    let engine = workspace.engine(&warehouse)?;
+    register_all(&workspace.graph, warehouse.as_ref(), &engine)?;
     let runtime = runtime()?;
-    let sinks = runtime.block_on(async { Sinks::of_target(&loaded) })?;
+    let sinks = runtime.block_on(async { Sinks::of_target(&workspace) })?;
     let streaming = Streaming { sink: &|table| sinks.of(table), speed: None };
-    let jobs = connect_streams(&loaded.project, &loaded.graph, &compiled, nodes.iter().copied(), streaming)?;
+    let jobs =
+        connect_streams(&workspace.project, &workspace.graph, &compiled, nodes.iter().copied(), streaming)?;
     let by_name: BTreeMap<&str, &CompiledModel> = nodes
         .iter()
-        .filter_map(|index| Some((loaded.graph.node(*index).name.as_str(), compiled.models.get(index)?)))
+        .filter_map(|index| Some((workspace.graph.node(*index).name.as_str(), compiled.models.get(index)?)))
         .collect();
     let mut outcomes = Vec::new();
     for job in &jobs {
@@ -116,9 +118,9 @@ struct SpeedSide {
 }
 
 impl SpeedSide {
-    fn read(runtime: &tokio::runtime::Runtime, model: &StreamModel) -> Result<Self, CommandError> {
+    fn read(runtime: &tokio::runtime::Runtime, model: &StreamModel) -> Result<Self, AppError> {
         let name = || model.spec.name.clone();
-        let failed = |error| CommandError::from(JobError::Sink { model: name(), error });
+        let failed = |error| AppError::from(JobError::Sink { model: name(), error });
         let read = runtime.block_on(async {
             let standing = model.sink.standing().await?;
             Ok((standing, model.sink.rows().await?, model.sink.late().await?))
@@ -135,7 +137,7 @@ impl SpeedSide {
 }
 
 /// A model's SELECT over the landed events from a time on.
-fn reading_since(plan: LogicalPlan, job: &Job, since: NaiveDateTime) -> Result<LogicalPlan, CommandError> {
+fn reading_since(plan: LogicalPlan, job: &Job, since: NaiveDateTime) -> Result<LogicalPlan, AppError> {
     let Some(event_time) = job.schema.event_time_field() else {
         let problem = Problem::new(format!(
             "{} has no `event_time`, so nothing says which of its rows are of events since {since}",

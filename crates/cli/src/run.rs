@@ -5,16 +5,17 @@ use std::mem::ManuallyDrop;
 use std::time::{Duration, Instant};
 
 use super::arguments::{Global, RunArguments, TextOrJson};
-use super::doing::Doing;
-use super::error::CommandError;
 use super::exit::Exit;
 use super::interrupted::{Recorder, interruptible};
-use super::loaded::{Loaded, Rendering, cores, runtime};
 use super::plan::in_short;
 use super::rejected::RejectedOf;
-use super::stream::{Streams, is_streaming, register_streamed};
+use super::stream::Streams;
 use super::terminal::{Terminal, plural, rejected_lines, summary};
+use mep_app::AppError;
+use mep_app::RunCommand;
 use mep_app::connect::{connect, unread_folders};
+use mep_app::{Rendering, Workspace, cores, runtime};
+use mep_app::{is_streaming, register_streamed};
 use mep_artifacts as artifacts;
 use mep_contract::warehouse::{Taken, Warehouse};
 use mep_core::interrupt;
@@ -28,22 +29,25 @@ use mep_run::{RunOptions, Session, TestsRun, held, plan_landings};
 ///
 /// # Errors
 /// Where the run cannot begin; what fails in it is told by its results.
-pub(super) fn run(global: &Global, arguments: &RunArguments, doing: Doing) -> Result<Exit, CommandError> {
+pub(super) fn run(global: &Global, arguments: &RunArguments, doing: RunCommand) -> Result<Exit, AppError> {
     let began = Instant::now();
     let rendering = Rendering { full_refresh: arguments.full_refresh, date: arguments.date };
-    let loaded = Loaded::new(global, doing.word(), rendering)?;
-    let selected = loaded.select(&arguments.selecting, |node| doing.works_on(node))?;
+    let workspace = Workspace::open(&global.opening(), doing.word(), rendering)?;
+    let selected = workspace.select(arguments.selecting.selectors(), |node| doing.works_on(node))?;
     let selected = match doing {
-        Doing::Snapshot if arguments.selecting.select.is_empty() => needed_by_snapshots(&loaded, selected),
+        RunCommand::Snapshot if arguments.selecting.select.is_empty() => {
+            needed_by_snapshots(&workspace, selected)
+        }
         _ => selected,
     };
-    loaded.read_ahead(&selected);
-    let compiled = loaded.compile(&loaded.with_tests_before_publish(&selected))?;
-    let work = Work::of(&loaded, &selected, !arguments.selecting.select.is_empty());
+    workspace.read_ahead(&selected);
+    let compiled = workspace.compile(&workspace.with_tests_before_publish(&selected))?;
+    let work = Work::of(&workspace, &selected, !arguments.selecting.select.is_empty());
     let terminal = Terminal::new(global.log_format, global.quiet);
     let recorder = Recorder::new(&terminal);
-    let running = Running { loaded: &loaded, arguments, doing, terminal: &terminal, recorder: &recorder };
-    let told = || recorder.told(&loaded.graph, &work.nodes);
+    let running =
+        Running { workspace: &workspace, arguments, doing, terminal: &terminal, recorder: &recorder };
+    let told = || recorder.told(&workspace.graph, &work.nodes);
     let mut built = if work.nodes.is_empty() && !work.streaming.is_empty() {
         // Streams alone need no warehouse, and no lease of it.
         Built { results: Vec::new(), rejected: Vec::new(), compiled, _lease: None }
@@ -53,7 +57,7 @@ pub(super) fn run(global: &Global, arguments: &RunArguments, doing: Doing) -> Re
     let is_over =
         |built: &Built| arguments.fail_fast && has_failed(&built.results) || interrupt::is_requested();
     if !work.streaming.is_empty() && !is_over(&built) {
-        let streams = Streams { loaded: &loaded, compiled: &built.compiled, nodes: &work.streaming };
+        let streams = Streams { workspace: &workspace, compiled: &built.compiled, nodes: &work.streaming };
         built.results.extend(streams.catch_up(arguments.full_refresh, &terminal)?);
         if !work.tests_of_streams.is_empty() {
             let results = running.test(&built, &work.tests_of_streams)?;
@@ -71,7 +75,7 @@ pub(super) fn run(global: &Global, arguments: &RunArguments, doing: Doing) -> Re
         terminal.result(&format!("interrupted: {}", told()), true);
         exit = Exit::Interrupted;
     }
-    write_artifacts(&loaded, &built.compiled, &built.results, elapsed, doing)?;
+    write_artifacts(&workspace, &built.compiled, &built.results, elapsed, doing)?;
     Ok(exit)
 }
 
@@ -90,15 +94,15 @@ struct Work {
 
 impl Work {
     /// Nightly runs build tables; streams are carried on when they are asked for.
-    fn of(loaded: &Loaded, selected: &BTreeSet<usize>, is_asked_for: bool) -> Self {
-        let is_stream = |index: &usize| is_streaming(loaded.graph.node(*index));
+    fn of(workspace: &Workspace, selected: &BTreeSet<usize>, is_asked_for: bool) -> Self {
+        let is_stream = |index: &usize| is_streaming(workspace.graph.node(*index));
         let (streaming, nodes): (BTreeSet<usize>, BTreeSet<usize>) =
             selected.iter().copied().partition(is_stream);
         if streaming.is_empty() {
             return Self { nodes, ..Self::default() };
         }
         let reads_stream = |index: &usize| {
-            loaded.graph.node(*index).is_test() && loaded.graph.parents(*index).iter().any(is_stream)
+            workspace.graph.node(*index).is_test() && workspace.graph.parents(*index).iter().any(is_stream)
         };
         let (tests_of_streams, nodes): (BTreeSet<usize>, BTreeSet<usize>) =
             nodes.into_iter().partition(reads_stream);
@@ -114,9 +118,9 @@ impl Work {
 
 /// A call of run, build, test, seed or snapshot.
 struct Running<'a> {
-    loaded: &'a Loaded,
+    workspace: &'a Workspace,
     arguments: &'a RunArguments,
-    doing: Doing,
+    doing: RunCommand,
     terminal: &'a Terminal,
     /// Is told what happens, and passes it on to the terminal.
     recorder: &'a Recorder<'a>,
@@ -140,27 +144,27 @@ impl Running<'_> {
         selected: &BTreeSet<usize>,
         nodes: &BTreeSet<usize>,
         compiled: Compiled,
-    ) -> Result<Built, CommandError> {
-        let Self { loaded, arguments, terminal, .. } = *self;
-        let sources = connect(&loaded.project, &loaded.graph, &compiled, nodes.iter().copied())?;
-        let warehouse = loaded.warehouse()?;
+    ) -> Result<Built, AppError> {
+        let Self { workspace, arguments, terminal, .. } = *self;
+        let sources = connect(&workspace.project, &workspace.graph, &compiled, nodes.iter().copied())?;
+        let warehouse = workspace.warehouse()?;
         // Tests alone write nothing, so they may run beside a run.
         let patience = Duration::from_secs(arguments.wait);
-        let lease = || loaded.lease_within(warehouse.as_ref(), patience, terminal);
-        let taken = if self.doing == Doing::Test { None } else { Some(lease()?) };
+        let lease = || workspace.lease_within(warehouse.as_ref(), patience, terminal);
+        let taken = if self.doing == RunCommand::Test { None } else { Some(lease()?) };
         // Which tables are there, and with which columns, decides what models compile to.
         let is_old = taken.as_ref().is_some_and(|taken| taken.after_waiting);
-        let compiled = if is_old { loaded.compile(selected)? } else { compiled };
-        let engine = loaded.engine(&warehouse)?;
+        let compiled = if is_old { workspace.compile(selected)? } else { compiled };
+        let engine = workspace.engine(&warehouse)?;
         let runtime = runtime()?;
         let places = Places { warehouse: warehouse.as_ref(), engine: &engine, runtime: &runtime };
         let session = self.session(&compiled, nodes, places)?;
         terminal.report(Event::Began { nodes: nodes.len() });
         if arguments.full_refresh {
-            warn_of_snapshots(loaded, nodes, terminal);
+            warn_of_snapshots(workspace, nodes, terminal);
         }
         if !sources.is_empty() {
-            for (path, folders) in unread_folders(&loaded.project) {
+            for (path, folders) in unread_folders(&workspace.project) {
                 terminal.report(Event::Warning(&format!(
                     "no source table reads {} in {}: declare it under `sources:`, or move it away",
                     folders.join(", "),
@@ -169,7 +173,8 @@ impl Running<'_> {
             }
         }
         let stored = |relation: &mep_core::relation::Relation| session.stored(relation);
-        let asked = Asked { full_refresh: arguments.full_refresh, until: arguments.date, run: &loaded.run };
+        let asked =
+            Asked { full_refresh: arguments.full_refresh, until: arguments.date, run: &workspace.run };
         let landing_plans = plan_landings(&sources, &stored, asked);
         let landings = session.land(&sources, landing_plans);
         let mut results = landings.results;
@@ -181,18 +186,18 @@ impl Running<'_> {
     }
 
     /// Runs tests on what streams have written by now.
-    fn test(&self, built: &Built, tests: &BTreeSet<usize>) -> Result<Vec<NodeResult>, CommandError> {
+    fn test(&self, built: &Built, tests: &BTreeSet<usize>) -> Result<Vec<NodeResult>, AppError> {
         let failed: BTreeSet<&str> = built
             .results
             .iter()
             .filter(|result| result.status.is_failure())
             .map(|result| result.unique_id.as_str())
             .collect();
-        let nodes = self.loaded.graph.nodes().iter().enumerate();
+        let nodes = self.workspace.graph.nodes().iter().enumerate();
         let is_failed = |node: &Node| !node.is_test() && failed.contains(node.id.as_str());
         let failed = nodes.filter(|(_, node)| is_failed(node)).map(|(index, _)| index).collect();
-        let warehouse = self.loaded.warehouse()?;
-        let (engine, runtime) = (self.loaded.engine(&warehouse)?, runtime()?);
+        let warehouse = self.workspace.warehouse()?;
+        let (engine, runtime) = (self.workspace.engine(&warehouse)?, runtime()?);
         let places = Places { warehouse: warehouse.as_ref(), engine: &engine, runtime: &runtime };
         let session = self.session(&built.compiled, tests, places)?;
         Ok(self.carry_out(&session, tests, &failed))
@@ -204,30 +209,30 @@ impl Running<'_> {
         compiled: &'s Compiled,
         nodes: &BTreeSet<usize>,
         places: Places<'s>,
-    ) -> Result<ManuallyDrop<Session<'s>>, CommandError> {
-        let Self { loaded, arguments, doing, recorder, .. } = *self;
+    ) -> Result<ManuallyDrop<Session<'s>>, AppError> {
+        let Self { workspace, arguments, doing, recorder, .. } = *self;
         let Places { warehouse, engine, runtime } = places;
         let options = RunOptions {
             full_refresh: arguments.full_refresh,
             fail_fast: arguments.fail_fast,
-            threads: loaded.project.target.threads,
+            threads: workspace.project.target.threads,
             cores: cores(),
             until: arguments.date,
             event_times: arguments.event_times.range()?,
             tests: match doing {
-                Doing::Build | Doing::Test => TestsRun::AsNodes,
-                Doing::Run | Doing::Seed | Doing::Snapshot => TestsRun::BeforePublish,
+                RunCommand::Build | RunCommand::Test => TestsRun::AsNodes,
+                RunCommand::Run | RunCommand::Seed | RunCommand::Snapshot => TestsRun::BeforePublish,
             },
-            views_of_project: doing != Doing::Test,
+            views_of_project: doing != RunCommand::Test,
         };
-        let read = loaded.with_tests_before_publish(nodes);
-        let known = held(&loaded.graph, warehouse, &read)?;
-        let (graph, run) = (&loaded.graph, &loaded.run);
+        let read = workspace.with_tests_before_publish(nodes);
+        let known = held(&workspace.graph, warehouse, &read)?;
+        let (graph, run) = (&workspace.graph, &workspace.run);
         let session = ManuallyDrop::new(Session::new(
             graph, compiled, warehouse, engine, runtime, run, options, recorder, known,
         ));
         session.register_held(&read);
-        register_streamed(loaded, compiled, &tested(loaded, nodes), engine, runtime)?;
+        register_streamed(workspace, compiled, &tested(workspace, nodes), engine, runtime)?;
         Ok(session)
     }
 
@@ -238,7 +243,7 @@ impl Running<'_> {
         nodes: &BTreeSet<usize>,
         failed: &BTreeSet<usize>,
     ) -> Vec<NodeResult> {
-        let graph = &self.loaded.graph;
+        let graph = &self.workspace.graph;
         let is_source = |index: &usize| matches!(graph.node(*index).kind, NodeKind::Source { .. });
         let rest = nodes.iter().copied().filter(|index| !is_source(index)).collect();
         let mut tables = session.tables();
@@ -263,16 +268,16 @@ fn has_failed(results: &[NodeResult]) -> bool {
 }
 
 /// What the tests among these nodes read.
-fn tested(loaded: &Loaded, nodes: &BTreeSet<usize>) -> BTreeSet<usize> {
-    let tests = nodes.iter().filter(|index| loaded.graph.node(**index).is_test());
-    tests.flat_map(|index| loaded.graph.parents(*index)).copied().collect()
+fn tested(workspace: &Workspace, nodes: &BTreeSet<usize>) -> BTreeSet<usize> {
+    let tests = nodes.iter().filter(|index| workspace.graph.node(**index).is_test());
+    tests.flat_map(|index| workspace.graph.parents(*index)).copied().collect()
 }
 
 /// The snapshots among these nodes, and the sources that they are taken of.
-fn needed_by_snapshots(loaded: &Loaded, selected: BTreeSet<usize>) -> BTreeSet<usize> {
-    let is_snapshot = |index: &usize| is_snapshot(loaded.graph.node(*index));
+fn needed_by_snapshots(workspace: &Workspace, selected: BTreeSet<usize>) -> BTreeSet<usize> {
+    let is_snapshot = |index: &usize| is_snapshot(workspace.graph.node(*index));
     let snapshots: BTreeSet<usize> = selected.iter().copied().filter(is_snapshot).collect();
-    let needed = loaded.graph.ancestors(&snapshots, None);
+    let needed = workspace.graph.ancestors(&snapshots, None);
     selected.into_iter().filter(|index| needed.contains(index)).collect()
 }
 
@@ -280,8 +285,8 @@ fn is_snapshot(node: &Node) -> bool {
     matches!(node.kind, NodeKind::Snapshot { .. })
 }
 
-fn warn_of_snapshots(loaded: &Loaded, nodes: &BTreeSet<usize>, terminal: &Terminal) {
-    let snapshots = nodes.iter().map(|index| loaded.graph.node(*index)).filter(|node| is_snapshot(node));
+fn warn_of_snapshots(workspace: &Workspace, nodes: &BTreeSet<usize>, terminal: &Terminal) {
+    let snapshots = nodes.iter().map(|index| workspace.graph.node(*index)).filter(|node| is_snapshot(node));
     let names: Vec<&str> = snapshots.map(|node| node.name.as_str()).collect();
     if !names.is_empty() {
         let names = names.join(", ");
@@ -292,15 +297,23 @@ fn warn_of_snapshots(loaded: &Loaded, nodes: &BTreeSet<usize>, terminal: &Termin
 }
 
 fn write_artifacts(
-    loaded: &Loaded,
+    workspace: &Workspace,
     compiled: &Compiled,
     results: &[NodeResult],
     elapsed: Duration,
-    doing: Doing,
-) -> Result<(), CommandError> {
+    doing: RunCommand,
+) -> Result<(), AppError> {
     let word = doing.word();
-    artifacts::write_run(&loaded.project, &loaded.graph, compiled, &loaded.run, results, elapsed, word)
-        .map_err(CommandError::io("writing the artifacts"))
+    artifacts::write_run(
+        &workspace.project,
+        &workspace.graph,
+        compiled,
+        &workspace.run,
+        results,
+        elapsed,
+        word,
+    )
+    .map_err(AppError::io("writing the artifacts"))
 }
 
 fn finish(
@@ -308,7 +321,7 @@ fn finish(
     output: TextOrJson,
     built: &Built,
     elapsed: Duration,
-) -> Result<Exit, CommandError> {
+) -> Result<Exit, AppError> {
     let Built { results, rejected, .. } = built;
     let failed = has_failed(results);
     if output == TextOrJson::Json {

@@ -9,10 +9,10 @@ use datafusion::common::DataFusionError;
 use datafusion::logical_expr::LogicalPlanBuilder;
 
 use super::arguments::{Global, Selecting, ShowArguments, TextOrJson};
-use super::error::CommandError;
 use super::exit::Exit;
-use super::loaded::{Loaded, Rendering, runtime};
-use super::stream::{is_streaming, register_streamed};
+use mep_app::AppError;
+use mep_app::{Rendering, Workspace, runtime};
+use mep_app::{is_streaming, register_streamed};
 use mep_contract::warehouse::{Content, Warehouse, WarehouseError};
 use mep_core::relation::Relation;
 use mep_datafusion::{Engine, EngineError};
@@ -23,50 +23,51 @@ use mep_lang::project::{Problem, SourceText};
 ///
 /// # Errors
 /// Where there is no such node, the query is wrong, or it fails.
-pub(super) fn show(global: &Global, arguments: &ShowArguments) -> Result<Exit, CommandError> {
-    let loaded = Loaded::new(global, "show", Rendering::default())?;
-    let warehouse = loaded.warehouse()?;
-    let engine = loaded.engine(&warehouse)?;
+pub(super) fn show(global: &Global, arguments: &ShowArguments) -> Result<Exit, AppError> {
+    let workspace = Workspace::open(&global.opening(), "show", Rendering::default())?;
+    let warehouse = workspace.warehouse()?;
+    let engine = workspace.engine(&warehouse)?;
     let runtime = runtime()?;
     let (sql, place) = match (&arguments.inline, &arguments.select) {
         (Some(query), _) => {
             let nothing = |_: &Node| None;
             let text = SourceText::new("--inline", query.clone());
-            let rendered = loaded.compiler(&nothing).query(&text)?;
-            register_all(&loaded.graph, warehouse.as_ref(), &engine)?;
-            let streams_elsewhere = loaded.project.target.streaming.is_some();
+            let rendered = workspace.compiler(&nothing).query(&text)?;
+            register_all(&workspace.graph, warehouse.as_ref(), &engine)?;
+            let streams_elsewhere = workspace.project.target.streaming.is_some();
             let is_read = |node: &Node| match &node.relation {
                 None => matches!(node.kind, NodeKind::Model { .. }),
                 Some(relation) => {
                     streams_elsewhere && is_streaming(node) && rendered.sql.contains(&relation.to_string())
                 }
             };
-            let nodes = loaded.graph.nodes().iter().enumerate();
+            let nodes = workspace.graph.nodes().iter().enumerate();
             let read: BTreeSet<usize> =
                 nodes.filter(|(_, node)| is_read(node)).map(|(index, _)| index).collect();
             if !read.is_empty() {
-                let compiled = loaded.compile(&read)?;
-                register_ephemeral(&loaded.graph, &compiled, &engine);
-                register_streamed(&loaded, &compiled, &read, &engine, &runtime)?;
+                let compiled = workspace.compile(&read)?;
+                register_ephemeral(&workspace.graph, &compiled, &engine);
+                register_streamed(&workspace, &compiled, &read, &engine, &runtime)?;
             }
             let map = rendered.map.clone();
             (rendered.sql, map)
         }
         (None, Some(words)) => {
             let selecting = Selecting { select: vec![words.clone()], exclude: Vec::new() };
-            let nodes = loaded.select(&selecting, |node| node.name == *words || !node.is_test())?;
+            let nodes =
+                workspace.select(selecting.selectors(), |node| node.name == *words || !node.is_test())?;
             let [index] = nodes.iter().copied().collect::<Vec<_>>()[..] else {
                 let names: Vec<&str> =
-                    nodes.iter().map(|index| loaded.graph.node(*index).name.as_str()).collect();
+                    nodes.iter().map(|index| workspace.graph.node(*index).name.as_str()).collect();
                 let problem =
                     Problem::new(format!("`{words}` selects {} nodes: {}", names.len(), names.join(", ")));
                 return Err(problem.help("show prints one: select it by its name").into());
             };
-            register_all(&loaded.graph, warehouse.as_ref(), &engine)?;
-            let compiled = loaded.compile(&nodes)?;
-            let read = loaded.graph.ancestors(&nodes, Some(1));
-            let streamed = register_streamed(&loaded, &compiled, &read, &engine, &runtime)?;
-            node_query(&loaded, &compiled, warehouse.as_ref(), &streamed, index)?
+            register_all(&workspace.graph, warehouse.as_ref(), &engine)?;
+            let compiled = workspace.compile(&nodes)?;
+            let read = workspace.graph.ancestors(&nodes, Some(1));
+            let streamed = register_streamed(&workspace, &compiled, &read, &engine, &runtime)?;
+            node_query(&workspace, &compiled, warehouse.as_ref(), &streamed, index)?
         }
         (None, None) => return Err(Problem::new("expected --select or --inline").into()),
     };
@@ -100,13 +101,13 @@ pub(super) fn show(global: &Global, arguments: &ShowArguments) -> Result<Exit, C
 
 /// The SQL that gives a node's rows: what is published where it is what the project says, else the compiled SQL.
 fn node_query(
-    loaded: &Loaded,
+    workspace: &Workspace,
     compiled: &Compiled,
     warehouse: &dyn Warehouse,
     streamed: &BTreeSet<Relation>,
     index: usize,
-) -> Result<(String, mep_lang::jinja::SourceMap), CommandError> {
-    let node = loaded.graph.node(index);
+) -> Result<(String, mep_lang::jinja::SourceMap), AppError> {
+    let node = workspace.graph.node(index);
     let relation = tested_relation(node);
     let whole = node.place.clone().map(mep_lang::jinja::SourceMap::whole);
     let text = SourceText::new(node.path.clone(), "");
@@ -163,7 +164,7 @@ fn register_ephemeral(graph: &Graph, compiled: &Compiled, engine: &Engine) {
     }
 }
 
-fn as_json(batches: &[RecordBatch]) -> Result<String, CommandError> {
+fn as_json(batches: &[RecordBatch]) -> Result<String, AppError> {
     let mut bytes = Vec::new();
     let mut writer = WriterBuilder::new().with_explicit_nulls(true).build::<_, JsonArray>(&mut bytes);
     let rows: Vec<&RecordBatch> = batches.iter().filter(|batch| batch.num_rows() > 0).collect();
@@ -178,7 +179,7 @@ fn as_json(batches: &[RecordBatch]) -> Result<String, CommandError> {
     Ok(text)
 }
 
-fn as_table(batches: &[RecordBatch]) -> Result<String, CommandError> {
+fn as_table(batches: &[RecordBatch]) -> Result<String, AppError> {
     let options = arrow::util::display::FormatOptions::default().with_null("null");
     let table = pretty_format_batches_with_options(batches, &options);
     let table = table.map_err(DataFusionError::from).map_err(EngineError::from)?;

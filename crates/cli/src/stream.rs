@@ -10,24 +10,22 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use super::arguments::{Global, StreamArguments};
-use super::error::CommandError;
 use super::exit::Exit;
-use super::loaded::{Loaded, Rendering, cores, runtime};
 use super::stream_metrics;
 use super::stream_view::View;
 use super::terminal::{Terminal, count, plural};
-use mep_app::connect::{Streaming, cassandra_connection, connect_streams};
-use mep_cassandra::{CassandraCluster, Owner};
-use mep_contract::sink::{Sink, SinkTable};
-use mep_contract::warehouse::{Holder, Warehouse};
+use mep_app::AppError;
+use mep_app::connect::{Sinks, Streaming, connect_streams};
+use mep_app::is_streaming;
+use mep_app::{Rendering, Workspace, cores, runtime};
+use mep_contract::warehouse::Warehouse;
 use mep_core::relation::Relation;
-use mep_datafusion::{Engine, EngineError};
-use mep_graph::{Compiled, CompiledStream, Materialization, Node};
-use mep_lang::project::{Problem, StreamingConfig, WarehouseConfig};
-use mep_local::sink::LocalSink;
+use mep_datafusion::Engine;
+use mep_graph::Compiled;
+use mep_lang::project::Problem;
 use mep_local::warehouse::LocalWarehouse;
 use mep_run::event::{NodeResult, Status};
-use mep_stream::{Counts, Job, JobError, JobOptions, Progress, Reload, StreamedTable, Until};
+use mep_stream::{Counts, Job, JobError, JobOptions, Progress, Reload, Until};
 
 /// How often rows are written while a stream catches up.
 const CATCHING_UP: Duration = Duration::from_secs(10);
@@ -35,20 +33,15 @@ const CATCHING_UP: Duration = Duration::from_secs(10);
 /// How long the ends of threads are waited for once the streams have ended.
 const LAST_THREADS: Duration = Duration::from_millis(500);
 
-/// Whether a node is a streaming model.
-pub(super) fn is_streaming(node: &Node) -> bool {
-    node.config.materialized == Materialization::Streaming
-}
-
 /// Streams until told to stop.
 ///
 /// # Errors
 /// Where the streams cannot begin, or one of them ends early.
-pub(super) fn stream(global: &Global, arguments: &StreamArguments) -> Result<Exit, CommandError> {
+pub(super) fn stream(global: &Global, arguments: &StreamArguments) -> Result<Exit, AppError> {
     let rendering = Rendering { full_refresh: arguments.full_refresh, date: None };
-    let loaded = Loaded::new(global, "stream", rendering)?;
-    let nodes = loaded.select(&arguments.selecting, is_streaming)?;
-    let compiled = loaded.compile(&nodes)?;
+    let workspace = Workspace::open(&global.opening(), "stream", rendering)?;
+    let nodes = workspace.select(arguments.selecting.selectors(), is_streaming)?;
+    let compiled = workspace.compile(&nodes)?;
     let options = JobOptions {
         interval: Duration::from_secs(arguments.interval),
         interval_behind: CATCHING_UP,
@@ -60,7 +53,7 @@ pub(super) fn stream(global: &Global, arguments: &StreamArguments) -> Result<Exi
         stands_by: arguments.wait,
     };
     let terminal = Terminal::new(global.log_format, global.quiet);
-    let streams = Streams { loaded: &loaded, compiled: &compiled, nodes: &nodes };
+    let streams = Streams { workspace: &workspace, compiled: &compiled, nodes: &nodes };
     let speed = Some(arguments.speed).filter(|speed| *speed > 0.0);
     streams.run(options, speed, arguments.metrics, &terminal)?;
     Ok(Exit::Success)
@@ -68,7 +61,7 @@ pub(super) fn stream(global: &Global, arguments: &StreamArguments) -> Result<Exi
 
 /// The streaming models of a selection.
 pub(super) struct Streams<'a> {
-    pub(super) loaded: &'a Loaded,
+    pub(super) workspace: &'a Workspace,
     pub(super) compiled: &'a Compiled,
     pub(super) nodes: &'a BTreeSet<usize>,
 }
@@ -78,7 +71,7 @@ impl Streams<'_> {
     ///
     /// # Errors
     /// Where the streams cannot begin, or one of them ends early.
-    pub(super) fn catch_up(&self, anew: bool, terminal: &Terminal) -> Result<Vec<NodeResult>, CommandError> {
+    pub(super) fn catch_up(&self, anew: bool, terminal: &Terminal) -> Result<Vec<NodeResult>, AppError> {
         let options = JobOptions {
             interval: CATCHING_UP,
             interval_behind: CATCHING_UP,
@@ -93,7 +86,7 @@ impl Streams<'_> {
         let began = Instant::now();
         let counts = self.run(options, None, None, terminal)?;
         let result = |index: &usize| {
-            let node = self.loaded.graph.node(*index);
+            let node = self.workspace.graph.node(*index);
             let counts = counts.get(&node.name).copied().unwrap_or_default();
             let mut result = NodeResult::new(node.id.as_str(), &node.name, "streaming", Status::Success);
             result.rows = counts.written;
@@ -113,13 +106,13 @@ impl Streams<'_> {
         speed: Option<f64>,
         metrics: Option<std::net::SocketAddr>,
         terminal: &Terminal,
-    ) -> Result<BTreeMap<String, Counts>, CommandError> {
+    ) -> Result<BTreeMap<String, Counts>, AppError> {
         let (engine, reload) = self.engine()?;
-        let sinks = Sinks::of_target(self.loaded)?;
+        let sinks = Sinks::of_target(self.workspace)?;
         let streaming = Streaming { sink: &|table| sinks.of(table), speed };
         let nodes = self.nodes.iter().copied();
         let mut jobs =
-            connect_streams(&self.loaded.project, &self.loaded.graph, self.compiled, nodes, streaming)?;
+            connect_streams(&self.workspace.project, &self.workspace.graph, self.compiled, nodes, streaming)?;
         for job in &mut jobs {
             job.reload.clone_from(&reload);
             let names: Vec<&str> = job.models.iter().map(|model| model.spec.name.as_str()).collect();
@@ -132,7 +125,7 @@ impl Streams<'_> {
         let outcome = runtime.block_on(async {
             if let Some(address) = metrics {
                 let listening = stream_metrics::serve(address, progress.clone()).await;
-                let address = listening.map_err(CommandError::io(format!("listening on {address}")))?;
+                let address = listening.map_err(AppError::io(format!("listening on {address}")))?;
                 terminal.say(&format!("metrics at http://{address}/metrics"));
             }
             let view = View::start(progress.clone(), terminal.is_live());
@@ -162,7 +155,7 @@ impl Streams<'_> {
     }
 
     /// The engine, which knows the tables that models join, and what makes it know them anew.
-    fn engine(&self) -> Result<(Engine, Option<Arc<Reload>>), CommandError> {
+    fn engine(&self) -> Result<(Engine, Option<Arc<Reload>>), AppError> {
         let models = self.nodes.iter().filter_map(|index| self.compiled.models.get(index));
         let tables: BTreeSet<Relation> = models
             .filter_map(|model| model.stream.as_ref())
@@ -170,11 +163,11 @@ impl Streams<'_> {
             .collect();
         if tables.is_empty() {
             // Streams alone need no warehouse, so that they go on where it is away.
-            let nowhere: Arc<dyn Warehouse> = Arc::new(LocalWarehouse::new(&self.loaded.project.root));
-            return Ok((self.loaded.engine(&nowhere)?, None));
+            let nowhere: Arc<dyn Warehouse> = Arc::new(LocalWarehouse::new(&self.workspace.project.root));
+            return Ok((self.workspace.engine(&nowhere)?, None));
         }
-        let warehouse = self.loaded.warehouse()?;
-        let engine = self.loaded.engine(&warehouse)?;
+        let warehouse = self.workspace.warehouse()?;
+        let engine = self.workspace.engine(&warehouse)?;
         for relation in &tables {
             let Some(table) = warehouse.read(relation)? else {
                 let problem =
@@ -198,97 +191,16 @@ impl Streams<'_> {
     }
 }
 
-/// Where rows of streaming models go.
-pub(super) enum Sinks {
-    Local(LocalWarehouse, Holder),
-    Cassandra(Arc<CassandraCluster>, Owner),
-}
-
-impl Sinks {
-    /// Where the target says that rows go.
-    ///
-    /// # Errors
-    /// Where it does not say.
-    pub(super) fn of_target(loaded: &Loaded) -> Result<Self, CommandError> {
-        if let Some(StreamingConfig::Cassandra(config)) = &loaded.project.target.streaming {
-            let owner = Owner {
-                host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
-                pid: std::process::id(),
-            };
-            return Ok(Self::Cassandra(CassandraCluster::connect(cassandra_connection(config)), owner));
-        }
-        match &loaded.project.target.warehouse {
-            WarehouseConfig::Local { path } => Ok(Self::Local(loaded.local_warehouse(path), loaded.holder())),
-            WarehouseConfig::Hive(_) => {
-                let target = &loaded.project.target;
-                let message =
-                    format!("the target `{}` does not say where streaming models write to", target.name);
-                let problem = Problem::new(message).help("add `streaming:` to it in profiles.yml");
-                Err(match &target.place {
-                    Some(place) => problem.at(place),
-                    None => problem,
-                }
-                .into())
-            }
-        }
-    }
-
-    /// The place of a table's rows.
-    pub(super) fn of(&self, table: &SinkTable) -> Arc<dyn Sink> {
-        match self {
-            Self::Local(warehouse, holder) => {
-                Arc::new(LocalSink::new(warehouse.clone(), table.clone(), holder.clone()))
-            }
-            Self::Cassandra(cluster, owner) => Arc::new(cluster.sink(table.clone(), owner.clone())),
-        }
-    }
-}
-
-/// Makes what streams keep outside the warehouse known to SQL, of these nodes; gives the names of what is known. A model that was
-/// never streamed is not.
-///
-/// # Errors
-/// Where it cannot be asked for.
-pub(super) fn register_streamed(
-    loaded: &Loaded,
-    compiled: &Compiled,
-    nodes: &BTreeSet<usize>,
-    engine: &Engine,
-    runtime: &tokio::runtime::Runtime,
-) -> Result<BTreeSet<Relation>, CommandError> {
-    let mut known = BTreeSet::new();
-    let models = nodes.iter().filter_map(|index| compiled.models.get(index));
-    let streams: Vec<&CompiledStream> = models.filter_map(|model| model.stream.as_ref()).collect();
-    if streams.is_empty() || loaded.project.target.streaming.is_none() {
-        return Ok(known);
-    }
-    let sinks = runtime.block_on(async { Sinks::of_target(loaded) })?;
-    for stream in streams {
-        let table = &stream.spec.table;
-        let sink = sinks.of(table);
-        let standing = runtime.block_on(sink.standing());
-        let standing = standing.map_err(|error| JobError::Sink { model: stream.spec.name.clone(), error })?;
-        if standing.committed.is_some() {
-            let rows = Arc::new(StreamedTable::new(table, sink));
-            engine.scope().register(&table.relation, rows).map_err(EngineError::from)?;
-            known.insert(table.relation.clone());
-        }
-    }
-    Ok(known)
-}
-
 /// Carries all streams on; where one ends early, the others are told to stop.
 async fn carry_on(
     jobs: Vec<Job>,
     engine: &Engine,
     options: JobOptions,
     progress: Arc<Progress>,
-) -> Result<(), CommandError> {
+) -> Result<(), AppError> {
     let (stop, stopped) = watch::channel(false);
-    let mut terminated =
-        signal(SignalKind::terminate()).map_err(CommandError::io("listening for signals"))?;
-    let mut interrupted =
-        signal(SignalKind::interrupt()).map_err(CommandError::io("listening for signals"))?;
+    let mut terminated = signal(SignalKind::terminate()).map_err(AppError::io("listening for signals"))?;
+    let mut interrupted = signal(SignalKind::interrupt()).map_err(AppError::io("listening for signals"))?;
     // Side by side on this thread: what takes time is done on threads of its own.
     let mut running: FuturesUnordered<_> =
         jobs.iter().map(|job| job.run(engine, options, stopped.clone(), progress.clone())).collect();
@@ -296,7 +208,7 @@ async fn carry_on(
     loop {
         tokio::select! {
             done = running.next() => {
-                let Some(done) = done else { return outcome.map_err(CommandError::from) };
+                let Some(done) = done else { return outcome.map_err(AppError::from) };
                 if let Err(error) = done {
                     let _ = stop.send(true);
                     outcome = outcome.and(Err(error));

@@ -9,11 +9,10 @@ use super::model::StreamModel;
 use super::progress::Progress;
 use super::running::Running;
 use mep_contract::sink::SinkError;
-use mep_contract::source::tail::Stream;
+use mep_contract::source::tail::{Partition, Stream, Unreadable};
 use mep_contract::source::{RowSchema, SourceError};
 use mep_core::relation::Relation;
 use mep_datafusion::{Engine, EngineError};
-use mep_kafka::DeadLetters;
 
 /// How long to go on trying to write once the stream is to stop. With what is done after it, a stream ends within ten seconds.
 const LAST_TRY: Duration = Duration::from_secs(6);
@@ -38,6 +37,10 @@ pub struct Job {
     /// What the names begin with under which the source keeps how far models are.
     pub group: String,
 }
+
+/// Keeps events that cannot be read, and returns when they are safe. Those that are safe are taken away, so that after an error the
+/// same call keeps the rest: [`SourceError::Away`] where that may succeed.
+pub type DeadLetters = dyn Fn(&mut Vec<(Partition, Unreadable)>) -> Result<(), SourceError> + Send + Sync;
 
 /// Makes tables known as they are now, or says why that cannot be.
 pub type Reload = dyn Fn() -> Result<(), String> + Send + Sync;

@@ -3,12 +3,11 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::job::JobError;
+use super::job::{DeadLetters, JobError};
 use super::running::Running;
 use super::writing::Pauses;
 use mep_contract::source::SourceError;
 use mep_contract::source::tail::{Partition, Unreadable};
-use mep_kafka::DeadLetters;
 
 impl Running<'_> {
     /// Sends dead letters until they are safe: brokers that are away are waited for, as where events are read.
@@ -21,7 +20,7 @@ impl Running<'_> {
         let mut pauses = Pauses::default();
         loop {
             let (sender, began) = (dead.clone(), Instant::now());
-            let sending = tokio::task::spawn_blocking(move || (sender.send(&mut letters), letters));
+            let sending = tokio::task::spawn_blocking(move || (sender(&mut letters), letters));
             let (sent, left) = sending.await?;
             letters = left;
             match sent {

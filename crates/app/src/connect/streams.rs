@@ -8,10 +8,10 @@ use mep_contract::sink::{Sink, SinkTable};
 use mep_contract::source::tail::Stream;
 use mep_contract::source::{LandingTable, SourceError};
 use mep_graph::{Compiled, CompiledStream, Graph, NodeKind};
-use mep_kafka::DeadLetters;
+use mep_kafka::DeadLetterTopics;
 use mep_lang::project::{Problem, Problems, Project, SourceConnection};
 use mep_simulator::simulated_stream::SimulatedStream;
-use mep_stream::{Job, StreamModel};
+use mep_stream::{DeadLetters, Job, StreamModel};
 
 /// How streams are connected.
 #[derive(Clone, Copy)]
@@ -84,8 +84,8 @@ fn connect(
     match connection {
         SourceConnection::Kafka(config) => {
             let source = kafka_source(project, declared, config, table)?;
-            let dead_letters = DeadLetters::new(kafka_connection(config));
-            Ok((Arc::new(source), Some(Arc::new(dead_letters))))
+            let topics = DeadLetterTopics::new(kafka_connection(config));
+            Ok((Arc::new(source), Some(Arc::new(move |letters: &mut Vec<_>| topics.send(letters)))))
         }
         SourceConnection::Simulator(config) => {
             let source = simulated_source(declared, config, table)?;

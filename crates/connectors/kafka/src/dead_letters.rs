@@ -14,12 +14,12 @@ use mep_contract::source::tail::{Partition, Unreadable};
 const SUFFIX: &str = "_dead_letters";
 
 /// The dead letters of topics.
-pub struct DeadLetters {
+pub struct DeadLetterTopics {
     connection: Connection,
     sender: Mutex<Option<Sender>>,
 }
 
-impl DeadLetters {
+impl DeadLetterTopics {
     /// Dead letters in the Kafka that the messages are from. Their topics are made with the first one.
     pub fn new(connection: Connection) -> Self {
         Self { connection, sender: Mutex::new(None) }

@@ -30,7 +30,7 @@ use std::sync::Arc;
 pub use avro::read_avro_record;
 pub use avro::{AvroError, AvroWire};
 pub use connection::Connection;
-pub use dead_letters::DeadLetters;
+pub use dead_letters::DeadLetterTopics;
 pub use latest::latest_time;
 
 use self::avro::AvroDecoder;

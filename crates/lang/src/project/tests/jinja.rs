@@ -18,7 +18,7 @@ fn vars_and_environment_are_rendered() {
         ("models/a.sql", ""),
         ("sources.yml", SOURCES),
     ]);
-    assert_eq!(project.models[0].config["schema"].value, "mep");
+    assert_eq!(project.models[0].config["schema"].value, "mep-lang");
     assert_eq!(project.sources[0].path.as_deref(), Some("here/x"));
 }
 

@@ -56,7 +56,7 @@ fn everything_can_be_said() {
     assert_eq!(target.threads, 8);
     let (memory, retention_days) = (target.memory, target.retention_days);
     let WarehouseConfig::Local { path } = target.warehouse else { panic!("not local") };
-    assert_eq!((path.to_str(), memory, retention_days), (Some("mep/all"), Some(3 << 29), 30));
+    assert_eq!((path.to_str(), memory, retention_days), (Some("mep-lang/all"), Some(3 << 29), 30));
     assert_eq!(target.sources["files"], SourceConnection::Files { path: "/data".into() });
     let SourceConnection::Simulator(simulator) = &target.sources["events"] else {
         panic!("expected a simulator")

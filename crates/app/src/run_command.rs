@@ -4,7 +4,7 @@ use mep_graph::{Materialization, Node, NodeKind};
 
 /// Which of the commands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Doing {
+pub enum RunCommand {
     /// Sources, seeds and models.
     Run,
     /// The same with snapshots and tests.
@@ -17,8 +17,9 @@ pub(super) enum Doing {
     Snapshot,
 }
 
-impl Doing {
-    pub(super) fn word(self) -> &'static str {
+impl RunCommand {
+    /// Its name.
+    pub fn word(self) -> &'static str {
         match self {
             Self::Run => "run",
             Self::Build => "build",
@@ -29,7 +30,7 @@ impl Doing {
     }
 
     /// Whether the command works on a node.
-    pub(super) fn works_on(self, node: &Node) -> bool {
+    pub fn works_on(self, node: &Node) -> bool {
         let builds = matches!(self, Self::Run | Self::Build);
         match node.kind {
             NodeKind::Model { .. } => builds && node.config.materialized != Materialization::Ephemeral,

@@ -1,4 +1,4 @@
-//! What most commands begin with: the project, its templates and its graph.
+//! What most commands begin with: the project, its templates and its graph, and what its target names.
 
 use std::cell::LazyCell;
 use std::collections::BTreeSet;
@@ -9,8 +9,7 @@ use std::time::Duration;
 use arrow::datatypes::SchemaRef;
 use chrono::{NaiveDate, Utc};
 
-use super::arguments::{Global, Selecting};
-use super::error::CommandError;
+use super::error::AppError;
 use mep_contract::warehouse::{Holder, Lease, RunId, Taken, Warehouse, take_within};
 use mep_core::relation::Relation;
 use mep_core::secrets;
@@ -25,73 +24,101 @@ use mep_run::event::{Event, Reporter};
 
 /// How the project is rendered.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Rendering {
+pub struct Rendering {
     /// As for a full refresh.
-    pub(super) full_refresh: bool,
+    pub full_refresh: bool,
     /// The logical date.
-    pub(super) date: Option<NaiveDate>,
+    pub date: Option<NaiveDate>,
+}
+
+/// Which nodes are meant, in the words of the selector grammar.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Selectors<'a> {
+    /// Nodes to take; empty: all.
+    pub select: &'a [String],
+    /// Nodes to leave out.
+    pub exclude: &'a [String],
 }
 
 /// A project, read.
-pub(super) struct Loaded {
+pub struct Workspace {
     /// The files.
-    pub(super) project: Project,
+    pub project: Project,
     /// The templates.
-    pub(super) templates: Templates,
+    pub templates: Templates,
     /// The graph.
-    pub(super) graph: Graph,
+    pub graph: Graph,
     /// The id of this call, which a run bears.
-    pub(super) run: RunId,
+    pub run: RunId,
     /// As asked for.
-    pub(super) rendering: Rendering,
+    pub rendering: Rendering,
     /// The target's warehouse, once a command needed it.
     warehouse: OnceLock<Arc<dyn Warehouse>>,
 }
 
-/// The folder of the project.
-///
-/// # Errors
-/// Where there is none.
-pub(super) fn project_folder(global: &Global) -> Result<PathBuf, Problem> {
-    if let Some(folder) = &global.project_dir {
-        if folder.is_dir() {
-            return Ok(folder.clone());
+/// Which project is opened, and with which of its targets.
+#[derive(Clone, Debug, Default)]
+pub struct Opening {
+    /// Its folder; `None`: the one that the current folder lies in.
+    pub project_dir: Option<PathBuf>,
+    /// Where profiles.yml is, where not in the project or in its usual place.
+    pub profiles_dir: Option<PathBuf>,
+    /// Another profile than the project's.
+    pub profile: Option<String>,
+    /// Another target than the profile's.
+    pub target: Option<String>,
+    /// Values of vars, as YAML.
+    pub vars: Option<String>,
+    /// How many nodes are worked on at once.
+    pub threads: Option<usize>,
+}
+
+impl Opening {
+    /// The folder of the project.
+    ///
+    /// # Errors
+    /// Where there is none.
+    pub fn folder(&self) -> Result<PathBuf, Problem> {
+        if let Some(folder) = &self.project_dir {
+            if folder.is_dir() {
+                return Ok(folder.clone());
+            }
+            let problem = Problem::new(format!("the project's folder {} does not exist", folder.display()));
+            return Err(problem.help("give another --project-dir, or make a project with mep init"));
         }
-        let problem = Problem::new(format!("the project's folder {} does not exist", folder.display()));
-        return Err(problem.help("give another --project-dir, or make a project with mep init"));
+        let here = std::env::current_dir().map_err(|error| {
+            Problem::new(format!("the current folder cannot be used: {}", mep_core::os_error::Said(&error)))
+        })?;
+        project::find_root(&here).ok_or_else(|| {
+            Problem::new(format!("there is no project in {} or any folder above", here.display()))
+                .help("go to a folder with dbt_project.yml, give --project-dir, or make one with mep init")
+        })
     }
-    let here = std::env::current_dir().map_err(|error| {
-        Problem::new(format!("the current folder cannot be used: {}", mep_core::os_error::Said(&error)))
-    })?;
-    project::find_root(&here).ok_or_else(|| {
-        Problem::new(format!("there is no project in {} or any folder above", here.display()))
-            .help("go to a folder with dbt_project.yml, give --project-dir, or make one with mep init")
-    })
+
+    /// Reads the project.
+    ///
+    /// # Errors
+    /// All that is wrong with its files.
+    pub fn project(&self) -> Result<Project, AppError> {
+        let options = LoadOptions {
+            root: self.folder()?,
+            profiles_dir: self.profiles_dir.clone(),
+            profile: self.profile.clone(),
+            target: self.target.clone(),
+            vars: self.vars.clone(),
+            threads: self.threads,
+        };
+        Ok(project::load(&options)?)
+    }
 }
 
-/// Reads the project.
-///
-/// # Errors
-/// All that is wrong with its files.
-pub(super) fn load_project(global: &Global) -> Result<Project, CommandError> {
-    let options = LoadOptions {
-        root: project_folder(global)?,
-        profiles_dir: global.profiles_dir.clone(),
-        profile: global.profile.clone(),
-        target: global.target.clone(),
-        vars: global.vars.clone(),
-        threads: global.threads.map(usize::from),
-    };
-    Ok(project::load(&options)?)
-}
-
-impl Loaded {
+impl Workspace {
     /// Reads the project and makes its graph.
     ///
     /// # Errors
     /// All that is wrong with its files.
-    pub(super) fn new(global: &Global, command: &str, rendering: Rendering) -> Result<Self, CommandError> {
-        let project = load_project(global)?;
+    pub fn open(opening: &Opening, command: &str, rendering: Rendering) -> Result<Self, AppError> {
+        let project = opening.project()?;
         for warning in &project.warnings {
             let place = warning
                 .place()
@@ -116,12 +143,12 @@ impl Loaded {
     ///
     /// # Errors
     /// Where the words are wrong, or take nothing.
-    pub(super) fn select(
+    pub fn select(
         &self,
-        selecting: &Selecting,
+        selectors: Selectors<'_>,
         is_meant: impl Fn(&Node) -> bool,
-    ) -> Result<BTreeSet<usize>, CommandError> {
-        let selection = self.graph.select(&selecting.select, &selecting.exclude)?;
+    ) -> Result<BTreeSet<usize>, AppError> {
+        let selection = self.graph.select(selectors.select, selectors.exclude)?;
         let nodes: BTreeSet<usize> =
             selection.nodes.iter().copied().filter(|index| is_meant(self.graph.node(*index))).collect();
         let unmatched = selection.unmatched.iter().map(|(criterion, near)| match near {
@@ -143,7 +170,7 @@ impl Loaded {
     }
 
     /// The nodes, and the tests that some of them must pass before they are published.
-    pub(super) fn with_tests_before_publish(&self, nodes: &BTreeSet<usize>) -> BTreeSet<usize> {
+    pub fn with_tests_before_publish(&self, nodes: &BTreeSet<usize>) -> BTreeSet<usize> {
         let is_tested = |index: &&usize| self.graph.node(**index).config.publish == PublishWhen::AfterTests;
         let tests = nodes.iter().filter(is_tested).flat_map(|index| self.graph.own_tests(*index));
         nodes.iter().copied().chain(tests).collect()
@@ -153,7 +180,7 @@ impl Loaded {
     ///
     /// # Errors
     /// All that is wrong with them.
-    pub(super) fn compile(&self, nodes: &BTreeSet<usize>) -> Result<Compiled, CommandError> {
+    pub fn compile(&self, nodes: &BTreeSet<usize>) -> Result<Compiled, AppError> {
         // Most of what is compiled needs nothing that is stored, and then no warehouse to be reached.
         let warehouse = LazyCell::new(|| self.warehouse());
         let stored = |node: &Node| -> Option<SchemaRef> {
@@ -168,7 +195,7 @@ impl Loaded {
     }
 
     /// A compiler of this project.
-    pub(super) fn compiler<'a>(&'a self, stored: &'a dyn Fn(&Node) -> Option<SchemaRef>) -> Compiler<'a> {
+    pub fn compiler<'a>(&'a self, stored: &'a dyn Fn(&Node) -> Option<SchemaRef>) -> Compiler<'a> {
         Compiler { project: &self.project, templates: &self.templates, graph: &self.graph, stored }
     }
 
@@ -176,7 +203,7 @@ impl Loaded {
     ///
     /// # Errors
     /// Where it cannot be reached.
-    pub(super) fn warehouse(&self) -> Result<Arc<dyn Warehouse>, CommandError> {
+    pub fn warehouse(&self) -> Result<Arc<dyn Warehouse>, AppError> {
         if let Some(connected) = self.warehouse.get() {
             return Ok(connected.clone());
         }
@@ -196,7 +223,7 @@ impl Loaded {
 
     /// Begins to read what a local warehouse holds of the nodes and all that they need, while other things are done: what was
     /// read of it and never changes need not be read again.
-    pub(super) fn read_ahead(&self, nodes: &BTreeSet<usize>) {
+    pub fn read_ahead(&self, nodes: &BTreeSet<usize>) {
         let WarehouseConfig::Local { path } = &self.project.target.warehouse else { return };
         let warehouse = self.local_warehouse(path);
         if self.warehouse.set(Arc::new(warehouse.clone())).is_err() {
@@ -214,7 +241,7 @@ impl Loaded {
     }
 
     /// How long superseded content is kept, in days.
-    pub(super) fn retention_days(&self) -> u32 {
+    pub fn retention_days(&self) -> u32 {
         self.project.target.retention_days
     }
 
@@ -222,7 +249,7 @@ impl Loaded {
     ///
     /// # Errors
     /// Where it cannot be set up.
-    pub(super) fn engine(&self, warehouse: &Arc<dyn Warehouse>) -> Result<Engine, CommandError> {
+    pub fn engine(&self, warehouse: &Arc<dyn Warehouse>) -> Result<Engine, AppError> {
         let memory = self
             .project
             .target
@@ -235,7 +262,7 @@ impl Loaded {
     ///
     /// # Errors
     /// Where another run has it.
-    pub(super) fn lease(&self, warehouse: &dyn Warehouse) -> Result<Lease, CommandError> {
+    pub fn lease(&self, warehouse: &dyn Warehouse) -> Result<Lease, AppError> {
         Ok(warehouse.lease(&self.holder())?)
     }
 
@@ -243,12 +270,12 @@ impl Loaded {
     ///
     /// # Errors
     /// Where another run has it for longer.
-    pub(super) fn lease_within(
+    pub fn lease_within(
         &self,
         warehouse: &dyn Warehouse,
         patience: Duration,
         reporter: &dyn Reporter,
-    ) -> Result<Taken, CommandError> {
+    ) -> Result<Taken, AppError> {
         let take = || warehouse.lease(&self.holder());
         let waits = |holder: Option<&Holder>| {
             let holder = holder.map(ToString::to_string);
@@ -258,7 +285,7 @@ impl Loaded {
     }
 
     /// This process, as others are told of it.
-    pub(super) fn holder(&self) -> Holder {
+    pub fn holder(&self) -> Holder {
         let words: Vec<String> = std::env::args().skip(1).collect();
         Holder {
             run: self.run.to_string(),
@@ -269,7 +296,7 @@ impl Loaded {
     }
 
     /// The local warehouse in a folder that is given relative to the project's.
-    pub(super) fn local_warehouse(&self, path: &Path) -> LocalWarehouse {
+    pub fn local_warehouse(&self, path: &Path) -> LocalWarehouse {
         let root = self.project.root.join(path);
         LocalWarehouse::new(std::path::absolute(&root).unwrap_or(root))
     }
@@ -279,7 +306,7 @@ impl Loaded {
 const DEFAULT_MEMORY: usize = 2 << 30;
 
 /// How many threads there are to work with.
-pub(super) fn cores() -> usize {
+pub fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
@@ -287,10 +314,10 @@ pub(super) fn cores() -> usize {
 ///
 /// # Errors
 /// Where threads cannot be had.
-pub(super) fn runtime() -> Result<Arc<tokio::runtime::Runtime>, CommandError> {
+pub fn runtime() -> Result<Arc<tokio::runtime::Runtime>, AppError> {
     let mut builder = tokio::runtime::Builder::new_multi_thread();
     builder.worker_threads(cores()).thread_stack_size(STACK_BYTES).enable_all();
     // What a task panics with is told by whoever waits for it.
     let runtime = builder.on_thread_start(mep_core::guard::guard_this_thread).build();
-    runtime.map(Arc::new).map_err(CommandError::io("starting threads"))
+    runtime.map(Arc::new).map_err(AppError::io("starting threads"))
 }

@@ -1,0 +1,61 @@
+//! Why a command ended early, whoever called it.
+
+use mep_contract::warehouse::{LeaseError, WarehouseError};
+use mep_datafusion::EngineError;
+use mep_lang::project::{Problem, Problems};
+use mep_run::SessionError;
+use mep_run::build::BuildError;
+use mep_stream::JobError;
+
+/// Why a command ended early.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    /// The project is wrong, or what was asked of it.
+    #[error("{0}")]
+    Problems(#[from] Problems),
+    /// Another run holds the warehouse, or the lease cannot be used.
+    #[error(transparent)]
+    Lease(#[from] LeaseError),
+    /// The warehouse cannot be read or written.
+    #[error(transparent)]
+    Warehouse(#[from] WarehouseError),
+    /// A run could not begin.
+    #[error(transparent)]
+    Session(#[from] SessionError),
+    /// SQL could not be executed.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// A stream ended early.
+    #[error(transparent)]
+    Stream(#[from] JobError),
+    /// Files of a table cannot be written anew.
+    #[error("compacting {relation}: {error}")]
+    Compact {
+        /// The table.
+        relation: String,
+        /// Why not.
+        error: BuildError,
+    },
+    /// A file or stream cannot be used.
+    #[error("{what}: {}", mep_core::os_error::Said(.error))]
+    Io {
+        /// What was tried.
+        what: String,
+        /// What the system says.
+        error: std::io::Error,
+    },
+}
+
+impl From<Problem> for AppError {
+    fn from(problem: Problem) -> Self {
+        Self::Problems(problem.into())
+    }
+}
+
+impl AppError {
+    /// An error of the system, with what was tried.
+    pub fn io(what: impl Into<String>) -> impl FnOnce(std::io::Error) -> Self {
+        let what = what.into();
+        move |error| Self::Io { what, error }
+    }
+}
