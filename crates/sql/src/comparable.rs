@@ -32,10 +32,8 @@ impl ScalarUDFImpl for Comparable {
     }
 
     fn return_type(&self, types: &[DataType]) -> Result<DataType> {
-        match types {
-            [one] => Ok(one.clone()),
-            _ => exec_err!("comparable takes one number"),
-        }
+        let [one] = types else { return exec_err!("comparable takes one number") };
+        Ok(one.clone())
     }
 
     fn invoke_with_args(&self, arguments: ScalarFunctionArgs) -> Result<ColumnarValue> {

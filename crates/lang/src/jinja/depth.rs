@@ -52,9 +52,8 @@ fn of_engine(object: &DynObject, looked_at: &mut usize) -> Result<Vec<Value>, Er
         ));
     }
     let values: Box<dyn Iterator<Item = Value>> = match object.repr() {
-        ObjectRepr::Seq => Box::new(object.try_iter().into_iter().flatten()),
         ObjectRepr::Map => Box::new(object.try_iter_pairs().into_iter().flatten().map(|(_, value)| value)),
-        ObjectRepr::Iterable => Box::new(object.try_iter().into_iter().flatten()),
+        ObjectRepr::Seq | ObjectRepr::Iterable => Box::new(object.try_iter().into_iter().flatten()),
         _ => return Ok(Vec::new()),
     };
     let mut inside = Vec::new();

@@ -159,6 +159,7 @@ pub(super) fn add_to(environment: &mut Environment<'_>) {
 }
 
 /// The engine's namespace, which holds no other one.
+#[allow(clippy::needless_pass_by_value, reason = "the engine hands over what a function takes")]
 fn namespace(entries: Option<Value>, named: Kwargs) -> Result<Value, Error> {
     let mut held_by_name: Vec<(String, Value)> = Vec::new();
     for entries in entries.into_iter().chain([named_values(&named)?]) {

@@ -212,17 +212,15 @@ fn environment() -> Environment<'static> {
 
 /// Prints a value, and refuses what is no value: a function, or a name that dbt's own parts go by.
 fn printed(out: &mut Output<'_>, state: &mut State<'_, '_>, value: &Value) -> Result<(), Error> {
-    match adapter::thing(value) {
-        Some(thing) => Err(invalid_with_help(
+    if let Some(thing) = adapter::thing(value) {
+        return Err(invalid_with_help(
             format!("{thing} cannot be printed: it is not a value"),
             "call it, or take one of its parts",
-        )),
-        None => {
-            valid(value)?;
-            escape_formatter(out, state, value)?;
-            visits::check()
-        }
+        ));
     }
+    valid(value)?;
+    escape_formatter(out, state, value)?;
+    visits::check()
 }
 
 /// A macro of the project may replace a built-in one, not another one of the project.

@@ -205,17 +205,15 @@ impl ScalarUDFImpl for EachRow {
     }
 
     fn return_type(&self, types: &[DataType]) -> Result<DataType> {
-        match types {
-            [one] => Ok(one.clone()),
-            _ => internal_err!("one value was expected for each row"),
-        }
+        let [one] = types else { return internal_err!("one value was expected for each row") };
+        Ok(one.clone())
     }
 
     fn return_field_from_args(&self, arguments: ReturnFieldArgs<'_>) -> Result<FieldRef> {
-        match arguments.arg_fields {
-            [one] => Ok(one.clone()),
-            _ => internal_err!("one value was expected for each row"),
-        }
+        let [one] = arguments.arg_fields else {
+            return internal_err!("one value was expected for each row");
+        };
+        Ok(one.clone())
     }
 
     fn invoke_with_args(&self, arguments: ScalarFunctionArgs) -> Result<ColumnarValue> {
