@@ -85,6 +85,17 @@ pub(super) fn load_project(global: &Global) -> Result<Project, CommandError> {
     Ok(project::load(&options)?)
 }
 
+/// Tells what is not as it was meant, each with its place and how to go on.
+fn warn<'a>(warnings: impl IntoIterator<Item = &'a Problem>) {
+    for warning in warnings {
+        let place = warning
+            .place()
+            .map(|place| format!("{}:{}: ", place.text.path().display(), place.line_column().0));
+        let help = warning.help_text().map(|help| format!("; {help}"));
+        tracing::warn!("{}{warning}{}", place.unwrap_or_default(), help.unwrap_or_default());
+    }
+}
+
 impl Loaded {
     /// Reads the project and makes its graph.
     ///
@@ -92,12 +103,7 @@ impl Loaded {
     /// All that is wrong with its files.
     pub(super) fn new(global: &Global, command: &str, rendering: Rendering) -> Result<Self, CommandError> {
         let project = load_project(global)?;
-        for warning in &project.warnings {
-            let place = warning
-                .place()
-                .map(|place| format!("{}:{}: ", place.text.path().display(), place.line_column().0));
-            tracing::warn!("{}{warning}", place.unwrap_or_default());
-        }
+        warn(&project.warnings);
         let run = RunId::generate();
         let now = Utc::now();
         let invocation = Invocation {
@@ -108,6 +114,7 @@ impl Loaded {
             command: command.to_owned(),
         };
         let templates = Templates::new(&project, invocation)?;
+        warn(&templates.warnings);
         let graph = Graph::of(&project, &templates)?;
         Ok(Self { project, templates, graph, run, rendering, warehouse: OnceLock::new() })
     }
