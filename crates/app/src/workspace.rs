@@ -112,6 +112,17 @@ impl Opening {
     }
 }
 
+/// Tells what is not as it was meant, each with its place and how to go on.
+fn warn<'a>(warnings: impl IntoIterator<Item = &'a Problem>) {
+    for warning in warnings {
+        let place = warning
+            .place()
+            .map(|place| format!("{}:{}: ", place.text.path().display(), place.line_column().0));
+        let help = warning.help_text().map(|help| format!("; {help}"));
+        tracing::warn!("{}{warning}{}", place.unwrap_or_default(), help.unwrap_or_default());
+    }
+}
+
 impl Workspace {
     /// Reads the project and makes its graph.
     ///
@@ -119,12 +130,7 @@ impl Workspace {
     /// All that is wrong with its files.
     pub fn open(opening: &Opening, command: &str, rendering: Rendering) -> Result<Self, AppError> {
         let project = opening.project()?;
-        for warning in &project.warnings {
-            let place = warning
-                .place()
-                .map(|place| format!("{}:{}: ", place.text.path().display(), place.line_column().0));
-            tracing::warn!("{}{warning}", place.unwrap_or_default());
-        }
+        warn(&project.warnings);
         let run = RunId::generate();
         let now = Utc::now();
         let invocation = Invocation {
@@ -135,6 +141,7 @@ impl Workspace {
             command: command.to_owned(),
         };
         let templates = Templates::new(&project, invocation)?;
+        warn(&templates.warnings);
         let graph = Graph::of(&project, &templates)?;
         Ok(Self { project, templates, graph, run, rendering, warehouse: OnceLock::new() })
     }

@@ -9,8 +9,8 @@ use minijinja::value::{Enumerator, Object, ObjectRepr, Rest, Tuple, from_args};
 use minijinja::{Error, ErrorKind, State, Value};
 use serde_json::Value as Json;
 
-use super::depth::place;
-use super::problem::invalid;
+use super::depth::{is_writable, place};
+use super::problem::{invalid, invalid_with_help};
 use super::visits::{any_left, visit};
 
 /// No list or mapping holds more: a slip of the pen should not fill the memory.
@@ -179,6 +179,7 @@ impl Dict {
 
     /// Sets entries.
     fn put(&self, pairs: Vec<(Value, Value)>) -> Result<(), Error> {
+        pairs.iter().try_for_each(|(key, _)| hashable(key))?;
         let pairs: Vec<(Value, Value)> =
             pairs.into_iter().map(|(key, value)| (key, settled(&value))).collect();
         check_length(self.entries().len() + pairs.len())?;
@@ -234,6 +235,7 @@ impl Dict {
 
 impl Object for Dict {
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        hashable(key).ok()?;
         self.entries().get(key).filter(|value| visit(value)).cloned()
     }
 
@@ -263,6 +265,7 @@ impl Object for Dict {
             }
             "pop" => {
                 let (key, default): (Value, Rest<Value>) = from_args(arguments)?;
+                hashable(&key)?;
                 let removed = self.entries().shift_remove(&key);
                 removed
                     .or_else(|| default.first().cloned())
@@ -270,6 +273,7 @@ impl Object for Dict {
             }
             "setdefault" => {
                 let (key, default): (Value, Option<Value>) = from_args(arguments)?;
+                hashable(&key)?;
                 let default = default.unwrap_or_else(|| Value::from(()));
                 let stored = self.entries().get(&key).cloned();
                 if let Some(stored) = stored {
@@ -285,6 +289,26 @@ impl Object for Dict {
             "copy" => Ok(Self::of(self.entries().clone())),
             _ => Err(Error::from(ErrorKind::UnknownMethod)),
         }
+    }
+}
+
+/// # Errors
+/// Where a value cannot be the key of a mapping: what can change, or holds what can, would be found no more.
+pub(super) fn hashable(key: &Value) -> Result<(), Error> {
+    let Some(object) = key.as_object() else { return Ok(()) };
+    let refused = match object.downcast_ref::<Tuple>() {
+        Some(_) if !is_writable(key) => Some("a tuple of so many values"),
+        Some(tuple) => return tuple.iter().try_for_each(hashable),
+        None if matches!(object.repr(), ObjectRepr::Seq | ObjectRepr::Iterable) => Some("a list"),
+        None if object.is::<Dict>() || object.is::<IndexMap<Value, Value>>() => Some("a mapping"),
+        None => None,
+    };
+    match refused {
+        Some(what) => Err(invalid_with_help(
+            format!("{what} cannot be the key of a mapping"),
+            "use a text, a number, or a tuple of these: ('a', 1)",
+        )),
+        None => Ok(()),
     }
 }
 

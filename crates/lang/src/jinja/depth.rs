@@ -9,8 +9,9 @@ use super::problem::invalid_with_help;
 
 /// How deep values may lie in each other.
 const DEEPEST: usize = 120;
-/// How many values one check may look at, where the engine's own collections hold them.
-const MOST_LOOKED_AT: usize = 1_000_000;
+/// How many values one check may look at, where the engine's own collections hold them. Tests, which are not optimized, have
+/// less.
+const MOST_LOOKED_AT: usize = if cfg!(test) { 1 << 15 } else { 1_000_000 };
 
 /// Makes known that a value lies in a collection at that depth.
 ///

@@ -4,7 +4,7 @@ use minijinja::value::{Kwargs, Rest};
 use minijinja::{Environment, Error, ErrorKind, Value};
 use serde_json::Value as Json;
 
-use super::collections::{Dict, List, of_json, own};
+use super::collections::{Dict, List, hashable, of_json, own};
 use super::depth::{is_writable, place};
 use super::macros::return_value;
 use super::problem::{invalid, invalid_with_help, valid};
@@ -112,6 +112,7 @@ pub(super) const FUNCTIONS: [Key; 27] = [
 pub(super) fn add_to(environment: &mut Environment<'_>) {
     environment.add_function("__list", |literal: Value| List::of(items(&literal).unwrap_or_default()));
     environment.add_function("__dict", |literal: Value| own(&literal));
+    environment.add_function("__key", |key: Value| hashable(&key).map(|()| key.clone()));
     environment.add_function("__own", |value: Value| {
         let value = own(&value);
         valid(&value).and_then(|()| visits::check()).map(|()| value)

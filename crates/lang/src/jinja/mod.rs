@@ -14,6 +14,7 @@ mod functions;
 mod generic_test;
 mod macros;
 mod noted;
+mod overrides;
 mod passes;
 mod problem;
 mod relation_value;

@@ -186,7 +186,10 @@ impl<'a> Rewriter<'a> {
                 Kind::Symbol(b'[') if !self.ends_value(index.wrapping_sub(1)) && !self.is_target(index) => {
                     self.wrap(index, "__list(");
                 }
-                Kind::Symbol(b'{') => self.wrap(index, "__dict("),
+                Kind::Symbol(b'{') => {
+                    self.wrap(index, "__dict(");
+                    self.keys(index);
+                }
                 Kind::Symbol(b'%') => self.percent(index),
                 Kind::Name => match token.text(self.text) {
                     "ref" => self.call("ref", index),
@@ -206,6 +209,30 @@ impl<'a> Rewriter<'a> {
         let (start, end) = (self.tokens[open].start, self.tokens[close].end);
         self.replace(start..start, function);
         self.replace(end..end, ")");
+    }
+
+    /// Gives the keys of a mapping that are worked out to `__key`, which looks that they can be keys.
+    fn keys(&mut self, open: usize) {
+        let Some(close) = closing(self.tokens, open) else { return };
+        let (mut depth, mut first) = (0_usize, Some(open + 1));
+        for index in open + 1..close {
+            match self.tokens[index].kind {
+                Kind::Symbol(b'(' | b'[' | b'{') => depth += 1,
+                Kind::Symbol(b')' | b']' | b'}') => depth = depth.saturating_sub(1),
+                Kind::Symbol(b',') if depth == 0 => first = Some(index + 1),
+                Kind::Symbol(b':') if depth == 0 => {
+                    let Some(first) = first.take() else { continue };
+                    let is_literal = matches!(self.tokens[first].kind, Kind::Text | Kind::Number);
+                    if first >= index || is_literal && first + 1 == index {
+                        continue;
+                    }
+                    let (start, end) = (self.tokens[first].start, self.tokens[index - 1].end);
+                    self.replace(start..start, "__key(");
+                    self.replace(end..end, ")");
+                }
+                _ => {}
+            }
+        }
     }
 
     /// Whether a value ends with this token, so that a bracket after it is an index.

@@ -12,6 +12,7 @@ use super::adapter::dispatched;
 use super::collections::Dict;
 use super::macros::{BUILTIN, LOADER_TEXT, Macro};
 use super::noted::{config_place, located};
+use super::overrides;
 use super::problem::{Origin, Places, invalid_with_help, valid};
 use super::rewrite::{Definition, LOADER, Rewritten};
 use super::scope::{About, Scope, Shared};
@@ -41,6 +42,8 @@ pub struct Templates {
     pub(super) environment: Environment<'static>,
     pub(super) shared: Arc<Shared>,
     macro_files: HashMap<String, Origin>,
+    /// Macros of the project that dbt would ask and mep does not.
+    pub warnings: Vec<Problem>,
 }
 
 impl Templates {
@@ -76,6 +79,7 @@ impl Templates {
             }
             macro_files.insert(name, origin);
         }
+        let warnings = overrides::ignored(&definitions);
         let macros = macros(&definitions);
         for (name, defined) in &macros {
             environment.add_global(name.clone(), Macro::value(defined));
@@ -96,7 +100,7 @@ impl Templates {
             target,
             macros,
         };
-        problems.none_or(Self { environment, shared: Arc::new(shared), macro_files })
+        problems.none_or(Self { environment, shared: Arc::new(shared), macro_files, warnings })
     }
 
     /// The names of all generic tests.

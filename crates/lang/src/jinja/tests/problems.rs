@@ -289,3 +289,31 @@ fn all_files_of_macros_are_checked_at_once() {
      help: use one of mep's own: view, table, incremental, ephemeral, streaming, history
     ");
 }
+
+#[test]
+fn macros_by_which_dbt_would_work_otherwise_are_told_once_each() {
+    let macros = [
+        (
+            "macros/names.sql",
+            "{% macro generate_schema_name(name, node) %}x{% endmacro %}\n{% macro default__generate_alias_name(a, b) %}x{% endmacro %}\n{% macro generate_database_name(a, b) %}x{% endmacro %}",
+        ),
+        ("macros/merge.sql", "{% macro spark__get_merge_sql(a) %}x{% endmacro %}"),
+        ("macros/ref.sql", "{% macro ref(a) %}{{ builtins.ref(a) }}{% endmacro %}"),
+        (
+            "macros/tests.sql",
+            "{% macro spark__test_unique(model, column_name) %}x{% endmacro %}{% macro default__test_unique(model, column_name) %}select 1{% endmacro %}{% test not_null(model, column_name) %}select 1{% endtest %}{% macro get_where_subquery(relation) %}x{% endmacro %}{% macro spark__cents(a) %}x{% endmacro %}{% macro cents(a) %}x{% endmacro %}",
+        ),
+    ];
+    let templates = Templates::new(&project(&macros), invocation()).map_err(|problems| problems.to_string());
+    let told: Vec<String> = templates
+        .unwrap()
+        .warnings
+        .iter()
+        .map(|warning| {
+            let place = warning.place().unwrap();
+            let (line, _) = place.line_column();
+            format!("{}:{line}: {warning}\n    {}", place.text.path().display(), warning.help_text().unwrap())
+        })
+        .collect();
+    insta::assert_snapshot!(told.join("\n"));
+}

@@ -107,9 +107,10 @@ fn work_and_memory_are_bounded() {
 
 #[test]
 fn values_that_hold_each_other_many_times_are_a_problem_at_the_place_where_they_are_shown() {
+    // Deep enough to be endless, and less deep than values may lie in each other.
     let doubled = |values: &str, shown: &str| {
         format!(
-            "{{% set ns = namespace(x=[1], s='') %}}{{% for i in range(90) %}}{{% set ns.x = {values} %}}{{% endfor %}}\n{shown}"
+            "{{% set ns = namespace(x=[1], s='') %}}{{% for i in range(55) %}}{{% set ns.x = {values} %}}{{% endfor %}}\n{shown}"
         )
     };
     for values in
@@ -160,6 +161,36 @@ fn values_that_hold_each_other_many_times_are_a_problem_at_the_place_where_they_
         let said = on_a_small_stack(move || sql(&[], &text));
         assert!(said.starts_with("problem: "), "{said:.300}");
     }
+}
+
+#[test]
+fn what_can_change_is_no_key_of_a_mapping() {
+    let nested = "{% set ns = namespace(d={'z': 1}) %}{% for i in range(90) %}{% set ns.d = {'a': ns.d, 'b': ns.d} %}{% endfor %}{% set y = {'k': 1, 'l': 2} %}\n";
+    for (used, message) in [
+        ("{{ y.pop(ns.d) }}", "a mapping cannot be the key of a mapping"),
+        ("{{ {ns.d: 1} }}", "a mapping cannot be the key of a mapping"),
+        ("{{ {'k': 1, ns.d: 1}.k }}", "a mapping cannot be the key of a mapping"),
+        ("{{ {(1, ns.d): 1} }}", "cannot be the key of a mapping"),
+        ("{{ y.setdefault(ns.d, 1) }}", "a mapping cannot be the key of a mapping"),
+        ("{{ dict([[ns.d, 1]]) }}", "a mapping cannot be the key of a mapping"),
+        ("{% do y.update([(ns.d, 1)]) %}", "a mapping cannot be the key of a mapping"),
+        ("{{ {[1, 2]: 1} }}", "a list cannot be the key of a mapping"),
+        ("{{ y[ns.d] }}", "is not defined"),
+    ] {
+        let text = format!("{nested}{used}");
+        let began = std::time::Instant::now();
+        let said = on_a_small_stack(move || sql(&[], &text));
+        assert!(said.starts_with("problem: ") && said.contains(message), "{used}: {said:.300}");
+        assert!(said.contains("at: models/m.sql:2:"), "{used}: {said:.300}");
+        assert!(began.elapsed().as_secs() < 5, "{used}");
+    }
+    assert_eq!(
+        sql(
+            &[],
+            "{% set k = 'b' %}{% set d = {'a': 1, k: 2, k ~ 1: {k: 3}, (1, 2): 4, 5: [k][0]} %}{{ d.b }} {{ d.b1.b }} {{ d[(1, 2)] }} {{ d[5] }} {{ [1] in d }}"
+        ),
+        "2 3 4 b False"
+    );
 }
 
 #[test]
