@@ -13,6 +13,7 @@ use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
 use datafusion::logical_expr::{AggregateUDF, Expr, LogicalPlan, TableProviderFilterPushDown};
 use datafusion::optimizer::Optimizer;
+use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
 use datafusion::prelude::SessionConfig;
@@ -75,6 +76,16 @@ impl Scope {
     /// A scope for planning alone.
     pub fn for_planning() -> Self {
         Self::new(1, Arc::new(RuntimeEnv::default()))
+    }
+
+    /// The scope whose plans are mended by one more rule once they are made.
+    #[must_use]
+    pub fn with_physical_rule(mut self, rule: Arc<dyn PhysicalOptimizerRule + Send + Sync>) -> Self {
+        let state = SessionStateBuilder::new_from_existing(self.context.state());
+        let context = SessionContext::new_with_state(state.with_physical_optimizer_rule(rule).build());
+        self.planning = Arc::new(context.state());
+        self.context = context;
+        self
     }
 
     /// The state that plans are optimized and executed with.

@@ -4,6 +4,7 @@
 //! Comes in: plans and table versions. Goes out: batches and written files. Must not know: projects, models, the graph,
 //! when to publish.
 
+mod bounded_pruning;
 pub mod float_bounds;
 mod published;
 pub mod session;

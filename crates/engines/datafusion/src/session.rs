@@ -14,6 +14,7 @@ use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, cast, lit}
 use datafusion::physical_plan::{ExecutionPlanProperties, execute_stream, execute_stream_partitioned};
 use futures::StreamExt;
 
+use super::bounded_pruning::BoundedPruning;
 use super::published::PublishedTable;
 use mep_contract::warehouse::{
     Content, PartitionWriter, TableFolder, TableVersion, Warehouse, WriteError, WriteTarget, WrittenFiles,
@@ -117,7 +118,8 @@ impl Engine {
         let storage = warehouse.storage();
         let url = ObjectStoreUrl::parse(storage.url())?;
         runtime.register_object_store(url.as_ref(), storage.object_store());
-        Ok(Self { scope: Scope::new(options.threads, runtime), warehouse })
+        let scope = Scope::new(options.threads, runtime).with_physical_rule(Arc::new(BoundedPruning));
+        Ok(Self { scope, warehouse })
     }
 
     /// What SQL can see.

@@ -15,6 +15,7 @@ pub mod floats;
 pub mod guarded;
 pub mod microseconds;
 pub mod numbers;
+pub mod order_keys;
 pub mod order_once;
 pub mod overflow;
 pub mod places;
@@ -40,6 +41,7 @@ pub fn of_execution() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
     rules.insert(1, Arc::new(bounded_values::BoundedValues));
     rules.push(Arc::new(guarded::GuardedConditions));
     rules.push(Arc::new(bounded_values::RepeatedConstants));
+    rules.push(Arc::new(order_keys::OrderedByColumns));
     rules
 }
 

@@ -11,7 +11,7 @@ use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, Result};
 use datafusion::functions::core::expr_fn::coalesce;
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
-use datafusion::logical_expr::{Distinct, Expr, Join, JoinConstraint, JoinType, LogicalPlan};
+use datafusion::logical_expr::{Distinct, Expr, Join, JoinConstraint, JoinType, LogicalPlan, Window};
 
 /// The joined columns that a node gives, and what each is when it is not named with its table.
 type Merged = HashMap<Column, Expr>;
@@ -56,7 +56,11 @@ fn of_node(plan: LogicalPlan) -> Result<(LogicalPlan, Merged)> {
             | LogicalPlan::Distinct(Distinct::All(_))
     );
     let is_unnest = matches!(plan, LogicalPlan::Unnest(_));
-    let plan = if is_unnest { plan } else { replaced(plan, &merged)? };
+    let plan = match plan {
+        unnest if is_unnest => unnest,
+        LogicalPlan::Window(window) => of_windows(window, &merged)?,
+        other => replaced(other, &merged)?,
+    };
     Ok((plan, if gives_its_input { merged } else { Merged::new() }))
 }
 
@@ -123,6 +127,19 @@ fn of_join(join: Join) -> Result<(LogicalPlan, Merged)> {
         null_aware,
     };
     Ok((LogicalPlan::Join(join), merged))
+}
+
+/// Windows that stand in one node are sorted in one way. Those over `a.k` and over `k` were put there as one column.
+fn of_windows(window: Window, merged: &Merged) -> Result<LogicalPlan> {
+    let window = match replaced(LogicalPlan::Window(window), merged)? {
+        LogicalPlan::Window(window) if window.window_expr.len() > 1 => window,
+        other => return Ok(other),
+    };
+    let mut plan = std::sync::Arc::unwrap_or_clone(window.input);
+    for expression in window.window_expr {
+        plan = LogicalPlan::Window(Window::try_new(vec![expression], plan.into())?);
+    }
+    Ok(plan)
 }
 
 fn replaced(plan: LogicalPlan, merged: &Merged) -> Result<LogicalPlan> {
@@ -275,6 +292,27 @@ mod tests {
         assert_eq!(
             rows(&format!("select coalesce(a.k, -1) as l, sum(k) over () as s from {join} order by l")),
             "[{l:-1,s:6},{l:1,s:6},{l:2,s:6}]"
+        );
+    }
+
+    #[test]
+    fn windows_over_a_column_and_over_that_of_one_side_are_two() {
+        assert_eq!(
+            rows(
+                "select k, count(*) over (partition by k order by v) as n,
+                        count(*) over (partition by a.k order by v) as l,
+                        sum(v) over (partition by b.k order by v) as r
+                 from a full join b using (k) order by k"
+            ),
+            "[{k:1,n:1,l:1,r:10},{k:2,n:1,l:1,r:20},{k:3,n:1,l:1}]"
+        );
+    }
+
+    #[test]
+    fn rows_are_ordered_by_the_column_of_the_side_that_is_named() {
+        assert_eq!(
+            rows("select w, v from a full join b using (k) order by b.k desc nulls last, k"),
+            "[{w:2},{w:1,v:20},{v:10}]"
         );
     }
 
