@@ -20,7 +20,7 @@ const MOST_CONDITIONS: usize = 64;
 
 /// The rule.
 #[derive(Debug)]
-pub struct BoundedPruning;
+pub(crate) struct BoundedPruning;
 
 impl PhysicalOptimizerRule for BoundedPruning {
     fn name(&self) -> &'static str {

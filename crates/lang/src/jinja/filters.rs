@@ -3,6 +3,7 @@
 use minijinja::value::{Kwargs, ObjectRepr, Tuple};
 use minijinja::{Environment, Error, State, Value};
 
+use super::depth::is_writable;
 use super::problem::invalid;
 use super::text_methods::centered;
 use super::time::shifted;
@@ -23,6 +24,7 @@ pub(super) fn add_to(environment: &mut Environment<'_>) {
     environment.add_filter("__minus", |time: &Value, delta: &Value| shifted(time, delta, -1));
     environment.add_filter("__plus", |time: &Value, delta: &Value| shifted(time, delta, 1));
     environment.add_filter("__percent", percent);
+    environment.add_filter("pprint", laid_out);
     environment.add_filter("as_text", |value: &Value| value.to_string());
     environment.add_filter("as_native", |value: Value| native(&value).unwrap_or(value));
     environment.add_filter("as_number", |value: &Value| match native(value) {
@@ -51,6 +53,14 @@ pub(super) fn add_to(environment: &mut Environment<'_>) {
             Ok::<_, Error>(truncation.of(text))
         },
     );
+}
+
+/// A value as `pprint` lays it out, over several lines. The engine's own takes time without end where values hold each other often.
+fn laid_out(value: &Value) -> Result<String, Error> {
+    if !is_writable(value) {
+        return Err(invalid("pprint: the value is too large, or holds itself"));
+    }
+    Ok(format!("{value:#?}"))
 }
 
 /// What `truncate` was asked for.

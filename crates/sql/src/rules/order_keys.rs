@@ -46,7 +46,9 @@ impl OptimizerRule for OrderedByColumns {
 
 fn of_sort(Sort { mut expr, input, fetch }: Sort) -> Result<Transformed<LogicalPlan>> {
     let mut keys = Keys::above(&input);
-    expr.iter_mut().for_each(|key| keys.take(&mut key.expr));
+    for key in &mut *expr {
+        keys.take(&mut key.expr);
+    }
     if keys.computed.is_empty() {
         return Ok(Transformed::no(LogicalPlan::Sort(Sort { expr, input, fetch })));
     }
