@@ -46,7 +46,7 @@ impl OptimizerRule for OrderedByColumns {
 
 fn of_sort(Sort { mut expr, input, fetch }: Sort) -> Result<Transformed<LogicalPlan>> {
     let mut keys = Keys::above(&input);
-    for key in &mut *expr {
+    for key in &mut expr {
         keys.take(&mut key.expr);
     }
     if keys.computed.is_empty() {
