@@ -10,6 +10,7 @@ use minijinja::{
 
 use super::adapter::dispatched;
 use super::collections::Dict;
+use super::depth::is_writable;
 use super::macros::{BUILTIN, LOADER_TEXT, Macro};
 use super::noted::{config_place, located};
 use super::overrides;
@@ -223,6 +224,13 @@ fn printed(out: &mut Output<'_>, state: &mut State<'_, '_>, value: &Value) -> Re
         ));
     }
     valid(value)?;
+    // The engine's tuples do not count how often they are looked at.
+    if value.is_tuple() && !is_writable(value) {
+        return Err(invalid_with_help(
+            "a tuple is too large to be printed: what lies in it, counted as often as it does, is too much to look at",
+            "make it smaller, or move the work into SQL",
+        ));
+    }
     escape_formatter(out, state, value)?;
     visits::check()
 }

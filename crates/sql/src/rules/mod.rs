@@ -13,6 +13,7 @@ pub mod coerced;
 pub mod date_interval;
 pub mod floats;
 pub mod guarded;
+pub mod membership;
 pub mod microseconds;
 pub mod numbers;
 pub mod order_keys;
@@ -28,7 +29,8 @@ pub mod using;
 /// Where a mended node cannot be built.
 pub fn mended(plan: LogicalPlan) -> Result<LogicalPlan> {
     let keyed = set_all::number_equal_rows(using::merge_keys(plan)?)?;
-    numbers::meet(places::of_one_type(order_once::order_once(keyed)?)?)
+    let ordered = order_once::order_once(membership::spell_out(keyed)?)?;
+    numbers::meet(places::of_one_type(ordered)?)
 }
 
 /// The optimizer's rules for plans that are run.

@@ -1,0 +1,197 @@
+//! IN with a subquery is true, false or NULL.
+//!
+//! Where the engine cannot make a join of it, it asks whether an equal row is there, and takes a NULL that might be equal for
+//! no. That decides nothing where only what is true counts: as a condition, on a side of AND and OR, as a branch of CASE. Anywhere
+//! else (below NOT, IS NULL, a comparison, `coalesce`) the membership is spelled out here with EXISTS, which is never NULL. So
+//! is NOT IN with a subquery that reads the query around it, for which the engine has no join.
+
+use std::sync::Arc;
+
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion::common::{DFSchema, ExprSchema as _, Result, ScalarValue, plan_err};
+use datafusion::logical_expr::expr::{Exists, InSubquery};
+use datafusion::logical_expr::{
+    BinaryExpr, Case, Expr, Filter, LogicalPlan, LogicalPlanBuilder, Operator, Subquery, lit, not,
+};
+
+/// The plan in which conditions ask for membership as SQL means it.
+///
+/// # Errors
+/// Where what is looked for holds a subquery itself, or a column from further out.
+pub fn spell_out(plan: LogicalPlan) -> Result<LogicalPlan> {
+    Ok(plan
+        .transform_up_with_subqueries(|node| match node {
+            LogicalPlan::Filter(filter) => of_filter(filter),
+            other => Ok(Transformed::no(other)),
+        })?
+        .data)
+}
+
+fn of_filter(filter: Filter) -> Result<Transformed<LogicalPlan>> {
+    let has_membership = |part: &Expr| Ok(matches!(part, Expr::InSubquery(_)));
+    if !filter.predicate.exists(has_membership)? {
+        return Ok(Transformed::no(LogicalPlan::Filter(filter)));
+    }
+    let schema = filter.input.schema().clone();
+    let predicate = condition(filter.predicate, &schema, Standing::Alone)?;
+    Ok(Transformed::yes(LogicalPlan::Filter(Filter::try_new(predicate, filter.input)?)))
+}
+
+/// Where a condition stands of which only counts whether it is true.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    /// It is the whole condition, or a part that all others are joined to by AND: the engine makes a join of it.
+    Alone,
+    /// Beside others.
+    Beside,
+}
+
+fn condition(expression: Expr, schema: &DFSchema, standing: Standing) -> Result<Expr> {
+    match expression {
+        Expr::BinaryExpr(BinaryExpr { left, op: op @ (Operator::And | Operator::Or), right }) => {
+            let standing = if op == Operator::And { standing } else { Standing::Beside };
+            let left = condition(*left, schema, standing)?.into();
+            let right = condition(*right, schema, standing)?.into();
+            Ok(Expr::BinaryExpr(BinaryExpr { left, op, right }))
+        }
+        Expr::IsTrue(inner) => Ok(Expr::IsTrue(condition(*inner, schema, Standing::Beside)?.into())),
+        Expr::Not(inner) => match *inner {
+            Expr::InSubquery(membership) => {
+                let negated = !membership.negated;
+                condition(Expr::InSubquery(InSubquery { negated, ..membership }), schema, standing)
+            }
+            other => Ok(not(value(other, schema)?)),
+        },
+        Expr::InSubquery(membership) => {
+            let is_join = standing == Standing::Alone && membership.subquery.outer_ref_columns.is_empty();
+            if !membership.negated || is_join {
+                return Ok(Expr::InSubquery(membership));
+            }
+            spelled_out(membership, schema)
+        }
+        Expr::Case(Case { expr: None, when_then_expr, else_expr }) => {
+            let branches = when_then_expr.into_iter().map(|(when, then)| {
+                let when = condition(*when, schema, Standing::Beside)?;
+                Ok((Box::new(when), Box::new(value(*then, schema)?)))
+            });
+            let otherwise = else_expr.map(|otherwise| value(*otherwise, schema)).transpose()?;
+            Ok(Expr::Case(Case {
+                expr: None,
+                when_then_expr: branches.collect::<Result<_>>()?,
+                else_expr: otherwise.map(Box::new),
+            }))
+        }
+        other => value(other, schema),
+    }
+}
+
+/// An expression whose NULL is another value than false.
+fn value(expression: Expr, schema: &DFSchema) -> Result<Expr> {
+    let spelled = expression.transform_down(|part| match part {
+        Expr::InSubquery(membership) => {
+            Ok(Transformed::new(spelled_out(membership, schema)?, true, TreeNodeRecursion::Jump))
+        }
+        // Of its own, which a branch that is not taken does not reach.
+        case @ Expr::Case(Case { expr: None, .. }) => {
+            Ok(Transformed::new(condition(case, schema, Standing::Beside)?, true, TreeNodeRecursion::Jump))
+        }
+        other => Ok(Transformed::no(other)),
+    })?;
+    Ok(spelled.data)
+}
+
+/// `an equal row is there OR (NULL AND (it is NULL and there is a row OR a row is NULL))`.
+fn spelled_out(membership: InSubquery, schema: &DFSchema) -> Result<Expr> {
+    let InSubquery { expr, subquery, negated } = membership;
+    let (sought, columns) = from_within(*expr, schema)?;
+    let rows = subquery.subquery.clone();
+    let Some(column) = rows.schema().columns().into_iter().next() else {
+        return plan_err!("a subquery of IN gives one column");
+    };
+    let candidate = Expr::Column(column);
+    let equal =
+        LogicalPlanBuilder::from(rows.clone()).filter(candidate.clone().eq(sought.clone()))?.build()?;
+    let null = LogicalPlanBuilder::from(rows.clone()).filter(candidate.is_null())?.build()?;
+    let any = LogicalPlanBuilder::from(rows).filter(sought.is_null())?.build()?;
+    let exists = |plan: LogicalPlan, further: &[Expr]| {
+        let mut outer_ref_columns = subquery.outer_ref_columns.clone();
+        outer_ref_columns
+            .extend(further.iter().filter(|column| !subquery.outer_ref_columns.contains(column)).cloned());
+        let subquery =
+            Subquery { subquery: Arc::new(plan), outer_ref_columns, spans: subquery.spans.clone() };
+        Expr::Exists(Exists { subquery, negated: false })
+    };
+    let unknown = exists(any, &columns).or(exists(null, &[]));
+    let membership = exists(equal, &columns).or(lit(ScalarValue::Boolean(None)).and(unknown));
+    Ok(if negated { not(membership) } else { membership })
+}
+
+/// An expression as the subquery says it, and the columns that it reads of the query around it.
+fn from_within(expression: Expr, schema: &DFSchema) -> Result<(Expr, Vec<Expr>)> {
+    let mut columns: Vec<Expr> = Vec::new();
+    let within = expression.transform_up(|part| match part {
+        Expr::Column(column) => {
+            let field = schema.field_from_column(&column)?;
+            let outer = Expr::OuterReferenceColumn(field.clone(), column);
+            if !columns.contains(&outer) {
+                columns.push(outer.clone());
+            }
+            Ok(Transformed::yes(outer))
+        }
+        Expr::OuterReferenceColumn(..) | Expr::ScalarSubquery(_) | Expr::Exists(_) | Expr::InSubquery(_) => {
+            plan_err!("IN with a subquery asks here for a value that is read from further out; join the tables instead")
+        }
+        other => Ok(Transformed::no(other)),
+    })?;
+    Ok((within.data, columns))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::executed::rows;
+
+    const OUTER: &str = "(values (1, 1), (2, 1), (null, 1), (1, 2), (2, 2), (null, 3)) as t(x, k)";
+    const INNER: &str = "(values (1, 1), (null, 2), (3, 2)) as s(y, k)";
+
+    /// The rows of `x` and `k` for which a condition holds; `{all}` and `{own}` are subqueries.
+    fn which(condition: &str) -> String {
+        let condition = condition
+            .replace("{all}", &format!("(select y from {INNER})"))
+            .replace("{known}", &format!("(select y from {INNER} where y is not null)"))
+            .replace("{none}", &format!("(select y from {INNER} where y > 9)"))
+            .replace("{own}", &format!("(select y from {INNER} where s.k = t.k)"));
+        rows(&format!("select coalesce(x, 0) * 10 + k as row from {OUTER} where {condition} order by 1"))
+    }
+
+    #[test]
+    fn a_membership_that_is_not_known_is_null() {
+        assert_eq!(which("(x in {all}) is null"), "1 3 21 22");
+        assert_eq!(which("(x not in {all}) is null"), "1 3 21 22");
+        assert_eq!(which("(x in {known}) is null"), "1 3");
+        assert_eq!(which("(x not in {known}) is not true"), "1 3 11 12");
+        assert_eq!(which("(x in {none}) is null"), "");
+        assert_eq!(which("coalesce(x in {known}, k = 3)"), "3 11 12");
+        assert_eq!(which("(x + 1 in {known}) = false"), "11 12");
+    }
+
+    #[test]
+    fn not_in_beside_others_leaves_out_what_is_not_known() {
+        assert_eq!(which("x not in {all} or k = 3"), "3");
+        assert_eq!(which("x not in {known} or k = 3"), "3 21 22");
+        assert_eq!(which("not (x in {known} or k = 2)"), "21");
+        assert_eq!(which("x not in {none} and k = 1"), "1 11 21");
+        assert_eq!(
+            which("case when x not in {known} then true when x in {known} then false else k = 1 end"),
+            "1 21 22"
+        );
+    }
+
+    #[test]
+    fn a_subquery_that_reads_the_query_around_it_is_asked_for_each_row() {
+        assert_eq!(which("x in {own}"), "11");
+        assert_eq!(which("x not in {own}"), "3 21");
+        assert_eq!(which("not (x in {own})"), "3 21");
+        assert_eq!(which("x not in {own} or k = 2"), "3 12 21 22");
+        assert_eq!(which("(x in {own}) is null"), "1 12 22");
+    }
+}
