@@ -154,7 +154,6 @@ fn values_that_hold_each_other_many_times_are_a_problem_at_the_place_where_they_
     for text in [
         doubled("(ns.x, ns.x)", "{{ ns.x }}"),
         format!("{}{{{{ a }}}}", "{% set a, b = (a, a, 1), 1 %}".repeat(90)),
-        "{% macro f(x, n) %}{% if n %}{{ f((x, x), n - 1) }}{% else %}{{ x ~ '' }}{% endif %}{% endmacro %}{{ f(1, 90) }}".to_owned(),
         "{% macro f(x, n) %}{% if n %}{{ f([x, x], n - 1) }}{% else %}{{ x ~ '' }}{% endif %}{% endmacro %}{{ f(1, 90) }}".to_owned(),
         doubled("[ns.x, ns.x]", "{% set y = [1] %}{% for i in range(90) %}{% set ns.s = [y, y] %}{% endfor %}{{ 1 if ns.x == ns.x[0] else 2 }}{{ ns.x | map('string') | list }}"),
     ] {
