@@ -200,7 +200,7 @@ fn properties_of_what_is_not_there_are_warned_of() {
     project.model("counts", "select 1 as x");
     project.file("models/schema.yml", "models:\n  - name: count\n  - name: counts\n");
     insta::assert_snapshot!(project.succeed(&["run"]), @r"
-     WARN models/schema.yml:2: there is no model `count`
+     WARN models/schema.yml:2: there is no model `count`; did you mean `counts`?
         plan  1 view
        start  view counts
           ok  view counts  [time]  (first run)
