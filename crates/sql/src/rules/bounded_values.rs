@@ -4,11 +4,9 @@
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, FieldRef};
-use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion::common::tree_node::Transformed;
 use datafusion::common::{DFSchema, Result, internal_err};
 use datafusion::logical_expr::expr::{AggregateFunction, ScalarFunction};
-use datafusion::logical_expr::expr_rewriter::NamePreserver;
-use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{
     BinaryExpr, ColumnarValue, Expr, ExprSchemable, LogicalPlan, Operator, ReturnFieldArgs,
     ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
@@ -16,6 +14,7 @@ use datafusion::logical_expr::{
 use datafusion::logical_expr_common::type_coercion::binary::BinaryTypeCoercer;
 use datafusion::optimizer::{ApplyOrder, OptimizerConfig, OptimizerRule};
 
+use super::parts::replaced;
 use crate::bounded::{bounded, within_bounds};
 use crate::joined_text::JoinedText;
 
@@ -40,7 +39,7 @@ impl OptimizerRule for BoundedValues {
     }
 
     fn rewrite(&self, plan: LogicalPlan, _: &dyn OptimizerConfig) -> Result<Transformed<LogicalPlan>> {
-        rewritten(plan, &grows, &of_expression)
+        replaced(plan, grows, of_expression)
     }
 }
 
@@ -65,42 +64,8 @@ impl OptimizerRule for RepeatedConstants {
         if !matches!(plan, LogicalPlan::Projection(_) | LogicalPlan::Aggregate(_)) {
             return Ok(Transformed::no(plan));
         }
-        rewritten(plan, &stands_in_rows, &|part, _| Ok(of_rows(part)))
+        replaced(plan, stands_in_rows, |part, _| Ok(of_rows(part)))
     }
-}
-
-type Of<'a> = &'a dyn Fn(Expr, &DFSchema) -> Result<Transformed<Expr>>;
-
-fn rewritten(
-    plan: LogicalPlan,
-    concerns: &dyn Fn(&Expr) -> bool,
-    of: Of<'_>,
-) -> Result<Transformed<LogicalPlan>> {
-    let mut any = false;
-    plan.apply_expressions(|expression| {
-        any |= expression.exists(|part| Ok(concerns(part)))?;
-        Ok(if any { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
-    })?;
-    if !any {
-        return Ok(Transformed::no(plan));
-    }
-    let names = NamePreserver::new(&plan);
-    let inputs = plan.inputs();
-    let schema = match &plan {
-        LogicalPlan::TableScan(scan) => {
-            DFSchema::try_from_qualified_schema(scan.table_name.clone(), &scan.source.schema())?
-        }
-        _ if inputs.is_empty() => plan.schema().as_ref().clone(),
-        _ => merge_schema(&inputs),
-    };
-    plan.map_expressions(|expression| {
-        if !expression.exists(|part| Ok(concerns(part)))? {
-            return Ok(Transformed::no(expression));
-        }
-        let name = names.save(&expression);
-        let bounded = expression.transform_up(|part| of(part, &schema))?;
-        Ok(bounded.update_data(|expression| name.restore(expression)))
-    })
 }
 
 const NESTING: [&str; 4] = ["make_array", "struct", "named_struct", "map"];

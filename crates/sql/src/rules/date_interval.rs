@@ -8,11 +8,12 @@ use arrow::datatypes::{DataType, IntervalDayTime, IntervalMonthDayNano, TimeUnit
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{DFSchema, Result, ScalarValue};
 use datafusion::config::ConfigOptions;
-use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{BinaryExpr, Cast, Expr, ExprSchemable, LogicalPlan, Operator, cast};
 use datafusion::optimizer::AnalyzerRule;
 use datafusion::optimizer::analyzer::type_coercion::TypeCoercion;
+
+use super::parts::under_their_names;
 
 /// The rule. It comes after types are made equal, since only then they are known, and makes them equal again where it
 /// changes one.
@@ -45,12 +46,7 @@ fn of_node(node: LogicalPlan, outer: &DFSchema) -> Result<Transformed<LogicalPla
         schema.merge(&DFSchema::try_from_qualified_schema(scan.table_name.clone(), &scan.source.schema())?);
     }
     schema.merge(outer);
-    let names = NamePreserver::new(&node);
-    let mended = node.map_expressions(|expression| {
-        let name = names.save(&expression);
-        let mended = expression.transform_up(|part| Ok(of_expression(part, &schema)))?;
-        Ok(mended.update_data(|expression| name.restore(expression)))
-    })?;
+    let mended = under_their_names(node, |_| Ok(true), |part| Ok(of_expression(part, &schema)))?;
     if mended.transformed { mended.map_data(LogicalPlan::recompute_schema) } else { Ok(mended) }
 }
 

@@ -10,13 +10,13 @@ use arrow::datatypes::DataType;
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{Column, DFSchema, Result, ScalarValue};
 use datafusion::logical_expr::expr::{Between, InList, InSubquery, ScalarFunction, Sort, WindowFunction};
-use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{
     BinaryExpr, Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, Operator, ScalarUDF,
 };
 use datafusion::optimizer::{ApplyOrder, OptimizerConfig, OptimizerRule};
 
+use super::parts::under_their_names;
 use crate::comparable::Comparable;
 
 /// The rule.
@@ -75,15 +75,9 @@ impl OptimizerRule for ComparableFloats {
 }
 
 fn in_expressions(plan: LogicalPlan, schema: &DFSchema) -> Result<Transformed<LogicalPlan>> {
-    let names = NamePreserver::new(&plan);
-    plan.map_expressions(|expression| {
-        if matches!(expression, Expr::Column(_) | Expr::Literal(..) | Expr::GroupingSet(_)) {
-            return Ok(Transformed::no(expression));
-        }
-        let name = names.save(&expression);
-        let made = expression.transform_up(|part| of_expression(part, schema))?;
-        Ok(if made.transformed { made.update_data(|now| name.restore(now)) } else { made })
-    })
+    let may_compare =
+        |whole: &Expr| Ok(!matches!(whole, Expr::Column(_) | Expr::Literal(..) | Expr::GroupingSet(_)));
+    under_their_names(plan, may_compare, |part| of_expression(part, schema))
 }
 
 fn of_expression(mut part: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {

@@ -8,18 +8,18 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, FieldRef, Schema, TimeUnit};
 use datafusion::common::config::ConfigOptions;
-use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion::common::tree_node::Transformed;
 use datafusion::common::{Column, DFSchema, Result, ScalarValue};
 use datafusion::datasource::cte_worktable::CteWorkTable;
 use datafusion::datasource::{provider_as_source, source_as_provider};
 use datafusion::functions::math::round;
 use datafusion::logical_expr::expr::{Cast, Placeholder, ScalarFunction, TryCast};
-use datafusion::logical_expr::expr_rewriter::NamePreserver;
-use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{
     Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, TableScan, TableScanBuilder, Union, cast, lit,
 };
 use datafusion::optimizer::analyzer::AnalyzerRule;
+
+use super::parts::replaced;
 
 /// The rule.
 #[derive(Debug)]
@@ -77,25 +77,7 @@ fn of_node(node: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
         };
         return of_rows_before.unwrap_or_else(|| scan_in_microseconds(node)).map(Transformed::yes);
     }
-    let mut any = false;
-    node.apply_expressions(|expression| {
-        any |= expression.exists(|part| Ok(is_in_nanoseconds(part)))?;
-        Ok(if any { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
-    })?;
-    if !any {
-        return Ok(Transformed::no(node));
-    }
-    let names = NamePreserver::new(&node);
-    let inputs = node.inputs();
-    let schema = if inputs.is_empty() { node.schema().as_ref().clone() } else { merge_schema(&inputs) };
-    node.map_expressions(|expression| {
-        if !expression.exists(|part| Ok(is_in_nanoseconds(part)))? {
-            return Ok(Transformed::no(expression));
-        }
-        let name = names.save(&expression);
-        let rewritten = expression.transform_up(|part| of_expression(part, &schema))?;
-        Ok(rewritten.update_data(|expression| name.restore(expression)))
-    })
+    replaced(node, is_in_nanoseconds, of_expression)
 }
 
 /// A scan of the rows of the step before, in a recursive query: they come as the query gives them.

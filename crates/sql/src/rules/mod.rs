@@ -19,6 +19,7 @@ pub mod numbers;
 pub mod order_keys;
 pub mod order_once;
 pub mod overflow;
+mod parts;
 pub mod places;
 pub mod set_all;
 pub mod using;

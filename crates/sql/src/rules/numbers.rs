@@ -8,11 +8,12 @@ use arrow::datatypes::DataType;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, DFSchema, Result, ScalarValue};
 use datafusion::logical_expr::expr::{Between, Case, InList, ScalarFunction};
-use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{
     BinaryExpr, Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, Union, cast,
 };
+
+use super::parts::under_their_names;
 
 /// The functions that give one of their arguments.
 const CHOOSE: [&str; 6] = ["coalesce", "nullif", "greatest", "least", "nvl", "ifnull"];
@@ -68,12 +69,7 @@ fn in_expressions(node: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
             return Ok(Transformed::no(node));
         }
     }
-    let names = NamePreserver::new(&node);
-    let met = node.map_expressions(|expression| {
-        let name = names.save(&expression);
-        let met = expression.transform_up(|part| of_expression(part, &schema))?;
-        Ok(if met.transformed { met.update_data(|now| name.restore(now)) } else { met })
-    })?;
+    let met = under_their_names(node, |_| Ok(true), |part| of_expression(part, &schema))?;
     if met.transformed { met.map_data(LogicalPlan::recompute_schema) } else { Ok(met) }
 }
 

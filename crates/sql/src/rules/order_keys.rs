@@ -93,47 +93,52 @@ fn with_keys(node: &LogicalPlan, expressions: &[Expr], keys: &mut Keys) -> Resul
 }
 
 fn in_call(part: Expr, keys: &mut Keys) -> Transformed<Expr> {
-    let before = keys.computed.len();
+    let mut any = false;
     let part = match part {
         Expr::WindowFunction(mut call) => {
             let WindowFunction { params, .. } = call.as_mut();
-            params.partition_by.iter_mut().for_each(|key| keys.take(key));
-            params.order_by.iter_mut().for_each(|SortKey { expr, .. }| keys.take(expr));
+            for key in &mut params.partition_by {
+                any |= keys.take(key);
+            }
+            for SortKey { expr, .. } in &mut params.order_by {
+                any |= keys.take(expr);
+            }
             Expr::WindowFunction(call)
         }
         // Of WITHIN GROUP, what is ordered by is what is aggregated.
         Expr::AggregateFunction(mut call) if !call.func.supports_within_group_clause() => {
-            call.params.order_by.iter_mut().for_each(|SortKey { expr, .. }| keys.take(expr));
+            for SortKey { expr, .. } in &mut call.params.order_by {
+                any |= keys.take(expr);
+            }
             Expr::AggregateFunction(call)
         }
         other => return Transformed::no(other),
     };
-    Transformed::new_transformed(part, keys.computed.len() > before || keys.was_used)
+    Transformed::new_transformed(part, any)
 }
 
 /// What rows are ordered by and is computed below.
 struct Keys {
     first: usize,
     computed: Vec<Expr>,
-    was_used: bool,
 }
 
 impl Keys {
     fn above(input: &LogicalPlan) -> Self {
-        Self { first: input.schema().fields().len(), computed: Vec::new(), was_used: false }
+        Self { first: input.schema().fields().len(), computed: Vec::new() }
     }
 
-    /// Leaves a column for the key.
-    fn take(&mut self, key: &mut Expr) {
+    /// Leaves a column for a key that is to be computed, and says whether it is one.
+    fn take(&mut self, key: &mut Expr) -> bool {
         if is_known(key) || has_subquery(key) {
-            return;
+            return false;
         }
         let at = self.computed.iter().position(|known| known == key).unwrap_or_else(|| {
             self.computed.push(key.clone());
             self.computed.len() - 1
         });
-        self.was_used = true;
         *key = Expr::Column(self.column(at));
+        true
     }
 
     fn column(&self, at: usize) -> Column {

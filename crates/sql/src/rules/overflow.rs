@@ -5,14 +5,13 @@
 //! (a view in another engine's words, what depends on what) keep the operators.
 
 use arrow::datatypes::DataType;
-use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion::common::tree_node::Transformed;
 use datafusion::common::{DFSchema, Result};
-use datafusion::logical_expr::expr_rewriter::NamePreserver;
-use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, LogicalPlan, Operator};
 use datafusion::logical_expr_common::type_coercion::binary::BinaryTypeCoercer;
 use datafusion::optimizer::{ApplyOrder, OptimizerConfig, OptimizerRule};
 
+use super::parts::replaced;
 use crate::checked::{Checked, Operation};
 
 /// The rule.
@@ -46,31 +45,7 @@ pub fn checked(plan: LogicalPlan) -> Result<LogicalPlan> {
 }
 
 fn of_node(plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
-    let mut any = false;
-    plan.apply_expressions(|expression| {
-        any |= expression.exists(|part| Ok(computes(part)))?;
-        Ok(if any { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
-    })?;
-    if !any {
-        return Ok(Transformed::no(plan));
-    }
-    let names = NamePreserver::new(&plan);
-    let inputs = plan.inputs();
-    let schema = match &plan {
-        LogicalPlan::TableScan(scan) => {
-            DFSchema::try_from_qualified_schema(scan.table_name.clone(), &scan.source.schema())?
-        }
-        _ if inputs.is_empty() => plan.schema().as_ref().clone(),
-        _ => merge_schema(&inputs),
-    };
-    plan.map_expressions(|expression| {
-        if !expression.exists(|part| Ok(computes(part)))? {
-            return Ok(Transformed::no(expression));
-        }
-        let name = names.save(&expression);
-        let checked = expression.transform_up(|part| of_expression(part, &schema))?;
-        Ok(checked.update_data(|expression| name.restore(expression)))
-    })
+    replaced(plan, computes, of_expression)
 }
 
 fn computes(part: &Expr) -> bool {

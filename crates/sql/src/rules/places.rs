@@ -3,11 +3,12 @@
 //! `round(price, 1)` has one decimal where the 1 is a literal. The analyzer casts it, and then the type has as many decimals as `price`;
 //! the optimizer makes a literal of it again, and what was planned with the one type is run with the other and fails.
 
-use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion::common::tree_node::Transformed;
 use datafusion::common::{Result, ScalarValue};
 use datafusion::logical_expr::expr::ScalarFunction;
-use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::{Expr, LogicalPlan, lit};
+
+use super::parts::replaced;
 
 /// The plan in which nothing is left to cast.
 ///
@@ -18,20 +19,7 @@ pub fn of_one_type(plan: LogicalPlan) -> Result<LogicalPlan> {
 }
 
 fn of_node(node: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
-    let mut rounds = false;
-    node.apply_expressions(|expression| {
-        rounds |= expression.exists(|part| Ok(places(part).is_some()))?;
-        Ok(if rounds { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
-    })?;
-    if !rounds {
-        return Ok(Transformed::no(node));
-    }
-    let names = NamePreserver::new(&node);
-    node.map_expressions(|expression| {
-        let name = names.save(&expression);
-        let made = expression.transform_up(|part| Ok(of_expression(part)))?;
-        Ok(if made.transformed { made.update_data(|now| name.restore(now)) } else { made })
-    })
+    replaced(node, |part| places(part).is_some(), |part, _| Ok(of_expression(part)))
 }
 
 fn of_expression(mut part: Expr) -> Transformed<Expr> {

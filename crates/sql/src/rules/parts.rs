@@ -1,0 +1,62 @@
+//! Other parts in the expressions of a node, whose columns keep their names.
+
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion::common::{DFSchema, Result};
+use datafusion::logical_expr::expr_rewriter::NamePreserver;
+use datafusion::logical_expr::utils::merge_schema;
+use datafusion::logical_expr::{Expr, LogicalPlan};
+
+/// The node with its parts as `of` has them, which is given the columns that they read. Nodes and expressions without a part that
+/// `concerns` holds of stay as they are.
+///
+/// # Errors
+/// As `of` has them.
+pub(super) fn replaced(
+    plan: LogicalPlan,
+    concerns: impl Fn(&Expr) -> bool,
+    of: impl Fn(Expr, &DFSchema) -> Result<Transformed<Expr>>,
+) -> Result<Transformed<LogicalPlan>> {
+    let concerns = |expression: &Expr| expression.exists(|part| Ok(concerns(part)));
+    let mut any = false;
+    plan.apply_expressions(|expression| {
+        any |= concerns(expression)?;
+        Ok(if any { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
+    })?;
+    if !any {
+        return Ok(Transformed::no(plan));
+    }
+    let schema = read_by(&plan)?;
+    under_their_names(plan, concerns, |part| of(part, &schema))
+}
+
+/// The node whose expressions, where `concerns` holds of them, have their parts as `of` has them.
+///
+/// # Errors
+/// As `concerns` and `of` have them.
+pub(super) fn under_their_names(
+    plan: LogicalPlan,
+    concerns: impl Fn(&Expr) -> Result<bool>,
+    of: impl Fn(Expr) -> Result<Transformed<Expr>>,
+) -> Result<Transformed<LogicalPlan>> {
+    let names = NamePreserver::new(&plan);
+    plan.map_expressions(|expression| {
+        if !concerns(&expression)? {
+            return Ok(Transformed::no(expression));
+        }
+        let name = names.save(&expression);
+        let made = expression.transform_up(&of)?;
+        Ok(if made.transformed { made.update_data(|now| name.restore(now)) } else { made })
+    })
+}
+
+/// The columns that the expressions of a node read.
+fn read_by(plan: &LogicalPlan) -> Result<DFSchema> {
+    let inputs = plan.inputs();
+    match plan {
+        LogicalPlan::TableScan(scan) => {
+            DFSchema::try_from_qualified_schema(scan.table_name.clone(), &scan.source.schema())
+        }
+        _ if inputs.is_empty() => Ok(plan.schema().as_ref().clone()),
+        _ => Ok(merge_schema(&inputs)),
+    }
+}
