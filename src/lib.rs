@@ -1,7 +1,7 @@
 //! mep: a declarative, SQL-first transformation framework, as one library.
 //!
-//! The stages are crates, and data goes through them one way; ARCHITECTURE.md is the map. This one names them all for whoever
-//! embeds mep, measures it or attacks it.
+//! The stages are crates, and data goes through them one way; ARCHITECTURE.md is the map. This one names the stages for
+//! whoever embeds mep.
 
 #[doc(hidden)]
 pub mod fuzzing;

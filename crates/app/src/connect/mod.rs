@@ -4,6 +4,6 @@ mod sinks;
 mod sources;
 mod streams;
 
-pub use sinks::{Sinks, cassandra_connection};
+pub use sinks::Sinks;
 pub use sources::{connect, kafka_connection, unread_folders};
 pub use streams::{Streaming, connect_streams};

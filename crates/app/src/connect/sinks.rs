@@ -17,7 +17,7 @@ use mep_local::sink::LocalSink;
 use mep_local::warehouse::LocalWarehouse;
 
 /// How a target's Cassandra is spoken to.
-pub fn cassandra_connection(config: &CassandraConfig) -> Connection {
+fn cassandra_connection(config: &CassandraConfig) -> Connection {
     Connection {
         contact_points: config.contact_points.clone(),
         keyspace: config.keyspace.clone(),
