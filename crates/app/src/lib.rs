@@ -1,16 +1,25 @@
 //! The application: what a command does, apart from how it is shown.
 //!
-//! Owns opening a project as a [`Workspace`], and the one place where a target's words become connectors and engines. Comes in: which
-//! project, and which of its nodes. Goes out: what they compile to, and what they are read and written by. Must not know: arguments,
+//! Owns opening a project as a [`Workspace`], the one place where a target's words become connectors and engines, and what each
+//! command is: a [run](run::Run), its [preview](preview::Preview), [streams](streams::Streams), [rows](query::Reader). Comes in: which project,
+//! and which of its nodes. Goes out: results. Must not know: arguments,
 //! exit codes, the terminal.
 
+pub mod compaction;
 pub mod connect;
 mod error;
+pub mod preview;
+pub mod query;
+pub mod reconcile;
+mod rejected;
+pub mod run;
 mod run_command;
 mod streamed;
+pub mod streams;
 mod workspace;
 
 pub use error::AppError;
+pub use rejected::RejectedRows;
 pub use run_command::RunCommand;
 pub use streamed::{is_streaming, register_streamed};
 pub use workspace::{Opening, Rendering, Selectors, Workspace, cores, runtime};

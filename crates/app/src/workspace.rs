@@ -52,6 +52,7 @@ pub struct Workspace {
     pub run: RunId,
     /// As asked for.
     pub rendering: Rendering,
+    called_with: String,
     /// The target's warehouse, once a command needed it.
     warehouse: OnceLock<Arc<dyn Warehouse>>,
 }
@@ -71,6 +72,8 @@ pub struct Opening {
     pub vars: Option<String>,
     /// How many nodes are worked on at once.
     pub threads: Option<usize>,
+    /// What this process was called with, as whoever waits for its lease is told.
+    pub called_with: String,
 }
 
 impl Opening {
@@ -143,7 +146,8 @@ impl Workspace {
         let templates = Templates::new(&project, invocation)?;
         warn(&templates.warnings);
         let graph = Graph::of(&project, &templates)?;
-        Ok(Self { project, templates, graph, run, rendering, warehouse: OnceLock::new() })
+        let called_with = opening.called_with.clone();
+        Ok(Self { project, templates, graph, run, rendering, called_with, warehouse: OnceLock::new() })
     }
 
     /// The nodes that the words take and of which `is_meant` holds.
@@ -293,12 +297,11 @@ impl Workspace {
 
     /// This process, as others are told of it.
     pub fn holder(&self) -> Holder {
-        let words: Vec<String> = std::env::args().skip(1).collect();
         Holder {
             run: self.run.to_string(),
             pid: std::process::id(),
             since: Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Secs, true),
-            command: secrets::masked(&format!("mep {}", words.join(" "))).into_owned(),
+            command: secrets::masked(&self.called_with).into_owned(),
         }
     }
 

@@ -55,6 +55,7 @@ pub struct Global {
 impl Global {
     /// Which project is opened.
     pub fn opening(&self) -> Opening {
+        let words: Vec<String> = std::env::args().skip(1).collect();
         Opening {
             project_dir: self.project_dir.clone(),
             profiles_dir: self.profiles_dir.clone(),
@@ -62,6 +63,7 @@ impl Global {
             target: self.target.clone(),
             vars: self.vars.clone(),
             threads: self.threads.map(usize::from),
+            called_with: format!("mep {}", words.join(" ")),
         }
     }
 }

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use super::arguments::{CleanArguments, Global};
 use super::exit::Exit;
-use super::terminal::{Terminal, bytes, plural};
+use super::terminal::Terminal;
 use mep_app::AppError;
 use mep_app::{Rendering, Workspace};
 use mep_artifacts as artifacts;
+use mep_core::quantity::{bytes, plural};
 use mep_run::drop_old_rejected;
 
 /// Deletes.

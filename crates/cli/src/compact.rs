@@ -4,23 +4,13 @@ use serde_json::{Value as Json, json};
 
 use super::arguments::{CompactArguments, Global, TextOrJson};
 use super::exit::Exit;
-use super::terminal::{Palette, Terminal, bytes, count, plural};
-use mep_app::AppError;
-use mep_app::is_streaming;
-use mep_app::{Rendering, Workspace, runtime};
-use mep_contract::warehouse::{Presentation, TableVersion};
+use super::terminal::{Palette, Terminal};
+use mep_app::compaction::{self, Fragmented, fragmented, has_table};
+use mep_app::{AppError, Rendering, Workspace};
+use mep_core::quantity::{bytes, count, plural};
 use mep_core::relation::Relation;
-use mep_graph::{Materialization, Node, NodeKind};
-use mep_plan::{Compaction, FileSizes};
-use mep_run::{Compacted, Compactor, presentation, shown_kind};
-
-/// A table with small files.
-struct Small<'a> {
-    node: &'a Node,
-    relation: Relation,
-    table: TableVersion,
-    compaction: Compaction,
-}
+use mep_plan::FileSizes;
+use mep_run::Compacted;
 
 /// Compacts.
 ///
@@ -28,50 +18,23 @@ struct Small<'a> {
 /// Where another run holds the warehouse, or something cannot be read or written.
 pub(super) fn compact(global: &Global, arguments: &CompactArguments) -> Result<Exit, AppError> {
     let workspace = Workspace::open(&global.opening(), "compact", Rendering::default())?;
-    let has_table = |node: &Node| {
-        let is_built = match node.kind {
-            NodeKind::Model { .. } => node.config.materialized != Materialization::View,
-            NodeKind::Seed { .. } | NodeKind::Snapshot { .. } | NodeKind::Source { .. } => true,
-            NodeKind::Test(_) | NodeKind::Exposure { .. } => false,
-        };
-        is_built && node.relation.is_some() && !is_streaming(node)
-    };
     let nodes = workspace.select(arguments.selecting.selectors(), has_table)?;
     let warehouse = workspace.warehouse()?;
     let _lease = if arguments.dry_run { None } else { Some(workspace.lease(warehouse.as_ref())?) };
     let sizes = FileSizes { target: arguments.target_file_size, fewest: arguments.min_files };
-    let mut found = Vec::new();
-    for node in nodes.iter().map(|index| workspace.graph.node(*index)) {
-        let Some(own) = node.relation.clone() else { continue };
-        let rejects = matches!(node.kind, NodeKind::Source { .. }).then(|| own.rejects());
-        for relation in [own].into_iter().chain(rejects) {
-            let Some(table) = warehouse.read(&relation)? else { continue };
-            let compaction = Compaction::of(&table, sizes, warehouse.has_one_folder_a_partition());
-            if !compaction.is_nothing() {
-                found.push(Small { node, relation, table, compaction });
-            }
-        }
-    }
+    let found = fragmented(&workspace, warehouse.as_ref(), &nodes, sizes)?;
     if arguments.dry_run {
         super::print(&preview(&found, arguments.output))?;
         return Ok(Exit::Success);
     }
     let terminal = Terminal::new(global.log_format, global.quiet);
-    let engine = workspace.engine(&warehouse)?;
-    let runtime = runtime()?;
-    let compactor = Compactor { engine: &engine, warehouse: warehouse.as_ref(), run: &workspace.run, sizes };
     let mut results = Vec::new();
-    for Small { node, relation, table, compaction } in &found {
-        let is_own = node.relation.as_ref() == Some(relation);
-        let presentation = if is_own { presentation(node) } else { Presentation::default() };
-        let compacted = runtime.block_on(compactor.compact(relation, table, compaction, &presentation));
-        let compacted =
-            compacted.map_err(|error| AppError::Compact { relation: relation.to_string(), error })?;
+    compaction::compact(&workspace, &found, sizes, |relation, compacted| {
         if compacted.partitions > 0 {
-            terminal.say(&format!("{:>9}  {}", "compacted", said(relation, &compacted)));
+            terminal.say(&format!("{:>9}  {}", "compacted", said(relation, compacted)));
         }
-        results.push(json!({"relation": relation.to_string(), "result": as_json(&compacted)}));
-    }
+        results.push(json!({"relation": relation.to_string(), "result": as_json(compacted)}));
+    })?;
     if arguments.output == TextOrJson::Json {
         super::print(&format!("{:#}\n", json!({"tables": results})))?;
     } else if found.is_empty() {
@@ -101,7 +64,7 @@ fn as_json(compacted: &Compacted) -> Json {
     })
 }
 
-fn preview(found: &[Small<'_>], output: TextOrJson) -> String {
+fn preview(found: &[Fragmented<'_>], output: TextOrJson) -> String {
     if output == TextOrJson::Json {
         let tables = found.iter().map(|small| {
             json!({
@@ -128,7 +91,7 @@ fn preview(found: &[Small<'_>], output: TextOrJson) -> String {
             plural(small.compaction.files() as u64, "file"),
             plural(small.compaction.partitions.len() as u64, "partition"),
             bytes(small.compaction.bytes()),
-            palette.faint(&format!("({} {})", shown_kind(small.node), small.node.shown_name())),
+            palette.faint(&format!("({} {})", small.node.shown_kind(), small.node.shown_name())),
         ));
     }
     text

@@ -4,10 +4,11 @@ use std::time::Instant;
 
 use super::arguments::{CompileArguments, Global};
 use super::exit::Exit;
-use super::terminal::{Terminal, plural};
+use super::terminal::Terminal;
 use mep_app::AppError;
 use mep_app::{Rendering, Workspace};
 use mep_artifacts as artifacts;
+use mep_core::quantity::plural;
 use mep_graph::{Materialization, NodeKind};
 use mep_lang::project::SourceText;
 

@@ -2,10 +2,11 @@
 
 use super::arguments::Global;
 use super::exit::Exit;
-use super::terminal::{Palette, plural};
+use super::terminal::Palette;
 use mep_app::AppError;
 use mep_app::connect::connect;
 use mep_app::{Rendering, Workspace, cores};
+use mep_core::quantity::plural;
 use mep_graph::NodeKind;
 use mep_lang::project::SourceConnection;
 

@@ -8,12 +8,13 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::arguments::{DocsCommand, DocsGenerateArguments, DocsServeArguments, Global, Selecting};
 use super::error::{shown, shown_problems};
 use super::exit::Exit;
-use super::show::register_all;
-use super::terminal::{Palette, Terminal, bytes, plural};
+use super::terminal::{Palette, Terminal};
 use mep_app::AppError;
+use mep_app::query::register_all;
 use mep_app::{Rendering, Workspace, runtime};
 use mep_artifacts as artifacts;
 use mep_contract::warehouse::Warehouse;
+use mep_core::quantity::{bytes, plural};
 use mep_core::secrets;
 use mep_docs::{
     Chart, ChartSpec, Holdings, Known, Results, Site, chart_specs, gather, live_page, page, read_chart,

@@ -2,7 +2,7 @@
 
 use serde_json::{Value as Json, json};
 
-use super::terminal::{bytes, plural};
+use mep_core::quantity::{bytes, plural};
 use mep_core::relation::Relation;
 use mep_graph::{CompiledModel, Materialization, Node};
 use mep_plan::{Action, PartitionBuild, PartitionPlan, Reason};

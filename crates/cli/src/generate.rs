@@ -12,9 +12,10 @@ use chrono::NaiveDate;
 use super::arguments::{FileCompression, GenerateArguments, Global};
 use super::exit::Exit;
 use super::generate_to_kafka;
-use super::terminal::{Terminal, bytes, plural};
+use super::terminal::Terminal;
 use mep_app::AppError;
 use mep_app::cores;
+use mep_core::quantity::{bytes, plural};
 use mep_lang::project::{Problem, nearest};
 use mep_simulator::simulator::{MOST_DAYS, Shard, Simulator, SimulatorConfig, Topic, write_ndjson};
 

@@ -15,7 +15,6 @@ use super::terminal::Terminal;
 use mep_core::interrupt;
 use mep_graph::Graph;
 use mep_run::event::{Event, NodeResult, Reporter, Status};
-use mep_run::shown_kind;
 
 /// How long what is under way may take to stop.
 const GRACE: Duration = Duration::from_secs(5);
@@ -60,7 +59,7 @@ impl<'a> Recorder<'a> {
                 .iter()
                 .map(|index| graph.node(*index))
                 .filter(|node| !is_begun(&node.shown_name()))
-                .map(|node| format!("{} {}", shown_kind(node), node.shown_name())),
+                .map(|node| format!("{} {}", node.shown_kind(), node.shown_name())),
         );
         let lines = [
             ("published", of(&[Status::Success])),

@@ -26,7 +26,6 @@ mod ls;
 mod man;
 mod plan;
 mod reconcile;
-mod rejected;
 mod run;
 mod show;
 mod stream;

@@ -1,30 +1,21 @@
 //! plan: what a run would do, and why.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use serde_json::{Value as Json, json};
 
 use super::arguments::{Global, PlanArguments, TextOrJson};
 use super::exit::Exit;
 use super::explain::{explained, inputs, is_at_most};
-use super::rejected::RejectedOf;
-use super::terminal::{Palette, Terminal, bytes, count, plural};
-use mep_app::AppError;
-use mep_app::RunCommand;
-use mep_app::connect::connect;
-use mep_app::is_streaming;
-use mep_app::{Rendering, Workspace, cores, runtime};
-use mep_core::relation::Relation;
+use super::terminal::Palette;
+use mep_app::preview::{Preview, PreviewRequest};
+use mep_app::{AppError, RejectedRows, Rendering, Workspace};
+use mep_core::quantity::{bytes, count, plural};
 use mep_core::time_range::TimeRange;
-use mep_graph::{Compiled, Graph, NodeKind};
-use mep_plan::{
-    Action, Asked, BatchPlan, BatchReason, LandingPlan, PartitionBuild, Plan, Rejects, ShortUnit,
-    UnitContent, after_landing,
-};
-use mep_run::landing::content_of;
+use mep_graph::{Compiled, Graph};
+use mep_plan::{Action, BatchPlan, BatchReason, LandingPlan, PartitionBuild, Plan};
+use mep_run::in_short as reasons_in_short;
 use mep_run::landings::why;
-use mep_run::rejects::TooManyRejected;
-use mep_run::{RunOptions, Session, TestsRun, held, in_short as reasons_in_short, plan_landings, shown_kind};
 
 /// Shows the plan.
 ///
@@ -33,98 +24,26 @@ use mep_run::{RunOptions, Session, TestsRun, held, in_short as reasons_in_short,
 pub(super) fn plan(global: &Global, arguments: &PlanArguments) -> Result<Exit, AppError> {
     let rendering = Rendering { full_refresh: arguments.full_refresh, date: arguments.date };
     let workspace = Workspace::open(&global.opening(), "plan", rendering)?;
-    // A run leaves snapshots out, as in dbt; what a build would do with them is told where they are asked for.
-    let is_asked_for = !arguments.selecting.select.is_empty();
-    let selected = workspace.select(arguments.selecting.selectors(), |node| {
-        RunCommand::Run.works_on(node) || is_asked_for && matches!(node.kind, NodeKind::Snapshot { .. })
-    })?;
-    let (streaming, nodes): (BTreeSet<usize>, BTreeSet<usize>) =
-        selected.iter().partition(|index| is_streaming(workspace.graph.node(**index)));
-    let compiled = workspace.compile(&selected)?;
-    let sources = connect(&workspace.project, &workspace.graph, &compiled, nodes.iter().copied())?;
-    let warehouse = workspace.warehouse()?;
-    let engine = workspace.engine(&warehouse)?;
-    let runtime = runtime()?;
-    let terminal = Terminal::new(global.log_format, true);
-    let options = RunOptions {
+    let request = PreviewRequest {
         full_refresh: arguments.full_refresh,
-        fail_fast: false,
-        threads: 1,
-        cores: cores(),
-        until: arguments.date,
+        date: arguments.date,
         event_times: arguments.event_times.range()?,
-        tests: TestsRun::BeforePublish,
-        views_of_project: true,
     };
-    let known = held(&workspace.graph, warehouse.as_ref(), &nodes)?;
-    let session = Session::new(
-        &workspace.graph,
-        &compiled,
-        warehouse.as_ref(),
-        &engine,
-        &runtime,
-        &workspace.run,
-        options,
-        &terminal,
-        known,
-    );
-    session.register_held(&nodes);
-    let stored = |relation: &Relation| session.stored(relation);
-    let mut landings = BTreeMap::new();
-    let asked = Asked { full_refresh: arguments.full_refresh, until: arguments.date, run: &workspace.run };
-    let mut notes = Vec::new();
-    for (node, landing) in plan_landings(&sources, &stored, asked) {
-        let mut landing = landing.map_err(|error| {
-            mep_lang::project::Problem::new(format!("{}: {error}", workspace.graph.node(node).shown_name()))
-        })?;
-        let Some(connected) = sources.iter().find(|connected| connected.node == node) else { continue };
-        let mut contents: BTreeMap<String, Option<UnitContent>> = BTreeMap::new();
-        let mut content = |unit: &mep_contract::source::Unit| {
-            if let Some(day) = unit.day {
-                return Some(UnitContent { days: BTreeSet::from([day]), ..UnitContent::default() });
-            }
-            let read = || content_of(&connected.table, connected.source.as_ref(), unit).ok();
-            contents.entry(unit.id.clone()).or_insert_with(read).clone()
-        };
-        let name = workspace.graph.node(node).shown_name();
-        let landed = stored(&connected.table.raw);
-        let mut read = |unit: &mep_contract::source::Unit| match unit.day {
-            Some(_) => None,
-            None => content(unit).map(|content| content.read),
-        };
-        let short = landing.find_short(landed.as_deref(), &mut read);
-        notes.extend(ShortUnit::told(&short).map(|told| format!("{name}: {told}")));
-        landing = landing.without(short);
-        notes.extend(landing.kept_notes(arguments.full_refresh).map(|note| format!("{name}: {note}")));
-        let after =
-            after_landing(&connected.table, landed.as_deref(), &landing, arguments.date, &mut content);
-        let rejects = Rejects::after(landed.as_deref(), &landing, &contents);
-        notes.extend(connected.max_rejected.and_then(|limit| {
-            let (landing, all) = rejects?;
-            let text = TooManyRejected::expected(limit, landing, all)?;
-            Some(format!("{name}: a run fails here: {text}"))
-        }));
-        landings.insert(node, (landing, after));
-    }
-    let mut tables = session.tables();
-    let planned = session.with_planner(|planner| planner.plan(&nodes, &landings, &mut tables));
-    // A run leaves streaming models out too, where they are not asked for.
-    let (streaming, left_out) =
-        if is_asked_for { (streaming, 0) } else { (BTreeSet::new(), streaming.len()) };
+    let preview = Preview::of(&workspace, arguments.selecting.selectors(), request)?;
     let plan = Planned {
         graph: &workspace.graph,
-        compiled: &compiled,
-        plan: &planned,
-        streaming: &streaming,
-        rejected: &RejectedOf::by_now(&session, &compiled, &nodes),
-        notes: &notes,
+        compiled: &preview.compiled,
+        plan: &preview.plan,
+        streaming: &preview.streaming,
+        rejected: &preview.rejected,
+        notes: &preview.notes,
     };
     let text = match arguments.output {
         TextOrJson::Json => format!("{:#}\n", plan.as_json()),
         TextOrJson::Text => {
             let mut text = plan.as_text(arguments.explain, Palette::of_stdout());
-            if left_out > 0 {
-                let models = plural(left_out as u64, "streaming model");
+            if preview.left_out > 0 {
+                let models = plural(preview.left_out as u64, "streaming model");
                 text.push_str(&format!("{models} of the project follow their sources with: mep stream\n"));
             }
             text
@@ -207,7 +126,7 @@ struct Planned<'a> {
     /// The streaming models that it would carry on.
     streaming: &'a BTreeSet<usize>,
     /// The rows of its sources that are rejected by now.
-    rejected: &'a [RejectedOf],
+    rejected: &'a [RejectedRows],
     /// What else the user should know.
     notes: &'a [String],
 }
@@ -243,11 +162,11 @@ impl Planned<'_> {
             if rows > 0 {
                 why.push_str(&format!(" [reads {}, {}]", plural(rows, "row"), bytes(read)));
             }
-            lines.push([verb.to_owned(), format!("{} {}", shown_kind(node), node.shown_name()), what, why]);
+            lines.push([verb.to_owned(), format!("{} {}", node.shown_kind(), node.shown_name()), what, why]);
         }
         for node in streaming.iter().map(|index| graph.node(*index)) {
             let [verb, why] = STREAM.map(str::to_owned);
-            lines.push([verb, format!("{} {}", shown_kind(node), node.shown_name()), String::new(), why]);
+            lines.push([verb, format!("{} {}", node.shown_kind(), node.shown_name()), String::new(), why]);
             explanations.push(Vec::new());
         }
         let mut text = String::new();
@@ -291,7 +210,7 @@ impl Planned<'_> {
         let mut json = json!({
             "unique_id": node.id.as_str(),
             "name": node.shown_name(),
-            "kind": shown_kind(node),
+            "kind": node.shown_kind(),
             "action": words(&step.action).0,
             "reason": reason(&step.action),
             "reads": {"rows": rows, "bytes": bytes},
@@ -331,7 +250,7 @@ impl Planned<'_> {
             json!({
                 "unique_id": node.id.as_str(),
                 "name": node.shown_name(),
-                "kind": shown_kind(node),
+                "kind": node.shown_kind(),
                 "action": action,
                 "reason": reason,
             })
@@ -339,35 +258,6 @@ impl Planned<'_> {
         let steps = steps.chain(streams).collect::<Vec<_>>();
         json!({"steps": steps, "rejected": rejected, "warnings": notes})
     }
-}
-
-/// The plan in a few lines, for the start of a run.
-pub(super) fn in_short(graph: &Graph, plan: &Plan) -> Vec<String> {
-    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-    let mut partitions = 0;
-    for step in plan.steps.iter().filter(|step| step.action != Action::Test) {
-        let kind = match &step.action {
-            Action::Current => "current",
-            _ => shown_kind(graph.node(step.node)),
-        };
-        if let Action::BuildPartitions(plan) = &step.action {
-            partitions += plan.build.len() + plan.remove.len();
-        }
-        *counts.entry(kind).or_default() += 1;
-    }
-    let current = counts.remove("current").unwrap_or(0);
-    if counts.is_empty() {
-        return Vec::new();
-    }
-    let mut parts: Vec<String> = counts.iter().map(|(kind, number)| plural(*number as u64, kind)).collect();
-    if partitions > 0 {
-        parts.push(plural(partitions as u64, "partition"));
-    }
-    let mut line = format!("{:>8}  {}", "plan", parts.join(", "));
-    if current > 0 {
-        line.push_str(&format!("; {current} current"));
-    }
-    vec![line]
 }
 
 fn units(landing: &LandingPlan) -> Json {

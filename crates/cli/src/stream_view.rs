@@ -7,7 +7,8 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::terminal::{Palette, count};
+use super::terminal::Palette;
+use mep_core::quantity::count;
 use mep_stream::{Now, Progress};
 
 /// How often the view is drawn.

@@ -7,9 +7,10 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::arguments::LogFormat;
-use super::rejected::RejectedOf;
+use mep_app::RejectedRows;
+use mep_core::quantity::{bytes, count, plural};
 use mep_core::secrets;
-use mep_run::event::{Event, NodeResult, Reporter, Status};
+use mep_run::event::{Event, NodeResult, PlanCounts, Reporter, Status};
 
 /// Colours and whether to use them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -169,6 +170,11 @@ impl Terminal {
                     self.bar.enable_steady_tick(Duration::from_millis(100));
                 }
             }
+            Event::Planned(counts) => {
+                if let Some(line) = planned(counts) {
+                    self.say(&line);
+                }
+            }
             Event::Started { name, kind } => {
                 self.running.lock().unwrap_or_else(PoisonError::into_inner).push((name.to_owned(), 0));
                 if self.live {
@@ -200,6 +206,17 @@ impl Terminal {
             Event::Warning(text) => self.line(&format!("{}  {text}", self.palette.warning(" warning"))),
         }
     }
+}
+
+/// What is ahead; nothing where all is current.
+fn planned(counts: &PlanCounts) -> Option<String> {
+    let PlanCounts { steps, partitions, current } = counts;
+    let mut parts: Vec<String> = steps.iter().map(|(kind, number)| plural(*number as u64, kind)).collect();
+    if *partitions > 0 {
+        parts.push(plural(*partitions as u64, "partition"));
+    }
+    let current = if *current > 0 { format!("; {current} current") } else { String::new() };
+    (!steps.is_empty()).then(|| format!("{:>8}  {}{current}", "plan", parts.join(", ")))
 }
 
 /// The line of a run that waits for another one.
@@ -278,7 +295,7 @@ pub fn ended(result: &NodeResult, palette: Palette) -> String {
 /// The summary after the last node: what failed and why, then the numbers.
 pub fn summary(
     results: &[NodeResult],
-    rejected: &[RejectedOf],
+    rejected: &[RejectedRows],
     elapsed: Duration,
     palette: Palette,
 ) -> String {
@@ -329,13 +346,14 @@ pub fn summary(
 }
 
 /// A line for each source of which rows are rejected by now.
-pub fn rejected_lines(rejected: &[RejectedOf], palette: Palette) -> impl Iterator<Item = String> {
+pub fn rejected_lines(rejected: &[RejectedRows], palette: Palette) -> impl Iterator<Item = String> {
     rejected.iter().map(move |of| format!("{}  {of}", palette.warning("rejected")))
 }
 
 fn json(event: Event<'_>) -> Option<String> {
     let value = match event {
         Event::Began { nodes } => serde_json::json!({"event": "began", "nodes": nodes}),
+        Event::Planned(counts) => serde_json::json!({"event": "planned", "counts": counts}),
         Event::Started { name, kind } => serde_json::json!({"event": "started", "name": name, "kind": kind}),
         Event::Rows { .. } => return None,
         Event::Ended(result) => serde_json::json!({"event": "ended", "result": result}),
@@ -348,36 +366,6 @@ fn json(event: Event<'_>) -> Option<String> {
     let now = chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Millis, true);
     value.as_object_mut()?.insert("time".to_owned(), now.into());
     Some(value.to_string())
-}
-
-/// A number with a comma between thousands.
-pub fn count(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-/// A number of things.
-pub fn plural(number: u64, thing: &str) -> String {
-    format!("{} {thing}{}", count(number), if number == 1 { "" } else { "s" })
-}
-
-/// Bytes in the largest unit that gives a number of at least one.
-pub fn bytes(bytes: u64) -> String {
-    const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
-    let mut value = bytes as f64;
-    let mut unit = 0;
-    while value >= 1024.0 && unit + 1 < UNITS.len() {
-        value /= 1024.0;
-        unit += 1;
-    }
-    if unit == 0 { format!("{bytes} B") } else { format!("{value:.1} {}", UNITS[unit]) }
 }
 
 #[cfg(test)]
@@ -425,12 +413,5 @@ mod tests {
               division by zero
         failed in 1.50s: 1 built, 1 in error, 1 skipped
         ");
-    }
-
-    #[test]
-    fn numbers_are_for_people() {
-        assert_eq!(count(1_234_567), "1,234,567");
-        assert_eq!(bytes(999), "999 B");
-        assert_eq!(bytes(1536), "1.5 KiB");
     }
 }

@@ -11,6 +11,7 @@ pub mod keys;
 pub mod os_error;
 pub mod path_name;
 pub mod patient_listener;
+pub mod quantity;
 pub mod relation;
 pub mod root;
 pub mod secrets;

@@ -149,6 +149,14 @@ impl Node {
         }
     }
 
+    /// What it is called beside its name: how a model is materialized, what else it is.
+    pub fn shown_kind(&self) -> &'static str {
+        match self.kind {
+            NodeKind::Model { .. } => self.config.materialized.as_str(),
+            _ => self.resource_type(),
+        }
+    }
+
     /// Whether it is a test.
     pub fn is_test(&self) -> bool {
         matches!(self.kind, NodeKind::Test(_))

@@ -27,14 +27,6 @@ pub fn presentation(node: &Node) -> Presentation {
     Presentation { description, columns: columns.collect(), view: None }
 }
 
-/// What a node is called on the terminal beside its name.
-pub fn shown_kind(node: &Node) -> &'static str {
-    match node.kind {
-        NodeKind::Model { .. } => node.config.materialized.as_str(),
-        _ => node.resource_type(),
-    }
-}
-
 impl Session<'_> {
     /// Carries a plan out. Steps that depend on one of `failed` are skipped.
     pub fn carry_out(&self, plan: &Plan, failed: &BTreeSet<usize>) -> Vec<NodeResult> {
@@ -91,7 +83,7 @@ impl Session<'_> {
 
     fn step(&self, step: &Step, node: &Node) -> NodeResult {
         let began = Instant::now();
-        let (name, kind) = (node.shown_name(), shown_kind(node));
+        let (name, kind) = (node.shown_name(), node.shown_kind());
         let mut planned = step.action.clone();
         if planned == Action::AfterInputs {
             let mut tables = self.tables();
@@ -329,7 +321,7 @@ fn why_built(plan: &PartitionPlan) -> String {
 }
 
 fn result_of(node: &Node, status: Status) -> NodeResult {
-    NodeResult::new(node.id.as_str(), &node.shown_name(), shown_kind(node), status)
+    NodeResult::new(node.id.as_str(), &node.shown_name(), node.shown_kind(), status)
 }
 
 /// The result of a node that was built.

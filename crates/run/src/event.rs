@@ -1,8 +1,12 @@
 //! What happens during a run, told as it happens, and what came of each node.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::Serialize;
+
+use mep_graph::Graph;
+use mep_plan::{Action, Plan};
 
 /// How a node ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -99,6 +103,37 @@ impl NodeResult {
     }
 }
 
+/// What is ahead, in numbers.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct PlanCounts {
+    /// How many nodes of each kind have something to be done.
+    pub steps: BTreeMap<&'static str, usize>,
+    /// How many partitions are built or removed.
+    pub partitions: usize,
+    /// How many nodes are current.
+    pub current: usize,
+}
+
+impl PlanCounts {
+    /// Those of a plan; tests are not counted.
+    pub fn of(graph: &Graph, plan: &Plan) -> Self {
+        let mut counts = Self::default();
+        for step in &plan.steps {
+            match &step.action {
+                Action::Test => continue,
+                Action::Current => {
+                    counts.current += 1;
+                    continue;
+                }
+                Action::BuildPartitions(plan) => counts.partitions += plan.build.len() + plan.remove.len(),
+                _ => {}
+            }
+            *counts.steps.entry(graph.node(step.node).shown_kind()).or_default() += 1;
+        }
+        counts
+    }
+}
+
 /// Something that happens.
 #[derive(Clone, Copy, Debug)]
 pub enum Event<'a> {
@@ -107,6 +142,8 @@ pub enum Event<'a> {
         /// How many.
         nodes: usize,
     },
+    /// The plan is made, of all that is no source.
+    Planned(&'a PlanCounts),
     /// A node was begun.
     Started {
         /// Its name.
@@ -138,4 +175,11 @@ pub enum Event<'a> {
 pub trait Reporter: Sync {
     /// Takes note of an event. Called from several threads.
     fn report(&self, event: Event<'_>);
+}
+
+/// Tells nobody.
+pub struct Unheard;
+
+impl Reporter for Unheard {
+    fn report(&self, _: Event<'_>) {}
 }

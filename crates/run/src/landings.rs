@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::carry_out::{NOT_BEGUN, presentation, shown_kind};
+use super::carry_out::{NOT_BEGUN, presentation};
 use super::event::{Event, NodeResult, Status};
 use super::landing::{Landing, LandingError};
 use super::rejects::TooManyRejected;
@@ -38,7 +38,7 @@ impl Session<'_> {
             if interrupt::is_requested() {
                 landings.failed.insert(connected.node);
                 let node = self.graph.node(connected.node);
-                let (name, kind) = (node.shown_name(), shown_kind(node));
+                let (name, kind) = (node.shown_name(), node.shown_kind());
                 let result = NodeResult::new(node.id.as_str(), &name, kind, Status::Skipped);
                 let result = result.saying(NOT_BEGUN);
                 self.reporter.report(Event::Ended(&result));
@@ -47,7 +47,7 @@ impl Session<'_> {
             }
             let Some(plan) = plans.remove(&connected.node) else { continue };
             let node = self.graph.node(connected.node);
-            let (name, kind) = (node.shown_name(), shown_kind(node));
+            let (name, kind) = (node.shown_name(), node.shown_kind());
             let result = NodeResult::new(node.id.as_str(), &name, kind, Status::Success);
             let ended = match plan.map_err(LandingError::from) {
                 Ok(plan) => {

@@ -22,7 +22,7 @@ pub mod session;
 pub mod snapshot;
 pub mod sources;
 
-pub use carry_out::{in_short, presentation, shown_kind};
+pub use carry_out::{in_short, presentation};
 pub use compact::{Compacted, Compactor};
 pub use landings::Landings;
 pub use publish::drop_old_rejected;

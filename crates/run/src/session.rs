@@ -57,6 +57,23 @@ impl RunOptions {
     }
 }
 
+/// What a run is carried out on.
+#[derive(Clone, Copy)]
+pub struct RunContext<'a> {
+    /// The graph.
+    pub graph: &'a Graph,
+    /// Its compiled nodes.
+    pub compiled: &'a Compiled,
+    /// Where tables live.
+    pub warehouse: &'a dyn Warehouse,
+    /// Where SQL is executed.
+    pub engine: &'a Engine,
+    /// The threads of queries.
+    pub runtime: &'a tokio::runtime::Runtime,
+    /// The run's id.
+    pub run: &'a RunId,
+}
+
 /// A run.
 pub struct Session<'a> {
     /// The graph.
@@ -135,18 +152,13 @@ pub fn held(
 
 impl<'a> Session<'a> {
     /// A run over a warehouse that holds `held`.
-    #[expect(clippy::too_many_arguments, reason = "it is the one place where a run is put together")]
     pub fn new(
-        graph: &'a Graph,
-        compiled: &'a Compiled,
-        warehouse: &'a dyn Warehouse,
-        engine: &'a Engine,
-        runtime: &'a tokio::runtime::Runtime,
-        run: &'a RunId,
+        context: RunContext<'a>,
         options: RunOptions,
         reporter: &'a dyn Reporter,
         held: BTreeMap<Relation, Arc<TableVersion>>,
     ) -> Self {
+        let RunContext { graph, compiled, warehouse, engine, runtime, run } = context;
         let mut tables = Tables::default();
         for (relation, table) in &held {
             tables.note(relation, table);

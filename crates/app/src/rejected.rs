@@ -5,14 +5,14 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::terminal::{count, plural};
+use mep_core::quantity::{count, plural};
 use mep_graph::Compiled;
 use mep_plan::Rejects;
 use mep_run::Session;
 
 /// The rows of a source that are rejected by now.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct RejectedOf {
+pub struct RejectedRows {
     /// The source table, as it is shown.
     pub source: String,
     /// Rows that were read.
@@ -23,9 +23,9 @@ pub struct RejectedOf {
     pub table: String,
 }
 
-impl RejectedOf {
+impl RejectedRows {
     /// Those of the sources among these nodes and of those that the nodes descend from; none of which nothing is rejected.
-    pub(super) fn by_now(session: &Session<'_>, compiled: &Compiled, nodes: &BTreeSet<usize>) -> Vec<Self> {
+    pub fn by_now(session: &Session<'_>, compiled: &Compiled, nodes: &BTreeSet<usize>) -> Vec<Self> {
         let needed = session.graph.ancestors(nodes, None);
         let sources = needed.iter().filter_map(|index| Some((*index, compiled.sources.get(index)?)));
         let rejected = sources.filter_map(|(index, table)| {
@@ -37,7 +37,7 @@ impl RejectedOf {
     }
 }
 
-impl fmt::Display for RejectedOf {
+impl fmt::Display for RejectedRows {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { source, read, rejected, table } = self;
         let (rejected, read) = (count(*rejected), plural(*read, "row"));

@@ -1,0 +1,149 @@
+//! plan: what a run of a selection would do, and why, with nothing written.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::NaiveDate;
+
+use super::connect::connect;
+use super::error::AppError;
+use super::rejected::RejectedRows;
+use super::run_command::RunCommand;
+use super::streamed::is_streaming;
+use super::workspace::{Selectors, Workspace, cores, runtime};
+use mep_contract::source::Unit;
+use mep_core::relation::Relation;
+use mep_core::time_range::TimeRange;
+use mep_graph::{Compiled, NodeKind};
+use mep_lang::project::Problem;
+use mep_plan::{Asked, Known, LandingPlan, Plan, Rejects, ShortUnit, UnitContent, after_landing};
+use mep_run::event::Unheard;
+use mep_run::landing::content_of;
+use mep_run::rejects::TooManyRejected;
+use mep_run::session::RunContext;
+use mep_run::{ConnectedSource, RunOptions, Session, TestsRun, held, plan_landings};
+
+/// What is asked for beside the selection.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct PreviewRequest {
+    /// As for a full refresh.
+    pub full_refresh: bool,
+    /// The logical date: the last day of which rows are landed.
+    pub date: Option<NaiveDate>,
+    /// For which stretch of event time microbatch models are run.
+    pub event_times: Option<TimeRange>,
+}
+
+/// What a run would do.
+pub struct Preview {
+    /// What was compiled for it.
+    pub compiled: Compiled,
+    /// The steps.
+    pub plan: Plan,
+    /// The streaming models that it would carry on.
+    pub streaming: BTreeSet<usize>,
+    /// How many streaming models it leaves out, since nothing was selected.
+    pub left_out: usize,
+    /// The rows of its sources that are rejected by now.
+    pub rejected: Vec<RejectedRows>,
+    /// What else the user should know.
+    pub notes: Vec<String>,
+}
+
+impl Preview {
+    /// What a run of a selection would do.
+    ///
+    /// # Errors
+    /// Where a plan cannot be made.
+    pub fn of(
+        workspace: &Workspace,
+        selectors: Selectors<'_>,
+        request: PreviewRequest,
+    ) -> Result<Self, AppError> {
+        // A run leaves snapshots out, as in dbt; what a build would do with them is told where they are asked for.
+        let is_asked_for = !selectors.select.is_empty();
+        let selected = workspace.select(selectors, |node| {
+            RunCommand::Run.works_on(node) || is_asked_for && matches!(node.kind, NodeKind::Snapshot { .. })
+        })?;
+        let (streaming, nodes): (BTreeSet<usize>, BTreeSet<usize>) =
+            selected.iter().partition(|index| is_streaming(workspace.graph.node(**index)));
+        let compiled = workspace.compile(&selected)?;
+        let sources = connect(&workspace.project, &workspace.graph, &compiled, nodes.iter().copied())?;
+        let warehouse = workspace.warehouse()?;
+        let (engine, runtime) = (workspace.engine(&warehouse)?, runtime()?);
+        let options = RunOptions {
+            full_refresh: request.full_refresh,
+            fail_fast: false,
+            threads: 1,
+            cores: cores(),
+            until: request.date,
+            event_times: request.event_times,
+            tests: TestsRun::BeforePublish,
+            views_of_project: true,
+        };
+        let known = held(&workspace.graph, warehouse.as_ref(), &nodes)?;
+        let context = RunContext {
+            graph: &workspace.graph,
+            compiled: &compiled,
+            warehouse: warehouse.as_ref(),
+            engine: &engine,
+            runtime: &runtime,
+            run: &workspace.run,
+        };
+        let session = Session::new(context, options, &Unheard, known);
+        session.register_held(&nodes);
+        let mut notes = Vec::new();
+        let landings = landings(&session, &sources, &mut notes)?;
+        let mut tables = session.tables();
+        let plan = session.with_planner(|planner| planner.plan(&nodes, &landings, &mut tables));
+        let rejected = RejectedRows::by_now(&session, &compiled, &nodes);
+        drop(session);
+        // A run leaves streaming models out too, where they are not asked for.
+        let (streaming, left_out) =
+            if is_asked_for { (streaming, 0) } else { (BTreeSet::new(), streaming.len()) };
+        Ok(Self { compiled, plan, streaming, left_out, rejected, notes })
+    }
+}
+
+/// What is to be landed, and what the tables will hold after it.
+fn landings(
+    session: &Session<'_>,
+    sources: &[ConnectedSource],
+    notes: &mut Vec<String>,
+) -> Result<BTreeMap<usize, (LandingPlan, Option<Known>)>, AppError> {
+    let RunOptions { full_refresh, until, .. } = session.options;
+    let stored = |relation: &Relation| session.stored(relation);
+    let asked = Asked { full_refresh, until, run: session.run };
+    let mut plans = plan_landings(sources, &stored, asked);
+    let mut landings = BTreeMap::new();
+    for connected in sources {
+        let name = session.graph.node(connected.node).shown_name();
+        let Some(landing) = plans.remove(&connected.node) else { continue };
+        let landing = landing.map_err(|error| Problem::new(format!("{name}: {error}")))?;
+        let mut contents: BTreeMap<String, Option<UnitContent>> = BTreeMap::new();
+        let mut content = |unit: &Unit| {
+            if let Some(day) = unit.day {
+                return Some(UnitContent { days: BTreeSet::from([day]), ..UnitContent::default() });
+            }
+            let read = || content_of(&connected.table, connected.source.as_ref(), unit).ok();
+            contents.entry(unit.id.clone()).or_insert_with(read).clone()
+        };
+        let landed = stored(&connected.table.raw);
+        let mut read = |unit: &Unit| match unit.day {
+            Some(_) => None,
+            None => content(unit).map(|content| content.read),
+        };
+        let short = landing.find_short(landed.as_deref(), &mut read);
+        notes.extend(ShortUnit::told(&short).map(|told| format!("{name}: {told}")));
+        let landing = landing.without(short);
+        notes.extend(landing.kept_notes(full_refresh).map(|note| format!("{name}: {note}")));
+        let after = after_landing(&connected.table, landed.as_deref(), &landing, until, &mut content);
+        let rejects = Rejects::after(landed.as_deref(), &landing, &contents);
+        notes.extend(connected.max_rejected.and_then(|limit| {
+            let (landing, all) = rejects?;
+            let text = TooManyRejected::expected(limit, landing, all)?;
+            Some(format!("{name}: a run fails here: {text}"))
+        }));
+        landings.insert(connected.node, (landing, after));
+    }
+    Ok(landings)
+}

@@ -1,0 +1,159 @@
+//! Rows of what a project has: of a model, of what fails a test, of a query.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use datafusion::logical_expr::LogicalPlanBuilder;
+
+use super::error::AppError;
+use super::streamed::{is_streaming, register_streamed};
+use super::workspace::{Workspace, runtime};
+use mep_contract::warehouse::{Content, Warehouse, WarehouseError};
+use mep_core::relation::Relation;
+use mep_datafusion::{Engine, EngineError};
+use mep_graph::{Compiled, Graph, Node, NodeKind, tested_relation};
+use mep_lang::jinja::SourceMap;
+use mep_lang::project::{Problem, SourceText, Span};
+use mep_sql::named_tables;
+
+/// What rows are read by.
+pub struct Reader<'a> {
+    workspace: &'a Workspace,
+    warehouse: Arc<dyn Warehouse>,
+    engine: Engine,
+    runtime: Arc<tokio::runtime::Runtime>,
+}
+
+/// A SELECT, and where its text came from.
+pub struct Query {
+    sql: String,
+    map: SourceMap,
+}
+
+impl<'a> Reader<'a> {
+    /// One that knows all that the target's warehouse holds.
+    ///
+    /// # Errors
+    /// Where the warehouse cannot be read.
+    pub fn open(workspace: &'a Workspace) -> Result<Self, AppError> {
+        let warehouse = workspace.warehouse()?;
+        let engine = workspace.engine(&warehouse)?;
+        register_all(&workspace.graph, warehouse.as_ref(), &engine)?;
+        Ok(Self { workspace, warehouse, engine, runtime: runtime()? })
+    }
+
+    /// A query with Jinja. What it reads that no warehouse holds becomes known.
+    ///
+    /// # Errors
+    /// Where it cannot be rendered, or what it reads cannot be compiled.
+    pub fn inline(&self, text: &SourceText) -> Result<Query, AppError> {
+        let workspace = self.workspace;
+        let nothing = |_: &Node| None;
+        let rendered = workspace.compiler(&nothing).query(text)?;
+        let named = named_tables(&rendered.sql);
+        let streams_elsewhere = workspace.project.target.streaming.is_some();
+        let is_read = |node: &Node| match &node.relation {
+            None => matches!(node.kind, NodeKind::Model { .. }),
+            Some(relation) => streams_elsewhere && is_streaming(node) && named.contains(relation),
+        };
+        let nodes = workspace.graph.nodes().iter().enumerate();
+        let read: BTreeSet<usize> = nodes.filter(|(_, node)| is_read(node)).map(|(index, _)| index).collect();
+        if !read.is_empty() {
+            let compiled = workspace.compile(&read)?;
+            register_ephemeral(&workspace.graph, &compiled, &self.engine);
+            register_streamed(workspace, &compiled, &read, &self.engine, &self.runtime)?;
+        }
+        Ok(Query { sql: rendered.sql, map: rendered.map })
+    }
+
+    /// What gives a node's rows: what is published where it is what the project says, else the compiled SQL.
+    ///
+    /// # Errors
+    /// Where it cannot be compiled, or what it reads cannot be asked for.
+    pub fn node(&self, index: usize) -> Result<Query, AppError> {
+        let workspace = self.workspace;
+        let nodes = BTreeSet::from([index]);
+        let compiled = workspace.compile(&nodes)?;
+        let read = workspace.graph.ancestors(&nodes, Some(1));
+        let streamed = register_streamed(workspace, &compiled, &read, &self.engine, &self.runtime)?;
+        let node = workspace.graph.node(index);
+        let relation = tested_relation(node);
+        let whole = node.place.clone().map(SourceMap::whole);
+        let text = SourceText::new(node.path.clone(), "");
+        let map = whole.unwrap_or_else(|| SourceMap::whole(text.at(Span::default())));
+        if let Some(test) = compiled.tests.get(&index) {
+            return Ok(Query { sql: test.sql.clone(), map: test.map.clone() });
+        }
+        let all = format!("select * from {relation}");
+        let Some(model) = compiled.models.get(&index) else { return Ok(Query { sql: all, map }) };
+        let is_stored = match &node.relation {
+            Some(relation) if streamed.contains(relation) => true,
+            Some(relation) => self.warehouse.read(relation)?.is_some_and(|table| match &table.content {
+                Content::View { fingerprint, .. } => *fingerprint == model.fingerprint,
+                Content::Table { partitions, .. } => {
+                    partitions.values().all(|partition| partition.ledger.fingerprint == model.fingerprint)
+                }
+            }),
+            None => false,
+        };
+        Ok(Query { sql: if is_stored { all } else { model.sql.clone() }, map })
+    }
+
+    /// The first rows of a query; where there are none, one batch without rows that says the columns.
+    ///
+    /// # Errors
+    /// Where the query is wrong, or fails.
+    pub fn rows(&self, query: &Query, limit: Option<usize>) -> Result<Vec<RecordBatch>, AppError> {
+        let scope = self.engine.scope();
+        let planned = scope.plan(&query.sql).and_then(|plan| {
+            scope.check_executable(&plan, &query.sql)?;
+            Ok(plan)
+        });
+        let plan = planned.map_err(|problem| {
+            let place = query.map.place(problem.range.clone().unwrap_or(0..0));
+            let placed = Problem::new(&problem.message).at(&place);
+            match (&problem.help, problem.message.ends_with("not found")) {
+                (Some(help), _) => placed.help(help),
+                (None, true) => placed.help("it may not be built yet: see mep run"),
+                (None, false) => placed,
+            }
+        })?;
+        let plan = LogicalPlanBuilder::from(plan).limit(0, limit).and_then(LogicalPlanBuilder::build);
+        let plan = plan.map_err(EngineError::from)?;
+        let schema = Arc::new(plan.schema().as_arrow().clone());
+        let mut batches = self.runtime.block_on(self.engine.collect(plan))?;
+        if batches.is_empty() {
+            batches.push(RecordBatch::new_empty(schema));
+        }
+        Ok(batches)
+    }
+}
+
+/// Makes all that the warehouse holds known to SQL: in the graph's order, and then whatever else is there.
+///
+/// # Errors
+/// Where the warehouse cannot be read.
+pub fn register_all(graph: &Graph, warehouse: &dyn Warehouse, engine: &Engine) -> Result<(), WarehouseError> {
+    let relations = warehouse.relations()?;
+    let known: Vec<Relation> = graph.nodes().iter().filter_map(|node| node.relation.clone()).collect();
+    let others = relations.iter().filter(|relation| !known.contains(relation)).cloned();
+    for relation in others.chain(known.iter().filter(|known| relations.contains(known)).cloned()) {
+        if let Some(table) = warehouse.read(&relation)?
+            && let Err(error) = engine.register(&relation, table)
+        {
+            tracing::debug!("{relation} cannot be read: {error}");
+        }
+    }
+    Ok(())
+}
+
+fn register_ephemeral(graph: &Graph, compiled: &Compiled, engine: &Engine) {
+    for (index, node) in graph.nodes().iter().enumerate() {
+        let Some(model) = compiled.models.get(&index).filter(|_| node.relation.is_none()) else { continue };
+        let planned = engine.scope().plan_over_views(&model.sql);
+        if let Ok(plan) = planned {
+            let _ = engine.scope().register_view(&tested_relation(node), plan);
+        }
+    }
+}

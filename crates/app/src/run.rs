@@ -1,0 +1,316 @@
+//! run, build, test, seed and snapshot: what of a selection is landed, built, streamed and tested, and in which order.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::mem::ManuallyDrop;
+use std::time::Duration;
+
+use chrono::NaiveDate;
+
+use super::connect::{connect, unread_folders};
+use super::error::AppError;
+use super::rejected::RejectedRows;
+use super::run_command::RunCommand;
+use super::streamed::{is_streaming, register_streamed};
+use super::streams::Streams;
+use super::workspace::{Selectors, Workspace, cores, runtime};
+use mep_contract::warehouse::{Taken, Warehouse};
+use mep_core::interrupt;
+use mep_core::relation::Relation;
+use mep_core::time_range::TimeRange;
+use mep_datafusion::Engine;
+use mep_graph::{Compiled, Node, NodeKind};
+use mep_plan::Asked;
+use mep_run::event::{Event, NodeResult, PlanCounts, Reporter};
+use mep_run::session::RunContext;
+use mep_run::{RunOptions, Session, TestsRun, held, plan_landings};
+
+/// What was asked for beside the selection.
+#[derive(Clone, Copy, Debug)]
+pub struct RunRequest {
+    /// By which command.
+    pub command: RunCommand,
+    /// Build everything anew.
+    pub full_refresh: bool,
+    /// The logical date: the last day of which rows are landed.
+    pub date: Option<NaiveDate>,
+    /// Begin nothing more after a failure.
+    pub fail_fast: bool,
+    /// How long another run is waited for.
+    pub wait: Duration,
+    /// For which stretch of event time microbatch models are run.
+    pub event_times: Option<TimeRange>,
+}
+
+/// A call of one of the commands.
+pub struct Run<'a> {
+    workspace: &'a Workspace,
+    request: RunRequest,
+    selected: BTreeSet<usize>,
+    work: Work,
+}
+
+/// What was selected, by how it is carried out.
+#[derive(Default)]
+struct Work {
+    /// What is landed, built and tested.
+    nodes: BTreeSet<usize>,
+    /// Streaming models that are carried on after that.
+    streaming: BTreeSet<usize>,
+    /// Tests that read streaming models, which are run after that.
+    tests_of_streams: BTreeSet<usize>,
+    /// What is left out, since nothing was selected.
+    left_out: LeftOut,
+}
+
+/// What a call leaves out: streams are carried on where they are asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LeftOut {
+    /// Streaming models.
+    pub streaming: usize,
+    /// Tests of these.
+    pub tests: usize,
+}
+
+/// What came of landing, building and testing.
+pub struct Built {
+    /// A result for each node.
+    pub results: Vec<NodeResult>,
+    /// The rows of its sources that are rejected by now.
+    pub rejected: Vec<RejectedRows>,
+    /// What was built, as it is known to be with the lease.
+    pub compiled: Compiled,
+    /// Held until the artifacts are written.
+    _lease: Option<Taken>,
+}
+
+impl Built {
+    /// Whether a node failed.
+    pub fn has_failed(&self) -> bool {
+        self.results.iter().any(|result| result.status.is_failure())
+    }
+}
+
+impl<'a> Run<'a> {
+    /// What is to be done with a selection.
+    ///
+    /// # Errors
+    /// Where the words are wrong, or take nothing.
+    pub fn of(
+        workspace: &'a Workspace,
+        selectors: Selectors<'_>,
+        request: RunRequest,
+    ) -> Result<Self, AppError> {
+        let is_asked_for = !selectors.select.is_empty();
+        let mut selected = workspace.select(selectors, |node| request.command.works_on(node))?;
+        if request.command == RunCommand::Snapshot && !is_asked_for {
+            selected = needed_by_snapshots(workspace, selected);
+        }
+        let work = Work::of(workspace, &selected, is_asked_for);
+        Ok(Self { workspace, request, selected, work })
+    }
+
+    /// What is landed, built and tested.
+    pub fn nodes(&self) -> &BTreeSet<usize> {
+        &self.work.nodes
+    }
+
+    /// What is left out, since nothing was selected.
+    pub fn left_out(&self) -> LeftOut {
+        self.work.left_out
+    }
+
+    /// Compiles it.
+    ///
+    /// # Errors
+    /// All that is wrong with the nodes.
+    pub fn compile(&self) -> Result<Compiled, AppError> {
+        self.workspace.read_ahead(&self.selected);
+        self.workspace.compile(&self.workspace.with_tests_before_publish(&self.selected))
+    }
+
+    /// Lands, builds and tests.
+    ///
+    /// # Errors
+    /// Where it cannot begin; what fails in it is told by the results.
+    pub fn build(&self, compiled: Compiled, reporter: &dyn Reporter) -> Result<Built, AppError> {
+        let Self { workspace, request, .. } = self;
+        let nodes = &self.work.nodes;
+        if nodes.is_empty() && !self.work.streaming.is_empty() {
+            // Streams alone need no warehouse, and no lease of it.
+            return Ok(Built { results: Vec::new(), rejected: Vec::new(), compiled, _lease: None });
+        }
+        let sources = connect(&workspace.project, &workspace.graph, &compiled, nodes.iter().copied())?;
+        let warehouse = workspace.warehouse()?;
+        // Tests alone write nothing, so they may run beside a run.
+        let lease = || workspace.lease_within(warehouse.as_ref(), request.wait, reporter);
+        let taken = if request.command == RunCommand::Test { None } else { Some(lease()?) };
+        // Which tables are there, and with which columns, decides what models compile to.
+        let is_old = taken.as_ref().is_some_and(|taken| taken.after_waiting);
+        let compiled = if is_old { workspace.compile(&self.selected)? } else { compiled };
+        let engine = workspace.engine(&warehouse)?;
+        let runtime = runtime()?;
+        let places = Places { warehouse: warehouse.as_ref(), engine: &engine, runtime: &runtime };
+        let session = self.session(&compiled, nodes, places, reporter)?;
+        reporter.report(Event::Began { nodes: nodes.len() });
+        self.warn(reporter, !sources.is_empty());
+        let stored = |relation: &Relation| session.stored(relation);
+        let asked = Asked { full_refresh: request.full_refresh, until: request.date, run: &workspace.run };
+        let landing_plans = plan_landings(&sources, &stored, asked);
+        let landings = session.land(&sources, landing_plans);
+        let mut results = landings.results;
+        if !request.fail_fast || landings.failed.is_empty() {
+            results.extend(self.carry_out(&session, nodes, &landings.failed));
+        }
+        let rejected = RejectedRows::by_now(&session, &compiled, nodes);
+        Ok(Built { results, rejected, compiled, _lease: taken })
+    }
+
+    /// The streams to carry on after what was built, unless the run is over.
+    pub fn streams<'s>(&'s self, built: &'s Built) -> Option<Streams<'s>> {
+        let is_over = self.request.fail_fast && built.has_failed() || interrupt::is_requested();
+        let streams =
+            Streams { workspace: self.workspace, compiled: &built.compiled, nodes: &self.work.streaming };
+        (!self.work.streaming.is_empty() && !is_over).then_some(streams)
+    }
+
+    /// Runs the tests of streams on what these have written by now; those that read what failed are left out.
+    ///
+    /// # Errors
+    /// Where they cannot begin.
+    pub fn test_streams(&self, built: &Built, reporter: &dyn Reporter) -> Result<Vec<NodeResult>, AppError> {
+        let tests = &self.work.tests_of_streams;
+        if tests.is_empty() {
+            return Ok(Vec::new());
+        }
+        let failures = built.results.iter().filter(|result| result.status.is_failure());
+        let failures: BTreeSet<&str> = failures.map(|result| result.unique_id.as_str()).collect();
+        let nodes = self.workspace.graph.nodes().iter().enumerate();
+        let is_failed = |node: &Node| !node.is_test() && failures.contains(node.id.as_str());
+        let failed = nodes.filter(|(_, node)| is_failed(node)).map(|(index, _)| index).collect();
+        let warehouse = self.workspace.warehouse()?;
+        let (engine, runtime) = (self.workspace.engine(&warehouse)?, runtime()?);
+        let places = Places { warehouse: warehouse.as_ref(), engine: &engine, runtime: &runtime };
+        let session = self.session(&built.compiled, tests, places, reporter)?;
+        Ok(self.carry_out(&session, tests, &failed))
+    }
+
+    /// A session that knows what there is. The process ends with it: what it holds need not be taken apart piece by piece.
+    fn session<'s>(
+        &'s self,
+        compiled: &'s Compiled,
+        nodes: &BTreeSet<usize>,
+        places: Places<'s>,
+        reporter: &'s dyn Reporter,
+    ) -> Result<ManuallyDrop<Session<'s>>, AppError> {
+        let Self { workspace, request, .. } = self;
+        let Places { warehouse, engine, runtime } = places;
+        let options = RunOptions {
+            full_refresh: request.full_refresh,
+            fail_fast: request.fail_fast,
+            threads: workspace.project.target.threads,
+            cores: cores(),
+            until: request.date,
+            event_times: request.event_times,
+            tests: match request.command {
+                RunCommand::Build | RunCommand::Test => TestsRun::AsNodes,
+                RunCommand::Run | RunCommand::Seed | RunCommand::Snapshot => TestsRun::BeforePublish,
+            },
+            views_of_project: request.command != RunCommand::Test,
+        };
+        let read = workspace.with_tests_before_publish(nodes);
+        let known = held(&workspace.graph, warehouse, &read)?;
+        let (graph, run) = (&workspace.graph, &workspace.run);
+        let context = RunContext { graph, compiled, warehouse, engine, runtime, run };
+        let session = ManuallyDrop::new(Session::new(context, options, reporter, known));
+        session.register_held(&read);
+        register_streamed(workspace, compiled, &tested(workspace, nodes), engine, runtime)?;
+        Ok(session)
+    }
+
+    /// Builds and tests what is no source.
+    fn carry_out(
+        &self,
+        session: &Session<'_>,
+        nodes: &BTreeSet<usize>,
+        failed: &BTreeSet<usize>,
+    ) -> Vec<NodeResult> {
+        let graph = &self.workspace.graph;
+        let is_source = |index: &usize| matches!(graph.node(*index).kind, NodeKind::Source { .. });
+        let rest = nodes.iter().copied().filter(|index| !is_source(index)).collect();
+        let mut tables = session.tables();
+        let planned = session.with_planner(|planner| planner.plan(&rest, &BTreeMap::new(), &mut tables));
+        session.reporter.report(Event::Planned(&PlanCounts::of(graph, &planned)));
+        session.carry_out(&planned, failed)
+    }
+
+    /// Tells what a user of these options, or with these folders, may not expect.
+    fn warn(&self, reporter: &dyn Reporter, lands: bool) {
+        let graph = &self.workspace.graph;
+        if self.request.full_refresh {
+            let snapshots = self.work.nodes.iter().map(|index| graph.node(*index));
+            let names: Vec<&str> =
+                snapshots.filter(|node| is_snapshot(node)).map(|node| node.name.as_str()).collect();
+            if !names.is_empty() {
+                let names = names.join(", ");
+                reporter.report(Event::Warning(&format!(
+                    "--full-refresh leaves snapshots as they are, since their past is nowhere else: {names}"
+                )));
+            }
+        }
+        for (path, folders) in lands.then(|| unread_folders(&self.workspace.project)).into_iter().flatten() {
+            reporter.report(Event::Warning(&format!(
+                "no source table reads {} in {}: declare it under `sources:`, or move it away",
+                folders.join(", "),
+                path.display()
+            )));
+        }
+    }
+}
+
+impl Work {
+    /// Nightly runs build tables; streams are carried on when they are asked for.
+    fn of(workspace: &Workspace, selected: &BTreeSet<usize>, is_asked_for: bool) -> Self {
+        let is_stream = |index: &usize| is_streaming(workspace.graph.node(*index));
+        let (streaming, nodes): (BTreeSet<usize>, BTreeSet<usize>) =
+            selected.iter().copied().partition(is_stream);
+        if streaming.is_empty() {
+            return Self { nodes, ..Self::default() };
+        }
+        let reads_stream = |index: &usize| {
+            workspace.graph.node(*index).is_test() && workspace.graph.parents(*index).iter().any(is_stream)
+        };
+        let (tests_of_streams, nodes): (BTreeSet<usize>, BTreeSet<usize>) =
+            nodes.into_iter().partition(reads_stream);
+        if is_asked_for {
+            return Self { nodes, streaming, tests_of_streams, left_out: LeftOut::default() };
+        }
+        let left_out = LeftOut { streaming: streaming.len(), tests: tests_of_streams.len() };
+        Self { nodes, left_out, ..Self::default() }
+    }
+}
+
+/// Where tables are read and written, and by what.
+#[derive(Clone, Copy)]
+struct Places<'a> {
+    warehouse: &'a dyn Warehouse,
+    engine: &'a Engine,
+    runtime: &'a tokio::runtime::Runtime,
+}
+
+/// What the tests among these nodes read.
+fn tested(workspace: &Workspace, nodes: &BTreeSet<usize>) -> BTreeSet<usize> {
+    let tests = nodes.iter().filter(|index| workspace.graph.node(**index).is_test());
+    tests.flat_map(|index| workspace.graph.parents(*index)).copied().collect()
+}
+
+/// The snapshots among these nodes, and the sources that they are taken of.
+fn needed_by_snapshots(workspace: &Workspace, selected: BTreeSet<usize>) -> BTreeSet<usize> {
+    let is_snapshot = |index: &usize| is_snapshot(workspace.graph.node(*index));
+    let snapshots: BTreeSet<usize> = selected.iter().copied().filter(is_snapshot).collect();
+    let needed = workspace.graph.ancestors(&snapshots, None);
+    selected.into_iter().filter(|index| needed.contains(index)).collect()
+}
+
+fn is_snapshot(node: &Node) -> bool {
+    matches!(node.kind, NodeKind::Snapshot { .. })
+}
