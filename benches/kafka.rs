@@ -5,7 +5,6 @@
 
 #![allow(clippy::print_stdout, reason = "a measurement is printed")]
 
-use std::collections::BTreeMap;
 use std::error::Error;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,8 +13,9 @@ use std::time::{Duration, Instant};
 use arrow::error::ArrowError;
 use mep_contract::source::{Item, LandingTable, RowSchema, Source, UnitReader};
 use mep_contract::warehouse::RunId;
+use mep_core::connection::{KafkaConnection, KafkaProperties, MessageFormat};
+use mep_kafka::KafkaSource;
 use mep_kafka::sender::{Outgoing, Sender};
-use mep_kafka::{Connection, Format, KafkaSource};
 use mep_local::warehouse::LocalWarehouse;
 use mep_simulator::simulator::{Shard, Simulator, SimulatorConfig, Topic, write_ndjson};
 use rdkafka::admin::{AdminClient, AdminOptions};
@@ -60,9 +60,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let thousands: u64 = words.next().map_or(Ok(1_000), |word| word.parse())?;
     let given = words.next();
     let topic = given.clone().unwrap_or_else(|| format!("mep-bench-{}", std::process::id()));
-    let connection = Connection {
+    let connection = KafkaConnection {
         brokers: vec![brokers.clone()],
-        properties: BTreeMap::new(),
+        properties: KafkaProperties::default(),
         timeout: Duration::from_secs(10),
     };
     if given.is_none() {
@@ -93,7 +93,7 @@ fn told(what: &str, messages: u64, began: Instant) -> f64 {
 }
 
 /// Sends simulated events until there are enough.
-fn fill(connection: &Connection, topic: &str, enough: u64) -> Result<(), Box<dyn Error>> {
+fn fill(connection: &KafkaConnection, topic: &str, enough: u64) -> Result<(), Box<dyn Error>> {
     let simulator =
         Simulator::new(SimulatorConfig { users: 50_000, days: 60, ..SimulatorConfig::default() })?;
     let sender = Sender::new(connection.clone(), &[topic.to_owned()], PARTITIONS)?;
@@ -174,13 +174,20 @@ fn schema() -> Result<RowSchema, Box<dyn Error>> {
     Ok(RowSchema::new(COLUMNS, Some("ts"))?)
 }
 
-fn source(connection: &Connection, topic: &str) -> Result<KafkaSource, Box<dyn Error>> {
+fn source(connection: &KafkaConnection, topic: &str) -> Result<KafkaSource, Box<dyn Error>> {
     let topics = vec![topic.to_owned()];
-    Ok(KafkaSource::new(connection.clone(), "listen_events", topics, false, &Format::Json, &schema()?)?)
+    Ok(KafkaSource::new(
+        connection.clone(),
+        "listen_events",
+        topics,
+        false,
+        &MessageFormat::Json,
+        &schema()?,
+    )?)
 }
 
 /// Reads and decodes as landing does, with a thread for each core.
-fn read(connection: &Connection, topic: &str) -> Result<f64, Box<dyn Error>> {
+fn read(connection: &KafkaConnection, topic: &str) -> Result<f64, Box<dyn Error>> {
     let source = source(connection, topic)?;
     let began = Instant::now();
     let units = source.units(&[])?.units;
@@ -217,7 +224,7 @@ fn read(connection: &Connection, topic: &str) -> Result<f64, Box<dyn Error>> {
 }
 
 /// Lands into a warehouse of its own.
-fn land(connection: &Connection, topic: &str) -> Result<f64, Box<dyn Error>> {
+fn land(connection: &KafkaConnection, topic: &str) -> Result<f64, Box<dyn Error>> {
     let source = source(connection, topic)?;
     let folder = tempfile::tempdir()?;
     let warehouse = LocalWarehouse::new(folder.path().to_owned());

@@ -34,7 +34,7 @@ pub(super) fn debug(global: &Global) -> Result<Exit, AppError> {
     for (name, connection) in &target.sources {
         let described = match connection {
             SourceConnection::Files { path } => format!("files in {}", path.display()),
-            SourceConnection::Kafka(config) => format!("kafka at {}", config.brokers.join(", ")),
+            SourceConnection::Kafka(config) => format!("kafka at {}", config.connection.place()),
             SourceConnection::Simulator(config) => format!(
                 "simulator, seed {}, {} from {}, {} users",
                 config.seed,

@@ -15,8 +15,9 @@ use super::generate_to_kafka::{SendError, failed, send_rows};
 use super::terminal::Terminal;
 use mep_app::AppError;
 use mep_app::runtime;
+use mep_core::connection::KafkaConnection;
+use mep_kafka::latest_time;
 use mep_kafka::sender::Sender;
-use mep_kafka::{Connection, latest_time};
 use mep_simulator::simulator::{Shard, Simulator, Topic};
 
 /// How long it takes at most until an event whose time has come is sent.
@@ -37,7 +38,7 @@ pub(super) fn send_in_time(
     simulator: &Simulator,
     topics: &Topics,
     sender: &Sender,
-    connection: &Connection,
+    connection: &KafkaConnection,
     terminal: &Terminal,
 ) -> Result<Result<(), SendError>, AppError> {
     let latest = topics.iter().map(|(_, name)| latest_time(connection, name));

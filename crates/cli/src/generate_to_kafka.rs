@@ -16,11 +16,10 @@ use super::exit::Exit;
 use super::generate_live::{self, Topics};
 use super::terminal::Terminal;
 use mep_app::AppError;
-use mep_app::connect::kafka_connection;
 use mep_app::cores;
 use mep_contract::source::SourceError;
+use mep_core::connection::{KafkaConnection, KafkaProperties};
 use mep_core::quantity::{count, plural};
-use mep_kafka::Connection;
 use mep_kafka::sender::{Delivery, Outgoing, Sender};
 use mep_lang::project::{Problem, SourceConnection};
 use mep_simulator::simulator::{Shard, Simulator, Topic, write_ndjson};
@@ -134,10 +133,16 @@ fn say(terminal: &Terminal, deliveries: &BTreeMap<String, Delivery>, place: &str
 }
 
 /// The connection, of the command line or of the target, and what stands before the topics' names.
-fn destination(global: &Global, arguments: &GenerateArguments) -> Result<(Connection, String), AppError> {
+fn destination(
+    global: &Global,
+    arguments: &GenerateArguments,
+) -> Result<(KafkaConnection, String), AppError> {
     if !arguments.brokers.is_empty() {
-        let connection =
-            Connection { brokers: arguments.brokers.clone(), properties: BTreeMap::new(), timeout: TIMEOUT };
+        let connection = KafkaConnection {
+            brokers: arguments.brokers.clone(),
+            properties: KafkaProperties::default(),
+            timeout: TIMEOUT,
+        };
         return Ok((connection, arguments.topic_prefix.clone().unwrap_or_default()));
     }
     let project = global.opening().project()?;
@@ -151,7 +156,7 @@ fn destination(global: &Global, arguments: &GenerateArguments) -> Result<(Connec
     match (first, second) {
         (Some((_, config)), None) => {
             let prefix = arguments.topic_prefix.as_ref().unwrap_or(&config.topic_prefix);
-            Ok((kafka_connection(config), prefix.clone()))
+            Ok((config.connection.clone(), prefix.clone()))
         }
         (None, _) => {
             let message = format!("the target `{}` has no connection of type `kafka`", target.name);

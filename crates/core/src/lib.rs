@@ -3,6 +3,7 @@
 //! Owns what has no place of its own in a stage: the name of a table, a folder that nothing leaves, what is never written
 //! out, a hash of meaning, stretches of time. Must not know: any stage.
 
+pub mod connection;
 pub mod fail_point;
 pub mod fingerprint;
 pub mod guard;

@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arrow::datatypes::SchemaRef;
-use mep_cassandra::{CassandraCluster, CassandraSink, Connection, Consistency, Owner, Replication};
+use mep_cassandra::{CassandraCluster, CassandraSink, Owner};
 use mep_contract::sink::{Clustering, SinkTable};
+use mep_core::connection::{CassandraConnection, CassandraConsistency, CassandraReplication};
 use mep_core::relation::Relation;
 use scylla::client::session::Session;
 use scylla::client::session_builder::SessionBuilder;
@@ -34,12 +35,12 @@ impl Cassandra {
     }
 
     /// How mep speaks to it.
-    pub(crate) fn connection(&self) -> Connection {
-        Connection {
+    pub(crate) fn connection(&self) -> CassandraConnection {
+        CassandraConnection {
             contact_points: vec![address("MEP_TEST_CASSANDRA")],
             keyspace: self.keyspace.clone(),
-            replication: Replication::Simple(1),
-            consistency: Consistency::LocalQuorum,
+            replication: CassandraReplication::Simple(1),
+            consistency: CassandraConsistency::LocalQuorum,
             local_dc: None,
             login: None,
             tls: None,

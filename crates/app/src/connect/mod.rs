@@ -5,5 +5,5 @@ mod sources;
 mod streams;
 
 pub use sinks::Sinks;
-pub use sources::{connect, kafka_connection, unread_folders};
+pub use sources::{connect, unread_folders};
 pub use streams::{Streaming, connect_streams};

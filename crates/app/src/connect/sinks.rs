@@ -1,56 +1,15 @@
 //! The places that a target's streaming models write to, and how they are spoken to.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::error::AppError;
 use crate::workspace::Workspace;
-use mep_cassandra::{
-    CassandraCluster, Connection, Consistency, Login, Owner, Replication, SETTLES_AFTER, Tls,
-};
+use mep_cassandra::{CassandraCluster, Owner};
 use mep_contract::sink::{Sink, SinkTable};
 use mep_contract::warehouse::Holder;
-use mep_lang::project::{
-    CassandraConfig, CassandraConsistency, CassandraReplication, Problem, StreamingConfig, WarehouseConfig,
-};
+use mep_lang::project::{Problem, StreamingConfig, WarehouseConfig};
 use mep_local::sink::LocalSink;
 use mep_local::warehouse::LocalWarehouse;
-
-/// How a target's Cassandra is spoken to.
-fn cassandra_connection(config: &CassandraConfig) -> Connection {
-    Connection {
-        contact_points: config.contact_points.clone(),
-        keyspace: config.keyspace.clone(),
-        replication: match &config.replication {
-            CassandraReplication::Simple(factor) => Replication::Simple(*factor),
-            CassandraReplication::PerDatacenter(factors) => Replication::PerDatacenter(factors.clone()),
-        },
-        consistency: match config.consistency {
-            CassandraConsistency::One => Consistency::One,
-            CassandraConsistency::Two => Consistency::Two,
-            CassandraConsistency::Three => Consistency::Three,
-            CassandraConsistency::Quorum => Consistency::Quorum,
-            CassandraConsistency::All => Consistency::All,
-            CassandraConsistency::LocalQuorum => Consistency::LocalQuorum,
-            CassandraConsistency::EachQuorum => Consistency::EachQuorum,
-            CassandraConsistency::LocalOne => Consistency::LocalOne,
-        },
-        local_dc: config.local_dc.clone(),
-        login: config
-            .login
-            .as_ref()
-            .map(|login| Login { username: login.username.clone(), password: login.password.clone() }),
-        tls: config.tls.as_ref().map(|tls| Tls {
-            ca: tls.ca.clone(),
-            certificate: tls.certificate.clone(),
-            key: tls.key.clone(),
-            verifies_address: tls.verifies_address,
-        }),
-        timeout: Duration::from_secs(config.timeout),
-        concurrency: config.concurrency,
-        settles_after: SETTLES_AFTER,
-    }
-}
 
 /// Where rows of streaming models go.
 #[derive(Debug)]
@@ -72,7 +31,7 @@ impl Sinks {
                 host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
                 pid: std::process::id(),
             };
-            return Ok(Self::Cassandra(CassandraCluster::connect(cassandra_connection(config)), owner));
+            return Ok(Self::Cassandra(CassandraCluster::connect(config.clone()), owner));
         }
         match &workspace.project.target.warehouse {
             WarehouseConfig::Local { path } => {

@@ -2,20 +2,17 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use mep_contract::source::{LandingTable, Source, SourceError};
+use mep_core::connection::{MessageFormat, SimulatorConfig};
 use mep_files::{FilesSource, unread_folders as unread_folders_in};
 use mep_graph::{Compiled, Graph, Node, NodeKind};
-use mep_kafka as kafka;
 use mep_kafka::KafkaSource;
 use mep_lang::project::{
-    AvroWire, KafkaConfig, MessageFormat, OnLostOffsets, Problem, Problems, Project, SimulatorConfig,
-    SourceConnection, SourceTable,
+    KafkaConfig, OnLostOffsets, Problem, Problems, Project, SourceConnection, SourceTable,
 };
 use mep_run::ConnectedSource;
 use mep_simulator::simulated::SimulatedSource;
-use mep_simulator::simulator;
 
 /// Connects the selected nodes that are sources.
 ///
@@ -107,7 +104,7 @@ pub(super) fn kafka_source(
     };
     let on_lost = declared.on_lost_offsets.unwrap_or(config.on_lost_offsets);
     KafkaSource::new(
-        kafka_connection(config),
+        config.connection.clone(),
         &declared.name,
         topics,
         on_lost == OnLostOffsets::Accept,
@@ -121,38 +118,16 @@ pub(super) fn simulated_source(
     config: &SimulatorConfig,
     table: &LandingTable,
 ) -> Result<SimulatedSource, SourceError> {
-    let config = simulator::SimulatorConfig {
-        seed: config.seed,
-        start: config.start,
-        days: config.days,
-        users: config.users,
-        growth: config.growth,
-        attrition: config.attrition,
-        duplicates: config.duplicates,
-        mojibake: config.mojibake,
-    };
-    SimulatedSource::new(config, &declared.name, &table.schema)
+    SimulatedSource::new(config.clone(), &declared.name, &table.schema)
 }
 
-/// How a target's Kafka is spoken to.
-pub fn kafka_connection(config: &KafkaConfig) -> kafka::Connection {
-    kafka::Connection {
-        brokers: config.brokers.clone(),
-        properties: config.properties.0.clone(),
-        timeout: Duration::from_secs(config.timeout),
-    }
-}
-
-fn format(project: &Project, format: &MessageFormat) -> kafka::Format {
+/// A message's format, with the folder of schemas that a relative one lies in.
+fn format(project: &Project, format: &MessageFormat) -> MessageFormat {
     match format {
-        MessageFormat::Json => kafka::Format::Json,
-        MessageFormat::Avro { schemas, wire } => kafka::Format::Avro {
-            schemas: project.root.join(schemas),
-            wire: match wire {
-                AvroWire::Plain => kafka::AvroWire::Plain,
-                AvroWire::Confluent => kafka::AvroWire::Confluent,
-            },
-        },
+        MessageFormat::Json => MessageFormat::Json,
+        MessageFormat::Avro { schemas, wire } => {
+            MessageFormat::Avro { schemas: project.root.join(schemas), wire: *wire }
+        }
     }
 }
 

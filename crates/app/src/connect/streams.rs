@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::sources::{at, connection, kafka_connection, kafka_source, simulated_source};
+use super::sources::{at, connection, kafka_source, simulated_source};
 use mep_contract::sink::{Sink, SinkTable};
 use mep_contract::source::tail::Stream;
 use mep_contract::source::{LandingTable, SourceError};
@@ -84,7 +84,7 @@ fn connect(
     match connection {
         SourceConnection::Kafka(config) => {
             let source = kafka_source(project, declared, config, table)?;
-            let topics = DeadLetterTopics::new(kafka_connection(config));
+            let topics = DeadLetterTopics::new(config.connection.clone());
             Ok((Arc::new(source), Some(Arc::new(move |letters: &mut Vec<_>| topics.send(letters)))))
         }
         SourceConnection::Simulator(config) => {

@@ -45,19 +45,19 @@ use std::sync::Arc;
 
 use tokio::sync::{Mutex, OnceCell};
 
-pub use connection::{Connection, Consistency, Login, Replication, SETTLES_AFTER, Tls};
 pub use tenure::{CassandraSink, Owner};
 
 use checkpoint::CHECKPOINTS;
 use connection::Session;
 use lease::LEASES;
 use mep_contract::sink::{SinkError, SinkTable};
+use mep_core::connection::{CassandraConnection, CassandraReplication};
 use shape::{quoted, text};
 use stream_row::STREAMS;
 
 /// A cluster, and the sessions through which all models speak to it.
 pub struct CassandraCluster {
-    connection: Connection,
+    connection: CassandraConnection,
     session: OnceCell<Session>,
     /// Changes of the schema go one after another: made at once on several nodes, tables come to be twice.
     schema: Mutex<()>,
@@ -73,7 +73,7 @@ impl CassandraCluster {
     /// A cluster that is connected to when it is first needed, and again where that fails. Its session belongs to the runtime of
     /// the first call of a sink.
     #[must_use]
-    pub fn connect(connection: Connection) -> Arc<Self> {
+    pub fn connect(connection: CassandraConnection) -> Arc<Self> {
         Arc::new(Self { connection, session: OnceCell::new(), schema: Mutex::new(()) })
     }
 
@@ -87,7 +87,7 @@ impl CassandraCluster {
     async fn session(&self) -> Result<&Session, SinkError> {
         self.session
             .get_or_try_init(|| async {
-                let session = self.connection.open().await?;
+                let session = connection::open(&self.connection).await?;
                 self.make_own_tables(&session).await?;
                 Ok(session)
             })
@@ -125,10 +125,12 @@ impl CassandraCluster {
     }
 }
 
-fn create_keyspace(connection: &Connection) -> String {
+fn create_keyspace(connection: &CassandraConnection) -> String {
     let replication = match &connection.replication {
-        Replication::Simple(factor) => format!("'class': 'SimpleStrategy', 'replication_factor': {factor}"),
-        Replication::PerDatacenter(factors) => {
+        CassandraReplication::Simple(factor) => {
+            format!("'class': 'SimpleStrategy', 'replication_factor': {factor}")
+        }
+        CassandraReplication::PerDatacenter(factors) => {
             let factors: String =
                 factors.iter().map(|(name, factor)| format!(", {}: {factor}", text(name))).collect();
             format!("'class': 'NetworkTopologyStrategy'{factors}")

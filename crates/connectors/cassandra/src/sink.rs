@@ -6,7 +6,7 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 
-use super::connection::Session;
+use super::connection::{self, Session};
 use super::pending::{Pending, Write};
 use super::reading::read;
 use super::shape::late_name;
@@ -43,7 +43,11 @@ impl CassandraSink {
 #[async_trait]
 impl Sink for CassandraSink {
     fn describe(&self) -> String {
-        format!("the keyspace {} of {}", self.cluster.keyspace(), self.cluster.connection.describe())
+        format!(
+            "the keyspace {} of {}",
+            self.cluster.keyspace(),
+            connection::describe(&self.cluster.connection)
+        )
     }
 
     fn kept_for(&self) -> Option<Duration> {

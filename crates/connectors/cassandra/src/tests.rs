@@ -10,11 +10,12 @@ use arrow::array::{
 use arrow::datatypes::{DataType, Field, Schema, TimeUnit};
 
 use super::cells::cells_of;
+use super::create_keyspace;
 use super::shape::{ColumnShape, Role, Shape};
 use super::types::cql_type;
 use super::writing::{ROWS, Requests, Row, TimestampAt, in_order};
-use super::{Connection, Consistency, Login, Replication, create_keyspace};
 use mep_contract::sink::{Clustering, SinkTable};
+use mep_core::connection::{CassandraConnection, CassandraConsistency, CassandraLogin, CassandraReplication};
 use mep_core::relation::Relation;
 
 fn table(columns: &[(&str, DataType)], partition_key: &[&str], clustering: &[(&str, bool)]) -> SinkTable {
@@ -176,20 +177,20 @@ fn statements_quote_names_and_texts() {
 
 #[test]
 fn a_keyspace_is_replicated_as_was_said() {
-    let mut connection = Connection {
+    let mut connection = CassandraConnection {
         contact_points: vec!["a:9042".into()],
         keyspace: "music".into(),
-        replication: Replication::Simple(1),
-        consistency: Consistency::LocalQuorum,
+        replication: CassandraReplication::Simple(1),
+        consistency: CassandraConsistency::LocalQuorum,
         local_dc: None,
-        login: Some(Login { username: "u".into(), password: "hush".into() }),
+        login: Some(CassandraLogin { username: "u".into(), password: "hush".into() }),
         tls: None,
         timeout: Duration::from_secs(10),
         concurrency: 64,
         settles_after: Duration::ZERO,
     };
     insta::assert_snapshot!(create_keyspace(&connection), @r#"CREATE KEYSPACE IF NOT EXISTS "music" WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}"#);
-    connection.replication = Replication::PerDatacenter(vec![("dc1".into(), 3), ("it's".into(), 2)]);
+    connection.replication = CassandraReplication::PerDatacenter(vec![("dc1".into(), 3), ("it's".into(), 2)]);
     insta::assert_snapshot!(create_keyspace(&connection), @r#"CREATE KEYSPACE IF NOT EXISTS "music" WITH replication = {'class': 'NetworkTopologyStrategy', 'dc1': 3, 'it''s': 2}"#);
     assert!(!format!("{connection:?}").contains("hush"));
 }

@@ -7,8 +7,8 @@ use openssl::ssl::{SslConnector, SslConnectorBuilder, SslFiletype, SslMethod, Ss
 use openssl::x509::X509;
 use openssl::x509::store::X509StoreBuilder;
 
-use super::connection::Tls;
 use mep_contract::sink::SinkError;
+use mep_core::connection::CassandraTls;
 
 /// X509_V_ERR_IP_ADDRESS_MISMATCH of OpenSSL.
 const OTHER_ADDRESS: i32 = 64;
@@ -17,7 +17,7 @@ const OTHER_ADDRESS: i32 = 64;
 ///
 /// # Errors
 /// [`SinkError::Refused`] where a file cannot be read.
-pub(super) fn context(tls: &Tls) -> Result<SslConnectorBuilder, SinkError> {
+pub(super) fn context(tls: &CassandraTls) -> Result<SslConnectorBuilder, SinkError> {
     let mut builder = SslConnector::builder(SslMethod::tls_client()).map_err(|error| wrong("tls", &error))?;
     if let Some(ca) = &tls.ca {
         // These authorities alone are trusted, and not those of the system too.

@@ -14,17 +14,9 @@ use arrow_avro::reader::{Decoder, ReaderBuilder};
 use arrow_avro::schema::{AvroSchema, Fingerprint, FingerprintAlgorithm, SchemaStore};
 
 use mep_contract::source::{Reject, RowSchema, SourceError};
+use mep_core::connection::AvroWire;
 use mep_core::guard::guarded;
 use mep_decode::rows::{BadRow, DecodeError, Decoded, columns_of, rows_of};
-
-/// What stands before a record.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AvroWire {
-    /// Nothing.
-    Plain,
-    /// A zero byte and the four bytes of the schema's id.
-    Confluent,
-}
 
 /// Why messages cannot be read as Avro.
 #[derive(Debug, thiserror::Error)]

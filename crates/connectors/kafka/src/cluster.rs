@@ -9,9 +9,10 @@ use rdkafka::error::KafkaError;
 use rdkafka::types::RDKafkaErrorCode;
 use rdkafka::{Message, Offset, TopicPartitionList};
 
-use super::connection::{Connection, Consumer, in_words};
+use super::connection::{Consumer, consumer, failed, in_words, patience};
 use super::mark::Mark;
 use mep_contract::source::SourceError;
+use mep_core::connection::KafkaConnection;
 
 /// How long to wait before a partition without a leader is asked for again.
 const LEADER_PAUSE: Duration = Duration::from_millis(100);
@@ -30,13 +31,13 @@ pub(super) struct Held {
 pub(super) type Place = (Arc<str>, i32);
 
 /// What Kafka holds of these topics.
-pub(super) fn held(connection: &Connection, topics: &[Arc<str>]) -> Result<Vec<Held>, SourceError> {
-    held_by(connection, &connection.consumer(&[])?, topics)
+pub(super) fn held(connection: &KafkaConnection, topics: &[Arc<str>]) -> Result<Vec<Held>, SourceError> {
+    held_by(connection, &consumer(connection, &[])?, topics)
 }
 
 /// The same, asked by a consumer that reads nothing: a failed request makes it drop what it was sent.
 pub(super) fn held_by(
-    connection: &Connection,
+    connection: &KafkaConnection,
     consumer: &Consumer,
     topics: &[Arc<str>],
 ) -> Result<Vec<Held>, SourceError> {
@@ -57,7 +58,7 @@ pub(super) fn held_by(
 }
 
 fn partitions(
-    connection: &Connection,
+    connection: &KafkaConnection,
     consumer: &Consumer,
     topics: &[Arc<str>],
 ) -> Result<Vec<Place>, SourceError> {
@@ -89,7 +90,7 @@ fn partitions(
 }
 
 /// That a topic is not there, with the names of those that are, the nearest first.
-fn missing(connection: &Connection, consumer: &Consumer, topic: &str) -> SourceError {
+fn missing(connection: &KafkaConnection, consumer: &Consumer, topic: &str) -> SourceError {
     let all = consumer.fetch_metadata(None, connection.timeout);
     let mut names: Vec<String> = all
         .iter()
@@ -113,7 +114,7 @@ fn missing(connection: &Connection, consumer: &Consumer, topic: &str) -> SourceE
 /// The first offsets, or those behind the last, of all partitions: one request to each broker. Where a partition has just been
 /// made, or another broker is to lead it, that is waited for.
 fn offsets(
-    connection: &Connection,
+    connection: &KafkaConnection,
     consumer: &Consumer,
     places: &[Place],
     which: Offset,
@@ -144,7 +145,7 @@ fn is_of_leaders(error: &KafkaError) -> bool {
 }
 
 fn offsets_now(
-    connection: &Connection,
+    connection: &KafkaConnection,
     consumer: &Consumer,
     places: &[Place],
     which: Offset,
@@ -167,7 +168,7 @@ fn offsets_now(
 
 /// The offset behind the last one that Kafka holds of a partition.
 pub(super) fn end_of(
-    connection: &Connection,
+    connection: &KafkaConnection,
     consumer: &Consumer,
     place: &Place,
 ) -> Result<i64, SourceError> {
@@ -180,7 +181,7 @@ pub(super) fn end_of(
 /// The partitions of which the message at the mark's offset is another one than it was. One that is not there at all was
 /// compacted away, and says nothing.
 pub(super) fn changed(
-    connection: &Connection,
+    connection: &KafkaConnection,
     marks: &BTreeMap<Place, Mark>,
 ) -> Result<BTreeSet<Place>, SourceError> {
     let mut changed = BTreeSet::new();
@@ -197,13 +198,13 @@ pub(super) fn changed(
 }
 
 fn changed_in(
-    connection: &Connection,
+    connection: &KafkaConnection,
     topic: &str,
     marks: &BTreeMap<i32, &Mark>,
 ) -> Result<Vec<i32>, SourceError> {
     // One message of each partition is enough: Kafka sends at least the batch that it is in.
     let settings = [("fetch.message.max.bytes", "1024"), ("fetch.wait.max.ms", "10")];
-    let consumer = connection.consumer(&settings)?;
+    let consumer = consumer(connection, &settings)?;
     let failed = |error: &KafkaError| {
         asked_in_vain(connection, &consumer, &format!("read the last landed messages of `{topic}`"), error)
     };
@@ -215,7 +216,7 @@ fn changed_in(
     consumer.assign(&assigned).map_err(|error| failed(&error))?;
     let mut open: BTreeSet<i32> = marks.keys().copied().collect();
     let mut changed = Vec::new();
-    let deadline = Instant::now() + connection.patience();
+    let deadline = Instant::now() + patience(connection);
     while !open.is_empty() {
         if Instant::now() > deadline {
             return Err(failed(&KafkaError::Global(RDKafkaErrorCode::OperationTimedOut)));
@@ -260,7 +261,7 @@ pub(super) fn is_passing(error: &KafkaError) -> bool {
 
 /// That a request failed; the client is listened to first, since it knows why.
 pub(super) fn asked_in_vain(
-    connection: &Connection,
+    connection: &KafkaConnection,
     consumer: &Consumer,
     what: &str,
     error: &KafkaError,
@@ -269,5 +270,5 @@ pub(super) fn asked_in_vain(
     for _ in 0..20 {
         let _ = consumer.poll(Duration::from_millis(1));
     }
-    connection.failed(what, error, consumer.context())
+    failed(connection, what, error, consumer.context())
 }

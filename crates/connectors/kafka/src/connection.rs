@@ -1,6 +1,5 @@
 //! A connection to Kafka: what librdkafka is told, and why it fails, in words.
 
-use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -11,23 +10,7 @@ use rdkafka::error::KafkaError;
 
 use super::cluster::is_passing;
 use mep_contract::source::SourceError;
-
-/// Where Kafka is, and how it is spoken to.
-#[derive(Clone)]
-pub struct Connection {
-    /// `host:port` of each broker to begin with.
-    pub brokers: Vec<String>,
-    /// Properties of librdkafka. They may hold secrets.
-    pub properties: BTreeMap<String, String>,
-    /// How long a request may take.
-    pub timeout: Duration,
-}
-
-impl std::fmt::Debug for Connection {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Connection").field("brokers", &self.brokers).finish_non_exhaustive()
-    }
-}
+use mep_core::connection::KafkaConnection;
 
 /// librdkafka asks for a group even where partitions are assigned by hand; this one is never joined, and nothing is
 /// committed to it.
@@ -58,67 +41,68 @@ impl Drop for Consumer {
     }
 }
 
-impl Connection {
-    /// The brokers in words.
-    pub fn place(&self) -> String {
-        self.brokers.join(", ")
-    }
+/// How long nothing may come of a partition that is read. Brokers that restart are away for some seconds.
+pub(super) fn patience(connection: &KafkaConnection) -> Duration {
+    connection.timeout.saturating_mul(3)
+}
 
-    /// How long nothing may come of a partition that is read. Brokers that restart are away for some seconds.
-    pub(super) fn patience(&self) -> Duration {
-        self.timeout.saturating_mul(3)
-    }
+/// A consumer of partitions that are assigned by hand. `settings` can be overridden by the user's properties.
+pub(super) fn consumer(
+    connection: &KafkaConnection,
+    settings: &[(&str, &str)],
+) -> Result<Consumer, SourceError> {
+    consumer_of(connection, GROUP, settings)
+}
 
-    /// A consumer of partitions that are assigned by hand. `settings` can be overridden by the user's properties.
-    pub(super) fn consumer(&self, settings: &[(&str, &str)]) -> Result<Consumer, SourceError> {
-        self.consumer_of(GROUP, settings)
-    }
+/// The same, of another group.
+pub(super) fn consumer_of(
+    connection: &KafkaConnection,
+    group: &str,
+    settings: &[(&str, &str)],
+) -> Result<Consumer, SourceError> {
+    let mut config = client_config(connection, settings);
+    config
+        .set("group.id", group)
+        .set("enable.auto.commit", "false")
+        .set("enable.auto.offset.store", "false")
+        .set("auto.offset.reset", "error")
+        .set("isolation.level", "read_committed")
+        .set("enable.partition.eof", "true")
+        .set("allow.auto.create.topics", "false");
+    client(&config).map(Consumer)
+}
 
-    /// The same, of another group.
-    pub(super) fn consumer_of(
-        &self,
-        group: &str,
-        settings: &[(&str, &str)],
-    ) -> Result<Consumer, SourceError> {
-        let mut config = self.config(settings);
-        config
-            .set("group.id", group)
-            .set("enable.auto.commit", "false")
-            .set("enable.auto.offset.store", "false")
-            .set("auto.offset.reset", "error")
-            .set("isolation.level", "read_committed")
-            .set("enable.partition.eof", "true")
-            .set("allow.auto.create.topics", "false");
-        client(&config).map(Consumer)
+/// What all clients are told.
+pub(super) fn client_config(connection: &KafkaConnection, settings: &[(&str, &str)]) -> ClientConfig {
+    let mut config = ClientConfig::new();
+    config.set_log_level(RDKafkaLogLevel::Error);
+    config.set("client.id", "mep");
+    // Brokers can ask clients for figures about themselves, which are gathered with every message.
+    config.set("enable.metrics.push", "false");
+    for (key, value) in settings {
+        config.set(*key, *value);
     }
+    for (key, value) in &connection.properties.0 {
+        config.set(key, value);
+    }
+    config.set("bootstrap.servers", connection.brokers.join(","));
+    config
+}
 
-    /// What all clients are told.
-    pub(super) fn config(&self, settings: &[(&str, &str)]) -> ClientConfig {
-        let mut config = ClientConfig::new();
-        config.set_log_level(RDKafkaLogLevel::Error);
-        config.set("client.id", "mep");
-        // Brokers can ask clients for figures about themselves, which are gathered with every message.
-        config.set("enable.metrics.push", "false");
-        for (key, value) in settings {
-            config.set(*key, *value);
-        }
-        for (key, value) in &self.properties {
-            config.set(key, value);
-        }
-        config.set("bootstrap.servers", self.brokers.join(","));
-        config
-    }
-
-    /// That a request failed, with what the client heard meanwhile.
-    pub(super) fn failed(&self, what: &str, error: &KafkaError, heard: &Listening) -> SourceError {
-        let why = heard.last().unwrap_or_else(|| in_words(error));
-        let message = format!(
-            "cannot {what} from Kafka at {} (within {} s): {why}",
-            self.place(),
-            self.timeout.as_secs()
-        );
-        if is_passing(error) { SourceError::Away(message) } else { SourceError::Unreadable(message) }
-    }
+/// That a request failed, with what the client heard meanwhile.
+pub(super) fn failed(
+    connection: &KafkaConnection,
+    what: &str,
+    error: &KafkaError,
+    heard: &Listening,
+) -> SourceError {
+    let why = heard.last().unwrap_or_else(|| in_words(error));
+    let message = format!(
+        "cannot {what} from Kafka at {} (within {} s): {why}",
+        connection.place(),
+        connection.timeout.as_secs()
+    );
+    if is_passing(error) { SourceError::Away(message) } else { SourceError::Unreadable(message) }
 }
 
 /// A client of any kind.

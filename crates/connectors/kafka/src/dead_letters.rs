@@ -5,23 +5,23 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::connection::Connection;
 use super::sender::{Outgoing, Sender};
 use mep_contract::source::SourceError;
 use mep_contract::source::tail::{Partition, Unreadable};
+use mep_core::connection::KafkaConnection;
 
 /// What stands behind the name of a topic in that of its dead letters.
 const SUFFIX: &str = "_dead_letters";
 
 /// The dead letters of topics.
 pub struct DeadLetterTopics {
-    connection: Connection,
+    connection: KafkaConnection,
     sender: Mutex<Option<Sender>>,
 }
 
 impl DeadLetterTopics {
     /// Dead letters in the Kafka that the messages are from. Their topics are made with the first one.
-    pub fn new(connection: Connection) -> Self {
+    pub fn new(connection: KafkaConnection) -> Self {
         Self { connection, sender: Mutex::new(None) }
     }
 

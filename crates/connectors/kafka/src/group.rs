@@ -3,9 +3,10 @@
 use rdkafka::consumer::{CommitMode, Consumer as _};
 use rdkafka::{Offset, TopicPartitionList};
 
-use super::connection::{Connection, Consumer, in_words};
+use super::connection::{Consumer, consumer_of, in_words};
 use mep_contract::source::SourceError;
 use mep_contract::source::tail::{Group, Offsets};
+use mep_core::connection::KafkaConnection;
 
 /// A group that is told.
 pub(super) struct ToldGroup {
@@ -15,8 +16,8 @@ pub(super) struct ToldGroup {
 
 impl ToldGroup {
     /// The group of this name; it comes to be with the first commit.
-    pub(super) fn new(connection: &Connection, name: &str) -> Result<Self, SourceError> {
-        Ok(Self { consumer: connection.consumer_of(name, &[])?, place: connection.place() })
+    pub(super) fn new(connection: &KafkaConnection, name: &str) -> Result<Self, SourceError> {
+        Ok(Self { consumer: consumer_of(connection, name, &[])?, place: connection.place() })
     }
 }
 

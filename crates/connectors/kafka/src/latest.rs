@@ -10,15 +10,16 @@ use rdkafka::types::RDKafkaErrorCode;
 use rdkafka::{Message, Offset, TopicPartitionList};
 
 use super::cluster::{asked_in_vain, held_by, is_passing};
-use super::connection::Connection;
+use super::connection::{consumer, patience};
 use mep_contract::source::SourceError;
+use mep_core::connection::KafkaConnection;
 
 /// The latest time of the last messages of a topic's partitions, in milliseconds since 1970; `None` where it has no messages.
 ///
 /// # Errors
 /// Where the brokers cannot be reached, or there is no such topic.
-pub fn latest_time(connection: &Connection, topic: &str) -> Result<Option<i64>, SourceError> {
-    let consumer = connection.consumer(&[("fetch.wait.max.ms", "10")])?;
+pub fn latest_time(connection: &KafkaConnection, topic: &str) -> Result<Option<i64>, SourceError> {
+    let consumer = consumer(connection, &[("fetch.wait.max.ms", "10")])?;
     let what = format!("read the last messages of `{topic}`");
     let failed = |error: &KafkaError| asked_in_vain(connection, &consumer, &what, error);
     let held = held_by(connection, &consumer, &[Arc::from(topic)])?;
@@ -31,7 +32,7 @@ pub fn latest_time(connection: &Connection, topic: &str) -> Result<Option<i64>, 
     }
     consumer.assign(&assigned).map_err(|error| failed(&error))?;
     let mut latest = None;
-    let deadline = Instant::now() + connection.patience();
+    let deadline = Instant::now() + patience(connection);
     while !open.is_empty() {
         if Instant::now() > deadline {
             return Err(failed(&KafkaError::Global(RDKafkaErrorCode::OperationTimedOut)));

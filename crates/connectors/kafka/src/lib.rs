@@ -23,13 +23,11 @@ mod reader;
 pub mod sender;
 mod tail;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
+pub use avro::AvroError;
 #[doc(hidden)]
 pub use avro::read_avro_record;
-pub use avro::{AvroError, AvroWire};
-pub use connection::Connection;
 pub use dead_letters::DeadLetterTopics;
 pub use latest::latest_time;
 
@@ -41,25 +39,12 @@ use self::range::Range;
 use self::reader::{Nothing, RangeReader};
 use mep_contract::source::reading::{Source, SourceError, UnitReader};
 use mep_contract::source::{Holding, Recorded, RowSchema, Unit};
+use mep_core::connection::{KafkaConnection, MessageFormat};
 use mep_decode::rows::Decoder;
-
-/// What messages are.
-#[derive(Clone, Debug)]
-pub enum Format {
-    /// JSON objects.
-    Json,
-    /// Avro records.
-    Avro {
-        /// The folder of the schemas.
-        schemas: PathBuf,
-        /// What stands before a record.
-        wire: AvroWire,
-    },
-}
 
 /// A table whose rows are the messages of topics.
 pub struct KafkaSource {
-    connection: Connection,
+    connection: KafkaConnection,
     topics: Vec<Arc<str>>,
     accept_lost: bool,
     reading: Arc<Reading>,
@@ -74,23 +59,23 @@ impl KafkaSource {
     /// # Errors
     /// Where a column is of a type that messages do not hold, or the Avro schema of `table` cannot be used.
     pub fn new(
-        connection: Connection,
+        connection: KafkaConnection,
         table: &str,
         topics: Vec<String>,
         accept_lost: bool,
-        format: &Format,
+        format: &MessageFormat,
         schema: &RowSchema,
     ) -> Result<Self, SourceError> {
         let unreadable = |error: &dyn std::error::Error| SourceError::unreadable(error.to_string());
         let reading = match format {
-            Format::Json => Reading::Json(Decoder::new(schema).map_err(|error| unreadable(&error))?),
-            Format::Avro { schemas, wire } => Reading::Avro(
+            MessageFormat::Json => Reading::Json(Decoder::new(schema).map_err(|error| unreadable(&error))?),
+            MessageFormat::Avro { schemas, wire } => Reading::Avro(
                 AvroDecoder::new(schemas, table, *wire, schema).map_err(|error| unreadable(&error))?,
             ),
         };
         let schemas = match format {
-            Format::Json => None,
-            Format::Avro { schemas, wire } => Some(Schemas {
+            MessageFormat::Json => None,
+            MessageFormat::Avro { schemas, wire } => Some(Schemas {
                 folder: schemas.clone(),
                 table: table.to_owned(),
                 wire: *wire,

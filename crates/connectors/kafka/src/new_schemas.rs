@@ -7,9 +7,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::avro::{AvroDecoder, AvroWire};
+use super::avro::AvroDecoder;
 use super::messages::Reading;
 use mep_contract::source::RowSchema;
+use mep_core::connection::AvroWire;
 
 /// How often they are looked for while messages come that have none.
 const LOOK: Duration = Duration::from_secs(1);

@@ -10,11 +10,12 @@ use rdkafka::{Message, Offset, TopicPartitionList};
 
 use super::avro::SchemaIds;
 use super::cluster::{Place, asked_in_vain, end_of, is_passing};
-use super::connection::{Connection, Consumer};
+use super::connection::{Consumer, consumer, patience};
 use super::mark::Mark;
 use super::messages::{Messages, Reading};
 use super::range::Range;
 use mep_contract::source::{Piece, SourceError, UnitReader};
+use mep_core::connection::KafkaConnection;
 
 /// About how many bytes of messages a piece holds.
 const PIECE_BYTES: usize = 4 << 20;
@@ -45,7 +46,7 @@ impl UnitReader for Nothing {
 
 /// A range that is being read by a consumer of its own.
 pub(super) struct RangeReader {
-    connection: Connection,
+    connection: KafkaConnection,
     consumer: Consumer,
     range: Range,
     unit: Arc<str>,
@@ -60,12 +61,12 @@ pub(super) struct RangeReader {
 impl RangeReader {
     /// Begins to read.
     pub(super) fn new(
-        connection: Connection,
+        connection: KafkaConnection,
         range: Range,
         unit: &str,
         reading: Arc<Reading>,
     ) -> Result<Self, SourceError> {
-        let consumer = connection.consumer(&SETTINGS)?;
+        let consumer = consumer(&connection, &SETTINGS)?;
         let mut assigned = TopicPartitionList::with_capacity(1);
         let begun = assigned
             .add_partition_offset(&range.topic, range.partition, Offset::Offset(range.from))
@@ -117,7 +118,7 @@ impl RangeReader {
                 None if messages.count() > 0 => break None,
                 None => {}
             }
-            if messages.count() == 0 && began.elapsed() > self.connection.patience() {
+            if messages.count() == 0 && began.elapsed() > patience(&self.connection) {
                 break Some(self.stalled());
             }
         };
@@ -159,7 +160,7 @@ impl RangeReader {
             self.connection.place(),
             self.unit,
             self.next,
-            self.connection.patience().as_secs()
+            patience(&self.connection).as_secs()
         ))
     }
 }

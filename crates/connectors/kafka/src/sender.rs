@@ -15,8 +15,9 @@ use rdkafka::producer::{BaseRecord, Producer, ProducerContext, ThreadedProducer}
 use rdkafka::types::RDKafkaErrorCode;
 
 use super::cluster::{asked_in_vain, is_passing};
-use super::connection::{Connection, Listening, client, in_words, unusable};
+use super::connection::{Listening, client, client_config, consumer, in_words, unusable};
 use mep_contract::source::SourceError;
+use mep_core::connection::KafkaConnection;
 
 /// What makes sending fast, and what makes each message arrive once and in order.
 const SETTINGS: [(&str, &str); 8] = [
@@ -57,7 +58,7 @@ pub struct Delivery {
 
 /// Sends messages. Any number of threads can share one.
 pub struct Sender {
-    connection: Connection,
+    connection: KafkaConnection,
     producer: ThreadedProducer<Counting>,
     sent: Mutex<BTreeMap<String, u64>>,
 }
@@ -112,9 +113,9 @@ impl Sender {
     ///
     /// # Errors
     /// Where the brokers cannot be reached, or a topic not be made.
-    pub fn new(connection: Connection, topics: &[String], partitions: i32) -> Result<Self, SourceError> {
+    pub fn new(connection: KafkaConnection, topics: &[String], partitions: i32) -> Result<Self, SourceError> {
         make_topics(&connection, topics, partitions)?;
-        let mut config = connection.config(&SETTINGS);
+        let mut config = client_config(&connection, &SETTINGS);
         // Only failures are reported one by one: what was sent and did not fail was acknowledged.
         config.set("delivery.report.only.error", "true");
         let producer = ThreadedProducer::from_config_and_context(&config, Counting::default());
@@ -214,8 +215,8 @@ impl Sender {
     }
 }
 
-fn make_topics(connection: &Connection, topics: &[String], partitions: i32) -> Result<(), SourceError> {
-    let consumer = connection.consumer(&[])?;
+fn make_topics(connection: &KafkaConnection, topics: &[String], partitions: i32) -> Result<(), SourceError> {
+    let consumer = consumer(connection, &[])?;
     let metadata = consumer
         .fetch_metadata(None, connection.timeout)
         .map_err(|error| asked_in_vain(connection, &consumer, "read the topics", &error))?;
@@ -230,7 +231,7 @@ fn make_topics(connection: &Connection, topics: &[String], partitions: i32) -> R
     if missing.is_empty() {
         return Ok(());
     }
-    let admin: AdminClient<Listening> = client(&connection.config(&[]))?;
+    let admin: AdminClient<Listening> = client(&client_config(connection, &[]))?;
     let options = AdminOptions::new()
         .operation_timeout(Some(connection.timeout))
         .request_timeout(Some(connection.timeout));
@@ -253,7 +254,7 @@ fn make_topics(connection: &Connection, topics: &[String], partitions: i32) -> R
 
 /// A new topic has no leaders for a moment; messages that are sent meanwhile would wait long before they are tried again.
 fn wait_for(
-    connection: &Connection,
+    connection: &KafkaConnection,
     consumer: &super::connection::Consumer,
     topics: &[String],
 ) -> Result<(), SourceError> {

@@ -11,7 +11,7 @@ use rdkafka::{Message, Offset, TopicPartitionList};
 
 use super::KafkaSource;
 use super::cluster::{self, Held, Place, asked_in_vain, is_passing};
-use super::connection::{Connection, Consumer};
+use super::connection::{Consumer, consumer};
 use super::group::ToldGroup;
 use super::mark::Mark;
 use super::messages::{Messages, Reading};
@@ -19,6 +19,7 @@ use super::new_schemas::NewSchemas;
 use super::range::Range;
 use mep_contract::source::SourceError;
 use mep_contract::source::tail::{Group, Offsets, Partition, Stream, Stretch, Tail};
+use mep_core::connection::KafkaConnection;
 
 /// About how many bytes of messages a stretch holds.
 const STRETCH_BYTES: usize = 1 << 20;
@@ -51,8 +52,8 @@ impl Stream for KafkaSource {
     ) -> Result<Box<dyn Tail>, SourceError> {
         let mut tail = KafkaTail {
             connection: self.connection.clone(),
-            consumer: self.connection.consumer(&SETTINGS)?,
-            asking: self.connection.consumer(&[])?,
+            consumer: consumer(&self.connection, &SETTINGS)?,
+            asking: consumer(&self.connection, &[])?,
             topics: self.topics.clone(),
             reading: self.reading.clone(),
             new_schemas: self.schemas.clone().map(NewSchemas::new),
@@ -78,7 +79,7 @@ impl Stream for KafkaSource {
     }
 
     fn know_again(&self, marks: &[(Partition, String)]) -> Result<(), SourceError> {
-        let asking = self.connection.consumer(&[])?;
+        let asking = consumer(&self.connection, &[])?;
         let held = cluster::held_by(&self.connection, &asking, &self.topics)?;
         // Models that have read differently far have left several of one partition.
         let mut left: BTreeMap<i64, BTreeMap<Place, Mark>> = BTreeMap::new();
@@ -145,7 +146,7 @@ impl KafkaSource {
 
 /// Topics that are being read.
 struct KafkaTail {
-    connection: Connection,
+    connection: KafkaConnection,
     consumer: Consumer,
     /// Asks what there is, and reads nothing.
     asking: Consumer,

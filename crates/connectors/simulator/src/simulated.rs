@@ -1,5 +1,6 @@
 //! The simulator as a source: a unit is a day, a piece is a shard of its users.
 
+use chrono::Datelike as _;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -12,6 +13,7 @@ use super::simulator::{Shard, Simulator, SimulatorConfig, Topic};
 use mep_contract::source::reading::{Item, Piece, Sink, Source, SourceError, UnitReader};
 use mep_contract::source::schema::RowSchema;
 use mep_contract::source::unit::{Holding, Recorded, Unit};
+use mep_core::fingerprint::Structure;
 
 /// Shards that a day is split in: enough for the threads of one machine.
 const SHARDS: u32 = 8;
@@ -54,11 +56,22 @@ impl SimulatedSource {
             columns.push(index);
         }
         // More days change none of the others, so their number does not belong to a day's version.
-        let version = format!("{:?}", SimulatorConfig { days: 0, ..config.clone() });
+        let version = version(&config);
         let simulator = Simulator::new(config).map_err(|error| SourceError::Unreadable(error.to_string()))?;
         let (simulator, fields) = (Arc::new(simulator), schema.fields.clone());
         Ok(Self { simulator, version, topic, fields, columns: columns.into() })
     }
+}
+
+/// What the events of a day depend on. More days change none of the others, so their number does not belong to it.
+fn version(config: &SimulatorConfig) -> String {
+    let SimulatorConfig { seed, start, days: _, users, growth, attrition, duplicates, mojibake } = config;
+    let mut parts = Structure::default();
+    parts.tag("simulated day").number(*seed).number(start.num_days_from_ce()).number(*users).flag(*mojibake);
+    for share in [growth, attrition, duplicates] {
+        parts.number(share.to_bits());
+    }
+    parts.fingerprint().as_str().to_owned()
 }
 
 impl Source for SimulatedSource {

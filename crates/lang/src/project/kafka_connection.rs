@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use super::item::{Item, Mapping};
-use super::{AvroWire, KafkaConfig, KafkaProperties, MessageFormat, OnLostOffsets, Problem, Problems};
+use super::{KafkaConfig, OnLostOffsets, Problem, Problems};
+use mep_core::connection::{AvroWire, KafkaConnection, KafkaProperties, MessageFormat};
 use mep_core::keys::{self, Key, Section, key};
 
 const KEYS: [Key; 9] = [
@@ -105,14 +107,12 @@ pub(super) fn read_kafka(mapping: Mapping<'_>, problems: &mut Problems) -> Optio
     if let Some(item) = mapping.get("properties") {
         read_properties(item, &mut properties, problems);
     }
-    Some(KafkaConfig {
+    let connection = KafkaConnection {
         brokers: brokers?,
-        topic_prefix,
-        format: format?,
-        on_lost_offsets,
-        timeout,
         properties: KafkaProperties(properties),
-    })
+        timeout: Duration::from_secs(timeout),
+    };
+    Some(KafkaConfig { connection, topic_prefix, format: format?, on_lost_offsets })
 }
 
 /// The brokers: a text with commas, or a list.

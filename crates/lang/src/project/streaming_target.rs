@@ -1,13 +1,15 @@
 //! The part of a target that says where the rows of streaming models go.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use super::item::{Item, Mapping};
 use super::kafka_connection::read_addresses;
 use super::target::unknown_type;
-use super::{
-    CassandraConfig, CassandraConsistency, CassandraLogin, CassandraReplication, CassandraTls, Located,
-    Problem, Problems, StreamingConfig,
+use super::{Located, Problem, Problems, StreamingConfig};
+use mep_core::connection::{
+    CassandraConnection, CassandraConsistency, CassandraLogin, CassandraReplication, CassandraTls,
+    SETTLES_AFTER,
 };
 use mep_core::keys::{Key, Section, key};
 
@@ -99,7 +101,7 @@ pub(super) fn read_streaming(item: Item<'_>, problems: &mut Problems) -> Option<
     None
 }
 
-fn read_cassandra(mapping: Mapping<'_>, problems: &mut Problems) -> Option<CassandraConfig> {
+fn read_cassandra(mapping: Mapping<'_>, problems: &mut Problems) -> Option<CassandraConnection> {
     mapping.check_keys("`streaming` of type `cassandra`", &[&KEYS], problems);
     let contact_points = read_contact_points(mapping, problems);
     let keyspace = mapping.required("keyspace", "`streaming` of type `cassandra`", problems);
@@ -114,7 +116,7 @@ fn read_cassandra(mapping: Mapping<'_>, problems: &mut Problems) -> Option<Cassa
     let tls = read_tls(mapping, problems);
     let timeout = mapping.get("timeout").and_then(|item| item.whole(1..=3_600, problems)).unwrap_or(TIMEOUT);
     let concurrency = mapping.get("concurrency").and_then(|item| item.whole(1..=MOST_AT_ONCE, problems));
-    Some(CassandraConfig {
+    Some(CassandraConnection {
         contact_points: contact_points?,
         keyspace: keyspace?,
         replication: replication?,
@@ -122,8 +124,9 @@ fn read_cassandra(mapping: Mapping<'_>, problems: &mut Problems) -> Option<Cassa
         local_dc: local_dc.filter(|name| !name.is_empty()),
         login,
         tls,
-        timeout,
+        timeout: Duration::from_secs(timeout),
         concurrency: concurrency.unwrap_or(CONCURRENCY) as usize,
+        settles_after: SETTLES_AFTER,
     })
 }
 

@@ -10,7 +10,8 @@ use super::item::{self, Item, Mapping};
 use super::kafka_connection::{self, read_kafka};
 use super::project_file::check_identifier;
 use super::streaming_target::{self, read_streaming};
-use super::{Problem, Problems, SimulatorConfig, SourceConnection, Target, WarehouseConfig};
+use super::{Problem, Problems, SourceConnection, Target, WarehouseConfig};
+use mep_core::connection::SimulatorConfig;
 use mep_core::keys::{Key, Section, key};
 
 const KEYS: [Key; 7] = [

@@ -1,13 +1,12 @@
 //! The types that a project is read into.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use chrono::NaiveDate;
 use indexmap::IndexMap;
 use serde_json::Value as Json;
 
 use super::text::{Located, Place, SourceText, Span};
+use mep_core::connection::{CassandraConnection, KafkaConnection, MessageFormat, SimulatorConfig};
 use mep_core::root::{Outside, Root};
 
 /// A project: everything that its files say, checked as far as one file can be checked alone.
@@ -259,89 +258,7 @@ pub struct HiveConfig {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StreamingConfig {
     /// `type: cassandra`: tables of Apache Cassandra.
-    Cassandra(CassandraConfig),
-}
-
-/// A Cassandra cluster and how it is spoken to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CassandraConfig {
-    /// `host:port` of nodes to begin with.
-    pub contact_points: Vec<String>,
-    /// The keyspace of the tables.
-    pub keyspace: String,
-    /// How the keyspace is replicated where it has to be made.
-    pub replication: CassandraReplication,
-    /// How many replicas a row must have reached.
-    pub consistency: CassandraConsistency,
-    /// The datacenter whose nodes are spoken to.
-    pub local_dc: Option<String>,
-    /// The user.
-    pub login: Option<CassandraLogin>,
-    /// How connections are encrypted; `None`: they are not.
-    pub tls: Option<CassandraTls>,
-    /// Seconds that a request may take.
-    pub timeout: u64,
-    /// How many requests with rows, of all models, are under way at once at most; 64 unless the target says otherwise.
-    pub concurrency: usize,
-}
-
-/// How a keyspace is replicated.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum CassandraReplication {
-    /// `SimpleStrategy` with this many replicas.
-    Simple(u32),
-    /// `NetworkTopologyStrategy` with this many replicas in each datacenter.
-    PerDatacenter(Vec<(String, u32)>),
-}
-
-/// How many replicas must have answered.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum CassandraConsistency {
-    /// `one`.
-    One,
-    /// `two`.
-    Two,
-    /// `three`.
-    Three,
-    /// `quorum`: most of them.
-    Quorum,
-    /// `all`.
-    All,
-    /// `local_quorum`: most of those in the local datacenter.
-    #[default]
-    LocalQuorum,
-    /// `each_quorum`: most of those in each datacenter.
-    EachQuorum,
-    /// `local_one`: one in the local datacenter.
-    LocalOne,
-}
-
-/// A user and a password, which debugging does not show.
-#[derive(Clone, PartialEq, Eq)]
-pub struct CassandraLogin {
-    /// The user.
-    pub username: String,
-    /// The password.
-    pub password: String,
-}
-
-impl std::fmt::Debug for CassandraLogin {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("CassandraLogin").field("username", &self.username).finish_non_exhaustive()
-    }
-}
-
-/// How connections to Cassandra are encrypted.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CassandraTls {
-    /// The file with the certificates of authorities.
-    pub ca: Option<PathBuf>,
-    /// The file with the client's certificate.
-    pub certificate: Option<PathBuf>,
-    /// The file with the client's key.
-    pub key: Option<PathBuf>,
-    /// Whether a node's certificate must be for the address that mep speaks to.
-    pub verifies_address: bool,
+    Cassandra(CassandraConnection),
 }
 
 /// Where the rows of a source come from.
@@ -361,51 +278,14 @@ pub enum SourceConnection {
 /// Where messages come from, and what they are.
 #[derive(Clone, Debug, PartialEq)]
 pub struct KafkaConfig {
-    /// `host:port` of each broker to begin with.
-    pub brokers: Vec<String>,
+    /// Where Kafka is.
+    pub connection: KafkaConnection,
     /// Stands before a table's name in the name of its topic.
     pub topic_prefix: String,
     /// What a message is.
     pub format: MessageFormat,
     /// What to do where offsets are gone before they were landed, unless a table says otherwise.
     pub on_lost_offsets: OnLostOffsets,
-    /// Seconds that a request may take.
-    pub timeout: u64,
-    /// Security and whatever else librdkafka is to be told.
-    pub properties: KafkaProperties,
-}
-
-/// Properties of librdkafka, by its names. Their values are secrets, some of them: debugging shows none.
-#[derive(Clone, Default, PartialEq)]
-pub struct KafkaProperties(pub BTreeMap<String, String>);
-
-impl std::fmt::Debug for KafkaProperties {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_set().entries(self.0.keys()).finish()
-    }
-}
-
-/// What a Kafka message is.
-#[derive(Clone, Debug, PartialEq)]
-pub enum MessageFormat {
-    /// A JSON object.
-    Json,
-    /// An Avro record.
-    Avro {
-        /// The folder of the schemas; a relative one is relative to the project's root.
-        schemas: PathBuf,
-        /// What stands before a record.
-        wire: AvroWire,
-    },
-}
-
-/// What stands before an Avro record.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AvroWire {
-    /// Nothing.
-    Plain,
-    /// A zero byte and the four bytes of the schema's id, as Confluent's serializers write it.
-    Confluent,
 }
 
 /// What to do where offsets are gone before they were landed.
@@ -416,40 +296,4 @@ pub enum OnLostOffsets {
     Fail,
     /// Land what is left, warn, and note the gap.
     Accept,
-}
-
-/// What the simulator is asked for. The same values give the same events, to the byte, on any machine.
-#[derive(Clone, Debug, PartialEq)]
-pub struct SimulatorConfig {
-    /// The seed of every random choice.
-    pub seed: u64,
-    /// The first UTC day.
-    pub start: NaiveDate,
-    /// How many days.
-    pub days: u32,
-    /// Users at the start.
-    pub users: u64,
-    /// New users per year, as a share of `users`.
-    pub growth: f64,
-    /// Users lost per year, as a share of those there.
-    pub attrition: f64,
-    /// The share of events that are sent twice.
-    pub duplicates: f64,
-    /// Whether names come as UTF-8 read as Latin-1, as in the original pipeline.
-    pub mojibake: bool,
-}
-
-impl Default for SimulatorConfig {
-    fn default() -> Self {
-        Self {
-            seed: 1,
-            start: NaiveDate::from_ymd_opt(2018, 11, 1).unwrap_or_default(),
-            days: 30,
-            users: 1_000,
-            growth: 0.1,
-            attrition: 0.1,
-            duplicates: 0.001,
-            mojibake: true,
-        }
-    }
 }

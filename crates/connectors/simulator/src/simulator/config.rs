@@ -1,34 +1,13 @@
-//! What the simulator is asked for.
+//! What can be simulated of what is asked for.
 
-use chrono::{Days, NaiveDate};
+use chrono::Days;
+
+use mep_core::connection::SimulatorConfig;
 
 /// The most users that there may be on the last day.
 const MOST_USERS: f64 = 1e9;
 /// The most days that there may be: a hundred years.
 pub const MOST_DAYS: u32 = 36_525;
-
-/// What the simulator is asked for. The same values give the same events, to the byte, on any machine.
-///
-/// A larger `days` adds days and changes none of the others.
-#[derive(Clone, Debug, PartialEq)]
-pub struct SimulatorConfig {
-    /// The seed of every random choice.
-    pub seed: u64,
-    /// The first UTC day.
-    pub start: NaiveDate,
-    /// How many days.
-    pub days: u32,
-    /// Users at the start.
-    pub users: u64,
-    /// New users per year, as a share of `users`.
-    pub growth: f64,
-    /// Users lost per year, as a share of those there.
-    pub attrition: f64,
-    /// The share of events that are sent twice.
-    pub duplicates: f64,
-    /// Whether names of artists and songs come as UTF-8 read as Latin-1, as in the original pipeline.
-    pub mojibake: bool,
-}
 
 /// Why a configuration cannot be simulated.
 #[derive(Debug, thiserror::Error, PartialEq)]
@@ -52,44 +31,27 @@ pub enum ConfigError {
     },
 }
 
-impl SimulatorConfig {
-    pub(super) fn check(&self) -> Result<(), ConfigError> {
-        let last = self.start.checked_add_days(Days::new(u64::from(self.days)));
-        let first = self.start.checked_sub_days(Days::new(1));
-        if self.days == 0 || self.days > MOST_DAYS || last.is_none() || first.is_none() {
-            return Err(ConfigError::Days(self.days));
-        }
-        if !self.growth.is_finite() || self.growth < 0.0 {
-            return Err(ConfigError::Growth(self.growth));
-        }
-        for (name, value) in [("attrition", self.attrition), ("duplicates", self.duplicates)] {
-            if !(0.0..=1.0).contains(&value) {
-                return Err(ConfigError::Share { name, value });
-            }
-        }
-        let last_users = self.users as f64 + self.arrivals_per_day() * f64::from(self.days);
-        if self.users == 0 || last_users > MOST_USERS {
-            return Err(ConfigError::Users(last_users));
-        }
-        Ok(())
+pub(super) fn check(config: &SimulatorConfig) -> Result<(), ConfigError> {
+    let last = config.start.checked_add_days(Days::new(u64::from(config.days)));
+    let first = config.start.checked_sub_days(Days::new(1));
+    if config.days == 0 || config.days > MOST_DAYS || last.is_none() || first.is_none() {
+        return Err(ConfigError::Days(config.days));
     }
-
-    pub(super) fn arrivals_per_day(&self) -> f64 {
-        self.users as f64 * self.growth / 365.0
+    if !config.growth.is_finite() || config.growth < 0.0 {
+        return Err(ConfigError::Growth(config.growth));
     }
+    for (name, value) in [("attrition", config.attrition), ("duplicates", config.duplicates)] {
+        if !(0.0..=1.0).contains(&value) {
+            return Err(ConfigError::Share { name, value });
+        }
+    }
+    let last_users = config.users as f64 + arrivals_per_day(config) * f64::from(config.days);
+    if config.users == 0 || last_users > MOST_USERS {
+        return Err(ConfigError::Users(last_users));
+    }
+    Ok(())
 }
 
-impl Default for SimulatorConfig {
-    fn default() -> Self {
-        Self {
-            seed: 1,
-            start: NaiveDate::from_ymd_opt(2018, 11, 1).unwrap_or_default(),
-            days: 30,
-            users: 1_000,
-            growth: 0.1,
-            attrition: 0.1,
-            duplicates: 0.001,
-            mojibake: true,
-        }
-    }
+pub(super) fn arrivals_per_day(config: &SimulatorConfig) -> f64 {
+    config.users as f64 * config.growth / 365.0
 }

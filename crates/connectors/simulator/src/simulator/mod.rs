@@ -33,7 +33,8 @@ use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 use chrono::NaiveDate;
 
-pub use config::{ConfigError, MOST_DAYS, SimulatorConfig};
+pub use config::{ConfigError, MOST_DAYS};
+pub use mep_core::connection::SimulatorConfig;
 pub use ndjson::write_ndjson;
 pub use shard::Shard;
 pub use topic::Topic;
@@ -59,7 +60,7 @@ impl Simulator {
     /// # Errors
     /// Where the configuration makes no sense.
     pub fn new(config: SimulatorConfig) -> Result<Self, ConfigError> {
-        config.check()?;
+        config::check(&config)?;
         let world = World {
             seed: config.seed,
             population: Population::new(&config),

@@ -7,9 +7,10 @@ use core::ops::Range;
 
 use chrono::{Datelike, NaiveTime};
 
+use super::SimulatorConfig;
 use super::agents::AGENTS;
 use super::catalogue::Popularity;
-use super::config::SimulatorConfig;
+use super::config::arrivals_per_day;
 use super::names::{MEN, SURNAMES, WOMEN};
 use super::places::{PLACES, Place};
 use super::random::{Chance, Purpose, Random, hash, scale};
@@ -82,7 +83,7 @@ impl Population {
         let mut population = Self {
             seed: config.seed,
             users_at_start: config.users,
-            arrivals_per_day: config.arrivals_per_day(),
+            arrivals_per_day: arrivals_per_day(config),
             start: config.start.and_time(NaiveTime::MIN).and_utc().timestamp(),
             weekday_of_start: i64::from(config.start.weekday().num_days_from_monday()),
             cancels: Chance::of(1.0 - libm::pow(stay, EPOCH as f64 / 365.0)),

@@ -1,7 +1,8 @@
 //! The project at the repository's root.
 
-use super::super::{LoadOptions, SimulatorConfig, SourceConnection, WarehouseConfig, find_root, load};
+use super::super::{LoadOptions, SourceConnection, WarehouseConfig, find_root, load};
 use super::{repository, shown};
+use mep_core::connection::SimulatorConfig;
 
 fn options() -> LoadOptions {
     // An empty folder of dbt's own cannot get in the way: the root has its profiles.

@@ -1,10 +1,10 @@
 //! Profiles and targets.
 
 use super::super::{
-    AvroWire, LoadOptions, MessageFormat, OnLostOffsets, SourceConnection, StreamingConfig, Target,
-    WarehouseConfig, load,
+    LoadOptions, OnLostOffsets, SourceConnection, StreamingConfig, Target, WarehouseConfig, load,
 };
 use super::{Folder, loaded, problems, shown};
+use mep_core::connection::{AvroWire, MessageFormat};
 
 const TWO: &str = "music:
   target: dev
@@ -226,13 +226,13 @@ fn a_kafka_connection_says_brokers_format_and_security() {
     );
     let target = loaded(&[("profiles.yml", &profile)]).target;
     let SourceConnection::Kafka(config) = &target.sources["events"] else { panic!("expected Kafka") };
-    assert_eq!(config.brokers, ["a:9092", "b", "[::1]:9093"]);
-    assert_eq!((config.topic_prefix.as_str(), config.timeout), ("dev.", 3));
+    assert_eq!(config.connection.brokers, ["a:9092", "b", "[::1]:9093"]);
+    assert_eq!((config.topic_prefix.as_str(), config.connection.timeout.as_secs()), ("dev.", 3));
     assert_eq!(config.format, MessageFormat::Avro { schemas: "avro".into(), wire: AvroWire::Confluent });
     assert_eq!(config.on_lost_offsets, OnLostOffsets::Accept);
-    assert_eq!(config.properties.0["sasl.password"], "hush");
+    assert_eq!(config.connection.properties.0["sasl.password"], "hush");
     // Secrets stay out of whatever is printed for finding a defect.
-    insta::assert_snapshot!(format!("{:?}", config.properties), @r#"{"retries", "sasl.mechanism", "sasl.password", "sasl.username", "security.protocol", "socket.keepalive.enable"}"#);
+    insta::assert_snapshot!(format!("{:?}", config.connection.properties), @r#"{"retries", "sasl.mechanism", "sasl.password", "sasl.username", "security.protocol", "socket.keepalive.enable"}"#);
 }
 
 #[test]
@@ -309,7 +309,7 @@ fn a_streaming_target_says_where_cassandra_is() {
         config
     };
     insta::assert_snapshot!(format!("{:#?}", config("type: cassandra, contact_points: '127.0.0.1:9042', keyspace: music")), @r#"
-    CassandraConfig {
+    CassandraConnection {
         contact_points: [
             "127.0.0.1:9042",
         ],
@@ -321,8 +321,9 @@ fn a_streaming_target_says_where_cassandra_is() {
         local_dc: None,
         login: None,
         tls: None,
-        timeout: 10,
+        timeout: 10s,
         concurrency: 64,
+        settles_after: 30s,
     }
     "#);
     let all = config(
@@ -333,7 +334,7 @@ fn a_streaming_target_says_where_cassandra_is() {
     );
     assert_eq!(all.login.as_ref().map(|login| login.password.as_str()), Some("hush"));
     // The password stays out of whatever is printed for finding a defect.
-    insta::assert_snapshot!(format!("{all:?}"), @r#"CassandraConfig { contact_points: ["a:9042", "b", "[::1]:9042"], keyspace: "music_speed", replication: PerDatacenter([("dc1", 3), ("dc2", 2)]), consistency: EachQuorum, local_dc: Some("dc1"), login: Some(CassandraLogin { username: "u", .. }), tls: Some(CassandraTls { ca: Some("ca.pem"), certificate: Some("mep.pem"), key: Some("mep.key"), verifies_address: false }), timeout: 3, concurrency: 8 }"#);
+    insta::assert_snapshot!(format!("{all:?}"), @r#"CassandraConnection { contact_points: ["a:9042", "b", "[::1]:9042"], keyspace: "music_speed", replication: PerDatacenter([("dc1", 3), ("dc2", 2)]), consistency: EachQuorum, local_dc: Some("dc1"), login: Some(CassandraLogin { username: "u", .. }), tls: Some(CassandraTls { ca: Some("ca.pem"), certificate: Some("mep.pem"), key: Some("mep.key"), verifies_address: false }), timeout: 3s, concurrency: 8, settles_after: 30s }"#);
     let no_login = config("type: cassandra, contact_points: a, keyspace: k, username: '', password: ''");
     assert_eq!(no_login.login, None);
     assert_eq!(loaded(&[("profiles.yml", TWO)]).target.streaming, None);

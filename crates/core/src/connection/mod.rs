@@ -1,0 +1,12 @@
+//! What a target says of the services that it connects: read from files by one stage, and spoken to by another.
+
+mod cassandra;
+mod kafka;
+mod simulator;
+
+pub use cassandra::{
+    CassandraConnection, CassandraConsistency, CassandraLogin, CassandraReplication, CassandraTls,
+    SETTLES_AFTER,
+};
+pub use kafka::{AvroWire, KafkaConnection, KafkaProperties, MessageFormat};
+pub use simulator::SimulatorConfig;
