@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use arrow::error::ArrowError;
-use mep_contract::source::{Item, LandingTable, RowSchema, Source, UnitReader};
+use mep_contract::source::{LandingTable, RowSchema, Source, SourceItem, UnitReader};
 use mep_contract::warehouse::RunId;
 use mep_core::connection::{KafkaConnection, KafkaProperties, MessageFormat};
 use mep_kafka::KafkaSource;
@@ -204,8 +204,8 @@ fn read(connection: &KafkaConnection, topic: &str) -> Result<f64, Box<dyn Error>
                         let mut reader: Box<dyn UnitReader> =
                             source.open(unit).map_err(|error| error.to_string())?;
                         while let Some(piece) = reader.next().map_err(|error| error.to_string())? {
-                            let mut sink = |item: Item| {
-                                if let Item::Rows(batch) = item {
+                            let mut sink = |item: SourceItem| {
+                                if let SourceItem::Rows(batch) = item {
                                     rows.fetch_add(batch.num_rows() as u64, Ordering::Relaxed);
                                 }
                                 Ok(())

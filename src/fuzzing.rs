@@ -12,7 +12,7 @@ use arrow::datatypes::{DataType, Field, Schema};
 use chrono::DateTime;
 use indexmap::IndexMap;
 
-use mep_contract::source::{Item, RowSchema, SchemaError, Source};
+use mep_contract::source::{RowSchema, SchemaError, Source, SourceItem};
 use mep_contract::warehouse::Warehouse;
 use mep_core::relation::Relation;
 use mep_decode::seed;
@@ -145,7 +145,7 @@ pub fn row_schema() -> Result<RowSchema, SchemaError> {
 
 /// What became of the rows of a file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
+pub struct RowCounts {
     /// Rows read.
     pub read: u64,
     /// Rows that would land.
@@ -158,21 +158,21 @@ pub struct Counts {
 ///
 /// # Errors
 /// Where the file cannot be written.
-pub fn landing(bytes: &[u8], folder: &Path) -> io::Result<Counts> {
+pub fn landing(bytes: &[u8], folder: &Path) -> io::Result<RowCounts> {
     fs::create_dir_all(folder.join("landing"))?;
     fs::write(folder.join("landing/file"), bytes)?;
     let schema = row_schema().map_err(io::Error::other)?;
     let source =
         FilesSource::new(folder.to_owned(), "landing/*".to_owned(), schema).map_err(io::Error::other)?;
-    let mut counts = Counts::default();
+    let mut counts = RowCounts::default();
     for unit in source.units(&[]).map_err(io::Error::other)?.units {
         let mut reader = source.open(&unit).map_err(io::Error::other)?;
         while let Some(piece) = reader.next().map_err(io::Error::other)? {
             let (landed, rejected) = (&mut counts.landed, &mut counts.rejected);
             let read = piece.read(&mut |item| {
                 match item {
-                    Item::Rows(rows) => *landed += rows.num_rows() as u64,
-                    Item::Reject(_) => *rejected += 1,
+                    SourceItem::Rows(rows) => *landed += rows.num_rows() as u64,
+                    SourceItem::Reject(_) => *rejected += 1,
                 }
                 Ok(())
             });
@@ -186,13 +186,13 @@ pub fn landing(bytes: &[u8], folder: &Path) -> io::Result<Counts> {
 ///
 /// # Errors
 /// Where the schema's file cannot be written or used.
-pub fn avro(bytes: &[u8], folder: &Path) -> io::Result<Counts> {
+pub fn avro(bytes: &[u8], folder: &Path) -> io::Result<RowCounts> {
     fs::create_dir_all(folder)?;
     fs::write(folder.join("fuzzed.avsc"), AVRO_SCHEMA)?;
     let schema = row_schema().map_err(io::Error::other)?;
     let (landed, rejected) =
         kafka::read_avro_record(folder, "fuzzed", &schema, bytes).map_err(io::Error::other)?;
-    Ok(Counts { read: 1, landed, rejected })
+    Ok(RowCounts { read: 1, landed, rejected })
 }
 
 /// The schema of the messages of [`avro`].

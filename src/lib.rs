@@ -9,6 +9,8 @@ pub mod fuzzing;
 mod map;
 #[cfg(test)]
 mod reference;
+#[cfg(test)]
+mod type_names;
 
 pub use mep_app as app;
 pub use mep_cli as cli;

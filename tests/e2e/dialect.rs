@@ -10,7 +10,7 @@ use mep_core::relation::Relation;
 use mep_graph::{Compiler, Graph, Materialization, Node};
 use mep_lang::jinja::{Invocation, Templates};
 use mep_lang::project::LoadOptions;
-use mep_sql::dialect::{ViewText, hive_type};
+use mep_sql::dialect::{TranslatedView, hive_type};
 use mep_sql::{DeclaredTable, Scope};
 
 use crate::services::hive::Hive;
@@ -82,7 +82,7 @@ const CONSTRUCTS: &[&str] = &[
 struct Case {
     sql: &'static str,
     name: String,
-    text: ViewText,
+    text: TranslatedView,
     rows: Vec<Vec<String>>,
 }
 
@@ -97,7 +97,7 @@ impl Views {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
         let schema = format!("mep_dialect_{engine}_{}", since.as_millis());
         let scope = Scope::for_planning();
-        let events = ViewText::of(&scope, &scope.plan(EVENTS).unwrap()).unwrap();
+        let events = TranslatedView::of(&scope, &scope.plan(EVENTS).unwrap()).unwrap();
         let rows = collect(&scope, EVENTS).await;
         let table = MemTable::try_new(rows[0].schema(), vec![rows]).unwrap();
         scope.register(&Relation::new(&schema, "events"), Arc::new(table)).unwrap();
@@ -109,7 +109,7 @@ impl Views {
         let mut cases = Vec::new();
         for (index, sql) in CONSTRUCTS.iter().enumerate() {
             let own = sql.replace("m.events", &format!("{schema}.events"));
-            let text = ViewText::of(&scope, &scope.plan(&own).unwrap())
+            let text = TranslatedView::of(&scope, &scope.plan(&own).unwrap())
                 .unwrap_or_else(|error| panic!("{error}\n{sql}"));
             let name = format!("v{index}");
             metastore.create_view(&schema, &name, &text).await;
@@ -123,7 +123,7 @@ impl Views {
     fn assert_same(
         &self,
         mut read: impl FnMut(&str) -> Result<Vec<Vec<String>>, String>,
-        text: fn(&ViewText) -> &str,
+        text: fn(&TranslatedView) -> &str,
     ) {
         let mut problems = Vec::new();
         for case in &self.cases {
@@ -217,7 +217,7 @@ fn a_text_that_was_misread_more_often_than_a_view_undoes_fails_its_query() {
     for (text, is_undone) in [(thrice.clone(), true), (misread(&thrice), false)] {
         let plan =
             scope.plan(&format!("select fix_mojibake(s) as s from (values ('{text}')) as v(s)")).unwrap();
-        let view = ViewText::of(&scope, &plan).unwrap();
+        let view = TranslatedView::of(&scope, &plan).unwrap();
         let undone = vec![vec!["ö".to_owned()]];
         assert_eq!(hive.try_rows(&view.hive).is_ok_and(|rows| rows == undone), is_undone);
         assert!(is_undone || hive.try_rows(&view.hive).is_err());
@@ -283,7 +283,8 @@ async fn every_view_of_the_bundled_project_can_be_read() {
     assert!(views.len() > 8, "{}", views.len());
     for (relation, sql) in views {
         let plan = scope.plan(&sql).unwrap();
-        let mut text = ViewText::of(&scope, &plan).unwrap_or_else(|error| panic!("{relation}: {error}"));
+        let mut text =
+            TranslatedView::of(&scope, &plan).unwrap_or_else(|error| panic!("{relation}: {error}"));
         text.hive = text.hive.replace(&format!("`{own}`."), &format!("`{schema}`."));
         text.trino = text.trino.replace(&format!("\"{own}\"."), &format!("\"{schema}\"."));
         metastore.create_view(&schema, &relation.name, &text).await;

@@ -37,7 +37,7 @@ pub enum AppError {
         error: BuildError,
     },
     /// A file or stream cannot be used.
-    #[error("{what}: {}", mep_core::os_error::Said(.error))]
+    #[error("{what}: {}", mep_core::os_error::OsMessage(.error))]
     Io {
         /// What was tried.
         what: String,

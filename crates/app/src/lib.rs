@@ -19,7 +19,7 @@ pub mod streams;
 mod workspace;
 
 pub use error::AppError;
-pub use rejected::RejectedRows;
+pub use rejected::SourceRejects;
 pub use run_command::RunCommand;
 pub use streamed::{is_streaming, register_streamed};
 pub use workspace::{Opening, Rendering, Selectors, Workspace, cores, runtime};

@@ -6,7 +6,7 @@ use chrono::NaiveDate;
 
 use super::connect::connect;
 use super::error::AppError;
-use super::rejected::RejectedRows;
+use super::rejected::SourceRejects;
 use super::run_command::RunCommand;
 use super::streamed::is_streaming;
 use super::workspace::{Selectors, Workspace, cores, runtime};
@@ -15,7 +15,7 @@ use mep_core::relation::Relation;
 use mep_core::time_range::TimeRange;
 use mep_graph::{Compiled, NodeKind};
 use mep_lang::project::Problem;
-use mep_plan::{Asked, Known, LandingPlan, Plan, Rejects, ShortUnit, UnitContent, after_landing};
+use mep_plan::{Asked, LandingPlan, Plan, Rejects, ShortUnit, TableState, UnitContent, after_landing};
 use mep_run::event::Unheard;
 use mep_run::landing::content_of;
 use mep_run::rejects::TooManyRejected;
@@ -44,7 +44,7 @@ pub struct Preview {
     /// How many streaming models it leaves out, since nothing was selected.
     pub left_out: usize,
     /// The rows of its sources that are rejected by now.
-    pub rejected: Vec<RejectedRows>,
+    pub rejected: Vec<SourceRejects>,
     /// What else the user should know.
     pub notes: Vec<String>,
 }
@@ -95,7 +95,7 @@ impl Preview {
         let landings = landings(&session, &sources, &mut notes)?;
         let mut tables = session.tables();
         let plan = session.with_planner(|planner| planner.plan(&nodes, &landings, &mut tables));
-        let rejected = RejectedRows::by_now(&session, &compiled, &nodes);
+        let rejected = SourceRejects::by_now(&session, &compiled, &nodes);
         drop(session);
         // A run leaves streaming models out too, where they are not asked for.
         let (streaming, left_out) =
@@ -109,7 +109,7 @@ fn landings(
     session: &Session<'_>,
     sources: &[ConnectedSource],
     notes: &mut Vec<String>,
-) -> Result<BTreeMap<usize, (LandingPlan, Option<Known>)>, AppError> {
+) -> Result<BTreeMap<usize, (LandingPlan, Option<TableState>)>, AppError> {
     let RunOptions { full_refresh, until, .. } = session.options;
     let stored = |relation: &Relation| session.stored(relation);
     let asked = Asked { full_refresh, until, run: session.run };

@@ -12,7 +12,7 @@ use mep_run::Session;
 
 /// The rows of a source that are rejected by now.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct RejectedRows {
+pub struct SourceRejects {
     /// The source table, as it is shown.
     pub source: String,
     /// Rows that were read.
@@ -23,7 +23,7 @@ pub struct RejectedRows {
     pub table: String,
 }
 
-impl RejectedRows {
+impl SourceRejects {
     /// Those of the sources among these nodes and of those that the nodes descend from; none of which nothing is rejected.
     pub fn by_now(session: &Session<'_>, compiled: &Compiled, nodes: &BTreeSet<usize>) -> Vec<Self> {
         let needed = session.graph.ancestors(nodes, None);
@@ -37,7 +37,7 @@ impl RejectedRows {
     }
 }
 
-impl fmt::Display for RejectedRows {
+impl fmt::Display for SourceRejects {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { source, read, rejected, table } = self;
         let (rejected, read) = (count(*rejected), plural(*read, "row"));

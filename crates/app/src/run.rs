@@ -8,7 +8,7 @@ use chrono::NaiveDate;
 
 use super::connect::{connect, unread_folders};
 use super::error::AppError;
-use super::rejected::RejectedRows;
+use super::rejected::SourceRejects;
 use super::run_command::RunCommand;
 use super::streamed::{is_streaming, register_streamed};
 use super::streams::Streams;
@@ -46,12 +46,12 @@ pub struct Run<'a> {
     workspace: &'a Workspace,
     request: RunRequest,
     selected: BTreeSet<usize>,
-    work: Work,
+    work: SelectedWork,
 }
 
 /// What was selected, by how it is carried out.
 #[derive(Default)]
-struct Work {
+struct SelectedWork {
     /// What is landed, built and tested.
     nodes: BTreeSet<usize>,
     /// Streaming models that are carried on after that.
@@ -72,18 +72,18 @@ pub struct LeftOut {
 }
 
 /// What came of landing, building and testing.
-pub struct Built {
+pub struct RunOutcome {
     /// A result for each node.
     pub results: Vec<NodeResult>,
     /// The rows of its sources that are rejected by now.
-    pub rejected: Vec<RejectedRows>,
+    pub rejected: Vec<SourceRejects>,
     /// What was built, as it is known to be with the lease.
     pub compiled: Compiled,
     /// Held until the artifacts are written.
     _lease: Option<Taken>,
 }
 
-impl Built {
+impl RunOutcome {
     /// Whether a node failed.
     pub fn has_failed(&self) -> bool {
         self.results.iter().any(|result| result.status.is_failure())
@@ -105,7 +105,7 @@ impl<'a> Run<'a> {
         if request.command == RunCommand::Snapshot && !is_asked_for {
             selected = needed_by_snapshots(workspace, selected);
         }
-        let work = Work::of(workspace, &selected, is_asked_for);
+        let work = SelectedWork::of(workspace, &selected, is_asked_for);
         Ok(Self { workspace, request, selected, work })
     }
 
@@ -132,12 +132,12 @@ impl<'a> Run<'a> {
     ///
     /// # Errors
     /// Where it cannot begin; what fails in it is told by the results.
-    pub fn build(&self, compiled: Compiled, reporter: &dyn Reporter) -> Result<Built, AppError> {
+    pub fn build(&self, compiled: Compiled, reporter: &dyn Reporter) -> Result<RunOutcome, AppError> {
         let Self { workspace, request, .. } = self;
         let nodes = &self.work.nodes;
         if nodes.is_empty() && !self.work.streaming.is_empty() {
             // Streams alone need no warehouse, and no lease of it.
-            return Ok(Built { results: Vec::new(), rejected: Vec::new(), compiled, _lease: None });
+            return Ok(RunOutcome { results: Vec::new(), rejected: Vec::new(), compiled, _lease: None });
         }
         let sources = connect(&workspace.project, &workspace.graph, &compiled, nodes.iter().copied())?;
         let warehouse = workspace.warehouse()?;
@@ -149,7 +149,7 @@ impl<'a> Run<'a> {
         let compiled = if is_old { workspace.compile(&self.selected)? } else { compiled };
         let engine = workspace.engine(&warehouse)?;
         let runtime = runtime()?;
-        let places = Places { warehouse: warehouse.as_ref(), engine: &engine, runtime: &runtime };
+        let places = TableAccess { warehouse: warehouse.as_ref(), engine: &engine, runtime: &runtime };
         let session = self.session(&compiled, nodes, places, reporter)?;
         reporter.report(Event::Began { nodes: nodes.len() });
         self.warn(reporter, !sources.is_empty());
@@ -161,12 +161,12 @@ impl<'a> Run<'a> {
         if !request.fail_fast || landings.failed.is_empty() {
             results.extend(self.carry_out(&session, nodes, &landings.failed));
         }
-        let rejected = RejectedRows::by_now(&session, &compiled, nodes);
-        Ok(Built { results, rejected, compiled, _lease: taken })
+        let rejected = SourceRejects::by_now(&session, &compiled, nodes);
+        Ok(RunOutcome { results, rejected, compiled, _lease: taken })
     }
 
     /// The streams to carry on after what was built, unless the run is over.
-    pub fn streams<'s>(&'s self, built: &'s Built) -> Option<Streams<'s>> {
+    pub fn streams<'s>(&'s self, built: &'s RunOutcome) -> Option<Streams<'s>> {
         let is_over = self.request.fail_fast && built.has_failed() || interrupt::is_requested();
         let streams =
             Streams { workspace: self.workspace, compiled: &built.compiled, nodes: &self.work.streaming };
@@ -177,7 +177,11 @@ impl<'a> Run<'a> {
     ///
     /// # Errors
     /// Where they cannot begin.
-    pub fn test_streams(&self, built: &Built, reporter: &dyn Reporter) -> Result<Vec<NodeResult>, AppError> {
+    pub fn test_streams(
+        &self,
+        built: &RunOutcome,
+        reporter: &dyn Reporter,
+    ) -> Result<Vec<NodeResult>, AppError> {
         let tests = &self.work.tests_of_streams;
         if tests.is_empty() {
             return Ok(Vec::new());
@@ -189,7 +193,7 @@ impl<'a> Run<'a> {
         let failed = nodes.filter(|(_, node)| is_failed(node)).map(|(index, _)| index).collect();
         let warehouse = self.workspace.warehouse()?;
         let (engine, runtime) = (self.workspace.engine(&warehouse)?, runtime()?);
-        let places = Places { warehouse: warehouse.as_ref(), engine: &engine, runtime: &runtime };
+        let places = TableAccess { warehouse: warehouse.as_ref(), engine: &engine, runtime: &runtime };
         let session = self.session(&built.compiled, tests, places, reporter)?;
         Ok(self.carry_out(&session, tests, &failed))
     }
@@ -199,11 +203,11 @@ impl<'a> Run<'a> {
         &'s self,
         compiled: &'s Compiled,
         nodes: &BTreeSet<usize>,
-        places: Places<'s>,
+        places: TableAccess<'s>,
         reporter: &'s dyn Reporter,
     ) -> Result<ManuallyDrop<Session<'s>>, AppError> {
         let Self { workspace, request, .. } = self;
-        let Places { warehouse, engine, runtime } = places;
+        let TableAccess { warehouse, engine, runtime } = places;
         let options = RunOptions {
             full_refresh: request.full_refresh,
             fail_fast: request.fail_fast,
@@ -267,7 +271,7 @@ impl<'a> Run<'a> {
     }
 }
 
-impl Work {
+impl SelectedWork {
     /// Nightly runs build tables; streams are carried on when they are asked for.
     fn of(workspace: &Workspace, selected: &BTreeSet<usize>, is_asked_for: bool) -> Self {
         let is_stream = |index: &usize| is_streaming(workspace.graph.node(*index));
@@ -291,7 +295,7 @@ impl Work {
 
 /// Where tables are read and written, and by what.
 #[derive(Clone, Copy)]
-struct Places<'a> {
+struct TableAccess<'a> {
     warehouse: &'a dyn Warehouse,
     engine: &'a Engine,
     runtime: &'a tokio::runtime::Runtime,

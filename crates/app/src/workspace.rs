@@ -90,7 +90,10 @@ impl Opening {
             return Err(problem.help("give another --project-dir, or make a project with mep init"));
         }
         let here = std::env::current_dir().map_err(|error| {
-            Problem::new(format!("the current folder cannot be used: {}", mep_core::os_error::Said(&error)))
+            Problem::new(format!(
+                "the current folder cannot be used: {}",
+                mep_core::os_error::OsMessage(&error)
+            ))
         })?;
         project::find_root(&here).ok_or_else(|| {
             Problem::new(format!("there is no project in {} or any folder above", here.display()))

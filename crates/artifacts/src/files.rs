@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::Path;
 
-use mep_core::os_error::Said;
+use mep_core::os_error::OsMessage;
 
 /// Writes the file anew, by way of one beside it.
 ///
@@ -15,7 +15,7 @@ pub fn write(path: &Path, content: &[u8]) -> io::Result<()> {
     replace(path, &next, content).map_err(|error| {
         // It may not be there, and the first error is the one to tell.
         let _ = fs::remove_file(&next);
-        io::Error::new(error.kind(), format!("{}: {}", path.display(), Said(&error)))
+        io::Error::new(error.kind(), format!("{}: {}", path.display(), OsMessage(&error)))
     })
 }
 

@@ -17,7 +17,7 @@ use mep_contract::warehouse::Warehouse;
 use mep_core::quantity::{bytes, plural};
 use mep_core::secrets;
 use mep_docs::{
-    Chart, ChartSpec, Holdings, Known, Results, Site, chart_specs, gather, live_page, page, read_chart,
+    Chart, ChartSpec, Holdings, Results, Site, SiteInputs, chart_specs, gather, live_page, page, read_chart,
     results, server,
 };
 use mep_graph::Node;
@@ -89,7 +89,7 @@ fn site(workspace: &Workspace, selecting: &Selecting, no_warehouse: bool) -> Res
         (Some(Ok(warehouse)), Holdings::Known { .. }) => charts(workspace, &specs, warehouse)?,
         _ => Vec::new(),
     };
-    let known = Known {
+    let known = SiteInputs {
         project: &workspace.project,
         graph: &workspace.graph,
         compiled: &compiled,

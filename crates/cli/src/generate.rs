@@ -23,7 +23,7 @@ use mep_simulator::simulator::{MOST_DAYS, Shard, Simulator, SimulatorConfig, Top
 const BATCH_ROWS: usize = 8192;
 
 #[derive(Debug, thiserror::Error)]
-enum WriteError {
+enum GenerateError {
     #[error(transparent)]
     Io(#[from] io::Error),
     #[error(transparent)]
@@ -62,7 +62,7 @@ pub(super) fn generate(global: &Global, arguments: &GenerateArguments) -> Result
         simulator.days().flat_map(|day| topics.iter().map(move |topic| (day, *topic))).collect();
     let next = AtomicUsize::new(0);
     let totals = Mutex::new(Totals::default());
-    let failure: Mutex<Option<WriteError>> = Mutex::new(None);
+    let failure: Mutex<Option<GenerateError>> = Mutex::new(None);
     std::thread::scope(|scope| {
         for _ in 0..cores().min(work.len()) {
             scope.spawn(|| {
@@ -148,7 +148,7 @@ fn write_day(
     topic: Topic,
     to: &Path,
     compression: FileCompression,
-) -> Result<(u64, u64), WriteError> {
+) -> Result<(u64, u64), GenerateError> {
     let folder = to.join(topic.name());
     fs::create_dir_all(&folder)?;
     let ending = match compression {
@@ -189,9 +189,9 @@ fn write_rows(
     day: NaiveDate,
     topic: Topic,
     out: &mut impl Write,
-) -> Result<u64, WriteError> {
+) -> Result<u64, GenerateError> {
     let mut rows = 0;
-    simulator.generate::<WriteError>(day, Shard::WHOLE, &[topic], BATCH_ROWS, &mut |_, batch| {
+    simulator.generate::<GenerateError>(day, Shard::WHOLE, &[topic], BATCH_ROWS, &mut |_, batch| {
         rows += batch.num_rows() as u64;
         Ok(write_ndjson(&batch, out)?)
     })?;

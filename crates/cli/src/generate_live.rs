@@ -90,14 +90,14 @@ struct Outlet<'a> {
 }
 
 /// The events of a topic and a day that are not sent yet, in the order of their time.
-struct Waiting<'a> {
+struct UnsentEvents<'a> {
     name: &'a str,
     rows: RecordBatch,
     times: Vec<i64>,
     sent: usize,
 }
 
-impl Waiting<'_> {
+impl UnsentEvents<'_> {
     fn is_over(&self) -> bool {
         self.sent == self.times.len()
     }
@@ -136,7 +136,7 @@ fn send_day(
         if sender.has_failed() {
             return Err(sender.undelivered().into());
         }
-        if stopped.load(Ordering::Relaxed) || waiting.iter().all(Waiting::is_over) {
+        if stopped.load(Ordering::Relaxed) || waiting.iter().all(UnsentEvents::is_over) {
             return Ok(());
         }
         up_to_now();
@@ -148,7 +148,7 @@ fn waiting<'a>(
     simulator: &Simulator,
     day: NaiveDate,
     outlet: &Outlet<'a>,
-) -> Result<Waiting<'a>, ArrowError> {
+) -> Result<UnsentEvents<'a>, ArrowError> {
     let mut batches = Vec::new();
     simulator.generate::<ArrowError>(day, Shard::WHOLE, &[outlet.topic], BATCH_ROWS, &mut |_, batch| {
         batches.push(batch);
@@ -162,5 +162,5 @@ fn waiting<'a>(
     let times = arrow::compute::take(times, &order, None)?;
     let times = times.as_primitive::<Int64Type>().values().to_vec();
     let sent = times.partition_point(|time| *time <= outlet.after);
-    Ok(Waiting { name: outlet.name, rows, times, sent })
+    Ok(UnsentEvents { name: outlet.name, rows, times, sent })
 }

@@ -90,7 +90,7 @@ fn send_all(
     let work: Vec<_> =
         simulator.days().flat_map(|day| shards.iter().map(move |shard| (day, *shard))).collect();
     let next = AtomicUsize::new(0);
-    let sending = Sending { sender, pace: rate.map(Pace::of), is_now };
+    let sending = Sending { sender, pace: rate.map(EventRate::of), is_now };
     let failure: Mutex<Option<SendError>> = Mutex::new(None);
     std::thread::scope(|scope| {
         for _ in 0..cores().min(work.len()) {
@@ -173,7 +173,7 @@ fn destination(
 /// How a batch is sent.
 struct Sending<'a> {
     sender: &'a Sender,
-    pace: Option<Pace>,
+    pace: Option<EventRate>,
     /// Whether events happen when they are due to be sent.
     is_now: bool,
 }
@@ -182,7 +182,7 @@ impl Sending<'_> {
     /// Sends the rows of a batch, as fast as it may.
     fn send(&self, topic: &str, batch: &RecordBatch) -> Result<(), SendError> {
         let rows = batch.num_rows();
-        let step = self.pace.as_ref().map_or(rows, Pace::step).max(1);
+        let step = self.pace.as_ref().map_or(rows, EventRate::step).max(1);
         for start in (0..rows).step_by(step) {
             let some = batch.slice(start, step.min(rows - start));
             let due = match &self.pace {
@@ -232,7 +232,7 @@ pub(super) fn send_rows(sender: &Sender, topic: &str, batch: &RecordBatch) -> Re
 }
 
 /// So many events a second, over all threads.
-struct Pace {
+struct EventRate {
     began: Instant,
     began_at: i64,
     rate: u64,
@@ -253,7 +253,7 @@ impl Due {
     }
 }
 
-impl Pace {
+impl EventRate {
     fn of(rate: u64) -> Self {
         Self { began: Instant::now(), began_at: Utc::now().timestamp_millis(), rate, sent: AtomicU64::new(0) }
     }

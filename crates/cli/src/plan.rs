@@ -9,7 +9,7 @@ use super::exit::Exit;
 use super::explain::{explained, inputs, is_at_most};
 use super::terminal::Palette;
 use mep_app::preview::{Preview, PreviewRequest};
-use mep_app::{AppError, RejectedRows, Rendering, Workspace};
+use mep_app::{AppError, Rendering, SourceRejects, Workspace};
 use mep_core::quantity::{bytes, count, plural};
 use mep_core::time_range::TimeRange;
 use mep_graph::{Compiled, Graph};
@@ -126,7 +126,7 @@ struct Planned<'a> {
     /// The streaming models that it would carry on.
     streaming: &'a BTreeSet<usize>,
     /// The rows of its sources that are rejected by now.
-    rejected: &'a [RejectedRows],
+    rejected: &'a [SourceRejects],
     /// What else the user should know.
     notes: &'a [String],
 }

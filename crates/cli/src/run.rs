@@ -7,7 +7,7 @@ use super::exit::Exit;
 use super::interrupted::{Recorder, interruptible};
 use super::stream::shown_run;
 use super::terminal::{Terminal, rejected_lines, summary};
-use mep_app::run::{Built, LeftOut, Run, RunRequest};
+use mep_app::run::{LeftOut, Run, RunOutcome, RunRequest};
 use mep_app::streams::catching_up;
 use mep_app::{AppError, Rendering, RunCommand, Workspace};
 use mep_artifacts as artifacts;
@@ -78,10 +78,10 @@ fn left_out(LeftOut { streaming, tests }: LeftOut) -> Option<String> {
 fn finish(
     terminal: &Terminal,
     output: TextOrJson,
-    built: &Built,
+    built: &RunOutcome,
     elapsed: Duration,
 ) -> Result<Exit, AppError> {
-    let Built { results, rejected, .. } = built;
+    let RunOutcome { results, rejected, .. } = built;
     let failed = built.has_failed();
     if output == TextOrJson::Json {
         let json = serde_json::json!({

@@ -10,7 +10,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::arguments::{Global, StreamArguments};
 use super::exit::Exit;
 use super::stream_metrics;
-use super::stream_view::View;
+use super::stream_view::StreamView;
 use super::terminal::Terminal;
 use mep_app::streams::{CATCHING_UP, Streams};
 use mep_app::{AppError, Rendering, Workspace, cores, is_streaming, runtime};
@@ -72,7 +72,7 @@ pub(super) fn shown_run(
             terminal.say(&format!("metrics at http://{address}/metrics"));
         }
         let told_to_end = told_to_end()?;
-        let view = View::start(connected.progress.clone(), terminal.is_live());
+        let view = StreamView::start(connected.progress.clone(), terminal.is_live());
         let outcome = connected.carry_on(options, told_to_end).await;
         view.end();
         outcome

@@ -9,7 +9,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::routing::get;
 use chrono::{DateTime, Utc};
 
-use mep_contract::source::tail::Partition;
+use mep_contract::source::tail::StreamPartition;
 use mep_core::patient_listener::PatientListener;
 use mep_stream::{Now, Progress};
 
@@ -46,7 +46,7 @@ fn text(now: &Now, at: DateTime<Utc>) -> String {
             let _ = writeln!(text, "{name}{{{labels}}} {value}");
         }
     };
-    let partitions = |value: &dyn Fn(&Partition, &mep_stream::PartitionProgress) -> f64| {
+    let partitions = |value: &dyn Fn(&StreamPartition, &mep_stream::PartitionProgress) -> f64| {
         let partitions = now.partitions.iter();
         partitions
             .map(|(partition, shown)| {
@@ -155,7 +155,7 @@ mod tests {
     #[test]
     fn the_numbers_are_in_the_text_format() {
         let mut now = Now::default();
-        let partition = Partition { topic: "listen_events".into(), number: 2 };
+        let partition = StreamPartition { topic: "listen_events".into(), number: 2 };
         now.partitions.insert(partition.clone(), PartitionProgress { next: 40, end: Some(140) });
         let counts = Counts { read: 50, taken: 40, late: 7, dead: 3, written: 12 };
         let at = |millis| DateTime::from_timestamp_millis(millis).unwrap();

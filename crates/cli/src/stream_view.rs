@@ -18,12 +18,12 @@ const DRAW: Duration = Duration::from_millis(500);
 const LOG: Duration = Duration::from_secs(10);
 
 /// The view, on a task of its own.
-pub(super) struct View {
+pub(super) struct StreamView {
     bar: ProgressBar,
     task: tokio::task::JoinHandle<()>,
 }
 
-impl View {
+impl StreamView {
     /// Begins to show.
     pub(super) fn start(progress: Arc<Progress>, is_live: bool) -> Self {
         let is_live = is_live && std::io::stderr().is_terminal();
@@ -134,13 +134,13 @@ fn clock(millis: Option<i64>) -> String {
 mod tests {
     use super::*;
     use mep_contract::source::tail::Offsets;
-    use mep_contract::source::tail::Partition;
+    use mep_contract::source::tail::StreamPartition;
     use mep_stream::{Counts, ModelProgress, PartitionProgress};
 
     #[test]
     fn the_view_shows_rate_lag_and_what_became_of_events() {
         let mut now = Now { read: 1_234_567, ..Now::default() };
-        let partition = Partition { topic: "listen_events".into(), number: 0 };
+        let partition = StreamPartition { topic: "listen_events".into(), number: 0 };
         now.partitions.insert(partition.clone(), PartitionProgress { next: 40, end: Some(1_040) });
         now.committed.insert("logins".to_owned(), Offsets::from([(partition, 30)]));
         let counts = Counts { read: 50, taken: 40, late: 7, dead: 3, written: 12 };

@@ -7,7 +7,7 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::arguments::LogFormat;
-use mep_app::RejectedRows;
+use mep_app::SourceRejects;
 use mep_core::quantity::{bytes, count, plural};
 use mep_core::secrets;
 use mep_run::event::{Event, NodeResult, PlanCounts, Reporter, Status};
@@ -295,7 +295,7 @@ pub fn ended(result: &NodeResult, palette: Palette) -> String {
 /// The summary after the last node: what failed and why, then the numbers.
 pub fn summary(
     results: &[NodeResult],
-    rejected: &[RejectedRows],
+    rejected: &[SourceRejects],
     elapsed: Duration,
     palette: Palette,
 ) -> String {
@@ -346,7 +346,7 @@ pub fn summary(
 }
 
 /// A line for each source of which rows are rejected by now.
-pub fn rejected_lines(rejected: &[RejectedRows], palette: Palette) -> impl Iterator<Item = String> {
+pub fn rejected_lines(rejected: &[SourceRejects], palette: Palette) -> impl Iterator<Item = String> {
     rejected.iter().map(move |of| format!("{}  {of}", palette.warning("rejected")))
 }
 

@@ -5,9 +5,9 @@ use std::io::{self, ErrorKind};
 
 /// An error of the system as a message shows it.
 #[derive(Debug)]
-pub struct Said<'a>(pub &'a io::Error);
+pub struct OsMessage<'a>(pub &'a io::Error);
 
-impl fmt::Display for Said<'_> {
+impl fmt::Display for OsMessage<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // What is made within the process has words of its own.
         if self.0.raw_os_error().is_none() {
@@ -51,9 +51,9 @@ mod tests {
     fn what_the_system_says_tells_how_to_go_on() {
         for number in [2, 13, 17, 20, 21, 24, 28, 30, 36, 39, 40, 122] {
             let error = io::Error::from_raw_os_error(number);
-            let said = Said(&error).to_string();
+            let said = OsMessage(&error).to_string();
             assert!(!said.contains("os error") && said.contains("; "), "{number}: {said}");
         }
-        assert_eq!(Said(&io::Error::other("its own words")).to_string(), "its own words");
+        assert_eq!(OsMessage(&io::Error::other("its own words")).to_string(), "its own words");
     }
 }

@@ -32,7 +32,7 @@ pub enum Outside {
         root: PathBuf,
     },
     /// It cannot be seen what is on the way.
-    #[error("{path} cannot be looked at: {}", crate::os_error::Said(.error))]
+    #[error("{path} cannot be looked at: {}", crate::os_error::OsMessage(.error))]
     Io {
         /// Where.
         path: PathBuf,

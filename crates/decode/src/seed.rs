@@ -256,10 +256,10 @@ fn decimals(values: &StringArray, precision: u8, scale: i8) -> ArrayRef {
 type LooksLike = fn(&str) -> bool;
 
 /// A column in a type, where its values can be of it.
-type Read = fn(&StringArray) -> Option<ArrayRef>;
+type TypedColumn = fn(&StringArray) -> Option<ArrayRef>;
 
 fn inferred_column(values: &StringArray) -> ArrayRef {
-    let candidates: [(Read, LooksLike); 6] = [
+    let candidates: [(TypedColumn, LooksLike); 6] = [
         (
             |values| Some(lenient(values, &DataType::Boolean)),
             |text| ["true", "false"].contains(&text.to_ascii_lowercase().as_str()),

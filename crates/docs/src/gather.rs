@@ -14,13 +14,13 @@ use mep_graph::{
     Compiled, Graph, IncrementalStrategy, Materialization, Node, NodeKind, Severity, TestDetail,
     tested_relation,
 };
-use mep_lang::project::{Project, StreamingConfig, WarehouseConfig};
+use mep_lang::project::{Project, StreamingTarget, WarehouseConfig};
 use mep_sql::dialect::trino_type;
 use mep_sql::{ColumnOf, Origins};
 
 /// What is known of a project.
 #[derive(Clone, Copy)]
-pub struct Known<'a> {
+pub struct SiteInputs<'a> {
     /// The files.
     pub project: &'a Project,
     /// The graph.
@@ -34,7 +34,12 @@ pub struct Known<'a> {
 }
 
 /// Puts together what the page says of these nodes.
-pub fn gather(known: Known<'_>, nodes: &BTreeSet<usize>, charts: Vec<Chart>, notices: Vec<String>) -> Site {
+pub fn gather(
+    known: SiteInputs<'_>,
+    nodes: &BTreeSet<usize>,
+    charts: Vec<Chart>,
+    notices: Vec<String>,
+) -> Site {
     let shown: Vec<usize> =
         nodes.iter().copied().filter(|index| !known.graph.node(*index).is_test()).collect();
     let places: HashMap<usize, usize> =
@@ -66,7 +71,7 @@ pub fn gather(known: Known<'_>, nodes: &BTreeSet<usize>, charts: Vec<Chart>, not
 }
 
 struct Gathering<'a> {
-    known: Known<'a>,
+    known: SiteInputs<'a>,
     /// The place of each shown node on the page.
     places: HashMap<usize, usize>,
     /// The shown node behind each relation, by which lineage names it.
@@ -93,7 +98,7 @@ impl Gathering<'_> {
     }
 
     fn node(&self, index: usize) -> NodeEntry {
-        let Known { project, graph, compiled, results, .. } = self.known;
+        let SiteInputs { project, graph, compiled, results, .. } = self.known;
         let node = graph.node(index);
         let (mut source, mut sql) = (None, None);
         if let NodeKind::Model { index: of, .. } = node.kind {
@@ -136,7 +141,7 @@ impl Gathering<'_> {
         let target = &self.known.project.target;
         if node.config.materialized == Materialization::Streaming {
             let elsewhere = match (&target.streaming, &target.warehouse) {
-                (Some(StreamingConfig::Cassandra(cassandra)), _) => {
+                (Some(StreamingTarget::Cassandra(cassandra)), _) => {
                     Some(format!("Cassandra, keyspace {}", cassandra.keyspace))
                 }
                 (None, WarehouseConfig::Hive(_)) => Some("no place: this target streams nothing".to_owned()),
@@ -198,7 +203,7 @@ impl Gathering<'_> {
     }
 
     fn test(&self, index: usize) -> TestEntry {
-        let Known { project, graph, results, .. } = self.known;
+        let SiteInputs { project, graph, results, .. } = self.known;
         let node = graph.node(index);
         let nodes = self.tested(index).into_iter().filter_map(|tested| self.places.get(&tested).copied());
         let mut entry = TestEntry {

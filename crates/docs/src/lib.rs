@@ -13,7 +13,7 @@ pub mod server;
 mod site;
 
 pub use charts::{ChartSpec, chart_specs, read_chart, reference as reference_of_charts};
-pub use gather::{Known, gather};
+pub use gather::{SiteInputs, gather};
 pub use holdings::Holdings;
 pub use page::{live_page, page};
 pub use results::{Results, ResultsError, results};

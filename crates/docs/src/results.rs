@@ -22,7 +22,7 @@ pub struct Results {
 #[derive(Debug, thiserror::Error)]
 pub enum ResultsError {
     /// The file cannot be read.
-    #[error("{path} cannot be read: {}", mep_core::os_error::Said(.error))]
+    #[error("{path} cannot be read: {}", mep_core::os_error::OsMessage(.error))]
     Read {
         /// The file.
         path: PathBuf,

@@ -47,7 +47,7 @@ impl Compiler<'_> {
     /// # Errors
     /// All that is wrong with any of them. What reads a model that is wrong is not looked at.
     pub fn compile(&self, wanted: &BTreeSet<usize>) -> Result<Compiled, Problems> {
-        let mut work = Work {
+        let mut work = CompileWork {
             compiler: self,
             checking: Scope::for_planning(),
             scope: Scope::for_planning(),
@@ -94,7 +94,7 @@ impl Compiler<'_> {
     }
 }
 
-struct Work<'a> {
+struct CompileWork<'a> {
     compiler: &'a Compiler<'a>,
     /// Where a view is known by its columns. SQL is checked here: each text by itself, however views stack.
     checking: Scope,
@@ -109,7 +109,7 @@ struct Work<'a> {
     problems: Problems,
 }
 
-impl Work<'_> {
+impl CompileWork<'_> {
     fn node(&mut self, index: usize) -> Result<(), Problems> {
         let node = self.compiler.graph.node(index);
         match &node.kind {

@@ -40,7 +40,7 @@ pub(super) fn read(
     for (key, located) in raw {
         config.raw.insert(key.clone(), located.value.clone());
         config.places.insert(key.clone(), located.place.clone());
-        let mut reader = Reader { key, located, problems };
+        let mut reader = ConfigReader { key, located, problems };
         reader.apply(of, &mut config);
     }
     if of == ConfigOf::Model {
@@ -49,13 +49,13 @@ pub(super) fn read(
     config
 }
 
-pub(super) struct Reader<'a> {
+pub(super) struct ConfigReader<'a> {
     pub(super) key: &'a str,
     pub(super) located: &'a Located<Json>,
     pub(super) problems: &'a mut Problems,
 }
 
-impl Reader<'_> {
+impl ConfigReader<'_> {
     fn apply(&mut self, of: ConfigOf, config: &mut NodeConfig) {
         let own: &[Key] = match of {
             ConfigOf::Model => &MODEL,

@@ -4,7 +4,7 @@ use chrono::{NaiveDate, NaiveDateTime, NaiveTime};
 use serde_json::Value as Json;
 
 use super::config::NodeConfig;
-use super::config_reader::Reader;
+use super::config_reader::ConfigReader;
 use mep_core::time_range::BatchSize;
 
 /// The columns that a merge replaces in a stored row that has the key of a new one.
@@ -67,7 +67,7 @@ pub fn time_of(text: &str) -> Option<NaiveDateTime> {
     forms.iter().find_map(|form| NaiveDateTime::parse_from_str(text, form).ok())
 }
 
-impl Reader<'_> {
+impl ConfigReader<'_> {
     /// Columns of a merge, of which only one of both kinds may be given.
     pub(super) fn merge_columns(&mut self, config: &mut NodeConfig, of: fn(Vec<String>) -> MergeColumns) {
         let columns = self.list();

@@ -77,7 +77,7 @@ impl Graph {
     }
 
     fn matching(&self, criterion: &Criterion<'_>) -> Result<BTreeSet<usize>, Problem> {
-        let pattern = Pattern::new(criterion.value)?;
+        let pattern = NamePattern::new(criterion.value)?;
         let matches = |node: &Node| matches(node, criterion, &pattern);
         Ok(self
             .nodes()
@@ -135,7 +135,7 @@ impl Graph {
 
 /// How many steps; `None` for any number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Steps(Option<usize>);
+struct Distance(Option<usize>);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Method<'a> {
@@ -158,8 +158,8 @@ enum Method<'a> {
 struct Criterion<'a> {
     method: Method<'a>,
     value: &'a str,
-    parents: Option<Steps>,
-    children: Option<Steps>,
+    parents: Option<Distance>,
+    children: Option<Distance>,
     childrens_parents: bool,
 }
 
@@ -171,13 +171,13 @@ impl<'a> Criterion<'a> {
         };
         let (parents, rest) = match rest.split_once('+') {
             Some((digits, rest)) if digits.bytes().all(|c| c.is_ascii_digit()) => {
-                (Some(Steps(digits.parse().ok())), rest)
+                (Some(Distance(digits.parse().ok())), rest)
             }
             _ => (None, rest),
         };
         let (children, rest) = match rest.rsplit_once('+') {
             Some((rest, digits)) if digits.bytes().all(|c| c.is_ascii_digit()) => {
-                (Some(Steps(digits.parse().ok())), rest)
+                (Some(Distance(digits.parse().ok())), rest)
             }
             _ => (None, rest),
         };
@@ -226,12 +226,12 @@ impl<'a> Criterion<'a> {
 }
 
 /// A value that is compared with names: as it is, or as a glob where it has a wildcard.
-struct Pattern<'a> {
+struct NamePattern<'a> {
     text: &'a str,
     glob: Option<globset::GlobMatcher>,
 }
 
-impl<'a> Pattern<'a> {
+impl<'a> NamePattern<'a> {
     fn new(text: &'a str) -> Result<Self, Problem> {
         let glob = has_wildcard(text).then(|| Glob::new(text).map(|glob| glob.compile_matcher()));
         let glob = glob
@@ -249,7 +249,7 @@ fn has_wildcard(text: &str) -> bool {
     text.contains(['*', '?', '['])
 }
 
-fn matches(node: &Node, criterion: &Criterion<'_>, pattern: &Pattern<'_>) -> bool {
+fn matches(node: &Node, criterion: &Criterion<'_>, pattern: &NamePattern<'_>) -> bool {
     match criterion.method {
         Method::Unsaid if criterion.value.contains('/') => is_below(node, pattern),
         Method::Unsaid if [".sql", ".csv", ".yml", ".yaml"].iter().any(|end| pattern.text.ends_with(end)) => {
@@ -281,14 +281,14 @@ fn matches(node: &Node, criterion: &Criterion<'_>, pattern: &Pattern<'_>) -> boo
     }
 }
 
-fn is_file(node: &Node, pattern: &Pattern<'_>) -> bool {
+fn is_file(node: &Node, pattern: &NamePattern<'_>) -> bool {
     let name = node.path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let stem = node.path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
     pattern.is(&name) || pattern.is(&stem)
 }
 
 /// Whether the node's file is this one or lies below this folder.
-fn is_below(node: &Node, pattern: &Pattern<'_>) -> bool {
+fn is_below(node: &Node, pattern: &NamePattern<'_>) -> bool {
     let path = node.path.to_string_lossy();
     let wanted = pattern.text.trim_start_matches("./").trim_end_matches('/');
     if has_wildcard(wanted) {
@@ -299,7 +299,7 @@ fn is_below(node: &Node, pattern: &Pattern<'_>) -> bool {
 }
 
 /// Whether the value is the node's name, or the head of its folders, with the project's name or without.
-fn is_fqn(node: &Node, pattern: &Pattern<'_>) -> bool {
+fn is_fqn(node: &Node, pattern: &NamePattern<'_>) -> bool {
     if pattern.is(&node.name) {
         return true;
     }
@@ -330,7 +330,7 @@ fn source_name(node: &Node) -> Option<String> {
 }
 
 /// `source`, `source.table`, or either after the package's name.
-fn is_source(node: &Node, pattern: &Pattern<'_>) -> bool {
+fn is_source(node: &Node, pattern: &NamePattern<'_>) -> bool {
     let NodeKind::Source { source, .. } = &node.kind else { return false };
     let package = node.fqn.first().map(String::as_str).unwrap_or_default();
     let full = node.shown_name();
@@ -338,7 +338,7 @@ fn is_source(node: &Node, pattern: &Pattern<'_>) -> bool {
 }
 
 /// Whether config at `a.b.c` is the value, or a list that holds it.
-fn is_configured(node: &Node, key: &str, pattern: &Pattern<'_>) -> bool {
+fn is_configured(node: &Node, key: &str, pattern: &NamePattern<'_>) -> bool {
     let mut parts = key.split('.');
     let Some(first) = parts.next() else { return false };
     if first == "materialized" {
@@ -353,7 +353,7 @@ fn is_configured(node: &Node, key: &str, pattern: &Pattern<'_>) -> bool {
 }
 
 /// Whether a value is, or a list or mapping holds, what is looked for.
-fn holds(value: &Json, pattern: &Pattern<'_>) -> bool {
+fn holds(value: &Json, pattern: &NamePattern<'_>) -> bool {
     match value {
         Json::String(text) => pattern.is(text),
         Json::Array(many) => many.iter().any(|one| holds(one, pattern)),

@@ -3,7 +3,7 @@
 use serde_json::Value as Json;
 
 use super::config::NodeConfig;
-use super::config_reader::Reader;
+use super::config_reader::ConfigReader;
 use mep_lang::project::{Place, Problem, Problems, nearest};
 use mep_sql::snapshot::{AddedColumns, HardDeletes};
 
@@ -33,7 +33,7 @@ pub struct SnapshotConfig {
     pub target_schema: Option<String>,
 }
 
-impl Reader<'_> {
+impl ConfigReader<'_> {
     pub(super) fn snapshot_strategy(&mut self) -> Option<SnapshotStrategy> {
         self.one_of(&[("timestamp", SnapshotStrategy::Timestamp), ("check", SnapshotStrategy::Check)])
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value as Json;
 
-use super::config_reader::Reader;
+use super::config_reader::ConfigReader;
 use mep_contract::sink::Clustering;
 
 /// Config of a streaming model.
@@ -26,7 +26,7 @@ pub(super) const ALLOWED_LATENESS: Duration = Duration::from_mins(5);
 const UNITS: [(&str, u64); 5] =
     [("second", 1), ("minute", 60), ("hour", 3_600), ("day", 86_400), ("week", 7 * 86_400)];
 
-impl Reader<'_> {
+impl ConfigReader<'_> {
     /// Columns, each perhaps with `asc` or `desc` behind it.
     pub(super) fn clustering(&mut self) -> Vec<Clustering> {
         let mut clustering = Vec::new();

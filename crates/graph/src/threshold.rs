@@ -3,12 +3,12 @@
 /// A comparison with a number of failing rows: `>10`, `!=0`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Threshold {
-    operator: Comparison,
+    operator: ThresholdOperator,
     number: i64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Comparison {
+enum ThresholdOperator {
     Greater,
     GreaterOrEqual,
     Less,
@@ -19,17 +19,17 @@ enum Comparison {
 
 impl Threshold {
     /// Any failing row.
-    pub const NOT_ZERO: Self = Self { operator: Comparison::NotEqual, number: 0 };
+    pub const NOT_ZERO: Self = Self { operator: ThresholdOperator::NotEqual, number: 0 };
 
     /// Whether it is reached.
     pub fn holds(self, failures: i64) -> bool {
         match self.operator {
-            Comparison::Greater => failures > self.number,
-            Comparison::GreaterOrEqual => failures >= self.number,
-            Comparison::Less => failures < self.number,
-            Comparison::LessOrEqual => failures <= self.number,
-            Comparison::Equal => failures == self.number,
-            Comparison::NotEqual => failures != self.number,
+            ThresholdOperator::Greater => failures > self.number,
+            ThresholdOperator::GreaterOrEqual => failures >= self.number,
+            ThresholdOperator::Less => failures < self.number,
+            ThresholdOperator::LessOrEqual => failures <= self.number,
+            ThresholdOperator::Equal => failures == self.number,
+            ThresholdOperator::NotEqual => failures != self.number,
         }
     }
 
@@ -37,14 +37,14 @@ impl Threshold {
     pub(super) fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
         let operators = [
-            (">=", Comparison::GreaterOrEqual),
-            ("<=", Comparison::LessOrEqual),
-            ("!=", Comparison::NotEqual),
-            ("<>", Comparison::NotEqual),
-            ("==", Comparison::Equal),
-            (">", Comparison::Greater),
-            ("<", Comparison::Less),
-            ("=", Comparison::Equal),
+            (">=", ThresholdOperator::GreaterOrEqual),
+            ("<=", ThresholdOperator::LessOrEqual),
+            ("!=", ThresholdOperator::NotEqual),
+            ("<>", ThresholdOperator::NotEqual),
+            ("==", ThresholdOperator::Equal),
+            (">", ThresholdOperator::Greater),
+            ("<", ThresholdOperator::Less),
+            ("=", ThresholdOperator::Equal),
         ];
         let (word, operator) = operators.into_iter().find(|(word, _)| text.starts_with(word))?;
         let number = text[word.len()..].trim().parse().ok()?;

@@ -7,24 +7,24 @@
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::known::Known;
+use super::known::TableState;
 use super::partitions::PartitionBuild;
 use mep_contract::warehouse::{InputKey, Partition, PartitionKey, Version};
 use mep_core::relation::Relation;
 use mep_graph::CompiledModel;
 
 /// What a run knows of the tables that a model reads.
-pub struct Inputs<'a> {
+pub struct ReadTables<'a> {
     /// As they were when the run began, by the name that ledgers have for them.
-    before: BTreeMap<String, Before<'a>>,
+    before: BTreeMap<String, TableBefore<'a>>,
     /// What they were when the run began.
-    known: &'a dyn Fn(&Relation) -> Option<Known>,
+    known: &'a dyn Fn(&Relation) -> Option<TableState>,
     /// Which partitions were published since with the content that they had.
     same: &'a BTreeMap<Relation, BTreeSet<PartitionKey>>,
 }
 
 /// A table as it was, as far as the model reads it: made only when it is asked for.
-struct Before<'a> {
+struct TableBefore<'a> {
     relation: &'a Relation,
     columns: &'a BTreeSet<String>,
     /// Of the columns that the model reads.
@@ -33,42 +33,42 @@ struct Before<'a> {
     same: OnceCell<BTreeMap<InputKey, Version>>,
 }
 
-impl<'a> Inputs<'a> {
+impl<'a> ReadTables<'a> {
     /// The inputs of a model, of which `known` says what they were when the run began and `same` which partitions were
     /// published since with the content that they had.
     pub fn of(
         model: &'a CompiledModel,
-        known: &'a dyn Fn(&Relation) -> Option<Known>,
+        known: &'a dyn Fn(&Relation) -> Option<TableState>,
         same: &'a BTreeMap<Relation, BTreeSet<PartitionKey>>,
     ) -> Self {
         let reads = model.recipe.iter().flat_map(|recipe| &recipe.reads);
         let tables = reads.map(|(relation, columns)| {
             let (digest, same) = (OnceCell::new(), OnceCell::new());
-            (relation.to_string(), Before { relation, columns, digest, same })
+            (relation.to_string(), TableBefore { relation, columns, digest, same })
         });
         Self { before: tables.collect(), known, same }
     }
 
     /// What became of the input that a ledger noted by this table, key and version.
-    fn change(&self, table: &str, key: &InputKey, noted: &Version) -> Change<'a> {
-        let Some(before) = self.before.get(table) else { return Change::Unknown };
+    fn change(&self, table: &str, key: &InputKey, noted: &Version) -> InputChange<'a> {
+        let Some(before) = self.before.get(table) else { return InputChange::Unknown };
         if key.is_all() && self.digest(before) == Some(noted) {
-            Change::Rows(before.relation)
+            InputChange::Rows(before.relation)
         } else if self.same_versions(before).get(key) == Some(noted) {
-            Change::Nothing
+            InputChange::Nothing
         } else {
-            Change::Unknown
+            InputChange::Unknown
         }
     }
 
-    fn digest<'b>(&self, before: &'b Before<'a>) -> Option<&'b Version> {
+    fn digest<'b>(&self, before: &'b TableBefore<'a>) -> Option<&'b Version> {
         let digest = before
             .digest
             .get_or_init(|| (self.known)(before.relation).map(|known| known.digest(Some(before.columns))));
         digest.as_ref()
     }
 
-    fn same_versions<'b>(&self, before: &'b Before<'a>) -> &'b BTreeMap<InputKey, Version> {
+    fn same_versions<'b>(&self, before: &'b TableBefore<'a>) -> &'b BTreeMap<InputKey, Version> {
         before.same.get_or_init(|| {
             let same = self.same.get(before.relation).filter(|same| !same.is_empty());
             let Some((same, known)) = same.zip((self.known)(before.relation)) else { return BTreeMap::new() };
@@ -81,7 +81,7 @@ impl<'a> Inputs<'a> {
 }
 
 /// What became of an input.
-enum Change<'a> {
+enum InputChange<'a> {
     /// The content is what it was.
     Nothing,
     /// Some rows of a table that is read as a whole; which ones, both of its contents tell.
@@ -104,7 +104,7 @@ impl Touch {
         model: &CompiledModel,
         stored: &Partition,
         build: &PartitionBuild,
-        inputs: &Inputs<'_>,
+        inputs: &ReadTables<'_>,
     ) -> Self {
         if !build.is_of_inputs() || stored.ledger.fingerprint != model.fingerprint {
             return Self::Certain;
@@ -120,11 +120,11 @@ impl Touch {
                     return Self::Certain;
                 };
                 match inputs.change(table, key, noted) {
-                    Change::Nothing => {}
-                    Change::Rows(relation) => {
+                    InputChange::Nothing => {}
+                    InputChange::Rows(relation) => {
                         perhaps.insert(relation.clone());
                     }
-                    Change::Unknown => return Self::Certain,
+                    InputChange::Unknown => return Self::Certain,
                 }
             }
         }

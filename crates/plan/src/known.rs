@@ -15,7 +15,7 @@ pub(super) const ROWS: &str = "";
 
 /// What is known of a table at the point of the plan where a step reads it: as stored, or as earlier steps will leave it.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Known {
+pub struct TableState {
     /// All columns, partition columns last.
     pub schema: SchemaRef,
     /// The partition columns.
@@ -71,7 +71,7 @@ impl KnownPartition {
     }
 }
 
-impl Known {
+impl TableState {
     /// A table as it is stored.
     pub fn of(table: &TableVersion) -> Self {
         let partitions = table.partitions().map(|(key, partition)| {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
-use super::known::Known;
+use super::known::TableState;
 use mep_contract::warehouse::TableVersion;
 use mep_core::relation::Relation;
 
@@ -14,9 +14,9 @@ pub struct KnownTables(BTreeMap<Relation, KnownTable>);
 #[derive(Clone, Debug)]
 enum KnownTable {
     /// As the warehouse holds it; looked through only where a step reads it.
-    Stored(Arc<TableVersion>, Arc<OnceLock<Known>>),
+    Stored(Arc<TableVersion>, Arc<OnceLock<TableState>>),
     /// As an earlier step will leave it.
-    Expected(Arc<Known>),
+    Expected(Arc<TableState>),
 }
 
 impl KnownTables {
@@ -26,14 +26,14 @@ impl KnownTables {
     }
 
     /// Notes a table as a step will leave it.
-    pub fn expect(&mut self, relation: &Relation, known: Known) {
+    pub fn expect(&mut self, relation: &Relation, known: TableState) {
         self.0.insert(relation.clone(), KnownTable::Expected(Arc::new(known)));
     }
 
     /// What is known of a table.
-    pub fn get(&self, relation: &Relation) -> Option<&Known> {
+    pub fn get(&self, relation: &Relation) -> Option<&TableState> {
         self.0.get(relation).map(|table| match table {
-            KnownTable::Stored(table, known) => known.get_or_init(|| Known::of(table)),
+            KnownTable::Stored(table, known) => known.get_or_init(|| TableState::of(table)),
             KnownTable::Expected(known) => known.as_ref(),
         })
     }

@@ -98,22 +98,22 @@ pub struct Asked<'a> {
 }
 
 /// A unit that was landed, with the schema that it was read with.
-struct Before<'a> {
+struct LandedBefore<'a> {
     unit: &'a LandedUnit,
     batch: &'a str,
     fingerprint: &'a Fingerprint,
 }
 
-fn before(landed: Option<&TableVersion>) -> impl Iterator<Item = Before<'_>> {
+fn before(landed: Option<&TableVersion>) -> impl Iterator<Item = LandedBefore<'_>> {
     landed.into_iter().flat_map(TableVersion::batches).flat_map(|(name, batch)| {
         let fingerprint = &batch.fingerprint;
-        batch.units.iter().map(move |unit| Before { unit, batch: name, fingerprint })
+        batch.units.iter().map(move |unit| LandedBefore { unit, batch: name, fingerprint })
     })
 }
 
 /// The units that were landed, as sources want to know them.
 pub fn recorded(landed: Option<&TableVersion>) -> Vec<Recorded> {
-    let recorded = before(landed).map(|Before { unit, batch, .. }| Recorded {
+    let recorded = before(landed).map(|LandedBefore { unit, batch, .. }| Recorded {
         id: unit.id.clone(),
         version: unit.version.clone(),
         batch: batch.to_owned(),
@@ -135,12 +135,12 @@ impl LandingPlan {
     ) -> Self {
         let Holding { units, kept, of_other_schemas, warnings } = holding;
         let of_other_schemas: BTreeSet<&str> = of_other_schemas.iter().map(String::as_str).collect();
-        let has_stale_rejects = |before: &Before<'_>| {
+        let has_stale_rejects = |before: &LandedBefore<'_>| {
             let is_other = of_other_schemas.contains(before.unit.id.as_str());
             before.unit.rejected > 0 && (is_other || before.unit.rejected_by != Some(READING_RULES))
         };
         let there: BTreeSet<&str> = units.iter().map(|unit| unit.id.as_str()).collect();
-        let is_vanished = |before: &Before<'_>| !there.contains(before.unit.id.as_str());
+        let is_vanished = |before: &LandedBefore<'_>| !there.contains(before.unit.id.as_str());
         // A batch of which the source has not all units would lose the rows of the others.
         let partly_there: BTreeSet<&str> =
             before(landed).filter(is_vanished).map(|before| before.batch).collect();
@@ -150,7 +150,7 @@ impl LandingPlan {
             .map(|before| before.unit.id.clone())
             .filter(|id| !is_kept.contains(id.as_str()));
         let vanished: BTreeSet<String> = vanished.collect();
-        let by_id: BTreeMap<&str, Before<'_>> =
+        let by_id: BTreeMap<&str, LandedBefore<'_>> =
             before(landed).map(|before| (before.unit.id.as_str(), before)).collect();
         let until = asked.until;
         let reason = |unit: &Unit| match by_id.get(unit.id.as_str()) {
@@ -175,7 +175,7 @@ impl LandingPlan {
             })
             .count();
         // Of a table that an earlier mep landed it is not known by what rows were rejected, which is nothing to speak of.
-        let is_known = |before: &Before<'_>| before.unit.rejected_by.is_some();
+        let is_known = |before: &LandedBefore<'_>| before.unit.rejected_by.is_some();
         plan.kept_with_rejects = before(landed)
             .filter(|before| is_kept.contains(before.unit.id.as_str()) || partly_there.contains(before.batch))
             .filter(|before| has_stale_rejects(before) && is_known(before))
@@ -265,10 +265,10 @@ pub fn short_units<'u>(
     landed: Option<&TableVersion>,
     read: &mut dyn FnMut(&Unit) -> Option<u64>,
 ) -> Vec<ShortUnit> {
-    let by_id: BTreeMap<&str, Before<'_>> =
+    let by_id: BTreeMap<&str, LandedBefore<'_>> =
         before(landed).map(|before| (before.unit.id.as_str(), before)).collect();
     let short = units.filter_map(|unit| {
-        let Before { unit: before, batch, .. } = by_id.get(unit.id.as_str())?;
+        let LandedBefore { unit: before, batch, .. } = by_id.get(unit.id.as_str())?;
         let is_same_content = uncut(&before.version) == unit.version;
         let now = if is_same_content { read(unit)? } else { return None };
         (now < before.read).then(|| ShortUnit {

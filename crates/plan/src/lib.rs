@@ -23,7 +23,7 @@ mod step;
 pub use batches::{BatchPlan, BatchReason, BatchTimes};
 pub use compaction::{Compaction, FileSizes};
 pub use confirm::Touch;
-pub use known::{Known, KnownPartition};
+pub use known::{KnownPartition, TableState};
 pub use landing::{
     Asked, BatchVersions, LandingPlan, LandingReason, ShortUnit, content_version, cut_version, kept_columns,
     kept_version, recorded, short_units,

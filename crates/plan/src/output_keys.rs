@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use datafusion::common::{DataFusionError, resources_datafusion_err};
 
-use super::known::{Known, KnownPartition};
+use super::known::{KnownPartition, TableState};
 use super::known_tables::KnownTables;
 use mep_contract::warehouse::PartitionKey;
 use mep_core::relation::Relation;
@@ -17,7 +17,7 @@ use mep_sql::{Alignment, Keys, ScanAlignment, Scope};
 const MOST_PAIRS: usize = 1_000_000;
 
 /// For each partition column of the output: `None` where nothing is said of it, and in it SQL's NULL or the value.
-type Said = Vec<Option<Option<String>>>;
+type PartialKey = Vec<Option<Option<String>>>;
 
 /// An input partition that an output partition is made from.
 pub(super) type InputPartition<'a> = (&'a Relation, &'a PartitionKey, &'a KnownPartition);
@@ -27,7 +27,7 @@ pub(super) struct OutputKeys<'a> {
     /// Each with the input partitions that it is made from, of tables that it reads some partitions of.
     pub by_key: BTreeMap<PartitionKey, Vec<InputPartition<'a>>>,
     /// The tables that each of them reads all of.
-    pub whole: Vec<(&'a Relation, &'a Known)>,
+    pub whole: Vec<(&'a Relation, &'a TableState)>,
 }
 
 impl<'a> OutputKeys<'a> {
@@ -67,17 +67,17 @@ impl<'a> OutputKeys<'a> {
 /// The partitions of a table that is scanned, each with what it says of those of the output.
 struct ScanKeys<'a> {
     relation: &'a Relation,
-    known: &'a Known,
+    known: &'a TableState,
     /// Of which partition columns something is said.
     is_said: Vec<bool>,
-    said: Vec<Said>,
+    said: Vec<PartialKey>,
 }
 
 impl<'a> ScanKeys<'a> {
-    fn of(scope: &Scope, scan: &'a ScanAlignment, known: &'a Known) -> Result<Self, DataFusionError> {
+    fn of(scope: &Scope, scan: &'a ScanAlignment, known: &'a TableState) -> Result<Self, DataFusionError> {
         let keys: Vec<&[Option<String>]> = known.partitions.keys().map(PartitionKey::values).collect();
         let columns = scan.output_values(scope, &known.schema, &known.partition_columns, &keys)?;
-        let of_row = |row: usize| -> Said {
+        let of_row = |row: usize| -> PartialKey {
             columns.iter().map(|column| column.as_ref().map(|values| values[row].clone())).collect()
         };
         Ok(Self {
@@ -100,13 +100,13 @@ impl<'a> ScanKeys<'a> {
             }
             return;
         }
-        let mut said_so: HashMap<&Said, Vec<(&'a PartitionKey, &'a KnownPartition)>> = HashMap::new();
+        let mut said_so: HashMap<&PartialKey, Vec<(&'a PartitionKey, &'a KnownPartition)>> = HashMap::new();
         for (partition, said) in partitions {
             said_so.entry(said).or_default().push(partition);
         }
         for (key, output) in by_key {
             let values = key.values().iter().zip(&self.is_said);
-            let said: Said = values.map(|(value, is_said)| is_said.then(|| value.clone())).collect();
+            let said: PartialKey = values.map(|(value, is_said)| is_said.then(|| value.clone())).collect();
             let given = said_so.get(&said).into_iter().flatten();
             output.extend(given.map(|(key, partition)| (self.relation, *key, *partition)));
         }
@@ -118,7 +118,7 @@ fn all_said(
     keys: &Keys,
     scans: &[Option<ScanKeys<'_>>],
     columns: usize,
-) -> Result<BTreeSet<Said>, DataFusionError> {
+) -> Result<BTreeSet<PartialKey>, DataFusionError> {
     let scan_of = |scan: usize| scans.get(scan).and_then(Option::as_ref);
     let nothing = || BTreeSet::from([vec![None; columns]]);
     Ok(match keys {
@@ -145,7 +145,10 @@ fn all_said(
 }
 
 /// Each of one with each of the other, where both say the same of what both speak of.
-fn joined(one: &BTreeSet<Said>, other: &BTreeSet<Said>) -> Result<BTreeSet<Said>, DataFusionError> {
+fn joined(
+    one: &BTreeSet<PartialKey>,
+    other: &BTreeSet<PartialKey>,
+) -> Result<BTreeSet<PartialKey>, DataFusionError> {
     if one.len().saturating_mul(other.len()) > MOST_PAIRS {
         return Err(resources_datafusion_err!("the inputs' partitions have more than {MOST_PAIRS} pairs"));
     }
@@ -153,7 +156,7 @@ fn joined(one: &BTreeSet<Said>, other: &BTreeSet<Said>) -> Result<BTreeSet<Said>
     Ok(pairs.filter_map(|(one, other)| both(one, other)).collect())
 }
 
-fn both(one: &Said, other: &Said) -> Option<Said> {
+fn both(one: &PartialKey, other: &PartialKey) -> Option<PartialKey> {
     let values = one.iter().zip(other).map(|(one, other)| match (one, other) {
         (Some(one), Some(other)) if one != other => None,
         (Some(said), _) | (None, Some(said)) => Some(Some(said.clone())),

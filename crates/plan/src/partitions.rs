@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 
 use datafusion::common::DataFusionError;
 
-use super::known::{Known, KnownPartition, ROWS};
+use super::known::{KnownPartition, ROWS, TableState};
 use super::known_tables::KnownTables;
 use super::output_keys::OutputKeys;
-use super::reads::{Columns, Part, Reads};
+use super::reads::{ModelPart, ReadColumns, Reads};
 use super::reason::{ModelChange, Reason};
 use mep_contract::warehouse::{
     ColumnVersions, InputKey, Inputs, Ledger, Partition, PartitionKey, RunId, TableVersion, Version,
@@ -107,7 +107,7 @@ pub struct Basis<'a> {
 
 impl<'a> Basis<'a> {
     /// All of the model. Content that is kept notes all of its inputs: which columns it read, only its own SQL said.
-    fn whole_part(&self) -> Part<'a> {
+    fn whole_part(&self) -> ModelPart<'a> {
         self.noting(match &self.model.recipe {
             None => Reads::All,
             Some(recipe) if self.keeps => Reads::AllOrSome(&recipe.reads),
@@ -116,21 +116,21 @@ impl<'a> Basis<'a> {
     }
 
     /// All of the model in the other ways in which content that is kept may have noted inputs that are as they were.
-    fn kept_parts(&self) -> [Part<'a>; 2] {
+    fn kept_parts(&self) -> [ModelPart<'a>; 2] {
         [self.noting(Reads::All), self.noting(Reads::AllOrRows)]
     }
 
-    fn noting(&self, reads: Reads<'a>) -> Part<'a> {
-        Part::of(&self.model.fingerprint, reads, self.inputs)
+    fn noting(&self, reads: Reads<'a>) -> ModelPart<'a> {
+        ModelPart::of(&self.model.fingerprint, reads, self.inputs)
     }
 
     /// The columns, and which rows there are; this alone would say that the columns need no version.
-    fn column_parts(&self) -> impl Iterator<Item = (&'a str, Part<'a>)> {
+    fn column_parts(&self) -> impl Iterator<Item = (&'a str, ModelPart<'a>)> {
         let rows = self.model.rows.iter().map(|recipe| (ROWS, recipe));
         let rows = rows.filter(|_| !self.model.columns.is_empty());
         let columns = self.model.columns.iter().map(|(name, recipe)| (name.as_str(), recipe));
         rows.chain(columns).map(|(name, recipe)| {
-            (name, Part::of(&recipe.fingerprint, Reads::Some(&recipe.reads), self.inputs))
+            (name, ModelPart::of(&recipe.fingerprint, Reads::Some(&recipe.reads), self.inputs))
         })
     }
 
@@ -142,7 +142,7 @@ impl<'a> Basis<'a> {
     }
 
     /// The version of what a part reads of a partition.
-    fn read(&self, relation: &Relation, partition: &KnownPartition, columns: Columns<'_>) -> Version {
+    fn read(&self, relation: &Relation, partition: &KnownPartition, columns: ReadColumns<'_>) -> Version {
         if self.model.ignored.contains(relation) {
             return Version::of([IGNORED]);
         }
@@ -154,13 +154,19 @@ impl<'a> Basis<'a> {
         &self,
         relation: &Relation,
         partition: &KnownPartition,
-        columns: Columns<'b>,
+        columns: ReadColumns<'b>,
     ) -> Option<&'b Version> {
         columns.stored_as(partition).filter(|_| !self.model.ignored.contains(relation))
     }
 
     /// Notes all partitions of a table by one digest.
-    fn note_all(&self, inputs: &mut Inputs, relation: &Relation, known: &Known, columns: Columns<'_>) {
+    fn note_all(
+        &self,
+        inputs: &mut Inputs,
+        relation: &Relation,
+        known: &TableState,
+        columns: ReadColumns<'_>,
+    ) {
         let digest = if self.model.ignored.contains(relation) {
             Version::of([IGNORED])
         } else {
@@ -191,7 +197,7 @@ impl<'a> Gathered<'a> {
 
     /// Whether a ledger notes just this as what a part of the model was made from, told without making it up: of a long history
     /// nearly all is as it was. Where it is not told, what is made up decides.
-    fn is_noted(&self, basis: Basis<'_>, part: &Part<'_>, ledger: &Ledger) -> bool {
+    fn is_noted(&self, basis: Basis<'_>, part: &ModelPart<'_>, ledger: &Ledger) -> bool {
         if self.aligned.is_empty() || ledger.fingerprint != *part.fingerprint {
             return false;
         }
@@ -219,7 +225,7 @@ impl<'a> Gathered<'a> {
     }
 
     /// What a part of the model is made from.
-    fn inputs(&self, basis: Basis<'_>, part: &Part<'_>) -> Inputs {
+    fn inputs(&self, basis: Basis<'_>, part: &ModelPart<'_>) -> Inputs {
         let mut inputs = part.shared.clone();
         for (relation, key, partition) in &self.aligned {
             if let Some(columns) = part.columns(relation) {
@@ -259,7 +265,11 @@ pub fn by_partition(basis: Basis<'_>) -> Result<PartitionPlan, DataFusionError> 
 }
 
 /// Fills in what all output partitions read in the same way.
-fn sharing<'a>(basis: Basis<'_>, mut part: Part<'a>, others: &[(&Relation, &Known)]) -> Part<'a> {
+fn sharing<'a>(
+    basis: Basis<'_>,
+    mut part: ModelPart<'a>,
+    others: &[(&Relation, &TableState)],
+) -> ModelPart<'a> {
     let mut shared = std::mem::take(&mut part.shared);
     for (relation, known) in others {
         if let Some(columns) = part.columns(relation) {
@@ -273,7 +283,7 @@ fn sharing<'a>(basis: Basis<'_>, mut part: Part<'a>, others: &[(&Relation, &Know
 /// The build of a whole model, of all partitions together; `None` where it is as it should be.
 pub fn whole(basis: Basis<'_>) -> Option<PartitionBuild> {
     let mut gathered = Gathered::default();
-    let mut many: Vec<(&Relation, &Known)> = Vec::new();
+    let mut many: Vec<(&Relation, &TableState)> = Vec::new();
     for scan in &basis.model.alignment.scans {
         let Some(known) = basis.inputs.get(&scan.relation) else { continue };
         if known.partitions.len() > NOTED_ONE_BY_ONE {
@@ -286,7 +296,7 @@ pub fn whole(basis: Basis<'_>) -> Option<PartitionBuild> {
             }
         }
     }
-    let noting_tables = |part: Part<'_>| {
+    let noting_tables = |part: ModelPart<'_>| {
         let mut part = sharing(basis, part, &many);
         for scan in &basis.model.alignment.scans {
             if part.columns(&scan.relation).is_some() {
@@ -371,7 +381,7 @@ fn are_noted(noted: &Inputs, inputs: &Inputs, otherwise: &[Inputs]) -> bool {
 fn compare(
     basis: Basis<'_>,
     gathered: &BTreeMap<PartitionKey, Gathered<'_>>,
-    others: &[(&Relation, &Known)],
+    others: &[(&Relation, &TableState)],
 ) -> PartitionPlan {
     let stored: BTreeMap<&PartitionKey, &Partition> =
         basis.stored.iter().flat_map(|table| table.partitions()).collect();
@@ -396,7 +406,7 @@ fn compare(
         let version = Version::derive(all.fingerprint, &inputs);
         let is_past = stored.keys().next_back().is_some_and(|last| key < *last);
         let otherwise = || {
-            let kept: &[Part<'_>; 2] =
+            let kept: &[ModelPart<'_>; 2] =
                 kept.get_or_init(|| basis.kept_parts().map(|part| sharing(basis, part, others)));
             kept.iter().map(|part| output.inputs(basis, part)).collect()
         };
@@ -405,7 +415,7 @@ fn compare(
             plan.current += 1;
             continue;
         };
-        let parts: &Vec<(&str, Part<'_>)> = parts.get_or_init(|| {
+        let parts: &Vec<(&str, ModelPart<'_>)> = parts.get_or_init(|| {
             basis.column_parts().map(|(name, part)| (name, sharing(basis, part, others))).collect()
         });
         let columns = parts.iter().map(|(name, part)| {

@@ -7,7 +7,7 @@ use chrono::NaiveDate;
 
 use super::batches::{BatchPlan, BatchTimes};
 use super::changed::first_changed_line;
-use super::known::{Known, KnownPartition};
+use super::known::{KnownPartition, TableState};
 use super::known_tables::KnownTables;
 use super::landing::{
     BatchVersions, LandingPlan, LandingReason, content_version, cut_version, kept_columns, kept_version,
@@ -56,7 +56,7 @@ impl Tables {
         alignment.scans.iter().any(|scan| self.open.contains(&scan.relation))
     }
 
-    fn expect(&mut self, relation: &Relation, after: Option<Known>) {
+    fn expect(&mut self, relation: &Relation, after: Option<TableState>) {
         match after {
             Some(known) => {
                 self.open.remove(relation);
@@ -93,7 +93,7 @@ impl Planner<'_> {
     pub fn plan(
         &self,
         nodes: &BTreeSet<usize>,
-        landings: &BTreeMap<usize, (LandingPlan, Option<Known>)>,
+        landings: &BTreeMap<usize, (LandingPlan, Option<TableState>)>,
         tables: &mut Tables,
     ) -> Plan {
         let mut plan = Plan::default();
@@ -137,7 +137,7 @@ impl Planner<'_> {
         let relation = tested_relation(node);
         let version = seed_version(&seed.fingerprint);
         let partition = KnownPartition::of_version(version.clone(), 0, seed.rows.num_rows() as u64);
-        let after = Known {
+        let after = TableState {
             schema: seed.schema.clone(),
             partition_columns: Vec::new(),
             partitions: BTreeMap::from([(PartitionKey::whole(), partition)]),
@@ -209,7 +209,7 @@ impl Planner<'_> {
         // and it is built as one whose partitions are known only when all of it is.
         let by_partition = model.is_built_by_partition(node.config.materialized).then(|| by_partition(basis));
         if let Some(Ok(plan)) = by_partition {
-            let after = Known::after_partitions(model, stored.as_deref(), &plan);
+            let after = TableState::after_partitions(model, stored.as_deref(), &plan);
             tables.expect(&relation, Some(after));
             // What is kept from before a change has the columns of that time.
             let has_columns = stored.as_ref().is_some_and(|stored| stored.schema == model.schema);
@@ -217,8 +217,10 @@ impl Planner<'_> {
             return if nothing { Action::Current } else { Action::BuildPartitions(plan) };
         }
         let Some(build) = whole(basis) else { return Action::Current };
-        let after =
-            model.partition_columns.is_empty().then(|| Known::after_whole(model, &build, stored.as_deref()));
+        let after = model
+            .partition_columns
+            .is_empty()
+            .then(|| TableState::after_whole(model, &build, stored.as_deref()));
         tables.expect(&relation, after);
         Action::BuildWhole(build)
     }
@@ -287,14 +289,14 @@ pub fn after_landing(
     landing: &LandingPlan,
     until: Option<NaiveDate>,
     content_of: &mut dyn FnMut(&Unit) -> Option<UnitContent>,
-) -> Option<Known> {
+) -> Option<TableState> {
     let mut batches: BTreeMap<&str, Vec<(&Unit, LandingReason)>> = BTreeMap::new();
     for (unit, reason) in &landing.land {
         batches.entry(unit.batch.as_deref().unwrap_or_default()).or_default().push((unit, *reason));
     }
     let mut known = match stored {
-        Some(stored) => Known::of(stored),
-        None => Known {
+        Some(stored) => TableState::of(stored),
+        None => TableState {
             schema: table.table_schema().ok()?,
             partition_columns: table.partition_columns(),
             partitions: BTreeMap::new(),

@@ -10,7 +10,7 @@ use mep_core::relation::Relation;
 
 /// The columns of a table.
 #[derive(Clone, Copy)]
-pub(super) enum Columns<'a> {
+pub(super) enum ReadColumns<'a> {
     All,
     /// All, or of landed rows: which ones there are.
     AllOrRows,
@@ -20,7 +20,7 @@ pub(super) enum Columns<'a> {
     AllOrSome(&'a BTreeSet<String>),
 }
 
-impl<'a> Columns<'a> {
+impl<'a> ReadColumns<'a> {
     /// Their version in a partition.
     pub(super) fn version(self, partition: &KnownPartition) -> Version {
         let noted = match self {
@@ -53,7 +53,7 @@ pub(super) enum Reads<'a> {
 }
 
 /// The part of a model that versions are made for: all of it, or one column.
-pub(super) struct Part<'a> {
+pub(super) struct ModelPart<'a> {
     pub(super) fingerprint: &'a Fingerprint,
     /// The columns that it reads.
     reads: Reads<'a>,
@@ -63,7 +63,7 @@ pub(super) struct Part<'a> {
     pub(super) shared: Inputs,
 }
 
-impl<'a> Part<'a> {
+impl<'a> ModelPart<'a> {
     /// A part that reads these columns of these tables.
     pub(super) fn of(fingerprint: &'a Fingerprint, reads: Reads<'a>, tables: &KnownTables) -> Self {
         let mut stored_as = BTreeMap::new();
@@ -77,12 +77,16 @@ impl<'a> Part<'a> {
     }
 
     /// The columns of a table that it reads; `None` where it reads nothing of it.
-    pub(super) fn columns(&self, relation: &Relation) -> Option<Columns<'_>> {
+    pub(super) fn columns(&self, relation: &Relation) -> Option<ReadColumns<'_>> {
         match self.reads {
-            Reads::All => Some(Columns::All),
-            Reads::AllOrRows => Some(Columns::AllOrRows),
-            Reads::Some(reads) => Some(Columns::Some(reads.get(relation)?, self.stored_as.get(relation)?)),
-            Reads::AllOrSome(reads) => Some(reads.get(relation).map_or(Columns::All, Columns::AllOrSome)),
+            Reads::All => Some(ReadColumns::All),
+            Reads::AllOrRows => Some(ReadColumns::AllOrRows),
+            Reads::Some(reads) => {
+                Some(ReadColumns::Some(reads.get(relation)?, self.stored_as.get(relation)?))
+            }
+            Reads::AllOrSome(reads) => {
+                Some(reads.get(relation).map_or(ReadColumns::All, ReadColumns::AllOrSome))
+            }
         }
     }
 }

@@ -10,7 +10,7 @@ use arrow::array::AsArray;
 use arrow::datatypes::DataType;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, cast, lit};
 
-use super::build::{BuildError, Built, TableBuild, Written};
+use super::build::{BuildCounts, BuildError, Built, TableBuild};
 use super::carry_out::{presentation, success};
 use super::event::NodeResult;
 use super::session::Session;
@@ -23,7 +23,7 @@ use mep_sql::EventTime;
 
 /// A batch as a table is built for it.
 #[derive(Clone, Copy)]
-struct Batch<'a> {
+struct BatchBuild<'a> {
     event_time: &'a EventTime,
     range: TimeRange,
     /// Whether no more events of its time are to come.
@@ -51,12 +51,12 @@ impl Session<'_> {
             None => model.schema.clone(),
         };
         let build = TableBuild { sql: &batches.sql, schema: &columns, ..self.table_build(&relation, model) };
-        let mut written = Written::default();
+        let mut written = BuildCounts::default();
         let mut failed: Vec<(TimeRange, BuildError)> = Vec::new();
         let mut done = 0;
         for (number, (range, _)) in plan.batches.iter().enumerate() {
             let is_over = range.end <= plan.now;
-            let batch = Batch { event_time: &batches.event_time, range: *range, is_over, number };
+            let batch = BatchBuild { event_time: &batches.event_time, range: *range, is_over, number };
             let built = self.batch(batches, &build, stored.as_deref(), batch).and_then(|built| {
                 let built = built.map(|built| (Arc::new(built.table), built.written));
                 if let Some((table, _)) = &built
@@ -108,7 +108,7 @@ impl Session<'_> {
         batches: &CompiledBatches,
         build: &TableBuild<'_>,
         stored: Option<&TableVersion>,
-        batch: Batch<'_>,
+        batch: BatchBuild<'_>,
     ) -> Result<Option<Built>, BuildError> {
         for input in &batches.inputs {
             input.register(self.engine.scope(), batch.range)?;
@@ -136,7 +136,7 @@ impl TableBuild<'_> {
     async fn batch(
         &self,
         stored: Option<&TableVersion>,
-        batch: Batch<'_>,
+        batch: BatchBuild<'_>,
     ) -> Result<Option<Built>, BuildError> {
         let rows = batch.event_time.rows_within(self.plan()?, batch.range)?;
         let mut new = self.engine.write(rows, &self.output(&format!(".{}", batch.number))).await?.files;
@@ -149,7 +149,7 @@ impl TableBuild<'_> {
         let mut kept = self.rows_beside(&all, &touched, batch).await?;
         let version =
             Version::of([self.run.as_str(), &self.relation.to_string(), &String::from(batch.range)]);
-        let mut written = Written::default();
+        let mut written = BuildCounts::default();
         let keys: BTreeSet<PartitionKey> = new.keys().chain(&touched).cloned().collect();
         for key in keys {
             let is_touched = touched.contains(&key);
@@ -164,7 +164,7 @@ impl TableBuild<'_> {
                 done.add(batch.range);
             }
             let new = new.remove(&key).unwrap_or_default();
-            written.add(Written::of_files(&new));
+            written.add(BuildCounts::of_files(&new));
             files.extend(new);
             let ledger = Ledger { done, ..self.ledger(Inputs::default(), version.clone()) };
             let partition = Partition { files: files.into(), ledger: ledger.into() };
@@ -191,7 +191,7 @@ impl TableBuild<'_> {
     fn note_without_rows(
         &self,
         all: &mut BTreeMap<PartitionKey, Partition>,
-        batch: Batch<'_>,
+        batch: BatchBuild<'_>,
         version: &Version,
     ) {
         if all.is_empty() {
@@ -250,7 +250,7 @@ impl TableBuild<'_> {
     async fn touched(
         &self,
         all: &BTreeMap<PartitionKey, Partition>,
-        batch: Batch<'_>,
+        batch: BatchBuild<'_>,
     ) -> Result<BTreeSet<PartitionKey>, BuildError> {
         let rows = batch.event_time.rows_within(self.stored_rows(all.clone())?, batch.range)?;
         let columns: Vec<Expr> = self
@@ -284,7 +284,7 @@ impl TableBuild<'_> {
         &self,
         all: &BTreeMap<PartitionKey, Partition>,
         touched: &BTreeSet<PartitionKey>,
-        batch: Batch<'_>,
+        batch: BatchBuild<'_>,
     ) -> Result<mep_contract::warehouse::WrittenFiles, BuildError> {
         if touched.is_empty() {
             return Ok(BTreeMap::new());

@@ -107,12 +107,12 @@ pub struct Built {
     /// The table as it is to be.
     pub table: TableVersion,
     /// What of it is new.
-    pub written: Written,
+    pub written: BuildCounts,
 }
 
 /// How much a build wrote.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Written {
+pub struct BuildCounts {
     /// Rows.
     pub rows: u64,
     /// Bytes of the new files.
@@ -121,7 +121,7 @@ pub struct Written {
     pub partitions: usize,
 }
 
-impl Written {
+impl BuildCounts {
     /// Of these partitions.
     pub(super) fn of(partitions: &BTreeMap<PartitionKey, Partition>) -> Self {
         Self {
@@ -187,7 +187,7 @@ impl TableBuild<'_> {
             .into_iter()
             .map(|(key, files)| (key, Partition { files: files.into(), ledger: ledger.clone() }))
             .collect();
-        let written = Written::of(&new);
+        let written = BuildCounts::of(&new);
         Ok(self.built(new, written))
     }
 
@@ -215,7 +215,7 @@ impl TableBuild<'_> {
             let ledger = self.ledger_of(build);
             new.insert(build.key.clone(), Partition { files: files.into(), ledger: ledger.into() });
         }
-        let mut written = Written::of(&new);
+        let mut written = BuildCounts::of(&new);
         written.partitions += plan.remove.len();
         let kept = stored.iter().flat_map(|table| table.partitions());
         let kept = kept.filter(|(key, _)| !plan.remove.contains(key));
@@ -275,7 +275,7 @@ impl TableBuild<'_> {
     }
 
     /// The table of these partitions, of which `written` are new or gone.
-    pub(super) fn built(&self, partitions: BTreeMap<PartitionKey, Partition>, written: Written) -> Built {
+    pub(super) fn built(&self, partitions: BTreeMap<PartitionKey, Partition>, written: BuildCounts) -> Built {
         Built { table: self.table(partitions), written }
     }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use super::build::{BuildError, Built, TableBuild, Written};
+use super::build::{BuildCounts, BuildError, Built, TableBuild};
 use super::event::{Event, NodeResult, Status};
 use super::order::dependencies;
 use super::schedule::{Outcome, Steps, Weight, work_through};
@@ -16,7 +16,7 @@ use mep_graph::{CompiledModel, Node, NodeKind, tested_relation};
 use mep_plan::{Action, PartitionBuild, PartitionPlan, Plan, Reason, Step, TableChange};
 use mep_quality as quality;
 use mep_quality::Verdict;
-use mep_sql::dialect::ViewText;
+use mep_sql::dialect::TranslatedView;
 
 /// What other readers of the warehouse are told of a node.
 pub fn presentation(node: &Node) -> Presentation {
@@ -173,7 +173,7 @@ impl Session<'_> {
         if let Some(catalog) = self.warehouse.trino_catalog() {
             let plan = self.engine.scope().plan(&model.sql);
             let plan = plan.map_err(|problem| BuildError::Plan(problem.message))?;
-            let text = ViewText::of(self.engine.scope(), &plan)?;
+            let text = TranslatedView::of(self.engine.scope(), &plan)?;
             let schema = relation.schema.as_deref().unwrap_or_default();
             let (hive, trino) = (text.hive.clone(), text.presto_view(catalog, schema));
             presentation.view = Some(warehouse::ViewText { hive, trino });
@@ -195,7 +195,7 @@ impl Session<'_> {
         let why = Reason::Increment.to_string();
         match built {
             Some(built) => self.built(index, node, built, &why),
-            None => Ok(success(node, Written::default(), &why)),
+            None => Ok(success(node, BuildCounts::default(), &why)),
         }
     }
 
@@ -219,7 +219,7 @@ impl Session<'_> {
         let why = build.reason.to_string();
         match built {
             Some(built) => self.built(index, node, built, &why),
-            None => Ok(success(node, Written::default(), &why)),
+            None => Ok(success(node, BuildCounts::default(), &why)),
         }
     }
 
@@ -325,7 +325,7 @@ fn result_of(node: &Node, status: Status) -> NodeResult {
 }
 
 /// The result of a node that was built.
-pub(super) fn success(node: &Node, written: Written, why: &str) -> NodeResult {
+pub(super) fn success(node: &Node, written: BuildCounts, why: &str) -> NodeResult {
     let mut result = result_of(node, Status::Success).saying(why);
     result.rows = written.rows;
     result.bytes = written.bytes;

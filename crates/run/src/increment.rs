@@ -12,7 +12,7 @@ use arrow::array::AsArray;
 use arrow::datatypes::{Field, Int64Type, Schema, SchemaRef};
 use datafusion::logical_expr::LogicalPlan;
 
-use super::build::{BuildError, Built, TableBuild, Written};
+use super::build::{BuildCounts, BuildError, Built, TableBuild};
 use mep_contract::warehouse::{Inputs, Ledger, Partition, PartitionKey, TableVersion, Version, WrittenFiles};
 use mep_core::relation::Relation;
 use mep_datafusion::PublishedTable;
@@ -35,7 +35,7 @@ impl TableBuild<'_> {
         let ledger =
             self.ledger(Inputs::default(), Version::of([self.run.as_str(), &self.relation.to_string()]));
         let new = partitions(new, &ledger);
-        let written = Written::of(&new);
+        let written = BuildCounts::of(&new);
         if written.rows == 0
             && (strategy != IncrementalStrategy::InsertOverwrite || !self.partition_columns.is_empty())
         {

@@ -18,8 +18,8 @@ use chrono::NaiveDate;
 use super::landed_columns::LandedColumns;
 use super::rejects::{FirstRejects, TooManyRejected};
 use mep_contract::source::{
-    BATCH, EVENT_DATE, Item, LandingTable, READING_RULES, Reject, RejectedRows, SchemaError, SinkError,
-    Source, SourceError, Unit, UnitReader,
+    BATCH, EVENT_DATE, LandingTable, READING_RULES, ReceiveError, Reject, RejectedRows, SchemaError, Source,
+    SourceError, SourceItem, Unit, UnitReader,
 };
 use mep_contract::warehouse::{
     Batch, ColumnVersions, Content, Inputs, LandedUnit, Ledger, Partition, PartitionKey, PartitionWriter,
@@ -146,7 +146,7 @@ pub struct Landing<'a> {
 }
 
 /// The units as threads share them: each is opened once, and read by one thread at a time.
-struct Feed<'a> {
+struct UnitQueue<'a> {
     source: &'a dyn Source,
     units: &'a [Unit],
     next: Mutex<usize>,
@@ -156,7 +156,7 @@ struct Feed<'a> {
 /// A unit that is being read; `None` once it has ended.
 type SharedReader = Arc<Mutex<Option<Box<dyn UnitReader>>>>;
 
-impl<'a> Feed<'a> {
+impl<'a> UnitQueue<'a> {
     fn new(source: &'a dyn Source, units: &'a [Unit]) -> Self {
         Self { source, units, next: Mutex::new(0), open: Mutex::new(Vec::new()) }
     }
@@ -187,7 +187,7 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 }
 
 #[derive(Clone, Copy, Default)]
-struct Counts {
+struct LandingCounts {
     read: u64,
     landed: u64,
     rejected: u64,
@@ -200,7 +200,7 @@ struct Counts {
 struct Share {
     rows: WrittenFiles,
     rejects: WrittenFiles,
-    counts: BTreeMap<usize, Counts>,
+    counts: BTreeMap<usize, LandingCounts>,
     columns: LandedColumns,
     /// What the readers of units that ended here said of their end.
     marks: BTreeMap<usize, String>,
@@ -216,7 +216,7 @@ impl Landing<'_> {
     /// Where something fails; nothing is visible then.
     pub fn land(&self) -> Result<(Landed, TableVersion, Vec<String>), LandingError> {
         mep_core::fail_point::reached("landing-before-read");
-        let feed = Feed::new(self.source, self.units);
+        let feed = UnitQueue::new(self.source, self.units);
         let shares: Vec<Result<Share, LandingError>> = std::thread::scope(|scope| {
             let workers: Vec<_> = (0..self.threads.max(1))
                 .map(|index| {
@@ -282,7 +282,7 @@ impl Landing<'_> {
         Ok(short)
     }
 
-    fn work(&self, feed: &Feed<'_>, index: usize) -> Result<Share, LandingError> {
+    fn work(&self, feed: &UnitQueue<'_>, index: usize) -> Result<Share, LandingError> {
         let mut rows = self.writer(
             &self.table.raw,
             self.table.written_schema()?,
@@ -316,7 +316,7 @@ impl Landing<'_> {
                 let batch = self.batch_of(&self.units[unit]);
                 counts.read += piece.read(&mut |item| {
                     match item {
-                        Item::Rows(batch_rows) => {
+                        SourceItem::Rows(batch_rows) => {
                             share.columns.add(&batch_rows, &self.table.schema);
                             let written = self.write_rows(&mut rows, &batch_rows, batch);
                             let landed = *written.as_ref().unwrap_or(&0);
@@ -325,7 +325,7 @@ impl Landing<'_> {
                             (self.progress)(landed);
                             written.map(|_| ())
                         }
-                        Item::Reject(reject) => {
+                        SourceItem::Reject(reject) => {
                             counts.rejected += 1;
                             counts.rejected_rows.add(&reject);
                             first_rejects.add(&reject);
@@ -336,7 +336,7 @@ impl Landing<'_> {
                             write_rejects(&mut rejects, &mut pending)
                         }
                     }
-                    .map_err(|error| SinkError(Box::new(error)))
+                    .map_err(|error| ReceiveError(Box::new(error)))
                 })?;
                 mep_core::fail_point::reached("landing-after-piece");
                 if mep_core::interrupt::is_requested() {
@@ -401,7 +401,7 @@ impl Landing<'_> {
         let units = self.units.iter().enumerate();
         for (index, unit) in units.filter(|(_, unit)| !kept_batches.contains(self.batch_of(unit))) {
             landed.units += 1;
-            let Counts { read, landed: rows, rejected, rejected_rows: of_unit, withheld } =
+            let LandingCounts { read, landed: rows, rejected, rejected_rows: of_unit, withheld } =
                 share.counts.get(&index).copied().unwrap_or_default();
             rejected_rows.insert(&unit.id, of_unit);
             if read != rows + rejected + withheld {
@@ -622,14 +622,14 @@ pub fn content_of(
     while let Some(piece) = reader.next()? {
         read += piece.read(&mut |item| {
             match item {
-                Item::Rows(rows) => {
+                SourceItem::Rows(rows) => {
                     let dates = table.schema.event_dates(&rows);
-                    let dates = dates.map_err(|error| SinkError(Box::new(error)))?;
+                    let dates = dates.map_err(|error| ReceiveError(Box::new(error)))?;
                     if let Some(dates) = dates {
                         days.extend(dates.as_primitive::<Date32Type>().iter().flatten());
                     }
                 }
-                Item::Reject(reject) => {
+                SourceItem::Reject(reject) => {
                     rejected.add(&reject);
                     rejects += 1;
                 }

@@ -16,8 +16,8 @@ use mep_contract::warehouse::{Content, Partition, PartitionKey, TableVersion};
 use mep_core::relation::Relation;
 use mep_datafusion::PublishedTable;
 use mep_graph::{CompiledModel, Node, tested_relation};
-use mep_plan::confirm::{Inputs, Touch};
-use mep_plan::{Known, PartitionBuild, PartitionPlan};
+use mep_plan::confirm::{ReadTables, Touch};
+use mep_plan::{PartitionBuild, PartitionPlan, TableState};
 use mep_sql::{Lookup, lookups, quoted, texts};
 
 impl Session<'_> {
@@ -31,8 +31,8 @@ impl Session<'_> {
         }
         let stored: BTreeMap<&PartitionKey, &Partition> = stored.partitions().collect();
         let same = self.same();
-        let before = |relation: &Relation| self.before.get(relation).map(|table| Known::of(table));
-        let inputs = Inputs::of(model, &before, &same);
+        let before = |relation: &Relation| self.before.get(relation).map(|table| TableState::of(table));
+        let inputs = ReadTables::of(model, &before, &same);
         let touch = |build: &PartitionBuild| match stored.get(&build.key) {
             Some(partition) => Touch::of(model, partition, build, &inputs),
             None => Touch::Certain,

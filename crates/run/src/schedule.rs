@@ -40,7 +40,7 @@ pub struct Steps<'a> {
     pub weights: &'a [Weight],
 }
 
-struct State {
+struct ScheduleState {
     waiting: Vec<BTreeSet<usize>>,
     ready: BTreeSet<usize>,
     outcomes: Vec<Option<Outcome>>,
@@ -71,8 +71,14 @@ pub fn work_through(
         steps.dependencies.iter().map(|needs| needs.iter().copied().collect()).collect();
     let ready = (0..count).filter(|step| waiting[*step].is_empty()).collect();
     let outcomes = vec![None; count];
-    let state =
-        Mutex::new(State { waiting, ready, outcomes, running: 0, heavy_is_running: false, ended: false });
+    let state = Mutex::new(ScheduleState {
+        waiting,
+        ready,
+        outcomes,
+        running: 0,
+        heavy_is_running: false,
+        ended: false,
+    });
     let changed = Condvar::new();
     let worker = || {
         let mut guard = state.lock().unwrap_or_else(PoisonError::into_inner);
@@ -114,7 +120,7 @@ pub fn work_through(
         .collect()
 }
 
-impl State {
+impl ScheduleState {
     /// The first ready step that may begin now.
     fn take(&mut self, weights: &[Weight]) -> Option<usize> {
         if self.heavy_is_running {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::build::{BuildError, Built, Written};
+use super::build::{BuildCounts, BuildError, Built};
 use super::session::Session;
 use mep_contract::warehouse::{
     ColumnVersions, Content, Inputs, Ledger, Partition, PartitionKey, TableVersion,
@@ -37,7 +37,7 @@ pub async fn load(session: &Session<'_>, node: &Node, seed: &SeedTable) -> Resul
     let files = files.remove(&PartitionKey::whole()).unwrap_or_default();
     let partition = Partition { files: files.into(), ledger: ledger.into() };
     let partitions = BTreeMap::from([(PartitionKey::whole(), partition)]);
-    let written = Written::of(&partitions);
+    let written = BuildCounts::of(&partitions);
     let content = Content::Table { partition_columns: Vec::new(), partitions, batches: BTreeMap::new() };
     let table = TableVersion { schema: seed.schema.clone(), content, run: session.run.clone(), sql: None };
     Ok(Built { table, written })

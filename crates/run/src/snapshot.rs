@@ -10,7 +10,7 @@ use arrow::array::AsArray;
 use arrow::datatypes::Int64Type;
 use chrono::Utc;
 
-use super::build::{BuildError, Built, TableBuild, Written};
+use super::build::{BuildCounts, BuildError, Built, TableBuild};
 use super::increment::{joined, partitions};
 use mep_contract::warehouse::{Ledger, Partition, PartitionKey, TableVersion, Version};
 use mep_core::relation::Relation;
@@ -43,7 +43,7 @@ impl TableBuild<'_> {
         let version = Version::of([self.run.as_str(), &table]);
         let ledger = self.ledger(build.inputs.clone(), version);
         let mut new = self.written(&changes, ".new", &ledger).await?;
-        let written = Written::of(&new);
+        let written = BuildCounts::of(&new);
         let Some(stored) = stored else {
             self.check_keys(query, &new).await?;
             new.entry(PartitionKey::whole())
@@ -88,7 +88,7 @@ impl TableBuild<'_> {
         if is_noted && stored.schema == *self.schema {
             return None;
         }
-        Some(self.built(looked_at, Written::default()))
+        Some(self.built(looked_at, BuildCounts::default()))
     }
 
     /// Makes what changed known to SQL, in which no key may have two current versions.

@@ -41,7 +41,7 @@ impl AggregateUDFImpl for ExactSum {
     }
 
     fn accumulator(&self, arguments: AccumulatorArgs<'_>) -> Result<Box<dyn Accumulator>> {
-        match Kind::of(arguments.return_field.data_type()) {
+        match SumKind::of(arguments.return_field.data_type()) {
             Some(kind) if arguments.is_distinct => Ok(Box::new(DistinctSum { kind, values: HashSet::new() })),
             Some(kind) => Ok(Box::new(OneSum { kind, total: 0, values: 0 })),
             None => self.engine.accumulator(arguments),
@@ -49,7 +49,7 @@ impl AggregateUDFImpl for ExactSum {
     }
 
     fn state_fields(&self, arguments: StateFieldsArgs<'_>) -> Result<Vec<FieldRef>> {
-        match Kind::of(arguments.return_type()) {
+        match SumKind::of(arguments.return_type()) {
             Some(kind) if !arguments.is_distinct => {
                 let name = format_state_name(arguments.name, "sum");
                 Ok(vec![Arc::new(Field::new(name, kind.of_state(), true))])
@@ -66,14 +66,14 @@ impl AggregateUDFImpl for ExactSum {
         &self,
         arguments: AccumulatorArgs<'_>,
     ) -> Result<Box<dyn GroupsAccumulator>> {
-        match Kind::of(arguments.return_field.data_type()) {
+        match SumKind::of(arguments.return_field.data_type()) {
             Some(kind) => Ok(Box::new(GroupSums { kind, sums: Vec::new(), seen: NullState::new() })),
             None => self.engine.create_groups_accumulator(arguments),
         }
     }
 
     fn create_sliding_accumulator(&self, arguments: AccumulatorArgs<'_>) -> Result<Box<dyn Accumulator>> {
-        match Kind::of(arguments.return_field.data_type()) {
+        match SumKind::of(arguments.return_field.data_type()) {
             Some(kind) if !arguments.is_distinct => Ok(Box::new(OneSum { kind, total: 0, values: 0 })),
             _ => self.engine.create_sliding_accumulator(arguments),
         }
@@ -94,13 +94,13 @@ impl AggregateUDFImpl for ExactSum {
 
 /// What is added.
 #[derive(Clone, Copy, Debug)]
-enum Kind {
+enum SumKind {
     Signed,
     Unsigned,
     Decimal(u8, i8),
 }
 
-impl Kind {
+impl SumKind {
     fn of(sum: &DataType) -> Option<Self> {
         Some(match sum {
             DataType::Int64 => Self::Signed,
@@ -201,7 +201,7 @@ fn fast_sum(values: &[i64]) -> i128 {
 /// The sum of all rows, or of a window that slides over them.
 #[derive(Debug)]
 struct OneSum {
-    kind: Kind,
+    kind: SumKind,
     total: i128,
     /// How many values are added; without any the sum is NULL.
     values: usize,
@@ -255,7 +255,7 @@ impl Accumulator for OneSum {
 /// The sum of the values that differ.
 #[derive(Debug)]
 struct DistinctSum {
-    kind: Kind,
+    kind: SumKind,
     values: HashSet<i128>,
 }
 
@@ -302,7 +302,7 @@ impl Accumulator for DistinctSum {
 
 /// The sums of groups.
 struct GroupSums {
-    kind: Kind,
+    kind: SumKind,
     sums: Vec<i128>,
     /// Which groups have a value.
     seen: NullState,

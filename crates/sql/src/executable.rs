@@ -90,13 +90,13 @@ fn is_literal(expression: &Expr) -> bool {
 
 /// The problem of SQL that the engine failed to optimize or to make an execution of.
 pub(super) fn problem(error: &DataFusionError, described: SqlProblem, sql: &str) -> SqlProblem {
-    let Some(kind) = Kind::of(&error.find_root().strip_backtrace()) else { return described };
+    let Some(kind) = SubqueryKind::of(&error.find_root().strip_backtrace()) else { return described };
     let (message, help) = match kind {
-        Kind::Value => (
+        SubqueryKind::Value => (
             "this subquery cannot be executed: what it reads of the query around it must be compared by `=` in its WHERE",
             "join what it reads, and aggregate or number the rows",
         ),
-        Kind::Exists | Kind::In => (
+        SubqueryKind::Exists | SubqueryKind::In => (
             "this subquery cannot be executed: EXISTS and IN with one are for WHERE, and what they read of the query around \
              them must be comparable there",
             "join it: left join (select distinct k, true as found from …), and select coalesce(found, false)",
@@ -111,13 +111,13 @@ pub(super) fn problem(error: &DataFusionError, described: SqlProblem, sql: &str)
 
 /// What a subquery stands for.
 #[derive(Clone, Copy)]
-enum Kind {
+enum SubqueryKind {
     Value,
     Exists,
     In,
 }
 
-impl Kind {
+impl SubqueryKind {
     /// That which an error of the engine speaks of.
     fn of(message: &str) -> Option<Self> {
         let speaks = |words: &[&str]| words.iter().any(|word| message.contains(word));

@@ -67,7 +67,7 @@ impl ScalarUDFImpl for JoinedText {
     fn invoke_with_args(&self, arguments: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let is_one = arguments.args.iter().all(|arg| matches!(arg, ColumnarValue::Scalar(_)));
         let rows = if is_one { 1 } else { arguments.number_rows };
-        let parts: Vec<Part> = arguments.args.iter().map(Part::of).collect::<Result<_>>()?;
+        let parts: Vec<TextOperand> = arguments.args.iter().map(TextOperand::of).collect::<Result<_>>()?;
         within_bounds(self.name(), rows, |row| {
             Ok(parts.iter().filter_map(|part| part.text(row)).map(|text| text.len() as f64).sum())
         })?;
@@ -94,7 +94,11 @@ impl ScalarUDFImpl for JoinedText {
     }
 }
 
-fn filled<O: OffsetSizeTrait>(mut texts: GenericStringBuilder<O>, parts: &[Part], rows: usize) -> ArrayRef {
+fn filled<O: OffsetSizeTrait>(
+    mut texts: GenericStringBuilder<O>,
+    parts: &[TextOperand],
+    rows: usize,
+) -> ArrayRef {
     let mut text = String::new();
     for row in 0..rows {
         text.clear();
@@ -105,12 +109,12 @@ fn filled<O: OffsetSizeTrait>(mut texts: GenericStringBuilder<O>, parts: &[Part]
 }
 
 /// One operand: a text for each row, or one for all.
-enum Part {
+enum TextOperand {
     Each(StringViewArray),
     All(Option<String>),
 }
 
-impl Part {
+impl TextOperand {
     fn of(value: &ColumnarValue) -> Result<Self> {
         Ok(match value {
             ColumnarValue::Scalar(value) => {

@@ -15,7 +15,7 @@ use datafusion::logical_expr::{
 };
 
 use super::alignment::{is_stored, relation};
-use super::structure::{self, Said};
+use super::structure::{self, NodeParts};
 use mep_core::fingerprint::{Fingerprint, Structure};
 use mep_core::relation::Relation;
 
@@ -269,9 +269,9 @@ impl Walk {
         // The closure returns no error, so neither does the walk.
         let _ = expression.apply(|part| {
             match structure::node(&mut self.structure, part) {
-                Said::All => {}
-                Said::AllBut(subquery) => subqueries.push(subquery.subquery.clone()),
-                Said::NotAll => is_known = false,
+                NodeParts::All => {}
+                NodeParts::AllBut(subquery) => subqueries.push(subquery.subquery.clone()),
+                NodeParts::NotAll => is_known = false,
             }
             match part {
                 Expr::Column(column) => is_known &= need(column),

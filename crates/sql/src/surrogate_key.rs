@@ -68,10 +68,10 @@ impl ScalarUDFImpl for SurrogateKey {
         }
         let is_scalar = arguments.args.iter().all(|argument| matches!(argument, ColumnarValue::Scalar(_)));
         let rows = if is_scalar { 1 } else { arguments.number_rows };
-        let columns: Vec<Column> = arguments
+        let columns: Vec<KeyColumn> = arguments
             .args
             .iter()
-            .map(|argument| Column::new(&argument.to_array(rows)?))
+            .map(|argument| KeyColumn::new(&argument.to_array(rows)?))
             .collect::<Result<_>>()?;
         let keys: ArrayRef = Arc::new(keys(&columns, rows));
         if is_scalar {
@@ -89,12 +89,12 @@ fn has_one_text(data_type: &DataType) -> bool {
         || matches!(data_type, DataType::Decimal128(_, 0))
 }
 
-enum Column {
+enum KeyColumn {
     Whole(Int64Array),
     Text(StringViewArray),
 }
 
-impl Column {
+impl KeyColumn {
     fn new(values: &ArrayRef) -> Result<Self> {
         let fits = values.data_type().is_integer() && *values.data_type() != DataType::UInt64;
         Ok(if fits {
@@ -117,7 +117,7 @@ impl Column {
     }
 }
 
-fn keys(columns: &[Column], rows: usize) -> Int64Array {
+fn keys(columns: &[KeyColumn], rows: usize) -> Int64Array {
     let mut text = Vec::with_capacity(256);
     let mut digits = itoa::Buffer::new();
     let mut recent = Recent::new();

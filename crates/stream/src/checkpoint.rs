@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::sets::{as_steps, from_steps};
 use super::watermark::Latest;
-use mep_contract::source::tail::{Offsets, Partition};
+use mep_contract::source::tail::{Offsets, StreamPartition};
 
 /// Changes with the form of a checkpoint.
 const FORM: u32 = 2;
@@ -28,7 +28,7 @@ pub(super) struct Checkpoint {
     /// Windows that end until then are closed, in milliseconds since 1970.
     pub(super) closed_until: i64,
     /// By what the source knows the partitions again.
-    pub(super) marks: BTreeMap<Partition, String>,
+    pub(super) marks: BTreeMap<StreamPartition, String>,
     /// The latest event times.
     pub(super) latest: Latest,
     /// What became of all events until here.
@@ -58,7 +58,7 @@ pub struct Counts {
 pub(super) struct Unusable(String);
 
 #[derive(Serialize, Deserialize)]
-struct Head {
+struct CheckpointHead {
     form: u32,
     fingerprint: String,
     cut: Vec<(String, i32, i64)>,
@@ -81,12 +81,15 @@ pub(super) fn decode_cut(bytes: &[u8]) -> Result<Offsets, Unusable> {
     Ok(by_partition(pairs))
 }
 
-fn pairs<T: Clone>(of: &BTreeMap<Partition, T>) -> Vec<(String, i32, T)> {
+fn pairs<T: Clone>(of: &BTreeMap<StreamPartition, T>) -> Vec<(String, i32, T)> {
     of.iter().map(|(partition, of)| (partition.topic.to_string(), partition.number, of.clone())).collect()
 }
 
-fn by_partition<T>(pairs: Vec<(String, i32, T)>) -> BTreeMap<Partition, T> {
-    pairs.into_iter().map(|(topic, number, of)| (Partition { topic: topic.into(), number }, of)).collect()
+fn by_partition<T>(pairs: Vec<(String, i32, T)>) -> BTreeMap<StreamPartition, T> {
+    pairs
+        .into_iter()
+        .map(|(topic, number, of)| (StreamPartition { topic: topic.into(), number }, of))
+        .collect()
 }
 
 fn unusable(error: impl std::fmt::Display) -> Unusable {
@@ -96,7 +99,7 @@ fn unusable(error: impl std::fmt::Display) -> Unusable {
 impl Checkpoint {
     /// As bytes: a line of JSON, then the states as compressed Arrow.
     pub(super) fn encode(&self) -> Result<Vec<u8>, Unusable> {
-        let head = Head {
+        let head = CheckpointHead {
             form: FORM,
             fingerprint: self.fingerprint.clone(),
             cut: pairs(&self.cut),
@@ -121,7 +124,7 @@ impl Checkpoint {
     /// What [`Checkpoint::encode`] gave.
     pub(super) fn decode(bytes: &[u8]) -> Result<Self, Unusable> {
         let end = memchr::memchr(b'\n', bytes).ok_or_else(|| unusable("it has no head"))?;
-        let head: Head = serde_json::from_slice(&bytes[..end]).map_err(unusable)?;
+        let head: CheckpointHead = serde_json::from_slice(&bytes[..end]).map_err(unusable)?;
         if ![PLAIN_SETS, FORM].contains(&head.form) {
             return Err(Unusable(format!("it has the form {}, expected {FORM}", head.form)));
         }

@@ -9,7 +9,7 @@ use arrow::datatypes::{DataType, Int64Type, SchemaRef};
 use arrow::error::ArrowError;
 
 use mep_contract::source::RowSchema;
-use mep_contract::source::tail::Partition;
+use mep_contract::source::tail::StreamPartition;
 
 /// Events of one partition, with the columns of the stream: those that are declared, the UTC day, the number of the partition,
 /// and the offset. A column is made when it is first read; models share it.
@@ -90,11 +90,11 @@ pub(super) fn latest(schema: &RowSchema, rows: &RecordBatch) -> Result<Option<i6
 
 /// The number of a partition among those that a stream knows.
 #[derive(Default)]
-pub(super) struct Places(Vec<Arc<Partition>>);
+pub(super) struct PartitionNumbers(Vec<Arc<StreamPartition>>);
 
-impl Places {
+impl PartitionNumbers {
     /// The partition's number, which it keeps.
-    pub(super) fn number(&mut self, partition: &Partition) -> i32 {
+    pub(super) fn number(&mut self, partition: &StreamPartition) -> i32 {
         let known = self.0.iter().position(|known| **known == *partition);
         let number = known.unwrap_or_else(|| {
             self.0.push(Arc::new(partition.clone()));
@@ -104,7 +104,7 @@ impl Places {
     }
 
     /// The partition of a number.
-    pub(super) fn partition(&self, number: i32) -> Option<&Arc<Partition>> {
+    pub(super) fn partition(&self, number: i32) -> Option<&Arc<StreamPartition>> {
         self.0.get(usize::try_from(number).ok()?)
     }
 }

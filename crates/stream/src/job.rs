@@ -9,7 +9,7 @@ use super::model::StreamModel;
 use super::progress::Progress;
 use super::running::Running;
 use mep_contract::sink::SinkError;
-use mep_contract::source::tail::{Partition, Stream, Unreadable};
+use mep_contract::source::tail::{Stream, StreamPartition, UnreadableEvent};
 use mep_contract::source::{RowSchema, SourceError};
 use mep_core::relation::Relation;
 use mep_datafusion::{Engine, EngineError};
@@ -40,7 +40,8 @@ pub struct Job {
 
 /// Keeps events that cannot be read, and returns when they are safe. Those that are safe are taken away, so that after an error the
 /// same call keeps the rest: [`SourceError::Away`] where that may succeed.
-pub type DeadLetters = dyn Fn(&mut Vec<(Partition, Unreadable)>) -> Result<(), SourceError> + Send + Sync;
+pub type DeadLetters =
+    dyn Fn(&mut Vec<(StreamPartition, UnreadableEvent)>) -> Result<(), SourceError> + Send + Sync;
 
 /// Makes tables known as they are now, or says why that cannot be.
 pub type Reload = dyn Fn() -> Result<(), String> + Send + Sync;

@@ -7,14 +7,14 @@ use super::job::{DeadLetters, JobError};
 use super::running::Running;
 use super::writing::Pauses;
 use mep_contract::source::SourceError;
-use mep_contract::source::tail::{Partition, Unreadable};
+use mep_contract::source::tail::{StreamPartition, UnreadableEvent};
 
 impl Running<'_> {
     /// Sends dead letters until they are safe: brokers that are away are waited for, as where events are read.
     pub(super) async fn bury(
         &self,
         dead: &Arc<DeadLetters>,
-        mut letters: Vec<(Partition, Unreadable)>,
+        mut letters: Vec<(StreamPartition, UnreadableEvent)>,
     ) -> Result<(), JobError> {
         let source = self.job.source.describe();
         let mut pauses = Pauses::default();

@@ -10,13 +10,13 @@ use arrow::error::ArrowError;
 use chrono::{DateTime, Utc};
 
 use super::checkpoint::{Checkpoint, Counts, decode_cut};
-use super::events::{EventBatch, Places};
+use super::events::{EventBatch, PartitionNumbers};
 use super::progress::ModelProgress;
 use super::query::RunningQuery;
 use super::watermark::Latest;
 use super::windows::{Fresh, Windows, bytes_of, count, ends_after, still_open, window_starts};
 use mep_contract::sink::{Epoch, LateEvent, ModelSpec, Sink, Standing};
-use mep_contract::source::tail::{Offsets, Partition};
+use mep_contract::source::tail::{Offsets, StreamPartition};
 use mep_datafusion::EngineError;
 use mep_sql::streaming::{OFFSET, PLACE};
 
@@ -41,7 +41,7 @@ pub(super) struct LiveModel {
     /// For each partition, the offset of the next event.
     pub(super) cut: Offsets,
     /// By what the source knows the partitions again.
-    pub(super) marks: BTreeMap<Partition, String>,
+    pub(super) marks: BTreeMap<StreamPartition, String>,
     pub(super) latest: Latest,
     pub(super) counts: Counts,
     /// The states of the open windows as the last epoch left them; none while it is being written.
@@ -83,7 +83,7 @@ pub(super) struct EndedEpoch {
     query: Arc<RunningQuery>,
     /// Windows that end until then are closed after it.
     closed_until: i64,
-    marks: BTreeMap<Partition, String>,
+    marks: BTreeMap<StreamPartition, String>,
     latest: Latest,
     counts: Counts,
     windows: Windows,
@@ -98,13 +98,13 @@ pub(super) struct EpochOutput {
 }
 
 /// An epoch that was written.
-pub(super) struct Written {
+pub(super) struct WrittenEpoch {
     pub(super) checkpoint: Checkpoint,
 }
 
 /// What came of some events.
 #[derive(Default)]
-pub(super) struct Taken {
+pub(super) struct TakenEvents {
     /// States of groups; or rows, of a model without windows.
     output: Vec<RecordBatch>,
     /// Events whose window was closed: their place and offset, and the window's beginning.
@@ -185,8 +185,8 @@ impl LiveModel {
     pub(super) async fn add(
         &mut self,
         decoded: u64,
-        taken: Vec<Taken>,
-        places: &Places,
+        taken: Vec<TakenEvents>,
+        places: &PartitionNumbers,
     ) -> Result<BTreeMap<(i32, i64), String>, EngineError> {
         let mut nameless = BTreeMap::new();
         let mut late = BTreeMap::new();
@@ -231,7 +231,7 @@ impl LiveModel {
 
     /// Ends the epoch and begins the next one, with windows closed that end until the watermark less the allowed lateness.
     /// The epoch before must be written.
-    pub(super) fn end_epoch(&mut self, idle: &BTreeSet<Partition>) -> EndedEpoch {
+    pub(super) fn end_epoch(&mut self, idle: &BTreeSet<StreamPartition>) -> EndedEpoch {
         let until = self
             .latest
             .watermark(idle)
@@ -257,7 +257,7 @@ impl LiveModel {
     }
 
     /// Goes on from an epoch that was written. Gives what is to be shown of it.
-    pub(super) fn go_on(&mut self, written: Written) -> ModelProgress {
+    pub(super) fn go_on(&mut self, written: WrittenEpoch) -> ModelProgress {
         let checkpoint = written.checkpoint;
         self.counts.written = checkpoint.counts.written;
         self.open = checkpoint.open;
@@ -327,8 +327,8 @@ impl Taking {
     ///
     /// # Errors
     /// Where the model's SQL fails on a value.
-    pub(super) async fn take(&self, events: &[Arc<EventBatch>]) -> Result<Taken, EngineError> {
-        let mut taken = Taken::default();
+    pub(super) async fn take(&self, events: &[Arc<EventBatch>]) -> Result<TakenEvents, EngineError> {
+        let mut taken = TakenEvents::default();
         let mut good = Vec::new();
         for batch in self.query.rows(events).await? {
             if let Some(batch) = self.judged(batch, &mut taken)?
@@ -346,7 +346,7 @@ impl Taking {
     }
 
     /// The rows that are in time and have a key; the others are noted.
-    fn judged(&self, batch: RecordBatch, taken: &mut Taken) -> Result<Option<RecordBatch>, ArrowError> {
+    fn judged(&self, batch: RecordBatch, taken: &mut TakenEvents) -> Result<Option<RecordBatch>, ArrowError> {
         let mut bad: Option<BooleanArray> = None;
         for (name, column) in self.keys(&batch) {
             let column = batch.column(column);

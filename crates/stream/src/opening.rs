@@ -19,7 +19,7 @@ impl Running<'_> {
     /// Where a model stands, and whether another instance had it before; `None` where this one was stopped while it stood by.
     pub(super) async fn open(&self, model: &StreamModel) -> Result<Option<(Standing, bool)>, JobError> {
         let (name, mut stop) = (&model.spec.name, self.stop.clone());
-        let (mut pauses, mut said) = (Pauses::default(), Said::default());
+        let (mut pauses, mut said) = (Pauses::default(), LastWarning::default());
         let (mut waits, mut has_stood_by) = (false, false);
         loop {
             let began = Instant::now();
@@ -117,11 +117,11 @@ impl Running<'_> {
 
 /// What was said last of another instance, and when.
 #[derive(Default)]
-struct Said {
+struct LastWarning {
     last: Option<(String, Instant)>,
 }
 
-impl Said {
+impl LastWarning {
     fn is(&self, why: &str) -> bool {
         self.last.as_ref().is_some_and(|(last, _)| last == why)
     }

@@ -7,7 +7,7 @@ use std::time::Instant;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::checkpoint::Counts;
-use mep_contract::source::tail::{Offsets, Partition};
+use mep_contract::source::tail::{Offsets, StreamPartition};
 
 /// What is going on, of all streams of a process.
 #[derive(Debug)]
@@ -20,7 +20,7 @@ pub struct Progress {
 #[derive(Clone, Debug, Default)]
 pub struct Now {
     /// The partitions.
-    pub partitions: BTreeMap<Partition, PartitionProgress>,
+    pub partitions: BTreeMap<StreamPartition, PartitionProgress>,
     /// The models, by name.
     pub models: BTreeMap<String, ModelProgress>,
     /// Events that were read from the source since the process began.
@@ -33,7 +33,7 @@ pub struct Now {
 
 impl Now {
     /// How many events of a partition are not committed by every model.
-    pub fn lag(&self, partition: &Partition) -> u64 {
+    pub fn lag(&self, partition: &StreamPartition) -> u64 {
         let Some(shown) = self.partitions.get(partition) else { return 0 };
         let committed = self.committed.values().filter_map(|committed| committed.get(partition)).min();
         shown.behind(committed.copied())

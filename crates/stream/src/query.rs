@@ -26,11 +26,11 @@ use mep_sql::streaming::{OFFSET, StreamQuery, Windowed};
 pub(super) struct RunningQuery {
     state: SessionState,
     rows: Arc<dyn ExecutionPlan>,
-    groups: Option<Groups>,
+    groups: Option<Grouping>,
 }
 
 /// How rows become groups, and groups rows of the model.
-struct Groups {
+struct Grouping {
     by: PhysicalGroupBy,
     aggregates: Vec<Arc<AggregateFunctionExpr>>,
     filters: Vec<Option<Arc<dyn PhysicalExpr>>>,
@@ -64,7 +64,7 @@ impl RunningQuery {
         let state = SessionStateBuilder::new_from_existing(full).with_config(config).build();
         let rows = state.create_physical_plan(&bound(&query.rows, &tables, stream)?).await?;
         let groups = match &query.windowed {
-            Some(windowed) => Some(Groups::new(&state, windowed).await?),
+            Some(windowed) => Some(Grouping::new(&state, windowed).await?),
             None => None,
         };
         Ok(Self { state, rows, groups })
@@ -124,7 +124,7 @@ impl RunningQuery {
 
     async fn aggregate(
         &self,
-        groups: &Groups,
+        groups: &Grouping,
         mode: AggregateMode,
         by: PhysicalGroupBy,
         input: Arc<dyn ExecutionPlan>,
@@ -135,7 +135,7 @@ impl RunningQuery {
     }
 }
 
-impl Groups {
+impl Grouping {
     async fn new(state: &SessionState, windowed: &Windowed) -> Result<Self, EngineError> {
         // Optimizing would take the two steps, to states and from states, for one.
         let plain = SessionStateBuilder::new_from_existing(state.clone())
@@ -190,7 +190,7 @@ fn bound(
 }
 
 /// What gives the batches for a scan: of these columns of the table (of all), which have this schema.
-type Feed<'a> =
+type BatchFeed<'a> =
     dyn Fn(Option<&[usize]>, &SchemaRef) -> Result<Vec<RecordBatch>, arrow::error::ArrowError> + 'a;
 
 /// The plan, which holds nothing of an earlier run, with batches in place of the empty table, which is told from joined ones
@@ -198,7 +198,7 @@ type Feed<'a> =
 fn fed(
     plan: &Arc<dyn ExecutionPlan>,
     column: &str,
-    feed: &Feed<'_>,
+    feed: &BatchFeed<'_>,
 ) -> Result<Arc<dyn ExecutionPlan>, DataFusionError> {
     let transformed = plan.clone().transform_up(|node| {
         let memory = node

@@ -11,7 +11,7 @@ use tokio::sync::mpsc::error::TrySendError;
 use super::job::JobError;
 use super::running::LOOK;
 use mep_contract::source::SourceError;
-use mep_contract::source::tail::{Offsets, Partition, Stream, Stretch};
+use mep_contract::source::tail::{Offsets, Stream, StreamPartition, Stretch};
 
 /// How often the source is asked where it ends.
 const ASK_ENDS: Duration = Duration::from_secs(5);
@@ -29,7 +29,7 @@ const AT_ONCE: usize = 16;
 const WAITING: usize = 32;
 
 /// A thread that reads the source.
-pub(super) struct Reader {
+pub(super) struct SourceReader {
     received: mpsc::Receiver<Result<Stretch, SourceError>>,
     is_over: Arc<AtomicBool>,
     thread: tokio::task::JoinHandle<()>,
@@ -41,11 +41,11 @@ pub(super) struct Reader {
     pub(super) began: Instant,
 }
 
-impl Reader {
+impl SourceReader {
     pub(super) async fn start(
         source: Arc<dyn Stream>,
         from: Offsets,
-        cuts: BTreeMap<Partition, Vec<i64>>,
+        cuts: BTreeMap<StreamPartition, Vec<i64>>,
     ) -> Result<Self, JobError> {
         let opened = tokio::task::spawn_blocking(move || {
             let mut tail = source.tail(&from, &cuts)?;
@@ -125,7 +125,7 @@ impl Reader {
     }
 }
 
-impl Drop for Reader {
+impl Drop for SourceReader {
     fn drop(&mut self) {
         self.is_over.store(true, Ordering::Relaxed);
     }

@@ -12,7 +12,7 @@ use chrono::NaiveDateTime;
 use serde::{Serialize, Serializer};
 
 use super::windows::window_starts;
-use mep_contract::sink::keyed::{Key, as_one};
+use mep_contract::sink::keyed::{KeyColumns, as_one};
 use mep_contract::sink::{LateEvent, SinkTable};
 use mep_contract::source::tail::Offsets;
 
@@ -135,7 +135,7 @@ impl Reconciliation {
         };
         let (speed, batch) = (compared(sides.speed)?, compared(sides.batch)?);
         let columns = sides.table.key().map(|key| schema.index_of(key)).collect::<Result<_, _>>()?;
-        let named_by = Key::new(&schema, columns)?;
+        let named_by = KeyColumns::new(&schema, columns)?;
         let (speed_keys, batch_keys) = (named_by.of(&speed)?, named_by.of(&batch)?);
         let on_batch: HashMap<&OwnedRow, usize> =
             batch_keys.iter().enumerate().map(|(row, key)| (key, row)).collect();
@@ -159,7 +159,7 @@ impl Reconciliation {
                 continue;
             }
             outcome.rows += 1;
-            let place = Place { batch: &speed, row, keys: &named_by.columns, window };
+            let place = DifferentRow { batch: &speed, row, keys: &named_by.columns, window };
             match on_batch.get(key) {
                 None => found.add(&place, DifferenceKind::OnlySpeed, None)?,
                 Some(other) => match first_difference(&speed, row, &batch, *other)? {
@@ -171,7 +171,7 @@ impl Reconciliation {
         for (row, key) in batch_keys.iter().enumerate() {
             if !on_speed.contains(key) {
                 outcome.rows += 1;
-                let place = Place { batch: &batch, row, keys: &named_by.columns, window };
+                let place = DifferentRow { batch: &batch, row, keys: &named_by.columns, window };
                 found.add(&place, DifferenceKind::OnlyBatch, None)?;
             }
         }
@@ -193,14 +193,14 @@ impl Reconciliation {
 }
 
 /// A row that differs.
-struct Place<'a> {
+struct DifferentRow<'a> {
     batch: &'a RecordBatch,
     row: usize,
     keys: &'a [usize],
     window: Option<usize>,
 }
 
-impl Place<'_> {
+impl DifferentRow<'_> {
     fn key(&self) -> Result<String, ArrowError> {
         let parts: Result<Vec<String>, ArrowError> = self
             .keys
@@ -239,7 +239,7 @@ struct Found {
 impl Found {
     fn add(
         &mut self,
-        place: &Place<'_>,
+        place: &DifferentRow<'_>,
         kind: DifferenceKind,
         values: Option<String>,
     ) -> Result<(), ArrowError> {
@@ -268,7 +268,7 @@ impl Found {
         Ok(())
     }
 
-    fn cause(&self, place: &Place<'_>, kind: DifferenceKind) -> Result<Option<Cause>, ArrowError> {
+    fn cause(&self, place: &DifferentRow<'_>, kind: DifferenceKind) -> Result<Option<Cause>, ArrowError> {
         if kind == DifferenceKind::OnlyBatch && place.has_null_key() {
             return Ok(Some(Cause::Dead));
         }
@@ -382,7 +382,7 @@ mod tests {
 
     use super::*;
     use mep_contract::sink::Clustering;
-    use mep_contract::source::tail::Partition;
+    use mep_contract::source::tail::StreamPartition;
     use mep_core::relation::Relation;
 
     fn table() -> SinkTable {
@@ -427,7 +427,7 @@ mod tests {
         lateness: i64,
         since: Option<NaiveDateTime>,
     ) -> Reconciliation {
-        let partition = Partition { topic: "t".into(), number: 0 };
+        let partition = StreamPartition { topic: "t".into(), number: 0 };
         let outcome = Reconciliation::of(&Sides {
             table: &table(),
             window: Some("minute"),

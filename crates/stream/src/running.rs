@@ -8,17 +8,17 @@ use futures::future::try_join_all;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
-use super::events::Places;
+use super::events::PartitionNumbers;
 use super::job::{Job, JobError, JobOptions, Until};
-use super::model::{LiveModel, StreamModel, Written};
+use super::model::{LiveModel, StreamModel, WrittenEpoch};
 use super::progress::Progress;
 use super::query::RunningQuery;
-use super::reader::Reader;
+use super::reader::SourceReader;
 use super::telling::Telling;
 use super::writing::Writing;
 use mep_contract::sink::{LEASE_BEAT, SinkError, Standing};
 use mep_contract::source::SourceError;
-use mep_contract::source::tail::{Offsets, Partition, Stretch, Unreadable};
+use mep_contract::source::tail::{Offsets, StreamPartition, Stretch, UnreadableEvent};
 use mep_datafusion::{Engine, EngineError};
 
 /// How long a look at the source waits for events.
@@ -41,7 +41,7 @@ pub(super) struct Running<'j> {
     pub(super) progress: Arc<Progress>,
     /// How many events were read before this epoch.
     read_before: u64,
-    pub(super) places: Places,
+    pub(super) places: PartitionNumbers,
     pub(super) models: Vec<LiveModel>,
     writing: Writing,
     telling: Option<Telling>,
@@ -63,7 +63,7 @@ impl<'j> Running<'j> {
             stop,
             progress,
             read_before: 0,
-            places: Places::default(),
+            places: PartitionNumbers::default(),
             models: Vec::new(),
             writing: Writing::default(),
             telling: None,
@@ -210,13 +210,13 @@ impl Running<'_> {
         }
         let models: Vec<usize> = (0..self.models.len()).collect();
         let from = self.common_start();
-        let mut cuts: BTreeMap<Partition, Vec<i64>> = BTreeMap::new();
+        let mut cuts: BTreeMap<StreamPartition, Vec<i64>> = BTreeMap::new();
         for model in &self.models {
             for (partition, next) in &model.cut {
                 cuts.entry(partition.clone()).or_default().push(*next);
             }
         }
-        let reader = async || Reader::start(self.job.source.clone(), from.clone(), cuts.clone()).await;
+        let reader = async || SourceReader::start(self.job.source.clone(), from.clone(), cuts.clone()).await;
         let mut reader = self.ask_source(reader).await?;
         for model in &mut self.models {
             model.begin_at(&reader.starts);
@@ -238,7 +238,7 @@ impl Running<'_> {
     async fn know_source_again(&self) -> Result<(), JobError> {
         let source = self.job.source.clone();
         let marks = self.models.iter().flat_map(|model| model.marks.clone()).collect::<BTreeSet<_>>();
-        let marks: Vec<(Partition, String)> = marks.into_iter().collect();
+        let marks: Vec<(StreamPartition, String)> = marks.into_iter().collect();
         if marks.is_empty() {
             return Ok(());
         }
@@ -258,10 +258,10 @@ impl Running<'_> {
 
     /// Ends an epoch that an earlier stream began.
     async fn replay(&mut self, index: usize, cut: &Offsets) -> Result<(), JobError> {
-        let cuts: BTreeMap<Partition, Vec<i64>> =
+        let cuts: BTreeMap<StreamPartition, Vec<i64>> =
             cut.iter().map(|(partition, next)| (partition.clone(), vec![*next])).collect();
         let from = self.models[index].cut.clone();
-        let reader = async || Reader::start(self.job.source.clone(), from.clone(), cuts.clone()).await;
+        let reader = async || SourceReader::start(self.job.source.clone(), from.clone(), cuts.clone()).await;
         let mut reader = self.ask_source(reader).await?;
         self.models[index].begin_at(&reader.starts);
         let mut letters = Vec::new();
@@ -296,14 +296,14 @@ impl Running<'_> {
         &mut self,
         engine: &Engine,
         models: &[usize],
-        reader: &mut Reader,
+        reader: &mut SourceReader,
         goal: Option<&Offsets>,
     ) -> Result<(), JobError> {
         let mut letters = Vec::new();
         let (mut began, mut refreshed) = (Instant::now(), Instant::now());
         let mut noted = Instant::now();
         self.progress_of(reader);
-        let mut heard: BTreeMap<Partition, Instant> = BTreeMap::new();
+        let mut heard: BTreeMap<StreamPartition, Instant> = BTreeMap::new();
         loop {
             let stretches = reader.some(LOOK).await?;
             for stretch in &stretches {
@@ -336,9 +336,13 @@ impl Running<'_> {
     }
 
     /// The partitions of which nothing came for a while, though nothing waits to be read either.
-    fn idle(&self, heard: &BTreeMap<Partition, Instant>, reader: &Reader) -> BTreeSet<Partition> {
+    fn idle(
+        &self,
+        heard: &BTreeMap<StreamPartition, Instant>,
+        reader: &SourceReader,
+    ) -> BTreeSet<StreamPartition> {
         let known = self.models.iter().flat_map(|model| model.cut.keys());
-        let is_idle = |partition: &&Partition| {
+        let is_idle = |partition: &&StreamPartition| {
             heard.get(*partition).map_or(reader.began, |heard| *heard).elapsed() >= self.options.idle_after
         };
         known.filter(is_idle).cloned().collect()
@@ -381,8 +385,8 @@ impl Running<'_> {
     async fn end_epoch(
         &mut self,
         models: &[usize],
-        letters: &mut Vec<(Partition, Unreadable)>,
-        idle: &BTreeSet<Partition>,
+        letters: &mut Vec<(StreamPartition, UnreadableEvent)>,
+        idle: &BTreeSet<StreamPartition>,
     ) -> Result<(), JobError> {
         self.written().await?;
         if let Some(dead) = &self.job.dead_letters
@@ -416,7 +420,7 @@ impl Running<'_> {
         Ok(())
     }
 
-    fn goes_on(&mut self, (index, written): (usize, Written)) {
+    fn goes_on(&mut self, (index, written): (usize, WrittenEpoch)) {
         let model = &mut self.models[index];
         let shown = model.go_on(written);
         let name = model.spec.name.clone();
@@ -429,7 +433,7 @@ impl Running<'_> {
     }
 
     /// How long an epoch is: longer while much waits to be read, since what changes many times is then written once.
-    fn length_of_epoch(&self, reader: &Reader) -> Duration {
+    fn length_of_epoch(&self, reader: &SourceReader) -> Duration {
         let now = self.progress.lock();
         let left: i64 = reader
             .latest_ends()
@@ -460,7 +464,7 @@ impl Running<'_> {
         }
     }
 
-    fn progress_of(&self, reader: &Reader) {
+    fn progress_of(&self, reader: &SourceReader) {
         if !self.job.source.counts_by_offset() {
             return;
         }

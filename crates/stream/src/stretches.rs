@@ -7,9 +7,9 @@ use tokio::task::JoinSet;
 
 use super::events::{EventBatch, latest};
 use super::job::JobError;
-use super::model::{Taken, Taking};
+use super::model::{TakenEvents, Taking};
 use super::running::{Running, named};
-use mep_contract::source::tail::{Offsets, Partition, Stretch, Unreadable};
+use mep_contract::source::tail::{Offsets, StreamPartition, Stretch, UnreadableEvent};
 use mep_contract::source::{RowSchema, SourceError};
 use mep_datafusion::EngineError;
 
@@ -19,13 +19,13 @@ impl Running<'_> {
         &mut self,
         models: &[usize],
         stretches: Vec<Stretch>,
-    ) -> Result<Vec<(Partition, Unreadable)>, JobError> {
+    ) -> Result<Vec<(StreamPartition, UnreadableEvent)>, JobError> {
         if stretches.is_empty() {
             return Ok(Vec::new());
         }
         let decoded = self.decode(stretches).await?;
         let mut letters = Vec::new();
-        let mut is_sent: BTreeSet<(Partition, i64)> = BTreeSet::new();
+        let mut is_sent: BTreeSet<(StreamPartition, i64)> = BTreeSet::new();
         for index in models {
             let model = &mut self.models[*index];
             let wanted: Vec<&DecodedStretch> =
@@ -43,7 +43,7 @@ impl Running<'_> {
             for ((place, offset), column) in nameless {
                 let Some(partition) = self.places.partition(place) else { continue };
                 let reason = format!("`{column}`, a column of the key of {}, is null", model.spec.name);
-                letters.push(((**partition).clone(), Unreadable { offset, reason, payload: None }));
+                letters.push(((**partition).clone(), UnreadableEvent { offset, reason, payload: None }));
             }
             for one in wanted {
                 model.counts.read += one.read;
@@ -95,7 +95,7 @@ async fn take_parallel(
     taking: &Taking,
     events: Vec<Arc<EventBatch>>,
     threads: usize,
-) -> Result<Vec<Taken>, EngineError> {
+) -> Result<Vec<TakenEvents>, EngineError> {
     let share = events.len().div_ceil(threads.max(1)).max(1);
     let mut tasks = JoinSet::new();
     for share in events.chunks(share) {
@@ -111,12 +111,12 @@ async fn take_parallel(
 
 /// A stretch, decoded.
 struct DecodedStretch {
-    partition: Partition,
+    partition: StreamPartition,
     from: i64,
     to: i64,
     mark: Option<String>,
     batches: Vec<Arc<EventBatch>>,
-    unreadable: Vec<Unreadable>,
+    unreadable: Vec<UnreadableEvent>,
     read: u64,
     latest: Option<i64>,
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::task::JoinHandle;
 
-use mep_contract::source::tail::{Group, Offsets, Stream};
+use mep_contract::source::tail::{Offsets, ReaderGroup, Stream};
 
 /// How often it is said that a source cannot be told.
 const WARN: Duration = Duration::from_mins(1);
@@ -26,7 +26,7 @@ impl Telling {
     pub(super) fn start(source: Arc<dyn Stream>, prefix: String) -> Self {
         let (sender, mut receiver) = unbounded_channel::<(String, Offsets)>();
         let thread = tokio::task::spawn_blocking(move || {
-            let mut groups: BTreeMap<String, Box<dyn Group>> = BTreeMap::new();
+            let mut groups: BTreeMap<String, Box<dyn ReaderGroup>> = BTreeMap::new();
             let mut warned: Option<Instant> = None;
             while let Some(first) = receiver.blocking_recv() {
                 let mut latest: BTreeMap<String, Offsets> = BTreeMap::from([first]);
@@ -79,7 +79,7 @@ mod tests {
 
     use super::*;
     use mep_contract::source::SourceError;
-    use mep_contract::source::tail::{Partition, Tail};
+    use mep_contract::source::tail::{StreamPartition, Tail};
 
     type Told = Arc<Mutex<Vec<(String, i64)>>>;
 
@@ -92,7 +92,11 @@ mod tests {
             "t".into()
         }
 
-        fn tail(&self, _: &Offsets, _: &BTreeMap<Partition, Vec<i64>>) -> Result<Box<dyn Tail>, SourceError> {
+        fn tail(
+            &self,
+            _: &Offsets,
+            _: &BTreeMap<StreamPartition, Vec<i64>>,
+        ) -> Result<Box<dyn Tail>, SourceError> {
             unreachable!()
         }
 
@@ -100,12 +104,12 @@ mod tests {
             unreachable!()
         }
 
-        fn group(&self, name: &str) -> Result<Option<Box<dyn Group>>, SourceError> {
+        fn group(&self, name: &str) -> Result<Option<Box<dyn ReaderGroup>>, SourceError> {
             Ok(Some(Box::new(Listening(name.to_owned(), self.0.clone()))))
         }
     }
 
-    impl Group for Listening {
+    impl ReaderGroup for Listening {
         fn commit(&mut self, offsets: &Offsets) -> Result<(), SourceError> {
             let mut told = self.1.lock().unwrap();
             told.extend(offsets.values().map(|offset| (self.0.clone(), *offset)));
@@ -120,7 +124,7 @@ mod tests {
     async fn a_source_is_told_the_latest_of_each_model_whatever_it_answers() {
         let told = Told::default();
         let telling = Telling::start(Arc::new(Listener(told.clone())), "mep.songs.prod".into());
-        let offsets = |next| Offsets::from([(Partition { topic: "t".into(), number: 0 }, next)]);
+        let offsets = |next| Offsets::from([(StreamPartition { topic: "t".into(), number: 0 }, next)]);
         for next in 1..=100 {
             telling.tell("one", &offsets(next));
             telling.tell("other", &offsets(next * 2));

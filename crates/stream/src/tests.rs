@@ -15,7 +15,9 @@ use proptest::prelude::*;
 
 use super::*;
 use mep_contract::sink::{Clustering, Epoch, LateEvent, ModelSpec, Sink, SinkError, SinkTable, Standing};
-use mep_contract::source::tail::{Decoded, Offsets, Partition, Stream, Stretch, Tail, Undecoded, Unreadable};
+use mep_contract::source::tail::{
+    DecodedEvents, Offsets, Stream, StreamPartition, Stretch, Tail, Undecoded, UnreadableEvent,
+};
 use mep_contract::source::{RowSchema, SourceError};
 use mep_core::relation::Relation;
 use mep_datafusion::{Engine, EngineOptions};
@@ -33,8 +35,8 @@ struct Topic {
 }
 
 impl Topic {
-    fn partition(number: usize) -> Partition {
-        Partition { topic: "t".into(), number: number as i32 }
+    fn partition(number: usize) -> StreamPartition {
+        StreamPartition { topic: "t".into(), number: number as i32 }
     }
 }
 
@@ -46,7 +48,7 @@ impl Stream for Topic {
     fn tail(
         &self,
         from: &Offsets,
-        cuts: &BTreeMap<Partition, Vec<i64>>,
+        cuts: &BTreeMap<StreamPartition, Vec<i64>>,
     ) -> Result<Box<dyn Tail>, SourceError> {
         let mut seed = self.seed.lock().unwrap();
         *seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -67,7 +69,7 @@ impl Stream for Topic {
 struct TopicTail {
     partitions: Vec<Vec<Event>>,
     next: Vec<i64>,
-    cuts: BTreeMap<Partition, Vec<i64>>,
+    cuts: BTreeMap<StreamPartition, Vec<i64>>,
     seed: u64,
 }
 
@@ -117,18 +119,18 @@ struct Events {
 }
 
 impl Undecoded for Events {
-    fn decode(self: Box<Self>) -> Result<Decoded, SourceError> {
+    fn decode(self: Box<Self>) -> Result<DecodedEvents, SourceError> {
         let numbered = || (self.from..).zip(&self.events);
         let offsets: Vec<i64> =
             numbered().filter(|(_, event)| event.is_some()).map(|(offset, _)| offset).collect();
-        let unreadable = numbered().filter(|(_, event)| event.is_none()).map(|(offset, _)| Unreadable {
+        let unreadable = numbered().filter(|(_, event)| event.is_none()).map(|(offset, _)| UnreadableEvent {
             offset,
             reason: "bad".into(),
             payload: None,
         });
         let good: Vec<(i64, Option<u8>, i64)> = self.events.iter().filter_map(|event| *event).collect();
         let batches = if good.is_empty() { Vec::new() } else { vec![(rows(&good), offsets)] };
-        Ok(Decoded { batches, unreadable: unreadable.collect(), read: self.events.len() as u64 })
+        Ok(DecodedEvents { batches, unreadable: unreadable.collect(), read: self.events.len() as u64 })
     }
 }
 

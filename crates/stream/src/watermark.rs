@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use mep_contract::source::tail::Partition;
+use mep_contract::source::tail::StreamPartition;
 
 /// How far ahead of the clock an event's time may be and still move the watermark, in milliseconds: one whose clock is wrong
 /// by years would close all windows.
@@ -16,7 +16,7 @@ pub(super) struct Latest(Vec<(String, i32, i64)>);
 
 impl Latest {
     /// An event of the partition has this time. `now` is the clock's.
-    pub(super) fn saw(&mut self, partition: &Partition, time: i64, now: i64) {
+    pub(super) fn saw(&mut self, partition: &StreamPartition, time: i64, now: i64) {
         let time = time.min(now.saturating_add(AHEAD));
         let known = self
             .0
@@ -30,7 +30,7 @@ impl Latest {
 
     /// The smallest of the partitions' latest times. A partition that is idle does not hold it back; where all are, the most
     /// advanced one counts.
-    pub(super) fn watermark(&self, idle: &BTreeSet<Partition>) -> Option<i64> {
+    pub(super) fn watermark(&self, idle: &BTreeSet<StreamPartition>) -> Option<i64> {
         let is_idle = |topic: &str, number: i32| {
             idle.iter().any(|partition| partition.number == number && &*partition.topic == topic)
         };
@@ -44,8 +44,8 @@ impl Latest {
 mod tests {
     use super::*;
 
-    fn partition(number: i32) -> Partition {
-        Partition { topic: "t".into(), number }
+    fn partition(number: i32) -> StreamPartition {
+        StreamPartition { topic: "t".into(), number }
     }
 
     #[test]

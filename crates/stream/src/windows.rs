@@ -10,7 +10,7 @@ use arrow::row::{Row, RowConverter, Rows, SortField};
 
 use super::query::RunningQuery;
 use super::sets::in_order;
-use mep_contract::sink::keyed::Key;
+use mep_contract::sink::keyed::KeyColumns;
 use mep_datafusion::EngineError;
 use mep_sql::streaming::{Window, Windowed};
 
@@ -238,7 +238,7 @@ fn missing(
     keys: &[usize],
 ) -> Result<Vec<RecordBatch>, ArrowError> {
     let Some(first) = before.iter().find(|batch| batch.num_rows() > 0) else { return Ok(Vec::new()) };
-    let key = Key::new(&first.schema(), keys.to_vec())?;
+    let key = KeyColumns::new(&first.schema(), keys.to_vec())?;
     let mut there = HashSet::new();
     for batch in after {
         there.extend(key.of(batch)?);

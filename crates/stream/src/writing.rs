@@ -12,7 +12,7 @@ use tokio::task::{AbortHandle, JoinSet};
 
 use super::checkpoint::encode_cut;
 use super::job::JobError;
-use super::model::{EndedEpoch, Written};
+use super::model::{EndedEpoch, WrittenEpoch};
 use super::progress::Progress;
 use mep_contract::sink::{Epoch, LateEvent, Sink, SinkError};
 use mep_core::fail_point;
@@ -50,7 +50,7 @@ impl Pauses {
 /// Epochs that are being written.
 #[derive(Default)]
 pub(super) struct Writing {
-    tasks: JoinSet<Result<(usize, Written), JobError>>,
+    tasks: JoinSet<Result<(usize, WrittenEpoch), JobError>>,
     under_way: BTreeMap<String, AbortHandle>,
 }
 
@@ -73,13 +73,13 @@ impl Writing {
     }
 
     /// The next epoch to be written, as the number of its model; `None` where none is left.
-    pub(super) async fn next(&mut self) -> Option<Result<(usize, Written), JobError>> {
+    pub(super) async fn next(&mut self) -> Option<Result<(usize, WrittenEpoch), JobError>> {
         let done = self.tasks.join_next().await?;
         Some(done.unwrap_or_else(|error| Err(error.into())))
     }
 
     /// An epoch that is written already.
-    pub(super) fn try_next(&mut self) -> Option<Result<(usize, Written), JobError>> {
+    pub(super) fn try_next(&mut self) -> Option<Result<(usize, WrittenEpoch), JobError>> {
         let done = self.tasks.try_join_next()?;
         Some(done.unwrap_or_else(|error| Err(error.into())))
     }
@@ -91,7 +91,7 @@ impl Writing {
 }
 
 /// Works out what an epoch writes, and writes it: the cut before anything, the checkpoint after everything.
-async fn write(ended: EndedEpoch, progress: &Progress) -> Result<Written, JobError> {
+async fn write(ended: EndedEpoch, progress: &Progress) -> Result<WrittenEpoch, JobError> {
     let name = ended.spec.name.as_str();
     let failed = |error| JobError::Model { model: name.to_owned(), error };
     let cut = encode_cut(&ended.cut);
@@ -115,7 +115,7 @@ async fn write(ended: EndedEpoch, progress: &Progress) -> Result<Written, JobErr
     fail_point::reached("stream-late");
     persist(&ended, progress, Call::Commit(&bytes)).await?;
     fail_point::reached("stream-committed");
-    Ok(Written { checkpoint })
+    Ok(WrittenEpoch { checkpoint })
 }
 
 /// What a sink is asked for.

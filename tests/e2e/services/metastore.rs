@@ -6,7 +6,7 @@ use hive_metastore::{
     FieldSchema, SerDeInfo, StorageDescriptor, Table, ThriftHiveMetastoreClient,
     ThriftHiveMetastoreClientBuilder,
 };
-use mep_sql::dialect::{PrestoView, ViewText};
+use mep_sql::dialect::{PrestoView, TranslatedView};
 use pilota::{AHashMap, FastStr};
 use volo_thrift::MaybeException;
 
@@ -27,7 +27,7 @@ impl Metastore {
     }
 
     /// Makes a view: one entry from which Hive, Spark and Trino read it.
-    pub(crate) async fn create_view(&self, schema: &str, name: &str, view: &ViewText) {
+    pub(crate) async fn create_view(&self, schema: &str, name: &str, view: &TranslatedView) {
         let text = |text: &str| FastStr::new(text);
         let columns = view.columns.iter().map(|column| FieldSchema {
             name: Some(text(&column.name)),

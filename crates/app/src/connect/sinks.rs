@@ -7,7 +7,7 @@ use crate::workspace::Workspace;
 use mep_cassandra::{CassandraCluster, Owner};
 use mep_contract::sink::{Sink, SinkTable};
 use mep_contract::warehouse::Holder;
-use mep_lang::project::{Problem, StreamingConfig, WarehouseConfig};
+use mep_lang::project::{Problem, StreamingTarget, WarehouseConfig};
 use mep_local::sink::LocalSink;
 use mep_local::warehouse::LocalWarehouse;
 
@@ -26,7 +26,7 @@ impl Sinks {
     /// # Errors
     /// Where it does not say.
     pub fn of_target(workspace: &Workspace) -> Result<Self, AppError> {
-        if let Some(StreamingConfig::Cassandra(config)) = &workspace.project.target.streaming {
+        if let Some(StreamingTarget::Cassandra(config)) = &workspace.project.target.streaming {
             let owner = Owner {
                 host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
                 pid: std::process::id(),

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::shell::command_line;
-use super::tasks::{Call, Task, Tasks};
+use super::tasks::{Task, TaskCommand, Tasks};
 
 /// How many seconds a task waits for a run that holds the warehouse and is none of its DAG's. Airflow's own retries, which
 /// take up no worker, wait for longer ones.
@@ -92,8 +92,10 @@ impl DagFile {
         let words = ["mep", task.call.word(), "--select"].into_iter().chain(selectors).chain(options);
         let dated = format!("{} --date {{{{ ds }}}}", command_line(words));
         match task.call {
-            Call::Run | Call::Seed | Call::Snapshot => format!("{dated} --wait {PATIENCE}"),
-            Call::Test => dated,
+            TaskCommand::Run | TaskCommand::Seed | TaskCommand::Snapshot => {
+                format!("{dated} --wait {PATIENCE}")
+            }
+            TaskCommand::Test => dated,
         }
     }
 }
@@ -131,7 +133,7 @@ fn literal(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn task(id: &str, call: Call, selectors: &[&str], after: &[&str]) -> Task {
+    fn task(id: &str, call: TaskCommand, selectors: &[&str], after: &[&str]) -> Task {
         let owned = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
         Task { id: id.to_owned(), call, selectors: owned(selectors), after: owned(after) }
     }
@@ -145,10 +147,10 @@ mod tests {
             options: ["--target", "lambda", "--vars", "{country: 'SE'}"].map(str::to_owned).to_vec(),
             made_by: r#"mep airflow export --vars '{country: "SE"}'"#.to_owned(),
             tasks: Tasks(vec![
-                task("land.events.listens", Call::Run, &["source:events.listens"], &[]),
-                task("seed.people", Call::Seed, &["people"], &[]),
-                task("plays", Call::Run, &["plays"], &["land.events.listens", "seed.people"]),
-                task("plays.test", Call::Test, &["unique_plays", "path:tests/it?s"], &["plays"]),
+                task("land.events.listens", TaskCommand::Run, &["source:events.listens"], &[]),
+                task("seed.people", TaskCommand::Seed, &["people"], &[]),
+                task("plays", TaskCommand::Run, &["plays"], &["land.events.listens", "seed.people"]),
+                task("plays.test", TaskCommand::Test, &["unique_plays", "path:tests/it?s"], &["plays"]),
             ]),
         };
         insta::assert_snapshot!(file.text());

@@ -17,14 +17,14 @@ pub enum Grain {
 
 /// The command of mep that a task calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Call {
+pub(super) enum TaskCommand {
     Run,
     Seed,
     Snapshot,
     Test,
 }
 
-impl Call {
+impl TaskCommand {
     pub(super) fn word(self) -> &'static str {
         match self {
             Self::Run => "run",
@@ -40,7 +40,7 @@ impl Call {
 pub(super) struct Task {
     /// Its name in Airflow.
     pub(super) id: String,
-    pub(super) call: Call,
+    pub(super) call: TaskCommand,
     /// The words that select its nodes.
     pub(super) selectors: Vec<String>,
     /// The names of the tasks that come first.
@@ -53,16 +53,16 @@ pub struct Tasks(pub(super) Vec<Task>);
 
 /// The nodes of one task that builds something.
 #[derive(Debug)]
-struct Group {
+struct TaskNodes {
     id: String,
-    call: Call,
+    call: TaskCommand,
     nodes: Vec<usize>,
 }
 
 /// The groups in their order.
 struct Order<'a> {
     graph: &'a Graph,
-    groups: Vec<Group>,
+    groups: Vec<TaskNodes>,
     /// The nodes that are in a group.
     built: BTreeSet<usize>,
     /// The group of each.
@@ -103,7 +103,7 @@ impl Tasks {
             let others = order.needed(tests, index);
             tasks.push(Task {
                 id: test_ids[&index].clone(),
-                call: Call::Test,
+                call: TaskCommand::Test,
                 selectors: selectors(graph, tests)?,
                 after: std::iter::once(&index).chain(&others).map(|group| ids[*group].clone()).collect(),
             });
@@ -115,7 +115,7 @@ impl Tasks {
 impl<'a> Order<'a> {
     fn of(graph: &'a Graph, nodes: &BTreeSet<usize>, grain: Grain) -> Self {
         let groups = in_order(graph, groups(graph, nodes, grain));
-        let of_group = |(index, group): (usize, &Group)| -> Vec<(usize, usize)> {
+        let of_group = |(index, group): (usize, &TaskNodes)| -> Vec<(usize, usize)> {
             group.nodes.iter().map(|node| (*node, index)).collect()
         };
         let group_of: BTreeMap<usize, usize> = groups.iter().enumerate().flat_map(of_group).collect();
@@ -145,29 +145,32 @@ impl<'a> Order<'a> {
 }
 
 /// What is built, in groups; in the order of the graph.
-fn groups(graph: &Graph, nodes: &BTreeSet<usize>, grain: Grain) -> Vec<Group> {
-    let mut groups: Vec<Group> = Vec::new();
+fn groups(graph: &Graph, nodes: &BTreeSet<usize>, grain: Grain) -> Vec<TaskNodes> {
+    let mut groups: Vec<TaskNodes> = Vec::new();
     for index in nodes {
         let node = graph.node(*index);
         let is_built =
             !matches!(node.config.materialized, Materialization::Ephemeral | Materialization::Streaming);
         let (call, id) = match (&node.kind, grain) {
-            (NodeKind::Model { .. }, Grain::Model) if is_built => (Call::Run, node.name.clone()),
-            (NodeKind::Model { .. }, Grain::Folder) if is_built => (Call::Run, folder(&node.fqn)),
+            (NodeKind::Model { .. }, Grain::Model) if is_built => (TaskCommand::Run, node.name.clone()),
+            (NodeKind::Model { .. }, Grain::Folder) if is_built => (TaskCommand::Run, folder(&node.fqn)),
             (NodeKind::Source { source, .. }, Grain::Model) => {
-                (Call::Run, format!("land.{source}.{}", node.name))
+                (TaskCommand::Run, format!("land.{source}.{}", node.name))
             }
-            (NodeKind::Source { source, .. }, Grain::Folder) => (Call::Run, format!("land.{source}")),
-            (NodeKind::Seed { .. }, Grain::Model) => (Call::Seed, format!("seed.{}", node.name)),
-            (NodeKind::Seed { .. }, Grain::Folder) => (Call::Seed, "seed".to_owned()),
-            (NodeKind::Snapshot { .. }, Grain::Model) => (Call::Snapshot, format!("snapshot.{}", node.name)),
-            (NodeKind::Snapshot { .. }, Grain::Folder) => (Call::Snapshot, "snapshot".to_owned()),
+            (NodeKind::Source { source, .. }, Grain::Folder) => (TaskCommand::Run, format!("land.{source}")),
+            (NodeKind::Seed { .. }, Grain::Model) => (TaskCommand::Seed, format!("seed.{}", node.name)),
+            (NodeKind::Seed { .. }, Grain::Folder) => (TaskCommand::Seed, "seed".to_owned()),
+            (NodeKind::Snapshot { .. }, Grain::Model) => {
+                (TaskCommand::Snapshot, format!("snapshot.{}", node.name))
+            }
+            (NodeKind::Snapshot { .. }, Grain::Folder) => (TaskCommand::Snapshot, "snapshot".to_owned()),
             (NodeKind::Model { .. } | NodeKind::Test(_) | NodeKind::Exposure { .. }, _) => continue,
         };
-        let is_shared = |group: &&mut Group| grain == Grain::Folder && (&group.id, group.call) == (&id, call);
+        let is_shared =
+            |group: &&mut TaskNodes| grain == Grain::Folder && (&group.id, group.call) == (&id, call);
         match groups.iter_mut().find(is_shared) {
             Some(group) => group.nodes.push(*index),
-            None => groups.push(Group { id, call, nodes: vec![*index] }),
+            None => groups.push(TaskNodes { id, call, nodes: vec![*index] }),
         }
     }
     groups
@@ -183,7 +186,7 @@ fn folder(fqn: &[String]) -> String {
 }
 
 /// The groups, each after those that it needs. One that needs another which needs it too is divided.
-fn in_order(graph: &Graph, mut groups: Vec<Group>) -> Vec<Group> {
+fn in_order(graph: &Graph, mut groups: Vec<TaskNodes>) -> Vec<TaskNodes> {
     let built: BTreeSet<usize> = groups.iter().flat_map(|group| &group.nodes).copied().collect();
     let mut done = BTreeSet::new();
     let mut ordered = Vec::new();
@@ -193,15 +196,15 @@ fn in_order(graph: &Graph, mut groups: Vec<Group>) -> Vec<Group> {
         let ready = ready(graph, &group.nodes, &built, &done);
         group.nodes.retain(|node| !ready.contains(node));
         done.extend(&ready);
-        ordered.push(Group { id: group.id.clone(), call: group.call, nodes: ready });
+        ordered.push(TaskNodes { id: group.id.clone(), call: group.call, nodes: ready });
         groups.retain(|group| !group.nodes.is_empty());
     }
     ordered
 }
 
 /// The first group of which everything can be built; where there is none, that of which the most can be.
-fn next_group(graph: &Graph, groups: &[Group], built: &BTreeSet<usize>, done: &BTreeSet<usize>) -> usize {
-    let number_ready = |group: &Group| ready(graph, &group.nodes, built, done).len();
+fn next_group(graph: &Graph, groups: &[TaskNodes], built: &BTreeSet<usize>, done: &BTreeSet<usize>) -> usize {
+    let number_ready = |group: &TaskNodes| ready(graph, &group.nodes, built, done).len();
     let whole = groups.iter().position(|group| number_ready(group) == group.nodes.len());
     let most = || (0..groups.len()).max_by_key(|index| number_ready(&groups[*index]));
     whole.or_else(most).unwrap_or_default()

@@ -18,11 +18,11 @@ const LONGEST_KEY: usize = 65_535;
 
 /// The values of one column, by row.
 pub(super) struct Cells {
-    values: Values,
+    values: CellValues,
     nulls: Option<arrow::buffer::NullBuffer>,
 }
 
-enum Values {
+enum CellValues {
     /// Each of so many bytes.
     Fixed(usize, Vec<u8>),
     /// Each up to the end that stands at its place.
@@ -42,17 +42,17 @@ impl Cells {
             return None;
         }
         Some(match &self.values {
-            Values::Fixed(width, bytes) => &bytes[row * width..(row + 1) * width],
-            Values::Varying(ends, bytes) => {
+            CellValues::Fixed(width, bytes) => &bytes[row * width..(row + 1) * width],
+            CellValues::Varying(ends, bytes) => {
                 let start = if row == 0 { 0 } else { ends[row - 1] };
                 &bytes[start..ends[row]]
             }
-            Values::Text(array) => array.value(row).as_bytes(),
-            Values::LargeText(array) => array.value(row).as_bytes(),
-            Values::TextView(array) => array.value(row).as_bytes(),
-            Values::Blob(array) => array.value(row),
-            Values::LargeBlob(array) => array.value(row),
-            Values::BlobView(array) => array.value(row),
+            CellValues::Text(array) => array.value(row).as_bytes(),
+            CellValues::LargeText(array) => array.value(row).as_bytes(),
+            CellValues::TextView(array) => array.value(row).as_bytes(),
+            CellValues::Blob(array) => array.value(row),
+            CellValues::LargeBlob(array) => array.value(row),
+            CellValues::BlobView(array) => array.value(row),
         })
     }
 }
@@ -114,15 +114,15 @@ impl Cells {
             Ok(of.div_euclid(by))
         };
         let values = match array.data_type() {
-            DataType::Utf8 => Values::Text(array.as_string().clone()),
-            DataType::LargeUtf8 => Values::LargeText(array.as_string().clone()),
-            DataType::Utf8View => Values::TextView(array.as_string_view().clone()),
-            DataType::Binary => Values::Blob(array.as_binary().clone()),
-            DataType::LargeBinary => Values::LargeBlob(array.as_binary().clone()),
-            DataType::BinaryView => Values::BlobView(array.as_binary_view().clone()),
+            DataType::Utf8 => CellValues::Text(array.as_string().clone()),
+            DataType::LargeUtf8 => CellValues::LargeText(array.as_string().clone()),
+            DataType::Utf8View => CellValues::TextView(array.as_string_view().clone()),
+            DataType::Binary => CellValues::Blob(array.as_binary().clone()),
+            DataType::LargeBinary => CellValues::LargeBlob(array.as_binary().clone()),
+            DataType::BinaryView => CellValues::BlobView(array.as_binary_view().clone()),
             DataType::Boolean => {
                 let values = array.as_boolean().values();
-                Values::Fixed(1, values.iter().map(u8::from).collect())
+                CellValues::Fixed(1, values.iter().map(u8::from).collect())
             }
             DataType::Int8 => plain(array.as_primitive::<Int8Type>(), i8::to_be_bytes),
             DataType::Int16 => plain(array.as_primitive::<Int16Type>(), i16::to_be_bytes),
@@ -179,24 +179,24 @@ fn past_its_end(value: impl std::fmt::Display, cql_type: &str) -> String {
 fn plain<T: ArrowPrimitiveType, const WIDTH: usize>(
     array: &PrimitiveArray<T>,
     bytes: impl Fn(T::Native) -> [u8; WIDTH],
-) -> Values {
-    Values::Fixed(WIDTH, array.values().iter().flat_map(|value| bytes(*value)).collect())
+) -> CellValues {
+    CellValues::Fixed(WIDTH, array.values().iter().flat_map(|value| bytes(*value)).collect())
 }
 
 /// As [`plain`], where not all values can be kept.
 fn checked<T: ArrowPrimitiveType, const WIDTH: usize>(
     array: &PrimitiveArray<T>,
     bytes: impl Fn(T::Native) -> Result<[u8; WIDTH], String>,
-) -> Result<Values, String> {
+) -> Result<CellValues, String> {
     let mut all = Vec::with_capacity(array.len() * WIDTH);
     for value in array {
         all.extend_from_slice(&value.map_or(Ok([0; WIDTH]), &bytes)?);
     }
-    Ok(Values::Fixed(WIDTH, all))
+    Ok(CellValues::Fixed(WIDTH, all))
 }
 
 /// Decimals: the scale, then the digits as a number of as few bytes as it takes.
-fn decimals(array: &PrimitiveArray<Decimal128Type>, scale: i8) -> Values {
+fn decimals(array: &PrimitiveArray<Decimal128Type>, scale: i8) -> CellValues {
     let (mut ends, mut bytes) = (Vec::with_capacity(array.len()), Vec::new());
     for value in array.values() {
         bytes.extend_from_slice(&i32::from(scale).to_be_bytes());
@@ -208,5 +208,5 @@ fn decimals(array: &PrimitiveArray<Decimal128Type>, scale: i8) -> Values {
         bytes.extend_from_slice(&digits[start..]);
         ends.push(bytes.len());
     }
-    Values::Varying(ends, bytes)
+    CellValues::Varying(ends, bytes)
 }

@@ -6,8 +6,8 @@
 use futures::{StreamExt, TryStreamExt, stream};
 use uuid::Uuid;
 
-use super::connection::Session;
-use super::sending::{Acknowledged, Sender, send_rest};
+use super::connection::CassandraSession;
+use super::sending::{Acknowledged, RowSender, send_rest};
 use super::shape::quoted;
 use mep_contract::sink::SinkError;
 
@@ -35,7 +35,7 @@ pub(super) fn create(keyspace: &str) -> String {
 
 /// The checkpoints of a model.
 pub(super) struct Checkpoints<'a> {
-    pub(super) session: &'a Session,
+    pub(super) session: &'a CassandraSession,
     pub(super) keyspace: &'a str,
     pub(super) model: &'a str,
 }
@@ -50,7 +50,7 @@ impl Checkpoints<'_> {
         &self,
         id: Uuid,
         checkpoint: &[u8],
-        sender: &dyn Sender,
+        sender: &dyn RowSender,
         acknowledged: &mut Acknowledged,
     ) -> Result<(), SinkError> {
         // The timestamps are not those of clocks, which go apart: a chunk is written before it is deleted.

@@ -11,7 +11,7 @@ use scylla::statement::prepared::PreparedStatement;
 use scylla::statement::unprepared::Statement;
 use scylla::value::{CqlValue, Row};
 
-use super::connection::Session;
+use super::connection::CassandraSession;
 use super::failure;
 use mep_contract::sink::SinkError;
 
@@ -32,7 +32,7 @@ pub(super) enum Decision {
     Unknown(SinkError),
 }
 
-impl Session {
+impl CassandraSession {
     /// Changes the schema, and waits until all nodes know of it.
     pub(super) async fn define(&self, doing: &str, cql: &str) -> Result<(), SinkError> {
         let driver = self.driver.get_session();

@@ -53,7 +53,7 @@ fn is_local(consistency: CassandraConsistency) -> bool {
 }
 
 /// Sessions, and how strongly what is asked through them is asked.
-pub(super) struct Session {
+pub(super) struct CassandraSession {
     /// For rows and chunks.
     pub(super) driver: CachingSession,
     /// For leases and for what decides, on connections of its own: they do not wait behind rows.
@@ -68,7 +68,7 @@ pub(super) struct Session {
     pub(super) serial: SerialConsistency,
 }
 
-impl Session {
+impl CassandraSession {
     /// Whether a read sees all conditional updates that were decided before.
     pub(super) fn serial_read(&self) -> Level {
         match self.serial {
@@ -88,7 +88,7 @@ const PREPARED: usize = 256;
 ///
 /// # Errors
 /// [`SinkError::Passing`] where no node answers; [`SinkError::Refused`] where the settings are wrong.
-pub(super) async fn open(connection: &CassandraConnection) -> Result<Session, SinkError> {
+pub(super) async fn open(connection: &CassandraConnection) -> Result<CassandraSession, SinkError> {
     check(connection)?;
     let failed = |error| failure::connecting(&describe(connection), &error);
     let driver = builder(connection)?.build().await.map_err(failed)?;
@@ -100,7 +100,7 @@ pub(super) async fn open(connection: &CassandraConnection) -> Result<Session, Si
     check_datacenters(connection, &datacenters)?;
     let control = builder(connection)?.pool_size(PoolSize::PerHost(ONE)).build().await.map_err(failed)?;
     let consistency = connection.consistency;
-    Ok(Session {
+    Ok(CassandraSession {
         driver: CachingSession::from(driver, PREPARED),
         control: CachingSession::from(control, PREPARED),
         pace: Pace::new(connection.concurrency, connection.timeout),

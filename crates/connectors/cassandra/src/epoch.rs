@@ -2,9 +2,9 @@
 
 use std::time::Instant;
 
-use super::connection::Session;
+use super::connection::CassandraSession;
 use super::pending::{PendingWrite, Write};
-use super::stream_row::{Known, number};
+use super::stream_row::{KnownRow, number};
 use super::tenure::{CassandraSink, Open};
 use super::writing::write_rows;
 use mep_contract::sink::late::late_rows;
@@ -13,7 +13,7 @@ use mep_core::fail_point;
 
 impl CassandraSink {
     /// Deletes checkpoints that nothing points at. What cannot be deleted now is tried again after the next commit.
-    pub(super) async fn clean(&self, session: &Session) {
+    pub(super) async fn clean(&self, session: &CassandraSession) {
         let Ok(known) = self.known() else { return };
         let now = Instant::now();
         for stale in known.stale_checkpoints.iter().filter(|stale| stale.from <= now) {
@@ -38,7 +38,7 @@ impl CassandraSink {
     }
 
     /// Repeats what an epoch has asked for so far, where nodes may have lost it.
-    async fn make_good(&self, session: &Session, epoch: Epoch) -> Result<(), SinkError> {
+    async fn make_good(&self, session: &CassandraSession, epoch: Epoch) -> Result<(), SinkError> {
         loop {
             let is_in_doubt = self.state().pending.take_doubt();
             if is_in_doubt && !self.find_out(session, epoch).await? {
@@ -60,7 +60,7 @@ impl CassandraSink {
     }
 
     /// Whether an epoch is still to be committed; and notes what nodes may have lost of it.
-    async fn find_out(&self, session: &Session, epoch: Epoch) -> Result<bool, SinkError> {
+    async fn find_out(&self, session: &CassandraSession, epoch: Epoch) -> Result<bool, SinkError> {
         let (known, holder) = (self.known()?, self.holder());
         if !self.streams(session, &holder).is_to_be_repeated(&known, epoch).await? {
             return Ok(false);
@@ -87,7 +87,12 @@ impl CassandraSink {
     }
 
     /// Sends what of a call was not acknowledged.
-    async fn send_write(&self, session: &Session, epoch: Epoch, number: usize) -> Result<(), SinkError> {
+    async fn send_write(
+        &self,
+        session: &CassandraSession,
+        epoch: Epoch,
+        number: usize,
+    ) -> Result<(), SinkError> {
         let open = self.opened()?;
         let Some(mut pending) = self.state().pending.writes.get(number).cloned() else { return Ok(()) };
         let sent = self.send_rows(session, &open, epoch, &mut pending).await;
@@ -101,7 +106,7 @@ impl CassandraSink {
 
     async fn send_rows(
         &self,
-        session: &Session,
+        session: &CassandraSession,
         open: &Open,
         epoch: Epoch,
         pending: &mut PendingWrite,
@@ -122,11 +127,11 @@ impl CassandraSink {
 
     pub(super) async fn commit_to(
         &self,
-        session: &Session,
-        known: &Known,
+        session: &CassandraSession,
+        known: &KnownRow,
         epoch: Epoch,
         checkpoint: &[u8],
-    ) -> Result<Known, SinkError> {
+    ) -> Result<KnownRow, SinkError> {
         self.state().pending.commit(epoch, checkpoint);
         let checkpoints = self.checkpoints(session);
         loop {

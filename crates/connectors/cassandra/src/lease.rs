@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use super::client::Decision;
-use super::connection::Session;
+use super::connection::CassandraSession;
 use super::shape::quoted;
 use super::stream_row::words;
 use mep_contract::sink::{LEASE_LIFE, SinkError};
@@ -15,8 +15,8 @@ pub(super) const LEASES: &str = "mep_leases";
 const ATTEMPTS: u32 = 5;
 
 /// The lease of a model, as one instance sees it.
-pub(super) struct Lease<'a> {
-    pub(super) session: &'a Session,
+pub(super) struct ModelLease<'a> {
+    pub(super) session: &'a CassandraSession,
     pub(super) keyspace: &'a str,
     pub(super) model: &'a str,
     pub(super) holder: &'a str,
@@ -52,7 +52,7 @@ pub(super) enum Renewed {
     Lost(String),
 }
 
-impl Lease<'_> {
+impl ModelLease<'_> {
     fn table(&self) -> String {
         format!("{}.{LEASES}", quoted(self.keyspace))
     }

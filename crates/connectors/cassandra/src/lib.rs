@@ -48,7 +48,7 @@ use tokio::sync::{Mutex, OnceCell};
 pub use tenure::{CassandraSink, Owner};
 
 use checkpoint::CHECKPOINTS;
-use connection::Session;
+use connection::CassandraSession;
 use lease::LEASES;
 use mep_contract::sink::{SinkError, SinkTable};
 use mep_core::connection::{CassandraConnection, CassandraReplication};
@@ -58,7 +58,7 @@ use stream_row::STREAMS;
 /// A cluster, and the sessions through which all models speak to it.
 pub struct CassandraCluster {
     connection: CassandraConnection,
-    session: OnceCell<Session>,
+    session: OnceCell<CassandraSession>,
     /// Changes of the schema go one after another: made at once on several nodes, tables come to be twice.
     schema: Mutex<()>,
 }
@@ -84,7 +84,7 @@ impl CassandraCluster {
     }
 
     /// The session, once the keyspace and the tables that all models share are there.
-    async fn session(&self) -> Result<&Session, SinkError> {
+    async fn session(&self) -> Result<&CassandraSession, SinkError> {
         self.session
             .get_or_try_init(|| async {
                 let session = connection::open(&self.connection).await?;
@@ -99,7 +99,7 @@ impl CassandraCluster {
     }
 
     /// Makes what is not there yet. What is there is left alone, so that a user who may not change the schema can stream.
-    async fn make_own_tables(&self, session: &Session) -> Result<(), SinkError> {
+    async fn make_own_tables(&self, session: &CassandraSession) -> Result<(), SinkError> {
         let keyspace = self.keyspace();
         let doing = "read the schema";
         let select = "SELECT keyspace_name FROM system_schema.keyspaces WHERE keyspace_name = ?";

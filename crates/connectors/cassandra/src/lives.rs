@@ -12,7 +12,7 @@ use scylla::statement::Consistency;
 use scylla::statement::unprepared::Statement;
 use uuid::Uuid;
 
-use super::connection::Session;
+use super::connection::CassandraSession;
 use mep_contract::sink::SinkError;
 
 /// The nodes of a moment.
@@ -38,7 +38,7 @@ impl Lives {
     }
 }
 
-impl Session {
+impl CassandraSession {
     /// The nodes as they are now.
     ///
     /// # Errors

@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::checkpoint::CHECKPOINTS;
-use super::connection::{Session, is_name};
+use super::connection::{CassandraSession, is_name};
 use super::lease::LEASES;
 use super::shape::Shape;
 use super::stream_row::{STREAMS, StreamRow};
 use super::table;
-use super::tenure::{CassandraSink, Holder, Open};
+use super::tenure::{CassandraSink, Instance, Open};
 use super::writing::{RowStatement, TimestampAt};
 use mep_contract::sink::SinkError;
 
@@ -39,8 +39,8 @@ impl CassandraSink {
 
     async fn take_table(
         &self,
-        session: &Session,
-        holder: &Holder,
+        session: &CassandraSession,
+        holder: &Instance,
         shape: Shape,
         late: Shape,
         anew: bool,
@@ -87,7 +87,11 @@ impl CassandraSink {
     }
 
     /// A table that mep has no note of is somebody else's.
-    async fn check_not_foreign(&self, session: &Session, shapes: &[&Shape]) -> Result<(), SinkError> {
+    async fn check_not_foreign(
+        &self,
+        session: &CassandraSession,
+        shapes: &[&Shape],
+    ) -> Result<(), SinkError> {
         for shape in shapes {
             if table::find(session, self.cluster.keyspace(), &shape.name).await?.is_some() {
                 return Err(SinkError::Refused(format!(
@@ -102,7 +106,7 @@ impl CassandraSink {
 
     async fn prepare_statements(
         &self,
-        session: &Session,
+        session: &CassandraSession,
         shape: Shape,
         late: Shape,
     ) -> Result<Open, SinkError> {

@@ -41,22 +41,22 @@ struct Limit {
     late: Duration,
     under_way: usize,
     /// Those who wait.
-    waiting: BTreeSet<Place>,
+    waiting: BTreeSet<QueuePosition>,
     /// How many have waited so far.
     came: u64,
 }
 
 /// A place among those who wait: who has less left comes first, and of two who have as much left who came first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Place {
+struct QueuePosition {
     left: usize,
     came: u64,
 }
 
 /// Somebody who waits, until it is dropped.
-struct Waiting<'p> {
+struct QueuedRequest<'p> {
     pace: &'p Pace,
-    place: Place,
+    place: QueuePosition,
 }
 
 /// A request's leave to be sent.
@@ -102,12 +102,12 @@ impl Pace {
         self.limit().at_once as usize
     }
 
-    fn waiting(&self, left: usize) -> Waiting<'_> {
+    fn waiting(&self, left: usize) -> QueuedRequest<'_> {
         let mut limit = self.limit();
         limit.came += 1;
-        let place = Place { left, came: limit.came };
+        let place = QueuePosition { left, came: limit.came };
         limit.waiting.insert(place);
-        Waiting { pace: self, place }
+        QueuedRequest { pace: self, place }
     }
 
     fn limit(&self) -> MutexGuard<'_, Limit> {
@@ -130,7 +130,7 @@ impl Pace {
 
 impl Limit {
     /// Whether whoever waits at a place has its turn now; then its request is under way.
-    fn takes(&mut self, place: Place) -> bool {
+    fn takes(&mut self, place: QueuePosition) -> bool {
         let is_next = self.under_way < self.at_once as usize && self.waiting.first() == Some(&place);
         self.under_way += usize::from(is_next);
         is_next
@@ -154,7 +154,7 @@ impl Limit {
     }
 }
 
-impl Drop for Waiting<'_> {
+impl Drop for QueuedRequest<'_> {
     fn drop(&mut self) {
         self.pace.limit().waiting.remove(&self.place);
         self.pace.changed.notify_waiters();

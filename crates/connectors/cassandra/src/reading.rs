@@ -10,7 +10,7 @@ use futures::TryStreamExt;
 use scylla::statement::unprepared::Statement;
 use scylla::value::{CqlValue, Row};
 
-use super::connection::Session;
+use super::connection::CassandraSession;
 use super::failure;
 use super::shape::quoted;
 use mep_contract::sink::SinkError;
@@ -26,7 +26,7 @@ const EPOCH_DAY: i64 = 1 << 31;
 /// # Errors
 /// Where they cannot be read, or a value is none of its column's type.
 pub(super) async fn read(
-    session: &Session,
+    session: &CassandraSession,
     keyspace: &str,
     name: &str,
     schema: &SchemaRef,

@@ -37,7 +37,7 @@ impl Acknowledged {
 }
 
 /// Who sends.
-pub(super) trait Sender: Sync {
+pub(super) trait RowSender: Sync {
     /// Whether anything may be sent now.
     ///
     /// # Errors
@@ -55,7 +55,7 @@ pub(super) trait Sender: Sync {
 pub(super) async fn send_rest<R, F>(
     pace: &Pace,
     at_most: usize,
-    sender: &dyn Sender,
+    sender: &dyn RowSender,
     requests: &[R],
     acknowledged: &mut Acknowledged,
     send: impl Fn(usize) -> F,
@@ -149,7 +149,7 @@ mod tests {
         is_asleep: AtomicBool,
     }
 
-    impl Sender for Fake {
+    impl RowSender for Fake {
         fn may_send(&self) -> Result<(), SinkError> {
             if self.is_asleep.load(Ordering::Relaxed) {
                 return Err(SinkError::Passing("the lease is old".to_owned()));

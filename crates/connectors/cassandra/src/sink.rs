@@ -6,7 +6,7 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 
-use super::connection::{self, Session};
+use super::connection::{self, CassandraSession};
 use super::pending::{Pending, Write};
 use super::reading::read;
 use super::shape::late_name;
@@ -17,7 +17,7 @@ use mep_contract::sink::late::{late_events, late_schema};
 use mep_contract::sink::{Epoch, LateEvent, Sink, SinkError, Standing};
 
 impl CassandraSink {
-    async fn standing_of(&self, session: &Session, row: StreamRow) -> Result<Standing, SinkError> {
+    async fn standing_of(&self, session: &CassandraSession, row: StreamRow) -> Result<Standing, SinkError> {
         let committed = match (number_of(row.epoch), row.checkpoint) {
             (Some(epoch), Some(id)) => {
                 let (chunks, bytes) = (row.chunks.unwrap_or_default(), row.bytes.unwrap_or_default());

@@ -11,7 +11,7 @@ use scylla::DeserializeRow;
 use uuid::Uuid;
 
 use super::client::Decision;
-use super::connection::Session;
+use super::connection::CassandraSession;
 use super::shape::quoted;
 use mep_contract::sink::{Epoch, SinkError};
 
@@ -54,7 +54,7 @@ impl StreamRow {
 
 /// What this instance knows of its model's row.
 #[derive(Clone, Debug)]
-pub(super) struct Known {
+pub(super) struct KnownRow {
     pub(super) epoch: i64,
     pub(super) checkpoint: Option<Uuid>,
     pub(super) next_checkpoint: Uuid,
@@ -70,8 +70,8 @@ pub(super) struct Stale {
 }
 
 /// The rows of a keyspace, as one model's instance sees them.
-pub(super) struct Streams<'a> {
-    pub(super) session: &'a Session,
+pub(super) struct StreamRows<'a> {
+    pub(super) session: &'a CassandraSession,
     pub(super) keyspace: &'a str,
     pub(super) model: &'a str,
     pub(super) holder: &'a str,
@@ -100,7 +100,7 @@ pub(super) fn create(keyspace: &str) -> String {
     )
 }
 
-impl Streams<'_> {
+impl StreamRows<'_> {
     fn table(&self) -> String {
         format!("{}.{STREAMS}", quoted(self.keyspace))
     }
@@ -192,7 +192,7 @@ impl Streams<'_> {
     }
 
     /// Notes how far an epoch reads.
-    pub(super) async fn prepare(&self, known: &Known, epoch: Epoch, cut: &[u8]) -> Result<(), SinkError> {
+    pub(super) async fn prepare(&self, known: &KnownRow, epoch: Epoch, cut: &[u8]) -> Result<(), SinkError> {
         let number = number(epoch)?;
         if number <= known.epoch {
             return Err(self.out_of_order(epoch, known.epoch));
@@ -214,11 +214,11 @@ impl Streams<'_> {
     /// Points at the chunks that were written under the noted id. Gives what is known from then on.
     pub(super) async fn commit(
         &self,
-        known: &Known,
+        known: &KnownRow,
         epoch: Epoch,
         chunks: i32,
         bytes: i64,
-    ) -> Result<Known, SinkError> {
+    ) -> Result<KnownRow, SinkError> {
         let number = number(epoch)?;
         if number <= known.epoch {
             return Err(self.out_of_order(epoch, known.epoch));
@@ -236,7 +236,7 @@ impl Streams<'_> {
         let written = known.next_checkpoint;
         let values = (number, written, chunks, bytes, next, stale_ids, self.model, self.holder, known.epoch);
         match self.session.decide("commit an epoch", &cql, values).await? {
-            Decision::Applied => Ok(Known {
+            Decision::Applied => Ok(KnownRow {
                 epoch: number,
                 checkpoint: Some(written),
                 next_checkpoint: next,
@@ -255,13 +255,13 @@ impl Streams<'_> {
     }
 
     /// What the row says, to its holder.
-    pub(super) fn known(&self, row: &StreamRow) -> Known {
+    pub(super) fn known(&self, row: &StreamRow) -> KnownRow {
         let age = Utc::now().timestamp_micros().saturating_sub(row.committed_at);
         let settles =
             self.settles_after.saturating_sub(Duration::from_micros(u64::try_from(age).unwrap_or(0)));
         let from = Instant::now() + settles;
         let stale = row.stale_checkpoints.iter().flatten().map(|id| Stale { id: *id, from });
-        Known {
+        KnownRow {
             epoch: row.epoch,
             checkpoint: row.checkpoint,
             next_checkpoint: row.next_checkpoint,
@@ -273,7 +273,7 @@ impl Streams<'_> {
     ///
     /// # Errors
     /// [`SinkError::Refused`] where earlier ones are not committed any more.
-    pub(super) async fn is_to_be_repeated(&self, known: &Known, epoch: Epoch) -> Result<bool, SinkError> {
+    pub(super) async fn is_to_be_repeated(&self, known: &KnownRow, epoch: Epoch) -> Result<bool, SinkError> {
         match self.read().await? {
             Some(row) if row.holder == self.holder && row.epoch == known.epoch => Ok(true),
             Some(row) if row.holder == self.holder && row.epoch == number(epoch)? => Ok(false),

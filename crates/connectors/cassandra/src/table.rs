@@ -1,6 +1,6 @@
 //! The table of a model as it is in Cassandra: read, made, changed, dropped.
 
-use super::connection::Session;
+use super::connection::CassandraSession;
 use super::shape::{ColumnShape, Role, Shape, quoted};
 use mep_contract::sink::SinkError;
 
@@ -8,7 +8,11 @@ use mep_contract::sink::SinkError;
 const LOCAL: scylla::statement::Consistency = scylla::statement::Consistency::LocalOne;
 
 /// Reads a table; `None` where there is none of this name.
-pub(super) async fn find(session: &Session, keyspace: &str, name: &str) -> Result<Option<Shape>, SinkError> {
+pub(super) async fn find(
+    session: &CassandraSession,
+    keyspace: &str,
+    name: &str,
+) -> Result<Option<Shape>, SinkError> {
     let doing = "read the schema";
     let select = "SELECT default_time_to_live, comment FROM system_schema.tables WHERE keyspace_name = ? AND table_name = ?";
     let tables: Vec<(Option<i32>, Option<String>)> =
@@ -39,7 +43,11 @@ pub(super) async fn find(session: &Session, keyspace: &str, name: &str) -> Resul
 ///
 /// # Errors
 /// [`SinkError::Refused`] where only a new table can be that.
-pub(super) async fn make(session: &Session, keyspace: &str, wanted: &Shape) -> Result<(), SinkError> {
+pub(super) async fn make(
+    session: &CassandraSession,
+    keyspace: &str,
+    wanted: &Shape,
+) -> Result<(), SinkError> {
     let doing = format!("make the table {}", wanted.name);
     let Some(found) = find(session, keyspace, &wanted.name).await? else {
         return session.define(&doing, &wanted.create(keyspace)).await;
@@ -71,7 +79,7 @@ pub(super) async fn make(session: &Session, keyspace: &str, wanted: &Shape) -> R
 }
 
 /// Drops a table, where there is one.
-pub(super) async fn drop(session: &Session, keyspace: &str, name: &str) -> Result<(), SinkError> {
+pub(super) async fn drop(session: &CassandraSession, keyspace: &str, name: &str) -> Result<(), SinkError> {
     let cql = format!("DROP TABLE IF EXISTS {}.{}", quoted(keyspace), quoted(name));
     session.define(&format!("drop the table {name}"), &cql).await
 }

@@ -9,13 +9,13 @@ use uuid::Uuid;
 
 use super::CassandraCluster;
 use super::checkpoint::Checkpoints;
-use super::connection::Session;
-use super::lease::{Lease, Renewed};
+use super::connection::CassandraSession;
+use super::lease::{ModelLease, Renewed};
 use super::lives::Lives;
 use super::pending::Pending;
-use super::sending::Sender;
+use super::sending::RowSender;
 use super::shape::Shape;
-use super::stream_row::{Known, Streams};
+use super::stream_row::{KnownRow, StreamRows};
 use super::writing::RowStatement;
 use mep_contract::sink::{LEASE_LIFE, SinkError, SinkTable};
 
@@ -39,13 +39,13 @@ pub struct CassandraSink {
     pub(super) cluster: Arc<CassandraCluster>,
     pub(super) table: SinkTable,
     pub(super) owner: Owner,
-    pub(super) state: Mutex<State>,
+    pub(super) state: Mutex<TenureState>,
 }
 
-pub(super) struct State {
-    pub(super) holder: Holder,
+pub(super) struct TenureState {
+    pub(super) holder: Instance,
     pub(super) open: Option<Arc<Open>>,
-    pub(super) known: Option<Known>,
+    pub(super) known: Option<KnownRow>,
     /// Whether the lease may be this instance's.
     pub(super) asked: bool,
     /// The epoch under way.
@@ -58,12 +58,12 @@ pub(super) struct State {
 
 /// Who streams: no two are the same, not even those of one process one after the other.
 #[derive(Clone)]
-pub(super) struct Holder {
+pub(super) struct Instance {
     pub(super) name: String,
     pub(super) since: DateTime<Utc>,
 }
 
-impl Holder {
+impl Instance {
     pub(super) fn new(owner: &Owner) -> Self {
         Self { name: format!("{owner} ({})", Uuid::now_v7()), since: Utc::now().trunc_subsecs(3) }
     }
@@ -80,8 +80,8 @@ pub(super) struct Open {
 
 impl CassandraSink {
     pub(super) fn new(cluster: Arc<CassandraCluster>, table: SinkTable, owner: Owner) -> Self {
-        let state = State {
-            holder: Holder::new(&owner),
+        let state = TenureState {
+            holder: Instance::new(&owner),
             open: None,
             known: None,
             asked: false,
@@ -92,7 +92,7 @@ impl CassandraSink {
         Self { cluster, table, owner, state: Mutex::new(state) }
     }
 
-    pub(super) fn state(&self) -> std::sync::MutexGuard<'_, State> {
+    pub(super) fn state(&self) -> std::sync::MutexGuard<'_, TenureState> {
         // Nothing that can panic is done while it is held.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -101,12 +101,16 @@ impl CassandraSink {
         &self.table.relation.name
     }
 
-    pub(super) fn holder(&self) -> Holder {
+    pub(super) fn holder(&self) -> Instance {
         self.state().holder.clone()
     }
 
-    pub(super) fn streams<'a>(&'a self, session: &'a Session, holder: &'a Holder) -> Streams<'a> {
-        Streams {
+    pub(super) fn streams<'a>(
+        &'a self,
+        session: &'a CassandraSession,
+        holder: &'a Instance,
+    ) -> StreamRows<'a> {
+        StreamRows {
             session,
             keyspace: self.cluster.keyspace(),
             model: self.model(),
@@ -115,12 +119,12 @@ impl CassandraSink {
         }
     }
 
-    pub(super) fn lease<'a>(&'a self, session: &'a Session, holder: &'a Holder) -> Lease<'a> {
+    pub(super) fn lease<'a>(&'a self, session: &'a CassandraSession, holder: &'a Instance) -> ModelLease<'a> {
         let (keyspace, model) = (self.cluster.keyspace(), self.model());
-        Lease { session, keyspace, model, holder: &holder.name, since: holder.since }
+        ModelLease { session, keyspace, model, holder: &holder.name, since: holder.since }
     }
 
-    pub(super) fn checkpoints<'a>(&'a self, session: &'a Session) -> Checkpoints<'a> {
+    pub(super) fn checkpoints<'a>(&'a self, session: &'a CassandraSession) -> Checkpoints<'a> {
         Checkpoints { session, keyspace: self.cluster.keyspace(), model: self.model() }
     }
 
@@ -132,7 +136,7 @@ impl CassandraSink {
         self.state().open.clone().ok_or_else(|| self.not_open())
     }
 
-    pub(super) fn known(&self) -> Result<Known, SinkError> {
+    pub(super) fn known(&self) -> Result<KnownRow, SinkError> {
         self.state().known.clone().ok_or_else(|| self.not_open())
     }
 
@@ -140,7 +144,7 @@ impl CassandraSink {
     pub(super) fn forget(&self) {
         let mut state = self.state();
         (state.open, state.known, state.asked, state.pending) = (None, None, false, Pending::default());
-        state.holder = Holder::new(&self.owner);
+        state.holder = Instance::new(&self.owner);
     }
 
     /// What an error means for what comes after it.
@@ -158,7 +162,11 @@ impl CassandraSink {
         self.state().renewed.elapsed() < LEASE_LIFE
     }
 
-    pub(super) async fn renew_lease(&self, session: &Session, holder: &Holder) -> Result<(), SinkError> {
+    pub(super) async fn renew_lease(
+        &self,
+        session: &CassandraSession,
+        holder: &Instance,
+    ) -> Result<(), SinkError> {
         let lease = self.lease(session, holder);
         match lease.renew().await? {
             Renewed::Kept => Ok(()),
@@ -176,7 +184,7 @@ impl CassandraSink {
     }
 }
 
-impl Sender for CassandraSink {
+impl RowSender for CassandraSink {
     fn may_send(&self) -> Result<(), SinkError> {
         self.opened()?;
         if self.is_awake() {

@@ -13,7 +13,7 @@ use super::cells::cells_of;
 use super::create_keyspace;
 use super::shape::{ColumnShape, Role, Shape};
 use super::types::cql_type;
-use super::writing::{ROWS, Requests, Row, TimestampAt, in_order};
+use super::writing::{BoundRow, ROWS, Requests, TimestampAt, in_order};
 use mep_contract::sink::{Clustering, SinkTable};
 use mep_core::connection::{CassandraConnection, CassandraConsistency, CassandraLogin, CassandraReplication};
 use mep_core::relation::Relation;
@@ -268,12 +268,12 @@ fn rows_of_a_partition_go_together_in_order_and_of_one_key_the_last_one_counts()
     let batch =
         RecordBatch::try_from_iter([("city", text(cities)), ("rank", ranks), ("song", songs)]).unwrap();
     let cells = cells_of(&shape, &["city", "rank", "song"], &batch).unwrap();
-    let values = |row: &Row<'_>| {
+    let values = |row: &BoundRow<'_>| {
         let [city, rank, song] = [0, 1, 2].map(|column| cells[column].get(row.index).unwrap());
         let rank = u64::from_be_bytes(rank.try_into().unwrap());
         (String::from_utf8_lossy(city).into_owned(), rank, String::from_utf8_lossy(song).into_owned())
     };
-    let rows = in_order(Row::all(&cells, 600, 7, TimestampAt::End).collect(), &[0, 1]);
+    let rows = in_order(BoundRow::all(&cells, 600, 7, TimestampAt::End).collect(), &[0, 1]);
     let requests: Vec<Vec<_>> =
         Requests::of(&rows, vec![0]).map(|rows| rows.iter().map(values).collect()).collect();
     assert!(requests.iter().all(|rows| rows.len() <= ROWS && rows.iter().all(|row| row.0 == rows[0].0)));

@@ -11,8 +11,8 @@ use scylla::statement::batch::{Batch, BatchType};
 use scylla::statement::prepared::PreparedStatement;
 
 use super::cells::{Cells, cells_of};
-use super::connection::Session;
-use super::sending::{Acknowledged, Sender, send_rest};
+use super::connection::CassandraSession;
+use super::sending::{Acknowledged, RowSender, send_rest};
 use super::shape::Shape;
 use mep_contract::sink::SinkError;
 use mep_core::fail_point;
@@ -37,7 +37,7 @@ pub(super) struct RowStatement {
 }
 
 /// Values of a row, to be bound.
-pub(super) struct Row<'a> {
+pub(super) struct BoundRow<'a> {
     cells: &'a [Cells],
     pub(super) index: usize,
     timestamp: i64,
@@ -51,7 +51,7 @@ struct OtherCount {
     found: usize,
 }
 
-impl SerializeRow for Row<'_> {
+impl SerializeRow for BoundRow<'_> {
     fn serialize(
         &self,
         context: &RowSerializationContext<'_>,
@@ -87,7 +87,7 @@ impl SerializeRow for Row<'_> {
     }
 }
 
-impl<'a> Row<'a> {
+impl<'a> BoundRow<'a> {
     /// All rows of some cells.
     pub(super) fn all(
         cells: &'a [Cells],
@@ -113,8 +113,8 @@ impl<'a> Row<'a> {
 
 /// Writes rows with a statement of the table, those that were not acknowledged by an earlier call with the same ones.
 pub(super) async fn write_rows(
-    session: &Session,
-    sender: &dyn Sender,
+    session: &CassandraSession,
+    sender: &dyn RowSender,
     (shape, with): (&Shape, &RowStatement),
     timestamp: i64,
     batches: &[RecordBatch],
@@ -129,10 +129,10 @@ pub(super) async fn write_rows(
     let at = |key: &[&str]| -> Vec<usize> {
         key.iter().filter_map(|name| columns.iter().position(|column| column == name)).collect()
     };
-    let rows = all.iter().flat_map(|(cells, rows)| Row::all(cells, *rows, timestamp, with.timestamp_at));
+    let rows = all.iter().flat_map(|(cells, rows)| BoundRow::all(cells, *rows, timestamp, with.timestamp_at));
     let rows = in_order(rows.collect(), &at(&shape.key()));
     let doing = format!("write rows of {}", shape.name);
-    let requests: Vec<&[Row<'_>]> = Requests::of(&rows, at(&shape.partition_key())).collect();
+    let requests: Vec<&[BoundRow<'_>]> = Requests::of(&rows, at(&shape.partition_key())).collect();
     let is_first = AtomicBool::new(true);
     let send = async |number: usize| {
         request(session, &doing, with, requests[number]).await?;
@@ -146,9 +146,9 @@ pub(super) async fn write_rows(
 
 /// Rows in the order of their keys, so that those of a request lie near each other. Of rows with one key the last one stays:
 /// Cassandra would take the larger of values that are as old.
-pub(super) fn in_order<'a>(mut rows: Vec<Row<'a>>, key: &[usize]) -> Vec<Row<'a>> {
+pub(super) fn in_order<'a>(mut rows: Vec<BoundRow<'a>>, key: &[usize]) -> Vec<BoundRow<'a>> {
     rows.sort_by(|one, other| one.order(other, key));
-    let mut kept: Vec<Row<'a>> = Vec::with_capacity(rows.len());
+    let mut kept: Vec<BoundRow<'a>> = Vec::with_capacity(rows.len());
     for row in rows {
         match kept.last_mut() {
             Some(last) if last.order(&row, key).is_eq() => *last = row,
@@ -160,24 +160,24 @@ pub(super) fn in_order<'a>(mut rows: Vec<Row<'a>>, key: &[usize]) -> Vec<Row<'a>
 
 /// Rows in order, in requests of a bounded size, each of one partition.
 pub(super) struct Requests<'r, 'a> {
-    rows: &'r [Row<'a>],
+    rows: &'r [BoundRow<'a>],
     /// Where the columns of the partition key stand.
     of_partition: Vec<usize>,
 }
 
 impl<'r, 'a> Requests<'r, 'a> {
-    pub(super) fn of(rows: &'r [Row<'a>], of_partition: Vec<usize>) -> Self {
+    pub(super) fn of(rows: &'r [BoundRow<'a>], of_partition: Vec<usize>) -> Self {
         Self { rows, of_partition }
     }
 }
 
 impl<'r, 'a> Iterator for Requests<'r, 'a> {
-    type Item = &'r [Row<'a>];
+    type Item = &'r [BoundRow<'a>];
 
     fn next(&mut self) -> Option<Self::Item> {
         let first = self.rows.first()?;
         let mut bytes = 0;
-        let fits = |row: &&Row<'a>| {
+        let fits = |row: &&BoundRow<'a>| {
             bytes += row.bytes();
             bytes <= BYTES && row.order(first, &self.of_partition).is_eq()
         };
@@ -189,10 +189,10 @@ impl<'r, 'a> Iterator for Requests<'r, 'a> {
 }
 
 async fn request(
-    session: &Session,
+    session: &CassandraSession,
     doing: &str,
     with: &RowStatement,
-    rows: &[Row<'_>],
+    rows: &[BoundRow<'_>],
 ) -> Result<(), SinkError> {
     let driver = session.driver.get_session();
     let written = if let [row] = rows {

@@ -28,7 +28,7 @@ pub enum FilesError {
     #[error("the file name {} is not UTF-8; rename it", .0.display())]
     NotUtf8(PathBuf),
     /// A file or folder cannot be opened or read.
-    #[error("cannot read {}: {}", path.display(), mep_core::os_error::Said(error))]
+    #[error("cannot read {}: {}", path.display(), mep_core::os_error::OsMessage(error))]
     Unreadable {
         /// The file or folder.
         path: PathBuf,

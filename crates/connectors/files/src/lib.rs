@@ -21,7 +21,7 @@ use std::sync::Arc;
 
 use self::lines::{ChunkReader, ChunkSizes};
 use self::parquet::ParquetRows;
-use mep_contract::source::reading::{Item, Piece, Sink, Source, SourceError, UnitReader};
+use mep_contract::source::reading::{Piece, RowReceiver, Source, SourceError, SourceItem, UnitReader};
 use mep_contract::source::{Holding, Recorded, RowSchema, Unit};
 use mep_decode::rows::{BadRow, Chunk, Decoded, Decoder};
 
@@ -115,14 +115,14 @@ impl OpenFile {
         }
     }
 
-    fn next_content(&mut self) -> Result<Option<Content>, FilesError> {
+    fn next_content(&mut self) -> Result<Option<FileContent>, FilesError> {
         Ok(match &mut self.rows {
             Rows::Lines(chunks) => match chunks.next().transpose()? {
-                Some(lines::Piece::Chunk(chunk)) => Some(Content::Lines(chunk, self.decoder.clone())),
-                Some(lines::Piece::Bad(bad)) => Some(Content::Bad(bad)),
+                Some(lines::LinePiece::Chunk(chunk)) => Some(FileContent::Lines(chunk, self.decoder.clone())),
+                Some(lines::LinePiece::Bad(bad)) => Some(FileContent::Bad(bad)),
                 None => None,
             },
-            Rows::Parquet(rows) => rows.next().transpose()?.map(Content::Decoded),
+            Rows::Parquet(rows) => rows.next().transpose()?.map(FileContent::Decoded),
         })
     }
 }
@@ -138,7 +138,7 @@ impl UnitReader for OpenFile {
     }
 }
 
-enum Content {
+enum FileContent {
     Lines(Chunk, Arc<Decoder>),
     Bad(BadRow),
     Decoded(Decoded),
@@ -146,24 +146,24 @@ enum Content {
 
 struct FilePiece {
     unit: String,
-    content: Content,
+    content: FileContent,
 }
 
 impl Piece for FilePiece {
-    fn read(self: Box<Self>, sink: &mut Sink<'_>) -> Result<u64, SourceError> {
+    fn read(self: Box<Self>, sink: &mut RowReceiver<'_>) -> Result<u64, SourceError> {
         let decoded = match self.content {
-            Content::Lines(chunk, decoder) => decoder.decode(&chunk).map_err(FilesError::from)?,
-            Content::Bad(bad) => {
-                sink(Item::Reject(bad.into_reject(&self.unit)))?;
+            FileContent::Lines(chunk, decoder) => decoder.decode(&chunk).map_err(FilesError::from)?,
+            FileContent::Bad(bad) => {
+                sink(SourceItem::Reject(bad.into_reject(&self.unit)))?;
                 return Ok(1);
             }
-            Content::Decoded(decoded) => decoded,
+            FileContent::Decoded(decoded) => decoded,
         };
         for batch in decoded.batches {
-            sink(Item::Rows(batch))?;
+            sink(SourceItem::Rows(batch))?;
         }
         for bad in decoded.rejects {
-            sink(Item::Reject(bad.into_reject(&self.unit)))?;
+            sink(SourceItem::Reject(bad.into_reject(&self.unit)))?;
         }
         Ok(decoded.read)
     }

@@ -15,7 +15,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use super::FilesError;
-use super::stream::{Stream, StreamError};
+use super::stream::{FileBytes, StreamError};
 use mep_contract::source::unit::Reject;
 use mep_decode::rows::{BadRow, Chunk};
 
@@ -23,7 +23,7 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// The next piece of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Piece {
+pub(super) enum LinePiece {
     /// Lines to decode.
     Chunk(Chunk),
     /// What is no line: too long, or broken off. It counts as one row read.
@@ -49,7 +49,7 @@ impl Default for ChunkSizes {
 #[derive(Debug)]
 pub(super) struct ChunkReader {
     path: PathBuf,
-    stream: Stream,
+    stream: FileBytes,
     sizes: ChunkSizes,
     state: State,
     /// What is read and not given out.
@@ -80,7 +80,7 @@ impl ChunkReader {
     /// # Errors
     /// Where the file cannot be read.
     pub(super) fn new(file: File, path: &Path, sizes: ChunkSizes) -> Result<Self, FilesError> {
-        let stream = Stream::new(file, path).map_err(|error| FilesError::unreadable(path, error))?;
+        let stream = FileBytes::new(file, path).map_err(|error| FilesError::unreadable(path, error))?;
         let chunk = sizes.chunk.max(BYTE_ORDER_MARK.len());
         Ok(Self {
             path: path.to_owned(),
@@ -94,7 +94,7 @@ impl ChunkReader {
         })
     }
 
-    fn next_piece(&mut self) -> Result<Option<Piece>, FilesError> {
+    fn next_piece(&mut self) -> Result<Option<LinePiece>, FilesError> {
         while self.state != State::End {
             let mut bytes = std::mem::take(&mut self.carry);
             let read = if self.damage.is_none() { self.fill(&mut bytes)? } else { 0 };
@@ -133,7 +133,7 @@ impl ChunkReader {
     }
 
     /// The whole lines of `bytes`, which begin with a line.
-    fn lines(&mut self, mut bytes: Vec<u8>) -> Option<Piece> {
+    fn lines(&mut self, mut bytes: Vec<u8>) -> Option<LinePiece> {
         let first_end = bytes[self.searched..].iter().position(|byte| *byte == b'\n');
         let first_end = first_end.map(|length| self.searched + length);
         let is_too_long = first_end.unwrap_or(bytes.len()) > self.sizes.line;
@@ -149,13 +149,13 @@ impl ChunkReader {
                 self.keep(rest);
                 let first_line = self.line;
                 self.line += memchr::memchr_iter(b'\n', &bytes).count() as u64;
-                Some(Piece::Chunk(Chunk { first_line, bytes }))
+                Some(LinePiece::Chunk(Chunk { first_line, bytes }))
             }
         }
     }
 
     /// Looks for the end of a line that is over the limit, and of which `known` bytes were searched before.
-    fn end_of_long_line(&mut self, mut bytes: Vec<u8>, known: usize) -> Option<Piece> {
+    fn end_of_long_line(&mut self, mut bytes: Vec<u8>, known: usize) -> Option<LinePiece> {
         let end = bytes[self.searched..].iter().position(|byte| *byte == b'\n');
         match end {
             None => {
@@ -172,7 +172,7 @@ impl ChunkReader {
                 self.line += 1;
                 self.carry = rest;
                 self.searched = 0;
-                Some(Piece::Bad(bad))
+                Some(LinePiece::Bad(bad))
             }
         }
     }
@@ -184,19 +184,19 @@ impl ChunkReader {
     }
 
     /// What is left when no more can be read: a line without end, or why nothing more comes.
-    fn last_piece(&mut self, bytes: Vec<u8>) -> Option<Piece> {
+    fn last_piece(&mut self, bytes: Vec<u8>) -> Option<LinePiece> {
         let state = std::mem::replace(&mut self.state, State::End);
         if let Some(damage) = self.damage.take() {
             let place = match self.line - 1 {
                 0 => "before the end of line 1".to_owned(),
                 complete => format!("after line {complete}"),
             };
-            return Some(Piece::Bad(BadRow::new(self.line, format!("{damage} {place}"), &bytes)));
+            return Some(LinePiece::Bad(BadRow::new(self.line, format!("{damage} {place}"), &bytes)));
         }
         match state {
-            State::LongLine { length } => Some(Piece::Bad(self.too_long(length, &bytes))),
+            State::LongLine { length } => Some(LinePiece::Bad(self.too_long(length, &bytes))),
             _ if bytes.is_empty() => None,
-            _ => Some(Piece::Chunk(Chunk { first_line: self.line, bytes })),
+            _ => Some(LinePiece::Chunk(Chunk { first_line: self.line, bytes })),
         }
     }
 
@@ -207,7 +207,7 @@ impl ChunkReader {
 }
 
 impl Iterator for ChunkReader {
-    type Item = Result<Piece, FilesError>;
+    type Item = Result<LinePiece, FilesError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         self.next_piece().transpose()

@@ -39,14 +39,14 @@ pub(super) struct ParquetRows {
     path: PathBuf,
     schema: SchemaRef,
     event_time: Option<usize>,
-    state: State,
+    state: ParquetState,
     /// How many rows are given out or rejected.
     row: u64,
     /// The file's columns that nothing declares.
     undeclared: Vec<String>,
 }
 
-enum State {
+enum ParquetState {
     Reading {
         reader: ParquetRecordBatchReader,
         /// For each column of the schema, which of the reader's it is.
@@ -58,7 +58,7 @@ enum State {
     End,
 }
 
-impl std::fmt::Debug for State {
+impl std::fmt::Debug for ParquetState {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Reading { .. } => "Reading",
@@ -78,8 +78,8 @@ impl ParquetRows {
         let mut undeclared = Vec::new();
         let state = match guarded(|| start(file, schema, &mut undeclared)) {
             Ok(Ok(state)) => state,
-            Ok(Err(error)) => State::Refused(not_readable(path, WHAT, error)?),
-            Err(panicked) => State::Refused(not_decodable(WHAT, &panicked)),
+            Ok(Err(error)) => ParquetState::Refused(not_readable(path, WHAT, error)?),
+            Err(panicked) => ParquetState::Refused(not_decodable(WHAT, &panicked)),
         };
         Ok(Self {
             path: path.to_owned(),
@@ -98,9 +98,9 @@ impl ParquetRows {
 
     fn next_rows(&mut self) -> Result<Option<Decoded>, FilesError> {
         let reason = match &mut self.state {
-            State::End => return Ok(None),
-            State::Refused(reason) => std::mem::take(reason),
-            State::Reading { reader, sources, rows } => {
+            ParquetState::End => return Ok(None),
+            ParquetState::Refused(reason) => std::mem::take(reason),
+            ParquetState::Reading { reader, sources, rows } => {
                 let next = guarded(|| {
                     let batch = reader.next()?;
                     let decoded = |batch| {
@@ -117,7 +117,7 @@ impl ParquetRows {
                         return Ok(Some(decoded));
                     }
                     Ok(None) if self.row >= *rows => {
-                        self.state = State::End;
+                        self.state = ParquetState::End;
                         return Ok(None);
                     }
                     Ok(None) => lost(self.row, *rows, "the file ends early"),
@@ -126,7 +126,7 @@ impl ParquetRows {
                 }
             }
         };
-        self.state = State::End;
+        self.state = ParquetState::End;
         Ok(Some(Decoded {
             batches: Vec::new(),
             rejects: vec![BadRow::new(self.row + 1, reason, b"")],
@@ -141,7 +141,7 @@ impl Iterator for ParquetRows {
     fn next(&mut self) -> Option<Self::Item> {
         let next = self.next_rows();
         if next.is_err() {
-            self.state = State::End;
+            self.state = ParquetState::End;
         }
         next.transpose()
     }
@@ -182,7 +182,7 @@ fn from_arrow(error: ArrowError) -> ParquetError {
 }
 
 /// Opens the file and finds the schema's columns in it.
-fn start(file: File, schema: &RowSchema, undeclared: &mut Vec<String>) -> Result<State, ParquetError> {
+fn start(file: File, schema: &RowSchema, undeclared: &mut Vec<String>) -> Result<ParquetState, ParquetError> {
     // The writer's Arrow schema would bring encodings such as dictionaries, which say nothing about the values.
     let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
     let mut pages = file.try_clone().map_err(|error| ParquetError::External(Box::new(error)))?;
@@ -193,7 +193,7 @@ fn start(file: File, schema: &RowSchema, undeclared: &mut Vec<String>) -> Result
     let rows = u64::try_from(builder.metadata().file_metadata().num_rows()).unwrap_or_default();
     let roots = match columns_of(builder.schema(), schema) {
         Ok(roots) => roots,
-        Err(reason) => return Ok(State::Refused(refusal(&reason, rows))),
+        Err(reason) => return Ok(ParquetState::Refused(refusal(&reason, rows))),
     };
     let fields = builder.schema().fields().iter().enumerate();
     let others = fields.filter(|(index, _)| !roots.contains(&Some(*index)));
@@ -207,7 +207,7 @@ fn start(file: File, schema: &RowSchema, undeclared: &mut Vec<String>) -> Result
     let mask = ProjectionMask::roots(builder.parquet_schema(), projected.iter().copied());
     check_pages(&mut pages, builder.metadata(), &mask)?;
     let reader = builder.with_projection(mask).with_batch_size(BATCH_ROWS).build()?;
-    Ok(State::Reading { reader, sources, rows })
+    Ok(ParquetState::Reading { reader, sources, rows })
 }
 
 /// The metadata of a file, by which times that take 96 bits are read as microseconds: nanoseconds, which the reader takes them

@@ -53,18 +53,18 @@ pub(super) enum StreamError {
 }
 
 /// A file's bytes, decompressed.
-pub(super) struct Stream {
+pub(super) struct FileBytes {
     compression: Compression,
     reader: Box<dyn Read + Send>,
 }
 
-impl fmt::Debug for Stream {
+impl fmt::Debug for FileBytes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Stream").field("compression", &self.compression).finish_non_exhaustive()
     }
 }
 
-impl Stream {
+impl FileBytes {
     /// Starts at the beginning of `file`; `path` matters for its ending only.
     pub(super) fn new(file: File, path: &Path) -> io::Result<Self> {
         let mut disk = BufReader::with_capacity(DISK_BUFFER, Disk(file));

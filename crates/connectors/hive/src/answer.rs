@@ -7,7 +7,7 @@ use std::time::Duration;
 use volo_thrift::ClientError;
 
 use super::limits::Limits;
-use super::refusal::{Refusal, RefusalKind};
+use super::refusal::{MetastoreRefusal, RefusalKind};
 use mep_contract::warehouse::error::WarehouseError;
 
 /// A call that may be made twice is made again this often where the connection was lost.
@@ -15,7 +15,7 @@ const MORE_ATTEMPTS: usize = 1;
 
 /// What a call is like: how long it may take, and whether it may be made again where the connection was lost.
 #[derive(Clone, Copy)]
-pub(super) enum Kind {
+pub(super) enum CallKind {
     /// Reads one thing.
     Question,
     /// Reads as many things as there are.
@@ -28,7 +28,7 @@ pub(super) enum Kind {
     SignOfLife,
 }
 
-impl Kind {
+impl CallKind {
     /// How long it may take.
     pub(super) fn limit(self, limits: Limits) -> Duration {
         match self {
@@ -49,9 +49,9 @@ impl Kind {
 
 /// Why a call did not give what was asked for.
 #[derive(Debug)]
-pub(super) enum Failure {
+pub(super) enum CallFailure {
     /// The metastore said no.
-    Refused(Refusal),
+    Refused(MetastoreRefusal),
     /// An answer that cannot be understood: whether the call was carried out is not known.
     Unclear(String),
     /// The connection was lost, or could not be had: whether the call was carried out is not known.
@@ -60,7 +60,7 @@ pub(super) enum Failure {
     Silent(Duration),
 }
 
-impl From<ClientError> for Failure {
+impl From<ClientError> for CallFailure {
     fn from(error: ClientError) -> Self {
         // The library lets its whole context follow, in hundreds of words.
         let said = error.to_string();
@@ -85,7 +85,7 @@ pub(super) struct Answer<T> {
     /// Who was asked.
     pub(super) service: String,
     /// What came of it.
-    pub(super) outcome: Result<T, Failure>,
+    pub(super) outcome: Result<T, CallFailure>,
 }
 
 impl<T> Answer<T> {
@@ -94,10 +94,10 @@ impl<T> Answer<T> {
         let Self { action, object, service, outcome } = self;
         outcome.map_err(|failure| {
             let reason = match failure {
-                Failure::Refused(refusal) => refusal.to_string(),
-                Failure::Unclear(reason) => reason,
-                Failure::Lost(reason) => return WarehouseError::Lost { action, object, service, reason },
-                Failure::Silent(limit) => {
+                CallFailure::Refused(refusal) => refusal.to_string(),
+                CallFailure::Unclear(reason) => reason,
+                CallFailure::Lost(reason) => return WarehouseError::Lost { action, object, service, reason },
+                CallFailure::Silent(limit) => {
                     return WarehouseError::Silent { action, object, service, seconds: limit.as_secs() };
                 }
             };
@@ -108,7 +108,7 @@ impl<T> Answer<T> {
     /// What was asked for; `None` where the metastore refused it with an exception of this kind.
     pub(super) fn unless(self, kind: RefusalKind) -> Result<Option<T>, WarehouseError> {
         match &self.outcome {
-            Err(Failure::Refused(refusal)) if refusal.kind == kind => Ok(None),
+            Err(CallFailure::Refused(refusal)) if refusal.kind == kind => Ok(None),
             _ => self.must().map(Some),
         }
     }

@@ -48,7 +48,7 @@ const PARQUET_SERDE: &str = "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetH
 const FOREIGN: &str = "it was not made by mep: drop it, or give the model another name";
 
 #[derive(Serialize, Deserialize)]
-struct View {
+struct HiveView {
     sql: String,
     fingerprint: Fingerprint,
     run: RunId,
@@ -56,7 +56,7 @@ struct View {
 
 /// A file's name, rows and bytes.
 #[derive(Serialize, Deserialize)]
-struct File(String, u64, u64);
+struct StoredFile(String, u64, u64);
 
 #[derive(Serialize, Deserialize)]
 struct NamedBatch {
@@ -67,14 +67,14 @@ struct NamedBatch {
 
 /// Where a relation's entry is, and where its files are.
 #[derive(Clone, Copy)]
-pub(super) struct Entry<'a> {
+pub(super) struct RelationEntry<'a> {
     /// The relation.
     pub(super) relation: &'a Relation,
     /// The URL of the table's folder.
     pub(super) location: &'a str,
 }
 
-impl Entry<'_> {
+impl RelationEntry<'_> {
     fn unwritable(&self, reason: impl fmt::Display) -> WarehouseError {
         WarehouseError::Metastore {
             action: "describing",
@@ -146,7 +146,7 @@ impl Entry<'_> {
         match &table.content {
             Content::View { sql, fingerprint } => {
                 let view =
-                    View { sql: sql.clone(), fingerprint: fingerprint.clone(), run: table.run.clone() };
+                    HiveView { sql: sql.clone(), fingerprint: fingerprint.clone(), run: table.run.clone() };
                 self.put(&mut parameters, "mep.view", &view)?;
                 let text = presentation
                     .view
@@ -247,7 +247,7 @@ impl Entry<'_> {
                 )));
             }
             folder = Some(parent);
-            files.push(File(name.to_owned(), file.rows, file.bytes));
+            files.push(StoredFile(name.to_owned(), file.rows, file.bytes));
         }
         self.put(parameters, "mep.files", &files)?;
         statistics(parameters, &partition.files);
@@ -274,7 +274,7 @@ impl Entry<'_> {
             None => return Err(self.unreadable(FOREIGN)),
         }
         let schema = self.schema(parameters)?;
-        if let Some(view) = self.get::<View>(parameters, "mep.view")? {
+        if let Some(view) = self.get::<HiveView>(parameters, "mep.view")? {
             let content = Content::View { sql: view.sql, fingerprint: view.fingerprint };
             return Ok(TableVersion { schema: schema.into(), content, run: view.run, sql: None });
         }
@@ -316,7 +316,7 @@ impl Entry<'_> {
 
     fn read_partition(&self, parameters: &Parameters, location: &str) -> Result<Partition, WarehouseError> {
         let ledger: Option<Ledger> = self.get(parameters, "mep.ledger")?;
-        let files: Option<Vec<File>> = self.get(parameters, "mep.files")?;
+        let files: Option<Vec<StoredFile>> = self.get(parameters, "mep.files")?;
         let (Some(ledger), Some(files)) = (ledger, files) else {
             return Err(
                 self.unreadable(format!("its content at {location} was not put there by mep: drop it"))
@@ -326,7 +326,7 @@ impl Entry<'_> {
         let folder = folder.ok_or_else(|| {
             self.unreadable(format!("its content at {location} is not below {}", self.location))
         })?;
-        let file = |File(name, rows, bytes)| DataFile { path: format!("{folder}/{name}"), rows, bytes };
+        let file = |StoredFile(name, rows, bytes)| DataFile { path: format!("{folder}/{name}"), rows, bytes };
         Ok(Partition { files: Arc::new(files.into_iter().map(file).collect()), ledger: ledger.into() })
     }
 }

@@ -13,7 +13,7 @@ use tokio::time::timeout;
 
 use super::background::Background;
 use super::limits::Limits;
-use super::located::Located;
+use super::located::LocatedFiles;
 use super::reads::HdfsReads;
 use super::unhurried::unhurried;
 use mep_contract::warehouse::error::{WarehouseError, no_answer, no_connection};
@@ -32,13 +32,13 @@ pub(super) struct Hdfs {
     url: String,
     service: String,
     limits: Limits,
-    located: Arc<Located>,
+    located: Arc<LocatedFiles>,
     background: Arc<Background>,
 }
 
 /// A folder's entry.
 #[derive(Clone, Debug)]
-pub(super) struct Entry {
+pub(super) struct FolderEntry {
     /// Its absolute path.
     pub(super) path: String,
     /// Whether it is a folder.
@@ -67,7 +67,7 @@ impl Hdfs {
         }
         let client = builder.build().map_err(|error| unreachable(format!("{url}: {error}")))?;
         let (service, background) = (format!("hdfs at {url}"), background.clone());
-        let located = Arc::new(Located::default());
+        let located = Arc::new(LocatedFiles::default());
         Ok(Self { client, url: format!("{url}/"), service, limits, located, background })
     }
 
@@ -108,16 +108,16 @@ impl Hdfs {
     }
 
     /// What is in a folder; `None` where it is not there.
-    pub(super) fn list(&self, path: &str) -> Result<Option<Vec<Entry>>, WarehouseError> {
+    pub(super) fn list(&self, path: &str) -> Result<Option<Vec<FolderEntry>>, WarehouseError> {
         self.entries(path, false)
     }
 
     /// All that is below a folder.
-    pub(super) fn walk(&self, path: &str) -> Result<Vec<Entry>, WarehouseError> {
+    pub(super) fn walk(&self, path: &str) -> Result<Vec<FolderEntry>, WarehouseError> {
         Ok(self.entries(path, true)?.unwrap_or_default())
     }
 
-    fn entries(&self, path: &str, recursive: bool) -> Result<Option<Vec<Entry>>, WarehouseError> {
+    fn entries(&self, path: &str, recursive: bool) -> Result<Option<Vec<FolderEntry>>, WarehouseError> {
         let limit = if recursive { self.limits.many() } else { self.limits.answer() };
         let found = self.run("listing", path, limit, |client, path| async move {
             match client.list_status(&path, recursive).await {
@@ -127,7 +127,7 @@ impl Hdfs {
             }
         })?;
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let entry = |status: hdfs_native::client::FileStatus| Entry {
+        let entry = |status: hdfs_native::client::FileStatus| FolderEntry {
             path: status.path,
             is_folder: status.isdir,
             age: now.saturating_sub(Duration::from_millis(status.modification_time)),

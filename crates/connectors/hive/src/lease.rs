@@ -32,12 +32,12 @@ const LOCKED: &str = "mep_lease";
 
 /// Whether the lease is still held: once lost, nothing is published any more.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Held {
+pub(super) struct LeaseState {
     lock: Arc<Mutex<Option<i64>>>,
     is_lost: Arc<AtomicBool>,
 }
 
-impl Held {
+impl LeaseState {
     /// Makes sure that the lease is still this run's, by asking the metastore. Without a lease there is nothing to lose:
     /// tests alone publish nothing.
     ///
@@ -64,7 +64,7 @@ impl Held {
 struct Beating {
     metastore: Metastore,
     id: i64,
-    held: Held,
+    held: LeaseState,
     stop: Option<Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -99,7 +99,7 @@ pub(super) fn take(
     metastore: &Metastore,
     schema: &str,
     holder: &Holder,
-    held: &Held,
+    held: &LeaseState,
 ) -> Result<Lease, LeaseError> {
     let name = Relation::new(schema, LOCKED);
     let id = ask(metastore, &name, holder)?;

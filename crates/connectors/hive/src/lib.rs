@@ -31,9 +31,9 @@ use hive_metastore::Database;
 use pilota::FastStr;
 
 use self::background::Background;
-use self::entry::Entry;
+use self::entry::RelationEntry;
 use self::hdfs::Hdfs;
-use self::lease::Held;
+use self::lease::LeaseState;
 use self::limits::Limits;
 use self::metastore::Metastore;
 use self::publish::Publish;
@@ -71,7 +71,7 @@ pub struct HiveWarehouse {
     root: String,
     schema: String,
     trino_catalog: String,
-    held: Held,
+    held: LeaseState,
 }
 
 impl HiveWarehouse {
@@ -100,7 +100,7 @@ impl HiveWarehouse {
             root,
             schema: at.schema.to_owned(),
             trino_catalog: at.trino_catalog.to_owned(),
-            held: Held::default(),
+            held: LeaseState::default(),
         })
     }
 
@@ -178,7 +178,7 @@ impl Warehouse for HiveWarehouse {
         let Some(table) = self.metastore.table(relation)? else { return Ok(None) };
         let partitions = self.metastore.partitions_of(relation, &table)?;
         let location = self.location(relation);
-        Entry { relation, location: &location }.read(&table, &partitions).map(Some)
+        RelationEntry { relation, location: &location }.read(&table, &partitions).map(Some)
     }
 
     fn publish(

@@ -11,15 +11,15 @@ const MOST: usize = 10_000;
 
 /// Files that were read, by path.
 #[derive(Default)]
-pub(super) struct Located(Mutex<HashMap<String, Arc<FileReader>>>);
+pub(super) struct LocatedFiles(Mutex<HashMap<String, Arc<FileReader>>>);
 
-impl fmt::Debug for Located {
+impl fmt::Debug for LocatedFiles {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Located").finish_non_exhaustive()
     }
 }
 
-impl Located {
+impl LocatedFiles {
     /// The file, where it was read before.
     pub(super) fn known(&self, path: &str) -> Option<Arc<FileReader>> {
         self.files().get(path).cloned()

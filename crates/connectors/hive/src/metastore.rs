@@ -16,7 +16,7 @@ use pilota::FastStr;
 use volo_thrift::MaybeException;
 use volo_thrift::codec::default::DefaultMakeCodec;
 
-use super::answer::{Answer, Failure, Kind};
+use super::answer::{Answer, CallFailure, CallKind};
 use super::background::Background;
 use super::limits::Limits;
 use super::refusal::RefusalKind;
@@ -43,8 +43,8 @@ macro_rules! answer {
     ($call:expr) => {
         match $call.await {
             Ok(MaybeException::Ok(value)) => Ok(value),
-            Ok(MaybeException::Exception(exception)) => Err(Failure::Refused(exception.into())),
-            Err(error) => Err(Failure::from(error)),
+            Ok(MaybeException::Exception(exception)) => Err(CallFailure::Refused(exception.into())),
+            Err(error) => Err(CallFailure::from(error)),
         }
     };
 }
@@ -107,22 +107,22 @@ impl Metastore {
         &self,
         action: &'static str,
         object: impl fmt::Display,
-        kind: Kind,
+        kind: CallKind,
         call: impl Fn(ThriftHiveMetastoreClient) -> F,
     ) -> Answer<T>
     where
         T: Send + 'static,
-        F: Future<Output = Result<T, Failure>> + Send + 'static,
+        F: Future<Output = Result<T, CallFailure>> + Send + 'static,
     {
         let limit = kind.limit(self.limits);
-        let mut outcome = Err(Failure::Lost("the call ended early".to_owned()));
+        let mut outcome = Err(CallFailure::Lost("the call ended early".to_owned()));
         for _ in 0..kind.attempts() {
             let call = call(self.client.clone());
             let ended = self.background.wait(async move {
-                tokio::time::timeout(limit, call).await.unwrap_or(Err(Failure::Silent(limit)))
+                tokio::time::timeout(limit, call).await.unwrap_or(Err(CallFailure::Silent(limit)))
             });
             outcome = ended.unwrap_or(outcome);
-            if !matches!(outcome, Err(Failure::Lost(_))) {
+            if !matches!(outcome, Err(CallFailure::Lost(_))) {
                 break;
             }
         }
@@ -131,7 +131,7 @@ impl Metastore {
     }
 
     fn databases(&self) -> Result<Vec<FastStr>, WarehouseError> {
-        self.call("listing", "databases", Kind::Question, |client| async move {
+        self.call("listing", "databases", CallKind::Question, |client| async move {
             answer!(client.get_all_databases())
         })
         .must()
@@ -139,7 +139,7 @@ impl Metastore {
 
     /// A database; `None` where there is none of this name.
     pub(super) fn database(&self, name: &str) -> Result<Option<Database>, WarehouseError> {
-        self.call("reading database", name, Kind::Question, |client| {
+        self.call("reading database", name, CallKind::Question, |client| {
             let name = FastStr::new(name);
             async move { answer!(client.get_database(name)) }
         })
@@ -149,7 +149,7 @@ impl Metastore {
     /// Creates a database; one that is there by now is as good.
     pub(super) fn create_database(&self, database: &Database) -> Result<(), WarehouseError> {
         let name = database.name.clone().unwrap_or_default();
-        self.call("creating database", &name, Kind::Change, |client| {
+        self.call("creating database", &name, CallKind::Change, |client| {
             let database = database.clone();
             async move { answer!(client.create_database(database)) }
         })
@@ -159,7 +159,7 @@ impl Metastore {
 
     /// The names of a database's tables and views.
     pub(super) fn tables(&self, database: &str) -> Result<Vec<FastStr>, WarehouseError> {
-        self.call("listing the tables of", database, Kind::Listing, |client| {
+        self.call("listing the tables of", database, CallKind::Listing, |client| {
             let database = FastStr::new(database);
             async move { answer!(client.get_all_tables(database)) }
         })
@@ -173,7 +173,7 @@ impl Metastore {
             tbl_name: FastStr::new(&relation.name),
             ..GetTableRequest::default()
         };
-        self.call("reading table", relation, Kind::Question, |client| {
+        self.call("reading table", relation, CallKind::Question, |client| {
             let request = request.clone();
             async move { answer!(client.get_table_req(request)) }
         })
@@ -182,7 +182,7 @@ impl Metastore {
     }
 
     fn partitions(&self, relation: &Relation) -> Result<Vec<Partition>, WarehouseError> {
-        self.call("reading the partitions of", relation, Kind::Listing, |client| {
+        self.call("reading the partitions of", relation, CallKind::Listing, |client| {
             let (database, name) = (database(relation), FastStr::new(&relation.name));
             async move { answer!(client.get_partitions(database, name, -1)) }
         })
@@ -201,7 +201,7 @@ impl Metastore {
 
     /// Creates a table or view.
     pub(super) fn create_table(&self, relation: &Relation, table: &Table) -> Result<(), WarehouseError> {
-        self.call("creating table", relation, Kind::Change, |client| {
+        self.call("creating table", relation, CallKind::Change, |client| {
             let table = table.clone();
             async move { answer!(client.create_table(table)) }
         })
@@ -211,7 +211,7 @@ impl Metastore {
     /// Changes a table in one step; its columns in all partitions too.
     pub(super) fn alter_table(&self, relation: &Relation, table: &Table) -> Result<(), WarehouseError> {
         let context = context(&[("DO_NOT_UPDATE_STATS", "true"), ("CASCADE", "true")]);
-        self.call("changing table", relation, Kind::Change, |client| {
+        self.call("changing table", relation, CallKind::Change, |client| {
             let (database, name) = (database(relation), FastStr::new(&relation.name));
             let (table, context) = (table.clone(), context.clone());
             async move { answer!(client.alter_table_with_environment_context(database, name, table, context)) }
@@ -233,7 +233,7 @@ impl Metastore {
             need_result: Some(false),
             ..AddPartitionsRequest::default()
         };
-        self.call("adding partitions to", relation, Kind::Change, |client| {
+        self.call("adding partitions to", relation, CallKind::Change, |client| {
             let request = request.clone();
             async move { answer!(client.add_partitions_req(request)) }
         })
@@ -248,7 +248,7 @@ impl Metastore {
         partitions: &[Partition],
     ) -> Result<(), WarehouseError> {
         let context = context(&[("DO_NOT_UPDATE_STATS", "true")]);
-        self.call("changing partitions of", relation, Kind::Change, |client| {
+        self.call("changing partitions of", relation, CallKind::Change, |client| {
             let (database, name) = (database(relation), FastStr::new(&relation.name));
             let (partitions, context) = (partitions.to_vec(), context.clone());
             async move {
@@ -275,7 +275,7 @@ impl Metastore {
             need_result: Some(false),
             cat_name: None,
         };
-        self.call("dropping partitions of", relation, Kind::Change, |client| {
+        self.call("dropping partitions of", relation, CallKind::Change, |client| {
             let request = request.clone();
             async move { answer!(client.drop_partitions_req(request)) }
         })
@@ -285,7 +285,7 @@ impl Metastore {
 
     /// Takes a table or view away; its folder stays. One that is gone is as good.
     pub(super) fn drop_table(&self, relation: &Relation) -> Result<(), WarehouseError> {
-        self.call("dropping table", relation, Kind::Change, |client| {
+        self.call("dropping table", relation, CallKind::Change, |client| {
             let (database, name) = (database(relation), FastStr::new(&relation.name));
             async move { answer!(client.drop_table(database, name, false)) }
         })
@@ -295,7 +295,7 @@ impl Metastore {
 
     /// Asks for a lock, which is had at once or is waited for.
     pub(super) fn lock(&self, request: &LockRequest) -> Result<LockResponse, WarehouseError> {
-        self.call("locking", "the warehouse", Kind::Lock, |client| {
+        self.call("locking", "the warehouse", CallKind::Lock, |client| {
             let request = request.clone();
             async move { answer!(client.lock(request)) }
         })
@@ -304,7 +304,7 @@ impl Metastore {
 
     /// Gives a lock back; one that is gone is as good.
     pub(super) fn unlock(&self, id: i64) -> Result<(), WarehouseError> {
-        self.call("unlocking", "the warehouse", Kind::SignOfLife, |client| async move {
+        self.call("unlocking", "the warehouse", CallKind::SignOfLife, |client| async move {
             answer!(client.unlock(UnlockRequest { lockid: id }))
         })
         .unless(RefusalKind::Missing)
@@ -313,7 +313,7 @@ impl Metastore {
 
     /// Says that the holder of a lock lives; `false` where the lock is gone.
     pub(super) fn heartbeat(&self, id: i64) -> Result<bool, WarehouseError> {
-        self.call("keeping the lease on", "the warehouse", Kind::SignOfLife, |client| async move {
+        self.call("keeping the lease on", "the warehouse", CallKind::SignOfLife, |client| async move {
             answer!(client.heartbeat(HeartbeatRequest { lockid: Some(id), txnid: None }))
         })
         .unless(RefusalKind::Missing)
@@ -328,7 +328,7 @@ impl Metastore {
             partname: None,
             is_extended: None,
         };
-        self.call("reading the locks of", "the warehouse", Kind::Question, |client| {
+        self.call("reading the locks of", "the warehouse", CallKind::Question, |client| {
             let request = request.clone();
             async move { Ok(client.show_locks(request).await?) }
         })

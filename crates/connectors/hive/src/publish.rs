@@ -13,7 +13,7 @@ use pilota::FastStr;
 
 use super::HiveWarehouse;
 use super::columns::unreadable_change;
-use super::entry::{EMPTY_FOLDER, Entry, is_empty, key_of, location, records_batch};
+use super::entry::{EMPTY_FOLDER, RelationEntry, is_empty, key_of, location, records_batch};
 use mep_contract::warehouse::error::WarehouseError;
 use mep_contract::warehouse::partition::NULL_FOLDER;
 use mep_contract::warehouse::presentation::Presentation;
@@ -31,7 +31,7 @@ pub(super) struct Publish<'a> {
 
 /// What is to be done with the partitions.
 #[derive(Default)]
-struct Changes {
+struct PartitionChanges {
     /// Not in the metastore yet, in their final form.
     add: Vec<HivePartition>,
     /// In the metastore, in their final form.
@@ -42,7 +42,7 @@ struct Changes {
     drop: Vec<HivePartition>,
 }
 
-impl Changes {
+impl PartitionChanges {
     /// Notes that a partition is to be as `new` says, where it is `old` by now.
     fn note(&mut self, old: Option<&HivePartition>, new: HivePartition) {
         match old {
@@ -64,7 +64,7 @@ impl Publish<'_> {
         }
         let metastore = &self.warehouse.metastore;
         let location = self.warehouse.location(self.relation);
-        let entry = Entry { relation: self.relation, location: &location };
+        let entry = RelationEntry { relation: self.relation, location: &location };
         let new = entry.table(self.table, self.presentation)?;
         let stored = metastore.table(self.relation)?;
         if let Some(stored) = &stored {
@@ -131,16 +131,16 @@ impl Publish<'_> {
 
     fn changes(
         &self,
-        entry: &Entry<'_>,
+        entry: &RelationEntry<'_>,
         columns: &[FieldSchema],
         there: Vec<HivePartition>,
-    ) -> Result<Changes, WarehouseError> {
+    ) -> Result<PartitionChanges, WarehouseError> {
         let Content::Table { partitions, batches, .. } = &self.table.content else {
-            return Ok(Changes::default());
+            return Ok(PartitionChanges::default());
         };
         let mut there: BTreeMap<PartitionKey, HivePartition> =
             there.into_iter().map(|partition| (key_of(&partition), partition)).collect();
-        let mut changes = Changes::default();
+        let mut changes = PartitionChanges::default();
         let mut recorded: BTreeSet<&str> = BTreeSet::new();
         for (key, partition) in partitions {
             let batch = batch_of(key, batches);
@@ -168,12 +168,12 @@ impl Publish<'_> {
 
     fn apply(
         &self,
-        entry: &Entry<'_>,
+        entry: &RelationEntry<'_>,
         columns: &[FieldSchema],
-        changes: Changes,
+        changes: PartitionChanges,
     ) -> Result<(), WarehouseError> {
         let metastore = &self.warehouse.metastore;
-        let Changes { add, mut alter, remove, mut drop } = changes;
+        let PartitionChanges { add, mut alter, remove, mut drop } = changes;
         if alter.is_empty() && remove.is_empty() {
             if !add.is_empty() {
                 fail_point::reached("hive-before-add");

@@ -25,7 +25,7 @@ use tokio::time::timeout;
 
 use super::background::Background;
 use super::limits::Limits;
-use super::located::Located;
+use super::located::LocatedFiles;
 use mep_contract::warehouse::error::WarehouseError;
 
 const STORE: &str = "HDFS";
@@ -38,7 +38,7 @@ pub(super) struct HdfsReads {
     /// What it is called in messages.
     pub(super) service: String,
     /// Where files are that were read before.
-    pub(super) located: Arc<Located>,
+    pub(super) located: Arc<LocatedFiles>,
     /// How long it may take.
     pub(super) limits: Limits,
     /// Where it is waited for.
@@ -52,58 +52,58 @@ impl fmt::Display for HdfsReads {
 }
 
 /// Why a read ended early.
-enum Failure {
+enum ReadFailure {
     Hdfs(HdfsError),
     /// HDFS said nothing for so long.
     Silent(Duration),
 }
 
-impl From<HdfsError> for Failure {
+impl From<HdfsError> for ReadFailure {
     fn from(error: HdfsError) -> Self {
         Self::Hdfs(error)
     }
 }
 
 /// What comes of a future within its limit.
-async fn within<T>(limit: Duration, future: impl Future<Output = T>) -> std::result::Result<T, Failure> {
-    timeout(limit, future).await.map_err(|_| Failure::Silent(limit))
+async fn within<T>(limit: Duration, future: impl Future<Output = T>) -> std::result::Result<T, ReadFailure> {
+    timeout(limit, future).await.map_err(|_| ReadFailure::Silent(limit))
 }
 
 /// The size of a file, from where on it was read, and the bytes from there.
-type Found = (u64, u64, Bytes);
+type ReadBytes = (u64, u64, Bytes);
 
 impl HdfsReads {
     /// What is wanted of a file.
-    async fn read(&self, location: &Path, wanted: Wanted) -> Result<Found> {
+    async fn read(&self, location: &Path, wanted: WantedBytes) -> Result<ReadBytes> {
         let path = format!("/{location}");
         let (client, limits, located) = (self.client.clone(), self.limits, self.located.clone());
         let task = self.background.handle().spawn(async move {
             if let Some(file) = located.known(&path) {
                 match read(&file, &wanted, limits).await {
-                    Err(Failure::Hdfs(_)) => located.forget(&path),
+                    Err(ReadFailure::Hdfs(_)) => located.forget(&path),
                     found => return found,
                 }
             }
             let file = Arc::new(within(limits.answer(), client.read(&path)).await??);
             let found = read(&file, &wanted, limits).await?;
             located.note(&path, &file);
-            Ok::<_, Failure>(found)
+            Ok::<_, ReadFailure>(found)
         });
         let generic =
             |error: Box<dyn std::error::Error + Send + Sync>| Error::Generic { store: STORE, source: error };
         let ended = task.await.map_err(|error| generic(Box::new(error)))?;
         ended.map_err(|failure| match failure {
-            Failure::Hdfs(error @ HdfsError::FileNotFound(_)) => {
+            ReadFailure::Hdfs(error @ HdfsError::FileNotFound(_)) => {
                 Error::NotFound { path: location.to_string(), source: Box::new(error) }
             }
-            Failure::Hdfs(HdfsError::IOError(error)) => generic(Box::new(WarehouseError::Lost {
+            ReadFailure::Hdfs(HdfsError::IOError(error)) => generic(Box::new(WarehouseError::Lost {
                 action: "reading",
                 object: format!("/{location}"),
                 service: self.service.clone(),
                 reason: error.to_string(),
             })),
-            Failure::Hdfs(error) => generic(Box::new(error)),
-            Failure::Silent(limit) => generic(Box::new(WarehouseError::Silent {
+            ReadFailure::Hdfs(error) => generic(Box::new(error)),
+            ReadFailure::Silent(limit) => generic(Box::new(WarehouseError::Silent {
                 action: "reading",
                 object: format!("/{location}"),
                 service: self.service.clone(),
@@ -113,7 +113,11 @@ impl HdfsReads {
     }
 }
 
-async fn read(file: &FileReader, wanted: &Wanted, limits: Limits) -> std::result::Result<Found, Failure> {
+async fn read(
+    file: &FileReader,
+    wanted: &WantedBytes,
+    limits: Limits,
+) -> std::result::Result<ReadBytes, ReadFailure> {
     let size = file.file_length() as u64;
     let range = wanted.within(size);
     let length = usize::try_from(range.end - range.start).unwrap_or(usize::MAX);
@@ -130,12 +134,12 @@ async fn read(file: &FileReader, wanted: &Wanted, limits: Limits) -> std::result
 }
 
 /// What of a file is wanted.
-enum Wanted {
+enum WantedBytes {
     Nothing,
     Range(Option<GetRange>),
 }
 
-impl Wanted {
+impl WantedBytes {
     /// The range, which does not reach past the end of the file.
     fn within(&self, size: u64) -> Range<u64> {
         let cut = |start: u64, end: u64| start.min(size)..end.min(size);
@@ -157,7 +161,7 @@ fn not_offered<T>(operation: &str) -> Result<T> {
 #[async_trait]
 impl ObjectStore for HdfsReads {
     async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
-        let wanted = if options.head { Wanted::Nothing } else { Wanted::Range(options.range) };
+        let wanted = if options.head { WantedBytes::Nothing } else { WantedBytes::Range(options.range) };
         let (size, start, bytes) = self.read(location, wanted).await?;
         let range = start..start + bytes.len() as u64;
         let meta = ObjectMeta {

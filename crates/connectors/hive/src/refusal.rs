@@ -20,7 +20,7 @@ use hive_metastore::{
 
 /// What the metastore said no with.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Refusal {
+pub(super) struct MetastoreRefusal {
     /// Which of its exceptions.
     pub(super) kind: RefusalKind,
     /// Its message.
@@ -38,7 +38,7 @@ pub(super) enum RefusalKind {
     Other,
 }
 
-impl fmt::Display for Refusal {
+impl fmt::Display for MetastoreRefusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)
     }
@@ -46,7 +46,7 @@ impl fmt::Display for Refusal {
 
 macro_rules! refusals {
     ($($exception:ident { $($variant:ident: $kind:ident),+ })+) => {
-        $(impl From<$exception> for Refusal {
+        $(impl From<$exception> for MetastoreRefusal {
             fn from(exception: $exception) -> Self {
                 match exception {
                     $($exception::$variant(said) => Self {

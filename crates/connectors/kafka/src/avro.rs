@@ -58,7 +58,7 @@ const HEADER: usize = 5;
 
 /// A schema that records are written with.
 #[derive(Clone, Debug)]
-struct Written {
+struct WriterSchema {
     store: SchemaStore,
     /// Of what its file says, apart from white space.
     hash: String,
@@ -94,8 +94,8 @@ pub(super) struct AvroDecoder {
     event_time: Option<usize>,
     wire: AvroWire,
     /// The schema of every record that has none by its id.
-    any: Option<Written>,
-    by_id: BTreeMap<u32, Written>,
+    any: Option<WriterSchema>,
+    by_id: BTreeMap<u32, WriterSchema>,
 }
 
 impl AvroDecoder {
@@ -135,7 +135,7 @@ impl AvroDecoder {
     pub(super) fn decode(&self, values: &[u8], ends: &[usize]) -> Result<Decoded, DecodeError> {
         let mut decoded = Decoded { batches: Vec::new(), rejects: Vec::new(), read: ends.len() as u64 };
         let mut run: Vec<(u64, &[u8])> = Vec::new();
-        let mut current: Option<&Written> = None;
+        let mut current: Option<&WriterSchema> = None;
         let mut start = 0;
         for (line, end) in (1..).zip(ends) {
             let value = &values[start..*end];
@@ -176,7 +176,7 @@ impl AvroDecoder {
     /// What is noted of messages that bear these ids: the schemas that they are read by, also of an id that has none yet.
     pub(super) fn noted(&self, ids: &SchemaIds) -> String {
         let hash =
-            |written: Option<&Written>| written.map_or("-", |written| written.hash.as_str()).to_owned();
+            |written: Option<&WriterSchema>| written.map_or("-", |written| written.hash.as_str()).to_owned();
         match self.wire {
             AvroWire::Plain => format!("plain {}", hash(self.any.as_ref())),
             AvroWire::Confluent if ids.ids.len() > MANY_IDS => {
@@ -202,7 +202,7 @@ impl AvroDecoder {
     }
 
     /// A message's schema, and its record.
-    fn unwrap<'m>(&self, message: &'m [u8]) -> Result<(&Written, &'m [u8]), String> {
+    fn unwrap<'m>(&self, message: &'m [u8]) -> Result<(&WriterSchema, &'m [u8]), String> {
         match (self.wire, message) {
             (AvroWire::Plain, record) => self
                 .any
@@ -226,7 +226,7 @@ impl AvroDecoder {
     /// Decodes records of one schema: all at once, or, where one of them is bad, each by itself.
     fn decode_run(
         &self,
-        written: &Written,
+        written: &WriterSchema,
         records: &[(u64, &[u8])],
         decoded: &mut Decoded,
     ) -> Result<(), DecodeError> {
@@ -266,7 +266,7 @@ impl AvroDecoder {
 
     fn take(
         &self,
-        written: &Written,
+        written: &WriterSchema,
         batch: Option<RecordBatch>,
         records: &[(u64, &[u8])],
         decoded: &mut Decoded,
@@ -303,7 +303,7 @@ pub fn read_avro_record(
 }
 
 /// Reads a schema's file.
-fn written(path: &Path, schema: &RowSchema) -> Result<Written, AvroError> {
+fn written(path: &Path, schema: &RowSchema) -> Result<WriterSchema, AvroError> {
     let text = std::fs::read_to_string(path)
         .map_err(|error| AvroError::Unreadable { path: path.to_owned(), error })?;
     let not_a_schema = |why: String| AvroError::NotASchema { path: path.to_owned(), why };
@@ -320,7 +320,7 @@ fn written(path: &Path, schema: &RowSchema) -> Result<Written, AvroError> {
     store
         .set(Fingerprint::load_fingerprint_id(0), AvroSchema::new(read))
         .map_err(|error| not_a_schema(error.to_string()))?;
-    let mut written = Written { store, hash, columns: Vec::new() };
+    let mut written = WriterSchema { store, hash, columns: Vec::new() };
     let given = decoder(&written, 1).map_err(|error| not_a_schema(error.to_string()))?.schema();
     written.columns = columns_of(&given, schema).map_err(not_a_schema)?;
     Ok(written)
@@ -342,7 +342,7 @@ fn texts_for_uuids(schema: &mut serde_json::Value) {
     }
 }
 
-fn decoder(written: &Written, rows: usize) -> Result<Decoder, ArrowError> {
+fn decoder(written: &WriterSchema, rows: usize) -> Result<Decoder, ArrowError> {
     ReaderBuilder::new()
         .with_batch_size(rows)
         .with_writer_schema_store(written.store.clone())

@@ -20,7 +20,7 @@ const LEADER_PAUSE: Duration = Duration::from_millis(100);
 /// A partition and the offsets that Kafka holds of it: from `low` up to, and without, `high`. Offsets of transactions that
 /// are still open are not held yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Held {
+pub(super) struct HeldOffsets {
     pub topic: Arc<str>,
     pub partition: i32,
     pub low: i64,
@@ -28,10 +28,13 @@ pub(super) struct Held {
 }
 
 /// A partition of a topic.
-pub(super) type Place = (Arc<str>, i32);
+pub(super) type TopicPartition = (Arc<str>, i32);
 
 /// What Kafka holds of these topics.
-pub(super) fn held(connection: &KafkaConnection, topics: &[Arc<str>]) -> Result<Vec<Held>, SourceError> {
+pub(super) fn held(
+    connection: &KafkaConnection,
+    topics: &[Arc<str>],
+) -> Result<Vec<HeldOffsets>, SourceError> {
     held_by(connection, &consumer(connection, &[])?, topics)
 }
 
@@ -40,7 +43,7 @@ pub(super) fn held_by(
     connection: &KafkaConnection,
     consumer: &Consumer,
     topics: &[Arc<str>],
-) -> Result<Vec<Held>, SourceError> {
+) -> Result<Vec<HeldOffsets>, SourceError> {
     let places = partitions(connection, consumer, topics)?;
     let low = offsets(connection, consumer, &places, Offset::Beginning)?;
     let high = offsets(connection, consumer, &places, Offset::End)?;
@@ -48,7 +51,7 @@ pub(super) fn held_by(
         let (low, high) = (low.get(&place).copied(), high.get(&place).copied());
         let (topic, partition) = place;
         match low.zip(high) {
-            Some((low, high)) => Ok(Held { topic, partition, low, high }),
+            Some((low, high)) => Ok(HeldOffsets { topic, partition, low, high }),
             None => Err(SourceError::unreadable(format!(
                 "Kafka does not say what it holds of {topic}/{partition}"
             ))),
@@ -61,7 +64,7 @@ fn partitions(
     connection: &KafkaConnection,
     consumer: &Consumer,
     topics: &[Arc<str>],
-) -> Result<Vec<Place>, SourceError> {
+) -> Result<Vec<TopicPartition>, SourceError> {
     let mut places = Vec::new();
     for topic in topics {
         let metadata = consumer.fetch_metadata(Some(topic), connection.timeout);
@@ -116,9 +119,9 @@ fn missing(connection: &KafkaConnection, consumer: &Consumer, topic: &str) -> So
 fn offsets(
     connection: &KafkaConnection,
     consumer: &Consumer,
-    places: &[Place],
+    places: &[TopicPartition],
     which: Offset,
-) -> Result<BTreeMap<Place, i64>, SourceError> {
+) -> Result<BTreeMap<TopicPartition, i64>, SourceError> {
     let deadline = Instant::now() + connection.timeout;
     loop {
         match offsets_now(connection, consumer, places, which) {
@@ -147,9 +150,9 @@ fn is_of_leaders(error: &KafkaError) -> bool {
 fn offsets_now(
     connection: &KafkaConnection,
     consumer: &Consumer,
-    places: &[Place],
+    places: &[TopicPartition],
     which: Offset,
-) -> Result<BTreeMap<Place, i64>, KafkaError> {
+) -> Result<BTreeMap<TopicPartition, i64>, KafkaError> {
     let mut asked = TopicPartitionList::with_capacity(places.len());
     for (topic, partition) in places {
         asked.add_partition_offset(topic, *partition, which)?;
@@ -170,7 +173,7 @@ fn offsets_now(
 pub(super) fn end_of(
     connection: &KafkaConnection,
     consumer: &Consumer,
-    place: &Place,
+    place: &TopicPartition,
 ) -> Result<i64, SourceError> {
     let ends = offsets(connection, consumer, std::slice::from_ref(place), Offset::End)?;
     ends.get(place).copied().ok_or_else(|| {
@@ -182,8 +185,8 @@ pub(super) fn end_of(
 /// compacted away, and says nothing.
 pub(super) fn changed(
     connection: &KafkaConnection,
-    marks: &BTreeMap<Place, Mark>,
-) -> Result<BTreeSet<Place>, SourceError> {
+    marks: &BTreeMap<TopicPartition, Mark>,
+) -> Result<BTreeSet<TopicPartition>, SourceError> {
     let mut changed = BTreeSet::new();
     let mut by_topic: BTreeMap<Arc<str>, BTreeMap<i32, &Mark>> = BTreeMap::new();
     for ((topic, partition), mark) in marks {

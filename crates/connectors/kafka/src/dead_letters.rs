@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::sender::{Outgoing, Sender};
 use mep_contract::source::SourceError;
-use mep_contract::source::tail::{Partition, Unreadable};
+use mep_contract::source::tail::{StreamPartition, UnreadableEvent};
 use mep_core::connection::KafkaConnection;
 
 /// What stands behind the name of a topic in that of its dead letters.
@@ -34,7 +34,7 @@ impl DeadLetterTopics {
     ///
     /// # Errors
     /// [`SourceError::Away`] where brokers did not answer for long, and another one where they refuse some.
-    pub fn send(&self, letters: &mut Vec<(Partition, Unreadable)>) -> Result<(), SourceError> {
+    pub fn send(&self, letters: &mut Vec<(StreamPartition, UnreadableEvent)>) -> Result<(), SourceError> {
         let mut topics: Vec<String> =
             letters.iter().map(|(partition, _)| Self::topic_of(&partition.topic)).collect();
         topics.sort();
@@ -80,6 +80,6 @@ impl DeadLetterTopics {
 }
 
 /// What names a dead letter: `topic/partition/offset`.
-fn key_of(partition: &Partition, letter: &Unreadable) -> String {
+fn key_of(partition: &StreamPartition, letter: &UnreadableEvent) -> String {
     format!("{partition}/{}", letter.offset)
 }

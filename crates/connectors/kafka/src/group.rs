@@ -5,7 +5,7 @@ use rdkafka::{Offset, TopicPartitionList};
 
 use super::connection::{Consumer, consumer_of, in_words};
 use mep_contract::source::SourceError;
-use mep_contract::source::tail::{Group, Offsets};
+use mep_contract::source::tail::{Offsets, ReaderGroup};
 use mep_core::connection::KafkaConnection;
 
 /// A group that is told.
@@ -21,7 +21,7 @@ impl ToldGroup {
     }
 }
 
-impl Group for ToldGroup {
+impl ReaderGroup for ToldGroup {
     fn commit(&mut self, offsets: &Offsets) -> Result<(), SourceError> {
         let failed =
             |error| SourceError::unreadable(format!("Kafka at {}: {}", self.place, in_words(&error)));

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::cluster::{Held, Place};
+use super::cluster::{HeldOffsets, TopicPartition};
 use super::mark::Mark;
 use super::range::Range;
 use mep_contract::source::{Holding, Recorded, Unit};
@@ -18,20 +18,20 @@ pub(super) const LOST: &str = "lost";
 /// What is compared.
 pub(super) struct Comparison<'a> {
     /// What Kafka holds, by partition.
-    pub held: &'a [Held],
+    pub held: &'a [HeldOffsets],
     /// What was landed.
     pub recorded: &'a [Recorded],
     /// Partitions whose last landed message is another one by now.
-    pub changed: &'a BTreeSet<Place>,
+    pub changed: &'a BTreeSet<TopicPartition>,
     /// Whether what is lost is accepted.
     pub accept: bool,
 }
 
 /// The ranges of a partition that were landed, in order.
-type Landed<'a> = BTreeMap<Place, Vec<(Range, &'a Recorded)>>;
+type LandedRanges<'a> = BTreeMap<TopicPartition, Vec<(Range, &'a Recorded)>>;
 
-fn landed(recorded: &[Recorded]) -> Landed<'_> {
-    let mut landed: Landed<'_> = BTreeMap::new();
+fn landed(recorded: &[Recorded]) -> LandedRanges<'_> {
+    let mut landed: LandedRanges<'_> = BTreeMap::new();
     for unit in recorded {
         if let Some(range) = Range::parse(&unit.id) {
             landed.entry((range.topic.clone(), range.partition)).or_default().push((range, unit));
@@ -44,9 +44,9 @@ fn landed(recorded: &[Recorded]) -> Landed<'_> {
 }
 
 /// The marks of the last messages that were landed of each partition that Kafka still holds at their offsets.
-pub(super) fn marks(held: &[Held], recorded: &[Recorded]) -> BTreeMap<Place, Mark> {
+pub(super) fn marks(held: &[HeldOffsets], recorded: &[Recorded]) -> BTreeMap<TopicPartition, Mark> {
     let landed = landed(recorded);
-    let mark = |held: &Held| {
+    let mark = |held: &HeldOffsets| {
         let place = (held.topic.clone(), held.partition);
         let ranges = landed.get(&place)?;
         let generation = ranges.last()?.0.generation;
@@ -60,7 +60,7 @@ pub(super) fn marks(held: &[Held], recorded: &[Recorded]) -> BTreeMap<Place, Mar
 /// The units that there are, or in words why it is not clear what comes next.
 pub(super) fn holding(comparison: &Comparison<'_>) -> Result<Holding, String> {
     let landed = landed(comparison.recorded);
-    let mut outcome = Outcome { accept: comparison.accept, ..Outcome::default() };
+    let mut outcome = ComparisonOutcome { accept: comparison.accept, ..ComparisonOutcome::default() };
     let topics: BTreeSet<&Arc<str>> = comparison.held.iter().map(|held| &held.topic).collect();
     let seen: BTreeSet<&Arc<str>> = landed.keys().map(|(topic, _)| topic).collect();
     for held in comparison.held {
@@ -72,7 +72,7 @@ pub(super) fn holding(comparison: &Comparison<'_>) -> Result<Holding, String> {
             None => outcome.begin(held, 1, held.low),
         }
     }
-    let there: BTreeSet<Place> =
+    let there: BTreeSet<TopicPartition> =
         comparison.held.iter().map(|held| (held.topic.clone(), held.partition)).collect();
     for (place, ranges) in &landed {
         if there.contains(place) {
@@ -92,7 +92,7 @@ pub(super) fn holding(comparison: &Comparison<'_>) -> Result<Holding, String> {
 }
 
 #[derive(Default)]
-struct Outcome {
+struct ComparisonOutcome {
     accept: bool,
     holding: Holding,
     faults: Vec<String>,
@@ -100,9 +100,9 @@ struct Outcome {
     acceptable: bool,
 }
 
-impl Outcome {
+impl ComparisonOutcome {
     /// Goes on with a partition behind what was landed of it.
-    fn go_on(&mut self, held: &Held, ranges: &[(Range, &Recorded)], is_changed: bool) {
+    fn go_on(&mut self, held: &HeldOffsets, ranges: &[(Range, &Recorded)], is_changed: bool) {
         let Some((last, _)) = ranges.last() else { return };
         let generation = last.generation;
         let (current, earlier): (Vec<_>, Vec<_>) =
@@ -156,7 +156,7 @@ impl Outcome {
 
     /// Begins with a partition of which nothing was landed. Where there is nothing to read, its place is noted, so that a
     /// later run knows what it has missed.
-    fn begin(&mut self, held: &Held, generation: u32, from: i64) {
+    fn begin(&mut self, held: &HeldOffsets, generation: u32, from: i64) {
         self.read_on(held, generation, from);
         if from.max(held.low) >= held.high {
             let range = range(held, generation, held.high, held.high);
@@ -164,7 +164,7 @@ impl Outcome {
         }
     }
 
-    fn read_on(&mut self, held: &Held, generation: u32, from: i64) {
+    fn read_on(&mut self, held: &HeldOffsets, generation: u32, from: i64) {
         if from < held.low {
             let lost = range(held, generation, from, held.low);
             self.gone(format!(
@@ -234,7 +234,7 @@ impl Outcome {
     }
 }
 
-fn range(held: &Held, generation: u32, from: i64, to: i64) -> Range {
+fn range(held: &HeldOffsets, generation: u32, from: i64, to: i64) -> Range {
     Range { topic: held.topic.clone(), partition: held.partition, generation, from, to }
 }
 

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::avro::AvroDecoder;
-use mep_contract::source::tail::{self, Undecoded, Unreadable};
-use mep_contract::source::{Item, MessagePlace, Piece, Sink, SourceError};
+use mep_contract::source::tail::{self, Undecoded, UnreadableEvent};
+use mep_contract::source::{MessagePlace, Piece, RowReceiver, SourceError, SourceItem};
 use mep_decode::rows::{BadRow, Chunk, Decoded, Decoder};
 
 /// How a message is read.
@@ -110,7 +110,7 @@ impl Messages {
 }
 
 impl Undecoded for Messages {
-    fn decode(mut self: Box<Self>) -> Result<tail::Decoded, SourceError> {
+    fn decode(mut self: Box<Self>) -> Result<tail::DecodedEvents, SourceError> {
         let decoded = Messages::decode(&mut self)?;
         let mut unreadable = Vec::new();
         let mut offsets = Vec::with_capacity(self.offsets.len());
@@ -121,13 +121,13 @@ impl Undecoded for Messages {
                 Some(bad) => {
                     let payload =
                         self.value(index).map(|value| value.strip_suffix(b"\n").unwrap_or(value).to_vec());
-                    unreadable.push(Unreadable { offset: *offset, reason: bad.reason, payload });
+                    unreadable.push(UnreadableEvent { offset: *offset, reason: bad.reason, payload });
                 }
                 None => offsets.push(*offset),
             }
         }
         let empty = self.empty.iter();
-        unreadable.extend(empty.map(|(offset, reason)| Unreadable {
+        unreadable.extend(empty.map(|(offset, reason)| UnreadableEvent {
             offset: *offset,
             reason: (*reason).to_owned(),
             payload: None,
@@ -147,15 +147,15 @@ impl Undecoded for Messages {
                 self.unit
             )));
         }
-        Ok(tail::Decoded { batches, unreadable, read: self.count() as u64 })
+        Ok(tail::DecodedEvents { batches, unreadable, read: self.count() as u64 })
     }
 }
 
 impl Piece for Messages {
-    fn read(mut self: Box<Self>, sink: &mut Sink<'_>) -> Result<u64, SourceError> {
+    fn read(mut self: Box<Self>, sink: &mut RowReceiver<'_>) -> Result<u64, SourceError> {
         let decoded = Messages::decode(&mut self)?;
         for batch in decoded.batches {
-            sink(Item::Rows(batch))?;
+            sink(SourceItem::Rows(batch))?;
         }
         let place = |offset| MessagePlace { topic: self.topic.clone(), partition: self.partition, offset };
         for bad in decoded.rejects {
@@ -163,11 +163,11 @@ impl Piece for Messages {
             let offset =
                 usize::try_from(bad.line).ok().and_then(|line| self.offsets.get(line.checked_sub(1)?));
             let place = place(offset.copied().unwrap_or(-1));
-            sink(Item::Reject(bad.into_message_reject(&self.unit, place)))?;
+            sink(SourceItem::Reject(bad.into_message_reject(&self.unit, place)))?;
         }
         for (offset, reason) in &self.empty {
             let bad = BadRow::new(0, *reason, b"");
-            sink(Item::Reject(bad.into_message_reject(&self.unit, place(*offset))))?;
+            sink(SourceItem::Reject(bad.into_message_reject(&self.unit, place(*offset))))?;
         }
         // Counted here and not by the decoder: a message that it passed over would show.
         Ok(self.count() as u64)
@@ -191,8 +191,8 @@ mod tests {
         let read = Box::new(messages)
             .read(&mut |item| {
                 match item {
-                    Item::Rows(batch) => rows += batch.num_rows() as u64,
-                    Item::Reject(reject) => rejects.push(reject),
+                    SourceItem::Rows(batch) => rows += batch.num_rows() as u64,
+                    SourceItem::Reject(reject) => rejects.push(reject),
                 }
                 Ok(())
             })

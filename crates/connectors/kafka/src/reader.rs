@@ -9,7 +9,7 @@ use rdkafka::types::RDKafkaErrorCode;
 use rdkafka::{Message, Offset, TopicPartitionList};
 
 use super::avro::SchemaIds;
-use super::cluster::{Place, asked_in_vain, end_of, is_passing};
+use super::cluster::{TopicPartition, asked_in_vain, end_of, is_passing};
 use super::connection::{Consumer, consumer, patience};
 use super::mark::Mark;
 use super::messages::{Messages, Reading};
@@ -131,7 +131,7 @@ impl RangeReader {
     /// The end of the partition was reached, so the rest of the range holds no messages: control records of transactions,
     /// or what was compacted away. Unless the partition ends earlier than it did when the range was planned.
     fn check_end(&self) -> Result<(), SourceError> {
-        let place: Place = (self.range.topic.clone(), self.range.partition);
+        let place: TopicPartition = (self.range.topic.clone(), self.range.partition);
         let end = end_of(&self.connection, &self.consumer, &place)?;
         if end < self.range.to {
             return Err(SourceError::unreadable(format!(

@@ -10,7 +10,7 @@ use rdkafka::types::RDKafkaErrorCode;
 use rdkafka::{Message, Offset, TopicPartitionList};
 
 use super::KafkaSource;
-use super::cluster::{self, Held, Place, asked_in_vain, is_passing};
+use super::cluster::{self, HeldOffsets, TopicPartition, asked_in_vain, is_passing};
 use super::connection::{Consumer, consumer};
 use super::group::ToldGroup;
 use super::mark::Mark;
@@ -18,7 +18,7 @@ use super::messages::{Messages, Reading};
 use super::new_schemas::NewSchemas;
 use super::range::Range;
 use mep_contract::source::SourceError;
-use mep_contract::source::tail::{Group, Offsets, Partition, Stream, Stretch, Tail};
+use mep_contract::source::tail::{Offsets, ReaderGroup, Stream, StreamPartition, Stretch, Tail};
 use mep_core::connection::KafkaConnection;
 
 /// About how many bytes of messages a stretch holds.
@@ -48,7 +48,7 @@ impl Stream for KafkaSource {
     fn tail(
         &self,
         from: &Offsets,
-        cuts: &BTreeMap<Partition, Vec<i64>>,
+        cuts: &BTreeMap<StreamPartition, Vec<i64>>,
     ) -> Result<Box<dyn Tail>, SourceError> {
         let mut tail = KafkaTail {
             connection: self.connection.clone(),
@@ -62,11 +62,16 @@ impl Stream for KafkaSource {
             looked: Instant::now(),
         };
         for held in &tail.held()? {
-            let partition = Partition { topic: held.topic.clone(), number: held.partition };
+            let partition = StreamPartition { topic: held.topic.clone(), number: held.partition };
             let start = from.get(&partition).copied();
             self.check(held, start)?;
             let cuts = cuts.get(&partition).cloned().unwrap_or_default();
-            tail.gathering.push(Gathering::new(partition, &self.reading, start.unwrap_or(held.low), cuts));
+            tail.gathering.push(PartitionMessages::new(
+                partition,
+                &self.reading,
+                start.unwrap_or(held.low),
+                cuts,
+            ));
         }
         if let Some(gone) = from.keys().find(|partition| !tail.has(partition)) {
             return Err(SourceError::unreadable(format!(
@@ -78,13 +83,14 @@ impl Stream for KafkaSource {
         Ok(Box::new(tail))
     }
 
-    fn know_again(&self, marks: &[(Partition, String)]) -> Result<(), SourceError> {
+    fn know_again(&self, marks: &[(StreamPartition, String)]) -> Result<(), SourceError> {
         let asking = consumer(&self.connection, &[])?;
         let held = cluster::held_by(&self.connection, &asking, &self.topics)?;
         // Models that have read differently far have left several of one partition.
-        let mut left: BTreeMap<i64, BTreeMap<Place, Mark>> = BTreeMap::new();
+        let mut left: BTreeMap<i64, BTreeMap<TopicPartition, Mark>> = BTreeMap::new();
         for (partition, mark) in marks {
-            let is_it = |held: &&Held| *held.topic == *partition.topic && held.partition == partition.number;
+            let is_it =
+                |held: &&HeldOffsets| *held.topic == *partition.topic && held.partition == partition.number;
             let (Some(held), Some(mark)) = (held.iter().find(is_it), Mark::parse(mark)) else { continue };
             // What is not held is another matter.
             if (held.low..held.high).contains(&mark.offset) {
@@ -104,14 +110,14 @@ impl Stream for KafkaSource {
         Ok(())
     }
 
-    fn group(&self, name: &str) -> Result<Option<Box<dyn Group>>, SourceError> {
+    fn group(&self, name: &str) -> Result<Option<Box<dyn ReaderGroup>>, SourceError> {
         Ok(Some(Box::new(ToldGroup::new(&self.connection, name)?)))
     }
 
     fn landed(&self, units: &mut dyn Iterator<Item = &str>) -> Offsets {
-        let mut landed: BTreeMap<Partition, (u32, i64)> = BTreeMap::new();
+        let mut landed: BTreeMap<StreamPartition, (u32, i64)> = BTreeMap::new();
         for range in units.filter_map(Range::parse) {
-            let partition = Partition { topic: range.topic, number: range.partition };
+            let partition = StreamPartition { topic: range.topic, number: range.partition };
             let known = landed.entry(partition).or_default();
             // A topic that was made anew begins at 0 again.
             *known = (*known).max((range.generation, range.to));
@@ -124,7 +130,7 @@ const RESET: &str = "Delete the stream's checkpoint and its table to begin anew 
 
 impl KafkaSource {
     /// What comes next must still be there, or not yet.
-    fn check(&self, held: &Held, start: Option<i64>) -> Result<(), SourceError> {
+    fn check(&self, held: &HeldOffsets, start: Option<i64>) -> Result<(), SourceError> {
         let Some(start) = start else { return Ok(()) };
         let place = format!("{}/{}", held.topic, held.partition);
         if start < held.low && !self.accept_lost {
@@ -153,14 +159,14 @@ struct KafkaTail {
     topics: Vec<Arc<str>>,
     reading: Arc<Reading>,
     new_schemas: Option<NewSchemas>,
-    gathering: Vec<Gathering>,
+    gathering: Vec<PartitionMessages>,
     ready: VecDeque<Stretch>,
     looked: Instant,
 }
 
 /// A partition, and its messages that were not given out yet.
-struct Gathering {
-    partition: Partition,
+struct PartitionMessages {
+    partition: StreamPartition,
     reading: Arc<Reading>,
     /// Where the messages begin.
     from: i64,
@@ -203,8 +209,8 @@ impl Last {
     }
 }
 
-impl Gathering {
-    fn new(partition: Partition, reading: &Arc<Reading>, start: i64, mut cuts: Vec<i64>) -> Self {
+impl PartitionMessages {
+    fn new(partition: StreamPartition, reading: &Arc<Reading>, start: i64, mut cuts: Vec<i64>) -> Self {
         cuts.retain(|cut| *cut > start);
         cuts.sort_unstable_by(|a, b| b.cmp(a));
         cuts.dedup();
@@ -213,7 +219,7 @@ impl Gathering {
         Self { partition, reading, from: start, next: start, messages, last: Last::default(), since, cuts }
     }
 
-    fn nothing(partition: &Partition, reading: &Arc<Reading>, bytes: usize) -> Messages {
+    fn nothing(partition: &StreamPartition, reading: &Arc<Reading>, bytes: usize) -> Messages {
         let unit = Arc::from(partition.to_string());
         Messages::new(unit, partition.topic.clone(), partition.number, reading.clone(), bytes)
     }
@@ -273,18 +279,18 @@ impl Gathering {
 
 impl KafkaTail {
     /// What Kafka holds now.
-    fn held(&self) -> Result<Vec<Held>, SourceError> {
+    fn held(&self) -> Result<Vec<HeldOffsets>, SourceError> {
         cluster::held_by(&self.connection, &self.asking, &self.topics)
     }
 
-    fn has(&self, partition: &Partition) -> bool {
+    fn has(&self, partition: &StreamPartition) -> bool {
         self.gathering.iter().any(|gathering| gathering.partition == *partition)
     }
 
     /// Begins to read all partitions but the first `known`.
     fn assign(&self, known: usize) -> Result<(), SourceError> {
         let mut assigned = TopicPartitionList::with_capacity(self.gathering.len());
-        for Gathering { partition, next, .. } in &self.gathering[known..] {
+        for PartitionMessages { partition, next, .. } in &self.gathering[known..] {
             let added =
                 assigned.add_partition_offset(&partition.topic, partition.number, Offset::Offset(*next));
             added.map_err(|error| self.failed(&error))?;
@@ -334,10 +340,10 @@ impl KafkaTail {
             };
             let found = metadata.topics().iter().filter(|found| found.name() == &*topic);
             for found in found.flat_map(|found| found.partitions()) {
-                let partition = Partition { topic: topic.clone(), number: found.id() };
+                let partition = StreamPartition { topic: topic.clone(), number: found.id() };
                 if !self.has(&partition) {
                     tracing::info!("{partition} is new");
-                    self.gathering.push(Gathering::new(partition, &self.reading, 0, Vec::new()));
+                    self.gathering.push(PartitionMessages::new(partition, &self.reading, 0, Vec::new()));
                 }
             }
         }
@@ -369,7 +375,7 @@ impl Tail for KafkaTail {
                         }
                         self.reading = reading;
                     }
-                    let is = |one: &&mut Gathering| one.is(message.topic(), message.partition());
+                    let is = |one: &&mut PartitionMessages| one.is(message.topic(), message.partition());
                     if let Some(gathering) = self.gathering.iter_mut().find(is) {
                         gathering.take(&message, &mut self.ready);
                     }
@@ -403,6 +409,8 @@ impl Tail for KafkaTail {
 
     fn ends(&mut self) -> Result<Offsets, SourceError> {
         let ends = self.held()?.into_iter();
-        Ok(ends.map(|held| (Partition { topic: held.topic, number: held.partition }, held.high)).collect())
+        Ok(ends
+            .map(|held| (StreamPartition { topic: held.topic, number: held.partition }, held.high))
+            .collect())
     }
 }

@@ -10,7 +10,7 @@ use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
 
 use super::simulator::{Shard, Simulator, SimulatorConfig, Topic};
-use mep_contract::source::reading::{Item, Piece, Sink, Source, SourceError, UnitReader};
+use mep_contract::source::reading::{Piece, RowReceiver, Source, SourceError, SourceItem, UnitReader};
 use mep_contract::source::schema::RowSchema;
 use mep_contract::source::unit::{Holding, Recorded, Unit};
 use mep_core::fingerprint::Structure;
@@ -121,21 +121,21 @@ struct SimulatedPiece {
 }
 
 /// Carries what the sink returns through the simulator.
-enum Stopped {
+enum SimulationEnd {
     Arrow(ArrowError),
     Source(SourceError),
 }
 
-impl From<ArrowError> for Stopped {
+impl From<ArrowError> for SimulationEnd {
     fn from(error: ArrowError) -> Self {
         Self::Arrow(error)
     }
 }
 
 impl Piece for SimulatedPiece {
-    fn read(self: Box<Self>, sink: &mut Sink<'_>) -> Result<u64, SourceError> {
+    fn read(self: Box<Self>, sink: &mut RowReceiver<'_>) -> Result<u64, SourceError> {
         let mut read = 0;
-        let generated = self.simulator.generate::<Stopped>(
+        let generated = self.simulator.generate::<SimulationEnd>(
             self.day,
             self.shard,
             &[self.topic],
@@ -143,13 +143,13 @@ impl Piece for SimulatedPiece {
             &mut |_, batch| {
                 read += batch.num_rows() as u64;
                 let rows = self.declared(&batch)?;
-                sink(Item::Rows(rows)).map_err(|error| Stopped::Source(error.into()))
+                sink(SourceItem::Rows(rows)).map_err(|error| SimulationEnd::Source(error.into()))
             },
         );
         match generated {
             Ok(()) => Ok(read),
-            Err(Stopped::Source(error)) => Err(error),
-            Err(Stopped::Arrow(error)) => Err(SourceError::Unreadable(error.to_string())),
+            Err(SimulationEnd::Source(error)) => Err(error),
+            Err(SimulationEnd::Arrow(error)) => Err(SourceError::Unreadable(error.to_string())),
         }
     }
 }
@@ -180,7 +180,7 @@ mod tests {
         while let Some(piece) = reader.next().unwrap() {
             read += piece
                 .read(&mut |item| {
-                    if let Item::Rows(batch) = item {
+                    if let SourceItem::Rows(batch) = item {
                         assert_eq!(batch.schema(), schema.fields);
                         rows += batch.num_rows() as u64;
                     }

@@ -14,8 +14,8 @@ use arrow::error::ArrowError;
 use chrono::NaiveDate;
 
 use super::simulated::SimulatedSource;
-use mep_contract::source::tail::{Decoded, Offsets, Partition, Stream, Stretch, Tail, Undecoded};
-use mep_contract::source::{Item, RowSchema, Source as _, SourceError};
+use mep_contract::source::tail::{DecodedEvents, Offsets, Stream, StreamPartition, Stretch, Tail, Undecoded};
+use mep_contract::source::{RowSchema, Source as _, SourceError, SourceItem};
 
 /// Rows that are given out at once.
 const STRETCH_ROWS: usize = 8_192;
@@ -53,8 +53,8 @@ impl SimulatedStream {
         Ok(Self { source: Arc::new(source), topic: topic.into(), schema, days, speed })
     }
 
-    fn partition(&self) -> Partition {
-        Partition { topic: self.topic.clone(), number: 0 }
+    fn partition(&self) -> StreamPartition {
+        StreamPartition { topic: self.topic.clone(), number: 0 }
     }
 }
 
@@ -70,7 +70,7 @@ impl Stream for SimulatedStream {
     fn tail(
         &self,
         from: &Offsets,
-        cuts: &BTreeMap<Partition, Vec<i64>>,
+        cuts: &BTreeMap<StreamPartition, Vec<i64>>,
     ) -> Result<Box<dyn Tail>, SourceError> {
         let partition = self.partition();
         let next = from.get(&partition).copied().unwrap_or(0);
@@ -103,18 +103,18 @@ struct SimulatedTail {
     schema: RowSchema,
     days: Vec<NaiveDate>,
     speed: Option<f64>,
-    partition: Partition,
+    partition: StreamPartition,
     next: i64,
     /// Offsets that end a stretch, the smallest last.
     cuts: Vec<i64>,
-    day: Option<Day>,
+    day: Option<DayOfEvents>,
     /// When reading began, and at which simulated time, in milliseconds since 1970.
     clock: Option<(Instant, i64)>,
     ready: VecDeque<Stretch>,
 }
 
 /// The events of a day, in the order of their time.
-struct Day {
+struct DayOfEvents {
     number: i64,
     rows: RecordBatch,
     times: Vec<i64>,
@@ -125,7 +125,7 @@ fn offset(day: i64, row: usize) -> i64 {
 }
 
 impl SimulatedTail {
-    fn load(&self, number: i64) -> Result<Day, SourceError> {
+    fn load(&self, number: i64) -> Result<DayOfEvents, SourceError> {
         let day = usize::try_from(number).ok().and_then(|number| self.days.get(number)).copied();
         let units = self.source.units(&[])?.units;
         let Some(unit) = units.iter().find(|unit| unit.day == day) else {
@@ -135,7 +135,7 @@ impl SimulatedTail {
         let mut reader = self.source.open(unit)?;
         while let Some(piece) = reader.next()? {
             piece.read(&mut |item| {
-                if let Item::Rows(rows) = item {
+                if let SourceItem::Rows(rows) = item {
                     batches.push(rows);
                 }
                 Ok(())
@@ -143,7 +143,7 @@ impl SimulatedTail {
         }
         let sorted =
             sorted(&self.schema, &batches).map_err(|error| SourceError::unreadable(error.to_string()))?;
-        Ok(Day { number, rows: sorted.0, times: sorted.1 })
+        Ok(DayOfEvents { number, rows: sorted.0, times: sorted.1 })
     }
 
     /// Gives out the events that are due.
@@ -183,7 +183,7 @@ impl SimulatedTail {
             self.day = None;
             self.push(
                 last,
-                Rows { rows: RecordBatch::new_empty(self.schema.fields.clone()), offsets: Vec::new() },
+                PendingRows { rows: RecordBatch::new_empty(self.schema.fields.clone()), offsets: Vec::new() },
             );
         }
         Ok(())
@@ -194,10 +194,10 @@ impl SimulatedTail {
         let rows = day.rows.slice(from, to - from);
         let offsets = (from..to).map(|row| offset(number, row)).collect();
         self.next = offset(number, to);
-        self.push(offset(number, from), Rows { rows, offsets });
+        self.push(offset(number, from), PendingRows { rows, offsets });
     }
 
-    fn push(&mut self, from: i64, rows: Rows) {
+    fn push(&mut self, from: i64, rows: PendingRows) {
         let partition = self.partition.clone();
         self.ready.push_back(Stretch { partition, from, to: self.next, mark: None, events: Box::new(rows) });
     }
@@ -239,15 +239,15 @@ fn sorted(schema: &RowSchema, batches: &[RecordBatch]) -> Result<(RecordBatch, V
     Ok((rows, millis.as_primitive::<Int64Type>().values().to_vec()))
 }
 
-struct Rows {
+struct PendingRows {
     rows: RecordBatch,
     offsets: Vec<i64>,
 }
 
-impl Undecoded for Rows {
-    fn decode(self: Box<Self>) -> Result<Decoded, SourceError> {
+impl Undecoded for PendingRows {
+    fn decode(self: Box<Self>) -> Result<DecodedEvents, SourceError> {
         let read = self.offsets.len() as u64;
         let batches = if read == 0 { Vec::new() } else { vec![(self.rows, self.offsets)] };
-        Ok(Decoded { batches, unreadable: Vec::new(), read })
+        Ok(DecodedEvents { batches, unreadable: Vec::new(), read })
     }
 }

@@ -7,13 +7,13 @@ use arrow::error::ArrowError;
 use arrow::row::{OwnedRow, RowConverter, SortField};
 
 /// The columns of a key, in batches of one schema.
-pub struct Key {
+pub struct KeyColumns {
     /// Their numbers.
     pub columns: Vec<usize>,
     converter: RowConverter,
 }
 
-impl Key {
+impl KeyColumns {
     /// The key of these columns.
     ///
     /// # Errors

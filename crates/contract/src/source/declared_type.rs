@@ -144,17 +144,17 @@ fn text_length(parsed: &ast::DataType) -> Option<Option<u64>> {
 }
 
 /// A reason why a type is not read; `None`: there is no such type.
-type Refusal = Option<&'static str>;
+type TypeRefusal = Option<&'static str>;
 
-const WIDE: Refusal = Some("a decimal(p,s) has 1 to 38 digits, none or some of them behind the point");
+const WIDE: TypeRefusal = Some("a decimal(p,s) has 1 to 38 digits, none or some of them behind the point");
 const NO_TIME: &str = "rows hold no times of day; declare it as varchar, and cast it in a model";
-const ZONED_TIME: Refusal = Some("a time of day has no time zone; declare it as varchar");
-const BYTES: Refusal = Some("rows hold no bytes; declare it as varchar");
-const NESTED: Refusal = Some("rows hold no lists and structures; leave the column out");
-const INTERVAL: Refusal = Some("rows hold no intervals; declare it as varchar or as a number of seconds");
+const ZONED_TIME: TypeRefusal = Some("a time of day has no time zone; declare it as varchar");
+const BYTES: TypeRefusal = Some("rows hold no bytes; declare it as varchar");
+const NESTED: TypeRefusal = Some("rows hold no lists and structures; leave the column out");
+const INTERVAL: TypeRefusal = Some("rows hold no intervals; declare it as varchar or as a number of seconds");
 
 #[expect(clippy::match_same_arms, reason = "each kind of type stands by itself")]
-fn known(parsed: &ast::DataType) -> Result<DataType, Refusal> {
+fn known(parsed: &ast::DataType) -> Result<DataType, TypeRefusal> {
     use ast::DataType as T;
     Ok(match parsed {
         T::TinyInt(_) => DataType::Int8,
@@ -225,7 +225,7 @@ fn known(parsed: &ast::DataType) -> Result<DataType, Refusal> {
 }
 
 /// Names that SQL's grammar does not know, and warehouses do.
-fn custom(name: &str, arguments: &[String]) -> Result<DataType, Refusal> {
+fn custom(name: &str, arguments: &[String]) -> Result<DataType, TypeRefusal> {
     let numbers: Option<Vec<u64>> = arguments.iter().map(|argument| argument.trim().parse().ok()).collect();
     Ok(match (name.to_ascii_lowercase().as_str(), numbers.as_deref()) {
         ("long", Some([])) => DataType::Int64,
@@ -252,7 +252,7 @@ fn timestamp() -> DataType {
     DataType::Timestamp(TimeUnit::Microsecond, None)
 }
 
-fn decimal(of: ExactNumberInfo) -> Result<DataType, Refusal> {
+fn decimal(of: ExactNumberInfo) -> Result<DataType, TypeRefusal> {
     let (precision, scale) = match of {
         ExactNumberInfo::None => return Ok(PLAIN_DECIMAL),
         ExactNumberInfo::Precision(precision) => (precision, 0),

@@ -13,6 +13,6 @@ pub mod unit;
 
 pub use declared_type::TypeError;
 pub use landed::{BATCH, EVENT_DATE, LandingTable};
-pub use reading::{Item, Piece, Sink, SinkError, Source, SourceError, UnitReader};
+pub use reading::{Piece, ReceiveError, RowReceiver, Source, SourceError, SourceItem, UnitReader};
 pub use schema::{RowSchema, SchemaError};
 pub use unit::{Holding, MessagePlace, READING_RULES, Recorded, Reject, RejectedRows, Unit};

@@ -15,13 +15,13 @@ pub enum SourceError {
     Away(String),
     /// The one that takes the rows failed.
     #[error(transparent)]
-    Sink(#[from] SinkError),
+    Sink(#[from] ReceiveError),
 }
 
 /// Why rows were not taken.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
-pub struct SinkError(pub Box<dyn std::error::Error + Send + Sync>);
+pub struct ReceiveError(pub Box<dyn std::error::Error + Send + Sync>);
 
 impl SourceError {
     /// What the source says.
@@ -32,7 +32,7 @@ impl SourceError {
 
 /// What comes out of a source.
 #[derive(Clone, Debug)]
-pub enum Item {
+pub enum SourceItem {
     /// Rows of the declared schema.
     Rows(RecordBatch),
     /// A row that could not be read.
@@ -40,7 +40,7 @@ pub enum Item {
 }
 
 /// Takes what comes out of a source.
-pub type Sink<'a> = dyn FnMut(Item) -> Result<(), SinkError> + 'a;
+pub type RowReceiver<'a> = dyn FnMut(SourceItem) -> Result<(), ReceiveError> + 'a;
 
 /// One table of the outside world.
 pub trait Source: Send + Sync {
@@ -103,5 +103,5 @@ pub trait Piece: Send {
     ///
     /// # Errors
     /// Where the sink fails.
-    fn read(self: Box<Self>, sink: &mut Sink<'_>) -> Result<u64, SourceError>;
+    fn read(self: Box<Self>, sink: &mut RowReceiver<'_>) -> Result<u64, SourceError>;
 }

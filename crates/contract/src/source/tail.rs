@@ -11,21 +11,21 @@ use super::SourceError;
 
 /// A partition of a source that goes on.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Partition {
+pub struct StreamPartition {
     /// The topic, or what the source calls its like.
     pub topic: Arc<str>,
     /// Its number in the topic.
     pub number: i32,
 }
 
-impl fmt::Display for Partition {
+impl fmt::Display for StreamPartition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.topic, self.number)
     }
 }
 
 /// For each partition, an offset: that of the event which comes next.
-pub type Offsets = BTreeMap<Partition, i64>;
+pub type Offsets = BTreeMap<StreamPartition, i64>;
 
 /// A source of which the events come one after another, in partitions, each at an offset.
 pub trait Stream: Send + Sync {
@@ -45,14 +45,14 @@ pub trait Stream: Send + Sync {
     fn tail(
         &self,
         from: &Offsets,
-        cuts: &BTreeMap<Partition, Vec<i64>>,
+        cuts: &BTreeMap<StreamPartition, Vec<i64>>,
     ) -> Result<Box<dyn Tail>, SourceError>;
 
     /// Whether the source is still the one that was read: each partition has the event that left this mark.
     ///
     /// # Errors
     /// Where it has another one, or the source cannot be reached.
-    fn know_again(&self, _marks: &[(Partition, String)]) -> Result<(), SourceError> {
+    fn know_again(&self, _marks: &[(StreamPartition, String)]) -> Result<(), SourceError> {
         Ok(())
     }
 
@@ -60,7 +60,7 @@ pub trait Stream: Send + Sync {
     ///
     /// # Errors
     /// Where the source cannot be spoken to.
-    fn group(&self, _name: &str) -> Result<Option<Box<dyn Group>>, SourceError> {
+    fn group(&self, _name: &str) -> Result<Option<Box<dyn ReaderGroup>>, SourceError> {
         Ok(None)
     }
 
@@ -69,7 +69,7 @@ pub trait Stream: Send + Sync {
 }
 
 /// A name under which a source keeps how far a reader is, for its own tools.
-pub trait Group: Send {
+pub trait ReaderGroup: Send {
     /// Notes how far the reader is.
     ///
     /// # Errors
@@ -98,7 +98,7 @@ pub trait Tail: Send {
 /// Events of one partition, one after another, not decoded yet.
 pub struct Stretch {
     /// The partition.
-    pub partition: Partition,
+    pub partition: StreamPartition,
     /// The offset of the first event, or where there is none, of what would come first.
     pub from: i64,
     /// The offset behind the last one.
@@ -115,23 +115,23 @@ pub trait Undecoded: Send {
     ///
     /// # Errors
     /// Where they cannot be decoded for a reason that lies outside of their content.
-    fn decode(self: Box<Self>) -> Result<Decoded, SourceError>;
+    fn decode(self: Box<Self>) -> Result<DecodedEvents, SourceError>;
 }
 
 /// What events are: `read` = the rows of the batches + `unreadable`.
 #[derive(Debug, Default)]
-pub struct Decoded {
+pub struct DecodedEvents {
     /// Rows of the declared schema, each batch with the offsets of its rows.
     pub batches: Vec<(RecordBatch, Vec<i64>)>,
     /// Events that are no rows.
-    pub unreadable: Vec<Unreadable>,
+    pub unreadable: Vec<UnreadableEvent>,
     /// How many events there were.
     pub read: u64,
 }
 
 /// An event that is no row.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Unreadable {
+pub struct UnreadableEvent {
     /// Its offset.
     pub offset: i64,
     /// What is wrong with it.

@@ -67,7 +67,7 @@ impl Serialize for ColumnVersions {
 impl<'de> Deserialize<'de> for ColumnVersions {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let names = NAMES_READ.with_borrow(Clone::clone);
-        let read = deserializer.deserialize_map(Columns { names: &names })?;
+        let read = deserializer.deserialize_map(ColumnsVisitor { names: &names })?;
         if !Arc::ptr_eq(&read.names, &names) {
             NAMES_READ.set(read.names.clone());
         }
@@ -76,11 +76,11 @@ impl<'de> Deserialize<'de> for ColumnVersions {
 }
 
 /// Reads columns, which most likely have these names.
-struct Columns<'a> {
+struct ColumnsVisitor<'a> {
     names: &'a Arc<[String]>,
 }
 
-impl<'de> Visitor<'de> for Columns<'_> {
+impl<'de> Visitor<'de> for ColumnsVisitor<'_> {
     type Value = ColumnVersions;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

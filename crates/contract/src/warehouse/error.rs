@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use mep_core::os_error::Said;
+use mep_core::os_error::OsMessage;
 use mep_core::path_name::NotAName;
 use mep_core::root::Outside;
 
@@ -11,7 +11,7 @@ use mep_core::root::Outside;
 #[derive(Debug, thiserror::Error)]
 pub enum WarehouseError {
     /// A file or folder cannot be used.
-    #[error("{action} {path}: {}", Said(.error))]
+    #[error("{action} {path}: {}", OsMessage(.error))]
     Io {
         /// What was tried.
         action: &'static str,

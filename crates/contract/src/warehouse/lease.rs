@@ -40,7 +40,7 @@ pub enum LeaseError {
     #[error(transparent)]
     Warehouse(Box<super::WarehouseError>),
     /// The lock's file cannot be used.
-    #[error("the lease {path} cannot be taken: {}", mep_core::os_error::Said(.error))]
+    #[error("the lease {path} cannot be taken: {}", mep_core::os_error::OsMessage(.error))]
     Io {
         /// The file.
         path: PathBuf,

@@ -68,7 +68,7 @@ pub struct WriteTarget {
 /// Most partitions that one build may make.
 const MOST_PARTITIONS: usize = 20_000;
 
-struct OpenFile {
+struct PartitionFile {
     writer: ArrowWriter<Box<dyn NewFile>>,
     path: String,
     rows: u64,
@@ -87,7 +87,7 @@ pub struct PartitionWriter {
     target: WriteTarget,
     name: String,
     file_schema: SchemaRef,
-    open: HashMap<PartitionKey, OpenFile>,
+    open: HashMap<PartitionKey, PartitionFile>,
     ending: BTreeMap<PartitionKey, Vec<EndingFile>>,
     clock: u64,
     files: usize,
@@ -183,7 +183,7 @@ impl PartitionWriter {
         Ok(())
     }
 
-    fn create(&mut self, key: &PartitionKey) -> Result<OpenFile, WriteError> {
+    fn create(&mut self, key: &PartitionKey) -> Result<PartitionFile, WriteError> {
         let partition = key.path(&self.target.partition_columns);
         let folder = if partition.is_empty() {
             self.target.folder.clone()
@@ -199,7 +199,7 @@ impl PartitionWriter {
             .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
             .build();
         let writer = ArrowWriter::try_new(file, self.file_schema.clone(), Some(properties))?;
-        Ok(OpenFile { writer, path, rows: 0, used: self.clock })
+        Ok(PartitionFile { writer, path, rows: 0, used: self.clock })
     }
 
     fn close(&mut self, key: &PartitionKey) -> Result<(), WriteError> {
@@ -217,7 +217,7 @@ impl PartitionWriter {
 }
 
 /// The rows of a batch that belong to one partition.
-enum Part {
+enum PartitionRows {
     /// All of them.
     Whole,
     /// So many, one behind the other.
@@ -226,7 +226,7 @@ enum Part {
     Rows(UInt32Array),
 }
 
-impl Part {
+impl PartitionRows {
     fn of(ranges: &[Range<usize>], rows: usize) -> Self {
         match ranges {
             [range] if range.len() == rows => Self::Whole,
@@ -248,9 +248,9 @@ impl Part {
 
 /// The partitions that rows fall into by the values of `columns`. Rows that follow one another are often of the same one: only the
 /// first of them is looked at as text.
-fn split(columns: &[ArrayRef], rows: usize) -> Result<Vec<(PartitionKey, Part)>, ArrowError> {
+fn split(columns: &[ArrayRef], rows: usize) -> Result<Vec<(PartitionKey, PartitionRows)>, ArrowError> {
     if columns.is_empty() {
-        return Ok(vec![(PartitionKey::new(Vec::new()), Part::Whole)]);
+        return Ok(vec![(PartitionKey::new(Vec::new()), PartitionRows::Whole)]);
     }
     let ranges = partition(columns)?.ranges();
     let first: UInt32Array = ranges.iter().map(|range| range.start as u32).collect();
@@ -268,7 +268,7 @@ fn split(columns: &[ArrayRef], rows: usize) -> Result<Vec<(PartitionKey, Part)>,
         });
         groups[group].1.push(range);
     }
-    Ok(groups.into_iter().map(|(key, ranges)| (key, Part::of(&ranges, rows))).collect())
+    Ok(groups.into_iter().map(|(key, ranges)| (key, PartitionRows::of(&ranges, rows))).collect())
 }
 
 #[cfg(test)]

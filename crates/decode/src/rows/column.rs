@@ -26,16 +26,16 @@ use arrow::datatypes::{
 use chrono::{NaiveDate, Utc};
 
 use super::decimal::Number;
-use super::json::{Scanner, Text, Value};
+use super::json::{JsonScanner, JsonValue, Text};
 
 /// 9999-12-31T23:59:59.999Z.
 const LAST_MILLISECOND: i64 = 253_402_300_799_999;
 
 /// A column being filled: the values of all good rows so far, and that of the current row.
 ///
-/// The current value counts only once [`Column::commit`] takes it over, so that a row that turns out bad leaves nothing.
+/// The current value counts only once [`ColumnBuilder::commit`] takes it over, so that a row that turns out bad leaves nothing.
 #[derive(Debug)]
-pub(super) enum Column {
+pub(super) enum ColumnBuilder {
     /// bigint
     Int64(Primitive<Int64Type>),
     /// integer
@@ -103,7 +103,7 @@ pub enum Misfit {
     Range,
 }
 
-impl Column {
+impl ColumnBuilder {
     /// An empty column with room for `rows`; `None` where rows cannot be read into this type.
     pub(super) fn new(data_type: &DataType, rows: usize) -> Option<Self> {
         Some(match data_type {
@@ -127,8 +127,8 @@ impl Column {
     }
 
     /// Takes the current row's value.
-    pub(super) fn set(&mut self, value: &Value<'_>, scanner: &Scanner<'_>) -> Result<Given, Misfit> {
-        if matches!(value, Value::Null) {
+    pub(super) fn set(&mut self, value: &JsonValue<'_>, scanner: &JsonScanner<'_>) -> Result<Given, Misfit> {
+        if matches!(value, JsonValue::Null) {
             return Ok(Given::Null);
         }
         match self {
@@ -138,8 +138,8 @@ impl Column {
             Self::Int8(column) => return whole_into(&mut column.current, value, scanner),
             Self::Decimal(column, precision, scale) => {
                 let text = match value {
-                    Value::Number(number) => number,
-                    Value::Text(text) => match scanner.text(*text) {
+                    JsonValue::Number(number) => number,
+                    JsonValue::Text(text) => match scanner.text(*text) {
                         "" => return Ok(Given::Null),
                         text => text,
                     },
@@ -149,18 +149,18 @@ impl Column {
             }
             Self::Float64(column) => {
                 let double = finite(value, f64::is_finite)?;
-                if matches!(value, Value::Number(number) if is_changed(number, double)) {
+                if matches!(value, JsonValue::Number(number) if is_changed(number, double)) {
                     return Err(Misfit::Digits);
                 }
                 column.current = double;
             }
             Self::Float32(column) => column.current = finite(value, f32::is_finite)?,
             Self::Boolean(_, current) => match value {
-                Value::Bool(value) => *current = *value,
+                JsonValue::Bool(value) => *current = *value,
                 _ => return Err(Misfit::Type),
             },
             Self::Utf8(_, current) => match value {
-                Value::Text(text) => *current = *text,
+                JsonValue::Text(text) => *current = *text,
                 _ => return Err(Misfit::Type),
             },
             Self::Date(column) => column.current = days(string(value, scanner)?)?,
@@ -170,9 +170,9 @@ impl Column {
     }
 
     /// Takes the value that comes next, where it is written in the way that this column's values mostly are. Else nothing is read,
-    /// and [`Column::set`] has the rule.
+    /// and [`ColumnBuilder::set`] has the rule.
     #[inline]
-    pub(super) fn take(&mut self, scanner: &mut Scanner<'_>) -> bool {
+    pub(super) fn take(&mut self, scanner: &mut JsonScanner<'_>) -> bool {
         match self {
             Self::Int64(column) => put(&mut column.current, scanner.plain_whole()),
             Self::Int32(column) => put(&mut column.current, scanner.plain_whole()),
@@ -192,7 +192,7 @@ impl Column {
     }
 
     /// Adds the current value, or null.
-    pub(super) fn commit(&mut self, is_given: bool, scanner: &Scanner<'_>) {
+    pub(super) fn commit(&mut self, is_given: bool, scanner: &JsonScanner<'_>) {
         match self {
             Self::Int64(column) => column.commit(is_given),
             Self::Int32(column) => column.commit(is_given),
@@ -268,30 +268,30 @@ fn put<T>(current: &mut T, value: Option<T>) -> bool {
     is_there
 }
 
-fn string<'a>(value: &Value<'_>, scanner: &'a Scanner<'_>) -> Result<&'a str, Misfit> {
+fn string<'a>(value: &JsonValue<'_>, scanner: &'a JsonScanner<'_>) -> Result<&'a str, Misfit> {
     match value {
-        Value::Text(text) => Ok(scanner.text(*text)),
+        JsonValue::Text(text) => Ok(scanner.text(*text)),
         _ => Err(Misfit::Type),
     }
 }
 
 fn finite<T: std::str::FromStr + Copy>(
-    value: &Value<'_>,
+    value: &JsonValue<'_>,
     is_finite: impl Fn(T) -> bool,
 ) -> Result<T, Misfit> {
-    let Value::Number(number) = value else { return Err(Misfit::Type) };
+    let JsonValue::Number(number) = value else { return Err(Misfit::Type) };
     let number = number.parse().map_err(|_| Misfit::Type)?;
     if is_finite(number) { Ok(number) } else { Err(Misfit::Range) }
 }
 
 fn whole_into<T: TryFrom<i64>>(
     current: &mut T,
-    value: &Value<'_>,
-    scanner: &Scanner<'_>,
+    value: &JsonValue<'_>,
+    scanner: &JsonScanner<'_>,
 ) -> Result<Given, Misfit> {
     let number = match value {
-        Value::Number(number) => whole(number)?,
-        Value::Text(text) => match scanner.text(*text) {
+        JsonValue::Number(number) => whole(number)?,
+        JsonValue::Text(text) => match scanner.text(*text) {
             "" => return Ok(Given::Null),
             text => digits(text)?,
         },

@@ -22,8 +22,8 @@ use arrow::datatypes::SchemaRef;
 
 use super::DecodeError;
 use super::bad_row::BadRow;
-use super::column::{Column, Given, Misfit, is_plausible_millis, sql_name};
-use super::json::{Fault, Scanner, Value};
+use super::column::{ColumnBuilder, Given, Misfit, is_plausible_millis, sql_name};
+use super::json::{Fault, JsonScanner, JsonValue};
 use super::strangers::{Met, Strangers};
 use mep_contract::source::schema::RowSchema;
 use mep_core::guard::guarded;
@@ -81,7 +81,7 @@ impl From<Fault> for RowFault {
 
 /// What a key of a row is.
 #[derive(Clone, Copy)]
-enum Key {
+enum JsonKey {
     /// The name of a field.
     Field(usize),
     /// The name of a field, in another case.
@@ -105,7 +105,7 @@ impl Decoder {
     /// [`DecodeError::UnsupportedType`] where a column is of a type that [`RowSchema::new`] does not give.
     pub fn new(schema: &RowSchema) -> Result<Self, DecodeError> {
         for field in schema.fields.fields() {
-            if Column::new(field.data_type(), 0).is_none() {
+            if ColumnBuilder::new(field.data_type(), 0).is_none() {
                 return Err(DecodeError::UnsupportedType {
                     column: field.name().clone(),
                     data_type: field.data_type().to_string(),
@@ -161,7 +161,7 @@ impl Decoder {
     }
 
     fn decode_all(&self, chunk: &Chunk) -> Result<Decoded, DecodeError> {
-        let mut rows = Rows::new(self, chunk);
+        let mut rows = RowsBuilder::new(self, chunk);
         let mut rest = chunk.bytes.as_slice();
         loop {
             match from_utf8(rest) {
@@ -191,9 +191,9 @@ fn written(name: &str) -> Option<Vec<u8>> {
 }
 
 /// The rows of a chunk, in the making.
-struct Rows<'d> {
+struct RowsBuilder<'d> {
     decoder: &'d Decoder,
-    columns: Vec<Column>,
+    columns: Vec<ColumnBuilder>,
     states: Vec<FieldState>,
     /// Keys of the current row that are fields' names in another case: the field, and where the value stands.
     alike: Vec<(usize, usize)>,
@@ -204,14 +204,17 @@ struct Rows<'d> {
     decoded: Decoded,
 }
 
-impl<'d> Rows<'d> {
+impl<'d> RowsBuilder<'d> {
     fn new(decoder: &'d Decoder, chunk: &Chunk) -> Self {
         // Room for rows of a hundred bytes: small files shall not hold memory for a full batch.
         let capacity = (chunk.bytes.len() / 100 + 1).min(BATCH_ROWS);
         let fields = decoder.schema.fields();
         Self {
             decoder,
-            columns: fields.iter().filter_map(|field| Column::new(field.data_type(), capacity)).collect(),
+            columns: fields
+                .iter()
+                .filter_map(|field| ColumnBuilder::new(field.data_type(), capacity))
+                .collect(),
             states: vec![FieldState::Missing; fields.len()],
             alike: Vec::new(),
             met: Met::default(),
@@ -223,7 +226,7 @@ impl<'d> Rows<'d> {
     }
 
     fn decode(&mut self, text: &str) -> Result<(), DecodeError> {
-        let mut scanner = Scanner::new(text);
+        let mut scanner = JsonScanner::new(text);
         while !scanner.is_at_end() {
             let start = scanner.position();
             if scanner.peek().is_some() {
@@ -246,7 +249,7 @@ impl<'d> Rows<'d> {
     }
 
     /// Reads the line's row into the columns' current values; the scanner then stands at the line's end.
-    fn row(&mut self, scanner: &mut Scanner<'_>) -> Result<(), RowFault> {
+    fn row(&mut self, scanner: &mut JsonScanner<'_>) -> Result<(), RowFault> {
         self.states.fill(FieldState::Missing);
         self.alike.clear();
         if !scanner.take(b'{') {
@@ -258,15 +261,15 @@ impl<'d> Rows<'d> {
             loop {
                 let field = self.key(scanner, next_field)?;
                 match field {
-                    Key::Field(index) => {
+                    JsonKey::Field(index) => {
                         self.take(index, scanner)?;
                         next_field = index + 1;
                     }
-                    Key::Alike(index) => {
+                    JsonKey::Alike(index) => {
                         self.alike.push((index, scanner.position()));
                         scanner.value()?;
                     }
-                    Key::Unknown => {
+                    JsonKey::Unknown => {
                         scanner.value()?;
                     }
                 }
@@ -290,29 +293,29 @@ impl<'d> Rows<'d> {
 
     /// Steps over a key; gives its field. Mostly it is that of the next field, in the one way to write it without escapes.
     #[inline]
-    fn key(&mut self, scanner: &mut Scanner<'_>, next: usize) -> Result<Key, Fault> {
+    fn key(&mut self, scanner: &mut JsonScanner<'_>, next: usize) -> Result<JsonKey, Fault> {
         if let Some(Some(key)) = self.decoder.keys.get(next)
             && scanner.take_all(key)
         {
-            return Ok(Key::Field(next));
+            return Ok(JsonKey::Field(next));
         }
         let key = scanner.key()?;
         let key = scanner.text(key);
         let found = self.find(key, next);
-        if matches!(found, Key::Unknown) {
+        if matches!(found, JsonKey::Unknown) {
             self.met.note(key);
         }
         Ok(found)
     }
 
     /// The field of a key, searched from `next`: rows tend to bear their fields in the order of the schema.
-    fn find(&self, key: &str, next: usize) -> Key {
+    fn find(&self, key: &str, next: usize) -> JsonKey {
         let fields = self.decoder.schema.fields();
         let exact = (next..fields.len()).chain(0..next).find(|index| fields[*index].name() == key);
-        exact.map_or_else(|| self.find_alike(key), Key::Field)
+        exact.map_or_else(|| self.find_alike(key), JsonKey::Field)
     }
 
-    fn find_alike(&self, key: &str) -> Key {
+    fn find_alike(&self, key: &str) -> JsonKey {
         let lower = &self.decoder.lower;
         let alike = if key.is_ascii() {
             lower.iter().position(|name| name.eq_ignore_ascii_case(key))
@@ -320,11 +323,11 @@ impl<'d> Rows<'d> {
             let key = key.to_lowercase();
             lower.iter().position(|name| *name == key)
         };
-        alike.map_or(Key::Unknown, Key::Alike)
+        alike.map_or(JsonKey::Unknown, JsonKey::Alike)
     }
 
     /// Reads the values of keys in another case, for fields that no key names exactly; the scanner stays where it is.
-    fn take_alike(&mut self, scanner: &mut Scanner<'_>) -> Result<(), RowFault> {
+    fn take_alike(&mut self, scanner: &mut JsonScanner<'_>) -> Result<(), RowFault> {
         let end = scanner.position();
         let mut alike = std::mem::take(&mut self.alike);
         alike.retain(|(field, _)| self.states[*field] == FieldState::Missing);
@@ -346,7 +349,7 @@ impl<'d> Rows<'d> {
 
     /// Reads the value of a field.
     #[inline]
-    fn take(&mut self, index: usize, scanner: &mut Scanner<'_>) -> Result<(), RowFault> {
+    fn take(&mut self, index: usize, scanner: &mut JsonScanner<'_>) -> Result<(), RowFault> {
         let is_first = self.states[index] == FieldState::Missing;
         if is_first && self.decoder.event_time != Some(index) && self.columns[index].take(scanner) {
             self.states[index] = FieldState::Given;
@@ -356,7 +359,12 @@ impl<'d> Rows<'d> {
         self.set(index, &value, scanner)
     }
 
-    fn set(&mut self, index: usize, value: &Value<'_>, scanner: &Scanner<'_>) -> Result<(), RowFault> {
+    fn set(
+        &mut self,
+        index: usize,
+        value: &JsonValue<'_>,
+        scanner: &JsonScanner<'_>,
+    ) -> Result<(), RowFault> {
         let column = &mut self.columns[index];
         if self.states[index] != FieldState::Missing {
             return Err(self.fault(index, " is given twice"));
@@ -378,12 +386,14 @@ impl<'d> Rows<'d> {
                 let found = scanner.describe(value);
                 let reason = match misfit {
                     Misfit::Type => match column {
-                        Column::Date(_) => format!(": expected date (YYYY-MM-DD), found {found}"),
-                        Column::Timestamp(_) => format!(": expected timestamp (ISO 8601), found {found}"),
+                        ColumnBuilder::Date(_) => format!(": expected date (YYYY-MM-DD), found {found}"),
+                        ColumnBuilder::Timestamp(_) => {
+                            format!(": expected timestamp (ISO 8601), found {found}")
+                        }
                         _ => format!(": expected {expected}, found {found}"),
                     },
                     Misfit::Fraction => match column {
-                        Column::Decimal(_, _, scale) => format!(
+                        ColumnBuilder::Decimal(_, _, scale) => format!(
                             ": expected {expected}, found {found} (more than {scale} digits behind the point)"
                         ),
                         _ => format!(": expected {expected}, found {found} (has a fraction)"),
@@ -416,7 +426,7 @@ impl<'d> Rows<'d> {
         RowFault::Row(format!("field \"{}\"{what}", self.decoder.schema.field(index).name()))
     }
 
-    fn commit(&mut self, scanner: &Scanner<'_>, bytes: usize) -> Result<(), DecodeError> {
+    fn commit(&mut self, scanner: &JsonScanner<'_>, bytes: usize) -> Result<(), DecodeError> {
         for (column, state) in self.columns.iter_mut().zip(&self.states) {
             column.commit(*state == FieldState::Given, scanner);
         }
@@ -447,7 +457,7 @@ impl<'d> Rows<'d> {
 
     fn finish_batch(&mut self) -> Result<(), DecodeError> {
         if self.capacity > 0 {
-            let arrays = self.columns.iter_mut().map(Column::finish).collect();
+            let arrays = self.columns.iter_mut().map(ColumnBuilder::finish).collect();
             let options = RecordBatchOptions::new().with_row_count(Some(self.capacity));
             let batch = RecordBatch::try_new_with_options(self.decoder.schema.clone(), arrays, &options)?;
             self.decoded.batches.push(batch);

@@ -62,7 +62,7 @@ fn column(text: &str, line_start: usize, at: usize) -> usize {
     text.get(line_start..at).map_or(0, |before| before.chars().count()) + 1
 }
 
-/// Where a string's content is; [`Scanner::text`] gives it.
+/// Where a string's content is; [`JsonScanner::text`] gives it.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Text {
     /// No escape: from and to where in the text itself.
@@ -79,7 +79,7 @@ impl Default for Text {
 
 /// A value of one level: lists and objects are checked and stepped over.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Value<'a> {
+pub(super) enum JsonValue<'a> {
     /// `null`.
     Null,
     /// `true` or `false`.
@@ -104,14 +104,14 @@ fn shortened(text: &str) -> String {
 
 /// A position in a text of lines.
 #[derive(Debug)]
-pub(super) struct Scanner<'a> {
+pub(super) struct JsonScanner<'a> {
     text: &'a str,
     bytes: &'a [u8],
     at: usize,
     scratch: String,
 }
 
-impl<'a> Scanner<'a> {
+impl<'a> JsonScanner<'a> {
     /// Starts at the text's beginning.
     pub(super) fn new(text: &'a str) -> Self {
         Self { text, bytes: text.as_bytes(), at: 0, scratch: String::new() }
@@ -142,14 +142,14 @@ impl<'a> Scanner<'a> {
     }
 
     /// A value in words, as part of a reason.
-    pub(super) fn describe(&self, value: &Value<'_>) -> String {
+    pub(super) fn describe(&self, value: &JsonValue<'_>) -> String {
         match *value {
-            Value::Null => "null".to_owned(),
-            Value::Bool(value) => value.to_string(),
-            Value::Number(number) => shortened(number),
-            Value::Text(text) => format!("\"{}\" (string)", shortened(self.text(text))),
-            Value::List => "a list".to_owned(),
-            Value::Object => "an object".to_owned(),
+            JsonValue::Null => "null".to_owned(),
+            JsonValue::Bool(value) => value.to_string(),
+            JsonValue::Number(number) => shortened(number),
+            JsonValue::Text(text) => format!("\"{}\" (string)", shortened(self.text(text))),
+            JsonValue::List => "a list".to_owned(),
+            JsonValue::Object => "an object".to_owned(),
         }
     }
 
@@ -224,18 +224,18 @@ impl<'a> Scanner<'a> {
     }
 
     /// Any value. Those within lists and objects are checked, but not given.
-    pub(super) fn value(&mut self) -> Result<Value<'a>, Fault> {
+    pub(super) fn value(&mut self) -> Result<JsonValue<'a>, Fault> {
         match self.peek() {
             Some(b'"') => {
                 self.at += 1;
-                self.string().map(Value::Text)
+                self.string().map(JsonValue::Text)
             }
-            Some(b'-' | b'0'..=b'9') => self.number().map(Value::Number),
-            Some(b'n') => self.literal("null", Value::Null),
-            Some(b't') => self.literal("true", Value::Bool(true)),
-            Some(b'f') => self.literal("false", Value::Bool(false)),
-            Some(b'{') => self.skip_nested().map(|()| Value::Object),
-            Some(b'[') => self.skip_nested().map(|()| Value::List),
+            Some(b'-' | b'0'..=b'9') => self.number().map(JsonValue::Number),
+            Some(b'n') => self.literal("null", JsonValue::Null),
+            Some(b't') => self.literal("true", JsonValue::Bool(true)),
+            Some(b'f') => self.literal("false", JsonValue::Bool(false)),
+            Some(b'{') => self.skip_nested().map(|()| JsonValue::Object),
+            Some(b'[') => self.skip_nested().map(|()| JsonValue::List),
             _ => Err(self.unexpected("a value")),
         }
     }
@@ -291,7 +291,7 @@ impl<'a> Scanner<'a> {
         double
     }
 
-    fn literal(&mut self, word: &'static str, value: Value<'a>) -> Result<Value<'a>, Fault> {
+    fn literal(&mut self, word: &'static str, value: JsonValue<'a>) -> Result<JsonValue<'a>, Fault> {
         if self.bytes[self.at..].starts_with(word.as_bytes()) {
             self.at += word.len();
             Ok(value)

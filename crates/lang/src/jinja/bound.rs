@@ -11,7 +11,7 @@ use super::collections::of_json;
 use super::depth::is_writable;
 use super::problem::{invalid, invalid_with_help};
 use super::relation_value::RelationValue;
-use super::scope::Scope;
+use super::scope::RenderScope;
 use super::time::Timestamp;
 use super::yaml_value::{Bare, holds_jinja, rendered};
 use crate::project::nearest;
@@ -76,7 +76,7 @@ impl Function {
 
 /// A function and the text that calls it.
 pub(super) struct Bound {
-    pub(super) scope: Arc<Scope>,
+    pub(super) scope: Arc<RenderScope>,
     pub(super) function: Function,
 }
 
@@ -171,7 +171,7 @@ fn texts(arguments: &[Value]) -> Option<Vec<&str>> {
     arguments.iter().map(Value::as_str).collect()
 }
 
-impl Scope {
+impl RenderScope {
     fn reference(&self, arguments: &[Value]) -> Result<Value, Error> {
         if arguments.last().is_some_and(Value::is_kwargs) {
             return Err(invalid_with_help(

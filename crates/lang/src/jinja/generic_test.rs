@@ -13,7 +13,7 @@ use super::noted::located_in_yaml;
 use super::passes;
 use super::problem::{message, root};
 use super::relation_value::RelationValue;
-use super::scope::{About, Scope};
+use super::scope::{About, RenderScope};
 use super::source_map::SourceMap;
 use super::subject::{Parsed, Rendered, Resolver};
 use super::templates::Templates;
@@ -149,7 +149,7 @@ impl Templates {
         subject: &TestSubject<'_>,
         resolver: Option<Arc<dyn Resolver>>,
         extra: Vec<(&'static str, Value)>,
-    ) -> Arc<Scope> {
+    ) -> Arc<RenderScope> {
         let about = About {
             name: subject.name().to_owned(),
             unique_id: subject.unique_id.to_owned(),
@@ -159,10 +159,10 @@ impl Templates {
             this: subject.relation.clone(),
             config: subject.config.clone(),
         };
-        Scope::new(self.shared.clone(), about, resolver, extra)
+        RenderScope::new(self.shared.clone(), about, resolver, extra)
     }
 
-    fn call_test(&self, subject: &TestSubject<'_>, scope: &Arc<Scope>) -> Result<String, Problem> {
+    fn call_test(&self, subject: &TestSubject<'_>, scope: &Arc<RenderScope>) -> Result<String, Problem> {
         let rendered = self
             .environment
             .get_template(super::templates::TEST_CALL)
@@ -174,7 +174,7 @@ impl Templates {
     fn config(
         &self,
         subject: &TestSubject<'_>,
-        scope: &Arc<Scope>,
+        scope: &Arc<RenderScope>,
     ) -> Result<IndexMap<String, Json>, Problem> {
         let mut config = subject.config.clone();
         if let Some(condition) = subject.condition().filter(|condition| is_jinja(condition)) {
@@ -186,7 +186,7 @@ impl Templates {
     }
 
     /// `model`: the relation, or those of its rows that the test looks at.
-    fn model(&self, subject: &TestSubject<'_>, scope: &Arc<Scope>) -> Result<Value, minijinja::Error> {
+    fn model(&self, subject: &TestSubject<'_>, scope: &Arc<RenderScope>) -> Result<Value, minijinja::Error> {
         let relation = RelationValue::of(subject.relation.clone().into());
         let is_own = |name: &&&str| self.shared.macros.get(**name).is_some_and(|found| !found.is_builtin());
         match (WHERE_MACROS.iter().find(is_own), subject.condition()) {
@@ -209,7 +209,7 @@ impl Templates {
         &self,
         subject: &TestSubject<'_>,
         test: &Macro,
-        scope: &Arc<Scope>,
+        scope: &Arc<RenderScope>,
     ) -> Result<Vec<(String, Value)>, Problem> {
         let model = self.model(subject, scope).map_err(|error| self.failed(subject, &error))?;
         let mut arguments = vec![("model".to_owned(), model)];

@@ -11,7 +11,7 @@ use super::collections::{Dict, List};
 use super::depth::is_writable;
 use super::problem::{invalid, invalid_with_help};
 use super::rewrite::{BODY, Definition, Parameter};
-use super::scope::{SCOPE, Scope};
+use super::scope::{RenderScope, SCOPE};
 use crate::project::nearest;
 
 /// What a text includes: the macro that loads a file of macros into the rendering, where it can be called from then on.
@@ -91,7 +91,7 @@ impl Macro {
     }
 
     /// The engine's macro, loaded into this rendering.
-    fn body(&self, state: &mut State<'_, '_>, scope: &Scope) -> Result<Value, Error> {
+    fn body(&self, state: &mut State<'_, '_>, scope: &RenderScope) -> Result<Value, Error> {
         if scope.module(&self.file).is_none() {
             scope.loader().call(state, &[Value::from(self.file.as_str())])?;
         }
@@ -174,7 +174,7 @@ impl Object for Macro {
             return Err(invalid_with_help("an argument is too large", "move the work into SQL"));
         }
         let arguments = self.fitted(arguments)?;
-        let scope = state.lookup(SCOPE).and_then(|scope| scope.downcast_object::<Scope>());
+        let scope = state.lookup(SCOPE).and_then(|scope| scope.downcast_object::<RenderScope>());
         let Some(scope) = scope else {
             return Err(invalid(format!("the macro `{}` cannot be called here", self.name)));
         };

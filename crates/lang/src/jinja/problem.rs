@@ -125,7 +125,7 @@ impl Origin {
 }
 
 /// Finds places for errors.
-pub(super) struct Places<'a> {
+pub(super) struct PlaceFinder<'a> {
     /// The file that is being rendered, by the name that the engine knows it by.
     pub(super) subject: (&'a str, &'a Origin),
     /// The files of macros.
@@ -134,7 +134,7 @@ pub(super) struct Places<'a> {
     pub(super) names: Vec<&'a str>,
 }
 
-impl Places<'_> {
+impl PlaceFinder<'_> {
     /// The problem that an error stands for.
     pub(super) fn problem(&self, error: &Error) -> Problem {
         let chain = chain(error);

@@ -13,7 +13,7 @@ use minijinja::Error;
 use super::problem::invalid_with_help;
 use super::rewriter::Rewriter;
 use super::tokens::tokens;
-use crate::project::{Nesting, TOO_DEEP};
+use crate::project::{TOO_DEEP, TemplateNesting};
 
 /// Put before the name of a macro where a file of macros defines it.
 pub(super) const BODY: &str = "mep_body_";
@@ -28,10 +28,10 @@ pub(super) struct Rewritten {
     /// In a file of macros: what it defines.
     pub(super) definitions: Vec<Definition>,
     /// The calls of `ref`, `source` and `config`.
-    pub(super) calls: Vec<Call>,
+    pub(super) calls: Vec<GraphCall>,
     pub(super) edits: Vec<Edit>,
     /// How deep it nests. What nests too deep is not rewritten.
-    pub(super) nesting: Nesting,
+    pub(super) nesting: TemplateNesting,
 }
 
 /// A macro where it is defined.
@@ -53,7 +53,7 @@ pub(super) struct Parameter {
 
 /// A call of a function that the graph is made of.
 #[derive(Clone, Debug)]
-pub(super) struct Call {
+pub(super) struct GraphCall {
     pub(super) function: &'static str,
     /// The texts among its arguments, without their quotes.
     pub(super) texts: Vec<Range<usize>>,
@@ -92,7 +92,7 @@ impl Rewritten {
     }
 
     fn new(text: &str, is_macro_file: bool) -> Self {
-        let nesting = Nesting::of(text);
+        let nesting = TemplateNesting::of(text);
         if nesting.too_deep.is_some() {
             return Self { nesting, ..Self::default() };
         }

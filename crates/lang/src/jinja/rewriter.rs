@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 use std::ops::Range;
 
-use super::rewrite::{BODY, Call, Definition, Edit, Parameter, Rewritten};
-use super::tokens::{Kind, Token, closing};
+use super::rewrite::{BODY, Definition, Edit, GraphCall, Parameter, Rewritten};
+use super::tokens::{Token, TokenKind, closing};
 
 /// What every text begins with, so that it can load macros.
 const PRELUDE: &str = "{% include 'mep/loader' %}";
@@ -43,7 +43,7 @@ impl<'a> Rewriter<'a> {
 
     /// The indexes of the tokens that open a statement.
     fn opens(&self) -> impl Iterator<Item = usize> + use<'_> {
-        let is_open = |index: &usize| self.tokens[*index].kind == Kind::OpenStatement;
+        let is_open = |index: &usize| self.tokens[*index].kind == TokenKind::OpenStatement;
         (0..self.tokens.len()).filter(is_open)
     }
 
@@ -72,7 +72,7 @@ impl<'a> Rewriter<'a> {
                 _ => continue,
             };
             depth += 1;
-            if depth > 1 || self.tokens.get(at + 2).is_none_or(|token| token.kind != Kind::Name) {
+            if depth > 1 || self.tokens.get(at + 2).is_none_or(|token| token.kind != TokenKind::Name) {
                 continue;
             }
             let name = self.tokens[at + 2];
@@ -112,8 +112,8 @@ impl<'a> Rewriter<'a> {
 
     fn words(&self, range: Range<usize>) -> HashSet<String> {
         let words = self.tokens[range].iter().filter_map(|token| match token.kind {
-            Kind::Name => Some(token.text(self.text).to_owned()),
-            Kind::Text => Some(self.text[token.unquoted()].to_owned()),
+            TokenKind::Name => Some(token.text(self.text).to_owned()),
+            TokenKind::Text => Some(self.text[token.unquoted()].to_owned()),
             _ => None,
         });
         words.collect()
@@ -125,9 +125,9 @@ impl<'a> Rewriter<'a> {
         let mut depth = 0_usize;
         for index in open..close {
             match self.tokens[index].kind {
-                Kind::Symbol(b'(' | b'[' | b'{') => depth += 1,
-                Kind::Symbol(b')' | b']' | b'}') => depth = depth.saturating_sub(1),
-                Kind::Name if depth == 1 && (self.tokens[index - 1].is(b',') || index == open + 1) => {
+                TokenKind::Symbol(b'(' | b'[' | b'{') => depth += 1,
+                TokenKind::Symbol(b')' | b']' | b'}') => depth = depth.saturating_sub(1),
+                TokenKind::Name if depth == 1 && (self.tokens[index - 1].is(b',') || index == open + 1) => {
                     let has_default = self.tokens[index + 1].is(b'=');
                     parameters.push(Parameter { name: self.word(index).to_owned(), has_default });
                 }
@@ -147,14 +147,14 @@ impl<'a> Rewriter<'a> {
             let mut depth = 0_usize;
             let mut top_level = |index: usize| {
                 match self.tokens[index].kind {
-                    Kind::Symbol(b'(' | b'[' | b'{') => depth += 1,
-                    Kind::Symbol(b')' | b']' | b'}') => depth = depth.saturating_sub(1),
+                    TokenKind::Symbol(b'(' | b'[' | b'{') => depth += 1,
+                    TokenKind::Symbol(b')' | b']' | b'}') => depth = depth.saturating_sub(1),
                     _ => {}
                 }
                 depth == 0
             };
             let statement =
-                (at + 2..self.tokens.len()).take_while(|index| self.tokens[*index].kind != Kind::Close);
+                (at + 2..self.tokens.len()).take_while(|index| self.tokens[*index].kind != TokenKind::Close);
             let statement: Vec<(usize, bool)> = statement.map(|index| (index, top_level(index))).collect();
             let find = |symbol| {
                 let found = statement.iter().find(|(index, top)| *top && self.tokens[*index].is(symbol));
@@ -183,15 +183,17 @@ impl<'a> Rewriter<'a> {
     fn expressions(&mut self) {
         for (index, token) in self.tokens.iter().enumerate() {
             match token.kind {
-                Kind::Symbol(b'[') if !self.ends_value(index.wrapping_sub(1)) && !self.is_target(index) => {
+                TokenKind::Symbol(b'[')
+                    if !self.ends_value(index.wrapping_sub(1)) && !self.is_target(index) =>
+                {
                     self.wrap(index, "__list(");
                 }
-                Kind::Symbol(b'{') => {
+                TokenKind::Symbol(b'{') => {
                     self.wrap(index, "__dict(");
                     self.keys(index);
                 }
-                Kind::Symbol(b'%') => self.percent(index),
-                Kind::Name => match token.text(self.text) {
+                TokenKind::Symbol(b'%') => self.percent(index),
+                TokenKind::Name => match token.text(self.text) {
                     "ref" => self.call("ref", index),
                     "source" => self.call("source", index),
                     "config" => self.call("config", index),
@@ -217,12 +219,12 @@ impl<'a> Rewriter<'a> {
         let (mut depth, mut first) = (0_usize, Some(open + 1));
         for index in open + 1..close {
             match self.tokens[index].kind {
-                Kind::Symbol(b'(' | b'[' | b'{') => depth += 1,
-                Kind::Symbol(b')' | b']' | b'}') => depth = depth.saturating_sub(1),
-                Kind::Symbol(b',') if depth == 0 => first = Some(index + 1),
-                Kind::Symbol(b':') if depth == 0 => {
+                TokenKind::Symbol(b'(' | b'[' | b'{') => depth += 1,
+                TokenKind::Symbol(b')' | b']' | b'}') => depth = depth.saturating_sub(1),
+                TokenKind::Symbol(b',') if depth == 0 => first = Some(index + 1),
+                TokenKind::Symbol(b':') if depth == 0 => {
                     let Some(first) = first.take() else { continue };
-                    let is_literal = matches!(self.tokens[first].kind, Kind::Text | Kind::Number);
+                    let is_literal = matches!(self.tokens[first].kind, TokenKind::Text | TokenKind::Number);
                     if first >= index || is_literal && first + 1 == index {
                         continue;
                     }
@@ -239,14 +241,14 @@ impl<'a> Rewriter<'a> {
     fn ends_value(&self, index: usize) -> bool {
         let Some(token) = self.tokens.get(index) else { return false };
         match token.kind {
-            Kind::Name => {
+            TokenKind::Name => {
                 let after_open = index
                     .checked_sub(1)
-                    .is_some_and(|before| self.tokens[before].kind == Kind::OpenStatement);
+                    .is_some_and(|before| self.tokens[before].kind == TokenKind::OpenStatement);
                 let keywords = ["in", "not", "and", "or", "is", "if", "else"];
                 !after_open && !keywords.contains(&token.text(self.text))
             }
-            Kind::Text | Kind::Number | Kind::Symbol(b')' | b']' | b'}') => true,
+            TokenKind::Text | TokenKind::Number | TokenKind::Symbol(b')' | b']' | b'}') => true,
             _ => false,
         }
     }
@@ -262,13 +264,13 @@ impl<'a> Rewriter<'a> {
             return;
         }
         let Some(close) = closing(self.tokens, open) else { return };
-        let mut call = Call { function, texts: Vec::new(), keys: Vec::new() };
+        let mut call = GraphCall { function, texts: Vec::new(), keys: Vec::new() };
         for index in open + 1..close {
             let (token, next) = (self.tokens[index], self.tokens[index + 1]);
             match token.kind {
-                Kind::Text if next.is(b':') => call.keys.push(token.unquoted()),
-                Kind::Text => call.texts.push(token.unquoted()),
-                Kind::Name if next.is(b'=') => call.keys.push(token.range()),
+                TokenKind::Text if next.is(b':') => call.keys.push(token.unquoted()),
+                TokenKind::Text => call.texts.push(token.unquoted()),
+                TokenKind::Name if next.is(b'=') => call.keys.push(token.range()),
                 _ => {}
             }
         }
@@ -279,8 +281,8 @@ impl<'a> Rewriter<'a> {
     fn time_arithmetic(&mut self, index: usize) {
         let Some(operator) = index.checked_sub(1) else { return };
         let filter = match self.tokens[operator].kind {
-            Kind::Symbol(b'-') => "|__minus(",
-            Kind::Symbol(b'+') => "|__plus(",
+            TokenKind::Symbol(b'-') => "|__minus(",
+            TokenKind::Symbol(b'+') => "|__plus(",
             _ => return,
         };
         let rest: Vec<&str> = (index + 1..index + 6).map(|index| self.word(index)).collect();
@@ -296,7 +298,8 @@ impl<'a> Rewriter<'a> {
 
     /// `'text' % values` becomes `'text' |__percent(values)`.
     fn percent(&mut self, operator: usize) {
-        let is_text = operator.checked_sub(1).is_some_and(|before| self.tokens[before].kind == Kind::Text);
+        let is_text =
+            operator.checked_sub(1).is_some_and(|before| self.tokens[before].kind == TokenKind::Text);
         if is_text && let Some(last) = self.operand(operator + 1) {
             self.replace(self.tokens[operator].range(), "|__percent(");
             let end = self.tokens[last].end;
@@ -308,14 +311,14 @@ impl<'a> Rewriter<'a> {
     fn operand(&self, first: usize) -> Option<usize> {
         let value = self.tokens.get(first)?;
         let mut last = match value.kind {
-            Kind::Symbol(b'(' | b'[' | b'{') => closing(self.tokens, first)?,
-            Kind::Name | Kind::Number | Kind::Text => first,
+            TokenKind::Symbol(b'(' | b'[' | b'{') => closing(self.tokens, first)?,
+            TokenKind::Name | TokenKind::Number | TokenKind::Text => first,
             _ => return None,
         };
         loop {
             last = match self.tokens.get(last + 1)?.kind {
-                Kind::Symbol(b'(' | b'[') => closing(self.tokens, last + 1)?,
-                Kind::Symbol(b'.' | b'|') => last + 2,
+                TokenKind::Symbol(b'(' | b'[') => closing(self.tokens, last + 1)?,
+                TokenKind::Symbol(b'.' | b'|') => last + 2,
                 _ => return Some(last),
             };
         }

@@ -86,7 +86,7 @@ struct Loaded {
 }
 
 /// What a text sees while it is rendered.
-pub(super) struct Scope {
+pub(super) struct RenderScope {
     pub(super) shared: Arc<Shared>,
     pub(super) about: About,
     pub(super) resolver: Option<Arc<dyn Resolver>>,
@@ -99,7 +99,7 @@ pub(super) struct Scope {
     vars: AtomicUsize,
 }
 
-impl fmt::Debug for Scope {
+impl fmt::Debug for RenderScope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Scope").field("about", &self.about).finish_non_exhaustive()
     }
@@ -109,7 +109,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl Scope {
+impl RenderScope {
     pub(super) fn new(
         shared: Arc<Shared>,
         about: About,
@@ -202,7 +202,7 @@ impl Scope {
     }
 }
 
-impl Object for Scope {
+impl Object for RenderScope {
     fn repr(self: &Arc<Self>) -> ObjectRepr {
         ObjectRepr::Map
     }
@@ -248,7 +248,7 @@ impl Object for Scope {
 
 /// `model`: what is known of it when it is asked, since macros see it from when they are loaded.
 #[derive(Debug)]
-struct Model(Arc<Scope>);
+struct Model(Arc<RenderScope>);
 
 impl Object for Model {
     fn enumerate(self: &Arc<Self>) -> Enumerator {

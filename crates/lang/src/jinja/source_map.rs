@@ -11,13 +11,13 @@ use crate::project::{Place, SourceText, Span};
 #[derive(Clone, Debug)]
 pub struct SourceMap {
     text: SourceText,
-    pieces: Vec<Piece>,
+    pieces: Vec<MappedText>,
     whole: Option<Place>,
 }
 
 /// A run of SQL, and what it came from.
 #[derive(Clone, Debug)]
-struct Piece {
+struct MappedText {
     output: Range<usize>,
     source: Range<usize>,
     /// Whether the output is a copy of the source, byte for byte.
@@ -29,7 +29,7 @@ impl SourceMap {
         let pieces = spans.iter().map(|span| {
             let (output, source) = (span.output_range(), rewritten.original(span.source_range()));
             let verbatim = text.text().get(source.clone()) == sql.get(output.clone());
-            Piece { output, source, verbatim }
+            MappedText { output, source, verbatim }
         });
         Self { text: text.clone(), pieces: pieces.collect(), whole: None }
     }
@@ -45,7 +45,7 @@ impl SourceMap {
         for piece in &mut self.pieces {
             piece.output = piece.output.start + bytes.start..piece.output.end + bytes.start;
         }
-        self.pieces.push(Piece { output: bytes.end..usize::MAX, source: 0..0, verbatim: false });
+        self.pieces.push(MappedText { output: bytes.end..usize::MAX, source: 0..0, verbatim: false });
         self
     }
 

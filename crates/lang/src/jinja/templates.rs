@@ -14,9 +14,9 @@ use super::depth::is_writable;
 use super::macros::{BUILTIN, LOADER_TEXT, Macro};
 use super::noted::{config_place, located};
 use super::overrides;
-use super::problem::{Origin, Places, invalid_with_help, valid};
+use super::problem::{Origin, PlaceFinder, invalid_with_help, valid};
 use super::rewrite::{Definition, LOADER, Rewritten};
-use super::scope::{About, Scope, Shared};
+use super::scope::{About, RenderScope, Shared};
 use super::source_map::SourceMap;
 use super::subject::{Invocation, Parsed, Rendered, Resolver, Subject};
 use super::text_methods::unknown_method;
@@ -66,7 +66,7 @@ impl Templates {
                 .parsed(|rewritten| environment.add_template_owned(name.clone(), rewritten.to_owned()));
             if let Err(error) = added {
                 let none = HashMap::new();
-                let places = Places { subject: (&name, &origin), macros: &none, names: Vec::new() };
+                let places = PlaceFinder { subject: (&name, &origin), macros: &none, names: Vec::new() };
                 problems.push(places.problem(&error));
                 continue;
             }
@@ -157,7 +157,7 @@ impl Templates {
         self.macro_files.contains_key(name)
     }
 
-    fn scope(&self, subject: &Subject<'_>, resolver: Option<Arc<dyn Resolver>>) -> Arc<Scope> {
+    fn scope(&self, subject: &Subject<'_>, resolver: Option<Arc<dyn Resolver>>) -> Arc<RenderScope> {
         let about = About {
             name: subject.name.to_owned(),
             unique_id: subject.unique_id.to_owned(),
@@ -167,13 +167,13 @@ impl Templates {
             this: subject.this.clone(),
             config: subject.config.clone(),
         };
-        Scope::new(self.shared.clone(), about, resolver, Vec::new())
+        RenderScope::new(self.shared.clone(), about, resolver, Vec::new())
     }
 
     fn rendered<'a, T>(
         &'a self,
         origin: &'a Origin,
-        scope: &'a Arc<Scope>,
+        scope: &'a Arc<RenderScope>,
         render: impl FnOnce(&Template<'a, 'a>, Value) -> Result<T, Error>,
     ) -> Result<T, Problem> {
         let name = &scope.about.path;
@@ -188,7 +188,7 @@ impl Templates {
         });
         rendered.map_err(|error| {
             let names = self.macro_names().collect();
-            Places { subject: (name, origin), macros: &self.macro_files, names }.problem(&error)
+            PlaceFinder { subject: (name, origin), macros: &self.macro_files, names }.problem(&error)
         })
     }
 }

@@ -8,7 +8,7 @@ use minijinja::value::{Kwargs, Object, ObjectRepr, from_args};
 use minijinja::{Error, ErrorKind, State, Value};
 
 use super::problem::{invalid, unsupported};
-use super::scope::Scope;
+use super::scope::RenderScope;
 
 /// A `datetime`: UTC.
 #[derive(Debug)]
@@ -137,7 +137,7 @@ fn as_chrono_formats(pattern: &str) -> String {
 
 /// `modules`, and what it holds.
 pub(super) struct Modules {
-    pub(super) scope: Arc<Scope>,
+    pub(super) scope: Arc<RenderScope>,
     pub(super) path: Path,
 }
 

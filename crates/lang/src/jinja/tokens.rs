@@ -4,7 +4,7 @@ use std::ops::Range;
 
 /// What a token is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum TokenKind {
     /// `{%`, with its minus or plus.
     OpenStatement,
     /// `{{`, with its minus or plus.
@@ -22,7 +22,7 @@ pub(super) enum Kind {
 
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Token {
-    pub(super) kind: Kind,
+    pub(super) kind: TokenKind,
     pub(super) start: usize,
     pub(super) end: usize,
 }
@@ -38,7 +38,7 @@ impl Token {
 
     /// Whether this is that operator or bracket, one byte long.
     pub(super) fn is(self, symbol: u8) -> bool {
-        self.kind == Kind::Symbol(symbol) && self.end - self.start == 1
+        self.kind == TokenKind::Symbol(symbol) && self.end - self.start == 1
     }
 
     /// What stands between the quotes of a text.
@@ -67,8 +67,8 @@ impl Lexer<'_> {
         while let Some(open) = self.text[self.at..].find('{').map(|found| self.at + found) {
             self.at = open + 2;
             let kind = match self.bytes.get(open + 1) {
-                Some(b'%') => Kind::OpenStatement,
-                Some(b'{') => Kind::OpenExpression,
+                Some(b'%') => TokenKind::OpenStatement,
+                Some(b'{') => TokenKind::OpenExpression,
                 Some(b'#') => {
                     let Some(end) = self.text[self.at..].find("#}") else { return };
                     self.at += end + 2;
@@ -87,7 +87,7 @@ impl Lexer<'_> {
             if self.tag(kind).is_none() {
                 return;
             }
-            let is_raw = kind == Kind::OpenStatement
+            let is_raw = kind == TokenKind::OpenStatement
                 && self.tokens.get(first).is_some_and(|token| token.text(self.text) == "raw");
             if is_raw && self.skip_raw().is_none() {
                 return;
@@ -95,13 +95,13 @@ impl Lexer<'_> {
         }
     }
 
-    fn push(&mut self, kind: Kind, start: usize) {
+    fn push(&mut self, kind: TokenKind, start: usize) {
         self.tokens.push(Token { kind, start, end: self.at });
     }
 
     /// Reads up to the end of the tag.
-    fn tag(&mut self, open: Kind) -> Option<()> {
-        let close: &[u8] = if open == Kind::OpenStatement { b"%}" } else { b"}}" };
+    fn tag(&mut self, open: TokenKind) -> Option<()> {
+        let close: &[u8] = if open == TokenKind::OpenStatement { b"%}" } else { b"}}" };
         let mut depth = 0_usize;
         loop {
             let start = self.at;
@@ -111,7 +111,7 @@ impl Lexer<'_> {
                 let sign = usize::from(matches!(byte, b'-' | b'+'));
                 if rest[sign..].starts_with(close) {
                     self.at += sign + 2;
-                    self.push(Kind::Close, start);
+                    self.push(TokenKind::Close, start);
                     return Some(());
                 }
             }
@@ -119,16 +119,16 @@ impl Lexer<'_> {
                 b' ' | b'\t' | b'\r' | b'\n' => self.at += 1,
                 b'"' | b'\'' => {
                     self.at += 1 + quoted(&rest[1..], byte)?;
-                    self.push(Kind::Text, start);
+                    self.push(TokenKind::Text, start);
                 }
                 b'0'..=b'9' => {
                     self.at += length(rest, |byte| byte.is_ascii_alphanumeric() || byte == b'_');
-                    self.push(Kind::Number, start);
+                    self.push(TokenKind::Number, start);
                 }
                 byte if byte.is_ascii_alphabetic() || byte == b'_' || !byte.is_ascii() => {
                     self.at +=
                         length(rest, |byte| byte.is_ascii_alphanumeric() || byte == b'_' || !byte.is_ascii());
-                    self.push(Kind::Name, start);
+                    self.push(TokenKind::Name, start);
                 }
                 _ => {
                     match byte {
@@ -138,7 +138,7 @@ impl Lexer<'_> {
                     }
                     let two = [b"==", b"!=", b"<=", b">=", b"**", b"//"];
                     self.at += 1 + usize::from(two.iter().any(|two| rest.starts_with(*two)));
-                    self.push(Kind::Symbol(byte), start);
+                    self.push(TokenKind::Symbol(byte), start);
                 }
             }
         }
@@ -179,14 +179,14 @@ pub(super) fn closing(tokens: &[Token], open: usize) -> Option<usize> {
     let mut depth = 0_usize;
     for (index, token) in tokens.iter().enumerate().skip(open) {
         match token.kind {
-            Kind::Symbol(b'(' | b'[' | b'{') => depth += 1,
-            Kind::Symbol(b')' | b']' | b'}') => {
+            TokenKind::Symbol(b'(' | b'[' | b'{') => depth += 1,
+            TokenKind::Symbol(b')' | b']' | b'}') => {
                 depth = depth.checked_sub(1)?;
                 if depth == 0 {
                     return Some(index);
                 }
             }
-            Kind::Close => return None,
+            TokenKind::Close => return None,
             _ => {}
         }
     }

@@ -8,7 +8,7 @@ use serde_json::Value as Json;
 
 use super::collections::{Dict, List, of_json};
 use super::rewrite::Rewritten;
-use super::scope::Scope;
+use super::scope::RenderScope;
 use super::visits::bounded;
 
 /// Whether a text is a template.
@@ -38,7 +38,7 @@ pub(super) enum Bare {
 /// A value with its Jinja rendered. An expression that is all of a text keeps its type.
 pub(super) fn rendered(
     environment: &Environment<'_>,
-    scope: &Arc<Scope>,
+    scope: &Arc<RenderScope>,
     value: &Json,
     bare: Bare,
 ) -> Result<Value, Error> {
@@ -69,7 +69,7 @@ pub(super) fn rendered(
 /// A text as a template.
 pub(super) fn rendered_text(
     environment: &Environment<'_>,
-    scope: &Arc<Scope>,
+    scope: &Arc<RenderScope>,
     text: &str,
 ) -> Result<String, Error> {
     let rewritten = Rewritten::of(text);
@@ -80,7 +80,7 @@ pub(super) fn rendered_text(
 /// The value of an expression.
 pub(super) fn evaluated(
     environment: &Environment<'_>,
-    scope: &Arc<Scope>,
+    scope: &Arc<RenderScope>,
     expression: &str,
 ) -> Result<Value, Error> {
     let rewritten = Rewritten::of(&format!("{{% do __mep_give({expression}) %}}"));

@@ -6,7 +6,7 @@ use walkdir::WalkDir;
 
 use super::project_file::FILE as PROJECT_FILE;
 use super::{Problem, Problems, SourceText};
-use mep_core::os_error::Said;
+use mep_core::os_error::OsMessage;
 
 /// A file below one of the project's folders.
 #[derive(Clone, Debug)]
@@ -45,7 +45,7 @@ impl FoundFile {
 /// Reads a file that messages call by `name`.
 pub(super) fn read_text(location: &Path, name: &str) -> Result<SourceText, Problem> {
     let bytes = std::fs::read(location)
-        .map_err(|error| Problem::new(format!("cannot read {name}: {}", Said(&error))))?;
+        .map_err(|error| Problem::new(format!("cannot read {name}: {}", OsMessage(&error))))?;
     match String::from_utf8(bytes) {
         // What editors on Windows may put before a text, to say that it is UTF-8.
         Ok(text) => Ok(SourceText::new(name, text.strip_prefix('\u{feff}').unwrap_or(&text))),
@@ -83,8 +83,9 @@ fn walk(root: &Path, folder: &str, found: &mut Vec<FoundFile>, problems: &mut Pr
             Ok(entry) => entry,
             Err(error) => {
                 problems.push(Problem::new({
-                    let said =
-                        error.io_error().map_or_else(|| error.to_string(), |error| Said(error).to_string());
+                    let said = error
+                        .io_error()
+                        .map_or_else(|| error.to_string(), |error| OsMessage(error).to_string());
                     format!("cannot read the folder {folder}: {said}")
                 }));
                 continue;
@@ -141,7 +142,7 @@ pub(super) fn in_root(root: &Path, problems: &mut Problems) -> Vec<FoundFile> {
             problems.push(Problem::new(format!(
                 "cannot read the folder {}: {}",
                 root.display(),
-                Said(&error)
+                OsMessage(&error)
             )));
             return Vec::new();
         }

@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use indexmap::IndexMap;
 use serde_json::Value as Json;
 
-use super::yaml::{Entry, Node, Value, plain};
+use super::yaml::{Entry, Value, YamlNode, plain};
 use super::{Located, Place, Problem, Problems, SourceText, Span};
 use mep_core::keys;
 
@@ -15,12 +15,12 @@ pub(super) struct Item<'a> {
     pub(super) file: &'a SourceText,
     /// The nearest key above, which messages name; empty at the top of a file.
     pub(super) key: &'a str,
-    pub(super) node: &'a Node,
+    pub(super) node: &'a YamlNode,
 }
 
 impl<'a> Item<'a> {
     /// The whole of a file.
-    pub(super) fn file(file: &'a SourceText, node: &'a Node) -> Self {
+    pub(super) fn file(file: &'a SourceText, node: &'a YamlNode) -> Self {
         Self { file, key: "", node }
     }
 
@@ -212,13 +212,13 @@ pub(super) struct Mapping<'a> {
 
 /// A key and where it stands.
 #[derive(Clone, Copy)]
-pub(super) struct Key<'a> {
+pub(super) struct YamlKey<'a> {
     pub(super) text: &'a str,
     span: Span,
     file: &'a SourceText,
 }
 
-impl Key<'_> {
+impl YamlKey<'_> {
     pub(super) fn place(self) -> Place {
         self.file.at(self.span)
     }
@@ -231,10 +231,10 @@ impl Key<'_> {
 
 impl<'a> Mapping<'a> {
     /// The values by key, in the order written.
-    pub(super) fn items(self) -> impl Iterator<Item = (Key<'a>, Item<'a>)> {
+    pub(super) fn items(self) -> impl Iterator<Item = (YamlKey<'a>, Item<'a>)> {
         let file = self.item.file;
         self.entries.iter().map(move |entry| {
-            let key = Key { text: &entry.key, span: entry.key_span, file };
+            let key = YamlKey { text: &entry.key, span: entry.key_span, file };
             (key, Item { file, key: &entry.key, node: &entry.node })
         })
     }
@@ -269,7 +269,7 @@ impl<'a> Mapping<'a> {
 }
 
 /// A problem at a key that nobody reads.
-pub(super) fn unknown_key(key: Key<'_>, thing: &str, known: &[&[keys::Key]]) -> Problem {
+pub(super) fn unknown_key(key: YamlKey<'_>, thing: &str, known: &[&[keys::Key]]) -> Problem {
     let known: Vec<&str> = known.iter().flat_map(|keys| keys::names(keys)).collect();
     let problem = key.problem(format!("unknown key `{}` in {thing}", key.text));
     let problem = problem.help(format!("the keys are {}", known.join(", ")));

@@ -10,7 +10,7 @@ use super::docs::Docs;
 use super::files::{FoundFile, below, in_parallel, in_root};
 use super::profiles;
 use super::project_file::{self, ConfigTrees, Folders, ProjectFile};
-use super::properties::{Entries, Entry, PropertiesFile, Reader};
+use super::properties::{Entries, PropertiesEntry, PropertiesFile, PropertiesReader};
 use super::sources::share_descriptions;
 use super::strings::Strings;
 use super::{
@@ -75,9 +75,9 @@ pub fn load(options: &LoadOptions) -> Result<Project, Problems> {
     let target = profiles::choose(options, &file, &Strings::of_profile(&file.vars), &mut problems);
     let strings = Strings::new(&file.vars).with_target(target.as_ref());
     let trees = file.config_trees(&strings, &mut problems);
-    let found = Found::of(&options.root, &file.folders, &mut problems);
+    let found = ProjectFiles::of(&options.root, &file.folders, &mut problems);
     let docs = read_docs(&found.markdown, &strings, &mut problems);
-    let reader = Reader { project: &file.name, docs: &docs, strings: &strings, trees: &trees };
+    let reader = PropertiesReader { project: &file.name, docs: &docs, strings: &strings, trees: &trees };
     let mut entries = Entries::default();
     for properties in read_properties(&found.yaml, &mut problems) {
         reader.read(properties, &mut entries, &mut problems);
@@ -127,7 +127,7 @@ fn in_order(problems: Problems) -> impl Iterator<Item = Problem> {
 
 /// The files of a project, by what they are.
 #[derive(Default)]
-struct Found {
+struct ProjectFiles {
     models: Vec<FoundFile>,
     tests: Vec<FoundFile>,
     macros: Vec<FoundFile>,
@@ -137,7 +137,7 @@ struct Found {
     markdown: Vec<FoundFile>,
 }
 
-impl Found {
+impl ProjectFiles {
     fn of(root: &Path, folders: &Folders, problems: &mut Problems) -> Self {
         let mut this = Self::default();
         for file in below(root, &folders.models, problems) {
@@ -282,7 +282,7 @@ impl Assembly<'_> {
                 let mut fqn = file.fqn(self.project);
                 fqn.push(block.name.clone());
                 let mut config = self.trees.snapshots.of(fqn.iter().map(String::as_str));
-                let of_file = |entry: &Entry| entry.relation.is_none();
+                let of_file = |entry: &PropertiesEntry| entry.relation.is_none();
                 let entry = self.entries.snapshots.get(&block.name).filter(|entry| of_file(entry));
                 let properties = entry.map(|entry| {
                     overlay_all(&mut config, &entry.config);
@@ -295,7 +295,7 @@ impl Assembly<'_> {
             }
         }
         let is_left = |name: &String| !found.iter().any(|snapshot| snapshot.file.name == *name);
-        let (of_yaml, left): (IndexMap<String, Entry>, IndexMap<String, Entry>) =
+        let (of_yaml, left): (IndexMap<String, PropertiesEntry>, IndexMap<String, PropertiesEntry>) =
             std::mem::take(&mut self.entries.snapshots)
                 .into_iter()
                 .filter(|(name, entry)| entry.relation.is_some() || is_left(name))
@@ -305,7 +305,7 @@ impl Assembly<'_> {
         found
     }
 
-    fn snapshot_of_yaml(&self, entry: Entry) -> Option<Snapshot> {
+    fn snapshot_of_yaml(&self, entry: PropertiesEntry) -> Option<Snapshot> {
         let relation = entry.relation?;
         let path = relation.place.text.path().to_owned();
         let folders = path.parent().into_iter().flat_map(Path::iter).skip(1);
@@ -402,7 +402,7 @@ fn sql_file(
     file: &FoundFile,
     text: SourceText,
     tree: &ConfigTree,
-    entries: &mut IndexMap<String, Entry>,
+    entries: &mut IndexMap<String, PropertiesEntry>,
 ) -> SqlFile {
     let fqn = file.fqn(project);
     let mut config = tree.of(fqn.iter().map(String::as_str));

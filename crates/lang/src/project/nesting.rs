@@ -16,16 +16,16 @@ const STACK: usize = 256 << 20;
 
 /// How deep a template nests.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Nesting {
+pub struct TemplateNesting {
     depth: usize,
     /// Where it nests deeper than it may.
     pub too_deep: Option<Range<usize>>,
 }
 
-impl Nesting {
+impl TemplateNesting {
     /// Of a template.
     pub fn of(template: &str) -> Self {
-        let mut scanner = Scanner {
+        let mut scanner = TemplateScanner {
             text: template,
             bytes: template.as_bytes(),
             at: 0,
@@ -60,7 +60,7 @@ pub const TOO_DEEP: (&str, &str) = (
 
 /// A bracket or a tag, and the expression in it that is being read.
 #[derive(Default)]
-struct Level {
+struct NestingLevel {
     /// Operators since the last comma.
     operators: usize,
     /// The depth of the deepest bracket among them.
@@ -69,7 +69,7 @@ struct Level {
     before: usize,
 }
 
-impl Level {
+impl NestingLevel {
     fn depth(&self) -> usize {
         self.operators + self.below
     }
@@ -80,16 +80,16 @@ impl Level {
     }
 }
 
-struct Scanner<'a> {
+struct TemplateScanner<'a> {
     text: &'a str,
     bytes: &'a [u8],
     at: usize,
     /// For each open `if` its branches.
     branches: Vec<usize>,
-    found: Nesting,
+    found: TemplateNesting,
 }
 
-impl Scanner<'_> {
+impl TemplateScanner<'_> {
     fn run(&mut self) -> Option<()> {
         while self.found.too_deep.is_none() {
             let open = self.at + self.text.get(self.at..)?.find('{')?;
@@ -136,7 +136,7 @@ impl Scanner<'_> {
 
     /// Reads up to the end of the tag.
     fn tag(&mut self, close: &[u8]) -> Option<()> {
-        let mut levels = vec![Level::default()];
+        let mut levels = vec![NestingLevel::default()];
         loop {
             let start = self.at;
             let byte = *self.bytes.get(start)?;
@@ -149,7 +149,7 @@ impl Scanner<'_> {
                 b'"' | b'\'' => self.skip_text(byte)?,
                 b'(' | b'[' | b'{' => {
                     levels.last_mut()?.operators += 1;
-                    levels.push(Level::default());
+                    levels.push(NestingLevel::default());
                 }
                 b')' | b']' | b'}' => {
                     let mut closed = levels.pop()?;
@@ -232,16 +232,16 @@ mod tests {
             "2 ** ",
         ] {
             let text = format!("select {{{{ {} 1 }}}}", chain.repeat(20_000));
-            assert!(Nesting::of(&text).too_deep.is_some(), "{chain}");
+            assert!(TemplateNesting::of(&text).too_deep.is_some(), "{chain}");
         }
         let branches = format!("{{% if a %}}{}{{% endif %}}", "{% elif b %}x".repeat(20_000));
-        assert!(Nesting::of(&branches).too_deep.is_some());
+        assert!(TemplateNesting::of(&branches).too_deep.is_some());
         let mixed = format!("{{{{ {}1{} }}}}", "(".repeat(90), format!("{})", " + 1".repeat(30)).repeat(90));
-        assert!(Nesting::of(&mixed).too_deep.is_some());
+        assert!(TemplateNesting::of(&mixed).too_deep.is_some());
         for flat in ["{% set x = [1 + 1", "{{ f(a=1 + 1", "{% raw %} {{ 1 + 1"] {
             let text = format!("{flat}{}", ", 1 + 1".repeat(20_000));
-            assert_eq!(Nesting::of(&text).too_deep, None, "{flat}");
+            assert_eq!(TemplateNesting::of(&text).too_deep, None, "{flat}");
         }
-        assert_eq!(Nesting::of(&"{{ a + b }} ü {# { #}".repeat(20_000)).too_deep, None);
+        assert_eq!(TemplateNesting::of(&"{{ a + b }} ü {# { #}".repeat(20_000)).too_deep, None);
     }
 }

@@ -4,7 +4,7 @@
 //! that say where things are and are shown openly.
 
 use super::strings::Strings;
-use super::yaml::{Entry, Node, Value};
+use super::yaml::{Entry, Value, YamlNode};
 use super::{Problems, SourceText};
 use mep_core::secrets;
 
@@ -73,11 +73,11 @@ fn keep_spelled(value: &str) {
 }
 
 /// Keeps the literal values below keys whose names say that they are secret, of all targets.
-pub(super) fn keep_of_values(node: &Node) {
+pub(super) fn keep_of_values(node: &YamlNode) {
     walk(node, false);
 }
 
-fn walk(node: &Node, is_secret: bool) {
+fn walk(node: &YamlNode, is_secret: bool) {
     match &node.value {
         Value::Text(text) | Value::Rendered(text) => {
             if is_secret && !text.contains("{{") {
@@ -109,7 +109,7 @@ fn keep_of_url(text: &str) {
 }
 
 /// Renders a target's strings, and keeps what of the environment fills keys that are not shown openly.
-pub(super) fn render(strings: &Strings, file: &SourceText, node: &mut Node, problems: &mut Problems) {
+pub(super) fn render(strings: &Strings, file: &SourceText, node: &mut YamlNode, problems: &mut Problems) {
     // What chose the target is no secret of it.
     drop(strings.taken_of_environment());
     render_below(strings, file, node, false, problems);
@@ -119,7 +119,7 @@ pub(super) fn render(strings: &Strings, file: &SourceText, node: &mut Node, prob
 fn render_below(
     strings: &Strings,
     file: &SourceText,
-    node: &mut Node,
+    node: &mut YamlNode,
     is_open: bool,
     problems: &mut Problems,
 ) {

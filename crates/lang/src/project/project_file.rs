@@ -8,7 +8,7 @@ use super::item::{Item, Mapping, unknown_key};
 use super::strings::Strings;
 use super::target_path;
 use super::vars::{self, Vars};
-use super::yaml::{self, Node};
+use super::yaml::{self, YamlNode};
 use super::{Located, Problem, Problems, SourceText};
 use mep_core::keys::{self, Key, Section, accepted, key};
 
@@ -133,7 +133,7 @@ pub(super) struct ProjectFile {
     pub(super) folders: Folders,
     pub(super) target_path: PathBuf,
     pub(super) vars: Vars,
-    content: Option<(SourceText, Node)>,
+    content: Option<(SourceText, YamlNode)>,
 }
 
 /// Config by folder, for each kind of node.

@@ -11,7 +11,7 @@ use super::project_file::ConfigTrees;
 use super::sources::read_source;
 use super::strings::Strings;
 use super::test_uses::read_tests;
-use super::yaml::{self, Node, Value};
+use super::yaml::{self, Value, YamlNode};
 use super::{Exposure, Located, Place, Problems, Properties, SourceTable, SourceText};
 use mep_core::keys::{self, Key, Section, accepted, key};
 
@@ -108,7 +108,7 @@ const TEST_KEYS: [Key; 4] = [
 /// A properties file as parsed.
 pub(super) struct PropertiesFile {
     pub(super) text: SourceText,
-    pub(super) node: Node,
+    pub(super) node: YamlNode,
     /// The folders between the project's folder and the file.
     pub(super) folders: Vec<String>,
 }
@@ -134,7 +134,7 @@ pub(super) fn reference() -> Vec<Section> {
 }
 
 /// What a file says of one model, seed, snapshot or singular test.
-pub(super) struct Entry {
+pub(super) struct PropertiesEntry {
     pub(super) name: Located<String>,
     /// What a snapshot is taken of, where the entry is all that there is of it.
     pub(super) relation: Option<Located<String>>,
@@ -145,10 +145,10 @@ pub(super) struct Entry {
 /// What all properties files say.
 #[derive(Default)]
 pub(super) struct Entries {
-    pub(super) models: IndexMap<String, Entry>,
-    pub(super) seeds: IndexMap<String, Entry>,
-    pub(super) snapshots: IndexMap<String, Entry>,
-    pub(super) tests: IndexMap<String, Entry>,
+    pub(super) models: IndexMap<String, PropertiesEntry>,
+    pub(super) seeds: IndexMap<String, PropertiesEntry>,
+    pub(super) snapshots: IndexMap<String, PropertiesEntry>,
+    pub(super) tests: IndexMap<String, PropertiesEntry>,
     /// By the names of source and table.
     pub(super) sources: IndexMap<(String, String), SourceTable>,
     /// The names under which config of `dbt_project.yml` finds each source table.
@@ -157,14 +157,14 @@ pub(super) struct Entries {
 }
 
 /// What reading a properties file needs to know.
-pub(super) struct Reader<'a> {
+pub(super) struct PropertiesReader<'a> {
     pub(super) project: &'a str,
     pub(super) docs: &'a Docs,
     pub(super) strings: &'a Strings,
     pub(super) trees: &'a ConfigTrees,
 }
 
-impl Reader<'_> {
+impl PropertiesReader<'_> {
     /// Adds what a file says.
     pub(super) fn read(&self, mut file: PropertiesFile, entries: &mut Entries, problems: &mut Problems) {
         // Jinja of descriptions, tests, references and charts has its own names, and its own time.
@@ -240,7 +240,7 @@ fn add_exposure(exposure: Option<Exposure>, exposures: &mut Vec<Exposure>, probl
 
 /// What reading an entry needs to know of the file that it stands in.
 pub(super) struct InFile<'a> {
-    pub(super) reader: &'a Reader<'a>,
+    pub(super) reader: &'a PropertiesReader<'a>,
     /// The project's name, then the folders of the file.
     pub(super) folders: &'a [String],
     /// Config of generic tests, from `dbt_project.yml`.
@@ -253,7 +253,7 @@ impl InFile<'_> {
         items: Item<'_>,
         thing: &str,
         keys: &[Key],
-        entries: &mut IndexMap<String, Entry>,
+        entries: &mut IndexMap<String, PropertiesEntry>,
         problems: &mut Problems,
     ) {
         for mapping in items.mappings(problems) {
@@ -279,7 +279,7 @@ impl InFile<'_> {
         mapping: Mapping<'_>,
         thing: &str,
         problems: &mut Problems,
-    ) -> Entry {
+    ) -> PropertiesEntry {
         let mut config = Config::new();
         overlay_all(&mut config, &read_config(mapping, problems));
         let is_test = thing == "test";
@@ -293,7 +293,7 @@ impl InFile<'_> {
             self.properties(name.place.clone(), mapping, &config, problems)
         };
         let relation = mapping.get("relation").and_then(|item| item.located_text(problems));
-        Entry { name, relation, properties, config }
+        PropertiesEntry { name, relation, properties, config }
     }
 
     /// What is the same for models, seeds, snapshots and source tables.

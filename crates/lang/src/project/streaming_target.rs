@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::item::{Item, Mapping};
 use super::kafka_connection::read_addresses;
 use super::target::unknown_type;
-use super::{Located, Problem, Problems, StreamingConfig};
+use super::{Located, Problem, Problems, StreamingTarget};
 use mep_core::connection::{
     CassandraConnection, CassandraConsistency, CassandraLogin, CassandraReplication, CassandraTls,
     SETTLES_AFTER,
@@ -88,14 +88,14 @@ pub(super) fn reference() -> Section {
 }
 
 /// Reads the block; `None`, with problems, where something that it needs is missing.
-pub(super) fn read_streaming(item: Item<'_>, problems: &mut Problems) -> Option<StreamingConfig> {
+pub(super) fn read_streaming(item: Item<'_>, problems: &mut Problems) -> Option<StreamingTarget> {
     if item.is_null() {
         return None;
     }
     let mapping = item.mapping(problems);
     let kind = mapping.required("type", "`streaming`", problems)?;
     if kind.value == "cassandra" {
-        return read_cassandra(mapping, problems).map(StreamingConfig::Cassandra);
+        return read_cassandra(mapping, problems).map(StreamingTarget::Cassandra);
     }
     problems.push(unknown_type("streaming target", &kind.value, &TYPES).at(&kind.place));
     None

@@ -7,8 +7,8 @@ use minijinja::value::{Kwargs, Rest, Serde};
 use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, Value as Jinja, context};
 use serde_json::Value as Json;
 
-use super::yaml::{Entry, Node, Value, plain};
-use super::{Nesting, Problem, Problems, SourceText, Span, TOO_DEEP, Target, nearest};
+use super::yaml::{Entry, Value, YamlNode, plain};
+use super::{Problem, Problems, SourceText, Span, TOO_DEEP, Target, TemplateNesting, nearest};
 use mep_core::secrets;
 
 /// How much work one string may ask for: far more than any needs, and done within a second.
@@ -29,7 +29,7 @@ pub(super) struct Strings {
 /// Why a function of ours gives no value, in words for the user.
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
-struct Refusal {
+struct ValueRefusal {
     message: String,
     help: String,
 }
@@ -95,7 +95,13 @@ impl Strings {
     }
 
     /// Renders the strings below a node, save those below keys that `skip` names.
-    pub(super) fn render(&self, file: &SourceText, node: &mut Node, skip: &[&str], problems: &mut Problems) {
+    pub(super) fn render(
+        &self,
+        file: &SourceText,
+        node: &mut YamlNode,
+        skip: &[&str],
+        problems: &mut Problems,
+    ) {
         match &mut node.value {
             Value::Text(text) if is_jinja(text) => {
                 match self.value(text, node.span) {
@@ -148,7 +154,7 @@ impl Strings {
 
 /// Renders a text that is not so deep that to parse it takes more stack than there is.
 fn guarded<T: Send>(text: &str, render: impl FnOnce(&str) -> Result<T, Error> + Send) -> Result<T, Error> {
-    let nesting = Nesting::of(text);
+    let nesting = TemplateNesting::of(text);
     if nesting.too_deep.is_some() {
         return Err(refuse(TOO_DEEP.0.to_owned(), TOO_DEEP.1.to_owned()));
     }
@@ -179,7 +185,7 @@ fn yaml_value(value: &Jinja, span: Span) -> Result<Value, Error> {
 
 /// A value as if it were written where the Jinja stands.
 fn of_json(json: Json, span: Span) -> Value {
-    let node = |json| Node { span, value: of_json(json, span) };
+    let node = |json| YamlNode { span, value: of_json(json, span) };
     match json {
         Json::Null => Value::Null,
         Json::Bool(value) => Value::Boolean(value),
@@ -196,7 +202,7 @@ fn of_json(json: Json, span: Span) -> Value {
 fn problem(error: &Error) -> Problem {
     let mut source = std::error::Error::source(error);
     while let Some(inner) = source {
-        if let Some(refusal) = inner.downcast_ref::<Refusal>() {
+        if let Some(refusal) = inner.downcast_ref::<ValueRefusal>() {
             return Problem::new(&refusal.message).help(&refusal.help);
         }
         source = inner.source();
@@ -213,7 +219,7 @@ fn problem(error: &Error) -> Problem {
 }
 
 fn refuse(message: String, help: String) -> Error {
-    Error::new(ErrorKind::InvalidOperation, "no value").with_source(Refusal { message, help })
+    Error::new(ErrorKind::InvalidOperation, "no value").with_source(ValueRefusal { message, help })
 }
 
 fn default_of(Rest(rest): Rest<Jinja>, options: &Kwargs) -> Result<Option<Jinja>, Error> {

@@ -85,7 +85,7 @@ pub(super) fn reference() -> Vec<Section> {
 /// Reads a target; `None`, with problems, where something that it needs is missing.
 pub(super) fn read_target(
     profile: &str,
-    name: item::Key<'_>,
+    name: item::YamlKey<'_>,
     item: Item<'_>,
     problems: &mut Problems,
 ) -> Option<Target> {

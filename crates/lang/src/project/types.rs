@@ -221,7 +221,7 @@ pub struct Target {
     /// Where each source comes from, by source name.
     pub sources: IndexMap<String, SourceConnection>,
     /// Where the rows of streaming models go; `None`: the target streams none.
-    pub streaming: Option<StreamingConfig>,
+    pub streaming: Option<StreamingTarget>,
     /// Where the target's name stands in `profiles.yml`.
     pub place: Option<Place>,
 }
@@ -256,7 +256,7 @@ pub struct HiveConfig {
 
 /// Where the rows of a target's streaming models go.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum StreamingConfig {
+pub enum StreamingTarget {
     /// `type: cassandra`: tables of Apache Cassandra.
     Cassandra(CassandraConnection),
 }

@@ -17,7 +17,7 @@ const HEAVIEST: usize = 1_000_000;
 
 /// A value and where it stands.
 #[derive(Clone, Debug)]
-pub(super) struct Node {
+pub(super) struct YamlNode {
     pub(super) span: Span,
     pub(super) value: Value,
 }
@@ -31,7 +31,7 @@ pub(super) enum Value {
     Text(String),
     /// What Jinja made of a text: counts as a number or boolean where one is needed.
     Rendered(String),
-    List(Vec<Node>),
+    List(Vec<YamlNode>),
     Mapping(Vec<Entry>),
 }
 
@@ -40,10 +40,10 @@ pub(super) enum Value {
 pub(super) struct Entry {
     pub(super) key: String,
     pub(super) key_span: Span,
-    pub(super) node: Node,
+    pub(super) node: YamlNode,
 }
 
-impl Node {
+impl YamlNode {
     /// What an empty file says.
     pub(super) fn nothing() -> Self {
         Self { span: Span::default(), value: Value::Null }
@@ -86,25 +86,35 @@ impl Node {
 }
 
 /// Reads one document; `None`, with a problem, where the text is no YAML.
-pub(super) fn parse(file: &SourceText, problems: &mut Problems) -> Option<Node> {
+pub(super) fn parse(file: &SourceText, problems: &mut Problems) -> Option<YamlNode> {
     let options = granit_parser::options! { emit_comments: false };
     let parser = Parser::new_from_str_with_options(file.text(), options);
     let mut tree =
         Tree { file, problems, frames: Vec::new(), anchors: HashMap::new(), weight: 0, root: None };
     tree.read(parser).ok()?;
-    Some(tree.root.unwrap_or_else(Node::nothing))
+    Some(tree.root.unwrap_or_else(YamlNode::nothing))
 }
 
 /// The parser stopped; the problem is already told.
 struct Stopped;
 
 enum Frame {
-    List { start: usize, anchor: usize, items: Vec<Node> },
-    Mapping { start: usize, anchor: usize, entries: Vec<Entry>, merged: Vec<Node>, key: Option<Key> },
+    List {
+        start: usize,
+        anchor: usize,
+        items: Vec<YamlNode>,
+    },
+    Mapping {
+        start: usize,
+        anchor: usize,
+        entries: Vec<Entry>,
+        merged: Vec<YamlNode>,
+        key: Option<PendingKey>,
+    },
 }
 
 /// A key that waits for its value.
-struct Key {
+struct PendingKey {
     /// `None` where the key is no scalar: its value is read, told of, and dropped.
     text: Option<String>,
     span: Span,
@@ -115,9 +125,9 @@ struct Tree<'a> {
     file: &'a SourceText,
     problems: &'a mut Problems,
     frames: Vec<Frame>,
-    anchors: HashMap<usize, Node>,
+    anchors: HashMap<usize, YamlNode>,
     weight: usize,
-    root: Option<Node>,
+    root: Option<YamlNode>,
 }
 
 impl<'a> Tree<'a> {
@@ -213,7 +223,7 @@ impl<'a> Tree<'a> {
             && let Some(Frame::Mapping { key: key @ None, .. }) = self.frames.last_mut()
         {
             let is_merge = is_plain && text == "<<";
-            *key = Some(Key { text: Some(text), span, is_merge });
+            *key = Some(PendingKey { text: Some(text), span, is_merge });
             return Ok(());
         }
         let value = match tag.map(|tag| (tag.core_suffix(), tag)) {
@@ -223,7 +233,7 @@ impl<'a> Tree<'a> {
             Some((_, tag)) if tag.original() == "!" => Value::Text(text),
             Some((_, tag)) => return self.check_tag(Some(tag), "str", span.start),
         };
-        self.complete(Node { span, value }, anchor)
+        self.complete(YamlNode { span, value }, anchor)
     }
 
     fn alias(&mut self, anchor: usize, span: Span) -> Result<(), Stopped> {
@@ -240,20 +250,20 @@ impl<'a> Tree<'a> {
         match self.frames.pop() {
             Some(Frame::List { start, anchor, items }) => {
                 let span = self.one_line(start, end);
-                self.complete(Node { span, value: Value::List(items) }, anchor)
+                self.complete(YamlNode { span, value: Value::List(items) }, anchor)
             }
             Some(Frame::Mapping { start, anchor, mut entries, merged, .. }) => {
                 self.check_duplicates(&mut entries);
                 merge(&mut entries, merged);
                 let span = self.one_line(start, end);
-                self.complete(Node { span, value: Value::Mapping(entries) }, anchor)
+                self.complete(YamlNode { span, value: Value::Mapping(entries) }, anchor)
             }
             None => Ok(()),
         }
     }
 
     /// Puts a finished node where it belongs.
-    fn complete(&mut self, node: Node, anchor: usize) -> Result<(), Stopped> {
+    fn complete(&mut self, node: YamlNode, anchor: usize) -> Result<(), Stopped> {
         self.weight += 1;
         if self.weight > HEAVIEST {
             return Err(self.stop(Problem::new("expected a smaller file, found too much for one"), node.span));
@@ -274,10 +284,10 @@ impl<'a> Tree<'a> {
                 if text.is_none() {
                     complain(self.problems, "expected a text as key, found a list or mapping", node.span);
                 }
-                *key = Some(Key { text, span: node.span, is_merge: false });
+                *key = Some(PendingKey { text, span: node.span, is_merge: false });
             }
             Some(Frame::Mapping { entries, merged, key, .. }) => match key.take() {
-                Some(Key { is_merge: true, .. }) => match node.value {
+                Some(PendingKey { is_merge: true, .. }) => match node.value {
                     Value::List(nodes) => merged.extend(nodes),
                     Value::Mapping(_) => merged.push(node),
                     _ => {
@@ -288,7 +298,9 @@ impl<'a> Tree<'a> {
                         );
                     }
                 },
-                Some(Key { text: Some(key), span, .. }) => entries.push(Entry { key, key_span: span, node }),
+                Some(PendingKey { text: Some(key), span, .. }) => {
+                    entries.push(Entry { key, key_span: span, node })
+                }
                 _ => {}
             },
         }
@@ -317,7 +329,7 @@ impl<'a> Tree<'a> {
 }
 
 /// Adds what `<<` brings, where the mapping does not say it itself.
-fn merge(entries: &mut Vec<Entry>, merged: Vec<Node>) {
+fn merge(entries: &mut Vec<Entry>, merged: Vec<YamlNode>) {
     if merged.is_empty() {
         return;
     }

@@ -8,9 +8,7 @@ use datafusion::logical_expr::{
 };
 
 use super::expression::{Writer, constant};
-use super::{Dialect, Untranslatable};
-
-type Result<T> = std::result::Result<T, Untranslatable>;
+use super::{Dialect, Result};
 
 /// An aggregate of a GROUP BY.
 pub(super) fn aggregate(writer: &Writer<'_>, expr: &Expr) -> Result<String> {

@@ -6,16 +6,14 @@ use arrow::datatypes::DataType;
 use datafusion::common::{DFSchema, ScalarValue};
 use datafusion::logical_expr::{BinaryExpr, Case, Expr, ExprSchemable, Like, Operator};
 
-use super::select::Piece;
-use super::{Dialect, Untranslatable, cast, function, literal, time, types};
-
-type Result<T> = std::result::Result<T, Untranslatable>;
+use super::select::SelectPiece;
+use super::{Dialect, Result, Untranslatable, cast, function, literal, time, types};
 
 /// Writes the expressions over one input.
 pub(super) struct Writer<'a> {
     pub(super) dialect: Dialect,
     schema: &'a DFSchema,
-    columns: &'a [Piece],
+    columns: &'a [SelectPiece],
     replaced: &'a HashMap<Expr, String>,
 }
 
@@ -24,7 +22,7 @@ impl<'a> Writer<'a> {
     pub(super) fn new(
         dialect: Dialect,
         schema: &'a DFSchema,
-        columns: &'a [Piece],
+        columns: &'a [SelectPiece],
         replaced: &'a HashMap<Expr, String>,
     ) -> Self {
         Self { dialect, schema, columns, replaced }
@@ -49,15 +47,15 @@ impl<'a> Writer<'a> {
     }
 
     /// The expression as a column of a SELECT.
-    pub(super) fn piece(&self, expr: &Expr) -> Result<Piece> {
+    pub(super) fn piece(&self, expr: &Expr) -> Result<SelectPiece> {
         match expr {
             Expr::Alias(alias) => self.piece(&alias.expr),
             Expr::Column(_) => self.column(expr).cloned(),
-            other => self.expression(other).map(Piece::expression),
+            other => self.expression(other).map(SelectPiece::expression),
         }
     }
 
-    fn column(&self, expr: &Expr) -> Result<&'a Piece> {
+    fn column(&self, expr: &Expr) -> Result<&'a SelectPiece> {
         let Expr::Column(column) = expr else { return Err(self.refused(expr.to_string())) };
         let index = self.schema.index_of_column(column).ok();
         index

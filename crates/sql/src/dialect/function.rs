@@ -5,9 +5,7 @@ use datafusion::common::ScalarValue;
 use datafusion::logical_expr::Expr;
 
 use super::expression::{Writer, constant, constant_text};
-use super::{Dialect, Untranslatable, cast, literal, mojibake, time};
-
-type Result<T> = std::result::Result<T, Untranslatable>;
+use super::{Dialect, Result, cast, literal, mojibake, time};
 
 /// Stands between the columns of a key, as in `surrogate_key`.
 const SEPARATOR: &str = "\u{1f}";

@@ -7,10 +7,8 @@ use datafusion::logical_expr::{Join, LogicalPlan};
 
 use super::expression::Writer;
 use super::plan::Plans;
-use super::select::{Piece, Select};
-use super::{Dialect, Untranslatable};
-
-type Result<T> = std::result::Result<T, Untranslatable>;
+use super::select::{Select, SelectPiece};
+use super::{Dialect, Result};
 
 impl Plans {
     pub(super) fn join(&self, join: &Join) -> Result<Select> {
@@ -30,7 +28,7 @@ impl Plans {
             let (one, other) = (writer_left.expression(one)?, writer_right.expression(other)?);
             conditions.push(format!("{one} {equal} {other}"));
         }
-        let columns: Vec<Piece> = left.columns.iter().chain(&right.columns).cloned().collect();
+        let columns: Vec<SelectPiece> = left.columns.iter().chain(&right.columns).cloned().collect();
         if let Some(filter) = &join.filter {
             let schema = join.left.schema().join(join.right.schema());
             let schema = schema.map_err(|error| self.refused(error.strip_backtrace()))?;

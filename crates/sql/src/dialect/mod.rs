@@ -58,18 +58,21 @@ pub struct ViewColumn {
     pub trino_type: String,
 }
 
+/// What can be said in a dialect, or why not.
+type Result<T, E = Untranslatable> = std::result::Result<T, E>;
+
 /// A view in both dialects.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ViewText {
+pub struct TranslatedView {
     /// The SELECT for Hive and Spark: the metastore's `viewExpandedText`.
     pub hive: String,
-    /// The SELECT for Trino: see [`ViewText::presto_view`].
+    /// The SELECT for Trino: see [`TranslatedView::presto_view`].
     pub trino: String,
     /// The view's columns.
     pub columns: Vec<ViewColumn>,
 }
 
-impl ViewText {
+impl TranslatedView {
     /// The texts of the view that selects what `plan` does. Stored relations and views are named `schema.name`, as they
     /// are in the plan.
     ///

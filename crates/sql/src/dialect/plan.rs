@@ -12,10 +12,8 @@ use datafusion::logical_expr::{
 
 use super::expression::Writer;
 use super::literal::identifier;
-use super::select::{Piece, Select, Stage, subquery};
-use super::{Dialect, Untranslatable, aggregate, mojibake, names, types};
-
-type Result<T> = std::result::Result<T, Untranslatable>;
+use super::select::{Select, SelectPiece, Stage, subquery};
+use super::{Dialect, Result, Untranslatable, aggregate, mojibake, names, types};
 
 /// The SELECT that gives what the plan gives.
 pub(super) fn statement(dialect: Dialect, plan: &LogicalPlan) -> Result<String> {
@@ -120,9 +118,9 @@ impl Plans {
             match (self.dialect, field.data_type()) {
                 // How many digits Trino reads is a setting of its catalog, so none is relied on.
                 (Dialect::Trino, DataType::Timestamp(unit, None)) => {
-                    Piece::name(format!("CAST({sql} AS timestamp({}))", types::digits(*unit)))
+                    SelectPiece::name(format!("CAST({sql} AS timestamp({}))", types::digits(*unit)))
                 }
-                _ => Piece::name(sql),
+                _ => SelectPiece::name(sql),
             }
         });
         let name = match relation.schema() {
@@ -188,11 +186,11 @@ impl Plans {
                 return Err(self.refused("`grouping sets`, `cube` or `rollup`"));
             }
             writer.comparable(expr, "group by")?;
-            columns.push(Piece::name(writer.expression(expr)?));
+            columns.push(SelectPiece::name(writer.expression(expr)?));
         }
         let groups = columns.iter().map(|column| column.sql.clone()).collect();
         for expr in &node.aggr_expr {
-            columns.push(Piece::expression(aggregate::aggregate(&writer, expr)?));
+            columns.push(SelectPiece::expression(aggregate::aggregate(&writer, expr)?));
         }
         select.columns = columns;
         select.groups = groups;
@@ -209,7 +207,7 @@ impl Plans {
         let writer = self.writer(&select, node.input.schema(), &replaced);
         let mut columns = Vec::new();
         for expr in &node.window_expr {
-            columns.push(Piece::expression(aggregate::window(&writer, expr)?));
+            columns.push(SelectPiece::expression(aggregate::window(&writer, expr)?));
         }
         select.columns.extend(columns);
         select.stage = Stage::Windowed;
@@ -307,7 +305,7 @@ impl Plans {
             str::to_owned,
         );
         let alias = identifier(self.dialect, &alias);
-        let column = |name: &String| Piece::name(format!("{alias}.{}", identifier(self.dialect, name)));
+        let column = |name: &String| SelectPiece::name(format!("{alias}.{}", identifier(self.dialect, name)));
         let from = subquery(statement, &alias);
         let columns = names.iter().map(column).collect();
         Select::from(Some(from), vec![alias.clone()], columns)
@@ -330,7 +328,7 @@ impl Plans {
                 name.push('_');
             }
             names.push(name);
-            inner.columns.push(Piece::expression(sql));
+            inner.columns.push(SelectPiece::expression(sql));
         }
         let mut over = self.over(&inner.statement(self.dialect, &names), &names, select.called.as_deref());
         let found = over.columns.split_off(own).into_iter().map(|piece| piece.sql).collect();

@@ -5,13 +5,13 @@ use super::literal::identifier;
 
 /// What a column of a SELECT is, as SQL.
 #[derive(Clone, Debug)]
-pub(super) struct Piece {
+pub(super) struct SelectPiece {
     pub(super) sql: String,
     /// Whether it only names a column, so that writing it twice costs nothing.
     pub(super) is_name: bool,
 }
 
-impl Piece {
+impl SelectPiece {
     pub(super) fn name(sql: String) -> Self {
         Self { sql, is_name: true }
     }
@@ -43,7 +43,7 @@ pub(super) struct Select {
     /// The aliases in FROM.
     pub(super) aliases: Vec<String>,
     /// For each column of the plan that this SELECT stands for, what it is.
-    pub(super) columns: Vec<Piece>,
+    pub(super) columns: Vec<SelectPiece>,
     pub(super) filters: Vec<String>,
     pub(super) groups: Vec<String>,
     /// Whether it has aggregates and no GROUP BY, and so gives one row.
@@ -56,7 +56,7 @@ pub(super) struct Select {
 
 impl Select {
     /// The rows of a source.
-    pub(super) fn from(from: Option<String>, aliases: Vec<String>, columns: Vec<Piece>) -> Self {
+    pub(super) fn from(from: Option<String>, aliases: Vec<String>, columns: Vec<SelectPiece>) -> Self {
         Self {
             from,
             aliases,
@@ -103,7 +103,7 @@ impl Select {
     }
 }
 
-fn item(dialect: Dialect, column: &Piece, name: &str) -> String {
+fn item(dialect: Dialect, column: &SelectPiece, name: &str) -> String {
     let name = identifier(dialect, name);
     if column.is_name && column.sql.ends_with(&format!(".{name}")) {
         return column.sql.clone();

@@ -30,10 +30,10 @@ fn scope() -> Scope {
     scope
 }
 
-fn texts(sql: &str) -> Result<ViewText, Untranslatable> {
+fn texts(sql: &str) -> Result<TranslatedView, Untranslatable> {
     let scope = scope();
     let plan = scope.plan(sql).unwrap();
-    ViewText::of(&scope, &plan)
+    TranslatedView::of(&scope, &plan)
 }
 
 /// The text of a view in both dialects.

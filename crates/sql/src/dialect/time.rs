@@ -8,9 +8,7 @@ use datafusion::common::ScalarValue;
 use datafusion::logical_expr::{BinaryExpr, Expr, Operator};
 
 use super::expression::{Writer, constant, constant_text};
-use super::{Dialect, Untranslatable, types};
-
-type Result<T> = std::result::Result<T, Untranslatable>;
+use super::{Dialect, Result, types};
 
 const NANOSECONDS_A_DAY: i64 = 86_400_000_000_000;
 

@@ -33,28 +33,28 @@ fn of_filter(filter: Filter) -> Result<Transformed<LogicalPlan>> {
         return Ok(Transformed::no(LogicalPlan::Filter(filter)));
     }
     let schema = filter.input.schema().clone();
-    let predicate = condition(filter.predicate, &schema, Standing::Alone)?;
+    let predicate = condition(filter.predicate, &schema, TruthPosition::Alone)?;
     Ok(Transformed::yes(LogicalPlan::Filter(Filter::try_new(predicate, filter.input)?)))
 }
 
 /// Where a condition stands of which only counts whether it is true.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Standing {
+enum TruthPosition {
     /// It is the whole condition, or a part that all others are joined to by AND: the engine makes a join of it.
     Alone,
     /// Beside others.
     Beside,
 }
 
-fn condition(expression: Expr, schema: &DFSchema, standing: Standing) -> Result<Expr> {
+fn condition(expression: Expr, schema: &DFSchema, standing: TruthPosition) -> Result<Expr> {
     match expression {
         Expr::BinaryExpr(BinaryExpr { left, op: op @ (Operator::And | Operator::Or), right }) => {
-            let standing = if op == Operator::And { standing } else { Standing::Beside };
+            let standing = if op == Operator::And { standing } else { TruthPosition::Beside };
             let left = condition(*left, schema, standing)?.into();
             let right = condition(*right, schema, standing)?.into();
             Ok(Expr::BinaryExpr(BinaryExpr { left, op, right }))
         }
-        Expr::IsTrue(inner) => Ok(Expr::IsTrue(condition(*inner, schema, Standing::Beside)?.into())),
+        Expr::IsTrue(inner) => Ok(Expr::IsTrue(condition(*inner, schema, TruthPosition::Beside)?.into())),
         Expr::Not(inner) => match *inner {
             Expr::InSubquery(membership) => {
                 let negated = !membership.negated;
@@ -63,7 +63,8 @@ fn condition(expression: Expr, schema: &DFSchema, standing: Standing) -> Result<
             other => Ok(not(value(other, schema)?)),
         },
         Expr::InSubquery(membership) => {
-            let is_join = standing == Standing::Alone && membership.subquery.outer_ref_columns.is_empty();
+            let is_join =
+                standing == TruthPosition::Alone && membership.subquery.outer_ref_columns.is_empty();
             if !membership.negated || is_join {
                 return Ok(Expr::InSubquery(membership));
             }
@@ -71,7 +72,7 @@ fn condition(expression: Expr, schema: &DFSchema, standing: Standing) -> Result<
         }
         Expr::Case(Case { expr: None, when_then_expr, else_expr }) => {
             let branches = when_then_expr.into_iter().map(|(when, then)| {
-                let when = condition(*when, schema, Standing::Beside)?;
+                let when = condition(*when, schema, TruthPosition::Beside)?;
                 Ok((Box::new(when), Box::new(value(*then, schema)?)))
             });
             let otherwise = else_expr.map(|otherwise| value(*otherwise, schema)).transpose()?;
@@ -92,9 +93,11 @@ fn value(expression: Expr, schema: &DFSchema) -> Result<Expr> {
             Ok(Transformed::new(spelled_out(membership, schema)?, true, TreeNodeRecursion::Jump))
         }
         // Of its own, which a branch that is not taken does not reach.
-        case @ Expr::Case(Case { expr: None, .. }) => {
-            Ok(Transformed::new(condition(case, schema, Standing::Beside)?, true, TreeNodeRecursion::Jump))
-        }
+        case @ Expr::Case(Case { expr: None, .. }) => Ok(Transformed::new(
+            condition(case, schema, TruthPosition::Beside)?,
+            true,
+            TreeNodeRecursion::Jump,
+        )),
         other => Ok(Transformed::no(other)),
     })?;
     Ok(spelled.data)

@@ -45,7 +45,7 @@ impl OptimizerRule for OrderedByColumns {
 }
 
 fn of_sort(Sort { mut expr, input, fetch }: Sort) -> Result<Transformed<LogicalPlan>> {
-    let mut keys = Keys::above(&input);
+    let mut keys = OrderKeys::above(&input);
     for key in &mut expr {
         keys.take(&mut key.expr);
     }
@@ -59,7 +59,7 @@ fn of_sort(Sort { mut expr, input, fetch }: Sort) -> Result<Transformed<LogicalP
 }
 
 fn of_window(window: Window) -> Result<Transformed<LogicalPlan>> {
-    let mut keys = Keys::above(&window.input);
+    let mut keys = OrderKeys::above(&window.input);
     let window_expr = with_keys(&LogicalPlan::Window(window.clone()), &window.window_expr, &mut keys)?;
     if keys.computed.is_empty() {
         return Ok(Transformed::no(LogicalPlan::Window(window)));
@@ -70,7 +70,7 @@ fn of_window(window: Window) -> Result<Transformed<LogicalPlan>> {
 }
 
 fn of_aggregate(aggregate: Aggregate) -> Result<Transformed<LogicalPlan>> {
-    let mut keys = Keys::above(&aggregate.input);
+    let mut keys = OrderKeys::above(&aggregate.input);
     let plan = LogicalPlan::Aggregate(aggregate.clone());
     let aggr_expr = with_keys(&plan, &aggregate.aggr_expr, &mut keys)?;
     if keys.computed.is_empty() {
@@ -82,7 +82,7 @@ fn of_aggregate(aggregate: Aggregate) -> Result<Transformed<LogicalPlan>> {
 }
 
 /// The expressions of a node, under their names, with columns for what windows and aggregates in them are ordered by.
-fn with_keys(node: &LogicalPlan, expressions: &[Expr], keys: &mut Keys) -> Result<Vec<Expr>> {
+fn with_keys(node: &LogicalPlan, expressions: &[Expr], keys: &mut OrderKeys) -> Result<Vec<Expr>> {
     let names = NamePreserver::new(node);
     let replaced = expressions.iter().map(|expression| {
         let name = names.save(expression);
@@ -92,7 +92,7 @@ fn with_keys(node: &LogicalPlan, expressions: &[Expr], keys: &mut Keys) -> Resul
     replaced.collect()
 }
 
-fn in_call(part: Expr, keys: &mut Keys) -> Transformed<Expr> {
+fn in_call(part: Expr, keys: &mut OrderKeys) -> Transformed<Expr> {
     let mut any = false;
     let part = match part {
         Expr::WindowFunction(mut call) => {
@@ -118,12 +118,12 @@ fn in_call(part: Expr, keys: &mut Keys) -> Transformed<Expr> {
 }
 
 /// What rows are ordered by and is computed below.
-struct Keys {
+struct OrderKeys {
     first: usize,
     computed: Vec<Expr>,
 }
 
-impl Keys {
+impl OrderKeys {
     fn above(input: &LogicalPlan) -> Self {
         Self { first: input.schema().fields().len(), computed: Vec::new() }
     }

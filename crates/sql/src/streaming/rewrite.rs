@@ -73,7 +73,7 @@ pub(super) fn in_order(plan: &LogicalPlan, exposed: LogicalPlan) -> Result<Logic
 /// Splits an aggregate from the expressions over the rows that it takes.
 pub(super) fn keyed(aggregate: &Aggregate, stream: &StreamInput<'_>) -> Result<Keyed, DataFusionError> {
     let input = exposed(&aggregate.input, stream)?;
-    let mut row = Row { expressions: Vec::new() };
+    let mut row = RowBuilder { expressions: Vec::new() };
     let groups: Vec<Expr> = aggregate
         .group_expr
         .iter()
@@ -111,11 +111,11 @@ pub(super) fn keyed(aggregate: &Aggregate, stream: &StreamInput<'_>) -> Result<K
 }
 
 /// The columns of a row, in the making.
-struct Row {
+struct RowBuilder {
     expressions: Vec<Expr>,
 }
 
-impl Row {
+impl RowBuilder {
     /// Gives the row an expression as a column, and says how to read it.
     fn column(&mut self, expression: Expr, name: String) -> Expr {
         self.expressions.push(expression.unalias_nested().data.alias(name.clone()));

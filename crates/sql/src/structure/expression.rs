@@ -14,7 +14,7 @@ use super::literal::literal;
 use mep_core::fingerprint::Structure;
 
 /// What one node of an expression says beside its children.
-pub(crate) enum Said<'a> {
+pub(crate) enum NodeParts<'a> {
     /// All of it.
     All,
     /// All of it but this query within it.
@@ -25,7 +25,7 @@ pub(crate) enum Said<'a> {
 
 /// Adds one node of an expression without its children, but with how many there are of each kind: added in the order of a
 /// walk from the top, the nodes of an expression say where each bracket stands.
-pub(crate) fn node<'a>(structure: &mut Structure, expression: &'a Expr) -> Said<'a> {
+pub(crate) fn node<'a>(structure: &mut Structure, expression: &'a Expr) -> NodeParts<'a> {
     match expression {
         Expr::Alias(alias) => {
             structure.tag("alias").text(&alias.name).flag(alias.relation.is_some());
@@ -51,7 +51,7 @@ pub(crate) fn node<'a>(structure: &mut Structure, expression: &'a Expr) -> Said<
             structure.tag("literal");
             notes(structure, of.as_ref());
             if !literal(structure, value) {
-                return Said::NotAll;
+                return NodeParts::NotAll;
             }
         }
         Expr::BinaryExpr(binary) => {
@@ -109,7 +109,7 @@ pub(crate) fn node<'a>(structure: &mut Structure, expression: &'a Expr) -> Said<
             directions(structure, order_by);
             nulls(structure, *null_treatment);
             if !frame(structure, window_frame) {
-                return Said::NotAll;
+                return NodeParts::NotAll;
             }
         }
         Expr::InList(within) => {
@@ -117,22 +117,22 @@ pub(crate) fn node<'a>(structure: &mut Structure, expression: &'a Expr) -> Said<
         }
         Expr::Exists(exists) => {
             structure.tag("exists").flag(exists.negated);
-            return Said::AllBut(&exists.subquery);
+            return NodeParts::AllBut(&exists.subquery);
         }
         Expr::InSubquery(within) => {
             structure.tag("in subquery").flag(within.negated);
-            return Said::AllBut(&within.subquery);
+            return NodeParts::AllBut(&within.subquery);
         }
         Expr::SetComparison(comparison) => {
             structure.tag("set comparison").tag(operator(comparison.op)).tag(match comparison.quantifier {
                 SetQuantifier::Any => "any",
                 SetQuantifier::All => "all",
             });
-            return Said::AllBut(&comparison.subquery);
+            return NodeParts::AllBut(&comparison.subquery);
         }
         Expr::ScalarSubquery(subquery) => {
             structure.tag("scalar subquery");
-            return Said::AllBut(subquery);
+            return NodeParts::AllBut(subquery);
         }
         Expr::GroupingSet(sets) => match sets {
             GroupingSet::Rollup(keys) => {
@@ -156,9 +156,9 @@ pub(crate) fn node<'a>(structure: &mut Structure, expression: &'a Expr) -> Said<
         | Expr::Unnest(_)
         | Expr::HigherOrderFunction(_)
         | Expr::Lambda(_)
-        | Expr::LambdaVariable(_) => return Said::NotAll,
+        | Expr::LambdaVariable(_) => return NodeParts::NotAll,
     }
-    Said::All
+    NodeParts::All
 }
 
 fn tag(structure: &mut Structure, tag: &'static str) {

@@ -12,4 +12,4 @@ mod tokens;
 pub use data_type::{columns, data_type};
 pub use tokens::text;
 
-pub(super) use expression::{Said, join_type, node, null_equality, table_reference};
+pub(super) use expression::{NodeParts, join_type, node, null_equality, table_reference};

@@ -13,7 +13,7 @@ pub fn text(structure: &mut Structure, sql: &str) {
         return;
     };
     structure.tag("tokens");
-    let mut places = Places { rest: sql, at: Location { line: 1, column: 1 } };
+    let mut places = TextPosition { rest: sql, at: Location { line: 1, column: 1 } };
     for token in &tokens {
         places.take(token.span.start);
         let written = places.take(token.span.end);
@@ -31,12 +31,12 @@ pub fn text(structure: &mut Structure, sql: &str) {
 }
 
 /// The text from a place on, which goes forward alone.
-struct Places<'a> {
+struct TextPosition<'a> {
     rest: &'a str,
     at: Location,
 }
 
-impl<'a> Places<'a> {
+impl<'a> TextPosition<'a> {
     /// The text up to a place, which becomes the one where the rest begins.
     fn take(&mut self, to: Location) -> &'a str {
         let mut length = 0;

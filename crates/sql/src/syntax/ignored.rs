@@ -28,7 +28,7 @@ pub(crate) fn ignored(query: &Query, sql: &str, is_scalar: &dyn Fn(&str) -> bool
 }
 
 /// A part that the planner does not look at.
-struct Part {
+struct IgnoredPart {
     /// Its words, as SQL writes them; the first of them is looked for from `near` on.
     words: &'static str,
     /// What it is about.
@@ -37,7 +37,7 @@ struct Part {
     help: Cow<'static, str>,
 }
 
-impl Part {
+impl IgnoredPart {
     fn of(words: &'static str, near: Span, help: &'static str) -> Self {
         Self { words, message: format!("{words} is not supported"), near, help: help.into() }
     }
@@ -81,16 +81,16 @@ struct Search<'a> {
     is_scalar: &'a dyn Fn(&str) -> bool,
 }
 
-type Found = ControlFlow<Part>;
+type FoundPart = ControlFlow<IgnoredPart>;
 
-fn found(words: &'static str, near: Span, help: &'static str) -> Found {
-    ControlFlow::Break(Part::of(words, near, help))
+fn found(words: &'static str, near: Span, help: &'static str) -> FoundPart {
+    ControlFlow::Break(IgnoredPart::of(words, near, help))
 }
 
 impl Visitor for Search<'_> {
-    type Break = Part;
+    type Break = IgnoredPart;
 
-    fn pre_visit_query(&mut self, query: &Query) -> Found {
+    fn pre_visit_query(&mut self, query: &Query) -> FoundPart {
         let near = query.body.span();
         if !query.locks.is_empty() {
             return found("FOR", near, "a model only reads: take the lock away");
@@ -107,7 +107,7 @@ impl Visitor for Search<'_> {
         by_name(&query.order_by)
     }
 
-    fn pre_visit_select(&mut self, select: &Select) -> Found {
+    fn pre_visit_select(&mut self, select: &Select) -> FoundPart {
         let near = select.span();
         if select.into.is_some() {
             return found("INTO", near, "a model is one SELECT; mep makes the table or view itself");
@@ -134,7 +134,7 @@ impl Visitor for Search<'_> {
         by_name(&select.having)
     }
 
-    fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> Found {
+    fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> FoundPart {
         let near = factor.span();
         let alias = match factor {
             TableFactor::Table {
@@ -195,7 +195,7 @@ impl Visitor for Search<'_> {
         }
     }
 
-    fn pre_visit_expr(&mut self, expression: &Expr) -> Found {
+    fn pre_visit_expr(&mut self, expression: &Expr) -> FoundPart {
         match expression {
             Expr::SimilarTo { expr, .. } => {
                 found("SIMILAR TO", expr.span(), "write a regular expression: regexp_like(a, '^(b|c).*$')")
@@ -208,7 +208,7 @@ impl Visitor for Search<'_> {
 
 /// The planner knows the windows that a SELECT names in its select list alone. Elsewhere a function over one is taken for
 /// a function of the group.
-fn by_name(part: &impl Visit) -> Found {
+fn by_name(part: &impl Visit) -> FoundPart {
     let search = visit_expressions(part, |expression| match expression {
         Expr::Function(Function { over: Some(WindowType::NamedWindow(_)), name, .. }) => {
             ControlFlow::Break(name.span())
@@ -216,7 +216,7 @@ fn by_name(part: &impl Visit) -> Found {
         _ => ControlFlow::Continue(()),
     });
     match search {
-        ControlFlow::Break(near) => ControlFlow::Break(Part {
+        ControlFlow::Break(near) => ControlFlow::Break(IgnoredPart {
             words: "OVER",
             message: "a window is known by its name in the select list only".to_owned(),
             near,
@@ -233,10 +233,10 @@ const SAMPLE: &str =
 const LOOK_AT_NULLS: [&str; 5] = ["first_value", "last_value", "nth_value", "lag", "lead"];
 
 impl Search<'_> {
-    fn within_call(&self, function: &Function) -> Found {
+    fn within_call(&self, function: &Function) -> FoundPart {
         let near = function.name.span();
         if function.parameters != FunctionArguments::None {
-            return ControlFlow::Break(Part {
+            return ControlFlow::Break(IgnoredPart {
                 words: "(",
                 message: "a function takes one list of arguments".to_owned(),
                 near,
@@ -246,7 +246,7 @@ impl Search<'_> {
         if let Some(WindowType::WindowSpec(window)) = &function.over
             && let Some(base) = &window.window_name
         {
-            return ControlFlow::Break(Part {
+            return ControlFlow::Break(IgnoredPart {
                 words: "OVER",
                 message: format!("a window that goes on from another one, `{base}`, is not supported"),
                 near,
@@ -255,7 +255,7 @@ impl Search<'_> {
         }
         let name = function.name.to_string().to_lowercase();
         if let Some(NoPattern { message, at, help }) = no_pattern(&name, function) {
-            return ControlFlow::Break(Part { words: "", message, near: at, help: help.into() });
+            return ControlFlow::Break(IgnoredPart { words: "", message, near: at, help: help.into() });
         }
         let nulls = null_treatment(function);
         if function.over.is_some()
@@ -268,7 +268,7 @@ impl Search<'_> {
             return ControlFlow::Continue(());
         }
         let of = |words: &'static str| {
-            ControlFlow::Break(Part {
+            ControlFlow::Break(IgnoredPart {
                 words,
                 message: format!(
                     "{words} has no meaning for `{name}`, which is no aggregate and no window function"
@@ -317,12 +317,12 @@ fn null_treatment(function: &Function) -> Option<NullTreatment> {
     function.null_treatment.or(within)
 }
 
-fn within_alias(alias: &TableAlias) -> Found {
+fn within_alias(alias: &TableAlias) -> FoundPart {
     if alias.at.is_some() {
         return found("AT", alias.name.span, "");
     }
     match alias.columns.iter().find(|column| column.data_type.is_some()) {
-        Some(column) => ControlFlow::Break(Part {
+        Some(column) => ControlFlow::Break(IgnoredPart {
             words: "(",
             message: format!("the type of `{}` in an alias is not supported", column.name),
             near: column.name.span,

@@ -43,7 +43,7 @@ impl VisitorMut for Selects {
         if keys.is_empty() {
             return ControlFlow::Continue(());
         }
-        let mut all = Names { keys: keys.iter().collect(), queries: 0 };
+        let mut all = KeyNames { keys: keys.iter().collect(), queries: 0 };
         let _ = select.selection.visit(&mut all);
         all.keys.retain(|key| key.joins > 1);
         if all.keys.is_empty() {
@@ -112,14 +112,14 @@ fn leaves_out_right(join: &Join) -> bool {
 }
 
 /// A column that tables are joined by.
-struct Key {
+struct JoinedKey {
     name: Ident,
     table: Ident,
     joins: usize,
 }
 
 /// The columns by which the first table is joined to the second one. Of others it is not known which table has them.
-fn keys(first: &TableFactor, joins: &[Join]) -> Vec<Key> {
+fn keys(first: &TableFactor, joins: &[Join]) -> Vec<JoinedKey> {
     let Some(table) = name(first) else { return Vec::new() };
     let Some((second, others)) = joins.split_first() else { return Vec::new() };
     let gives_left = !matches!(second.join_operator, JoinOperator::RightSemi(_) | JoinOperator::RightAnti(_));
@@ -128,7 +128,7 @@ fn keys(first: &TableFactor, joins: &[Join]) -> Vec<Key> {
         let by_it =
             |join: &&Join| using(join).is_some_and(|names| names.iter().any(|one| one.value == name.value));
         let joins = 1 + others.iter().filter(by_it).count();
-        Key { name, table: table.clone(), joins }
+        JoinedKey { name, table: table.clone(), joins }
     };
     names.into_iter().map(key).collect()
 }
@@ -168,12 +168,12 @@ fn name(table: &TableFactor) -> Option<Ident> {
 }
 
 /// Names the keys in an expression, and not in the queries within it, whose columns may be other ones.
-struct Names<'a> {
-    keys: Vec<&'a Key>,
+struct KeyNames<'a> {
+    keys: Vec<&'a JoinedKey>,
     queries: usize,
 }
 
-impl VisitorMut for Names<'_> {
+impl VisitorMut for KeyNames<'_> {
     type Break = ();
 
     fn pre_visit_query(&mut self, _: &mut Query) -> ControlFlow<()> {

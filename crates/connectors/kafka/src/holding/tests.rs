@@ -2,8 +2,8 @@
 
 use super::*;
 
-fn held(partition: i32, low: i64, high: i64) -> Held {
-    Held { topic: "t".into(), partition, low, high }
+fn held(partition: i32, low: i64, high: i64) -> HeldOffsets {
+    HeldOffsets { topic: "t".into(), partition, low, high }
 }
 
 fn recorded(id: &str) -> Recorded {
@@ -15,7 +15,7 @@ fn all(ids: &[&str]) -> Vec<Recorded> {
     ids.iter().map(|id| recorded(id)).collect()
 }
 
-fn compared(held: &[Held], recorded: &[Recorded], accept: bool) -> Result<Holding, String> {
+fn compared(held: &[HeldOffsets], recorded: &[Recorded], accept: bool) -> Result<Holding, String> {
     holding(&Comparison { held, recorded, changed: &BTreeSet::new(), accept })
 }
 
@@ -29,11 +29,11 @@ fn shown(holding: Holding) -> (Vec<String>, Vec<String>) {
     (holding.units.into_iter().map(unit).collect(), holding.kept)
 }
 
-fn planned(held: &[Held], ids: &[&str]) -> (Vec<String>, Vec<String>) {
+fn planned(held: &[HeldOffsets], ids: &[&str]) -> (Vec<String>, Vec<String>) {
     shown(compared(held, &all(ids), false).unwrap())
 }
 
-fn refused(held: &[Held], recorded: &[Recorded]) -> String {
+fn refused(held: &[HeldOffsets], recorded: &[Recorded]) -> String {
     compared(held, recorded, false).unwrap_err()
 }
 
@@ -141,7 +141,7 @@ fn rows_that_waited_for_a_later_date_may_not_expire_in_silence() {
 
 #[test]
 fn many_faults_are_told_in_short() {
-    let held: Vec<Held> = (0..5).map(|partition| held(partition, 9, 9)).collect();
+    let held: Vec<HeldOffsets> = (0..5).map(|partition| held(partition, 9, 9)).collect();
     let ids: Vec<Recorded> = (0..5).map(|partition| recorded(&format!("t/{partition}@0-1"))).collect();
     insta::assert_snapshot!(refused(&held, &ids), @"offsets 1 to 8 of t/0 expired before they were landed: Kafka holds it from 9 on; offsets 1 to 8 of t/1 expired before they were landed: Kafka holds it from 9 on; offsets 1 to 8 of t/2 expired before they were landed: Kafka holds it from 9 on; and 2 more partitions. Nothing was landed. To keep what was landed, land what is left and note the gap, run once with `on_lost_offsets: accept` at the source table");
 }

@@ -12,7 +12,7 @@ use arrow::error::ArrowError;
 use arrow::row::OwnedRow;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
-use mep_contract::sink::keyed::{Key, as_one};
+use mep_contract::sink::keyed::{KeyColumns, as_one};
 use mep_contract::warehouse::PartitionKey;
 
 /// Why rows could not be put over others.
@@ -32,7 +32,7 @@ pub(super) enum MergeError {
 }
 
 /// What changes in one partition.
-pub(super) struct Change {
+pub(super) struct PartitionChange {
     /// The partition.
     pub(super) partition: PartitionKey,
     /// The rows to put in, in the stored schema; one for each key.
@@ -42,7 +42,7 @@ pub(super) struct Change {
     /// The keys of these rows, and of those to take away.
     keys: HashSet<OwnedRow>,
     /// The key, in the stored schema.
-    key: Arc<Key>,
+    key: Arc<KeyColumns>,
 }
 
 /// Splits rows by partition. Of rows with the same key the last one counts.
@@ -52,11 +52,11 @@ pub(super) fn changes(
     keys: &[&str],
     upserts: &[RecordBatch],
     deletes: &[RecordBatch],
-) -> Result<Vec<Change>, MergeError> {
+) -> Result<Vec<PartitionChange>, MergeError> {
     let upserts = as_one(schema, upserts)?;
     let deletes = as_one(schema, deletes)?;
     let columns = keys.iter().map(|key| schema.index_of(key)).collect::<Result<_, _>>()?;
-    let key = Arc::new(Key::new(schema, columns)?);
+    let key = Arc::new(KeyColumns::new(schema, columns)?);
     let mut last: HashMap<OwnedRow, u32> = HashMap::new();
     let upsert_keys = key.of(&upserts)?;
     for (number, key) in upsert_keys.iter().enumerate() {
@@ -83,12 +83,12 @@ pub(super) fn changes(
         };
         let values = from.slice(first as usize, 1);
         let rows = take_record_batch(&upserts, &UInt32Array::from(put))?;
-        changes.push(Change { partition, rows, values, keys, key: key.clone() });
+        changes.push(PartitionChange { partition, rows, values, keys, key: key.clone() });
     }
     Ok(changes)
 }
 
-impl Change {
+impl PartitionChange {
     /// The stored rows that stay.
     pub(super) fn kept(&self, schema: &SchemaRef, files: &[PathBuf]) -> Result<Vec<RecordBatch>, MergeError> {
         let mut kept = Vec::new();

@@ -14,7 +14,7 @@ use arrow::array::{Array as _, RecordBatch};
 use arrow::datatypes::{Field, SchemaRef};
 use async_trait::async_trait;
 
-use self::merge::{Change, changes, rows_of_files};
+use self::merge::{PartitionChange, changes, rows_of_files};
 use crate::warehouse::LocalWarehouse;
 use mep_contract::sink::keyed::as_one;
 use mep_contract::sink::late::{late_events, late_rows, late_schema};
@@ -37,11 +37,11 @@ pub struct LocalSink {
     table: SinkTable,
     late: SinkTable,
     holder: Holder,
-    state: Mutex<State>,
+    state: Mutex<SinkState>,
 }
 
 #[derive(Default)]
-struct State {
+struct SinkState {
     lease: Option<Lease>,
     upserts: Vec<RecordBatch>,
     deletes: Vec<RecordBatch>,
@@ -55,7 +55,7 @@ impl LocalSink {
         Self { warehouse, table, late, holder, state: Mutex::default() }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, SinkState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -360,7 +360,7 @@ fn late_table(table: &SinkTable) -> SinkTable {
 }
 
 /// The rows of a change over those that are stored.
-impl Change {
+impl PartitionChange {
     fn over(self, schema: &SchemaRef, files: &[PathBuf]) -> Result<Vec<RecordBatch>, merge::MergeError> {
         let mut batches = self.kept(schema, files)?;
         batches.push(self.rows);

@@ -34,7 +34,7 @@ pub(super) enum Unreadable {
 
 /// The manifest, as far as it says what the table is as a whole.
 #[derive(Serialize, Deserialize)]
-pub(super) struct Head {
+pub(super) struct ManifestHead {
     format: u32,
     /// The files that hold the entries, by path relative to the table's folder: this one, and others that never change.
     #[serde(default)]
@@ -42,14 +42,14 @@ pub(super) struct Head {
     run: RunId,
     columns: Vec<ColumnText>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    view: Option<View>,
+    view: Option<StoredView>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     sql: Option<String>,
     partition_columns: Vec<String>,
 }
 
 #[derive(Serialize, Deserialize)]
-struct View {
+struct StoredView {
     sql: String,
     fingerprint: Fingerprint,
 }
@@ -86,17 +86,17 @@ struct PartitionText {
 #[derive(Serialize)]
 struct Manifest<'a> {
     #[serde(flatten)]
-    head: &'a Head,
+    head: &'a ManifestHead,
     #[serde(flatten)]
     part: PartText,
 }
 
-impl Head {
+impl ManifestHead {
     /// Of a table whose entries lie in these files.
     pub(super) fn of(table: &TableVersion, parts: Vec<String>) -> Self {
         let view = match &table.content {
             Content::View { sql, fingerprint } => {
-                Some(View { sql: sql.clone(), fingerprint: fingerprint.clone() })
+                Some(StoredView { sql: sql.clone(), fingerprint: fingerprint.clone() })
             }
             Content::Table { .. } => None,
         };

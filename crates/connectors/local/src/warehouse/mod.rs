@@ -24,7 +24,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use self::manifest::{FORMAT, Head, MANIFEST, Part, Unreadable};
+use self::manifest::{FORMAT, MANIFEST, ManifestHead, Part, Unreadable};
 use self::parts::Division;
 use mep_contract::warehouse::durable;
 use mep_contract::warehouse::error::WarehouseError;
@@ -155,10 +155,10 @@ impl LocalWarehouse {
         &self,
         relation: &Relation,
         table: &TableVersion,
-    ) -> Result<(Head, Part, Vec<PathBuf>), WarehouseError> {
+    ) -> Result<(ManifestHead, Part, Vec<PathBuf>), WarehouseError> {
         let folder = self.folder(relation)?;
         let Content::Table { partitions, batches, .. } = &table.content else {
-            return Ok((Head::of(table, vec![MANIFEST.to_owned()]), Part::default(), Vec::new()));
+            return Ok((ManifestHead::of(table, vec![MANIFEST.to_owned()]), Part::default(), Vec::new()));
         };
         let before = self.published_parts(relation);
         let of_partitions: Vec<&[_]> = before.iter().map(|(_, part)| part.partitions.as_slice()).collect();
@@ -192,7 +192,7 @@ impl LocalWarehouse {
         drop(known);
         let names = current.into_iter().map(|(name, _)| name).chain([MANIFEST.to_owned()]).collect();
         let part = Part { partitions: owned(&partitions.in_manifest), batches: owned(&batches.in_manifest) };
-        Ok((Head::of(table, names), part, unsynced))
+        Ok((ManifestHead::of(table, names), part, unsynced))
     }
 
     /// Deletes parts that the table no longer points at, once they are of that age, and says how many bytes they had.
@@ -214,10 +214,10 @@ impl LocalWarehouse {
     }
 
     /// The manifest of a relation, where there is one.
-    fn manifest(&self, relation: &Relation) -> Result<Option<(Head, Part)>, WarehouseError> {
+    fn manifest(&self, relation: &Relation) -> Result<Option<(ManifestHead, Part)>, WarehouseError> {
         let path = self.manifest_path(relation)?;
         match fs::read(&path) {
-            Ok(text) => Head::read(&text).map(Some).map_err(|error| unreadable(&path, error)),
+            Ok(text) => ManifestHead::read(&text).map(Some).map_err(|error| unreadable(&path, error)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(WarehouseError::Io { action: "reading", path, error }),
         }

@@ -108,7 +108,7 @@ fn a_manifest_that_names_files_elsewhere_is_not_read() {
         }
         let partitions = table.partitions().map(|(key, one)| (key.clone(), one.clone())).collect();
         let part = Part { partitions, ..Part::default() };
-        let head = Head::of(&table, vec![MANIFEST.to_owned()]);
+        let head = ManifestHead::of(&table, vec![MANIFEST.to_owned()]);
         let folder = warehouse.folder(&relation).unwrap();
         fs::create_dir_all(&folder).unwrap();
         fs::write(folder.join(MANIFEST), head.text(&part).unwrap()).unwrap();

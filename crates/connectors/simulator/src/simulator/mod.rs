@@ -43,8 +43,8 @@ use catalogue::Catalogue;
 use population::Population;
 use random::Chance;
 use rhythm::{DAY, DAY_STARTS, Rhythm};
-use rows::Rows;
-use topic::Row;
+use rows::TopicBatch;
+use topic::TopicRow;
 use visits::World;
 
 /// A made-up music service, whose events can be asked for by day.
@@ -94,8 +94,10 @@ impl Simulator {
     ) -> Result<(), E> {
         let Some(day) = self.number_of(day) else { return Ok(()) };
         let duplicates = Chance::of(self.config.duplicates);
-        let mut outlets: Vec<Rows> =
-            topics.iter().map(|topic| Rows::new(*topic, self.config.seed, duplicates, batch_rows)).collect();
+        let mut outlets: Vec<TopicBatch> = topics
+            .iter()
+            .map(|topic| TopicBatch::new(*topic, self.config.seed, duplicates, batch_rows))
+            .collect();
         let midnight = self.world.population.seconds(day).start - DAY_STARTS;
         let night = midnight..midnight + DAY_STARTS;
         let rest = night.end..midnight + DAY;
@@ -120,7 +122,7 @@ impl Simulator {
         user: u64,
         day: i64,
         within: &Range<i64>,
-        outlets: &mut [Rows],
+        outlets: &mut [TopicBatch],
         sink: &mut dyn FnMut(Topic, RecordBatch) -> Result<(), E>,
     ) -> Result<(), E> {
         let Some(visits) = self.world.visits(user, day) else { return Ok(()) };
@@ -130,7 +132,7 @@ impl Simulator {
                 if event.second < within.start {
                     continue;
                 }
-                let row = Row { profile: &visits.profile, session, event: &event };
+                let row = TopicRow { profile: &visits.profile, session, event: &event };
                 for rows in outlets.iter_mut().filter(|rows| rows.topic.carries(&event)) {
                     for _ in 0..rows.times(&row) {
                         rows.push(&row);

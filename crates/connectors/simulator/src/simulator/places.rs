@@ -2,7 +2,7 @@
 
 /// A place that users come from.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(super) struct Location {
     pub(super) city: &'static str,
     pub(super) state: &'static str,
     /// Five digits; leading zeros count.
@@ -13,11 +13,11 @@ pub(super) struct Place {
     pub(super) lat: f64,
 }
 
-const fn place(city: &'static str, state: &'static str, zip: &'static str, lon: f64, lat: f64) -> Place {
-    Place { city, state, zip, lon, lat }
+const fn place(city: &'static str, state: &'static str, zip: &'static str, lon: f64, lat: f64) -> Location {
+    Location { city, state, zip, lon, lat }
 }
 
-pub(super) const PLACES: &[Place] = &[
+pub(super) const PLACES: &[Location] = &[
     place("New York", "NY", "10025", -73.968_138, 40.797_762),
     place("Los Angeles", "CA", "90026", -118.264_26, 34.076_868),
     place("Chicago", "IL", "60614", -87.653_315, 41.923_208),

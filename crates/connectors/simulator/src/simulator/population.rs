@@ -12,10 +12,10 @@ use super::agents::AGENTS;
 use super::catalogue::Popularity;
 use super::config::arrivals_per_day;
 use super::names::{MEN, SURNAMES, WOMEN};
-use super::places::{PLACES, Place};
+use super::places::{Location, PLACES};
 use super::random::{Chance, Purpose, Random, hash, scale};
 use super::rhythm::{DAY, DAY_STARTS, MOST_SESSIONS};
-use super::state::Level;
+use super::state::Tier;
 
 /// The users' day that the first UTC day begins in.
 pub(super) const FIRST_DAY: i64 = -1;
@@ -39,21 +39,21 @@ pub(super) enum Turn {
 
 /// How a user stands on a day: the level at its start, and what changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Standing {
-    pub(super) level: Level,
+pub(super) struct UserDay {
+    pub(super) level: Tier,
     pub(super) turn: Option<Turn>,
 }
 
 /// What a user's events tell of them.
 #[derive(Debug)]
-pub(super) struct Profile {
+pub(super) struct UserProfile {
     pub(super) id: i64,
     pub(super) first_name: &'static str,
     pub(super) last_name: &'static str,
     pub(super) gender: &'static str,
     /// Seconds since 1970.
     pub(super) registration: i64,
-    pub(super) place: &'static Place,
+    pub(super) place: &'static Location,
     pub(super) agent: &'static str,
     /// The class of how long they stay on a page.
     pub(super) pace: u8,
@@ -140,13 +140,13 @@ impl Population {
     }
 
     /// How the user stands on a day; `None` before they come and after they cancelled.
-    pub(super) fn standing(&self, user: u64, day: i64) -> Option<Standing> {
+    pub(super) fn standing(&self, user: u64, day: i64) -> Option<UserDay> {
         if user >= self.users_by(day) {
             return None;
         }
         let since = self.since(user);
         if user >= self.users_at_start && day == since {
-            return Some(Standing { level: Level::Free, turn: Some(Turn::Registers) });
+            return Some(UserDay { level: Tier::Free, turn: Some(Turn::Registers) });
         }
         let mut level = self.first_level(user);
         for epoch in 0..=(day - since) / EPOCH {
@@ -156,17 +156,17 @@ impl Population {
             match turn {
                 Some(Turn::Cancels) if (FIRST_DAY..day).contains(&on) => return None,
                 Some(Turn::ChangesLevel) if on < day => level = level.other(),
-                Some(_) if on == day => return Some(Standing { level, turn }),
+                Some(_) if on == day => return Some(UserDay { level, turn }),
                 _ => {}
             }
         }
-        Some(Standing { level, turn: None })
+        Some(UserDay { level, turn: None })
     }
 
-    pub(super) fn profile(&self, user: u64) -> Profile {
+    pub(super) fn profile(&self, user: u64) -> UserProfile {
         let mut random = Random::new(hash(self.seed, Purpose::Profile, user, 0));
         let (gender, first_names) = if random.below(100) < 53 { ("F", WOMEN) } else { ("M", MEN) };
-        Profile {
+        UserProfile {
             id: user as i64 + 1,
             first_name: common(first_names, &mut random),
             last_name: common(SURNAMES, &mut random),
@@ -186,9 +186,9 @@ impl Population {
         self.seconds(self.since(user)).start + i64::from(second)
     }
 
-    fn first_level(&self, user: u64) -> Level {
+    fn first_level(&self, user: u64) -> Tier {
         let drawn = hash(self.seed, Purpose::Life, user, u64::MAX);
-        if user < self.users_at_start && self.paid_at_start.hits(drawn) { Level::Paid } else { Level::Free }
+        if user < self.users_at_start && self.paid_at_start.hits(drawn) { Tier::Paid } else { Tier::Free }
     }
 
     /// The day from which the user's epochs count: of registration, for those there at the start some day before it.
@@ -217,10 +217,10 @@ impl Population {
         hash(self.seed, Purpose::Life, user, epoch as u64)
     }
 
-    fn turn(&self, level: Level, drawn: u64) -> Option<Turn> {
+    fn turn(&self, level: Tier, drawn: u64) -> Option<Turn> {
         let changes = match level {
-            Level::Free => self.upgrades,
-            Level::Paid => self.downgrades,
+            Tier::Free => self.upgrades,
+            Tier::Paid => self.downgrades,
         };
         if self.cancels.hits(drawn) {
             Some(Turn::Cancels)
@@ -276,17 +276,17 @@ mod tests {
     fn the_level_of_a_day_follows_from_the_turns_before_it() {
         let population = population(0.5, 0.3);
         for user in 0..2_100 {
-            let mut before: Option<Standing> = None;
+            let mut before: Option<UserDay> = None;
             for day in FIRST_DAY..365 {
                 let now = population.standing(user, day);
                 assert!(now.is_none_or(|standing| standing.turn.is_none() || population.may_turn(user, day)));
                 match before {
                     None => {}
-                    Some(Standing { turn: Some(Turn::Cancels), .. }) => assert_eq!(now, None),
-                    Some(Standing { level, turn: Some(Turn::ChangesLevel) }) => {
+                    Some(UserDay { turn: Some(Turn::Cancels), .. }) => assert_eq!(now, None),
+                    Some(UserDay { level, turn: Some(Turn::ChangesLevel) }) => {
                         assert_eq!(now.unwrap().level, level.other());
                     }
-                    Some(Standing { level, .. }) => assert_eq!(now.unwrap().level, level),
+                    Some(UserDay { level, .. }) => assert_eq!(now.unwrap().level, level),
                 }
                 before = now;
             }

@@ -29,12 +29,12 @@ impl Auth {
 
 /// What a user pays for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Level {
+pub(super) enum Tier {
     Free,
     Paid,
 }
 
-impl Level {
+impl Tier {
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Free => "free",
@@ -52,7 +52,7 @@ impl Level {
 
 /// A page as a visitor of a kind sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum State {
+pub(super) enum PageState {
     NextSong,
     Home,
     Settings,
@@ -82,7 +82,7 @@ pub(super) enum State {
 /// Weights are of this many.
 const WHOLE: u32 = 1000;
 
-impl State {
+impl PageState {
     pub(super) fn page(self) -> &'static str {
         match self {
             Self::NextSong => "NextSong",
@@ -150,28 +150,28 @@ impl State {
 
     /// Where a user's session starts.
     pub(super) fn first(random: &mut Random) -> Self {
-        const FIRST: [(State, u32); 7] = [
-            (State::NextSong, 525),
-            (State::Home, 375),
-            (State::LoggedOutHome, 55),
-            (State::Login, 35),
-            (State::About, 4),
-            (State::Help, 4),
-            (State::Error, 2),
+        const FIRST: [(PageState, u32); 7] = [
+            (PageState::NextSong, 525),
+            (PageState::Home, 375),
+            (PageState::LoggedOutHome, 55),
+            (PageState::Login, 35),
+            (PageState::About, 4),
+            (PageState::Help, 4),
+            (PageState::Error, 2),
         ];
         draw(&FIRST, random).unwrap_or(Self::Home)
     }
 
     /// The next page of a visitor who goes where chance leads; `None` ends the session.
-    pub(super) fn next(self, level: Level, random: &mut Random) -> Option<Self> {
+    pub(super) fn next(self, level: Tier, random: &mut Random) -> Option<Self> {
         draw(self.transitions(level), random)
     }
 
     /// Pages with their weights of 1000; the rest of the weight ends the session.
-    fn transitions(self, level: Level) -> &'static [(Self, u32)] {
-        use State as S;
+    fn transitions(self, level: Tier) -> &'static [(Self, u32)] {
+        use PageState as S;
         match (self, level) {
-            (S::NextSong, Level::Free) => &[
+            (S::NextSong, Tier::Free) => &[
                 (S::NextSong, 870),
                 (S::Home, 27),
                 (S::Logout, 10),
@@ -181,7 +181,7 @@ impl State {
                 (S::About, 2),
                 (S::Error, 1),
             ],
-            (S::NextSong, Level::Paid) => &[
+            (S::NextSong, Tier::Paid) => &[
                 (S::NextSong, 930),
                 (S::Home, 20),
                 (S::Logout, 7),
@@ -191,7 +191,7 @@ impl State {
                 (S::About, 1),
                 (S::Error, 1),
             ],
-            (S::Home, Level::Free) => &[
+            (S::Home, Tier::Free) => &[
                 (S::NextSong, 790),
                 (S::Settings, 20),
                 (S::Logout, 18),
@@ -201,7 +201,7 @@ impl State {
                 (S::About, 4),
                 (S::Error, 2),
             ],
-            (S::Home, Level::Paid) => &[
+            (S::Home, Tier::Paid) => &[
                 (S::NextSong, 850),
                 (S::Settings, 22),
                 (S::Logout, 14),
@@ -249,7 +249,7 @@ impl State {
     }
 }
 
-fn draw(weighted: &[(State, u32)], random: &mut Random) -> Option<State> {
+fn draw(weighted: &[(PageState, u32)], random: &mut Random) -> Option<PageState> {
     let mut left = random.below(WHOLE);
     for &(state, weight) in weighted {
         if left < weight {
@@ -264,37 +264,37 @@ fn draw(weighted: &[(State, u32)], random: &mut Random) -> Option<State> {
 mod tests {
     use super::*;
 
-    const ALL: [State; 24] = [
-        State::NextSong,
-        State::Home,
-        State::Settings,
-        State::SaveSettings,
-        State::Help,
-        State::About,
-        State::Upgrade,
-        State::SubmitUpgrade,
-        State::Downgrade,
-        State::SubmitDowngrade,
-        State::Error,
-        State::Logout,
-        State::Cancel,
-        State::CancellationConfirmation,
-        State::LoggedOutHome,
-        State::LoggedOutHelp,
-        State::LoggedOutAbout,
-        State::LoggedOutError,
-        State::Login,
-        State::GuestHome,
-        State::GuestHelp,
-        State::GuestAbout,
-        State::Register,
-        State::SubmitRegistration,
+    const ALL: [PageState; 24] = [
+        PageState::NextSong,
+        PageState::Home,
+        PageState::Settings,
+        PageState::SaveSettings,
+        PageState::Help,
+        PageState::About,
+        PageState::Upgrade,
+        PageState::SubmitUpgrade,
+        PageState::Downgrade,
+        PageState::SubmitDowngrade,
+        PageState::Error,
+        PageState::Logout,
+        PageState::Cancel,
+        PageState::CancellationConfirmation,
+        PageState::LoggedOutHome,
+        PageState::LoggedOutHelp,
+        PageState::LoggedOutAbout,
+        PageState::LoggedOutError,
+        PageState::Login,
+        PageState::GuestHome,
+        PageState::GuestHelp,
+        PageState::GuestAbout,
+        PageState::Register,
+        PageState::SubmitRegistration,
     ];
 
     #[test]
     fn no_state_leaves_with_more_than_certainty() {
         for state in ALL {
-            for level in [Level::Free, Level::Paid] {
+            for level in [Tier::Free, Tier::Paid] {
                 let sum: u32 = state.transitions(level).iter().map(|(_, weight)| weight).sum();
                 assert!(sum <= WHOLE, "{state:?} {level:?}: {sum}");
                 assert!(!state.redirects() || sum == WHOLE, "{state:?} redirects and may end");
@@ -305,10 +305,13 @@ mod tests {
     #[test]
     fn chance_never_changes_a_level_registers_or_cancels() {
         for state in ALL {
-            for level in [Level::Free, Level::Paid] {
+            for level in [Tier::Free, Tier::Paid] {
                 assert!(!state.transitions(level).iter().any(|(next, _)| matches!(
                     next,
-                    State::SubmitUpgrade | State::SubmitDowngrade | State::SubmitRegistration | State::Cancel
+                    PageState::SubmitUpgrade
+                        | PageState::SubmitDowngrade
+                        | PageState::SubmitRegistration
+                        | PageState::Cancel
                 )));
             }
         }

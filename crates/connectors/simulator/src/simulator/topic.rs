@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
-use super::population::Profile;
-use super::state::State;
-use super::walk::Event;
+use super::population::UserProfile;
+use super::state::PageState;
+use super::walk::PageView;
 
 /// A stream of events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -23,27 +23,27 @@ pub enum Topic {
 
 /// An event together with whose it is.
 #[derive(Debug)]
-pub(super) struct Row<'a> {
-    pub(super) profile: &'a Profile,
+pub(super) struct TopicRow<'a> {
+    pub(super) profile: &'a UserProfile,
     pub(super) session: i64,
-    pub(super) event: &'a Event<'a>,
+    pub(super) event: &'a PageView<'a>,
 }
 
 /// A column: its name, its type, and what a row has there.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Column {
+pub(super) struct TopicColumn {
     name: &'static str,
     nullable: bool,
-    pub(super) read: Read,
+    pub(super) read: ColumnValue,
 }
 
 /// How a row gives a column's value.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Read {
-    Text(for<'a> fn(&Row<'a>) -> Option<&'a str>),
-    Integer(fn(&Row<'_>) -> Option<i64>),
-    Number(fn(&Row<'_>) -> Option<f64>),
-    Flag(fn(&Row<'_>) -> Option<bool>),
+pub(super) enum ColumnValue {
+    Text(for<'a> fn(&TopicRow<'a>) -> Option<&'a str>),
+    Integer(fn(&TopicRow<'_>) -> Option<i64>),
+    Number(fn(&TopicRow<'_>) -> Option<f64>),
+    Flag(fn(&TopicRow<'_>) -> Option<bool>),
 }
 
 impl Topic {
@@ -73,10 +73,10 @@ impl Topic {
             .iter()
             .map(|column| {
                 let data_type = match column.read {
-                    Read::Text(_) => DataType::Utf8,
-                    Read::Integer(_) => DataType::Int64,
-                    Read::Number(_) => DataType::Float64,
-                    Read::Flag(_) => DataType::Boolean,
+                    ColumnValue::Text(_) => DataType::Utf8,
+                    ColumnValue::Integer(_) => DataType::Int64,
+                    ColumnValue::Number(_) => DataType::Float64,
+                    ColumnValue::Flag(_) => DataType::Boolean,
                 };
                 Field::new(column.name, data_type, column.nullable)
             })
@@ -84,7 +84,7 @@ impl Topic {
         Arc::new(Schema::new(fields))
     }
 
-    pub(super) fn columns(self) -> Vec<Column> {
+    pub(super) fn columns(self) -> Vec<TopicColumn> {
         match self {
             Self::ListenEvents => [&SONG, &[TS, SESSION_ID, AUTH, LEVEL, ITEM][..], &DEVICE, &USER].concat(),
             Self::PageViewEvents => {
@@ -96,61 +96,72 @@ impl Topic {
         }
     }
 
-    pub(super) fn carries(self, event: &Event<'_>) -> bool {
+    pub(super) fn carries(self, event: &PageView<'_>) -> bool {
         match self {
             Self::ListenEvents => event.song.is_some(),
             Self::PageViewEvents => true,
             Self::AuthEvents => event.login.is_some(),
-            Self::StatusChangeEvents => matches!(event.state, State::SubmitUpgrade | State::SubmitDowngrade),
+            Self::StatusChangeEvents => {
+                matches!(event.state, PageState::SubmitUpgrade | PageState::SubmitDowngrade)
+            }
         }
     }
 }
 
-impl<'a> Row<'a> {
-    fn user(&self) -> Option<&'a Profile> {
+impl<'a> TopicRow<'a> {
+    fn user(&self) -> Option<&'a UserProfile> {
         self.event.state.auth().shows_user().then_some(self.profile)
     }
 }
 
-impl Column {
-    const fn always(name: &'static str, read: Read) -> Self {
+impl TopicColumn {
+    const fn always(name: &'static str, read: ColumnValue) -> Self {
         Self { name, nullable: false, read }
     }
 
-    const fn sometimes(name: &'static str, read: Read) -> Self {
+    const fn sometimes(name: &'static str, read: ColumnValue) -> Self {
         Self { name, nullable: true, read }
     }
 }
 
-const TS: Column = Column::always("ts", Read::Integer(|row| Some(row.event.second * 1000)));
-const SESSION_ID: Column = Column::always("sessionId", Read::Integer(|row| Some(row.session)));
-const PAGE: Column = Column::always("page", Read::Text(|row| Some(row.event.state.page())));
-const AUTH: Column = Column::always("auth", Read::Text(|row| Some(row.event.state.auth().name())));
-const METHOD: Column = Column::always("method", Read::Text(|row| Some(row.event.state.method())));
-const STATUS: Column = Column::always("status", Read::Integer(|row| Some(row.event.state.status())));
-const LEVEL: Column = Column::always("level", Read::Text(|row| Some(row.event.level.name())));
-const ITEM: Column = Column::always("itemInSession", Read::Integer(|row| Some(row.event.item)));
-const SUCCESS: Column = Column::sometimes("success", Read::Flag(|row| row.event.login));
+const TS: TopicColumn = TopicColumn::always("ts", ColumnValue::Integer(|row| Some(row.event.second * 1000)));
+const SESSION_ID: TopicColumn =
+    TopicColumn::always("sessionId", ColumnValue::Integer(|row| Some(row.session)));
+const PAGE: TopicColumn = TopicColumn::always("page", ColumnValue::Text(|row| Some(row.event.state.page())));
+const AUTH: TopicColumn =
+    TopicColumn::always("auth", ColumnValue::Text(|row| Some(row.event.state.auth().name())));
+const METHOD: TopicColumn =
+    TopicColumn::always("method", ColumnValue::Text(|row| Some(row.event.state.method())));
+const STATUS: TopicColumn =
+    TopicColumn::always("status", ColumnValue::Integer(|row| Some(row.event.state.status())));
+const LEVEL: TopicColumn =
+    TopicColumn::always("level", ColumnValue::Text(|row| Some(row.event.level.name())));
+const ITEM: TopicColumn =
+    TopicColumn::always("itemInSession", ColumnValue::Integer(|row| Some(row.event.item)));
+const SUCCESS: TopicColumn = TopicColumn::sometimes("success", ColumnValue::Flag(|row| row.event.login));
 
-const DEVICE: [Column; 6] = [
-    Column::always("city", Read::Text(|row| Some(row.profile.place.city))),
-    Column::always("zip", Read::Text(|row| Some(row.profile.place.zip))),
-    Column::always("state", Read::Text(|row| Some(row.profile.place.state))),
-    Column::always("userAgent", Read::Text(|row| Some(row.profile.agent))),
-    Column::always("lon", Read::Number(|row| Some(row.profile.place.lon))),
-    Column::always("lat", Read::Number(|row| Some(row.profile.place.lat))),
+const DEVICE: [TopicColumn; 6] = [
+    TopicColumn::always("city", ColumnValue::Text(|row| Some(row.profile.place.city))),
+    TopicColumn::always("zip", ColumnValue::Text(|row| Some(row.profile.place.zip))),
+    TopicColumn::always("state", ColumnValue::Text(|row| Some(row.profile.place.state))),
+    TopicColumn::always("userAgent", ColumnValue::Text(|row| Some(row.profile.agent))),
+    TopicColumn::always("lon", ColumnValue::Number(|row| Some(row.profile.place.lon))),
+    TopicColumn::always("lat", ColumnValue::Number(|row| Some(row.profile.place.lat))),
 ];
 
-const USER: [Column; 5] = [
-    Column::sometimes("userId", Read::Integer(|row| row.user().map(|user| user.id))),
-    Column::sometimes("lastName", Read::Text(|row| row.user().map(|user| user.last_name))),
-    Column::sometimes("firstName", Read::Text(|row| row.user().map(|user| user.first_name))),
-    Column::sometimes("gender", Read::Text(|row| row.user().map(|user| user.gender))),
-    Column::sometimes("registration", Read::Integer(|row| row.user().map(|user| user.registration * 1000))),
+const USER: [TopicColumn; 5] = [
+    TopicColumn::sometimes("userId", ColumnValue::Integer(|row| row.user().map(|user| user.id))),
+    TopicColumn::sometimes("lastName", ColumnValue::Text(|row| row.user().map(|user| user.last_name))),
+    TopicColumn::sometimes("firstName", ColumnValue::Text(|row| row.user().map(|user| user.first_name))),
+    TopicColumn::sometimes("gender", ColumnValue::Text(|row| row.user().map(|user| user.gender))),
+    TopicColumn::sometimes(
+        "registration",
+        ColumnValue::Integer(|row| row.user().map(|user| user.registration * 1000)),
+    ),
 ];
 
-const SONG: [Column; 3] = [
-    Column::sometimes("artist", Read::Text(|row| row.event.song.map(|song| &*song.artist))),
-    Column::sometimes("song", Read::Text(|row| row.event.song.map(|song| &*song.title))),
-    Column::sometimes("duration", Read::Number(|row| row.event.song.map(|song| song.duration))),
+const SONG: [TopicColumn; 3] = [
+    TopicColumn::sometimes("artist", ColumnValue::Text(|row| row.event.song.map(|song| &*song.artist))),
+    TopicColumn::sometimes("song", ColumnValue::Text(|row| row.event.song.map(|song| &*song.title))),
+    TopicColumn::sometimes("duration", ColumnValue::Number(|row| row.event.song.map(|song| song.duration))),
 ];

@@ -1,11 +1,11 @@
 //! Which sessions a user has on a day, and when.
 
 use super::catalogue::Catalogue;
-use super::population::{Population, Profile, Standing, Turn};
+use super::population::{Population, Turn, UserDay, UserProfile};
 use super::random::{Purpose, Random, hash};
 use super::rhythm::{DAY, MOST_SESSIONS, Rhythm};
-use super::state::State;
-use super::walk::Walk;
+use super::state::PageState;
+use super::walk::SessionWalk;
 
 /// A session ends this long before the next begins, in seconds.
 const SESSION_GAP: i64 = 1800;
@@ -26,8 +26,8 @@ pub(super) struct World {
 /// A user with sessions on a day.
 #[derive(Debug)]
 pub(super) struct Visits {
-    pub(super) profile: Profile,
-    standing: Standing,
+    pub(super) profile: UserProfile,
+    standing: UserDay,
     user: u64,
     day: i64,
     /// Seconds of the sessions from start to end.
@@ -59,15 +59,15 @@ impl World {
     }
 
     /// The events of the nth session.
-    pub(super) fn walk(&self, visits: &Visits, nth: usize) -> (i64, Walk<'_>) {
+    pub(super) fn walk(&self, visits: &Visits, nth: usize) -> (i64, SessionWalk<'_>) {
         let id = self.population.session_id(visits.user, visits.day, nth);
         let random = Random::new(hash(self.seed, Purpose::Session, id as u64, 0));
         (id, self.walk_from(visits, visits.spans[nth], random))
     }
 
-    fn walk_from(&self, visits: &Visits, span: (i64, i64), random: Random) -> Walk<'_> {
+    fn walk_from(&self, visits: &Visits, span: (i64, i64), random: Random) -> SessionWalk<'_> {
         let pace = self.rhythm.pace(visits.profile.pace);
-        Walk::new((&self.catalogue, &self.rhythm), visits.standing, pace, span, random)
+        SessionWalk::new((&self.catalogue, &self.rhythm), visits.standing, pace, span, random)
     }
 
     fn ordinary(&self, visits: &mut Visits, count: usize, random: &mut Random) {
@@ -111,7 +111,7 @@ impl World {
         let id = self.population.session_id(visits.user, visits.day, 0);
         let random = Random::new(hash(self.seed, Purpose::Session, id as u64, 0));
         let mut walk = self.walk_from(visits, (0, i64::MAX), random);
-        walk.find(|event| event.state == State::SubmitRegistration).map_or(0, |event| event.second)
+        walk.find(|event| event.state == PageState::SubmitRegistration).map_or(0, |event| event.second)
     }
 }
 

@@ -1,23 +1,23 @@
 //! One session: the pages that a visitor goes through.
 
 use super::catalogue::{Catalogue, Song};
-use super::population::{Standing, Turn};
+use super::population::{Turn, UserDay};
 use super::random::Random;
 use super::rhythm::Rhythm;
-use super::state::{Auth, Level, State};
+use super::state::{Auth, PageState, Tier};
 
 /// What has to happen in a session, happens this long before its end.
 const RESERVE: i64 = 2 * 3600;
 
 /// A page view, and what else it makes known.
 #[derive(Debug)]
-pub(super) struct Event<'a> {
+pub(super) struct PageView<'a> {
     /// Seconds since 1970.
     pub(super) second: i64,
     pub(super) item: i64,
-    pub(super) state: State,
+    pub(super) state: PageState,
     /// The level before a change that this very event asks for.
-    pub(super) level: Level,
+    pub(super) level: Tier,
     /// What is played, on the page NextSong.
     pub(super) song: Option<&'a Song>,
     /// After a try to log in: whether the visitor is logged in now.
@@ -26,43 +26,47 @@ pub(super) struct Event<'a> {
 
 /// The events of a session, in order.
 #[derive(Clone, Debug)]
-pub(super) struct Walk<'a> {
+pub(super) struct SessionWalk<'a> {
     catalogue: &'a Catalogue,
     rhythm: &'a Rhythm,
     random: Random,
     pace: u32,
     end: i64,
     /// Pages that must come one after the other, at the latest from an item or from a second on.
-    script: &'static [State],
+    script: &'static [PageState],
     script_item: i64,
     script_second: i64,
     /// The next event.
-    state: Option<State>,
+    state: Option<PageState>,
     second: i64,
     item: i64,
-    level: Level,
+    level: Tier,
     /// The page that the visitor came from. A redirect does not count as an arrival: so, as in the original, going to
     /// Login straight after a login failed tells once more that it failed.
-    came_from: Option<State>,
+    came_from: Option<PageState>,
 }
 
-impl<'a> Walk<'a> {
+impl<'a> SessionWalk<'a> {
     /// A session from a second up to another, in which the standing's turn comes about.
     pub(super) fn new(
         (catalogue, rhythm): (&'a Catalogue, &'a Rhythm),
-        standing: Standing,
+        standing: UserDay,
         pace: u32,
         (start, end): (i64, i64),
         mut random: Random,
     ) -> Self {
-        let (first, script): (State, &[State]) = match (standing.turn, standing.level) {
-            (None, _) => (State::first(&mut random), &[]),
-            (Some(Turn::Registers), _) => (State::GuestHome, &[State::Register, State::SubmitRegistration]),
-            (Some(Turn::ChangesLevel), Level::Free) => (State::Home, &[State::Upgrade, State::SubmitUpgrade]),
-            (Some(Turn::ChangesLevel), Level::Paid) => {
-                (State::Home, &[State::Downgrade, State::SubmitDowngrade])
+        let (first, script): (PageState, &[PageState]) = match (standing.turn, standing.level) {
+            (None, _) => (PageState::first(&mut random), &[]),
+            (Some(Turn::Registers), _) => {
+                (PageState::GuestHome, &[PageState::Register, PageState::SubmitRegistration])
             }
-            (Some(Turn::Cancels), _) => (State::Home, &[State::Cancel]),
+            (Some(Turn::ChangesLevel), Tier::Free) => {
+                (PageState::Home, &[PageState::Upgrade, PageState::SubmitUpgrade])
+            }
+            (Some(Turn::ChangesLevel), Tier::Paid) => {
+                (PageState::Home, &[PageState::Downgrade, PageState::SubmitDowngrade])
+            }
+            (Some(Turn::Cancels), _) => (PageState::Home, &[PageState::Cancel]),
         };
         // The second of registration is given, so what comes before must not depend on the session's end.
         let (longest_prelude, script_second) =
@@ -85,8 +89,8 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn advance(&mut self, from: State, song: Option<&Song>) {
-        if matches!(from, State::SubmitUpgrade | State::SubmitDowngrade) {
+    fn advance(&mut self, from: PageState, song: Option<&Song>) {
+        if matches!(from, PageState::SubmitUpgrade | PageState::SubmitDowngrade) {
             self.level = self.level.other();
         }
         self.item += 1;
@@ -103,12 +107,12 @@ impl<'a> Walk<'a> {
         };
     }
 
-    fn follow(&mut self, from: State) -> Option<State> {
+    fn follow(&mut self, from: PageState) -> Option<PageState> {
         let by_chance = from.next(self.level, &mut self.random);
         let Some((next, rest)) = self.script.split_first() else { return by_chance };
         let due = self.item >= self.script_item || self.second >= self.script_second;
         if from.redirects() || !due {
-            let stays = |state: &State| state.auth() == from.auth() && *state != State::Logout;
+            let stays = |state: &PageState| state.auth() == from.auth() && *state != PageState::Logout;
             if let Some(state) = by_chance.filter(stays) {
                 return Some(state);
             }
@@ -119,19 +123,19 @@ impl<'a> Walk<'a> {
     }
 }
 
-impl<'a> Iterator for Walk<'a> {
-    type Item = Event<'a>;
+impl<'a> Iterator for SessionWalk<'a> {
+    type Item = PageView<'a>;
 
-    fn next(&mut self) -> Option<Event<'a>> {
+    fn next(&mut self) -> Option<PageView<'a>> {
         let state = self.state.filter(|_| self.second < self.end)?;
-        let song = (state == State::NextSong).then(|| self.catalogue.pick(&mut self.random));
-        let event = Event {
+        let song = (state == PageState::NextSong).then(|| self.catalogue.pick(&mut self.random));
+        let event = PageView {
             second: self.second,
             item: self.item,
             state,
             level: self.level,
             song,
-            login: (self.came_from == Some(State::Login)).then_some(state.auth() == Auth::LoggedIn),
+            login: (self.came_from == Some(PageState::Login)).then_some(state.auth() == Auth::LoggedIn),
         };
         self.advance(state, song);
         Some(event)

@@ -1,7 +1,7 @@
 //! Profiles and targets.
 
 use super::super::{
-    LoadOptions, OnLostOffsets, SourceConnection, StreamingConfig, Target, WarehouseConfig, load,
+    LoadOptions, OnLostOffsets, SourceConnection, StreamingTarget, Target, WarehouseConfig, load,
 };
 use super::{Folder, loaded, problems, shown};
 use mep_core::connection::{AvroWire, MessageFormat};
@@ -305,7 +305,7 @@ fn streaming(block: &str) -> String {
 fn a_streaming_target_says_where_cassandra_is() {
     let config = |block: &str| {
         let target = loaded(&[("profiles.yml", &streaming(block))]).target;
-        let Some(StreamingConfig::Cassandra(config)) = target.streaming else { panic!("expected Cassandra") };
+        let Some(StreamingTarget::Cassandra(config)) = target.streaming else { panic!("expected Cassandra") };
         config
     };
     insta::assert_snapshot!(format!("{:#?}", config("type: cassandra, contact_points: '127.0.0.1:9042', keyspace: music")), @r#"
