@@ -1,12 +1,11 @@
 //! Filters that dbt or Jinja2 has and the engine has not, or otherwise.
 
-use minijinja::value::{Kwargs, ObjectRepr, Tuple};
-use minijinja::{Environment, Error, State, Value};
+use minijinja::value::Kwargs;
+use minijinja::{Environment, Error, Value};
 
 use super::depth::is_writable;
 use super::problem::invalid;
 use super::text_methods::centered;
-use super::time::shifted;
 use mep_core::keys::{Key, key};
 
 /// The filters that are added.
@@ -21,9 +20,6 @@ pub(super) const FILTERS: [Key; 6] = [
 
 /// Makes the filters known.
 pub(super) fn add_to(environment: &mut Environment<'_>) {
-    environment.add_filter("__minus", |time: &Value, delta: &Value| shifted(time, delta, -1));
-    environment.add_filter("__plus", |time: &Value, delta: &Value| shifted(time, delta, 1));
-    environment.add_filter("__percent", percent);
     environment.add_filter("pprint", laid_out);
     environment.add_filter("as_text", |value: &Value| value.to_string());
     environment.add_filter("as_native", |value: Value| native(&value).unwrap_or(value));
@@ -84,23 +80,6 @@ impl Truncation {
         };
         format!("{kept}{}", self.end)
     }
-}
-
-/// `text % values`: the engine's filter, which bounds what widths make.
-fn percent(state: &mut State<'_, '_>, text: Value, values: &Value) -> Result<Value, Error> {
-    let mut arguments = vec![text];
-    if let Some(tuple) = values.downcast_object_ref::<Tuple>() {
-        arguments.extend(tuple.iter().cloned());
-    } else if values.as_object().is_some_and(|object| object.repr() == ObjectRepr::Map) {
-        let mut named = Vec::new();
-        for key in values.try_iter()? {
-            named.push((key.to_string(), values.get_item(&key)?));
-        }
-        arguments.push(Kwargs::from_iter(named).into());
-    } else {
-        arguments.push(values.clone());
-    }
-    state.apply_filter("format", &arguments)
 }
 
 /// What a text stands for where it is the text of a number, a truth value or none.

@@ -6,6 +6,7 @@
 //! its place. Must not know: the graph, what SQL means, any warehouse.
 
 mod adapter;
+mod arithmetic;
 mod bound;
 mod collections;
 mod depth;
@@ -14,6 +15,7 @@ mod functions;
 mod generic_test;
 mod macros;
 mod noted;
+mod operators;
 mod overrides;
 mod passes;
 mod problem;

@@ -1,8 +1,8 @@
 //! dbt's Jinja as the template engine takes it.
 //!
 //! Some things are written anew, and the places remembered: a `{% test x(...) %}` block becomes a macro named `test_x`;
-//! a list or mapping, and whatever `{% set %}` names, becomes one that `.append()` and `.update()` can change; a time
-//! plus or minus a `timedelta` becomes a filter. In files of macros, definitions get a name of their own ([`BODY`]), so
+//! a list or mapping, and whatever `{% set %}` names, becomes one that `.append()` and `.update()` can change; an operator
+//! that Python's times and formats have too becomes a call ([`Operators`](super::operators::Operators)). In files of macros, definitions get a name of their own ([`BODY`]), so
 //! that every call goes by way of the global macro. And each text first includes the template that loads macros.
 
 use std::collections::HashSet;

@@ -3,17 +3,37 @@
 use std::collections::HashSet;
 use std::ops::Range;
 
+use super::operators::{Operator, Operators};
 use super::rewrite::{BODY, Definition, Edit, GraphCall, Parameter, Rewritten};
 use super::tokens::{Token, TokenKind, closing};
 
 /// What every text begins with, so that it can load macros.
 const PRELUDE: &str = "{% include 'mep/loader' %}";
 
+/// What stands in the place of a range. Of those at one place, what closes comes first, then what opens, from the outside
+/// in, then what stands for a token.
+struct Replacement {
+    range: Range<usize>,
+    order: Order,
+    text: &'static str,
+}
+
+/// How far out something is that begins at the same place as another.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Order {
+    Closes,
+    Statement,
+    Key,
+    Operator,
+    Literal,
+    Token,
+}
+
 /// Walks through a text's tokens and gathers what to replace.
 pub(super) struct Rewriter<'a> {
     text: &'a str,
     tokens: &'a [Token],
-    replacements: Vec<(Range<usize>, &'static str)>,
+    replacements: Vec<Replacement>,
     rewritten: Rewritten,
 }
 
@@ -29,12 +49,21 @@ impl<'a> Rewriter<'a> {
             self.replace(0..0, PRELUDE);
         }
         self.statements();
+        self.operators();
         self.expressions();
         self.finish()
     }
 
     fn replace(&mut self, range: Range<usize>, text: &'static str) {
-        self.replacements.push((range, text));
+        let order = if range.is_empty() { Order::Statement } else { Order::Token };
+        self.replacements.push(Replacement { range, order, text });
+    }
+
+    /// Puts tokens into brackets.
+    fn enclose(&mut self, first: usize, last: usize, order: Order, open: &'static str, close: &'static str) {
+        let (start, end) = (self.tokens[first].start, self.tokens[last].end);
+        self.replacements.push(Replacement { range: start..start, order, text: open });
+        self.replacements.push(Replacement { range: end..end, order: Order::Closes, text: close });
     }
 
     fn word(&self, index: usize) -> &str {
@@ -173,13 +202,19 @@ impl<'a> Rewriter<'a> {
                 (true, false) => ("__held(", ")"),
                 (true, true) => ("__held((", "))"),
             };
-            let (start, end) = (self.tokens[assign + 1].start, self.tokens[last].end);
-            self.replace(start..start, open);
-            self.replace(end..end, close);
+            self.enclose(assign + 1, last, Order::Statement, open, close);
         }
     }
 
-    /// Finds literals of lists and mappings, arithmetic of times, and the calls of interest.
+    /// `a - b` becomes `__minus(a, b)`.
+    fn operators(&mut self) {
+        for Operator { function, token, first, last } in Operators::of(self.text, self.tokens) {
+            self.enclose(first, last, Order::Operator, function, ")");
+            self.replace(self.tokens[token].range(), ",");
+        }
+    }
+
+    /// Finds literals of lists and mappings, and the calls of interest.
     fn expressions(&mut self) {
         for (index, token) in self.tokens.iter().enumerate() {
             match token.kind {
@@ -192,12 +227,10 @@ impl<'a> Rewriter<'a> {
                     self.wrap(index, "__dict(");
                     self.keys(index);
                 }
-                TokenKind::Symbol(b'%') => self.percent(index),
                 TokenKind::Name => match token.text(self.text) {
                     "ref" => self.call("ref", index),
                     "source" => self.call("source", index),
                     "config" => self.call("config", index),
-                    "modules" => self.time_arithmetic(index),
                     name @ ("run_started_at" | "invocation_id") => self.run_time(name, index),
                     _ => {}
                 },
@@ -207,10 +240,9 @@ impl<'a> Rewriter<'a> {
     }
 
     fn wrap(&mut self, open: usize, function: &'static str) {
-        let Some(close) = closing(self.tokens, open) else { return };
-        let (start, end) = (self.tokens[open].start, self.tokens[close].end);
-        self.replace(start..start, function);
-        self.replace(end..end, ")");
+        if let Some(close) = closing(self.tokens, open) {
+            self.enclose(open, close, Order::Literal, function, ")");
+        }
     }
 
     /// Gives the keys of a mapping that are worked out to `__key`, which looks that they can be keys.
@@ -228,9 +260,7 @@ impl<'a> Rewriter<'a> {
                     if first >= index || is_literal && first + 1 == index {
                         continue;
                     }
-                    let (start, end) = (self.tokens[first].start, self.tokens[index - 1].end);
-                    self.replace(start..start, "__key(");
-                    self.replace(end..end, ")");
+                    self.enclose(first, index - 1, Order::Key, "__key(", ")");
                 }
                 _ => {}
             }
@@ -277,53 +307,6 @@ impl<'a> Rewriter<'a> {
         self.rewritten.calls.push(call);
     }
 
-    /// `time - modules.datetime.timedelta(...)` becomes `time |__minus(modules.datetime.timedelta(...))`.
-    fn time_arithmetic(&mut self, index: usize) {
-        let Some(operator) = index.checked_sub(1) else { return };
-        let filter = match self.tokens[operator].kind {
-            TokenKind::Symbol(b'-') => "|__minus(",
-            TokenKind::Symbol(b'+') => "|__plus(",
-            _ => return,
-        };
-        let rest: Vec<&str> = (index + 1..index + 6).map(|index| self.word(index)).collect();
-        if rest != [".", "datetime", ".", "timedelta", "("] || !self.ends_value(operator.wrapping_sub(1)) {
-            return;
-        }
-        if let Some(close) = closing(self.tokens, index + 5) {
-            self.replace(self.tokens[operator].range(), filter);
-            let end = self.tokens[close].end;
-            self.replace(end..end, ")");
-        }
-    }
-
-    /// `'text' % values` becomes `'text' |__percent(values)`.
-    fn percent(&mut self, operator: usize) {
-        let is_text =
-            operator.checked_sub(1).is_some_and(|before| self.tokens[before].kind == TokenKind::Text);
-        if is_text && let Some(last) = self.operand(operator + 1) {
-            self.replace(self.tokens[operator].range(), "|__percent(");
-            let end = self.tokens[last].end;
-            self.replace(end..end, ")");
-        }
-    }
-
-    /// The last token of the operand that starts here: a value with its attributes, indexes, calls and filters.
-    fn operand(&self, first: usize) -> Option<usize> {
-        let value = self.tokens.get(first)?;
-        let mut last = match value.kind {
-            TokenKind::Symbol(b'(' | b'[' | b'{') => closing(self.tokens, first)?,
-            TokenKind::Name | TokenKind::Number | TokenKind::Text => first,
-            _ => return None,
-        };
-        loop {
-            last = match self.tokens.get(last + 1)?.kind {
-                TokenKind::Symbol(b'(' | b'[') => closing(self.tokens, last + 1)?,
-                TokenKind::Symbol(b'.' | b'|') => last + 2,
-                _ => return Some(last),
-            };
-        }
-    }
-
     /// What differs on every run is read by a call, so that the reading is noted: a macro's file looks up all names
     /// that it holds as soon as it is loaded.
     fn run_time(&mut self, name: &str, index: usize) {
@@ -337,12 +320,13 @@ impl<'a> Rewriter<'a> {
     }
 
     fn finish(mut self) -> Rewritten {
-        self.replacements.sort_by_key(|(range, _)| range.start);
+        // A range without a byte in it begins before one that has some.
+        self.replacements.sort_by_key(|replacement| (replacement.range.start, replacement.order));
         let mut rewritten = self.rewritten;
-        let more: usize = self.replacements.iter().map(|(_, replacement)| replacement.len()).sum();
+        let more: usize = self.replacements.iter().map(|replacement| replacement.text.len()).sum();
         rewritten.text.reserve(self.text.len() + more);
         let mut copied = 0;
-        for (original, replacement) in self.replacements {
+        for Replacement { range: original, text: replacement, .. } in self.replacements {
             rewritten.text.push_str(&self.text[copied..original.start]);
             let start = rewritten.text.len();
             rewritten.text.push_str(replacement);

@@ -9,6 +9,7 @@ use minijinja::{
 };
 
 use super::adapter::dispatched;
+use super::arithmetic;
 use super::collections::Dict;
 use super::depth::is_writable;
 use super::macros::{BUILTIN, LOADER_TEXT, Macro};
@@ -207,6 +208,7 @@ fn environment() -> Environment<'static> {
     minijinja_contrib::add_to_environment(&mut environment);
     functions::add_to(&mut environment);
     filters::add_to(&mut environment);
+    arithmetic::add_to(&mut environment);
     #[expect(clippy::expect_used, reason = "the text is a literal that the tests compile")]
     environment
         .add_template(LOADER, LOADER_TEXT)

@@ -1,10 +1,11 @@
 //! Points in time and lengths of time, with as much of Python's `datetime` as projects use.
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::sync::Arc;
 
 use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, TimeDelta, Timelike, Utc};
-use minijinja::value::{Kwargs, Object, ObjectRepr, from_args};
+use minijinja::value::{DynObject, Kwargs, Object, ObjectRepr, from_args};
 use minijinja::{Error, ErrorKind, State, Value};
 
 use super::problem::{invalid, unsupported};
@@ -58,6 +59,10 @@ impl Object for Timestamp {
         }
     }
 
+    fn custom_cmp(self: &Arc<Self>, other: &DynObject) -> Option<Ordering> {
+        Some(self.0.cmp(&other.downcast_ref::<Self>()?.0))
+    }
+
     fn render(self: &Arc<Self>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.0.format("%Y-%m-%d %H:%M:%S%.6f+00:00"))
     }
@@ -92,8 +97,26 @@ impl Object for Day {
         }
     }
 
+    fn custom_cmp(self: &Arc<Self>, other: &DynObject) -> Option<Ordering> {
+        Some(self.0.cmp(&other.downcast_ref::<Self>()?.0))
+    }
+
     fn render(self: &Arc<Self>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.0)
+    }
+}
+
+const MICROSECONDS: i64 = 1_000_000;
+
+impl Delta {
+    fn microseconds(&self) -> i64 {
+        self.0.num_microseconds().unwrap_or(i64::MAX)
+    }
+
+    /// Whole days, which may be below zero, and the microseconds that are left, which are not.
+    fn parts(&self) -> (i64, i64) {
+        const DAY: i64 = 86_400 * MICROSECONDS;
+        (self.microseconds().div_euclid(DAY), self.microseconds().rem_euclid(DAY))
     }
 }
 
@@ -103,7 +126,30 @@ impl Object for Delta {
     }
 
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
-        (key.as_str()? == "days").then(|| self.0.num_days().into())
+        let (days, rest) = self.parts();
+        Some(match key.as_str()? {
+            "days" => days.into(),
+            "seconds" => (rest / MICROSECONDS).into(),
+            "microseconds" => (rest % MICROSECONDS).into(),
+            _ => return None,
+        })
+    }
+
+    fn custom_cmp(self: &Arc<Self>, other: &DynObject) -> Option<Ordering> {
+        Some(self.0.cmp(&other.downcast_ref::<Self>()?.0))
+    }
+
+    fn render(self: &Arc<Self>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (days, rest) = self.parts();
+        if days != 0 {
+            write!(f, "{days} day{}, ", if days.abs() == 1 { "" } else { "s" })?;
+        }
+        let seconds = rest / MICROSECONDS;
+        write!(f, "{}:{:02}:{:02}", seconds / 3_600, seconds / 60 % 60, seconds % 60)?;
+        match rest % MICROSECONDS {
+            0 => Ok(()),
+            microseconds => write!(f, ".{microseconds:06}"),
+        }
     }
 
     fn call_method(
@@ -113,7 +159,7 @@ impl Object for Delta {
         _: &[Value],
     ) -> Result<Value, Error> {
         match method {
-            "total_seconds" => Ok((self.0.num_milliseconds() as f64 / 1e3).into()),
+            "total_seconds" => Ok((self.microseconds() as f64 / 1e6).into()),
             _ => Err(Error::from(ErrorKind::UnknownMethod)),
         }
     }
@@ -245,10 +291,35 @@ fn delta(arguments: &[Value]) -> Result<Value, Error> {
     Ok(Value::from_object(Delta(TimeDelta::microseconds(microseconds as i64))))
 }
 
-/// What the filters `__minus` and `__plus` make of a time, or of a text that is a date.
+/// Whether a value is a point in time or a length of time.
+pub(super) fn is_time(value: &Value) -> bool {
+    value.downcast_object_ref::<Timestamp>().is_some()
+        || value.downcast_object_ref::<Day>().is_some()
+        || value.downcast_object_ref::<Delta>().is_some()
+}
+
+/// A time less a length of time, or the length between two times.
+pub(super) fn difference(left: &Value, right: &Value) -> Result<Value, Error> {
+    let (moments, days) = (
+        left.downcast_object_ref::<Timestamp>().zip(right.downcast_object_ref::<Timestamp>()),
+        left.downcast_object_ref::<Day>().zip(right.downcast_object_ref::<Day>()),
+    );
+    if let Some((Timestamp(left), Timestamp(right))) = moments {
+        return Ok(Value::from_object(Delta(*left - *right)));
+    }
+    if let Some((Day(left), Day(right))) = days {
+        return Ok(Value::from_object(Delta(*left - *right)));
+    }
+    shifted(left, right, -1)
+}
+
+/// A time, or a text that is a date, and a length of time more or less.
 pub(super) fn shifted(time: &Value, delta: &Value, sign: i32) -> Result<Value, Error> {
     let Some(Delta(delta)) = delta.downcast_object_ref::<Delta>() else {
-        return Err(invalid("a `timedelta` was expected"));
+        return Err(invalid(format!(
+            "expected a `timedelta`, which can be added to or taken from a time, found {}",
+            delta.kind()
+        )));
     };
     let out_of_range = || invalid("the time is out of range");
     let delta = delta.checked_mul(sign).ok_or_else(out_of_range)?;
