@@ -16,7 +16,7 @@ use mep_core::time_range::TimeRange;
 use mep_graph::{Compiled, NodeKind};
 use mep_lang::project::Problem;
 use mep_plan::{Asked, LandingPlan, Plan, Rejects, ShortUnit, TableState, UnitContent, after_landing};
-use mep_run::event::Unheard;
+use mep_run::event::SilentReporter;
 use mep_run::landing::content_of;
 use mep_run::rejects::TooManyRejected;
 use mep_run::session::RunContext;
@@ -89,7 +89,7 @@ impl Preview {
             runtime: &runtime,
             run: &workspace.run,
         };
-        let session = Session::new(context, options, &Unheard, known);
+        let session = Session::new(context, options, &SilentReporter, known);
         session.register_held(&nodes);
         let mut notes = Vec::new();
         let landings = landings(&session, &sources, &mut notes)?;

@@ -7,8 +7,8 @@
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::known::TableState;
 use super::partitions::PartitionBuild;
+use super::table_state::TableState;
 use mep_contract::warehouse::{InputKey, Partition, PartitionKey, Version};
 use mep_core::relation::Relation;
 use mep_graph::CompiledModel;

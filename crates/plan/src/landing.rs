@@ -7,7 +7,7 @@ use arrow::datatypes::{Field, Schema};
 use chrono::NaiveDate;
 use serde::Serialize;
 
-use super::known::ROWS;
+use super::table_state::ROWS;
 use mep_contract::source::{Holding, LandingTable, READING_RULES, Recorded, RejectedRows, Unit};
 use mep_contract::warehouse::{ColumnVersions, LandedUnit, RunId, TableVersion, Version};
 use mep_core::fingerprint::{Fingerprint, Structure};

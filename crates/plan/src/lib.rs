@@ -8,8 +8,6 @@ pub mod batches;
 mod changed;
 pub mod compaction;
 pub mod confirm;
-mod known;
-pub mod known_tables;
 mod landing;
 mod output_keys;
 pub mod partitions;
@@ -19,11 +17,12 @@ pub mod reason;
 pub mod rejects;
 pub mod snapshots;
 mod step;
+mod table_state;
+pub mod table_states;
 
 pub use batches::{BatchPlan, BatchReason, BatchTimes};
 pub use compaction::{Compaction, FileSizes};
 pub use confirm::Touch;
-pub use known::{KnownPartition, TableState};
 pub use landing::{
     Asked, BatchVersions, LandingPlan, LandingReason, ShortUnit, content_version, cut_version, kept_columns,
     kept_version, recorded, short_units,
@@ -33,3 +32,4 @@ pub use planner::{Planner, Tables, UnitContent, after_landing, seed_version};
 pub use reason::{ModelChange, Reason, TableChange};
 pub use rejects::Rejects;
 pub use step::{Action, Plan, Step};
+pub use table_state::{PartitionState, TableState};

@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use datafusion::common::{DataFusionError, resources_datafusion_err};
 
-use super::known::{KnownPartition, TableState};
-use super::known_tables::KnownTables;
+use super::table_state::{PartitionState, TableState};
+use super::table_states::TableStates;
 use mep_contract::warehouse::PartitionKey;
 use mep_core::relation::Relation;
 use mep_sql::{Alignment, Keys, ScanAlignment, Scope};
@@ -20,7 +20,7 @@ const MOST_PAIRS: usize = 1_000_000;
 type PartialKey = Vec<Option<Option<String>>>;
 
 /// An input partition that an output partition is made from.
-pub(super) type InputPartition<'a> = (&'a Relation, &'a PartitionKey, &'a KnownPartition);
+pub(super) type InputPartition<'a> = (&'a Relation, &'a PartitionKey, &'a PartitionState);
 
 /// The partitions of a model.
 pub(super) struct OutputKeys<'a> {
@@ -38,7 +38,7 @@ impl<'a> OutputKeys<'a> {
     pub(super) fn of(
         scope: &Scope,
         alignment: &'a Alignment,
-        inputs: &'a KnownTables,
+        inputs: &'a TableStates,
     ) -> Result<Self, DataFusionError> {
         let mut whole = Vec::new();
         let mut scans = Vec::new();
@@ -100,7 +100,7 @@ impl<'a> ScanKeys<'a> {
             }
             return;
         }
-        let mut said_so: HashMap<&PartialKey, Vec<(&'a PartitionKey, &'a KnownPartition)>> = HashMap::new();
+        let mut said_so: HashMap<&PartialKey, Vec<(&'a PartitionKey, &'a PartitionState)>> = HashMap::new();
         for (partition, said) in partitions {
             said_so.entry(said).or_default().push(partition);
         }

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 
 use datafusion::common::DataFusionError;
 
-use super::known::{KnownPartition, ROWS, TableState};
-use super::known_tables::KnownTables;
 use super::output_keys::OutputKeys;
 use super::reads::{ModelPart, ReadColumns, Reads};
 use super::reason::{ModelChange, Reason};
+use super::table_state::{PartitionState, ROWS, TableState};
+use super::table_states::TableStates;
 use mep_contract::warehouse::{
     ColumnVersions, InputKey, Inputs, Ledger, Partition, PartitionKey, RunId, TableVersion, Version,
 };
@@ -59,8 +59,8 @@ impl PartitionBuild {
     }
 
     /// The partition as the build will leave it.
-    pub(super) fn leaves(&self, bytes: u64, rows: u64) -> KnownPartition {
-        KnownPartition { version: self.version.clone(), columns: self.columns.clone(), bytes, rows }
+    pub(super) fn leaves(&self, bytes: u64, rows: u64) -> PartitionState {
+        PartitionState { version: self.version.clone(), columns: self.columns.clone(), bytes, rows }
     }
 }
 
@@ -94,7 +94,7 @@ pub struct Basis<'a> {
     /// Whether content that another form of the model built is kept as long as its inputs are.
     pub keeps: bool,
     /// The tables that it reads.
-    pub inputs: &'a KnownTables,
+    pub inputs: &'a TableStates,
     /// What is stored of it.
     pub stored: Option<&'a TableVersion>,
     /// Whether everything is to be built anew.
@@ -142,7 +142,7 @@ impl<'a> Basis<'a> {
     }
 
     /// The version of what a part reads of a partition.
-    fn read(&self, relation: &Relation, partition: &KnownPartition, columns: ReadColumns<'_>) -> Version {
+    fn read(&self, relation: &Relation, partition: &PartitionState, columns: ReadColumns<'_>) -> Version {
         if self.model.ignored.contains(relation) {
             return Version::of([IGNORED]);
         }
@@ -153,7 +153,7 @@ impl<'a> Basis<'a> {
     fn stored_as<'b>(
         &self,
         relation: &Relation,
-        partition: &KnownPartition,
+        partition: &PartitionState,
         columns: ReadColumns<'b>,
     ) -> Option<&'b Version> {
         columns.stored_as(partition).filter(|_| !self.model.ignored.contains(relation))
@@ -183,13 +183,13 @@ impl<'a> Basis<'a> {
 /// The input partitions of one output partition as they are gathered.
 #[derive(Default)]
 struct Gathered<'a> {
-    aligned: Vec<(&'a Relation, &'a PartitionKey, &'a KnownPartition)>,
+    aligned: Vec<(&'a Relation, &'a PartitionKey, &'a PartitionState)>,
     bytes: u64,
     rows: u64,
 }
 
 impl<'a> Gathered<'a> {
-    fn add(&mut self, relation: &'a Relation, key: &'a PartitionKey, partition: &'a KnownPartition) {
+    fn add(&mut self, relation: &'a Relation, key: &'a PartitionKey, partition: &'a PartitionState) {
         self.aligned.push((relation, key, partition));
         self.bytes += partition.bytes;
         self.rows += partition.rows;

@@ -7,14 +7,14 @@ use chrono::NaiveDate;
 
 use super::batches::{BatchPlan, BatchTimes};
 use super::changed::first_changed_line;
-use super::known::{KnownPartition, TableState};
-use super::known_tables::KnownTables;
 use super::landing::{
     BatchVersions, LandingPlan, LandingReason, content_version, cut_version, kept_columns, kept_version,
 };
 use super::partitions::{Basis, by_partition, whole};
 use super::reason::{ModelChange, Reason};
 use super::step::{Action, Plan, Step};
+use super::table_state::{PartitionState, TableState};
+use super::table_states::TableStates;
 use mep_contract::source::{LandingTable, RejectedRows, Unit};
 use mep_contract::warehouse::{Content, PartitionKey, RunId, TableVersion, Version};
 use mep_core::fingerprint::Fingerprint;
@@ -29,7 +29,7 @@ use mep_sql::{Alignment, Scope};
 #[derive(Clone, Debug, Default)]
 pub struct Tables {
     /// What is known.
-    known: KnownTables,
+    known: TableStates,
     /// What will be there, with content that shows only when it is.
     open: BTreeSet<Relation>,
 }
@@ -136,7 +136,7 @@ impl Planner<'_> {
         let Some(seed) = self.compiled.seeds.get(&index) else { return Action::Current };
         let relation = tested_relation(node);
         let version = seed_version(&seed.fingerprint);
-        let partition = KnownPartition::of_version(version.clone(), 0, seed.rows.num_rows() as u64);
+        let partition = PartitionState::of_version(version.clone(), 0, seed.rows.num_rows() as u64);
         let after = TableState {
             schema: seed.schema.clone(),
             partition_columns: Vec::new(),
@@ -334,7 +334,7 @@ pub fn after_landing(
         let BatchVersions { version, columns } = BatchVersions::of(table, versions);
         let bytes: u64 = units.iter().filter_map(|(unit, _)| unit.bytes).sum();
         let partition =
-            |bytes| KnownPartition { version: version.clone(), columns: columns.clone(), bytes, rows: 0 };
+            |bytes| PartitionState { version: version.clone(), columns: columns.clone(), bytes, rows: 0 };
         if table.schema.event_time.is_none() {
             known.partitions.insert(PartitionKey::new(vec![Some(batch.to_owned())]), partition(bytes));
             continue;

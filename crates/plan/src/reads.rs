@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::known::KnownPartition;
-use super::known_tables::KnownTables;
+use super::table_state::PartitionState;
+use super::table_states::TableStates;
 use mep_contract::warehouse::{Inputs, Version};
 use mep_core::fingerprint::Fingerprint;
 use mep_core::relation::Relation;
@@ -22,7 +22,7 @@ pub(super) enum ReadColumns<'a> {
 
 impl<'a> ReadColumns<'a> {
     /// Their version in a partition.
-    pub(super) fn version(self, partition: &KnownPartition) -> Version {
+    pub(super) fn version(self, partition: &PartitionState) -> Version {
         let noted = match self {
             Self::Some(columns, _) => return partition.version_of(columns),
             Self::AllOrSome(columns) => partition.landed_version_of(columns),
@@ -34,7 +34,7 @@ impl<'a> ReadColumns<'a> {
 
     /// Of landed rows: as what types the columns are stored, which is noted beside the versions. What reads them may be built
     /// before they are landed as what they are declared as by now.
-    pub(super) fn stored_as(self, partition: &KnownPartition) -> Option<&'a Version> {
+    pub(super) fn stored_as(self, partition: &PartitionState) -> Option<&'a Version> {
         match self {
             Self::Some(_, stored_as) if partition.landed_rows().is_some() => Some(stored_as),
             Self::Some(..) | Self::All | Self::AllOrRows | Self::AllOrSome(_) => None,
@@ -65,7 +65,7 @@ pub(super) struct ModelPart<'a> {
 
 impl<'a> ModelPart<'a> {
     /// A part that reads these columns of these tables.
-    pub(super) fn of(fingerprint: &'a Fingerprint, reads: Reads<'a>, tables: &KnownTables) -> Self {
+    pub(super) fn of(fingerprint: &'a Fingerprint, reads: Reads<'a>, tables: &TableStates) -> Self {
         let mut stored_as = BTreeMap::new();
         if let Reads::Some(reads) = reads {
             let tables = reads.iter().map(|(relation, columns)| (relation, columns, tables.get(relation)));

@@ -1,10 +1,10 @@
 //! Planning snapshots: whether what one is taken of is what it looked at last.
 
 use super::changed::first_changed_line;
-use super::known_tables::KnownTables;
 use super::partitions::{NOTED_ONE_BY_ONE, PartitionBuild, note_run};
 use super::planner::Planner;
 use super::reason::{ModelChange, Reason};
+use super::table_states::TableStates;
 use mep_contract::warehouse::{ColumnVersions, InputKey, Inputs, PartitionKey, TableVersion, Version};
 use mep_graph::CompiledSnapshot;
 
@@ -14,7 +14,7 @@ impl Planner<'_> {
     pub(super) fn look(
         &self,
         snapshot: &CompiledSnapshot,
-        known: &KnownTables,
+        known: &TableStates,
         stored: Option<&TableVersion>,
     ) -> Option<PartitionBuild> {
         let inputs = self.looked_at(snapshot, known);
@@ -44,7 +44,7 @@ impl Planner<'_> {
         })
     }
 
-    fn looked_at(&self, snapshot: &CompiledSnapshot, known: &KnownTables) -> Inputs {
+    fn looked_at(&self, snapshot: &CompiledSnapshot, known: &TableStates) -> Inputs {
         let mut inputs = Inputs::default();
         for scan in &snapshot.alignment.scans {
             let name = scan.relation.to_string();

@@ -178,8 +178,8 @@ pub trait Reporter: Sync {
 }
 
 /// Tells nobody.
-pub struct Unheard;
+pub struct SilentReporter;
 
-impl Reporter for Unheard {
+impl Reporter for SilentReporter {
     fn report(&self, _: Event<'_>) {}
 }

@@ -22,8 +22,8 @@ use datafusion::logical_expr::{
 use datafusion::sql::unparser::expr_to_sql;
 
 use super::carried::{self, Keys};
-use super::meaning::stored_type;
 use super::scope::Scope;
+use super::stored_types::stored_type;
 use mep_core::relation::Relation;
 
 /// How the partitions of an output come from the partitions of its inputs.

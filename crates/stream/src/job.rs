@@ -140,7 +140,7 @@ impl Job {
         };
         // Who has no lease writes nothing.
         running.stop_writing().await;
-        running.stop_telling().await;
+        running.end_group_commits().await;
         let leases = self.models.iter().map(|model| model.sink.release());
         // A lease that cannot be given back ends by itself.
         let _ = tokio::time::timeout(RELEASE, futures::future::join_all(leases)).await;

@@ -11,7 +11,7 @@ use mep_contract::source::tail::{StreamPartition, UnreadableEvent};
 
 impl Running<'_> {
     /// Sends dead letters until they are safe: brokers that are away are waited for, as where events are read.
-    pub(super) async fn bury(
+    pub(super) async fn send_dead_letters(
         &self,
         dead: &Arc<DeadLetters>,
         mut letters: Vec<(StreamPartition, UnreadableEvent)>,

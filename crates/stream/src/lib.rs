@@ -14,6 +14,7 @@
 
 mod checkpoint;
 mod events;
+mod group_commits;
 mod job;
 mod letters;
 mod model;
@@ -26,7 +27,6 @@ mod running;
 mod sets;
 mod stretches;
 mod table;
-mod telling;
 mod watermark;
 mod windows;
 mod writing;

@@ -110,7 +110,7 @@ pub(super) struct TakenEvents {
     /// Events whose window was closed: their place and offset, and the window's beginning.
     late: BTreeMap<(i32, i64), i64>,
     /// Events with a row whose key is null: their place and offset, and the column.
-    nameless: BTreeMap<(i32, i64), String>,
+    keyless: BTreeMap<(i32, i64), String>,
 }
 
 /// What taking events needs of a model; it does not change within an epoch.
@@ -188,7 +188,7 @@ impl LiveModel {
         taken: Vec<TakenEvents>,
         places: &PartitionNumbers,
     ) -> Result<BTreeMap<(i32, i64), String>, EngineError> {
-        let mut nameless = BTreeMap::new();
+        let mut keyless = BTreeMap::new();
         let mut late = BTreeMap::new();
         for taken in taken {
             if self.spec.query.windowed.is_some() {
@@ -198,20 +198,20 @@ impl LiveModel {
                 self.rows.extend(taken.output);
             }
             late.extend(taken.late);
-            nameless.extend(taken.nameless);
+            keyless.extend(taken.keyless);
         }
         // An event that a join makes several rows of can be both; it is counted once.
-        late.retain(|event, _| !nameless.contains_key(event));
-        self.counts.taken += decoded - late.len() as u64 - nameless.len() as u64;
+        late.retain(|event, _| !keyless.contains_key(event));
+        self.counts.taken += decoded - late.len() as u64 - keyless.len() as u64;
         self.counts.late += late.len() as u64;
-        self.counts.dead += nameless.len() as u64;
+        self.counts.dead += keyless.len() as u64;
         for ((place, offset), window) in late {
             let Some(partition) = places.partition(place) else { continue };
             let (topic, partition) = (partition.topic.clone(), partition.number);
             self.late.push(LateEvent { topic, partition, offset, window });
         }
         self.fresh.compact(&self.query).await?;
-        Ok(nameless)
+        Ok(keyless)
     }
 
     /// Whether all up to a cut was read.
@@ -331,7 +331,7 @@ impl Taking {
         let mut taken = TakenEvents::default();
         let mut good = Vec::new();
         for batch in self.query.rows(events).await? {
-            if let Some(batch) = self.judged(batch, &mut taken)?
+            if let Some(batch) = self.admitted(batch, &mut taken)?
                 && batch.num_rows() > 0
             {
                 good.push(batch);
@@ -346,7 +346,11 @@ impl Taking {
     }
 
     /// The rows that are in time and have a key; the others are noted.
-    fn judged(&self, batch: RecordBatch, taken: &mut TakenEvents) -> Result<Option<RecordBatch>, ArrowError> {
+    fn admitted(
+        &self,
+        batch: RecordBatch,
+        taken: &mut TakenEvents,
+    ) -> Result<Option<RecordBatch>, ArrowError> {
         let mut bad: Option<BooleanArray> = None;
         for (name, column) in self.keys(&batch) {
             let column = batch.column(column);
@@ -355,7 +359,7 @@ impl Taking {
             }
             let nulls = is_null(column)?;
             for event in events_where(&batch, &nulls)? {
-                taken.nameless.entry(event).or_insert_with(|| name.to_owned());
+                taken.keyless.entry(event).or_insert_with(|| name.to_owned());
             }
             bad = Some(bad.map_or(Ok(nulls.clone()), |bad| or(&bad, &nulls))?);
         }

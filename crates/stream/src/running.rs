@@ -9,12 +9,12 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use super::events::PartitionNumbers;
+use super::group_commits::GroupCommits;
 use super::job::{Job, JobError, JobOptions, Until};
 use super::model::{LiveModel, StreamModel, WrittenEpoch};
 use super::progress::Progress;
 use super::query::RunningQuery;
 use super::reader::SourceReader;
-use super::telling::Telling;
 use super::writing::Writing;
 use mep_contract::sink::{LEASE_BEAT, SinkError, Standing};
 use mep_contract::source::SourceError;
@@ -44,7 +44,7 @@ pub(super) struct Running<'j> {
     pub(super) places: PartitionNumbers,
     pub(super) models: Vec<LiveModel>,
     writing: Writing,
-    telling: Option<Telling>,
+    group_commits: Option<GroupCommits>,
     /// Tasks that keep the leases of the models that are open.
     beats: Mutex<JoinSet<()>>,
 }
@@ -66,7 +66,7 @@ impl<'j> Running<'j> {
             places: PartitionNumbers::default(),
             models: Vec::new(),
             writing: Writing::default(),
-            telling: None,
+            group_commits: None,
             beats: Mutex::default(),
         }
     }
@@ -110,7 +110,7 @@ impl Running<'_> {
         }
         drop(standings);
         self.show();
-        self.telling = Some(Telling::start(self.job.source.clone(), self.job.group.clone()));
+        self.group_commits = Some(GroupCommits::start(self.job.source.clone(), self.job.group.clone()));
         self.stream(engine, prepared).await
     }
 
@@ -154,7 +154,7 @@ impl Running<'_> {
         // One that says why it waits comes first.
         writing.sort_by_key(|model| !waiting.contains_key(&model.spec.name));
         let Some(model) = writing.first() else {
-            return match (&self.telling, self.job.models.first()) {
+            return match (&self.group_commits, self.job.models.first()) {
                 (None, Some(model)) => JobError::NotBegun(model.sink.describe()),
                 _ => JobError::Unfinished(self.job.source.describe()),
             };
@@ -172,10 +172,10 @@ impl Running<'_> {
         self.writing.stop().await;
     }
 
-    /// Ends telling the source how far models are.
-    pub(super) async fn stop_telling(&mut self) {
-        if let Some(telling) = self.telling.take() {
-            telling.end().await;
+    /// Ends group_commits the source how far models are.
+    pub(super) async fn end_group_commits(&mut self) {
+        if let Some(group_commits) = self.group_commits.take() {
+            group_commits.end().await;
         }
     }
 
@@ -220,8 +220,8 @@ impl Running<'_> {
         let mut reader = self.ask_source(reader).await?;
         for model in &mut self.models {
             model.begin_at(&reader.starts);
-            if let Some(telling) = &self.telling {
-                telling.tell(&model.spec.name, &model.committed);
+            if let Some(group_commits) = &self.group_commits {
+                group_commits.commit(&model.spec.name, &model.committed);
             }
         }
         self.show();
@@ -392,7 +392,7 @@ impl Running<'_> {
         if let Some(dead) = &self.job.dead_letters
             && !letters.is_empty()
         {
-            self.bury(dead, std::mem::take(letters)).await?;
+            self.send_dead_letters(dead, std::mem::take(letters)).await?;
         }
         letters.clear();
         for index in models {
@@ -424,8 +424,8 @@ impl Running<'_> {
         let model = &mut self.models[index];
         let shown = model.go_on(written);
         let name = model.spec.name.clone();
-        if let Some(telling) = &self.telling {
-            telling.tell(&name, &model.committed);
+        if let Some(group_commits) = &self.group_commits {
+            group_commits.commit(&name, &model.committed);
         }
         let mut now = self.progress.lock();
         now.committed.insert(name.clone(), model.committed.clone());

@@ -38,9 +38,9 @@ impl Running<'_> {
             let rows: u64 = events.iter().map(|batch| batch.len() as u64).sum();
             let taken = take_parallel(&model.taking(), events, self.options.threads).await;
             let taken = taken.map_err(|error| named(&model.spec.name, error))?;
-            let nameless = model.add(rows, taken, &self.places).await;
-            let nameless = nameless.map_err(|error| named(&model.spec.name, error))?;
-            for ((place, offset), column) in nameless {
+            let keyless = model.add(rows, taken, &self.places).await;
+            let keyless = keyless.map_err(|error| named(&model.spec.name, error))?;
+            for ((place, offset), column) in keyless {
                 let Some(partition) = self.places.partition(place) else { continue };
                 let reason = format!("`{column}`, a column of the key of {}, is null", model.spec.name);
                 letters.push(((**partition).clone(), UnreadableEvent { offset, reason, payload: None }));

@@ -393,7 +393,7 @@ fn events() -> impl Strategy<Value = Vec<Vec<Event>>> {
 fn holds(
     sql: &str,
     key: (&[&str], &[&str]),
-    nameless: bool,
+    keyless: bool,
     partitions: &[Vec<Event>],
     kills: &[u32],
     seed: u64,
@@ -454,7 +454,7 @@ fn holds(
             match event {
                 None => dead += 1,
                 // A row without a key is dead where the SELECT gives it one.
-                Some((_, None, value)) if nameless && (*value != 3 || sql == HAVING) => dead += 1,
+                Some((_, None, value)) if keyless && (*value != 3 || sql == HAVING) => dead += 1,
                 Some(event) if !late.contains(&(partition as i32, offset as i64)) => in_time.push(*event),
                 Some(_) => {}
             }

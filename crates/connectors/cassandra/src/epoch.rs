@@ -3,9 +3,9 @@
 use std::time::Instant;
 
 use super::connection::CassandraSession;
+use super::instance::{CassandraSink, Open};
 use super::pending::{PendingWrite, Write};
 use super::stream_row::{KnownRow, number};
-use super::tenure::{CassandraSink, Open};
 use super::writing::write_rows;
 use mep_contract::sink::late::late_rows;
 use mep_contract::sink::{Epoch, Sink, SinkError};

@@ -22,6 +22,7 @@ mod client;
 mod connection;
 mod epoch;
 mod failure;
+mod instance;
 mod lease;
 mod lives;
 mod opening;
@@ -33,7 +34,6 @@ mod shape;
 mod sink;
 mod stream_row;
 mod table;
-mod tenure;
 mod tls;
 mod types;
 mod writing;
@@ -45,7 +45,7 @@ use std::sync::Arc;
 
 use tokio::sync::{Mutex, OnceCell};
 
-pub use tenure::{CassandraSink, Owner};
+pub use instance::{CassandraSink, Owner};
 
 use checkpoint::CHECKPOINTS;
 use connection::CassandraSession;

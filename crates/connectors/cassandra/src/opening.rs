@@ -5,11 +5,11 @@ use std::time::Instant;
 
 use super::checkpoint::CHECKPOINTS;
 use super::connection::{CassandraSession, is_name};
+use super::instance::{CassandraSink, Instance, Open};
 use super::lease::LEASES;
 use super::shape::Shape;
 use super::stream_row::{STREAMS, StreamRow};
 use super::table;
-use super::tenure::{CassandraSink, Instance, Open};
 use super::writing::{RowStatement, TimestampAt};
 use mep_contract::sink::SinkError;
 

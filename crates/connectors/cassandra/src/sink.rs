@@ -7,12 +7,12 @@ use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 
 use super::connection::{self, CassandraSession};
+use super::instance::CassandraSink;
 use super::pending::{Pending, Write};
 use super::reading::read;
 use super::shape::late_name;
 use super::stream_row::{StreamRow, number};
 use super::table;
-use super::tenure::CassandraSink;
 use mep_contract::sink::late::{late_events, late_schema};
 use mep_contract::sink::{Epoch, LateEvent, Sink, SinkError, Standing};
 

@@ -14,8 +14,8 @@ use tokio::time::timeout;
 use super::background::Background;
 use super::limits::Limits;
 use super::located::LocatedFiles;
+use super::pause::paused;
 use super::reads::HdfsReads;
-use super::unhurried::unhurried;
 use mep_contract::warehouse::error::{WarehouseError, no_answer, no_connection};
 use mep_contract::warehouse::storage::{Finishing, NewFile, Storage};
 use mep_core::fail_point;
@@ -177,7 +177,7 @@ impl Storage for Hdfs {
             // Whoever writes on finds the channel closed, and then the reason.
             drop(chunks);
             if matches!(written, Ok(Ok(()))) {
-                written = handle.block_on(async { timeout(limit, unhurried(Box::pin(file.close()))).await });
+                written = handle.block_on(async { timeout(limit, paused(Box::pin(file.close()))).await });
             }
             let ended = match written {
                 Ok(Ok(())) => Ok(()),

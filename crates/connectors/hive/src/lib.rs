@@ -7,8 +7,8 @@
 //! ```
 //! The metastore says which folders a table consists of, and keeps mep's ledger in the same entries (see [`entry`]).
 
-mod answer;
 mod background;
+mod call;
 mod clean;
 mod columns;
 mod entry;
@@ -18,10 +18,10 @@ mod limits;
 mod located;
 mod metastore;
 mod parameters;
+mod pause;
 mod publish;
 mod reads;
 mod refusal;
-mod unhurried;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

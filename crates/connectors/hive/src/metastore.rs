@@ -16,8 +16,8 @@ use pilota::FastStr;
 use volo_thrift::MaybeException;
 use volo_thrift::codec::default::DefaultMakeCodec;
 
-use super::answer::{Answer, CallFailure, CallKind};
 use super::background::Background;
+use super::call::{CallFailure, CallKind, CallResult};
 use super::limits::Limits;
 use super::refusal::RefusalKind;
 use mep_contract::warehouse::error::{WarehouseError, no_answer};
@@ -109,7 +109,7 @@ impl Metastore {
         object: impl fmt::Display,
         kind: CallKind,
         call: impl Fn(ThriftHiveMetastoreClient) -> F,
-    ) -> Answer<T>
+    ) -> CallResult<T>
     where
         T: Send + 'static,
         F: Future<Output = Result<T, CallFailure>> + Send + 'static,
@@ -127,7 +127,7 @@ impl Metastore {
             }
         }
         let service = format!("the hive metastore at {}", self.address);
-        Answer { action, object: object.to_string(), service, outcome }
+        CallResult { action, object: object.to_string(), service, outcome }
     }
 
     fn databases(&self) -> Result<Vec<FastStr>, WarehouseError> {

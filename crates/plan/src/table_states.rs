@@ -3,38 +3,38 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
-use super::known::TableState;
+use super::table_state::TableState;
 use mep_contract::warehouse::TableVersion;
 use mep_core::relation::Relation;
 
 /// The tables of which something is known. Clones share it.
 #[derive(Clone, Debug, Default)]
-pub struct KnownTables(BTreeMap<Relation, KnownTable>);
+pub struct TableStates(BTreeMap<Relation, StateSource>);
 
 #[derive(Clone, Debug)]
-enum KnownTable {
+enum StateSource {
     /// As the warehouse holds it; looked through only where a step reads it.
     Stored(Arc<TableVersion>, Arc<OnceLock<TableState>>),
     /// As an earlier step will leave it.
     Expected(Arc<TableState>),
 }
 
-impl KnownTables {
+impl TableStates {
     /// Notes a table as the warehouse holds it.
     pub fn note(&mut self, relation: &Relation, table: Arc<TableVersion>) {
-        self.0.insert(relation.clone(), KnownTable::Stored(table, Arc::default()));
+        self.0.insert(relation.clone(), StateSource::Stored(table, Arc::default()));
     }
 
     /// Notes a table as a step will leave it.
     pub fn expect(&mut self, relation: &Relation, known: TableState) {
-        self.0.insert(relation.clone(), KnownTable::Expected(Arc::new(known)));
+        self.0.insert(relation.clone(), StateSource::Expected(Arc::new(known)));
     }
 
     /// What is known of a table.
     pub fn get(&self, relation: &Relation) -> Option<&TableState> {
         self.0.get(relation).map(|table| match table {
-            KnownTable::Stored(table, known) => known.get_or_init(|| TableState::of(table)),
-            KnownTable::Expected(known) => known.as_ref(),
+            StateSource::Stored(table, known) => known.get_or_init(|| TableState::of(table)),
+            StateSource::Expected(known) => known.as_ref(),
         })
     }
 

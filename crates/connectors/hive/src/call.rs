@@ -77,7 +77,7 @@ impl From<ClientError> for CallFailure {
 }
 
 /// What a call gave, with what it was about.
-pub(super) struct Answer<T> {
+pub(super) struct CallResult<T> {
     /// What was tried.
     pub(super) action: &'static str,
     /// On what.
@@ -88,7 +88,7 @@ pub(super) struct Answer<T> {
     pub(super) outcome: Result<T, CallFailure>,
 }
 
-impl<T> Answer<T> {
+impl<T> CallResult<T> {
     /// What was asked for; all else is an error.
     pub(super) fn must(self) -> Result<T, WarehouseError> {
         let Self { action, object, service, outcome } = self;

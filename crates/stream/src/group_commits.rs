@@ -1,4 +1,4 @@
-//! Telling a source how far models are committed, for tools that look there. Nobody reads it back, and nothing waits for it.
+//! GroupCommits a source how far models are committed, for tools that look there. Nobody reads it back, and nothing waits for it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,16 +12,16 @@ use mep_contract::source::tail::{Offsets, ReaderGroup, Stream};
 /// How often it is said that a source cannot be told.
 const WARN: Duration = Duration::from_mins(1);
 
-/// How long the end of telling is waited for.
+/// How long the end of group_commits is waited for.
 const LAST: Duration = Duration::from_secs(2);
 
 /// A thread that tells a source, of each model the latest.
-pub(super) struct Telling {
+pub(super) struct GroupCommits {
     sender: UnboundedSender<(String, Offsets)>,
     thread: JoinHandle<()>,
 }
 
-impl Telling {
+impl GroupCommits {
     /// Begins; the group of a model is `prefix` and its name.
     pub(super) fn start(source: Arc<dyn Stream>, prefix: String) -> Self {
         let (sender, mut receiver) = unbounded_channel::<(String, Offsets)>();
@@ -61,7 +61,7 @@ impl Telling {
     }
 
     /// How far a model is now.
-    pub(super) fn tell(&self, model: &str, committed: &Offsets) {
+    pub(super) fn commit(&self, model: &str, committed: &Offsets) {
         // A source that is told nothing has no receiver.
         let _ = self.sender.send((model.to_owned(), committed.clone()));
     }
@@ -123,13 +123,13 @@ mod tests {
     #[tokio::test]
     async fn a_source_is_told_the_latest_of_each_model_whatever_it_answers() {
         let told = Told::default();
-        let telling = Telling::start(Arc::new(Listener(told.clone())), "mep.songs.prod".into());
+        let group_commits = GroupCommits::start(Arc::new(Listener(told.clone())), "mep.songs.prod".into());
         let offsets = |next| Offsets::from([(StreamPartition { topic: "t".into(), number: 0 }, next)]);
         for next in 1..=100 {
-            telling.tell("one", &offsets(next));
-            telling.tell("other", &offsets(next * 2));
+            group_commits.commit("one", &offsets(next));
+            group_commits.commit("other", &offsets(next * 2));
         }
-        telling.end().await;
+        group_commits.end().await;
         let told = told.lock().unwrap();
         let last = |name: &str| told.iter().rev().find(|(group, _)| group == name).map(|told| told.1);
         assert_eq!(last("mep.songs.prod.one"), Some(100));

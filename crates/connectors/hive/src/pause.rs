@@ -17,7 +17,7 @@ const PAUSE: Duration = Duration::from_millis(25);
 
 /// Pauses a future once, when it is first woken. After that it goes on as any other: it may hold what others wait for, such as the
 /// connection to the NameNode.
-pub(super) async fn unhurried<F: Future>(future: F) -> F::Output {
+pub(super) async fn paused<F: Future>(future: F) -> F::Output {
     let mut future = pin!(future);
     if let Poll::Ready(output) = poll!(future.as_mut()) {
         return output;

@@ -21,12 +21,12 @@ pub struct TableState {
     /// The partition columns.
     pub partition_columns: Vec<String>,
     /// The partitions.
-    pub partitions: BTreeMap<PartitionKey, KnownPartition>,
+    pub partitions: BTreeMap<PartitionKey, PartitionState>,
 }
 
 /// What is known of a partition.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KnownPartition {
+pub struct PartitionState {
     /// Its version.
     pub version: Version,
     /// The versions of its columns, where they are told apart.
@@ -37,7 +37,7 @@ pub struct KnownPartition {
     pub rows: u64,
 }
 
-impl KnownPartition {
+impl PartitionState {
     /// A partition of which the columns are not told apart.
     pub(super) fn of_version(version: Version, bytes: u64, rows: u64) -> Self {
         Self { version, columns: ColumnVersions::default(), bytes, rows }
@@ -77,7 +77,7 @@ impl TableState {
         let partitions = table.partitions().map(|(key, partition)| {
             let (version, columns) = (partition.ledger.version.clone(), partition.ledger.columns.clone());
             let (bytes, rows) = (partition.bytes(), partition.rows());
-            (key.clone(), KnownPartition { version, columns, bytes, rows })
+            (key.clone(), PartitionState { version, columns, bytes, rows })
         });
         Self {
             schema: table.schema.clone(),
@@ -150,7 +150,7 @@ impl TableState {
         })
     }
 
-    pub(super) fn digest_by(&self, version: impl Fn(&KnownPartition) -> Version) -> Version {
+    pub(super) fn digest_by(&self, version: impl Fn(&PartitionState) -> Version) -> Version {
         let parts = self.partitions.iter().map(|(key, partition)| (InputKey::of(key), version(partition)));
         let parts: Vec<(InputKey, Version)> = parts.collect();
         Version::of(parts.iter().flat_map(|(key, version)| [key.as_str(), version.as_str()]))

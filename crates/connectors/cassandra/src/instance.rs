@@ -39,10 +39,10 @@ pub struct CassandraSink {
     pub(super) cluster: Arc<CassandraCluster>,
     pub(super) table: SinkTable,
     pub(super) owner: Owner,
-    pub(super) state: Mutex<TenureState>,
+    pub(super) state: Mutex<InstanceState>,
 }
 
-pub(super) struct TenureState {
+pub(super) struct InstanceState {
     pub(super) holder: Instance,
     pub(super) open: Option<Arc<Open>>,
     pub(super) known: Option<KnownRow>,
@@ -80,7 +80,7 @@ pub(super) struct Open {
 
 impl CassandraSink {
     pub(super) fn new(cluster: Arc<CassandraCluster>, table: SinkTable, owner: Owner) -> Self {
-        let state = TenureState {
+        let state = InstanceState {
             holder: Instance::new(&owner),
             open: None,
             known: None,
@@ -92,7 +92,7 @@ impl CassandraSink {
         Self { cluster, table, owner, state: Mutex::new(state) }
     }
 
-    pub(super) fn state(&self) -> std::sync::MutexGuard<'_, TenureState> {
+    pub(super) fn state(&self) -> std::sync::MutexGuard<'_, InstanceState> {
         // Nothing that can panic is done while it is held.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
