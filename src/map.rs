@@ -1,7 +1,7 @@
 //! Whether the crates use one another as the map says: ARCHITECTURE.md names for each what it may use.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
@@ -51,4 +51,38 @@ fn crates_use_only_what_the_map_lets_them_use() {
     let (mapped, used) = (mapped(), used());
     assert!(mapped.len() > 15, "the map was not read: {mapped:?}");
     assert_eq!(used, mapped, "left: what the manifests say; right: the map in ARCHITECTURE.md");
+}
+
+/// The Markdown files that say how the code works.
+fn guides() -> Vec<PathBuf> {
+    let mut found = vec![Path::new(ROOT).join("ARCHITECTURE.md"), Path::new(ROOT).join("CONTRIBUTING.md")];
+    let folders =
+        ["crates", "crates/connectors", "crates/engines"].map(|folder| Path::new(ROOT).join(folder));
+    for folder in folders {
+        let crates = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path().join("README.md"));
+        found.extend(crates.filter(|path| path.is_file()));
+    }
+    found
+}
+
+#[test]
+fn every_file_that_a_guide_names_is_there() {
+    let mut looked_at = 0;
+    for guide in guides() {
+        let text = std::fs::read_to_string(&guide).unwrap();
+        let quoted = text.split('`').skip(1).step_by(2);
+        let is_path = |word: &&str| {
+            let is_ours = ["crates/", "src/", "tests/", "docs/"].iter().any(|top| word.starts_with(top));
+            is_ours && word.rsplit('/').next().is_some_and(|name| name.contains('.') && !name.contains(' '))
+        };
+        for path in quoted.filter(is_path) {
+            looked_at += 1;
+            assert!(
+                Path::new(ROOT).join(path).is_file(),
+                "{} names {path}, which is not there",
+                guide.display()
+            );
+        }
+    }
+    assert!(looked_at > 40, "only {looked_at} names were found");
 }
