@@ -18,6 +18,7 @@ use mep_core::relation::Relation;
 use mep_datafusion::{Engine, EngineError};
 use mep_graph::{Compiled, Graph, Node, NodeKind, tested_relation};
 use mep_lang::project::{Problem, SourceText};
+use mep_sql::Failure;
 
 /// Prints rows.
 ///
@@ -87,7 +88,8 @@ pub(super) fn show(global: &Global, arguments: &ShowArguments) -> Result<Exit, A
     let plan = LogicalPlanBuilder::from(plan).limit(0, limit).and_then(LogicalPlanBuilder::build);
     let plan = plan.map_err(EngineError::from)?;
     let schema = std::sync::Arc::new(plan.schema().as_arrow().clone());
-    let mut batches = runtime.block_on(engine.collect(plan))?;
+    let collected = runtime.block_on(engine.collect(plan));
+    let mut batches = collected.map_err(|error| failed(error, &sql, &place))?;
     if batches.is_empty() {
         batches.push(RecordBatch::new_empty(schema));
     }
@@ -97,6 +99,21 @@ pub(super) fn show(global: &Global, arguments: &ShowArguments) -> Result<Exit, A
     };
     super::print(&text)?;
     Ok(Exit::Success)
+}
+
+/// Why a query failed, and where in it.
+fn failed(error: EngineError, sql: &str, map: &mep_lang::jinja::SourceMap) -> AppError {
+    let EngineError::Query(error) = error else { return error.into() };
+    let failure = Failure::of(&error);
+    let ranges = failure.culprit.map(|culprit| culprit.ranges(sql)).unwrap_or_default();
+    let mut problem = Problem::new(failure.message);
+    if let (Some(first), Some(last)) = (ranges.first(), ranges.last()) {
+        problem = problem.at(&map.place(first.start..last.end));
+    }
+    if let Some(help) = failure.help {
+        problem = problem.help(help);
+    }
+    AppError::Query(Box::new(problem))
 }
 
 /// The SQL that gives a node's rows: what is published where it is what the project says, else the compiled SQL.
@@ -114,7 +131,7 @@ fn node_query(
     let whole = whole
         .unwrap_or_else(|| mep_lang::jinja::SourceMap::whole(text.at(mep_lang::project::Span::default())));
     if let Some(test) = compiled.tests.get(&index) {
-        return Ok((test.sql.clone(), test.map.clone()));
+        return Ok((test.sql.clone(), test.rendered.map.clone()));
     }
     let Some(model) = compiled.models.get(&index) else {
         return Ok((format!("select * from {relation}"), whole));

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use mep_core::os_error::plain;
 use serde::Serialize;
 
 /// How a node ended.
@@ -94,7 +95,7 @@ impl NodeResult {
     /// The same with a message.
     #[must_use]
     pub fn saying(mut self, message: impl Into<String>) -> Self {
-        self.message = Some(message.into());
+        self.message = Some(plain(&message.into()).into_owned());
         self
     }
 }

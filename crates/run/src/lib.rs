@@ -8,6 +8,7 @@ pub mod build;
 pub mod carry_out;
 pub mod compact;
 pub mod event;
+mod failed;
 pub mod increment;
 mod landed_columns;
 pub mod landing;

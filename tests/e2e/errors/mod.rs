@@ -4,6 +4,7 @@ mod calls;
 mod files;
 mod history;
 mod jinja;
+mod running;
 mod snapshots;
 mod sql;
 
