@@ -1,5 +1,6 @@
 //! What mep says of a project that is wrong: all of it at once, each problem with its place, before anything is written.
 
+mod arguments;
 mod calls;
 mod files;
 mod history;
