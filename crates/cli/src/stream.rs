@@ -151,6 +151,14 @@ impl Streams<'_> {
             // What could not be read is told to whoever wants to hear of warnings alone, too.
             if counts.dead > 0 { terminal.warn(&line) } else { terminal.say(&line) }
         }
+        for (source, early) in progress.now().early {
+            terminal.warn(&format!(
+                "{}  {source}: {} of the years before 1980, since `{}` is read as milliseconds since 1970; if it is in seconds, let what writes it write milliseconds, or a timestamp in ISO 8601 and declare it as timestamp",
+                terminal.palette().warning(" warning"),
+                plural(early.events, "event"),
+                early.column
+            ));
+        }
         outcome.map(|()| counts)
     }
 
