@@ -283,5 +283,8 @@ fn a_query_that_needs_more_memory_than_it_may_have_says_how_to_give_it_more() {
     project.file("profiles.yml", profiles.replace("threads: 1\n", "threads: 1\n      memory: 1MiB\n"));
     let of_groups = "select k, count(distinct v) as n from (select value % 200000 as k, value as v from generate_series(1, 3000000)) as t \
                      group by k order by n limit 1";
-    insta::assert_snapshot!(project.fail(1, &["show", "--inline", of_groups]), @"error: the query needs more memory than the target's `memory` allows, for what cannot be put on disk: raise it in profiles.yml (`memory: 4GiB`), or count distinct values of fewer groups at once");
+    insta::assert_snapshot!(project.fail(1, &["show", "--inline", of_groups]), @r"
+    error: the query needs more memory than the target's `memory` allows, for what cannot be put on disk
+    help: raise it in profiles.yml (`memory: 4GiB`), or count distinct values of fewer groups at once
+    ");
 }

@@ -141,7 +141,9 @@ fn fail_fast_begins_nothing_more() {
 
     what failed:
       table apart
-          divide by zero error
+          division by zero
+          at models/apart.sql:1:43: 1 / 0
+          help: nullif(…, 0) around the divisor gives NULL there
     failed in [time]: 1 in error, 2 skipped
     ");
 }
@@ -237,7 +239,9 @@ fn a_test_that_cannot_run_is_an_error_of_its_own() {
 
     what failed:
       test divided
-          divide by zero error
+          division by zero
+          at tests/divided.sql:1:40: 1 / (x - 1)
+          help: nullif(…, 0) around the divisor gives NULL there
     failed in [time]: 1 built, 1 in error
     ");
 }
@@ -257,7 +261,9 @@ fn a_query_that_fails_leaves_the_table_and_skips_what_reads_it() {
 
     what failed:
       table first
-          divide by zero error
+          division by zero
+          at models/first.sql:1:43: 1 / (x - 1)
+          help: nullif(…, 0) around the divisor gives NULL there
     failed in [time]: 1 current, 1 in error, 1 skipped
     ");
     assert_eq!(project.rows("select n from main.second"), json!([{"n": 4}]));

@@ -113,7 +113,9 @@ fn a_batch_that_fails_fails_alone_and_the_next_run_tries_it_again() {
     what failed:
       incremental plays
           1 of 4 batches failed; the others are published, and the next run tries again:
-          2018-11-02: divide by zero error
+          2018-11-02: division by zero
+            at models/plays.sql:2:34: 1 / case when min(song) = 'b' then 0 else 1 end
+            help: nullif(…, 0) around the divisor gives NULL there
     failed in [time]: 1 built, 1 in error, 1 skipped
     ");
     assert_eq!(
@@ -151,7 +153,9 @@ fn a_full_refresh_shows_readers_the_old_table_until_all_batches_are_done() {
     insta::assert_snapshot!(said.split("what failed:").nth(1).unwrap(), @r"
       incremental plays
           1 of 4 batches failed, so the old table stays as it is:
-          2018-11-04: divide by zero error
+          2018-11-04: division by zero
+            at models/plays.sql:2:34: 1 / case when min(song) = 'c' then 0 else 1 end
+            help: nullif(…, 0) around the divisor gives NULL there
     failed in [time]: 1 built, 1 in error
     ");
     assert_eq!(project.rows(ROWS), before);

@@ -183,8 +183,8 @@ fn a_batch_that_fails_its_tests_is_kept_back_and_the_others_are_published() {
       incremental plays
           1 of 3 batches failed; the others are published, and the next run tries again:
           2018-11-02: 1 test of the new content fails, so readers still find the old content:
-            not_null_plays_song: 1 failing row
-          see the rejected rows with: mep show --inline "select * from main.plays__rejected"
+              not_null_plays_song: 1 failing row
+            see the rejected rows with: mep show --inline "select * from main.plays__rejected"
     failed in [time]: 1 built, 1 in error, 1 skipped
     "#);
     assert_eq!(

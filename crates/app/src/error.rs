@@ -13,6 +13,9 @@ pub enum AppError {
     /// The project is wrong, or what was asked of it.
     #[error("{0}")]
     Problems(#[from] Problems),
+    /// A query failed on its rows.
+    #[error("{0}")]
+    Query(Box<Problem>),
     /// Another run holds the warehouse, or the lease cannot be used.
     #[error(transparent)]
     Lease(#[from] LeaseError),

@@ -15,7 +15,7 @@ use mep_datafusion::{Engine, EngineError};
 use mep_graph::{Compiled, Graph, Node, NodeKind, tested_relation};
 use mep_lang::jinja::SourceMap;
 use mep_lang::project::{Problem, SourceText, Span};
-use mep_sql::named_tables;
+use mep_sql::{Failure, named_tables};
 
 /// What rows are read by.
 pub struct Reader<'a> {
@@ -83,7 +83,7 @@ impl<'a> Reader<'a> {
         let text = SourceText::new(node.path.clone(), "");
         let map = whole.unwrap_or_else(|| SourceMap::whole(text.at(Span::default())));
         if let Some(test) = compiled.tests.get(&index) {
-            return Ok(Query { sql: test.sql.clone(), map: test.map.clone() });
+            return Ok(Query { sql: test.sql.clone(), map: test.rendered.map.clone() });
         }
         let all = format!("select * from {relation}");
         let Some(model) = compiled.models.get(&index) else { return Ok(Query { sql: all, map }) };
@@ -122,12 +122,28 @@ impl<'a> Reader<'a> {
         let plan = LogicalPlanBuilder::from(plan).limit(0, limit).and_then(LogicalPlanBuilder::build);
         let plan = plan.map_err(EngineError::from)?;
         let schema = Arc::new(plan.schema().as_arrow().clone());
-        let mut batches = self.runtime.block_on(self.engine.collect(plan))?;
+        let collected = self.runtime.block_on(self.engine.collect(plan));
+        let mut batches = collected.map_err(|error| failed(error, query))?;
         if batches.is_empty() {
             batches.push(RecordBatch::new_empty(schema));
         }
         Ok(batches)
     }
+}
+
+/// Why a query failed, and where in it.
+fn failed(error: EngineError, query: &Query) -> AppError {
+    let EngineError::Query(error) = error else { return error.into() };
+    let failure = Failure::of(&error);
+    let ranges = failure.culprit.map(|culprit| culprit.ranges(&query.sql)).unwrap_or_default();
+    let mut problem = Problem::new(failure.message);
+    if let (Some(first), Some(last)) = (ranges.first(), ranges.last()) {
+        problem = problem.at(&query.map.place(first.start..last.end));
+    }
+    if let Some(help) = failure.help {
+        problem = problem.help(help);
+    }
+    AppError::Query(Box::new(problem))
 }
 
 /// Makes all that the warehouse holds known to SQL: in the graph's order, and then whatever else is there.

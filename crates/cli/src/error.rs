@@ -7,7 +7,8 @@ use super::terminal::Palette;
 use mep_app::AppError;
 use mep_contract::sink::SinkError;
 use mep_contract::warehouse::LeaseError;
-use mep_lang::project::Problems;
+use mep_core::os_error::plain;
+use mep_lang::project::{Problem, Problems};
 use mep_stream::JobError;
 
 /// The exit code.
@@ -24,7 +25,8 @@ pub fn exit_of(error: &AppError) -> Exit {
 pub fn shown(error: &AppError, palette: Palette) -> String {
     match error {
         AppError::Problems(problems) => shown_problems(problems, palette),
-        other => format!("{} {other}\n", palette.bad("error:")),
+        AppError::Query(problem) => shown_problems(&Problem::clone(problem).into(), palette),
+        other => format!("{} {}\n", palette.bad("error:"), plain(&other.to_string())),
     }
 }
 

@@ -85,7 +85,9 @@ pub(super) fn generate(global: &Global, arguments: &GenerateArguments) -> Result
         }
     });
     if let Some(error) = failure.into_inner().unwrap_or_else(PoisonError::into_inner) {
-        return Err(AppError::io("writing events")(io::Error::other(error)));
+        return Err(AppError::io(format!("writing events to {}", arguments.to.display()))(io::Error::other(
+            error,
+        )));
     }
     let totals = totals.into_inner().unwrap_or_else(PoisonError::into_inner);
     let terminal = Terminal::new(global.log_format, global.quiet);

@@ -78,6 +78,7 @@ pub(super) fn shown_run(
         outcome
     });
     let counts = connected.counts();
+    let early = connected.progress.now().early;
     drop(connected);
     // A thread may still wait for a server that does not answer, and has nothing to do any more.
     if let Some(runtime) = Arc::into_inner(runtime) {
@@ -94,6 +95,14 @@ pub(super) fn shown_run(
         );
         // What could not be read is told to whoever wants to hear of warnings alone, too.
         if counts.dead > 0 { terminal.warn(&line) } else { terminal.say(&line) }
+    }
+    for (source, early) in early {
+        terminal.warn(&format!(
+            "{}  {source}: {} of the years before 1980, since `{}` is read as milliseconds since 1970; if it is in seconds, let what writes it write milliseconds, or a timestamp in ISO 8601 and declare it as timestamp",
+            terminal.palette().warning(" warning"),
+            plural(early.events, "event"),
+            early.column
+        ));
     }
     outcome.map(|()| counts)
 }

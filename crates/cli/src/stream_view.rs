@@ -119,6 +119,13 @@ fn drawn(now: &Now, at: DateTime<Utc>, rate: f64, palette: Palette) -> String {
             clock(shown.closed_until)
         ));
     }
+    for (source, early) in &now.early {
+        let events = count(early.events);
+        lines.push(palette.warning(&format!(
+            "{source}: {events} of the years before 1980: is `{}` in milliseconds?",
+            early.column
+        )));
+    }
     for (who, why) in &now.waiting {
         lines.push(palette.warning(&format!("{who} waits: {why}")));
     }

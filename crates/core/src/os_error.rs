@@ -1,5 +1,6 @@
 //! What the operating system says of a file or folder, in words that tell how to go on.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::io::{self, ErrorKind};
 
@@ -43,9 +44,29 @@ impl fmt::Display for OsMessage<'_> {
     }
 }
 
+/// A text of a library's with what it quotes of the system (`Permission denied (os error 13)`) in the words of [`OsMessage`].
+pub fn plain(text: &str) -> Cow<'_, str> {
+    const BEGINS: &str = " (os error ";
+    let Some((head, rest)) = text.split_once(BEGINS) else { return text.into() };
+    let Some((number, tail)) = rest.split_once(')') else { return text.into() };
+    let Ok(number) = number.parse() else { return text.into() };
+    let words = head.rfind(": ").map_or(0, |at| at + 2);
+    format!("{}{}{}", &head[..words], OsMessage(&io::Error::from_raw_os_error(number)), plain(tail)).into()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_library_quotes_of_the_system_is_said_plainly() {
+        let quoted = "metadata of a.parquet: Permission denied (os error 13): 2 times";
+        assert_eq!(
+            plain(quoted),
+            "metadata of a.parquet: permission denied; give it to the user that runs mep: 2 times"
+        );
+        assert_eq!(plain("nothing (os errors)"), "nothing (os errors)");
+    }
 
     #[test]
     fn what_the_system_says_tells_how_to_go_on() {

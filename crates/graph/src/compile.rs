@@ -7,7 +7,7 @@ use arrow::datatypes::{Schema, SchemaRef};
 use datafusion::logical_expr::LogicalPlan;
 
 use super::attached_tests::tested_relation;
-use super::compiled::{Compiled, CompiledModel, CompiledTest};
+use super::compiled::{Compiled, CompiledIncrement, CompiledModel, CompiledTest};
 use super::config::Materialization;
 use super::dag::Graph;
 use super::declared::{landing_table, read_seed, schema_problem};
@@ -24,7 +24,7 @@ use mep_core::relation::Relation;
 use mep_lang::jinja::{Rendered, SourceMap, Subject, Templates, TestSubject};
 use mep_lang::project::{Problem, Problems, Project, Snapshot, SourceText, Span};
 use mep_sql::{
-    DeclaredTable, Recipe, Scope, SqlProblem, alignment, is_volatile, origins, stored_schema,
+    DeclaredTable, Failure, Recipe, Scope, SqlProblem, alignment, is_volatile, origins, stored_schema,
     without_semicolon,
 };
 
@@ -289,8 +289,13 @@ impl CompileWork<'_> {
         named::check_partition_types(node, &schema, &partition_columns)?;
         let start = rendered.map.place(0..0);
         let failed = |error: datafusion::common::DataFusionError| {
-            let problem = Problem::new(format!("the SQL cannot be optimized: {}", error.strip_backtrace()));
-            Problems::from(problem.at(&start))
+            let failure = Failure::of(&error);
+            let problem =
+                Problem::new(format!("the SQL cannot be optimized: {}", failure.message)).at(&start);
+            Problems::from(match failure.help {
+                Some(help) => problem.help(help),
+                None => problem,
+            })
         };
         let views = ViewsBelow::of(self.compiler.graph, &self.compiled, index);
         let alignment = if node.is_inlined() {
@@ -402,7 +407,7 @@ impl CompileWork<'_> {
         node: &Node,
         text: &SourceText,
         model: &CompiledModel,
-    ) -> Result<String, Problems> {
+    ) -> Result<CompiledIncrement, Problems> {
         let stored = (self.compiler.stored)(node);
         if let Some(stored) = &stored {
             self.declare(&tested_relation(node), stored, &model.partition_columns);
@@ -411,7 +416,7 @@ impl CompileWork<'_> {
         let planned = self.checked(&rendered);
         self.declare(&tested_relation(node), &model.schema, &model.partition_columns);
         planned?;
-        Ok(self.standalone(index, &rendered.sql))
+        Ok(CompiledIncrement { sql: self.standalone(index, &rendered.sql), rendered })
     }
 
     fn snapshot(&self, index: usize, node: &Node, snapshot: &Snapshot) -> Result<CompiledSnapshot, Problems> {
@@ -471,7 +476,7 @@ impl CompileWork<'_> {
             TestDetail::Singular { .. } => placed,
             TestDetail::Generic { .. } => placed.label(format!("in the SQL of `{}`", node.name)),
         })?;
-        Ok(CompiledTest { sql: self.standalone(index, &rendered.sql), map: rendered.map })
+        Ok(CompiledTest { sql: self.standalone(index, &rendered.sql), rendered })
     }
 }
 

@@ -12,7 +12,7 @@ use super::streaming::CompiledStream;
 use mep_contract::source::LandingTable;
 use mep_core::fingerprint::Fingerprint;
 use mep_core::relation::Relation;
-use mep_lang::jinja::{Rendered, SourceMap};
+use mep_lang::jinja::Rendered;
 use mep_sql::{Alignment, Origins, Recipe};
 
 /// A model, compiled.
@@ -22,8 +22,8 @@ pub struct CompiledModel {
     pub rendered: Rendered,
     /// The SQL that stands alone: ephemeral models are CTEs in it.
     pub sql: String,
-    /// For a model that asks `is_incremental()`: the SQL of an increment, standing alone.
-    pub increment: Option<String>,
+    /// For a model that asks `is_incremental()`: the SQL of an increment.
+    pub increment: Option<CompiledIncrement>,
     /// For a microbatch model: its batches.
     pub batches: Option<CompiledBatches>,
     /// The columns: of a table as they are stored, partition columns last.
@@ -61,13 +61,22 @@ impl CompiledModel {
     }
 }
 
+/// What a model that keeps its own increments adds, compiled.
+#[derive(Clone, Debug)]
+pub struct CompiledIncrement {
+    /// The SQL as rendered.
+    pub rendered: Rendered,
+    /// The SQL that stands alone.
+    pub sql: String,
+}
+
 /// A test, compiled.
 #[derive(Clone, Debug)]
 pub struct CompiledTest {
+    /// The SQL as rendered; ephemeral models are names in it.
+    pub rendered: Rendered,
     /// The SQL that stands alone, which gives the rows that should not be.
     pub sql: String,
-    /// Where it came from.
-    pub map: SourceMap,
 }
 
 /// A seed, read.

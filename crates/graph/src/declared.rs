@@ -8,6 +8,7 @@ use super::compiled::SeedTable;
 use super::node::Node;
 use mep_contract::source::{LandingTable, RowSchema, SchemaError};
 use mep_core::fingerprint::Structure;
+use mep_core::os_error::OsMessage;
 use mep_decode::seed;
 use mep_lang::project::{Problem, Problems, SourceTable, SourceText, Span};
 use mep_sql::{stored_schema, structure};
@@ -68,7 +69,7 @@ pub(super) fn read_seed(root: &Path, node: &Node) -> Result<SeedTable, Problem> 
             .at(&SourceText::new(node.path.clone(), text).at(Span::range(place.start, place.end)))
     };
     let bytes = std::fs::read(root.join(&node.path));
-    let bytes = bytes.map_err(|error| problem(error.to_string(), "", 0..0))?;
+    let bytes = bytes.map_err(|error| problem(format!("cannot read it: {}", OsMessage(&error)), "", 0..0))?;
     let text = String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
         let (before, found) = error.as_bytes().split_at(at);

@@ -40,7 +40,7 @@ mod views;
 
 pub use attached_tests::tested_relation;
 pub use compile::Compiler;
-pub use compiled::{Compiled, CompiledModel, CompiledTest, SeedTable};
+pub use compiled::{Compiled, CompiledIncrement, CompiledModel, CompiledTest, SeedTable};
 pub use config::{
     CheckColumns, IncrementalStrategy, Materialization, NodeConfig, OnCodeChange, OnSchemaChange,
     PublishWhen, Severity,

@@ -101,6 +101,7 @@ mod tests {
             test: Located { value: test.to_owned(), place },
             name: None,
             arguments: arguments.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect(),
+            places: Vec::new(),
             config: IndexMap::new(),
             description: None,
         };

@@ -52,7 +52,7 @@ impl Session<'_> {
         };
         let build = TableBuild { sql: &batches.sql, schema: &columns, ..self.table_build(&relation, model) };
         let mut written = BuildCounts::default();
-        let mut failed: Vec<(TimeRange, BuildError)> = Vec::new();
+        let mut failed: Vec<(TimeRange, String)> = Vec::new();
         let mut done = 0;
         for (number, (range, _)) in plan.batches.iter().enumerate() {
             let is_over = range.end <= plan.now;
@@ -78,10 +78,10 @@ impl Session<'_> {
                 }
                 Err(BuildError::Interrupted) => return Err(BuildError::Interrupted),
                 Err(error) if plan.anew => {
-                    return Err(BuildError::Batches(failures(&[(*range, error)], plan)));
+                    return Err(BuildError::Batches(failures(&[(*range, self.why(index, &error))], plan)));
                 }
                 Err(error) => {
-                    failed.push((*range, error));
+                    failed.push((*range, self.why(index, &error)));
                     if let Some(table) = stored.as_ref().and_then(|stored| build.undone(stored, *range)) {
                         let table = Arc::new(table);
                         self.warehouse.publish(&relation, &table, &presentation(node))?;
@@ -118,15 +118,15 @@ impl Session<'_> {
 }
 
 /// What failed, batch by batch, and how it goes on.
-fn failures(failed: &[(TimeRange, BuildError)], plan: &BatchPlan) -> String {
+fn failures(failed: &[(TimeRange, String)], plan: &BatchPlan) -> String {
     let goes_on = if plan.anew {
         ", so the old table stays as it is"
     } else {
         "; the others are published, and the next run tries again"
     };
     let mut text = format!("{} of {} batches failed{goes_on}:", failed.len(), plan.batches.len());
-    for (batch, error) in failed {
-        text.push_str(&format!("\n{batch}: {error}"));
+    for (batch, why) in failed {
+        text.push_str(&format!("\n{batch}: {}", why.replace('\n', "\n  ")));
     }
     text
 }

@@ -98,7 +98,7 @@ impl Session<'_> {
             Err(error @ (BuildError::Interrupted | BuildError::InterruptedBatches { .. })) => {
                 result_of(node, Status::Interrupted).saying(error.to_string())
             }
-            Err(error) => result_of(node, Status::Error).saying(error.to_string()),
+            Err(error) => result_of(node, Status::Error).saying(self.why(step.node, &error)),
         };
         result.in_time(began.elapsed())
     }
@@ -186,11 +186,12 @@ impl Session<'_> {
     fn increment(&self, index: usize, node: &Node) -> Result<NodeResult, BuildError> {
         let relation = tested_relation(node);
         let model = self.model(index)?;
-        let (Some(stored), Some(sql)) = (self.stored(&relation), &model.increment) else {
+        let (Some(stored), Some(increment)) = (self.stored(&relation), &model.increment) else {
             return Err(BuildError::Plan("there is nothing to add an increment to".to_owned()));
         };
         let columns = super::increment::columns_over(node, model, &stored)?;
-        let table = TableBuild { sql, schema: &columns, ..self.table_build(&relation, model) };
+        let table =
+            TableBuild { sql: &increment.sql, schema: &columns, ..self.table_build(&relation, model) };
         let built = self.block_on(table.increment(&stored, &node.config))?;
         let why = Reason::Increment.to_string();
         match built {

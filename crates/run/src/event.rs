@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use mep_core::os_error::plain;
 use serde::Serialize;
 
 use mep_graph::Graph;
@@ -98,7 +99,7 @@ impl NodeResult {
     /// The same with a message.
     #[must_use]
     pub fn saying(mut self, message: impl Into<String>) -> Self {
-        self.message = Some(message.into());
+        self.message = Some(plain(&message.into()).into_owned());
         self
     }
 }

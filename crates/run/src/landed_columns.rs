@@ -3,14 +3,12 @@
 //! A field that is misspelled in the declaration is NULL in all rows, and so is one that messages do not carry. A time in
 //! seconds that is read as milliseconds is one of January 1970. Neither is an error, and both are seldom meant.
 
-use arrow::array::{Array, AsArray, RecordBatch};
-use arrow::datatypes::{DataType, Int64Type};
+use arrow::array::{Array, RecordBatch};
+use arrow::datatypes::DataType;
 
 use mep_contract::source::RowSchema;
 use mep_lang::project::Column;
 
-/// 1980-01-01 in milliseconds since 1970: in seconds, no time before the year 11969.
-const EIGHTIES: i64 = 315_532_800_000;
 /// How alike a name must be for it to be what was meant.
 const ALIKE: f64 = 0.75;
 
@@ -34,9 +32,8 @@ impl LandedColumns {
         }
         let times = schema.event_time.map(|index| rows.column(index));
         if let Some(times) = times.filter(|times| *times.data_type() == DataType::Int64) {
-            let times = times.as_primitive::<Int64Type>().values();
             self.times += times.len();
-            self.early += times.iter().filter(|time| **time < EIGHTIES).count();
+            self.early += usize::try_from(schema.early_events(rows)).unwrap_or(usize::MAX);
         }
     }
 

@@ -9,6 +9,7 @@ pub mod carry_out;
 pub mod compact;
 mod early_cutoff;
 pub mod event;
+mod failed;
 pub mod increment;
 mod landed_columns;
 pub mod landing;

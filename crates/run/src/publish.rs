@@ -96,7 +96,11 @@ impl Session<'_> {
                     )));
                 }
             }
-            let finding = self.block_on(quality::run(self.engine, &compiled.sql, &of.config))?;
+            let finding = self.block_on(quality::run(self.engine, &compiled.sql, &of.config));
+            let finding = finding.map_err(|error| match error {
+                BuildError::Interrupted => error,
+                error => BuildError::Plan(format!("its test {}: {}", of.name, self.why(test, &error))),
+            })?;
             self.note_tried(test, finding);
             match finding.verdict {
                 Verdict::Fail => failed.push((of.name.clone(), finding.failures)),

@@ -6,7 +6,9 @@ use datafusion::common::{DataFusionError, SchemaError, Span};
 use datafusion::sql::sqlparser::parser::ParserError;
 use regex::Regex;
 
+use super::failure::{Failure, arguments, tidied};
 use super::syntax::{NESTING, Nesting, deepest_bracket};
+use super::types_said::in_sql;
 
 /// Something wrong with a SELECT.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,11 +27,11 @@ impl SqlProblem {
         let diagnostic = error.diagnostic();
         let range = diagnostic.and_then(|diagnostic| diagnostic.span).map(|span| bytes(span, sql));
         let root = error.find_root();
-        let message = match diagnostic {
-            Some(diagnostic) => diagnostic.message.clone(),
-            None => root.strip_backtrace(),
+        let failure = match diagnostic {
+            Some(diagnostic) => Failure::of_text(&diagnostic.message),
+            None => Failure::of(error),
         };
-        let mut problem = Self { message: tidy(&message), range, help: None };
+        let mut problem = Self { message: failure.message, range, help: failure.help };
         match root {
             DataFusionError::SchemaError(schema_error, _) => problem.describe_column(schema_error),
             DataFusionError::SQL(parse_error, _)
@@ -39,22 +41,24 @@ impl SqlProblem {
                 return Self::nested_too_deep(nesting, sql, NESTING);
             }
             DataFusionError::SQL(parse_error, _) => {
-                problem.message = tidy(&parse_error.to_string());
+                problem.message = tidied(&parse_error.to_string());
                 problem.range = problem.range.take().or_else(|| line_column(&problem.message, sql));
                 problem.message =
                     LINE_COLUMN.with(|pattern| pattern.replace(&problem.message, "").into_owned());
             }
             _ => {
+                let said = diagnostic
+                    .map_or_else(|| root.strip_backtrace(), |diagnostic| diagnostic.message.clone());
+                if let Some(reasons) = signature_mismatch(&said) {
+                    problem.message = reasons;
+                }
                 let helps = diagnostic.iter().flat_map(|diagnostic| &diagnostic.helps);
-                problem.help = helps.map(|help| tidy(&help.message)).next();
+                problem.help = helps.map(|help| tidied(&help.message)).next().or(problem.help);
             }
         }
         problem.describe_number_of_statements();
         if problem.message.ends_with("found: EOF") {
             problem.range = Some(sql.trim_end().len()..sql.trim_end().len());
-        }
-        if problem.range.is_none() {
-            problem.range = named_range(&problem.message, sql);
         }
         problem
     }
@@ -121,6 +125,8 @@ fn nearest_name(wanted: &str, candidates: &[String]) -> Option<String> {
 
 thread_local! {
     static LINE_COLUMN: Regex = regex(r" at Line: (\d+), Column: (\d+)");
+    static NUMBER_OF_ARGUMENTS: Regex = regex(r"expects (\d+) arguments? but received (\d+)");
+    static TYPE_OF_ARGUMENT: Regex = regex(r"requires ([^,;]+), but received .+? \(DataType: (\w+(?:\([^()]*\))?)\)");
     static QUOTED: Regex = regex(r#"['"`]([A-Za-z_][A-Za-z0-9_.]*)['"`]"#);
 }
 
@@ -129,54 +135,32 @@ fn regex(pattern: &str) -> Regex {
     Regex::new(pattern).unwrap()
 }
 
-/// The planner's message as a lower-case fragment of one line, without its own labels.
-pub fn tidy(message: &str) -> String {
-    let mut text = message.trim();
-    if let Some(reasons) = signature_mismatch(text) {
-        return reasons;
-    }
-    for label in [
-        "Error during planning: ",
-        "SQL error: ",
-        "ParserError(\"",
-        "sql parser error: ",
-        "This feature is not implemented: ",
-        "Schema error: ",
-        "type_coercion\ncaused by\n",
-        "Execution error: ",
-        "Arrow error: ",
-    ] {
-        text = text.strip_prefix(label).unwrap_or(text);
-    }
-    let text = text.trim_end_matches("\")").lines().next().unwrap_or_default().trim();
-    let text = text.strip_suffix('.').unwrap_or(text);
-    let mut characters = text.chars();
-    match (characters.next(), characters.clone().next()) {
-        (Some(first), Some(second)) if second.is_lowercase() || second == ' ' => {
-            first.to_lowercase().chain(characters).collect()
-        }
-        _ => text.to_owned(),
-    }
-}
-
-/// Of a message that lists why each signature of a function does not fit, the reasons, each once.
+/// Of a message that lists why each signature of a function does not fit, what it takes and what it was given.
 fn signature_mismatch(message: &str) -> Option<String> {
     let (head, reasons) = message.split_once(" failed to match any signature, errors: ")?;
-    let function = head.rsplit("Function ").next()?;
-    let mut seen: Vec<&str> = Vec::new();
-    for reason in reasons.split("Error during planning: ") {
-        let reason = reason.trim_end_matches([',', '.', ' ']);
-        let reason = reason
-            .strip_prefix("Function ")
-            .and_then(|rest| rest.strip_prefix(function))
-            .unwrap_or(reason)
-            .trim();
-        if !reason.is_empty() && !seen.contains(&reason) {
-            seen.push(reason);
+    let function = head.rsplit("Function ").next()?.trim_matches('\'');
+    let mut takes: Vec<String> = Vec::new();
+    let mut given = None;
+    TYPE_OF_ARGUMENT.with(|pattern| {
+        for found in pattern.captures_iter(reasons) {
+            let wanted = in_sql(&found[1]).to_lowercase().replace("string", "varchar");
+            if !takes.contains(&wanted) && !wanted.contains("unsigned") && wanted != "duration" {
+                takes.push(wanted);
+            }
+            given = Some(in_sql(&found[2]));
         }
+    });
+    if let Some(given) = given {
+        return Some(format!("`{function}` takes {}, and not {given}", takes.join(" or ")));
     }
-    seen.truncate(3);
-    Some(format!("function {function} {}", seen.join("; or ")))
+    let numbers = NUMBER_OF_ARGUMENTS.with(|pattern| {
+        let found = pattern.captures(reasons)?;
+        Some((arguments(&found[1]), found[2].to_owned()))
+    });
+    Some(match numbers {
+        Some((takes, given)) => format!("`{function}` takes {takes}, and not {given}"),
+        None => format!("`{function}` does not take this: {}", tidied(reasons)),
+    })
 }
 
 /// The bytes of a span of lines and columns; columns count characters.
@@ -207,7 +191,7 @@ fn line_column(message: &str, sql: &str) -> Option<Range<usize>> {
 }
 
 /// Where the SQL first speaks of what the message names in quotes, for errors that carry no place.
-fn named_range(message: &str, sql: &str) -> Option<Range<usize>> {
+pub(super) fn named_range(message: &str, sql: &str) -> Option<Range<usize>> {
     let lower = sql.to_ascii_lowercase();
     QUOTED.with(|pattern| {
         pattern.captures_iter(message).find_map(|found| {
@@ -262,15 +246,9 @@ mod tests {
     #[test]
     fn a_type_that_does_not_fit_is_pointed_at() {
         insta::assert_snapshot!(problem("select id, song + true from m.raw"), @"expressions have incompatible types [song]");
-        insta::assert_snapshot!(problem("select date_trunc('day', song, 3) from m.raw"), @"
-        function 'date_trunc' expects 2 arguments but received 3; or expects 2 arguments but received 3.
-        This issue was likely caused by a bug in DataFusion's code. Please help us to resolve this by filing a bug report in our issue tracker: https://github.com/apache/datafusion/issues. No function matches the given name and argument types 'date_trunc(Utf8, Utf8View, Int64)'. You might need to add explicit type casts.
-        	Candidate functions:
-        	date_trunc(String, Timestamp)
-        	date_trunc(String, Time) [date_trunc]
-        ");
-        insta::assert_snapshot!(problem("select sum(song) from m.raw"), @"function 'sum' requires Decimal, but received String (DataType: Utf8View); or requires UInt64, but received String (DataType: Utf8View); or requires Int64, but received String (DataType: Utf8View) [sum]");
-        insta::assert_snapshot!(problem("select id from m.raw where id"), @"cannot create filter with non-boolean predicate 'm.raw.id' returning Int64 [id]");
+        insta::assert_snapshot!(problem("select date_trunc('day', song, 3) from m.raw"), @"`date_trunc` takes 2 arguments, and not 3 [date_trunc('day', song, 3]");
+        insta::assert_snapshot!(problem("select sum(song) from m.raw"), @"`sum` takes decimal or bigint or double or interval, and not varchar [song]");
+        insta::assert_snapshot!(problem("select id from m.raw where id"), @"a filter takes a condition, and `m.raw.id` is bigint [id] compare it: x <> 0, x is not null, x = 'yes'");
         insta::assert_snapshot!(problem("select id from m.raw union all select song, id from m.raw"), @"UNION queries have different number of columns [select id from m.raw union all select song, id from m.raw]");
     }
 

@@ -21,10 +21,11 @@ use datafusion::sql::parser::Statement;
 
 use super::exact_sum::ExactSum;
 use super::extremes::{Greatest, Least};
-use super::problem::SqlProblem;
+use super::failure::Failure;
+use super::problem::{self, SqlProblem};
 use super::rules::{self, date_interval::DateAndInterval, microseconds::Microseconds};
 use super::view::{self, View};
-use super::{bounded, functions, syntax};
+use super::{bounded, functions, syntax, trial};
 use mep_core::relation::Relation;
 
 /// A set of relations that SQL is planned against.
@@ -165,20 +166,50 @@ impl Scope {
     /// # Errors
     /// Where the SQL is not one SELECT, means nothing over these relations, or is nested too deep.
     pub fn plan_over_views(&self, sql: &str) -> Result<LogicalPlan, SqlProblem> {
-        let state = self.planning.as_ref();
-        let problem = |error: DataFusionError| problem(state, &error, sql);
-        let plan = self.as_planned(sql)?;
-        // Types are first checked when operands are coerced, which is the analyzer's work. Those of a view were checked
-        // when it was planned.
-        let analyzed = state.analyzer().execute_and_check(plan.clone(), state.config_options(), |_, _| {});
-        rules::coerced::with_types(plan, analyzed.map_err(problem)?.schema()).map_err(problem)
+        let statement = self.read(sql)?;
+        self.checked(statement).map_err(|error| {
+            let problem = problem(&self.planning, &error, sql);
+            self.located(problem, sql, &|statement| self.checked(statement).err())
+        })
     }
 
-    /// What the planner makes of one SELECT, mended.
-    fn as_planned(&self, sql: &str) -> Result<LogicalPlan, SqlProblem> {
+    /// What the planner and the analyzer make of a statement.
+    fn checked(&self, statement: Statement) -> Result<LogicalPlan, DataFusionError> {
         let state = self.planning.as_ref();
-        let problem = |error: DataFusionError| problem(state, &error, sql);
-        let mut statement = syntax::statement(sql, syntax::NESTING).map_err(problem)?;
+        // Planning is asynchronous only for catalogs that answer over a network; this one is in memory.
+        let plan = rules::mended(futures::executor::block_on(state.statement_to_plan(statement))?)?;
+        // Types are first checked when operands are coerced, which is the analyzer's work. Those of a view were checked
+        // when it was planned.
+        let analyzed = state.analyzer().execute_and_check(plan.clone(), state.config_options(), |_, _| {})?;
+        rules::coerced::with_types(plan, analyzed.schema())
+    }
+
+    /// The problem with its place, where it has none: that of the smallest expression without which it is not there.
+    fn located(
+        &self,
+        mut problem: SqlProblem,
+        sql: &str,
+        failure: &dyn Fn(Statement) -> Option<DataFusionError>,
+    ) -> SqlProblem {
+        if problem.range.is_none()
+            && let Ok(statement) = self.read(sql)
+        {
+            let mut still_fails = |statement| {
+                failure(statement).is_some_and(|error| Failure::of(&error).message == problem.message)
+            };
+            problem.range = trial::range(sql, &statement, &mut still_fails);
+        }
+        if problem.range.is_none() {
+            problem.range = problem::named_range(&problem.message, sql);
+        }
+        problem
+    }
+
+    /// The one SELECT of a text, as it is to be planned.
+    fn read(&self, sql: &str) -> Result<Statement, SqlProblem> {
+        let state = self.planning.as_ref();
+        let mut statement =
+            syntax::statement(sql, syntax::NESTING).map_err(|error| problem(state, &error, sql))?;
         if let Statement::Statement(tree) = &mut statement
             && let Err(nesting) = syntax::balance(tree)
         {
@@ -198,9 +229,7 @@ impl Scope {
             return Err(refused);
         }
         syntax::name_joined(&mut statement);
-        // Planning is asynchronous only for catalogs that answer over a network; this one is in memory.
-        let plan = futures::executor::block_on(state.statement_to_plan(statement)).map_err(problem)?;
-        rules::mended(plan).map_err(problem)
+        Ok(statement)
     }
 
     /// Makes sure that a plan of this SQL, made by [`Self::plan`], can run: the optimizer and the physical planner know
@@ -213,10 +242,16 @@ impl Scope {
             return Ok(());
         }
         let state = self.context.state();
-        match futures::executor::block_on(state.create_physical_plan(plan)) {
-            Ok(_) => Ok(()),
-            Err(error) => Err(super::executable::problem(&error, problem(&state, &error, sql), sql)),
-        }
+        let execution = |plan: &LogicalPlan| {
+            let execution = futures::executor::block_on(state.create_physical_plan(plan))?;
+            super::executable::check_accumulators(&execution)
+        };
+        let Err(error) = execution(plan) else { return Ok(()) };
+        let described = super::executable::problem(&error, problem(&state, &error, sql), sql);
+        Err(self.located(described, sql, &|statement| {
+            let planned = self.checked(statement).and_then(|plan| view::expand(plan));
+            planned.and_then(|plan| execution(&plan)).err()
+        }))
     }
 
     /// Whether SQL calls a function that gives another value on another run, also where a plan does not tell.

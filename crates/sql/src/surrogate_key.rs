@@ -210,6 +210,6 @@ mod tests {
     #[test]
     fn a_double_has_more_than_one_text() {
         let problem = Scope::for_planning().plan("select surrogate_key(1.5e0)").unwrap_err();
-        insta::assert_snapshot!(problem.message, @"surrogate_key takes integers, texts, booleans and dates, found Float64: engines print it differently, so cast it first");
+        insta::assert_snapshot!(problem.message, @"surrogate_key takes integers, texts, booleans and dates, found double: engines print it differently, so cast it first");
     }
 }

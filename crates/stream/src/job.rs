@@ -32,6 +32,8 @@ pub struct Job {
     pub models: Vec<StreamModel>,
     /// Where events go that cannot be read.
     pub dead_letters: Option<Arc<DeadLetters>>,
+    /// How many events may be such.
+    pub limit: Option<RejectLimit>,
     /// Makes the tables that models join known to the engine as they are now.
     pub reload: Option<Arc<Reload>>,
     /// What the names begin with under which the source keeps how far models are.
@@ -42,6 +44,15 @@ pub struct Job {
 /// same call keeps the rest: [`SourceError::Away`] where that may succeed.
 pub type DeadLetters =
     dyn Fn(&mut Vec<(StreamPartition, UnreadableEvent)>) -> Result<(), SourceError> + Send + Sync;
+
+/// How many events may be rejected before a stream ends.
+#[derive(Clone)]
+pub struct RejectLimit {
+    /// As the project says it.
+    pub said: String,
+    /// Whether so many may be rejected of so many that were read.
+    pub allows: Arc<dyn Fn(u64, u64) -> bool + Send + Sync>,
+}
 
 /// Makes tables known as they are now, or says why that cannot be.
 pub type Reload = dyn Fn() -> Result<(), String> + Send + Sync;
@@ -114,6 +125,22 @@ pub enum JobError {
     /// It was told to stop before the place of its rows had answered.
     #[error("stopped while there was no answer from {0}: nothing was read or written")]
     NotBegun(String),
+    /// More events were rejected than may be.
+    #[error(
+        "{model}: {rejected} of the {read} events that it has read are rejected, and `max_rejected` is {limit}: nothing of what was read last is written; the first of them:\n  {first}\nmend the events or the declared columns, or raise `max_rejected`"
+    )]
+    Rejected {
+        /// The model.
+        model: String,
+        /// Events that were rejected since its table was made.
+        rejected: u64,
+        /// Events that were read since then.
+        read: u64,
+        /// How many may be rejected.
+        limit: String,
+        /// Where one of them is, and why it is rejected.
+        first: String,
+    },
     /// A thread that ended early.
     #[error("a worker ended early: {0}")]
     Worker(#[from] tokio::task::JoinError),

@@ -35,7 +35,7 @@ mod writing;
 mod tests;
 
 pub use checkpoint::Counts;
-pub use job::{DeadLetters, Job, JobError, JobOptions, Reload, Until};
+pub use job::{DeadLetters, Job, JobError, JobOptions, RejectLimit, Reload, Until};
 pub use model::{StreamModel, streamed};
-pub use progress::{ModelProgress, Now, PartitionProgress, Progress};
+pub use progress::{EarlyEvents, ModelProgress, Now, PartitionProgress, Progress};
 pub use table::StreamedTable;

@@ -27,6 +27,8 @@ pub struct Now {
     pub read: u64,
     /// For each model, the offset behind the last event of each partition that is committed.
     pub committed: BTreeMap<String, Offsets>,
+    /// Events whose time is one of the years before 1980, by the table of their source.
+    pub early: BTreeMap<String, EarlyEvents>,
     /// What a sink or a source waits for, by the model or the source that waits.
     pub waiting: BTreeMap<String, String>,
 }
@@ -51,6 +53,15 @@ impl Now {
     pub fn whole_lag(&self) -> u64 {
         self.partitions.keys().map(|partition| self.lag(partition)).sum()
     }
+}
+
+/// Events of which the time is seldom meant: seconds that are read as milliseconds are of January 1970.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EarlyEvents {
+    /// How many.
+    pub events: u64,
+    /// The column that says when they happened.
+    pub column: String,
 }
 
 /// The numbers of a partition.

@@ -57,6 +57,17 @@ impl Running<'_> {
                 if let Some(mark) = &one.mark {
                     model.marks.insert(one.partition.clone(), mark.clone());
                 }
+                if let (Some(limit), Some(letter)) = (&self.job.limit, one.unreadable.first())
+                    && !(limit.allows)(model.counts.dead, model.counts.read)
+                {
+                    return Err(JobError::Rejected {
+                        model: model.spec.name.clone(),
+                        rejected: model.counts.dead,
+                        read: model.counts.read,
+                        limit: limit.said.clone(),
+                        first: format!("{}@{}: {}", one.partition, letter.offset, letter.reason),
+                    });
+                }
                 for letter in &one.unreadable {
                     if is_sent.insert((one.partition.clone(), letter.offset)) {
                         letters.push((one.partition.clone(), letter.clone()));
@@ -66,6 +77,17 @@ impl Running<'_> {
         }
         let mut now = self.progress.lock();
         now.read += decoded.iter().map(|one| one.read).sum::<u64>();
+        let early = decoded.iter().map(|one| one.early).sum::<u64>();
+        if early > 0
+            && let Some(time) = self.job.schema.event_time_field()
+        {
+            let noted = now.early.entry(self.job.relation.to_string()).or_default();
+            if noted.events == 0 {
+                tracing::warn!(source = %self.job.relation, "{EARLY}, since `{}` is read as milliseconds", time.name());
+            }
+            noted.events += early;
+            noted.column.clone_from(time.name());
+        }
         for one in &decoded {
             let next = &mut now.partitions.entry(one.partition.clone()).or_default().next;
             *next = (*next).max(one.to);
@@ -119,20 +141,26 @@ struct DecodedStretch {
     unreadable: Vec<UnreadableEvent>,
     read: u64,
     latest: Option<i64>,
+    /// Events of the years before 1980, whose time is a number.
+    early: u64,
 }
+
+/// What is said of a time in seconds that is read as milliseconds.
+const EARLY: &str = "there are events of the years before 1980";
 
 impl DecodedStretch {
     fn of(stretch: Stretch, place: i32, schema: &RowSchema) -> Result<Self, SourceError> {
         let Stretch { partition, from, to, mark, events } = stretch;
         let decoded = events.decode()?;
         let wrong = |error: arrow::error::ArrowError| SourceError::unreadable(error.to_string());
-        let (mut batches, mut latest_time) = (Vec::new(), None);
+        let (mut batches, mut latest_time, mut early) = (Vec::new(), None, 0);
         for (rows, offsets) in decoded.batches {
             latest_time = latest_time.max(latest(schema, &rows).map_err(wrong)?);
+            early += schema.early_events(&rows);
             batches.push(Arc::new(EventBatch::new(schema, rows, place, offsets).map_err(wrong)?));
         }
         let (unreadable, read) = (decoded.unreadable, decoded.read);
-        Ok(Self { partition, from, to, mark, batches, unreadable, read, latest: latest_time })
+        Ok(Self { partition, from, to, mark, batches, unreadable, read, latest: latest_time, early })
     }
 
     /// Whether a model that has read up to `cut` has not read this. No stretch goes across where a model began.

@@ -412,6 +412,7 @@ fn holds(
         schema: row_schema(),
         models: vec![model],
         dead_letters: None,
+        limit: None,
         reload: None,
         group: "mep.t".into(),
     };
@@ -488,4 +489,56 @@ fn taking_nothing_gives_nothing() {
     let empty = take_record_batch(&rows(&[]), &UInt32Array::from(Vec::<u32>::new())).unwrap();
     assert_eq!(empty.num_rows(), 0);
     holds(BY_MINUTE, (&["day"], &["minute", "k"]), true, &[Vec::new()], &[], 1);
+}
+
+#[test]
+fn past_the_limit_of_rejects_a_stream_ends_before_it_writes_what_it_read_last() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let store = Arc::new(Mutex::new(Store::default()));
+    let partitions = vec![vec![Some((0, Some(1), 1)), None, None, Some((60_000, Some(1), 1))]];
+    let topic = Arc::new(Topic { partitions, seed: Mutex::new(1) });
+    let folder = tempfile::tempdir().unwrap();
+    let warehouse = Arc::new(LocalWarehouse::new(folder.path()));
+    let engine = Engine::new(warehouse, EngineOptions { threads: 2, memory: 1 << 28 }).unwrap();
+    let limit = |most: u64| {
+        Some(RejectLimit { said: most.to_string(), allows: Arc::new(move |rejected, _| rejected <= most) })
+    };
+    let mut job = Job {
+        source: topic,
+        relation: relation(),
+        schema: row_schema(),
+        models: vec![model(BY_MINUTE, &["day"], &["minute", "k"], 60_000, &store)],
+        dead_letters: None,
+        limit: limit(1),
+        reload: None,
+        group: "mep.t".into(),
+    };
+    let options = JobOptions {
+        interval: Duration::from_mins(1),
+        interval_behind: Duration::from_mins(1),
+        idle_after: Duration::from_mins(1),
+        threads: 2,
+        until: Until::CaughtUp,
+        anew: false,
+        refresh_after: Duration::MAX,
+        stands_by: false,
+    };
+    let run = |job: &Job| {
+        let (_stop, stopped) = tokio::sync::watch::channel(false);
+        let progress = Arc::new(Progress::default());
+        let outcome = runtime.block_on(job.run(&engine, options, stopped, progress.clone()));
+        (outcome, progress)
+    };
+    let said = run(&job).0.unwrap_err().to_string();
+    assert!(
+        said.contains("are rejected, and `max_rejected` is 1: nothing of what was read last is written"),
+        "{said}"
+    );
+    assert!(store.lock().unwrap().rows.is_empty());
+    job.limit = limit(2);
+    let (outcome, progress) = run(&job);
+    outcome.unwrap();
+    assert_eq!(progress.now().models["out"].counts.dead, 2);
+    let early = progress.now().early.into_values().next().unwrap();
+    assert_eq!((early.events, early.column.as_str()), (2, "ts"));
 }

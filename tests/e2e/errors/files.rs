@@ -158,10 +158,10 @@ fn a_wrong_test_is_told() {
     ");
     insta::assert_snapshot!(tested("accepted_values: {arguments: {value: [1]}}"), @r"
      error: the test `accepted_values` has no parameter `value`
-      ╭─[models/schema.yml:6:13]
+      ╭─[models/schema.yml:6:50]
     5 │         data_tests:
     6 │           - accepted_values: {arguments: {value: [1]}}
-      ·             ───────────────
+      ·                                                  ───
       ╰────
      help: did you mean `values`?
     ");

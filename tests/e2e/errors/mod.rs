@@ -1,9 +1,11 @@
 //! What mep says of a project that is wrong: all of it at once, each problem with its place, before anything is written.
 
+mod arguments;
 mod calls;
 mod files;
 mod history;
 mod jinja;
+mod running;
 mod snapshots;
 mod sql;
 

@@ -11,7 +11,7 @@ use mep_graph::{Compiled, CompiledStream, Graph, NodeKind};
 use mep_kafka::DeadLetterTopics;
 use mep_lang::project::{Problem, Problems, Project, SourceConnection};
 use mep_simulator::simulated_stream::SimulatedStream;
-use mep_stream::{DeadLetters, Job, StreamModel};
+use mep_stream::{DeadLetters, Job, RejectLimit, StreamModel};
 
 /// How streams are connected.
 #[derive(Clone, Copy)]
@@ -63,6 +63,10 @@ pub fn connect_streams(
                 schema: table.schema.clone(),
                 models: models.collect(),
                 dead_letters,
+                limit: declared.max_rejected.map(|limit| RejectLimit {
+                    said: limit.to_string(),
+                    allows: Arc::new(move |rejected, read| limit.allows(rejected, read)),
+                }),
                 reload: None,
                 group: format!("mep.{}.{}", project.name, project.target.name),
             }),

@@ -7,6 +7,7 @@ use scylla::errors::{
 };
 
 use mep_contract::sink::SinkError;
+use mep_core::os_error::plain;
 
 /// An error of a statement; `doing` says what it was to do.
 pub(super) fn executing(doing: &str, error: &ExecutionError) -> SinkError {
@@ -87,6 +88,7 @@ pub(super) fn answer(doing: &str, error: &dyn std::fmt::Display) -> SinkError {
 }
 
 fn sorted(passes: bool, message: String) -> SinkError {
+    let message = plain(&message).into_owned();
     if passes { SinkError::Passing(message) } else { SinkError::Refused(message) }
 }
 

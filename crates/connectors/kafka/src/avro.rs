@@ -30,7 +30,7 @@ pub enum AvroError {
         table: String,
     },
     /// A schema cannot be read.
-    #[error("cannot read {}: {error}", path.display())]
+    #[error("cannot read {}: {}", path.display(), mep_core::os_error::OsMessage(error))]
     Unreadable {
         /// The file.
         path: PathBuf,

@@ -102,6 +102,15 @@ impl RowSchema {
         cast(&times, &DataType::Int64).map(Some)
     }
 
+    /// How many rows are of the years before 1980 by an event time that is a number: most likely of seconds, which are read as
+    /// milliseconds.
+    pub fn early_events(&self, rows: &RecordBatch) -> u64 {
+        let times = self.event_time.map(|index| rows.column(index));
+        let Some(times) = times.filter(|times| *times.data_type() == DataType::Int64) else { return 0 };
+        let times = times.as_primitive::<Int64Type>();
+        times.iter().flatten().filter(|time| *time < EIGHTIES).count() as u64
+    }
+
     /// The UTC day of each row's event time; `None` where the schema has no event time.
     ///
     /// # Errors
@@ -114,5 +123,8 @@ impl RowSchema {
         Ok(Some(Arc::new(days)))
     }
 }
+
+/// 1980-01-01 in milliseconds since 1970: in seconds, no time before the year 11969.
+const EIGHTIES: i64 = 315_532_800_000;
 
 const MILLIS_PER_DAY: i64 = 86_400_000;

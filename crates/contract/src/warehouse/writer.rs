@@ -12,6 +12,8 @@ use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
 
+use mep_core::os_error::{self, OsMessage};
+
 use super::error::WarehouseError;
 use super::partition::PartitionKey;
 use super::storage::{Finishing, NewFile, TableFolder};
@@ -30,7 +32,7 @@ pub enum WriteError {
     #[error(transparent)]
     Warehouse(#[from] WarehouseError),
     /// Encoding.
-    #[error("rows cannot be written as parquet: {0}")]
+    #[error("rows cannot be written as parquet: {}", plain(.0))]
     Parquet(#[from] ParquetError),
     /// Splitting rows by partition.
     #[error("rows cannot be split by partition: {0}")]
@@ -45,6 +47,17 @@ pub enum WriteError {
         /// The partition columns.
         columns: String,
     },
+}
+
+/// What went wrong in the words of the system, where it was the system.
+fn plain(error: &ParquetError) -> String {
+    match error {
+        ParquetError::External(inner) => match inner.downcast_ref() {
+            Some(error) => OsMessage(error).to_string(),
+            None => os_error::plain(&inner.to_string()).into_owned(),
+        },
+        other => os_error::plain(&other.to_string()).into_owned(),
+    }
 }
 
 /// The files that were written, by partition.

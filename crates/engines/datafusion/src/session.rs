@@ -21,7 +21,7 @@ use mep_contract::warehouse::{
 };
 use mep_core::guard::Panicked;
 use mep_core::relation::Relation;
-use mep_sql::{Scope, tidy};
+use mep_sql::{Failure, Scope};
 
 /// Why SQL could not be executed.
 #[derive(Debug, thiserror::Error)]
@@ -59,14 +59,12 @@ impl From<arrow::error::ArrowError> for EngineError {
     }
 }
 
+/// What failed, and how to go on, in one line.
 fn why_it_failed(error: &DataFusionError) -> String {
-    match error.find_root() {
-        DataFusionError::ResourcesExhausted(_) => {
-            "the query needs more memory than the target's `memory` allows, for what cannot be put on disk: raise it in profiles.yml \
-             (`memory: 4GiB`), or count distinct values of fewer groups at once"
-                .to_owned()
-        }
-        root => tidy(&root.strip_backtrace()),
+    let failure = Failure::of(error);
+    match failure.help {
+        Some(help) => format!("{}: {help}", failure.message),
+        None => failure.message,
     }
 }
 

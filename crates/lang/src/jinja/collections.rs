@@ -11,7 +11,7 @@ use serde_json::Value as Json;
 
 use super::depth::{is_writable, place};
 use super::problem::{invalid, invalid_with_help};
-use super::visits::{any_left, visit};
+use super::visits::{any_left, visit, work_on};
 
 /// No list or mapping holds more: a slip of the pen should not fill the memory.
 const MOST_ITEMS: usize = 10_000_000;
@@ -53,7 +53,10 @@ impl List {
     /// Puts values in at an index.
     fn put(&self, at: usize, values: &[Value]) -> Result<(), Error> {
         let values: Vec<Value> = values.iter().map(settled).collect();
-        check_length(self.values().len() + values.len())?;
+        let length = self.values().len();
+        check_length(length + values.len())?;
+        // What stands behind is moved, many values at a time.
+        work_on(values.len() + (length - at.min(length)) / 64)?;
         self.values().splice(at..at, values.iter().cloned());
         let depth = self.depth.load(AtomicOrdering::Relaxed) + 1;
         let placed = values.iter().try_for_each(|value| place(value, depth));
@@ -76,6 +79,7 @@ impl List {
 
     fn position(&self, wanted: &Value) -> Result<usize, Error> {
         let values = self.values().clone();
+        work_on(values.len())?;
         let found = values.iter().position(|value| value == wanted);
         found.ok_or_else(|| invalid(format!("the list has no item {wanted:?}")))
     }
@@ -122,6 +126,7 @@ impl Object for List {
             "pop" => {
                 let (at,): (Option<i64>,) = from_args(arguments)?;
                 let at = self.index(at.unwrap_or(-1))?;
+                work_on(1 + (self.values().len() - at) / 64)?;
                 return Ok(self.values().remove(at));
             }
             "remove" => {
@@ -133,14 +138,22 @@ impl Object for List {
                 let (value,): (Value,) = from_args(arguments)?;
                 return self.position(&value).map(Value::from);
             }
-            "reverse" => self.values().reverse(),
+            "reverse" => {
+                work_on(self.values().len())?;
+                self.values().reverse();
+            }
             "sort" => {
                 let mut values = self.values().clone();
+                work_on(values.len().saturating_mul(8))?;
                 values.sort_by(|a, b| a.partial_cmp(b).unwrap_or(Ordering::Equal));
                 *self.values() = values;
             }
             "clear" => self.values().clear(),
-            "copy" => return Ok(Self::of(self.values().clone())),
+            "copy" => {
+                let values = self.values().clone();
+                work_on(values.len())?;
+                return Ok(Self::of(values));
+            }
             _ => return Err(Error::from(ErrorKind::UnknownMethod)),
         }
         Ok(none)
@@ -266,6 +279,7 @@ impl Object for Dict {
             "pop" => {
                 let (key, default): (Value, Rest<Value>) = from_args(arguments)?;
                 hashable(&key)?;
+                work_on(1 + self.entries().len() / 64)?;
                 let removed = self.entries().shift_remove(&key);
                 removed
                     .or_else(|| default.first().cloned())
@@ -286,7 +300,11 @@ impl Object for Dict {
                 self.entries().clear();
                 Ok(Value::from(()))
             }
-            "copy" => Ok(Self::of(self.entries().clone())),
+            "copy" => {
+                let entries = self.entries().clone();
+                work_on(entries.len())?;
+                Ok(Self::of(entries))
+            }
             _ => Err(Error::from(ErrorKind::UnknownMethod)),
         }
     }

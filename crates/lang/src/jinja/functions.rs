@@ -112,6 +112,7 @@ pub(super) const FUNCTIONS: [Key; 27] = [
 pub(super) fn add_to(environment: &mut Environment<'_>) {
     environment.add_function("__list", |literal: Value| List::of(items(&literal).unwrap_or_default()));
     environment.add_function("__dict", |literal: Value| own(&literal));
+    environment.add_function("__tuple", |literal: Value| place(&literal, 0).map(|()| literal.clone()));
     environment.add_function("__key", |key: Value| hashable(&key).map(|()| key.clone()));
     environment.add_function("__own", |value: Value| {
         let value = own(&value);

@@ -19,7 +19,7 @@ use super::subject::{Parsed, Rendered, Resolver};
 use super::templates::Templates;
 use super::visits::bounded;
 use super::yaml_value::{Bare, evaluated, is_jinja, rendered, rendered_text};
-use crate::project::{Problem, TestUse, nearest};
+use crate::project::{Place, Problem, TestUse, nearest};
 use mep_core::relation::Relation;
 
 /// The macros by which a project says for itself which rows tests look at.
@@ -57,6 +57,24 @@ impl TestSubject<'_> {
 
     fn problem(&self, message: impl std::fmt::Display, help: String) -> Problem {
         Problem::new(format!("the test `{}` {message}", self.name())).at(&self.test.test.place).help(help)
+    }
+
+    /// Where an argument stands; the test itself, where that is not known.
+    fn argument_place(&self, name: &str) -> &Place {
+        let places = &self.test.places;
+        places.iter().find(|place| place.name == name).map_or(&self.test.test.place, |found| &found.place)
+    }
+
+    /// Where its `where` stands.
+    fn condition_place(&self) -> &Place {
+        self.test.config.get("where").map_or(&self.test.test.place, |condition| &condition.place)
+    }
+
+    /// The texts that its SQL is made of, with where they stand.
+    fn texts(&self) -> Vec<(String, Place)> {
+        let condition = self.condition().map(|text| (text.to_owned(), self.condition_place().clone()));
+        let texts = self.test.places.iter().flat_map(|argument| &argument.texts);
+        condition.into_iter().chain(texts.map(|text| (text.value.clone(), text.place.clone()))).collect()
     }
 }
 
@@ -118,7 +136,8 @@ impl Templates {
             [] => sql,
             ref own => format!("-- by macros of this project: {}\n{sql}", own.join(", ")),
         };
-        Ok(Rendered { sql, map: SourceMap::whole(subject.test.test.place.clone()), refs, sources })
+        let map = SourceMap::of_texts(subject.test.test.place.clone(), &sql, &subject.texts());
+        Ok(Rendered { sql, map, refs, sources })
     }
 
     /// The project's macros that stand in for what is built in: whoever reads the SQL learns why it is another one.
@@ -179,7 +198,7 @@ impl Templates {
         let mut config = subject.config.clone();
         if let Some(condition) = subject.condition().filter(|condition| is_jinja(condition)) {
             let condition = rendered_text(&self.environment, scope, condition)
-                .map_err(|error| self.failed(subject, &error))?;
+                .map_err(|error| self.failed(subject, &error).at(subject.condition_place()))?;
             config.insert("where".to_owned(), condition.into());
         }
         Ok(config)
@@ -224,12 +243,13 @@ impl Templates {
         }
         for (name, value) in &subject.test.arguments {
             if !test.takes(name) {
-                return Err(
-                    subject.problem(format_args!("has no parameter `{name}`"), test.parameters_help(name))
-                );
+                let problem =
+                    subject.problem(format_args!("has no parameter `{name}`"), test.parameters_help(name));
+                return Err(problem.at(subject.argument_place(name)));
             }
             let value = rendered(&self.environment, scope, value, Bare::Call);
-            let value = value.map_err(|error| self.failed(subject, &error))?;
+            let value =
+                value.map_err(|error| self.failed(subject, &error).at(subject.argument_place(name)))?;
             match arguments.iter_mut().find(|(earlier, _)| earlier == name) {
                 Some((_, earlier)) => *earlier = value,
                 None => arguments.push((name.clone(), value)),

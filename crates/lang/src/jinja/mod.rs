@@ -32,6 +32,7 @@ mod text_methods;
 mod time;
 mod tokens;
 mod visits;
+mod widths;
 mod yaml_value;
 
 use mep_core::keys::Section;

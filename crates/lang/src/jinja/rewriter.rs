@@ -216,8 +216,14 @@ impl<'a> Rewriter<'a> {
 
     /// Finds literals of lists and mappings, and the calls of interest.
     fn expressions(&mut self) {
+        let targets = self.targets();
         for (index, token) in self.tokens.iter().enumerate() {
             match token.kind {
+                TokenKind::Symbol(b'(')
+                    if !targets.iter().any(|range| range.contains(&index)) && self.is_tuple(index) =>
+                {
+                    self.wrap(index, "__tuple(");
+                }
                 TokenKind::Symbol(b'[')
                     if !self.ends_value(index.wrapping_sub(1)) && !self.is_target(index) =>
                 {
@@ -237,6 +243,58 @@ impl<'a> Rewriter<'a> {
                 _ => {}
             }
         }
+    }
+
+    /// Whether a bracket opens a tuple: no call, and with a comma in it.
+    fn is_tuple(&self, open: usize) -> bool {
+        if self.ends_value(open.wrapping_sub(1)) {
+            return false;
+        }
+        let Some(close) = closing(self.tokens, open) else { return false };
+        let mut depth = 0_usize;
+        self.tokens[open + 1..close].iter().any(|token| {
+            match token.kind {
+                TokenKind::Symbol(b'(' | b'[' | b'{') => depth += 1,
+                TokenKind::Symbol(b')' | b']' | b'}') => depth = depth.saturating_sub(1),
+                _ => {}
+            }
+            depth == 0 && token.is(b',')
+        })
+    }
+
+    /// Where names stand that a statement gives values to, which can be in brackets: `{% for (a, (b, c)) in rows %}`.
+    fn targets(&self) -> Vec<Range<usize>> {
+        let mut targets = Vec::new();
+        for at in self.opens() {
+            let end = (at..self.tokens.len()).find(|index| self.tokens[*index].kind == TokenKind::Close);
+            let end = end.unwrap_or(self.tokens.len());
+            match self.word(at + 1) {
+                "for" => {
+                    let names = (at + 2..end).find(|index| self.word(*index) == "in");
+                    targets.push(at + 2..names.unwrap_or(end));
+                }
+                "call" if self.tokens.get(at + 2).is_some_and(|token| token.is(b'(')) => {
+                    targets.extend(closing(self.tokens, at + 2).map(|close| at + 2..close));
+                }
+                "set" | "with" => {
+                    let is_assigned = |open: &usize| {
+                        let close =
+                            self.tokens[*open].is(b'(').then(|| closing(self.tokens, *open)).flatten();
+                        close
+                            .is_some_and(|close| self.tokens.get(close + 1).is_some_and(|next| next.is(b'=')))
+                    };
+                    let groups = (at + 2..end).filter(is_assigned);
+                    targets.extend(groups.filter_map(|open| Some(open..closing(self.tokens, open)?)));
+                    // Names without brackets around all of them: `set a, (b, c) = …`.
+                    if self.word(at + 1) == "set" {
+                        let assigned = (at + 2..end).find(|index| self.tokens[*index].is(b'='));
+                        targets.extend(assigned.map(|assigned| at + 2..assigned));
+                    }
+                }
+                _ => {}
+            }
+        }
+        targets
     }
 
     fn wrap(&mut self, open: usize, function: &'static str) {

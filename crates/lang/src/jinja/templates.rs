@@ -22,7 +22,7 @@ use super::source_map::SourceMap;
 use super::subject::{Invocation, Parsed, Rendered, Resolver, Subject};
 use super::text_methods::unknown_method;
 use super::visits::{self, bounded};
-use super::{adapter, filters, functions, passes};
+use super::{adapter, filters, functions, passes, widths};
 use crate::project::{Place, Problem, Problems, Project, SourceText, Span};
 use mep_core::guard::guarded;
 
@@ -209,6 +209,7 @@ fn environment() -> Environment<'static> {
     functions::add_to(&mut environment);
     filters::add_to(&mut environment);
     arithmetic::add_to(&mut environment);
+    widths::add_to(&mut environment);
     #[expect(clippy::expect_used, reason = "the text is a literal that the tests compile")]
     environment
         .add_template(LOADER, LOADER_TEXT)

@@ -5,6 +5,7 @@ use minijinja::{Error, ErrorKind, State, Value};
 
 use super::collections::List;
 use super::problem::{invalid, invalid_with_help};
+use super::widths;
 
 /// Calls a method that the engine does not know.
 pub(super) fn unknown_method(
@@ -13,6 +14,11 @@ pub(super) fn unknown_method(
     method: &str,
     arguments: &[Value],
 ) -> Result<Value, Error> {
+    if method == "format"
+        && let Some(text) = value.as_str()
+    {
+        widths::check(text, widths::Style::Braces, arguments.iter())?;
+    }
     let changes = ["append", "extend", "insert", "pop", "remove", "update", "setdefault", "clear"];
     match minijinja_contrib::pycompat::unknown_method_callback(state, value, method, arguments) {
         Err(error) if error.kind() != ErrorKind::UnknownMethod => Err(error),

@@ -53,6 +53,17 @@ pub(super) fn visit(value: &Value) -> bool {
     left >= cost
 }
 
+/// Counts work on so many values at once.
+///
+/// # Errors
+/// Where there was too much.
+pub(super) fn work_on(values: usize) -> Result<(), Error> {
+    if let Some(left) = LEFT.get() {
+        LEFT.set(Some(left.saturating_sub(values as u64)));
+    }
+    check()
+}
+
 /// Whether anything may still be visited.
 pub(super) fn any_left() -> bool {
     LEFT.get() != Some(0)

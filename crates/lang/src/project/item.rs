@@ -196,6 +196,17 @@ impl<'a> Item<'a> {
         Mapping { item: self, entries }
     }
 
+    /// Tells of each text, number and truth value in it, in the order written.
+    pub(super) fn each_value(self, tell: &mut impl FnMut(Item<'a>)) {
+        match &self.node.value {
+            Value::List(items) => items.iter().for_each(|node| Item { node, ..self }.each_value(tell)),
+            Value::Mapping(entries) => {
+                entries.iter().for_each(|entry| Item { node: &entry.node, ..self }.each_value(tell));
+            }
+            _ => tell(self),
+        }
+    }
+
     /// A mapping of free data.
     pub(super) fn data(self, problems: &mut Problems) -> IndexMap<String, Json> {
         let mapping = self.mapping(problems);

@@ -4,10 +4,11 @@ use indexmap::IndexMap;
 
 use super::config_tree::{Config, overlay, overlay_all};
 use super::docs::Docs;
-use super::item::{Item, Mapping};
+use super::item::{Item, YamlKey, Mapping};
 use super::project_file::both_spellings;
-use super::{Located, Problems, TestUse};
-use mep_core::keys::{Key, Section, key};
+use super::{ArgumentPlace, Located, Problems, TestUse};
+use mep_core::keys::{self, Section, key};
+use serde_json::Value as Json;
 
 /// Keys that are config wherever they stand; dbt allows them beside the arguments too.
 const CONFIG: [&str; 15] = [
@@ -29,7 +30,7 @@ const CONFIG: [&str; 15] = [
 ];
 
 /// What may stand beside a test's own arguments, but for its config.
-const KEYS: [Key; 5] = [
+const KEYS: [keys::Key; 5] = [
     key("name", "name", "from test, table and arguments", "The test's name."),
     key("description", "text", "", "What it looks for."),
     key("arguments", "mapping", "", "The test's arguments; they may also stand beside it."),
@@ -64,6 +65,7 @@ fn read_test(item: Item<'_>, inherited: &Config, docs: &Docs, problems: &mut Pro
             test: Located { value: name.to_owned(), place: item.place() },
             name: None,
             arguments: IndexMap::new(),
+            places: Vec::new(),
             config: inherited.clone(),
             description: None,
         });
@@ -102,6 +104,7 @@ fn read_use(
         test,
         name: None,
         arguments: IndexMap::new(),
+        places: Vec::new(),
         config: inherited.clone(),
         description: docs.description(body.get("description"), problems),
     };
@@ -110,7 +113,10 @@ fn read_use(
         match key.text {
             "test_name" | "description" => {}
             "name" => read.name = rendered(item, docs, problems, |item, problems| item.text(problems)),
-            "arguments" => read.arguments.extend(item.data(problems)),
+            "arguments" => {
+                read.arguments.extend(item.data(problems));
+                read.places.extend(item.mapping(&mut Problems::default()).items().map(argument_place));
+            }
             "config" => {
                 for (key, item) in item.mapping(problems).items() {
                     set(&mut own, key.text, item, docs, problems);
@@ -119,11 +125,25 @@ fn read_use(
             name if CONFIG.contains(&name) => set(&mut own, name, item, docs, problems),
             name => {
                 read.arguments.insert(name.to_owned(), item.node.json());
+                read.places.push(argument_place((key, item)));
             }
         }
     }
     overlay_all(&mut read.config, &own);
     read
+}
+
+/// Where an argument stands, for the problems that it makes.
+fn argument_place((key, item): (YamlKey<'_>, Item<'_>)) -> ArgumentPlace {
+    let mut texts = Vec::new();
+    item.each_value(&mut |value| {
+        let text = match value.node.json() {
+            Json::String(text) => text,
+            other => other.to_string(),
+        };
+        texts.push(Located { value: text, place: value.place() });
+    });
+    ArgumentPlace { name: key.text.to_owned(), place: item.place(), texts }
 }
 
 /// Sets a key of config. Jinja in it is that of all YAML, but `where` becomes a part of the test's SQL.

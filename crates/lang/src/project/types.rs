@@ -140,10 +140,23 @@ pub struct TestUse {
     pub name: Option<String>,
     /// The arguments, in the order written (`arguments:` is unwrapped); strings may hold Jinja such as `ref('m')`.
     pub arguments: IndexMap<String, Json>,
+    /// Where the arguments stand.
+    pub places: Vec<ArgumentPlace>,
     /// `severity`, `where`, `tags`, `warn_if`, `error_if`, `limit`, `enabled`, ... from `config:` or beside the arguments.
     pub config: IndexMap<String, Located<Json>>,
     /// Markdown for the docs.
     pub description: Option<String>,
+}
+
+/// Where an argument of a test stands, and what is written in it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ArgumentPlace {
+    /// The argument.
+    pub name: String,
+    /// Where its value stands.
+    pub place: Place,
+    /// The texts and numbers in it, each as it is written in the value.
+    pub texts: Vec<Located<String>>,
 }
 
 /// A table that comes from outside.

@@ -159,6 +159,6 @@ pub fn relations(scope: &Scope, plan: &LogicalPlan) -> Result<Vec<Relation>, Ref
 
 impl From<DataFusionError> for Refusal {
     fn from(error: DataFusionError) -> Self {
-        Self::new(format!("it cannot be taken apart: {}", super::tidy(&error.find_root().strip_backtrace())))
+        Self::new(format!("it cannot be taken apart: {}", super::Failure::of(&error).message))
     }
 }

@@ -34,6 +34,7 @@ fn used(test: &str, arguments: &[(&str, serde_json::Value)]) -> TestUse {
         test: Located { value: test.to_owned(), place },
         name: None,
         arguments: arguments.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect(),
+        places: Vec::new(),
         config: IndexMap::new(),
         description: None,
     }

@@ -97,6 +97,13 @@ fn work_and_memory_are_bounded() {
         "{% set l = [1] %}{% for i in range(90) %}{% do l.extend(l) %}{% endfor %}{{ l | length }}",
         "{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}",
         "{{ '%*d' % (10000000000, 1) }}",
+        "{{ '%1000001s' | format('x') }}",
+        "{{ '{:>{w}}'.format('x', w=100000000) }}",
+        "{{ 'x' | indent(width=100000000) }}",
+        "{% set l = range(99999) | list %}{% for i in range(99999) %}{% do l.reverse() %}{% endfor %}",
+        "{% set l = range(99999) | list %}{% for i in range(99999) %}{% do l.sort() %}{% endfor %}",
+        "{% set l = range(99999) | list %}{% for i in range(99999) %}{% if l.copy() %}{% endif %}{% endfor %}",
+        "{% set l = range(99999) | list %}{% for i in range(99999) %}{% do l.insert(0, i) %}{% do l.pop(0) %}{% endfor %}",
         "{{ '%(a)10000000000d' % {'a': 1} }}",
         "{% for i in range(99999) %}{% for j in range(99999) %}select 1 as a_long_text_of_sql{% endfor %}{% endfor %}",
     ] {
@@ -155,6 +162,9 @@ fn values_that_hold_each_other_many_times_are_a_problem_at_the_place_where_they_
         doubled("(ns.x, ns.x)", "{{ ns.x }}"),
         format!("{}{{{{ a }}}}", "{% set a, b = (a, a, 1), 1 %}".repeat(90)),
         "{% macro f(x, n) %}{% if n %}{{ f([x, x], n - 1) }}{% else %}{{ x ~ '' }}{% endif %}{% endmacro %}{{ f(1, 90) }}".to_owned(),
+        "{% macro f(x, n) %}{% if n %}{{ f((x, x), n - 1) }}{% else %}{{ x ~ '' }}{% endif %}{% endmacro %}{{ f(1, 90) }}".to_owned(),
+        "{% macro f(n) %}{% if n %}{% with x = f(n - 1) %}{{ return((x, x)) }}{% endwith %}{% else %}{{ return((1, 2)) }}{% endif %}{% endmacro %}{{ f(60) ~ '' }}".to_owned(),
+        format!("{{% set x = (1, 2) %}}{}{{{{ x ~ '' }}}}{}", "{% for x in ((x, x),) %}".repeat(30), "{% endfor %}".repeat(30)),
         doubled("[ns.x, ns.x]", "{% set y = [1] %}{% for i in range(90) %}{% set ns.s = [y, y] %}{% endfor %}{{ 1 if ns.x == ns.x[0] else 2 }}{{ ns.x | map('string') | list }}"),
     ] {
         let said = on_a_small_stack(move || sql(&[], &text));
@@ -212,6 +222,29 @@ fn what_people_hold_in_namespaces_is_as_before() {
         said("{{ '%05d|%s|%.2f' % (42, 'x', 1.005) }}{{ '%(a)s' % {'a': 'b'} }}{{ '%s' % 'x' }}"),
         "00042|x|1.00bx"
     );
+}
+
+#[test]
+fn tuples_are_as_before_where_they_are_taken_apart() {
+    for (text, gives) in [
+        ("{% for (a, b) in [(1, 2)] %}{{ a }}{{ b }}{% endfor %}", "12"),
+        ("{% for a, b in ((1, 2), (3, 4)) %}{{ a }}{{ b }}{% endfor %}", "1234"),
+        ("{% set (a, b) = (1, 2) %}{{ a }}{{ b }}", "12"),
+        ("{% set a, b = (1, 2) %}{{ a }}{{ b }}", "12"),
+        ("{% with a = (1, 2), b = (3, 4) %}{{ a }}{{ b }}{% endwith %}", "(1, 2)(3, 4)"),
+        (
+            "{% macro m(a=(1, 2)) %}{{ a[1] }}{{ caller(3, 4) }}{% endmacro %}{% call(x, y) m() %}{{ x + y }}{% endcall %}",
+            "27",
+        ),
+        (
+            "{{ 1 in (1, 2) }}{{ (1, 2) == (1, 2) }}{{ ((1 + 2) * 3, 4)[0] }}{{ max(1, 2) if max else '' }}",
+            "TrueTrue9",
+        ),
+        ("{{ '%s-%s' % (1, 2) }}{{ dict(a=(1, 2)).a }}", "1-2(1, 2)"),
+    ] {
+        let said = sql(&[], text);
+        assert_eq!(said.trim(), gives, "{text}");
+    }
 }
 
 #[test]

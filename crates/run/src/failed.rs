@@ -1,0 +1,112 @@
+//! What is said of a step whose query failed: in words, and where in the project's files it can have come from.
+//!
+//! The engine says what failed, not where. The SQL of the node is looked through for what is of that kind, and where it has
+//! nothing such, the SQL of the views that stand in it.
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+
+use super::build::BuildError;
+use super::session::Session;
+use mep_datafusion::EngineError;
+use mep_graph::tested_relation;
+use mep_lang::jinja::SourceMap;
+use mep_lang::project::Place;
+use mep_sql::{Culprit, Failure};
+
+/// Places that are named; of more, how many there are.
+const SHOWN: usize = 4;
+/// The characters of the SQL that are shown of a place.
+const LONGEST: usize = 60;
+
+impl Session<'_> {
+    /// Why a node's query failed, for its result.
+    pub(super) fn why(&self, index: usize, error: &BuildError) -> String {
+        let BuildError::Engine(EngineError::Query(error)) = error else { return error.to_string() };
+        let failure = Failure::of(error);
+        let mut text = failure.message.clone();
+        let culprit = failure.culprit.unwrap_or_else(|| Culprit::named(&failure.message));
+        let places = self.places(index, &culprit);
+        let shown: Vec<String> = places.iter().take(SHOWN).map(shown).collect();
+        match shown.as_slice() {
+            [] => text.push_str(&format!("\nin {}", self.graph.node(index).path.display())),
+            [one] => text.push_str(&format!("\nat {one}")),
+            several => {
+                text.push_str("\nin one of these:");
+                for place in several {
+                    text.push_str(&format!("\n  {place}"));
+                }
+                if places.len() > SHOWN {
+                    text.push_str(&format!("\n  and {} more", places.len() - SHOWN));
+                }
+            }
+        }
+        if let Some(help) = failure.help {
+            text.push_str(&format!("\nhelp: {help}"));
+        }
+        text
+    }
+
+    /// Where a culprit can stand: in the node's own SQL, else in that of what is put into it.
+    fn places(&self, index: usize, culprit: &Culprit) -> Vec<Place> {
+        let mut seen = BTreeSet::from([index]);
+        let mut level = vec![index];
+        while !level.is_empty() {
+            let mut places: Vec<Place> = Vec::new();
+            for node in &level {
+                for place in self.own_places(*node, culprit) {
+                    if !places.contains(&place) {
+                        places.push(place);
+                    }
+                }
+            }
+            if !places.is_empty() {
+                return places;
+            }
+            let inlined = level.iter().flat_map(|node| self.graph.parents(*node)).copied();
+            level =
+                inlined.filter(|node| self.graph.node(*node).is_inlined() && seen.insert(*node)).collect();
+        }
+        Vec::new()
+    }
+
+    fn own_places(&self, index: usize, culprit: &Culprit) -> Vec<Place> {
+        let compiled = self.compiled;
+        let of = |sql: &str, map: &SourceMap| -> Vec<Place> {
+            let ranges: Vec<Range<usize>> = culprit.ranges(sql);
+            ranges.into_iter().map(|range| map.place(range)).collect()
+        };
+        if let Some(model) = compiled.models.get(&index) {
+            let whole = of(&model.rendered.sql, &model.rendered.map);
+            return match &model.increment {
+                Some(increment) if self.stored(&tested_relation(self.graph.node(index))).is_some() => {
+                    let increment = of(&increment.rendered.sql, &increment.rendered.map);
+                    if increment.is_empty() { whole } else { increment }
+                }
+                _ => whole,
+            };
+        }
+        if let Some(snapshot) = compiled.snapshots.get(&index) {
+            return of(&snapshot.rendered.sql, &snapshot.rendered.map);
+        }
+        compiled.tests.get(&index).map(|test| of(&test.rendered.sql, &test.rendered.map)).unwrap_or_default()
+    }
+}
+
+/// A place as a line of a message: `models/a.sql:3:12: v / k`.
+fn shown(place: &Place) -> String {
+    let (line, column) = place.line_column();
+    let path = place.text.path().display();
+    let text = place.text.text();
+    let written = text.get(place.span.start..place.span.end().min(text.len())).unwrap_or_default();
+    let mut written = written.split_whitespace().collect::<Vec<_>>().join(" ");
+    if let Some((at, _)) = written.char_indices().nth(LONGEST) {
+        written.truncate(at);
+        written.push('…');
+    }
+    if written.is_empty() {
+        format!("{path}:{line}:{column}")
+    } else {
+        format!("{path}:{line}:{column}: {written}")
+    }
+}
