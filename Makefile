@@ -30,9 +30,11 @@ stack-down:
 demo:
 	stack/demo
 
+# Rust, and the JavaScript, Python and shell beside it.
 lint:
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- --deny warnings
+	tests/lint/run
 
 # Ratios against named references; see benches/README.md.
 bench:

@@ -161,7 +161,7 @@ def same(a, b):
         return len(a) == len(b) and all(same(x, y) for x, y in zip(a, b))
     if isinstance(a, tuple) and isinstance(b, tuple):
         return a[0] == b[0] and a[1] == b[1]
-    return type(a) == type(b) and a == b
+    return type(a) is type(b) and a == b
 
 
 def order(row):

@@ -18,7 +18,7 @@ function groups() {
   for (const node of beside.keys()) {
     if (seen.has(node)) continue;
     const group = [node, ...reach(node, (one) => beside.get(one)).keys()];
-    group.forEach((one) => seen.add(one));
+    for (const one of group) seen.add(one);
     found.push(group);
   }
   return found.sort((a, b) => b.length - a.length);

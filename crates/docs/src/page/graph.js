@@ -58,7 +58,9 @@ function drawGraph({ items, edges, label, more, tall }) {
   svg.addEventListener("keydown", (event) => walk(event, boxes, edges, byId));
   for (const [box, link] of boxes.map((box, at) => [box, links[at]])) {
     const isOf = (at) => edges[at].from === box.id || edges[at].to === box.id;
-    const mark = (on) => paths.forEach((path, at) => path.classList.toggle("is-lit", on && isOf(at)));
+    const mark = (on) => {
+      for (const [at, path] of paths.entries()) path.classList.toggle("is-lit", on && isOf(at));
+    };
     for (const name of ["mouseenter", "focusin"]) link.addEventListener(name, () => mark(true));
     for (const name of ["mouseleave", "focusout"]) link.addEventListener(name, () => mark(false));
   }
