@@ -52,5 +52,6 @@ mod shapes;
 mod snapshots;
 mod streaming;
 mod test_config;
+mod testdata;
 mod types;
 mod voice;

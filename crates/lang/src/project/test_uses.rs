@@ -4,7 +4,7 @@ use indexmap::IndexMap;
 
 use super::config_tree::{Config, overlay, overlay_all};
 use super::docs::Docs;
-use super::item::{Item, YamlKey, Mapping};
+use super::item::{Item, Mapping, YamlKey};
 use super::project_file::both_spellings;
 use super::{ArgumentPlace, Located, Problems, TestUse};
 use mep_core::keys::{self, Section, key};

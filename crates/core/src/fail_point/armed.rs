@@ -1,9 +1,4 @@
-//! Named places where a test can end the process, as `kill -9` would, or hold it.
-//!
-//! The environment variable `MEP_FAIL_POINT` names one place, or `place:n` for its n-th time. With `=wait` behind it the
-//! thread says on standard error that it waits there, and goes on waiting until the process is killed. With `=stop` it
-//! says so too, and then the whole process stands still until it gets the signal CONT. Without the variable a fail point
-//! costs one load of a static.
+//! Which fail point the environment names, and what happens there.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -24,7 +19,7 @@ struct Armed {
 static ARMED: OnceLock<Option<Armed>> = OnceLock::new();
 
 /// Ends the process at once with no clean-up, or holds it, where the environment asks for it at this place.
-pub fn reached(place: &str) {
+pub(super) fn reached(place: &str) {
     let armed = ARMED.get_or_init(|| std::env::var("MEP_FAIL_POINT").ok().map(|wanted| Armed::of(&wanted)));
     if let Some(armed) = armed
         && armed.place == place

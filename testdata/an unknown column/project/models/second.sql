@@ -1,0 +1,4 @@
+select
+  id,
+  nmae
+from {{ ref('first') }}

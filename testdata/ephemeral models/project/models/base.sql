@@ -1,0 +1,2 @@
+{{ config(materialized='ephemeral') }}
+select n, n % 3 as kind from range(0, 10) as t(n)

@@ -1,0 +1,2 @@
+{{ config(materialized='table') }}
+select kind, count(*) as numbers from {{ ref('base') }} group by kind

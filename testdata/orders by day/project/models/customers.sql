@@ -1,0 +1,4 @@
+{{ config(materialized='table') }}
+select customer, min(event_date) as first_order, max(event_date) as latest_order
+from {{ ref('stg_orders') }}
+group by customer
