@@ -54,4 +54,5 @@ pub use problem::SqlProblem;
 pub use reach::{Lookup, lookups};
 pub use recipe::Recipe;
 pub use scope::{DeclaredTable, Scope, exact_on_partitions};
+pub use types_said::sql_type;
 pub use volatility::is_volatile;
