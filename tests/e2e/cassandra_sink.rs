@@ -658,7 +658,7 @@ async fn a_cluster_that_does_not_answer_may_come_back() {
     let cluster = CassandraCluster::connect(connection);
     told.push(refused(cluster.sink(plays_table(), owner).open().await));
     insta::assert_snapshot!(steady(&told.join("\n"), &cassandra), @r"
-    cassandra at 127.0.0.1:1 cannot be reached: Failed to perform initial cluster metadata fetch: Control connection pool error: The pool is broken; Last connection failed with: Connection refused (os error 111)
+    cassandra at 127.0.0.1:1 cannot be reached: Failed to perform initial cluster metadata fetch: Control connection pool error: The pool is broken; Last connection failed with: the connection is refused; look whether it runs there
     cassandra at [address]: there is no datacenter `dc9`, there are datacenter1; correct `local_dc`
     a keyspace has 1 to 48 letters, digits and `_`, found `a-b`
     ");

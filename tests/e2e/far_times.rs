@@ -100,5 +100,5 @@ fn a_series_of_times_that_cannot_be_counted_is_an_error_and_no_null() {
     };
     assert_eq!(project.rows(&series(2018)), json!([{"x": ["2018-12-01T00:00:00", "2018-12-02T00:00:00"]}]));
     let told = project.fail(2, &["show", "--inline", &series(9999)]);
-    assert!(told.contains("cannot cast Timestamp(µs)"), "{told}");
+    assert!(told.contains("a time is too far away to be computed"), "{told}");
 }

@@ -328,7 +328,7 @@ fn a_changed_column_list_fails_where_it_should() {
     let said = project.fail(1, &["run"]);
     insta::assert_snapshot!(said.split("what failed:").nth(1).unwrap(), @r"
       incremental kept
-          column `ts` is Int64 in the stored table and Utf8View in the model: cast it, or run with --full-refresh
+          column `ts` is bigint in the stored table and varchar in the model: cast it, or run with --full-refresh
     failed in [time]: 1 built, 1 in error
     ");
     assert_eq!(project.rows("select count(*) as n from main.kept"), json!([{"n": 3}]));

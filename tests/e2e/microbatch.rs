@@ -263,7 +263,7 @@ fn what_a_microbatch_model_lacks_is_said_at_its_place() {
     3 problems
     ");
     insta::assert_snapshot!(said("event_time='song', batch_size='day', begin='2018-11-01'", "*"), @r"
-     error: `plays`: `event_time` names `song`, which is Utf8View; expected timestamp, date or bigint (epoch
+     error: `plays`: `event_time` names `song`, which is varchar; expected timestamp, date or bigint (epoch
      │ milliseconds)
       ╭─[models/plays.sql:1:74]
     1 │ {{ config(materialized='incremental', incremental_strategy='microbatch', event_time='song', batch_size='day', begin='2018-11-01') }} select * from {{ source('events', 'listens') }}

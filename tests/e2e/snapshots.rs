@@ -428,7 +428,7 @@ fn a_column_may_come_and_go_and_old_versions_keep_what_they_had() {
     let text = text.replace("select *", "select id, city, id as code");
     project.file(path, text);
     insta::assert_snapshot!(project.fail(2, &["snapshot"]), @r"
-     error: column `code` is Utf8View in the stored snapshot and Int64 now: what was stored cannot be read as
+     error: column `code` is varchar in the stored snapshot and bigint now: what was stored cannot be read as
      │ that
       ╭─[snapshots/addresses.sql:1:25]
     1 │ {% snapshot addresses %}

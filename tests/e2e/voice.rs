@@ -47,7 +47,9 @@ fn quiet_says_only_what_went_wrong() {
 
     what failed:
       table broken
-          divide by zero error
+          division by zero
+          at models/broken.sql:1:43: 1 / (user_id - 1)
+          help: nullif(…, 0) around the divisor gives NULL there
     rejected  events.listens: 1 of 2 rows by now, in main.raw_listens_rejects
     failed in [time]: 2 built, 1 passed, 1 in error
     ");

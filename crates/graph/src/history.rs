@@ -7,8 +7,8 @@ use super::named::{self, at};
 use super::node::Node;
 use mep_lang::jinja::Rendered;
 use mep_lang::project::Problem;
-use mep_sql::Scope;
 use mep_sql::history::{Events, IS_CURRENT, VALID_FROM, VALID_TO, ranges};
+use mep_sql::{Scope, sql_type};
 
 /// The SQL that gives the ranges of the events that a model's SQL gives.
 ///
@@ -107,8 +107,11 @@ fn check_condition(scope: &Scope, node: &Node, events: &str, condition: &str) ->
             if found == arrow::datatypes::DataType::Boolean {
                 return Ok(());
             }
-            Problem::new(format!("`deleted_when`: expected a condition, found SQL of type {found}"))
-                .help("write one that is true for an event that deletes, such as op = 'delete'")
+            Problem::new(format!(
+                "`deleted_when`: expected a condition, found SQL of type {}",
+                sql_type(&found)
+            ))
+            .help("write one that is true for an event that deletes, such as op = 'delete'")
         }
     };
     Err(at(problem, node, "deleted_when"))

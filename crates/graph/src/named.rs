@@ -74,7 +74,7 @@ pub(super) fn check_partition_types(
                 | DataType::Timestamp(..)
         );
         if !names_partitions {
-            let found = field.data_type();
+            let found = mep_sql::sql_type(field.data_type());
             let message =
                 format!("`partition_by` names `{name}`, which is {found}: its values cannot name partitions");
             let help = format!(

@@ -15,7 +15,7 @@ use mep_core::fingerprint::Fingerprint;
 use mep_lang::jinja::Rendered;
 use mep_lang::project::Problem;
 use mep_sql::snapshot::{Change, SnapshotQuery, StoredVersions, timestamp};
-use mep_sql::{Alignment, Scope, alignment, is_volatile, stored_schema};
+use mep_sql::{Alignment, Scope, alignment, is_volatile, sql_type, stored_schema};
 
 /// A snapshot, compiled.
 #[derive(Clone, Debug)]
@@ -145,8 +145,10 @@ fn check_time(node: &Node, updated_at: &str, given: &Schema) -> Result<(), Probl
     match found {
         Ok(DataType::Timestamp(..) | DataType::Date32 | DataType::Date64) | Err(_) => Ok(()),
         Ok(found) => {
-            let message =
-                format!("`updated_at` names `{updated_at}`: expected a timestamp or a date, found {found}");
+            let message = format!(
+                "`updated_at` names `{updated_at}`: expected a timestamp or a date, found {}",
+                sql_type(&found)
+            );
             let help = format!("cast it in the SELECT: cast({updated_at} as timestamp) as {updated_at}");
             Err(at(Problem::new(message).help(help), node, "updated_at"))
         }
@@ -187,8 +189,8 @@ fn columns_after(
             let message = format!(
                 "column `{}` is {} in the stored snapshot and {} now: what was stored cannot be read as that",
                 field.name(),
-                before.data_type(),
-                field.data_type()
+                sql_type(before.data_type()),
+                sql_type(field.data_type())
             );
             return Err(at(Problem::new(message).help("cast it in the SELECT"), node, ""));
         }

@@ -17,7 +17,7 @@ use mep_contract::warehouse::{Inputs, Ledger, Partition, PartitionKey, TableVers
 use mep_core::relation::Relation;
 use mep_datafusion::PublishedTable;
 use mep_graph::{CompiledModel, IncrementalStrategy, MergeColumns, Node, NodeConfig, OnSchemaChange};
-use mep_sql::quoted;
+use mep_sql::{quoted, sql_type};
 
 impl TableBuild<'_> {
     /// The stored table with what the model's SELECT gives; `None` where that changes nothing.
@@ -266,8 +266,8 @@ fn columns_after(
             return Err(BuildError::SchemaChange(format!(
                 "column `{}` is {} in the stored table and {} in the model: cast it, or run with --full-refresh",
                 field.name(),
-                before.data_type(),
-                field.data_type()
+                sql_type(before.data_type()),
+                sql_type(field.data_type())
             )));
         }
     }

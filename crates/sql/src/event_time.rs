@@ -7,6 +7,7 @@ use datafusion::common::{Column, DFSchema, DataFusionError, ScalarValue};
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, lit};
 
 use super::alignment::relation;
+use super::types_said::sql_type;
 use mep_core::relation::Relation;
 use mep_core::time_range::TimeRange;
 
@@ -45,7 +46,8 @@ impl EventTime {
             data_type @ DataType::Timestamp(_, _) => Form::Timestamp(data_type.clone()),
             other => {
                 return Err(format!(
-                    "`event_time` names `{column}`, which is {other}; expected timestamp, date or bigint (epoch milliseconds)"
+                    "`event_time` names `{column}`, which is {}; expected timestamp, date or bigint (epoch milliseconds)",
+                    sql_type(other)
                 ));
             }
         };
@@ -188,7 +190,7 @@ mod tests {
     #[test]
     fn what_holds_no_time_is_refused() {
         let schema = Schema::new(vec![Field::new("at", DataType::Utf8, true)]);
-        insta::assert_snapshot!(EventTime::of("at", &schema).unwrap_err(), @"`event_time` names `at`, which is Utf8; expected timestamp, date or bigint (epoch milliseconds)");
+        insta::assert_snapshot!(EventTime::of("at", &schema).unwrap_err(), @"`event_time` names `at`, which is varchar; expected timestamp, date or bigint (epoch milliseconds)");
         insta::assert_snapshot!(EventTime::of("on", &schema).unwrap_err(), @"`event_time` names `on`, which is no column of it");
     }
 }

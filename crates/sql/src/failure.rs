@@ -7,7 +7,7 @@ use std::io;
 use std::sync::LazyLock;
 
 use datafusion::common::DataFusionError;
-use mep_core::os_error::OsMessage;
+use mep_core::os_error::{OsMessage, plain};
 use regex::{Captures, Regex};
 
 use super::culprit::Culprit;
@@ -59,7 +59,9 @@ impl Failure {
 
     /// The disk that queries put aside what does not fit in memory.
     fn of_disk(error: &io::Error) -> Self {
-        let message = format!("writing or reading what a query puts aside on disk: {}", OsMessage(error));
+        let said = OsMessage(error).to_string();
+        let message =
+            format!("writing or reading what a query puts aside on disk: {}", plain(unlabelled(&said)));
         Self::saying(message).helped(
             "the folder for it is that of temporary files (`TMPDIR`); or raise the target's `memory`, so that less is put aside",
         )

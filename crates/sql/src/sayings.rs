@@ -186,6 +186,10 @@ fn times() -> Vec<Saying> {
                 .helped("a date reads as in '2024-05-01'; try_cast(x as date) gives NULL for what is none")
                 .about_call(&["to_date"])
         }),
+        saying(r"cannot cast \S+ value -?\d+ to \S+: converted value exceeds", |_| {
+            Failure::saying("a time is too far away to be computed here")
+                .helped("this counts in nanoseconds, which reach from 1677 to 2262")
+        }),
         saying(r"Timestamp out of range|out of range.*timestamp|date.* out of range$", |_| {
             Failure::saying("a time is too far away to be computed")
                 .helped("leave such rows out, or add less: times end in the year 262142")

@@ -2,7 +2,13 @@
 
 use std::sync::LazyLock;
 
+use arrow::datatypes::DataType;
 use regex::{Captures, Regex};
+
+/// A type as SQL writes it.
+pub fn sql_type(data_type: &DataType) -> String {
+    in_sql(&data_type.to_string())
+}
 
 /// A text of the engine's with the names of its types replaced by those of SQL. What stands in quotes is the user's.
 pub(super) fn in_sql(text: &str) -> String {

@@ -99,7 +99,7 @@ fn a_condition_of_deletion_is_checked_where_it_is_written() {
      help: did you mean `song`?
     ");
     insta::assert_snapshot!(history("unique_key='user_id', valid_from='ts', deleted_when='song'"), @r"
-     error: `deleted_when`: expected a condition, found SQL of type Utf8View
+     error: `deleted_when`: expected a condition, found SQL of type varchar
       ╭─[models/counts.sql:1:74]
     1 │ {{ config(materialized='history', unique_key='user_id', valid_from='ts', deleted_when='song') }}
       ·                                                                          ────────────

@@ -119,7 +119,7 @@ fn columns_that_config_names_are_checked_against_the_select() {
      help: did you mean `song`?
     ");
     insta::assert_snapshot!(block("unique_key='user_id', strategy='timestamp', updated_at='ts'"), @r"
-     error: `updated_at` names `ts`: expected a timestamp or a date, found Int64
+     error: `updated_at` names `ts`: expected a timestamp or a date, found bigint
       ╭─[snapshots/kept.sql:2:55]
     1 │ {% snapshot kept %}
     2 │ {{ config(unique_key='user_id', strategy='timestamp', updated_at='ts') }}
