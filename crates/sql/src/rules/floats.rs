@@ -158,8 +158,15 @@ fn grouped(key: &mut Expr, schema: &DFSchema) -> Result<bool> {
         let was = Expr::GroupingSet(sets.clone());
         let made = was.transform_down(|part| match part {
             Expr::GroupingSet(_) => Ok(Transformed::no(part)),
-            mut key => {
-                let changed = grouped(&mut key, schema)?;
+            key => {
+                let (relation, name) = key.qualified_name();
+                let is_alias = matches!(key, Expr::Alias(_));
+                let within = key.transform_up(|part| of_expression(part, schema))?;
+                let mut key = within.data;
+                if within.transformed && !is_alias {
+                    key = key.alias_qualified(relation, name);
+                }
+                let changed = grouped(&mut key, schema)? || within.transformed;
                 Ok(Transformed::new(key, changed, datafusion::common::tree_node::TreeNodeRecursion::Jump))
             }
         })?;
@@ -233,6 +240,16 @@ mod tests {
 
     /// `d - d` is NaN with a sign where `d` is infinite, `-z` is -0.0.
     const T: &str = "(select n, k, d, d - d as x, -z as z from (values (1, 'a', cast('inf' as double), cast(0 as double)), (2, 'b', 2.5, 0), (3, 'a', cast('nan' as double), 1)) v(n, k, d, z)) t";
+
+    #[test]
+    fn what_is_compared_in_a_key_of_several_sets_is_too() {
+        assert_eq!(
+            rows(&format!(
+                "select 1 / nullif(z, 0) as q, count(*) as n from {T} group by grouping sets ((1 / nullif(z, 0)), ()) order by 2, 1"
+            )),
+            "-1.01 2 3"
+        );
+    }
 
     #[test]
     fn there_is_one_zero_and_one_nan() {
