@@ -148,6 +148,9 @@ pub fn tidy(message: &str) -> String {
     ] {
         text = text.strip_prefix(label).unwrap_or(text);
     }
+    if let Some((argument, _)) = text.split_once(" must be an INTEGER or NULL, got ") {
+        return format!("{} must be an integer that is written out, or NULL", argument.to_lowercase());
+    }
     let text = text.trim_end_matches("\")").lines().next().unwrap_or_default().trim();
     let text = text.strip_suffix('.').unwrap_or(text);
     let mut characters = text.chars();
@@ -269,6 +272,7 @@ mod tests {
         	date_trunc(String, Timestamp)
         	date_trunc(String, Time) [date_trunc]
         ");
+        insta::assert_snapshot!(problem("select * from range(0, random())"), @"argument #2 must be an integer that is written out, or NULL [nowhere] ");
         insta::assert_snapshot!(problem("select sum(song) from m.raw"), @"function 'sum' requires Decimal, but received String (DataType: Utf8View); or requires UInt64, but received String (DataType: Utf8View); or requires Int64, but received String (DataType: Utf8View) [sum]");
         insta::assert_snapshot!(problem("select id from m.raw where id"), @"cannot create filter with non-boolean predicate 'm.raw.id' returning Int64 [id]");
         insta::assert_snapshot!(problem("select id from m.raw union all select song, id from m.raw"), @"UNION queries have different number of columns [select id from m.raw union all select song, id from m.raw]");
