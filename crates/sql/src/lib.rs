@@ -24,6 +24,7 @@ pub mod lineage;
 pub mod meaning;
 mod names;
 pub mod problem;
+mod pushed_filters;
 pub mod reach;
 pub mod recipe;
 pub mod rules;

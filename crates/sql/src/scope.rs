@@ -26,7 +26,7 @@ use super::extremes::{Greatest, Least};
 use super::problem::SqlProblem;
 use super::rules::{self, date_interval::DateAndInterval, microseconds::Microseconds};
 use super::view::{self, View};
-use super::{bounded, functions, syntax};
+use super::{bounded, functions, pushed_filters, syntax};
 use mep_core::relation::Relation;
 
 /// A set of relations that SQL is planned against.
@@ -60,6 +60,7 @@ impl Scope {
             .with_analyzer_rule(Arc::new(DateAndInterval))
             .with_analyzer_rule(Arc::new(Microseconds))
             .with_optimizer_rules(rules::of_execution())
+            .with_physical_optimizer_rules(pushed_filters::rules())
             .build();
         let context = SessionContext::new_with_state(state);
         for function in bounded::all(&context.state()) {
