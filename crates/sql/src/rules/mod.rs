@@ -46,6 +46,7 @@ pub fn of_execution() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
     rules.insert(grouped.map_or(0, |at| at + 1), Arc::new(floats::ComparableFloats));
     rules.insert(0, Arc::new(overflow::CheckedArithmetic));
     rules.insert(1, Arc::new(bounded_values::BoundedValues));
+    rules.insert(2, Arc::new(floats::ComparableConstants));
     rules.push(Arc::new(guarded::GuardedConditions));
     rules.push(Arc::new(bounded_values::RepeatedConstants));
     rules.push(Arc::new(order_keys::OrderedByColumns));
