@@ -54,6 +54,36 @@ fn rows_of_both_sides_of_a_full_join_are_kept() {
 }
 
 #[test]
+fn rows_without_a_match_are_found_by_what_they_lack() {
+    let project = Project::with_listens();
+    project.model(
+        "left_side",
+        "{{ config(materialized='table') }}select * from (values (1, 'a'), (2, 'b')) t(k, name)",
+    );
+    project.model(
+        "right_side",
+        "{{ config(materialized='table') }}select * from (values (2, 'b'), (3, 'c'), (4, 'd')) t(k, name)",
+    );
+    for (model, condition) in [("unmatched", "l.name is null"), ("filled", "coalesce(l.name, 'x') = 'x'")] {
+        project.model(
+            model,
+            &format!(
+                "{{{{ config(materialized='table') }}}}select r.k, l.name as of_left, r.name as of_right
+                from {{{{ ref('left_side') }}}} l right join {{{{ ref('right_side') }}}} r on l.k = r.k where {condition}"
+            ),
+        );
+    }
+    project.succeed(&["build"]);
+    for model in ["unmatched", "filled"] {
+        assert_eq!(
+            project.rows(&format!("select k, of_left, of_right from main.{model} order by k")),
+            json!([{"k": 3, "of_left": null, "of_right": "c"}, {"k": 4, "of_left": null, "of_right": "d"}]),
+            "{model}"
+        );
+    }
+}
+
+#[test]
 fn rows_whose_partition_value_is_null_are_kept_and_built_once() {
     let project = Project::with_listens();
     project.listens("1.json", &[(0, 1, "a"), (DAY, 2, "b")]);

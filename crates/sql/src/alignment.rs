@@ -398,6 +398,8 @@ mod tests {
             "select a.event_date, a.id from m.raw a where a.id in (select b.id from m.raw b where b.event_date = a.event_date)".to_owned(),
             "select a.event_date, a.id from m.raw a where a.id = 3 or a.id in (select b.id from m.raw b where b.event_date = a.event_date)".to_owned(),
             "select a.event_date, (select max(b.id) from m.raw b where b.event_date = a.event_date) as last from m.raw a".to_owned(),
+            "select a.event_date, exists (select 1 from m.raw b where b.event_date = a.event_date and b.id > a.id) as any from m.raw a".to_owned(),
+            "select a.event_date, case when a.id in (select b.id from m.raw b where b.event_date = a.event_date) then 1 end as found from m.raw a".to_owned(),
             format!("select a.event_date, b.n from m.raw a full join {daily} b on a.event_date = b.day where a.event_date is not null"),
             format!("select coalesce(a.event_date, b.day) as event_date, b.n from m.raw a full join {daily} b on a.event_date = b.day"),
             "select event_date, count(*) as n from m.raw a full join m.raw b using (event_date) group by event_date".to_owned(),

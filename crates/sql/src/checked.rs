@@ -3,9 +3,10 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray, Datum, Scalar};
+use arrow::array::{Array, ArrayRef, AsArray, Datum, Int64Builder, Scalar};
+use arrow::compute::cast;
 use arrow::compute::kernels::numeric;
-use arrow::datatypes::{DECIMAL128_MAX_PRECISION, DataType, Decimal128Type, Field, FieldRef};
+use arrow::datatypes::{DECIMAL128_MAX_PRECISION, DataType, Decimal128Type, Field, FieldRef, Int64Type};
 use arrow::error::ArrowError;
 use datafusion::common::{DataFusionError, Result, ScalarValue, exec_err};
 use datafusion::logical_expr::expr::ScalarFunction;
@@ -22,6 +23,8 @@ pub(super) enum Operation {
     Multiply,
     Divide,
     Negate,
+    ShiftLeft,
+    ShiftRight,
 }
 
 impl Operation {
@@ -34,16 +37,20 @@ impl Operation {
             Operator::Multiply if operands.is_integer() || is_decimal => Some(Self::Multiply),
             // Of integers the engine's own is checked.
             Operator::Divide if is_decimal => Some(Self::Divide),
+            Operator::BitwiseShiftLeft if operands.is_signed_integer() => Some(Self::ShiftLeft),
+            Operator::BitwiseShiftRight if operands.is_signed_integer() => Some(Self::ShiftRight),
             _ => None,
         }
     }
 
-    fn symbol(self) -> char {
+    fn symbol(self) -> &'static str {
         match self {
-            Self::Add => '+',
-            Self::Subtract | Self::Negate => '-',
-            Self::Multiply => '*',
-            Self::Divide => '/',
+            Self::Add => "+",
+            Self::Subtract | Self::Negate => "-",
+            Self::Multiply => "*",
+            Self::Divide => "/",
+            Self::ShiftLeft => "<<",
+            Self::ShiftRight => ">>",
         }
     }
 }
@@ -95,6 +102,7 @@ impl Checked {
             Operation::Multiply => numeric::mul(left, right),
             Operation::Divide => numeric::div(left, right),
             Operation::Negate => numeric::neg(left.get().0),
+            Operation::ShiftLeft | Operation::ShiftRight => shifted(operation, left, right, &self.returns),
         };
         let computed = computed.map_err(|error| self.explained(error))?;
         // A product of 38 digits and more may fit the bits of its type and not its digits.
@@ -123,6 +131,42 @@ impl Checked {
             sql_name(&self.returns)
         ))
     }
+}
+
+/// Bits that are shifted, of which none is lost to the left; where all leave to the right, nothing or -1 is left.
+fn shifted(
+    operation: Operation,
+    left: &dyn Datum,
+    right: &dyn Datum,
+    returns: &DataType,
+) -> Result<ArrayRef, ArrowError> {
+    let ((values, is_one), (places, is_one_place)) = (left.get(), right.get());
+    let values = cast(values, &DataType::Int64)?;
+    let places = cast(places, &DataType::Int64)?;
+    let (values, places) = (values.as_primitive::<Int64Type>(), places.as_primitive::<Int64Type>());
+    let bits = returns.primitive_width().map_or(64, |bytes| bytes as i64 * 8);
+    let rows = if is_one { places.len() } else { values.len() };
+    let mut results = Int64Builder::with_capacity(rows);
+    for row in 0..rows {
+        let (at, place) = (if is_one { 0 } else { row }, if is_one_place { 0 } else { row });
+        if values.is_null(at) || places.is_null(place) {
+            results.append_null();
+            continue;
+        }
+        let (value, by) = (values.value(at), places.value(place));
+        let result = match operation {
+            Operation::ShiftRight => u32::try_from(by).ok().map(|by| value >> by.min(63)),
+            _ if (0..bits).contains(&by) => i64::try_from(i128::from(value) << by)
+                .ok()
+                .filter(|result| (result << (64 - bits)) >> (64 - bits) == *result),
+            _ => None,
+        };
+        let Some(result) = result else {
+            return Err(ArrowError::ArithmeticOverflow(format!("{value} {} {by}", operation.symbol())));
+        };
+        results.append_value(result);
+    }
+    cast(&results.finish(), returns)
 }
 
 fn sql_name(data_type: &DataType) -> String {

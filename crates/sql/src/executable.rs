@@ -126,8 +126,8 @@ pub(super) fn problem(error: &DataFusionError, described: SqlProblem, sql: &str)
             "join what it reads, and aggregate or number the rows",
         ),
         SubqueryKind::Exists | SubqueryKind::In => (
-            "this subquery cannot be executed: EXISTS and IN with one are for WHERE, and what they read of the query around \
-             them must be comparable there",
+            "this subquery cannot be executed: EXISTS and IN with one cannot stand in the ON of an outer join, and what they \
+             read of the query around them must be compared in their WHERE",
             "join it: left join (select distinct k, true as found from …), and select coalesce(found, false)",
         ),
     };
@@ -217,9 +217,8 @@ mod tests {
     #[test]
     fn a_subquery_that_cannot_be_executed_is_found_before_the_run() {
         insta::assert_snapshot!(checked("select k, (select max(b.k) from m.b where b.k < a.k) as x from m.a"), @"this subquery cannot be executed: what it reads of the query around it must be compared by `=` in its WHERE [select max(b.k) from m.b where b.k < a.k] join what it reads, and aggregate or number the rows");
-        insta::assert_snapshot!(checked("select k, exists (select 1 from m.b where b.k = a.k) as x from m.a"), @"this subquery cannot be executed: EXISTS and IN with one are for WHERE, and what they read of the query around them must be comparable there [select 1 from m.b where b.k = a.k] join it: left join (select distinct k, true as found from …), and select coalesce(found, false)");
-        insta::assert_snapshot!(checked("select k, k in (select b.k from m.b) as x from m.a"), @"this subquery cannot be executed: EXISTS and IN with one are for WHERE, and what they read of the query around them must be comparable there [select b.k from m.b] join it: left join (select distinct k, true as found from …), and select coalesce(found, false)");
-        insta::assert_snapshot!(checked("select k, case when k in (select b.k from m.b where b.s < a.s) then 1 end as x from m.a"), @"this subquery cannot be executed: EXISTS and IN with one are for WHERE, and what they read of the query around them must be comparable there [select b.k from m.b where b.s < a.s] join it: left join (select distinct k, true as found from …), and select coalesce(found, false)");
+        insta::assert_snapshot!(checked("select a.k from m.a left join m.b on a.k = b.k and exists (select 1 from m.b c where c.k = a.k)"), @"this subquery cannot be executed: EXISTS and IN with one cannot stand in the ON of an outer join, and what they read of the query around them must be compared in their WHERE [select 1 from m.b c where c.k = a.k] join it: left join (select distinct k, true as found from …), and select coalesce(found, false)");
+        insta::assert_snapshot!(checked("select a.k from m.a left join m.b on a.k = b.k and a.k in (select k from m.b c)"), @"this subquery cannot be executed: EXISTS and IN with one cannot stand in the ON of an outer join, and what they read of the query around them must be compared in their WHERE [select k from m.b c] join it: left join (select distinct k, true as found from …), and select coalesce(found, false)");
     }
 
     #[test]
@@ -234,6 +233,8 @@ mod tests {
             "select k from m.a where exists (select 1 from m.b where b.k = a.k and b.s < a.s)",
             "select k from m.a where k in (select k from m.b) or s = 'x'",
             "select k, (select count(*) from m.b) as n from m.a",
+            "select k, exists (select 1 from m.b where b.k = a.k) as x from m.a",
+            "select k, case when k in (select b.k from m.b where b.s < a.s) then 1 end as x from m.a",
         ] {
             assert_eq!(checked(sql), "runs", "{sql}");
         }

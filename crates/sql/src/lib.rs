@@ -27,6 +27,7 @@ pub mod lookups;
 mod named_tables;
 mod names;
 pub mod problem;
+mod pushed_filters;
 pub mod recipe;
 pub mod rules;
 mod sayings;

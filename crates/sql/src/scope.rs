@@ -18,6 +18,8 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
 use datafusion::prelude::SessionConfig;
 use datafusion::sql::parser::Statement;
+use datafusion::sql::planner::object_name_to_table_reference;
+use datafusion::sql::sqlparser::ast::ObjectName;
 
 use super::exact_sum::ExactSum;
 use super::extremes::{Greatest, Least};
@@ -25,7 +27,7 @@ use super::failure::Failure;
 use super::problem::{self, SqlProblem};
 use super::rules::{self, date_interval::DateAndInterval, microseconds::Microseconds};
 use super::view::{self, View};
-use super::{bounded, functions, syntax, trial};
+use super::{bounded, functions, pushed_filters, syntax, trial};
 use mep_core::relation::Relation;
 
 /// A set of relations that SQL is planned against.
@@ -59,6 +61,7 @@ impl Scope {
             .with_analyzer_rule(Arc::new(DateAndInterval))
             .with_analyzer_rule(Arc::new(Microseconds))
             .with_optimizer_rules(rules::of_execution())
+            .with_physical_optimizer_rules(pushed_filters::rules())
             .build();
         let context = SessionContext::new_with_state(state);
         for function in bounded::all(&context.state()) {
@@ -67,6 +70,7 @@ impl Scope {
         for function in functions::all().into_iter().chain(functions::mended()) {
             context.register_udf(function.as_ref().clone());
         }
+        context.register_udf(rules::apart::function());
         context.register_udaf(AggregateUDF::new_from_impl(ExactSum::default()));
         context.register_udaf(AggregateUDF::new_from_impl(Least::default()));
         context.register_udaf(AggregateUDF::new_from_impl(Greatest::default()));
@@ -228,8 +232,22 @@ impl Scope {
         if let Some(refused) = syntax::ignored(query, sql, &is_scalar) {
             return Err(refused);
         }
+        syntax::write_as_membership(&mut statement);
+        if let Some(refused) = syntax::write_out_joined(&mut statement, &|table| self.columns_of(table), sql)
+        {
+            return Err(refused);
+        }
         syntax::name_joined(&mut statement);
+        syntax::write_apart(&mut statement, &is_scalar);
         Ok(statement)
+    }
+
+    /// The columns of a relation that SQL names, where there is one.
+    fn columns_of(&self, table: &ObjectName) -> Option<Vec<String>> {
+        let reference = object_name_to_table_reference(table.clone(), true).ok()?;
+        let schema = self.planning.schema_for_ref(reference.clone()).ok()?;
+        let table = futures::executor::block_on(schema.table(reference.table())).ok()??;
+        Some(table.schema().fields().iter().map(|field| field.name().clone()).collect())
     }
 
     /// Makes sure that a plan of this SQL, made by [`Self::plan`], can run: the optimizer and the physical planner know

@@ -16,7 +16,7 @@ use datafusion::logical_expr::{
 };
 use datafusion::optimizer::{ApplyOrder, OptimizerConfig, OptimizerRule};
 
-use super::parts::under_their_names;
+use super::parts::{replaced, under_their_names};
 use crate::comparable::Comparable;
 
 /// The rule.
@@ -71,6 +71,54 @@ impl OptimizerRule for ComparableFloats {
             }
             plan => in_expressions(plan, &schema),
         }
+    }
+}
+
+/// The rule for constants, which are compared before the query runs. Runs before they are folded.
+#[derive(Debug)]
+pub struct ComparableConstants;
+
+impl OptimizerRule for ComparableConstants {
+    fn name(&self) -> &'static str {
+        "comparable_constants"
+    }
+
+    fn apply_order(&self) -> Option<ApplyOrder> {
+        Some(ApplyOrder::BottomUp)
+    }
+
+    fn supports_rewrite(&self) -> bool {
+        true
+    }
+
+    fn rewrite(&self, plan: LogicalPlan, _: &dyn OptimizerConfig) -> Result<Transformed<LogicalPlan>> {
+        replaced(plan, compares_constants, of_expression)
+    }
+}
+
+fn compares_constants(part: &Expr) -> bool {
+    match part {
+        Expr::BinaryExpr(BinaryExpr { left, op, right }) => {
+            compares(*op) && is_constant(left) && is_constant(right)
+        }
+        Expr::Between(Between { expr, low, high, .. }) => {
+            [expr, low, high].into_iter().all(|one| is_constant(one))
+        }
+        Expr::InList(InList { expr, list, .. }) => is_constant(expr) && list.iter().all(is_constant),
+        Expr::ScalarFunction(ScalarFunction { func, args }) => {
+            matches!(func.name(), "nullif" | "greatest" | "least") && args.iter().all(is_constant)
+        }
+        _ => false,
+    }
+}
+
+fn is_constant(operand: &Expr) -> bool {
+    match operand {
+        Expr::Literal(..) => true,
+        Expr::Cast(cast) => is_constant(&cast.expr),
+        Expr::Negative(value) => is_constant(value),
+        Expr::ScalarFunction(call) => call.args.iter().all(is_constant) && call.args.len() == 1,
+        _ => false,
     }
 }
 
@@ -158,8 +206,15 @@ fn grouped(key: &mut Expr, schema: &DFSchema) -> Result<bool> {
         let was = Expr::GroupingSet(sets.clone());
         let made = was.transform_down(|part| match part {
             Expr::GroupingSet(_) => Ok(Transformed::no(part)),
-            mut key => {
-                let changed = grouped(&mut key, schema)?;
+            key => {
+                let (relation, name) = key.qualified_name();
+                let is_alias = matches!(key, Expr::Alias(_));
+                let within = key.transform_up(|part| of_expression(part, schema))?;
+                let mut key = within.data;
+                if within.transformed && !is_alias {
+                    key = key.alias_qualified(relation, name);
+                }
+                let changed = grouped(&mut key, schema)? || within.transformed;
                 Ok(Transformed::new(key, changed, datafusion::common::tree_node::TreeNodeRecursion::Jump))
             }
         })?;
@@ -233,6 +288,26 @@ mod tests {
 
     /// `d - d` is NaN with a sign where `d` is infinite, `-z` is -0.0.
     const T: &str = "(select n, k, d, d - d as x, -z as z from (values (1, 'a', cast('inf' as double), cast(0 as double)), (2, 'b', 2.5, 0), (3, 'a', cast('nan' as double), 1)) v(n, k, d, z)) t";
+
+    #[test]
+    fn constants_are_compared_as_columns_are() {
+        assert_eq!(
+            rows(
+                "select nullif(cast('-0.0' as double), 0) is null as a, cast('-0.0' as double) = 0 as b, -cast(0 as double) in (0.0, 7) as c, cast('nan' as double) > cast('inf' as double) as d, 1 / cast('-0.0' as double) as e"
+            ),
+            "truetruetruetrue-inf"
+        );
+    }
+
+    #[test]
+    fn what_is_compared_in_a_key_of_several_sets_is_too() {
+        assert_eq!(
+            rows(&format!(
+                "select 1 / nullif(z, 0) as q, count(*) as n from {T} group by grouping sets ((1 / nullif(z, 0)), ()) order by 2, 1"
+            )),
+            "-1.01 2 3"
+        );
+    }
 
     #[test]
     fn there_is_one_zero_and_one_nan() {

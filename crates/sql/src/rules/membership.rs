@@ -86,6 +86,21 @@ fn condition(expression: Expr, schema: &DFSchema, standing: TruthPosition) -> Re
     }
 }
 
+/// An expression that is computed of rows in which memberships are spelled out, whatever they are for.
+///
+/// # Errors
+/// As [`spell_out`].
+pub(super) fn in_value(expression: Expr, schema: &DFSchema) -> Result<Expr> {
+    let spelled = value(expression, schema)?.transform_down(|part| match part {
+        // As a branch of CASE: only what is true counts.
+        Expr::InSubquery(membership) => {
+            Ok(Transformed::new(Expr::Exists(equal(membership, schema)?), true, TreeNodeRecursion::Jump))
+        }
+        other => Ok(Transformed::no(other)),
+    })?;
+    Ok(spelled.data)
+}
+
 /// An expression whose NULL is another value than false.
 fn value(expression: Expr, schema: &DFSchema) -> Result<Expr> {
     let spelled = expression.transform_down(|part| match part {
@@ -105,28 +120,54 @@ fn value(expression: Expr, schema: &DFSchema) -> Result<Expr> {
 
 /// `an equal row is there OR (NULL AND (it is NULL and there is a row OR a row is NULL))`.
 fn spelled_out(membership: InSubquery, schema: &DFSchema) -> Result<Expr> {
-    let InSubquery { expr, subquery, negated } = membership;
-    let (sought, columns) = from_within(*expr, schema)?;
+    let negated = membership.negated;
+    let (sought, columns) = from_within(membership.expr.as_ref().clone(), schema)?;
+    let subquery = membership.subquery.clone();
+    let candidate = candidate(&subquery)?;
     let rows = subquery.subquery.clone();
-    let Some(column) = rows.schema().columns().into_iter().next() else {
-        return plan_err!("a subquery of IN gives one column");
-    };
-    let candidate = Expr::Column(column);
-    let equal =
-        LogicalPlanBuilder::from(rows.clone()).filter(candidate.clone().eq(sought.clone()))?.build()?;
     let null = LogicalPlanBuilder::from(rows.clone()).filter(candidate.is_null())?.build()?;
-    let any = LogicalPlanBuilder::from(rows).filter(sought.is_null())?.build()?;
-    let exists = |plan: LogicalPlan, further: &[Expr]| {
-        let mut outer_ref_columns = subquery.outer_ref_columns.clone();
-        outer_ref_columns
-            .extend(further.iter().filter(|column| !subquery.outer_ref_columns.contains(column)).cloned());
-        let subquery =
-            Subquery { subquery: Arc::new(plan), outer_ref_columns, spans: subquery.spans.clone() };
-        Expr::Exists(Exists { subquery, negated: false })
+    let null = exists(&subquery, null, &[]);
+    let any = if subquery.outer_ref_columns.is_empty() {
+        // Asked once, and not of each row.
+        membership.expr.as_ref().clone().is_null().and(Expr::Exists(exists(
+            &subquery,
+            Arc::unwrap_or_clone(rows),
+            &[],
+        )))
+    } else {
+        let any = LogicalPlanBuilder::from(rows).filter(sought.is_null())?.build()?;
+        Expr::Exists(exists(&subquery, any, &columns))
     };
-    let unknown = exists(any, &columns).or(exists(null, &[]));
-    let membership = exists(equal, &columns).or(lit(ScalarValue::Boolean(None)).and(unknown));
+    let unknown = any.or(Expr::Exists(null));
+    let found = Expr::Exists(equal(membership, schema)?);
+    let membership = found.or(lit(ScalarValue::Boolean(None)).and(unknown));
     Ok(if negated { not(membership) } else { membership })
+}
+
+/// `an equal row is there`.
+fn equal(membership: InSubquery, schema: &DFSchema) -> Result<Exists> {
+    let InSubquery { expr, subquery, .. } = membership;
+    let (sought, columns) = from_within(*expr, schema)?;
+    let candidate = candidate(&subquery)?;
+    let rows = LogicalPlanBuilder::from(subquery.subquery.clone()).filter(candidate.eq(sought))?.build()?;
+    Ok(exists(&subquery, rows, &columns))
+}
+
+/// The one column of a subquery.
+fn candidate(subquery: &Subquery) -> Result<Expr> {
+    match subquery.subquery.schema().columns().into_iter().next() {
+        Some(column) => Ok(Expr::Column(column)),
+        None => plan_err!("a subquery of IN gives one column"),
+    }
+}
+
+/// That rows are there, which are picked by these further columns of the query around.
+fn exists(subquery: &Subquery, rows: LogicalPlan, further: &[Expr]) -> Exists {
+    let mut outer_ref_columns = subquery.outer_ref_columns.clone();
+    outer_ref_columns
+        .extend(further.iter().filter(|column| !subquery.outer_ref_columns.contains(column)).cloned());
+    let subquery = Subquery { subquery: Arc::new(rows), outer_ref_columns, spans: subquery.spans.clone() };
+    Exists { subquery, negated: false }
 }
 
 /// An expression as the subquery says it, and the columns that it reads of the query around it.

@@ -8,11 +8,14 @@ use datafusion::common::Result;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::optimizer::{Optimizer, OptimizerRule};
 
+pub mod apart;
 pub mod bounded_values;
 pub mod coerced;
+pub mod correlated;
 pub mod date_interval;
 pub mod floats;
 pub mod guarded;
+pub mod marks;
 pub mod membership;
 pub mod microseconds;
 pub mod numbers;
@@ -29,8 +32,9 @@ pub mod using;
 /// # Errors
 /// Where a mended node cannot be built.
 pub fn mended(plan: LogicalPlan) -> Result<LogicalPlan> {
-    let keyed = set_all::number_equal_rows(using::merge_keys(plan)?)?;
-    let ordered = order_once::order_once(membership::spell_out(keyed)?)?;
+    let keyed = set_all::number_equal_rows(using::merge_keys(apart::as_meant(plan)?)?)?;
+    let asked = membership::spell_out(correlated::keep_their_meaning(keyed)?)?;
+    let ordered = order_once::order_once(marks::join_what_is_looked_for(asked)?)?;
     numbers::meet(places::of_one_type(ordered)?)
 }
 
@@ -42,6 +46,7 @@ pub fn of_execution() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
     rules.insert(grouped.map_or(0, |at| at + 1), Arc::new(floats::ComparableFloats));
     rules.insert(0, Arc::new(overflow::CheckedArithmetic));
     rules.insert(1, Arc::new(bounded_values::BoundedValues));
+    rules.insert(2, Arc::new(floats::ComparableConstants));
     rules.push(Arc::new(guarded::GuardedConditions));
     rules.push(Arc::new(bounded_values::RepeatedConstants));
     rules.push(Arc::new(order_keys::OrderedByColumns));

@@ -50,19 +50,20 @@ fn of_node(plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
 
 fn computes(part: &Expr) -> bool {
     match part {
-        Expr::BinaryExpr(BinaryExpr { op, .. }) => {
-            matches!(op, Operator::Plus | Operator::Minus | Operator::Multiply | Operator::Divide)
-        }
+        Expr::BinaryExpr(BinaryExpr { op, .. }) => is_checked(*op),
         Expr::Negative(_) => true,
         _ => false,
     }
 }
 
+fn is_checked(operator: Operator) -> bool {
+    use Operator::{BitwiseShiftLeft, BitwiseShiftRight, Divide, Minus, Multiply, Plus};
+    matches!(operator, Plus | Minus | Multiply | Divide | BitwiseShiftLeft | BitwiseShiftRight)
+}
+
 fn of_expression(part: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
     match part {
-        Expr::BinaryExpr(BinaryExpr { left, op, right })
-            if matches!(op, Operator::Plus | Operator::Minus | Operator::Multiply | Operator::Divide) =>
-        {
+        Expr::BinaryExpr(BinaryExpr { left, op, right }) if is_checked(op) => {
             let (of_left, of_right) = (type_of(&left, schema)?, type_of(&right, schema)?);
             let operation = Operation::of(op, &of_left).filter(|_| of_right.is_numeric());
             let Some(operation) = operation else {
@@ -102,6 +103,29 @@ fn type_of(expression: &Expr, schema: &DFSchema) -> Result<DataType> {
                 ..
             }) => expression = left,
             other => return other.get_type(schema),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::executed::{failure, rows};
+
+    #[test]
+    fn bits_that_are_shifted_out_of_a_number_are_an_error() {
+        assert_eq!(
+            rows(
+                "select 3 << 2 as a, 1 << 62 as b, -4 << 1 as c, 8 >> 2 as d, 8 >> 70 as e, -8 >> 70 as f, -8 >> 1 as g"
+            ),
+            "124611686018427387904-820-1-4"
+        );
+        assert_eq!(
+            rows("select k << 2 as a, k >> k as b from (values (1), (null), (5)) t(k) order by k"),
+            "40 200 "
+        );
+        for sql in ["1 << 70", "1 << 64", "1 << 63", "1 << -1", "8 >> -1"] {
+            let said = failure(&format!("select {sql} as a"));
+            assert!(said.contains("overflow"), "{sql}: {said}");
         }
     }
 }

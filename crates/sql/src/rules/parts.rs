@@ -49,6 +49,11 @@ pub(super) fn under_their_names(
     })
 }
 
+/// How a search goes on.
+pub(super) fn until(found: bool) -> TreeNodeRecursion {
+    if found { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue }
+}
+
 /// The columns that the expressions of a node read.
 fn read_by(plan: &LogicalPlan) -> Result<DFSchema> {
     let inputs = plan.inputs();

@@ -320,7 +320,7 @@ mod tests {
     fn the_column_of_a_left_join_is_of_the_left_side_whatever_the_tables_are_called() {
         assert_eq!(
             rows("select * from z left join b using (k, x) order by v"),
-            "[{v:10,k:1,x:a},{v:20,k:2,x:b,w:1}]"
+            "[{k:1,x:a,v:10},{k:2,x:b,v:20,w:1}]"
         );
         assert_eq!(rows("select k, w from z join b using (k)"), "[{k:2,w:1}]");
         assert_eq!(rows("select k from a left semi join b using (k)"), "[{k:2}]");
@@ -339,6 +339,64 @@ mod tests {
             rows("select a.*, w from a left join b using (k) order by v"),
             "[{k:1,x:a,v:10},{k:2,x:b,v:20,w:1}]"
         );
+    }
+
+    #[test]
+    fn a_column_and_that_of_one_side_are_two() {
+        let join = "a full join b using (k)";
+        assert_eq!(
+            rows(&format!("select sum(k) as s, sum(a.k) as l, sum(b.k) as r from {join}")),
+            "[{s:6,l:3,r:5}]"
+        );
+        assert_eq!(
+            rows(&format!(
+                "select count(*) over (partition by k) as n, count(*) over (partition by coalesce(a.k, 1)) as l from {join} order by k"
+            )),
+            "[{n:1,l:2},{n:1,l:1},{n:1,l:2}]"
+        );
+        assert_eq!(
+            rows(&format!("select k, a.k as l, count(*) as n from {join} group by k, a.k order by k")),
+            "[{k:1,l:1,n:1},{k:2,l:2,n:1},{k:3,n:1}]"
+        );
+    }
+
+    #[test]
+    fn a_joined_column_is_known_wherever_it_stands() {
+        let join = "a full join b using (k)";
+        assert_eq!(
+            rows(&format!("select k, u from {join} left join (select u from c) o on o.u = k + 4 order by k")),
+            "[{k:1},{k:2},{k:3,u:7}]"
+        );
+        assert_eq!(
+            rows(&format!(
+                "select k from {join} where exists (select 1 from (select u from c) o where o.u = k + 4)"
+            )),
+            "[{k:3}]"
+        );
+        assert_eq!(rows("select k, w from a natural full join b where k > 2 and x = 'c'"), "[{k:3,w:2}]");
+        assert_eq!(
+            rows("select k, u from (a full join b using (k)) full join c using (k) where k > 2 order by k"),
+            "[{k:3,u:7},{k:4,u:8}]"
+        );
+        assert_eq!(
+            rows(
+                "select * from (select k, v from a) a full join (select k, w from b) b using (k) full join c using (k) full join (select k as k, 1 as o from c) d using (k) order by k"
+            ),
+            "[{k:1,v:10},{k:2,v:20,w:1},{k:3,w:2,u:7,o:1},{k:4,u:8,o:1}]"
+        );
+        assert_eq!(
+            rows(
+                "select * exclude (k) from (select k, v from a) a full join (select k, w from b) b using (k) order by v, w"
+            ),
+            "[{v:10},{v:20,w:1},{w:2}]"
+        );
+    }
+
+    #[test]
+    fn where_a_table_s_columns_are_not_known_two_columns_of_one_name_are_refused() {
+        let sql = "select sum(k) as s, sum(g.k) as l from (select 1 as k) g full join (select upper('a'), 1 as k) using (k)";
+        let problem = Scope::for_planning().plan(sql).unwrap_err();
+        assert!(problem.message.contains("cannot be told apart"), "{}", problem.message);
     }
 
     #[test]

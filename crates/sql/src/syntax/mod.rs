@@ -1,24 +1,32 @@
 //! From SQL text to its syntax tree: the one way in which mep parses SQL.
 //!
 //! Owns how text is read (the [dialect]) and what is refused before anything is planned, since the planner would leave
-//! it out without a word ([ignored]), what is named for it ([joined]), and how deep SQL may be nested ([chains], [nesting]). Must not know: relations, types, plans.
+//! it out without a word ([ignored]), what is written out for it ([merged], [joined], [apart], [quantified]), and how deep SQL may be
+//! nested ([chains], [nesting]). Must not know: relations, types, plans.
 
+mod apart;
 mod chains;
+mod columns;
 mod dialect;
 mod ignored;
 mod joined;
+mod merged;
 mod nesting;
 mod patterns;
+mod quantified;
 
 use datafusion::common::{DataFusionError, plan_datafusion_err};
 use datafusion::sql::parser::{DFParserBuilder, Statement};
 use datafusion::sql::sqlparser::ast;
 
+pub(super) use apart::{APART, write_apart};
 pub(super) use chains::{DEPTH, balance};
 pub(super) use dialect::Sql;
 pub(super) use ignored::ignored;
 pub(super) use joined::name_joined;
+pub(super) use merged::write_out_joined;
 pub(super) use nesting::{NESTING, Nesting, deepest_bracket};
+pub(super) use quantified::write_as_membership;
 
 /// The one statement of a text.
 ///

@@ -1,0 +1,135 @@
+//! Filters are pushed down a physical plan only where each column has a name of its own.
+//!
+//! The engine finds the column of a filter in the rows below by its name, and takes the first one: above
+//! `x right join y on x.k = y.k`, `x.day is null` became `y.day is null` and was asked of the rows of `y`. What is pushed by the logical
+//! plan knows the tables, so that little is left for this. The top of a plan is asked nothing from above: it may have a name twice.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use datafusion::common::Result;
+use datafusion::common::config::ConfigOptions;
+use datafusion::physical_optimizer::PhysicalOptimizerRule;
+use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
+use datafusion::physical_plan::{ExecutionPlan, replace_children_if_necessary};
+
+/// The rules for physical plans, in which those that push filters are held back.
+pub(super) fn rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
+    let of = |rule: Arc<dyn PhysicalOptimizerRule + Send + Sync>| {
+        if rule.name().starts_with("FilterPushdown") {
+            Arc::new(ByUniqueNames(rule)) as Arc<dyn PhysicalOptimizerRule + Send + Sync>
+        } else {
+            rule
+        }
+    };
+    PhysicalOptimizer::new().rules.into_iter().map(of).collect()
+}
+
+#[derive(Debug)]
+struct ByUniqueNames(Arc<dyn PhysicalOptimizerRule + Send + Sync>);
+
+impl PhysicalOptimizerRule for ByUniqueNames {
+    fn name(&self) -> &str {
+        self.0.name()
+    }
+
+    fn schema_check(&self) -> bool {
+        self.0.schema_check()
+    }
+
+    fn optimize(
+        &self,
+        plan: Arc<dyn ExecutionPlan>,
+        config: &ConfigOptions,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        match self.below(plan, config)? {
+            Part::Open(plan) => self.0.optimize(plan, config),
+            Part::Done(plan) => Ok(plan),
+        }
+    }
+}
+
+/// A part of a plan.
+enum Part {
+    /// All its columns have names of their own, and the rule is yet to look at it.
+    Open(Arc<dyn ExecutionPlan>),
+    /// The rule has looked at what it may.
+    Done(Arc<dyn ExecutionPlan>),
+}
+
+impl ByUniqueNames {
+    fn below(&self, plan: Arc<dyn ExecutionPlan>, config: &ConfigOptions) -> Result<Part> {
+        let below = plan.children().into_iter().map(|input| self.below(Arc::clone(input), config));
+        let below: Vec<Part> = below.collect::<Result<_>>()?;
+        if below.iter().all(|part| matches!(part, Part::Open(_))) {
+            return Ok(if has_unique_names(plan.as_ref()) {
+                Part::Open(plan)
+            } else {
+                Part::Done(self.0.optimize(plan, config)?)
+            });
+        }
+        let inputs = below.into_iter().map(|part| match part {
+            Part::Open(input) => self.0.optimize(input, config),
+            Part::Done(input) => Ok(input),
+        });
+        let inputs: Vec<_> = inputs.collect::<Result<_>>()?;
+        Ok(Part::Done(replace_children_if_necessary(plan, inputs)?))
+    }
+}
+
+fn has_unique_names(plan: &dyn ExecutionPlan) -> bool {
+    let schema = plan.schema();
+    let mut names = HashSet::with_capacity(schema.fields().len());
+    schema.fields().iter().all(|field| names.insert(field.name().clone()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow::util::pretty::pretty_format_batches;
+    use datafusion::execution::runtime_env::RuntimeEnv;
+
+    use crate::Scope;
+
+    /// The rows of a SELECT over `x (k, d)` and `y (k, d)`, as several threads give them.
+    fn rows(sql: &str) -> String {
+        let scope = Scope::new(4, Arc::new(RuntimeEnv::default()));
+        let sql = format!(
+            "with x as (select k, d from (values (1, 10), (2, 20), (3, null)) v(k, d)),
+                  y as (select k, d from (values (2, 7), (2, 8), (4, 9), (5, 6), (3, 5)) v(k, d))
+             {sql}"
+        );
+        let plan = scope.plan(&sql).unwrap();
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let batches = runtime
+            .block_on(async { scope.context().execute_logical_plan(plan).await?.collect().await })
+            .unwrap_or_else(|error| panic!("{sql}: {error}"));
+        let shown = pretty_format_batches(&batches).unwrap().to_string();
+        let lines = shown.lines().filter(|line| line.starts_with('|')).skip(1);
+        lines.map(|line| line.replace([' ', '|'], "")).collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn a_filter_is_asked_of_the_table_that_it_names() {
+        for y in ["y", "(select k, max(d) as d from y group by k, d)", "(select distinct * from y)"] {
+            let join = format!("x right join {y} y on x.k = y.k");
+            assert_eq!(rows(&format!("select count(*) from {join} where x.d is null")), "3", "{y}");
+            assert_eq!(
+                rows(&format!("select count(*) from {join} where y.k = 2 and (x.d = 20 or y.d = 3)")),
+                "2",
+                "{y}"
+            );
+            assert_eq!(rows(&format!("select count(*) from {join} where coalesce(x.d, 30) < 9")), "0", "{y}");
+            assert_eq!(
+                rows(&format!("select count(*) from {join} where coalesce(x.d, 30) > 25")),
+                "3",
+                "{y}"
+            );
+        }
+        assert_eq!(
+            rows("select y.k, y.d from x full join y on x.k = y.k where x.k is null order by 1"),
+            "49 56"
+        );
+    }
+}

@@ -1,0 +1,153 @@
+//! A subquery that reads the query around it is made a join of, and what it picks by that query is picked after all else
+//! in it. Where that would be another answer, it is said in another way, or refused.
+//!
+//! The engine moves the conditions on the outer query above what aggregates, numbers or limits the rows that they pick. A
+//! count of nothing is 0 and would be no row; the second of the picked rows would be the second of all.
+
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion::common::{DataFusionError, Diagnostic, Result, plan_datafusion_err};
+use datafusion::logical_expr::expr::{Exists, InSubquery};
+use datafusion::logical_expr::{Distinct, Expr, LogicalPlan, Subquery, lit};
+
+/// The plan in which subqueries mean what SQL means by them.
+///
+/// # Errors
+/// Where one does not, and cannot be said in another way.
+pub fn keep_their_meaning(plan: LogicalPlan) -> Result<LogicalPlan> {
+    let of_one_row = plan.transform_up_with_subqueries(|node| {
+        node.map_expressions(|expression| expression.transform_up(|part| Ok(with_one_row(part))))
+    })?;
+    let plan = of_one_row.data;
+    plan.apply_with_subqueries(|node| {
+        node.apply_expressions(|expression| {
+            expression.apply(|part| {
+                match part {
+                    Expr::Exists(Exists { subquery, .. }) | Expr::InSubquery(InSubquery { subquery, .. }) => {
+                        check(subquery, false)?;
+                    }
+                    Expr::ScalarSubquery(subquery) => check(subquery, true)?,
+                    _ => {}
+                }
+                Ok(TreeNodeRecursion::Continue)
+            })
+        })
+    })?;
+    Ok(plan)
+}
+
+/// What is asked of a subquery that always gives one row, as an aggregate without GROUP BY does.
+fn with_one_row(part: Expr) -> Transformed<Expr> {
+    match part {
+        Expr::Exists(Exists { subquery, negated }) if gives_one_row(&subquery.subquery) => {
+            Transformed::yes(lit(!negated))
+        }
+        Expr::InSubquery(InSubquery { expr, subquery, negated }) if gives_one_row(&subquery.subquery) => {
+            let value = Expr::ScalarSubquery(subquery);
+            Transformed::yes(if negated { (*expr).not_eq(value) } else { (*expr).eq(value) })
+        }
+        other => Transformed::no(other),
+    }
+}
+
+fn gives_one_row(plan: &LogicalPlan) -> bool {
+    match plan {
+        LogicalPlan::Projection(node) => gives_one_row(&node.input),
+        LogicalPlan::SubqueryAlias(node) => gives_one_row(&node.input),
+        LogicalPlan::Subquery(node) => gives_one_row(&node.subquery),
+        LogicalPlan::Sort(node) => node.fetch.is_none() && gives_one_row(&node.input),
+        LogicalPlan::Aggregate(node) => node.group_expr.is_empty(),
+        _ => false,
+    }
+}
+
+fn check(subquery: &Subquery, is_value: bool) -> Result<()> {
+    if subquery.outer_ref_columns.is_empty() {
+        return Ok(());
+    }
+    let mut aggregates = 0;
+    subquery.subquery.apply(|node| {
+        let is_other = match node {
+            LogicalPlan::Window(_) | LogicalPlan::Distinct(Distinct::On(_)) => true,
+            LogicalPlan::Limit(limit) => limit.skip.is_some(),
+            LogicalPlan::Aggregate(aggregate) => {
+                aggregates += 1;
+                // The engine knows what one aggregate of no rows is, where it is the value of the subquery.
+                aggregate.group_expr.is_empty() && (!is_value || aggregates > 1)
+            }
+            _ => false,
+        };
+        if is_other && picks_by_outer(node)? {
+            Err(refused(subquery))
+        } else {
+            Ok(TreeNodeRecursion::Continue)
+        }
+    })?;
+    Ok(())
+}
+
+/// Whether rows below are picked by what is read of the query around.
+fn picks_by_outer(node: &LogicalPlan) -> Result<bool> {
+    let mut any = false;
+    for input in node.inputs() {
+        input.apply(|node| {
+            any |= node.contains_outer_reference();
+            Ok(if any { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
+        })?;
+    }
+    Ok(any)
+}
+
+fn refused(subquery: &Subquery) -> DataFusionError {
+    let message = "this subquery cannot be executed: it numbers, skips or aggregates rows that it picks by the query around it";
+    let diagnostic = Diagnostic::new_error(message, subquery.spans.first())
+        .with_help("join what it reads, and aggregate or number the rows", None);
+    plan_datafusion_err!("{message}").with_diagnostic(diagnostic)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::executed::rows;
+    use crate::Scope;
+
+    const A: &str = "(values (1, 0), (2, 1), (4, 2)) as a(k, v)";
+    const B: &str = "(values (2, 1), (2, 2), (4, 3), (4, 4)) as b(k, w)";
+
+    fn of(sql: &str) -> String {
+        rows(&sql.replace("{a}", A).replace("{b}", B))
+    }
+
+    #[test]
+    fn a_count_of_nothing_is_a_row() {
+        assert_eq!(
+            of("select k from {a} where exists (select count(*) from {b} where b.k = a.k) order by k"),
+            "1 2 4"
+        );
+        assert_eq!(
+            of("select k from {a} where v in (select count(*) from {b} where b.k = a.k) order by k"),
+            "1 4"
+        );
+        assert_eq!(of("select k from {a} where v not in (select count(*) from {b} where b.k = a.k)"), "2");
+        assert_eq!(
+            of("select k, v in (select count(*) from {b} where b.k = a.k) from {a} order by k"),
+            "1true 2false 4true"
+        );
+    }
+
+    #[test]
+    fn rows_that_are_picked_by_the_query_around_are_not_numbered_among_all() {
+        for sql in [
+            "select k from {a} where exists (select 1 from {b} where b.k = a.k offset 1)",
+            "select k from {a} where exists (select 1 from (select row_number() over (order by w) as n from {b} where b.k = a.k) t where n = 2)",
+            "select k from {a} where exists (select count(*) from {b} where b.k = a.k having count(*) = 0)",
+            "select k, (select max(n) from (select row_number() over (order by w) as n from {b} where b.k = a.k) t) as m from {a}",
+        ] {
+            let problem = Scope::for_planning().plan(&sql.replace("{a}", A).replace("{b}", B)).unwrap_err();
+            assert!(
+                problem.message.starts_with("this subquery cannot be executed"),
+                "{sql}: {}",
+                problem.message
+            );
+            assert!(problem.help.is_some(), "{sql}");
+        }
+    }
+}
