@@ -24,7 +24,7 @@ impl OptimizerRule for NullSafeKeys {
     }
 
     fn supports_rewrite(&self) -> bool {
-        self.0.supports_rewrite()
+        true
     }
 
     fn rewrite(&self, plan: LogicalPlan, config: &dyn OptimizerConfig) -> Result<Transformed<LogicalPlan>> {
