@@ -10,6 +10,7 @@ What is said in two ways, or not asked, and why:
 - `regexp_like` is `regexp_matches`, the bytes of a text are counted by `strlen`.
 - Dividing by nothing is an error in mep (as in PostgreSQL) and NULL in DuckDB: divisors stand in NULLIF.
 - Doubles as texts are written in other ways, as are intervals: neither is cast to text.
+- The year before the first is 0000 as text in mep, 0001 (BC) in DuckDB: no date comes there.
 - `substr` before the first character counts from the end in DuckDB: it is not asked.
 - `sum(bigint)` past 64 bits is an error in mep, which says to add decimals (crates/sql/src/exact_sum.rs), and a wider integer in DuckDB:
   compare.py counts these apart.
@@ -302,8 +303,8 @@ class Writer:
         return self.leaf("date", scope)
 
     def near_date(self, scope):
-        # Beyond the year 9999 nothing is.
-        return f"least({self.leaf('date', scope)}, date '5000-01-31')"
+        # Beyond the year 9999 nothing is, and years before the first are written in two ways.
+        return f"greatest(least({self.leaf('date', scope)}, date '5000-01-31'), date '0100-01-01')"
 
     def make_ts(self, e, scope, depth):
         r = self.random.randrange(6)

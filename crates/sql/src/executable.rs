@@ -195,6 +195,7 @@ mod tests {
 
     use arrow::datatypes::{DataType, Field, Schema};
 
+    use crate::rules::executed::rows;
     use crate::{DeclaredTable, Scope};
     use mep_core::relation::Relation;
 
@@ -224,6 +225,22 @@ mod tests {
     #[test]
     fn a_constant_that_cannot_be_computed_is_pointed_at() {
         insta::assert_snapshot!(checked("select k from m.a where k = cast('abc' as bigint) + 1"), @"the text 'abc' is no bigint ['abc'] try_cast(… as …) gives NULL there; or leave such rows out");
+    }
+
+    #[test]
+    fn truth_values_are_grouped() {
+        let t = "(values (1, true), (2, false), (3, null)) as t(k, f)";
+        assert_eq!(rows(&format!("select distinct f is true as a from {t} order by 1")), "false true");
+        assert_eq!(
+            rows(&format!("select distinct not (f is not true) as a from {t} order by 1")),
+            "false true"
+        );
+        assert_eq!(
+            rows(&format!(
+                "select a, count(*) from (select f is not false as a from {t}) group by a order by a"
+            )),
+            "false1 true2"
+        );
     }
 
     #[test]

@@ -58,6 +58,7 @@ enum Part {
 }
 
 impl ByUniqueNames {
+    #[expect(deprecated, reason = "what replaces it asks whether properties change, which they may")]
     fn below(&self, plan: Arc<dyn ExecutionPlan>, config: &ConfigOptions) -> Result<Part> {
         let below = plan.children().into_iter().map(|input| self.below(Arc::clone(input), config));
         let below: Vec<Part> = below.collect::<Result<_>>()?;

@@ -18,6 +18,7 @@ pub mod guarded;
 pub mod marks;
 pub mod membership;
 pub mod microseconds;
+pub mod null_safe_keys;
 pub mod numbers;
 pub mod order_keys;
 pub mod order_once;
@@ -41,6 +42,11 @@ pub fn mended(plan: LogicalPlan) -> Result<LogicalPlan> {
 /// The optimizer's rules for plans that are run.
 pub fn of_execution() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
     let mut rules = Optimizer::new().rules;
+    for rule in &mut rules {
+        if null_safe_keys::RULES.contains(&rule.name()) {
+            *rule = Arc::new(null_safe_keys::NullSafeKeys(Arc::clone(rule)));
+        }
+    }
     // Equal rows are grouped by then, and what is in a subquery is not yet a join.
     let grouped = rules.iter().position(|rule| rule.name() == "replace_distinct_aggregate");
     rules.insert(grouped.map_or(0, |at| at + 1), Arc::new(floats::ComparableFloats));
