@@ -57,7 +57,7 @@ impl Culprit {
             return Vec::new();
         }
         let Some(query) = syntax::query(&statement) else { return Vec::new() };
-        let mut search = Search { culprit: self, sure: Vec::new(), likely: Vec::new() };
+        let mut search = CulpritSearch { culprit: self, sure: Vec::new(), likely: Vec::new() };
         let _ = Visit::visit(query, &mut search);
         let found = if search.sure.is_empty() { search.likely } else { search.sure };
         let mut ranges: Vec<Range<usize>> = found.into_iter().filter_map(|spot| spot.bytes(sql)).collect();
@@ -183,7 +183,7 @@ fn unmatched_after(sql: &str, at: usize) -> Option<usize> {
     })
 }
 
-struct Search<'a> {
+struct CulpritSearch<'a> {
     culprit: &'a Culprit,
     /// What names the very value that failed.
     sure: Vec<Spot>,
@@ -191,7 +191,7 @@ struct Search<'a> {
     likely: Vec<Spot>,
 }
 
-impl Search<'_> {
+impl CulpritSearch<'_> {
     fn look_at(&mut self, expression: &Expr) {
         match (self.culprit, expression) {
             (Culprit::Operators(wanted), Expr::BinaryOp { left, op, right }) => {
@@ -302,7 +302,7 @@ impl Search<'_> {
     }
 }
 
-impl Visitor for Search<'_> {
+impl Visitor for CulpritSearch<'_> {
     type Break = ();
 
     fn pre_visit_expr(&mut self, expression: &Expr) -> ControlFlow<()> {

@@ -43,14 +43,14 @@ impl PhysicalOptimizerRule for ByUniqueNames {
         config: &ConfigOptions,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         match self.below(plan, config)? {
-            Part::Open(plan) => self.0.optimize(plan, config),
-            Part::Done(plan) => Ok(plan),
+            PushedPart::Open(plan) => self.0.optimize(plan, config),
+            PushedPart::Done(plan) => Ok(plan),
         }
     }
 }
 
 /// A part of a plan.
-enum Part {
+enum PushedPart {
     /// All its columns have names of their own, and the rule is yet to look at it.
     Open(Arc<dyn ExecutionPlan>),
     /// The rule has looked at what it may.
@@ -58,23 +58,22 @@ enum Part {
 }
 
 impl ByUniqueNames {
-    #[expect(deprecated, reason = "what replaces it asks whether properties change, which they may")]
-    fn below(&self, plan: Arc<dyn ExecutionPlan>, config: &ConfigOptions) -> Result<Part> {
+    fn below(&self, plan: Arc<dyn ExecutionPlan>, config: &ConfigOptions) -> Result<PushedPart> {
         let below = plan.children().into_iter().map(|input| self.below(Arc::clone(input), config));
-        let below: Vec<Part> = below.collect::<Result<_>>()?;
-        if below.iter().all(|part| matches!(part, Part::Open(_))) {
+        let below: Vec<PushedPart> = below.collect::<Result<_>>()?;
+        if below.iter().all(|part| matches!(part, PushedPart::Open(_))) {
             return Ok(if has_unique_names(plan.as_ref()) {
-                Part::Open(plan)
+                PushedPart::Open(plan)
             } else {
-                Part::Done(self.0.optimize(plan, config)?)
+                PushedPart::Done(self.0.optimize(plan, config)?)
             });
         }
         let inputs = below.into_iter().map(|part| match part {
-            Part::Open(input) => self.0.optimize(input, config),
-            Part::Done(input) => Ok(input),
+            PushedPart::Open(input) => self.0.optimize(input, config),
+            PushedPart::Done(input) => Ok(input),
         });
         let inputs: Vec<_> = inputs.collect::<Result<_>>()?;
-        Ok(Part::Done(replace_children_if_necessary(plan, inputs)?))
+        Ok(PushedPart::Done(replace_children_if_necessary(plan, inputs)?))
     }
 }
 

@@ -40,13 +40,13 @@ pub(super) fn range(
 }
 
 /// An expression of the SQL. Those within it follow it in the list.
-struct Spot {
+struct TrialSpot {
     span: tokenizer::Span,
     /// The first one that is not within it.
     end: usize,
 }
 
-impl Spot {
+impl TrialSpot {
     fn range(&self, sql: &str) -> Option<Range<usize>> {
         if self.span.start.line == 0 {
             return None;
@@ -59,7 +59,7 @@ impl Spot {
 /// All expressions, each before those within it.
 #[derive(Default)]
 struct Listed {
-    expressions: Vec<Spot>,
+    expressions: Vec<TrialSpot>,
     open: Vec<usize>,
 }
 
@@ -81,7 +81,7 @@ impl Visitor for Listed {
 
     fn pre_visit_expr(&mut self, expression: &Expr) -> ControlFlow<()> {
         self.open.push(self.expressions.len());
-        self.expressions.push(Spot { span: expression.span(), end: 0 });
+        self.expressions.push(TrialSpot { span: expression.span(), end: 0 });
         ControlFlow::Continue(())
     }
 

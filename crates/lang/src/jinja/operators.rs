@@ -9,7 +9,7 @@ use super::tokens::{Token, TokenKind, closing};
 
 /// An operator that becomes a call of a function.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Operator {
+pub(super) struct CalledOperator {
     /// The function, with the bracket that opens its arguments.
     pub(super) function: &'static str,
     /// The token of the operator.
@@ -22,7 +22,7 @@ pub(super) struct Operator {
 
 /// A token, or all that a pair of brackets holds.
 #[derive(Clone, Copy)]
-struct Unit {
+struct OperandUnit {
     first: usize,
     last: usize,
 }
@@ -31,14 +31,14 @@ struct Unit {
 pub(super) struct Operators<'a> {
     text: &'a str,
     tokens: &'a [Token],
-    found: Vec<Operator>,
+    found: Vec<CalledOperator>,
 }
 
 /// Words that end an expression of numbers and begin another one.
 const BETWEEN: [&str; 7] = ["and", "or", "not", "in", "if", "else", "elif"];
 
 impl<'a> Operators<'a> {
-    pub(super) fn of(text: &'a str, tokens: &'a [Token]) -> Vec<Operator> {
+    pub(super) fn of(text: &'a str, tokens: &'a [Token]) -> Vec<CalledOperator> {
         let mut operators = Self { text, tokens, found: Vec::new() };
         let mut ranges = vec![0..tokens.len()];
         while let Some(range) = ranges.pop() {
@@ -49,7 +49,7 @@ impl<'a> Operators<'a> {
 
     /// Reads one level of brackets, and notes what the brackets in it hold.
     fn read(&mut self, range: Range<usize>, inner: &mut Vec<Range<usize>>) {
-        let mut run: Vec<Unit> = Vec::new();
+        let mut run: Vec<OperandUnit> = Vec::new();
         let mut at = range.start;
         while at < range.end {
             let last = match self.tokens[at].kind {
@@ -62,14 +62,14 @@ impl<'a> Operators<'a> {
             if last == at && self.is_between(at, &run) {
                 self.sums(&std::mem::take(&mut run));
             } else {
-                run.push(Unit { first: at, last });
+                run.push(OperandUnit { first: at, last });
             }
             at = last + 1;
         }
         self.sums(&run);
     }
 
-    fn is_between(&self, at: usize, run: &[Unit]) -> bool {
+    fn is_between(&self, at: usize, run: &[OperandUnit]) -> bool {
         let token = self.tokens[at];
         match token.kind {
             TokenKind::OpenStatement | TokenKind::OpenExpression | TokenKind::Close => true,
@@ -92,7 +92,7 @@ impl<'a> Operators<'a> {
     }
 
     /// Whether a unit is an operator with a value before it.
-    fn operator<'w>(&self, run: &[Unit], at: usize, words: &[&'w str]) -> Option<&'w str> {
+    fn operator<'w>(&self, run: &[OperandUnit], at: usize, words: &[&'w str]) -> Option<&'w str> {
         let unit = run[at];
         let is_symbol =
             matches!(self.tokens[unit.first].kind, TokenKind::Symbol(_)) && unit.first == unit.last;
@@ -107,17 +107,22 @@ impl<'a> Operators<'a> {
     }
 
     /// `a - b + c`: from the left; what stands between two of them is read by [`Self::texts`].
-    fn sums(&mut self, run: &[Unit]) {
+    fn sums(&mut self, run: &[OperandUnit]) {
         self.chain(run, &["-", "+"]);
         self.parts(run, &["-", "+"], Self::texts);
     }
 
     /// `a ~ b`, which binds closer than a sum.
-    fn texts(&mut self, run: &[Unit]) {
+    fn texts(&mut self, run: &[OperandUnit]) {
         self.parts(run, &["~"], |this, run| this.chain(run, &["*", "/", "//", "%"]));
     }
 
-    fn parts(&mut self, run: &[Unit], words: &[&str], mut read: impl FnMut(&mut Self, &[Unit])) {
+    fn parts(
+        &mut self,
+        run: &[OperandUnit],
+        words: &[&str],
+        mut read: impl FnMut(&mut Self, &[OperandUnit]),
+    ) {
         let mut start = 0;
         for at in 0..run.len() {
             if self.operator(run, at, words).is_some() {
@@ -129,7 +134,7 @@ impl<'a> Operators<'a> {
     }
 
     /// Notes the operators of one strength in a run, the last one first, since it is the outermost.
-    fn chain(&mut self, run: &[Unit], words: &[&str]) {
+    fn chain(&mut self, run: &[OperandUnit], words: &[&str]) {
         let operators: Vec<(usize, &str)> =
             (0..run.len()).filter_map(|at| Some((at, self.operator(run, at, words)?))).collect();
         for (number, (at, word)) in operators.iter().enumerate().rev() {
@@ -142,7 +147,7 @@ impl<'a> Operators<'a> {
                 "%" if !self.is_number(left) => "__percent(",
                 _ => continue,
             };
-            self.found.push(Operator {
+            self.found.push(CalledOperator {
                 function,
                 token: run[*at].first,
                 first: run[0].first,
@@ -152,11 +157,11 @@ impl<'a> Operators<'a> {
     }
 
     /// Whether a value is written as a number, which Python's times and formats have no operator with.
-    fn is_number(&self, run: &[Unit]) -> bool {
+    fn is_number(&self, run: &[OperandUnit]) -> bool {
         matches!(run, [unit] if self.tokens[unit.first].kind == TokenKind::Number)
     }
 
-    fn is_literal(&self, run: &[Unit]) -> bool {
+    fn is_literal(&self, run: &[OperandUnit]) -> bool {
         self.is_number(run) || matches!(run, [unit] if self.tokens[unit.first].kind == TokenKind::Text)
     }
 }
@@ -171,8 +176,8 @@ mod tests {
         let text = format!("{{{{ {expression} }}}}");
         let tokens = tokens(&text);
         let between = |from: usize, to: usize| text[tokens[from].start..tokens[to].end].to_owned();
-        let shown = |operator: &Operator| {
-            let Operator { function, token, first, last } = operator;
+        let shown = |operator: &CalledOperator| {
+            let CalledOperator { function, token, first, last } = operator;
             format!("{function}{}, {})", between(*first, token - 1), between(token + 1, *last))
         };
         Operators::of(&text, &tokens).iter().map(shown).collect()

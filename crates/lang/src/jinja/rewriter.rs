@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::ops::Range;
 
-use super::operators::{Operator, Operators};
+use super::operators::{CalledOperator, Operators};
 use super::rewrite::{BODY, Definition, Edit, GraphCall, Parameter, Rewritten};
 use super::tokens::{Token, TokenKind, closing};
 
@@ -14,13 +14,13 @@ const PRELUDE: &str = "{% include 'mep/loader' %}";
 /// in, then what stands for a token.
 struct Replacement {
     range: Range<usize>,
-    order: Order,
+    order: Rank,
     text: &'static str,
 }
 
 /// How far out something is that begins at the same place as another.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Order {
+enum Rank {
     Closes,
     Statement,
     Key,
@@ -55,15 +55,15 @@ impl<'a> Rewriter<'a> {
     }
 
     fn replace(&mut self, range: Range<usize>, text: &'static str) {
-        let order = if range.is_empty() { Order::Statement } else { Order::Token };
+        let order = if range.is_empty() { Rank::Statement } else { Rank::Token };
         self.replacements.push(Replacement { range, order, text });
     }
 
     /// Puts tokens into brackets.
-    fn enclose(&mut self, first: usize, last: usize, order: Order, open: &'static str, close: &'static str) {
+    fn enclose(&mut self, first: usize, last: usize, order: Rank, open: &'static str, close: &'static str) {
         let (start, end) = (self.tokens[first].start, self.tokens[last].end);
         self.replacements.push(Replacement { range: start..start, order, text: open });
-        self.replacements.push(Replacement { range: end..end, order: Order::Closes, text: close });
+        self.replacements.push(Replacement { range: end..end, order: Rank::Closes, text: close });
     }
 
     fn word(&self, index: usize) -> &str {
@@ -202,14 +202,14 @@ impl<'a> Rewriter<'a> {
                 (true, false) => ("__held(", ")"),
                 (true, true) => ("__held((", "))"),
             };
-            self.enclose(assign + 1, last, Order::Statement, open, close);
+            self.enclose(assign + 1, last, Rank::Statement, open, close);
         }
     }
 
     /// `a - b` becomes `__minus(a, b)`.
     fn operators(&mut self) {
-        for Operator { function, token, first, last } in Operators::of(self.text, self.tokens) {
-            self.enclose(first, last, Order::Operator, function, ")");
+        for CalledOperator { function, token, first, last } in Operators::of(self.text, self.tokens) {
+            self.enclose(first, last, Rank::Operator, function, ")");
             self.replace(self.tokens[token].range(), ",");
         }
     }
@@ -299,7 +299,7 @@ impl<'a> Rewriter<'a> {
 
     fn wrap(&mut self, open: usize, function: &'static str) {
         if let Some(close) = closing(self.tokens, open) {
-            self.enclose(open, close, Order::Literal, function, ")");
+            self.enclose(open, close, Rank::Literal, function, ")");
         }
     }
 
@@ -318,7 +318,7 @@ impl<'a> Rewriter<'a> {
                     if first >= index || is_literal && first + 1 == index {
                         continue;
                     }
-                    self.enclose(first, index - 1, Order::Key, "__key(", ")");
+                    self.enclose(first, index - 1, Rank::Key, "__key(", ")");
                 }
                 _ => {}
             }

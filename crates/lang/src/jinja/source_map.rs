@@ -14,12 +14,12 @@ pub struct SourceMap {
     pieces: Vec<MappedText>,
     whole: Option<Place>,
     /// What of the SQL is a text of the user's that stands elsewhere: the arguments of a test.
-    given: Vec<Given>,
+    given: Vec<GivenText>,
 }
 
 /// A text of the user's and where it stands.
 #[derive(Clone, Debug)]
-struct Given {
+struct GivenText {
     output: Range<usize>,
     place: Place,
 }
@@ -53,7 +53,7 @@ impl SourceMap {
         let mut given = Vec::new();
         for (text, place) in texts.iter().filter(|(text, _)| !text.trim().is_empty()) {
             for (at, _) in sql.match_indices(text.as_str()).filter(|(at, _)| is_apart(sql, *at, text)) {
-                given.push(Given { output: at..at + text.len(), place: place.clone() });
+                given.push(GivenText { output: at..at + text.len(), place: place.clone() });
             }
         }
         Self { given, ..Self::whole(place) }
@@ -61,7 +61,7 @@ impl SourceMap {
 
     /// The place of the text that a range of the SQL lies in, or that alone lies in it.
     fn given(&self, sql: &Range<usize>) -> Option<Place> {
-        let around = |given: &&Given| given.output.start <= sql.start && sql.end <= given.output.end;
+        let around = |given: &&GivenText| given.output.start <= sql.start && sql.end <= given.output.end;
         if let Some(given) = self.given.iter().filter(around).min_by_key(|given| given.output.len()) {
             return Some(within(given, sql));
         }
@@ -115,7 +115,7 @@ fn is_apart(sql: &str, at: usize, text: &str) -> bool {
 }
 
 /// The part of a text that a range of the SQL is, where the text stands in its file as it does in the SQL.
-fn within(given: &Given, sql: &Range<usize>) -> Place {
+fn within(given: &GivenText, sql: &Range<usize>) -> Place {
     let place = &given.place;
     let written = place.text.text().get(place.span.start..place.span.end()).unwrap_or_default();
     let quotes = written.len().saturating_sub(written.trim_start_matches(['\'', '"']).len());

@@ -20,7 +20,7 @@ use crate::syntax::APART;
 
 /// The function that stands around an expression, with a number of its own.
 pub fn function() -> ScalarUDF {
-    ScalarUDF::new_from_impl(Apart { signature: Signature::any(2, Volatility::Immutable) })
+    ScalarUDF::new_from_impl(ApartFunction { signature: Signature::any(2, Volatility::Immutable) })
 }
 
 /// The plan without such calls, its columns under the names that they were given.
@@ -59,14 +59,16 @@ pub fn as_meant(plan: LogicalPlan) -> Result<LogicalPlan> {
 
 fn is_apart(expression: &Expr) -> Result<bool> {
     expression.exists(|part| match part {
-        Expr::ScalarFunction(call) => Ok(call.func.inner().is::<Apart>()),
+        Expr::ScalarFunction(call) => Ok(call.func.inner().is::<ApartFunction>()),
         _ => Ok(false),
     })
 }
 
 fn without(part: Expr) -> Transformed<Expr> {
     match part {
-        Expr::ScalarFunction(mut call) if call.func.inner().is::<Apart>() && !call.args.is_empty() => {
+        Expr::ScalarFunction(mut call)
+            if call.func.inner().is::<ApartFunction>() && !call.args.is_empty() =>
+        {
             Transformed::yes(call.args.swap_remove(0))
         }
         other => Transformed::no(other),
@@ -93,11 +95,11 @@ fn in_sets(sets: GroupingSet) -> Result<GroupingSet> {
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]
-struct Apart {
+struct ApartFunction {
     signature: Signature,
 }
 
-impl ScalarUDFImpl for Apart {
+impl ScalarUDFImpl for ApartFunction {
     fn name(&self) -> &'static str {
         APART
     }

@@ -76,7 +76,7 @@ fn of_join(mut join: Join) -> Result<Transformed<LogicalPlan>> {
 fn of_values(node: LogicalPlan, made: &mut usize) -> Result<Transformed<LogicalPlan>> {
     let [input] = node.inputs()[..] else { return Ok(Transformed::no(node)) };
     let schema = input.schema().clone();
-    let mut rows = Rows { plan: with_hidden(input, &node)?, made };
+    let mut rows = MarkedRows { plan: with_hidden(input, &node)?, made };
     let mut is_whole = true;
     let names = NamePreserver::new(&node);
     let is_sort = matches!(node, LogicalPlan::Sort(_));
@@ -148,12 +148,12 @@ fn with_hidden(input: &LogicalPlan, above: &LogicalPlan) -> Result<LogicalPlan> 
 }
 
 /// The rows that expressions are computed of, with columns that say what was found for each.
-struct Rows<'a> {
+struct MarkedRows<'a> {
     plan: LogicalPlan,
     made: &'a mut usize,
 }
 
-impl Rows<'_> {
+impl MarkedRows<'_> {
     /// Whether a subquery has rows, as an expression over the rows; `None` where no join says it.
     fn found(&mut self, subquery: &Subquery) -> Result<Option<Expr>> {
         let asked = without_list(&subquery.subquery);

@@ -53,7 +53,7 @@ impl VisitorMut for Queries<'_> {
 }
 
 fn in_select(select: &mut Select, mut order_by: Option<&mut OrderBy>, is_scalar: &dyn Fn(&str) -> bool) {
-    let mut named = Named { is_scalar, all: Vec::new(), depth: 0 };
+    let mut named = NamedCalls { is_scalar, all: Vec::new(), depth: 0 };
     let _ = Visit::visit(&select.projection, &mut named);
     let _ = Visit::visit(&select.having, &mut named);
     let _ = Visit::visit(&select.qualify, &mut named);
@@ -70,7 +70,7 @@ fn in_select(select: &mut Select, mut order_by: Option<&mut OrderBy>, is_scalar:
     if numbers.is_empty() {
         return;
     }
-    let mut apart = Apart { numbers, windows, depth: 0 };
+    let mut apart = ApartWriter { numbers, windows, depth: 0 };
     let _ = VisitMut::visit(&mut select.projection, &mut apart);
     let _ = VisitMut::visit(&mut select.group_by, &mut apart);
     let _ = VisitMut::visit(&mut select.having, &mut apart);
@@ -84,13 +84,13 @@ fn in_select(select: &mut Select, mut order_by: Option<&mut OrderBy>, is_scalar:
 }
 
 /// Gathers the aggregates and windows of a SELECT, not those of the queries within.
-struct Named<'a> {
+struct NamedCalls<'a> {
     is_scalar: &'a dyn Fn(&str) -> bool,
     all: Vec<Expr>,
     depth: usize,
 }
 
-impl Visitor for Named<'_> {
+impl Visitor for NamedCalls<'_> {
     type Break = ();
 
     fn pre_visit_query(&mut self, _: &Query) -> ControlFlow<()> {
@@ -155,10 +155,10 @@ fn value(item: &SelectItem) -> Option<&Expr> {
     }
 }
 
-type Windows = HashMap<String, WindowSpec>;
+type NamedWindows = HashMap<String, WindowSpec>;
 
 /// The windows that are known by a name.
-fn windows(select: &Select) -> Windows {
+fn windows(select: &Select) -> NamedWindows {
     let window = |NamedWindowDefinition(name, window): &NamedWindowDefinition| match window {
         NamedWindowExpr::WindowSpec(window) => Some((folded(name), window.clone())),
         NamedWindowExpr::NamedWindow(_) => None,
@@ -167,7 +167,7 @@ fn windows(select: &Select) -> Windows {
 }
 
 /// The expressions, as they are written, that others have the name of, each with a number.
-fn numbers(expressions: &[Expr], windows: &Windows) -> HashMap<String, usize> {
+fn numbers(expressions: &[Expr], windows: &NamedWindows) -> HashMap<String, usize> {
     let mut ways: HashMap<String, Vec<String>> = HashMap::new();
     for expression in expressions {
         let ways = ways.entry(written(expression, windows, false)).or_default();
@@ -184,21 +184,21 @@ fn numbers(expressions: &[Expr], windows: &Windows) -> HashMap<String, usize> {
 }
 
 /// An expression as text, in which the same is always written in the same way; perhaps without what its name leaves out.
-fn written(expression: &Expr, windows: &Windows, is_whole: bool) -> String {
+fn written(expression: &Expr, windows: &NamedWindows, is_whole: bool) -> String {
     let mut expression = expression.clone();
     while let Expr::Nested(inner) = expression {
         expression = *inner;
     }
-    let _ = VisitMut::visit(&mut expression, &mut Written { windows, is_whole });
+    let _ = VisitMut::visit(&mut expression, &mut WrittenOnce { windows, is_whole });
     expression.to_string()
 }
 
-struct Written<'a> {
-    windows: &'a Windows,
+struct WrittenOnce<'a> {
+    windows: &'a NamedWindows,
     is_whole: bool,
 }
 
-impl VisitorMut for Written<'_> {
+impl VisitorMut for WrittenOnce<'_> {
     type Break = ();
 
     fn pre_visit_expr(&mut self, expression: &mut Expr) -> ControlFlow<()> {
@@ -247,7 +247,7 @@ fn plain(name: &Ident) -> Ident {
     Ident { value: folded(name), quote_style: None, span: Span::empty() }
 }
 
-fn with_its_window(function: &mut Function, windows: &Windows) {
+fn with_its_window(function: &mut Function, windows: &NamedWindows) {
     if let Some(WindowType::NamedWindow(name)) = &function.over
         && let Some(window) = windows.get(&folded(name))
     {
@@ -256,13 +256,13 @@ fn with_its_window(function: &mut Function, windows: &Windows) {
 }
 
 /// Puts what is to be told apart into calls.
-struct Apart {
+struct ApartWriter {
     numbers: HashMap<String, usize>,
-    windows: Windows,
+    windows: NamedWindows,
     depth: usize,
 }
 
-impl VisitorMut for Apart {
+impl VisitorMut for ApartWriter {
     type Break = ();
 
     fn pre_visit_query(&mut self, _: &mut Query) -> ControlFlow<()> {

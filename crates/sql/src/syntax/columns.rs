@@ -14,21 +14,21 @@ use datafusion::sql::sqlparser::ast::{
 };
 
 /// Names of columns, in their order; `None` where only the planner can say one.
-pub(super) type Names = Vec<Option<String>>;
+pub(super) type ColumnNames = Vec<Option<String>>;
 
 /// The columns of a table that is no CTE, where there is one.
-pub(super) type Tables<'a> = dyn Fn(&ObjectName) -> Option<Vec<String>> + 'a;
+pub(super) type ColumnsOfTables<'a> = dyn Fn(&ObjectName) -> Option<Vec<String>> + 'a;
 
 /// The relations that a query can read.
 #[derive(Clone)]
 pub(super) struct Relations<'a> {
-    tables: &'a Tables<'a>,
-    ctes: HashMap<String, Option<Rc<Names>>>,
+    tables: &'a ColumnsOfTables<'a>,
+    ctes: HashMap<String, Option<Rc<ColumnNames>>>,
 }
 
 /// A column that a FROM gives.
 #[derive(Clone)]
-pub(super) struct Column {
+pub(super) struct GivenColumn {
     /// Its name, where that is known.
     pub(super) name: Option<String>,
     /// What it is over the columns of the tables.
@@ -39,15 +39,15 @@ pub(super) struct Column {
 
 /// What a FROM gives.
 #[derive(Clone, Default)]
-pub(super) struct Source {
+pub(super) struct ColumnSource {
     /// All columns.
-    pub(super) columns: Vec<Column>,
+    pub(super) columns: Vec<GivenColumn>,
     /// The tables by the name that columns are named with, and what each has.
-    pub(super) tables: Vec<(Vec<Ident>, Rc<Names>)>,
+    pub(super) tables: Vec<(Vec<Ident>, Rc<ColumnNames>)>,
 }
 
 impl<'a> Relations<'a> {
-    pub(super) fn new(tables: &'a Tables<'a>) -> Self {
+    pub(super) fn new(tables: &'a ColumnsOfTables<'a>) -> Self {
         Self { tables, ctes: HashMap::new() }
     }
 
@@ -65,7 +65,7 @@ impl<'a> Relations<'a> {
         within
     }
 
-    fn of_query(&self, query: &Query) -> Option<Names> {
+    fn of_query(&self, query: &Query) -> Option<ColumnNames> {
         if !query.pipe_operators.is_empty() {
             return None;
         }
@@ -76,7 +76,7 @@ impl<'a> Relations<'a> {
         }
     }
 
-    fn of_body(&self, mut body: &SetExpr) -> Option<Names> {
+    fn of_body(&self, mut body: &SetExpr) -> Option<ColumnNames> {
         while let SetExpr::SetOperation { left, .. } = body {
             body = left;
         }
@@ -91,8 +91,8 @@ impl<'a> Relations<'a> {
         }
     }
 
-    fn of_select(&self, select: &Select) -> Option<Names> {
-        let mut names = Names::new();
+    fn of_select(&self, select: &Select) -> Option<ColumnNames> {
+        let mut names = ColumnNames::new();
         let mut source = None;
         for item in &select.projection {
             match item {
@@ -121,8 +121,8 @@ impl<'a> Relations<'a> {
     }
 
     /// What a FROM gives; `None` where that is not known of all its parts.
-    pub(super) fn source(&self, from: &[TableWithJoins]) -> Option<Source> {
-        let mut all = Source::default();
+    pub(super) fn source(&self, from: &[TableWithJoins]) -> Option<ColumnSource> {
+        let mut all = ColumnSource::default();
         for one in from {
             let one = self.joined(one)?;
             all.columns.extend(one.columns);
@@ -131,7 +131,7 @@ impl<'a> Relations<'a> {
         Some(all)
     }
 
-    fn joined(&self, from: &TableWithJoins) -> Option<Source> {
+    fn joined(&self, from: &TableWithJoins) -> Option<ColumnSource> {
         let mut left = self.of_factor(&from.relation)?;
         for join in &from.joins {
             left = join_of(left, self.of_factor(&join.relation)?, join)?.0;
@@ -140,7 +140,7 @@ impl<'a> Relations<'a> {
     }
 
     /// What one table gives.
-    pub(super) fn of_factor(&self, factor: &TableFactor) -> Option<Source> {
+    pub(super) fn of_factor(&self, factor: &TableFactor) -> Option<ColumnSource> {
         match factor {
             TableFactor::Table { name, alias, args: None, .. } => {
                 let names = match name.0.as_slice() {
@@ -176,7 +176,11 @@ impl<'a> Relations<'a> {
 }
 
 /// What two joined sides give, and the condition that stands for the names that they are joined by.
-pub(super) fn join_of(left: Source, right: Source, join: &Join) -> Option<(Source, Option<Expr>)> {
+pub(super) fn join_of(
+    left: ColumnSource,
+    right: ColumnSource,
+    join: &Join,
+) -> Option<(ColumnSource, Option<Expr>)> {
     use JoinOperator as Kind;
     let (constraint, of_key): (_, fn(Expr, Expr) -> Expr) = match &join.join_operator {
         Kind::Join(by) | Kind::Inner(by) | Kind::Left(by) | Kind::LeftOuter(by) => (by, |left, _| left),
@@ -215,28 +219,28 @@ pub(super) fn join_of(left: Source, right: Source, join: &Join) -> Option<(Sourc
             Some(before) => binary(before, BinaryOperator::And, equal),
             None => equal,
         });
-        merged.push(Column { name: Some(key), value: of_key(one, other), is_merged: true });
+        merged.push(GivenColumn { name: Some(key), value: of_key(one, other), is_merged: true });
     }
     let takes_left = !matches!(join.join_operator, Kind::RightSemi(_) | Kind::RightAnti(_));
     let takes_right = !matches!(join.join_operator, Kind::LeftSemi(_) | Kind::LeftAnti(_));
-    let key_of = |column: &Column| merged.iter().find(|key| key.name == column.name);
-    let mut joined = Source::default();
+    let key_of = |column: &GivenColumn| merged.iter().find(|key| key.name == column.name);
+    let mut joined = ColumnSource::default();
     if takes_left {
         let columns = left.columns.into_iter().map(|column| key_of(&column).cloned().unwrap_or(column));
         joined.columns.extend(columns);
         joined.tables.extend(left.tables);
     }
     if takes_right {
-        let is_new = |column: &Column| !takes_left || key_of(column).is_none();
+        let is_new = |column: &GivenColumn| !takes_left || key_of(column).is_none();
         joined.columns.extend(right.columns.into_iter().filter(is_new));
         joined.tables.extend(right.tables);
     }
     Some((joined, condition))
 }
 
-impl Source {
+impl ColumnSource {
     /// The column of a name, where there is one.
-    pub(super) fn only(&self, name: &str) -> Option<&Column> {
+    pub(super) fn only(&self, name: &str) -> Option<&GivenColumn> {
         let mut of_name = self.columns.iter().filter(|column| column.name.as_deref() == Some(name));
         of_name.next().filter(|_| of_name.next().is_none())
     }
@@ -294,7 +298,7 @@ fn known<T>(value: &mut Option<T>, of: impl FnOnce() -> Option<T>) -> Option<&T>
     value.as_ref()
 }
 
-fn renamed(names: Rc<Names>, alias: &TableAlias) -> Option<Rc<Names>> {
+fn renamed(names: Rc<ColumnNames>, alias: &TableAlias) -> Option<Rc<ColumnNames>> {
     if alias.columns.is_empty() {
         return Some(names);
     }
@@ -302,13 +306,13 @@ fn renamed(names: Rc<Names>, alias: &TableAlias) -> Option<Rc<Names>> {
     (alias.columns.len() == names.len()).then(|| Rc::new(given.collect()))
 }
 
-fn table(name: Vec<Ident>, names: Rc<Names>) -> Option<Source> {
+fn table(name: Vec<Ident>, names: Rc<ColumnNames>) -> Option<ColumnSource> {
     let column = |of: &Option<String>| {
         let mut parts = name.clone();
         parts.push(Ident::with_quote('"', of.clone().unwrap_or_default()));
-        Column { name: of.clone(), value: Expr::CompoundIdentifier(parts), is_merged: false }
+        GivenColumn { name: of.clone(), value: Expr::CompoundIdentifier(parts), is_merged: false }
     };
-    Some(Source { columns: names.iter().map(column).collect(), tables: vec![(name.clone(), names)] })
+    Some(ColumnSource { columns: names.iter().map(column).collect(), tables: vec![(name.clone(), names)] })
 }
 
 fn binary(left: Expr, op: BinaryOperator, right: Expr) -> Expr {

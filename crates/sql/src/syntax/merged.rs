@@ -16,7 +16,7 @@ use datafusion::sql::sqlparser::ast::{
 };
 use datafusion::sql::sqlparser::tokenizer::Span;
 
-use super::columns::{self, Relations, Source, Tables, folded};
+use super::columns::{self, ColumnSource, ColumnsOfTables, Relations, folded};
 use crate::offset;
 use crate::problem::SqlProblem;
 
@@ -24,7 +24,7 @@ use crate::problem::SqlProblem;
 /// cannot be written out, and a column and that of one side would be taken for one.
 pub(crate) fn write_out_joined(
     statement: &mut Statement,
-    tables: &Tables<'_>,
+    tables: &ColumnsOfTables<'_>,
     sql: &str,
 ) -> Option<SqlProblem> {
     let Statement::Statement(tree) = statement else { return None };
@@ -252,7 +252,7 @@ fn of_select(select: &mut Select, order_by: Option<&mut OrderBy>, relations: &Re
 }
 
 /// The conditions of joins: each knows what stands before it.
-fn in_joins(from: &mut TableWithJoins, names: &mut MergedNames<'_>) -> Option<Source> {
+fn in_joins(from: &mut TableWithJoins, names: &mut MergedNames<'_>) -> Option<ColumnSource> {
     let mut left = in_factor(&mut from.relation, names)?;
     for join in &mut from.joins {
         let right = in_factor(&mut join.relation, names)?;
@@ -276,14 +276,19 @@ fn in_joins(from: &mut TableWithJoins, names: &mut MergedNames<'_>) -> Option<So
     Some(left)
 }
 
-fn in_factor(factor: &mut TableFactor, names: &mut MergedNames<'_>) -> Option<Source> {
+fn in_factor(factor: &mut TableFactor, names: &mut MergedNames<'_>) -> Option<ColumnSource> {
     match factor {
         TableFactor::NestedJoin { table_with_joins, alias: None } => in_joins(table_with_joins, names),
         other => names.relations.of_factor(other),
     }
 }
 
-fn of_item(item: SelectItem, source: &Source, names: &mut MergedNames<'_>, items: &mut Vec<SelectItem>) {
+fn of_item(
+    item: SelectItem,
+    source: &ColumnSource,
+    names: &mut MergedNames<'_>,
+    items: &mut Vec<SelectItem>,
+) {
     match item {
         SelectItem::UnnamedExpr(Expr::Identifier(column)) => {
             items.push(match names.of(&column) {
