@@ -249,7 +249,7 @@ mod tests {
         insta::assert_snapshot!(problem("select date_trunc('day', song, 3) from m.raw"), @"`date_trunc` takes 2 arguments, and not 3 [date_trunc('day', song, 3]");
         insta::assert_snapshot!(problem("select sum(song) from m.raw"), @"`sum` takes decimal or bigint or double or interval, and not varchar [song]");
         insta::assert_snapshot!(problem("select id from m.raw where id"), @"a filter takes a condition, and `m.raw.id` is bigint [id] compare it: x <> 0, x is not null, x = 'yes'");
-        insta::assert_snapshot!(problem("select * from range(0, random())"), @"");
+        insta::assert_snapshot!(problem("select * from range(0, random())"), @"argument 2 must be an integer that is written out, or NULL [random]");
         insta::assert_snapshot!(problem("select id from m.raw union all select song, id from m.raw"), @"UNION queries have different number of columns [select id from m.raw union all select song, id from m.raw]");
     }
 

@@ -238,6 +238,9 @@ const TO_TIMES: [&str; 7] = [
 /// Of what SQL is made of.
 fn shapes() -> Vec<Saying> {
     vec![
+        saying(r"argument #(\d+) must be an INTEGER or NULL", |found| {
+            Failure::saying(format!("argument {} must be an integer that is written out, or NULL", &found[1]))
+        }),
         saying(r"scalar subquery returned more than one row", |_| {
             Failure::saying("a subquery that stands for one value gives several rows")
                 .helped("make it one: an aggregate such as max(…), or limit 1 with an order")

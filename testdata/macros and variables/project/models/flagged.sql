@@ -3,6 +3,6 @@
 select
   country,
   {{ in_euro('price', rate=0.1) }} as price,
-  {{ flags(names) }}
+  {{ country_columns(names) }}
 from {{ ref('prices') }}
 where price > {{ limit }}

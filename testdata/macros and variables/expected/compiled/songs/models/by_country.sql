@@ -1,0 +1,2 @@
+
+select is_se, count(*) as rows from main.flagged group by is_se

@@ -1,0 +1,5 @@
+select
+  event_date,
+  customer,
+  amount
+from main.raw_orders
