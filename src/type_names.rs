@@ -10,7 +10,10 @@ fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
         if path.is_dir() {
             sources(&path, found);
-        } else if name.ends_with(".rs") && name != "tests.rs" && !path.iter().any(|part| part == "tests") {
+        } else if path.extension().is_some_and(|end| end == "rs")
+            && name != "tests.rs"
+            && !path.iter().any(|part| part == "tests")
+        {
             found.push(path);
         }
     }

@@ -214,7 +214,7 @@ impl CulpritSearch<'_> {
                 self.likely.push(Spot::of(expression));
             }
             (Culprit::Cast { to, value }, _) => {
-                self.look_at_cast(to.as_deref(), value.as_deref(), expression)
+                self.look_at_cast(to.as_deref(), value.as_deref(), expression);
             }
             (Culprit::Call(names), Expr::Function(call)) => {
                 let names: Vec<&str> = names.iter().map(String::as_str).collect();
@@ -222,10 +222,10 @@ impl CulpritSearch<'_> {
                     self.likely.push(Spot::of(expression));
                 }
             }
-            (Culprit::Call(names), Expr::Substring { .. }) => {
-                if names.iter().any(|name| name == "substr" || name == "substring") {
-                    self.likely.push(Spot::of(expression));
-                }
+            (Culprit::Call(names), Expr::Substring { .. })
+                if names.iter().any(|name| name == "substr" || name == "substring") =>
+            {
+                self.likely.push(Spot::of(expression));
             }
             (Culprit::Call(names), Expr::Extract { .. }) if names.iter().any(|name| name == "extract") => {
                 self.likely.push(Spot::of(expression));
@@ -256,7 +256,7 @@ impl CulpritSearch<'_> {
             }
             (Culprit::Pattern(pattern), _) => self.look_at_pattern(pattern, expression),
             (Culprit::Subquery, Expr::Subquery(query)) => {
-                self.likely.push(Spot { span: query.span(), is_inner: false })
+                self.likely.push(Spot { span: query.span(), is_inner: false });
             }
             _ => {}
         }
@@ -274,10 +274,10 @@ impl CulpritSearch<'_> {
             }
             // `try_cast` gives NULL.
             Expr::Cast { kind: ast::CastKind::TryCast | ast::CastKind::SafeCast, .. } => {}
-            Expr::Cast { data_type, expr, .. } if !is_literal(expr) => {
-                if to.is_none_or(|to| is_type(data_type, to)) {
-                    self.likely.push(Spot::of(expression));
-                }
+            Expr::Cast { data_type, expr, .. }
+                if !is_literal(expr) && to.is_none_or(|to| is_type(data_type, to)) =>
+            {
+                self.likely.push(Spot::of(expression));
             }
             Expr::Function(call) if to == Some("timestamp") && is_to_time(call) => {
                 self.likely.push(Spot::of(expression));
@@ -355,7 +355,7 @@ fn is_number(expression: &Expr) -> bool {
 fn is_zero(expression: &Expr) -> bool {
     match expression {
         Expr::Value(value) => match &value.value {
-            Value::Number(digits, _) => digits.to_string().trim_matches(['0', '.']).is_empty(),
+            Value::Number(digits, _) => digits.clone().trim_matches(['0', '.']).is_empty(),
             _ => false,
         },
         _ => false,

@@ -270,7 +270,7 @@ impl Scope {
         let Err(error) = execution(plan) else { return Ok(()) };
         let described = super::executable::problem(&error, problem(&state, &error, sql), sql);
         Err(self.located(described, sql, &|statement| {
-            let planned = self.checked(statement).and_then(|plan| view::expand(plan));
+            let planned = self.checked(statement).and_then(view::expand);
             planned.and_then(|plan| execution(&plan)).err()
         }))
     }

@@ -11,12 +11,12 @@ use mep_core::os_error::plain;
 
 /// An error of a statement; `doing` says what it was to do.
 pub(super) fn executing(doing: &str, error: &ExecutionError) -> SinkError {
-    sorted(execution_passes(error), format!("cassandra: cannot {doing}: {error}"))
+    sorted(execution_passes(error), &format!("cassandra: cannot {doing}: {error}"))
 }
 
 /// An error of preparing a statement.
 pub(super) fn preparing(doing: &str, error: &PrepareError) -> SinkError {
-    sorted(prepare_passes(error), format!("cassandra: cannot {doing}: {error}"))
+    sorted(prepare_passes(error), &format!("cassandra: cannot {doing}: {error}"))
 }
 
 /// Whether a statement does not fit the schema, or does not yet.
@@ -35,7 +35,7 @@ pub(super) fn connecting(cluster: &str, error: &NewSessionError) -> SinkError {
         NewSessionError::MetadataError(error) => metadata_passes(error) && !is_of_encryption(error),
         _ => false,
     };
-    sorted(passes, format!("{cluster} cannot be reached: {error}"))
+    sorted(passes, &format!("{cluster} cannot be reached: {error}"))
 }
 
 /// Whether a connection ended, or was not taken, as where the process at its other side has ended: not for want of an answer.
@@ -87,8 +87,8 @@ pub(super) fn answer(doing: &str, error: &dyn std::fmt::Display) -> SinkError {
     SinkError::Refused(format!("cassandra: cannot {doing}: unexpected answer: {error}"))
 }
 
-fn sorted(passes: bool, message: String) -> SinkError {
-    let message = plain(&message).into_owned();
+fn sorted(passes: bool, message: &str) -> SinkError {
+    let message = plain(message).into_owned();
     if passes { SinkError::Passing(message) } else { SinkError::Refused(message) }
 }
 

@@ -40,7 +40,8 @@ const BETWEEN: [&str; 7] = ["and", "or", "not", "in", "if", "else", "elif"];
 impl<'a> Operators<'a> {
     pub(super) fn of(text: &'a str, tokens: &'a [Token]) -> Vec<CalledOperator> {
         let mut operators = Self { text, tokens, found: Vec::new() };
-        let mut ranges = vec![0..tokens.len()];
+        let mut ranges = Vec::new();
+        operators.read(0..tokens.len(), &mut ranges);
         while let Some(range) = ranges.pop() {
             operators.read(range, &mut ranges);
         }
@@ -72,7 +73,10 @@ impl<'a> Operators<'a> {
     fn is_between(&self, at: usize, run: &[OperandUnit]) -> bool {
         let token = self.tokens[at];
         match token.kind {
-            TokenKind::OpenStatement | TokenKind::OpenExpression | TokenKind::Close => true,
+            TokenKind::OpenStatement
+            | TokenKind::OpenExpression
+            | TokenKind::Close
+            | TokenKind::Symbol(b',' | b':' | b'=' | b'<' | b'>' | b'!') => true,
             // `x is not none` is a test of `x`, which binds closer than any operator here.
             TokenKind::Name => {
                 let word = token.text(self.text);
@@ -82,7 +86,6 @@ impl<'a> Operators<'a> {
                         .checked_sub(1)
                         .is_some_and(|open| self.tokens[open].kind == TokenKind::OpenStatement)
             }
-            TokenKind::Symbol(b',' | b':' | b'=' | b'<' | b'>' | b'!') => true,
             _ => false,
         }
     }

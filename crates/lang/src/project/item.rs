@@ -201,7 +201,9 @@ impl<'a> Item<'a> {
         match &self.node.value {
             Value::List(items) => items.iter().for_each(|node| Item { node, ..self }.each_value(tell)),
             Value::Mapping(entries) => {
-                entries.iter().for_each(|entry| Item { node: &entry.node, ..self }.each_value(tell));
+                for entry in entries {
+                    Item { node: &entry.node, ..self }.each_value(tell);
+                }
             }
             _ => tell(self),
         }

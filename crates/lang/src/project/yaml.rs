@@ -299,7 +299,7 @@ impl<'a> Tree<'a> {
                     }
                 },
                 Some(PendingKey { text: Some(key), span, .. }) => {
-                    entries.push(Entry { key, key_span: span, node })
+                    entries.push(Entry { key, key_span: span, node });
                 }
                 _ => {}
             },

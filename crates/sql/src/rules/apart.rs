@@ -109,16 +109,14 @@ impl ScalarUDFImpl for ApartFunction {
     }
 
     fn return_type(&self, types: &[DataType]) -> Result<DataType> {
-        match types {
-            [one, _] => Ok(one.clone()),
-            _ => plan_err!("{APART} takes a value and a number"),
-        }
+        if let [one, _] = types { Ok(one.clone()) } else { plan_err!("{APART} takes a value and a number") }
     }
 
     fn return_field_from_args(&self, arguments: ReturnFieldArgs<'_>) -> Result<FieldRef> {
-        match arguments.arg_fields {
-            [one, _] => Ok(Arc::clone(one)),
-            _ => plan_err!("{APART} takes a value and a number"),
+        if let [one, _] = arguments.arg_fields {
+            Ok(Arc::clone(one))
+        } else {
+            plan_err!("{APART} takes a value and a number")
         }
     }
 
@@ -135,9 +133,10 @@ impl ScalarUDFImpl for ApartFunction {
     }
 
     fn invoke_with_args(&self, arguments: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        match arguments.args.into_iter().next() {
-            Some(value) => Ok(value),
-            None => plan_err!("{APART} takes a value and a number"),
+        if let Some(value) = arguments.args.into_iter().next() {
+            Ok(value)
+        } else {
+            plan_err!("{APART} takes a value and a number")
         }
     }
 }

@@ -88,12 +88,11 @@ fn of_values(node: LogicalPlan, made: &mut usize) -> Result<Transformed<LogicalP
         let spelled = membership::in_value(expression, &schema)?;
         let found = spelled.transform_up(|part| {
             let Expr::Exists(Exists { subquery, negated }) = part else { return Ok(Transformed::no(part)) };
-            Ok(match rows.found(&subquery)? {
-                Some(found) => Transformed::yes(if negated { not(found) } else { found }),
-                None => {
-                    is_whole = false;
-                    Transformed::no(Expr::Exists(Exists { subquery, negated }))
-                }
+            Ok(if let Some(found) = rows.found(&subquery)? {
+                Transformed::yes(if negated { not(found) } else { found })
+            } else {
+                is_whole = false;
+                Transformed::no(Expr::Exists(Exists { subquery, negated }))
             })
         })?;
         Ok(if is_sort { found } else { found.update_data(|now| name.restore(now)) })

@@ -155,9 +155,10 @@ fn equal(membership: InSubquery, schema: &DFSchema) -> Result<Exists> {
 
 /// The one column of a subquery.
 fn candidate(subquery: &Subquery) -> Result<Expr> {
-    match subquery.subquery.schema().columns().into_iter().next() {
-        Some(column) => Ok(Expr::Column(column)),
-        None => plan_err!("a subquery of IN gives one column"),
+    if let Some(column) = subquery.subquery.schema().columns().into_iter().next() {
+        Ok(Expr::Column(column))
+    } else {
+        plan_err!("a subquery of IN gives one column")
     }
 }
 

@@ -118,8 +118,7 @@ impl Visitor for NamedCalls<'_> {
 fn keys(select: &Select) -> Vec<Expr> {
     let mut keys = Vec::new();
     let mut open: Vec<&Expr> = match (&select.group_by, &select.distinct) {
-        (_, Some(Distinct::On(keys))) => keys.iter().collect(),
-        (GroupByExpr::Expressions(keys, _), _) => keys.iter().collect(),
+        (_, Some(Distinct::On(keys))) | (GroupByExpr::Expressions(keys, _), _) => keys.iter().collect(),
         (GroupByExpr::All(_), _) => select.projection.iter().filter_map(value).collect(),
     };
     while let Some(key) = open.pop() {
@@ -213,7 +212,6 @@ impl VisitorMut for WrittenOnce<'_> {
             Expr::Function(_) => within(expression).cloned(),
             Expr::Identifier(name) => Some(Expr::Identifier(plain(name))),
             Expr::CompoundIdentifier(parts) => parts.last().map(|name| Expr::Identifier(plain(name))),
-            Expr::UnaryOp { op: UnaryOperator::Plus, expr } => Some(expr.as_ref().clone()),
             Expr::Cast { kind, data_type, .. } if self.is_whole => {
                 if *kind == CastKind::DoubleColon {
                     *kind = CastKind::Cast;
@@ -223,7 +221,9 @@ impl VisitorMut for WrittenOnce<'_> {
                 }
                 None
             }
-            Expr::Nested(expr) => Some(expr.as_ref().clone()),
+            Expr::Nested(expr) | Expr::UnaryOp { op: UnaryOperator::Plus, expr } => {
+                Some(expr.as_ref().clone())
+            }
             // What belongs together is shown, whether there were brackets or none were needed.
             Expr::BinaryOp { .. } if self.is_whole => Some(Expr::Nested(Box::new(expression.clone()))),
             Expr::Cast { expr, .. } | Expr::AtTimeZone { timestamp: expr, .. } if !self.is_whole => {

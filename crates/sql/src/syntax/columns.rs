@@ -149,16 +149,15 @@ impl<'a> Relations<'a> {
                     }
                     _ => Rc::new((self.tables)(name)?.into_iter().map(Some).collect()),
                 };
-                match alias {
-                    Some(alias) => table(vec![alias.name.clone()], renamed(names, alias)?),
-                    None => {
-                        let parts = name.0.iter().map(|part| part.as_ident().cloned());
-                        table(parts.collect::<Option<_>>()?, names)
-                    }
-                }
+                Some(if let Some(alias) = alias {
+                    table(vec![alias.name.clone()], renamed(names, alias)?)
+                } else {
+                    let parts = name.0.iter().map(|part| part.as_ident().cloned());
+                    table(parts.collect::<Option<_>>()?, names)
+                })
             }
             TableFactor::Derived { subquery, alias: Some(alias), .. } => {
-                table(vec![alias.name.clone()], renamed(Rc::new(self.of_query(subquery)?), alias)?)
+                Some(table(vec![alias.name.clone()], renamed(Rc::new(self.of_query(subquery)?), alias)?))
             }
             // All columns of a function have names there, or the planner refuses them.
             TableFactor::Table { alias: Some(alias), args: Some(_), .. }
@@ -167,7 +166,7 @@ impl<'a> Relations<'a> {
                 if !alias.columns.is_empty() =>
             {
                 let names = alias.columns.iter().map(|column| Some(folded(&column.name))).collect();
-                table(vec![alias.name.clone()], Rc::new(names))
+                Some(table(vec![alias.name.clone()], Rc::new(names)))
             }
             TableFactor::NestedJoin { table_with_joins, alias: None } => self.joined(table_with_joins),
             _ => None,
@@ -306,13 +305,14 @@ fn renamed(names: Rc<ColumnNames>, alias: &TableAlias) -> Option<Rc<ColumnNames>
     (alias.columns.len() == names.len()).then(|| Rc::new(given.collect()))
 }
 
-fn table(name: Vec<Ident>, names: Rc<ColumnNames>) -> Option<ColumnSource> {
+fn table(name: Vec<Ident>, names: Rc<ColumnNames>) -> ColumnSource {
     let column = |of: &Option<String>| {
         let mut parts = name.clone();
         parts.push(Ident::with_quote('"', of.clone().unwrap_or_default()));
         GivenColumn { name: of.clone(), value: Expr::CompoundIdentifier(parts), is_merged: false }
     };
-    Some(ColumnSource { columns: names.iter().map(column).collect(), tables: vec![(name.clone(), names)] })
+    let columns = names.iter().map(column).collect();
+    ColumnSource { columns, tables: vec![(name, names)] }
 }
 
 fn binary(left: Expr, op: BinaryOperator, right: Expr) -> Expr {

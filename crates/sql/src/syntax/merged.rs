@@ -104,7 +104,7 @@ impl VisitorMut for Spoken {
         match expression {
             Expr::Identifier(column) if self.depth == 0 => self.alone.push(column.clone()),
             Expr::CompoundIdentifier(parts) if self.depth == 0 => {
-                self.of_tables.extend(parts.last().map(folded))
+                self.of_tables.extend(parts.last().map(folded));
             }
             _ => {}
         }
@@ -245,7 +245,8 @@ fn of_select(select: &mut Select, order_by: Option<&mut OrderBy>, relations: &Re
         let _ = keys.visit(&mut names);
     }
     names.kept = outputs;
-    if let Some(OrderBy { kind: OrderByKind::Expressions(keys), .. }) = order_by {
+    let order_by = order_by?;
+    if let OrderByKind::Expressions(keys) = &mut order_by.kind {
         let _ = keys.visit(&mut names);
     }
     Some(())

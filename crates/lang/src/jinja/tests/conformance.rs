@@ -349,36 +349,36 @@ fn blocks() {
 fn operators_take_the_values_that_they_take_in_python() {
     renders(&[
         (
-            r#"{% set d = modules.datetime.timedelta(days=1, hours=2) %}{{ (run_started_at - d).strftime('%d %H') }} {{ d + d }} {{ (d + run_started_at).isoformat()[:10] }}"#,
-            r#"01 23 2 days, 4:00:00 2018-11-04"#,
+            r"{% set d = modules.datetime.timedelta(days=1, hours=2) %}{{ (run_started_at - d).strftime('%d %H') }} {{ d + d }} {{ (d + run_started_at).isoformat()[:10] }}",
+            r"01 23 2 days, 4:00:00 2018-11-04",
         ),
         (
-            r#"{% set a = run_started_at.date() %}{% set b = a - modules.datetime.timedelta(10) %}{{ a - b }} {{ (a - b).days }} {{ a > b }} {{ b - a }} {{ (b - a).days }} {{ (b-a).total_seconds() }}"#,
-            r#"10 days, 0:00:00 10 True -10 days, 0:00:00 -10 -864000.0"#,
+            r"{% set a = run_started_at.date() %}{% set b = a - modules.datetime.timedelta(10) %}{{ a - b }} {{ (a - b).days }} {{ a > b }} {{ b - a }} {{ (b - a).days }} {{ (b-a).total_seconds() }}",
+            r"10 days, 0:00:00 10 True -10 days, 0:00:00 -10 -864000.0",
         ),
         (
-            r#"{% set d = modules.datetime.timedelta(minutes=-1) %}{{ d.days }} {{ d.seconds }} {{ d }} {{ modules.datetime.timedelta(seconds=1.5) }} {{ modules.datetime.timedelta(2) }}"#,
-            r#"-1 86340 -1 day, 23:59:00 0:00:01.500000 2 days, 0:00:00"#,
+            r"{% set d = modules.datetime.timedelta(minutes=-1) %}{{ d.days }} {{ d.seconds }} {{ d }} {{ modules.datetime.timedelta(seconds=1.5) }} {{ modules.datetime.timedelta(2) }}",
+            r"-1 86340 -1 day, 23:59:00 0:00:01.500000 2 days, 0:00:00",
         ),
         (
-            r#"{% set f = '%s-%03d' %}{{ f % ('a', 7) }} {{ '%s' % [1] }} {% set v = 3 %}{{ 'n=%d' % v }} {{ f ~ '%d' % v }} {{ 10 % 4 * 2 }} {{ v % 2 }} {{ '%.1f%%' % 12.34 }}"#,
-            r#"a-007 [1] n=3 %s-%03d3 4 1 12.3%"#,
+            r"{% set f = '%s-%03d' %}{{ f % ('a', 7) }} {{ '%s' % [1] }} {% set v = 3 %}{{ 'n=%d' % v }} {{ f ~ '%d' % v }} {{ 10 % 4 * 2 }} {{ v % 2 }} {{ '%.1f%%' % 12.34 }}",
+            r"a-007 [1] n=3 %s-%03d3 4 1 12.3%",
         ),
         (
-            r#"{% set a, b, c = 5, 2, 9 %}{{ a - b - c }} {{ a - b * c }} {{ -a - -b }} {{ (a - b) % c }} {{ a + b - c + 1 }} {{ [a - b, a + b] }} {{ {'k': a - b}['k'] }} {{ 'xyz'[a - b - 1:] }}"#,
-            r#"-6 -13 -3 3 -1 [3, 7] 3 z"#,
+            r"{% set a, b, c = 5, 2, 9 %}{{ a - b - c }} {{ a - b * c }} {{ -a - -b }} {{ (a - b) % c }} {{ a + b - c + 1 }} {{ [a - b, a + b] }} {{ {'k': a - b}['k'] }} {{ 'xyz'[a - b - 1:] }}",
+            r"-6 -13 -3 3 -1 [3, 7] 3 z",
         ),
         (
-            r#"{% set l = [1] %}{% set m = l + [2] %}{{ m }} {{ l + m }} {{ 'a' + 'b' }} {% set x = 'a' %}{{ x + x }} {{ (1,) + (x,) }} {{ 1 - 2.5 }} {% set y = 0.5 %}{{ y - y }} {{ true + true }} {% set t = true %}{{ t + t }} {{ t - 3 }}"#,
-            r#"[1, 2] [1, 1, 2] ab aa (1, 'a') -1.5 0.0 2 2 -2"#,
+            r"{% set l = [1] %}{% set m = l + [2] %}{{ m }} {{ l + m }} {{ 'a' + 'b' }} {% set x = 'a' %}{{ x + x }} {{ (1,) + (x,) }} {{ 1 - 2.5 }} {% set y = 0.5 %}{{ y - y }} {{ true + true }} {% set t = true %}{{ t + t }} {{ t - 3 }}",
+            r"[1, 2] [1, 1, 2] ab aa (1, 'a') -1.5 0.0 2 2 -2",
         ),
         (
-            r#"{% for i in range(3) if i - 1 %}{{ loop.index - i }}{{ ', ' if not loop.last }}{% endfor %} {% set a = 3 %}{{ 'odd' if a % 2 else 'even' }} {{ a - 1 is odd }} {{ not a - 3 }} {{ a - 1 in [2] }} {{ a - 1 == 2 and a + 1 > 3 }}"#,
-            r#"1, 0 odd 2 True True True"#,
+            r"{% for i in range(3) if i - 1 %}{{ loop.index - i }}{{ ', ' if not loop.last }}{% endfor %} {% set a = 3 %}{{ 'odd' if a % 2 else 'even' }} {{ a - 1 is odd }} {{ not a - 3 }} {{ a - 1 in [2] }} {{ a - 1 == 2 and a + 1 > 3 }}",
+            r"1, 0 odd 2 True True True",
         ),
         (
-            r#"{% macro back(from, days=2 - 1) %}{{ from - modules.datetime.timedelta(days=days) }}{% endmacro %}{{ back(run_started_at.date()) }} {{ back(run_started_at.date(), days=3 - 1) }}"#,
-            r#"2018-11-02 2018-11-01"#,
+            r"{% macro back(from, days=2 - 1) %}{{ from - modules.datetime.timedelta(days=days) }}{% endmacro %}{{ back(run_started_at.date()) }} {{ back(run_started_at.date(), days=3 - 1) }}",
+            r"2018-11-02 2018-11-01",
         ),
     ]);
 }
