@@ -45,7 +45,7 @@ pub(super) const FUNCTIONS: [Key; 27] = [
         "target",
         "target.name",
         "",
-        "The target: `name`, `schema`, `threads`, `profile_name`, `type` (mep).",
+        "The target: `name`, `schema`, `threads`, `profile_name`, `type` (local or hive).",
     ),
     key(
         "run_started_at",

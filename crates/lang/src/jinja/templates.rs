@@ -92,7 +92,7 @@ impl Templates {
             ("profile_name", project.target.profile.as_str().into()),
             ("schema", project.target.schema.as_str().into()),
             ("threads", project.target.threads.into()),
-            ("type", "mep".into()),
+            ("type", project.target.warehouse.kind().into()),
             ("database", Value::from(())),
         ]);
         let shared = Shared {

@@ -251,6 +251,16 @@ pub enum WarehouseConfig {
     Hive(HiveConfig),
 }
 
+impl WarehouseConfig {
+    /// Its `type`, as profiles.yml says it.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Local { .. } => "local",
+            Self::Hive(_) => "hive",
+        }
+    }
+}
+
 /// Where a Hive warehouse is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HiveConfig {
