@@ -13,9 +13,9 @@ use super::dag::Graph;
 use super::node::{Node, NodeId, NodeKind, TestDetail};
 use super::resolve::Named;
 use super::snapshot_config;
-use super::stored_names::{StoredNames, file_name_problem};
+use super::stored_names::{GeneratedNames, StoredNames, file_name_problem};
 use mep_core::relation::Relation;
-use mep_lang::jinja::{Parsed, Subject, Templates};
+use mep_lang::jinja::{GeneratedName, Parsed, Subject, Templates};
 use mep_lang::project::{Located, Place, Problem, Problems, Project, Properties, SourceText, Span, SqlFile};
 
 impl Graph {
@@ -90,7 +90,12 @@ impl<'a> Builder<'a> {
                 continue;
             }
             self.sources.insert((table.source.clone(), table.name.clone()), id.clone());
-            let relation = self.relation(&NodeConfig::default(), &table.land_as, &table.place);
+            let relation = self.relation(
+                &NodeConfig::default(),
+                &table.land_as,
+                &GeneratedNames::default(),
+                &table.place,
+            );
             self.nodes.push(Node {
                 id,
                 name: table.name.clone(),
@@ -115,7 +120,8 @@ impl<'a> Builder<'a> {
                 continue;
             }
             let place = SourceText::new(seed.path.clone(), "").at(mep_lang::project::Span::default());
-            let relation = self.relation(&config, &seed.name, &place);
+            let generated = self.generated("seed", &seed.name, &seed.fqn, &place.text, &seed.config, &config);
+            let relation = self.relation(&config, &seed.name, &generated, &place);
             self.nodes.push(Node {
                 id: NodeId::new(format!("seed.{}.{}", self.project.name, seed.name)),
                 name: seed.name.clone(),
@@ -152,7 +158,10 @@ impl<'a> Builder<'a> {
             }
             let is_ephemeral = config.materialized == Materialization::Ephemeral;
             let place = model.text.at(Span::default());
-            let relation = (!is_ephemeral).then(|| self.relation(&config, &model.name, &place));
+            let relation = (!is_ephemeral).then(|| {
+                let generated = self.generated("model", &model.name, &model.fqn, &model.text, &raw, &config);
+                self.relation(&config, &model.name, &generated, &place)
+            });
             let kind = NodeKind::Model {
                 index,
                 uses_is_incremental: parsed.uses_is_incremental
@@ -180,11 +189,8 @@ impl<'a> Builder<'a> {
                     continue;
                 }
             };
-            let config = config_reader::read(
-                ConfigOf::Snapshot,
-                &merged(&file.config, &parsed.config),
-                &mut self.problems,
-            );
+            let raw = merged(&file.config, &parsed.config);
+            let config = config_reader::read(ConfigOf::Snapshot, &raw, &mut self.problems);
             if !config.enabled {
                 self.disabled.push(file.name.clone());
                 continue;
@@ -195,7 +201,8 @@ impl<'a> Builder<'a> {
             snapshot_config::check(&config, &place, &mut self.problems);
             let named = file.properties.place.as_ref().unwrap_or(&place);
             self.problems.extend(file_name_problem("snapshot", &file.name).map(|problem| problem.at(named)));
-            let relation = self.relation(&config, &file.name, named);
+            let generated = self.generated("snapshot", &file.name, &file.fqn, &file.text, &raw, &config);
+            let relation = self.relation(&config, &file.name, &generated, named);
             let kind = NodeKind::Snapshot { index };
             let mut node = self.sql_node("snapshot", file, Some(relation), config, &file.properties, kind);
             node.place = Some(place);
@@ -245,8 +252,51 @@ impl<'a> Builder<'a> {
     }
 
     /// The relation of a node that stands at this place.
-    fn relation(&mut self, config: &NodeConfig, name: &str, place: &Place) -> Relation {
-        StoredNames::of(self.project).relation(config, name, place, &mut self.problems)
+    fn relation(
+        &mut self,
+        config: &NodeConfig,
+        name: &str,
+        generated: &GeneratedNames,
+        place: &Place,
+    ) -> Relation {
+        StoredNames::of(self.project).relation(config, name, generated, place, &mut self.problems)
+    }
+
+    /// What the project's own macros make of a node's names.
+    fn generated(
+        &mut self,
+        resource_type: &str,
+        name: &str,
+        fqn: &[String],
+        text: &SourceText,
+        raw: &IndexMap<String, Located<Json>>,
+        config: &NodeConfig,
+    ) -> GeneratedNames {
+        if !self.templates.generates_names() {
+            return GeneratedNames::default();
+        }
+        let unique_id = format!("{resource_type}.{}.{name}", self.project.name);
+        let subject = Subject {
+            text,
+            block: None,
+            name,
+            unique_id: &unique_id,
+            resource_type,
+            fqn,
+            this: Relation::new(&self.project.target.schema, name),
+            config: raw.iter().map(|(key, located)| (key.clone(), located.value.clone())).collect(),
+        };
+        let mut made = |which, custom: &Option<String>| {
+            let made = self.templates.generated_name(which, custom.as_deref(), &subject);
+            made.unwrap_or_else(|problem| {
+                self.problems.push(problem);
+                None
+            })
+        };
+        GeneratedNames {
+            schema: made(GeneratedName::Schema, &config.schema),
+            alias: made(GeneratedName::Alias, &config.alias),
+        }
     }
 
     fn connect_models(&mut self) {

@@ -11,6 +11,13 @@ use mep_lang::project::{Place, Problem, Problems, Project, WarehouseConfig};
 /// Hive takes no longer name.
 const LONGEST_IN_HIVE: usize = 128;
 
+/// What macros of the project make of a node's names, where it has such macros.
+#[derive(Default)]
+pub(super) struct GeneratedNames {
+    pub(super) schema: Option<String>,
+    pub(super) alias: Option<String>,
+}
+
 /// Makes the relations of a project's nodes.
 pub(super) struct StoredNames<'a> {
     project: &'a Project,
@@ -22,22 +29,24 @@ impl<'a> StoredNames<'a> {
         Self { project }
     }
 
-    /// The relation of a node: a schema of its own is added to the target's, as dbt adds it. A name that is none is told at
-    /// the config that gives it, or else at the node.
+    /// The relation of a node: a schema of its own is added to the target's, as dbt adds it, unless macros of the project make
+    /// its names. A name that is none is told at the config that gives it, or else at the node.
     pub(super) fn relation(
         &self,
         config: &NodeConfig,
         name: &str,
+        generated: &GeneratedNames,
         place: &Place,
         problems: &mut Problems,
     ) -> Relation {
         let target = &self.project.target.schema;
-        let (schema, schema_key) = match (&config.snapshot.target_schema, &config.schema) {
-            (Some(own), _) => (own.clone(), "target_schema"),
-            (None, Some(own)) => (format!("{target}_{}", own.trim()), "schema"),
-            (None, None) => (target.clone(), "schema"),
+        let (schema, schema_key) = match (&config.snapshot.target_schema, &generated.schema, &config.schema) {
+            (Some(own), ..) => (own.clone(), "target_schema"),
+            (None, Some(made), _) => (made.clone(), "schema"),
+            (None, None, Some(own)) => (format!("{target}_{}", own.trim()), "schema"),
+            (None, None, None) => (target.clone(), "schema"),
         };
-        let name = config.alias.as_deref().unwrap_or(name);
+        let name = generated.alias.as_deref().or(config.alias.as_deref()).unwrap_or(name);
         for (key, text) in [(schema_key, schema.as_str()), ("alias", name)] {
             if let Some(problem) = self.problem(key, text, config.places.contains_key(key)) {
                 problems.push(problem.at(config.places.get(key).unwrap_or(place)));

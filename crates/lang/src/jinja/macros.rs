@@ -22,7 +22,7 @@ pub(super) const LOADER_TEXT: &str = "\
 {%- do __mep_start(__mep_load) -%}";
 
 /// The file of mep's own macros.
-pub(super) const BUILTIN: &str = "mep/builtin/tests.sql";
+pub(super) const BUILTIN: &str = "mep/builtin/macros.sql";
 
 /// How deep macros may call each other.
 const MOST_CALLS: usize = 200;

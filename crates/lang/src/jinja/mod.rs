@@ -12,6 +12,7 @@ mod collections;
 mod depth;
 mod filters;
 mod functions;
+mod generated_names;
 mod generic_test;
 mod macros;
 mod noted;
@@ -37,6 +38,7 @@ mod yaml_value;
 
 use mep_core::keys::Section;
 
+pub use generated_names::GeneratedName;
 pub use generic_test::TestSubject;
 pub use source_map::SourceMap;
 pub use subject::{Invocation, Parsed, RefUse, Rendered, Resolved, Resolver, SourceUse, Subject};

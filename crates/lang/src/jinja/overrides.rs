@@ -1,7 +1,7 @@
 //! Macros by which a dbt project changes what dbt itself does, and which mep never asks: each is told, with what mep does
 //! in its place.
 //!
-//! Must not know: macros that mep asks, such as the built-in tests and `get_where_subquery`.
+//! Must not know: what the macros say that mep asks, such as the built-in tests and `generate_schema_name`.
 
 use indexmap::IndexMap;
 
@@ -19,17 +19,7 @@ struct Internal {
     help: &'static str,
 }
 
-const INTERNALS: [Internal; 9] = [
-    Internal {
-        names: &["generate_schema_name"],
-        instead: "a table lies in the target's schema, or in `<target's schema>_<schema>` where its config has a `schema`",
-        help: "set `schema` in config and in the target, and take the macro away",
-    },
-    Internal {
-        names: &["generate_alias_name"],
-        instead: "a table is named by its file, or by `alias` in its config",
-        help: "set `alias` in config, and take the macro away",
-    },
+const INTERNALS: [Internal; 7] = [
     Internal {
         names: &["generate_database_name"],
         instead: "tables have a schema and no database",
@@ -189,7 +179,7 @@ const OWN_NAMES: [&str; 14] = [
 /// A warning of each macro of the project that dbt would ask and mep does not.
 pub(super) fn ignored(definitions: &IndexMap<String, (Place, Definition)>) -> Vec<Problem> {
     let is_own = |place: &Place| place.text.path().as_os_str() != BUILTIN;
-    let is_builtin = |name: &str| name == "get_where_subquery" || BUILTIN_TESTS.contains(&name);
+    let is_builtin = |name: &str| ASKED.contains(&name) || BUILTIN_TESTS.contains(&name);
     let own = definitions.iter().filter(|(_, (place, _))| is_own(place));
     own.filter_map(|(name, (place, _))| {
         let warning = match name.split_once("__") {
@@ -204,6 +194,9 @@ pub(super) fn ignored(definitions: &IndexMap<String, (Place, Definition)>) -> Ve
     })
     .collect()
 }
+
+/// Macros of dbt that mep asks.
+const ASKED: [&str; 3] = ["get_where_subquery", "generate_schema_name", "generate_alias_name"];
 
 /// The macros of the built-in tests.
 const BUILTIN_TESTS: [&str; 4] =

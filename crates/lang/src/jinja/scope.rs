@@ -13,7 +13,7 @@ use serde_json::Value as Json;
 
 use super::adapter::{Adapter, Exceptions, Package, Unsupported};
 use super::bound::{Bound, Function};
-use super::collections::{Dict, of_json};
+use super::collections::{Dict, List, of_json};
 use super::macros::Macro;
 use super::relation_value::RelationValue;
 use super::subject::{Invocation, Resolver};
@@ -260,6 +260,9 @@ impl Object for Model {
             "schema",
             "alias",
             "original_file_path",
+            "path",
+            "package_name",
+            "tags",
             "config",
         ])
     }
@@ -274,6 +277,9 @@ impl Object for Model {
             "schema" => about.this.schema.clone().into(),
             "alias" => about.this.name.as_str().into(),
             "original_file_path" => about.path.as_str().into(),
+            "path" => about.path.split_once('/').map_or(about.path.as_str(), |(_, path)| path).into(),
+            "package_name" => self.0.shared.project_name.as_str().into(),
+            "tags" => about.config.get("tags").map_or_else(|| List::of(Vec::new()), of_json),
             "config" => {
                 let noted = self.0.noted();
                 let entries = about.config.iter().chain(&noted.config);

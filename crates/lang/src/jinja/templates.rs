@@ -26,7 +26,7 @@ use super::{adapter, filters, functions, passes, widths};
 use crate::project::{Place, Problem, Problems, Project, SourceText, Span};
 use mep_core::guard::guarded;
 
-const BUILTIN_TESTS: &str = include_str!("builtin/tests.sql");
+const BUILTIN_MACROS: &str = include_str!("builtin/macros.sql");
 
 /// The template that calls a generic test.
 pub(super) const TEST_CALL: &str = "mep/test";
@@ -58,7 +58,7 @@ impl Templates {
         let mut problems = Problems::default();
         let mut macro_files = HashMap::new();
         let mut definitions: IndexMap<String, (Place, Definition)> = IndexMap::new();
-        let builtin = SourceText::new(BUILTIN, BUILTIN_TESTS);
+        let builtin = SourceText::new(BUILTIN, BUILTIN_MACROS);
         for text in std::iter::once(&builtin).chain(&project.macros) {
             let name = text.path().to_string_lossy().into_owned();
             let origin = Origin { text: text.clone(), rewritten: Rewritten::of_macros(text.text()) };
@@ -118,6 +118,11 @@ impl Templates {
     /// Whether there is a macro of that name.
     pub fn has_macro(&self, name: &str) -> bool {
         self.shared.macros.contains_key(name)
+    }
+
+    /// Whether the project has a macro of that name, which mep may have too.
+    pub(super) fn has_own_macro(&self, name: &str) -> bool {
+        self.shared.macros.get(name).is_some_and(|defined| !defined.is_builtin())
     }
 
     /// The first pass: what a text refers to and how it is configured.

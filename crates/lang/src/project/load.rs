@@ -8,6 +8,7 @@ use indexmap::IndexMap;
 use super::config_tree::{ConfigTree, overlay_all};
 use super::docs::Docs;
 use super::files::{FoundFile, below, in_parallel, in_root};
+use super::ignored_files::{ignored_files, leaves_out};
 use super::profiles;
 use super::project_file::{self, ConfigTrees, Folders, ProjectFile};
 use super::properties::{Entries, PropertiesEntry, PropertiesFile, PropertiesReader};
@@ -140,7 +141,13 @@ struct ProjectFiles {
 impl ProjectFiles {
     fn of(root: &Path, folders: &Folders, problems: &mut Problems) -> Self {
         let mut this = Self::default();
-        for file in below(root, &folders.models, problems) {
+        let ignored = ignored_files(root, problems);
+        let below = |folders: &[String], problems: &mut Problems| {
+            let mut files = below(root, folders, problems);
+            files.retain(|file| !leaves_out(&ignored, &file.path));
+            files
+        };
+        for file in below(&folders.models, problems) {
             match file.extension.as_str() {
                 "sql" => this.models.push(file),
                 "md" => this.markdown.push(file),
@@ -159,18 +166,21 @@ impl ProjectFiles {
             }
         };
         let (mut macros, mut tests, mut snapshots) = (Vec::new(), Vec::new(), Vec::new());
-        keep(below(root, &folders.seeds, problems), "csv", &mut |file| this.seeds.push(file));
-        keep(below(root, &folders.macros, problems), "sql", &mut |file| macros.push(file));
-        keep(below(root, &folders.snapshots, problems), "sql", &mut |file| snapshots.push(file));
-        keep(below(root, &folders.tests, problems), "sql", &mut |file| {
+        keep(below(&folders.seeds, problems), "csv", &mut |file| this.seeds.push(file));
+        keep(below(&folders.macros, problems), "sql", &mut |file| macros.push(file));
+        keep(below(&folders.snapshots, problems), "sql", &mut |file| snapshots.push(file));
+        keep(below(&folders.tests, problems), "sql", &mut |file| {
             let is_generic = file.folders.first().is_some_and(|folder| folder == "generic");
             if is_generic { macros.push(file) } else { tests.push(file) }
         });
         (this.macros, this.tests, this.snapshots) = (macros, tests, snapshots);
-        let docs = below(root, &folders.docs, problems);
+        let docs = below(&folders.docs, problems);
         this.markdown.extend(docs.into_iter().filter(|file| file.extension == "md"));
-        let is_properties =
-            |file: &FoundFile| file.is_yaml() && !NOT_PROPERTIES.contains(&file.path.as_str());
+        let is_properties = |file: &FoundFile| {
+            file.is_yaml()
+                && !NOT_PROPERTIES.contains(&file.path.as_str())
+                && !leaves_out(&ignored, &file.path)
+        };
         this.yaml.extend(in_root(root, problems).into_iter().filter(is_properties));
         for files in [&mut this.yaml, &mut this.markdown] {
             let mut seen = HashSet::new();

@@ -13,6 +13,7 @@ mod docs;
 mod exposures;
 mod files;
 mod hive_target;
+mod ignored_files;
 mod item;
 mod kafka_connection;
 mod load;

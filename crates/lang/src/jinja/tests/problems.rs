@@ -295,7 +295,7 @@ fn macros_by_which_dbt_would_work_otherwise_are_told_once_each() {
     let macros = [
         (
             "macros/names.sql",
-            "{% macro generate_schema_name(name, node) %}x{% endmacro %}\n{% macro default__generate_alias_name(a, b) %}x{% endmacro %}\n{% macro generate_database_name(a, b) %}x{% endmacro %}",
+            "{% macro generate_schema_name(name, node) %}x{% endmacro %}\n{% macro duckdb__generate_alias_name(a, b) %}x{% endmacro %}\n{% macro generate_database_name(a, b) %}x{% endmacro %}",
         ),
         ("macros/merge.sql", "{% macro spark__get_merge_sql(a) %}x{% endmacro %}"),
         ("macros/ref.sql", "{% macro ref(a) %}{{ builtins.ref(a) }}{% endmacro %}"),

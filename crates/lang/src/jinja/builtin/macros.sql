@@ -60,3 +60,15 @@ where parent.to_field is null
 {%- endif -%}
 {%- do return(relation) -%}
 {%- endmacro %}
+
+{% macro default__generate_schema_name(custom_schema_name=none, node=none) -%}
+{{ target.schema }}{{ '_' ~ custom_schema_name | trim if custom_schema_name is not none }}
+{%- endmacro %}
+
+{% macro generate_schema_name_for_env(custom_schema_name, node) -%}
+{{ custom_schema_name | trim if target.name == 'prod' and custom_schema_name is not none else target.schema }}
+{%- endmacro %}
+
+{% macro default__generate_alias_name(custom_alias_name=none, node=none) -%}
+{{ custom_alias_name | trim if custom_alias_name else node.name }}
+{%- endmacro %}

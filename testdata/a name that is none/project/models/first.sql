@@ -1,0 +1,2 @@
+{{ config(schema='core') }}
+select 1 as id

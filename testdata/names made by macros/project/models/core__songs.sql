@@ -1,0 +1,2 @@
+{{ config(materialized='table', schema='core') }}
+select song, plays from {{ ref('plays') }}
