@@ -219,9 +219,13 @@ fn what_cannot_be_executed_is_refused_before_the_run_at_its_place() {
         "select user_id,\n  (select max(b.seconds) from {{ source('events', 'listens') }} b where b.ts < a.ts) as best\n\
          from {{ source('events', 'listens') }} a",
     );
-    project.file("tests/none.sql", "select exists (select 1 from {{ source('events', 'listens') }} b where b.ts = a.ts) as x\nfrom {{ source('events', 'listens') }} a");
+    project.file(
+        "tests/none.sql",
+        "select a.song from {{ source('events', 'listens') }} a left join {{ source('events', 'listens') }} b\n\
+         on a.ts = b.ts and exists (select 1 from {{ source('events', 'listens') }} c where c.user_id = b.user_id)",
+    );
     let said = project.fail(2, &["compile"]);
     assert!(said.contains("models/best.sql:2:"), "{said}");
-    assert!(said.contains("tests/none.sql:1:"), "{said}");
+    assert!(said.contains("tests/none.sql:2:"), "{said}");
     assert!(said.contains("this subquery cannot be executed"), "{said}");
 }

@@ -1,0 +1,1 @@
+select sum(plays) as plays from main_given.plays

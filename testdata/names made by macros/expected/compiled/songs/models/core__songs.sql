@@ -1,0 +1,2 @@
+
+select song, plays from main_given.plays

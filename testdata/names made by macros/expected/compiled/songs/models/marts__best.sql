@@ -1,0 +1,2 @@
+
+select max(plays) as plays from core.songs
