@@ -35,6 +35,11 @@ fn found(case: &Path) -> BTreeMap<PathBuf, String> {
         .into_iter()
         .map(|(path, text)| (Path::new("compiled").join(path), project.normalized(&text)))
         .collect();
+    let warnings = compiled.stderr.lines().filter(|line| line.starts_with(" WARN"));
+    let warnings: String = warnings.map(|line| format!("{line}\n")).collect();
+    if !warnings.is_empty() {
+        found.insert("warnings.txt".into(), warnings);
+    }
     found.insert("plan.txt".into(), project.print(&["plan", "--explain"]));
     project.succeed(&["run"]);
     found.insert("plan after a run.txt".into(), project.print(&["plan"]));

@@ -9,6 +9,7 @@ use super::config_tree::{ConfigTree, overlay_all};
 use super::docs::Docs;
 use super::files::{FoundFile, below, in_parallel, in_root};
 use super::ignored_files::{ignored_files, leaves_out};
+use super::left_out::left_out;
 use super::profiles;
 use super::project_file::{self, ConfigTrees, Folders, ProjectFile};
 use super::properties::{Entries, PropertiesEntry, PropertiesFile, PropertiesReader};
@@ -93,7 +94,8 @@ pub fn load(options: &LoadOptions) -> Result<Project, Problems> {
     assembly.check_names(&models, &seeds, &snapshots);
     assembly.warn_of_leftovers(&models, &seeds, &snapshots, &tests);
     assembly.warn_of_unused_config(&models, &seeds, &snapshots);
-    let Assembly { mut entries, problems, warnings, .. } = assembly;
+    let Assembly { mut entries, problems, mut warnings, .. } = assembly;
+    left_out(&options.root).for_each(|warning| warnings.push(warning));
     let Some(target) = target else {
         return Err(in_order(problems).collect());
     };

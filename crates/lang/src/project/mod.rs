@@ -16,6 +16,7 @@ mod hive_target;
 mod ignored_files;
 mod item;
 mod kafka_connection;
+mod left_out;
 mod load;
 mod max_rejected;
 mod nesting;
