@@ -302,9 +302,7 @@ pub fn after_landing(
             partitions: BTreeMap::new(),
         },
     };
-    known.partitions.retain(|key, _| {
-        key.values().last().and_then(Option::as_deref).is_none_or(|batch| !batches.contains_key(batch))
-    });
+    known.partitions.retain(|key, _| key.batch().is_none_or(|batch| !batches.contains_key(batch)));
     if landing.reshapes {
         let schema = table.table_schema().ok()?;
         for partition in known.partitions.values_mut() {

@@ -139,7 +139,7 @@ impl TableBuild<'_> {
         batch: BatchBuild<'_>,
     ) -> Result<Option<Built>, BuildError> {
         let rows = batch.event_time.rows_within(self.plan()?, batch.range)?;
-        let mut new = self.engine.write(rows, &self.output(&format!(".{}", batch.number))).await?.files;
+        let mut new = self.engine.write(rows, &self.output_of_part(&batch.number.to_string())).await?.files;
         let mut all: BTreeMap<PartitionKey, Partition> = stored
             .into_iter()
             .flat_map(TableVersion::partitions)
@@ -292,6 +292,6 @@ impl TableBuild<'_> {
         let partitions = all.iter().filter(|(key, _)| touched.contains(*key));
         let partitions = partitions.map(|(key, partition)| (key.clone(), partition.clone())).collect();
         let rows = batch.event_time.rows_without(self.stored_rows(partitions)?, batch.range)?;
-        Ok(self.engine.write(rows, &self.output(&format!(".{}.kept", batch.number))).await?.files)
+        Ok(self.engine.write(rows, &self.output_of_part(&format!("{}.kept", batch.number))).await?.files)
     }
 }

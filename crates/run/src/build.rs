@@ -7,6 +7,7 @@ use arrow::datatypes::{DataType, SchemaRef};
 use datafusion::common::{Column, DataFusionError, ScalarValue};
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, cast, lit};
 
+use mep_contract::warehouse::BuildFolder;
 use mep_contract::warehouse::{
     ColumnVersions, Content, DataFile, Inputs, Ledger, Partition, PartitionKey, RunId, TableVersion, Version,
     Warehouse, WarehouseError, WrittenFiles,
@@ -177,7 +178,7 @@ impl TableBuild<'_> {
     /// # Errors
     /// Where the query fails; the old table is then still there.
     pub async fn whole(&self, build: &PartitionBuild) -> Result<Built, BuildError> {
-        let mut written = self.engine.write(self.plan()?, &self.output("")).await?.files;
+        let mut written = self.engine.write(self.plan()?, &self.output()).await?.files;
         // The ledger stands with the partitions, so a table without rows needs one too.
         if written.is_empty() {
             written.insert(PartitionKey::new(vec![None; self.partition_columns.len()]), Vec::new());
@@ -205,7 +206,7 @@ impl TableBuild<'_> {
         for (index, chunk) in chunks(&plan.build).into_iter().enumerate() {
             let filter = self.is_one_of(&query, chunk)?;
             let filtered = LogicalPlanBuilder::from(query.clone()).filter(filter)?.build()?;
-            let files = self.engine.write(filtered, &self.output(&format!(".{index}"))).await?.files;
+            let files = self.engine.write(filtered, &self.output_of_part(&index.to_string())).await?.files;
             written.extend(files);
             mep_core::fail_point::reached("build-after-chunk");
         }
@@ -235,10 +236,20 @@ impl TableBuild<'_> {
         self.engine.scope().plan(self.sql).map_err(|problem| BuildError::Plan(problem.message))
     }
 
-    pub(super) fn output(&self, suffix: &str) -> Output {
+    /// Where the run writes the table.
+    pub(super) fn output(&self) -> Output {
+        self.output_in(BuildFolder::of(self.run))
+    }
+
+    /// Where it writes a part of it, beside others.
+    pub(super) fn output_of_part(&self, part: &str) -> Output {
+        self.output_in(BuildFolder::part(self.run, part))
+    }
+
+    fn output_in(&self, folder: BuildFolder) -> Output {
         Output {
             table_folder: self.warehouse.table_folder(self.relation),
-            folder: format!("data/{}{suffix}", self.run),
+            folder,
             schema: self.schema.clone(),
             partition_columns: self.partition_columns.to_vec(),
         }

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use super::build::BuildError;
+use mep_contract::warehouse::BuildFolder;
 use mep_contract::warehouse::{
     Content, DataFile, Partition, PartitionKey, Presentation, RunId, TableVersion, Warehouse,
 };
@@ -103,7 +104,7 @@ impl Compactor<'_> {
         self.engine.scope().register(&name, Arc::new(PublishedTable::new(folder.clone(), old)))?;
         let output = Output {
             table_folder: folder,
-            folder: format!("data/{}.{number}", self.run),
+            folder: BuildFolder::part(self.run, &number.to_string()),
             schema: table.schema.clone(),
             partition_columns: table.partition_columns().to_vec(),
         };

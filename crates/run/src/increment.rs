@@ -30,7 +30,7 @@ impl TableBuild<'_> {
         config: &NodeConfig,
     ) -> Result<Option<Built>, BuildError> {
         let strategy = config.increment();
-        let new = self.engine.write(self.plan()?, &self.output(".new")).await?.files;
+        let new = self.engine.write(self.plan()?, &self.output_of_part("new")).await?.files;
         // The version of such a table is not derived of its inputs: what it holds depends on its own past.
         let ledger =
             self.ledger(Inputs::default(), Version::of([self.run.as_str(), &self.relation.to_string()]));
@@ -59,7 +59,7 @@ impl TableBuild<'_> {
             IncrementalStrategy::Append | IncrementalStrategy::Microbatch => appended(stored, new),
         };
         let all = if self.warehouse.has_one_folder_a_partition() {
-            self.gathered(all, ".gathered").await?
+            self.gathered(all, "gathered").await?
         } else {
             all
         };
@@ -70,7 +70,7 @@ impl TableBuild<'_> {
     pub(super) async fn gathered(
         &self,
         mut all: BTreeMap<PartitionKey, Partition>,
-        suffix: &str,
+        part: &str,
     ) -> Result<BTreeMap<PartitionKey, Partition>, BuildError> {
         let folder = |path: &str| path.rsplit_once('/').map(|(folder, _)| folder.to_owned());
         let is_scattered = |partition: &Partition| {
@@ -88,7 +88,7 @@ impl TableBuild<'_> {
         self.engine.scope().register(&name, Arc::new(table))?;
         let plan = self.engine.scope().plan(&format!("select * from {name}"));
         let plan = plan.map_err(|problem| BuildError::Plan(problem.message))?;
-        let mut written = self.engine.write(plan, &self.output(suffix)).await?.files;
+        let mut written = self.engine.write(plan, &self.output_of_part(part)).await?.files;
         for (key, partition) in scattered {
             let files = written.remove(&key).unwrap_or_default();
             all.insert(key, Partition { files: files.into(), ledger: partition.ledger });
@@ -181,7 +181,7 @@ impl<'a> ByKey<'a> {
                 self.matching()
             ),
         };
-        Ok(build.engine.write(self.plan(&kept)?, &build.output(".kept")).await?.files)
+        Ok(build.engine.write(self.plan(&kept)?, &build.output_of_part("kept")).await?.files)
     }
 
     /// The new rows, each with what the stored row of its key has in the columns that are not to be replaced.
@@ -211,7 +211,7 @@ impl<'a> ByKey<'a> {
             build.relation,
             self.matching()
         );
-        Ok(build.engine.write(self.plan(&merged)?, &build.output(".merged")).await?.files)
+        Ok(build.engine.write(self.plan(&merged)?, &build.output_of_part("merged")).await?.files)
     }
 }
 

@@ -21,6 +21,7 @@ use mep_contract::source::{
     BATCH, EVENT_DATE, LandingTable, READING_RULES, ReceiveError, Reject, RejectedRows, SchemaError, Source,
     SourceError, SourceItem, Unit, UnitReader,
 };
+use mep_contract::warehouse::BuildFolder;
 use mep_contract::warehouse::{
     Batch, ColumnVersions, Content, Inputs, LandedUnit, Ledger, Partition, PartitionKey, PartitionWriter,
     Presentation, RunId, TableVersion, Warehouse, WarehouseError, WriteError, WriteTarget, WrittenFiles,
@@ -274,7 +275,7 @@ impl Landing<'_> {
             return Err(LandingError::WaitedInVain { unit: id, withheld, now, before });
         }
         let batches: BTreeSet<&str> = short.iter().map(|unit| unit.batch.as_str()).collect();
-        let is_landed = |key: &PartitionKey| !batches.contains(batch_of(key));
+        let is_landed = |key: &PartitionKey| !batches.contains(key.batch().unwrap_or_default());
         all.rows.retain(|key, _| is_landed(key));
         all.rejects.retain(|key, _| is_landed(key));
         let kept = self.units.iter().filter(|unit| batches.contains(self.batch_of(unit)));
@@ -365,7 +366,7 @@ impl Landing<'_> {
     ) -> Result<PartitionWriter, LandingError> {
         let target = WriteTarget {
             table_folder: self.warehouse.table_folder(relation),
-            folder: format!("data/{}", self.run),
+            folder: BuildFolder::of(self.run),
             schema,
             partition_columns,
             file_bytes: None,
@@ -537,7 +538,7 @@ impl Landing<'_> {
         table
             .iter()
             .flat_map(|table| table.partitions())
-            .filter(|(key, _)| keep(batch_of(key)))
+            .filter(|(key, _)| keep(key.batch().unwrap_or_default()))
             .map(|(key, partition)| (key.clone(), partition.clone()))
             .collect()
     }
@@ -550,7 +551,7 @@ impl Landing<'_> {
         fingerprint: &Fingerprint,
     ) -> BTreeMap<PartitionKey, Partition> {
         for (key, files) in written {
-            let batch = batch_of(&key);
+            let batch = key.batch().unwrap_or_default();
             let Some(BatchVersions { version, columns }) = versions.get(batch) else { continue };
             let ledger = Ledger {
                 run: self.run.clone(),
@@ -564,11 +565,6 @@ impl Landing<'_> {
         }
         partitions
     }
-}
-
-/// The batch of a partition: the last of its values.
-fn batch_of(key: &PartitionKey) -> &str {
-    key.values().last().and_then(Option::as_deref).unwrap_or_default()
 }
 
 fn merge(all: &mut WrittenFiles, more: WrittenFiles) {

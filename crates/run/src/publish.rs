@@ -14,6 +14,7 @@ use super::build::BuildError;
 use super::carry_out::presentation;
 use super::event::Event;
 use super::session::{Session, TestsRun};
+use mep_contract::warehouse::BuildFolder;
 use mep_contract::warehouse::{
     Content, Partition, PartitionKey, Presentation, TableVersion, Warehouse, WarehouseError,
 };
@@ -144,7 +145,7 @@ impl Session<'_> {
         self.engine.scope().register(&name, Arc::new(rows))?;
         let output = Output {
             table_folder: self.warehouse.table_folder(beside),
-            folder: format!("data/{}", self.run),
+            folder: BuildFolder::of(self.run),
             schema: table.schema.clone(),
             partition_columns: table.partition_columns().to_vec(),
         };

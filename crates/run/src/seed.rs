@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::build::{BuildCounts, BuildError, Built};
 use super::session::Session;
+use mep_contract::warehouse::BuildFolder;
 use mep_contract::warehouse::{
     ColumnVersions, Content, Inputs, Ledger, Partition, PartitionKey, TableVersion,
 };
@@ -21,7 +22,7 @@ pub async fn load(session: &Session<'_>, node: &Node, seed: &SeedTable) -> Resul
     let plan = session.engine.scope().context().read_batch(seed.rows.clone())?.into_unoptimized_plan();
     let output = Output {
         table_folder: session.warehouse.table_folder(&relation),
-        folder: format!("data/{}", session.run),
+        folder: BuildFolder::of(session.run),
         schema: seed.schema.clone(),
         partition_columns: Vec::new(),
     };

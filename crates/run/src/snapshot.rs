@@ -42,7 +42,7 @@ impl TableBuild<'_> {
         // What such a table holds depends on its own past, and so does its version.
         let version = Version::of([self.run.as_str(), &table]);
         let ledger = self.ledger(build.inputs.clone(), version);
-        let mut new = self.written(&changes, ".new", &ledger).await?;
+        let mut new = self.written(&changes, "new", &ledger).await?;
         let written = BuildCounts::of(&new);
         let Some(stored) = stored else {
             self.check_keys(query, &new).await?;
@@ -54,10 +54,10 @@ impl TableBuild<'_> {
             return Ok(self.looked_at(build, stored));
         }
         let changes = self.check_keys(query, &new).await?;
-        let kept = self.written(&query.kept(&table, &changes.to_string()), ".kept", &ledger).await?;
+        let kept = self.written(&query.kept(&table, &changes.to_string()), "kept", &ledger).await?;
         let all = joined(kept, new);
         let all = if self.warehouse.has_one_folder_a_partition() {
-            self.gathered(all, ".gathered").await?
+            self.gathered(all, "gathered").await?
         } else {
             all
         };
@@ -67,11 +67,11 @@ impl TableBuild<'_> {
     async fn written(
         &self,
         sql: &str,
-        suffix: &str,
+        part: &str,
         ledger: &Ledger,
     ) -> Result<BTreeMap<PartitionKey, Partition>, BuildError> {
         let plan = TableBuild { sql, ..self.clone() }.plan()?;
-        Ok(partitions(self.engine.write(plan, &self.output(suffix)).await?.files, ledger))
+        Ok(partitions(self.engine.write(plan, &self.output_of_part(part)).await?.files, ledger))
     }
 
     /// The rows are as they were: the same files, and a ledger of what they were compared with; `None` where that is noted.

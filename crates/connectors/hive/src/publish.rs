@@ -236,7 +236,7 @@ fn check_values(key: &PartitionKey, columns: &[String]) -> Result<(), WarehouseE
 
 /// The batch that a landed table's partition belongs to: the last of its values names it.
 fn batch_of<'a>(key: &PartitionKey, batches: &'a BTreeMap<String, Batch>) -> Option<(&'a String, &'a Batch)> {
-    batches.get_key_value(key.values().last()?.as_ref()?)
+    batches.get_key_value(key.batch()?)
 }
 
 fn is_view(table: &Table) -> bool {

@@ -5,6 +5,7 @@
 //! folders and their ledger. Goes out: table versions that never show half a table. Must not know: models, SQL, the
 //! graph, how rows were made.
 
+pub mod build_folder;
 mod column_versions;
 pub mod columns;
 pub mod durable;
@@ -24,6 +25,7 @@ use std::time::Duration;
 
 use mep_core::relation::Relation;
 
+pub use build_folder::BuildFolder;
 pub use column_versions::ColumnVersions;
 pub use durable::replace_durably;
 pub use error::WarehouseError;

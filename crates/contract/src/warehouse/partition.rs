@@ -33,6 +33,11 @@ impl PartitionKey {
         &self.0
     }
 
+    /// Of a landed table's partition: the batch that it belongs to, the last of its values.
+    pub fn batch(&self) -> Option<&str> {
+        self.0.last()?.as_deref()
+    }
+
     /// The Hive-style path, `event_date=2018-11-03/batch=b1`, empty for an unpartitioned table.
     pub fn path(&self, columns: &[String]) -> String {
         let folders: Vec<String> = columns

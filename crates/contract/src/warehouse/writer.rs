@@ -14,6 +14,7 @@ use parquet::file::properties::WriterProperties;
 
 use mep_core::os_error::{self, OsMessage};
 
+use super::build_folder::BuildFolder;
 use super::error::WarehouseError;
 use super::partition::PartitionKey;
 use super::storage::{Finishing, NewFile, TableFolder};
@@ -68,8 +69,8 @@ pub type WrittenFiles = BTreeMap<PartitionKey, Vec<DataFile>>;
 pub struct WriteTarget {
     /// The table's folder.
     pub table_folder: TableFolder,
-    /// The new folder below it, `data/<run>`; no other build writes to it.
-    pub folder: String,
+    /// The new folder below it.
+    pub folder: BuildFolder,
     /// The schema of the rows, the partition columns last.
     pub schema: SchemaRef,
     /// The partition columns.
@@ -199,9 +200,9 @@ impl PartitionWriter {
     fn create(&mut self, key: &PartitionKey) -> Result<PartitionFile, WriteError> {
         let partition = key.path(&self.target.partition_columns);
         let folder = if partition.is_empty() {
-            self.target.folder.clone()
+            self.target.folder.path().to_owned()
         } else {
-            format!("{}/{partition}", self.target.folder)
+            format!("{}/{partition}", self.target.folder.path())
         };
         let path = format!("{folder}/{}-{}.parquet", self.name, self.files);
         self.files += 1;
@@ -293,6 +294,7 @@ mod tests {
     use arrow::datatypes::{Field, Schema};
 
     use super::*;
+    use crate::warehouse::RunId;
     use crate::warehouse::storage::LocalFiles;
     use mep_core::root::Root;
 
@@ -303,12 +305,13 @@ mod tests {
             Field::new("id", DataType::Int64, false),
             Field::new("day", DataType::Date32, true),
         ]));
+        let build = BuildFolder::of(&RunId::generate());
         let target = WriteTarget {
             table_folder: TableFolder::new(
                 Arc::new(LocalFiles(Root::new(folder.path()))),
                 folder.path().into(),
             ),
-            folder: "data/r1".into(),
+            folder: build.clone(),
             schema: schema.clone(),
             partition_columns: vec!["day".into()],
             file_bytes: None,
@@ -327,7 +330,7 @@ mod tests {
         let rows: Vec<(String, u64)> =
             written.iter().map(|(key, files)| (key.to_string(), files[0].rows)).collect();
         assert_eq!(rows, [("null".into(), 1), ("1970-01-01".into(), 2), ("1970-01-02".into(), 1)]);
-        let path = folder.path().join("data/r1/day=1970-01-01/0-0.parquet");
+        let path = folder.path().join(build.path()).join("day=1970-01-01/0-0.parquet");
         let file = File::open(path).unwrap();
         let reader = parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder::try_new(file).unwrap();
         assert_eq!(reader.schema().fields().len(), 1);

@@ -16,6 +16,7 @@ use futures::StreamExt;
 
 use super::bounded_pruning::BoundedPruning;
 use super::published::PublishedTable;
+use mep_contract::warehouse::BuildFolder;
 use mep_contract::warehouse::{
     Content, PartitionWriter, TableFolder, TableVersion, Warehouse, WriteError, WriteTarget, WrittenFiles,
 };
@@ -90,7 +91,7 @@ pub struct Output {
     /// The table's folder.
     pub table_folder: TableFolder,
     /// The new folder below it.
-    pub folder: String,
+    pub folder: BuildFolder,
     /// The schema to store, partition columns last.
     pub schema: SchemaRef,
     /// The partition columns.

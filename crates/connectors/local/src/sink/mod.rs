@@ -19,6 +19,7 @@ use crate::warehouse::LocalWarehouse;
 use mep_contract::sink::keyed::as_one;
 use mep_contract::sink::late::{late_events, late_rows, late_schema};
 use mep_contract::sink::{Epoch, LateEvent, Sink, SinkError, SinkTable, Standing};
+use mep_contract::warehouse::build_folder::{BuildFolder, DATA, build_of};
 use mep_contract::warehouse::{
     ColumnVersions, Content, Holder, InputKey, Inputs, Lease, LeaseError, Ledger, Partition, PartitionKey,
     PartitionWriter, Presentation, RunId, TableVersion, Version, Warehouse, WriteTarget,
@@ -127,7 +128,7 @@ impl LocalSink {
         let folder = self.warehouse.table_folder(&table.relation);
         let target = WriteTarget {
             table_folder: folder.clone(),
-            folder: format!("data/{}", run.as_str()),
+            folder: BuildFolder::of(&run),
             schema: schema.clone(),
             partition_columns: columns.to_vec(),
             file_bytes: None,
@@ -164,14 +165,14 @@ impl LocalSink {
 
     /// An epoch lasts for seconds, so that a retention of days would keep thousands of folders.
     fn forget_superseded(&self, relation: &Relation, version: &TableVersion) {
-        let data = self.warehouse.table_folder(relation).path_of("data");
+        let data = self.warehouse.table_folder(relation).path_of(DATA);
         let Ok(folders) = std::fs::read_dir(&data) else { return };
         for folder in folders.flatten() {
             let name = folder.file_name();
             let is_current = version
                 .partitions()
                 .flat_map(|(_, partition)| partition.files.iter())
-                .any(|file| file.path.split('/').nth(1).is_some_and(|part| name.to_str() == Some(part)));
+                .any(|file| build_of(&file.path).is_some_and(|build| name.to_str() == Some(build)));
             let age = folder.metadata().and_then(|found| found.modified());
             let age = age.ok().and_then(|since| SystemTime::now().duration_since(since).ok());
             if !is_current && age.is_some_and(|age| age > SUPERSEDED) {

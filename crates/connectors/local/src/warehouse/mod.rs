@@ -26,6 +26,7 @@ use std::time::{Duration, SystemTime};
 
 use self::manifest::{FORMAT, MANIFEST, ManifestHead, Part, Unreadable};
 use self::parts::Division;
+use mep_contract::warehouse::build_folder::{DATA, build_of, is_of_run};
 use mep_contract::warehouse::durable;
 use mep_contract::warehouse::error::WarehouseError;
 use mep_contract::warehouse::lease::{Holder, Lease, LeaseError, lock_file};
@@ -39,7 +40,6 @@ use mep_core::root::Root;
 /// The folder of parts, below that of the table.
 const PARTS: &str = "parts";
 /// The folder of rows.
-const DATA: &str = "data";
 /// The file by which one stream at a time writes to a table.
 const STREAM_LEASE: &str = "stream/.lease";
 /// Of what has no schema.
@@ -167,7 +167,7 @@ impl LocalWarehouse {
         let batches = Division::of(batches, &of_batches);
         let new_files = partitions.written().flat_map(|(_, partition)| partition.files.iter());
         let mut unsynced: Vec<PathBuf> = new_files
-            .filter(|file| file.path.split(['/', '.']).nth(1) == Some(table.run.as_str()))
+            .filter(|file| is_of_run(&file.path, &table.run))
             .map(|file| folder.join(&file.path))
             .collect();
         let kept = partitions.kept.iter().chain(&batches.kept).map(|part| &before[*part]);
@@ -322,7 +322,7 @@ impl Warehouse for LocalWarehouse {
                 .iter()
                 .flat_map(TableVersion::partitions)
                 .flat_map(|(_, partition)| partition.files.iter())
-                .filter_map(|file| file.path.split('/').nth(1))
+                .filter_map(|file| build_of(&file.path))
                 .collect();
             for folder in folders(&self.folder(&relation)?.join(DATA))? {
                 let is_current = text(folder.file_name()).is_some_and(|name| current.contains(name.as_str()));
