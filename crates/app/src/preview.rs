@@ -19,7 +19,6 @@ use mep_plan::{Asked, LandingPlan, Plan, Rejects, ShortUnit, TableState, UnitCon
 use mep_run::event::SilentReporter;
 use mep_run::landing::content_of;
 use mep_run::rejects::TooManyRejected;
-use mep_run::session::RunContext;
 use mep_run::{ConnectedSource, RunOptions, Session, TestsRun, held, plan_landings};
 
 /// What is asked for beside the selection.
@@ -81,14 +80,7 @@ impl Preview {
             views_of_project: true,
         };
         let known = held(&workspace.graph, warehouse.as_ref(), &nodes)?;
-        let context = RunContext {
-            graph: &workspace.graph,
-            compiled: &compiled,
-            warehouse: warehouse.as_ref(),
-            engine: &engine,
-            runtime: &runtime,
-            run: &workspace.run,
-        };
+        let context = workspace.run_context(&compiled, warehouse.as_ref(), &engine, &runtime);
         let session = Session::new(context, options, &SilentReporter, known);
         session.register_held(&nodes);
         let mut notes = Vec::new();

@@ -13,11 +13,10 @@ use super::run_command::RunCommand;
 use super::streamed::{is_streaming, register_streamed};
 use super::streams::Streams;
 use super::workspace::{Selectors, Workspace, cores, runtime};
-use mep_contract::warehouse::{Taken, Warehouse};
+use mep_contract::warehouse::Taken;
 use mep_core::interrupt;
 use mep_core::relation::Relation;
 use mep_core::time_range::TimeRange;
-use mep_datafusion::Engine;
 use mep_graph::{Compiled, Node, NodeKind};
 use mep_plan::Asked;
 use mep_run::event::{Event, NodeResult, PlanCounts, Reporter};
@@ -149,8 +148,8 @@ impl<'a> Run<'a> {
         let compiled = if is_old { workspace.compile(&self.selected)? } else { compiled };
         let engine = workspace.engine(&warehouse)?;
         let runtime = runtime()?;
-        let places = TableAccess { warehouse: warehouse.as_ref(), engine: &engine, runtime: &runtime };
-        let session = self.session(&compiled, nodes, places, reporter)?;
+        let context = workspace.run_context(&compiled, warehouse.as_ref(), &engine, &runtime);
+        let session = self.session(context, nodes, reporter)?;
         reporter.report(Event::Began { nodes: nodes.len() });
         self.warn(reporter, !sources.is_empty());
         let stored = |relation: &Relation| session.stored(relation);
@@ -193,21 +192,19 @@ impl<'a> Run<'a> {
         let failed = nodes.filter(|(_, node)| is_failed(node)).map(|(index, _)| index).collect();
         let warehouse = self.workspace.warehouse()?;
         let (engine, runtime) = (self.workspace.engine(&warehouse)?, runtime()?);
-        let places = TableAccess { warehouse: warehouse.as_ref(), engine: &engine, runtime: &runtime };
-        let session = self.session(&built.compiled, tests, places, reporter)?;
+        let context = self.workspace.run_context(&built.compiled, warehouse.as_ref(), &engine, &runtime);
+        let session = self.session(context, tests, reporter)?;
         Ok(self.carry_out(&session, tests, &failed))
     }
 
     /// A session that knows what there is. The process ends with it: what it holds need not be taken apart piece by piece.
     fn session<'s>(
         &'s self,
-        compiled: &'s Compiled,
+        context: RunContext<'s>,
         nodes: &BTreeSet<usize>,
-        places: TableAccess<'s>,
         reporter: &'s dyn Reporter,
     ) -> Result<ManuallyDrop<Session<'s>>, AppError> {
         let Self { workspace, request, .. } = self;
-        let TableAccess { warehouse, engine, runtime } = places;
         let options = RunOptions {
             full_refresh: request.full_refresh,
             fail_fast: request.fail_fast,
@@ -222,11 +219,10 @@ impl<'a> Run<'a> {
             views_of_project: request.command != RunCommand::Test,
         };
         let read = workspace.with_tests_before_publish(nodes);
-        let known = held(&workspace.graph, warehouse, &read)?;
-        let (graph, run) = (&workspace.graph, &workspace.run);
-        let context = RunContext { graph, compiled, warehouse, engine, runtime, run };
+        let known = held(context.graph, context.warehouse, &read)?;
         let session = ManuallyDrop::new(Session::new(context, options, reporter, known));
         session.register_held(&read);
+        let RunContext { compiled, engine, runtime, .. } = context;
         register_streamed(workspace, compiled, &tested(workspace, nodes), engine, runtime)?;
         Ok(session)
     }
@@ -291,14 +287,6 @@ impl SelectedWork {
         let left_out = LeftOut { streaming: streaming.len(), tests: tests_of_streams.len() };
         Self { nodes, left_out, ..Self::default() }
     }
-}
-
-/// Where tables are read and written, and by what.
-#[derive(Clone, Copy)]
-struct TableAccess<'a> {
-    warehouse: &'a dyn Warehouse,
-    engine: &'a Engine,
-    runtime: &'a tokio::runtime::Runtime,
 }
 
 /// What the tests among these nodes read.

@@ -21,6 +21,7 @@ use mep_lang::jinja::{Invocation, Templates};
 use mep_lang::project::{self, LoadOptions, Problem, Project, WarehouseConfig};
 use mep_local::warehouse::LocalWarehouse;
 use mep_run::event::{Event, Reporter};
+use mep_run::session::RunContext;
 
 /// How the project is rendered.
 #[derive(Clone, Copy, Debug, Default)]
@@ -270,6 +271,17 @@ impl Workspace {
             .memory
             .map_or(DEFAULT_MEMORY, |bytes| usize::try_from(bytes).unwrap_or(usize::MAX));
         Ok(Engine::new(warehouse.clone(), EngineOptions { threads: cores(), memory })?)
+    }
+
+    /// What a run of this project is carried out on.
+    pub(super) fn run_context<'a>(
+        &'a self,
+        compiled: &'a Compiled,
+        warehouse: &'a dyn Warehouse,
+        engine: &'a Engine,
+        runtime: &'a tokio::runtime::Runtime,
+    ) -> RunContext<'a> {
+        RunContext { graph: &self.graph, compiled, warehouse, engine, runtime, run: &self.run }
     }
 
     /// Takes the right to write.

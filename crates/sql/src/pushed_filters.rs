@@ -85,29 +85,15 @@ fn has_unique_names(plan: &dyn ExecutionPlan) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
-    use arrow::util::pretty::pretty_format_batches;
-    use datafusion::execution::runtime_env::RuntimeEnv;
-
-    use crate::Scope;
+    use crate::rules::executed::rows_by_threads;
 
     /// The rows of a SELECT over `x (k, d)` and `y (k, d)`, as several threads give them.
     fn rows(sql: &str) -> String {
-        let scope = Scope::new(4, Arc::new(RuntimeEnv::default()));
-        let sql = format!(
+        rows_by_threads(&format!(
             "with x as (select k, d from (values (1, 10), (2, 20), (3, null)) v(k, d)),
                   y as (select k, d from (values (2, 7), (2, 8), (4, 9), (5, 6), (3, 5)) v(k, d))
              {sql}"
-        );
-        let plan = scope.plan(&sql).unwrap();
-        let runtime = tokio::runtime::Runtime::new().unwrap();
-        let batches = runtime
-            .block_on(async { scope.context().execute_logical_plan(plan).await?.collect().await })
-            .unwrap_or_else(|error| panic!("{sql}: {error}"));
-        let shown = pretty_format_batches(&batches).unwrap().to_string();
-        let lines = shown.lines().filter(|line| line.starts_with('|')).skip(1);
-        lines.map(|line| line.replace([' ', '|'], "")).collect::<Vec<_>>().join(" ")
+        ))
     }
 
     #[test]

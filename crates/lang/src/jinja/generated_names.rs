@@ -67,8 +67,7 @@ impl Templates {
         let Some(name) = which.macros().into_iter().find(|name| self.has_own_macro(name)) else {
             return Ok(None);
         };
-        let custom = serde_json::to_string(&custom).unwrap_or_else(|_| "none".to_owned());
-        let custom = if custom == "null" { "none".to_owned() } else { custom };
+        let custom = custom.map_or_else(|| "none".to_owned(), |text| serde_json::json!(text).to_string());
         let text = SourceText::new(subject.text.path(), format!("{{{{ {name}({custom}, model) }}}}"));
         let asked = Subject { text: &text, block: None, ..subject.clone() };
         let rendered = self.render(&asked, Arc::new(NoNames))?;

@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use super::tokens::{Token, TokenKind, closing};
+use super::tokens::{Token, TokenKind, closing, ends_value};
 
 /// An operator that becomes a call of a function.
 #[derive(Clone, Debug, PartialEq)]
@@ -100,13 +100,8 @@ impl<'a> Operators<'a> {
         let is_symbol =
             matches!(self.tokens[unit.first].kind, TokenKind::Symbol(_)) && unit.first == unit.last;
         let before = run.get(at.checked_sub(1)?)?;
-        let ends_value = match self.tokens[before.last].kind {
-            TokenKind::Name => !["is", "not"].contains(&self.word(before.last)),
-            TokenKind::Text | TokenKind::Number | TokenKind::Symbol(b')' | b']' | b'}') => true,
-            _ => false,
-        };
         let word = words.iter().find(|word| **word == self.word(unit.first))?;
-        (is_symbol && ends_value).then_some(*word)
+        (is_symbol && ends_value(self.text, self.tokens, before.last)).then_some(*word)
     }
 
     /// `a - b + c`: from the left; what stands between two of them is read by [`Self::texts`].

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::operators::{CalledOperator, Operators};
 use super::rewrite::{BODY, Definition, Edit, GraphCall, Parameter, Rewritten};
-use super::tokens::{Token, TokenKind, closing};
+use super::tokens::{Token, TokenKind, closing, ends_value};
 
 /// What every text begins with, so that it can load macros.
 const PRELUDE: &str = "{% include 'mep/loader' %}";
@@ -225,7 +225,8 @@ impl<'a> Rewriter<'a> {
                     self.wrap(index, "__tuple(");
                 }
                 TokenKind::Symbol(b'[')
-                    if !self.ends_value(index.wrapping_sub(1)) && !self.is_target(index) =>
+                    if !ends_value(self.text, self.tokens, index.wrapping_sub(1))
+                        && !self.is_target(index) =>
                 {
                     self.wrap(index, "__list(");
                 }
@@ -247,7 +248,7 @@ impl<'a> Rewriter<'a> {
 
     /// Whether a bracket opens a tuple: no call, and with a comma in it.
     fn is_tuple(&self, open: usize) -> bool {
-        if self.ends_value(open.wrapping_sub(1)) {
+        if ends_value(self.text, self.tokens, open.wrapping_sub(1)) {
             return false;
         }
         let Some(close) = closing(self.tokens, open) else { return false };
@@ -322,22 +323,6 @@ impl<'a> Rewriter<'a> {
                 }
                 _ => {}
             }
-        }
-    }
-
-    /// Whether a value ends with this token, so that a bracket after it is an index.
-    fn ends_value(&self, index: usize) -> bool {
-        let Some(token) = self.tokens.get(index) else { return false };
-        match token.kind {
-            TokenKind::Name => {
-                let after_open = index
-                    .checked_sub(1)
-                    .is_some_and(|before| self.tokens[before].kind == TokenKind::OpenStatement);
-                let keywords = ["in", "not", "and", "or", "is", "if", "else"];
-                !after_open && !keywords.contains(&token.text(self.text))
-            }
-            TokenKind::Text | TokenKind::Number | TokenKind::Symbol(b')' | b']' | b'}') => true,
-            _ => false,
         }
     }
 

@@ -174,6 +174,21 @@ fn quoted(bytes: &[u8], quote: u8) -> Option<usize> {
     }
 }
 
+/// Whether a value ends with this token, so that a bracket after it is an index, and a sign an operator.
+pub(super) fn ends_value(text: &str, tokens: &[Token], index: usize) -> bool {
+    let Some(token) = tokens.get(index) else { return false };
+    match token.kind {
+        TokenKind::Name => {
+            let after_open =
+                index.checked_sub(1).is_some_and(|before| tokens[before].kind == TokenKind::OpenStatement);
+            let keywords = ["in", "not", "and", "or", "is", "if", "else"];
+            !after_open && !keywords.contains(&token.text(text))
+        }
+        TokenKind::Text | TokenKind::Number | TokenKind::Symbol(b')' | b']' | b'}') => true,
+        _ => false,
+    }
+}
+
 /// For each opening bracket the index of the token that closes it.
 pub(super) fn closing(tokens: &[Token], open: usize) -> Option<usize> {
     let mut depth = 0_usize;

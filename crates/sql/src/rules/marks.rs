@@ -217,7 +217,7 @@ impl MarkedRows<'_> {
         columns.sort();
         let own = |column: &Column| {
             let at = columns.iter().position(|one| one == column)?;
-            Some(Column::new_unqualified(format!("{name}_{at}")))
+            Some(Column::new(Some(name), format!("{name}_{at}")))
         };
         let mut list = vec![lit(true).alias(format!("{name}_row"))];
         for column in &columns {
@@ -235,16 +235,6 @@ impl MarkedRows<'_> {
             })
         })?;
         let candidates = LogicalPlanBuilder::from(candidates).project(list)?.alias(name)?.build()?;
-        let condition = condition.data.transform_up(|part| {
-            Ok(match part {
-                Expr::Column(Column { relation: None, name: of, .. })
-                    if of.starts_with(name) && candidates.schema().has_column_with_unqualified_name(&of) =>
-                {
-                    Transformed::yes(Expr::Column(Column::new(Some(name), of)))
-                }
-                other => Transformed::no(other),
-            })
-        })?;
         self.plan = LogicalPlanBuilder::from(self.plan.clone())
             .join_on(candidates, JoinType::LeftMark, Some(condition.data))?
             .build()?;

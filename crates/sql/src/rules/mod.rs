@@ -61,7 +61,10 @@ pub fn of_execution() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
 
 #[cfg(test)]
 pub(crate) mod executed {
+    use std::sync::Arc;
+
     use arrow::util::pretty::pretty_format_batches;
+    use datafusion::execution::runtime_env::RuntimeEnv;
 
     use crate::Scope;
 
@@ -77,12 +80,20 @@ pub(crate) mod executed {
 
     /// The rows that SQL gives, each without blanks and bars.
     pub(crate) fn rows(sql: &str) -> String {
-        let scope = Scope::for_planning();
+        rows_in(&Scope::for_planning(), sql)
+    }
+
+    /// The same, as several threads give them.
+    pub(crate) fn rows_by_threads(sql: &str) -> String {
+        rows_in(&Scope::new(4, Arc::new(RuntimeEnv::default())), sql)
+    }
+
+    fn rows_in(scope: &Scope, sql: &str) -> String {
         let plan = scope.plan(sql).unwrap();
         let runtime = tokio::runtime::Runtime::new().unwrap();
         let batches = runtime
-            .block_on(async { scope.context().execute_logical_plan(plan).await.unwrap().collect().await })
-            .unwrap();
+            .block_on(async { scope.context().execute_logical_plan(plan).await?.collect().await })
+            .unwrap_or_else(|error| panic!("{sql}: {error}"));
         let shown = pretty_format_batches(&batches).unwrap().to_string();
         let lines = shown.lines().filter(|line| line.starts_with('|')).skip(1);
         lines.map(|line| line.replace([' ', '|'], "")).collect::<Vec<_>>().join(" ")

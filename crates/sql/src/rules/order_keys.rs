@@ -181,28 +181,14 @@ fn has_subquery(key: &Expr) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
-    use arrow::util::pretty::pretty_format_batches;
-    use datafusion::execution::runtime_env::RuntimeEnv;
-
-    use crate::Scope;
+    use super::super::executed::rows_by_threads;
 
     /// The rows of a SELECT over `a (k, d, t)`, as several threads give them.
     fn rows(sql: &str) -> String {
-        let scope = Scope::new(4, Arc::new(RuntimeEnv::default()));
-        let sql = format!(
+        rows_by_threads(&format!(
             "with a as (select k, d, t from (values (1, 9.0, 'b'), (2, -4.0, 'a'), (3, 1.0, 'ab'), (4, 4.0, 'b')) v(k, d, t))
              {sql}"
-        );
-        let plan = scope.plan(&sql).unwrap();
-        let runtime = tokio::runtime::Runtime::new().unwrap();
-        let batches = runtime
-            .block_on(async { scope.context().execute_logical_plan(plan).await?.collect().await })
-            .unwrap_or_else(|error| panic!("{sql}: {error}"));
-        let shown = pretty_format_batches(&batches).unwrap().to_string();
-        let lines = shown.lines().filter(|line| line.starts_with('|')).skip(1);
-        lines.map(|line| line.replace([' ', '|'], "")).collect::<Vec<_>>().join(" ")
+        ))
     }
 
     #[test]

@@ -10,12 +10,13 @@ use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast::{
     CastKind, DataType, Distinct, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause,
     FunctionArguments, GroupByExpr, Ident, NamedWindowDefinition, NamedWindowExpr, OrderBy, OrderByKind,
-    Query, Select, SelectItem, SetExpr, Statement as Tree, UnaryOperator, Value, ValueWithSpan, Visit,
-    VisitMut, Visitor, VisitorMut, WindowSpec, WindowType,
+    Query, Select, SelectItem, Statement as Tree, UnaryOperator, Value, ValueWithSpan, Visit, VisitMut,
+    Visitor, VisitorMut, WindowSpec, WindowType,
 };
 use datafusion::sql::sqlparser::tokenizer::Span;
 
 use super::columns::{call, folded};
+use super::walk::{own_expressions, selects_of};
 
 /// The name of the call.
 pub(crate) const APART: &str = "__apart";
@@ -37,80 +38,47 @@ impl VisitorMut for Queries<'_> {
     type Break = ();
 
     fn post_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
-        let mut parts = vec![(query.body.as_mut(), query.order_by.as_mut())];
-        while let Some((part, order_by)) = parts.pop() {
-            match part {
-                SetExpr::Select(select) => in_select(select, order_by, self.is_scalar),
-                SetExpr::SetOperation { left, right, .. } => {
-                    parts.push((left.as_mut(), None));
-                    parts.push((right.as_mut(), None));
-                }
-                _ => {}
-            }
-        }
+        selects_of(query, |select, order_by| in_select(select, order_by, self.is_scalar));
         ControlFlow::Continue(())
     }
 }
 
 fn in_select(select: &mut Select, mut order_by: Option<&mut OrderBy>, is_scalar: &dyn Fn(&str) -> bool) {
-    let mut named = NamedCalls { is_scalar, all: Vec::new(), depth: 0 };
-    let _ = Visit::visit(&select.projection, &mut named);
-    let _ = Visit::visit(&select.having, &mut named);
-    let _ = Visit::visit(&select.qualify, &mut named);
-    let _ = Visit::visit(&select.distinct, &mut named);
-    if let Some(order_by) = &order_by {
-        let _ = Visit::visit(&**order_by, &mut named);
+    let mut named: Vec<Expr> = Vec::new();
+    // The aggregates and windows of the SELECT.
+    let mut gather = |expression: &mut Expr| {
+        if let Expr::Function(function) = expression
+            && (function.over.is_some() || !is_scalar(&function.name.to_string().to_lowercase()))
+        {
+            named.push(expression.clone());
+        }
+    };
+    own_expressions(&mut select.projection, &mut gather);
+    own_expressions(&mut select.having, &mut gather);
+    own_expressions(&mut select.qualify, &mut gather);
+    own_expressions(&mut select.distinct, &mut gather);
+    if let Some(order_by) = &mut order_by {
+        own_expressions(&mut **order_by, &mut gather);
     }
-    named.all.extend(keys(select));
-    if named.all.len() < 2 {
+    named.extend(keys(select));
+    if named.len() < 2 {
         return;
     }
     let windows = windows(select);
-    let numbers = numbers(&named.all, &windows);
+    let numbers = numbers(&named, &windows);
     if numbers.is_empty() {
         return;
     }
-    let mut apart = ApartWriter { numbers, windows, depth: 0 };
-    let _ = VisitMut::visit(&mut select.projection, &mut apart);
-    let _ = VisitMut::visit(&mut select.group_by, &mut apart);
-    let _ = VisitMut::visit(&mut select.having, &mut apart);
-    let _ = VisitMut::visit(&mut select.qualify, &mut apart);
+    let mut apart = |expression: &mut Expr| write_one_apart(expression, &numbers, &windows);
+    own_expressions(&mut select.projection, &mut apart);
+    own_expressions(&mut select.group_by, &mut apart);
+    own_expressions(&mut select.having, &mut apart);
+    own_expressions(&mut select.qualify, &mut apart);
     if let Some(Distinct::On(keys)) = &mut select.distinct {
-        let _ = VisitMut::visit(keys, &mut apart);
+        own_expressions(keys, &mut apart);
     }
     if let Some(OrderBy { kind: OrderByKind::Expressions(keys), .. }) = &mut order_by {
-        let _ = VisitMut::visit(keys, &mut apart);
-    }
-}
-
-/// Gathers the aggregates and windows of a SELECT, not those of the queries within.
-struct NamedCalls<'a> {
-    is_scalar: &'a dyn Fn(&str) -> bool,
-    all: Vec<Expr>,
-    depth: usize,
-}
-
-impl Visitor for NamedCalls<'_> {
-    type Break = ();
-
-    fn pre_visit_query(&mut self, _: &Query) -> ControlFlow<()> {
-        self.depth += 1;
-        ControlFlow::Continue(())
-    }
-
-    fn post_visit_query(&mut self, _: &Query) -> ControlFlow<()> {
-        self.depth -= 1;
-        ControlFlow::Continue(())
-    }
-
-    fn pre_visit_expr(&mut self, expression: &Expr) -> ControlFlow<()> {
-        if self.depth == 0
-            && let Expr::Function(function) = expression
-            && (function.over.is_some() || !(self.is_scalar)(&function.name.to_string().to_lowercase()))
-        {
-            self.all.push(expression.clone());
-        }
-        ControlFlow::Continue(())
+        own_expressions(keys, &mut apart);
     }
 }
 
@@ -255,49 +223,23 @@ fn with_its_window(function: &mut Function, windows: &NamedWindows) {
     }
 }
 
-/// Puts what is to be told apart into calls.
-struct ApartWriter {
-    numbers: HashMap<String, usize>,
-    windows: NamedWindows,
-    depth: usize,
-}
-
-impl VisitorMut for ApartWriter {
-    type Break = ();
-
-    fn pre_visit_query(&mut self, _: &mut Query) -> ControlFlow<()> {
-        self.depth += 1;
-        ControlFlow::Continue(())
+/// Puts what is to be told apart of an expression into calls.
+fn write_one_apart(expression: &mut Expr, numbers: &HashMap<String, usize>, windows: &NamedWindows) {
+    if matches!(expression, Expr::Nested(_) | Expr::Value(_)) || within(expression).is_some() {
+        return;
     }
-
-    fn post_visit_query(&mut self, _: &mut Query) -> ControlFlow<()> {
-        self.depth -= 1;
-        ControlFlow::Continue(())
-    }
-
-    fn post_visit_expr(&mut self, expression: &mut Expr) -> ControlFlow<()> {
-        if self.depth > 0
-            || matches!(expression, Expr::Nested(_) | Expr::Value(_))
-            || within(expression).is_some()
-        {
-            return ControlFlow::Continue(());
-        }
-        let Some(number) = self.numbers.get(&written(expression, &self.windows, true)).copied() else {
-            return ControlFlow::Continue(());
-        };
-        match expression {
-            Expr::Function(function) => {
-                with_its_window(function, &self.windows);
-                for part in parts(function) {
-                    if tells_apart(part) {
-                        put(part, number);
-                    }
+    let Some(number) = numbers.get(&written(expression, windows, true)).copied() else { return };
+    match expression {
+        Expr::Function(function) => {
+            with_its_window(function, windows);
+            for part in parts(function) {
+                if tells_apart(part) {
+                    put(part, number);
                 }
             }
-            other if tells_apart(other) => put(other, number),
-            _ => {}
         }
-        ControlFlow::Continue(())
+        other if tells_apart(other) => put(other, number),
+        _ => {}
     }
 }
 

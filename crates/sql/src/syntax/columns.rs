@@ -182,13 +182,17 @@ pub(super) fn join_of(
 ) -> Option<(ColumnSource, Option<Expr>)> {
     use JoinOperator as Kind;
     let (constraint, of_key): (_, fn(Expr, Expr) -> Expr) = match &join.join_operator {
-        Kind::Join(by) | Kind::Inner(by) | Kind::Left(by) | Kind::LeftOuter(by) => (by, |left, _| left),
-        Kind::LeftSemi(by) | Kind::LeftAnti(by) => (by, |left, _| left),
+        Kind::Join(by)
+        | Kind::Inner(by)
+        | Kind::Left(by)
+        | Kind::LeftOuter(by)
+        | Kind::LeftSemi(by)
+        | Kind::LeftAnti(by)
+        | Kind::CrossJoin(by @ JoinConstraint::None) => (by, |left, _| left),
         Kind::Right(by) | Kind::RightOuter(by) | Kind::RightSemi(by) | Kind::RightAnti(by) => {
             (by, |_, right| right)
         }
         Kind::FullOuter(by) => (by, first_of),
-        Kind::CrossJoin(by @ JoinConstraint::None) => (by, |left, _| left),
         _ => return None,
     };
     let keys: Vec<String> = match constraint {

@@ -8,11 +8,14 @@ use std::ops::ControlFlow;
 
 use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast::{
-    Expr, GroupByExpr, Ident, Join, JoinConstraint, JoinOperator, ObjectName, Query, ReplaceSelectElement,
+    Expr, GroupByExpr, Ident, Join, JoinConstraint, JoinOperator, ObjectName, ReplaceSelectElement,
     ReplaceSelectItem, Select, SelectItem, SelectItemQualifiedWildcardKind, Statement as Tree, TableFactor,
     VisitMut, VisitorMut, WildcardAdditionalOptions,
 };
 use datafusion::sql::sqlparser::tokenizer::Span;
+
+use super::columns::is_plain;
+use super::walk::{constraint, own_expressions};
 
 /// Names the joined columns in all SELECTs of a statement.
 pub(crate) fn name_joined(statement: &mut Statement) {
@@ -39,28 +42,27 @@ impl VisitorMut for Selects {
                 name_in_star(table, options, &from.relation, &from.joins);
             }
         }
-        let keys = keys(&from.relation, &from.joins);
+        let mut keys = keys(&from.relation, &from.joins);
         if keys.is_empty() {
             return ControlFlow::Continue(());
         }
-        let mut all = KeyNames { keys: keys.iter().collect(), queries: 0 };
-        let _ = select.selection.visit(&mut all);
-        all.keys.retain(|key| key.joins > 1);
-        if all.keys.is_empty() {
+        name_keys(&keys, &mut select.selection);
+        keys.retain(|key| key.joins > 1);
+        if keys.is_empty() {
             return ControlFlow::Continue(());
         }
         for item in &mut select.projection {
             if let SelectItem::UnnamedExpr(expression) | SelectItem::ExprWithAlias { expr: expression, .. } =
                 item
             {
-                let _ = expression.visit(&mut all);
+                name_keys(&keys, expression);
             }
         }
         if let GroupByExpr::Expressions(expressions, _) = &mut select.group_by {
-            let _ = expressions.visit(&mut all);
+            name_keys(&keys, expressions);
         }
-        let _ = select.having.visit(&mut all);
-        let _ = select.qualify.visit(&mut all);
+        name_keys(&keys, &mut select.having);
+        name_keys(&keys, &mut select.qualify);
         ControlFlow::Continue(())
     }
 }
@@ -74,12 +76,7 @@ fn name_in_star(
     joins: &[Join],
 ) {
     let Some(table) = table.0.last().and_then(|part| part.as_ident()) else { return };
-    if *options
-        != (WildcardAdditionalOptions {
-            wildcard_token: options.wildcard_token.clone(),
-            ..Default::default()
-        })
-    {
+    if !is_plain(options) {
         return;
     }
     let is_it = |factor: &TableFactor| name(factor).is_some_and(|name| is_same(&name, table));
@@ -134,21 +131,10 @@ fn keys(first: &TableFactor, joins: &[Join]) -> Vec<JoinedKey> {
 }
 
 fn using(join: &Join) -> Option<Vec<Ident>> {
-    let (JoinOperator::Join(constraint)
-    | JoinOperator::Inner(constraint)
-    | JoinOperator::Left(constraint)
-    | JoinOperator::LeftOuter(constraint)
-    | JoinOperator::Right(constraint)
-    | JoinOperator::RightOuter(constraint)
-    | JoinOperator::FullOuter(constraint)
-    | JoinOperator::LeftSemi(constraint)
-    | JoinOperator::LeftAnti(constraint)
-    | JoinOperator::RightSemi(constraint)
-    | JoinOperator::RightAnti(constraint)) = &join.join_operator
-    else {
+    if matches!(join.join_operator, JoinOperator::CrossJoin(_)) {
         return None;
-    };
-    match constraint {
+    }
+    match constraint(&join.join_operator)? {
         JoinConstraint::Using(names) => {
             names.iter().map(|name| name.0.first().and_then(|part| part.as_ident()).cloned()).collect()
         }
@@ -167,35 +153,16 @@ fn name(table: &TableFactor) -> Option<Ident> {
     }
 }
 
-/// Names the keys in an expression, and not in the queries within it, whose columns may be other ones.
-struct KeyNames<'a> {
-    keys: Vec<&'a JoinedKey>,
-    queries: usize,
-}
-
-impl VisitorMut for KeyNames<'_> {
-    type Break = ();
-
-    fn pre_visit_query(&mut self, _: &mut Query) -> ControlFlow<()> {
-        self.queries += 1;
-        ControlFlow::Continue(())
-    }
-
-    fn post_visit_query(&mut self, _: &mut Query) -> ControlFlow<()> {
-        self.queries -= 1;
-        ControlFlow::Continue(())
-    }
-
-    fn post_visit_expr(&mut self, expression: &mut Expr) -> ControlFlow<()> {
-        if self.queries == 0
-            && let Expr::Identifier(column) = expression
-            && let Some(key) = self.keys.iter().find(|key| is_same(&key.name, column))
+/// Names the keys in the expressions of a part.
+fn name_keys(keys: &[JoinedKey], part: &mut impl VisitMut) {
+    own_expressions(part, |expression| {
+        if let Expr::Identifier(column) = expression
+            && let Some(key) = keys.iter().find(|key| is_same(&key.name, column))
         {
             let without_place = |ident: &Ident| Ident { span: Span::empty(), ..ident.clone() };
             *expression = Expr::CompoundIdentifier(vec![without_place(&key.table), without_place(&key.name)]);
         }
-        ControlFlow::Continue(())
-    }
+    });
 }
 
 fn is_same(one: &Ident, other: &Ident) -> bool {

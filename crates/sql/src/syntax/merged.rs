@@ -17,6 +17,7 @@ use datafusion::sql::sqlparser::ast::{
 use datafusion::sql::sqlparser::tokenizer::Span;
 
 use super::columns::{self, ColumnSource, ColumnsOfTables, Relations, folded};
+use super::walk::{constraint, constraint_mut, own_expressions, selects_of};
 use crate::offset;
 use crate::problem::SqlProblem;
 
@@ -67,11 +68,11 @@ impl VisitorMut for TwoInOne {
             return ControlFlow::Continue(());
         }
         let mut spoken = Spoken::default();
-        let _ = select.projection.visit(&mut spoken);
-        let _ = select.group_by.visit(&mut spoken);
-        let _ = select.having.visit(&mut spoken);
-        let _ = select.qualify.visit(&mut spoken);
-        let _ = select.distinct.visit(&mut spoken);
+        spoken.hear(&mut select.projection);
+        spoken.hear(&mut select.group_by);
+        spoken.hear(&mut select.having);
+        spoken.hear(&mut select.qualify);
+        spoken.hear(&mut select.distinct);
         let by_name = |column: &&Ident| select.from.iter().any(|from| may_join_by(from, &folded(column)));
         self.found =
             spoken.alone.iter().filter(|one| spoken.of_tables.contains(&folded(one))).find(by_name).cloned();
@@ -84,31 +85,15 @@ impl VisitorMut for TwoInOne {
 struct Spoken {
     alone: Vec<Ident>,
     of_tables: HashSet<String>,
-    depth: usize,
 }
 
-impl VisitorMut for Spoken {
-    type Break = ();
-
-    fn pre_visit_query(&mut self, _: &mut Query) -> ControlFlow<()> {
-        self.depth += 1;
-        ControlFlow::Continue(())
-    }
-
-    fn post_visit_query(&mut self, _: &mut Query) -> ControlFlow<()> {
-        self.depth -= 1;
-        ControlFlow::Continue(())
-    }
-
-    fn pre_visit_expr(&mut self, expression: &mut Expr) -> ControlFlow<()> {
-        match expression {
-            Expr::Identifier(column) if self.depth == 0 => self.alone.push(column.clone()),
-            Expr::CompoundIdentifier(parts) if self.depth == 0 => {
-                self.of_tables.extend(parts.last().map(folded));
-            }
+impl Spoken {
+    fn hear(&mut self, part: &mut impl VisitMut) {
+        own_expressions(part, |expression| match expression {
+            Expr::Identifier(column) => self.alone.push(column.clone()),
+            Expr::CompoundIdentifier(parts) => self.of_tables.extend(parts.last().map(folded)),
             _ => {}
-        }
-        ControlFlow::Continue(())
+        });
     }
 }
 
@@ -168,20 +153,10 @@ fn of_query(query: &mut Query, relations: &Relations<'_>) {
             relations.add(&cte.alias, &cte.query);
         }
     }
-    let mut parts = vec![(query.body.as_mut(), query.order_by.as_mut())];
-    while let Some((part, order_by)) = parts.pop() {
-        match part {
-            SetExpr::Select(select) => {
-                // Where a part is not known, all stays as it is.
-                let _ = of_select(select, order_by, &relations);
-            }
-            SetExpr::SetOperation { left, right, .. } => {
-                parts.push((left.as_mut(), None));
-                parts.push((right.as_mut(), None));
-            }
-            _ => {}
-        }
-    }
+    selects_of(query, |select, order_by| {
+        // Where a part is not known, all stays as it is.
+        let _ = of_select(select, order_by, &relations);
+    });
     let mut nested = Nested { relations: &relations, depth: 0 };
     let _ = query.body.visit(&mut nested);
     let _ = query.order_by.visit(&mut nested);
@@ -228,11 +203,10 @@ fn of_select(select: &mut Select, order_by: Option<&mut OrderBy>, relations: &Re
         in_joins(from, &mut names)?;
     }
     let mut items = Vec::with_capacity(select.projection.len());
-    let mut outputs = HashSet::new();
     for item in std::mem::take(&mut select.projection) {
         of_item(item, &source, &mut names, &mut items);
     }
-    outputs.extend(items.iter().filter_map(output));
+    let outputs: HashSet<String> = items.iter().filter_map(output).collect();
     select.projection = items;
     let _ = select.selection.visit(&mut names);
     let _ = select.group_by.visit(&mut names);
@@ -513,43 +487,5 @@ impl VisitorMut for At {
             }
         }
         ControlFlow::Continue(())
-    }
-}
-
-fn constraint(operator: &JoinOperator) -> Option<&JoinConstraint> {
-    use JoinOperator as Kind;
-    match operator {
-        Kind::Join(by)
-        | Kind::Inner(by)
-        | Kind::Left(by)
-        | Kind::LeftOuter(by)
-        | Kind::Right(by)
-        | Kind::RightOuter(by)
-        | Kind::FullOuter(by)
-        | Kind::CrossJoin(by)
-        | Kind::LeftSemi(by)
-        | Kind::RightSemi(by)
-        | Kind::LeftAnti(by)
-        | Kind::RightAnti(by) => Some(by),
-        _ => None,
-    }
-}
-
-fn constraint_mut(operator: &mut JoinOperator) -> Option<&mut JoinConstraint> {
-    use JoinOperator as Kind;
-    match operator {
-        Kind::Join(by)
-        | Kind::Inner(by)
-        | Kind::Left(by)
-        | Kind::LeftOuter(by)
-        | Kind::Right(by)
-        | Kind::RightOuter(by)
-        | Kind::FullOuter(by)
-        | Kind::CrossJoin(by)
-        | Kind::LeftSemi(by)
-        | Kind::RightSemi(by)
-        | Kind::LeftAnti(by)
-        | Kind::RightAnti(by) => Some(by),
-        _ => None,
     }
 }

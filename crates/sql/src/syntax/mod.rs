@@ -14,6 +14,7 @@ mod merged;
 mod nesting;
 mod patterns;
 mod quantified;
+mod walk;
 
 use datafusion::common::{DataFusionError, plan_datafusion_err};
 use datafusion::sql::parser::{DFParserBuilder, Statement};
