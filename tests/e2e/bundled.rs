@@ -386,7 +386,10 @@ fn a_file_that_comes_five_days_late_builds_what_the_plan_had_listed_and_nothing_
                 built.insert(table, keys);
             }
         }
-        assert_eq!(built, planned);
+        // What depends on rows, and not on partitions, shows only once they are there: of these the plan says at most what is built.
+        for (table, keys) in &built {
+            assert!(planned.get(table).is_some_and(|planned| keys.is_subset(planned)), "{table}: {keys:?}");
+        }
         assert_eq!(built["fact_listen"], BTreeSet::from([days[withheld].clone()]));
         for (table, keys) in built.iter().filter(|(_, keys)| keys.iter().any(|key| key.len() == 10)) {
             assert_eq!(*keys, BTreeSet::from([days[withheld].clone()]), "{table}");

@@ -27,7 +27,7 @@ pub use landing::{
     Asked, BatchVersions, LandingPlan, LandingReason, ShortUnit, content_version, cut_version, kept_columns,
     kept_version, recorded, short_units,
 };
-pub use partitions::{Basis, PartitionBuild, PartitionPlan};
+pub use partitions::{Basis, PartitionBuild, PartitionPlan, was_made_of};
 pub use planner::{Planner, Tables, UnitContent, after_landing, seed_version};
 pub use reason::{ModelChange, Reason, TableChange};
 pub use rejects::Rejects;

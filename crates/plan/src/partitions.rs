@@ -2,6 +2,7 @@
 
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use datafusion::common::DataFusionError;
 
@@ -323,6 +324,34 @@ pub fn whole(basis: Basis<'_>) -> Option<PartitionBuild> {
         input_bytes: gathered.bytes,
         input_rows: gathered.rows,
     })
+}
+
+/// Whether a table that is built as a whole was made of this content of one of its inputs.
+pub fn was_made_of(
+    scope: &Scope,
+    model: &CompiledModel,
+    stored: &TableVersion,
+    relation: &Relation,
+    content: &Arc<TableVersion>,
+) -> bool {
+    let mut inputs = TableStates::default();
+    inputs.note(relation, content.clone());
+    let noted = stored.partitions().next().map(|(_, partition)| &partition.ledger.inputs);
+    let changed = ModelChange::default();
+    // As if asked for, so that what it would be made of is said.
+    let basis = Basis {
+        scope,
+        model,
+        keeps: false,
+        inputs: &inputs,
+        stored: Some(stored),
+        full_refresh: true,
+        volatile_run: None,
+        changed: &changed,
+    };
+    let table = relation.to_string();
+    let build = whole(basis);
+    noted.zip(build).is_some_and(|(noted, build)| noted.0.get(&table) == build.inputs.0.get(&table))
 }
 
 impl Basis<'_> {

@@ -141,6 +141,13 @@ impl BuildCounts {
         }
     }
 
+    /// So much was written for nothing.
+    pub(super) fn take(&mut self, less: Self) {
+        self.rows -= less.rows;
+        self.bytes -= less.bytes;
+        self.partitions -= less.partitions;
+    }
+
     /// More was written.
     pub(super) fn add(&mut self, more: Self) {
         self.rows += more.rows;
@@ -224,8 +231,7 @@ impl TableBuild<'_> {
             kept.map(|(key, partition)| (key.clone(), partition.clone())).collect();
         for build in &plan.confirm {
             if let Some(partition) = all.get_mut(&build.key) {
-                let run = partition.ledger.run.clone();
-                partition.ledger = Arc::new(Ledger { run, ..self.ledger_of(build) });
+                partition.ledger = Arc::new(self.ledger_of_same(build, &partition.ledger.run));
             }
         }
         all.extend(new);
@@ -267,7 +273,12 @@ impl TableBuild<'_> {
         }
     }
 
-    fn ledger_of(&self, build: &PartitionBuild) -> Ledger {
+    /// The ledger of content that an earlier run wrote, and that a build would come to.
+    pub(super) fn ledger_of_same(&self, build: &PartitionBuild, run: &RunId) -> Ledger {
+        Ledger { run: run.clone(), ..self.ledger_of(build) }
+    }
+
+    pub(super) fn ledger_of(&self, build: &PartitionBuild) -> Ledger {
         let ledger = self.ledger(build.inputs.clone(), build.version.clone());
         Ledger { columns: build.columns.clone(), ..ledger }
     }

@@ -118,8 +118,15 @@ impl Session<'_> {
             Action::CreateView(reason) => self.create_view(index, node, reason),
             Action::BuildWhole(build) => {
                 let relation = tested_relation(node);
-                let table = self.table_build(&relation, self.model(index)?);
+                let model = self.model(index)?;
+                let table = self.table_build(&relation, model);
+                if let Some((built, by_key)) = self.by_key(&table, model, build)? {
+                    return self.built(index, node, built, &format!("{}; {by_key}", build.reason));
+                }
                 let built = self.block_on(table.whole(build))?;
+                let is_whole = model.partition_columns.is_empty();
+                let looked_at = if is_whole { std::slice::from_ref(build) } else { &[] };
+                let built = self.keeping_same_rows(&table, built, looked_at);
                 self.built(index, node, built, &build.reason.to_string())
             }
             Action::BuildPartitions(plan) => {
@@ -129,6 +136,7 @@ impl Session<'_> {
                 let table = self.table_build(&relation, model);
                 let plan = self.narrowed(node, model, plan);
                 let built = self.block_on(table.partitions(&plan, stored.as_deref()))?;
+                let built = self.keeping_same_rows(&table, built, &plan.build);
                 self.built(index, node, built, &why_built(&plan))
             }
             Action::Increment => self.increment(index, node),

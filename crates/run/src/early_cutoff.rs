@@ -5,20 +5,18 @@
 //! others keep their files and are noted as made of the new inputs.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
-use datafusion::common::Column;
-use datafusion::logical_expr::{Expr, ExprSchemable, JoinType, LogicalPlan, LogicalPlanBuilder};
+use datafusion::common::DataFusionError;
 
 use super::build::BuildError;
 use super::session::Session;
-use mep_contract::warehouse::{Content, Partition, PartitionKey, TableVersion};
+use mep_contract::warehouse::{Partition, PartitionKey};
 use mep_core::relation::Relation;
-use mep_datafusion::PublishedTable;
+use mep_datafusion::keyed::ContentChange;
 use mep_graph::{CompiledModel, Node, tested_relation};
 use mep_plan::confirm::{ReadTables, Touch};
 use mep_plan::{PartitionBuild, PartitionPlan, TableState};
-use mep_sql::{Lookup, lookups, quoted, texts};
+use mep_sql::texts;
 
 impl Session<'_> {
     /// The plan, in which partitions that hold nothing of what changed are confirmed in place of built.
@@ -40,104 +38,62 @@ impl Session<'_> {
         let touched: Vec<Touch> = plan.build.iter().map(touch).collect();
         let in_question: u64 =
             plan.build.iter().zip(&touched).map(|(build, touch)| bytes(build, touch)).sum();
-        let mut reached: BTreeMap<Relation, Option<BTreeSet<PartitionKey>>> = BTreeMap::new();
-        for table in touched.iter().flat_map(tables) {
-            if !reached.contains_key(table) {
-                // Keys are evaluated on rows that the model's own filters may leave out, so what fails here says nothing of
-                // the model: all that is in question is built.
-                let found = self.reached(model, table, in_question).unwrap_or_else(|error| {
-                    tracing::debug!("which partitions {table} reaches cannot be told: {error}");
-                    None
-                });
-                reached.insert(table.clone(), found);
-            }
-        }
+        let changed: BTreeSet<Relation> = touched.iter().flat_map(tables).cloned().collect();
+        // What is evaluated may meet rows that the model's own filters leave out, so what fails here says nothing of the model: all
+        // that is in question is built.
+        let reached = if changed.is_empty() {
+            Some(BTreeSet::new())
+        } else {
+            self.reached(model, &changed, in_question).unwrap_or_else(|error| {
+                tracing::debug!("which partitions of {} a change reaches cannot be told: {error}", node.name);
+                None
+            })
+        };
         let mut narrowed = PartitionPlan { build: Vec::new(), ..plan.clone() };
         for (build, touch) in plan.build.iter().zip(&touched) {
-            let holds = |table: &Relation| {
-                reached.get(table).and_then(Option::as_ref).is_none_or(|keys| keys.contains(&build.key))
+            let is_reached = || reached.as_ref().is_none_or(|keys| keys.contains(&build.key));
+            let is_touched = match touch {
+                Touch::Certain => true,
+                Touch::Perhaps(tables) => !tables.is_empty() && is_reached(),
             };
-            let is_touched = *touch == Touch::Certain || tables(touch).any(holds);
             if is_touched { &mut narrowed.build } else { &mut narrowed.confirm }.push(build.clone());
         }
         self.note_same(&tested_relation(node), narrowed.confirm.iter().map(|build| build.key.clone()));
         narrowed
     }
 
-    /// The partitions of a model that hold a changed key of a table; `None` where that cannot be said, or takes more
+    /// The partitions of a model that rows of some changed tables can reach; `None` where that cannot be said, or takes more
     /// reading than to build what is in question.
     fn reached(
         &self,
         model: &CompiledModel,
-        table: &Relation,
+        tables: &BTreeSet<Relation>,
         in_question: u64,
     ) -> Result<Option<BTreeSet<PartitionKey>>, BuildError> {
         let plan =
             self.engine.scope().plan(&model.sql).map_err(|problem| BuildError::Plan(problem.message))?;
-        let columns = model.recipe.as_ref().and_then(|recipe| recipe.reads.get(table));
-        let lookups = lookups(&plan, table, &model.partition_columns);
-        let (Some(columns), Some(lookups)) = (columns, lookups) else { return Ok(None) };
-        let (Some(old), Some(new)) = (self.before.get(table), self.stored(table)) else { return Ok(None) };
-        let (old, new) = differing(old, &new);
-        let has_columns = columns.iter().all(|column| {
-            let field = |table: &TableVersion| {
-                table.schema.field_with_name(column).map(|field| field.data_type().clone()).ok()
+        let mut changed = Vec::new();
+        for table in tables {
+            let (Some(before), Some(now)) = (self.before.get(table), self.stored(table)) else {
+                return Ok(None);
             };
-            field(&old).is_some() && field(&old) == field(&new)
-        });
-        if !has_columns || columns.is_empty() || old.bytes() + new.bytes() > in_question {
-            return Ok(None);
+            let Ok(change) = ContentChange::of(table, before, &now) else { return Ok(None) };
+            changed.extend(change);
         }
+        let columns = model.partition_columns.iter().map(|name| model.schema.field_with_name(name));
+        let columns = columns.collect::<Result<Vec<_>, _>>().map_err(DataFusionError::from)?;
+        let mut collect = |plan| self.collected(plan);
+        let found = self.engine.reached(&plan, &columns, &changed, in_question, &mut collect)?;
+        let Some(found) = found else { return Ok(None) };
         let mut partitions = BTreeSet::new();
-        for lookup in &lookups {
-            let keys: Vec<&String> = lookup.keys.iter().map(|(_, column)| column).collect();
-            let changed = self.changed_keys(model, table, (&old, &new), columns, &keys)?;
-            let found = holding(lookup, changed, model)?;
-            for batch in self.block_on(self.engine.collect(found))? {
-                let values = batch.columns().iter().map(texts).collect::<Result<Vec<_>, _>>()?;
-                partitions.extend(
-                    (0..batch.num_rows()).map(|row| {
-                        PartitionKey::new(values.iter().map(|column| column[row].clone()).collect())
-                    }),
-                );
-            }
+        for batch in found {
+            let values = batch.columns().iter().map(texts).collect::<Result<Vec<_>, _>>()?;
+            partitions.extend(
+                (0..batch.num_rows())
+                    .map(|row| PartitionKey::new(values.iter().map(|column| column[row].clone()).collect())),
+            );
         }
         Ok(Some(partitions))
-    }
-
-    /// The keys of the rows that are in one of two contents of a table and not, or not as often, in the other.
-    fn changed_keys(
-        &self,
-        model: &CompiledModel,
-        table: &Relation,
-        (old, new): (&TableVersion, &TableVersion),
-        columns: &BTreeSet<String>,
-        keys: &[&String],
-    ) -> Result<LogicalPlan, BuildError> {
-        let folder = self.warehouse.table_folder(table);
-        let name = |which: &str| Relation {
-            schema: None,
-            name: format!("__mep_{which}_{}_{}", table.name, model.fingerprint.as_str()),
-        };
-        for (which, content) in [("before", old), ("now", new)] {
-            let table = PublishedTable::new(folder.clone(), content.clone());
-            self.engine.scope().register(&name(which), Arc::new(table))?;
-        }
-        let all: Vec<String> = columns.iter().map(|column| quoted(column)).collect();
-        let all = all.join(", ");
-        let keys: Vec<String> =
-            keys.iter().enumerate().map(|(number, key)| format!("{} as __c{number}", quoted(key))).collect();
-        let sql = format!(
-            "select distinct {} from (
-                select {all} from (
-                    select {all}, 1 as __side from {} union all select {all}, -1 as __side from {}
-                ) group by {all} having sum(__side) <> 0
-            )",
-            keys.join(", "),
-            name("now"),
-            name("before"),
-        );
-        self.engine.scope().plan(&sql).map_err(|problem| BuildError::Plan(problem.message))
     }
 }
 
@@ -153,44 +109,4 @@ fn tables(touch: &Touch) -> impl Iterator<Item = &Relation> {
 /// What the build of a partition that may hold nothing of what changed would read.
 fn bytes(build: &PartitionBuild, touch: &Touch) -> u64 {
     if *touch == Touch::Certain { 0 } else { build.input_bytes }
-}
-
-/// Two contents of a table without the partitions that are the same in both.
-fn differing(old: &TableVersion, new: &TableVersion) -> (TableVersion, TableVersion) {
-    let without = |table: &TableVersion, other: &TableVersion| {
-        let mut table = table.clone();
-        let others: BTreeMap<&PartitionKey, &Partition> = other.partitions().collect();
-        if let Content::Table { partitions, .. } = &mut table.content {
-            partitions
-                .retain(|key, partition| others.get(key).is_none_or(|other| other.files != partition.files));
-        }
-        table
-    };
-    (without(old, new), without(new, old))
-}
-
-/// The partitions, each once, of the rows that bear one of these keys.
-fn holding(lookup: &Lookup, changed: LogicalPlan, model: &CompiledModel) -> Result<LogicalPlan, BuildError> {
-    let schema = lookup.rows.schema();
-    let mut columns = Vec::new();
-    let mut partition = Vec::new();
-    for (number, (expression, name)) in lookup.partition.iter().zip(&model.partition_columns).enumerate() {
-        let stored = model.schema.field_with_name(name).map_err(datafusion::common::DataFusionError::from)?;
-        let alias = format!("__p{number}");
-        columns.push(expression.clone().cast_to(stored.data_type(), schema)?.alias(&alias));
-        partition.push(Expr::Column(Column::from_name(alias)));
-    }
-    let mut compared = Vec::new();
-    for (number, (expression, _)) in lookup.keys.iter().enumerate() {
-        columns.push(expression.clone().alias(format!("__k{number}")));
-        let key = Expr::Column(Column::from_name(format!("__k{number}")));
-        compared.push(key.eq(Expr::Column(Column::from_name(format!("__c{number}")))));
-    }
-    let plan = LogicalPlanBuilder::from(lookup.rows.clone())
-        .project(columns)?
-        .join_on(changed, JoinType::LeftSemi, compared)?
-        .project(partition)?
-        .distinct()?
-        .build()?;
-    Ok(plan)
 }

@@ -5,6 +5,7 @@
 
 mod batches;
 pub mod build;
+mod by_key;
 pub mod carry_out;
 pub mod compact;
 mod early_cutoff;
@@ -17,6 +18,7 @@ pub mod landings;
 mod order;
 mod publish;
 pub mod rejects;
+mod same_rows;
 pub mod schedule;
 pub mod seed;
 pub mod session;

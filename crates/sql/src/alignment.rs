@@ -261,7 +261,7 @@ fn conjuncts(filter: &Expr) -> Vec<&Expr> {
 }
 
 /// Whether the table applies the filter exactly, which it does for partition columns alone.
-fn is_exact(scan: &TableScan, filter: &Expr) -> bool {
+pub(super) fn is_exact(scan: &TableScan, filter: &Expr) -> bool {
     let support = scan.source.supports_filters_pushdown(&[filter]);
     matches!(support.as_deref(), Ok([TableProviderFilterPushDown::Exact]))
 }
@@ -287,7 +287,7 @@ fn equal_to_probe(filter: &Expr, probe: &str) -> Option<Expr> {
 }
 
 /// An expression over one table's columns, without the table's name.
-fn unqualified(expression: &Expr) -> Option<Expr> {
+pub(super) fn unqualified(expression: &Expr) -> Option<Expr> {
     let unqualified = expression.clone().transform(|part| {
         Ok(match part {
             Expr::Column(column) => Transformed::yes(Expr::Column(Column::from_name(column.name))),

@@ -19,7 +19,7 @@ use datafusion::logical_expr::{
 };
 
 /// For each partition column of the output, what it is over the columns of a node; `None` where that cannot be said.
-pub(super) type Wanted = Vec<Option<Expr>>;
+pub type Wanted = Vec<Option<Expr>>;
 
 /// Which scans' partitions say what partitions of the output there are.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -141,7 +141,7 @@ fn column_at(schema: &DFSchema, position: usize) -> Expr {
 }
 
 /// What is wanted over the columns below, where `below` says what the column at a position is there.
-fn mapped(wanted: &Wanted, schema: &DFSchema, below: impl Fn(usize) -> Option<Expr>) -> Wanted {
+pub(super) fn mapped(wanted: &Wanted, schema: &DFSchema, below: impl Fn(usize) -> Option<Expr>) -> Wanted {
     let one = |expression: &Expr| {
         replaced(expression.clone(), |column| below(schema.maybe_index_of_column(column)?))
     };
@@ -149,7 +149,7 @@ fn mapped(wanted: &Wanted, schema: &DFSchema, below: impl Fn(usize) -> Option<Ex
 }
 
 /// The expression with each column as `by` says; `None` where it does not say one.
-fn replaced(expression: Expr, by: impl Fn(&Column) -> Option<Expr>) -> Option<Expr> {
+pub(super) fn replaced(expression: Expr, by: impl Fn(&Column) -> Option<Expr>) -> Option<Expr> {
     let mut is_complete = true;
     let replaced = expression.transform_down(|part| {
         let Expr::Column(column) = &part else { return Ok(Transformed::no(part)) };
@@ -162,7 +162,7 @@ fn replaced(expression: Expr, by: impl Fn(&Column) -> Option<Expr>) -> Option<Ex
     replaced.ok().map(|replaced| replaced.data).filter(|_| is_complete)
 }
 
-fn of_aggregate(node: &Aggregate, wanted: &Wanted) -> Wanted {
+pub(super) fn of_aggregate(node: &Aggregate, wanted: &Wanted) -> Wanted {
     let keys = group_keys(node);
     mapped(wanted, &node.schema, |position| {
         if let Some((key, is_in_every_set)) = keys.get(position) {
@@ -218,7 +218,7 @@ fn is_exact(value: &Expr, node: &Aggregate) -> bool {
     value.get_type(node.input.schema().as_ref()).is_ok_and(|data_type| !data_type.is_floating())
 }
 
-fn of_window(node: &Window, wanted: &Wanted) -> Wanted {
+pub(super) fn of_window(node: &Window, wanted: &Wanted) -> Wanted {
     let input = node.input.schema();
     let below = mapped(wanted, &node.schema, |position| {
         (position < input.fields().len()).then(|| column_at(input, position))
@@ -237,7 +237,7 @@ fn partitions_by(window: &Expr, expression: &Expr) -> bool {
         || expression.column_refs().into_iter().all(|column| by.contains(&Expr::Column(column.clone())))
 }
 
-fn of_unnest(node: &Unnest, wanted: &Wanted) -> Wanted {
+pub(super) fn of_unnest(node: &Unnest, wanted: &Wanted) -> Wanted {
     mapped(wanted, &node.schema, |position| {
         let below = *node.dependency_indices.get(position)?;
         let column = Column::from(node.input.schema().qualified_field(below));
@@ -259,7 +259,7 @@ fn keys_of_join(join_type: JoinType, left: Keys, right: Keys) -> Keys {
 ///
 /// A row of a side is joined with rows that bear its keys, and a partition holds it then, or holds it alone. A row on the
 /// other side that bears its keys decides which of both: so the partition of a row that may stay alone must be the same one.
-fn of_join(node: &Join, wanted: &Wanted) -> (Wanted, Wanted) {
+pub(super) fn of_join(node: &Join, wanted: &Wanted) -> (Wanted, Wanted) {
     let (left, right) = (Side::left(node), Side::right(node));
     let both = |wanted: &Expr| {
         let Some(wanted) = tagged(wanted, &|column| at_side(node, column)) else { return (None, None) };

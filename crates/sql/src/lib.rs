@@ -22,6 +22,7 @@ pub mod failure;
 pub mod functions;
 pub mod history;
 mod joined_text;
+pub mod keyed;
 pub mod lineage;
 pub mod lookups;
 mod named_tables;

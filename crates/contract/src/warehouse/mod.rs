@@ -71,6 +71,14 @@ pub trait Warehouse: fmt::Debug + Send + Sync {
     /// Where the answer is not clear: what cannot be read is not a missing table.
     fn read(&self, relation: &Relation) -> Result<Option<TableVersion>, WarehouseError>;
 
+    /// What it held of a relation before, the latest first, as far as that is known and its files may still be there.
+    ///
+    /// # Errors
+    /// Where what is known cannot be read.
+    fn read_former(&self, _relation: &Relation) -> Result<Vec<TableVersion>, WarehouseError> {
+        Ok(Vec::new())
+    }
+
     /// Points the relation at `table`: the one atomic step by which readers come to see new content.
     ///
     /// The files of the run that publishes last through a power cut before readers see them.

@@ -15,3 +15,14 @@ pub fn reached(place: &str) {
     #[cfg(not(debug_assertions))]
     let _ = place;
 }
+
+/// Whether a test asks for this to be done even where it is not worth it, by the environment variable `MEP_ALWAYS`.
+pub fn is_always(what: &str) -> bool {
+    #[cfg(debug_assertions)]
+    return armed::is_always(what);
+    #[cfg(not(debug_assertions))]
+    {
+        let _ = what;
+        false
+    }
+}

@@ -5,7 +5,9 @@
 //! when to publish.
 
 mod bounded_pruning;
+mod counted_rows;
 pub mod float_bounds;
+pub mod keyed;
 mod published;
 pub mod session;
 

@@ -22,6 +22,7 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
 use object_store::ObjectMeta;
 
+use super::counted_rows::counted;
 use super::float_bounds::WithoutFloatBounds;
 use mep_contract::warehouse::{DataFile, PartitionKey, TableFolder, TableVersion};
 use mep_sql::exact_on_partitions;
@@ -42,10 +43,34 @@ impl PublishedTable {
         Self { folder, table: table.into() }
     }
 
+    /// Whether it has no files.
+    pub(super) fn is_empty(&self) -> bool {
+        self.partitions().next().is_none()
+    }
+
+    /// Whether all of these columns name the partition of a row.
+    pub(super) fn has_only_partition_columns(&self, columns: &[usize]) -> bool {
+        columns.iter().all(|at| *at >= self.file_columns())
+    }
+
     /// The partitions that have files.
     fn partitions(&self) -> impl Iterator<Item = (&PartitionKey, &[DataFile])> {
         let partitions = self.table.partitions().map(|(key, partition)| (key, partition.files.as_slice()));
         partitions.filter(|(_, files)| !files.is_empty())
+    }
+
+    /// How many files, and bytes in them, a scan reads for which all `filters` hold.
+    ///
+    /// # Errors
+    /// Where a filter on the partition columns fails.
+    pub(super) fn files_and_bytes(
+        &self,
+        state: &dyn Session,
+        filters: &[Expr],
+    ) -> Result<(u64, u64), DataFusionError> {
+        let files = self.pruned(state, filters)?;
+        let files = files.iter().flat_map(|(_, files)| files.iter());
+        Ok(files.fold((0, 0), |(count, bytes), file| (count + 1, bytes + file.bytes)))
     }
 
     /// The values of these keys in the types of the partition columns: a row for each key.
@@ -184,9 +209,18 @@ impl TableProvider for PublishedTable {
         filters: &[Expr],
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>, DataFusionError> {
+        let pruned = self.pruned(state, filters)?;
+        if let Some(columns) = projection.filter(|columns| self.has_only_partition_columns(columns)) {
+            let schema = Arc::new(self.table.schema.project(columns)?);
+            let partitions = pruned.into_iter().map(|(values, files)| {
+                let values = columns.iter().map(|at| values[*at - self.file_columns()].clone());
+                (values.collect(), files.iter().map(|file| file.rows as usize).sum())
+            });
+            return counted(schema, partitions.collect(), limit);
+        }
         let mut files = Vec::new();
         let (mut rows, mut bytes) = (0, 0);
-        for (values, partition) in self.pruned(state, filters)? {
+        for (values, partition) in pruned {
             for file in partition {
                 rows += file.rows as usize;
                 bytes += file.bytes as usize;

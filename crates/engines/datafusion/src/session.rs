@@ -121,6 +121,11 @@ impl Engine {
         Ok(Self { scope, warehouse })
     }
 
+    /// The folder of a table.
+    pub(super) fn folder(&self, relation: &Relation) -> TableFolder {
+        self.warehouse.table_folder(relation)
+    }
+
     /// What SQL can see.
     pub fn scope(&self) -> &Scope {
         &self.scope
@@ -243,7 +248,7 @@ async fn write_all(
 }
 
 /// The plan with its columns in the order and the types of `schema`; a column that it lacks is NULL.
-fn shaped(plan: LogicalPlan, schema: &SchemaRef) -> Result<LogicalPlan, DataFusionError> {
+pub(super) fn shaped(plan: LogicalPlan, schema: &SchemaRef) -> Result<LogicalPlan, DataFusionError> {
     let mut columns = Vec::new();
     for field in schema.fields() {
         if !plan.schema().has_column_with_unqualified_name(field.name()) {

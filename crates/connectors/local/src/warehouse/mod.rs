@@ -5,12 +5,14 @@
 //! .lease                                      who is writing
 //! <schema>/<table>/manifest.json              the one file that says what the table is
 //! <schema>/<table>/parts/<id>.json            immutable files that the manifest of a long table points at
+//! <schema>/<table>/former/<id>.json           what the manifest was before
 //! <schema>/<table>/data/<run>/…/*.parquet     immutable folders, one for each build
 //! ```
 //! Publishing writes the new manifest beside the old one, syncs it and renames it: readers see the old table or the new
 //! one. What no manifest points at is left for the retention, so that a reader that has begun can end.
 
 mod checksum;
+mod former;
 mod manifest;
 mod parts;
 #[cfg(test)]
@@ -39,7 +41,6 @@ use mep_core::root::Root;
 
 /// The folder of parts, below that of the table.
 const PARTS: &str = "parts";
-/// The folder of rows.
 /// The file by which one stream at a time writes to a table.
 const STREAM_LEASE: &str = "stream/.lease";
 /// Of what has no schema.
@@ -213,6 +214,20 @@ impl LocalWarehouse {
         Ok(bytes)
     }
 
+    /// The table of a manifest and of the parts that it points at.
+    fn table_of(
+        &self,
+        folder: &Path,
+        mut head: ManifestHead,
+        own: &Part,
+    ) -> Result<TableVersion, WarehouseError> {
+        let names = std::mem::take(&mut head.parts).into_iter().filter(|name| name != MANIFEST);
+        let paths: Vec<PathBuf> = names.map(|name| folder.join(name)).collect();
+        let parts = self.parts(&paths)?;
+        let parts: Vec<&Part> = parts.iter().map(AsRef::as_ref).chain([own]).collect();
+        head.into_table(&parts).map_err(|error| unreadable(&folder.join(MANIFEST), error))
+    }
+
     /// The manifest of a relation, where there is one.
     fn manifest(&self, relation: &Relation) -> Result<Option<(ManifestHead, Part)>, WarehouseError> {
         let path = self.manifest_path(relation)?;
@@ -262,13 +277,23 @@ impl Warehouse for LocalWarehouse {
     }
 
     fn read(&self, relation: &Relation) -> Result<Option<TableVersion>, WarehouseError> {
-        let Some((mut head, own)) = self.manifest(relation)? else { return Ok(None) };
+        let Some((head, own)) = self.manifest(relation)? else { return Ok(None) };
+        self.table_of(&self.folder(relation)?, head, &own).map(Some)
+    }
+
+    fn read_former(&self, relation: &Relation) -> Result<Vec<TableVersion>, WarehouseError> {
         let folder = self.folder(relation)?;
-        let names = std::mem::take(&mut head.parts).into_iter().filter(|name| name != MANIFEST);
-        let paths: Vec<PathBuf> = names.map(|name| folder.join(name)).collect();
-        let parts = self.parts(&paths)?;
-        let parts: Vec<&Part> = parts.iter().map(AsRef::as_ref).chain([&own]).collect();
-        head.into_table(&parts).map(Some).map_err(|error| unreadable(&folder.join(MANIFEST), error))
+        let mut found = Vec::new();
+        for path in former::latest(&folder)? {
+            let text = fs::read(&path).map_err(at("reading", &path))?;
+            let (head, own) = ManifestHead::read(&text).map_err(|error| unreadable(&path, error))?;
+            // Its parts may be gone by now, and those before it with it.
+            match self.table_of(&folder, head, &own) {
+                Ok(table) => found.push(table),
+                Err(_) => break,
+            }
+        }
+        Ok(found)
     }
 
     fn publish(
@@ -287,6 +312,7 @@ impl Warehouse for LocalWarehouse {
         let mut file = durable::create_anew(&next).map_err(at("writing", &next))?;
         file.write_all(&text).map_err(at("writing", &next))?;
         file.sync_all().map_err(at("syncing", &next))?;
+        former::keep(&folder)?;
         mep_core::fail_point::reached("publish-before-rename");
         fs::rename(&next, &path).map_err(at("publishing", &path))?;
         mep_core::fail_point::reached("publish-after-rename");
@@ -332,6 +358,7 @@ impl Warehouse for LocalWarehouse {
                     fs::remove_dir_all(&folder).map_err(at("deleting", &folder))?;
                 }
             }
+            former::clean(&self.folder(&relation)?, retention)?;
             cleaned.bytes += self.clean_parts(&relation, retention)?;
         }
         Ok(cleaned)

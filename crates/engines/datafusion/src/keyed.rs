@@ -1,0 +1,530 @@
+//! Rows of some keys in place of all rows: which keys a change reaches, and what their rows are by now.
+//!
+//! Owns what is worth it: what would be read is compared before it is read. Where it is not, or where it cannot be said which keys are
+//! reached, the answer is `None`, and all rows are to be made. What fails here says nothing of the model, since rows are
+//! looked at that its own filters may leave out: a failure is such an answer too.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use arrow::array::{RecordBatch, UInt64Array};
+use arrow::compute::{concat_batches, take_record_batch};
+use arrow::datatypes::{DataType, Field, SchemaRef};
+use datafusion::catalog::Session;
+use datafusion::common::cast::as_int64_array;
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::common::{Column, DataFusionError, Result, ScalarValue};
+use datafusion::datasource::{MemTable, TableProvider, provider_as_source, source_as_provider};
+use datafusion::logical_expr::{
+    Expr, ExprSchemable, JoinType, LogicalPlan, LogicalPlanBuilder, TableScan, lit,
+};
+
+use super::published::PublishedTable;
+use super::session::{Engine, shaped};
+use mep_contract::warehouse::{Content, Partition, PartitionKey, TableVersion};
+use mep_core::relation::Relation;
+use mep_sql::keyed::{
+    ChangedTable, Changes, Merge, Restricted, Wanted, all_columns, differing_rows, merged, rows_by_key,
+};
+use mep_sql::texts;
+
+/// More keys than this are not told apart.
+const KEYS: usize = 200_000;
+/// What it takes to open a file, in bytes that could be read meanwhile.
+const OPENING: u64 = 32 * 1024;
+
+/// Tables of more bytes that are written as a whole are not compared to find which rows differ.
+const LOOKED_AT: u64 = 256 * 1024 * 1024;
+/// So many bytes are read without asking what for.
+const LITTLE: u64 = 32 * OPENING;
+/// So few rows are looked at, whatever part of a table they are.
+const FEW: usize = 1_000;
+
+/// Runs a plan.
+pub type Collect<'a> = dyn FnMut(LogicalPlan) -> Result<Vec<RecordBatch>> + 'a;
+
+/// A table whose content is another one than before.
+#[derive(Clone, Debug)]
+pub struct ContentChange {
+    /// The table.
+    pub relation: Relation,
+    /// Its old content.
+    pub before: Arc<TableVersion>,
+    /// Its new one.
+    pub now: Arc<TableVersion>,
+}
+
+impl ContentChange {
+    /// The change between two contents of a table of the same columns; `None` where their files are the same.
+    ///
+    /// # Errors
+    /// Where the columns differ: rows cannot be compared then.
+    pub fn of(
+        relation: &Relation,
+        before: &Arc<TableVersion>,
+        now: &Arc<TableVersion>,
+    ) -> Result<Option<Self>, ColumnsDiffer> {
+        let is_same_table =
+            before.schema == now.schema && before.partition_columns() == now.partition_columns();
+        if !is_same_table || !matches!(before.content, Content::Table { .. }) {
+            return Err(ColumnsDiffer);
+        }
+        let change = Self { relation: relation.clone(), before: before.clone(), now: now.clone() };
+        let is_any =
+            change.come().partitions().next().is_some() || change.gone().partitions().next().is_some();
+        Ok(is_any.then_some(change))
+    }
+
+    /// The new content without what is as it was.
+    fn come(&self) -> TableVersion {
+        without(&self.now, &self.before)
+    }
+
+    /// The old content without what is as it was.
+    fn gone(&self) -> TableVersion {
+        without(&self.before, &self.now)
+    }
+}
+
+/// Two contents of a table whose rows cannot be compared.
+#[derive(Clone, Copy, Debug)]
+pub struct ColumnsDiffer;
+
+/// A content without the files that another one has too; partitions of no other files are left out.
+fn without(table: &TableVersion, other: &TableVersion) -> TableVersion {
+    let mut table = table.clone();
+    let others: BTreeMap<&PartitionKey, &Partition> = other.partitions().collect();
+    if let Content::Table { partitions, .. } = &mut table.content {
+        partitions.retain(|key, partition| {
+            let Some(other) = others.get(key) else { return !partition.files.is_empty() };
+            if other.files == partition.files {
+                return false;
+            }
+            let files = partition.files.iter().filter(|file| !other.files.contains(file)).cloned();
+            partition.files = Arc::new(files.collect());
+            !partition.files.is_empty()
+        });
+    }
+    table
+}
+
+/// What became of a table of which some keys were looked at.
+#[derive(Debug)]
+pub enum KeyedRows {
+    /// Its rows are what they were.
+    Same,
+    /// Rows of some keys are others.
+    Replaced(ReplacedRows),
+}
+
+/// The rows of some keys.
+#[derive(Debug)]
+pub struct ReplacedRows {
+    /// How many keys were looked at.
+    pub keys: usize,
+    /// The columns that they are values of.
+    pub columns: Vec<String>,
+    /// All rows as they are to be.
+    pub rows: LogicalPlan,
+}
+
+impl Engine {
+    /// The changed tables as a plan reads them. What became of a table that has no partitions is looked at: it is written as a
+    /// whole, and most of its rows may be as they were.
+    fn changes(
+        &self,
+        plan: &LogicalPlan,
+        changed: &[ContentChange],
+        collect: &mut Collect<'_>,
+    ) -> Result<Changes> {
+        let mut changes = Changes::default();
+        for change in changed {
+            let relation = &change.relation;
+            let published =
+                |version: TableVersion| Arc::new(PublishedTable::new(self.folder(relation), version));
+            let (gone, come) = (change.gone(), change.come());
+            let before: Arc<dyn TableProvider> = published(change.before.as_ref().clone());
+            let looks = change.now.partition_columns().is_empty()
+                && gone.partitions().next().is_some()
+                && gone.bytes() + come.bytes() <= LOOKED_AT;
+            let (gone, come) = (published(gone), published(come));
+            let table = if looks {
+                let read = columns_read(plan, relation)?;
+                match rows_that_differ(before, gone, come, &read, collect)? {
+                    Some(table) => table,
+                    None => continue,
+                }
+            } else {
+                let content = |table: Arc<PublishedTable>| -> Option<Arc<dyn TableProvider>> {
+                    if table.is_empty() { None } else { Some(table) }
+                };
+                ChangedTable { before, gone: content(gone), come: content(come) }
+            };
+            changes.0.insert(relation.clone(), table);
+        }
+        Ok(changes)
+    }
+
+    /// The values of some columns of a SELECT, in the types that they are stored with, of which rows can be others now that tables
+    /// changed; `None` where that cannot be said, or takes more reading than `worth` bytes.
+    ///
+    /// # Errors
+    /// Where what is looked at fails, which the SELECT itself need not.
+    pub fn reached(
+        &self,
+        plan: &LogicalPlan,
+        columns: &[&Field],
+        changed: &[ContentChange],
+        worth: u64,
+        collect: &mut Collect<'_>,
+    ) -> Result<Option<Vec<RecordBatch>>> {
+        // All columns of the plan are needed: a partition is another one where any of them is.
+        let plan = self.scope().optimize(plan)?;
+        let mut wanted = Wanted::new();
+        for field in columns {
+            let (qualifier, _) = plan.schema().qualified_field_with_unqualified_name(field.name())?;
+            let column = Expr::Column(Column::new(qualifier.cloned(), field.name()));
+            wanted.push(Some(column.cast_to(field.data_type(), plan.schema())?));
+        }
+        let changes = self.changes(&plan, changed, collect)?;
+        let Some(touched) = changes.touched(&plan, &wanted)? else { return Ok(Some(Vec::new())) };
+        if touched.told.len() != columns.len() || self.cost(&touched.plan)? > worth.max(LITTLE) {
+            return Ok(None);
+        }
+        collect(touched.plan).map(Some)
+    }
+
+    /// The rows of a SELECT over tables that changed, made of those that are stored and of those that the change reaches.
+    ///
+    /// # Errors
+    /// Where what is looked at fails, which the SELECT itself need not.
+    pub fn rows_by_key(
+        &self,
+        plan: &LogicalPlan,
+        stored: &StoredRows<'_>,
+        changed: &[ContentChange],
+        collect: &mut Collect<'_>,
+    ) -> Result<Option<KeyedRows>> {
+        let plan = self.scope().optimize(plan)?;
+        let changes = self.changes(&plan, changed, collect)?;
+        if changes.0.is_empty() {
+            return Ok(Some(KeyedRows::Same));
+        }
+        let work = KeyedWork { engine: self, whole: self.cost(&plan)?, plan, stored, changes };
+        match work.carried_on(collect)? {
+            Some(rows) => Ok(Some(rows)),
+            None => work.computed(collect),
+        }
+    }
+}
+
+impl Engine {
+    /// The partitions, of those that two contents of a table both have, whose rows are not the same.
+    ///
+    /// # Errors
+    /// Where they cannot be read.
+    pub fn partitions_that_differ(
+        &self,
+        relation: &Relation,
+        old: TableVersion,
+        new: TableVersion,
+        collect: &mut Collect<'_>,
+    ) -> Result<BTreeSet<PartitionKey>> {
+        let columns: Vec<Expr> = new.partition_columns().iter().map(|name| named(name)).collect();
+        let scan = |version: TableVersion| {
+            let table = Arc::new(PublishedTable::new(self.folder(relation), version));
+            LogicalPlanBuilder::scan("__mep_content", provider_as_source(table), None)?.build()
+        };
+        let differing = LogicalPlanBuilder::from(differing_rows(scan(old)?, scan(new)?)?);
+        if columns.is_empty() {
+            let differing = collect(differing.limit(0, Some(1))?.build()?)?;
+            let is_any = differing.iter().any(|batch| batch.num_rows() > 0);
+            return Ok(is_any.then(PartitionKey::whole).into_iter().collect());
+        }
+        let mut keys = BTreeSet::new();
+        for batch in collect(differing.project(columns)?.distinct()?.build()?)? {
+            let values = batch.columns().iter().map(texts).collect::<Result<Vec<_>>>()?;
+            let key = |row: usize| PartitionKey::new(values.iter().map(|one| one[row].clone()).collect());
+            keys.extend((0..batch.num_rows()).map(key));
+        }
+        Ok(keys)
+    }
+}
+
+/// A stored table whose rows are to be others.
+#[derive(Clone, Copy, Debug)]
+pub struct StoredRows<'a> {
+    /// Its name.
+    pub relation: &'a Relation,
+    /// Its content.
+    pub table: &'a TableVersion,
+    /// Its columns.
+    pub schema: &'a SchemaRef,
+}
+
+/// A SELECT over changed tables, and what is stored of it.
+struct KeyedWork<'a> {
+    engine: &'a Engine,
+    plan: LogicalPlan,
+    /// What it takes to make all rows.
+    whole: u64,
+    stored: &'a StoredRows<'a>,
+    changes: Changes,
+}
+
+impl KeyedWork<'_> {
+    /// What the rows that came add to groups, merged with what is stored of these.
+    fn carried_on(&self, collect: &mut Collect<'_>) -> Result<Option<KeyedRows>> {
+        let Some(carried) = self.changes.carried_on(&self.plan)? else { return Ok(None) };
+        let to_add = self.engine.cost(&carried.added)?;
+        if !is_worth(to_add + self.stored.table.bytes(), self.whole) {
+            return Ok(None);
+        }
+        let schema = self.stored.schema;
+        let names: Vec<String> =
+            self.plan.schema().fields().iter().map(|field| field.name().clone()).collect();
+        let merge_of = |name: &String| {
+            let at = names.iter().position(|one| one == name)?;
+            carried.columns.get(at).copied()
+        };
+        let merges: Option<Vec<Merge>> = schema.fields().iter().map(|field| merge_of(field.name())).collect();
+        let Some(merges) = merges else { return Ok(None) };
+        let columns: Vec<String> = keys_of_groups(&merges, schema);
+        let added = LogicalPlanBuilder::from(carried.added).limit(0, Some(KEYS + 1))?.build()?;
+        let added = batch(schema.clone(), &collect(shaped(added, schema)?)?)?;
+        let keys = added.project(&positions(&columns, &added.schema())?)?;
+        if keys.num_rows() > KEYS {
+            return Ok(None);
+        }
+        let on: Vec<(Expr, usize)> = columns.iter().enumerate().map(|(at, name)| (named(name), at)).collect();
+        for other in carried.others {
+            let other = rows_by_key(shaped(other, schema)?, &keys, &on, JoinType::LeftSemi)?;
+            if collect(other)?.iter().any(|batch| batch.num_rows() > 0) {
+                return Ok(None);
+            }
+        }
+        let Some(old) = self.old_rows(&keys, &on, collect)? else { return Ok(None) };
+        let merged = merged(self.engine.scope(), in_memory(old.clone())?, in_memory(added)?, &merges)?;
+        let new = batch(schema.clone(), &collect(merged)?)?;
+        self.replaced(old, new, &keys, &on, columns, collect)
+    }
+
+    /// The rows of the keys that are reached, computed of the rows of the inputs that bear them.
+    fn computed(&self, collect: &mut Collect<'_>) -> Result<Option<KeyedRows>> {
+        let schema = self.stored.schema;
+        let wanted = keys_of(&self.plan, schema);
+        let Some(touched) = self.changes.touched(&self.plan, &wanted)? else {
+            return Ok(Some(KeyedRows::Same));
+        };
+        let columns = touched
+            .told
+            .iter()
+            .map(|at| Some(self.plan.schema().fields().get(*at)?.name().clone()))
+            .collect::<Option<Vec<String>>>();
+        let Some(columns) = columns.filter(|columns| !columns.is_empty()) else { return Ok(None) };
+        let to_find = self.engine.cost(&touched.plan)?;
+        if !is_worth(to_find, self.whole) {
+            return Ok(None);
+        }
+        let asked = LogicalPlanBuilder::from(touched.plan).limit(0, Some(KEYS + 1))?.build()?;
+        let keys = batch(asked.schema().as_arrow().clone().into(), &collect(asked)?)?;
+        if keys.num_rows() == 0 {
+            return Ok(Some(KeyedRows::Same));
+        }
+        let of_keys = Restricted::new(collect).plan(&self.plan, &wanted, &keys, &touched.told)?;
+        let to_make = self.engine.cost(&of_keys)?;
+        let all = to_find + to_make + self.stored.table.bytes();
+        if keys.num_rows() > KEYS || !is_worth(all, self.whole) {
+            return Ok(None);
+        }
+        let on: Vec<(Expr, usize)> = columns.iter().enumerate().map(|(at, name)| (named(name), at)).collect();
+        let Some(old) = self.old_rows(&keys, &on, collect)? else { return Ok(None) };
+        let new = batch(schema.clone(), &collect(shaped(of_keys, schema)?)?)?;
+        self.replaced(old, new, &keys, &on, columns, collect)
+    }
+
+    /// The stored rows of some keys; `None` where they are too many.
+    fn old_rows(
+        &self,
+        keys: &RecordBatch,
+        on: &[(Expr, usize)],
+        collect: &mut Collect<'_>,
+    ) -> Result<Option<RecordBatch>> {
+        let most = usize::try_from(self.stored.table.rows() / 2).unwrap_or(usize::MAX).max(FEW);
+        let table = self.engine.scope().scan(self.stored.relation)?;
+        let old = shaped(rows_by_key(table, keys, on, JoinType::LeftSemi)?, self.stored.schema)?;
+        let old = LogicalPlanBuilder::from(old).limit(0, Some(most + 1))?.build()?;
+        let old = batch(self.stored.schema.clone(), &collect(old)?)?;
+        Ok((old.num_rows() <= most).then_some(old))
+    }
+
+    fn replaced(
+        &self,
+        old: RecordBatch,
+        new: RecordBatch,
+        keys: &RecordBatch,
+        on: &[(Expr, usize)],
+        columns: Vec<String>,
+        collect: &mut Collect<'_>,
+    ) -> Result<Option<KeyedRows>> {
+        let differing = differing_rows(in_memory(old)?, in_memory(new.clone())?)?;
+        let differing = LogicalPlanBuilder::from(differing).limit(0, Some(1))?.build()?;
+        if collect(differing)?.iter().all(|batch| batch.num_rows() == 0) {
+            return Ok(Some(KeyedRows::Same));
+        }
+        let table = self.engine.scope().scan(self.stored.relation)?;
+        let kept = shaped(rows_by_key(table, keys, on, JoinType::LeftAnti)?, self.stored.schema)?;
+        let rows = LogicalPlanBuilder::from(kept).union(in_memory(new)?)?.build()?;
+        Ok(Some(KeyedRows::Replaced(ReplacedRows { keys: keys.num_rows(), columns, rows })))
+    }
+}
+
+/// The columns that tell groups apart.
+fn keys_of_groups(merges: &[Merge], schema: &SchemaRef) -> Vec<String> {
+    let columns = schema.fields().iter().zip(merges).filter(|(_, merge)| **merge == Merge::Key);
+    columns.map(|(field, _)| field.name().clone()).collect()
+}
+
+fn positions(columns: &[String], schema: &SchemaRef) -> Result<Vec<usize>> {
+    columns.iter().map(|name| Ok(schema.index_of(name)?)).collect()
+}
+
+/// The columns of a table that a plan reads, by place.
+fn columns_read(plan: &LogicalPlan, relation: &Relation) -> Result<BTreeSet<usize>> {
+    let mut read = BTreeSet::new();
+    plan.apply_with_subqueries(|node| {
+        if let LogicalPlan::TableScan(scan) = node
+            && scan.table_name.schema() == relation.schema.as_deref()
+            && scan.table_name.table() == relation.name
+        {
+            match &scan.projection {
+                Some(columns) => read.extend(columns.iter().copied()),
+                None => read.extend(0..scan.source.schema().fields().len()),
+            }
+        }
+        Ok::<_, DataFusionError>(TreeNodeRecursion::Continue)
+    })?;
+    Ok(read)
+}
+
+/// What of a table is not as it was in the columns that are read; `None` where all is.
+fn rows_that_differ(
+    before: Arc<dyn TableProvider>,
+    gone: Arc<PublishedTable>,
+    come: Arc<PublishedTable>,
+    read: &BTreeSet<usize>,
+    collect: &mut Collect<'_>,
+) -> Result<Option<ChangedTable>> {
+    let schema = before.schema();
+    let of_read = |table: Arc<PublishedTable>| {
+        let scan = LogicalPlanBuilder::scan("__mep_content", provider_as_source(table), None)?.build()?;
+        let columns = schema.fields().iter().enumerate().map(|(at, field)| {
+            let is_read = read.contains(&at);
+            let null = || Ok::<_, DataFusionError>(lit(ScalarValue::try_new_null(field.data_type())?));
+            let column = Expr::Column(Column::from(scan.schema().qualified_field(at)));
+            Ok(if is_read { column } else { null()? }.alias(field.name()))
+        });
+        let columns = columns.collect::<Result<Vec<_>>>()?;
+        LogicalPlanBuilder::from(scan).project(columns)?.build()
+    };
+    let differing = differing_rows(of_read(gone.clone())?, of_read(come.clone())?)?;
+    let differing = collect(LogicalPlanBuilder::from(differing).limit(0, Some(KEYS + 1))?.build()?)?;
+    if differing.iter().map(RecordBatch::num_rows).sum::<usize>() > KEYS {
+        return Ok(Some(ChangedTable { before, gone: Some(gone), come: Some(come) }));
+    }
+    let (mut came, mut went) = (Vec::new(), Vec::new());
+    for batch in differing.iter().filter(|batch| batch.num_rows() > 0) {
+        let signs = batch.column(batch.num_columns() - 1);
+        let signs = as_int64_array(signs)?;
+        let columns: Vec<usize> = (0..batch.num_columns() - 1).collect();
+        let rows = RecordBatch::try_new(schema.clone(), batch.project(&columns)?.columns().to_vec())?;
+        let times = |sign: i64| {
+            let rows = signs.iter().enumerate().flat_map(move |(row, count)| {
+                let count = usize::try_from(count.unwrap_or_default() * sign).unwrap_or_default();
+                std::iter::repeat_n(row as u64, count)
+            });
+            UInt64Array::from_iter_values(rows)
+        };
+        came.push(take_record_batch(&rows, &times(1))?);
+        went.push(take_record_batch(&rows, &times(-1))?);
+    }
+    let content = |rows: Vec<RecordBatch>| -> Result<Option<Arc<dyn TableProvider>>> {
+        if rows.iter().all(|batch| batch.num_rows() == 0) {
+            return Ok(None);
+        }
+        Ok(Some(Arc::new(MemTable::try_new(schema.clone(), vec![rows])?)))
+    };
+    let (gone, come) = (content(went)?, content(came)?);
+    let differs = gone.is_some() || come.is_some();
+    Ok(differs.then_some(ChangedTable { before, gone, come }))
+}
+
+fn named(name: &str) -> Expr {
+    Expr::Column(Column::from_name(name))
+}
+
+fn batch(schema: SchemaRef, batches: &[RecordBatch]) -> Result<RecordBatch> {
+    let schema = batches.first().map_or(schema, RecordBatch::schema);
+    Ok(concat_batches(&schema, batches)?)
+}
+
+/// A plan that reads these rows.
+fn in_memory(rows: RecordBatch) -> Result<LogicalPlan> {
+    let table = MemTable::try_new(rows.schema(), vec![vec![rows]])?;
+    LogicalPlanBuilder::scan("__mep_rows", provider_as_source(Arc::new(table)), None)?.build()
+}
+
+/// The columns of a plan that can be a key: those that are stored as what they are, and whose values are equal only where they are
+/// the same.
+fn keys_of(plan: &LogicalPlan, schema: &SchemaRef) -> Wanted {
+    let columns = all_columns(plan);
+    let fields = plan.schema().fields().iter();
+    let is_key = |(column, name, data_type): (Option<Expr>, &String, &DataType)| {
+        let stored = schema.field_with_name(name).ok()?.data_type();
+        let is_same = stored == data_type || (stored.is_string() && data_type.is_string());
+        let is_exact = data_type.is_integer()
+            || data_type.is_string()
+            || data_type.is_temporal()
+            || data_type.is_decimal()
+            || *data_type == DataType::Boolean;
+        column.filter(|_| is_same && is_exact)
+    };
+    columns
+        .into_iter()
+        .zip(fields)
+        .map(|(column, field)| is_key((column, field.name(), field.data_type())))
+        .collect()
+}
+
+/// Whether what takes so much is worth it where all takes so much.
+fn is_worth(part: u64, whole: u64) -> bool {
+    part <= whole / 4 * 3 || mep_core::fail_point::is_always("by-key")
+}
+
+impl Engine {
+    /// What a plan reads of published tables, in bytes, with what it takes to open files.
+    fn cost(&self, plan: &LogicalPlan) -> Result<u64> {
+        let plan = self.scope().optimize(plan)?;
+        let state = self.scope().state();
+        let mut bytes = 0;
+        plan.apply_with_subqueries(|node| {
+            if let LogicalPlan::TableScan(scan) = node {
+                bytes += cost_of_scan(scan, &state)?;
+            }
+            Ok::<_, DataFusionError>(TreeNodeRecursion::Continue)
+        })?;
+        Ok(bytes)
+    }
+}
+
+fn cost_of_scan(scan: &TableScan, state: &dyn Session) -> Result<u64> {
+    let Ok(provider) = source_as_provider(&scan.source) else { return Ok(0) };
+    let Some(table) = provider.downcast_ref::<PublishedTable>() else { return Ok(0) };
+    let (files, bytes) = table.files_and_bytes(state, &scan.filters)?;
+    let all = scan.source.schema().fields().len().max(1) as u64;
+    let read = scan.projection.as_ref().map_or(all, |columns| columns.len() as u64);
+    if scan.projection.as_ref().is_some_and(|columns| table.has_only_partition_columns(columns)) {
+        return Ok(0);
+    }
+    Ok(bytes.saturating_mul(read) / all + files * OPENING)
+}

@@ -1,0 +1,135 @@
+//! Building the rows of some keys of a table that is built as a whole.
+//!
+//! Where it is known what the inputs were that the stored table was made of, the rows that came and went since are at hand, and
+//! what they reach can be told: the other rows are written as they are stored. Where nothing came out otherwise, the table stays, with a
+//! ledger of the new inputs.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use datafusion::common::DataFusionError;
+use datafusion::logical_expr::LogicalPlan;
+
+use super::build::{BuildCounts, BuildError, Built, TableBuild};
+use super::session::Session;
+use mep_contract::warehouse::{Partition, PartitionKey, TableVersion};
+use mep_core::quantity::plural;
+use mep_core::relation::Relation;
+use mep_datafusion::keyed::{ContentChange, KeyedRows, ReplacedRows, StoredRows};
+use mep_graph::CompiledModel;
+use mep_plan::{PartitionBuild, was_made_of};
+
+impl Session<'_> {
+    /// The build of a table by the keys that its changed inputs reach, with what is to be said of it; `None` where all of it is
+    /// to be built.
+    pub(super) fn by_key(
+        &self,
+        table: &TableBuild<'_>,
+        model: &CompiledModel,
+        build: &PartitionBuild,
+    ) -> Result<Option<(Built, String)>, BuildError> {
+        let Some(stored) = self.stored(table.relation) else { return Ok(None) };
+        if !build.is_of_inputs() || model.is_volatile {
+            return Ok(None);
+        }
+        let Some(changed) = self.changed_inputs(model, &stored) else { return Ok(None) };
+        let found = if changed.is_empty() {
+            Ok(Some(KeyedRows::Same))
+        } else {
+            let plan = table.plan()?;
+            let mut collect = |plan| self.collected(plan);
+            let rows = StoredRows { relation: table.relation, table: &stored, schema: table.schema };
+            self.engine.rows_by_key(&plan, &rows, &changed, &mut collect)
+        };
+        let found = found.unwrap_or_else(|error| {
+            tracing::debug!("which rows of {} can be others cannot be told: {error}", table.relation);
+            None
+        });
+        match found {
+            None => Ok(None),
+            Some(KeyedRows::Same) => {
+                self.note_same(table.relation, [PartitionKey::whole()].into_iter());
+                Ok(table
+                    .confirmed(build, &stored)
+                    .map(|built| (built, "all rows came out as they were".to_owned())))
+            }
+            Some(KeyedRows::Replaced(replaced)) => {
+                let said = said(&replaced);
+                Ok(Some((self.block_on(table.of_rows(build, replaced.rows))?, said)))
+            }
+        }
+    }
+
+    /// The inputs of a model whose content is another one than what a stored table was made of by the model as it is; `None` where
+    /// it was made otherwise, or where that cannot be compared.
+    fn changed_inputs(&self, model: &CompiledModel, stored: &TableVersion) -> Option<Vec<ContentChange>> {
+        let (_, partition) = stored.partitions().next()?;
+        let is_as_it_is = stored.partition_columns().is_empty()
+            && stored.schema == model.schema
+            && partition.ledger.fingerprint == model.fingerprint;
+        let mut changed: BTreeMap<&Relation, ContentChange> = BTreeMap::new();
+        for scan in model.alignment.scans.iter().filter(|_| is_as_it_is) {
+            let relation = &scan.relation;
+            let before = self.content_that_made(model, stored, relation)?;
+            if let Some(change) = ContentChange::of(relation, &before, &self.stored(relation)?).ok()? {
+                changed.insert(relation, change);
+            }
+        }
+        is_as_it_is.then(|| changed.into_values().collect())
+    }
+
+    /// The content of an input that a stored table was made of, where it is still known.
+    fn content_that_made(
+        &self,
+        model: &CompiledModel,
+        stored: &TableVersion,
+        relation: &Relation,
+    ) -> Option<Arc<TableVersion>> {
+        let made =
+            |content: &Arc<TableVersion>| was_made_of(self.engine.scope(), model, stored, relation, content);
+        let at_hand = self.stored(relation).into_iter().chain(self.before.get(relation).cloned());
+        at_hand.into_iter().find(made).or_else(|| self.former(relation).into_iter().find(made))
+    }
+
+    /// What a table was before the run, the latest first.
+    pub(super) fn former(&self, relation: &Relation) -> Vec<Arc<TableVersion>> {
+        match self.warehouse.read_former(relation) {
+            Ok(former) => former.into_iter().map(Arc::new).collect(),
+            // What cannot be read says nothing; all is built then.
+            Err(error) => {
+                tracing::debug!("what {relation} was before cannot be read: {error}");
+                Vec::new()
+            }
+        }
+    }
+
+    /// The rows of a plan, for what asks in the middle of making another one.
+    pub(super) fn collected(&self, plan: LogicalPlan) -> Result<Vec<RecordBatch>, DataFusionError> {
+        self.block_on(self.engine.collect(plan)).map_err(|error| DataFusionError::External(Box::new(error)))
+    }
+}
+
+impl TableBuild<'_> {
+    /// The table as it is stored, with the ledger of a build that would come to the same.
+    fn confirmed(&self, build: &PartitionBuild, stored: &TableVersion) -> Option<Built> {
+        let (key, partition) = stored.partitions().next()?;
+        let ledger = self.ledger_of_same(build, &partition.ledger.run);
+        let partition = Partition { files: partition.files.clone(), ledger: Arc::new(ledger) };
+        Some(self.built(BTreeMap::from([(key.clone(), partition)]), BuildCounts::default()))
+    }
+
+    /// The table of these rows.
+    async fn of_rows(&self, build: &PartitionBuild, rows: LogicalPlan) -> Result<Built, BuildError> {
+        let files = self.engine.write(rows, &self.output()).await?.files.into_values().flatten().collect();
+        let partition = Partition { files: Arc::new(files), ledger: Arc::new(self.ledger_of(build)) };
+        let partitions = BTreeMap::from([(PartitionKey::whole(), partition)]);
+        let written = BuildCounts::of(&partitions);
+        Ok(self.built(partitions, written))
+    }
+}
+
+fn said(replaced: &ReplacedRows) -> String {
+    let values = plural(replaced.keys as u64, "value");
+    format!("by {}: {values} looked at", replaced.columns.join(", "))
+}

@@ -1,0 +1,171 @@
+//! The rows that came to a plan and those that went from it, where each of its rows is made of one row of a changed table.
+//!
+//! Such a plan is linear: its changed rows are what it makes of the changed rows of its tables. Each has a sign, 1 where it came
+//! and -1 where it went, and may be there with both.
+
+use std::sync::Arc;
+
+use arrow::datatypes::DataType;
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::common::{Column, Result};
+use datafusion::functions_aggregate::expr_fn::sum;
+use datafusion::logical_expr::{
+    Expr, ExprSchemable, Join, JoinType, LogicalPlan, LogicalPlanBuilder, TableScan, cast, lit,
+};
+
+use super::{ChangedTable, Changes, all_of, column_at, internal, named_as_with, scan_of};
+
+/// The column that says whether a row came or went.
+pub const SIGN: &str = "__sign";
+
+pub(super) fn sign() -> Expr {
+    Expr::Column(Column::from_name(SIGN))
+}
+
+impl Changes {
+    /// The changed rows of a plan, with its columns and their sign; `None` where it is not linear.
+    pub(super) fn rows(&self, plan: &LogicalPlan) -> Result<Option<LogicalPlan>> {
+        if plan_asks(plan)? {
+            return Ok(None);
+        }
+        match plan {
+            LogicalPlan::TableScan(scan) => match self.of(scan) {
+                Some(table) if scan.fetch.is_none() => of_scan(scan, table),
+                _ => Ok(None),
+            },
+            LogicalPlan::Projection(node) => {
+                let Some(rows) = self.rows(&node.input)? else { return Ok(None) };
+                if node.expr.iter().any(Expr::is_volatile) {
+                    return Ok(None);
+                }
+                let columns = node.expr.iter().zip(node.schema.iter());
+                let columns = columns.map(|(expression, (qualifier, field))| {
+                    expression.clone().unalias().alias_qualified(qualifier.cloned(), field.name())
+                });
+                let columns: Vec<Expr> = columns.chain([sign()]).collect();
+                LogicalPlanBuilder::from(rows).project(columns)?.build().map(Some)
+            }
+            LogicalPlan::Filter(node) => {
+                let Some(rows) = self.rows(&node.input)? else { return Ok(None) };
+                if node.predicate.is_volatile() {
+                    return Ok(None);
+                }
+                LogicalPlanBuilder::from(rows).filter(node.predicate.clone())?.build().map(Some)
+            }
+            LogicalPlan::SubqueryAlias(node) => {
+                let Some(rows) = self.rows(&node.input)? else { return Ok(None) };
+                named_like(rows, plan).map(Some)
+            }
+            LogicalPlan::Sort(node) if node.fetch.is_none() => self.rows(&node.input),
+            LogicalPlan::Union(node) => {
+                let mut all = Vec::new();
+                for input in node.inputs.iter().filter(|input| self.reach(input)) {
+                    let Some(rows) = self.rows(input)? else { return Ok(None) };
+                    all.push(named_like(rows, plan)?);
+                }
+                all_of(all)
+            }
+            LogicalPlan::Join(node) if node.join_type == JoinType::Inner => self.rows_of_join(plan, node),
+            _ => Ok(None),
+        }
+    }
+
+    fn rows_of_join(&self, plan: &LogicalPlan, node: &Join) -> Result<Option<LogicalPlan>> {
+        if node.filter.as_ref().is_some_and(Expr::is_volatile) {
+            return Ok(None);
+        }
+        let (is_left, is_right) = (self.reach(&node.left), self.reach(&node.right));
+        let (left, right) = (node.left.schema().fields().len(), node.right.schema().fields().len());
+        let mut all = Vec::new();
+        if is_left {
+            let Some(rows) = self.rows(&node.left)? else { return Ok(None) };
+            // What came and went on both sides is told by both terms together.
+            let others = if is_right { self.before(&node.right)? } else { node.right.as_ref().clone() };
+            let positions: Vec<usize> = (0..left).chain(left + 1..=left + right).collect();
+            let joined = joined(node, rows, others)?;
+            all.push(named_as_with(joined, &positions, plan.schema(), vec![sign()])?);
+        }
+        if is_right {
+            let Some(rows) = self.rows(&node.right)? else { return Ok(None) };
+            let positions: Vec<usize> = (0..left + right).collect();
+            let joined = joined(node, node.left.as_ref().clone(), rows)?;
+            all.push(named_as_with(joined, &positions, plan.schema(), vec![sign()])?);
+        }
+        all_of(all)
+    }
+}
+
+/// The join of other inputs by the same condition, of which rows that find no other are left out.
+pub(super) fn joined(node: &Join, left: LogicalPlan, right: LogicalPlan) -> Result<LogicalPlan> {
+    let join = Join::try_new(
+        Arc::new(left),
+        Arc::new(right),
+        node.on.clone(),
+        node.filter.clone(),
+        JoinType::Inner,
+        node.join_constraint,
+        node.null_equality,
+        false,
+    )?;
+    Ok(LogicalPlan::Join(join))
+}
+
+/// Whether a node's own expressions ask a subquery.
+pub(super) fn plan_asks(plan: &LogicalPlan) -> Result<bool> {
+    let mut asks = false;
+    plan.apply_subqueries(|_| {
+        asks = true;
+        Ok(TreeNodeRecursion::Stop)
+    })?;
+    Ok(asks)
+}
+
+/// Rows with their sign, by the names of another plan's columns.
+fn named_like(rows: LogicalPlan, plan: &LogicalPlan) -> Result<LogicalPlan> {
+    let positions: Vec<usize> = (0..plan.schema().fields().len()).collect();
+    named_as_with(rows, &positions, plan.schema(), vec![sign()])
+}
+
+fn of_scan(scan: &TableScan, table: &ChangedTable) -> Result<Option<LogicalPlan>> {
+    let mut sides = Vec::new();
+    for (content, sign) in [(&table.come, 1), (&table.gone, -1)] {
+        if let Some(content) = content {
+            sides.push(signed(scan_of(scan, content)?, sign)?);
+        }
+    }
+    let Some(rows) = all_of(sides)? else { return Ok(None) };
+    if table.gone.is_some() { without_pairs(rows).map(Some) } else { Ok(Some(rows)) }
+}
+
+/// The rows of a plan, all with one sign.
+fn signed(plan: LogicalPlan, sign: i64) -> Result<LogicalPlan> {
+    let columns = (0..plan.schema().fields().len()).map(|at| column_at(plan.schema(), at));
+    let columns: Vec<Expr> = columns.chain([lit(sign).alias(SIGN)]).collect();
+    LogicalPlanBuilder::from(plan).project(columns)?.build()
+}
+
+/// The rows that are in one of two plans and not, or not as often, in the other, with how much more often they are in the new one.
+///
+/// # Errors
+/// Where a plan cannot be made.
+pub fn differing_rows(old: LogicalPlan, new: LogicalPlan) -> Result<LogicalPlan> {
+    let rows = all_of(vec![signed(new, 1)?, signed(old, -1)?])?;
+    without_pairs(rows.ok_or_else(|| internal("two plans have rows"))?)
+}
+
+/// Changed rows without those that went as often as they came.
+pub(super) fn without_pairs(rows: LogicalPlan) -> Result<LogicalPlan> {
+    let signs = rows.schema().fields().len().checked_sub(1).ok_or_else(|| internal("rows have a sign"))?;
+    let columns: Vec<Expr> = (0..signs).map(|at| column_at(rows.schema(), at)).collect();
+    let schema = rows.schema().clone();
+    let mut keys = columns.clone();
+    for (at, column) in columns.iter().enumerate() {
+        // Zeros of both signs are one group, and two values.
+        if column.get_type(schema.as_ref())?.is_floating() {
+            keys.push(cast(column.clone(), DataType::Utf8).alias(format!("__text{at}")));
+        }
+    }
+    let summed = LogicalPlanBuilder::from(rows).aggregate(keys, vec![sum(sign()).alias(SIGN)])?;
+    let differs = summed.filter(sign().not_eq(lit(0_i64)))?;
+    differs.project(columns.into_iter().chain([sign()]).collect::<Vec<_>>())?.build()
+}

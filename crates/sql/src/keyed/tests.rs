@@ -1,0 +1,388 @@
+//! Random SELECTs over tables that change: the rows of the keys that are reached, beside all others as they were, are all rows.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arrow::array::{Array, Int64Array, RecordBatch};
+use arrow::compute::{cast, concat_batches};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::util::display::array_value_to_string;
+use datafusion::datasource::{MemTable, TableProvider, provider_as_source};
+use datafusion::logical_expr::{Expr, JoinType, LogicalPlan, LogicalPlanBuilder};
+
+use super::{ChangedTable, Changes, Restricted, all_columns, column_at, merged, rows_by_key};
+use crate::Scope;
+use mep_core::relation::Relation;
+
+/// Numbers that are the same ones for a seed.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self, below: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        usize::try_from((self.0 >> 11) % below as u64).unwrap()
+    }
+
+    fn one<'a>(&mut self, of: &[&'a str]) -> &'a str {
+        of[self.next(of.len())]
+    }
+
+    fn value(&mut self) -> Option<i64> {
+        if self.next(8) == 0 { None } else { Some(i64::try_from(self.next(4)).unwrap()) }
+    }
+}
+
+type Row = [Option<i64>; 3];
+
+const TABLES: [(&str, [&str; 3]); 3] =
+    [("t", ["k", "d", "v"]), ("u", ["k", "w", "z"]), ("p", ["e", "f", "g"])];
+
+/// The last column is of floats.
+fn schema([first, second, third]: [&str; 3]) -> SchemaRef {
+    let whole = |name: &str| Field::new(name, DataType::Int64, true);
+    Arc::new(Schema::new(vec![whole(first), whole(second), Field::new(third, DataType::Float64, true)]))
+}
+
+fn table(columns: [&str; 3], rows: &[Row]) -> Arc<dyn TableProvider> {
+    let column = |at: usize| -> Arc<dyn Array> {
+        let values: Int64Array = rows.iter().map(|row| row[at]).collect();
+        cast(&values, schema(columns).field(at).data_type()).unwrap()
+    };
+    let batch = RecordBatch::try_new(schema(columns), (0..3).map(column).collect()).unwrap();
+    Arc::new(MemTable::try_new(schema(columns), vec![vec![batch]]).unwrap())
+}
+
+/// A SELECT of columns a, b and c.
+fn select(random: &mut Random, depth: usize) -> String {
+    let of_table = |random: &mut Random| match random.next(3) {
+        0 => "select k as a, d as b, v as c from m.t".to_owned(),
+        1 => "select k as a, w as b, z as c from m.u".to_owned(),
+        _ => "select e as a, f as b, g as c from m.p".to_owned(),
+    };
+    if depth == 0 {
+        return of_table(random);
+    }
+    let one = select(random, depth - 1);
+    match random.next(24) {
+        0 => format!("select a, b, c from ({one}) where {}", condition(random, "")),
+        1 => format!("select a, b, {} as c from ({one}) group by a, b", aggregate(random)),
+        2 => format!(
+            "select a, {} as b, {} as c from ({one}) group by a",
+            aggregate(random),
+            aggregate(random)
+        ),
+        3 => {
+            let other = select(random, depth - 1);
+            let kind = random.one(&["inner", "left", "right"]);
+            let more = random.one(&[
+                "",
+                " and l.b < r.b",
+                " and l.b between r.b and coalesce(r.c, 3)",
+                " and l.c = r.c",
+            ]);
+            let columns =
+                random.one(&["l.a, l.b, r.c", "l.a, r.b, l.c", "r.a, r.b, l.c", "l.b as a, r.c as b, l.c"]);
+            format!("select {columns} from ({one}) l {kind} join ({other}) r on l.a = r.a{more}")
+        }
+        4 => {
+            let other = select(random, depth - 1);
+            format!(
+                "select coalesce(l.a, r.a) as a, l.b, r.c from ({one}) l full join ({other}) r on l.a = r.a"
+            )
+        }
+        5 => format!(
+            "select a, b, {} over (partition by {} order by b, c, a) as c from ({one})",
+            random.one(&["row_number()", "rank()", "lag(c)", "lead(c)", "sum(c)", "max(c)", "count(*)"]),
+            random.one(&["a", "a, b"])
+        ),
+        6 => {
+            let other = select(random, depth - 1);
+            format!("({one}) {} ({other})", random.one(&["union all", "union", "except", "intersect"]))
+        }
+        7 => format!("select distinct a, {}, c from ({one})", random.one(&["b", "0 as b"])),
+        8 | 9 => {
+            let other = select(random, 0);
+            let not = random.one(&["", "not "]);
+            let more = random.one(&["", " and y.b > x.b", " and y.c = x.c"]);
+            format!(
+                "select a, b, c from ({one}) x where {not}exists (select 1 from ({other}) y where y.a = x.a{more})"
+            )
+        }
+        10 => {
+            let other = select(random, depth - 1);
+            let not = random.one(&["", "not "]);
+            format!(
+                "select a, b, c from ({one}) x where {} {not}in (select {} from ({other}) y)",
+                random.one(&["a", "b"]),
+                random.one(&["a", "b"])
+            )
+        }
+        11 => format!(
+            "select a, b, c from (select *, row_number() over (partition by a order by b, c) as n from ({one})) where n <= 2"
+        ),
+        12 => format!("select a, b, c from ({one}) qualify rank() over (partition by a, b order by c) = 1"),
+        13 => {
+            let other = select(random, 0);
+            format!("select a, b, (select max(y.c) from ({other}) y where y.a = x.a) as c from ({one}) x")
+        }
+        14 => {
+            let other = select(random, 0);
+            format!("select a, b, (select max(y.c) from ({other}) y) as c from ({one}) x")
+        }
+        15 => format!("select a, b, {0} as c from ({one}) group by a, b having {0} > 1", aggregate(random)),
+        16 => format!(
+            "select {} as a, b, c from ({one})",
+            random.one(&["a + 1", "coalesce(a, 0)", "a % 2", "case when b > 1 then a end"])
+        ),
+        17 => format!("{one} union all select 0 as a, 1 as b, null as c"),
+        18 => format!(
+            "select a, b, {} as c from ({one}) group by {}",
+            aggregate(random),
+            random.one(&["rollup (a, b)", "grouping sets ((a, b), (a))"])
+        ),
+        19 => {
+            let other = select(random, 0);
+            format!(
+                "select x.a, x.b, y.c from ({one}) x join (select a, {} as c from ({one}) group by a) y on y.a = x.a where x.b is not null or exists (select 1 from ({other}) z where z.a = x.a)",
+                aggregate(random)
+            )
+        }
+        20 => {
+            let other = select(random, 0);
+            format!(
+                "select x.a, n.b, x.c from ({one}) x cross join (select distinct b from ({other}) where b is not null) n"
+            )
+        }
+        21 => format!("select a, b, c from ({one}) order by a, b, c limit 3"),
+        22 => {
+            let other = select(random, depth - 1);
+            format!(
+                "select l.a, l.b, r.c from ({one}) l join ({other}) r on l.a is not distinct from r.a and l.b = r.b"
+            )
+        }
+        _ => {
+            let other = select(random, 0);
+            format!(
+                "select l.a, r.b, l.c from ({one}) l left join (select a, b, lead(b) over (partition by a order by b, c) as till from ({other})) r on l.a = r.a and l.c >= r.b and (l.c < r.till or r.till is null)"
+            )
+        }
+    }
+}
+
+fn condition(random: &mut Random, of: &str) -> String {
+    let (column, value) = (random.one(&["a", "b", "c"]), random.next(4));
+    format!("{of}{column} {} {value}", random.one(&["=", "<", ">=", "is distinct from"]))
+}
+
+fn aggregate(random: &mut Random) -> &'static str {
+    random.one(&[
+        "cast(sum(c) as bigint)",
+        "min(c)",
+        "max(b)",
+        "count(*)",
+        "count(c)",
+        "count(distinct c)",
+        "cast(bool_or(c > 1) as bigint)",
+        "cast(sum(c) filter (where b > 1) as bigint)",
+        "min(a + coalesce(b, 0))",
+    ])
+}
+
+fn rows(random: &mut Random, most: usize) -> Vec<Row> {
+    (0..random.next(most)).map(|_| [random.value(), random.value(), random.value()]).collect()
+}
+
+/// Rows before and now: what stays, what goes and what comes, each of which may hold equal rows.
+struct Contents {
+    before: Vec<Row>,
+    now: Vec<Row>,
+    gone: Vec<Row>,
+    come: Vec<Row>,
+}
+
+fn contents(random: &mut Random) -> Contents {
+    let stays = rows(random, 10);
+    let gone = if random.next(2) == 0 { Vec::new() } else { rows(random, 4) };
+    let mut come = rows(random, 4);
+    if random.next(3) == 0 {
+        come.extend(gone.iter().take(2));
+    }
+    let all = |more: &[Row]| stays.iter().chain(more).copied().collect();
+    Contents { before: all(&gone), now: all(&come), gone, come }
+}
+
+fn shown(batches: &[RecordBatch]) -> Vec<String> {
+    let mut rows = Vec::new();
+    for batch in batches {
+        for row in 0..batch.num_rows() {
+            let values = batch.columns().iter().map(|column| {
+                if column.is_null(row) {
+                    "null".to_owned()
+                } else {
+                    array_value_to_string(column, row).unwrap()
+                }
+            });
+            rows.push(values.collect::<Vec<_>>().join("|"));
+        }
+    }
+    rows.sort();
+    rows
+}
+
+/// How the rows of a case were made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Way {
+    Untouched,
+    Key,
+    CarriedOn,
+    Whole,
+    NotSql,
+}
+
+struct Case {
+    sql: String,
+    scope: Scope,
+    runtime: tokio::runtime::Runtime,
+}
+
+impl Case {
+    fn run(&self, plan: LogicalPlan) -> datafusion::common::Result<Vec<RecordBatch>> {
+        self.runtime
+            .block_on(async { self.scope.context().execute_logical_plan(plan).await?.collect().await })
+    }
+
+    fn register(&self, contents: &[Contents; 3], of: fn(&Contents) -> &Vec<Row>) {
+        for ((name, columns), contents) in TABLES.iter().zip(contents) {
+            self.scope.register(&Relation::new("m", *name), table(*columns, of(contents))).unwrap();
+        }
+    }
+
+    /// The rows as the change leaves them, made of those before, and the way.
+    fn changed(&self, before: &RecordBatch, contents: &[Contents; 3]) -> (Way, Vec<String>) {
+        let plan = self.scope.plan(&self.sql).unwrap();
+        let plan = self.scope.optimize(&plan).unwrap();
+        let mut changes = BTreeMap::new();
+        for ((name, columns), contents) in TABLES.iter().zip(contents) {
+            let some = |rows: &Vec<Row>| (!rows.is_empty()).then(|| table(*columns, rows));
+            let (gone, come) = (some(&contents.gone), some(&contents.come));
+            if gone.is_some() || come.is_some() {
+                let before = table(*columns, &contents.before);
+                changes.insert(Relation::new("m", *name), ChangedTable { before, gone, come });
+            }
+        }
+        let changes = Changes(changes);
+        if let Some(rows) = self.carried_on(&changes, &plan, before) {
+            return (Way::CarriedOn, rows);
+        }
+        let wanted = all_columns(&plan);
+        let Some(touched) = changes.touched(&plan, &wanted).unwrap() else {
+            return (Way::Untouched, shown(std::slice::from_ref(before)));
+        };
+        if touched.told.is_empty() {
+            return (Way::Whole, Vec::new());
+        }
+        let keys_schema: SchemaRef = Arc::new(touched.plan.schema().as_arrow().clone());
+        let keys = self.run(touched.plan).unwrap();
+        let keys = concat_batches(&keys.first().map_or(keys_schema, RecordBatch::schema), &keys).unwrap();
+        let mut collect = |plan| self.run(plan);
+        let restricted = Restricted::new(&mut collect).plan(&plan, &wanted, &keys, &touched.told).unwrap();
+        let mut rows = self.run(restricted).unwrap();
+        let stored = in_memory(before);
+        let on: Vec<(Expr, usize)> = touched
+            .told
+            .iter()
+            .enumerate()
+            .map(|(at, told)| (column_at(stored.schema(), *told), at))
+            .collect();
+        rows.extend(self.run(rows_by_key(stored, &keys, &on, JoinType::LeftAnti).unwrap()).unwrap());
+        (Way::Key, shown(&rows))
+    }
+
+    fn carried_on(&self, changes: &Changes, plan: &LogicalPlan, before: &RecordBatch) -> Option<Vec<String>> {
+        let carried = changes.carried_on(plan).unwrap()?;
+        let keys: Vec<usize> =
+            (0..carried.columns.len()).filter(|at| carried.columns[*at] == super::Merge::Key).collect();
+        let added = self.run(carried.added).unwrap();
+        let added =
+            concat_batches(&added.first().map_or(before.schema(), RecordBatch::schema), &added).unwrap();
+        let of_keys = added.project(&keys).unwrap();
+        let stored = in_memory(before);
+        let on: Vec<(Expr, usize)> =
+            keys.iter().enumerate().map(|(at, key)| (column_at(stored.schema(), *key), at)).collect();
+        for other in carried.others {
+            let on: Vec<(Expr, usize)> =
+                keys.iter().enumerate().map(|(at, key)| (column_at(other.schema(), *key), at)).collect();
+            let same = rows_by_key(other, &of_keys, &on, JoinType::LeftSemi).unwrap();
+            if self.run(same).unwrap().iter().any(|batch| batch.num_rows() > 0) {
+                return None;
+            }
+        }
+        let old = rows_by_key(stored.clone(), &of_keys, &on, JoinType::LeftSemi).unwrap();
+        let merged = merged(&self.scope, old, in_memory(&added), &carried.columns).unwrap();
+        let mut rows = self.run(merged).unwrap();
+        rows.extend(self.run(rows_by_key(stored, &of_keys, &on, JoinType::LeftAnti).unwrap()).unwrap());
+        Some(shown(&rows))
+    }
+}
+
+fn in_memory(rows: &RecordBatch) -> LogicalPlan {
+    let table = MemTable::try_new(rows.schema(), vec![vec![rows.clone()]]).unwrap();
+    LogicalPlanBuilder::scan("stored", provider_as_source(Arc::new(table)), None).unwrap().build().unwrap()
+}
+
+fn check(seed: u64) -> Way {
+    let mut random = Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
+    for _ in 0..8 {
+        random.next(2);
+    }
+    let depth = 1 + random.next(3);
+    let sql = select(&mut random, depth);
+    let mut contents = [contents(&mut random), contents(&mut random), contents(&mut random)];
+    for table in &mut contents {
+        if random.next(3) == 0 {
+            *table = Contents {
+                before: table.before.clone(),
+                now: table.before.clone(),
+                gone: Vec::new(),
+                come: Vec::new(),
+            };
+        }
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let case = Case { sql, scope: Scope::for_planning(), runtime };
+    case.register(&contents, |contents| &contents.before);
+    let Ok(plan) = case.scope.plan(&case.sql) else { return Way::NotSql };
+    let Ok(before) = case.run(plan.clone()) else { return Way::NotSql };
+    let empty = Arc::new(plan.schema().as_arrow().clone());
+    let before = concat_batches(&before.first().map_or(empty, RecordBatch::schema), &before).unwrap();
+    case.register(&contents, |contents| &contents.now);
+    let plan = case.scope.plan(&case.sql).unwrap();
+    let Ok(expected) = case.run(plan) else { return Way::NotSql };
+    let (way, rows) = case.changed(&before, &contents);
+    if way != Way::Whole {
+        let tables: Vec<String> = TABLES
+            .iter()
+            .zip(&contents)
+            .map(|((name, _), contents)| {
+                format!("{name}: {:?}\n gone {:?}\n come {:?}", contents.before, contents.gone, contents.come)
+            })
+            .collect();
+        assert_eq!(rows, shown(&expected), "seed {seed}, {way:?}:\n{}\n{}", case.sql, tables.join("\n"));
+    }
+    way
+}
+
+#[test]
+fn rows_of_reached_keys_and_the_others_are_those_of_all() {
+    let cases = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(300);
+    let first = std::env::var("FIRST_CASE").ok().and_then(|first| first.parse().ok()).unwrap_or(1);
+    let mut ways: BTreeMap<Way, u64> = BTreeMap::new();
+    for seed in first..first + cases {
+        *ways.entry(check(seed)).or_default() += 1;
+    }
+    println!("{ways:?}");
+    let of = |way: Way| ways.get(&way).copied().unwrap_or_default();
+    assert!(of(Way::Key) > cases / 3 && of(Way::CarriedOn) > 0, "too few were kept by key: {ways:?}");
+}
