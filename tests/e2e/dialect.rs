@@ -247,7 +247,7 @@ async fn every_view_of_the_bundled_project_can_be_read() {
     };
     let templates = Templates::new(&project, invocation).unwrap();
     let graph = Graph::of(&project, &templates).unwrap();
-    let all = (0..graph.nodes().len()).collect();
+    let all = graph.indices().collect();
     let nothing = |_: &Node| None;
     let compiler = Compiler { project: &project, templates: &templates, graph: &graph, stored: &nothing };
     let compiled = compiler.compile(&all).unwrap();

@@ -1,6 +1,5 @@
 //! Rows of what a project has: of a model, of what fails a test, of a query.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
@@ -12,7 +11,7 @@ use super::workspace::{Workspace, runtime};
 use mep_contract::warehouse::{Content, Warehouse, WarehouseError};
 use mep_core::relation::Relation;
 use mep_datafusion::{Engine, EngineError};
-use mep_graph::{Compiled, Graph, Node, NodeKind, tested_relation};
+use mep_graph::{Compiled, Graph, Node, NodeIndex, NodeKind, NodeSet, tested_relation};
 use mep_lang::jinja::SourceMap;
 use mep_lang::project::{Problem, SourceText, Span};
 use mep_sql::{Failure, named_tables};
@@ -57,8 +56,8 @@ impl<'a> Reader<'a> {
             None => matches!(node.kind, NodeKind::Model { .. }),
             Some(relation) => streams_elsewhere && is_streaming(node) && named.contains(relation),
         };
-        let nodes = workspace.graph.nodes().iter().enumerate();
-        let read: BTreeSet<usize> = nodes.filter(|(_, node)| is_read(node)).map(|(index, _)| index).collect();
+        let nodes = workspace.graph.indexed();
+        let read: NodeSet = nodes.filter(|(_, node)| is_read(node)).map(|(index, _)| index).collect();
         if !read.is_empty() {
             let compiled = workspace.compile(&read)?;
             register_ephemeral(&workspace.graph, &compiled, &self.engine);
@@ -71,9 +70,9 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// Where it cannot be compiled, or what it reads cannot be asked for.
-    pub fn node(&self, index: usize) -> Result<Query, AppError> {
+    pub fn node(&self, index: NodeIndex) -> Result<Query, AppError> {
         let workspace = self.workspace;
-        let nodes = BTreeSet::from([index]);
+        let nodes = NodeSet::from([index]);
         let compiled = workspace.compile(&nodes)?;
         let read = workspace.graph.ancestors(&nodes, Some(1));
         let streamed = register_streamed(workspace, &compiled, &read, &self.engine, &self.runtime)?;
@@ -165,7 +164,7 @@ pub fn register_all(graph: &Graph, warehouse: &dyn Warehouse, engine: &Engine) -
 }
 
 fn register_ephemeral(graph: &Graph, compiled: &Compiled, engine: &Engine) {
-    for (index, node) in graph.nodes().iter().enumerate() {
+    for (index, node) in graph.indexed() {
         let Some(model) = compiled.models.get(&index).filter(|_| node.relation.is_none()) else { continue };
         let planned = engine.scope().plan_over_views(&model.sql);
         if let Ok(plan) = planned {

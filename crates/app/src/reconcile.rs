@@ -1,6 +1,6 @@
 //! reconcile: what streams have written beside what the batch side says of the same events.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use chrono::{NaiveDateTime, TimeDelta, Timelike as _, Utc};
 use datafusion::logical_expr::LogicalPlan;
@@ -11,7 +11,7 @@ use super::query::register_all;
 use super::workspace::{Workspace, runtime};
 use mep_contract::source::EVENT_DATE;
 use mep_datafusion::EngineError;
-use mep_graph::CompiledModel;
+use mep_graph::{CompiledModel, NodeSet};
 use mep_lang::project::Problem;
 use mep_sql::EventTime;
 use mep_stream::reconcile::{Reconciliation, Sides};
@@ -33,7 +33,7 @@ pub struct Reconciled {
 /// Where a side cannot be read.
 pub fn reconcile(
     workspace: &Workspace,
-    nodes: &BTreeSet<usize>,
+    nodes: &NodeSet,
     since: Option<NaiveDateTime>,
 ) -> Result<Vec<Reconciled>, AppError> {
     let compiled = workspace.compile(nodes)?;

@@ -8,7 +8,7 @@ use super::error::AppError;
 use super::workspace::Workspace;
 use mep_core::relation::Relation;
 use mep_datafusion::{Engine, EngineError};
-use mep_graph::{Compiled, CompiledStream, Materialization, Node};
+use mep_graph::{Compiled, CompiledStream, Materialization, Node, NodeSet};
 use mep_stream::{JobError, StreamedTable};
 
 /// Whether a node is a streaming model.
@@ -24,7 +24,7 @@ pub fn is_streaming(node: &Node) -> bool {
 pub fn register_streamed(
     workspace: &Workspace,
     compiled: &Compiled,
-    nodes: &BTreeSet<usize>,
+    nodes: &NodeSet,
     engine: &Engine,
     runtime: &tokio::runtime::Runtime,
 ) -> Result<BTreeSet<Relation>, AppError> {

@@ -15,7 +15,7 @@ use super::workspace::{Workspace, cores};
 use mep_contract::warehouse::Warehouse;
 use mep_core::relation::Relation;
 use mep_datafusion::Engine;
-use mep_graph::Compiled;
+use mep_graph::{Compiled, NodeIndex, NodeSet};
 use mep_lang::project::Problem;
 use mep_local::warehouse::LocalWarehouse;
 use mep_run::event::{NodeResult, Status};
@@ -32,7 +32,7 @@ pub struct Streams<'a> {
     /// What the models compile to.
     pub compiled: &'a Compiled,
     /// Which they are.
-    pub nodes: &'a BTreeSet<usize>,
+    pub nodes: &'a NodeSet,
 }
 
 /// Streams with their sources and places.
@@ -79,7 +79,7 @@ impl Streams<'_> {
 
     /// A result for each model, after they have caught up.
     pub fn results(&self, counts: &BTreeMap<String, Counts>, elapsed: Duration) -> Vec<NodeResult> {
-        let result = |index: &usize| {
+        let result = |index: &NodeIndex| {
             let node = self.workspace.graph.node(*index);
             let counts = counts.get(&node.name).copied().unwrap_or_default();
             let mut result = NodeResult::new(node.id.as_str(), &node.name, "streaming", Status::Success);

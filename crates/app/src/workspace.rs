@@ -1,7 +1,6 @@
 //! What most commands begin with: the project, its templates and its graph, and what its target names.
 
 use std::cell::LazyCell;
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -15,7 +14,7 @@ use mep_core::relation::Relation;
 use mep_core::secrets;
 use mep_core::threads::STACK_BYTES;
 use mep_datafusion::{Engine, EngineOptions};
-use mep_graph::{Compiled, Compiler, Graph, Node, NodeKind, PublishWhen};
+use mep_graph::{Compiled, Compiler, Graph, Node, NodeIndex, NodeKind, NodeSet, PublishWhen};
 use mep_hive::{HiveLocation, HiveWarehouse};
 use mep_lang::jinja::{Invocation, Templates};
 use mep_lang::project::{self, LoadOptions, Problem, Project, WarehouseConfig};
@@ -162,9 +161,9 @@ impl Workspace {
         &self,
         selectors: Selectors<'_>,
         is_meant: impl Fn(&Node) -> bool,
-    ) -> Result<BTreeSet<usize>, AppError> {
+    ) -> Result<NodeSet, AppError> {
         let selection = self.graph.select(selectors.select, selectors.exclude)?;
-        let nodes: BTreeSet<usize> =
+        let nodes: NodeSet =
             selection.nodes.iter().copied().filter(|index| is_meant(self.graph.node(*index))).collect();
         let unmatched = selection.unmatched.iter().map(|(criterion, near)| match near {
             Some(near) => format!("`{criterion}` matches no node; did you mean `{near}`?"),
@@ -185,8 +184,9 @@ impl Workspace {
     }
 
     /// The nodes, and the tests that some of them must pass before they are published.
-    pub fn with_tests_before_publish(&self, nodes: &BTreeSet<usize>) -> BTreeSet<usize> {
-        let is_tested = |index: &&usize| self.graph.node(**index).config.publish == PublishWhen::AfterTests;
+    pub fn with_tests_before_publish(&self, nodes: &NodeSet) -> NodeSet {
+        let is_tested =
+            |index: &&NodeIndex| self.graph.node(**index).config.publish == PublishWhen::AfterTests;
         let tests = nodes.iter().filter(is_tested).flat_map(|index| self.graph.own_tests(*index));
         nodes.iter().copied().chain(tests).collect()
     }
@@ -195,7 +195,7 @@ impl Workspace {
     ///
     /// # Errors
     /// All that is wrong with them.
-    pub fn compile(&self, nodes: &BTreeSet<usize>) -> Result<Compiled, AppError> {
+    pub fn compile(&self, nodes: &NodeSet) -> Result<Compiled, AppError> {
         // Most of what is compiled needs nothing that is stored, and then no warehouse to be reached.
         let warehouse = LazyCell::new(|| self.warehouse());
         let stored = |node: &Node| -> Option<SchemaRef> {
@@ -238,7 +238,7 @@ impl Workspace {
 
     /// Begins to read what a local warehouse holds of the nodes and all that they need, while other things are done: what was
     /// read of it and never changes need not be read again.
-    pub fn read_ahead(&self, nodes: &BTreeSet<usize>) {
+    pub fn read_ahead(&self, nodes: &NodeSet) {
         let WarehouseConfig::Local { path } = &self.project.target.warehouse else { return };
         let warehouse = self.local_warehouse(path);
         if self.warehouse.set(Arc::new(warehouse.clone())).is_err() {

@@ -20,7 +20,7 @@ use mep_docs::{
     Chart, ChartSpec, Holdings, Results, Site, SiteInputs, chart_specs, gather, live_page, page, read_chart,
     results, server,
 };
-use mep_graph::Node;
+use mep_graph::{Node, NodeIndex};
 use mep_lang::project::{Project, WarehouseConfig};
 
 /// Writes the page, or serves it.
@@ -40,7 +40,12 @@ fn generate(global: &Global, arguments: &DocsGenerateArguments) -> Result<Exit, 
     for notice in &site.notices {
         tracing::warn!("{notice}");
     }
-    for (title, why) in site.charts.iter().filter_map(|chart| Some((&chart.title, chart.failure()?))) {
+    for (title, why) in site
+        .charts
+        .iter()
+        .map(|placed| &placed.chart)
+        .filter_map(|chart| Some((&chart.title, chart.failure()?)))
+    {
         tracing::warn!("the chart `{title}` could not be drawn: {why}");
     }
     let page = page(&site);
@@ -104,7 +109,7 @@ fn charts(
     workspace: &Workspace,
     specs: &[ChartSpec],
     warehouse: &Arc<dyn Warehouse>,
-) -> Result<Vec<Chart>, AppError> {
+) -> Result<Vec<(NodeIndex, Chart)>, AppError> {
     if specs.is_empty() {
         return Ok(Vec::new());
     }
@@ -115,7 +120,7 @@ fn charts(
     let read = |spec: &ChartSpec| {
         let rendered = workspace.compiler(&nothing).query(&spec.sql);
         let rendered = rendered.map(|rendered| rendered.sql).map_err(|problem| problem.to_string());
-        read_chart(spec, registered.clone().and(rendered), &engine, &runtime)
+        (spec.exposure, read_chart(spec, registered.clone().and(rendered), &engine, &runtime))
     };
     Ok(specs.iter().map(read).collect())
 }

@@ -10,6 +10,7 @@ use super::exit::Exit;
 use mep_app::query::Reader;
 use mep_app::{AppError, Rendering, Workspace};
 use mep_datafusion::EngineError;
+use mep_graph::NodeIndex;
 use mep_lang::project::{Problem, SourceText};
 
 /// Prints rows.
@@ -42,7 +43,7 @@ pub(super) fn show(global: &Global, arguments: &ShowArguments) -> Result<Exit, A
 }
 
 /// The one node that the words take.
-fn the_one(workspace: &Workspace, words: &str) -> Result<usize, AppError> {
+fn the_one(workspace: &Workspace, words: &str) -> Result<NodeIndex, AppError> {
     let selecting = Selecting { select: vec![words.to_owned()], exclude: Vec::new() };
     let nodes = workspace.select(selecting.selectors(), |node| node.name == words || !node.is_test())?;
     let [index] = nodes.iter().copied().collect::<Vec<_>>()[..] else {

@@ -1,7 +1,5 @@
 //! Charts: queries that an exposure declares under `meta: {charts: […]}`, drawn from what the last run built.
 
-use std::collections::BTreeSet;
-
 use arrow::array::{Array as _, AsArray as _, RecordBatch};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Float64Type};
@@ -12,7 +10,7 @@ use tokio::runtime::Runtime;
 use super::site::{Chart, Drawn};
 use mep_core::keys::{self, Key, Section, key};
 use mep_datafusion::{Engine, EngineError};
-use mep_graph::{Graph, NodeKind};
+use mep_graph::{Graph, NodeIndex, NodeKind, NodeSet};
 use mep_lang::project::{Exposure, Problem, Problems, Project, SourceText, nearest};
 
 const KEYS: [Key; 3] = [
@@ -28,7 +26,7 @@ const MOST_VALUES: usize = 1_000;
 #[derive(Debug)]
 pub struct ChartSpec {
     /// The exposure's node.
-    pub exposure: usize,
+    pub exposure: NodeIndex,
     /// What it shows.
     pub title: String,
     kind: &'static str,
@@ -45,11 +43,7 @@ pub fn reference() -> Section {
 ///
 /// # Errors
 /// A problem for each that is not declared as charts are.
-pub fn chart_specs(
-    project: &Project,
-    graph: &Graph,
-    nodes: &BTreeSet<usize>,
-) -> Result<Vec<ChartSpec>, Problems> {
+pub fn chart_specs(project: &Project, graph: &Graph, nodes: &NodeSet) -> Result<Vec<ChartSpec>, Problems> {
     let (mut specs, mut problems) = (Vec::new(), Problems::default());
     for node in nodes {
         let NodeKind::Exposure { index } = graph.node(*node).kind else { continue };
@@ -72,7 +66,7 @@ pub fn chart_specs(
     problems.none_or(specs)
 }
 
-fn spec(node: usize, exposure: &Exposure, chart: &Json) -> Result<ChartSpec, Box<Problem>> {
+fn spec(node: NodeIndex, exposure: &Exposure, chart: &Json) -> Result<ChartSpec, Box<Problem>> {
     let wrong = |what: String| Box::new(misdeclared(exposure, &what));
     let Some(written) = chart.as_object() else {
         return Err(wrong(format!("expected a chart with title, type and sql, found {chart}")));
@@ -119,15 +113,7 @@ pub fn read_chart(
         Ok((x, y, rows)) => (x, y, Drawn::Rows(rows)),
         Err(why) => (String::new(), String::new(), Drawn::Failed(why)),
     };
-    Chart {
-        title: spec.title.clone(),
-        exposure: spec.exposure,
-        kind: spec.kind,
-        x,
-        y,
-        sql: spec.sql.text().trim().to_owned(),
-        drawn,
-    }
+    Chart { title: spec.title.clone(), kind: spec.kind, x, y, sql: spec.sql.text().trim().to_owned(), drawn }
 }
 
 type Values = (String, String, Vec<(String, f64)>);

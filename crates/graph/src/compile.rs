@@ -1,6 +1,6 @@
 //! Compiling: every template becomes SQL, and every SQL is planned against the schemas of what it reads, with no data.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use arrow::datatypes::{Schema, SchemaRef};
@@ -15,6 +15,7 @@ use super::incremental::{BatchInput, Batching, CompiledBatches, Input, check_inc
 use super::inline::{Ephemeral, with_ephemerals};
 use super::names::{Names, NodeNames, Parts};
 use super::node::{Node, NodeKind, TestDetail};
+use super::node_index::{NodeIndex, NodeSet};
 use super::snapshot::{self, CompiledSnapshot};
 use super::tested_column::TestedColumn;
 use super::views::{ViewsBelow, read_through};
@@ -46,7 +47,7 @@ impl Compiler<'_> {
     ///
     /// # Errors
     /// All that is wrong with any of them. What reads a model that is wrong is not looked at.
-    pub fn compile(&self, wanted: &BTreeSet<usize>) -> Result<Compiled, Problems> {
+    pub fn compile(&self, wanted: &NodeSet) -> Result<Compiled, Problems> {
         let mut work = CompileWork {
             compiler: self,
             checking: Scope::for_planning(),
@@ -101,16 +102,16 @@ struct CompileWork<'a> {
     /// Where a view is its SELECT, which shows what a stored table depends on.
     scope: Scope,
     /// What these two know in different ways. An ephemeral model is its SELECT in both, as in the SQL that runs.
-    views: HashMap<Relation, usize>,
+    views: HashMap<Relation, NodeIndex>,
     names: Arc<Names>,
     compiled: Compiled,
-    ephemerals: HashMap<usize, Ephemeral>,
-    broken: HashSet<usize>,
+    ephemerals: HashMap<NodeIndex, Ephemeral>,
+    broken: HashSet<NodeIndex>,
     problems: Problems,
 }
 
 impl CompileWork<'_> {
-    fn node(&mut self, index: usize) -> Result<(), Problems> {
+    fn node(&mut self, index: NodeIndex) -> Result<(), Problems> {
         let node = self.compiler.graph.node(index);
         match &node.kind {
             NodeKind::Source { index: of, .. } => {
@@ -147,7 +148,7 @@ impl CompileWork<'_> {
     }
 
     /// What streaming models keep is not in the warehouse.
-    fn check_streams_read(&self, index: usize, node: &Node) -> Result<(), Problem> {
+    fn check_streams_read(&self, index: NodeIndex, node: &Node) -> Result<(), Problem> {
         for parent in self.compiler.graph.parents(index) {
             let parent = self.compiler.graph.node(*parent);
             if parent.config.materialized != Materialization::Streaming {
@@ -235,7 +236,7 @@ impl CompileWork<'_> {
     }
 
     /// A tested column, as the columns of what is tested say it.
-    fn tested_column(&self, attached: usize, name: &str) -> TestedColumn {
+    fn tested_column(&self, attached: NodeIndex, name: &str) -> TestedColumn {
         let compiled = &self.compiled;
         let landed = compiled.sources.get(&attached).and_then(|table| table.table_schema().ok());
         let schema = landed
@@ -249,7 +250,7 @@ impl CompileWork<'_> {
 
     fn model(
         &mut self,
-        index: usize,
+        index: NodeIndex,
         node: &Node,
         text: &SourceText,
         uses_is_incremental: bool,
@@ -363,7 +364,7 @@ impl CompileWork<'_> {
     /// The SQL of a batch, planned over the parts that the first batch would read.
     fn batches(
         &self,
-        index: usize,
+        index: NodeIndex,
         node: &Node,
         text: &SourceText,
         batching: Batching,
@@ -403,7 +404,7 @@ impl CompileWork<'_> {
     /// The SQL of an increment, planned with `this` as it is stored.
     fn increment(
         &self,
-        index: usize,
+        index: NodeIndex,
         node: &Node,
         text: &SourceText,
         model: &CompiledModel,
@@ -419,7 +420,12 @@ impl CompileWork<'_> {
         Ok(CompiledIncrement { sql: self.standalone(index, &rendered.sql), rendered })
     }
 
-    fn snapshot(&self, index: usize, node: &Node, snapshot: &Snapshot) -> Result<CompiledSnapshot, Problems> {
+    fn snapshot(
+        &self,
+        index: NodeIndex,
+        node: &Node,
+        snapshot: &Snapshot,
+    ) -> Result<CompiledSnapshot, Problems> {
         let file = &snapshot.file;
         let mut rendered = self.render_block(node, &file.text, file.block, self.names(false, None))?;
         if let Some(relation) = &snapshot.relation {
@@ -440,16 +446,16 @@ impl CompileWork<'_> {
         Ok(CompiledSnapshot { fingerprint, is_volatile, ..compiled })
     }
 
-    fn ephemeral_parents(&self, index: usize) -> Vec<usize> {
+    fn ephemeral_parents(&self, index: NodeIndex) -> Vec<NodeIndex> {
         let parents = self.compiler.graph.parents(index).iter().copied();
         parents.filter(|parent| self.ephemerals.contains_key(parent)).collect()
     }
 
-    fn standalone(&self, index: usize, sql: &str) -> String {
+    fn standalone(&self, index: NodeIndex, sql: &str) -> String {
         with_ephemerals(sql, &self.ephemeral_parents(index), &self.ephemerals)
     }
 
-    fn test(&self, index: usize, node: &Node, detail: &TestDetail) -> Result<CompiledTest, Problems> {
+    fn test(&self, index: NodeIndex, node: &Node, detail: &TestDetail) -> Result<CompiledTest, Problems> {
         let rendered = match detail {
             TestDetail::Singular { index: of } => {
                 let text = &self.compiler.project.tests[*of].text;

@@ -6,6 +6,7 @@ use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
 
+use super::node_index::NodeIndex;
 use mep_sql::offset;
 
 /// An ephemeral model.
@@ -16,12 +17,16 @@ pub(super) struct Ephemeral {
     /// Its SQL, in which the ephemeral models that it reads are names.
     pub(super) sql: String,
     /// The ephemeral models that it reads.
-    pub(super) within: Vec<usize>,
+    pub(super) within: Vec<NodeIndex>,
 }
 
 /// The SQL with the ephemeral models that it reads, and those that they read, as CTEs.
-pub(super) fn with_ephemerals(sql: &str, reads: &[usize], ephemerals: &HashMap<usize, Ephemeral>) -> String {
-    let mut ordered: Vec<usize> = Vec::new();
+pub(super) fn with_ephemerals(
+    sql: &str,
+    reads: &[NodeIndex],
+    ephemerals: &HashMap<NodeIndex, Ephemeral>,
+) -> String {
+    let mut ordered: Vec<NodeIndex> = Vec::new();
     for index in reads {
         collect(*index, ephemerals, &mut ordered);
     }
@@ -41,7 +46,7 @@ pub(super) fn with_ephemerals(sql: &str, reads: &[usize], ephemerals: &HashMap<u
 }
 
 /// What a CTE reads must stand before it.
-fn collect(index: usize, ephemerals: &HashMap<usize, Ephemeral>, ordered: &mut Vec<usize>) {
+fn collect(index: NodeIndex, ephemerals: &HashMap<NodeIndex, Ephemeral>, ordered: &mut Vec<NodeIndex>) {
     let Some(one) = ephemerals.get(&index).filter(|_| !ordered.contains(&index)) else { return };
     for within in &one.within {
         collect(*within, ephemerals, ordered);
@@ -67,14 +72,17 @@ mod tests {
     use super::*;
 
     fn inlined(sql: &str) -> String {
-        let one = |name: &str, sql: &str, within: &[usize]| Ephemeral {
+        let one = |name: &str, sql: &str, within: &[NodeIndex]| Ephemeral {
             name: name.to_owned(),
             sql: sql.to_owned(),
             within: within.to_vec(),
         };
-        let ephemerals =
-            HashMap::from([(1, one("a", "select 1 as x", &[])), (2, one("b", "select x from a", &[1]))]);
-        with_ephemerals(sql, &[2], &ephemerals)
+        let (first, second) = (NodeIndex::new(0), NodeIndex::new(1));
+        let ephemerals = HashMap::from([
+            (first, one("a", "select 1 as x", &[])),
+            (second, one("b", "select x from a", &[first])),
+        ]);
+        with_ephemerals(sql, &[second], &ephemerals)
     }
 
     #[test]

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 
 use super::compiled::{Compiled, CompiledModel};
 use super::dag::Graph;
+use super::node_index::NodeIndex;
 use mep_core::fingerprint::Fingerprint;
 use mep_core::relation::Relation;
 use mep_sql::{Alignment, alignment};
@@ -17,7 +18,7 @@ pub(super) struct ViewsBelow<'a>(Vec<&'a CompiledModel>);
 
 impl<'a> ViewsBelow<'a> {
     /// Those of this node.
-    pub(super) fn of(graph: &Graph, compiled: &'a Compiled, index: usize) -> Self {
+    pub(super) fn of(graph: &Graph, compiled: &'a Compiled, index: NodeIndex) -> Self {
         let inlined = graph.parents(index).iter().filter(|parent| graph.node(**parent).is_inlined());
         Self(inlined.filter_map(|parent| compiled.models.get(parent)).collect())
     }
@@ -39,7 +40,7 @@ impl<'a> ViewsBelow<'a> {
 /// None of its own; walking a plan returns a `Result`.
 pub(super) fn read_through(
     plan: &LogicalPlan,
-    views: &HashMap<Relation, usize>,
+    views: &HashMap<Relation, NodeIndex>,
     compiled: &Compiled,
 ) -> Result<Alignment, DataFusionError> {
     let mut relations: Vec<Relation> = Vec::new();

@@ -17,7 +17,7 @@ use super::session::Session;
 use mep_contract::warehouse::{Inputs, Ledger, Partition, PartitionKey, TableVersion, Version};
 use mep_core::time_range::{TimeRange, TimeRanges};
 use mep_datafusion::PublishedTable;
-use mep_graph::{CompiledBatches, Node, tested_relation};
+use mep_graph::{CompiledBatches, Node, NodeIndex, tested_relation};
 use mep_plan::BatchPlan;
 use mep_sql::EventTime;
 
@@ -37,7 +37,7 @@ impl Session<'_> {
     /// readers find the old table.
     pub(super) fn run_batches(
         &self,
-        index: usize,
+        index: NodeIndex,
         node: &Node,
         plan: &BatchPlan,
     ) -> Result<NodeResult, BuildError> {

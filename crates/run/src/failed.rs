@@ -9,7 +9,7 @@ use std::ops::Range;
 use super::build::BuildError;
 use super::session::Session;
 use mep_datafusion::EngineError;
-use mep_graph::tested_relation;
+use mep_graph::{NodeIndex, tested_relation};
 use mep_lang::jinja::SourceMap;
 use mep_lang::project::Place;
 use mep_sql::{Culprit, Failure};
@@ -21,7 +21,7 @@ const LONGEST: usize = 60;
 
 impl Session<'_> {
     /// Why a node's query failed, for its result.
-    pub(super) fn why(&self, index: usize, error: &BuildError) -> String {
+    pub(super) fn why(&self, index: NodeIndex, error: &BuildError) -> String {
         let BuildError::Engine(EngineError::Query(error)) = error else { return error.to_string() };
         let failure = Failure::of(error);
         let mut text = failure.message.clone();
@@ -48,7 +48,7 @@ impl Session<'_> {
     }
 
     /// Where a culprit can stand: in the node's own SQL, else in that of what is put into it.
-    fn places(&self, index: usize, culprit: &Culprit) -> Vec<Place> {
+    fn places(&self, index: NodeIndex, culprit: &Culprit) -> Vec<Place> {
         let mut seen = BTreeSet::from([index]);
         let mut level = vec![index];
         while !level.is_empty() {
@@ -70,7 +70,7 @@ impl Session<'_> {
         Vec::new()
     }
 
-    fn own_places(&self, index: usize, culprit: &Culprit) -> Vec<Place> {
+    fn own_places(&self, index: NodeIndex, culprit: &Culprit) -> Vec<Place> {
         let compiled = self.compiled;
         let of = |sql: &str, map: &SourceMap| -> Vec<Place> {
             let ranges: Vec<Range<usize>> = culprit.ranges(sql);

@@ -20,7 +20,7 @@ use mep_contract::warehouse::{
 };
 use mep_core::relation::Relation;
 use mep_datafusion::{Output, PublishedTable};
-use mep_graph::{Graph, Node, PublishWhen, tested_relation};
+use mep_graph::{Graph, Node, NodeIndex, PublishWhen, tested_relation};
 use mep_quality as quality;
 use mep_quality::Verdict;
 
@@ -31,7 +31,7 @@ impl Session<'_> {
     /// Where it fails its tests, or cannot be published; the old content is then still there.
     pub(super) fn publish(
         &self,
-        index: usize,
+        index: NodeIndex,
         node: &Node,
         table: impl Into<Arc<TableVersion>>,
     ) -> Result<(), BuildError> {
@@ -52,7 +52,7 @@ impl Session<'_> {
 
     fn test_before_publish(
         &self,
-        index: usize,
+        index: NodeIndex,
         node: &Node,
         relation: &Relation,
         table: &Arc<TableVersion>,
@@ -83,7 +83,7 @@ impl Session<'_> {
     }
 
     /// The tests that fail over the tables as this process knows them, each with its failing rows.
-    fn failed_tests(&self, index: usize, node: &Node) -> Result<Vec<(String, i64)>, BuildError> {
+    fn failed_tests(&self, index: NodeIndex, node: &Node) -> Result<Vec<(String, i64)>, BuildError> {
         let mut failed = Vec::new();
         for test in self.graph.own_tests(index) {
             let Some(compiled) = self.compiled.tests.get(&test) else { continue };
