@@ -157,7 +157,7 @@ fn sorted(mut rows: Vec<Vec<String>>) -> Vec<Vec<String>> {
 
 async fn collect(scope: &Scope, sql: &str) -> Vec<RecordBatch> {
     let plan = scope.plan(sql).unwrap();
-    scope.context().execute_logical_plan(plan).await.unwrap().collect().await.unwrap()
+    scope.context().execute_logical_plan(plan.into_plan()).await.unwrap().collect().await.unwrap()
 }
 
 fn texts(batch: &RecordBatch) -> Vec<Vec<String>> {

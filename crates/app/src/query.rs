@@ -3,18 +3,18 @@
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
-use datafusion::logical_expr::LogicalPlanBuilder;
 
 use super::error::AppError;
 use super::streamed::{is_streaming, register_streamed};
 use super::workspace::{Workspace, runtime};
+use mep_contract::executor::{EngineError, Executor};
 use mep_contract::warehouse::{Content, Warehouse, WarehouseError};
 use mep_core::relation::Relation;
-use mep_datafusion::{Engine, EngineError};
+use mep_datafusion::Engine;
 use mep_graph::{Compiled, Graph, Node, NodeIndex, NodeKind, NodeSet, tested_relation};
 use mep_lang::jinja::SourceMap;
 use mep_lang::project::{Problem, SourceText, Span};
-use mep_sql::{Failure, named_tables};
+use mep_sql::named_tables;
 
 /// What rows are read by.
 pub struct Reader<'a> {
@@ -118,9 +118,8 @@ impl<'a> Reader<'a> {
                 (None, false) => placed,
             }
         })?;
-        let plan = LogicalPlanBuilder::from(plan).limit(0, limit).and_then(LogicalPlanBuilder::build);
-        let plan = plan.map_err(EngineError::from)?;
-        let schema = Arc::new(plan.schema().as_arrow().clone());
+        let plan = plan.limited(limit).map_err(EngineError::from)?;
+        let schema = plan.output();
         let collected = self.runtime.block_on(self.engine.collect(plan));
         let mut batches = collected.map_err(|error| failed(error, query))?;
         if batches.is_empty() {
@@ -133,7 +132,7 @@ impl<'a> Reader<'a> {
 /// Why a query failed, and where in it.
 fn failed(error: EngineError, query: &Query) -> AppError {
     let EngineError::Query(error) = error else { return error.into() };
-    let failure = Failure::of(&error);
+    let failure = error.failure();
     let ranges = failure.culprit.map(|culprit| culprit.ranges(&query.sql)).unwrap_or_default();
     let mut problem = Problem::new(failure.message);
     if let (Some(first), Some(last)) = (ranges.first(), ranges.last()) {
@@ -149,13 +148,17 @@ fn failed(error: EngineError, query: &Query) -> AppError {
 ///
 /// # Errors
 /// Where the warehouse cannot be read.
-pub fn register_all(graph: &Graph, warehouse: &dyn Warehouse, engine: &Engine) -> Result<(), WarehouseError> {
+pub fn register_all(
+    graph: &Graph,
+    warehouse: &dyn Warehouse,
+    engine: &dyn Executor,
+) -> Result<(), WarehouseError> {
     let relations = warehouse.relations()?;
     let known: Vec<Relation> = graph.nodes().iter().filter_map(|node| node.relation.clone()).collect();
     let others = relations.iter().filter(|relation| !known.contains(relation)).cloned();
     for relation in others.chain(known.iter().filter(|known| relations.contains(known)).cloned()) {
         if let Some(table) = warehouse.read(&relation)?
-            && let Err(error) = engine.register(&relation, table)
+            && let Err(error) = engine.register(&relation, table.into())
         {
             tracing::debug!("{relation} cannot be read: {error}");
         }
@@ -163,7 +166,7 @@ pub fn register_all(graph: &Graph, warehouse: &dyn Warehouse, engine: &Engine) -
     Ok(())
 }
 
-fn register_ephemeral(graph: &Graph, compiled: &Compiled, engine: &Engine) {
+fn register_ephemeral(graph: &Graph, compiled: &Compiled, engine: &dyn Executor) {
     for (index, node) in graph.indexed() {
         let Some(model) = compiled.models.get(&index).filter(|_| node.relation.is_none()) else { continue };
         let planned = engine.scope().plan_over_views(&model.sql);

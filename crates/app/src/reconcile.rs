@@ -3,17 +3,16 @@
 use std::collections::BTreeMap;
 
 use chrono::{NaiveDateTime, TimeDelta, Timelike as _, Utc};
-use datafusion::logical_expr::LogicalPlan;
 
 use super::connect::{Sinks, Streaming, connect_streams};
 use super::error::AppError;
 use super::query::register_all;
 use super::workspace::{Workspace, runtime};
+use mep_contract::executor::{EngineError, Executor};
 use mep_contract::source::EVENT_DATE;
-use mep_datafusion::EngineError;
 use mep_graph::{CompiledModel, NodeSet};
 use mep_lang::project::Problem;
-use mep_sql::EventTime;
+use mep_sql::{EventTime, PlannedQuery};
 use mep_stream::reconcile::{Reconciliation, Sides};
 use mep_stream::{Job, JobError, StreamModel, streamed};
 
@@ -125,7 +124,7 @@ impl SpeedSide {
 }
 
 /// A model's SELECT over the landed events from a time on.
-fn reading_since(plan: LogicalPlan, job: &Job, since: NaiveDateTime) -> Result<LogicalPlan, AppError> {
+fn reading_since(query: PlannedQuery, job: &Job, since: NaiveDateTime) -> Result<PlannedQuery, AppError> {
     let Some(event_time) = job.schema.event_time_field() else {
         let problem = Problem::new(format!(
             "{} has no `event_time`, so nothing says which of its rows are of events since {since}",
@@ -137,5 +136,5 @@ fn reading_since(plan: LogicalPlan, job: &Job, since: NaiveDateTime) -> Result<L
     };
     let event_time =
         EventTime::of(event_time.name(), &job.schema.fields).map_err(Problem::new)?.with_day(EVENT_DATE);
-    Ok(event_time.reading_since(plan, &job.relation, since).map_err(EngineError::from)?)
+    Ok(event_time.reading_since(query, &job.relation, since).map_err(EngineError::from)?)
 }

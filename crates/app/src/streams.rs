@@ -12,6 +12,7 @@ use tokio::sync::watch;
 use super::connect::{Sinks, Streaming, connect_streams};
 use super::error::AppError;
 use super::workspace::{Workspace, cores};
+use mep_contract::executor::Executor;
 use mep_contract::warehouse::Warehouse;
 use mep_core::relation::Relation;
 use mep_datafusion::Engine;
@@ -112,14 +113,14 @@ impl Streams<'_> {
                     .help(format!("build it with: mep run --select {}", relation.name))
                     .into());
             };
-            engine.register(relation, table)?;
+            engine.register(relation, table.into())?;
         }
         let known = engine.clone();
         let reload = move || {
             for relation in &tables {
                 let table = warehouse.read(relation).map_err(|error| error.to_string())?;
                 let table = table.ok_or_else(|| format!("{relation} is there no more"))?;
-                known.register(relation, table).map_err(|error| error.to_string())?;
+                known.register(relation, table.into()).map_err(|error| error.to_string())?;
             }
             Ok(())
         };

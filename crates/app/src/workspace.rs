@@ -9,6 +9,7 @@ use arrow::datatypes::SchemaRef;
 use chrono::{NaiveDate, Utc};
 
 use super::error::AppError;
+use mep_contract::executor::Executor;
 use mep_contract::warehouse::{Holder, Lease, RunId, Taken, Warehouse, take_within};
 use mep_core::relation::Relation;
 use mep_core::secrets;
@@ -278,7 +279,7 @@ impl Workspace {
         &'a self,
         compiled: &'a Compiled,
         warehouse: &'a dyn Warehouse,
-        engine: &'a Engine,
+        engine: &'a dyn Executor,
         runtime: &'a tokio::runtime::Runtime,
     ) -> RunContext<'a> {
         RunContext { graph: &self.graph, compiled, warehouse, engine, runtime, run: &self.run }

@@ -3,13 +3,12 @@
 use arrow::array::{Array as _, AsArray as _, RecordBatch};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Float64Type};
-use datafusion::logical_expr::LogicalPlanBuilder;
 use serde_json::Value as Json;
 use tokio::runtime::Runtime;
 
 use super::site::{Chart, Drawn};
+use mep_contract::executor::{EngineError, Executor};
 use mep_core::keys::{self, Key, Section, key};
-use mep_datafusion::{Engine, EngineError};
 use mep_graph::{Graph, NodeIndex, NodeKind, NodeSet};
 use mep_lang::project::{Exposure, Problem, Problems, Project, SourceText, nearest};
 
@@ -105,7 +104,7 @@ fn misdeclared(exposure: &Exposure, what: &str) -> Problem {
 pub fn read_chart(
     spec: &ChartSpec,
     sql: Result<String, String>,
-    engine: &Engine,
+    engine: &dyn Executor,
     runtime: &Runtime,
 ) -> Chart {
     let read = sql.and_then(|sql| values(&sql, engine, runtime));
@@ -118,15 +117,14 @@ pub fn read_chart(
 
 type Values = (String, String, Vec<(String, f64)>);
 
-fn values(sql: &str, engine: &Engine, runtime: &Runtime) -> Result<Values, String> {
+fn values(sql: &str, engine: &dyn Executor, runtime: &Runtime) -> Result<Values, String> {
     let plan = engine.scope().plan(sql).map_err(|problem| problem.message)?;
     let names: Vec<String> = plan.schema().fields().iter().map(|field| field.name().clone()).collect();
     let [x, y] = <[String; 2]>::try_from(names).map_err(|names| {
         format!("expected two columns, a label and a number, found {}: {}", names.len(), names.join(", "))
     })?;
     let failed = |error: EngineError| error.to_string();
-    let limited = LogicalPlanBuilder::from(plan).limit(0, Some(MOST_VALUES + 1));
-    let plan = limited.and_then(LogicalPlanBuilder::build).map_err(|error| failed(error.into()))?;
+    let plan = plan.limited(Some(MOST_VALUES + 1)).map_err(|error| failed(error.into()))?;
     let batches = runtime.block_on(engine.collect(plan)).map_err(failed)?;
     let mut rows = Vec::new();
     for batch in &batches {

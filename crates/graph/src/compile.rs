@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use arrow::datatypes::{Schema, SchemaRef};
-use datafusion::logical_expr::LogicalPlan;
 
 use super::attached_tests::tested_relation;
 use super::compiled::{Compiled, CompiledIncrement, CompiledModel, CompiledTest};
@@ -25,8 +24,8 @@ use mep_core::relation::Relation;
 use mep_lang::jinja::{Rendered, SourceMap, Subject, Templates, TestSubject};
 use mep_lang::project::{Problem, Problems, Project, Snapshot, SourceText, Span};
 use mep_sql::{
-    DeclaredTable, Failure, Recipe, Scope, SqlProblem, alignment, is_volatile, origins, stored_schema,
-    without_semicolon,
+    DeclaredTable, PlannedQuery, Recipe, Scope, SqlError, SqlProblem, alignment, is_volatile, origins,
+    stored_schema, without_semicolon,
 };
 
 /// What compiling needs beside the graph.
@@ -178,7 +177,7 @@ impl CompileWork<'_> {
     }
 
     /// The plan of SQL that was checked by itself, with the SELECTs of views in it; the same one where it reads no view.
-    fn inlined(&self, rendered: &Rendered, checked: &LogicalPlan) -> Result<LogicalPlan, Problem> {
+    fn inlined(&self, rendered: &Rendered, checked: &PlannedQuery) -> Result<PlannedQuery, Problem> {
         if !self.reads_views(checked) {
             return Ok(checked.clone());
         }
@@ -186,19 +185,19 @@ impl CompileWork<'_> {
     }
 
     /// The plan of a view or an ephemeral model, for what reads it.
-    fn over_views(&self, rendered: &Rendered, checked: &LogicalPlan) -> Result<LogicalPlan, Problem> {
+    fn over_views(&self, rendered: &Rendered, checked: &PlannedQuery) -> Result<PlannedQuery, Problem> {
         if !self.reads_views(checked) {
             return Ok(checked.clone());
         }
         self.scope.plan_over_views(&rendered.sql).map_err(|problem| sql_problem(&problem, &rendered.map))
     }
 
-    fn reads_views(&self, checked: &LogicalPlan) -> bool {
+    fn reads_views(&self, checked: &PlannedQuery) -> bool {
         let reads = alignment::tables(checked);
         reads.map_or(true, |tables| tables.iter().any(|table| self.views.contains_key(table)))
     }
 
-    fn checked(&self, rendered: &Rendered) -> Result<LogicalPlan, Problem> {
+    fn checked(&self, rendered: &Rendered) -> Result<PlannedQuery, Problem> {
         let problem = |problem| sql_problem(&problem, &rendered.map);
         let plan = self.checking.plan(&rendered.sql).map_err(problem)?;
         self.checking.check_executable(&plan, &rendered.sql).map_err(problem)?;
@@ -289,8 +288,8 @@ impl CompileWork<'_> {
         };
         named::check_partition_types(node, &schema, &partition_columns)?;
         let start = rendered.map.place(0..0);
-        let failed = |error: datafusion::common::DataFusionError| {
-            let failure = Failure::of(&error);
+        let failed = |error: SqlError| {
+            let failure = error.failure();
             let problem =
                 Problem::new(format!("the SQL cannot be optimized: {}", failure.message)).at(&start);
             Problems::from(match failure.help {

@@ -4,7 +4,6 @@ use std::collections::HashSet;
 
 use arrow::datatypes::{Schema, SchemaRef};
 use chrono::NaiveDateTime;
-use datafusion::common::DataFusionError;
 
 use super::config::{IncrementalStrategy, Materialization, PublishWhen};
 use super::incremental_config::MergeColumns;
@@ -14,7 +13,7 @@ use mep_contract::source::{LandingTable, landed::EVENT_DATE};
 use mep_core::relation::Relation;
 use mep_core::time_range::{BatchSize, TimeRange};
 use mep_lang::project::{Problem, nearest};
-use mep_sql::{EventTime, Scope};
+use mep_sql::{EventTime, Scope, SqlError};
 
 /// A model that is run batch by batch.
 #[derive(Clone, Debug)]
@@ -49,7 +48,7 @@ impl BatchInput {
     ///
     /// # Errors
     /// Where the whole is not known, or lacks the event time.
-    pub fn register(&self, scope: &Scope, batch: TimeRange) -> Result<(), DataFusionError> {
+    pub fn register(&self, scope: &Scope, batch: TimeRange) -> Result<(), SqlError> {
         let part = self.event_time.rows_within(scope.scan(&self.relation)?, batch)?;
         scope.register_view(&self.part, part)
     }

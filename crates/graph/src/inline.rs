@@ -2,12 +2,8 @@
 
 use std::collections::HashMap;
 
-use datafusion::sql::sqlparser::dialect::GenericDialect;
-use datafusion::sql::sqlparser::keywords::Keyword;
-use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
-
 use super::node_index::NodeIndex;
-use mep_sql::offset;
+use mep_sql::after_with;
 
 /// An ephemeral model.
 #[derive(Clone, Debug)]
@@ -52,19 +48,6 @@ fn collect(index: NodeIndex, ephemerals: &HashMap<NodeIndex, Ephemeral>, ordered
         collect(*within, ephemerals, ordered);
     }
     ordered.push(index);
-}
-
-/// The byte after the SQL's first `WITH` or `WITH RECURSIVE`, where it begins with one.
-fn after_with(sql: &str) -> Option<usize> {
-    let tokens = Tokenizer::new(&GenericDialect {}, sql).tokenize_with_location().ok()?;
-    let mut words = tokens.iter().filter(|token| !matches!(token.token, Token::Whitespace(_)));
-    let is = |token: &Token, keyword: Keyword| matches!(token, Token::Word(word) if word.keyword == keyword);
-    let first = words.next().filter(|token| is(&token.token, Keyword::WITH))?;
-    let end = match words.next().filter(|token| is(&token.token, Keyword::RECURSIVE)) {
-        Some(recursive) => recursive.span.end,
-        None => first.span.end,
-    };
-    Some(offset(sql, end))
 }
 
 #[cfg(test)]

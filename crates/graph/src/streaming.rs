@@ -3,8 +3,6 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use datafusion::logical_expr::LogicalPlan;
-
 use super::node::Node;
 use super::node_index::NodeIndex;
 use super::streaming_config::ALLOWED_LATENESS;
@@ -13,8 +11,8 @@ use mep_contract::source::LandingTable;
 use mep_core::fingerprint::{Fingerprint, Structure};
 use mep_lang::jinja::Rendered;
 use mep_lang::project::{Problem, nearest};
-use mep_sql::Scope;
 use mep_sql::streaming::{Refusal, StreamInput, StreamQuery, relations};
+use mep_sql::{PlannedQuery, Scope};
 
 /// A streaming model, compiled.
 #[derive(Clone, Debug)]
@@ -33,7 +31,7 @@ pub(super) fn compile(
     scope: &Scope,
     node: &Node,
     rendered: &Rendered,
-    plan: &LogicalPlan,
+    plan: &PlannedQuery,
     sources: &HashMap<NodeIndex, LandingTable>,
     fingerprint: &Fingerprint,
     is_volatile: bool,

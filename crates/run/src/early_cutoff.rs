@@ -5,20 +5,15 @@
 //! others keep their files and are noted as made of the new inputs.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
-
-use datafusion::common::Column;
-use datafusion::logical_expr::{Expr, ExprSchemable, JoinType, LogicalPlan, LogicalPlanBuilder};
 
 use super::build::BuildError;
 use super::session::Session;
 use mep_contract::warehouse::{Content, Partition, PartitionKey, TableVersion};
 use mep_core::relation::Relation;
-use mep_datafusion::PublishedTable;
 use mep_graph::{CompiledModel, Node, tested_relation};
 use mep_plan::confirm::{ReadTables, Touch};
 use mep_plan::{PartitionBuild, PartitionPlan, TableState};
-use mep_sql::{Lookup, lookups, quoted, texts};
+use mep_sql::{Lookup, PlannedQuery, changed_keys, lookups, texts};
 
 impl Session<'_> {
     /// The plan, in which partitions that hold nothing of what changed are confirmed in place of built.
@@ -90,9 +85,8 @@ impl Session<'_> {
         }
         let mut partitions = BTreeSet::new();
         for lookup in &lookups {
-            let keys: Vec<&String> = lookup.keys.iter().map(|(_, column)| column).collect();
-            let changed = self.changed_keys(model, table, (&old, &new), columns, &keys)?;
-            let found = holding(lookup, changed, model)?;
+            let changed = self.changed_keys(model, table, (&old, &new), columns, lookup)?;
+            let found = lookup.partitions_of(changed, &model.partition_columns, &model.schema)?;
             for batch in self.block_on(self.engine.collect(found))? {
                 let values = batch.columns().iter().map(texts).collect::<Result<Vec<_>, _>>()?;
                 partitions.extend(
@@ -112,31 +106,17 @@ impl Session<'_> {
         table: &Relation,
         (old, new): (&TableVersion, &TableVersion),
         columns: &BTreeSet<String>,
-        keys: &[&String],
-    ) -> Result<LogicalPlan, BuildError> {
+        lookup: &Lookup,
+    ) -> Result<PlannedQuery, BuildError> {
         let folder = self.warehouse.table_folder(table);
         let name = |which: &str| Relation {
             schema: None,
             name: format!("__mep_{which}_{}_{}", table.name, model.fingerprint.as_str()),
         };
         for (which, content) in [("before", old), ("now", new)] {
-            let table = PublishedTable::new(folder.clone(), content.clone());
-            self.engine.scope().register(&name(which), Arc::new(table))?;
+            self.engine.register_aside(&name(which), folder.clone(), content.clone())?;
         }
-        let all: Vec<String> = columns.iter().map(|column| quoted(column)).collect();
-        let all = all.join(", ");
-        let keys: Vec<String> =
-            keys.iter().enumerate().map(|(number, key)| format!("{} as __c{number}", quoted(key))).collect();
-        let sql = format!(
-            "select distinct {} from (
-                select {all} from (
-                    select {all}, 1 as __side from {} union all select {all}, -1 as __side from {}
-                ) group by {all} having sum(__side) <> 0
-            )",
-            keys.join(", "),
-            name("now"),
-            name("before"),
-        );
+        let sql = changed_keys((&name("before"), &name("now")), columns, lookup.key_columns());
         self.engine.scope().plan(&sql).map_err(|problem| BuildError::Plan(problem.message))
     }
 }
@@ -167,30 +147,4 @@ fn differing(old: &TableVersion, new: &TableVersion) -> (TableVersion, TableVers
         table
     };
     (without(old, new), without(new, old))
-}
-
-/// The partitions, each once, of the rows that bear one of these keys.
-fn holding(lookup: &Lookup, changed: LogicalPlan, model: &CompiledModel) -> Result<LogicalPlan, BuildError> {
-    let schema = lookup.rows.schema();
-    let mut columns = Vec::new();
-    let mut partition = Vec::new();
-    for (number, (expression, name)) in lookup.partition.iter().zip(&model.partition_columns).enumerate() {
-        let stored = model.schema.field_with_name(name).map_err(datafusion::common::DataFusionError::from)?;
-        let alias = format!("__p{number}");
-        columns.push(expression.clone().cast_to(stored.data_type(), schema)?.alias(&alias));
-        partition.push(Expr::Column(Column::from_name(alias)));
-    }
-    let mut compared = Vec::new();
-    for (number, (expression, _)) in lookup.keys.iter().enumerate() {
-        columns.push(expression.clone().alias(format!("__k{number}")));
-        let key = Expr::Column(Column::from_name(format!("__k{number}")));
-        compared.push(key.eq(Expr::Column(Column::from_name(format!("__c{number}")))));
-    }
-    let plan = LogicalPlanBuilder::from(lookup.rows.clone())
-        .project(columns)?
-        .join_on(changed, JoinType::LeftSemi, compared)?
-        .project(partition)?
-        .distinct()?
-        .build()?;
-    Ok(plan)
 }

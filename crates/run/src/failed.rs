@@ -8,11 +8,11 @@ use std::ops::Range;
 
 use super::build::BuildError;
 use super::session::Session;
-use mep_datafusion::EngineError;
+use mep_contract::executor::EngineError;
 use mep_graph::{NodeIndex, tested_relation};
 use mep_lang::jinja::SourceMap;
 use mep_lang::project::Place;
-use mep_sql::{Culprit, Failure};
+use mep_sql::Culprit;
 
 /// Places that are named; of more, how many there are.
 const SHOWN: usize = 4;
@@ -23,7 +23,7 @@ impl Session<'_> {
     /// Why a node's query failed, for its result.
     pub(super) fn why(&self, index: NodeIndex, error: &BuildError) -> String {
         let BuildError::Engine(EngineError::Query(error)) = error else { return error.to_string() };
-        let failure = Failure::of(error);
+        let failure = error.failure();
         let mut text = failure.message.clone();
         let culprit = failure.culprit.unwrap_or_else(|| Culprit::named(&failure.message));
         let places = self.places(index, &culprit);

@@ -14,12 +14,11 @@ use super::build::BuildError;
 use super::carry_out::presentation;
 use super::event::Event;
 use super::session::{Session, TestsRun};
-use mep_contract::warehouse::BuildFolder;
 use mep_contract::warehouse::{
-    Content, Partition, PartitionKey, Presentation, TableVersion, Warehouse, WarehouseError,
+    BuildFolder, Content, Partition, PartitionKey, Presentation, TableVersion, Warehouse, WarehouseError,
+    WriteTarget,
 };
 use mep_core::relation::Relation;
-use mep_datafusion::{Output, PublishedTable};
 use mep_graph::{Graph, Node, NodeIndex, PublishWhen, tested_relation};
 use mep_quality as quality;
 use mep_quality::Verdict;
@@ -141,16 +140,16 @@ impl Session<'_> {
             sql: None,
         };
         let name = beside.aside("tested");
-        let rows = PublishedTable::new(self.warehouse.table_folder(relation), of(new.clone()));
-        self.engine.scope().register(&name, Arc::new(rows))?;
-        let output = Output {
+        self.engine.register_aside(&name, self.warehouse.table_folder(relation), of(new.clone()))?;
+        let target = WriteTarget {
             table_folder: self.warehouse.table_folder(beside),
             folder: BuildFolder::of(self.run),
             schema: table.schema.clone(),
             partition_columns: table.partition_columns().to_vec(),
+            file_bytes: None,
         };
         let rows = self.engine.scope().scan(&name)?;
-        let mut written = self.block_on(self.engine.write(rows, &output))?.files;
+        let mut written = self.block_on(self.engine.write(rows, &target))?;
         let copied = new.into_iter().map(|(key, partition)| {
             let files = written.remove(&key).unwrap_or_default();
             (key, Partition { files: files.into(), ledger: partition.ledger })

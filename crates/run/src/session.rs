@@ -8,11 +8,11 @@ use chrono::{NaiveDate, NaiveTime, Utc};
 
 use super::build::BuildError;
 use super::event::Reporter;
+use mep_contract::executor::{EngineError, Executor};
 use mep_contract::warehouse::{Content, PartitionKey, RunId, TableVersion, Warehouse, WarehouseError};
 use mep_core::interrupt;
 use mep_core::relation::Relation;
 use mep_core::time_range::TimeRange;
-use mep_datafusion::{Engine, EngineError};
 use mep_graph::{Compiled, CompiledModel, Graph, Materialization, NodeIndex, NodeSet, tested_relation};
 use mep_plan::{BatchTimes, Planner, Tables};
 use mep_quality::Finding;
@@ -67,7 +67,7 @@ pub struct RunContext<'a> {
     /// Where tables live.
     pub warehouse: &'a dyn Warehouse,
     /// Where SQL is executed.
-    pub engine: &'a Engine,
+    pub engine: &'a dyn Executor,
     /// The threads of queries.
     pub runtime: &'a tokio::runtime::Runtime,
     /// The run's id.
@@ -83,7 +83,7 @@ pub struct Session<'a> {
     /// Where tables live.
     pub warehouse: &'a dyn Warehouse,
     /// Where SQL is executed.
-    pub engine: &'a Engine,
+    pub engine: &'a dyn Executor,
     /// The threads of queries.
     pub runtime: &'a tokio::runtime::Runtime,
     /// The run's id.

@@ -12,12 +12,12 @@ use chrono::{DateTime, Utc};
 use super::checkpoint::{Checkpoint, Counts, decode_cut};
 use super::events::{EventBatch, PartitionNumbers};
 use super::progress::ModelProgress;
-use super::query::RunningQuery;
 use super::watermark::Latest;
 use super::windows::{Fresh, Windows, bytes_of, count, ends_after, still_open, window_starts};
+use mep_contract::executor::EngineError;
 use mep_contract::sink::{Epoch, LateEvent, ModelSpec, Sink, Standing};
 use mep_contract::source::tail::{Offsets, StreamPartition};
-use mep_datafusion::EngineError;
+use mep_datafusion::RunningQuery;
 use mep_sql::streaming::{OFFSET, PLACE};
 
 /// A streaming model and where its rows go.
