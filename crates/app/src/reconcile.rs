@@ -58,12 +58,14 @@ pub fn reconcile(
         let units = landed.batches().flat_map(|(_, batch)| &batch.units);
         let landed = job.source.landed(&mut units.map(|unit| unit.id.as_str()));
         for model in &job.models {
-            let Some(sql) = by_name.get(model.spec.name.as_str()).map(|model| model.sql.as_str()) else {
-                continue;
-            };
-            let plan = engine.scope().plan(sql).map_err(|problem| {
-                Problem::new(format!("{}: {}", model.spec.name, problem.message))
-                    .help("it may not be built yet: see mep run")
+            let Some(compiled) = by_name.get(model.spec.name.as_str()) else { continue };
+            let plan = engine.scope().plan(&compiled.sql).map_err(|problem| {
+                let placed = Problem::new(format!("{}: {}", model.spec.name, problem.message))
+                    .help("it may not be built yet: see mep run");
+                match problem.range.filter(|_| compiled.sql == compiled.rendered.sql) {
+                    Some(range) => placed.at(&compiled.rendered.map.place(range)),
+                    None => placed,
+                }
             })?;
             let side = SpeedSide::read(&runtime, model)?;
             let since = since.max(side.whole_since.filter(|_| job.schema.event_time.is_some()));
@@ -134,7 +136,7 @@ fn reading_since(query: PlannedQuery, job: &Job, since: NaiveDateTime) -> Result
             .help("compare all of them, or name the column in the source's YAML: `event_time: ts`")
             .into());
     };
-    let event_time =
-        EventTime::of(event_time.name(), &job.schema.fields).map_err(Problem::new)?.with_day(EVENT_DATE);
+    let event_time = EventTime::of(event_time.name(), &job.schema.fields);
+    let event_time = event_time.map_err(|reason| Problem::new(reason.to_string()))?.with_day(EVENT_DATE);
     Ok(event_time.reading_since(query, &job.relation, since).map_err(EngineError::from)?)
 }

@@ -17,8 +17,8 @@ use mep_contract::warehouse::Warehouse;
 use mep_core::quantity::{bytes, plural};
 use mep_core::secrets;
 use mep_docs::{
-    Chart, ChartSpec, Holdings, Results, Site, SiteInputs, chart_specs, gather, live_page, page, read_chart,
-    results, server,
+    Chart, ChartError, ChartSpec, Holdings, Results, Site, SiteInputs, chart_specs, gather, live_page, page,
+    read_chart, results, server,
 };
 use mep_graph::{Node, NodeIndex};
 use mep_lang::project::{Project, WarehouseConfig};
@@ -115,11 +115,12 @@ fn charts(
     }
     let (engine, runtime) = (workspace.engine(warehouse)?, runtime()?);
     let registered = register_all(&workspace.graph, warehouse.as_ref(), &engine);
-    let registered = registered.map_err(|error| error.to_string());
+    let registered = registered.map_err(|error| ChartError::NoQuery(error.to_string()));
     let nothing = |_: &Node| None;
     let read = |spec: &ChartSpec| {
         let rendered = workspace.compiler(&nothing).query(&spec.sql);
-        let rendered = rendered.map(|rendered| rendered.sql).map_err(|problem| problem.to_string());
+        let rendered =
+            rendered.map(|rendered| rendered.sql).map_err(|problem| ChartError::NoQuery(problem.to_string()));
         (spec.exposure, read_chart(spec, registered.clone().and(rendered), &engine, &runtime))
     };
     Ok(specs.iter().map(read).collect())

@@ -12,7 +12,7 @@ mod results;
 pub mod server;
 mod site;
 
-pub use charts::{ChartSpec, chart_specs, read_chart, reference as reference_of_charts};
+pub use charts::{ChartError, ChartSpec, chart_specs, read_chart, reference as reference_of_charts};
 pub use gather::{SiteInputs, gather};
 pub use holdings::Holdings;
 pub use page::{live_page, page};

@@ -29,6 +29,18 @@ use mep_sql::{
 };
 
 /// What compiling needs beside the graph.
+///
+/// ```
+/// use mep_graph::{Compiled, Compiler, Graph, Node};
+/// use mep_lang::jinja::Templates;
+/// use mep_lang::project::{Problems, Project};
+///
+/// /// All of a project as it is before the first run: nothing is stored, so `this` has no columns yet.
+/// fn compiled(project: &Project, templates: &Templates, graph: &Graph) -> Result<Compiled, Problems> {
+///     let nothing = |_: &Node| None;
+///     Compiler { project, templates, graph, stored: &nothing }.compile(&graph.indices().collect())
+/// }
+/// ```
 #[derive(Clone, Copy)]
 pub struct Compiler<'a> {
     /// The files.

@@ -48,11 +48,18 @@ pub(super) fn over_events(
         scope.check_executable(&plan, &ranges.sql)?;
         Ok(plan)
     });
+    let map = rendered.map.within(ranges.events.clone());
     let plan = planned.map_err(|problem| {
-        Problem::new(format!("its history cannot be built: {}", problem.message))
-            .at(&rendered.map.place(0..0))
+        // What lies outside the SQL of the events was written here, and is about all of it.
+        let events = &ranges.events;
+        let own = problem.range.filter(|range| events.start <= range.start && range.end <= events.end);
+        let placed = Problem::new(format!("its history cannot be built: {}", problem.message))
+            .at(&map.place(own.unwrap_or(events.start..events.start)));
+        match problem.help {
+            Some(help) => placed.help(help),
+            None => placed,
+        }
     })?;
-    let map = rendered.map.within(ranges.events);
     Ok((Rendered { sql: ranges.sql, map, refs: Vec::new(), sources: Vec::new() }, plan))
 }
 

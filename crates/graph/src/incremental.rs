@@ -1,6 +1,7 @@
 //! Compiling what dbt's strategies need beside the SELECT: columns of a merge, and the SQL of a batch.
 
 use std::collections::HashSet;
+use std::fmt;
 
 use arrow::datatypes::{Schema, SchemaRef};
 use chrono::NaiveDateTime;
@@ -101,13 +102,14 @@ pub(super) enum Input<'a> {
 
 /// The event time of an input; `None` where it has none, so that each batch reads all of it.
 pub(super) fn input_time(node: &Node, input: &Input<'_>) -> Result<Option<EventTime>, Problem> {
+    let placed = |reason: &dyn fmt::Display| {
+        at_key(Problem::new(format!("`{}`: {reason}", node.name)), node, "event_time")
+    };
     let found = match input {
         Input::Landed(table) => {
             let Some(field) = table.schema.event_time_field() else { return Ok(None) };
-            let schema = table.table_schema().map_err(|error| error.to_string());
-            schema
-                .and_then(|schema| EventTime::of(field.name(), &schema))
-                .map(|time| time.with_day(EVENT_DATE))
+            let schema = table.table_schema().map_err(|error| placed(&error))?;
+            EventTime::of(field.name(), &schema).map(|time| time.with_day(EVENT_DATE))
         }
         Input::Columns(schema) => {
             let Some(column) = &node.config.event_time else { return Ok(None) };
@@ -121,8 +123,7 @@ pub(super) fn input_time(node: &Node, input: &Input<'_>) -> Result<Option<EventT
             EventTime::of(column, schema)
         }
     };
-    let placed = |reason| at_key(Problem::new(format!("`{}`: {reason}", node.name)), node, "event_time");
-    found.map(Some).map_err(placed)
+    found.map(Some).map_err(|reason| placed(&reason))
 }
 
 /// The names of the parts that a model's batches read.

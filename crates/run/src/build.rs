@@ -17,7 +17,7 @@ use mep_core::secrets;
 use mep_core::time_range::TimeRanges;
 use mep_plan::{PartitionBuild, PartitionPlan};
 use mep_sql::dialect::Untranslatable;
-use mep_sql::{PlannedQuery, SqlError};
+use mep_sql::{PlannedQuery, SqlError, SqlProblem};
 
 /// Input bytes, as stored, that one query of a chunk of partitions reads at most, where partitions are small enough.
 const CHUNK_BYTES: u64 = 128 * 1024 * 1024;
@@ -36,9 +36,17 @@ pub enum BuildError {
     /// A view cannot be said in the words of the engines that share the warehouse.
     #[error("{0}")]
     View(#[from] Untranslatable),
-    /// The query cannot be planned over the tables as they are.
+    /// A query cannot be planned over the tables as they are.
     #[error("{0}")]
     Plan(String),
+    /// The same of the node's own SQL, in which the place is known.
+    #[error("{}", .problem.message)]
+    Select {
+        /// The SQL as it was to run.
+        sql: String,
+        /// What is wrong with it, and where.
+        problem: Box<SqlProblem>,
+    },
     /// A column of the model is not what the stored table has, and `on_schema_change` does not say how to go on.
     #[error("{0}")]
     SchemaChange(String),
@@ -231,7 +239,7 @@ impl TableBuild<'_> {
     }
 
     pub(super) fn plan(&self) -> Result<PlannedQuery, BuildError> {
-        self.planned(self.sql)
+        own_plan(self.engine, self.sql)
     }
 
     /// Another SELECT over the tables as they are.
@@ -305,6 +313,17 @@ impl TableBuild<'_> {
     pub(super) fn built(&self, partitions: BTreeMap<PartitionKey, Partition>, written: BuildCounts) -> Built {
         Built { table: self.table(partitions), written }
     }
+}
+
+/// The plan of a node's own SQL.
+///
+/// # Errors
+/// Where it cannot be planned over the tables as they are.
+pub(super) fn own_plan(engine: &dyn Executor, sql: &str) -> Result<PlannedQuery, BuildError> {
+    engine
+        .scope()
+        .plan(sql)
+        .map_err(|problem| BuildError::Select { sql: sql.to_owned(), problem: Box::new(problem) })
 }
 
 /// The partitions in runs that read little enough for one query.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use super::build::{BuildCounts, BuildError, Built, TableBuild};
+use super::build::{BuildCounts, BuildError, Built, TableBuild, own_plan};
 use super::event::{Event, NodeResult, Status};
 use super::order::dependencies;
 use super::schedule::{Outcome, Steps, Weight, work_through};
@@ -177,8 +177,7 @@ impl Session<'_> {
         let view = self.view_of(model);
         let mut presentation = presentation(node);
         if let Some(catalog) = self.warehouse.trino_catalog() {
-            let plan = self.engine.scope().plan(&model.sql);
-            let plan = plan.map_err(|problem| BuildError::Plan(problem.message))?;
+            let plan = own_plan(self.engine, &model.sql)?;
             let text = TranslatedView::of(self.engine.scope(), &plan)?;
             let schema = relation.schema.as_deref().unwrap_or_default();
             let (hive, trino) = (text.hive.clone(), text.presto_view(catalog, schema));

@@ -22,11 +22,22 @@ const LONGEST: usize = 60;
 impl Session<'_> {
     /// Why a node's query failed, for its result.
     pub(super) fn why(&self, index: NodeIndex, error: &BuildError) -> String {
-        let BuildError::Engine(EngineError::Query(error)) = error else { return error.to_string() };
-        let failure = error.failure();
-        let mut text = failure.message.clone();
-        let culprit = failure.culprit.unwrap_or_else(|| Culprit::named(&failure.message));
-        let places = self.places(index, &culprit);
+        let (message, help, places) = match error {
+            BuildError::Engine(EngineError::Query(error)) => {
+                let failure = error.failure();
+                let culprit = failure.culprit.unwrap_or_else(|| Culprit::named(&failure.message));
+                let places = self.places(index, &culprit);
+                (failure.message, failure.help, places)
+            }
+            BuildError::Select { sql, problem } => {
+                let place = problem.range.clone().and_then(|range| self.place_in(index, sql, range));
+                let named = || self.places(index, &Culprit::named(&problem.message));
+                let places = place.map_or_else(named, |place| vec![place]);
+                (problem.message.clone(), problem.help.clone(), places)
+            }
+            error => return error.to_string(),
+        };
+        let mut text = message;
         let shown: Vec<String> = places.iter().take(SHOWN).map(shown).collect();
         match shown.as_slice() {
             [] => text.push_str(&format!("\nin {}", self.graph.node(index).path.display())),
@@ -41,10 +52,22 @@ impl Session<'_> {
                 }
             }
         }
-        if let Some(help) = failure.help {
+        if let Some(help) = help {
             text.push_str(&format!("\nhelp: {help}"));
         }
         text
+    }
+
+    /// Where a part of a node's SQL stands in its file, for SQL as it runs: with ephemeral models before its own.
+    fn place_in(&self, index: NodeIndex, sql: &str, range: Range<usize>) -> Option<Place> {
+        let model = self.compiled.models.get(&index)?;
+        let increment = model.increment.iter().map(|increment| (&increment.sql, &increment.rendered));
+        let mut texts = std::iter::once((&model.sql, &model.rendered)).chain(increment);
+        let (_, rendered) = texts.find(|(standalone, _)| *standalone == sql)?;
+        let before = sql.len().checked_sub(rendered.sql.len())?;
+        let own = range.start.checked_sub(before)?..range.end.checked_sub(before)?;
+        let is_own = rendered.sql.get(own.clone()).is_some_and(|text| sql.get(range) == Some(text));
+        is_own.then(|| rendered.map.place(own))
     }
 
     /// Where a culprit can stand: in the node's own SQL, else in that of what is put into it.

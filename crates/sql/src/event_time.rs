@@ -32,24 +32,39 @@ enum Form {
     Date,
 }
 
+/// Why a column says no event time.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoEventTime {
+    /// It is not there.
+    #[error("`event_time` names `{0}`, which is no column of it")]
+    Missing(String),
+    /// Its type holds no time.
+    #[error(
+        "`event_time` names `{column}`, which is {found}; expected timestamp, date or bigint (epoch milliseconds)"
+    )]
+    NoTime {
+        /// The column.
+        column: String,
+        /// Its type, as SQL says it.
+        found: String,
+    },
+}
+
 impl EventTime {
     /// The event time in this column.
     ///
     /// # Errors
     /// Where there is no such column, or its type holds no time.
-    pub fn of(column: &str, schema: &Schema) -> Result<Self, String> {
+    pub fn of(column: &str, schema: &Schema) -> Result<Self, NoEventTime> {
         let Ok(field) = schema.field_with_name(column) else {
-            return Err(format!("`event_time` names `{column}`, which is no column of it"));
+            return Err(NoEventTime::Missing(column.to_owned()));
         };
         let form = match field.data_type() {
             DataType::Int64 => Form::Millis,
             DataType::Date32 => Form::Date,
             data_type @ DataType::Timestamp(_, _) => Form::Timestamp(data_type.clone()),
             other => {
-                return Err(format!(
-                    "`event_time` names `{column}`, which is {}; expected timestamp, date or bigint (epoch milliseconds)",
-                    sql_type(other)
-                ));
+                return Err(NoEventTime::NoTime { column: column.to_owned(), found: sql_type(other) });
             }
         };
         Ok(Self { column: column.to_owned(), form, day: None })

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use super::checkpoint::CheckpointError;
 use super::model::StreamModel;
 use super::progress::Progress;
 use super::running::Running;
@@ -116,7 +117,7 @@ pub enum JobError {
         /// The model.
         model: String,
         /// What is wrong.
-        reason: String,
+        reason: CheckpointError,
     },
     /// It was told to stop while something that it needs was away.
     #[error(

@@ -32,6 +32,7 @@ mod writing;
 #[cfg(test)]
 mod tests;
 
+pub use checkpoint::CheckpointError;
 pub use checkpoint::Counts;
 pub use job::{DeadLetters, Job, JobError, JobOptions, RejectLimit, Reload, Until};
 pub use model::{StreamModel, streamed};
