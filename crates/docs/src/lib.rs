@@ -4,6 +4,7 @@
 //! Comes in: a graph, what was compiled, what the warehouse holds, the results of the last run. Goes out: one text of
 //! HTML. Must not know: how tables are built, how the command line speaks.
 
+mod bundle;
 mod charts;
 mod gather;
 mod holdings;
