@@ -42,6 +42,20 @@ pub struct Selectors<'a> {
 }
 
 /// A project, read.
+///
+/// ```no_run
+/// use mep_app::{AppError, Opening, Rendering, Selectors, Workspace};
+///
+/// /// The SQL of everything below `models/marts`, checked against the columns of what it reads.
+/// fn marts() -> Result<Vec<String>, AppError> {
+///     let opening = Opening { project_dir: Some("shop".into()), ..Opening::default() };
+///     let workspace = Workspace::open(&opening, "compile", Rendering::default())?;
+///     let select = ["path:models/marts".to_owned()];
+///     let nodes = workspace.select(Selectors { select: &select, exclude: &[] }, |node| !node.is_test())?;
+///     let compiled = workspace.compile(&nodes)?;
+///     Ok(compiled.models.into_values().map(|model| model.sql).collect())
+/// }
+/// ```
 pub struct Workspace {
     /// The files.
     pub project: Project,

@@ -11,6 +11,21 @@ use super::node_index::{NodeIndex, NodeMap, NodeSet};
 use mep_lang::project::{Problem, Problems};
 
 /// The nodes of a project, each after what it depends on. A node is named by its index in this order.
+///
+/// ```
+/// use mep_graph::{Graph, NodeIndex};
+/// use mep_lang::project::Problem;
+///
+/// /// What is built anew when a model changes, and in which order.
+/// fn touched(graph: &Graph, model: &str) -> Result<Vec<String>, Problem> {
+///     let selection = graph.select(&[format!("{model}+")], &[])?;
+///     let is_built = |index: &NodeIndex| !graph[*index].is_test();
+///     Ok(selection.nodes.into_iter().filter(is_built).map(|index| graph[index].shown_name()).collect())
+/// }
+///
+/// assert!(touched(&Graph::default(), "plays")?.is_empty());
+/// # Ok::<(), Problem>(())
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct Graph {
     nodes: Vec<Node>,

@@ -70,6 +70,19 @@ impl Tables {
 }
 
 /// Plans nodes.
+///
+/// ```
+/// use std::collections::BTreeMap;
+///
+/// use mep_graph::NodeSet;
+/// use mep_plan::{Action, Planner, Tables};
+///
+/// /// How many of these nodes have something to do, where no source has anything new.
+/// fn due(planner: &Planner<'_>, nodes: &NodeSet, mut tables: Tables) -> usize {
+///     let plan = planner.plan(nodes, &BTreeMap::new(), &mut tables);
+///     plan.steps.iter().filter(|step| step.action != Action::Current).count()
+/// }
+/// ```
 #[derive(Clone, Copy)]
 pub struct Planner<'a> {
     /// The graph.

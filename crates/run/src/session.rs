@@ -75,6 +75,31 @@ pub struct RunContext<'a> {
 }
 
 /// A run.
+///
+/// ```
+/// use std::collections::BTreeMap;
+///
+/// use mep_contract::warehouse::WarehouseError;
+/// use mep_graph::NodeSet;
+/// use mep_run::event::{NodeResult, Reporter};
+/// use mep_run::session::RunContext;
+/// use mep_run::{RunOptions, Session, held};
+///
+/// /// Brings the tables of these nodes up to date with what has been landed.
+/// fn run(
+///     context: RunContext<'_>,
+///     options: RunOptions,
+///     reporter: &dyn Reporter,
+///     nodes: &NodeSet,
+/// ) -> Result<Vec<NodeResult>, WarehouseError> {
+///     let known = held(context.graph, context.warehouse, nodes)?;
+///     let session = Session::new(context, options, reporter, known);
+///     session.register_held(nodes);
+///     let mut tables = session.tables();
+///     let plan = session.with_planner(|planner| planner.plan(nodes, &BTreeMap::new(), &mut tables));
+///     Ok(session.carry_out(&plan, &NodeSet::new()))
+/// }
+/// ```
 pub struct Session<'a> {
     /// The graph.
     pub graph: &'a Graph,
