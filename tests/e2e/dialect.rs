@@ -157,7 +157,7 @@ fn sorted(mut rows: Vec<Vec<String>>) -> Vec<Vec<String>> {
 
 async fn collect(scope: &Scope, sql: &str) -> Vec<RecordBatch> {
     let plan = scope.plan(sql).unwrap();
-    scope.context().execute_logical_plan(plan).await.unwrap().collect().await.unwrap()
+    scope.context().execute_logical_plan(plan.into_plan()).await.unwrap().collect().await.unwrap()
 }
 
 fn texts(batch: &RecordBatch) -> Vec<Vec<String>> {
@@ -247,7 +247,7 @@ async fn every_view_of_the_bundled_project_can_be_read() {
     };
     let templates = Templates::new(&project, invocation).unwrap();
     let graph = Graph::of(&project, &templates).unwrap();
-    let all = (0..graph.nodes().len()).collect();
+    let all = graph.indices().collect();
     let nothing = |_: &Node| None;
     let compiler = Compiler { project: &project, templates: &templates, graph: &graph, stored: &nothing };
     let compiled = compiler.compile(&all).unwrap();

@@ -329,7 +329,7 @@ fn a_chart_shows_what_its_query_gives_or_why_it_gives_nothing() {
     assert_eq!(output.code, Some(0));
     insta::assert_snapshot!(said(&output), @r"
      WARN the chart `Three` could not be drawn: expected two columns, a label and a number, found 3: a, b, c
-     WARN the chart `Unknown` could not be drawn: there is no column `x` here
+     WARN the chart `Unknown` could not be drawn: there is no column `x` here; the columns are n, event_date
      WARN the chart `Nobody` could not be drawn: there is no model or seed `nobody`
     wrote the docs of 4 nodes and 2 tests to [folder]/target/docs/index.html ([size])
     ");

@@ -1,13 +1,11 @@
 //! compact: which tables have small files, and writing these anew.
 
-use std::collections::BTreeSet;
-
 use super::error::AppError;
 use super::streamed::is_streaming;
 use super::workspace::{Workspace, runtime};
 use mep_contract::warehouse::{Presentation, TableVersion, Warehouse};
 use mep_core::relation::Relation;
-use mep_graph::{Materialization, Node, NodeKind};
+use mep_graph::{Materialization, Node, NodeKind, NodeSet};
 use mep_plan::{Compaction, FileSizes};
 use mep_run::{Compacted, Compactor, presentation};
 
@@ -39,7 +37,7 @@ pub fn has_table(node: &Node) -> bool {
 pub fn fragmented<'a>(
     workspace: &'a Workspace,
     warehouse: &dyn Warehouse,
-    nodes: &BTreeSet<usize>,
+    nodes: &NodeSet,
     sizes: FileSizes,
 ) -> Result<Vec<Fragmented<'a>>, AppError> {
     let mut found = Vec::new();

@@ -1,7 +1,7 @@
 //! Why a command ended early, whoever called it.
 
+use mep_contract::executor::EngineError;
 use mep_contract::warehouse::{LeaseError, WarehouseError};
-use mep_datafusion::EngineError;
 use mep_lang::project::{Problem, Problems};
 use mep_run::SessionError;
 use mep_run::build::BuildError;

@@ -13,7 +13,7 @@ use super::workspace::{Selectors, Workspace, cores, runtime};
 use mep_contract::source::Unit;
 use mep_core::relation::Relation;
 use mep_core::time_range::TimeRange;
-use mep_graph::{Compiled, NodeKind};
+use mep_graph::{Compiled, NodeIndex, NodeKind, NodeSet};
 use mep_lang::project::Problem;
 use mep_plan::{Asked, LandingPlan, Plan, Rejects, ShortUnit, TableState, UnitContent, after_landing};
 use mep_run::event::SilentReporter;
@@ -39,7 +39,7 @@ pub struct Preview {
     /// The steps.
     pub plan: Plan,
     /// The streaming models that it would carry on.
-    pub streaming: BTreeSet<usize>,
+    pub streaming: NodeSet,
     /// How many streaming models it leaves out, since nothing was selected.
     pub left_out: usize,
     /// The rows of its sources that are rejected by now.
@@ -63,7 +63,7 @@ impl Preview {
         let selected = workspace.select(selectors, |node| {
             RunCommand::Run.works_on(node) || is_asked_for && matches!(node.kind, NodeKind::Snapshot { .. })
         })?;
-        let (streaming, nodes): (BTreeSet<usize>, BTreeSet<usize>) =
+        let (streaming, nodes): (NodeSet, NodeSet) =
             selected.iter().partition(|index| is_streaming(workspace.graph.node(**index)));
         let compiled = workspace.compile(&selected)?;
         let sources = connect(&workspace.project, &workspace.graph, &compiled, nodes.iter().copied())?;
@@ -91,7 +91,7 @@ impl Preview {
         drop(session);
         // A run leaves streaming models out too, where they are not asked for.
         let (streaming, left_out) =
-            if is_asked_for { (streaming, 0) } else { (BTreeSet::new(), streaming.len()) };
+            if is_asked_for { (streaming, 0) } else { (NodeSet::new(), streaming.len()) };
         Ok(Self { compiled, plan, streaming, left_out, rejected, notes })
     }
 }
@@ -101,7 +101,7 @@ fn landings(
     session: &Session<'_>,
     sources: &[ConnectedSource],
     notes: &mut Vec<String>,
-) -> Result<BTreeMap<usize, (LandingPlan, Option<TableState>)>, AppError> {
+) -> Result<BTreeMap<NodeIndex, (LandingPlan, Option<TableState>)>, AppError> {
     let RunOptions { full_refresh, until, .. } = session.options;
     let stored = |relation: &Relation| session.stored(relation);
     let asked = Asked { full_refresh, until, run: session.run };

@@ -1,21 +1,20 @@
 //! Rows of what a project has: of a model, of what fails a test, of a query.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
-use datafusion::logical_expr::LogicalPlanBuilder;
 
 use super::error::AppError;
 use super::streamed::{is_streaming, register_streamed};
 use super::workspace::{Workspace, runtime};
+use mep_contract::executor::{EngineError, Executor};
 use mep_contract::warehouse::{Content, Warehouse, WarehouseError};
 use mep_core::relation::Relation;
-use mep_datafusion::{Engine, EngineError};
-use mep_graph::{Compiled, Graph, Node, NodeKind, tested_relation};
+use mep_datafusion::Engine;
+use mep_graph::{Compiled, Graph, Node, NodeIndex, NodeKind, NodeSet, tested_relation};
 use mep_lang::jinja::SourceMap;
 use mep_lang::project::{Problem, SourceText, Span};
-use mep_sql::{Failure, named_tables};
+use mep_sql::named_tables;
 
 /// What rows are read by.
 pub struct Reader<'a> {
@@ -57,8 +56,8 @@ impl<'a> Reader<'a> {
             None => matches!(node.kind, NodeKind::Model { .. }),
             Some(relation) => streams_elsewhere && is_streaming(node) && named.contains(relation),
         };
-        let nodes = workspace.graph.nodes().iter().enumerate();
-        let read: BTreeSet<usize> = nodes.filter(|(_, node)| is_read(node)).map(|(index, _)| index).collect();
+        let nodes = workspace.graph.indexed();
+        let read: NodeSet = nodes.filter(|(_, node)| is_read(node)).map(|(index, _)| index).collect();
         if !read.is_empty() {
             let compiled = workspace.compile(&read)?;
             register_ephemeral(&workspace.graph, &compiled, &self.engine);
@@ -71,9 +70,9 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// Where it cannot be compiled, or what it reads cannot be asked for.
-    pub fn node(&self, index: usize) -> Result<Query, AppError> {
+    pub fn node(&self, index: NodeIndex) -> Result<Query, AppError> {
         let workspace = self.workspace;
-        let nodes = BTreeSet::from([index]);
+        let nodes = NodeSet::from([index]);
         let compiled = workspace.compile(&nodes)?;
         let read = workspace.graph.ancestors(&nodes, Some(1));
         let streamed = register_streamed(workspace, &compiled, &read, &self.engine, &self.runtime)?;
@@ -119,9 +118,8 @@ impl<'a> Reader<'a> {
                 (None, false) => placed,
             }
         })?;
-        let plan = LogicalPlanBuilder::from(plan).limit(0, limit).and_then(LogicalPlanBuilder::build);
-        let plan = plan.map_err(EngineError::from)?;
-        let schema = Arc::new(plan.schema().as_arrow().clone());
+        let plan = plan.limited(limit).map_err(EngineError::from)?;
+        let schema = plan.output();
         let collected = self.runtime.block_on(self.engine.collect(plan));
         let mut batches = collected.map_err(|error| failed(error, query))?;
         if batches.is_empty() {
@@ -134,7 +132,7 @@ impl<'a> Reader<'a> {
 /// Why a query failed, and where in it.
 fn failed(error: EngineError, query: &Query) -> AppError {
     let EngineError::Query(error) = error else { return error.into() };
-    let failure = Failure::of(&error);
+    let failure = error.failure();
     let ranges = failure.culprit.map(|culprit| culprit.ranges(&query.sql)).unwrap_or_default();
     let mut problem = Problem::new(failure.message);
     if let (Some(first), Some(last)) = (ranges.first(), ranges.last()) {
@@ -150,13 +148,17 @@ fn failed(error: EngineError, query: &Query) -> AppError {
 ///
 /// # Errors
 /// Where the warehouse cannot be read.
-pub fn register_all(graph: &Graph, warehouse: &dyn Warehouse, engine: &Engine) -> Result<(), WarehouseError> {
+pub fn register_all(
+    graph: &Graph,
+    warehouse: &dyn Warehouse,
+    engine: &dyn Executor,
+) -> Result<(), WarehouseError> {
     let relations = warehouse.relations()?;
     let known: Vec<Relation> = graph.nodes().iter().filter_map(|node| node.relation.clone()).collect();
     let others = relations.iter().filter(|relation| !known.contains(relation)).cloned();
     for relation in others.chain(known.iter().filter(|known| relations.contains(known)).cloned()) {
         if let Some(table) = warehouse.read(&relation)?
-            && let Err(error) = engine.register(&relation, table)
+            && let Err(error) = engine.register(&relation, table.into())
         {
             tracing::debug!("{relation} cannot be read: {error}");
         }
@@ -164,8 +166,8 @@ pub fn register_all(graph: &Graph, warehouse: &dyn Warehouse, engine: &Engine) -
     Ok(())
 }
 
-fn register_ephemeral(graph: &Graph, compiled: &Compiled, engine: &Engine) {
-    for (index, node) in graph.nodes().iter().enumerate() {
+fn register_ephemeral(graph: &Graph, compiled: &Compiled, engine: &dyn Executor) {
+    for (index, node) in graph.indexed() {
         let Some(model) = compiled.models.get(&index).filter(|_| node.relation.is_none()) else { continue };
         let planned = engine.scope().plan_over_views(&model.sql);
         if let Ok(plan) = planned {

@@ -1,19 +1,18 @@
 //! reconcile: what streams have written beside what the batch side says of the same events.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use chrono::{NaiveDateTime, TimeDelta, Timelike as _, Utc};
-use datafusion::logical_expr::LogicalPlan;
 
 use super::connect::{Sinks, Streaming, connect_streams};
 use super::error::AppError;
 use super::query::register_all;
 use super::workspace::{Workspace, runtime};
+use mep_contract::executor::{EngineError, Executor};
 use mep_contract::source::EVENT_DATE;
-use mep_datafusion::EngineError;
-use mep_graph::CompiledModel;
+use mep_graph::{CompiledModel, NodeSet};
 use mep_lang::project::Problem;
-use mep_sql::EventTime;
+use mep_sql::{EventTime, PlannedQuery};
 use mep_stream::reconcile::{Reconciliation, Sides};
 use mep_stream::{Job, JobError, StreamModel, streamed};
 
@@ -33,7 +32,7 @@ pub struct Reconciled {
 /// Where a side cannot be read.
 pub fn reconcile(
     workspace: &Workspace,
-    nodes: &BTreeSet<usize>,
+    nodes: &NodeSet,
     since: Option<NaiveDateTime>,
 ) -> Result<Vec<Reconciled>, AppError> {
     let compiled = workspace.compile(nodes)?;
@@ -59,12 +58,14 @@ pub fn reconcile(
         let units = landed.batches().flat_map(|(_, batch)| &batch.units);
         let landed = job.source.landed(&mut units.map(|unit| unit.id.as_str()));
         for model in &job.models {
-            let Some(sql) = by_name.get(model.spec.name.as_str()).map(|model| model.sql.as_str()) else {
-                continue;
-            };
-            let plan = engine.scope().plan(sql).map_err(|problem| {
-                Problem::new(format!("{}: {}", model.spec.name, problem.message))
-                    .help("it may not be built yet: see mep run")
+            let Some(compiled) = by_name.get(model.spec.name.as_str()) else { continue };
+            let plan = engine.scope().plan(&compiled.sql).map_err(|problem| {
+                let placed = Problem::new(format!("{}: {}", model.spec.name, problem.message))
+                    .help("it may not be built yet: see mep run");
+                match problem.range.filter(|_| compiled.sql == compiled.rendered.sql) {
+                    Some(range) => placed.at(&compiled.rendered.map.place(range)),
+                    None => placed,
+                }
             })?;
             let side = SpeedSide::read(&runtime, model)?;
             let since = since.max(side.whole_since.filter(|_| job.schema.event_time.is_some()));
@@ -125,7 +126,7 @@ impl SpeedSide {
 }
 
 /// A model's SELECT over the landed events from a time on.
-fn reading_since(plan: LogicalPlan, job: &Job, since: NaiveDateTime) -> Result<LogicalPlan, AppError> {
+fn reading_since(query: PlannedQuery, job: &Job, since: NaiveDateTime) -> Result<PlannedQuery, AppError> {
     let Some(event_time) = job.schema.event_time_field() else {
         let problem = Problem::new(format!(
             "{} has no `event_time`, so nothing says which of its rows are of events since {since}",
@@ -135,7 +136,7 @@ fn reading_since(plan: LogicalPlan, job: &Job, since: NaiveDateTime) -> Result<L
             .help("compare all of them, or name the column in the source's YAML: `event_time: ts`")
             .into());
     };
-    let event_time =
-        EventTime::of(event_time.name(), &job.schema.fields).map_err(Problem::new)?.with_day(EVENT_DATE);
-    Ok(event_time.reading_since(plan, &job.relation, since).map_err(EngineError::from)?)
+    let event_time = EventTime::of(event_time.name(), &job.schema.fields);
+    let event_time = event_time.map_err(|reason| Problem::new(reason.to_string()))?.with_day(EVENT_DATE);
+    Ok(event_time.reading_since(query, &job.relation, since).map_err(EngineError::from)?)
 }

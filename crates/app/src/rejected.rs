@@ -1,12 +1,11 @@
 //! What every run and plan says of the rows of its sources that are rejected by now.
 
-use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::Serialize;
 
 use mep_core::quantity::{count, plural};
-use mep_graph::Compiled;
+use mep_graph::{Compiled, NodeSet};
 use mep_plan::Rejects;
 use mep_run::Session;
 
@@ -25,7 +24,7 @@ pub struct SourceRejects {
 
 impl SourceRejects {
     /// Those of the sources among these nodes and of those that the nodes descend from; none of which nothing is rejected.
-    pub fn by_now(session: &Session<'_>, compiled: &Compiled, nodes: &BTreeSet<usize>) -> Vec<Self> {
+    pub fn by_now(session: &Session<'_>, compiled: &Compiled, nodes: &NodeSet) -> Vec<Self> {
         let needed = session.graph.ancestors(nodes, None);
         let sources = needed.iter().filter_map(|index| Some((*index, compiled.sources.get(index)?)));
         let rejected = sources.filter_map(|(index, table)| {

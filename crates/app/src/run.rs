@@ -17,7 +17,7 @@ use mep_contract::warehouse::Taken;
 use mep_core::interrupt;
 use mep_core::relation::Relation;
 use mep_core::time_range::TimeRange;
-use mep_graph::{Compiled, Node, NodeKind};
+use mep_graph::{Compiled, Node, NodeIndex, NodeKind, NodeSet};
 use mep_plan::Asked;
 use mep_run::event::{Event, NodeResult, PlanCounts, Reporter};
 use mep_run::session::RunContext;
@@ -44,7 +44,7 @@ pub struct RunRequest {
 pub struct Run<'a> {
     workspace: &'a Workspace,
     request: RunRequest,
-    selected: BTreeSet<usize>,
+    selected: NodeSet,
     work: SelectedWork,
 }
 
@@ -52,11 +52,11 @@ pub struct Run<'a> {
 #[derive(Default)]
 struct SelectedWork {
     /// What is landed, built and tested.
-    nodes: BTreeSet<usize>,
+    nodes: NodeSet,
     /// Streaming models that are carried on after that.
-    streaming: BTreeSet<usize>,
+    streaming: NodeSet,
     /// Tests that read streaming models, which are run after that.
-    tests_of_streams: BTreeSet<usize>,
+    tests_of_streams: NodeSet,
     /// What is left out, since nothing was selected.
     left_out: LeftOut,
 }
@@ -109,7 +109,7 @@ impl<'a> Run<'a> {
     }
 
     /// What is landed, built and tested.
-    pub fn nodes(&self) -> &BTreeSet<usize> {
+    pub fn nodes(&self) -> &NodeSet {
         &self.work.nodes
     }
 
@@ -187,7 +187,7 @@ impl<'a> Run<'a> {
         }
         let failures = built.results.iter().filter(|result| result.status.is_failure());
         let failures: BTreeSet<&str> = failures.map(|result| result.unique_id.as_str()).collect();
-        let nodes = self.workspace.graph.nodes().iter().enumerate();
+        let nodes = self.workspace.graph.indexed();
         let is_failed = |node: &Node| !node.is_test() && failures.contains(node.id.as_str());
         let failed = nodes.filter(|(_, node)| is_failed(node)).map(|(index, _)| index).collect();
         let warehouse = self.workspace.warehouse()?;
@@ -201,7 +201,7 @@ impl<'a> Run<'a> {
     fn session<'s>(
         &'s self,
         context: RunContext<'s>,
-        nodes: &BTreeSet<usize>,
+        nodes: &NodeSet,
         reporter: &'s dyn Reporter,
     ) -> Result<ManuallyDrop<Session<'s>>, AppError> {
         let Self { workspace, request, .. } = self;
@@ -228,14 +228,9 @@ impl<'a> Run<'a> {
     }
 
     /// Builds and tests what is no source.
-    fn carry_out(
-        &self,
-        session: &Session<'_>,
-        nodes: &BTreeSet<usize>,
-        failed: &BTreeSet<usize>,
-    ) -> Vec<NodeResult> {
+    fn carry_out(&self, session: &Session<'_>, nodes: &NodeSet, failed: &NodeSet) -> Vec<NodeResult> {
         let graph = &self.workspace.graph;
-        let is_source = |index: &usize| matches!(graph.node(*index).kind, NodeKind::Source { .. });
+        let is_source = |index: &NodeIndex| matches!(graph.node(*index).kind, NodeKind::Source { .. });
         let rest = nodes.iter().copied().filter(|index| !is_source(index)).collect();
         let mut tables = session.tables();
         let planned = session.with_planner(|planner| planner.plan(&rest, &BTreeMap::new(), &mut tables));
@@ -269,18 +264,16 @@ impl<'a> Run<'a> {
 
 impl SelectedWork {
     /// Nightly runs build tables; streams are carried on when they are asked for.
-    fn of(workspace: &Workspace, selected: &BTreeSet<usize>, is_asked_for: bool) -> Self {
-        let is_stream = |index: &usize| is_streaming(workspace.graph.node(*index));
-        let (streaming, nodes): (BTreeSet<usize>, BTreeSet<usize>) =
-            selected.iter().copied().partition(is_stream);
+    fn of(workspace: &Workspace, selected: &NodeSet, is_asked_for: bool) -> Self {
+        let is_stream = |index: &NodeIndex| is_streaming(workspace.graph.node(*index));
+        let (streaming, nodes): (NodeSet, NodeSet) = selected.iter().copied().partition(is_stream);
         if streaming.is_empty() {
             return Self { nodes, ..Self::default() };
         }
-        let reads_stream = |index: &usize| {
+        let reads_stream = |index: &NodeIndex| {
             workspace.graph.node(*index).is_test() && workspace.graph.parents(*index).iter().any(is_stream)
         };
-        let (tests_of_streams, nodes): (BTreeSet<usize>, BTreeSet<usize>) =
-            nodes.into_iter().partition(reads_stream);
+        let (tests_of_streams, nodes): (NodeSet, NodeSet) = nodes.into_iter().partition(reads_stream);
         if is_asked_for {
             return Self { nodes, streaming, tests_of_streams, left_out: LeftOut::default() };
         }
@@ -290,15 +283,15 @@ impl SelectedWork {
 }
 
 /// What the tests among these nodes read.
-fn tested(workspace: &Workspace, nodes: &BTreeSet<usize>) -> BTreeSet<usize> {
+fn tested(workspace: &Workspace, nodes: &NodeSet) -> NodeSet {
     let tests = nodes.iter().filter(|index| workspace.graph.node(**index).is_test());
     tests.flat_map(|index| workspace.graph.parents(*index)).copied().collect()
 }
 
 /// The snapshots among these nodes, and the sources that they are taken of.
-fn needed_by_snapshots(workspace: &Workspace, selected: BTreeSet<usize>) -> BTreeSet<usize> {
-    let is_snapshot = |index: &usize| is_snapshot(workspace.graph.node(*index));
-    let snapshots: BTreeSet<usize> = selected.iter().copied().filter(is_snapshot).collect();
+fn needed_by_snapshots(workspace: &Workspace, selected: NodeSet) -> NodeSet {
+    let is_snapshot = |index: &NodeIndex| is_snapshot(workspace.graph.node(*index));
+    let snapshots: NodeSet = selected.iter().copied().filter(is_snapshot).collect();
     let needed = workspace.graph.ancestors(&snapshots, None);
     selected.into_iter().filter(|index| needed.contains(index)).collect()
 }

@@ -1,15 +1,14 @@
 //! Streaming models among the nodes of a project, and what their streams keep outside the warehouse.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use super::connect::Sinks;
 use super::error::AppError;
 use super::workspace::Workspace;
+use mep_contract::executor::Executor;
 use mep_core::relation::Relation;
-use mep_datafusion::{Engine, EngineError};
-use mep_graph::{Compiled, CompiledStream, Materialization, Node};
-use mep_stream::{JobError, StreamedTable};
+use mep_graph::{Compiled, CompiledStream, Materialization, Node, NodeSet};
+use mep_stream::JobError;
 
 /// Whether a node is a streaming model.
 pub fn is_streaming(node: &Node) -> bool {
@@ -24,8 +23,8 @@ pub fn is_streaming(node: &Node) -> bool {
 pub fn register_streamed(
     workspace: &Workspace,
     compiled: &Compiled,
-    nodes: &BTreeSet<usize>,
-    engine: &Engine,
+    nodes: &NodeSet,
+    engine: &dyn Executor,
     runtime: &tokio::runtime::Runtime,
 ) -> Result<BTreeSet<Relation>, AppError> {
     let mut known = BTreeSet::new();
@@ -41,8 +40,7 @@ pub fn register_streamed(
         let standing = runtime.block_on(sink.standing());
         let standing = standing.map_err(|error| JobError::Sink { model: stream.spec.name.clone(), error })?;
         if standing.committed.is_some() {
-            let rows = Arc::new(StreamedTable::new(table, sink));
-            engine.scope().register(&table.relation, rows).map_err(EngineError::from)?;
+            engine.register_streamed(table, sink)?;
             known.insert(table.relation.clone());
         }
     }

@@ -12,10 +12,11 @@ use tokio::sync::watch;
 use super::connect::{Sinks, Streaming, connect_streams};
 use super::error::AppError;
 use super::workspace::{Workspace, cores};
+use mep_contract::executor::Executor;
 use mep_contract::warehouse::Warehouse;
 use mep_core::relation::Relation;
 use mep_datafusion::Engine;
-use mep_graph::Compiled;
+use mep_graph::{Compiled, NodeIndex, NodeSet};
 use mep_lang::project::Problem;
 use mep_local::warehouse::LocalWarehouse;
 use mep_run::event::{NodeResult, Status};
@@ -32,7 +33,7 @@ pub struct Streams<'a> {
     /// What the models compile to.
     pub compiled: &'a Compiled,
     /// Which they are.
-    pub nodes: &'a BTreeSet<usize>,
+    pub nodes: &'a NodeSet,
 }
 
 /// Streams with their sources and places.
@@ -79,7 +80,7 @@ impl Streams<'_> {
 
     /// A result for each model, after they have caught up.
     pub fn results(&self, counts: &BTreeMap<String, Counts>, elapsed: Duration) -> Vec<NodeResult> {
-        let result = |index: &usize| {
+        let result = |index: &NodeIndex| {
             let node = self.workspace.graph.node(*index);
             let counts = counts.get(&node.name).copied().unwrap_or_default();
             let mut result = NodeResult::new(node.id.as_str(), &node.name, "streaming", Status::Success);
@@ -112,14 +113,14 @@ impl Streams<'_> {
                     .help(format!("build it with: mep run --select {}", relation.name))
                     .into());
             };
-            engine.register(relation, table)?;
+            engine.register(relation, table.into())?;
         }
         let known = engine.clone();
         let reload = move || {
             for relation in &tables {
                 let table = warehouse.read(relation).map_err(|error| error.to_string())?;
                 let table = table.ok_or_else(|| format!("{relation} is there no more"))?;
-                known.register(relation, table).map_err(|error| error.to_string())?;
+                known.register(relation, table.into()).map_err(|error| error.to_string())?;
             }
             Ok(())
         };

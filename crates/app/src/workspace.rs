@@ -1,7 +1,6 @@
 //! What most commands begin with: the project, its templates and its graph, and what its target names.
 
 use std::cell::LazyCell;
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -10,12 +9,13 @@ use arrow::datatypes::SchemaRef;
 use chrono::{NaiveDate, Utc};
 
 use super::error::AppError;
+use mep_contract::executor::Executor;
 use mep_contract::warehouse::{Holder, Lease, RunId, Taken, Warehouse, take_within};
 use mep_core::relation::Relation;
 use mep_core::secrets;
 use mep_core::threads::STACK_BYTES;
 use mep_datafusion::{Engine, EngineOptions};
-use mep_graph::{Compiled, Compiler, Graph, Node, NodeKind, PublishWhen};
+use mep_graph::{Compiled, Compiler, Graph, Node, NodeIndex, NodeKind, NodeSet, PublishWhen};
 use mep_hive::{HiveLocation, HiveWarehouse};
 use mep_lang::jinja::{Invocation, Templates};
 use mep_lang::project::{self, LoadOptions, Problem, Project, WarehouseConfig};
@@ -42,6 +42,20 @@ pub struct Selectors<'a> {
 }
 
 /// A project, read.
+///
+/// ```no_run
+/// use mep_app::{AppError, Opening, Rendering, Selectors, Workspace};
+///
+/// /// The SQL of everything below `models/marts`, checked against the columns of what it reads.
+/// fn marts() -> Result<Vec<String>, AppError> {
+///     let opening = Opening { project_dir: Some("shop".into()), ..Opening::default() };
+///     let workspace = Workspace::open(&opening, "compile", Rendering::default())?;
+///     let select = ["path:models/marts".to_owned()];
+///     let nodes = workspace.select(Selectors { select: &select, exclude: &[] }, |node| !node.is_test())?;
+///     let compiled = workspace.compile(&nodes)?;
+///     Ok(compiled.models.into_values().map(|model| model.sql).collect())
+/// }
+/// ```
 pub struct Workspace {
     /// The files.
     pub project: Project,
@@ -162,9 +176,9 @@ impl Workspace {
         &self,
         selectors: Selectors<'_>,
         is_meant: impl Fn(&Node) -> bool,
-    ) -> Result<BTreeSet<usize>, AppError> {
+    ) -> Result<NodeSet, AppError> {
         let selection = self.graph.select(selectors.select, selectors.exclude)?;
-        let nodes: BTreeSet<usize> =
+        let nodes: NodeSet =
             selection.nodes.iter().copied().filter(|index| is_meant(self.graph.node(*index))).collect();
         let unmatched = selection.unmatched.iter().map(|(criterion, near)| match near {
             Some(near) => format!("`{criterion}` matches no node; did you mean `{near}`?"),
@@ -185,8 +199,9 @@ impl Workspace {
     }
 
     /// The nodes, and the tests that some of them must pass before they are published.
-    pub fn with_tests_before_publish(&self, nodes: &BTreeSet<usize>) -> BTreeSet<usize> {
-        let is_tested = |index: &&usize| self.graph.node(**index).config.publish == PublishWhen::AfterTests;
+    pub fn with_tests_before_publish(&self, nodes: &NodeSet) -> NodeSet {
+        let is_tested =
+            |index: &&NodeIndex| self.graph.node(**index).config.publish == PublishWhen::AfterTests;
         let tests = nodes.iter().filter(is_tested).flat_map(|index| self.graph.own_tests(*index));
         nodes.iter().copied().chain(tests).collect()
     }
@@ -195,7 +210,7 @@ impl Workspace {
     ///
     /// # Errors
     /// All that is wrong with them.
-    pub fn compile(&self, nodes: &BTreeSet<usize>) -> Result<Compiled, AppError> {
+    pub fn compile(&self, nodes: &NodeSet) -> Result<Compiled, AppError> {
         // Most of what is compiled needs nothing that is stored, and then no warehouse to be reached.
         let warehouse = LazyCell::new(|| self.warehouse());
         let stored = |node: &Node| -> Option<SchemaRef> {
@@ -238,7 +253,7 @@ impl Workspace {
 
     /// Begins to read what a local warehouse holds of the nodes and all that they need, while other things are done: what was
     /// read of it and never changes need not be read again.
-    pub fn read_ahead(&self, nodes: &BTreeSet<usize>) {
+    pub fn read_ahead(&self, nodes: &NodeSet) {
         let WarehouseConfig::Local { path } = &self.project.target.warehouse else { return };
         let warehouse = self.local_warehouse(path);
         if self.warehouse.set(Arc::new(warehouse.clone())).is_err() {
@@ -278,7 +293,7 @@ impl Workspace {
         &'a self,
         compiled: &'a Compiled,
         warehouse: &'a dyn Warehouse,
-        engine: &'a Engine,
+        engine: &'a dyn Executor,
         runtime: &'a tokio::runtime::Runtime,
     ) -> RunContext<'a> {
         RunContext { graph: &self.graph, compiled, warehouse, engine, runtime, run: &self.run }

@@ -8,7 +8,7 @@ use serde_json::{Map, Value as Json, json};
 use super::files;
 use mep_contract::warehouse::RunId;
 use mep_core::secrets;
-use mep_graph::{Compiled, Graph, Node, NodeKind, TestDetail};
+use mep_graph::{Compiled, Graph, Node, NodeIndex, NodeKind, TestDetail};
 use mep_lang::project::Project;
 
 /// Writes the manifest.
@@ -36,9 +36,9 @@ pub(super) fn metadata(schema: &str, run: &RunId) -> Json {
 fn manifest(project: &Project, graph: &Graph, compiled: &Compiled, run: &RunId) -> Json {
     let (mut nodes, mut sources, mut exposures) = (Map::new(), Map::new(), Map::new());
     let (mut parents, mut children) = (Map::new(), Map::new());
-    for (index, node) in graph.nodes().iter().enumerate() {
+    for (index, node) in graph.indexed() {
         let id = node.id.as_str().to_owned();
-        let ids = |indices: &[usize]| -> Json {
+        let ids = |indices: &[NodeIndex]| -> Json {
             indices.iter().map(|index| Json::from(graph.node(*index).id.as_str())).collect()
         };
         parents.insert(id.clone(), ids(graph.parents(index)));
@@ -75,7 +75,7 @@ fn manifest(project: &Project, graph: &Graph, compiled: &Compiled, run: &RunId) 
     sections.into_iter().map(|(name, section)| (name.to_owned(), section)).collect()
 }
 
-fn node_json(project: &Project, compiled: &Compiled, index: usize, node: &Node) -> Json {
+fn node_json(project: &Project, compiled: &Compiled, index: NodeIndex, node: &Node) -> Json {
     let columns: Map<String, Json> = node
         .columns
         .iter()

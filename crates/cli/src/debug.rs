@@ -7,7 +7,7 @@ use mep_app::AppError;
 use mep_app::connect::connect;
 use mep_app::{Rendering, Workspace, cores};
 use mep_core::quantity::plural;
-use mep_graph::NodeKind;
+use mep_graph::{NodeKind, NodeSet};
 use mep_lang::project::SourceConnection;
 
 /// Prints it.
@@ -68,8 +68,11 @@ pub(super) fn debug(global: &Global) -> Result<Exit, AppError> {
             Err(error) => Err(error.to_string()),
         },
     );
-    let nodes: std::collections::BTreeSet<usize> = (0..workspace.graph.nodes().len())
-        .filter(|index| matches!(workspace.graph.node(*index).kind, NodeKind::Source { .. }))
+    let nodes: NodeSet = workspace
+        .graph
+        .indexed()
+        .filter(|(_, node)| matches!(node.kind, NodeKind::Source { .. }))
+        .map(|(index, _)| index)
         .collect();
     let compiled = workspace.compile(&nodes)?;
     match connect(project, &workspace.graph, &compiled, nodes) {

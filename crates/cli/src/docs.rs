@@ -17,10 +17,10 @@ use mep_contract::warehouse::Warehouse;
 use mep_core::quantity::{bytes, plural};
 use mep_core::secrets;
 use mep_docs::{
-    Chart, ChartSpec, Holdings, Results, Site, SiteInputs, chart_specs, gather, live_page, page, read_chart,
-    results, server,
+    Chart, ChartError, ChartSpec, Holdings, Results, Site, SiteInputs, chart_specs, gather, live_page, page,
+    read_chart, results, server,
 };
-use mep_graph::Node;
+use mep_graph::{Node, NodeIndex};
 use mep_lang::project::{Project, WarehouseConfig};
 
 /// Writes the page, or serves it.
@@ -40,7 +40,12 @@ fn generate(global: &Global, arguments: &DocsGenerateArguments) -> Result<Exit, 
     for notice in &site.notices {
         tracing::warn!("{notice}");
     }
-    for (title, why) in site.charts.iter().filter_map(|chart| Some((&chart.title, chart.failure()?))) {
+    for (title, why) in site
+        .charts
+        .iter()
+        .map(|placed| &placed.chart)
+        .filter_map(|chart| Some((&chart.title, chart.failure()?)))
+    {
         tracing::warn!("the chart `{title}` could not be drawn: {why}");
     }
     let page = page(&site);
@@ -104,18 +109,19 @@ fn charts(
     workspace: &Workspace,
     specs: &[ChartSpec],
     warehouse: &Arc<dyn Warehouse>,
-) -> Result<Vec<Chart>, AppError> {
+) -> Result<Vec<(NodeIndex, Chart)>, AppError> {
     if specs.is_empty() {
         return Ok(Vec::new());
     }
     let (engine, runtime) = (workspace.engine(warehouse)?, runtime()?);
     let registered = register_all(&workspace.graph, warehouse.as_ref(), &engine);
-    let registered = registered.map_err(|error| error.to_string());
+    let registered = registered.map_err(|error| ChartError::NoQuery(error.to_string()));
     let nothing = |_: &Node| None;
     let read = |spec: &ChartSpec| {
         let rendered = workspace.compiler(&nothing).query(&spec.sql);
-        let rendered = rendered.map(|rendered| rendered.sql).map_err(|problem| problem.to_string());
-        read_chart(spec, registered.clone().and(rendered), &engine, &runtime)
+        let rendered =
+            rendered.map(|rendered| rendered.sql).map_err(|problem| ChartError::NoQuery(problem.to_string()));
+        (spec.exposure, read_chart(spec, registered.clone().and(rendered), &engine, &runtime))
     };
     Ok(specs.iter().map(read).collect())
 }

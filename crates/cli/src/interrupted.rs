@@ -3,7 +3,6 @@
 //! The first signal asks the run to end. What does not end within a moment is left where it is, as a kill would: nothing
 //! points at what it wrote. A second signal ends the process at once.
 
-use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -13,7 +12,7 @@ use tokio::sync::oneshot;
 use super::exit::Exit;
 use super::terminal::Terminal;
 use mep_core::interrupt;
-use mep_graph::Graph;
+use mep_graph::{Graph, NodeSet};
 use mep_run::event::{Event, NodeResult, Reporter, Status};
 
 /// How long what is under way may take to stop.
@@ -38,7 +37,7 @@ impl<'a> Recorder<'a> {
     }
 
     /// What is published of these nodes, and what is not.
-    pub(super) fn told(&self, graph: &Graph, nodes: &BTreeSet<usize>) -> String {
+    pub(super) fn told(&self, graph: &Graph, nodes: &NodeSet) -> String {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let of = |statuses: &[Status]| {
             let ended = seen.ended.iter().filter(|result| statuses.contains(&result.status));

@@ -1,7 +1,5 @@
 //! plan: what a run would do, and why.
 
-use std::collections::BTreeSet;
-
 use serde_json::{Value as Json, json};
 
 use super::arguments::{Global, PlanArguments, TextOrJson};
@@ -12,7 +10,7 @@ use mep_app::preview::{Preview, PreviewRequest};
 use mep_app::{AppError, Rendering, SourceRejects, Workspace};
 use mep_core::quantity::{bytes, count, plural};
 use mep_core::time_range::TimeRange;
-use mep_graph::{Compiled, Graph};
+use mep_graph::{Compiled, Graph, NodeSet};
 use mep_plan::{Action, BatchPlan, BatchReason, LandingPlan, PartitionBuild, Plan};
 use mep_run::in_short as reasons_in_short;
 use mep_run::landings::why;
@@ -124,7 +122,7 @@ struct Planned<'a> {
     compiled: &'a Compiled,
     plan: &'a Plan,
     /// The streaming models that it would carry on.
-    streaming: &'a BTreeSet<usize>,
+    streaming: &'a NodeSet,
     /// The rows of its sources that are rejected by now.
     rejected: &'a [SourceRejects],
     /// What else the user should know.

@@ -3,13 +3,13 @@
 use arrow::array::RecordBatch;
 use arrow::json::writer::{JsonArray, WriterBuilder};
 use arrow::util::pretty::pretty_format_batches_with_options;
-use datafusion::common::DataFusionError;
 
 use super::arguments::{Global, Selecting, ShowArguments, TextOrJson};
 use super::exit::Exit;
 use mep_app::query::Reader;
 use mep_app::{AppError, Rendering, Workspace};
-use mep_datafusion::EngineError;
+use mep_contract::executor::EngineError;
+use mep_graph::NodeIndex;
 use mep_lang::project::{Problem, SourceText};
 
 /// Prints rows.
@@ -42,7 +42,7 @@ pub(super) fn show(global: &Global, arguments: &ShowArguments) -> Result<Exit, A
 }
 
 /// The one node that the words take.
-fn the_one(workspace: &Workspace, words: &str) -> Result<usize, AppError> {
+fn the_one(workspace: &Workspace, words: &str) -> Result<NodeIndex, AppError> {
     let selecting = Selecting { select: vec![words.to_owned()], exclude: Vec::new() };
     let nodes = workspace.select(selecting.selectors(), |node| node.name == words || !node.is_test())?;
     let [index] = nodes.iter().copied().collect::<Vec<_>>()[..] else {
@@ -71,7 +71,7 @@ fn as_json(batches: &[RecordBatch]) -> Result<String, AppError> {
 fn as_table(batches: &[RecordBatch]) -> Result<String, AppError> {
     let options = arrow::util::display::FormatOptions::default().with_null("null");
     let table = pretty_format_batches_with_options(batches, &options);
-    let table = table.map_err(DataFusionError::from).map_err(EngineError::from)?;
+    let table = table.map_err(EngineError::from)?;
     let rows: usize = batches.iter().map(RecordBatch::num_rows).sum();
     Ok(format!("{table}\n{}\n", mep_core::quantity::plural(rows as u64, "row")))
 }

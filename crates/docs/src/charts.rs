@@ -1,18 +1,15 @@
 //! Charts: queries that an exposure declares under `meta: {charts: […]}`, drawn from what the last run built.
 
-use std::collections::BTreeSet;
-
 use arrow::array::{Array as _, AsArray as _, RecordBatch};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Float64Type};
-use datafusion::logical_expr::LogicalPlanBuilder;
 use serde_json::Value as Json;
 use tokio::runtime::Runtime;
 
 use super::site::{Chart, Drawn};
+use mep_contract::executor::{EngineError, Executor};
 use mep_core::keys::{self, Key, Section, key};
-use mep_datafusion::{Engine, EngineError};
-use mep_graph::{Graph, NodeKind};
+use mep_graph::{Graph, NodeIndex, NodeKind, NodeSet};
 use mep_lang::project::{Exposure, Problem, Problems, Project, SourceText, nearest};
 
 const KEYS: [Key; 3] = [
@@ -28,7 +25,7 @@ const MOST_VALUES: usize = 1_000;
 #[derive(Debug)]
 pub struct ChartSpec {
     /// The exposure's node.
-    pub exposure: usize,
+    pub exposure: NodeIndex,
     /// What it shows.
     pub title: String,
     kind: &'static str,
@@ -45,11 +42,7 @@ pub fn reference() -> Section {
 ///
 /// # Errors
 /// A problem for each that is not declared as charts are.
-pub fn chart_specs(
-    project: &Project,
-    graph: &Graph,
-    nodes: &BTreeSet<usize>,
-) -> Result<Vec<ChartSpec>, Problems> {
+pub fn chart_specs(project: &Project, graph: &Graph, nodes: &NodeSet) -> Result<Vec<ChartSpec>, Problems> {
     let (mut specs, mut problems) = (Vec::new(), Problems::default());
     for node in nodes {
         let NodeKind::Exposure { index } = graph.node(*node).kind else { continue };
@@ -72,7 +65,7 @@ pub fn chart_specs(
     problems.none_or(specs)
 }
 
-fn spec(node: usize, exposure: &Exposure, chart: &Json) -> Result<ChartSpec, Box<Problem>> {
+fn spec(node: NodeIndex, exposure: &Exposure, chart: &Json) -> Result<ChartSpec, Box<Problem>> {
     let wrong = |what: String| Box::new(misdeclared(exposure, &what));
     let Some(written) = chart.as_object() else {
         return Err(wrong(format!("expected a chart with title, type and sql, found {chart}")));
@@ -107,47 +100,67 @@ fn misdeclared(exposure: &Exposure, what: &str) -> Problem {
     )
 }
 
+/// Why a chart has no values.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum ChartError {
+    /// The project or its warehouse does not give the query.
+    #[error("{0}")]
+    NoQuery(String),
+    /// The query cannot be planned.
+    #[error("{message}{}", .help.iter().map(|help| format!("; {help}")).collect::<String>())]
+    Sql {
+        /// What is wrong.
+        message: String,
+        /// How to go on, where something is known.
+        help: Option<String>,
+    },
+    /// The query gives other columns than a chart has.
+    #[error("expected two columns, a label and a number, found {}: {}", .0.len(), .0.join(", "))]
+    Columns(Vec<String>),
+    /// It fails on its rows.
+    #[error("{0}")]
+    Failed(String),
+    /// It gives more values than say anything.
+    #[error("the query gives more than {MOST_VALUES} rows; add a limit, or group them")]
+    TooMany,
+}
+
+impl From<EngineError> for ChartError {
+    fn from(error: EngineError) -> Self {
+        Self::Failed(error.to_string())
+    }
+}
+
 /// The chart, with the values of its query; `sql` is the query with its names resolved, or why there is none.
 pub fn read_chart(
     spec: &ChartSpec,
-    sql: Result<String, String>,
-    engine: &Engine,
+    sql: Result<String, ChartError>,
+    engine: &dyn Executor,
     runtime: &Runtime,
 ) -> Chart {
     let read = sql.and_then(|sql| values(&sql, engine, runtime));
     let (x, y, drawn) = match read {
         Ok((x, y, rows)) => (x, y, Drawn::Rows(rows)),
-        Err(why) => (String::new(), String::new(), Drawn::Failed(why)),
+        Err(why) => (String::new(), String::new(), Drawn::Failed(why.to_string())),
     };
-    Chart {
-        title: spec.title.clone(),
-        exposure: spec.exposure,
-        kind: spec.kind,
-        x,
-        y,
-        sql: spec.sql.text().trim().to_owned(),
-        drawn,
-    }
+    Chart { title: spec.title.clone(), kind: spec.kind, x, y, sql: spec.sql.text().trim().to_owned(), drawn }
 }
 
 type Values = (String, String, Vec<(String, f64)>);
 
-fn values(sql: &str, engine: &Engine, runtime: &Runtime) -> Result<Values, String> {
-    let plan = engine.scope().plan(sql).map_err(|problem| problem.message)?;
+fn values(sql: &str, engine: &dyn Executor, runtime: &Runtime) -> Result<Values, ChartError> {
+    let plan = engine.scope().plan(sql);
+    let plan = plan.map_err(|problem| ChartError::Sql { message: problem.message, help: problem.help })?;
     let names: Vec<String> = plan.schema().fields().iter().map(|field| field.name().clone()).collect();
-    let [x, y] = <[String; 2]>::try_from(names).map_err(|names| {
-        format!("expected two columns, a label and a number, found {}: {}", names.len(), names.join(", "))
-    })?;
-    let failed = |error: EngineError| error.to_string();
-    let limited = LogicalPlanBuilder::from(plan).limit(0, Some(MOST_VALUES + 1));
-    let plan = limited.and_then(LogicalPlanBuilder::build).map_err(|error| failed(error.into()))?;
-    let batches = runtime.block_on(engine.collect(plan)).map_err(failed)?;
+    let [x, y] = <[String; 2]>::try_from(names).map_err(ChartError::Columns)?;
+    let plan = plan.limited(Some(MOST_VALUES + 1)).map_err(EngineError::from)?;
+    let batches = runtime.block_on(engine.collect(plan))?;
     let mut rows = Vec::new();
     for batch in &batches {
-        rows.extend(pairs(batch).map_err(|error| failed(error.into()))?);
+        rows.extend(pairs(batch).map_err(EngineError::from)?);
     }
     if rows.len() > MOST_VALUES {
-        return Err(format!("the query gives more than {MOST_VALUES} rows; add a limit, or group them"));
+        return Err(ChartError::TooMany);
     }
     Ok((x, y, rows))
 }

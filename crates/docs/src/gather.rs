@@ -1,6 +1,6 @@
 //! From what is known of a project to what the page says.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 
 use arrow::datatypes::SchemaRef;
 use chrono::Utc;
@@ -8,11 +8,13 @@ use serde_json::Value as Json;
 
 use super::holdings::Holdings;
 use super::results::Results;
-use super::site::{Chart, ColumnEntry, ExposureEntry, NodeEntry, Relationship, Site, Stored, TestEntry};
+use super::site::{
+    Chart, ColumnEntry, ExposureChart, ExposureEntry, NodeEntry, Relationship, Site, Stored, TestEntry,
+};
 use mep_core::relation::Relation;
 use mep_graph::{
-    Compiled, Graph, IncrementalStrategy, Materialization, Node, NodeKind, Severity, TestDetail,
-    tested_relation,
+    Compiled, Graph, IncrementalStrategy, Materialization, Node, NodeIndex, NodeKind, NodeSet, Severity,
+    TestDetail, tested_relation,
 };
 use mep_lang::project::{Project, StreamingTarget, WarehouseConfig};
 use mep_sql::dialect::trino_type;
@@ -36,24 +38,25 @@ pub struct SiteInputs<'a> {
 /// Puts together what the page says of these nodes.
 pub fn gather(
     known: SiteInputs<'_>,
-    nodes: &BTreeSet<usize>,
-    charts: Vec<Chart>,
+    nodes: &NodeSet,
+    charts: Vec<(NodeIndex, Chart)>,
     notices: Vec<String>,
 ) -> Site {
-    let shown: Vec<usize> =
+    let shown: Vec<NodeIndex> =
         nodes.iter().copied().filter(|index| !known.graph.node(*index).is_test()).collect();
-    let places: HashMap<usize, usize> =
+    let places: HashMap<NodeIndex, usize> =
         shown.iter().enumerate().map(|(place, index)| (*index, place)).collect();
     let relations = shown.iter().map(|index| (tested_relation(known.graph.node(*index)), *index)).collect();
     let gathering = Gathering { known, places, relations };
-    let tests: Vec<usize> = (0..known.graph.nodes().len())
+    let tests: Vec<NodeIndex> = known
+        .graph
+        .indices()
         .filter(|index| known.graph.node(*index).is_test() && gathering.is_of_shown(*index))
         .collect();
     let relationships =
         tests.iter().enumerate().filter_map(|(place, index)| gathering.relationship(place, *index));
-    let charts = charts.into_iter().filter_map(|chart| {
-        let exposure = *gathering.places.get(&chart.exposure)?;
-        Some(Chart { exposure, ..chart })
+    let charts = charts.into_iter().filter_map(|(exposure, chart)| {
+        Some(ExposureChart { exposure: *gathering.places.get(&exposure)?, chart })
     });
     Site {
         project: known.project.name.clone(),
@@ -73,20 +76,20 @@ pub fn gather(
 struct Gathering<'a> {
     known: SiteInputs<'a>,
     /// The place of each shown node on the page.
-    places: HashMap<usize, usize>,
+    places: HashMap<NodeIndex, usize>,
     /// The shown node behind each relation, by which lineage names it.
-    relations: HashMap<Relation, usize>,
+    relations: HashMap<Relation, NodeIndex>,
 }
 
 impl Gathering<'_> {
     /// Whether a test is about a node that is shown.
-    fn is_of_shown(&self, test: usize) -> bool {
+    fn is_of_shown(&self, test: NodeIndex) -> bool {
         let subject = self.tested(test).first().copied();
         subject.is_some_and(|subject| self.places.contains_key(&subject))
     }
 
     /// The nodes that a test reads, the one that it is attached to first.
-    fn tested(&self, test: usize) -> Vec<usize> {
+    fn tested(&self, test: NodeIndex) -> Vec<NodeIndex> {
         let graph = self.known.graph;
         let mut parents = graph.parents(test).to_vec();
         if let NodeKind::Test(TestDetail::Generic { attached, .. }) = &graph.node(test).kind
@@ -97,7 +100,7 @@ impl Gathering<'_> {
         parents
     }
 
-    fn node(&self, index: usize) -> NodeEntry {
+    fn node(&self, index: NodeIndex) -> NodeEntry {
         let SiteInputs { project, graph, compiled, results, .. } = self.known;
         let node = graph.node(index);
         let (mut source, mut sql) = (None, None);
@@ -155,7 +158,7 @@ impl Gathering<'_> {
     }
 
     /// The columns of the table, with what the properties say of them; then those that are described and not there.
-    fn columns(&self, index: usize) -> Vec<ColumnEntry> {
+    fn columns(&self, index: NodeIndex) -> Vec<ColumnEntry> {
         let node = self.known.graph.node(index);
         let mut described: Vec<&mep_lang::project::Column> = node.columns.iter().collect();
         let model = self.known.compiled.models.get(&index);
@@ -194,7 +197,7 @@ impl Gathering<'_> {
         origins.iter().filter_map(place).collect()
     }
 
-    fn schema(&self, index: usize) -> Option<SchemaRef> {
+    fn schema(&self, index: NodeIndex) -> Option<SchemaRef> {
         let compiled = self.known.compiled;
         let model = compiled.models.get(&index).map(|model| model.schema.clone());
         let seed = || compiled.seeds.get(&index).map(|seed| seed.schema.clone());
@@ -202,7 +205,7 @@ impl Gathering<'_> {
         model.or_else(seed).or_else(source)
     }
 
-    fn test(&self, index: usize) -> TestEntry {
+    fn test(&self, index: NodeIndex) -> TestEntry {
         let SiteInputs { project, graph, results, .. } = self.known;
         let node = graph.node(index);
         let nodes = self.tested(index).into_iter().filter_map(|tested| self.places.get(&tested).copied());
@@ -236,7 +239,7 @@ impl Gathering<'_> {
     }
 
     /// What a `relationships` test says.
-    fn relationship(&self, place: usize, index: usize) -> Option<Relationship> {
+    fn relationship(&self, place: usize, index: NodeIndex) -> Option<Relationship> {
         let node = self.known.graph.node(index);
         let NodeKind::Test(TestDetail::Generic { test, column, .. }) = &node.kind else { return None };
         if test.test.value.rsplit('.').next() != Some("relationships") {

@@ -7,7 +7,7 @@ use mep_contract::warehouse::{
     Batch, Content, InputKey, Partition, RunId, TableVersion, Version, Warehouse, WarehouseError,
 };
 use mep_core::relation::Relation;
-use mep_graph::Graph;
+use mep_graph::{Graph, NodeSet};
 
 /// What is known of the warehouse.
 #[derive(Debug)]
@@ -26,7 +26,7 @@ pub enum Holdings {
 
 impl Holdings {
     /// Reads what is held of these nodes.
-    pub fn read(warehouse: &dyn Warehouse, graph: &Graph, nodes: &BTreeSet<usize>) -> Self {
+    pub fn read(warehouse: &dyn Warehouse, graph: &Graph, nodes: &NodeSet) -> Self {
         // One question tells whether the warehouse answers at all, so that an outage is not waited for at every table.
         let there: BTreeSet<Relation> = match warehouse.relations() {
             Ok(relations) => relations.into_iter().collect(),

@@ -4,6 +4,7 @@
 //! Comes in: a graph, what was compiled, what the warehouse holds, the results of the last run. Goes out: one text of
 //! HTML. Must not know: how tables are built, how the command line speaks.
 
+mod bundle;
 mod charts;
 mod gather;
 mod holdings;
@@ -12,7 +13,7 @@ mod results;
 pub mod server;
 mod site;
 
-pub use charts::{ChartSpec, chart_specs, read_chart, reference as reference_of_charts};
+pub use charts::{ChartError, ChartSpec, chart_specs, read_chart, reference as reference_of_charts};
 pub use gather::{SiteInputs, gather};
 pub use holdings::Holdings;
 pub use page::{live_page, page};

@@ -10,6 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use flate2::Compression;
 use flate2::write::ZlibEncoder;
 
+use super::bundle::{Module, bundled};
 use super::site::Site;
 use mep_core::secrets;
 
@@ -23,37 +24,37 @@ const STYLES: &[&str] = &[
     include_str!("page/style/graph.css"),
 ];
 
-/// In the order in which they are read: what is used by another comes before it.
-const SCRIPTS: &[&str] = &[
-    include_str!("page/dom.js"),
-    include_str!("page/format.js"),
-    include_str!("page/markdown.js"),
-    include_str!("page/highlight.js"),
-    include_str!("page/site.js"),
-    include_str!("page/trust.js"),
-    include_str!("page/router.js"),
-    include_str!("page/layout.js"),
-    include_str!("page/graph.js"),
-    include_str!("page/explorer.js"),
-    include_str!("page/lineage.js"),
-    include_str!("page/column.js"),
-    include_str!("page/sql.js"),
-    include_str!("page/tests.js"),
-    include_str!("page/partitions.js"),
-    include_str!("page/states.js"),
-    include_str!("page/chart.js"),
-    include_str!("page/node.js"),
-    include_str!("page/overview.js"),
-    include_str!("page/entities.js"),
-    include_str!("page/dashboards.js"),
-    include_str!("page/sidebar.js"),
-    include_str!("page/search.js"),
-    include_str!("page/theme.js"),
-    include_str!("page/main.js"),
+/// In the order in which they are read: what another one imports comes before it.
+const SCRIPTS: &[Module] = &[
+    ("dom.js", include_str!("page/dom.js")),
+    ("format.js", include_str!("page/format.js")),
+    ("markdown.js", include_str!("page/markdown.js")),
+    ("highlight.js", include_str!("page/highlight.js")),
+    ("site.js", include_str!("page/site.js")),
+    ("trust.js", include_str!("page/trust.js")),
+    ("router.js", include_str!("page/router.js")),
+    ("layout.js", include_str!("page/layout.js")),
+    ("graph.js", include_str!("page/graph.js")),
+    ("explorer.js", include_str!("page/explorer.js")),
+    ("lineage.js", include_str!("page/lineage.js")),
+    ("sql.js", include_str!("page/sql.js")),
+    ("tests.js", include_str!("page/tests.js")),
+    ("column.js", include_str!("page/column.js")),
+    ("partitions.js", include_str!("page/partitions.js")),
+    ("states.js", include_str!("page/states.js")),
+    ("chart.js", include_str!("page/chart.js")),
+    ("node.js", include_str!("page/node.js")),
+    ("overview.js", include_str!("page/overview.js")),
+    ("entities.js", include_str!("page/entities.js")),
+    ("dashboards.js", include_str!("page/dashboards.js")),
+    ("sidebar.js", include_str!("page/sidebar.js")),
+    ("search.js", include_str!("page/search.js")),
+    ("theme.js", include_str!("page/theme.js")),
+    ("main.js", include_str!("page/main.js")),
 ];
 
 /// Follows what the server tells: see `server.rs`.
-const LIVE: &str = include_str!("page/live.js");
+const LIVE: Module = ("live.js", include_str!("page/live.js"));
 
 /// The page as a file that stands alone.
 pub fn page(site: &Site) -> String {
@@ -66,12 +67,12 @@ pub fn live_page(site: Option<&Site>) -> String {
         Some(site) => (site.project.as_str(), embedded(site)),
         None => ("mep", String::new()),
     };
-    let scripts: Vec<&str> = SCRIPTS.iter().copied().chain([LIVE]).collect();
+    let scripts: Vec<Module> = SCRIPTS.iter().copied().chain([LIVE]).collect();
     assembled(title, &data, &scripts, "'self'")
 }
 
-fn assembled(title: &str, data: &str, scripts: &[&str], connect: &str) -> String {
-    let script = format!("\"use strict\";\n(() => {{\n{}\n}})();\n", scripts.join("\n"));
+fn assembled(title: &str, data: &str, scripts: &[Module], connect: &str) -> String {
+    let script = bundled(scripts);
     let style = STYLES.join("\n");
     let policy = format!(
         "default-src 'none'; script-src {}; style-src {}; img-src data:; connect-src {connect}; base-uri 'none'; form-action 'none'",
@@ -115,15 +116,22 @@ fn escaped(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::bundle;
     use super::*;
 
     #[test]
+    fn scripts_import_only_what_stands_before_them_and_is_exported() {
+        let all: Vec<Module> = SCRIPTS.iter().copied().chain([LIVE]).collect();
+        assert_eq!(bundle::unmet(&all), Vec::<String>::new());
+    }
+
+    #[test]
     fn no_script_makes_markup_of_texts() {
-        for script in SCRIPTS.iter().chain([&LIVE]) {
+        for (file, script) in SCRIPTS.iter().chain([&LIVE]) {
             for word in
                 ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "</script"]
             {
-                assert!(!script.contains(word), "{word} in {}", &script[..80]);
+                assert!(!script.contains(word), "{word} in {file}");
             }
         }
     }

@@ -29,7 +29,7 @@ pub struct Site {
     /// What the `relationships` tests say.
     pub relationships: Vec<Relationship>,
     /// The charts of the exposures.
-    pub charts: Vec<Chart>,
+    pub charts: Vec<ExposureChart>,
 }
 
 /// The last run.
@@ -283,13 +283,21 @@ pub struct Relationship {
     pub test: usize,
 }
 
+/// A chart, and where it is shown.
+#[derive(Debug, Serialize)]
+pub struct ExposureChart {
+    /// The place on the page of the exposure that it belongs to.
+    pub exposure: usize,
+    /// The chart.
+    #[serde(flatten)]
+    pub chart: Chart,
+}
+
 /// A chart.
 #[derive(Debug, Serialize)]
 pub struct Chart {
     /// What it shows.
     pub title: String,
-    /// The exposure that it belongs to.
-    pub exposure: usize,
     /// `bar` or `line`.
     #[serde(rename = "type")]
     pub kind: &'static str,

@@ -1,10 +1,9 @@
 //! Compiling: every template becomes SQL, and every SQL is planned against the schemas of what it reads, with no data.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use arrow::datatypes::{Schema, SchemaRef};
-use datafusion::logical_expr::LogicalPlan;
 
 use super::attached_tests::tested_relation;
 use super::compiled::{Compiled, CompiledIncrement, CompiledModel, CompiledTest};
@@ -15,6 +14,7 @@ use super::incremental::{BatchInput, Batching, CompiledBatches, Input, check_inc
 use super::inline::{Ephemeral, with_ephemerals};
 use super::names::{Names, NodeNames, Parts};
 use super::node::{Node, NodeKind, TestDetail};
+use super::node_index::{NodeIndex, NodeSet};
 use super::snapshot::{self, CompiledSnapshot};
 use super::tested_column::TestedColumn;
 use super::views::{ViewsBelow, read_through};
@@ -24,11 +24,23 @@ use mep_core::relation::Relation;
 use mep_lang::jinja::{Rendered, SourceMap, Subject, Templates, TestSubject};
 use mep_lang::project::{Problem, Problems, Project, Snapshot, SourceText, Span};
 use mep_sql::{
-    DeclaredTable, Failure, Recipe, Scope, SqlProblem, alignment, is_volatile, origins, stored_schema,
-    without_semicolon,
+    DeclaredTable, PlannedQuery, Recipe, Scope, SqlError, SqlProblem, alignment, is_volatile, origins,
+    stored_schema, without_semicolon,
 };
 
 /// What compiling needs beside the graph.
+///
+/// ```
+/// use mep_graph::{Compiled, Compiler, Graph, Node};
+/// use mep_lang::jinja::Templates;
+/// use mep_lang::project::{Problems, Project};
+///
+/// /// All of a project as it is before the first run: nothing is stored, so `this` has no columns yet.
+/// fn compiled(project: &Project, templates: &Templates, graph: &Graph) -> Result<Compiled, Problems> {
+///     let nothing = |_: &Node| None;
+///     Compiler { project, templates, graph, stored: &nothing }.compile(&graph.indices().collect())
+/// }
+/// ```
 #[derive(Clone, Copy)]
 pub struct Compiler<'a> {
     /// The files.
@@ -46,7 +58,7 @@ impl Compiler<'_> {
     ///
     /// # Errors
     /// All that is wrong with any of them. What reads a model that is wrong is not looked at.
-    pub fn compile(&self, wanted: &BTreeSet<usize>) -> Result<Compiled, Problems> {
+    pub fn compile(&self, wanted: &NodeSet) -> Result<Compiled, Problems> {
         let mut work = CompileWork {
             compiler: self,
             checking: Scope::for_planning(),
@@ -101,16 +113,16 @@ struct CompileWork<'a> {
     /// Where a view is its SELECT, which shows what a stored table depends on.
     scope: Scope,
     /// What these two know in different ways. An ephemeral model is its SELECT in both, as in the SQL that runs.
-    views: HashMap<Relation, usize>,
+    views: HashMap<Relation, NodeIndex>,
     names: Arc<Names>,
     compiled: Compiled,
-    ephemerals: HashMap<usize, Ephemeral>,
-    broken: HashSet<usize>,
+    ephemerals: HashMap<NodeIndex, Ephemeral>,
+    broken: HashSet<NodeIndex>,
     problems: Problems,
 }
 
 impl CompileWork<'_> {
-    fn node(&mut self, index: usize) -> Result<(), Problems> {
+    fn node(&mut self, index: NodeIndex) -> Result<(), Problems> {
         let node = self.compiler.graph.node(index);
         match &node.kind {
             NodeKind::Source { index: of, .. } => {
@@ -147,7 +159,7 @@ impl CompileWork<'_> {
     }
 
     /// What streaming models keep is not in the warehouse.
-    fn check_streams_read(&self, index: usize, node: &Node) -> Result<(), Problem> {
+    fn check_streams_read(&self, index: NodeIndex, node: &Node) -> Result<(), Problem> {
         for parent in self.compiler.graph.parents(index) {
             let parent = self.compiler.graph.node(*parent);
             if parent.config.materialized != Materialization::Streaming {
@@ -177,7 +189,7 @@ impl CompileWork<'_> {
     }
 
     /// The plan of SQL that was checked by itself, with the SELECTs of views in it; the same one where it reads no view.
-    fn inlined(&self, rendered: &Rendered, checked: &LogicalPlan) -> Result<LogicalPlan, Problem> {
+    fn inlined(&self, rendered: &Rendered, checked: &PlannedQuery) -> Result<PlannedQuery, Problem> {
         if !self.reads_views(checked) {
             return Ok(checked.clone());
         }
@@ -185,19 +197,19 @@ impl CompileWork<'_> {
     }
 
     /// The plan of a view or an ephemeral model, for what reads it.
-    fn over_views(&self, rendered: &Rendered, checked: &LogicalPlan) -> Result<LogicalPlan, Problem> {
+    fn over_views(&self, rendered: &Rendered, checked: &PlannedQuery) -> Result<PlannedQuery, Problem> {
         if !self.reads_views(checked) {
             return Ok(checked.clone());
         }
         self.scope.plan_over_views(&rendered.sql).map_err(|problem| sql_problem(&problem, &rendered.map))
     }
 
-    fn reads_views(&self, checked: &LogicalPlan) -> bool {
+    fn reads_views(&self, checked: &PlannedQuery) -> bool {
         let reads = alignment::tables(checked);
         reads.map_or(true, |tables| tables.iter().any(|table| self.views.contains_key(table)))
     }
 
-    fn checked(&self, rendered: &Rendered) -> Result<LogicalPlan, Problem> {
+    fn checked(&self, rendered: &Rendered) -> Result<PlannedQuery, Problem> {
         let problem = |problem| sql_problem(&problem, &rendered.map);
         let plan = self.checking.plan(&rendered.sql).map_err(problem)?;
         self.checking.check_executable(&plan, &rendered.sql).map_err(problem)?;
@@ -235,7 +247,7 @@ impl CompileWork<'_> {
     }
 
     /// A tested column, as the columns of what is tested say it.
-    fn tested_column(&self, attached: usize, name: &str) -> TestedColumn {
+    fn tested_column(&self, attached: NodeIndex, name: &str) -> TestedColumn {
         let compiled = &self.compiled;
         let landed = compiled.sources.get(&attached).and_then(|table| table.table_schema().ok());
         let schema = landed
@@ -249,7 +261,7 @@ impl CompileWork<'_> {
 
     fn model(
         &mut self,
-        index: usize,
+        index: NodeIndex,
         node: &Node,
         text: &SourceText,
         uses_is_incremental: bool,
@@ -288,8 +300,8 @@ impl CompileWork<'_> {
         };
         named::check_partition_types(node, &schema, &partition_columns)?;
         let start = rendered.map.place(0..0);
-        let failed = |error: datafusion::common::DataFusionError| {
-            let failure = Failure::of(&error);
+        let failed = |error: SqlError| {
+            let failure = error.failure();
             let problem =
                 Problem::new(format!("the SQL cannot be optimized: {}", failure.message)).at(&start);
             Problems::from(match failure.help {
@@ -363,7 +375,7 @@ impl CompileWork<'_> {
     /// The SQL of a batch, planned over the parts that the first batch would read.
     fn batches(
         &self,
-        index: usize,
+        index: NodeIndex,
         node: &Node,
         text: &SourceText,
         batching: Batching,
@@ -403,7 +415,7 @@ impl CompileWork<'_> {
     /// The SQL of an increment, planned with `this` as it is stored.
     fn increment(
         &self,
-        index: usize,
+        index: NodeIndex,
         node: &Node,
         text: &SourceText,
         model: &CompiledModel,
@@ -419,7 +431,12 @@ impl CompileWork<'_> {
         Ok(CompiledIncrement { sql: self.standalone(index, &rendered.sql), rendered })
     }
 
-    fn snapshot(&self, index: usize, node: &Node, snapshot: &Snapshot) -> Result<CompiledSnapshot, Problems> {
+    fn snapshot(
+        &self,
+        index: NodeIndex,
+        node: &Node,
+        snapshot: &Snapshot,
+    ) -> Result<CompiledSnapshot, Problems> {
         let file = &snapshot.file;
         let mut rendered = self.render_block(node, &file.text, file.block, self.names(false, None))?;
         if let Some(relation) = &snapshot.relation {
@@ -440,16 +457,16 @@ impl CompileWork<'_> {
         Ok(CompiledSnapshot { fingerprint, is_volatile, ..compiled })
     }
 
-    fn ephemeral_parents(&self, index: usize) -> Vec<usize> {
+    fn ephemeral_parents(&self, index: NodeIndex) -> Vec<NodeIndex> {
         let parents = self.compiler.graph.parents(index).iter().copied();
         parents.filter(|parent| self.ephemerals.contains_key(parent)).collect()
     }
 
-    fn standalone(&self, index: usize, sql: &str) -> String {
+    fn standalone(&self, index: NodeIndex, sql: &str) -> String {
         with_ephemerals(sql, &self.ephemeral_parents(index), &self.ephemerals)
     }
 
-    fn test(&self, index: usize, node: &Node, detail: &TestDetail) -> Result<CompiledTest, Problems> {
+    fn test(&self, index: NodeIndex, node: &Node, detail: &TestDetail) -> Result<CompiledTest, Problems> {
         let rendered = match detail {
             TestDetail::Singular { index: of } => {
                 let text = &self.compiler.project.tests[*of].text;

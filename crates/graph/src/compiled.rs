@@ -7,6 +7,7 @@ use arrow::datatypes::SchemaRef;
 
 use super::config::Materialization;
 use super::incremental::CompiledBatches;
+use super::node_index::NodeIndex;
 use super::snapshot::CompiledSnapshot;
 use super::streaming::CompiledStream;
 use mep_contract::source::LandingTable;
@@ -94,13 +95,13 @@ pub struct SeedTable {
 #[derive(Clone, Debug, Default)]
 pub struct Compiled {
     /// Models.
-    pub models: HashMap<usize, CompiledModel>,
+    pub models: HashMap<NodeIndex, CompiledModel>,
     /// Snapshots.
-    pub snapshots: HashMap<usize, CompiledSnapshot>,
+    pub snapshots: HashMap<NodeIndex, CompiledSnapshot>,
     /// Tests.
-    pub tests: HashMap<usize, CompiledTest>,
+    pub tests: HashMap<NodeIndex, CompiledTest>,
     /// Seeds.
-    pub seeds: HashMap<usize, SeedTable>,
+    pub seeds: HashMap<NodeIndex, SeedTable>,
     /// What sources land in.
-    pub sources: HashMap<usize, LandingTable>,
+    pub sources: HashMap<NodeIndex, LandingTable>,
 }

@@ -1,20 +1,37 @@
 //! The graph: nodes in an order in which each comes after what it needs, and the edges between them.
 
 use std::collections::{BTreeSet, HashMap};
+use std::ops::Index;
 
 use petgraph::algo::{tarjan_scc, toposort};
-use petgraph::graph::{DiGraph, NodeIndex};
+use petgraph::graph::DiGraph;
 
 use super::node::{Node, NodeId};
+use super::node_index::{NodeIndex, NodeMap, NodeSet};
 use mep_lang::project::{Problem, Problems};
 
 /// The nodes of a project, each after what it depends on. A node is named by its index in this order.
+///
+/// ```
+/// use mep_graph::{Graph, NodeIndex};
+/// use mep_lang::project::Problem;
+///
+/// /// What is built anew when a model changes, and in which order.
+/// fn touched(graph: &Graph, model: &str) -> Result<Vec<String>, Problem> {
+///     let selection = graph.select(&[format!("{model}+")], &[])?;
+///     let is_built = |index: &NodeIndex| !graph[*index].is_test();
+///     Ok(selection.nodes.into_iter().filter(is_built).map(|index| graph[index].shown_name()).collect())
+/// }
+///
+/// assert!(touched(&Graph::default(), "plays")?.is_empty());
+/// # Ok::<(), Problem>(())
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct Graph {
     nodes: Vec<Node>,
-    by_id: HashMap<NodeId, usize>,
-    parents: Vec<Vec<usize>>,
-    children: Vec<Vec<usize>>,
+    by_id: HashMap<NodeId, NodeIndex>,
+    parents: NodeMap<Vec<NodeIndex>>,
+    children: NodeMap<Vec<NodeIndex>>,
 }
 
 impl Graph {
@@ -30,7 +47,7 @@ impl Graph {
         for _ in &nodes {
             edges.add_node(());
         }
-        let at = |index: usize| NodeIndex::new(nodes.len() - 1 - index);
+        let at = |index: usize| petgraph::graph::NodeIndex::new(nodes.len() - 1 - index);
         for (index, node) in nodes.iter().enumerate() {
             for parent in node.depends_on.iter().filter_map(|needed| written.get(&needed.id)) {
                 edges.add_edge(at(*parent), at(index), ());
@@ -46,23 +63,20 @@ impl Graph {
         let mut ordered: Vec<(usize, Node)> = places.into_iter().zip(nodes).collect();
         ordered.sort_by_key(|(place, _)| *place);
         let nodes: Vec<Node> = ordered.into_iter().map(|(_, node)| node).collect();
-        let by_id: HashMap<NodeId, usize> =
-            nodes.iter().enumerate().map(|(index, node)| (node.id.clone(), index)).collect();
-        let mut graph = Self {
-            parents: vec![Vec::new(); nodes.len()],
-            children: vec![Vec::new(); nodes.len()],
-            nodes,
-            by_id,
+        let by_id: HashMap<NodeId, NodeIndex> =
+            nodes.iter().enumerate().map(|(index, node)| (node.id.clone(), NodeIndex::new(index))).collect();
+        let parents_of = |index: NodeIndex| -> Vec<NodeIndex> {
+            let needed = nodes[index.position()].depends_on.iter();
+            needed.filter_map(|needed| by_id.get(&needed.id).copied()).collect()
         };
-        for index in 0..graph.nodes.len() {
-            for needed in &graph.nodes[index].depends_on {
-                if let Some(parent) = graph.by_id.get(&needed.id) {
-                    graph.parents[index].push(*parent);
-                    graph.children[*parent].push(index);
-                }
+        let parents = NodeMap::of(nodes.len(), parents_of);
+        let mut children = NodeMap::of(nodes.len(), |_| Vec::new());
+        for index in (0..nodes.len()).map(NodeIndex::new) {
+            for parent in &parents[index] {
+                children[*parent].push(index);
             }
         }
-        Ok(graph)
+        Ok(Self { nodes, by_id, parents, children })
     }
 
     /// All nodes, each after what it depends on.
@@ -70,40 +84,63 @@ impl Graph {
         &self.nodes
     }
 
+    /// The indices of all nodes, in their order.
+    pub fn indices(&self) -> impl DoubleEndedIterator<Item = NodeIndex> + ExactSizeIterator + use<> {
+        (0..self.nodes.len()).map(NodeIndex::new)
+    }
+
+    /// All nodes with their indices, in their order.
+    pub fn indexed(&self) -> impl DoubleEndedIterator<Item = (NodeIndex, &Node)> + ExactSizeIterator {
+        self.nodes.iter().enumerate().map(|(index, node)| (NodeIndex::new(index), node))
+    }
+
+    /// Something of each node, made in their order.
+    pub fn map<T>(&self, make: impl FnMut(NodeIndex) -> T) -> NodeMap<T> {
+        NodeMap::of(self.nodes.len(), make)
+    }
+
     /// The node at an index.
-    pub fn node(&self, index: usize) -> &Node {
-        &self.nodes[index]
+    pub fn node(&self, index: NodeIndex) -> &Node {
+        &self[index]
     }
 
     /// The index of the node with this id.
-    pub fn position(&self, id: &NodeId) -> Option<usize> {
+    pub fn position(&self, id: &NodeId) -> Option<NodeIndex> {
         self.by_id.get(id).copied()
     }
 
     /// What a node depends on directly.
-    pub fn parents(&self, index: usize) -> &[usize] {
+    pub fn parents(&self, index: NodeIndex) -> &[NodeIndex] {
         &self.parents[index]
     }
 
     /// What depends directly on a node.
-    pub fn children(&self, index: usize) -> &[usize] {
+    pub fn children(&self, index: NodeIndex) -> &[NodeIndex] {
         &self.children[index]
     }
 
     /// These nodes and what they depend on, up to so many steps away.
-    pub fn ancestors(&self, of: &BTreeSet<usize>, steps: Option<usize>) -> BTreeSet<usize> {
+    pub fn ancestors(&self, of: &NodeSet, steps: Option<usize>) -> NodeSet {
         reach(of, steps, &self.parents)
     }
 
     /// These nodes and what depends on them, up to so many steps away.
-    pub fn descendants(&self, of: &BTreeSet<usize>, steps: Option<usize>) -> BTreeSet<usize> {
+    pub fn descendants(&self, of: &NodeSet, steps: Option<usize>) -> NodeSet {
         reach(of, steps, &self.children)
     }
 }
 
-fn reach(of: &BTreeSet<usize>, steps: Option<usize>, edges: &[Vec<usize>]) -> BTreeSet<usize> {
+impl Index<NodeIndex> for Graph {
+    type Output = Node;
+
+    fn index(&self, index: NodeIndex) -> &Node {
+        &self.nodes[index.position()]
+    }
+}
+
+fn reach(of: &NodeSet, steps: Option<usize>, edges: &NodeMap<Vec<NodeIndex>>) -> NodeSet {
     let mut reached = of.clone();
-    let mut edge: Vec<usize> = of.iter().copied().collect();
+    let mut edge: Vec<NodeIndex> = of.iter().copied().collect();
     let mut step = 0;
     while !edge.is_empty() && steps.is_none_or(|steps| step < steps) {
         edge = edge

@@ -3,13 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use arrow::datatypes::SchemaRef;
-use datafusion::logical_expr::LogicalPlan;
 
 use super::node::Node;
 use super::views::ViewsBelow;
 use mep_core::fingerprint::{Fingerprint, Structure};
 use mep_core::relation::Relation;
-use mep_sql::{Alignment, Recipe, lookups, structure};
+use mep_sql::{Alignment, PlannedQuery, Recipe, lookups, structure};
 
 /// What stands for all that makes a model's rows and how they are stored: its recipe, or where that cannot be said, its SQL
 /// and that of the views in it.
@@ -41,7 +40,7 @@ pub(super) fn fingerprint(
 
 /// The tables that a plan reads as a whole and joins by keys.
 pub(super) fn looked_up(
-    plan: &LogicalPlan,
+    plan: &PlannedQuery,
     alignment: &Alignment,
     partition_columns: &[String],
 ) -> BTreeSet<Relation> {
@@ -55,7 +54,7 @@ pub(super) fn looked_up(
 /// What makes which rows a plan gives, and each of its columns. The columns that it is partitioned by belong to all of
 /// these: they say in which partition a value lies.
 pub(super) fn columns(
-    plan: &LogicalPlan,
+    plan: &PlannedQuery,
     partition_columns: &[String],
 ) -> (Option<Recipe>, BTreeMap<String, Recipe>) {
     let names: Vec<&String> = plan.schema().fields().iter().map(|field| field.name()).collect();

@@ -1,14 +1,12 @@
 //! Compiling what is particular to a history: which columns of its events are what, and the SQL of their ranges.
 
-use datafusion::logical_expr::LogicalPlan;
-
 use super::config::CheckColumns;
 use super::named::{self, at};
 use super::node::Node;
 use mep_lang::jinja::Rendered;
 use mep_lang::project::Problem;
 use mep_sql::history::{Events, IS_CURRENT, VALID_FROM, VALID_TO, ranges};
-use mep_sql::{Scope, sql_type};
+use mep_sql::{PlannedQuery, Scope, sql_type};
 
 /// The SQL that gives the ranges of the events that a model's SQL gives.
 ///
@@ -18,8 +16,8 @@ pub(super) fn over_events(
     scope: &Scope,
     node: &Node,
     rendered: Rendered,
-    plan: &LogicalPlan,
-) -> Result<(Rendered, LogicalPlan), Problem> {
+    plan: &PlannedQuery,
+) -> Result<(Rendered, PlannedQuery), Problem> {
     let config = &node.config.history;
     let columns: Vec<String> = plan.schema().fields().iter().map(|field| field.name().clone()).collect();
     let time = config.valid_from.as_deref().unwrap_or_default();
@@ -50,11 +48,18 @@ pub(super) fn over_events(
         scope.check_executable(&plan, &ranges.sql)?;
         Ok(plan)
     });
+    let map = rendered.map.within(ranges.events.clone());
     let plan = planned.map_err(|problem| {
-        Problem::new(format!("its history cannot be built: {}", problem.message))
-            .at(&rendered.map.place(0..0))
+        // What lies outside the SQL of the events was written here, and is about all of it.
+        let events = &ranges.events;
+        let own = problem.range.filter(|range| events.start <= range.start && range.end <= events.end);
+        let placed = Problem::new(format!("its history cannot be built: {}", problem.message))
+            .at(&map.place(own.unwrap_or(events.start..events.start)));
+        match problem.help {
+            Some(help) => placed.help(help),
+            None => placed,
+        }
     })?;
-    let map = rendered.map.within(ranges.events);
     Ok((Rendered { sql: ranges.sql, map, refs: Vec::new(), sources: Vec::new() }, plan))
 }
 

@@ -1,10 +1,10 @@
 //! Compiling what dbt's strategies need beside the SELECT: columns of a merge, and the SQL of a batch.
 
 use std::collections::HashSet;
+use std::fmt;
 
 use arrow::datatypes::{Schema, SchemaRef};
 use chrono::NaiveDateTime;
-use datafusion::common::DataFusionError;
 
 use super::config::{IncrementalStrategy, Materialization, PublishWhen};
 use super::incremental_config::MergeColumns;
@@ -14,7 +14,7 @@ use mep_contract::source::{LandingTable, landed::EVENT_DATE};
 use mep_core::relation::Relation;
 use mep_core::time_range::{BatchSize, TimeRange};
 use mep_lang::project::{Problem, nearest};
-use mep_sql::{EventTime, Scope};
+use mep_sql::{EventTime, Scope, SqlError};
 
 /// A model that is run batch by batch.
 #[derive(Clone, Debug)]
@@ -49,7 +49,7 @@ impl BatchInput {
     ///
     /// # Errors
     /// Where the whole is not known, or lacks the event time.
-    pub fn register(&self, scope: &Scope, batch: TimeRange) -> Result<(), DataFusionError> {
+    pub fn register(&self, scope: &Scope, batch: TimeRange) -> Result<(), SqlError> {
         let part = self.event_time.rows_within(scope.scan(&self.relation)?, batch)?;
         scope.register_view(&self.part, part)
     }
@@ -102,13 +102,14 @@ pub(super) enum Input<'a> {
 
 /// The event time of an input; `None` where it has none, so that each batch reads all of it.
 pub(super) fn input_time(node: &Node, input: &Input<'_>) -> Result<Option<EventTime>, Problem> {
+    let placed = |reason: &dyn fmt::Display| {
+        at_key(Problem::new(format!("`{}`: {reason}", node.name)), node, "event_time")
+    };
     let found = match input {
         Input::Landed(table) => {
             let Some(field) = table.schema.event_time_field() else { return Ok(None) };
-            let schema = table.table_schema().map_err(|error| error.to_string());
-            schema
-                .and_then(|schema| EventTime::of(field.name(), &schema))
-                .map(|time| time.with_day(EVENT_DATE))
+            let schema = table.table_schema().map_err(|error| placed(&error))?;
+            EventTime::of(field.name(), &schema).map(|time| time.with_day(EVENT_DATE))
         }
         Input::Columns(schema) => {
             let Some(column) = &node.config.event_time else { return Ok(None) };
@@ -122,8 +123,7 @@ pub(super) fn input_time(node: &Node, input: &Input<'_>) -> Result<Option<EventT
             EventTime::of(column, schema)
         }
     };
-    let placed = |reason| at_key(Problem::new(format!("`{}`: {reason}", node.name)), node, "event_time");
-    found.map(Some).map_err(placed)
+    found.map(Some).map_err(|reason| placed(&reason))
 }
 
 /// The names of the parts that a model's batches read.

@@ -2,11 +2,8 @@
 
 use std::collections::HashMap;
 
-use datafusion::sql::sqlparser::dialect::GenericDialect;
-use datafusion::sql::sqlparser::keywords::Keyword;
-use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
-
-use mep_sql::offset;
+use super::node_index::NodeIndex;
+use mep_sql::after_with;
 
 /// An ephemeral model.
 #[derive(Clone, Debug)]
@@ -16,12 +13,16 @@ pub(super) struct Ephemeral {
     /// Its SQL, in which the ephemeral models that it reads are names.
     pub(super) sql: String,
     /// The ephemeral models that it reads.
-    pub(super) within: Vec<usize>,
+    pub(super) within: Vec<NodeIndex>,
 }
 
 /// The SQL with the ephemeral models that it reads, and those that they read, as CTEs.
-pub(super) fn with_ephemerals(sql: &str, reads: &[usize], ephemerals: &HashMap<usize, Ephemeral>) -> String {
-    let mut ordered: Vec<usize> = Vec::new();
+pub(super) fn with_ephemerals(
+    sql: &str,
+    reads: &[NodeIndex],
+    ephemerals: &HashMap<NodeIndex, Ephemeral>,
+) -> String {
+    let mut ordered: Vec<NodeIndex> = Vec::new();
     for index in reads {
         collect(*index, ephemerals, &mut ordered);
     }
@@ -41,7 +42,7 @@ pub(super) fn with_ephemerals(sql: &str, reads: &[usize], ephemerals: &HashMap<u
 }
 
 /// What a CTE reads must stand before it.
-fn collect(index: usize, ephemerals: &HashMap<usize, Ephemeral>, ordered: &mut Vec<usize>) {
+fn collect(index: NodeIndex, ephemerals: &HashMap<NodeIndex, Ephemeral>, ordered: &mut Vec<NodeIndex>) {
     let Some(one) = ephemerals.get(&index).filter(|_| !ordered.contains(&index)) else { return };
     for within in &one.within {
         collect(*within, ephemerals, ordered);
@@ -49,32 +50,22 @@ fn collect(index: usize, ephemerals: &HashMap<usize, Ephemeral>, ordered: &mut V
     ordered.push(index);
 }
 
-/// The byte after the SQL's first `WITH` or `WITH RECURSIVE`, where it begins with one.
-fn after_with(sql: &str) -> Option<usize> {
-    let tokens = Tokenizer::new(&GenericDialect {}, sql).tokenize_with_location().ok()?;
-    let mut words = tokens.iter().filter(|token| !matches!(token.token, Token::Whitespace(_)));
-    let is = |token: &Token, keyword: Keyword| matches!(token, Token::Word(word) if word.keyword == keyword);
-    let first = words.next().filter(|token| is(&token.token, Keyword::WITH))?;
-    let end = match words.next().filter(|token| is(&token.token, Keyword::RECURSIVE)) {
-        Some(recursive) => recursive.span.end,
-        None => first.span.end,
-    };
-    Some(offset(sql, end))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn inlined(sql: &str) -> String {
-        let one = |name: &str, sql: &str, within: &[usize]| Ephemeral {
+        let one = |name: &str, sql: &str, within: &[NodeIndex]| Ephemeral {
             name: name.to_owned(),
             sql: sql.to_owned(),
             within: within.to_vec(),
         };
-        let ephemerals =
-            HashMap::from([(1, one("a", "select 1 as x", &[])), (2, one("b", "select x from a", &[1]))]);
-        with_ephemerals(sql, &[2], &ephemerals)
+        let (first, second) = (NodeIndex::new(0), NodeIndex::new(1));
+        let ephemerals = HashMap::from([
+            (first, one("a", "select 1 as x", &[])),
+            (second, one("b", "select x from a", &[first])),
+        ]);
+        with_ephemerals(sql, &[second], &ephemerals)
     }
 
     #[test]

@@ -7,6 +7,7 @@ use arrow::datatypes::{DataType, Schema};
 use super::attached_tests::tested_relation;
 use super::dag::Graph;
 use super::node::{Node, NodeKind};
+use super::node_index::NodeIndex;
 use mep_core::relation::Relation;
 use mep_lang::project::{Problem, nearest};
 
@@ -87,7 +88,7 @@ pub(super) fn check_partition_types(
 }
 
 /// The stored tables of which the config says that their changes are to be ignored.
-pub(super) fn ignored(graph: &Graph, index: usize) -> Result<BTreeSet<Relation>, Problem> {
+pub(super) fn ignored(graph: &Graph, index: NodeIndex) -> Result<BTreeSet<Relation>, Problem> {
     let node = graph.node(index);
     let mut ignored = BTreeSet::new();
     for name in &node.config.ignored_changes {

@@ -3,13 +3,12 @@
 //! `name`, `folder.*`, `+parents`, `children+`, `2+both+3`, `@with_parents_of_children`, `method:value`; a space joins, a
 //! comma intersects. The grammar and the methods are dbt's.
 
-use std::collections::BTreeSet;
-
 use globset::{Glob, GlobBuilder};
 use serde_json::Value as Json;
 
 use super::dag::Graph;
 use super::node::{Node, NodeId, NodeKind, TestDetail};
+use super::node_index::NodeSet;
 use mep_lang::project::{Problem, nearest};
 
 /// The methods that a criterion can begin with.
@@ -31,7 +30,7 @@ const METHODS: [&str; 11] = [
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Selection {
     /// Indices of nodes.
-    pub nodes: BTreeSet<usize>,
+    pub nodes: NodeSet,
     /// Criteria that stand for no node, each with a near name where there is one.
     pub unmatched: Vec<(String, Option<String>)>,
 }
@@ -45,7 +44,7 @@ impl Graph {
     pub fn select(&self, select: &[String], exclude: &[String]) -> Result<Selection, Problem> {
         let mut selection = Selection::default();
         if select.iter().all(|words| words.trim().is_empty()) {
-            selection.nodes = (0..self.nodes().len()).collect();
+            selection.nodes = self.indices().collect();
         } else {
             selection = self.union(select)?;
         }
@@ -58,7 +57,7 @@ impl Graph {
     fn union(&self, words: &[String]) -> Result<Selection, Problem> {
         let mut union = Selection::default();
         for word in words.iter().flat_map(|words| words.split_whitespace()) {
-            let mut intersection: Option<BTreeSet<usize>> = None;
+            let mut intersection: Option<NodeSet> = None;
             for text in word.split(',').filter(|text| !text.is_empty()) {
                 let criterion = Criterion::parse(text)?;
                 let matched = self.matching(&criterion)?;
@@ -76,19 +75,13 @@ impl Graph {
         Ok(union)
     }
 
-    fn matching(&self, criterion: &Criterion<'_>) -> Result<BTreeSet<usize>, Problem> {
+    fn matching(&self, criterion: &Criterion<'_>) -> Result<NodeSet, Problem> {
         let pattern = NamePattern::new(criterion.value)?;
         let matches = |node: &Node| matches(node, criterion, &pattern);
-        Ok(self
-            .nodes()
-            .iter()
-            .enumerate()
-            .filter(|(_, node)| matches(node))
-            .map(|(index, _)| index)
-            .collect())
+        Ok(self.indexed().filter(|(_, node)| matches(node)).map(|(index, _)| index).collect())
     }
 
-    fn reached(&self, criterion: &Criterion<'_>, matched: &BTreeSet<usize>) -> BTreeSet<usize> {
+    fn reached(&self, criterion: &Criterion<'_>, matched: &NodeSet) -> NodeSet {
         let mut reached = matched.clone();
         if criterion.childrens_parents {
             return self.ancestors(&self.descendants(matched, None), None);
@@ -102,8 +95,8 @@ impl Graph {
         reached
     }
 
-    fn with_tests(&self, mut nodes: BTreeSet<usize>) -> BTreeSet<usize> {
-        let tests: Vec<usize> = nodes
+    fn with_tests(&self, mut nodes: NodeSet) -> NodeSet {
+        let tests: Vec<_> = nodes
             .iter()
             .flat_map(|node| self.children(*node))
             .copied()

@@ -2,16 +2,18 @@
 
 use super::dag::Graph;
 use super::node::{Node, NodeKind, TestDetail};
+use super::node_index::NodeIndex;
 
 impl Graph {
     /// A selector that takes this node and nothing else but tests of it; `None` where none is known.
-    pub fn selector_of(&self, index: usize) -> Option<String> {
+    pub fn selector_of(&self, index: NodeIndex) -> Option<String> {
         candidates(self.node(index)).into_iter().find(|word| self.takes_alone(word, index))
     }
 
-    fn takes_alone(&self, word: &str, index: usize) -> bool {
+    fn takes_alone(&self, word: &str, index: NodeIndex) -> bool {
         let Ok(selection) = self.select(&[word.to_owned()], &[]) else { return false };
-        let is_test_of_it = |node: usize| self.node(node).is_test() && self.parents(node).contains(&index);
+        let is_test_of_it =
+            |node: NodeIndex| self.node(node).is_test() && self.parents(node).contains(&index);
         selection.nodes.contains(&index)
             && selection.nodes.iter().all(|node| *node == index || is_test_of_it(*node))
     }

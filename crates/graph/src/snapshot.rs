@@ -4,8 +4,6 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Schema, SchemaRef};
-use datafusion::common::DataFusionError;
-use datafusion::logical_expr::LogicalPlan;
 
 use super::config::CheckColumns;
 use super::named::{self, at};
@@ -15,7 +13,7 @@ use mep_core::fingerprint::Fingerprint;
 use mep_lang::jinja::Rendered;
 use mep_lang::project::Problem;
 use mep_sql::snapshot::{Change, SnapshotQuery, StoredVersions, timestamp};
-use mep_sql::{Alignment, Scope, alignment, is_volatile, sql_type, stored_schema};
+use mep_sql::{Alignment, PlannedQuery, Scope, SqlError, alignment, is_volatile, sql_type, stored_schema};
 
 /// A snapshot, compiled.
 #[derive(Clone, Debug)]
@@ -43,12 +41,12 @@ pub(super) fn compile(
     node: &Node,
     rendered: Rendered,
     source: String,
-    plan: &LogicalPlan,
+    plan: &PlannedQuery,
     stored: Option<&SchemaRef>,
 ) -> Result<CompiledSnapshot, Problem> {
     let whole = rendered.map.place(0..rendered.sql.trim_end().len());
-    let failed = |error: DataFusionError| {
-        Problem::new(format!("the SQL cannot be optimized: {}", error.strip_backtrace())).at(&whole)
+    let failed = |error: SqlError| {
+        Problem::new(format!("the SQL cannot be optimized: {}", error.failure().message)).at(&whole)
     };
     let given = plan.schema().as_arrow();
     // Ephemeral models are names in the SQL that is planned here, and CTEs in the one that runs.

@@ -3,23 +3,22 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use datafusion::logical_expr::LogicalPlan;
-
 use super::node::Node;
+use super::node_index::NodeIndex;
 use super::streaming_config::ALLOWED_LATENESS;
 use mep_contract::sink::{ModelSpec, SinkTable};
 use mep_contract::source::LandingTable;
 use mep_core::fingerprint::{Fingerprint, Structure};
 use mep_lang::jinja::Rendered;
 use mep_lang::project::{Problem, nearest};
-use mep_sql::Scope;
 use mep_sql::streaming::{Refusal, StreamInput, StreamQuery, relations};
+use mep_sql::{PlannedQuery, Scope};
 
 /// A streaming model, compiled.
 #[derive(Clone, Debug)]
 pub struct CompiledStream {
     /// The source that it reads: the node's index.
-    pub source: usize,
+    pub source: NodeIndex,
     /// What it is to the stream.
     pub spec: Arc<ModelSpec>,
 }
@@ -32,8 +31,8 @@ pub(super) fn compile(
     scope: &Scope,
     node: &Node,
     rendered: &Rendered,
-    plan: &LogicalPlan,
-    sources: &HashMap<usize, LandingTable>,
+    plan: &PlannedQuery,
+    sources: &HashMap<NodeIndex, LandingTable>,
     fingerprint: &Fingerprint,
     is_volatile: bool,
 ) -> Result<CompiledStream, Problem> {
@@ -42,7 +41,7 @@ pub(super) fn compile(
         return Err(refused(&Refusal::of_volatile(), rendered));
     }
     let read = relations(scope, plan).map_err(|refusal| refused(&refusal, rendered))?;
-    let mut streams: Vec<(usize, &LandingTable)> = sources
+    let mut streams: Vec<(NodeIndex, &LandingTable)> = sources
         .iter()
         .map(|(index, table)| (*index, table))
         .filter(|(_, table)| read.contains(&table.raw))

@@ -1,12 +1,8 @@
 //! The name of a tested column as the SQL of its test writes it.
 
 use arrow::datatypes::{DataType, Schema};
-use datafusion::sql::sqlparser::ast::Expr;
-use datafusion::sql::sqlparser::dialect::GenericDialect;
-use datafusion::sql::sqlparser::parser::Parser;
-use datafusion::sql::sqlparser::tokenizer::Token;
 
-use mep_sql::quoted;
+use mep_sql::{is_plain_name, quoted};
 
 /// A tested column.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,26 +18,13 @@ impl TestedColumn {
     pub(super) fn of(name: &str, asks_for_quotes: bool, table: &Schema) -> Self {
         let exact = table.field_with_name(name).ok();
         let field = exact.or_else(|| table.field_with_name(&name.to_ascii_lowercase()).ok());
-        let needs_quotes = asks_for_quotes && !name.starts_with('"') || exact.is_some() && !is_plain(name);
+        let needs_quotes =
+            asks_for_quotes && !name.starts_with('"') || exact.is_some() && !is_plain_name(name);
         Self {
             sql: if needs_quotes { quoted(name) } else { name.to_owned() },
             is_boolean: field.is_some_and(|field| field.data_type() == &DataType::Boolean),
         }
     }
-}
-
-/// Whether SQL takes a name without quotes for that of a column.
-fn is_plain(name: &str) -> bool {
-    let parsed = Parser::new(&GenericDialect).try_with_sql(&format!("{name} = 1")).and_then(|mut parser| {
-        let expression = parser.parse_expr()?;
-        Ok((expression, parser.peek_token().token))
-    });
-    let is_name = |expression: &Expr| {
-        let Expr::BinaryOp { left, .. } = expression else { return false };
-        matches!(left.as_ref(), Expr::Identifier(found) if found.value == name)
-    };
-    let lower = !name.contains(|character: char| character.is_uppercase());
-    lower && parsed.is_ok_and(|(expression, rest)| is_name(&expression) && rest == Token::EOF)
 }
 
 #[cfg(test)]

@@ -2,22 +2,21 @@
 //!
 //! Each view is looked at once, when it is compiled: where views stack, there are more ways through them than views.
 
-use datafusion::common::DataFusionError;
-use datafusion::logical_expr::LogicalPlan;
 use std::collections::HashMap;
 
 use super::compiled::{Compiled, CompiledModel};
 use super::dag::Graph;
+use super::node_index::NodeIndex;
 use mep_core::fingerprint::Fingerprint;
 use mep_core::relation::Relation;
-use mep_sql::{Alignment, alignment};
+use mep_sql::{Alignment, PlannedQuery, SqlError, alignment};
 
 /// The compiled views and ephemeral models that a model reads itself.
 pub(super) struct ViewsBelow<'a>(Vec<&'a CompiledModel>);
 
 impl<'a> ViewsBelow<'a> {
     /// Those of this node.
-    pub(super) fn of(graph: &Graph, compiled: &'a Compiled, index: usize) -> Self {
+    pub(super) fn of(graph: &Graph, compiled: &'a Compiled, index: NodeIndex) -> Self {
         let inlined = graph.parents(index).iter().filter(|parent| graph.node(**parent).is_inlined());
         Self(inlined.filter_map(|parent| compiled.models.get(parent)).collect())
     }
@@ -38,10 +37,10 @@ impl<'a> ViewsBelow<'a> {
 /// # Errors
 /// None of its own; walking a plan returns a `Result`.
 pub(super) fn read_through(
-    plan: &LogicalPlan,
-    views: &HashMap<Relation, usize>,
+    plan: &PlannedQuery,
+    views: &HashMap<Relation, NodeIndex>,
     compiled: &Compiled,
-) -> Result<Alignment, DataFusionError> {
+) -> Result<Alignment, SqlError> {
     let mut relations: Vec<Relation> = Vec::new();
     for relation in alignment::tables(plan)? {
         let behind = match views.get(&relation).and_then(|view| compiled.models.get(view)) {

@@ -1,11 +1,9 @@
 //! What is not as it was in a model, told from the SQL that its stored content was built by.
 
-use std::collections::BTreeSet;
-
 use super::planner::Planner;
 use super::reason::ModelChange;
 use mep_contract::warehouse::{Content, TableVersion};
-use mep_graph::{CompiledModel, tested_relation};
+use mep_graph::{CompiledModel, NodeIndex, NodeSet, tested_relation};
 use mep_lang::jinja::Rendered;
 
 impl Planner<'_> {
@@ -13,7 +11,7 @@ impl Planner<'_> {
     /// or a view that it reads. Nothing of this where it is not known.
     pub(super) fn what_changed(
         &self,
-        index: usize,
+        index: NodeIndex,
         model: &CompiledModel,
         stored: &TableVersion,
     ) -> ModelChange {
@@ -31,8 +29,8 @@ impl Planner<'_> {
     }
 
     /// The first view below a model that is not as it is published.
-    fn changed_view(&self, index: usize) -> Option<ModelChange> {
-        let mut below: BTreeSet<usize> = self.graph.parents(index).iter().copied().collect();
+    fn changed_view(&self, index: NodeIndex) -> Option<ModelChange> {
+        let mut below: NodeSet = self.graph.parents(index).iter().copied().collect();
         while let Some(index) = below.pop_last() {
             let node = self.graph.node(index);
             let (true, Some(model)) = (node.is_inlined(), self.compiled.models.get(&index)) else {

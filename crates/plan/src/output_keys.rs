@@ -5,13 +5,11 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use datafusion::common::{DataFusionError, resources_datafusion_err};
-
 use super::table_state::{PartitionState, TableState};
 use super::table_states::TableStates;
 use mep_contract::warehouse::PartitionKey;
 use mep_core::relation::Relation;
-use mep_sql::{Alignment, Keys, ScanAlignment, Scope};
+use mep_sql::{Alignment, Keys, ScanAlignment, Scope, SqlError};
 
 /// How many pairs of partitions of two tables are looked at to find the partitions of what joins both.
 const MOST_PAIRS: usize = 1_000_000;
@@ -39,7 +37,7 @@ impl<'a> OutputKeys<'a> {
         scope: &Scope,
         alignment: &'a Alignment,
         inputs: &'a TableStates,
-    ) -> Result<Self, DataFusionError> {
+    ) -> Result<Self, SqlError> {
         let mut whole = Vec::new();
         let mut scans = Vec::new();
         for scan in &alignment.scans {
@@ -74,7 +72,7 @@ struct ScanKeys<'a> {
 }
 
 impl<'a> ScanKeys<'a> {
-    fn of(scope: &Scope, scan: &'a ScanAlignment, known: &'a TableState) -> Result<Self, DataFusionError> {
+    fn of(scope: &Scope, scan: &'a ScanAlignment, known: &'a TableState) -> Result<Self, SqlError> {
         let keys: Vec<&[Option<String>]> = known.partitions.keys().map(PartitionKey::values).collect();
         let columns = scan.output_values(scope, &known.schema, &known.partition_columns, &keys)?;
         let of_row = |row: usize| -> PartialKey {
@@ -118,7 +116,7 @@ fn all_said(
     keys: &Keys,
     scans: &[Option<ScanKeys<'_>>],
     columns: usize,
-) -> Result<BTreeSet<PartialKey>, DataFusionError> {
+) -> Result<BTreeSet<PartialKey>, SqlError> {
     let scan_of = |scan: usize| scans.get(scan).and_then(Option::as_ref);
     let nothing = || BTreeSet::from([vec![None; columns]]);
     Ok(match keys {
@@ -148,9 +146,10 @@ fn all_said(
 fn joined(
     one: &BTreeSet<PartialKey>,
     other: &BTreeSet<PartialKey>,
-) -> Result<BTreeSet<PartialKey>, DataFusionError> {
+) -> Result<BTreeSet<PartialKey>, SqlError> {
     if one.len().saturating_mul(other.len()) > MOST_PAIRS {
-        return Err(resources_datafusion_err!("the inputs' partitions have more than {MOST_PAIRS} pairs"));
+        let message = format!("the inputs' partitions have more than {MOST_PAIRS} pairs");
+        return Err(SqlError::exhausted(message));
     }
     let pairs = one.iter().flat_map(|one| other.iter().map(move |other| (one, other)));
     Ok(pairs.filter_map(|(one, other)| both(one, other)).collect())

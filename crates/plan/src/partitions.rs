@@ -4,8 +4,6 @@ use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use datafusion::common::DataFusionError;
-
 use super::output_keys::OutputKeys;
 use super::reads::{ModelPart, ReadColumns, Reads};
 use super::reason::{ModelChange, Reason};
@@ -16,7 +14,7 @@ use mep_contract::warehouse::{
 };
 use mep_core::relation::Relation;
 use mep_graph::CompiledModel;
-use mep_sql::Scope;
+use mep_sql::{Scope, SqlError};
 
 /// More input partitions than this are noted by one digest, so that a ledger stays small.
 pub(super) const NOTED_ONE_BY_ONE: usize = 400;
@@ -246,7 +244,7 @@ impl<'a> Gathered<'a> {
 ///
 /// # Errors
 /// Where a partition value of an input cannot be evaluated.
-pub fn by_partition(basis: Basis<'_>) -> Result<PartitionPlan, DataFusionError> {
+pub fn by_partition(basis: Basis<'_>) -> Result<PartitionPlan, SqlError> {
     let OutputKeys { by_key, whole: others } =
         OutputKeys::of(basis.scope, &basis.model.alignment, basis.inputs)?;
     let mut gathered: BTreeMap<PartitionKey, Gathered<'_>> = BTreeMap::new();

@@ -20,8 +20,8 @@ use mep_contract::warehouse::{Content, PartitionKey, RunId, TableVersion, Versio
 use mep_core::fingerprint::Fingerprint;
 use mep_core::relation::Relation;
 use mep_graph::{
-    Compiled, CompiledModel, CompiledSnapshot, Graph, Materialization, Node, NodeKind, OnCodeChange,
-    OnSchemaChange, tested_relation,
+    Compiled, CompiledModel, CompiledSnapshot, Graph, Materialization, Node, NodeIndex, NodeKind, NodeSet,
+    OnCodeChange, OnSchemaChange, tested_relation,
 };
 use mep_sql::{Alignment, Scope};
 
@@ -70,6 +70,19 @@ impl Tables {
 }
 
 /// Plans nodes.
+///
+/// ```
+/// use std::collections::BTreeMap;
+///
+/// use mep_graph::NodeSet;
+/// use mep_plan::{Action, Planner, Tables};
+///
+/// /// How many of these nodes have something to do, where no source has anything new.
+/// fn due(planner: &Planner<'_>, nodes: &NodeSet, mut tables: Tables) -> usize {
+///     let plan = planner.plan(nodes, &BTreeMap::new(), &mut tables);
+///     plan.steps.iter().filter(|step| step.action != Action::Current).count()
+/// }
+/// ```
 #[derive(Clone, Copy)]
 pub struct Planner<'a> {
     /// The graph.
@@ -92,8 +105,8 @@ impl Planner<'_> {
     /// The plan for these nodes. `landings` are the landing plans of those that are sources, with what they leave.
     pub fn plan(
         &self,
-        nodes: &BTreeSet<usize>,
-        landings: &BTreeMap<usize, (LandingPlan, Option<TableState>)>,
+        nodes: &NodeSet,
+        landings: &BTreeMap<NodeIndex, (LandingPlan, Option<TableState>)>,
         tables: &mut Tables,
     ) -> Plan {
         let mut plan = Plan::default();
@@ -111,7 +124,7 @@ impl Planner<'_> {
     }
 
     /// What is to be done with one node, as the tables are; `tables` comes to be as the step leaves them.
-    pub fn node(&self, index: usize, tables: &mut Tables) -> Action {
+    pub fn node(&self, index: NodeIndex, tables: &mut Tables) -> Action {
         let node = self.graph.node(index);
         match &node.kind {
             NodeKind::Seed { .. } => self.seed(index, node, tables),
@@ -132,7 +145,7 @@ impl Planner<'_> {
         node.config.full_refresh.unwrap_or(self.full_refresh)
     }
 
-    fn seed(&self, index: usize, node: &Node, tables: &mut Tables) -> Action {
+    fn seed(&self, index: NodeIndex, node: &Node, tables: &mut Tables) -> Action {
         let Some(seed) = self.compiled.seeds.get(&index) else { return Action::Current };
         let relation = tested_relation(node);
         let version = seed_version(&seed.fingerprint);
@@ -156,7 +169,7 @@ impl Planner<'_> {
 
     fn model(
         &self,
-        index: usize,
+        index: NodeIndex,
         model: &CompiledModel,
         uses_is_incremental: bool,
         tables: &mut Tables,

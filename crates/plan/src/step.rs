@@ -5,6 +5,7 @@ use super::landing::LandingPlan;
 use super::partitions::{PartitionBuild, PartitionPlan};
 use super::reason::Reason;
 use mep_core::relation::Relation;
+use mep_graph::NodeIndex;
 
 /// What is to be done with a node.
 #[derive(Clone, Debug, PartialEq)]
@@ -46,7 +47,7 @@ impl Action {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Step {
     /// The node's index in the graph.
-    pub node: usize,
+    pub node: NodeIndex,
     /// What is to be done with it.
     pub action: Action,
 }
@@ -60,7 +61,7 @@ pub struct Plan {
 
 impl Plan {
     /// The step of a node.
-    pub fn step(&self, node: usize) -> Option<&Step> {
+    pub fn step(&self, node: NodeIndex) -> Option<&Step> {
         self.steps.iter().find(|step| step.node == node)
     }
 }

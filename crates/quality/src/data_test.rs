@@ -3,10 +3,10 @@
 use arrow::array::AsArray;
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Int64Type};
-use datafusion::common::DataFusionError;
 
-use mep_datafusion::{Engine, EngineError};
+use mep_contract::executor::{EngineError, Executor};
 use mep_graph::{NodeConfig, Severity};
+use mep_sql::failing_rows;
 
 /// What a number of failing rows means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,15 +32,9 @@ pub struct Finding {
 ///
 /// # Errors
 /// Where the SQL cannot be planned over the tables as they are, or fails.
-pub async fn run(engine: &Engine, sql: &str, config: &NodeConfig) -> Result<Finding, EngineError> {
-    let limited = match config.limit {
-        Some(limit) => format!("select * from (\n{sql}\n) as dbt_internal_test limit {limit}"),
-        None => sql.to_owned(),
-    };
-    let counting =
-        format!("select {} as failures from (\n{limited}\n) as dbt_internal_test", config.fail_calc);
-    let plan = engine.scope().plan(&counting).map_err(|problem| DataFusionError::Plan(problem.message))?;
-    let batches = engine.collect(plan).await?;
+pub async fn run(engine: &dyn Executor, sql: &str, config: &NodeConfig) -> Result<Finding, EngineError> {
+    let counting = engine.planned(&failing_rows(sql, &config.fail_calc, config.limit))?;
+    let batches = engine.collect(counting).await?;
     let mut failures = 0;
     for batch in &batches {
         let counted = cast(batch.column(0), &DataType::Int64)?;

@@ -7,8 +7,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use arrow::array::AsArray;
-use arrow::datatypes::DataType;
-use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, cast, lit};
 
 use super::build::{BuildCounts, BuildError, Built, TableBuild};
 use super::carry_out::{presentation, success};
@@ -16,10 +14,9 @@ use super::event::NodeResult;
 use super::session::Session;
 use mep_contract::warehouse::{Inputs, Ledger, Partition, PartitionKey, TableVersion, Version};
 use mep_core::time_range::{TimeRange, TimeRanges};
-use mep_datafusion::PublishedTable;
-use mep_graph::{CompiledBatches, Node, tested_relation};
+use mep_graph::{CompiledBatches, Node, NodeIndex, tested_relation};
 use mep_plan::BatchPlan;
-use mep_sql::EventTime;
+use mep_sql::{EventTime, PlannedQuery};
 
 /// A batch as a table is built for it.
 #[derive(Clone, Copy)]
@@ -37,7 +34,7 @@ impl Session<'_> {
     /// readers find the old table.
     pub(super) fn run_batches(
         &self,
-        index: usize,
+        index: NodeIndex,
         node: &Node,
         plan: &BatchPlan,
     ) -> Result<NodeResult, BuildError> {
@@ -139,7 +136,7 @@ impl TableBuild<'_> {
         batch: BatchBuild<'_>,
     ) -> Result<Option<Built>, BuildError> {
         let rows = batch.event_time.rows_within(self.plan()?, batch.range)?;
-        let mut new = self.engine.write(rows, &self.output_of_part(&batch.number.to_string())).await?.files;
+        let mut new = self.engine.write(rows, &self.output_of_part(&batch.number.to_string())).await?;
         let mut all: BTreeMap<PartitionKey, Partition> = stored
             .into_iter()
             .flat_map(TableVersion::partitions)
@@ -237,12 +234,9 @@ impl TableBuild<'_> {
         any.then(|| self.table(partitions))
     }
 
-    /// A plan over some partitions of the table as it stands so far.
-    fn stored_rows(&self, partitions: BTreeMap<PartitionKey, Partition>) -> Result<LogicalPlan, BuildError> {
-        let name = self.relation.aside("stored");
-        let folder = self.warehouse.table_folder(self.relation);
-        let table = PublishedTable::new(folder, self.table(partitions));
-        self.engine.scope().register(&name, Arc::new(table))?;
+    /// The rows of some partitions of the table as it stands so far.
+    fn stored_rows(&self, partitions: BTreeMap<PartitionKey, Partition>) -> Result<PlannedQuery, BuildError> {
+        let name = self.register_aside("stored", partitions)?;
         Ok(self.engine.scope().scan(&name)?)
     }
 
@@ -253,21 +247,8 @@ impl TableBuild<'_> {
         batch: BatchBuild<'_>,
     ) -> Result<BTreeSet<PartitionKey>, BuildError> {
         let rows = batch.event_time.rows_within(self.stored_rows(all.clone())?, batch.range)?;
-        let columns: Vec<Expr> = self
-            .partition_columns
-            .iter()
-            .map(|name| {
-                cast(Expr::Column(datafusion::common::Column::from_name(name)), DataType::Utf8).alias(name)
-            })
-            .collect();
-        let rows = LogicalPlanBuilder::from(rows);
-        let keys = if columns.is_empty() {
-            rows.limit(0, Some(1))?.project([lit(true)])?
-        } else {
-            rows.project(columns)?.distinct()?
-        };
         let mut touched = BTreeSet::new();
-        for rows in self.engine.collect(keys.build()?).await? {
+        for rows in self.engine.collect(rows.distinct_texts(self.partition_columns)?).await? {
             for row in 0..rows.num_rows() {
                 let value = |column: usize| {
                     let texts = rows.column(column).as_string::<i32>();
@@ -292,6 +273,6 @@ impl TableBuild<'_> {
         let partitions = all.iter().filter(|(key, _)| touched.contains(*key));
         let partitions = partitions.map(|(key, partition)| (key.clone(), partition.clone())).collect();
         let rows = batch.event_time.rows_without(self.stored_rows(partitions)?, batch.range)?;
-        Ok(self.engine.write(rows, &self.output_of_part(&format!("{}.kept", batch.number))).await?.files)
+        Ok(self.engine.write(rows, &self.output_of_part(&format!("{}.kept", batch.number))).await?)
     }
 }

@@ -3,22 +3,21 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, SchemaRef};
-use datafusion::common::{Column, DataFusionError, ScalarValue};
-use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, cast, lit};
+use arrow::datatypes::SchemaRef;
 
+use mep_contract::executor::{EngineError, Executor};
 use mep_contract::warehouse::BuildFolder;
 use mep_contract::warehouse::{
     ColumnVersions, Content, DataFile, Inputs, Ledger, Partition, PartitionKey, RunId, TableVersion, Version,
-    Warehouse, WarehouseError, WrittenFiles,
+    Warehouse, WarehouseError, WriteTarget, WrittenFiles,
 };
 use mep_core::fingerprint::Fingerprint;
 use mep_core::relation::Relation;
 use mep_core::secrets;
 use mep_core::time_range::TimeRanges;
-use mep_datafusion::{Engine, EngineError, Output};
 use mep_plan::{PartitionBuild, PartitionPlan};
 use mep_sql::dialect::Untranslatable;
+use mep_sql::{PlannedQuery, SqlError, SqlProblem};
 
 /// Input bytes, as stored, that one query of a chunk of partitions reads at most, where partitions are small enough.
 const CHUNK_BYTES: u64 = 128 * 1024 * 1024;
@@ -37,9 +36,17 @@ pub enum BuildError {
     /// A view cannot be said in the words of the engines that share the warehouse.
     #[error("{0}")]
     View(#[from] Untranslatable),
-    /// The query cannot be planned over the tables as they are.
+    /// A query cannot be planned over the tables as they are.
     #[error("{0}")]
     Plan(String),
+    /// The same of the node's own SQL, in which the place is known.
+    #[error("{}", .problem.message)]
+    Select {
+        /// The SQL as it was to run.
+        sql: String,
+        /// What is wrong with it, and where.
+        problem: Box<SqlProblem>,
+    },
     /// A column of the model is not what the stored table has, and `on_schema_change` does not say how to go on.
     #[error("{0}")]
     SchemaChange(String),
@@ -96,8 +103,8 @@ pub enum BuildError {
     },
 }
 
-impl From<DataFusionError> for BuildError {
-    fn from(error: DataFusionError) -> Self {
+impl From<SqlError> for BuildError {
+    fn from(error: SqlError) -> Self {
         Self::Engine(EngineError::Query(error))
     }
 }
@@ -160,7 +167,7 @@ impl BuildCounts {
 #[derive(Clone)]
 pub struct TableBuild<'a> {
     /// Runs the query.
-    pub engine: &'a Engine,
+    pub engine: &'a dyn Executor,
     /// Where the table lives.
     pub warehouse: &'a dyn Warehouse,
     /// The run.
@@ -185,7 +192,7 @@ impl TableBuild<'_> {
     /// # Errors
     /// Where the query fails; the old table is then still there.
     pub async fn whole(&self, build: &PartitionBuild) -> Result<Built, BuildError> {
-        let mut written = self.engine.write(self.plan()?, &self.output()).await?.files;
+        let mut written = self.engine.write(self.plan()?, &self.output()).await?;
         // The ledger stands with the partitions, so a table without rows needs one too.
         if written.is_empty() {
             written.insert(PartitionKey::new(vec![None; self.partition_columns.len()]), Vec::new());
@@ -211,10 +218,9 @@ impl TableBuild<'_> {
         let query = self.plan()?;
         let mut written = WrittenFiles::new();
         for (index, chunk) in chunks(&plan.build).into_iter().enumerate() {
-            let filter = self.is_one_of(&query, chunk)?;
-            let filtered = LogicalPlanBuilder::from(query.clone()).filter(filter)?.build()?;
-            let files = self.engine.write(filtered, &self.output_of_part(&index.to_string())).await?.files;
-            written.extend(files);
+            let keys: Vec<&[Option<String>]> = chunk.iter().map(|build| build.key.values()).collect();
+            let rows = query.clone().of_partitions(self.partition_columns, self.schema, &keys)?;
+            written.extend(self.engine.write(rows, &self.output_of_part(&index.to_string())).await?);
             mep_core::fail_point::reached("build-after-chunk");
         }
         let mut new: BTreeMap<PartitionKey, Partition> = BTreeMap::new();
@@ -238,26 +244,44 @@ impl TableBuild<'_> {
         Ok(self.built(all, written))
     }
 
-    pub(super) fn plan(&self) -> Result<LogicalPlan, BuildError> {
-        self.engine.scope().plan(self.sql).map_err(|problem| BuildError::Plan(problem.message))
+    pub(super) fn plan(&self) -> Result<PlannedQuery, BuildError> {
+        own_plan(self.engine, self.sql)
+    }
+
+    /// Another SELECT over the tables as they are.
+    pub(super) fn planned(&self, sql: &str) -> Result<PlannedQuery, BuildError> {
+        self.engine.scope().plan(sql).map_err(|problem| BuildError::Plan(problem.message))
+    }
+
+    /// Makes some partitions of the table known to SQL by a name of their own.
+    pub(super) fn register_aside(
+        &self,
+        purpose: &'static str,
+        partitions: BTreeMap<PartitionKey, Partition>,
+    ) -> Result<Relation, BuildError> {
+        let name = self.relation.aside(purpose);
+        let folder = self.warehouse.table_folder(self.relation);
+        self.engine.register_aside(&name, folder, self.table(partitions))?;
+        Ok(name)
     }
 
     /// Where the run writes the table.
-    pub(super) fn output(&self) -> Output {
+    pub(super) fn output(&self) -> WriteTarget {
         self.output_in(BuildFolder::of(self.run))
     }
 
     /// Where it writes a part of it, beside others.
-    pub(super) fn output_of_part(&self, part: &str) -> Output {
+    pub(super) fn output_of_part(&self, part: &str) -> WriteTarget {
         self.output_in(BuildFolder::part(self.run, part))
     }
 
-    fn output_in(&self, folder: BuildFolder) -> Output {
-        Output {
+    fn output_in(&self, folder: BuildFolder) -> WriteTarget {
+        WriteTarget {
             table_folder: self.warehouse.table_folder(self.relation),
             folder,
             schema: self.schema.clone(),
             partition_columns: self.partition_columns.to_vec(),
+            file_bytes: None,
         }
     }
 
@@ -300,54 +324,17 @@ impl TableBuild<'_> {
     pub(super) fn built(&self, partitions: BTreeMap<PartitionKey, Partition>, written: BuildCounts) -> Built {
         Built { table: self.table(partitions), written }
     }
-
-    /// A filter that holds for the rows of these partitions and no others.
-    fn is_one_of(&self, plan: &LogicalPlan, chunk: &[PartitionBuild]) -> Result<Expr, BuildError> {
-        let mut columns = Vec::new();
-        for (index, name) in self.partition_columns.iter().enumerate() {
-            let (qualifier, field) = plan.schema().qualified_field_with_unqualified_name(name)?;
-            let column = Expr::Column(Column::new(qualifier.cloned(), name));
-            // A partition is named by the value that is stored, which can be a coarser one than the query gives.
-            let stored = self.schema.field_with_name(name).map_err(DataFusionError::from)?.data_type();
-            let is_same = field.data_type() == stored || *stored == DataType::Utf8View;
-            let column = if is_same { column } else { cast(column, stored.clone()) };
-            columns.push((index, column, if is_same { field.data_type().clone() } else { stored.clone() }));
-        }
-        if let [(index, column, data_type)] = columns.as_slice() {
-            let mut values = Vec::new();
-            let mut filter: Option<Expr> = None;
-            for build in chunk {
-                match value(&build.key, *index) {
-                    Some(text) => values.push(lit(ScalarValue::Utf8(Some(text)).cast_to(data_type)?)),
-                    None => filter = Some(column.clone().is_null()),
-                }
-            }
-            if !values.is_empty() {
-                let is_in = column.clone().in_list(values, false);
-                filter = Some(filter.map_or(is_in.clone(), |null| null.or(is_in)));
-            }
-            return Ok(filter.unwrap_or_else(|| lit(false)));
-        }
-        let mut any: Option<Expr> = None;
-        for build in chunk {
-            let mut all: Option<Expr> = None;
-            for (index, column, data_type) in &columns {
-                let is = match value(&build.key, *index) {
-                    Some(text) => column.clone().eq(lit(ScalarValue::Utf8(Some(text)).cast_to(data_type)?)),
-                    None => column.clone().is_null(),
-                };
-                all = Some(all.map_or(is.clone(), |all| all.and(is)));
-            }
-            if let Some(all) = all {
-                any = Some(any.map_or(all.clone(), |any| any.or(all)));
-            }
-        }
-        Ok(any.unwrap_or_else(|| lit(false)))
-    }
 }
 
-fn value(key: &PartitionKey, index: usize) -> Option<String> {
-    key.values().get(index).cloned().flatten()
+/// The plan of a node's own SQL.
+///
+/// # Errors
+/// Where it cannot be planned over the tables as they are.
+pub(super) fn own_plan(engine: &dyn Executor, sql: &str) -> Result<PlannedQuery, BuildError> {
+    engine
+        .scope()
+        .plan(sql)
+        .map_err(|problem| BuildError::Select { sql: sql.to_owned(), problem: Box::new(problem) })
 }
 
 /// The partitions in runs that read little enough for one query.

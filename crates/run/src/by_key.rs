@@ -8,17 +8,17 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
-use datafusion::common::DataFusionError;
-use datafusion::logical_expr::LogicalPlan;
 
 use super::build::{BuildCounts, BuildError, Built, TableBuild};
 use super::session::Session;
+use mep_contract::executor::EngineError;
+use mep_contract::executor::keyed::{ContentChange, KeyedRows, ReplacedRows, StoredRows};
 use mep_contract::warehouse::{Partition, PartitionKey, TableVersion};
 use mep_core::quantity::plural;
 use mep_core::relation::Relation;
-use mep_datafusion::keyed::{ContentChange, KeyedRows, ReplacedRows, StoredRows};
 use mep_graph::CompiledModel;
 use mep_plan::{PartitionBuild, was_made_of};
+use mep_sql::PlannedQuery;
 
 impl Session<'_> {
     /// The build of a table by the keys that its changed inputs reach, with what is to be said of it; `None` where all of it is
@@ -40,7 +40,7 @@ impl Session<'_> {
             let plan = table.plan()?;
             let mut collect = |plan| self.collected(plan);
             let rows = StoredRows { relation: table.relation, table: &stored, schema: table.schema };
-            self.engine.rows_by_key(&plan, &rows, &changed, &mut collect)
+            self.engine.rows_by_key(plan, &rows, &changed, &mut collect)
         };
         let found = found.unwrap_or_else(|error| {
             tracing::debug!("which rows of {} can be others cannot be told: {error}", table.relation);
@@ -105,8 +105,9 @@ impl Session<'_> {
     }
 
     /// The rows of a plan, for what asks in the middle of making another one.
-    pub(super) fn collected(&self, plan: LogicalPlan) -> Result<Vec<RecordBatch>, DataFusionError> {
-        self.block_on(self.engine.collect(plan)).map_err(|error| DataFusionError::External(Box::new(error)))
+    pub(super) fn collected(&self, query: PlannedQuery) -> Result<Vec<RecordBatch>, EngineError> {
+        // What ends it is told where the run goes on, which it does not where it was interrupted.
+        self.block_on(self.engine.collect(query)).map_err(|error| EngineError::Worker(error.to_string()))
     }
 }
 
@@ -120,8 +121,8 @@ impl TableBuild<'_> {
     }
 
     /// The table of these rows.
-    async fn of_rows(&self, build: &PartitionBuild, rows: LogicalPlan) -> Result<Built, BuildError> {
-        let files = self.engine.write(rows, &self.output()).await?.files.into_values().flatten().collect();
+    async fn of_rows(&self, build: &PartitionBuild, rows: PlannedQuery) -> Result<Built, BuildError> {
+        let files = self.engine.write(rows, &self.output()).await?.into_values().flatten().collect();
         let partition = Partition { files: Arc::new(files), ledger: Arc::new(self.ledger_of(build)) };
         let partitions = BTreeMap::from([(PartitionKey::whole(), partition)]);
         let written = BuildCounts::of(&partitions);

@@ -1,10 +1,10 @@
 //! Carrying steps out, each as its plan says, and telling what came of it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use super::build::{BuildCounts, BuildError, Built, TableBuild};
+use super::build::{BuildCounts, BuildError, Built, TableBuild, own_plan};
 use super::event::{Event, NodeResult, Status};
 use super::order::dependencies;
 use super::schedule::{Outcome, Steps, Weight, work_through};
@@ -12,7 +12,7 @@ use super::session::Session;
 use mep_contract::warehouse::{self, Content, Presentation};
 use mep_core::interrupt;
 use mep_core::relation::Relation;
-use mep_graph::{CompiledModel, Node, NodeKind, tested_relation};
+use mep_graph::{CompiledModel, Node, NodeIndex, NodeKind, NodeSet, tested_relation};
 use mep_plan::{Action, PartitionBuild, PartitionPlan, Plan, Reason, Step, TableChange};
 use mep_quality as quality;
 use mep_quality::Verdict;
@@ -29,7 +29,7 @@ pub fn presentation(node: &Node) -> Presentation {
 
 impl Session<'_> {
     /// Carries a plan out. Steps that depend on one of `failed` are skipped.
-    pub fn carry_out(&self, plan: &Plan, failed: &BTreeSet<usize>) -> Vec<NodeResult> {
+    pub fn carry_out(&self, plan: &Plan, failed: &NodeSet) -> Vec<NodeResult> {
         let results: Mutex<BTreeMap<usize, NodeResult>> = Mutex::new(BTreeMap::new());
         let keep = |step: usize, result: NodeResult| {
             self.reporter.report(Event::Ended(&result));
@@ -39,7 +39,7 @@ impl Session<'_> {
             if failed.is_empty() {
                 return None;
             }
-            let above = self.graph.ancestors(&BTreeSet::from([step.node]), None);
+            let above = self.graph.ancestors(&NodeSet::from([step.node]), None);
             above.into_iter().find(|node| failed.contains(node))
         };
         let dependencies = dependencies(self.graph, plan);
@@ -103,7 +103,7 @@ impl Session<'_> {
         result.in_time(began.elapsed())
     }
 
-    fn act(&self, index: usize, node: &Node, action: &Action) -> Result<NodeResult, BuildError> {
+    fn act(&self, index: NodeIndex, node: &Node, action: &Action) -> Result<NodeResult, BuildError> {
         match action {
             Action::Current | Action::AfterInputs | Action::Land(_) => Ok(result_of(node, Status::Current)),
             Action::Missing(relations) => Ok(self.missing(node, relations)),
@@ -163,24 +163,29 @@ impl Session<'_> {
         }
     }
 
-    pub(super) fn model(&self, index: usize) -> Result<&CompiledModel, BuildError> {
+    pub(super) fn model(&self, index: NodeIndex) -> Result<&CompiledModel, BuildError> {
         let missing = || BuildError::Plan("the model was not compiled".to_owned());
         self.compiled.models.get(&index).ok_or_else(missing)
     }
 
-    fn built(&self, index: usize, node: &Node, built: Built, why: &str) -> Result<NodeResult, BuildError> {
+    fn built(
+        &self,
+        index: NodeIndex,
+        node: &Node,
+        built: Built,
+        why: &str,
+    ) -> Result<NodeResult, BuildError> {
         self.publish(index, node, built.table)?;
         Ok(success(node, built.written, why))
     }
 
-    fn create_view(&self, index: usize, node: &Node, reason: &Reason) -> Result<NodeResult, BuildError> {
+    fn create_view(&self, index: NodeIndex, node: &Node, reason: &Reason) -> Result<NodeResult, BuildError> {
         let model = self.model(index)?;
         let relation = tested_relation(node);
         let view = self.view_of(model);
         let mut presentation = presentation(node);
         if let Some(catalog) = self.warehouse.trino_catalog() {
-            let plan = self.engine.scope().plan(&model.sql);
-            let plan = plan.map_err(|problem| BuildError::Plan(problem.message))?;
+            let plan = own_plan(self.engine, &model.sql)?;
             let text = TranslatedView::of(self.engine.scope(), &plan)?;
             let schema = relation.schema.as_deref().unwrap_or_default();
             let (hive, trino) = (text.hive.clone(), text.presto_view(catalog, schema));
@@ -191,7 +196,7 @@ impl Session<'_> {
         Ok(result_of(node, Status::Success).saying(reason.to_string()))
     }
 
-    fn increment(&self, index: usize, node: &Node) -> Result<NodeResult, BuildError> {
+    fn increment(&self, index: NodeIndex, node: &Node) -> Result<NodeResult, BuildError> {
         let relation = tested_relation(node);
         let model = self.model(index)?;
         let (Some(stored), Some(increment)) = (self.stored(&relation), &model.increment) else {
@@ -208,7 +213,12 @@ impl Session<'_> {
         }
     }
 
-    fn snapshot(&self, index: usize, node: &Node, build: &PartitionBuild) -> Result<NodeResult, BuildError> {
+    fn snapshot(
+        &self,
+        index: NodeIndex,
+        node: &Node,
+        build: &PartitionBuild,
+    ) -> Result<NodeResult, BuildError> {
         let missing = || BuildError::Plan("the snapshot was not compiled".to_owned());
         let snapshot = self.compiled.snapshots.get(&index).ok_or_else(missing)?;
         let relation = tested_relation(node);
@@ -232,7 +242,7 @@ impl Session<'_> {
         }
     }
 
-    fn test(&self, index: usize, node: &Node) -> Result<NodeResult, BuildError> {
+    fn test(&self, index: NodeIndex, node: &Node) -> Result<NodeResult, BuildError> {
         let Some(test) = self.compiled.tests.get(&index) else { return Ok(result_of(node, Status::Current)) };
         let tested =
             self.graph.parents(index).iter().filter_map(|parent| self.graph.node(*parent).relation.clone());

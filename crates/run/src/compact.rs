@@ -7,12 +7,12 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use super::build::BuildError;
-use mep_contract::warehouse::BuildFolder;
+use mep_contract::executor::Executor;
 use mep_contract::warehouse::{
-    Content, DataFile, Partition, PartitionKey, Presentation, RunId, TableVersion, Warehouse,
+    BuildFolder, Content, DataFile, Partition, PartitionKey, Presentation, RunId, TableVersion, Warehouse,
+    WriteTarget, WrittenFiles,
 };
 use mep_core::relation::Relation;
-use mep_datafusion::{Engine, Output, PublishedTable};
 use mep_plan::{Compaction, FileSizes};
 
 /// Partitions that are written by one query.
@@ -22,7 +22,7 @@ const CHUNK: usize = 32;
 #[derive(Clone, Copy)]
 pub struct Compactor<'a> {
     /// Reads and writes rows.
-    pub engine: &'a Engine,
+    pub engine: &'a dyn Executor,
     /// Where the tables live; its lease is held.
     pub warehouse: &'a dyn Warehouse,
     /// The run, which names the new folders.
@@ -92,7 +92,7 @@ impl Compactor<'_> {
         table: &TableVersion,
         chunk: &[(&PartitionKey, &Vec<DataFile>)],
         number: usize,
-    ) -> Result<mep_contract::warehouse::WrittenFiles, BuildError> {
+    ) -> Result<WrittenFiles, BuildError> {
         let known: BTreeMap<&PartitionKey, &Partition> = table.partitions().collect();
         let old = chunk.iter().filter_map(|(key, files)| {
             let ledger = known.get(key)?.ledger.clone();
@@ -101,15 +101,16 @@ impl Compactor<'_> {
         let old = self.version(table, old.collect());
         let folder = self.warehouse.table_folder(relation);
         let name = Relation { schema: None, name: format!("__mep_small_{}", relation.name) };
-        self.engine.scope().register(&name, Arc::new(PublishedTable::new(folder.clone(), old)))?;
-        let output = Output {
+        self.engine.register_aside(&name, folder.clone(), old)?;
+        let target = WriteTarget {
             table_folder: folder,
             folder: BuildFolder::part(self.run, &number.to_string()),
             schema: table.schema.clone(),
             partition_columns: table.partition_columns().to_vec(),
+            file_bytes: Some(self.sizes.target),
         };
         let rows = self.engine.scope().scan(&name)?;
-        Ok(self.engine.write_in_files_of(rows, &output, self.sizes.target).await?.files)
+        Ok(self.engine.write(rows, &target).await?)
     }
 
     fn version(&self, table: &TableVersion, partitions: BTreeMap<PartitionKey, Partition>) -> TableVersion {

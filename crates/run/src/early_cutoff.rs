@@ -6,13 +6,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use datafusion::common::DataFusionError;
-
 use super::build::BuildError;
 use super::session::Session;
+use mep_contract::executor::EngineError;
+use mep_contract::executor::keyed::ContentChange;
 use mep_contract::warehouse::{Partition, PartitionKey};
 use mep_core::relation::Relation;
-use mep_datafusion::keyed::ContentChange;
 use mep_graph::{CompiledModel, Node, tested_relation};
 use mep_plan::confirm::{ReadTables, Touch};
 use mep_plan::{PartitionBuild, PartitionPlan, TableState};
@@ -81,9 +80,9 @@ impl Session<'_> {
             changed.extend(change);
         }
         let columns = model.partition_columns.iter().map(|name| model.schema.field_with_name(name));
-        let columns = columns.collect::<Result<Vec<_>, _>>().map_err(DataFusionError::from)?;
+        let columns = columns.collect::<Result<Vec<_>, _>>().map_err(EngineError::from)?;
         let mut collect = |plan| self.collected(plan);
-        let found = self.engine.reached(&plan, &columns, &changed, in_question, &mut collect)?;
+        let found = self.engine.reached(plan, &columns, &changed, in_question, &mut collect)?;
         let Some(found) = found else { return Ok(None) };
         let mut partitions = BTreeSet::new();
         for batch in found {

@@ -8,11 +8,11 @@ use std::ops::Range;
 
 use super::build::BuildError;
 use super::session::Session;
-use mep_datafusion::EngineError;
-use mep_graph::tested_relation;
+use mep_contract::executor::EngineError;
+use mep_graph::{NodeIndex, tested_relation};
 use mep_lang::jinja::SourceMap;
 use mep_lang::project::Place;
-use mep_sql::{Culprit, Failure};
+use mep_sql::Culprit;
 
 /// Places that are named; of more, how many there are.
 const SHOWN: usize = 4;
@@ -21,12 +21,23 @@ const LONGEST: usize = 60;
 
 impl Session<'_> {
     /// Why a node's query failed, for its result.
-    pub(super) fn why(&self, index: usize, error: &BuildError) -> String {
-        let BuildError::Engine(EngineError::Query(error)) = error else { return error.to_string() };
-        let failure = Failure::of(error);
-        let mut text = failure.message.clone();
-        let culprit = failure.culprit.unwrap_or_else(|| Culprit::named(&failure.message));
-        let places = self.places(index, &culprit);
+    pub(super) fn why(&self, index: NodeIndex, error: &BuildError) -> String {
+        let (message, help, places) = match error {
+            BuildError::Engine(EngineError::Query(error)) => {
+                let failure = error.failure();
+                let culprit = failure.culprit.unwrap_or_else(|| Culprit::named(&failure.message));
+                let places = self.places(index, &culprit);
+                (failure.message, failure.help, places)
+            }
+            BuildError::Select { sql, problem } => {
+                let place = problem.range.clone().and_then(|range| self.place_in(index, sql, range));
+                let named = || self.places(index, &Culprit::named(&problem.message));
+                let places = place.map_or_else(named, |place| vec![place]);
+                (problem.message.clone(), problem.help.clone(), places)
+            }
+            error => return error.to_string(),
+        };
+        let mut text = message;
         let shown: Vec<String> = places.iter().take(SHOWN).map(shown).collect();
         match shown.as_slice() {
             [] => text.push_str(&format!("\nin {}", self.graph.node(index).path.display())),
@@ -41,14 +52,26 @@ impl Session<'_> {
                 }
             }
         }
-        if let Some(help) = failure.help {
+        if let Some(help) = help {
             text.push_str(&format!("\nhelp: {help}"));
         }
         text
     }
 
+    /// Where a part of a node's SQL stands in its file, for SQL as it runs: with ephemeral models before its own.
+    fn place_in(&self, index: NodeIndex, sql: &str, range: Range<usize>) -> Option<Place> {
+        let model = self.compiled.models.get(&index)?;
+        let increment = model.increment.iter().map(|increment| (&increment.sql, &increment.rendered));
+        let mut texts = std::iter::once((&model.sql, &model.rendered)).chain(increment);
+        let (_, rendered) = texts.find(|(standalone, _)| *standalone == sql)?;
+        let before = sql.len().checked_sub(rendered.sql.len())?;
+        let own = range.start.checked_sub(before)?..range.end.checked_sub(before)?;
+        let is_own = rendered.sql.get(own.clone()).is_some_and(|text| sql.get(range) == Some(text));
+        is_own.then(|| rendered.map.place(own))
+    }
+
     /// Where a culprit can stand: in the node's own SQL, else in that of what is put into it.
-    fn places(&self, index: usize, culprit: &Culprit) -> Vec<Place> {
+    fn places(&self, index: NodeIndex, culprit: &Culprit) -> Vec<Place> {
         let mut seen = BTreeSet::from([index]);
         let mut level = vec![index];
         while !level.is_empty() {
@@ -70,7 +93,7 @@ impl Session<'_> {
         Vec::new()
     }
 
-    fn own_places(&self, index: usize, culprit: &Culprit) -> Vec<Place> {
+    fn own_places(&self, index: NodeIndex, culprit: &Culprit) -> Vec<Place> {
         let compiled = self.compiled;
         let of = |sql: &str, map: &SourceMap| -> Vec<Place> {
             let ranges: Vec<Range<usize>> = culprit.ranges(sql);

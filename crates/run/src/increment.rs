@@ -10,14 +10,11 @@ use std::sync::Arc;
 
 use arrow::array::AsArray;
 use arrow::datatypes::{Field, Int64Type, Schema, SchemaRef};
-use datafusion::logical_expr::LogicalPlan;
 
 use super::build::{BuildCounts, BuildError, Built, TableBuild};
 use mep_contract::warehouse::{Inputs, Ledger, Partition, PartitionKey, TableVersion, Version, WrittenFiles};
-use mep_core::relation::Relation;
-use mep_datafusion::PublishedTable;
 use mep_graph::{CompiledModel, IncrementalStrategy, MergeColumns, Node, NodeConfig, OnSchemaChange};
-use mep_sql::{quoted, sql_type};
+use mep_sql::{KeyedMerge, PlannedQuery, sql_type};
 
 impl TableBuild<'_> {
     /// The stored table with what the model's SELECT gives; `None` where that changes nothing.
@@ -30,7 +27,7 @@ impl TableBuild<'_> {
         config: &NodeConfig,
     ) -> Result<Option<Built>, BuildError> {
         let strategy = config.increment();
-        let new = self.engine.write(self.plan()?, &self.output_of_part("new")).await?.files;
+        let new = self.engine.write(self.plan()?, &self.output_of_part("new")).await?;
         // The version of such a table is not derived of its inputs: what it holds depends on its own past.
         let ledger =
             self.ledger(Inputs::default(), Version::of([self.run.as_str(), &self.relation.to_string()]));
@@ -82,13 +79,9 @@ impl TableBuild<'_> {
         if scattered.is_empty() {
             return Ok(all);
         }
-        let name = self.relation.aside("scattered");
-        let table =
-            PublishedTable::new(self.warehouse.table_folder(self.relation), self.table(scattered.clone()));
-        self.engine.scope().register(&name, Arc::new(table))?;
-        let plan = self.engine.scope().plan(&format!("select * from {name}"));
-        let plan = plan.map_err(|problem| BuildError::Plan(problem.message))?;
-        let mut written = self.engine.write(plan, &self.output_of_part(part)).await?.files;
+        let name = self.register_aside("scattered", scattered.clone())?;
+        let rows = self.engine.scope().scan(&name)?;
+        let mut written = self.engine.write(rows, &self.output_of_part(part)).await?;
         for (key, partition) in scattered {
             let files = written.remove(&key).unwrap_or_default();
             all.insert(key, Partition { files: files.into(), ledger: partition.ledger });
@@ -100,13 +93,7 @@ impl TableBuild<'_> {
 /// New rows that take the place of stored ones by their key.
 struct ByKey<'a> {
     build: &'a TableBuild<'a>,
-    /// The name of the new rows.
-    new: Relation,
-    key: &'a [String],
-    /// When a stored and a new row are the same one: the key, as SQL.
-    same: String,
-    /// The user's own conditions, as SQL.
-    predicates: Option<String>,
+    merge: KeyedMerge<'a>,
 }
 
 impl<'a> ByKey<'a> {
@@ -115,47 +102,33 @@ impl<'a> ByKey<'a> {
         new: &BTreeMap<PartitionKey, Partition>,
         config: &'a NodeConfig,
     ) -> Result<Self, BuildError> {
-        let name = build.relation.aside("new");
-        let folder = build.warehouse.table_folder(build.relation);
-        let table = PublishedTable::new(folder, build.table(new.clone()));
-        build.engine.scope().register(&name, Arc::new(table))?;
-        let same: Vec<String> = config.unique_key.iter().map(|column| same(column)).collect();
-        let predicates: Vec<String> =
-            config.incremental_predicates.iter().map(|predicate| format!("({predicate})")).collect();
-        let predicates = (!predicates.is_empty()).then(|| predicates.join(" and "));
-        Ok(Self { build, new: name, key: &config.unique_key, same: same.join(" and "), predicates })
+        let merge = KeyedMerge {
+            stored: build.relation,
+            new: build.register_aside("new", new.clone())?,
+            key: &config.unique_key,
+            predicates: &config.incremental_predicates,
+        };
+        Ok(Self { build, merge })
     }
 
-    fn plan(&self, sql: &str) -> Result<LogicalPlan, BuildError> {
-        self.build.engine.scope().plan(sql).map_err(|problem| {
-            let of = if self.predicates.is_some() { "incremental_predicates: " } else { "" };
-            BuildError::Plan(format!("{of}{}", problem.message))
+    fn planned(&self, sql: &str) -> Result<PlannedQuery, BuildError> {
+        self.build.planned(sql).map_err(|error| match error {
+            BuildError::Plan(message) if !self.merge.predicates.is_empty() => {
+                BuildError::Plan(format!("incremental_predicates: {message}"))
+            }
+            error => error,
         })
-    }
-
-    /// When a merge puts a new row in the place of a stored one, as SQL.
-    fn matching(&self) -> String {
-        match &self.predicates {
-            Some(predicates) => format!("{} and {predicates}", self.same),
-            None => self.same.clone(),
-        }
     }
 
     /// A merge would match a stored row with several new ones.
     async fn check_doubled(&self) -> Result<(), BuildError> {
-        let columns: Vec<String> = self.key.iter().map(|column| quoted(column)).collect();
-        let doubled = format!(
-            "select coalesce(sum(n), 0) as n from (select count(*) as n from {} group by {}) where n > 1",
-            self.new,
-            columns.join(", ")
-        );
-        let batches = self.build.engine.collect(self.plan(&doubled)?).await?;
+        let batches = self.build.engine.collect(self.planned(&self.merge.doubled())?).await?;
         let rows: i64 = batches
             .iter()
             .flat_map(|batch| batch.column(0).as_primitive::<Int64Type>().iter().flatten())
             .sum();
         if rows > 0 {
-            let columns = self.key.join(", ");
+            let columns = self.merge.key.join(", ");
             return Err(BuildError::DoubledKey { columns, rows: rows.unsigned_abs() });
         }
         Ok(())
@@ -164,61 +137,26 @@ impl<'a> ByKey<'a> {
     /// The stored rows that no new row takes the place of, written anew. The predicates of a merge see both rows; those
     /// of a deletion see the stored one alone, as dbt's do.
     async fn without_replaced(&self, strategy: IncrementalStrategy) -> Result<WrittenFiles, BuildError> {
-        let Self { build, new, same, .. } = self;
-        let stored = build.relation;
-        let kept = match &self.predicates {
-            Some(predicates) if strategy == IncrementalStrategy::DeleteInsert => format!(
-                "select * from {stored} as dbt_internal_dest where ({predicates}) is not true
-                union all
-                select dbt_internal_dest.* from (
-                    select * from {stored} as dbt_internal_dest where ({predicates}) is true
-                ) as dbt_internal_dest
-                left anti join {new} as dbt_internal_source on {same}"
-            ),
-            _ => format!(
-                "select dbt_internal_dest.* from {stored} as dbt_internal_dest
-                left anti join {new} as dbt_internal_source on {}",
-                self.matching()
-            ),
+        let kept = match strategy {
+            IncrementalStrategy::DeleteInsert => self.merge.kept_by_deletion(),
+            _ => self.merge.kept_by_merge(),
         };
-        Ok(build.engine.write(self.plan(&kept)?, &build.output_of_part("kept")).await?.files)
+        self.written(&kept, "kept").await
     }
 
     /// The new rows, each with what the stored row of its key has in the columns that are not to be replaced.
     async fn merged(&self, stored: &SchemaRef, columns: &MergeColumns) -> Result<WrittenFiles, BuildError> {
-        let Self { build, new, .. } = self;
-        let taken: Vec<String> = build
-            .schema
-            .fields()
-            .iter()
-            .map(|field| {
-                let name = field.name();
-                let column = quoted(name);
-                let is_new = self.key.contains(name) || columns.replaces(name) || stored.index_of(name).is_err();
-                if is_new {
-                    format!("dbt_internal_source.{column} as {column}")
-                } else {
-                    format!(
-                        "case when dbt_internal_dest.__mep_is_stored then dbt_internal_dest.{column} else dbt_internal_source.{column} end as {column}"
-                    )
-                }
-            })
-            .collect();
-        let merged = format!(
-            "select {} from {new} as dbt_internal_source
-            left join (select *, true as __mep_is_stored from {}) as dbt_internal_dest on {}",
-            taken.join(", "),
-            build.relation,
-            self.matching()
-        );
-        Ok(build.engine.write(self.plan(&merged)?, &build.output_of_part("merged")).await?.files)
+        let names = self.build.schema.fields().iter().map(|field| field.name().as_str());
+        let is_new = |name: &str| {
+            let is_key = self.merge.key.iter().any(|column| column == name);
+            is_key || columns.replaces(name) || stored.index_of(name).is_err()
+        };
+        self.written(&self.merge.merged(names, is_new), "merged").await
     }
-}
 
-/// In parentheses, since `and` binds closer than what stands behind `from`.
-fn same(column: &str) -> String {
-    let column = quoted(column);
-    format!("(dbt_internal_dest.{column} is not distinct from dbt_internal_source.{column})")
+    async fn written(&self, sql: &str, part: &str) -> Result<WrittenFiles, BuildError> {
+        Ok(self.build.engine.write(self.planned(sql)?, &self.build.output_of_part(part)).await?)
+    }
 }
 
 /// The columns that a model's table has after an increment.

@@ -1,6 +1,6 @@
 //! Landing all selected sources, before anything is built from them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -13,6 +13,7 @@ use super::sources::ConnectedSource;
 use mep_contract::source::{SourceError, Unit};
 use mep_contract::warehouse::TableVersion;
 use mep_core::interrupt;
+use mep_graph::{NodeIndex, NodeSet};
 use mep_plan::rejects::{Rejects, is_past};
 use mep_plan::{LandingPlan, LandingReason, ShortUnit};
 
@@ -22,7 +23,7 @@ pub struct Landings {
     /// A result for each source.
     pub results: Vec<NodeResult>,
     /// The nodes whose landing failed.
-    pub failed: BTreeSet<usize>,
+    pub failed: NodeSet,
 }
 
 impl Session<'_> {
@@ -30,7 +31,7 @@ impl Session<'_> {
     pub fn land(
         &self,
         sources: &[ConnectedSource],
-        mut plans: BTreeMap<usize, Result<LandingPlan, SourceError>>,
+        mut plans: BTreeMap<NodeIndex, Result<LandingPlan, SourceError>>,
     ) -> Landings {
         let mut landings = Landings::default();
         for connected in sources {

@@ -4,19 +4,18 @@ use std::collections::BTreeSet;
 
 use fixedbitset::FixedBitSet;
 
-use mep_graph::{Graph, PublishWhen};
+use mep_graph::{Graph, NodeIndex, NodeMap, NodeSet, PublishWhen};
 use mep_plan::Plan;
 
 /// For each step, the steps that it must wait for: the nearest ones that its node needs, by way of nodes that the plan
 /// leaves out, and the tests of all that it needs. What those wait for is not named again.
 pub(super) fn dependencies(graph: &Graph, plan: &Plan) -> Vec<Vec<usize>> {
-    let count = graph.nodes().len();
     let above = ancestors(graph);
-    let mut step_of: Vec<Option<usize>> = vec![None; count];
+    let mut step_of: NodeMap<Option<usize>> = graph.map(|_| None);
     for (index, step) in plan.steps.iter().enumerate() {
         step_of[step.node] = Some(index);
     }
-    let tests: Vec<(usize, &[usize])> = plan
+    let tests: Vec<(usize, &[NodeIndex])> = plan
         .steps
         .iter()
         .enumerate()
@@ -30,8 +29,9 @@ pub(super) fn dependencies(graph: &Graph, plan: &Plan) -> Vec<Vec<usize>> {
             let nearest = nearest(graph, step.node, &step_of);
             let mut needs: Vec<usize> = nearest.iter().filter_map(|node| step_of[*node]).collect();
             if !graph.node(step.node).is_test() {
-                let is_above =
-                    |tested: &[usize], node: usize| tested.iter().all(|one| above[node].contains(*one));
+                let is_above = |tested: &[NodeIndex], node: NodeIndex| {
+                    tested.iter().all(|one| above[node].contains(one.position()))
+                };
                 let of_inputs = tests.iter().filter(|(_, tested)| {
                     is_above(tested, step.node) && !nearest.iter().any(|node| is_above(tested, *node))
                 });
@@ -45,12 +45,17 @@ pub(super) fn dependencies(graph: &Graph, plan: &Plan) -> Vec<Vec<usize>> {
 }
 
 /// What is published after its tests waits for the other tables that these read, as far as none of those waits for it.
-fn add_needs_of_tests(graph: &Graph, plan: &Plan, step_of: &[Option<usize>], needs: &mut [Vec<usize>]) {
+fn add_needs_of_tests(
+    graph: &Graph,
+    plan: &Plan,
+    step_of: &NodeMap<Option<usize>>,
+    needs: &mut [Vec<usize>],
+) {
     for (index, step) in plan.steps.iter().enumerate() {
         if graph.node(step.node).config.publish != PublishWhen::AfterTests {
             continue;
         }
-        let read: BTreeSet<usize> = graph
+        let read: NodeSet = graph
             .own_tests(step.node)
             .into_iter()
             .flat_map(|test| graph.parents(test))
@@ -83,25 +88,24 @@ fn reaches(needs: &[Vec<usize>], from: usize, to: usize) -> bool {
 }
 
 /// For each node, all that it depends on, near and far.
-fn ancestors(graph: &Graph) -> Vec<FixedBitSet> {
-    let count = graph.nodes().len();
-    let mut above: Vec<FixedBitSet> = Vec::with_capacity(count);
-    for index in 0..count {
-        let mut own = FixedBitSet::with_capacity(count);
+fn ancestors(graph: &Graph) -> NodeMap<FixedBitSet> {
+    let mut above = graph.map(|_| FixedBitSet::with_capacity(graph.nodes().len()));
+    for index in graph.indices() {
+        let mut own = std::mem::take(&mut above[index]);
         for parent in graph.parents(index) {
             own.union_with(&above[*parent]);
-            own.insert(*parent);
+            own.insert(parent.position());
         }
-        above.push(own);
+        above[index] = own;
     }
     above
 }
 
 /// The nearest nodes above that have a step.
-fn nearest(graph: &Graph, node: usize, step_of: &[Option<usize>]) -> BTreeSet<usize> {
-    let mut found = BTreeSet::new();
+fn nearest(graph: &Graph, node: NodeIndex, step_of: &NodeMap<Option<usize>>) -> NodeSet {
+    let mut found = NodeSet::new();
     let mut seen = BTreeSet::new();
-    let mut open: Vec<usize> = graph.parents(node).to_vec();
+    let mut open: Vec<NodeIndex> = graph.parents(node).to_vec();
     while let Some(parent) = open.pop() {
         if step_of[parent].is_some() {
             found.insert(parent);

@@ -14,13 +14,12 @@ use super::build::BuildError;
 use super::carry_out::presentation;
 use super::event::Event;
 use super::session::{Session, TestsRun};
-use mep_contract::warehouse::BuildFolder;
 use mep_contract::warehouse::{
-    Content, Partition, PartitionKey, Presentation, TableVersion, Warehouse, WarehouseError,
+    BuildFolder, Content, Partition, PartitionKey, Presentation, TableVersion, Warehouse, WarehouseError,
+    WriteTarget,
 };
 use mep_core::relation::Relation;
-use mep_datafusion::{Output, PublishedTable};
-use mep_graph::{Graph, Node, PublishWhen, tested_relation};
+use mep_graph::{Graph, Node, NodeIndex, PublishWhen, tested_relation};
 use mep_quality as quality;
 use mep_quality::Verdict;
 
@@ -31,7 +30,7 @@ impl Session<'_> {
     /// Where it fails its tests, or cannot be published; the old content is then still there.
     pub(super) fn publish(
         &self,
-        index: usize,
+        index: NodeIndex,
         node: &Node,
         table: impl Into<Arc<TableVersion>>,
     ) -> Result<(), BuildError> {
@@ -52,7 +51,7 @@ impl Session<'_> {
 
     fn test_before_publish(
         &self,
-        index: usize,
+        index: NodeIndex,
         node: &Node,
         relation: &Relation,
         table: &Arc<TableVersion>,
@@ -83,7 +82,7 @@ impl Session<'_> {
     }
 
     /// The tests that fail over the tables as this process knows them, each with its failing rows.
-    fn failed_tests(&self, index: usize, node: &Node) -> Result<Vec<(String, i64)>, BuildError> {
+    fn failed_tests(&self, index: NodeIndex, node: &Node) -> Result<Vec<(String, i64)>, BuildError> {
         let mut failed = Vec::new();
         for test in self.graph.own_tests(index) {
             let Some(compiled) = self.compiled.tests.get(&test) else { continue };
@@ -141,16 +140,16 @@ impl Session<'_> {
             sql: None,
         };
         let name = beside.aside("tested");
-        let rows = PublishedTable::new(self.warehouse.table_folder(relation), of(new.clone()));
-        self.engine.scope().register(&name, Arc::new(rows))?;
-        let output = Output {
+        self.engine.register_aside(&name, self.warehouse.table_folder(relation), of(new.clone()))?;
+        let target = WriteTarget {
             table_folder: self.warehouse.table_folder(beside),
             folder: BuildFolder::of(self.run),
             schema: table.schema.clone(),
             partition_columns: table.partition_columns().to_vec(),
+            file_bytes: None,
         };
         let rows = self.engine.scope().scan(&name)?;
-        let mut written = self.block_on(self.engine.write(rows, &output))?.files;
+        let mut written = self.block_on(self.engine.write(rows, &target))?;
         let copied = new.into_iter().map(|(key, partition)| {
             let files = written.remove(&key).unwrap_or_default();
             (key, Partition { files: files.into(), ledger: partition.ledger })

@@ -4,12 +4,10 @@ use std::collections::BTreeMap;
 
 use super::build::{BuildCounts, BuildError, Built};
 use super::session::Session;
-use mep_contract::warehouse::BuildFolder;
 use mep_contract::warehouse::{
-    ColumnVersions, Content, Inputs, Ledger, Partition, PartitionKey, TableVersion,
+    BuildFolder, ColumnVersions, Content, Inputs, Ledger, Partition, PartitionKey, TableVersion, WriteTarget,
 };
 use mep_core::time_range::TimeRanges;
-use mep_datafusion::Output;
 use mep_graph::{Node, SeedTable, tested_relation};
 use mep_plan::seed_version;
 
@@ -19,14 +17,15 @@ use mep_plan::seed_version;
 /// Where the rows cannot be written; the old table is then still there.
 pub async fn load(session: &Session<'_>, node: &Node, seed: &SeedTable) -> Result<Built, BuildError> {
     let relation = tested_relation(node);
-    let plan = session.engine.scope().context().read_batch(seed.rows.clone())?.into_unoptimized_plan();
-    let output = Output {
+    let rows = session.engine.scope().rows(seed.rows.clone())?;
+    let target = WriteTarget {
         table_folder: session.warehouse.table_folder(&relation),
         folder: BuildFolder::of(session.run),
         schema: seed.schema.clone(),
         partition_columns: Vec::new(),
+        file_bytes: None,
     };
-    let mut files = session.engine.write(plan, &output).await?.files;
+    let mut files = session.engine.write(rows, &target).await?;
     let ledger = Ledger {
         run: session.run.clone(),
         fingerprint: seed.fingerprint.clone(),

@@ -8,12 +8,12 @@ use chrono::{NaiveDate, NaiveTime, Utc};
 
 use super::build::BuildError;
 use super::event::Reporter;
+use mep_contract::executor::{EngineError, Executor};
 use mep_contract::warehouse::{Content, PartitionKey, RunId, TableVersion, Warehouse, WarehouseError};
 use mep_core::interrupt;
 use mep_core::relation::Relation;
 use mep_core::time_range::TimeRange;
-use mep_datafusion::{Engine, EngineError};
-use mep_graph::{Compiled, CompiledModel, Graph, Materialization, tested_relation};
+use mep_graph::{Compiled, CompiledModel, Graph, Materialization, NodeIndex, NodeSet, tested_relation};
 use mep_plan::{BatchTimes, Planner, Tables};
 use mep_quality::Finding;
 
@@ -67,7 +67,7 @@ pub struct RunContext<'a> {
     /// Where tables live.
     pub warehouse: &'a dyn Warehouse,
     /// Where SQL is executed.
-    pub engine: &'a Engine,
+    pub engine: &'a dyn Executor,
     /// The threads of queries.
     pub runtime: &'a tokio::runtime::Runtime,
     /// The run's id.
@@ -75,6 +75,31 @@ pub struct RunContext<'a> {
 }
 
 /// A run.
+///
+/// ```
+/// use std::collections::BTreeMap;
+///
+/// use mep_contract::warehouse::WarehouseError;
+/// use mep_graph::NodeSet;
+/// use mep_run::event::{NodeResult, Reporter};
+/// use mep_run::session::RunContext;
+/// use mep_run::{RunOptions, Session, held};
+///
+/// /// Brings the tables of these nodes up to date with what has been landed.
+/// fn run(
+///     context: RunContext<'_>,
+///     options: RunOptions,
+///     reporter: &dyn Reporter,
+///     nodes: &NodeSet,
+/// ) -> Result<Vec<NodeResult>, WarehouseError> {
+///     let known = held(context.graph, context.warehouse, nodes)?;
+///     let session = Session::new(context, options, reporter, known);
+///     session.register_held(nodes);
+///     let mut tables = session.tables();
+///     let plan = session.with_planner(|planner| planner.plan(nodes, &BTreeMap::new(), &mut tables));
+///     Ok(session.carry_out(&plan, &NodeSet::new()))
+/// }
+/// ```
 pub struct Session<'a> {
     /// The graph.
     pub graph: &'a Graph,
@@ -83,7 +108,7 @@ pub struct Session<'a> {
     /// Where tables live.
     pub warehouse: &'a dyn Warehouse,
     /// Where SQL is executed.
-    pub engine: &'a Engine,
+    pub engine: &'a dyn Executor,
     /// The threads of queries.
     pub runtime: &'a tokio::runtime::Runtime,
     /// The run's id.
@@ -98,7 +123,7 @@ pub struct Session<'a> {
     same: Mutex<BTreeMap<Relation, BTreeSet<PartitionKey>>>,
     tables: Mutex<Tables>,
     /// What tests found before a publish, which need not be run again after it.
-    tried: Mutex<BTreeMap<usize, Finding>>,
+    tried: Mutex<BTreeMap<NodeIndex, Finding>>,
 }
 
 /// Why a run could not begin.
@@ -123,7 +148,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 pub fn held(
     graph: &Graph,
     warehouse: &dyn Warehouse,
-    nodes: &BTreeSet<usize>,
+    nodes: &NodeSet,
 ) -> Result<BTreeMap<Relation, Arc<TableVersion>>, WarehouseError> {
     let needed = graph.ancestors(nodes, None);
     let relations: Vec<&Relation> =
@@ -184,13 +209,13 @@ impl<'a> Session<'a> {
 
     /// Makes what the warehouse holds known to SQL, what is read before what reads it. A view whose inputs are gone
     /// stays unknown: what reads it says so.
-    pub fn register_held(&self, nodes: &BTreeSet<usize>) {
+    pub fn register_held(&self, nodes: &NodeSet) {
         for index in self.graph.ancestors(nodes, None) {
             self.register(index);
         }
     }
 
-    fn register(&self, index: usize) {
+    fn register(&self, index: NodeIndex) {
         let relation = tested_relation(self.graph.node(index));
         if let Some(table) = self.read_as(index)
             && let Err(error) = self.engine.register(&relation, table)
@@ -200,7 +225,7 @@ impl<'a> Session<'a> {
     }
 
     /// What SQL finds under a node's name.
-    fn read_as(&self, index: usize) -> Option<Arc<TableVersion>> {
+    fn read_as(&self, index: NodeIndex) -> Option<Arc<TableVersion>> {
         let node = self.graph.node(index);
         let is_view = node.config.materialized == Materialization::View;
         match self.compiled.models.get(&index) {
@@ -227,15 +252,15 @@ impl<'a> Session<'a> {
         self.engine.register(relation, table.clone())?;
         lock(&self.tables).note(relation, &table);
         lock(&self.held).insert(relation.clone(), table);
-        let node = self.graph.nodes().iter().position(|node| node.relation.as_ref() == Some(relation));
+        let mut nodes = self.graph.indexed();
+        let node = nodes.find(|(_, node)| node.relation.as_ref() == Some(relation)).map(|(index, _)| index);
         self.register_views_over(node);
         Ok(())
     }
 
     /// A view is planned over the tables as they are when it is registered; so those over a new table are planned anew.
-    fn register_views_over(&self, node: Option<usize>) {
-        let mut above: BTreeSet<usize> =
-            node.iter().flat_map(|node| self.graph.children(*node)).copied().collect();
+    fn register_views_over(&self, node: Option<NodeIndex>) {
+        let mut above: NodeSet = node.iter().flat_map(|node| self.graph.children(*node)).copied().collect();
         while let Some(index) = above.pop_first() {
             let node = self.graph.node(index);
             if !node.is_inlined() {
@@ -247,12 +272,12 @@ impl<'a> Session<'a> {
     }
 
     /// Notes what a test found before a publish.
-    pub(super) fn note_tried(&self, test: usize, finding: Finding) {
+    pub(super) fn note_tried(&self, test: NodeIndex, finding: Finding) {
         lock(&self.tried).insert(test, finding);
     }
 
     /// What a test found before a publish.
-    pub(super) fn tried(&self, test: usize) -> Option<Finding> {
+    pub(super) fn tried(&self, test: NodeIndex) -> Option<Finding> {
         lock(&self.tried).get(&test).copied()
     }
 

@@ -14,7 +14,6 @@ use super::build::{BuildCounts, BuildError, Built, TableBuild};
 use super::increment::{joined, partitions};
 use mep_contract::warehouse::{Ledger, Partition, PartitionKey, TableVersion, Version};
 use mep_core::relation::Relation;
-use mep_datafusion::PublishedTable;
 use mep_plan::PartitionBuild;
 use mep_sql::snapshot::{SnapshotQuery, StoredVersions};
 
@@ -70,8 +69,7 @@ impl TableBuild<'_> {
         part: &str,
         ledger: &Ledger,
     ) -> Result<BTreeMap<PartitionKey, Partition>, BuildError> {
-        let plan = TableBuild { sql, ..self.clone() }.plan()?;
-        Ok(partitions(self.engine.write(plan, &self.output_of_part(part)).await?.files, ledger))
+        Ok(partitions(self.engine.write(self.planned(sql)?, &self.output_of_part(part)).await?, ledger))
     }
 
     /// The rows are as they were: the same files, and a ledger of what they were compared with; `None` where that is noted.
@@ -97,13 +95,9 @@ impl TableBuild<'_> {
         query: &SnapshotQuery,
         new: &BTreeMap<PartitionKey, Partition>,
     ) -> Result<Relation, BuildError> {
-        let changes = self.relation.aside("new");
-        let table = PublishedTable::new(self.warehouse.table_folder(self.relation), self.table(new.clone()));
-        let scope = self.engine.scope();
-        scope.register(&changes, Arc::new(table))?;
-        let plan = scope.plan(&query.doubled(&changes.to_string()));
-        let plan = plan.map_err(|problem| BuildError::Plan(problem.message))?;
-        let batches = self.engine.collect(plan).await?;
+        let changes = self.register_aside("new", new.clone())?;
+        let doubled = self.planned(&query.doubled(&changes.to_string()))?;
+        let batches = self.engine.collect(doubled).await?;
         let keys: i64 = batches
             .iter()
             .flat_map(|batch| batch.column(0).as_primitive::<Int64Type>().iter().flatten())

@@ -6,13 +6,14 @@ use std::sync::Arc;
 use mep_contract::source::{LandingTable, Source, SourceError};
 use mep_contract::warehouse::TableVersion;
 use mep_core::relation::Relation;
+use mep_graph::NodeIndex;
 use mep_lang::project::MaxRejected;
 use mep_plan::{Asked, LandingPlan, recorded};
 
 /// A source table as the target connects it.
 pub struct ConnectedSource {
     /// The node's index in the graph.
-    pub node: usize,
+    pub node: NodeIndex,
     /// Where its rows go.
     pub table: LandingTable,
     /// Where its rows come from.
@@ -29,7 +30,7 @@ pub fn plan_landings(
     sources: &[ConnectedSource],
     stored: &dyn Fn(&Relation) -> Option<Arc<TableVersion>>,
     asked: Asked<'_>,
-) -> BTreeMap<usize, Result<LandingPlan, SourceError>> {
+) -> BTreeMap<NodeIndex, Result<LandingPlan, SourceError>> {
     // All at once: to ask takes the time that the answers are under way.
     let holdings: Vec<_> = std::thread::scope(|scope| {
         let asking: Vec<_> = sources

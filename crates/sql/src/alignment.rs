@@ -22,6 +22,7 @@ use datafusion::logical_expr::{
 use datafusion::sql::unparser::expr_to_sql;
 
 use super::carried::{self, Keys};
+use super::planned::SqlError;
 use super::scope::Scope;
 use super::stored_types::stored_type;
 use mep_core::relation::Relation;
@@ -88,7 +89,7 @@ impl ScanAlignment {
         schema: &Schema,
         partition_columns: &[String],
         keys: &[&[Option<String>]],
-    ) -> Result<Vec<Option<Vec<Option<String>>>>, DataFusionError> {
+    ) -> Result<Vec<Option<Vec<Option<String>>>>, SqlError> {
         let batch = key_batch(schema, partition_columns, keys)?;
         let df_schema = DFSchema::try_from(batch.schema().as_ref().clone())?;
         let mut columns = Vec::new();
@@ -114,7 +115,7 @@ impl ScanAlignment {
 ///
 /// # Errors
 /// Where a type has no text.
-pub fn texts(values: &ArrayRef) -> Result<Vec<Option<String>>, DataFusionError> {
+pub fn texts(values: &ArrayRef) -> Result<Vec<Option<String>>, SqlError> {
     let values = cast(values, &DataType::Utf8)?;
     let values = values.as_any().downcast_ref::<StringArray>();
     let values = values.ok_or_else(|| DataFusionError::Internal("a cast to text gave no text".to_owned()))?;
@@ -142,7 +143,7 @@ fn key_batch(
 ///
 /// # Errors
 /// Where a partition column is not in the output, or the optimizer fails.
-pub fn derive(scope: &Scope, plan: &LogicalPlan, columns: &[String]) -> Result<Alignment, DataFusionError> {
+pub fn derive(scope: &Scope, plan: &LogicalPlan, columns: &[String]) -> Result<Alignment, SqlError> {
     let mut filter: Option<Expr> = None;
     for (index, name) in columns.iter().enumerate() {
         let (qualifier, field) = plan.schema().qualified_field_with_unqualified_name(name)?;
@@ -190,7 +191,7 @@ pub fn derive(scope: &Scope, plan: &LogicalPlan, columns: &[String]) -> Result<A
 ///
 /// # Errors
 /// None of its own; walking a plan returns a `Result`.
-pub fn tables(plan: &LogicalPlan) -> Result<Vec<Relation>, DataFusionError> {
+pub fn tables(plan: &LogicalPlan) -> Result<Vec<Relation>, SqlError> {
     let mut relations = Vec::new();
     plan.apply_with_subqueries(|node| {
         if let LogicalPlan::TableScan(scan) = node
@@ -206,7 +207,7 @@ pub fn tables(plan: &LogicalPlan) -> Result<Vec<Relation>, DataFusionError> {
     Ok(relations)
 }
 
-fn unaligned(plan: &LogicalPlan) -> Result<Vec<ScanAlignment>, DataFusionError> {
+fn unaligned(plan: &LogicalPlan) -> Result<Vec<ScanAlignment>, SqlError> {
     let scan = |relation| ScanAlignment { relation, expressions: Vec::new() };
     Ok(tables(plan)?.into_iter().map(scan).collect())
 }

@@ -7,6 +7,7 @@ use datafusion::common::{Column, DFSchema, DataFusionError, ScalarValue};
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, lit};
 
 use super::alignment::relation;
+use super::planned::{PlannedQuery, SqlError};
 use super::types_said::sql_type;
 use mep_core::relation::Relation;
 use mep_core::time_range::TimeRange;
@@ -31,24 +32,39 @@ enum Form {
     Date,
 }
 
+/// Why a column says no event time.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoEventTime {
+    /// It is not there.
+    #[error("`event_time` names `{0}`, which is no column of it")]
+    Missing(String),
+    /// Its type holds no time.
+    #[error(
+        "`event_time` names `{column}`, which is {found}; expected timestamp, date or bigint (epoch milliseconds)"
+    )]
+    NoTime {
+        /// The column.
+        column: String,
+        /// Its type, as SQL says it.
+        found: String,
+    },
+}
+
 impl EventTime {
     /// The event time in this column.
     ///
     /// # Errors
     /// Where there is no such column, or its type holds no time.
-    pub fn of(column: &str, schema: &Schema) -> Result<Self, String> {
+    pub fn of(column: &str, schema: &Schema) -> Result<Self, NoEventTime> {
         let Ok(field) = schema.field_with_name(column) else {
-            return Err(format!("`event_time` names `{column}`, which is no column of it"));
+            return Err(NoEventTime::Missing(column.to_owned()));
         };
         let form = match field.data_type() {
             DataType::Int64 => Form::Millis,
             DataType::Date32 => Form::Date,
             data_type @ DataType::Timestamp(_, _) => Form::Timestamp(data_type.clone()),
             other => {
-                return Err(format!(
-                    "`event_time` names `{column}`, which is {}; expected timestamp, date or bigint (epoch milliseconds)",
-                    sql_type(other)
-                ));
+                return Err(NoEventTime::NoTime { column: column.to_owned(), found: sql_type(other) });
             }
         };
         Ok(Self { column: column.to_owned(), form, day: None })
@@ -65,18 +81,18 @@ impl EventTime {
     ///
     /// # Errors
     /// Where the plan lacks the column, or the time is past what its type holds.
-    pub fn rows_within(&self, plan: LogicalPlan, range: TimeRange) -> Result<LogicalPlan, DataFusionError> {
-        let filter = self.is_between(plan.schema(), range.begin, Some(range.end))?;
-        LogicalPlanBuilder::from(plan).filter(filter)?.build()
+    pub fn rows_within(&self, query: PlannedQuery, range: TimeRange) -> Result<PlannedQuery, SqlError> {
+        let filter = self.is_between(query.schema(), range.begin, Some(range.end))?;
+        Ok(LogicalPlanBuilder::from(query.into_plan()).filter(filter)?.build()?.into())
     }
 
     /// The rows of a plan whose event time lies outside a stretch, or is NULL.
     ///
     /// # Errors
     /// Where the plan lacks the column, or the time is past what its type holds.
-    pub fn rows_without(&self, plan: LogicalPlan, range: TimeRange) -> Result<LogicalPlan, DataFusionError> {
-        let filter = self.is_between(plan.schema(), range.begin, Some(range.end))?.is_not_true();
-        LogicalPlanBuilder::from(plan).filter(filter)?.build()
+    pub fn rows_without(&self, query: PlannedQuery, range: TimeRange) -> Result<PlannedQuery, SqlError> {
+        let filter = self.is_between(query.schema(), range.begin, Some(range.end))?.is_not_true();
+        Ok(LogicalPlanBuilder::from(query.into_plan()).filter(filter)?.build()?.into())
     }
 
     /// A plan that reads of one table, wherever it does, only the rows whose event time is not before a time.
@@ -85,11 +101,11 @@ impl EventTime {
     /// Where the table lacks the column, or the time is past what its type holds.
     pub fn reading_since(
         &self,
-        plan: LogicalPlan,
+        query: PlannedQuery,
         table: &Relation,
         begin: NaiveDateTime,
-    ) -> Result<LogicalPlan, DataFusionError> {
-        let read = plan.transform_up_with_subqueries(|part| {
+    ) -> Result<PlannedQuery, SqlError> {
+        let read = query.into_plan().transform_up_with_subqueries(|part| {
             let LogicalPlan::TableScan(scan) = &part else { return Ok(Transformed::no(part)) };
             if relation(scan) != *table {
                 return Ok(Transformed::no(part));
@@ -97,7 +113,7 @@ impl EventTime {
             let filter = self.is_between(part.schema(), begin, None)?;
             LogicalPlanBuilder::from(part).filter(filter)?.build().map(Transformed::yes)
         })?;
-        Ok(read.data)
+        Ok(read.data.into())
     }
 
     /// Whether the event time is not before one time, and before another one where there is an end.

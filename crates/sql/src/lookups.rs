@@ -4,12 +4,17 @@
 //! join as before. So what a change reaches are the partitions of the rows on the other side that bear a changed key:
 //! here it is said where these rows are, by which keys they are joined, and what their partition is in their columns.
 
+use arrow::datatypes::Schema;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, DFSchema, NullEquality};
 use datafusion::logical_expr::utils::{find_valid_equijoin_key_pair, split_conjunction};
-use datafusion::logical_expr::{BinaryExpr, Distinct, Expr, Join, JoinType, LogicalPlan, Operator};
+use datafusion::logical_expr::{
+    BinaryExpr, Distinct, Expr, ExprSchemable, Join, JoinType, LogicalPlan, LogicalPlanBuilder, Operator,
+};
 
 use super::alignment::{is_stored, relation};
+use super::names::quoted;
+use super::planned::{PlannedQuery, SqlError};
 use mep_core::relation::Relation;
 
 /// One join by which a table is read.
@@ -21,6 +26,73 @@ pub struct Lookup {
     pub keys: Vec<(Expr, String)>,
     /// Their partition: an expression for each partition column of the model.
     pub partition: Vec<Expr>,
+}
+
+impl Lookup {
+    /// The columns of the table by which it is joined.
+    pub fn key_columns(&self) -> impl Iterator<Item = &str> {
+        self.keys.iter().map(|(_, column)| column.as_str())
+    }
+
+    /// The partitions, each once, of the rows that bear one of the keys in `changed`, which has a column for each of
+    /// [`Self::key_columns`]. They have the types of the model's partition columns as they are stored.
+    ///
+    /// # Errors
+    /// Where a partition column is not there, or a key is not compared with what it was joined with.
+    pub fn partitions_of(
+        &self,
+        changed: PlannedQuery,
+        partition_columns: &[String],
+        stored: &Schema,
+    ) -> Result<PlannedQuery, SqlError> {
+        let schema = self.rows.schema();
+        let mut columns = Vec::new();
+        let mut partition = Vec::new();
+        for (number, (expression, name)) in self.partition.iter().zip(partition_columns).enumerate() {
+            let stored = stored.field_with_name(name)?;
+            let alias = format!("__p{number}");
+            columns.push(expression.clone().cast_to(stored.data_type(), schema)?.alias(&alias));
+            partition.push(Expr::Column(Column::from_name(alias)));
+        }
+        let mut compared = Vec::new();
+        for (number, (expression, _)) in self.keys.iter().enumerate() {
+            columns.push(expression.clone().alias(format!("__k{number}")));
+            let key = Expr::Column(Column::from_name(format!("__k{number}")));
+            compared.push(key.eq(Expr::Column(Column::from_name(changed_key(number)))));
+        }
+        let plan = LogicalPlanBuilder::from(self.rows.clone())
+            .project(columns)?
+            .join_on(changed.into_plan(), JoinType::LeftSemi, compared)?
+            .project(partition)?
+            .distinct()?
+            .build()?;
+        Ok(plan.into())
+    }
+}
+
+/// The SELECT of the keys of the rows that are in one of two contents of a table and not, or not as often, in the other.
+pub fn changed_keys<'c>(
+    (before, now): (&Relation, &Relation),
+    columns: impl IntoIterator<Item = &'c String>,
+    keys: impl IntoIterator<Item = &'c str>,
+) -> String {
+    let columns: Vec<String> = columns.into_iter().map(|column| quoted(column)).collect();
+    let columns = columns.join(", ");
+    let key = |(number, key): (usize, &str)| format!("{} as {}", quoted(key), changed_key(number));
+    let keys: Vec<String> = keys.into_iter().enumerate().map(key).collect();
+    format!(
+        "select distinct {} from (
+            select {columns} from (
+                select {columns}, 1 as __side from {now} union all select {columns}, -1 as __side from {before}
+            ) group by {columns} having sum(__side) <> 0
+        )",
+        keys.join(", ")
+    )
+}
+
+/// The name of a changed key's column.
+fn changed_key(number: usize) -> String {
+    format!("__c{number}")
 }
 
 /// Every join by which a plan, made from SQL and not yet optimized, reads a table; `None` where it reads it in another

@@ -508,7 +508,7 @@ mod tests {
     /// What a SELECT is known by, and its plan, where it has one.
     fn known_by(scope: &Scope, sql: &str) -> Option<(Fingerprint, LogicalPlan)> {
         let plan = scope.plan(sql).ok()?;
-        Some((Recipe::of(&plan, 0..plan.schema().fields().len())?.fingerprint, plan))
+        Some((Recipe::of(&plan, 0..plan.schema().fields().len())?.fingerprint, plan.into_plan()))
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use datafusion::catalog::{MemorySchemaProvider, Session, TableProvider};
@@ -24,6 +25,7 @@ use datafusion::sql::sqlparser::ast::ObjectName;
 use super::exact_sum::ExactSum;
 use super::extremes::{Greatest, Least};
 use super::failure::Failure;
+use super::planned::{PlannedQuery, SqlError};
 use super::problem::{self, SqlProblem};
 use super::rules::{self, date_interval::DateAndInterval, microseconds::Microseconds};
 use super::view::{self, View};
@@ -110,11 +112,7 @@ impl Scope {
     ///
     /// # Errors
     /// Where the catalog refuses, which in-memory catalogs do not.
-    pub fn register(
-        &self,
-        relation: &Relation,
-        table: Arc<dyn TableProvider>,
-    ) -> Result<(), DataFusionError> {
+    pub fn register(&self, relation: &Relation, table: Arc<dyn TableProvider>) -> Result<(), SqlError> {
         let reference = self.reference(relation)?;
         self.context.deregister_table(reference.clone())?;
         self.context.register_table(reference, table)?;
@@ -125,7 +123,7 @@ impl Scope {
     ///
     /// # Errors
     /// Where the catalog refuses, which in-memory catalogs do not.
-    pub fn forget(&self, relation: &Relation) -> Result<(), DataFusionError> {
+    pub fn forget(&self, relation: &Relation) -> Result<(), SqlError> {
         self.context.deregister_table(self.reference(relation)?)?;
         Ok(())
     }
@@ -140,8 +138,8 @@ impl Scope {
     ///
     /// # Errors
     /// Where the catalog refuses, which in-memory catalogs do not.
-    pub fn register_view(&self, relation: &Relation, plan: LogicalPlan) -> Result<(), DataFusionError> {
-        self.register(relation, Arc::new(View::new(plan)))
+    pub fn register_view(&self, relation: &Relation, query: PlannedQuery) -> Result<(), SqlError> {
+        self.register(relation, Arc::new(View::new(query.into_plan())))
     }
 
     /// Plans one SELECT, and checks types: the plan says those that its rows will have. The SELECTs of views stand in it.
@@ -149,8 +147,8 @@ impl Scope {
     /// # Errors
     /// Where the SQL is not one SELECT, or means nothing over these relations: an unknown table, column or function,
     /// types that do not fit; or where there are too many ways through its views.
-    pub fn plan(&self, sql: &str) -> Result<LogicalPlan, SqlProblem> {
-        let plan = self.plan_over_views(sql)?;
+    pub fn plan(&self, sql: &str) -> Result<PlannedQuery, SqlProblem> {
+        let plan = self.plan_over_views(sql)?.into_plan();
         let nodes = view::nodes(&plan);
         if nodes > view::NODES {
             return Err(SqlProblem {
@@ -165,19 +163,21 @@ impl Scope {
                 ),
             });
         }
-        view::expand(plan).map_err(|error| problem(&self.planning, &error, sql))
+        let plan = view::expand(plan).map_err(|error| problem(&self.planning, &error, sql))?;
+        Ok(plan.into())
     }
 
     /// Plans one SELECT in which views are scanned as if they were tables, as [`Self::plan`] does.
     ///
     /// # Errors
     /// Where the SQL is not one SELECT, means nothing over these relations, or is nested too deep.
-    pub fn plan_over_views(&self, sql: &str) -> Result<LogicalPlan, SqlProblem> {
+    pub fn plan_over_views(&self, sql: &str) -> Result<PlannedQuery, SqlProblem> {
         let statement = self.read(sql)?;
-        self.checked(statement).map_err(|error| {
+        let checked = self.checked(statement).map_err(|error| {
             let problem = problem(&self.planning, &error, sql);
             self.located(problem, sql, &|statement| self.checked(statement).err())
-        })
+        });
+        Ok(checked?.into())
     }
 
     /// What the planner and the analyzer make of a statement.
@@ -284,9 +284,17 @@ impl Scope {
     ///
     /// # Errors
     /// Where it is not known.
-    pub fn scan(&self, relation: &Relation) -> Result<LogicalPlan, DataFusionError> {
+    pub fn scan(&self, relation: &Relation) -> Result<PlannedQuery, SqlError> {
         let table = futures::executor::block_on(self.context.table(self.reference(relation)?))?;
-        view::expand(table.into_unoptimized_plan())
+        Ok(view::expand(table.into_unoptimized_plan())?.into())
+    }
+
+    /// A query that gives these rows.
+    ///
+    /// # Errors
+    /// None of its own; making a plan returns a `Result`.
+    pub fn rows(&self, rows: RecordBatch) -> Result<PlannedQuery, SqlError> {
+        Ok(self.context.read_batch(rows)?.into_unoptimized_plan().into())
     }
 
     /// The plan with filters pushed down and all that the optimizer knows, to be looked at.

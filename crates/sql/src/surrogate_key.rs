@@ -201,8 +201,9 @@ mod tests {
         );
         let plan = scope.plan(&sql).map_err(|problem| DataFusionError::Plan(problem.message))?;
         let runtime = tokio::runtime::Builder::new_current_thread().build()?;
-        let rows =
-            runtime.block_on(async { scope.context().execute_logical_plan(plan).await?.collect().await })?;
+        let rows = runtime.block_on(async {
+            scope.context().execute_logical_plan(plan.into_plan()).await?.collect().await
+        })?;
         assert_eq!(arrow::util::pretty::pretty_format_batches(&rows)?.to_string().matches("| 0 ").count(), 1);
         Ok(())
     }

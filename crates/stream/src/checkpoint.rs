@@ -55,7 +55,20 @@ pub struct Counts {
 /// Why a checkpoint cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[error("the checkpoint cannot be read: {0}")]
-pub(super) struct Unusable(String);
+pub struct Unusable(String);
+
+/// Why a stream does not go on from a checkpoint.
+#[derive(Debug, thiserror::Error)]
+pub enum CheckpointError {
+    /// It cannot be read.
+    #[error(transparent)]
+    Unusable(#[from] Unusable),
+    /// It is of another model than this one has become.
+    #[error(
+        "its SQL, its keys or its source's columns changed since its checkpoint, whose states no longer fit. Begin anew with: mep stream --full-refresh"
+    )]
+    Changed,
+}
 
 #[derive(Serialize, Deserialize)]
 struct CheckpointHead {

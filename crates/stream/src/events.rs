@@ -10,6 +10,7 @@ use arrow::error::ArrowError;
 
 use mep_contract::source::RowSchema;
 use mep_contract::source::tail::StreamPartition;
+use mep_datafusion::StreamedRows;
 
 /// Events of one partition, with the columns of the stream: those that are declared, the UTC day, the number of the partition,
 /// and the offset. A column is made when it is first read; models share it.
@@ -43,24 +44,6 @@ impl EventBatch {
         self.rows.num_rows()
     }
 
-    /// The columns of these numbers (all of them), as the schema has them.
-    ///
-    /// # Errors
-    /// Where a value does not fit its type.
-    pub(super) fn projected(
-        &self,
-        projection: Option<&[usize]>,
-        schema: &SchemaRef,
-    ) -> Result<RecordBatch, ArrowError> {
-        let numbers: Vec<usize> = match projection {
-            Some(projection) => projection.to_vec(),
-            None => (0..self.columns.len()).collect(),
-        };
-        let columns = numbers.iter().zip(schema.fields());
-        let columns = columns.map(|(number, field)| self.column(*number, field.data_type()));
-        RecordBatch::try_new(schema.clone(), columns.collect::<Result<_, _>>()?)
-    }
-
     fn column(&self, number: usize, data_type: &DataType) -> Result<ArrayRef, ArrowError> {
         if let Some(column) = self.columns[number].get() {
             return Ok(column.clone());
@@ -77,6 +60,18 @@ impl EventBatch {
             event_date.ok_or_else(|| ArrowError::SchemaError("the stream has no such column".to_owned()))?
         };
         Ok(self.columns[number].get_or_init(|| column).clone())
+    }
+}
+
+impl StreamedRows for EventBatch {
+    fn projected(&self, projection: Option<&[usize]>, schema: &SchemaRef) -> Result<RecordBatch, ArrowError> {
+        let numbers: Vec<usize> = match projection {
+            Some(projection) => projection.to_vec(),
+            None => (0..self.columns.len()).collect(),
+        };
+        let columns = numbers.iter().zip(schema.fields());
+        let columns = columns.map(|(number, field)| self.column(*number, field.data_type()));
+        RecordBatch::try_new(schema.clone(), columns.collect::<Result<_, _>>()?)
     }
 }
 

@@ -5,14 +5,16 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use super::checkpoint::CheckpointError;
 use super::model::StreamModel;
 use super::progress::Progress;
 use super::running::Running;
+use mep_contract::executor::EngineError;
 use mep_contract::sink::SinkError;
 use mep_contract::source::tail::{Stream, StreamPartition, UnreadableEvent};
 use mep_contract::source::{RowSchema, SourceError};
 use mep_core::relation::Relation;
-use mep_datafusion::{Engine, EngineError};
+use mep_datafusion::Engine;
 
 /// How long to go on trying to write once the stream is to stop. With what is done after it, a stream ends within ten seconds.
 const LAST_TRY: Duration = Duration::from_secs(6);
@@ -115,7 +117,7 @@ pub enum JobError {
         /// The model.
         model: String,
         /// What is wrong.
-        reason: String,
+        reason: CheckpointError,
     },
     /// It was told to stop while something that it needs was away.
     #[error(

@@ -20,13 +20,11 @@ mod letters;
 mod model;
 mod opening;
 mod progress;
-mod query;
 mod reader;
 pub mod reconcile;
 mod running;
 mod sets;
 mod stretches;
-mod table;
 mod watermark;
 mod windows;
 mod writing;
@@ -34,8 +32,8 @@ mod writing;
 #[cfg(test)]
 mod tests;
 
+pub use checkpoint::CheckpointError;
 pub use checkpoint::Counts;
 pub use job::{DeadLetters, Job, JobError, JobOptions, RejectLimit, Reload, Until};
 pub use model::{StreamModel, streamed};
 pub use progress::{EarlyEvents, ModelProgress, Now, PartitionProgress, Progress};
-pub use table::StreamedTable;

@@ -9,15 +9,15 @@ use arrow::datatypes::{Int32Type, Int64Type};
 use arrow::error::ArrowError;
 use chrono::{DateTime, Utc};
 
-use super::checkpoint::{Checkpoint, Counts, decode_cut};
+use super::checkpoint::{Checkpoint, CheckpointError, Counts, decode_cut};
 use super::events::{EventBatch, PartitionNumbers};
 use super::progress::ModelProgress;
-use super::query::RunningQuery;
 use super::watermark::Latest;
 use super::windows::{Fresh, Windows, bytes_of, count, ends_after, still_open, window_starts};
+use mep_contract::executor::EngineError;
 use mep_contract::sink::{Epoch, LateEvent, ModelSpec, Sink, Standing};
 use mep_contract::source::tail::{Offsets, StreamPartition};
-use mep_datafusion::EngineError;
+use mep_datafusion::RunningQuery;
 use mep_sql::streaming::{OFFSET, PLACE};
 
 /// A streaming model and where its rows go.
@@ -64,12 +64,10 @@ pub(super) struct LiveModel {
 ///
 /// # Errors
 /// Where the checkpoint cannot be read.
-pub fn streamed(standing: &Standing) -> Result<Offsets, String> {
+pub fn streamed(standing: &Standing) -> Result<Offsets, CheckpointError> {
     match &standing.committed {
         None => Ok(Offsets::new()),
-        Some((_, bytes)) => {
-            Checkpoint::decode(bytes).map(|checkpoint| checkpoint.cut).map_err(|error| error.to_string())
-        }
+        Some((_, bytes)) => Ok(Checkpoint::decode(bytes)?.cut),
     }
 }
 
@@ -127,21 +125,19 @@ impl LiveModel {
         model: &StreamModel,
         query: Arc<RunningQuery>,
         standing: &Standing,
-    ) -> Result<(Self, Option<Offsets>), String> {
+    ) -> Result<(Self, Option<Offsets>), CheckpointError> {
         let (epoch, checkpoint) = match &standing.committed {
             None => (Epoch::default(), Checkpoint { closed_until: i64::MIN, ..Checkpoint::default() }),
             Some((epoch, bytes)) => {
-                let checkpoint = Checkpoint::decode(bytes).map_err(|error| error.to_string())?;
+                let checkpoint = Checkpoint::decode(bytes)?;
                 if checkpoint.fingerprint != model.spec.fingerprint {
-                    return Err("its SQL, its keys or its source's columns changed since its checkpoint, whose states no longer fit. Begin anew with: mep stream --full-refresh".to_owned());
+                    return Err(CheckpointError::Changed);
                 }
                 (*epoch, checkpoint)
             }
         };
         let prepared = match &standing.prepared {
-            Some((prepared, cut)) if *prepared > epoch => {
-                Some(decode_cut(cut).map_err(|error| error.to_string())?)
-            }
+            Some((prepared, cut)) if *prepared > epoch => Some(decode_cut(cut)?),
             _ => None,
         };
         let live = Self {

@@ -13,13 +13,13 @@ use super::group_commits::GroupCommits;
 use super::job::{Job, JobError, JobOptions, Until};
 use super::model::{LiveModel, StreamModel, WrittenEpoch};
 use super::progress::Progress;
-use super::query::RunningQuery;
 use super::reader::SourceReader;
 use super::writing::Writing;
+use mep_contract::executor::EngineError;
 use mep_contract::sink::{LEASE_BEAT, SinkError, Standing};
 use mep_contract::source::SourceError;
 use mep_contract::source::tail::{Offsets, StreamPartition, Stretch, UnreadableEvent};
-use mep_datafusion::{Engine, EngineError};
+use mep_datafusion::{Engine, RunningQuery};
 
 /// How long a look at the source waits for events.
 pub(super) const LOOK: Duration = Duration::from_millis(200);

@@ -9,9 +9,10 @@ use super::events::{EventBatch, latest};
 use super::job::JobError;
 use super::model::{TakenEvents, Taking};
 use super::running::{Running, named};
+use mep_contract::executor::EngineError;
 use mep_contract::source::tail::{Offsets, StreamPartition, Stretch, UnreadableEvent};
 use mep_contract::source::{RowSchema, SourceError};
-use mep_datafusion::EngineError;
+use mep_datafusion::ended;
 
 impl Running<'_> {
     /// Takes stretches into models, and gives what cannot be read.
@@ -126,7 +127,7 @@ async fn take_parallel(
     }
     let mut taken = Vec::new();
     while let Some(done) = tasks.join_next().await {
-        taken.push(done??);
+        taken.push(done.map_err(ended)??);
     }
     Ok(taken)
 }

@@ -359,7 +359,7 @@ fn batch_rows(
     let scope = scope_with(Some(rows(events)));
     let plan = scope.plan(sql).unwrap();
     let batches = engine.block_on(async {
-        scope.context().execute_logical_plan(plan).await.unwrap().collect().await.unwrap()
+        scope.context().execute_logical_plan(plan.into_plan()).await.unwrap().collect().await.unwrap()
     });
     let mut all = BTreeSet::new();
     for batch in batches {

@@ -8,10 +8,10 @@ use arrow::datatypes::{DataType, Int64Type, TimeUnit};
 use arrow::error::ArrowError;
 use arrow::row::{Row, RowConverter, Rows, SortField};
 
-use super::query::RunningQuery;
 use super::sets::in_order;
+use mep_contract::executor::EngineError;
 use mep_contract::sink::keyed::KeyColumns;
-use mep_datafusion::EngineError;
+use mep_datafusion::RunningQuery;
 use mep_sql::streaming::{Window, Windowed};
 
 /// How many new states wait before those of the same group are made one.

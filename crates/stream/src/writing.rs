@@ -99,7 +99,7 @@ async fn write(ended: EndedEpoch, progress: &Progress) -> Result<WrittenEpoch, J
     let checkpoint = ended.checkpoint(&output).map_err(failed)?;
     let bytes = checkpoint
         .encode()
-        .map_err(|error| JobError::Checkpoint { model: name.to_owned(), reason: error.to_string() })?;
+        .map_err(|error| JobError::Checkpoint { model: name.to_owned(), reason: error.into() })?;
     persist(&ended, progress, Call::Prepare(&cut)).await?;
     fail_point::reached("stream-prepared");
     if !output.upserts.is_empty() {

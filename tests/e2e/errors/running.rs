@@ -146,3 +146,16 @@ fn a_query_that_is_shown_fails_at_its_place() {
      help: nullif(…, 0) around the divisor gives NULL there
     ");
 }
+
+#[test]
+fn a_column_that_a_stored_table_lacks_is_placed_where_the_model_reads_it() {
+    let project = project();
+    let table = |sql: &str| format!("{{{{ config(materialized='table') }}}}\n{sql}\n");
+    project.model("plays", &table(&format!("select song from {LISTENS}")));
+    project.model("first", "{{ config(materialized='ephemeral') }} select 1 as n");
+    project.succeed(&["run"]);
+    project.model("plays", &table(&format!("select song, user_id from {LISTENS}")));
+    project.model("counts", &table("select song, n,\n  user_id from {{ ref('plays') }}, {{ ref('first') }}"));
+    let said = project.fail(1, &["run", "--quiet", "--select", "counts"]);
+    assert!(said.contains("at models/counts.sql:3:3: user_id\n"), "{said}");
+}

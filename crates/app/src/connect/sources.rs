@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use mep_contract::source::{LandingTable, Source, SourceError};
 use mep_core::connection::{MessageFormat, SimulatorConfig};
 use mep_files::{FilesSource, unread_folders as unread_folders_in};
-use mep_graph::{Compiled, Graph, Node, NodeKind};
+use mep_graph::{Compiled, Graph, Node, NodeIndex, NodeKind};
 use mep_kafka::KafkaSource;
 use mep_lang::project::{
     KafkaConfig, OnLostOffsets, Problem, Problems, Project, SourceConnection, SourceTable,
@@ -22,7 +22,7 @@ pub fn connect(
     project: &Project,
     graph: &Graph,
     compiled: &Compiled,
-    nodes: impl IntoIterator<Item = usize>,
+    nodes: impl IntoIterator<Item = NodeIndex>,
 ) -> Result<Vec<ConnectedSource>, Problems> {
     let mut connected = Vec::new();
     let mut problems = Problems::default();

@@ -7,7 +7,7 @@ use super::sources::{at, connection, kafka_source, simulated_source};
 use mep_contract::sink::{Sink, SinkTable};
 use mep_contract::source::tail::Stream;
 use mep_contract::source::{LandingTable, SourceError};
-use mep_graph::{Compiled, CompiledStream, Graph, NodeKind};
+use mep_graph::{Compiled, CompiledStream, Graph, NodeIndex, NodeKind};
 use mep_kafka::DeadLetterTopics;
 use mep_lang::project::{Problem, Problems, Project, SourceConnection};
 use mep_simulator::simulated_stream::SimulatedStream;
@@ -30,10 +30,10 @@ pub fn connect_streams(
     project: &Project,
     graph: &Graph,
     compiled: &Compiled,
-    nodes: impl IntoIterator<Item = usize>,
+    nodes: impl IntoIterator<Item = NodeIndex>,
     streaming: Streaming<'_>,
 ) -> Result<Vec<Job>, Problems> {
-    let mut by_source: BTreeMap<usize, Vec<&CompiledStream>> = BTreeMap::new();
+    let mut by_source: BTreeMap<NodeIndex, Vec<&CompiledStream>> = BTreeMap::new();
     for index in nodes {
         let stream = compiled.models.get(&index).and_then(|model| model.stream.as_ref());
         if let Some(stream) = stream {

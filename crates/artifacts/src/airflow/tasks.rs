@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use mep_graph::{Graph, Materialization, NodeKind};
+use mep_graph::{Graph, Materialization, NodeIndex, NodeKind, NodeSet};
 use mep_lang::project::Problem;
 
 /// What one task stands for.
@@ -56,7 +56,7 @@ pub struct Tasks(pub(super) Vec<Task>);
 struct TaskNodes {
     id: String,
     call: TaskCommand,
-    nodes: Vec<usize>,
+    nodes: Vec<NodeIndex>,
 }
 
 /// The groups in their order.
@@ -64,9 +64,9 @@ struct Order<'a> {
     graph: &'a Graph,
     groups: Vec<TaskNodes>,
     /// The nodes that are in a group.
-    built: BTreeSet<usize>,
+    built: NodeSet,
     /// The group of each.
-    group_of: BTreeMap<usize, usize>,
+    group_of: BTreeMap<NodeIndex, usize>,
 }
 
 impl Tasks {
@@ -75,12 +75,7 @@ impl Tasks {
     ///
     /// # Errors
     /// Where a node cannot be selected by itself.
-    pub fn of(
-        graph: &Graph,
-        nodes: &BTreeSet<usize>,
-        grain: Grain,
-        with_tests: bool,
-    ) -> Result<Self, Problem> {
+    pub fn of(graph: &Graph, nodes: &NodeSet, grain: Grain, with_tests: bool) -> Result<Self, Problem> {
         let order = Order::of(graph, nodes, grain);
         let tests = if with_tests { order.tests(nodes) } else { BTreeMap::new() };
         let mut taken = BTreeSet::new();
@@ -113,27 +108,27 @@ impl Tasks {
 }
 
 impl<'a> Order<'a> {
-    fn of(graph: &'a Graph, nodes: &BTreeSet<usize>, grain: Grain) -> Self {
+    fn of(graph: &'a Graph, nodes: &NodeSet, grain: Grain) -> Self {
         let groups = in_order(graph, groups(graph, nodes, grain));
-        let of_group = |(index, group): (usize, &TaskNodes)| -> Vec<(usize, usize)> {
+        let of_group = |(index, group): (usize, &TaskNodes)| -> Vec<(NodeIndex, usize)> {
             group.nodes.iter().map(|node| (*node, index)).collect()
         };
-        let group_of: BTreeMap<usize, usize> = groups.iter().enumerate().flat_map(of_group).collect();
+        let group_of: BTreeMap<NodeIndex, usize> = groups.iter().enumerate().flat_map(of_group).collect();
         Self { graph, groups, built: group_of.keys().copied().collect(), group_of }
     }
 
     /// The groups that these nodes need, but for their own.
-    fn needed(&self, nodes: &[usize], own: usize) -> BTreeSet<usize> {
+    fn needed(&self, nodes: &[NodeIndex], own: usize) -> BTreeSet<usize> {
         let needed = nodes.iter().flat_map(|node| nearest(self.graph, *node, &self.built));
         needed.map(|node| self.group_of[&node]).filter(|group| *group != own).collect()
     }
 
     /// Each test with the last of the groups that it looks at, so that all of them are built when it runs.
-    fn tests(&self, nodes: &BTreeSet<usize>) -> BTreeMap<usize, Vec<usize>> {
-        let mut tests: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    fn tests(&self, nodes: &NodeSet) -> BTreeMap<usize, Vec<NodeIndex>> {
+        let mut tests: BTreeMap<usize, Vec<NodeIndex>> = BTreeMap::new();
         for index in nodes.iter().filter(|index| self.graph.node(**index).is_test()) {
             let is_streaming =
-                |node: &usize| self.graph.node(*node).config.materialized == Materialization::Streaming;
+                |node: &NodeIndex| self.graph.node(*node).config.materialized == Materialization::Streaming;
             let tested = nearest(self.graph, *index, &self.built);
             let last = tested.iter().map(|node| self.group_of[node]).max();
             if let Some(last) = last.filter(|_| !self.graph.parents(*index).iter().any(is_streaming)) {
@@ -145,7 +140,7 @@ impl<'a> Order<'a> {
 }
 
 /// What is built, in groups; in the order of the graph.
-fn groups(graph: &Graph, nodes: &BTreeSet<usize>, grain: Grain) -> Vec<TaskNodes> {
+fn groups(graph: &Graph, nodes: &NodeSet, grain: Grain) -> Vec<TaskNodes> {
     let mut groups: Vec<TaskNodes> = Vec::new();
     for index in nodes {
         let node = graph.node(*index);
@@ -187,7 +182,7 @@ fn folder(fqn: &[String]) -> String {
 
 /// The groups, each after those that it needs. One that needs another which needs it too is divided.
 fn in_order(graph: &Graph, mut groups: Vec<TaskNodes>) -> Vec<TaskNodes> {
-    let built: BTreeSet<usize> = groups.iter().flat_map(|group| &group.nodes).copied().collect();
+    let built: NodeSet = groups.iter().flat_map(|group| &group.nodes).copied().collect();
     let mut done = BTreeSet::new();
     let mut ordered = Vec::new();
     while !groups.is_empty() {
@@ -203,7 +198,7 @@ fn in_order(graph: &Graph, mut groups: Vec<TaskNodes>) -> Vec<TaskNodes> {
 }
 
 /// The first group of which everything can be built; where there is none, that of which the most can be.
-fn next_group(graph: &Graph, groups: &[TaskNodes], built: &BTreeSet<usize>, done: &BTreeSet<usize>) -> usize {
+fn next_group(graph: &Graph, groups: &[TaskNodes], built: &NodeSet, done: &NodeSet) -> usize {
     let number_ready = |group: &TaskNodes| ready(graph, &group.nodes, built, done).len();
     let whole = groups.iter().position(|group| number_ready(group) == group.nodes.len());
     let most = || (0..groups.len()).max_by_key(|index| number_ready(&groups[*index]));
@@ -211,7 +206,7 @@ fn next_group(graph: &Graph, groups: &[TaskNodes], built: &BTreeSet<usize>, done
 }
 
 /// Those of the nodes that need nothing but what is done, and each other.
-fn ready(graph: &Graph, nodes: &[usize], built: &BTreeSet<usize>, done: &BTreeSet<usize>) -> Vec<usize> {
+fn ready(graph: &Graph, nodes: &[NodeIndex], built: &NodeSet, done: &NodeSet) -> Vec<NodeIndex> {
     let mut ready = Vec::new();
     for node in nodes {
         let needed = nearest(graph, *node, built);
@@ -223,10 +218,10 @@ fn ready(graph: &Graph, nodes: &[usize], built: &BTreeSet<usize>, done: &BTreeSe
 }
 
 /// The nearest nodes above that are among these.
-fn nearest(graph: &Graph, node: usize, among: &BTreeSet<usize>) -> BTreeSet<usize> {
+fn nearest(graph: &Graph, node: NodeIndex, among: &NodeSet) -> NodeSet {
     let mut found = BTreeSet::new();
     let mut seen = BTreeSet::new();
-    let mut open: Vec<usize> = graph.parents(node).to_vec();
+    let mut open: Vec<NodeIndex> = graph.parents(node).to_vec();
     while let Some(parent) = open.pop() {
         if among.contains(&parent) {
             found.insert(parent);
@@ -237,7 +232,7 @@ fn nearest(graph: &Graph, node: usize, among: &BTreeSet<usize>) -> BTreeSet<usiz
     found
 }
 
-fn selectors(graph: &Graph, nodes: &[usize]) -> Result<Vec<String>, Problem> {
+fn selectors(graph: &Graph, nodes: &[NodeIndex]) -> Result<Vec<String>, Problem> {
     nodes
         .iter()
         .map(|index| {

@@ -311,7 +311,7 @@ impl RelationEntry<'_> {
     fn schema(&self, parameters: &Parameters) -> Result<Schema, WarehouseError> {
         let columns: Option<Vec<ColumnText>> = self.get(parameters, "mep.columns")?;
         let columns = columns.ok_or_else(|| self.unreadable("`mep.columns` is missing"))?;
-        schema_of(columns).map_err(|reason| self.unreadable(reason))
+        schema_of(columns).map_err(|error| self.unreadable(error.to_string()))
     }
 
     fn read_partition(&self, parameters: &Parameters, location: &str) -> Result<Partition, WarehouseError> {

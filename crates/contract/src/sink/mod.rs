@@ -126,6 +126,24 @@ pub enum SinkError {
 }
 
 /// Keeps the rows of one streaming model by their key. Calls may be repeated: after an error, the same call again.
+///
+/// ```
+/// use arrow::array::RecordBatch;
+/// use mep_contract::sink::{Epoch, Sink, SinkError};
+///
+/// /// Writes an epoch so that a process which ends in between writes the same again: how far it reads is noted first, and the
+/// /// checkpoint, from which a stream goes on, comes last.
+/// async fn written(
+///     sink: &dyn Sink,
+///     (epoch, cut): (Epoch, &[u8]),
+///     rows: &[RecordBatch],
+///     checkpoint: &[u8],
+/// ) -> Result<(), SinkError> {
+///     sink.prepare(epoch, cut).await?;
+///     sink.upsert(epoch, rows).await?;
+///     sink.commit(epoch, checkpoint).await
+/// }
+/// ```
 #[async_trait]
 pub trait Sink: Send + Sync {
     /// The place that the table is in, for people.

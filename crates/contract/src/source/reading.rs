@@ -43,6 +43,28 @@ pub enum SourceItem {
 pub type RowReceiver<'a> = dyn FnMut(SourceItem) -> Result<(), ReceiveError> + 'a;
 
 /// One table of the outside world.
+///
+/// It is read unit by unit: what [`Source::units`] says is there is compared with what was landed, and what is new is opened.
+///
+/// ```
+/// use mep_contract::source::{Holding, Recorded, Source, SourceError, Unit, UnitReader};
+///
+/// /// A table that never has anything.
+/// struct Empty;
+///
+/// impl Source for Empty {
+///     fn units(&self, _: &[Recorded]) -> Result<Holding, SourceError> {
+///         Ok(Holding::default())
+///     }
+///
+///     fn open(&self, unit: &Unit) -> Result<Box<dyn UnitReader>, SourceError> {
+///         Err(SourceError::unreadable(format!("{} is not there", unit.id)))
+///     }
+/// }
+///
+/// assert!(Empty.units(&[])?.units.is_empty());
+/// # Ok::<(), SourceError>(())
+/// ```
 pub trait Source: Send + Sync {
     /// What there is to read, given what was landed of it before.
     ///

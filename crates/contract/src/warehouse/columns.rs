@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Schema};
+use arrow::error::ArrowError;
 use serde::{Deserialize, Serialize};
 
 /// A column as JSON holds it.
@@ -25,12 +26,22 @@ pub fn columns_of(schema: &Schema) -> Vec<ColumnText> {
     schema.fields().iter().map(column).collect()
 }
 
-/// The schema of these columns, or which of them is of no type.
-pub fn schema_of(columns: Vec<ColumnText>) -> Result<Schema, String> {
-    let field = |column: ColumnText| {
-        let data_type: DataType =
-            column.data_type.parse().map_err(|error| format!("column `{}`: {error}", column.name))?;
-        Ok(Field::new(column.name, data_type, column.nullable))
+/// A column's type is none that is known.
+#[derive(Debug, thiserror::Error)]
+#[error("column `{column}`: {error}")]
+pub struct UnknownType {
+    column: String,
+    error: ArrowError,
+}
+
+/// The schema of these columns.
+///
+/// # Errors
+/// Where one of them is of no type.
+pub fn schema_of(columns: Vec<ColumnText>) -> Result<Schema, UnknownType> {
+    let field = |column: ColumnText| match column.data_type.parse::<DataType>() {
+        Ok(data_type) => Ok(Field::new(column.name, data_type, column.nullable)),
+        Err(error) => Err(UnknownType { column: column.name, error }),
     };
-    Ok(Schema::new(columns.into_iter().map(field).collect::<Result<Vec<_>, String>>()?))
+    Ok(Schema::new(columns.into_iter().map(field).collect::<Result<Vec<_>, _>>()?))
 }

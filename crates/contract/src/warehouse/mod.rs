@@ -39,6 +39,22 @@ pub use table::{Content, DataFile, Partition, TableVersion};
 pub use writer::{PartitionWriter, WriteError, WriteTarget, WrittenFiles};
 
 /// Where tables live.
+///
+/// ```
+/// use mep_contract::warehouse::{Warehouse, WarehouseError};
+///
+/// /// The rows of every table, each as it was last published.
+/// fn rows(warehouse: &dyn Warehouse) -> Result<Vec<(String, u64)>, WarehouseError> {
+///     let mut counted = Vec::new();
+///     for relation in warehouse.relations()? {
+///         if let Some(table) = warehouse.read(&relation)? {
+///             let rows = table.partitions().map(|(_, partition)| partition.rows()).sum();
+///             counted.push((relation.to_string(), rows));
+///         }
+///     }
+///     Ok(counted)
+/// }
+/// ```
 pub trait Warehouse: fmt::Debug + Send + Sync {
     /// Where it is, for people.
     fn describe(&self) -> String;

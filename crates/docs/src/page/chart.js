@@ -1,9 +1,14 @@
 // A chart of labels and numbers: bars where they are ranked, a line where they follow one another, a map where they are
 // states. Its numbers stand below it as a table too.
 
+import { h, s, tableHead } from "./dom.js";
+import { count, short } from "./format.js";
+import { encoded } from "./site.js";
+import { stateMap } from "./states.js";
+
 const MOST_BARS = 24;
 
-function chart(one) {
+export function chart(one) {
   const rows = one.drawn.rows;
   const drawing = !rows
     ? h("p", { class: "message" }, one.drawn.failed)
@@ -124,4 +129,4 @@ function numbers(one, rows) {
 
 const DRAWN_AS = { line: lineChart, bar: barChart, us_states: stateMap };
 
-const dashboardHref = (node) => `#/charts/${encoded(node.name)}`;
+export const dashboardHref = (node) => `#/charts/${encoded(node.name)}`;

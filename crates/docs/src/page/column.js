@@ -1,5 +1,14 @@
 // A column: what it says, and the columns that its values come from and go to.
 
+import { h } from "./dom.js";
+import { ALL, explorer } from "./explorer.js";
+import { count, plural } from "./format.js";
+import { speedOf } from "./lineage.js";
+import { markdown } from "./markdown.js";
+import { route } from "./router.js";
+import { colourOf, hrefOfColumn, nodeLink, reach, site } from "./site.js";
+import { testTable } from "./tests.js";
+
 const columnWeb = {
   before: (number) => site.columns[number].origins,
   after: (number) => site.columns[number].to,

@@ -1,5 +1,12 @@
 // The charts of the exposures, from what the last run built.
 
+import { chart } from "./chart.js";
+import { h } from "./dom.js";
+import { moment } from "./format.js";
+import { inOneLine } from "./markdown.js";
+import { route } from "./router.js";
+import { nodeLink, site } from "./site.js";
+
 function dashboard(node) {
   const charts = site.charts.filter((one) => one.exposure === node.index);
   return [

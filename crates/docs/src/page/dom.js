@@ -3,7 +3,7 @@
 const SVG = "http://www.w3.org/2000/svg";
 
 // Gives an element properties and children; `on…` are listeners, and null, undefined and false stand for nothing.
-function fill(element, properties, children) {
+export function fill(element, properties, children) {
   for (const [name, value] of Object.entries(properties || {})) {
     if (value === null || value === undefined || value === false) continue;
     if (typeof value === "function") element.addEventListener(name.slice(2), value);
@@ -17,13 +17,13 @@ function fill(element, properties, children) {
 }
 
 // An element of HTML: h("a", { href, onclick }, "text", another).
-const h = (tag, properties, ...children) => fill(document.createElement(tag), properties, children);
+export const h = (tag, properties, ...children) => fill(document.createElement(tag), properties, children);
 
 // An element of SVG.
-const s = (tag, properties, ...children) => fill(document.createElementNS(SVG, tag), properties, children);
+export const s = (tag, properties, ...children) => fill(document.createElementNS(SVG, tag), properties, children);
 
 // The head of a table: each column's name, alone or with its class; null for a column without one.
-const tableHead = (...columns) =>
+export const tableHead = (...columns) =>
   h(
     "thead",
     {},
@@ -38,9 +38,9 @@ const tableHead = (...columns) =>
     ),
   );
 
-const byId = (id) => document.getElementById(id);
+export const byId = (id) => document.getElementById(id);
 
 // Tells readers of the screen what has changed elsewhere on the page.
-const announce = (text) => {
+export const announce = (text) => {
   byId("said").textContent = text;
 };

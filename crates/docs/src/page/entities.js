@@ -1,5 +1,14 @@
 // The star schema: tables and the keys by which their rows name rows of others, as the relationships tests say.
 
+import { h, s, tableHead } from "./dom.js";
+import { plural } from "./format.js";
+import { FONT, dragged, textWidth } from "./graph.js";
+import { layout } from "./layout.js";
+import { route } from "./router.js";
+import { colourOf, encoded, hrefOf, nodeLink, reach, site } from "./site.js";
+import { foundBy } from "./tests.js";
+import { TONE_OF, verdict } from "./trust.js";
+
 const ROW = 20;
 const HEAD = 30;
 const MOST_ENTITIES = 30;

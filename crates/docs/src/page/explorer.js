@@ -1,9 +1,14 @@
 // The neighbourhood of one thing in a web of things, as a graph and as a list. Of a large web, only what is near is drawn;
 // handles and the two depths show more. Knows nothing of what the things are.
 
+import { announce, h } from "./dom.js";
+import { count, plural } from "./format.js";
+import { drawGraph } from "./graph.js";
+import { reach } from "./site.js";
+
 const AT_ONCE = 12;
 const MOST_BOXES = 160;
-const ALL = 99;
+export const ALL = 99;
 
 // What is shown around `centre`: `web` has before(id) and after(id); `opened` says how often a handle was used.
 function neighbourhood(web, centre, depths, opened) {
@@ -30,7 +35,7 @@ function neighbourhood(web, centre, depths, opened) {
 }
 
 // The element with the graph, its controls and its list. `describe(id)` says how one is shown.
-function explorer({ web, centre, describe, label, depth = { before: 2, after: 2 }, tall = false, styleOf = () => "" }) {
+export function explorer({ web, centre, describe, label, depth = { before: 2, after: 2 }, tall = false, styleOf = () => "" }) {
   const depths = { ...depth };
   const opened = new Map();
   const stage = h("div", { class: "stage" });

@@ -1,12 +1,14 @@
 // Numbers, sizes and times for people.
 
+import { h } from "./dom.js";
+
 const NUMBER = new Intl.NumberFormat("en");
 const DATE_TIME = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "short" });
 
-const count = (number) => NUMBER.format(number);
-const plural = (number, thing) => `${count(number)} ${thing}${number === 1 ? "" : "s"}`;
+export const count = (number) => NUMBER.format(number);
+export const plural = (number, thing) => `${count(number)} ${thing}${number === 1 ? "" : "s"}`;
 
-function size(bytes) {
+export function size(bytes) {
   const units = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
   let unit = 0;
   let value = bytes;
@@ -15,9 +17,9 @@ function size(bytes) {
 }
 
 // A number in few characters, for the axes of charts: 1.2M.
-const short = (number) => new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 }).format(number);
+export const short = (number) => new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 }).format(number);
 
-const seconds = (time) =>
+export const seconds = (time) =>
   time < 0.095 ? `${Math.round(time * 1000)} ms` : time < 120 ? `${time.toFixed(1)} s` : `${Math.round(time / 60)} min`;
 
 const SPANS = [
@@ -41,10 +43,10 @@ function ago(at) {
   return "";
 }
 
-const dateTime = (at) => DATE_TIME.format(new Date(at));
+export const dateTime = (at) => DATE_TIME.format(new Date(at));
 
 // A moment as its age, with the moment itself at hand.
-const moment = (at) =>
+export const moment = (at) =>
   at === null || at === undefined
     ? "at a time that is not known"
     : h("time", { datetime: new Date(at).toISOString(), title: dateTime(at) }, ago(at));

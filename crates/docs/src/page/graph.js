@@ -1,16 +1,19 @@
 // A graph on the page: boxes that are links, edges, and handles that show more. It scrolls and zooms, and the arrow keys
 // go from box to box along the edges.
 
+import { h, s } from "./dom.js";
+import { curve, layout } from "./layout.js";
+
 const BOX_HEIGHT = 42;
 const MARGIN = 34;
 const measure = document.createElement("canvas").getContext("2d");
 
-function textWidth(text, font) {
+export function textWidth(text, font) {
   measure.font = font;
   return measure.measureText(text).width;
 }
 
-const FONT = "ui-sans-serif, system-ui, sans-serif";
+export const FONT = "ui-sans-serif, system-ui, sans-serif";
 
 function shortened(text, most) {
   if (textWidth(text, `600 13px ${FONT}`) <= most) return text;
@@ -21,7 +24,7 @@ function shortened(text, most) {
 
 // `items` are {id, name, about, colour, href, label, isChosen, more: {before, after}}; `edges` {from, to, style};
 // `more(id, side)` is called when a handle is used. Gives the element to put on the page.
-function drawGraph({ items, edges, label, more, tall }) {
+export function drawGraph({ items, edges, label, more, tall }) {
   const boxes = items.map((item) => {
     const width = Math.min(
       250,
@@ -161,7 +164,7 @@ function walk(event, boxes, edges, byId) {
 }
 
 // The canvas follows a pointer that is held down on its ground.
-function dragged(view) {
+export function dragged(view) {
   view.addEventListener("pointerdown", (down) => {
     if (down.pointerType !== "mouse" || down.button !== 0 || down.target.closest("a, .more")) return;
     const from = { x: down.clientX + view.scrollLeft, y: down.clientY + view.scrollTop };

@@ -1,5 +1,7 @@
 // SQL with Jinja, in colours: strings, comments, numbers, words of the language, and what stands in braces.
 
+import { h } from "./dom.js";
+
 const TOKENS =
   /(\{#[^]*?#\}|--[^\n]*|\/\*[^]*?\*\/)|(\{\{[^]*?\}\}|\{%[^]*?%\})|('(?:[^']|'')*')|("(?:[^"]|"")*")|\b(\d+(?:\.\d+)?)\b|([A-Za-z_][A-Za-z0-9_]*)/g;
 const WORDS = new Set(
@@ -12,7 +14,7 @@ const WORDS = new Set(
 );
 const CLASSES = [null, "sql-comment", "sql-jinja", "sql-text", null, "sql-number"];
 
-function highlighted(sql) {
+export function highlighted(sql) {
   const parts = [];
   let from = 0;
   for (const token of sql.matchAll(TOKENS)) {

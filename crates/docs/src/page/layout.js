@@ -8,7 +8,7 @@ const SWEEPS = 12;
 
 // `boxes` are {id, width, height}, `edges` pairs of ids, each from an earlier box to a later one in the order of `boxes`.
 // Gives each box its x and y, each edge its points, and the size of all.
-function layout(boxes, edges) {
+export function layout(boxes, edges) {
   const layers = inLayers(boxes, edges);
   const { columns, chains } = withWaypoints(boxes, edges, layers);
   const links = neighboursOf(chains);
@@ -180,7 +180,7 @@ function extent(boxes) {
 }
 
 // A smooth line through points that lie from left to right.
-function curve(points) {
+export function curve(points) {
   let path = `M${points[0].map(Math.round)}`;
   for (let at = 1; at < points.length; at += 1) {
     const [[fromX, fromY], [toX, toY]] = [points[at - 1], points[at]];

@@ -1,7 +1,16 @@
 // Lineage: which tables come from which, around one of them or, of a project that an eye can take in, all of it.
 
+import { h, tableHead } from "./dom.js";
+import { explorer } from "./explorer.js";
+import { count, plural, short } from "./format.js";
+import { drawGraph } from "./graph.js";
+import { inOneLine } from "./markdown.js";
+import { route } from "./router.js";
+import { colourOf, encoded, hrefOf, isStreaming, kindOf, nodeLink, reach, site } from "./site.js";
+import { standing, table } from "./trust.js";
+
 // The project's nodes as a web.
-const nodeWeb = { before: (id) => site.nodes[id].parents, after: (id) => site.nodes[id].children };
+export const nodeWeb = { before: (id) => site.nodes[id].parents, after: (id) => site.nodes[id].children };
 
 function describeNode(id, linkOf = hrefOf) {
   const node = site.nodes[id];
@@ -21,7 +30,7 @@ function describeNode(id, linkOf = hrefOf) {
 }
 
 // What goes with the events is told from what waits for the night.
-const speedOf = (from, to) => (isStreaming(site.nodes[from]) || isStreaming(site.nodes[to]) ? "is-stream" : "");
+export const speedOf = (from, to) => (isStreaming(site.nodes[from]) || isStreaming(site.nodes[to]) ? "is-stream" : "");
 
 const LEGEND = [
   ["source", "source"],
@@ -34,7 +43,7 @@ const LEGEND = [
   ["exposure", "exposure"],
 ];
 
-function legend(nodes) {
+export function legend(nodes) {
   const used = new Set(nodes.map((node) => node.materialized || node.kind));
   const kinds = LEGEND.filter(([kind]) => used.has(kind)).map(([kind, words]) =>
     h("span", {}, h("span", { class: `dot is-${kind}` }), words),
@@ -44,7 +53,7 @@ function legend(nodes) {
   return h("p", { class: "legend" }, kinds, batch, stream);
 }
 
-function nodeExplorer(node, options = {}) {
+export function nodeExplorer(node, options = {}) {
   return explorer({
     web: nodeWeb,
     centre: node.index,
@@ -55,7 +64,7 @@ function nodeExplorer(node, options = {}) {
   });
 }
 
-const lineageHref = (node) => `#/lineage/${node.kind}/${encoded(node.name)}`;
+export const lineageHref = (node) => `#/lineage/${node.kind}/${encoded(node.name)}`;
 
 route("/lineage/:kind/:name", ({ kind, name }) => {
   const node = site.byKey.get(`${kind}/${name}`);
@@ -75,7 +84,7 @@ route("/lineage/:kind/:name", ({ kind, name }) => {
 });
 
 // Of a project that an eye can take in, all of it; else where to begin.
-const AN_EYEFUL = 90;
+export const AN_EYEFUL = 90;
 
 route("/lineage", () => {
   if (site.nodes.length <= AN_EYEFUL) return wholeLineage();

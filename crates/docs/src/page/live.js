@@ -1,5 +1,7 @@
 // Follows the server: a newer page is fetched, a problem of the project is shown above the page that is there.
 
+import { byId, h } from "./dom.js";
+
 function followServer() {
   const version = Number(document.documentElement.dataset.version);
   const box = h("div", { class: "problem is-live", role: "alert", hidden: true });

@@ -1,5 +1,18 @@
 // Putting the page together.
 
+import { byId, h } from "./dom.js";
+import { startRouter } from "./router.js";
+import { startSearch } from "./search.js";
+import { drawSidebar } from "./sidebar.js";
+import { readSite, site } from "./site.js";
+import { startTheme } from "./theme.js";
+import "./column.js";
+import "./dashboards.js";
+import "./entities.js";
+import "./lineage.js";
+import "./node.js";
+import "./overview.js";
+
 const VIEWS = [
   ["#/", "Overview"],
   ["#/lineage", "Lineage", "/lineage/"],
@@ -34,7 +47,7 @@ async function start() {
     byId("main").replaceChildren(h("p", { class: "quiet" }, "The docs are being made…"));
     return;
   }
-  site = await readSite();
+  await readSite();
   drawFrame();
   drawSidebar();
   startSearch();

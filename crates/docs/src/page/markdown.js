@@ -1,6 +1,8 @@
 // Descriptions: the Markdown that is common in them, as elements. What looks like HTML is text, and links lead to the
 // web, to mail or to a place in these docs and to nothing else.
 
+import { h, tableHead } from "./dom.js";
+
 const INLINE = [
   [/^`([^`]+)`/, (found) => h("code", {}, found[1])],
   [/^\*\*([^]+?)\*\*(?!\*)/, (found) => h("strong", {}, inline(found[1]))],
@@ -13,7 +15,7 @@ const INLINE = [
 ];
 const MAY_BEGIN = /[`*_~[\\h]/;
 
-function link(to, content) {
+export function link(to, content) {
   if (!/^(https?:\/\/|mailto:|#\/)/i.test(to)) return [content].flat();
   const elsewhere = to.startsWith("#/") ? {} : { rel: "noreferrer noopener", target: "_blank" };
   return h("a", { href: to, ...elsewhere }, content);
@@ -56,7 +58,7 @@ const cells = (row) =>
     .map((cell) => inline(cell.trim()));
 
 // The blocks of a text, as elements.
-function markdown(text) {
+export function markdown(text) {
   const lines = text.replace(/\r/g, "").split("\n");
   const blocks = [];
   const isBlock = (line) => /^\s*(#{1,6}\s|```|>)/.test(line) || LIST_ITEM.test(line);
@@ -128,7 +130,7 @@ function markdown(text) {
 }
 
 // A description in one line: its first sentence without marks.
-function inOneLine(text) {
+export function inOneLine(text) {
   const paragraph = (text || "")
     .trim()
     .split(/\n\s*\n/)[0]

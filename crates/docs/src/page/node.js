@@ -1,5 +1,30 @@
 // A table's page, in the order in which it is asked about: what is it, can I trust it, where is it from, what is in it.
 
+import { dashboardHref } from "./chart.js";
+import { h, tableHead } from "./dom.js";
+import { count, moment, plural, seconds, size } from "./format.js";
+import { legend, lineageHref, nodeExplorer, nodeWeb } from "./lineage.js";
+import { link, markdown } from "./markdown.js";
+import { partitionsSection } from "./partitions.js";
+import { route } from "./router.js";
+import { colourOf, hrefOf, hrefOfColumn, isStreaming, kindOf, nodeLink, reach, site } from "./site.js";
+import { sqlSection } from "./sql.js";
+import { ORDER, testsSection } from "./tests.js";
+import {
+  TONE_OF,
+  VERDICTS,
+  badge,
+  isOutdated,
+  latestDay,
+  publishedAt,
+  rejectedRows,
+  sourcesAsOf,
+  standing,
+  table,
+  verdict,
+  verdicts,
+} from "./trust.js";
+
 function card(title, tone, main, detail) {
   return h(
     "div",

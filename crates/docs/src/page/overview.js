@@ -1,5 +1,13 @@
 // The first page: how the project stands, what needs a look, and where to begin.
 
+import { h, tableHead } from "./dom.js";
+import { count, moment, plural, seconds, short } from "./format.js";
+import { AN_EYEFUL } from "./lineage.js";
+import { inOneLine } from "./markdown.js";
+import { route } from "./router.js";
+import { isStreaming, nodeLink, site } from "./site.js";
+import { badge, latestDay, publishedAt, rejectedRows, standing, table, verdicts } from "./trust.js";
+
 function tile(number, words, tone, href) {
   const content = [h("span", { class: "tile-number" }, number), h("span", { class: "tile-words" }, words)];
   return href

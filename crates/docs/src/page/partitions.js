@@ -1,8 +1,12 @@
 // What the warehouse holds of a table: its partitions, which run left which of them, and what was landed.
 
+import { h, tableHead } from "./dom.js";
+import { count, dateTime, moment, plural, size } from "./format.js";
+import { table } from "./trust.js";
+
 const FIRST = 31;
 
-function partitionsSection(node) {
+export function partitionsSection(node) {
   const held = table(node);
   if (!held) return null;
   const isPartitioned = held.partition_columns.length > 0;

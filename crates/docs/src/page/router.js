@@ -1,16 +1,19 @@
 // Permanent links: #/model/name/column/x names a view and what it shows.
 
+import { byId, fill, h } from "./dom.js";
+import { site } from "./site.js";
+
 const ROUTES = [];
 
 // Adds a view: `pattern` as /lineage/:kind/:name; `show` gives its title and its elements.
-function route(pattern, show) {
+export function route(pattern, show) {
   const names = [...pattern.matchAll(/:(\w+)/g)].map((found) => found[1]);
   ROUTES.push({ matches: new RegExp(`^${pattern.replace(/:\w+/g, "([^/]+)")}$`), names, show });
 }
 
-const place = () => location.hash.replace(/^#/, "").split("?")[0] || "/";
+export const place = () => location.hash.replace(/^#/, "").split("?")[0] || "/";
 
-function decoded(text) {
+export function decoded(text) {
   try {
     return decodeURIComponent(text);
   } catch {
@@ -66,7 +69,7 @@ function showPlace() {
   shownPath = path;
 }
 
-function startRouter() {
+export function startRouter() {
   window.addEventListener("hashchange", showPlace);
   showPlace();
 }

@@ -1,6 +1,11 @@
 // Search over names, columns, tests and descriptions. Every word must be found; a name counts more than a column, a
 // column more than a description, a beginning more than a middle.
 
+import { announce, byId, h } from "./dom.js";
+import { plural } from "./format.js";
+import { inOneLine } from "./markdown.js";
+import { colourOf, hrefOf, hrefOfColumn, hrefOfTest, kindOf, site } from "./site.js";
+
 const MOST_HITS = 30;
 let searched = null;
 
@@ -69,7 +74,7 @@ function find(query) {
     .map(([, entry]) => entry);
 }
 
-function startSearch() {
+export function startSearch() {
   const [input, list] = [byId("query"), byId("hits")];
   let hits = [];
   let chosen = -1;

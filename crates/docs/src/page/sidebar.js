@@ -1,5 +1,11 @@
 // The list of tables by folder. A folder's tables are listed once it is opened, so that a large project opens quickly.
 
+import { byId, h } from "./dom.js";
+import { count } from "./format.js";
+import { decoded, place } from "./router.js";
+import { colourOf, hrefOf, site } from "./site.js";
+import { standing } from "./trust.js";
+
 function sidebarItem(node) {
   const { tone } = standing(node);
   return h(
@@ -39,7 +45,7 @@ function sidebarGroup(title, nodes, isOpen) {
 
 const FEW = 60;
 
-function drawSidebar() {
+export function drawSidebar() {
   const byTitle = new Map();
   const add = (title, node) => byTitle.set(title, [...(byTitle.get(title) || []), node]);
   for (const node of site.nodes)

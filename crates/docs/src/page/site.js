@@ -1,6 +1,9 @@
 // The project as the page knows it: what is embedded, and what follows from it (children, tests by node, places of columns).
 
-let site = null;
+import { byId, h } from "./dom.js";
+
+// Empty until it is read.
+export const site = {};
 
 async function inflate(text) {
   const letters = atob(text);
@@ -10,7 +13,7 @@ async function inflate(text) {
   return new Response(stream).json();
 }
 
-async function readSite() {
+export async function readSite() {
   const data = byId("data");
   const read = await inflate(data.textContent.trim());
   data.textContent = "";
@@ -30,7 +33,7 @@ async function readSite() {
   });
   read.byTest = new Map(read.tests.map((test) => [test.name, test]));
   numberColumns(read);
-  return read;
+  Object.assign(site, read);
 }
 
 // Columns of all nodes in one row of numbers: those of a node come after those of the nodes that it reads.
@@ -52,21 +55,21 @@ function numberColumns(read) {
   read.hasColumnLineage = read.columns.some((column) => column.origins.length > 0);
 }
 
-const encoded = (name) => encodeURIComponent(name);
-const hrefOf = (node) => `#/${node.kind}/${encoded(node.name)}`;
-const hrefOfColumn = (column) => `${hrefOf(column.node)}/column/${encoded(column.name)}`;
-const hrefOfTest = (test) => `#/test/${encoded(test.name)}`;
+export const encoded = (name) => encodeURIComponent(name);
+export const hrefOf = (node) => `#/${node.kind}/${encoded(node.name)}`;
+export const hrefOfColumn = (column) => `${hrefOf(column.node)}/column/${encoded(column.name)}`;
+export const hrefOfTest = (test) => `#/test/${encoded(test.name)}`;
 
-const isStreaming = (node) => node.materialized === "streaming";
+export const isStreaming = (node) => node.materialized === "streaming";
 
 // What a node is, in a word.
-const kindOf = (node) => node.materialized || (node.exposure ? node.exposure.type : node.kind);
+export const kindOf = (node) => node.materialized || (node.exposure ? node.exposure.type : node.kind);
 
 // The class that gives a node its colour.
-const colourOf = (node) => `is-${node.materialized || node.kind}`;
+export const colourOf = (node) => `is-${node.materialized || node.kind}`;
 
 // The nodes that are reached over `next` from one, each with how many steps away it is, the nearest first.
-function reach(from, next, most = Infinity) {
+export function reach(from, next, most = Infinity) {
   const steps = new Map([[from, 0]]);
   for (const [node, step] of steps) {
     if (step < most) for (const other of next(node)) if (!steps.has(other)) steps.set(other, step + 1);
@@ -75,7 +78,7 @@ function reach(from, next, most = Infinity) {
   return steps;
 }
 
-const nodeLink = (node) =>
+export const nodeLink = (node) =>
   h(
     "a",
     { href: hrefOf(node), class: "node-link" },

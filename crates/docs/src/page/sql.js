@@ -1,6 +1,9 @@
 // The SQL of a model as it is written and as it is executed, side by side.
 
-function pane(title, sql) {
+import { announce, h } from "./dom.js";
+import { highlighted } from "./highlight.js";
+
+export function pane(title, sql) {
   const copy = h(
     "button",
     {
@@ -30,7 +33,7 @@ function pane(title, sql) {
   );
 }
 
-function sqlSection(node) {
+export function sqlSection(node) {
   if (!node.source) return null;
   const panes = [pane("As written", node.source), node.compiled && pane("As executed", node.compiled)];
   return h(

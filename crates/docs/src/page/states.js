@@ -1,5 +1,8 @@
 // A map of the United States as tiles: each state a square of one size near its place, so that small ones are seen too.
 
+import { h, s } from "./dom.js";
+import { count, short } from "./format.js";
+
 // Column, row.
 const STATES = {
   AK: [0, 0], ME: [11, 0],
@@ -12,7 +15,7 @@ const STATES = {
   HI: [0, 7], TX: [4, 7], FL: [9, 7],
 };
 
-function stateMap(one, rows) {
+export function stateMap(one, rows) {
   const numbers = new Map(rows.map(([label, number]) => [label.toUpperCase(), number]));
   const most = Math.max(...rows.map(([, number]) => number), 0) || 1;
   const elsewhere = rows.filter(([label]) => !(label.toUpperCase() in STATES));

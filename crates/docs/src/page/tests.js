@@ -1,5 +1,13 @@
 // Tests: what each asks for, and what it found when it last ran.
 
+import { h, tableHead } from "./dom.js";
+import { count, moment, plural, seconds } from "./format.js";
+import { markdown } from "./markdown.js";
+import { route } from "./router.js";
+import { hrefOfTest, nodeLink, site } from "./site.js";
+import { pane } from "./sql.js";
+import { TONE_OF, VERDICTS, badge, isOutdated, verdict } from "./trust.js";
+
 const argument = (value) =>
   Array.isArray(value) ? value.map(argument).join(", ") : typeof value === "string" ? value : JSON.stringify(value);
 
@@ -21,7 +29,7 @@ function asks(test) {
   return [column, h("code", {}, test.test), others && h("span", { class: "quiet" }, ` ${others}`)];
 }
 
-function foundBy(test) {
+export function foundBy(test) {
   const outcome = verdict(test);
   const rows = test.result && test.result.failures ? ` · ${plural(test.result.failures, "row")}` : "";
   const isOld = test.nodes.some((node) => isOutdated(test, site.nodes[node]));
@@ -31,9 +39,9 @@ function foundBy(test) {
   ];
 }
 
-const ORDER = ["fail", "warn", "skipped", "none", "pass"];
+export const ORDER = ["fail", "warn", "skipped", "none", "pass"];
 
-function testTable(tests) {
+export function testTable(tests) {
   const sorted = [...tests].sort((a, b) => ORDER.indexOf(verdict(a)) - ORDER.indexOf(verdict(b)) || a.index - b.index);
   return h(
     "div",
@@ -77,7 +85,7 @@ function testTable(tests) {
   );
 }
 
-function testsSection(node) {
+export function testsSection(node) {
   if (node.tests.length === 0)
     return node.kind === "exposure"
       ? null

@@ -1,5 +1,7 @@
 // Light or dark: as the system is, until the reader says otherwise.
 
+import { announce, byId, s } from "./dom.js";
+
 const THEMES = ["auto", "light", "dark"];
 const THEME_MARKS = {
   auto: "M10 2.8a7.2 7.2 0 1 0 0 14.4a7.2 7.2 0 0 0 0-14.4z M10 4.5v11a5.5 5.5 0 0 0 0-11z",
@@ -18,7 +20,7 @@ function kept(theme) {
   }
 }
 
-function startTheme() {
+export function startTheme() {
   const button = byId("theme");
   let theme = THEMES.includes(kept()) ? kept() : "auto";
   const apply = () => {

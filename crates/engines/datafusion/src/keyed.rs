@@ -4,7 +4,7 @@
 //! reached, the answer is `None`, and all rows are to be made. What fails here says nothing of the model, since rows are
 //! looked at that its own filters may leave out: a failure is such an answer too.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arrow::array::{RecordBatch, UInt64Array};
@@ -21,7 +21,9 @@ use datafusion::logical_expr::{
 
 use super::published::PublishedTable;
 use super::session::{Engine, shaped};
-use mep_contract::warehouse::{Content, Partition, PartitionKey, TableVersion};
+use mep_contract::executor::Executor;
+use mep_contract::executor::keyed::{ContentChange, KeyedRows, ReplacedRows, StoredRows};
+use mep_contract::warehouse::{PartitionKey, TableVersion};
 use mep_core::relation::Relation;
 use mep_sql::keyed::{
     ChangedTable, Changes, Merge, Restricted, Wanted, all_columns, differing_rows, merged, rows_by_key,
@@ -41,92 +43,7 @@ const LITTLE: u64 = 32 * OPENING;
 const FEW: usize = 1_000;
 
 /// Runs a plan.
-pub type Collect<'a> = dyn FnMut(LogicalPlan) -> Result<Vec<RecordBatch>> + 'a;
-
-/// A table whose content is another one than before.
-#[derive(Clone, Debug)]
-pub struct ContentChange {
-    /// The table.
-    pub relation: Relation,
-    /// Its old content.
-    pub before: Arc<TableVersion>,
-    /// Its new one.
-    pub now: Arc<TableVersion>,
-}
-
-impl ContentChange {
-    /// The change between two contents of a table of the same columns; `None` where their files are the same.
-    ///
-    /// # Errors
-    /// Where the columns differ: rows cannot be compared then.
-    pub fn of(
-        relation: &Relation,
-        before: &Arc<TableVersion>,
-        now: &Arc<TableVersion>,
-    ) -> Result<Option<Self>, ColumnsDiffer> {
-        let is_same_table =
-            before.schema == now.schema && before.partition_columns() == now.partition_columns();
-        if !is_same_table || !matches!(before.content, Content::Table { .. }) {
-            return Err(ColumnsDiffer);
-        }
-        let change = Self { relation: relation.clone(), before: before.clone(), now: now.clone() };
-        let is_any =
-            change.come().partitions().next().is_some() || change.gone().partitions().next().is_some();
-        Ok(is_any.then_some(change))
-    }
-
-    /// The new content without what is as it was.
-    fn come(&self) -> TableVersion {
-        without(&self.now, &self.before)
-    }
-
-    /// The old content without what is as it was.
-    fn gone(&self) -> TableVersion {
-        without(&self.before, &self.now)
-    }
-}
-
-/// Two contents of a table whose rows cannot be compared.
-#[derive(Clone, Copy, Debug)]
-pub struct ColumnsDiffer;
-
-/// A content without the files that another one has too; partitions of no other files are left out.
-fn without(table: &TableVersion, other: &TableVersion) -> TableVersion {
-    let mut table = table.clone();
-    let others: BTreeMap<&PartitionKey, &Partition> = other.partitions().collect();
-    if let Content::Table { partitions, .. } = &mut table.content {
-        partitions.retain(|key, partition| {
-            let Some(other) = others.get(key) else { return !partition.files.is_empty() };
-            if other.files == partition.files {
-                return false;
-            }
-            let files = partition.files.iter().filter(|file| !other.files.contains(file)).cloned();
-            partition.files = Arc::new(files.collect());
-            !partition.files.is_empty()
-        });
-    }
-    table
-}
-
-/// What became of a table of which some keys were looked at.
-#[derive(Debug)]
-pub enum KeyedRows {
-    /// Its rows are what they were.
-    Same,
-    /// Rows of some keys are others.
-    Replaced(ReplacedRows),
-}
-
-/// The rows of some keys.
-#[derive(Debug)]
-pub struct ReplacedRows {
-    /// How many keys were looked at.
-    pub keys: usize,
-    /// The columns that they are values of.
-    pub columns: Vec<String>,
-    /// All rows as they are to be.
-    pub rows: LogicalPlan,
-}
+type Collect<'a> = dyn FnMut(LogicalPlan) -> Result<Vec<RecordBatch>> + 'a;
 
 impl Engine {
     /// The changed tables as a plan reads them. What became of a table that has no partitions is looked at: it is written as a
@@ -170,7 +87,7 @@ impl Engine {
     ///
     /// # Errors
     /// Where what is looked at fails, which the SELECT itself need not.
-    pub fn reached(
+    pub(super) fn keys_reached(
         &self,
         plan: &LogicalPlan,
         columns: &[&Field],
@@ -198,7 +115,7 @@ impl Engine {
     ///
     /// # Errors
     /// Where what is looked at fails, which the SELECT itself need not.
-    pub fn rows_by_key(
+    pub(super) fn rows_of_keys(
         &self,
         plan: &LogicalPlan,
         stored: &StoredRows<'_>,
@@ -223,7 +140,7 @@ impl Engine {
     ///
     /// # Errors
     /// Where they cannot be read.
-    pub fn partitions_that_differ(
+    pub(super) fn differing_partitions(
         &self,
         relation: &Relation,
         old: TableVersion,
@@ -243,23 +160,13 @@ impl Engine {
         }
         let mut keys = BTreeSet::new();
         for batch in collect(differing.project(columns)?.distinct()?.build()?)? {
-            let values = batch.columns().iter().map(texts).collect::<Result<Vec<_>>>()?;
+            let values = batch.columns().iter().map(texts).collect::<std::result::Result<Vec<_>, _>>();
+            let values = values.map_err(|error| DataFusionError::External(Box::new(error)))?;
             let key = |row: usize| PartitionKey::new(values.iter().map(|one| one[row].clone()).collect());
             keys.extend((0..batch.num_rows()).map(key));
         }
         Ok(keys)
     }
-}
-
-/// A stored table whose rows are to be others.
-#[derive(Clone, Copy, Debug)]
-pub struct StoredRows<'a> {
-    /// Its name.
-    pub relation: &'a Relation,
-    /// Its content.
-    pub table: &'a TableVersion,
-    /// Its columns.
-    pub schema: &'a SchemaRef,
 }
 
 /// A SELECT over changed tables, and what is stored of it.
@@ -351,7 +258,7 @@ impl KeyedWork<'_> {
         collect: &mut Collect<'_>,
     ) -> Result<Option<RecordBatch>> {
         let most = usize::try_from(self.stored.table.rows() / 2).unwrap_or(usize::MAX).max(FEW);
-        let table = self.engine.scope().scan(self.stored.relation)?;
+        let table = self.engine.scope().scan(self.stored.relation)?.into_plan();
         let old = shaped(rows_by_key(table, keys, on, JoinType::LeftSemi)?, self.stored.schema)?;
         let old = LogicalPlanBuilder::from(old).limit(0, Some(most + 1))?.build()?;
         let old = batch(self.stored.schema.clone(), &collect(old)?)?;
@@ -372,9 +279,10 @@ impl KeyedWork<'_> {
         if collect(differing)?.iter().all(|batch| batch.num_rows() == 0) {
             return Ok(Some(KeyedRows::Same));
         }
-        let table = self.engine.scope().scan(self.stored.relation)?;
+        let table = self.engine.scope().scan(self.stored.relation)?.into_plan();
         let kept = shaped(rows_by_key(table, keys, on, JoinType::LeftAnti)?, self.stored.schema)?;
         let rows = LogicalPlanBuilder::from(kept).union(in_memory(new)?)?.build()?;
+        let rows = rows.into();
         Ok(Some(KeyedRows::Replaced(ReplacedRows { keys: keys.num_rows(), columns, rows })))
     }
 }

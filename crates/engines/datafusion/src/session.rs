@@ -1,10 +1,11 @@
 //! Running plans within a bound on memory, and writing what they give.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{Field, SchemaRef};
+use async_trait::async_trait;
 use datafusion::common::{Column, DataFusionError, ScalarValue};
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
@@ -16,58 +17,16 @@ use futures::StreamExt;
 
 use super::bounded_pruning::BoundedPruning;
 use super::published::PublishedTable;
-use mep_contract::warehouse::BuildFolder;
+use super::streamed_table::StreamedTable;
+use mep_contract::executor::keyed::{Collect, ContentChange, KeyedRows, StoredRows};
+use mep_contract::executor::{EngineError, Executor};
+use mep_contract::sink::{Sink, SinkTable};
 use mep_contract::warehouse::{
-    Content, PartitionWriter, TableFolder, TableVersion, Warehouse, WriteError, WriteTarget, WrittenFiles,
+    Content, PartitionKey, PartitionWriter, TableFolder, TableVersion, Warehouse, WriteTarget, WrittenFiles,
 };
 use mep_core::guard::Panicked;
 use mep_core::relation::Relation;
-use mep_sql::{Failure, Scope};
-
-/// Why SQL could not be executed.
-#[derive(Debug, thiserror::Error)]
-pub enum EngineError {
-    /// Planning or running it.
-    #[error("{}", why_it_failed(.0))]
-    Query(#[from] DataFusionError),
-    /// Writing what it gave.
-    #[error(transparent)]
-    Write(#[from] WriteError),
-    /// A thread that ran it panicked, or was told to end.
-    #[error("{0}")]
-    Worker(String),
-}
-
-impl From<tokio::task::JoinError> for EngineError {
-    fn from(error: tokio::task::JoinError) -> Self {
-        Self::Worker(match error.try_into_panic() {
-            Ok(panic) if Panicked::new(panic.as_ref()).to_string().contains("offset overflow") => {
-                "the texts or lists of some thousand rows take more than 2 GiB: make them shorter, or make fewer rows of them at once"
-                    .to_owned()
-            }
-            Ok(panic) => format!(
-                "the query met what it was not made for ({}); where a file of the warehouse is damaged, build its table anew with --full-refresh",
-                Panicked::new(panic.as_ref())
-            ),
-            Err(error) => format!("the query was ended: {error}"),
-        })
-    }
-}
-
-impl From<arrow::error::ArrowError> for EngineError {
-    fn from(error: arrow::error::ArrowError) -> Self {
-        Self::Query(error.into())
-    }
-}
-
-/// What failed, and how to go on, in one line.
-fn why_it_failed(error: &DataFusionError) -> String {
-    let failure = Failure::of(error);
-    match failure.help {
-        Some(help) => format!("{}: {help}", failure.message),
-        None => failure.message,
-    }
-}
+use mep_sql::{PlannedQuery, Scope, SqlError};
 
 /// What an engine may use.
 #[derive(Clone, Copy, Debug)]
@@ -85,26 +44,6 @@ pub struct Engine {
     warehouse: Arc<dyn Warehouse>,
 }
 
-/// Where the rows of a plan go.
-#[derive(Clone, Debug)]
-pub struct Output {
-    /// The table's folder.
-    pub table_folder: TableFolder,
-    /// The new folder below it.
-    pub folder: BuildFolder,
-    /// The schema to store, partition columns last.
-    pub schema: SchemaRef,
-    /// The partition columns.
-    pub partition_columns: Vec<String>,
-}
-
-/// What was written.
-#[derive(Debug, Default)]
-pub struct Written {
-    /// The files, by partition.
-    pub files: WrittenFiles,
-}
-
 impl Engine {
     /// An engine over the tables of `warehouse`, none of which it knows yet.
     ///
@@ -113,9 +52,10 @@ impl Engine {
     pub fn new(warehouse: Arc<dyn Warehouse>, options: EngineOptions) -> Result<Self, EngineError> {
         let top = std::num::NonZeroUsize::MIN.saturating_add(4);
         let pool = TrackConsumersPool::new(FairSpillPool::new(options.memory), top);
-        let runtime = RuntimeEnvBuilder::new().with_memory_pool(Arc::new(pool)).build_arc()?;
+        let runtime = RuntimeEnvBuilder::new().with_memory_pool(Arc::new(pool)).build_arc();
+        let runtime = runtime.map_err(SqlError::from)?;
         let storage = warehouse.storage();
-        let url = ObjectStoreUrl::parse(storage.url())?;
+        let url = ObjectStoreUrl::parse(storage.url()).map_err(SqlError::from)?;
         runtime.register_object_store(url.as_ref(), storage.object_store());
         let scope = Scope::new(options.threads, runtime).with_physical_rule(Arc::new(BoundedPruning));
         Ok(Self { scope, warehouse })
@@ -126,111 +66,156 @@ impl Engine {
         self.warehouse.table_folder(relation)
     }
 
-    /// What SQL can see.
-    pub fn scope(&self) -> &Scope {
-        &self.scope
-    }
-
-    /// Makes a table version known under its relation's name, in place of an older one. A view is planned anew.
-    ///
-    /// # Errors
-    /// Where a view's SQL cannot be planned.
-    pub fn register(
+    /// Writes the rows of a plan, each thread its own files.
+    async fn write_at_once(
         &self,
-        relation: &Relation,
-        table: impl Into<Arc<TableVersion>>,
-    ) -> Result<(), EngineError> {
-        let table = table.into();
-        match &table.content {
-            Content::Table { .. } => {
-                let folder = self.warehouse.table_folder(relation);
-                self.scope.register(relation, Arc::new(PublishedTable::new(folder, table)))?;
-            }
-            Content::View { sql, .. } => {
-                let plan = self
-                    .scope
-                    .plan_over_views(sql)
-                    .map_err(|problem| DataFusionError::Plan(problem.message))?;
-                self.scope.register_view(relation, plan)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Makes a relation unknown again.
-    ///
-    /// # Errors
-    /// Where the catalog refuses, which in-memory catalogs do not.
-    pub fn forget(&self, relation: &Relation) -> Result<(), EngineError> {
-        Ok(self.scope.forget(relation)?)
-    }
-
-    /// The rows of a plan, all of them in memory.
-    ///
-    /// # Errors
-    /// Where the plan fails.
-    pub async fn collect(&self, plan: LogicalPlan) -> Result<Vec<RecordBatch>, EngineError> {
-        let rows = self.scope.context().execute_logical_plan(plan).await?;
-        // A task of its own, so that a panic ends the query and not the run.
-        Ok(tokio::spawn(rows.collect()).await??)
-    }
-
-    /// Runs a plan and writes its rows, each thread its own files.
-    ///
-    /// # Errors
-    /// Where the plan fails or a file cannot be written. Files that were begun stay behind, and nothing points at them.
-    pub async fn write(&self, plan: LogicalPlan, output: &Output) -> Result<Written, EngineError> {
-        let plan = shaped(plan, &output.schema)?;
+        plan: &LogicalPlan,
+        target: &WriteTarget,
+    ) -> Result<WrittenFiles, EngineError> {
         let state = self.scope.state();
-        let physical = state.create_physical_plan(&plan).await?;
+        let physical = state.create_physical_plan(plan).await.map_err(SqlError::from)?;
         let threads = physical.output_partitioning().partition_count();
-        let streams = execute_stream_partitioned(physical, state.task_ctx())?;
+        let streams = execute_stream_partitioned(physical, state.task_ctx()).map_err(SqlError::from)?;
         let mut workers = tokio::task::JoinSet::new();
         for (index, stream) in streams.into_iter().enumerate() {
             let name = if threads == 1 { "part".to_owned() } else { format!("part{index}") };
-            workers.spawn(write_all(stream, output.target(None), name));
+            workers.spawn(write_all(stream, target.clone(), name));
         }
         let mut files: WrittenFiles = BTreeMap::new();
         while let Some(worker) = workers.join_next().await {
-            for (key, mut written) in worker?? {
+            for (key, mut written) in worker.map_err(ended)?? {
                 files.entry(key).or_default().append(&mut written);
             }
         }
         for written in files.values_mut() {
             written.sort_by(|a, b| a.path.cmp(&b.path));
         }
-        Ok(Written { files })
+        Ok(files)
     }
 
-    /// Runs a plan and writes its rows into as few files as there can be of a size, one after another.
-    ///
-    /// # Errors
-    /// Where the plan fails or a file cannot be written. Files that were begun stay behind, and nothing points at them.
-    pub async fn write_in_files_of(
+    /// Writes the rows of a plan one after another, so that a file is begun only where the one before is full.
+    async fn write_in_order(
         &self,
-        plan: LogicalPlan,
-        output: &Output,
-        file_bytes: u64,
-    ) -> Result<Written, EngineError> {
+        plan: &LogicalPlan,
+        target: &WriteTarget,
+    ) -> Result<WrittenFiles, EngineError> {
         let state = self.scope.state();
-        let physical = state.create_physical_plan(&shaped(plan, &output.schema)?).await?;
-        let rows = execute_stream(physical, state.task_ctx())?;
-        let files =
-            tokio::spawn(write_all(rows, output.target(Some(file_bytes)), "part".to_owned())).await??;
-        Ok(Written { files })
+        let physical = state.create_physical_plan(plan).await.map_err(SqlError::from)?;
+        let rows = execute_stream(physical, state.task_ctx()).map_err(SqlError::from)?;
+        tokio::spawn(write_all(rows, target.clone(), "part".to_owned())).await.map_err(ended)?
     }
 }
 
-impl Output {
-    fn target(&self, file_bytes: Option<u64>) -> WriteTarget {
-        WriteTarget {
-            table_folder: self.table_folder.clone(),
-            folder: self.folder.clone(),
-            schema: self.schema.clone(),
-            partition_columns: self.partition_columns.clone(),
-            file_bytes,
+#[async_trait]
+impl Executor for Engine {
+    fn scope(&self) -> &Scope {
+        &self.scope
+    }
+
+    fn register(&self, relation: &Relation, table: Arc<TableVersion>) -> Result<(), EngineError> {
+        match &table.content {
+            Content::Table { .. } => {
+                let folder = self.warehouse.table_folder(relation);
+                self.scope.register(relation, Arc::new(PublishedTable::new(folder, table)))?;
+            }
+            Content::View { sql, .. } => {
+                let plan = self.scope.plan_over_views(sql);
+                let plan = plan.map_err(|problem| SqlError::planning(problem.message))?;
+                self.scope.register_view(relation, plan)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn register_aside(
+        &self,
+        name: &Relation,
+        folder: TableFolder,
+        table: TableVersion,
+    ) -> Result<(), EngineError> {
+        Ok(self.scope.register(name, Arc::new(PublishedTable::new(folder, table)))?)
+    }
+
+    fn register_streamed(&self, table: &SinkTable, sink: Arc<dyn Sink>) -> Result<(), EngineError> {
+        Ok(self.scope.register(&table.relation, Arc::new(StreamedTable::new(table, sink)))?)
+    }
+
+    fn forget(&self, relation: &Relation) -> Result<(), EngineError> {
+        Ok(self.scope.forget(relation)?)
+    }
+
+    async fn collect(&self, query: PlannedQuery) -> Result<Vec<RecordBatch>, EngineError> {
+        let rows = self.scope.context().execute_logical_plan(query.into_plan()).await;
+        // A task of its own, so that a panic ends the query and not the run.
+        let collected = tokio::spawn(rows.map_err(SqlError::from)?.collect()).await.map_err(ended)?;
+        Ok(collected.map_err(SqlError::from)?)
+    }
+
+    async fn write(&self, query: PlannedQuery, target: &WriteTarget) -> Result<WrittenFiles, EngineError> {
+        let plan = shaped(query.into_plan(), &target.schema).map_err(SqlError::from)?;
+        match target.file_bytes {
+            None => self.write_at_once(&plan, target).await,
+            Some(_) => self.write_in_order(&plan, target).await,
         }
     }
+
+    fn reached(
+        &self,
+        query: PlannedQuery,
+        columns: &[&Field],
+        changed: &[ContentChange],
+        worth: u64,
+        collect: &mut Collect<'_>,
+    ) -> Result<Option<Vec<RecordBatch>>, EngineError> {
+        let mut collect = collecting(collect);
+        let reached = self.keys_reached(&query.into_plan(), columns, changed, worth, &mut collect);
+        Ok(reached.map_err(SqlError::from)?)
+    }
+
+    fn rows_by_key(
+        &self,
+        query: PlannedQuery,
+        stored: &StoredRows<'_>,
+        changed: &[ContentChange],
+        collect: &mut Collect<'_>,
+    ) -> Result<Option<KeyedRows>, EngineError> {
+        let mut collect = collecting(collect);
+        let rows = self.rows_of_keys(&query.into_plan(), stored, changed, &mut collect);
+        Ok(rows.map_err(SqlError::from)?)
+    }
+
+    fn partitions_that_differ(
+        &self,
+        relation: &Relation,
+        old: TableVersion,
+        new: TableVersion,
+        collect: &mut Collect<'_>,
+    ) -> Result<BTreeSet<PartitionKey>, EngineError> {
+        let mut collect = collecting(collect);
+        Ok(self.differing_partitions(relation, old, new, &mut collect).map_err(SqlError::from)?)
+    }
+}
+
+/// What runs a plan, as the engine's own parts ask for it.
+fn collecting<'a>(
+    collect: &'a mut Collect<'_>,
+) -> impl FnMut(LogicalPlan) -> Result<Vec<RecordBatch>, DataFusionError> + 'a {
+    move |plan| collect(PlannedQuery::from(plan)).map_err(|error| DataFusionError::External(Box::new(error)))
+}
+
+/// Why a task that ran a query has no result.
+pub fn ended(error: tokio::task::JoinError) -> EngineError {
+    EngineError::Worker(match error.try_into_panic() {
+        Ok(panic) if Panicked::new(panic.as_ref()).to_string().contains("offset overflow") => {
+            "the texts or lists of some thousand rows take more than 2 GiB: make them shorter, or make fewer rows of them at once"
+                .to_owned()
+        }
+        Ok(panic) => format!(
+            "the query met what it was not made for ({}); where a file of the warehouse is damaged, build its table anew with --full-refresh",
+            Panicked::new(panic.as_ref())
+        ),
+        Err(error) => format!("the query was ended: {error}"),
+    })
 }
 
 /// Writes the rows of one stream.
@@ -241,10 +226,10 @@ async fn write_all(
 ) -> Result<WrittenFiles, EngineError> {
     let mut writer = PartitionWriter::new(target, name)?;
     while let Some(batch) = rows.next().await {
-        writer.write(&batch?)?;
+        writer.write(&batch.map_err(SqlError::from)?)?;
     }
     // Where files take their time to end, other queries go on meanwhile.
-    Ok(tokio::task::spawn_blocking(move || writer.finish()).await??)
+    Ok(tokio::task::spawn_blocking(move || writer.finish()).await.map_err(ended)??)
 }
 
 /// The plan with its columns in the order and the types of `schema`; a column that it lacks is NULL.

@@ -77,6 +77,6 @@ mod tests {
     #[test]
     fn a_plan_whose_types_are_right_stays_as_it_is() {
         let plan = Scope::for_planning().plan("select 1 as k union all select 2").unwrap();
-        assert!(plan.display_indent().to_string().starts_with("Union"), "{plan}");
+        assert!(plan.display_indent().to_string().starts_with("Union"), "{}", plan.display());
     }
 }

@@ -122,7 +122,9 @@ mod tests {
         let says = plan.schema().field(0).data_type().clone();
         let runtime = tokio::runtime::Runtime::new().unwrap();
         let batches = runtime
-            .block_on(async { scope.context().execute_logical_plan(plan).await.unwrap().collect().await })
+            .block_on(async {
+                scope.context().execute_logical_plan(plan.into_plan()).await.unwrap().collect().await
+            })
             .unwrap();
         assert_eq!(batches[0].column(0).data_type(), &says, "{expression}");
         array_value_to_string(batches[0].column(0), 0).unwrap()

@@ -73,8 +73,9 @@ pub(crate) mod executed {
         let scope = Scope::for_planning();
         let plan = scope.plan(sql).unwrap();
         let runtime = tokio::runtime::Runtime::new().unwrap();
-        let ran = runtime
-            .block_on(async { scope.context().execute_logical_plan(plan).await.unwrap().collect().await });
+        let ran = runtime.block_on(async {
+            scope.context().execute_logical_plan(plan.into_plan()).await.unwrap().collect().await
+        });
         ran.unwrap_err().to_string()
     }
 
@@ -92,7 +93,7 @@ pub(crate) mod executed {
         let plan = scope.plan(sql).unwrap();
         let runtime = tokio::runtime::Runtime::new().unwrap();
         let batches = runtime
-            .block_on(async { scope.context().execute_logical_plan(plan).await?.collect().await })
+            .block_on(async { scope.context().execute_logical_plan(plan.into_plan()).await?.collect().await })
             .unwrap_or_else(|error| panic!("{sql}: {error}"));
         let shown = pretty_format_batches(&batches).unwrap().to_string();
         let lines = shown.lines().filter(|line| line.starts_with('|')).skip(1);

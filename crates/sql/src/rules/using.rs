@@ -202,7 +202,9 @@ mod tests {
         let plan = scope.plan(&sql).unwrap_or_else(|problem| panic!("{sql}: {problem:?}"));
         let runtime = tokio::runtime::Runtime::new().unwrap();
         let batches = runtime
-            .block_on(async { scope.context().execute_logical_plan(plan).await.unwrap().collect().await })
+            .block_on(async {
+                scope.context().execute_logical_plan(plan.into_plan()).await.unwrap().collect().await
+            })
             .unwrap();
         let mut writer = ArrayWriter::new(Vec::new());
         writer.write_batches(&batches.iter().collect::<Vec<_>>()).unwrap();

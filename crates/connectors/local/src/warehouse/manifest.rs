@@ -128,7 +128,7 @@ impl ManifestHead {
 
     /// The table of this head and these entries.
     pub(super) fn into_table(self, parts: &[&Part]) -> Result<TableVersion, Unreadable> {
-        let schema = schema_of(self.columns).map_err(Unreadable::Text)?;
+        let schema = schema_of(self.columns).map_err(|error| Unreadable::Text(error.to_string()))?;
         let content = match self.view {
             Some(view) => Content::View { sql: view.sql, fingerprint: view.fingerprint },
             None => Content::Table {

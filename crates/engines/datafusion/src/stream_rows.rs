@@ -1,9 +1,10 @@
-//! A streaming model's plans, ready to run on batches of events.
+//! A streaming model's plans, ready to run on batches of events: rows, and the states of groups by this engine's partial aggregates.
 
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
+use arrow::error::ArrowError;
 use datafusion::catalog::TableProvider;
 use datafusion::catalog::memory::{DataSourceExec, MemTable, MemorySourceConfig};
 use datafusion::common::DataFusionError;
@@ -16,14 +17,24 @@ use datafusion::physical_expr::aggregate::AggregateFunctionExpr;
 use datafusion::physical_plan::aggregates::{AggregateExec, AggregateMode, PhysicalGroupBy};
 use datafusion::physical_plan::{ExecutionPlan, collect};
 
-use super::events::EventBatch;
+use super::session::Engine;
+use mep_contract::executor::{EngineError, Executor};
 use mep_core::relation::Relation;
-use mep_datafusion::{Engine, EngineError};
+use mep_sql::SqlError;
 use mep_sql::rules::overflow::checked;
 use mep_sql::streaming::{OFFSET, StreamQuery, Windowed};
 
+/// Rows of a stream, of which a plan reads some columns.
+pub trait StreamedRows {
+    /// The columns of these numbers (all of them), as the schema has them.
+    ///
+    /// # Errors
+    /// Where a value does not fit its type.
+    fn projected(&self, projection: Option<&[usize]>, schema: &SchemaRef) -> Result<RecordBatch, ArrowError>;
+}
+
 /// A streaming model's plans.
-pub(super) struct RunningQuery {
+pub struct RunningQuery {
     state: SessionState,
     rows: Arc<dyn ExecutionPlan>,
     groups: Option<Grouping>,
@@ -44,25 +55,23 @@ impl RunningQuery {
     ///
     /// # Errors
     /// Where a joined table cannot be read, or a plan cannot run.
-    pub(super) async fn new(
-        engine: &Engine,
-        query: &StreamQuery,
-        stream: &Relation,
-    ) -> Result<Self, EngineError> {
+    pub async fn new(engine: &Engine, query: &StreamQuery, stream: &Relation) -> Result<Self, EngineError> {
         let full = engine.scope().state();
         let mut tables = Vec::new();
         for relation in &query.tables {
             let plan = engine.scope().scan(relation)?;
-            let schema = Arc::new(plan.schema().as_arrow().clone());
+            let schema = plan.output();
             let batches = engine.collect(plan).await?;
-            let table: Arc<dyn TableProvider> = Arc::new(MemTable::try_new(schema, vec![batches])?);
+            let table = MemTable::try_new(schema, vec![batches]).map_err(SqlError::from)?;
+            let table: Arc<dyn TableProvider> = Arc::new(table);
             tables.push((relation.clone(), table));
         }
         // One thread works on a share of the events by itself.
         let mut config = full.config().clone();
         config = config.with_target_partitions(1);
         let state = SessionStateBuilder::new_from_existing(full).with_config(config).build();
-        let rows = state.create_physical_plan(&bound(&query.rows, &tables, stream)?).await?;
+        let rows = bound(&query.rows, &tables, stream).map_err(SqlError::from)?;
+        let rows = state.create_physical_plan(&rows).await.map_err(SqlError::from)?;
         let groups = match &query.windowed {
             Some(windowed) => Some(Grouping::new(&state, windowed).await?),
             None => None,
@@ -74,20 +83,20 @@ impl RunningQuery {
     ///
     /// # Errors
     /// Where the model's SQL fails on a value.
-    pub(super) async fn rows(&self, events: &[Arc<EventBatch>]) -> Result<Vec<RecordBatch>, EngineError> {
+    pub async fn rows<R: StreamedRows>(&self, events: &[Arc<R>]) -> Result<Vec<RecordBatch>, EngineError> {
         let fed = fed(&self.rows, OFFSET, &|projection, schema| {
             events.iter().map(|batch| batch.projected(projection, schema)).collect()
-        })?;
-        Ok(collect(fed, self.state.task_ctx()).await?)
+        });
+        self.collect(fed).await
     }
 
     /// The states of the groups that rows fall into.
     ///
     /// # Errors
     /// Where an aggregate fails on a value.
-    pub(super) async fn states_of(&self, rows: Vec<RecordBatch>) -> Result<Vec<RecordBatch>, EngineError> {
+    pub async fn states_of(&self, rows: Vec<RecordBatch>) -> Result<Vec<RecordBatch>, EngineError> {
         let Some(groups) = &self.groups else { return Ok(rows) };
-        let input = memory(rows, &groups.rows)?;
+        let input = memory(rows, &groups.rows).map_err(SqlError::from)?;
         self.aggregate(groups, AggregateMode::Partial, groups.by.clone(), input).await
     }
 
@@ -95,9 +104,9 @@ impl RunningQuery {
     ///
     /// # Errors
     /// Where there is no memory for them.
-    pub(super) async fn merged(&self, states: Vec<RecordBatch>) -> Result<Vec<RecordBatch>, EngineError> {
+    pub async fn merged(&self, states: Vec<RecordBatch>) -> Result<Vec<RecordBatch>, EngineError> {
         let Some(groups) = &self.groups else { return Ok(states) };
-        let input = memory(states, &groups.states)?;
+        let input = memory(states, &groups.states).map_err(SqlError::from)?;
         self.aggregate(groups, AggregateMode::PartialReduce, groups.by.as_final(), input).await
     }
 
@@ -105,9 +114,9 @@ impl RunningQuery {
     ///
     /// # Errors
     /// Where an expression over the aggregates fails on a value.
-    pub(super) async fn finished(&self, states: Vec<RecordBatch>) -> Result<Vec<RecordBatch>, EngineError> {
+    pub async fn finished(&self, states: Vec<RecordBatch>) -> Result<Vec<RecordBatch>, EngineError> {
         let Some(groups) = &self.groups else { return Ok(states) };
-        let input = memory(states, &groups.states)?;
+        let input = memory(states, &groups.states).map_err(SqlError::from)?;
         let values = self.aggregate(groups, AggregateMode::Final, groups.by.as_final(), input).await?;
         let finish = fed(&groups.finish, "c0", &|projection, schema| {
             let named = values.iter().map(|batch| {
@@ -118,8 +127,8 @@ impl RunningQuery {
                 RecordBatch::try_new(schema.clone(), columns)
             });
             named.collect()
-        })?;
-        Ok(collect(finish, self.state.task_ctx()).await?)
+        });
+        self.collect(finish).await
     }
 
     async fn aggregate(
@@ -130,13 +139,21 @@ impl RunningQuery {
         input: Arc<dyn ExecutionPlan>,
     ) -> Result<Vec<RecordBatch>, EngineError> {
         let (aggregates, filters) = (groups.aggregates.clone(), groups.filters.clone());
-        let aggregate = AggregateExec::try_new(mode, by, aggregates, filters, input, groups.rows.clone())?;
-        Ok(collect(Arc::new(aggregate), self.state.task_ctx()).await?)
+        let aggregate = AggregateExec::try_new(mode, by, aggregates, filters, input, groups.rows.clone());
+        self.collect(aggregate.map(|aggregate| Arc::new(aggregate) as Arc<dyn ExecutionPlan>)).await
+    }
+
+    async fn collect(
+        &self,
+        plan: Result<Arc<dyn ExecutionPlan>, DataFusionError>,
+    ) -> Result<Vec<RecordBatch>, EngineError> {
+        let rows = collect(plan.map_err(SqlError::from)?, self.state.task_ctx()).await;
+        Ok(rows.map_err(SqlError::from)?)
     }
 }
 
 impl Grouping {
-    async fn new(state: &SessionState, windowed: &Windowed) -> Result<Self, EngineError> {
+    async fn new(state: &SessionState, windowed: &Windowed) -> Result<Self, SqlError> {
         // Optimizing would take the two steps, to states and from states, for one.
         let plain = SessionStateBuilder::new_from_existing(state.clone())
             .with_physical_optimizer_rules(Vec::new())
@@ -190,8 +207,7 @@ fn bound(
 }
 
 /// What gives the batches for a scan: of these columns of the table (of all), which have this schema.
-type BatchFeed<'a> =
-    dyn Fn(Option<&[usize]>, &SchemaRef) -> Result<Vec<RecordBatch>, arrow::error::ArrowError> + 'a;
+type BatchFeed<'a> = dyn Fn(Option<&[usize]>, &SchemaRef) -> Result<Vec<RecordBatch>, ArrowError> + 'a;
 
 /// The plan, which holds nothing of an earlier run, with batches in place of the empty table, which is told from joined ones
 /// by a column.

@@ -16,14 +16,14 @@ use mep_contract::sink::keyed::as_one;
 use mep_contract::sink::{Sink, SinkTable};
 
 /// The rows of a streaming model that lie outside the warehouse.
-pub struct StreamedTable {
+pub(super) struct StreamedTable {
     sink: Arc<dyn Sink>,
     schema: SchemaRef,
 }
 
 impl StreamedTable {
     /// What `sink` keeps of a table.
-    pub fn new(table: &SinkTable, sink: Arc<dyn Sink>) -> Self {
+    pub(super) fn new(table: &SinkTable, sink: Arc<dyn Sink>) -> Self {
         Self { sink, schema: table.schema.clone() }
     }
 }
