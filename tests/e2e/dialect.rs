@@ -235,6 +235,7 @@ async fn every_view_of_the_bundled_project_can_be_read() {
         target: Some("local".to_owned()),
         vars: None,
         threads: None,
+        is_strict: false,
     };
     let project = mep_lang::project::load(&options).unwrap();
     let now = chrono::Utc::now();

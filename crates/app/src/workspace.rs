@@ -73,6 +73,8 @@ pub struct Opening {
     pub vars: Option<String>,
     /// How many nodes are worked on at once.
     pub threads: Option<usize>,
+    /// Whether a key that nothing reads is an error.
+    pub is_strict: bool,
     /// What this process was called with, as whoever waits for its lease is told.
     pub called_with: String,
 }
@@ -114,6 +116,7 @@ impl Opening {
             target: self.target.clone(),
             vars: self.vars.clone(),
             threads: self.threads,
+            is_strict: self.is_strict,
         };
         Ok(project::load(&options)?)
     }
@@ -150,6 +153,7 @@ impl Workspace {
         let templates = Templates::new(&project, invocation)?;
         warn(&templates.warnings);
         let graph = Graph::of(&project, &templates)?;
+        warn(graph.warnings());
         let called_with = opening.called_with.clone();
         Ok(Self { project, templates, graph, run, rendering, called_with, warehouse: OnceLock::new() })
     }

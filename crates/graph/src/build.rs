@@ -35,8 +35,9 @@ impl Graph {
         builder.add_attached_tests();
         builder.add_exposures();
         StoredNames::of(project).check_all(&builder.nodes, &mut builder.problems);
+        let warnings = builder.problems.take_warnings(project.is_strict);
         let nodes = builder.problems.none_or(builder.nodes)?;
-        Graph::new(nodes)
+        Ok(Graph::new(nodes)?.warning(warnings))
     }
 }
 

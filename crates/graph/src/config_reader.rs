@@ -3,6 +3,7 @@
 use indexmap::IndexMap;
 use serde_json::Value as Json;
 
+use super::adapter_keys::adapter_keys;
 use super::config::{
     CheckColumns, IncrementalStrategy, Materialization, NodeConfig, OnCodeChange, OnSchemaChange,
     PublishWhen, Severity,
@@ -11,8 +12,8 @@ use super::config_keys::{COMMON, MODEL, NOT_SUPPORTED, SEED, SNAPSHOT, SOURCE, T
 use super::history_config;
 use super::incremental_config::MergeColumns;
 use super::threshold::Threshold;
-use mep_core::keys::{self, Key};
-use mep_lang::project::{Located, Place, Problem, Problems, nearest};
+use mep_core::keys::{self, Effect, Key};
+use mep_lang::project::{Located, Place, Problem, Problems, Weight, nearest};
 use mep_sql::snapshot::HardDeletes;
 
 /// What config is for, which decides the keys that it may have.
@@ -70,8 +71,12 @@ impl ConfigReader<'_> {
             }
             return;
         }
-        if !keys::has(&COMMON, self.key) && !keys::has(own, self.key) {
+        let tables = [&COMMON as &[Key], own, adapter_keys(of)];
+        let Some(known) = tables.into_iter().find_map(|keys| keys::find(keys, self.key)) else {
             return self.unknown(own);
+        };
+        if known.effect == Effect::Told {
+            return self.has_no_effect(known);
         }
         match self.key {
             "materialized" => config.materialized = self.materialized().unwrap_or_default(),
@@ -136,7 +141,15 @@ impl ConfigReader<'_> {
             Some(near) => problem.help(format!("did you mean `{near}`?")),
             None => problem.help("keys for your own use belong under `meta`"),
         };
-        self.problems.push(problem);
+        self.problems.push(problem.weighing(Weight::UnknownKey));
+    }
+
+    fn has_no_effect(&mut self, known: &Key) {
+        if matches!(&self.located.value, Json::Bool(false) | Json::Null) {
+            return;
+        }
+        let problem = Problem::new(format!("`{}` has no effect here: {}", self.key, known.told()));
+        self.problems.push(problem.at(self.place()).weighing(Weight::Once));
     }
 
     fn unsupported(&mut self) {

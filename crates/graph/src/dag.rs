@@ -15,6 +15,8 @@ pub struct Graph {
     by_id: HashMap<NodeId, usize>,
     parents: Vec<Vec<usize>>,
     children: Vec<Vec<usize>>,
+    /// What is worth saying of the nodes, and wrong with nothing.
+    warnings: Vec<Problem>,
 }
 
 impl Graph {
@@ -53,6 +55,7 @@ impl Graph {
             children: vec![Vec::new(); nodes.len()],
             nodes,
             by_id,
+            warnings: Vec::new(),
         };
         for index in 0..graph.nodes.len() {
             for needed in &graph.nodes[index].depends_on {
@@ -63,6 +66,16 @@ impl Graph {
             }
         }
         Ok(graph)
+    }
+
+    /// The graph, with what is worth saying of its nodes.
+    pub(super) fn warning(self, warnings: Vec<Problem>) -> Self {
+        Self { warnings, ..self }
+    }
+
+    /// What is worth saying of the nodes, and wrong with nothing.
+    pub fn warnings(&self) -> &[Problem] {
+        &self.warnings
     }
 
     /// All nodes, each after what it depends on.

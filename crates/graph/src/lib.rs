@@ -6,6 +6,7 @@
 pub mod config;
 pub mod node;
 
+mod adapter_keys;
 mod attached_tests;
 mod build;
 mod compile;

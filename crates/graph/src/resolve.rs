@@ -75,7 +75,7 @@ impl Builder<'_> {
             Some(Named::Disabled) => {
                 let project = self.project;
                 let files = project.models.iter().chain(project.snapshots.iter().map(|one| &one.file));
-                let broken = files.into_iter().any(|file| file.name == name) && !self.problems.is_empty();
+                let broken = files.into_iter().any(|file| file.name == name) && self.problems.has_errors();
                 if broken {
                     return Ok(None);
                 }

@@ -1,6 +1,7 @@
 //! References, macros and config in models, and what they stand for.
 
 use super::{model, refused};
+use crate::project::Project;
 
 #[test]
 fn an_unknown_model_is_named_with_a_near_one() {
@@ -133,6 +134,19 @@ fn jinja_that_cannot_be_parsed_is_pointed_at() {
       ·             ─
       ╰────
     ");
+}
+
+#[test]
+fn a_config_that_nothing_reads_is_told_once_and_the_model_is_built() {
+    let project = Project::new();
+    for name in ["a", "b"] {
+        let sql = format!("{{{{ config(transient=true, colour='red') }}}} select '{name}' as x");
+        project.model(name, &sql);
+    }
+    let said = project.run(&["build"]).stderr;
+    assert_eq!(said.matches("`transient` has no effect here").count(), 1, "{said}");
+    assert_eq!(said.matches("unknown config key `colour`").count(), 1, "{said}");
+    assert!(project.run(&["ls", "--strict"]).code == Some(2));
 }
 
 #[test]

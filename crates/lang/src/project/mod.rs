@@ -44,7 +44,7 @@ use mep_core::keys::Section;
 pub use load::{LoadOptions, find_root, load};
 pub use max_rejected::MaxRejected;
 pub use nesting::{TOO_DEEP, TemplateNesting};
-pub use problem::{Problem, Problems, nearest};
+pub use problem::{Problem, Problems, Weight, nearest};
 pub use target::bytes_of;
 pub use text::{Located, Place, SourceText, Span};
 pub use types::*;

@@ -12,9 +12,9 @@ use super::max_rejected::EXPECTED;
 use super::project_file::check_identifier;
 use super::properties::{Entries, InFile, read_config};
 use super::{Located, MaxRejected, Problem, Problems, SourceTable};
-use mep_core::keys::{Key, Section, accepted, key};
+use mep_core::keys::{Key, Section, accepted, key, without_effect};
 
-const SOURCE_KEYS: [Key; 13] = [
+const SOURCE_KEYS: [Key; 16] = [
     key("name", "name", "needed", "As `source()` names it, and the target's connection."),
     key("description", "text", "", "What it is."),
     key("tables", "list of tables", "", "Its tables."),
@@ -32,9 +32,12 @@ const SOURCE_KEYS: [Key; 13] = [
     accepted("loader", "Of dbt's own docs."),
     accepted("freshness", "Of `dbt source freshness`."),
     accepted("loaded_at_field", "Of `dbt source freshness`."),
+    accepted("loaded_at_query", "Of `dbt source freshness`."),
     accepted("quoting", "mep quotes where that is needed."),
+    accepted("docs", "Of dbt's own docs."),
+    without_effect("overrides", "A package's source of this name stays as the package declares it."),
 ];
-const TABLE_KEYS: [Key; 20] = [
+const TABLE_KEYS: [Key; 23] = [
     key("name", "name", "needed", "As `source()` names it."),
     key("description", "text", "", "What it is."),
     key(
@@ -70,6 +73,12 @@ const TABLE_KEYS: [Key; 20] = [
     accepted("docs", "Of dbt's own docs."),
     accepted("constraints", "Only an empty list: constraints of a whole table are refused."),
     accepted("quoting", "mep quotes where that is needed."),
+    accepted("loaded_at_query", "Of `dbt source freshness`."),
+    accepted("loader", "Of dbt's own docs."),
+    without_effect(
+        "external",
+        "No external table is made; say where its files are by the target, or by `external_location`.",
+    ),
 ];
 /// Keys that dbt allows beside `config:` as well as in it.
 const CONFIG_KEYS: [&str; 2] = ["freshness", "loaded_at_field"];

@@ -36,6 +36,8 @@ pub struct Project {
     pub sources: Vec<SourceTable>,
     /// Every `exposures:` entry.
     pub exposures: Vec<Exposure>,
+    /// Whether a key that nothing reads is an error.
+    pub is_strict: bool,
     /// What is worth saying but wrong with nothing: a description of a model that does not exist, say.
     pub warnings: Vec<super::Problem>,
 }

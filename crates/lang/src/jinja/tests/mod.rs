@@ -66,6 +66,7 @@ fn project(macros: &[(&str, &str)]) -> Project {
         seeds: Vec::new(),
         sources: Vec::new(),
         exposures: Vec::new(),
+        is_strict: false,
         warnings: Vec::new(),
     }
 }
