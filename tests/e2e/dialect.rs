@@ -250,7 +250,8 @@ async fn every_view_of_the_bundled_project_can_be_read() {
     let graph = Graph::of(&project, &templates).unwrap();
     let all = (0..graph.nodes().len()).collect();
     let nothing = |_: &Node| None;
-    let compiler = Compiler { project: &project, templates: &templates, graph: &graph, stored: &nothing };
+    let compiler =
+        Compiler { project: &project, templates: &templates, graph: &graph, stored: &nothing, loaded: &() };
     let compiled = compiler.compile(&all).unwrap();
 
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();

@@ -235,8 +235,9 @@ impl<'a> Run<'a> {
         failed: &BTreeSet<usize>,
     ) -> Vec<NodeResult> {
         let graph = &self.workspace.graph;
+        let is_loaded = |index: &usize| session.compiled.seeds.contains_key(index);
         let is_source = |index: &usize| matches!(graph.node(*index).kind, NodeKind::Source { .. });
-        let rest = nodes.iter().copied().filter(|index| !is_source(index)).collect();
+        let rest = nodes.iter().copied().filter(|index| is_loaded(index) || !is_source(index)).collect();
         let mut tables = session.tables();
         let planned = session.with_planner(|planner| planner.plan(&rest, &BTreeMap::new(), &mut tables));
         session.reporter.report(Event::Planned(&PlanCounts::of(graph, &planned)));

@@ -9,16 +9,17 @@ use std::time::Duration;
 use arrow::datatypes::SchemaRef;
 use chrono::{NaiveDate, Utc};
 
+use super::connect::loaded;
 use super::error::AppError;
 use mep_contract::warehouse::{Holder, Lease, RunId, Taken, Warehouse, take_within};
 use mep_core::relation::Relation;
 use mep_core::secrets;
 use mep_core::threads::STACK_BYTES;
 use mep_datafusion::{Engine, EngineOptions};
-use mep_graph::{Compiled, Compiler, Graph, Node, NodeKind, PublishWhen};
+use mep_graph::{Compiled, Compiler, Graph, LoadedSources, Node, NodeKind, PublishWhen, SeedTable};
 use mep_hive::{HiveLocation, HiveWarehouse};
 use mep_lang::jinja::{Invocation, Templates};
-use mep_lang::project::{self, LoadOptions, Problem, Project, WarehouseConfig};
+use mep_lang::project::{self, LoadOptions, Problem, Project, SourceTable, WarehouseConfig};
 use mep_local::warehouse::LocalWarehouse;
 use mep_run::event::{Event, Reporter};
 use mep_run::session::RunContext;
@@ -133,6 +134,12 @@ fn warn<'a>(warnings: impl IntoIterator<Item = &'a Problem>) {
     }
 }
 
+impl LoadedSources for Workspace {
+    fn loaded(&self, table: &SourceTable, node: &Node) -> Result<Option<SeedTable>, Problem> {
+        loaded(&self.project, table, node)
+    }
+}
+
 impl Workspace {
     /// Reads the project and makes its graph.
     ///
@@ -215,7 +222,13 @@ impl Workspace {
 
     /// A compiler of this project.
     pub fn compiler<'a>(&'a self, stored: &'a dyn Fn(&Node) -> Option<SchemaRef>) -> Compiler<'a> {
-        Compiler { project: &self.project, templates: &self.templates, graph: &self.graph, stored }
+        Compiler {
+            project: &self.project,
+            templates: &self.templates,
+            graph: &self.graph,
+            stored,
+            loaded: self,
+        }
     }
 
     /// The target's warehouse.

@@ -198,8 +198,7 @@ const OF_TESTS: [Key; 6] = [
     without_effect("static_analysis", "Every test is analyzed."),
 ];
 /// Keys of sources.
-const OF_SOURCES: [Key; 3] = [
-    without_effect("loaded_at_query", "How fresh a source is is not asked."),
+const OF_SOURCES: [Key; 2] = [
     without_effect("plugin", "Only files that lie in a folder are read."),
     without_effect("materialize", "What is read of a source is always landed."),
 ];

@@ -189,10 +189,16 @@ pub(super) const TEST: [Key; 9] = [
     accepted("store_failures_as", "Failing rows are not stored."),
 ];
 /// Keys of a source table.
-pub(super) const SOURCE: [Key; 5] = [
+pub(super) const SOURCE: [Key; 11] = [
     accepted("freshness", "Of `dbt source freshness`."),
     accepted("loaded_at_field", "Of `dbt source freshness`."),
     key("land_as", "name", "raw_<table>", "The name of the landed table."),
+    key("external_location", "path, glob or call", "", "As in dbt-duckdb: see the table's own keys."),
+    key("schema", "name", "", "As of the source."),
+    key("identifier", "name", "", "As of the table."),
+    accepted("loaded_at_query", "Of `dbt source freshness`."),
+    accepted("quoting", "mep quotes where that is needed."),
+    accepted("formatter", "Of dbt-duckdb: how patterns are filled in."),
     key("path", "glob", "<table>/*", "The files of the table, in the connection's folder."),
     key(
         "max_rejected",

@@ -17,6 +17,7 @@ mod dag;
 mod declared;
 mod derived;
 mod exposures;
+mod filled;
 mod history;
 mod history_config;
 mod incremental;
@@ -40,8 +41,8 @@ mod threshold;
 mod views;
 
 pub use attached_tests::tested_relation;
-pub use compile::Compiler;
-pub use compiled::{Compiled, CompiledIncrement, CompiledModel, CompiledTest, SeedTable};
+pub use compile::{Compiler, LoadedSources};
+pub use compiled::{Compiled, CompiledIncrement, CompiledModel, CompiledTest, SeedRows, SeedTable};
 pub use config::{
     CheckColumns, IncrementalStrategy, Materialization, NodeConfig, OnCodeChange, OnSchemaChange,
     PublishWhen, Severity,

@@ -50,7 +50,13 @@ impl Builder<'_> {
         }
         for used in &parsed.sources {
             match self.resolve_source(&used.source, &used.table, &used.place) {
-                Ok(id) => add(id, &used.place),
+                Ok(id) => {
+                    let filler = self.fillers.get(&id).cloned();
+                    add(id, &used.place);
+                    if let Some(filler) = filler {
+                        add(filler, &used.place);
+                    }
+                }
                 Err(problem) => self.problems.push(*problem),
             }
         }

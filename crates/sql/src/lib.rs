@@ -9,6 +9,7 @@ pub mod alignment;
 mod bounded;
 mod carried;
 mod checked;
+mod coalesce;
 mod comparable;
 pub mod culprit;
 mod date_bin;

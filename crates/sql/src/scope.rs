@@ -30,6 +30,15 @@ use super::view::{self, View};
 use super::{bounded, functions, pushed_filters, syntax, trial};
 use mep_core::relation::Relation;
 
+/// How the names of columns are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Spelling {
+    /// As SQL reads them: in small letters, unless they stand in quotes.
+    Exact,
+    /// In any case, and as the alias of an earlier expression of the SELECT.
+    Lenient,
+}
+
 /// A set of relations that SQL is planned against.
 ///
 /// Clones share the relations.
@@ -173,10 +182,18 @@ impl Scope {
     /// # Errors
     /// Where the SQL is not one SELECT, means nothing over these relations, or is nested too deep.
     pub fn plan_over_views(&self, sql: &str) -> Result<LogicalPlan, SqlProblem> {
-        let statement = self.read(sql)?;
-        self.checked(statement).map_err(|error| {
-            let problem = problem(&self.planning, &error, sql);
-            self.located(problem, sql, &|statement| self.checked(statement).err())
+        let read = |spelling: Spelling| {
+            let statement = self.read_as(sql, spelling)?;
+            self.checked(statement).map_err(|error| problem(&self.planning, &error, sql))
+        };
+        read(Spelling::Exact).or_else(|exact| {
+            // Names in any case, and of other expressions, are looked for only where there is something amiss.
+            let problem = match read(Spelling::Lenient) {
+                Ok(plan) => return Ok(plan),
+                Err(lenient) if lenient.message == exact.message => exact,
+                Err(lenient) => lenient,
+            };
+            Err(self.located(problem, sql, &|statement| self.checked(statement).err()))
         })
     }
 
@@ -214,6 +231,10 @@ impl Scope {
 
     /// The one SELECT of a text, as it is to be planned.
     fn read(&self, sql: &str) -> Result<Statement, SqlProblem> {
+        self.read_as(sql, Spelling::Exact)
+    }
+
+    fn read_as(&self, sql: &str, spelling: Spelling) -> Result<Statement, SqlProblem> {
         let state = self.planning.as_ref();
         let mut statement =
             syntax::statement(sql, syntax::NESTING).map_err(|error| problem(state, &error, sql))?;
@@ -234,6 +255,9 @@ impl Scope {
         let is_scalar = |name: &str| state.scalar_functions().contains_key(name);
         if let Some(refused) = syntax::ignored(query, sql, &is_scalar) {
             return Err(refused);
+        }
+        if spelling == Spelling::Lenient {
+            syntax::write_as_meant(&mut statement, &|table| self.columns_of(table));
         }
         syntax::write_as_membership(&mut statement);
         if let Some(refused) = syntax::write_out_joined(&mut statement, &|table| self.columns_of(table), sql)

@@ -11,6 +11,7 @@ mod columns;
 mod config_tree;
 mod docs;
 mod exposures;
+mod external_location;
 mod files;
 mod hive_target;
 mod ignored_files;
@@ -41,6 +42,7 @@ mod tests;
 
 use mep_core::keys::Section;
 
+pub use external_location::{ExternalFormat, ExternalLocation};
 pub use load::{LoadOptions, find_root, load};
 pub use max_rejected::MaxRejected;
 pub use nesting::{TOO_DEEP, TemplateNesting};
