@@ -88,6 +88,7 @@ impl Compiler<'_> {
                 work.problems.extend(problems);
             }
         }
+        work.problems.extend(self.project.refused.iter().cloned());
         work.problems.none_or(work.compiled)
     }
 
@@ -134,6 +135,7 @@ struct CompileWork<'a> {
 impl CompileWork<'_> {
     fn node(&mut self, index: usize) -> Result<(), Problems> {
         let node = self.compiler.graph.node(index);
+        check_refused(node)?;
         match &node.kind {
             NodeKind::Source { index: of, .. } => {
                 if !node.is_filled()
@@ -526,6 +528,19 @@ impl CompileWork<'_> {
         })?;
         Ok(CompiledTest { sql: self.standalone(index, &rendered.sql), rendered })
     }
+}
+
+/// Tells of keys of config without which the node would be another.
+fn check_refused(node: &Node) -> Result<(), Problems> {
+    let refused = node.config.refused.iter().map(|key| {
+        let problem = Problem::new(format!("config key `{key}` is not supported by mep"))
+            .help("take it away: leaving it out silently would change the result");
+        match node.config.places.get(key).or(node.place.as_ref()) {
+            Some(place) => problem.at(place),
+            None => problem,
+        }
+    });
+    refused.collect::<Problems>().none_or(())
 }
 
 /// A semicolon at the end is a habit of editors; the query is to stand within others.

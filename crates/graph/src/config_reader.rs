@@ -66,8 +66,15 @@ impl ConfigReader<'_> {
             ConfigOf::Source => &SOURCE,
         };
         if keys::has(&NOT_SUPPORTED, self.key) {
-            if !matches!(&self.located.value, Json::Bool(false) | Json::Null) {
-                self.unsupported();
+            let says_nothing = match &self.located.value {
+                Json::Bool(false) | Json::Null => true,
+                Json::Array(items) => items.is_empty(),
+                Json::Object(entries) => entries.is_empty(),
+                Json::String(text) => text.trim().is_empty(),
+                _ => false,
+            };
+            if !says_nothing {
+                config.refused.push(self.key.to_owned());
             }
             return;
         }
@@ -150,13 +157,6 @@ impl ConfigReader<'_> {
         }
         let problem = Problem::new(format!("`{}` has no effect here: {}", self.key, known.told()));
         self.problems.push(problem.at(self.place()).weighing(Weight::Once));
-    }
-
-    fn unsupported(&mut self) {
-        let problem = Problem::new(format!("config key `{}` is not supported by mep", self.key));
-        let problem =
-            problem.at(self.place()).help("take it away: leaving it out silently would change the result");
-        self.problems.push(problem);
     }
 
     pub(super) fn wrong(&mut self, message: &str, help: &str) {
@@ -373,6 +373,8 @@ mod tests {
         insta::assert_snapshot!(of("enabled", "yes".into()).1, @"`enabled`: expected true or false, found `yes`");
         insta::assert_snapshot!(said(ConfigOf::Test, "limit", "ten".into()), @"`limit`: expected a number of rows, found `ten` ");
         insta::assert_snapshot!(said(ConfigOf::Seed, "column_types", json!({"id": 1})), @"`column_types`: expected a type's name for each column, found a mapping ");
-        insta::assert_snapshot!(of("pre_hook", "drop table x".into()).1, @"config key `pre_hook` is not supported by mep take it away: leaving it out silently would change the result");
+        let (refused, said) = of("pre_hook", "drop table x".into());
+        assert_eq!((refused.refused, said.as_str()), (vec!["pre_hook".to_owned()], ""));
+        assert!(of("pre_hook", json!([])).0.refused.is_empty());
     }
 }

@@ -98,6 +98,7 @@ pub fn load(options: &LoadOptions) -> Result<Project, Problems> {
     assembly.warn_of_unused_config(&models, &seeds, &snapshots);
     let Assembly { mut entries, mut problems, mut warnings, .. } = assembly;
     left_out(&options.root).for_each(|warning| warnings.push(warning));
+    let refused = problems.take_refusals();
     warnings.extend(problems.take_warnings(options.is_strict));
     let Some(target) = target else {
         return Err(in_order(problems).collect());
@@ -119,6 +120,7 @@ pub fn load(options: &LoadOptions) -> Result<Project, Problems> {
         sources,
         exposures: entries.exposures,
         is_strict: options.is_strict,
+        refused,
         warnings: in_order(warnings).collect(),
     })
 }

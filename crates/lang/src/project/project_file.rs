@@ -262,7 +262,9 @@ fn check_keys(mapping: Mapping<'_>, problems: &mut Problems) {
         if keys::has(&NOT_SUPPORTED, key.text) {
             if !item.is_empty() {
                 let problem = key.problem(format!("`{}` is not supported by mep", key.text));
-                problems.push(problem.help("take it away: leaving it out silently would change results"));
+                let problem = problem.help("take it away: leaving it out silently would change results");
+                let is_hook = key.text.starts_with("on-run-");
+                problems.push(problem.weighing(if is_hook { Weight::Refusal } else { Weight::Error }));
             }
         } else if let Some((_, now)) = RENAMED.iter().find(|(old, _)| *old == key.text) {
             let (message, help) = if mapping.get(now).is_some() {

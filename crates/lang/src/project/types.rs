@@ -38,6 +38,8 @@ pub struct Project {
     pub exposures: Vec<Exposure>,
     /// Whether a key that nothing reads is an error.
     pub is_strict: bool,
+    /// What the files say that keeps the project from being built, and not from being read: hooks.
+    pub refused: Vec<super::Problem>,
     /// What is worth saying but wrong with nothing: a description of a model that does not exist, say.
     pub warnings: Vec<super::Problem>,
 }

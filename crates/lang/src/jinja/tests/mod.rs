@@ -67,6 +67,7 @@ fn project(macros: &[(&str, &str)]) -> Project {
         sources: Vec::new(),
         exposures: Vec::new(),
         is_strict: false,
+        refused: Vec::new(),
         warnings: Vec::new(),
     }
 }

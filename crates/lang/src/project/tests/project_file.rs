@@ -137,8 +137,6 @@ data_tests: {+severity: warn}
         the keys are name, profile, model-paths, macro-paths, test-paths, seed-paths, docs-paths, snapshot-paths, target-path, vars, models, seeds, snapshots, tests, data_tests, sources
     dbt_project.yml:5:14: `target-path`: expected a text, found a list
     dbt_project.yml:6:13: `seed-paths`: expected a text or a list of texts, found `3`
-    dbt_project.yml:7:1: `on-run-end` is not supported by mep
-        take it away: leaving it out silently would change results
     dbt_project.yml:8:1: `dispatch` is not supported by mep
         take it away: leaving it out silently would change results
     dbt_project.yml:9:9: `models`: expected a mapping, found a list
