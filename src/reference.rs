@@ -1,6 +1,7 @@
 //! The reference in docs/reference, made of the tables that the code itself reads by. A test fails where the files say something else;
 //! `INSTA_UPDATE=always cargo test reference` writes them.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
@@ -9,7 +10,7 @@ use clap::{Arg, Command, CommandFactory as _};
 
 use mep_cli::exit::{Exit, VARIABLES};
 use mep_cli::{Arguments, arguments::Global};
-use mep_core::keys::{Key, Section};
+use mep_core::keys::{Effect, Key, Section};
 use mep_docs as docs;
 use mep_graph as graph;
 use mep_lang::{jinja, project};
@@ -35,8 +36,11 @@ fn section(section: &Section) -> String {
         }
         return text;
     }
-    text.push_str("| key | takes | default | |\n|---|---|---|---|\n");
-    for key in section.keys.iter().filter(|key| !key.takes.is_empty()) {
+    let reads = section.keys.iter().any(|key| key.effect == Effect::Read);
+    if reads {
+        text.push_str("| key | takes | default | |\n|---|---|---|---|\n");
+    }
+    for key in section.keys.iter().filter(|key| key.effect == Effect::Read) {
         let default = match key.default {
             "needed" => "**needed**".to_owned(),
             default => cell(default),
@@ -47,24 +51,24 @@ fn section(section: &Section) -> String {
     let accepted: Vec<String> = section
         .keys
         .iter()
-        .filter(|key| key.takes.is_empty())
-        .map(|key| format!("{} ({})", code(key.name), lower(key.doc)))
+        .filter(|key| key.effect == Effect::Silent)
+        .map(|key| format!("{} ({})", code(key.name), key.told()))
         .collect();
     if !accepted.is_empty() {
         let _ =
             write!(text, "\nAccepted, since dbt has them, and without an effect: {}.\n", accepted.join(", "));
     }
-    text
-}
-
-/// A sentence as a part of another one.
-fn lower(sentence: &str) -> String {
-    let sentence = sentence.trim_end_matches('.');
-    let mut letters = sentence.chars();
-    match letters.next() {
-        Some(first) => first.to_lowercase().chain(letters).collect(),
-        None => String::new(),
+    let mut told: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for key in section.keys.iter().filter(|key| key.effect == Effect::Told) {
+        told.entry(key.doc).or_default().push(code(key.name));
     }
+    if !told.is_empty() {
+        text.push_str("\nWithout an effect here, which a warning says once:\n\n| key of dbt | why no row is another for it |\n|---|---|\n");
+        for (why, keys) in told {
+            let _ = writeln!(text, "| {} | {why} |", keys.join(", "));
+        }
+    }
+    text
 }
 
 fn page(title: &str, intro: &str, sections: &[Section]) -> String {
@@ -111,7 +115,7 @@ fn environment() -> String {
                 writeln!(text, "| `{}` | | As `--{option}`, which goes over it. |", name.to_string_lossy());
         }
     }
-    for Key { name, takes, default, doc } in VARIABLES {
+    for Key { name, takes, default, doc, .. } in VARIABLES {
         let default = if default.is_empty() { String::new() } else { format!("; without it {default}") };
         let _ = writeln!(text, "| `{name}` | {takes}{default} | {doc} |");
     }
@@ -215,7 +219,7 @@ fn pages() -> [(&'static str, String); 6] {
             page(
                 "Config",
                 "Config stands in `{{ config(…) }}` of a file, under `config:` of its entry in a properties file, and by folder in `dbt_project.yml` (`+key`); what stands \
-                 nearer to the SQL counts. A key that is not here is an error; keys for your own use belong under `meta`.",
+                 nearer to the SQL counts. A key that is not here is warned of, and an error under `--strict`; keys for your own use belong under `meta`.",
                 &graph::reference_of_config(),
             ),
         ),
@@ -224,7 +228,7 @@ fn pages() -> [(&'static str, String); 6] {
             page(
                 "Files of a project",
                 "A project is `models/**/*.sql` with YAML beside them (any name: `schema.yml`, `sources.yml`), `profiles.yml` ([profiles](profiles.md)), and, where you want them, \
-                 `macros/`, `tests/`, `seeds/`, `snapshots/` and `dbt_project.yml`. A key that is not here is an error.",
+                 `macros/`, `tests/`, `seeds/`, `snapshots/` and `dbt_project.yml`. A key that is not here is warned of, and an error under `--strict`.",
                 &files,
             ),
         ),

@@ -235,6 +235,7 @@ async fn every_view_of_the_bundled_project_can_be_read() {
         target: Some("local".to_owned()),
         vars: None,
         threads: None,
+        is_strict: false,
     };
     let project = mep_lang::project::load(&options).unwrap();
     let now = chrono::Utc::now();
@@ -249,7 +250,8 @@ async fn every_view_of_the_bundled_project_can_be_read() {
     let graph = Graph::of(&project, &templates).unwrap();
     let all = graph.indices().collect();
     let nothing = |_: &Node| None;
-    let compiler = Compiler { project: &project, templates: &templates, graph: &graph, stored: &nothing };
+    let compiler =
+        Compiler { project: &project, templates: &templates, graph: &graph, stored: &nothing, loaded: &() };
     let compiled = compiler.compile(&all).unwrap();
 
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();

@@ -36,6 +36,8 @@ mod kafka;
 mod lambda;
 mod lease;
 mod microbatch;
+mod names_as_written;
+mod outside_tables;
 mod packages;
 mod project;
 mod promise;

@@ -230,8 +230,9 @@ impl<'a> Run<'a> {
     /// Builds and tests what is no source.
     fn carry_out(&self, session: &Session<'_>, nodes: &NodeSet, failed: &NodeSet) -> Vec<NodeResult> {
         let graph = &self.workspace.graph;
+        let is_loaded = |index: &NodeIndex| session.compiled.seeds.contains_key(index);
         let is_source = |index: &NodeIndex| matches!(graph.node(*index).kind, NodeKind::Source { .. });
-        let rest = nodes.iter().copied().filter(|index| !is_source(index)).collect();
+        let rest = nodes.iter().copied().filter(|index| is_loaded(index) || !is_source(index)).collect();
         let mut tables = session.tables();
         let planned = session.with_planner(|planner| planner.plan(&rest, &BTreeMap::new(), &mut tables));
         session.reporter.report(Event::Planned(&PlanCounts::of(graph, &planned)));

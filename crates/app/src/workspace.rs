@@ -8,6 +8,7 @@ use std::time::Duration;
 use arrow::datatypes::SchemaRef;
 use chrono::{NaiveDate, Utc};
 
+use super::connect::loaded;
 use super::error::AppError;
 use mep_contract::executor::Executor;
 use mep_contract::warehouse::{Holder, Lease, RunId, Taken, Warehouse, take_within};
@@ -15,10 +16,12 @@ use mep_core::relation::Relation;
 use mep_core::secrets;
 use mep_core::threads::STACK_BYTES;
 use mep_datafusion::{Engine, EngineOptions};
-use mep_graph::{Compiled, Compiler, Graph, Node, NodeIndex, NodeKind, NodeSet, PublishWhen};
+use mep_graph::{
+    Compiled, Compiler, Graph, LoadedSources, Node, NodeIndex, NodeKind, NodeSet, PublishWhen, SeedTable,
+};
 use mep_hive::{HiveLocation, HiveWarehouse};
 use mep_lang::jinja::{Invocation, Templates};
-use mep_lang::project::{self, LoadOptions, Problem, Project, WarehouseConfig};
+use mep_lang::project::{self, LoadOptions, Problem, Project, SourceTable, WarehouseConfig};
 use mep_local::warehouse::LocalWarehouse;
 use mep_run::event::{Event, Reporter};
 use mep_run::session::RunContext;
@@ -87,6 +90,8 @@ pub struct Opening {
     pub vars: Option<String>,
     /// How many nodes are worked on at once.
     pub threads: Option<usize>,
+    /// Whether a key that nothing reads is an error.
+    pub is_strict: bool,
     /// What this process was called with, as whoever waits for its lease is told.
     pub called_with: String,
 }
@@ -128,6 +133,7 @@ impl Opening {
             target: self.target.clone(),
             vars: self.vars.clone(),
             threads: self.threads,
+            is_strict: self.is_strict,
         };
         Ok(project::load(&options)?)
     }
@@ -141,6 +147,12 @@ fn warn<'a>(warnings: impl IntoIterator<Item = &'a Problem>) {
             .map(|place| format!("{}:{}: ", place.text.path().display(), place.line_column().0));
         let help = warning.help_text().map(|help| format!("; {help}"));
         tracing::warn!("{}{warning}{}", place.unwrap_or_default(), help.unwrap_or_default());
+    }
+}
+
+impl LoadedSources for Workspace {
+    fn loaded(&self, table: &SourceTable, node: &Node) -> Result<Option<SeedTable>, Problem> {
+        loaded(&self.project, table, node)
     }
 }
 
@@ -164,6 +176,7 @@ impl Workspace {
         let templates = Templates::new(&project, invocation)?;
         warn(&templates.warnings);
         let graph = Graph::of(&project, &templates)?;
+        warn(graph.warnings());
         let called_with = opening.called_with.clone();
         Ok(Self { project, templates, graph, run, rendering, called_with, warehouse: OnceLock::new() })
     }
@@ -226,7 +239,13 @@ impl Workspace {
 
     /// A compiler of this project.
     pub fn compiler<'a>(&'a self, stored: &'a dyn Fn(&Node) -> Option<SchemaRef>) -> Compiler<'a> {
-        Compiler { project: &self.project, templates: &self.templates, graph: &self.graph, stored }
+        Compiler {
+            project: &self.project,
+            templates: &self.templates,
+            graph: &self.graph,
+            stored,
+            loaded: self,
+        }
     }
 
     /// The target's warehouse.

@@ -44,6 +44,9 @@ pub struct Global {
     /// How many nodes run at once, in place of the target's number.
     #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256), help_heading = "Project")]
     pub threads: Option<u16>,
+    /// Keys in the project's files that nothing reads are errors, and not warnings.
+    #[arg(long, global = true, help_heading = "Project")]
+    pub strict: bool,
     /// How progress is told on standard error.
     #[arg(long, global = true, value_name = "FORMAT", default_value = "text", help_heading = "Output")]
     pub log_format: LogFormat,
@@ -63,6 +66,7 @@ impl Global {
             target: self.target.clone(),
             vars: self.vars.clone(),
             threads: self.threads.map(usize::from),
+            is_strict: self.strict,
             called_with: format!("mep {}", words.join(" ")),
         }
     }

@@ -49,6 +49,8 @@ pub(super) fn compile(global: &Global, arguments: &CompileArguments) -> Result<E
         return Ok(Exit::Success);
     }
     let terminal = Terminal::new(global.log_format, global.quiet);
+    let is_seed = |index: &&usize| matches!(workspace.graph.node(**index).kind, NodeKind::Seed { .. });
+    let seeds = compiled.seeds.keys().filter(is_seed).count();
     let views = compiled
         .models
         .keys()
@@ -58,7 +60,7 @@ pub(super) fn compile(global: &Global, arguments: &CompileArguments) -> Result<E
         plural(compiled.models.len() as u64, "model"),
         views.count(),
         plural(compiled.tests.len() as u64, "test"),
-        plural(compiled.seeds.len() as u64, "seed"),
+        plural(seeds as u64, "seed"),
         began.elapsed().as_secs_f64(),
         workspace.project.target_path.join("compiled").display()
     ));

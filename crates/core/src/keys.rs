@@ -11,16 +11,52 @@ pub struct Key {
     pub default: &'static str,
     /// What it says, in one line.
     pub doc: &'static str,
+    /// What becomes of it where it is written.
+    pub effect: Effect,
+}
+
+/// What becomes of a key that a user wrote.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// It is read.
+    Read,
+    /// It is accepted without a word: nothing that a table holds comes of it in dbt either, or mep does it anyhow.
+    Silent,
+    /// It does something in dbt that mep does not do. No row is another without it, and that is told once.
+    Told,
+}
+
+impl Key {
+    /// What it says as a part of another sentence.
+    pub fn told(&self) -> String {
+        let sentence = self.doc.trim_end_matches('.');
+        let second_is_large = sentence.chars().nth(1).is_some_and(char::is_uppercase);
+        let mut letters = sentence.chars();
+        match letters.next() {
+            Some(first) if !second_is_large => first.to_lowercase().chain(letters).collect(),
+            _ => sentence.to_owned(),
+        }
+    }
 }
 
 /// A key that mep reads.
 pub const fn key(name: &'static str, takes: &'static str, default: &'static str, doc: &'static str) -> Key {
-    Key { name, takes, default, doc }
+    Key { name, takes, default, doc, effect: Effect::Read }
 }
 
 /// A key that is accepted, since dbt has it, and that changes nothing that mep does.
 pub const fn accepted(name: &'static str, doc: &'static str) -> Key {
-    Key { name, takes: "", default: "", doc }
+    Key { name, takes: "", default: "", doc, effect: Effect::Silent }
+}
+
+/// A key that does something in dbt, and nothing here: a warning says so, with why no row is another for it.
+pub const fn without_effect(name: &'static str, why: &'static str) -> Key {
+    Key { name, takes: "", default: "", doc: why, effect: Effect::Told }
+}
+
+/// The key of this name.
+pub fn find<'k>(keys: &'k [Key], name: &str) -> Option<&'k Key> {
+    keys.iter().find(|key| key.name == name)
 }
 
 /// Whether one of these is so named.

@@ -1,7 +1,9 @@
 //! Which value a column takes of text and JSON that comes from outside.
 //!
-//! Owns the one rule of it for all that is read: landed rows (`rows`) and seeds (`seed`). Must not know: where bytes come from,
+//! Owns the one rule of it for all that is read: landed rows (`rows`) and seeds (`seed`), also of
+//! several texts (`csv_table`). Must not know: where bytes come from,
 //! where rows go.
 
+pub mod csv_table;
 pub mod rows;
 pub mod seed;

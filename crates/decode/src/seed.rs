@@ -124,15 +124,15 @@ pub fn read(
 }
 
 /// The fields as they are written; an empty one is NULL.
-struct Texts {
-    names: Vec<String>,
-    columns: Vec<StringArray>,
+pub(super) struct Texts {
+    pub(super) names: Vec<String>,
+    pub(super) columns: Vec<StringArray>,
     /// Where each row stands in the text.
-    rows: Vec<Range<usize>>,
+    pub(super) rows: Vec<Range<usize>>,
 }
 
 impl Texts {
-    fn read(text: &str, delimiter: char) -> Result<Self, SeedError> {
+    pub(super) fn read(text: &str, delimiter: char) -> Result<Self, SeedError> {
         let csv = |error: csv::Error| SeedError::Csv(error.to_string());
         if let Some(at) = text.find('\0') {
             return Err(SeedError::Nul(at));
@@ -206,12 +206,22 @@ fn declared_column(
     place: &dyn Fn(usize) -> Range<usize>,
 ) -> Result<ArrayRef, SeedError> {
     let of = declared_type(name, declared)?;
-    let array = match of.data_type {
-        DataType::Decimal128(precision, scale) => decimals(values, precision, scale),
-        DataType::Utf8 => {
-            Arc::new(of.length.map_or_else(|| values.clone(), |length| no_longer(values, length)))
-        }
-        data_type => lenient(values, &data_type),
+    typed(name, values, &of.data_type, of.length, declared, place)
+}
+
+/// The values in a type, of which each must be; `declared` is the type's name.
+pub(super) fn typed(
+    name: &str,
+    values: &StringArray,
+    data_type: &DataType,
+    length: Option<u64>,
+    declared: &str,
+    place: &dyn Fn(usize) -> Range<usize>,
+) -> Result<ArrayRef, SeedError> {
+    let array = match data_type {
+        DataType::Decimal128(precision, scale) => decimals(values, *precision, *scale),
+        DataType::Utf8 => Arc::new(length.map_or_else(|| values.clone(), |length| no_longer(values, length))),
+        data_type => lenient(values, data_type),
     };
     let misfit = (0..values.len()).find(|row| values.is_valid(*row) && array.is_null(*row));
     match misfit {
@@ -258,7 +268,8 @@ type LooksLike = fn(&str) -> bool;
 /// A column in a type, where its values can be of it.
 type TypedColumn = fn(&StringArray) -> Option<ArrayRef>;
 
-fn inferred_column(values: &StringArray) -> ArrayRef {
+/// The values in the first type that all of them are of.
+pub fn inferred_column(values: &StringArray) -> ArrayRef {
     let candidates: [(TypedColumn, LooksLike); 6] = [
         (
             |values| Some(lenient(values, &DataType::Boolean)),
@@ -270,7 +281,7 @@ fn inferred_column(values: &StringArray) -> ArrayRef {
         (|values| Some(lenient(values, &DataType::Date32)), |text| text.len() == 10),
         (
             |values| Some(lenient(values, &DataType::Timestamp(TimeUnit::Microsecond, None))),
-            |text| text.len() >= 19,
+            |text| text.len() == 10 || text.len() >= 16,
         ),
     ];
     if values.null_count() < values.len() {
@@ -315,9 +326,29 @@ fn is_number(text: &str) -> bool {
 
 /// The values in a type; NULL where one does not fit.
 fn lenient(values: &StringArray, data_type: &DataType) -> ArrayRef {
+    if let DataType::Timestamp(..) = data_type
+        && values.iter().flatten().any(|text| with_seconds(text).is_some())
+    {
+        let whole =
+            values.iter().map(|text| text.map(|text| with_seconds(text).unwrap_or_else(|| text.into())));
+        return lenient(&whole.collect(), data_type);
+    }
     let options = CastOptions { safe: true, ..CastOptions::default() };
     cast_with_options(values, data_type, &options)
         .unwrap_or_else(|_| arrow::array::new_null_array(data_type, values.len()))
+}
+
+/// A time that is written to the minute (`2021-01-01 00:00`), with its seconds.
+fn with_seconds(text: &str) -> Option<String> {
+    let (minute, rest) = text.split_at_checked(16)?;
+    let digits = minute.bytes().enumerate().all(|(at, byte)| match at {
+        4 | 7 => byte == b'-',
+        10 => byte == b' ' || byte == b'T',
+        13 => byte == b':',
+        _ => byte.is_ascii_digit(),
+    });
+    let ends = rest.is_empty() || rest.starts_with(['Z', 'z', '+', '-', ' ']);
+    (digits && ends).then(|| format!("{minute}:00{rest}"))
 }
 
 #[cfg(test)]

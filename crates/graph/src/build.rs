@@ -29,14 +29,16 @@ impl Graph {
         builder.add_seeds();
         builder.add_models();
         builder.add_snapshots();
+        builder.settle_sources();
         builder.index_names();
         builder.connect_models();
         builder.add_singular_tests();
         builder.add_attached_tests();
         builder.add_exposures();
         StoredNames::of(project).check_all(&builder.nodes, &mut builder.problems);
+        let warnings = builder.problems.take_warnings(project.is_strict);
         let nodes = builder.problems.none_or(builder.nodes)?;
-        Graph::new(nodes)
+        Ok(Graph::new(nodes)?.warning(warnings))
     }
 }
 
@@ -49,6 +51,8 @@ pub(super) struct Builder<'a> {
     pub(super) disabled: Vec<String>,
     pub(super) refs: HashMap<String, Named>,
     pub(super) sources: BTreeMap<(String, String), NodeId>,
+    /// For a source table that a node of the project fills, that node.
+    pub(super) fillers: HashMap<NodeId, NodeId>,
 }
 
 impl<'a> Builder<'a> {
@@ -62,6 +66,7 @@ impl<'a> Builder<'a> {
             disabled: Vec::new(),
             refs: HashMap::new(),
             sources: BTreeMap::new(),
+            fillers: HashMap::new(),
         }
     }
 
@@ -90,19 +95,14 @@ impl<'a> Builder<'a> {
                 continue;
             }
             self.sources.insert((table.source.clone(), table.name.clone()), id.clone());
-            let relation = self.relation(
-                &NodeConfig::default(),
-                &table.land_as,
-                &GeneratedNames::default(),
-                &table.place,
-            );
             self.nodes.push(Node {
                 id,
                 name: table.name.clone(),
                 fqn,
                 path: table.place.text.path().to_owned(),
                 place: Some(table.place.clone()),
-                relation: Some(relation),
+                // It is known once all nodes are.
+                relation: None,
                 config,
                 depends_on: Vec::new(),
                 description: table.properties.description.clone(),
@@ -252,7 +252,7 @@ impl<'a> Builder<'a> {
     }
 
     /// The relation of a node that stands at this place.
-    fn relation(
+    pub(super) fn relation(
         &mut self,
         config: &NodeConfig,
         name: &str,

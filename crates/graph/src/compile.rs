@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow::datatypes::{Schema, SchemaRef};
 
 use super::attached_tests::tested_relation;
-use super::compiled::{Compiled, CompiledIncrement, CompiledModel, CompiledTest};
+use super::compiled::{Compiled, CompiledIncrement, CompiledModel, CompiledTest, SeedTable};
 use super::config::Materialization;
 use super::dag::Graph;
 use super::declared::{landing_table, read_seed, schema_problem};
@@ -22,7 +22,7 @@ use super::{derived, history, inputs, named, streaming};
 use mep_core::fingerprint::Fingerprint;
 use mep_core::relation::Relation;
 use mep_lang::jinja::{Rendered, SourceMap, Subject, Templates, TestSubject};
-use mep_lang::project::{Problem, Problems, Project, Snapshot, SourceText, Span};
+use mep_lang::project::{Problem, Problems, Project, Snapshot, SourceTable, SourceText, Span};
 use mep_sql::{
     DeclaredTable, PlannedQuery, Recipe, Scope, SqlError, SqlProblem, alignment, is_volatile, origins,
     stored_schema, without_semicolon,
@@ -51,6 +51,24 @@ pub struct Compiler<'a> {
     pub graph: &'a Graph,
     /// The columns of `this`, where the warehouse holds it and it is not to be built anew.
     pub stored: &'a dyn Fn(&Node) -> Option<SchemaRef>,
+    /// What finds the files of source tables that say nothing of their columns.
+    pub loaded: &'a dyn LoadedSources,
+}
+
+/// What finds the files of source tables that say nothing of their columns.
+pub trait LoadedSources {
+    /// A table that is loaded with the columns that its files have; `None` for one that is landed by its declared columns.
+    ///
+    /// # Errors
+    /// Where neither can be.
+    fn loaded(&self, table: &SourceTable, node: &Node) -> Result<Option<SeedTable>, Problem>;
+}
+
+/// No files at all.
+impl LoadedSources for () {
+    fn loaded(&self, _: &SourceTable, _: &Node) -> Result<Option<SeedTable>, Problem> {
+        Ok(None)
+    }
 }
 
 impl Compiler<'_> {
@@ -68,9 +86,11 @@ impl Compiler<'_> {
             compiled: Compiled::default(),
             ephemerals: HashMap::new(),
             broken: HashSet::new(),
+            unknown: HashMap::new(),
             problems: Problems::default(),
         };
         for index in self.graph.ancestors(wanted, None) {
+            work.blame_sources(index);
             if self.graph.parents(index).iter().any(|parent| work.broken.contains(parent)) {
                 work.broken.insert(index);
                 continue;
@@ -80,6 +100,7 @@ impl Compiler<'_> {
                 work.problems.extend(problems);
             }
         }
+        work.problems.extend(self.project.refused.iter().cloned());
         work.problems.none_or(work.compiled)
     }
 
@@ -118,19 +139,22 @@ struct CompileWork<'a> {
     compiled: Compiled,
     ephemerals: HashMap<NodeIndex, Ephemeral>,
     broken: HashSet<NodeIndex>,
+    /// Source tables of which no columns are known: that stops what reads them, and nothing else.
+    unknown: HashMap<NodeIndex, Problems>,
     problems: Problems,
 }
 
 impl CompileWork<'_> {
     fn node(&mut self, index: NodeIndex) -> Result<(), Problems> {
         let node = self.compiler.graph.node(index);
+        check_refused(node)?;
         match &node.kind {
             NodeKind::Source { index: of, .. } => {
-                let table = landing_table(&self.compiler.project.sources[*of], node)?;
-                let schema =
-                    table.table_schema().map_err(|error| Problems::from(schema_problem(node, &error)))?;
-                self.declare(&table.raw, &schema, &table.partition_columns());
-                self.compiled.sources.insert(index, table);
+                if !node.is_filled()
+                    && let Err(problems) = self.source(index, node, &self.compiler.project.sources[*of])
+                {
+                    self.unknown.insert(index, problems);
+                }
             }
             NodeKind::Seed { .. } => {
                 let seed = read_seed(&self.compiler.project.root, node)?;
@@ -156,6 +180,29 @@ impl CompileWork<'_> {
             NodeKind::Exposure { .. } => {}
         }
         Ok(())
+    }
+
+    fn source(&mut self, index: NodeIndex, node: &Node, table: &SourceTable) -> Result<(), Problems> {
+        if let Some(loaded) = self.compiler.loaded.loaded(table, node)? {
+            self.declare(&tested_relation(node), &loaded.schema, &[]);
+            self.compiled.seeds.insert(index, loaded);
+            return Ok(());
+        }
+        let table = landing_table(table, node)?;
+        let schema = table.table_schema().map_err(|error| Problems::from(schema_problem(node, &error)))?;
+        self.declare(&table.raw, &schema, &table.partition_columns());
+        self.compiled.sources.insert(index, table);
+        Ok(())
+    }
+
+    /// Tells what is wrong with the source tables that a node reads, once.
+    fn blame_sources(&mut self, index: NodeIndex) {
+        for parent in self.compiler.graph.parents(index) {
+            if let Some(problems) = self.unknown.remove(parent) {
+                self.problems.extend(problems);
+                self.broken.insert(*parent);
+            }
+        }
     }
 
     /// What streaming models keep is not in the warehouse.
@@ -249,12 +296,15 @@ impl CompileWork<'_> {
     /// A tested column, as the columns of what is tested say it.
     fn tested_column(&self, attached: NodeIndex, name: &str) -> TestedColumn {
         let compiled = &self.compiled;
+        let described = &self.compiler.graph.node(attached).columns;
+        let filler = self.compiler.graph.parents(attached).first().copied();
+        let is_filled = self.compiler.graph.node(attached).is_filled();
+        let attached = filler.filter(|_| is_filled).unwrap_or(attached);
         let landed = compiled.sources.get(&attached).and_then(|table| table.table_schema().ok());
         let schema = landed
             .or_else(|| compiled.seeds.get(&attached).map(|seed| seed.schema.clone()))
             .or_else(|| compiled.models.get(&attached).map(|model| model.schema.clone()))
             .or_else(|| compiled.snapshots.get(&attached).map(|snapshot| snapshot.schema.clone()));
-        let described = &self.compiler.graph.node(attached).columns;
         let quote = described.iter().any(|column| column.name.value == name && column.quote);
         TestedColumn::of(name, quote, &schema.unwrap_or_else(|| Arc::new(Schema::empty())))
     }
@@ -495,6 +545,19 @@ impl CompileWork<'_> {
         })?;
         Ok(CompiledTest { sql: self.standalone(index, &rendered.sql), rendered })
     }
+}
+
+/// Tells of keys of config without which the node would be another.
+fn check_refused(node: &Node) -> Result<(), Problems> {
+    let refused = node.config.refused.iter().map(|key| {
+        let problem = Problem::new(format!("config key `{key}` is not supported by mep"))
+            .help("take it away: leaving it out silently would change the result");
+        match node.config.places.get(key).or(node.place.as_ref()) {
+            Some(place) => problem.at(place),
+            None => problem,
+        }
+    });
+    refused.collect::<Problems>().none_or(())
 }
 
 /// A semicolon at the end is a habit of editors; the query is to stand within others.

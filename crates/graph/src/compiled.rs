@@ -1,6 +1,7 @@
 //! What compiling gives: the SQL of each node, its columns, and what follows from its plan.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
@@ -10,7 +11,7 @@ use super::incremental::CompiledBatches;
 use super::node_index::NodeIndex;
 use super::snapshot::CompiledSnapshot;
 use super::streaming::CompiledStream;
-use mep_contract::source::LandingTable;
+use mep_contract::source::{LandingTable, WholeTable};
 use mep_core::fingerprint::Fingerprint;
 use mep_core::relation::Relation;
 use mep_lang::jinja::Rendered;
@@ -80,15 +81,34 @@ pub struct CompiledTest {
     pub sql: String,
 }
 
-/// A seed, read.
+/// A table that is loaded as a whole: a seed, or files of a source.
 #[derive(Clone, Debug)]
 pub struct SeedTable {
     /// Its rows.
-    pub rows: RecordBatch,
+    pub rows: SeedRows,
     /// The columns as they are stored.
     pub schema: SchemaRef,
     /// Of its text and types.
     pub fingerprint: Fingerprint,
+}
+
+/// The rows of a table that is loaded as a whole.
+#[derive(Clone, Debug)]
+pub enum SeedRows {
+    /// They are read already.
+    Read(RecordBatch),
+    /// They are read when the table is loaded.
+    Outside(Arc<dyn WholeTable>),
+}
+
+impl SeedRows {
+    /// How many there are, where that is known.
+    pub fn count(&self) -> Option<usize> {
+        match self {
+            Self::Read(rows) => Some(rows.num_rows()),
+            Self::Outside(_) => None,
+        }
+    }
 }
 
 /// The parts of a project that were compiled, by the node's index.
@@ -100,7 +120,7 @@ pub struct Compiled {
     pub snapshots: HashMap<NodeIndex, CompiledSnapshot>,
     /// Tests.
     pub tests: HashMap<NodeIndex, CompiledTest>,
-    /// Seeds.
+    /// Seeds, and source tables that are loaded as they are.
     pub seeds: HashMap<NodeIndex, SeedTable>,
     /// What sources land in.
     pub sources: HashMap<NodeIndex, LandingTable>,

@@ -171,6 +171,8 @@ pub struct NodeConfig {
     pub error_if: Threshold,
     /// How a test counts what fails.
     pub fail_calc: String,
+    /// Keys that mep refuses: the project can be read, and the node not be built.
+    pub refused: Vec<String>,
     /// Everything as written, for selectors, `config.get` and artifacts.
     pub raw: IndexMap<String, Json>,
     /// Where each key stands.
@@ -210,6 +212,7 @@ impl Default for NodeConfig {
             warn_if: Threshold::NOT_ZERO,
             error_if: Threshold::NOT_ZERO,
             fail_calc: "count(*)".to_owned(),
+            refused: Vec::new(),
             raw: IndexMap::new(),
             places: IndexMap::new(),
         }

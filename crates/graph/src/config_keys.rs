@@ -1,9 +1,10 @@
 //! The keys of config, for each kind of node.
 
+use super::adapter_keys;
 use mep_core::keys::{Key, Section, accepted, key};
 
 /// Keys that every node may have.
-pub(super) const COMMON: [Key; 9] = [
+pub(super) const COMMON: [Key; 7] = [
     key("enabled", "true or false", "true", "Whether the node takes part at all."),
     key(
         "tags",
@@ -13,8 +14,6 @@ pub(super) const COMMON: [Key; 9] = [
     ),
     key("meta", "mapping", "", "Data of your own; charts of an exposure stand here too."),
     accepted("docs", "Of dbt's own docs."),
-    accepted("group", "Of dbt's access rules."),
-    accepted("access", "Of dbt's access rules."),
     accepted("description", "Stands beside `config:`, and is read there."),
     accepted("database", "A warehouse of mep has schemas alone."),
     key(
@@ -25,7 +24,7 @@ pub(super) const COMMON: [Key; 9] = [
     ),
 ];
 /// Keys of a model.
-pub(super) const MODEL: [Key; 31] = [
+pub(super) const MODEL: [Key; 29] = [
     key(
         "materialized",
         "view, table, incremental, ephemeral, history or streaming",
@@ -89,8 +88,6 @@ pub(super) const MODEL: [Key; 31] = [
         "as called",
         "`false` protects the table from `--full-refresh`, `true` builds it anew on every run.",
     ),
-    accepted("persist_docs", "Descriptions are always kept with the tables, where the warehouse can."),
-    accepted("on_configuration_change", "Of dbt's materialized views."),
     accepted("quoting", "mep quotes where that is needed."),
     accepted("file_format", "Tables are Parquet."),
     accepted("packages", "Of dbt's Python models."),
@@ -129,7 +126,7 @@ pub(super) const MODEL: [Key; 31] = [
     key("deleted_when", "SQL", "", "Of a history: holds for an event after which the key is no more."),
 ];
 /// Keys of a seed.
-pub(super) const SEED: [Key; 8] = [
+pub(super) const SEED: [Key; 7] = [
     key("schema", "name", "the target's", "The schema, added to the target's as dbt adds it."),
     key("alias", "name", "the file's", "The table's name."),
     key(
@@ -146,11 +143,10 @@ pub(super) const SEED: [Key; 8] = [
         "as called",
         "`false` leaves the seed as it is under `--full-refresh`.",
     ),
-    accepted("persist_docs", "Descriptions are always kept with the tables, where the warehouse can."),
     accepted("quoting", "mep quotes where that is needed."),
 ];
 /// Keys of a snapshot.
-pub(super) const SNAPSHOT: [Key; 14] = [
+pub(super) const SNAPSHOT: [Key; 13] = [
     key(
         "strategy",
         "timestamp or check",
@@ -178,7 +174,6 @@ pub(super) const SNAPSHOT: [Key; 14] = [
     accepted("target_database", "A warehouse of mep has schemas alone."),
     key("schema", "name", "the target's", "The schema, added to the target's as dbt adds it."),
     key("alias", "name", "the snapshot's", "The table's name."),
-    accepted("persist_docs", "Descriptions are always kept with the tables, where the warehouse can."),
     accepted("quoting", "mep quotes where that is needed."),
 ];
 /// Keys of a test.
@@ -194,10 +189,16 @@ pub(super) const TEST: [Key; 9] = [
     accepted("store_failures_as", "Failing rows are not stored."),
 ];
 /// Keys of a source table.
-pub(super) const SOURCE: [Key; 5] = [
+pub(super) const SOURCE: [Key; 11] = [
     accepted("freshness", "Of `dbt source freshness`."),
     accepted("loaded_at_field", "Of `dbt source freshness`."),
     key("land_as", "name", "raw_<table>", "The name of the landed table."),
+    key("external_location", "path, glob or call", "", "As in dbt-duckdb: see the table's own keys."),
+    key("schema", "name", "", "As of the source."),
+    key("identifier", "name", "", "As of the table."),
+    accepted("loaded_at_query", "Of `dbt source freshness`."),
+    accepted("quoting", "mep quotes where that is needed."),
+    accepted("formatter", "Of dbt-duckdb: how patterns are filled in."),
     key("path", "glob", "<table>/*", "The files of the table, in the connection's folder."),
     key(
         "max_rejected",
@@ -208,30 +209,34 @@ pub(super) const SOURCE: [Key; 5] = [
 ];
 
 /// Keys that dbt knows and that would change results, were they not honoured.
-pub(super) const NOT_SUPPORTED: [Key; 8] = [
+pub(super) const NOT_SUPPORTED: [Key; 17] = [
     key("pre_hook", "", "", "Statements before a model: make them a model, or run them elsewhere."),
     key("pre-hook", "", "", "The same."),
     key("post_hook", "", "", "Statements after a model: make them a model, or run them elsewhere."),
     key("post-hook", "", "", "The same."),
-    key("grants", "", "", "Rights are given by the warehouse."),
     key(
         "contract",
         "",
         "",
         "Columns and types are checked before every run; a `not_null` constraint of a source's column is enforced.",
     ),
-    key(
-        "store_failures",
-        "",
-        "",
-        "Ask for failing rows by `mep show --inline`; with `publish: after_tests` they are kept.",
-    ),
     key("sql_header", "", "", "A model is one SELECT."),
+    key("partitions", "", "", "Which partitions are overwritten follows from the rows that a model gives."),
+    key("immutable_where", "", "", "All rows of a table are those that its model gives."),
+    key("merge_with_schema_evolution", "", "", "Use `on_schema_change`."),
+    key("skip_matched_step", "", "", "Use `merge_update_columns`, or write the rows that are wanted."),
+    key("skip_not_matched_step", "", "", "Write the rows that are wanted."),
+    key("matched_condition", "", "", "Use `incremental_predicates`, or write the rows that are wanted."),
+    key("not_matched_condition", "", "", "Write the rows that are wanted."),
+    key("not_matched_by_source_action", "", "", "Write the rows that are wanted."),
+    key("not_matched_by_source_condition", "", "", "Write the rows that are wanted."),
+    key("insert_condition", "", "", "Write the rows that are wanted."),
+    key("update_condition", "", "", "Use `incremental_predicates`, or write the rows that are wanted."),
 ];
 
 /// The keys of config, for the reference.
 pub fn reference_of_config() -> Vec<Section> {
-    vec![
+    let mut sections = vec![
         Section::of("Every node", &[&COMMON]),
         Section::of("Models", &[&MODEL]),
         Section::of("Seeds", &[&SEED]),
@@ -239,5 +244,7 @@ pub fn reference_of_config() -> Vec<Section> {
         Section::of("Tests", &[&TEST]),
         Section::of("Source tables", &[&SOURCE]),
         Section::refused("What config may not have", &NOT_SUPPORTED),
-    ]
+    ];
+    sections.extend(adapter_keys::reference());
+    sections
 }

@@ -3,6 +3,7 @@
 use indexmap::IndexMap;
 use serde_json::Value as Json;
 
+use super::adapter_keys::adapter_keys;
 use super::config::{
     CheckColumns, IncrementalStrategy, Materialization, NodeConfig, OnCodeChange, OnSchemaChange,
     PublishWhen, Severity,
@@ -11,8 +12,8 @@ use super::config_keys::{COMMON, MODEL, NOT_SUPPORTED, SEED, SNAPSHOT, SOURCE, T
 use super::history_config;
 use super::incremental_config::MergeColumns;
 use super::threshold::Threshold;
-use mep_core::keys::{self, Key};
-use mep_lang::project::{Located, Place, Problem, Problems, nearest};
+use mep_core::keys::{self, Effect, Key};
+use mep_lang::project::{Located, Place, Problem, Problems, Weight, nearest};
 use mep_sql::snapshot::HardDeletes;
 
 /// What config is for, which decides the keys that it may have.
@@ -65,13 +66,24 @@ impl ConfigReader<'_> {
             ConfigOf::Source => &SOURCE,
         };
         if keys::has(&NOT_SUPPORTED, self.key) {
-            if !matches!(&self.located.value, Json::Bool(false) | Json::Null) {
-                self.unsupported();
+            let says_nothing = match &self.located.value {
+                Json::Bool(false) | Json::Null => true,
+                Json::Array(items) => items.is_empty(),
+                Json::Object(entries) => entries.is_empty(),
+                Json::String(text) => text.trim().is_empty(),
+                _ => false,
+            };
+            if !says_nothing {
+                config.refused.push(self.key.to_owned());
             }
             return;
         }
-        if !keys::has(&COMMON, self.key) && !keys::has(own, self.key) {
+        let tables = [&COMMON as &[Key], own, adapter_keys(of)];
+        let Some(known) = tables.into_iter().find_map(|keys| keys::find(keys, self.key)) else {
             return self.unknown(own);
+        };
+        if known.effect == Effect::Told {
+            return self.has_no_effect(known);
         }
         match self.key {
             "materialized" => config.materialized = self.materialized().unwrap_or_default(),
@@ -136,14 +148,15 @@ impl ConfigReader<'_> {
             Some(near) => problem.help(format!("did you mean `{near}`?")),
             None => problem.help("keys for your own use belong under `meta`"),
         };
-        self.problems.push(problem);
+        self.problems.push(problem.weighing(Weight::UnknownKey));
     }
 
-    fn unsupported(&mut self) {
-        let problem = Problem::new(format!("config key `{}` is not supported by mep", self.key));
-        let problem =
-            problem.at(self.place()).help("take it away: leaving it out silently would change the result");
-        self.problems.push(problem);
+    fn has_no_effect(&mut self, known: &Key) {
+        if matches!(&self.located.value, Json::Bool(false) | Json::Null) {
+            return;
+        }
+        let problem = Problem::new(format!("`{}` has no effect here: {}", self.key, known.told()));
+        self.problems.push(problem.at(self.place()).weighing(Weight::Once));
     }
 
     pub(super) fn wrong(&mut self, message: &str, help: &str) {
@@ -360,6 +373,8 @@ mod tests {
         insta::assert_snapshot!(of("enabled", "yes".into()).1, @"`enabled`: expected true or false, found `yes`");
         insta::assert_snapshot!(said(ConfigOf::Test, "limit", "ten".into()), @"`limit`: expected a number of rows, found `ten` ");
         insta::assert_snapshot!(said(ConfigOf::Seed, "column_types", json!({"id": 1})), @"`column_types`: expected a type's name for each column, found a mapping ");
-        insta::assert_snapshot!(of("pre_hook", "drop table x".into()).1, @"config key `pre_hook` is not supported by mep take it away: leaving it out silently would change the result");
+        let (refused, said) = of("pre_hook", "drop table x".into());
+        assert_eq!((refused.refused, said.as_str()), (vec!["pre_hook".to_owned()], ""));
+        assert!(of("pre_hook", json!([])).0.refused.is_empty());
     }
 }

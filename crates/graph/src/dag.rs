@@ -32,6 +32,8 @@ pub struct Graph {
     by_id: HashMap<NodeId, NodeIndex>,
     parents: NodeMap<Vec<NodeIndex>>,
     children: NodeMap<Vec<NodeIndex>>,
+    /// What is worth saying of the nodes, and wrong with nothing.
+    warnings: Vec<Problem>,
 }
 
 impl Graph {
@@ -76,7 +78,17 @@ impl Graph {
                 children[*parent].push(index);
             }
         }
-        Ok(Self { nodes, by_id, parents, children })
+        Ok(Self { nodes, by_id, parents, children, warnings: Vec::new() })
+    }
+
+    /// The graph, with what is worth saying of its nodes.
+    pub(super) fn warning(self, warnings: Vec<Problem>) -> Self {
+        Self { warnings, ..self }
+    }
+
+    /// What is worth saying of the nodes, and wrong with nothing.
+    pub fn warnings(&self) -> &[Problem] {
+        &self.warnings
     }
 
     /// All nodes, each after what it depends on.

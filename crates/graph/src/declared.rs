@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::path::Path;
 
 use super::attached_tests::tested_relation;
-use super::compiled::SeedTable;
+use super::compiled::{SeedRows, SeedTable};
 use super::node::Node;
 use mep_contract::source::{LandingTable, RowSchema, SchemaError};
 use mep_core::fingerprint::Structure;
@@ -89,5 +89,5 @@ pub(super) fn read_seed(root: &Path, node: &Node) -> Result<SeedTable, Problem> 
     let mut parts = Structure::default();
     structure::columns(parts.text(&text), &schema);
     let fingerprint = parts.fingerprint();
-    Ok(SeedTable { rows, schema, fingerprint })
+    Ok(SeedTable { rows: SeedRows::Read(rows), schema, fingerprint })
 }

@@ -6,6 +6,7 @@
 pub mod config;
 pub mod node;
 
+mod adapter_keys;
 mod attached_tests;
 mod build;
 mod compile;
@@ -16,6 +17,7 @@ mod dag;
 mod declared;
 mod derived;
 mod exposures;
+mod filled;
 mod history;
 mod history_config;
 mod incremental;
@@ -40,8 +42,8 @@ mod threshold;
 mod views;
 
 pub use attached_tests::tested_relation;
-pub use compile::Compiler;
-pub use compiled::{Compiled, CompiledIncrement, CompiledModel, CompiledTest, SeedTable};
+pub use compile::{Compiler, LoadedSources};
+pub use compiled::{Compiled, CompiledIncrement, CompiledModel, CompiledTest, SeedRows, SeedTable};
 pub use config::{
     CheckColumns, IncrementalStrategy, Materialization, NodeConfig, OnCodeChange, OnSchemaChange,
     PublishWhen, Severity,

@@ -157,6 +157,11 @@ impl Node {
         }
     }
 
+    /// Whether it is a source table that another node of the project builds.
+    pub fn is_filled(&self) -> bool {
+        matches!(self.kind, NodeKind::Source { .. }) && !self.depends_on.is_empty()
+    }
+
     /// Whether it is a test.
     pub fn is_test(&self) -> bool {
         matches!(self.kind, NodeKind::Test(_))

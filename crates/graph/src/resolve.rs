@@ -50,7 +50,13 @@ impl Builder<'_> {
         }
         for used in &parsed.sources {
             match self.resolve_source(&used.source, &used.table, &used.place) {
-                Ok(id) => add(id, &used.place),
+                Ok(id) => {
+                    let filler = self.fillers.get(&id).cloned();
+                    add(id, &used.place);
+                    if let Some(filler) = filler {
+                        add(filler, &used.place);
+                    }
+                }
                 Err(problem) => self.problems.push(*problem),
             }
         }
@@ -75,7 +81,7 @@ impl Builder<'_> {
             Some(Named::Disabled) => {
                 let project = self.project;
                 let files = project.models.iter().chain(project.snapshots.iter().map(|one| &one.file));
-                let broken = files.into_iter().any(|file| file.name == name) && !self.problems.is_empty();
+                let broken = files.into_iter().any(|file| file.name == name) && self.problems.has_errors();
                 if broken {
                     return Ok(None);
                 }

@@ -81,7 +81,7 @@ impl<'a> StoredNames<'a> {
     pub(super) fn check_all(&self, nodes: &[Node], problems: &mut Problems) {
         let mut taken: HashMap<Relation, &Node> = HashMap::new();
         for node in nodes {
-            let Some(relation) = &node.relation else { continue };
+            let Some(relation) = node.relation.as_ref().filter(|_| !node.is_filled()) else { continue };
             if let Some(earlier) = taken.insert(self.as_stored(relation), node) {
                 let message = format!("{} and {} would both be {relation}", earlier.id, node.id);
                 let problem = Problem::new(message).help(if earlier.relation == node.relation {
@@ -120,7 +120,7 @@ fn at(problem: Problem, node: &Node) -> Problem {
 
 /// The tables that mep keeps beside a node's, and what of it they keep.
 fn kept_beside(node: &Node) -> Vec<(Relation, &'static str)> {
-    let Some(relation) = &node.relation else { return Vec::new() };
+    let Some(relation) = node.relation.as_ref().filter(|_| !node.is_filled()) else { return Vec::new() };
     let mut beside = Vec::new();
     if node.config.publish == PublishWhen::AfterTests {
         beside.push((relation.rejected(), "the rows that fail the tests of"));

@@ -127,7 +127,7 @@ impl Planner<'_> {
     pub fn node(&self, index: NodeIndex, tables: &mut Tables) -> Action {
         let node = self.graph.node(index);
         match &node.kind {
-            NodeKind::Seed { .. } => self.seed(index, node, tables),
+            NodeKind::Seed { .. } | NodeKind::Source { .. } => self.seed(index, node, tables),
             NodeKind::Model { uses_is_incremental, .. } => match self.compiled.models.get(&index) {
                 Some(model) => self.model(index, model, *uses_is_incremental, tables),
                 None => Action::Current,
@@ -137,7 +137,7 @@ impl Planner<'_> {
                 None => Action::Current,
             },
             NodeKind::Test(_) => Action::Test,
-            NodeKind::Source { .. } | NodeKind::Exposure { .. } => Action::Current,
+            NodeKind::Exposure { .. } => Action::Current,
         }
     }
 
@@ -149,7 +149,8 @@ impl Planner<'_> {
         let Some(seed) = self.compiled.seeds.get(&index) else { return Action::Current };
         let relation = tested_relation(node);
         let version = seed_version(&seed.fingerprint);
-        let partition = PartitionState::of_version(version.clone(), 0, seed.rows.num_rows() as u64);
+        let partition =
+            PartitionState::of_version(version.clone(), 0, seed.rows.count().unwrap_or_default() as u64);
         let after = TableState {
             schema: seed.schema.clone(),
             partition_columns: Vec::new(),

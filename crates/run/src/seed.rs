@@ -1,4 +1,4 @@
-//! Loading a seed: its rows become the whole of a table.
+//! Loading a seed, or files of a source that are loaded as they are: the rows become the whole of a table.
 
 use std::collections::BTreeMap;
 
@@ -8,8 +8,9 @@ use mep_contract::warehouse::{
     BuildFolder, ColumnVersions, Content, Inputs, Ledger, Partition, PartitionKey, TableVersion, WriteTarget,
 };
 use mep_core::time_range::TimeRanges;
-use mep_graph::{Node, SeedTable, tested_relation};
+use mep_graph::{Node, SeedRows, SeedTable, tested_relation};
 use mep_plan::seed_version;
+use mep_sql::OutsideRows;
 
 /// Writes a seed's rows.
 ///
@@ -17,7 +18,17 @@ use mep_plan::seed_version;
 /// Where the rows cannot be written; the old table is then still there.
 pub async fn load(session: &Session<'_>, node: &Node, seed: &SeedTable) -> Result<Built, BuildError> {
     let relation = tested_relation(node);
-    let rows = session.engine.scope().rows(seed.rows.clone())?;
+    let scope = session.engine.scope();
+    let rows = match &seed.rows {
+        SeedRows::Read(rows) => scope.rows(rows.clone())?,
+        SeedRows::Outside(table) => {
+            let (schema, table) = (table.schema(), table.clone());
+            scope.outside_rows(OutsideRows::new(schema, move || {
+                let rows = table.rows().unwrap_or_else(|error| Box::new(std::iter::once(Err(error))));
+                Box::new(rows.map(|batch| batch.map_err(Into::into)))
+            }))?
+        }
+    };
     let target = WriteTarget {
         table_folder: session.warehouse.table_folder(&relation),
         folder: BuildFolder::of(session.run),

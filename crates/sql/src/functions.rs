@@ -14,6 +14,7 @@ use datafusion::logical_expr::{
 };
 use md5::{Digest, Md5};
 
+use super::coalesce::Coalesce;
 use super::date_bin::DateBin;
 use super::date_trunc::DateTrunc;
 use super::surrogate_key::SurrogateKey;
@@ -56,6 +57,7 @@ pub fn all() -> Vec<Arc<ScalarUDF>> {
 /// The engine's functions that are replaced under their own names.
 pub fn mended() -> Vec<Arc<ScalarUDF>> {
     vec![
+        Arc::new(ScalarUDF::new_from_impl(Coalesce::default())),
         Arc::new(ScalarUDF::new_from_impl(DateBin::new())),
         Arc::new(ScalarUDF::new_from_impl(DateTrunc::new())),
         // As PostgreSQL, DuckDB, Spark and Trino call it.

@@ -237,7 +237,7 @@ mod tests {
     #[test]
     fn an_unknown_name_is_pointed_at_with_a_near_one() {
         insta::assert_snapshot!(problem("select\n  sonng\nfrom m.raw"), @"there is no column `sonng` here [sonng] did you mean `song`?");
-        insta::assert_snapshot!(problem("select userId from m.raw"), @r#"there is no column `userid` here [userId] did you mean "userId"? a name with capitals is quoted"#);
+        insta::assert_snapshot!(problem("select \"userid\" from m.raw"), @r#"there is no column `userid` here ["userid"] did you mean "userId"? a name with capitals is quoted"#);
         insta::assert_snapshot!(problem("select r.whatever from m.raw r"), @"there is no column `r.whatever` here [r.whatever] the columns are id, userId, song");
         insta::assert_snapshot!(problem("select id from m.row"), @"table 'm.row' not found [m.row]");
         insta::assert_snapshot!(problem("select uper(song) from m.raw"), @"invalid function 'uper' [uper] did you mean `upper`?");

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
+use datafusion::catalog::streaming::StreamingTable;
 use datafusion::catalog::{MemorySchemaProvider, Session, TableProvider};
 use datafusion::common::{DataFusionError, TableReference};
 use datafusion::config::ConfigNonZeroUsize;
@@ -17,6 +18,7 @@ use datafusion::optimizer::Optimizer;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
+use datafusion::physical_plan::streaming::PartitionStream;
 use datafusion::prelude::SessionConfig;
 use datafusion::sql::parser::Statement;
 use datafusion::sql::planner::object_name_to_table_reference;
@@ -25,12 +27,22 @@ use datafusion::sql::sqlparser::ast::ObjectName;
 use super::exact_sum::ExactSum;
 use super::extremes::{Greatest, Least};
 use super::failure::Failure;
+use super::outside_rows::OutsideRows;
 use super::planned::{PlannedQuery, SqlError};
 use super::problem::{self, SqlProblem};
 use super::rules::{self, date_interval::DateAndInterval, microseconds::Microseconds};
 use super::view::{self, View};
 use super::{bounded, functions, pushed_filters, syntax, trial};
 use mep_core::relation::Relation;
+
+/// How the names of columns are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Spelling {
+    /// As SQL reads them: in small letters, unless they stand in quotes.
+    Exact,
+    /// In any case, and as the alias of an earlier expression of the SELECT.
+    Lenient,
+}
 
 /// A set of relations that SQL is planned against.
 ///
@@ -172,12 +184,20 @@ impl Scope {
     /// # Errors
     /// Where the SQL is not one SELECT, means nothing over these relations, or is nested too deep.
     pub fn plan_over_views(&self, sql: &str) -> Result<PlannedQuery, SqlProblem> {
-        let statement = self.read(sql)?;
-        let checked = self.checked(statement).map_err(|error| {
-            let problem = problem(&self.planning, &error, sql);
-            self.located(problem, sql, &|statement| self.checked(statement).err())
+        let read = |spelling: Spelling| {
+            let statement = self.read_as(sql, spelling)?;
+            self.checked(statement).map_err(|error| problem(&self.planning, &error, sql))
+        };
+        let plan = read(Spelling::Exact).or_else(|exact| {
+            // Names in any case, and of other expressions, are looked for only where there is something amiss.
+            let problem = match read(Spelling::Lenient) {
+                Ok(plan) => return Ok(plan),
+                Err(lenient) if lenient.message == exact.message => exact,
+                Err(lenient) => lenient,
+            };
+            Err(self.located(problem, sql, &|statement| self.checked(statement).err()))
         });
-        Ok(checked?.into())
+        Ok(plan?.into())
     }
 
     /// What the planner and the analyzer make of a statement.
@@ -214,6 +234,10 @@ impl Scope {
 
     /// The one SELECT of a text, as it is to be planned.
     fn read(&self, sql: &str) -> Result<Statement, SqlProblem> {
+        self.read_as(sql, Spelling::Exact)
+    }
+
+    fn read_as(&self, sql: &str, spelling: Spelling) -> Result<Statement, SqlProblem> {
         let state = self.planning.as_ref();
         let mut statement =
             syntax::statement(sql, syntax::NESTING).map_err(|error| problem(state, &error, sql))?;
@@ -234,6 +258,9 @@ impl Scope {
         let is_scalar = |name: &str| state.scalar_functions().contains_key(name);
         if let Some(refused) = syntax::ignored(query, sql, &is_scalar) {
             return Err(refused);
+        }
+        if spelling == Spelling::Lenient {
+            syntax::write_as_meant(&mut statement, &|table| self.columns_of(table));
         }
         syntax::write_as_membership(&mut statement);
         if let Some(refused) = syntax::write_out_joined(&mut statement, &|table| self.columns_of(table), sql)
@@ -295,6 +322,16 @@ impl Scope {
     /// None of its own; making a plan returns a `Result`.
     pub fn rows(&self, rows: RecordBatch) -> Result<PlannedQuery, SqlError> {
         Ok(self.context.read_batch(rows)?.into_unoptimized_plan().into())
+    }
+
+    /// A query that gives rows from outside.
+    ///
+    /// # Errors
+    /// None of its own; making a plan returns a `Result`.
+    pub fn outside_rows(&self, rows: OutsideRows) -> Result<PlannedQuery, SqlError> {
+        let schema = PartitionStream::schema(&rows).clone();
+        let table = StreamingTable::try_new(schema, vec![Arc::new(rows)])?;
+        Ok(self.context.read_table(Arc::new(table))?.into_unoptimized_plan().into())
     }
 
     /// The plan with filters pushed down and all that the optimizer knows, to be looked at.

@@ -18,7 +18,7 @@ fn refused(files: &[(&str, &str)]) -> String {
     for (path, text) in files {
         project.file(path, text);
     }
-    refusal(&project, &["build"])
+    refusal(&project, &["build", "--strict"])
 }
 
 #[track_caller]

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use mep_contract::source::{LandingTable, Source, SourceError};
 use mep_core::connection::{MessageFormat, SimulatorConfig};
 use mep_files::{FilesSource, unread_folders as unread_folders_in};
-use mep_graph::{Compiled, Graph, Node, NodeIndex, NodeKind};
+use mep_graph::{Compiled, Graph, Node, NodeIndex, NodeKind, NodeSet};
 use mep_kafka::KafkaSource;
 use mep_lang::project::{
     KafkaConfig, OnLostOffsets, Problem, Problems, Project, SourceConnection, SourceTable,
@@ -26,7 +26,10 @@ pub fn connect(
 ) -> Result<Vec<ConnectedSource>, Problems> {
     let mut connected = Vec::new();
     let mut problems = Problems::default();
-    for index in nodes {
+    let nodes: NodeSet = nodes.into_iter().collect();
+    let are_all_sources =
+        nodes.iter().all(|index| matches!(graph.node(*index).kind, NodeKind::Source { .. }));
+    for index in nodes.iter().copied() {
         let node = graph.node(index);
         let NodeKind::Source { index: of, .. } = &node.kind else { continue };
         let Some(table) = compiled.sources.get(&index) else { continue };
@@ -38,6 +41,9 @@ pub fn connect(
                 source,
                 max_rejected: declared.max_rejected,
             }),
+            // What nothing reads need not be anywhere.
+            Err(_)
+                if !are_all_sources && !graph.children(index).iter().any(|child| nodes.contains(child)) => {}
             Err(problem) => problems.push(problem),
         }
     }
@@ -148,11 +154,11 @@ pub fn unread_folders(project: &Project) -> BTreeMap<PathBuf, Vec<String>> {
 }
 
 fn pattern(table: &SourceTable) -> String {
-    table.path.clone().unwrap_or_else(|| format!("{}/*", table.name))
+    table.path.clone().unwrap_or_else(|| format!("{}/*", table.identifier.as_ref().unwrap_or(&table.name)))
 }
 
 /// A relative path is one in the project's folder, from wherever mep is called.
-fn absolute(project: &Project, path: &Path) -> PathBuf {
+pub(super) fn absolute(project: &Project, path: &Path) -> PathBuf {
     let path = project.root.join(path);
     std::path::absolute(&path).unwrap_or(path)
 }

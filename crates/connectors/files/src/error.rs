@@ -39,6 +39,14 @@ pub enum FilesError {
     /// A file is no longer the one that was listed.
     #[error("{} changed while it was read; run again when nothing writes to it any more", .0.display())]
     Changed(PathBuf),
+    /// What a file that is read as a whole holds is not what it should.
+    #[error("{id}: {reason}")]
+    Content {
+        /// The file, by its path below the folder.
+        id: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// The declared schema cannot be read into.
     #[error(transparent)]
     Rows(#[from] DecodeError),
@@ -48,6 +56,11 @@ pub enum FilesError {
 }
 
 impl FilesError {
+    /// [`FilesError::Content`] of a file.
+    pub(super) fn content(id: &str, reason: impl Into<String>) -> Self {
+        Self::Content { id: id.to_owned(), reason: reason.into() }
+    }
+
     /// [`FilesError::Unreadable`] of `path`.
     pub(super) fn unreadable(path: &Path, error: io::Error) -> Self {
         Self::Unreadable { path: path.to_owned(), error }

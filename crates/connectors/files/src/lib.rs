@@ -13,6 +13,7 @@ mod listing;
 mod parquet;
 mod parquet_pages;
 mod stream;
+mod whole;
 
 use std::fs::File;
 use std::io::{Read, Seek};
@@ -27,6 +28,17 @@ use mep_decode::rows::{BadRow, Chunk, Decoded, Decoder};
 
 pub use error::FilesError;
 pub use listing::unread_folders;
+pub use whole::{FileFormat, FilesTable, WholeOptions};
+
+/// A file that grew or was replaced while it was read must not be taken for the one that was listed.
+fn check_unchanged(path: &Path, version: &str) -> Result<(), FilesError> {
+    let found = path.metadata().and_then(|metadata| listing::version(&metadata));
+    if found.map_err(|error| FilesError::unreadable(path, error))? == version {
+        Ok(())
+    } else {
+        Err(FilesError::Changed(path.to_owned()))
+    }
+}
 
 /// A table whose rows lie in files: a unit is a file, a piece is a run of its lines.
 #[derive(Debug)]

@@ -212,7 +212,7 @@ fn start(file: File, schema: &RowSchema, undeclared: &mut Vec<String>) -> Result
 
 /// The metadata of a file, by which times that take 96 bits are read as microseconds: nanoseconds, which the reader takes them
 /// for, wrap around outside 1677 to 2262.
-fn in_microseconds(
+pub(super) fn in_microseconds(
     metadata: ArrowReaderMetadata,
     options: ArrowReaderOptions,
 ) -> Result<ArrowReaderMetadata, ParquetError> {
@@ -237,7 +237,7 @@ fn refusal(reason: &str, rows: u64) -> String {
 }
 
 /// Whether what the footer says of the file can be: columns lie within it, and its rows are those of its row groups.
-fn check_extents(metadata: &ParquetMetaData, file_bytes: u64) -> Result<(), ParquetError> {
+pub(super) fn check_extents(metadata: &ParquetMetaData, file_bytes: u64) -> Result<(), ParquetError> {
     let mut rows: i64 = 0;
     for (number, group) in (1..).zip(metadata.row_groups()) {
         for column in group.columns() {

@@ -10,9 +10,11 @@ pub mod reading;
 pub mod schema;
 pub mod tail;
 pub mod unit;
+pub mod whole;
 
 pub use declared_type::TypeError;
 pub use landed::{BATCH, EVENT_DATE, LandingTable};
 pub use reading::{Piece, ReceiveError, RowReceiver, Source, SourceError, SourceItem, UnitReader};
 pub use schema::{RowSchema, SchemaError};
 pub use unit::{Holding, MessagePlace, READING_RULES, Recorded, Reject, RejectedRows, Unit};
+pub use whole::{WholeRows, WholeTable};

@@ -227,7 +227,7 @@ impl ColumnBuilder {
 }
 
 /// The SQL name of a type that rows are read into, for reasons.
-pub(super) fn sql_name(data_type: &DataType) -> Cow<'static, str> {
+pub(crate) fn sql_name(data_type: &DataType) -> Cow<'static, str> {
     Cow::Borrowed(match data_type {
         DataType::Int64 => "bigint",
         DataType::Int32 => "integer",

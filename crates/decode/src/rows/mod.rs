@@ -16,6 +16,7 @@ use arrow::error::ArrowError;
 
 pub use bad_row::BadRow;
 pub use column::Misfit;
+pub(crate) use column::sql_name;
 pub use decimal::Number;
 pub use decode::{Chunk, Decoded, Decoder};
 pub use typed::{columns_of, rows_of};

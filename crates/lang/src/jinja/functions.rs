@@ -99,7 +99,12 @@ pub(super) const FUNCTIONS: [Key; 27] = [
         "",
         "Whether the node is refreshed in full: its config, else the command.",
     ),
-    key("builtins", "builtins.ref(…)", "", "`ref`, `source` and `config`, for a macro of the same name."),
+    key(
+        "builtins",
+        "builtins.ref(…)",
+        "",
+        "`ref`, `source`, `config`, `var`, `is_incremental` and `should_full_refresh`, for a macro that stands in for one of them.",
+    ),
     key(
         "modules",
         "modules.datetime",

@@ -9,6 +9,7 @@ use super::adapter::Unsupported;
 use super::bound::Function;
 use super::macros::BUILTIN;
 use super::rewrite::Definition;
+use super::scope::OVERRIDABLE;
 use crate::project::{Place, Problem};
 
 /// Macros of dbt with one purpose.
@@ -215,6 +216,9 @@ fn of_another_adapter(name: &str, of: &str) -> Problem {
 }
 
 fn shadowed(name: &str) -> Option<Problem> {
+    if OVERRIDABLE.contains(&name) {
+        return None;
+    }
     let is_own =
         Function::named(name).is_some() || OWN_NAMES.contains(&name) || Unsupported::named(name).is_some();
     is_own.then(|| {

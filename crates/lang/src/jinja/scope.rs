@@ -33,6 +33,18 @@ pub(super) struct Shared {
     pub(super) macros: IndexMap<String, Arc<Macro>>,
 }
 
+impl Shared {
+    /// The project's own macro that stands in place of a function of dbt.
+    fn overriding(&self, name: &str) -> Option<&Arc<Macro>> {
+        let own = self.macros.get(name).filter(|own| !own.is_builtin());
+        own.filter(|_| OVERRIDABLE.contains(&name))
+    }
+}
+
+/// Functions of dbt that a macro of the project may stand in for; they are then found in `builtins`.
+pub(super) const OVERRIDABLE: [&str; 6] =
+    ["ref", "source", "config", "var", "is_incremental", "should_full_refresh"];
+
 /// What `model` and `this` say.
 #[derive(Debug)]
 pub(super) struct About {
@@ -196,9 +208,13 @@ impl RenderScope {
     }
 
     fn builtins(self: &Arc<Self>) -> Value {
-        let functions = [("ref", Function::Ref), ("source", Function::Source), ("config", Function::Config)];
-        let bound = |function| Value::from_object(Bound { scope: self.clone(), function });
-        Dict::with(functions.map(|(name, function)| (name, bound(function))))
+        let bound = |name: &'static str| {
+            let function = Function::named(name)?;
+            Some((name, Value::from_object(Bound { scope: self.clone(), function })))
+        };
+        Dict::of(
+            OVERRIDABLE.into_iter().filter_map(bound).map(|(name, value)| (name.into(), value)).collect(),
+        )
     }
 }
 
@@ -216,7 +232,10 @@ impl Object for RenderScope {
             return Some(value.clone());
         }
         if let Some(function) = Function::named(name) {
-            return Some(Value::from_object(Bound { scope: self.clone(), function }));
+            return Some(match self.shared.overriding(name) {
+                Some(own) => Macro::value(own),
+                None => Value::from_object(Bound { scope: self.clone(), function }),
+            });
         }
         let invocation = &self.shared.invocation;
         Some(match name {

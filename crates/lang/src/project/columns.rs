@@ -4,10 +4,10 @@ use super::config_tree::Config;
 use super::docs::{Docs, written_twice};
 use super::item::Mapping;
 use super::test_uses::read_tests;
-use super::{Column, Problem, Problems};
-use mep_core::keys::{Key, Section, accepted, key};
+use super::{Column, Problem, Problems, TestUse, Weight};
+use mep_core::keys::{Key, Section, accepted, key, without_effect};
 
-const KEYS: [Key; 11] = [
+const KEYS: [Key; 19] = [
     key("name", "name", "needed", "The column's name."),
     key("description", "text", "", "What it is; may name a `docs` block."),
     key(
@@ -34,7 +34,16 @@ const KEYS: [Key; 11] = [
     key("quote", "true or false", "where needed", "Whether tests write the name in quotes."),
     key("config", "mapping", "", "`tags`, `meta` and `quote`, once more."),
     accepted("docs", "Of dbt's own docs."),
+    without_effect("granularity", METRICS),
+    without_effect("dimension", METRICS),
+    without_effect("entity", METRICS),
+    without_effect("policy_tags", "Who may see a column is for the warehouse to say."),
+    without_effect("column_mask", "Who may see a column is for the warehouse to say."),
+    without_effect("databricks_tags", "Labels are for the warehouse's own lists."),
+    without_effect("codec", "How rows lie on disk changes none of them."),
+    without_effect("encode", "How rows lie on disk changes none of them."),
 ];
+const METRICS: &str = "Metrics are not computed, and no table is another for them.";
 const CONFIG_KEYS: [Key; 3] = [
     key("tags", "text or list", "", "Words of your own."),
     accepted("meta", "Data of your own."),
@@ -67,12 +76,34 @@ pub(super) fn read_columns(
     for column in columns.mappings(problems) {
         let Some(column) = read_column(column, test_config, docs, problems) else { continue };
         if let Some(first) = read.iter().find(|known| known.name.value == column.name.value) {
-            problems.push(written_twice("columns", &first.name.value, &column.name.place, &first.name.place));
+            let problem = written_twice("columns", &first.name.value, &column.name.place, &first.name.place);
+            problems.push(problem.weighing(Weight::Warning));
+            // As in dbt: what is said last of a column counts, and all of its tests are run.
+            merge(&mut read, column);
         } else {
             read.push(column);
         }
     }
     read
+}
+
+/// Puts a column over the one of its name.
+fn merge(read: &mut [Column], column: Column) {
+    let Some(known) = read.iter_mut().find(|known| known.name.value == column.name.value) else { return };
+    let earlier = std::mem::replace(known, column);
+    known.description = known.description.take().or(earlier.description);
+    known.data_type = known.data_type.take().or(earlier.data_type);
+    known.not_null |= earlier.not_null;
+    known.quote |= earlier.quote;
+    let later = std::mem::replace(&mut known.tests, earlier.tests);
+    let is_new = |test: &TestUse| !known.tests.iter().any(|one| is_same_test(one, test));
+    let later: Vec<TestUse> = later.into_iter().filter(is_new).collect();
+    known.tests.extend(later);
+}
+
+/// Whether two uses are of one test with the same arguments and name, so that one of them says nothing.
+fn is_same_test(one: &TestUse, other: &TestUse) -> bool {
+    one.test.value == other.test.value && one.arguments == other.arguments && one.name == other.name
 }
 
 fn read_column(

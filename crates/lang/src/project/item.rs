@@ -6,8 +6,8 @@ use indexmap::IndexMap;
 use serde_json::Value as Json;
 
 use super::yaml::{Entry, Value, YamlNode, plain};
-use super::{Located, Place, Problem, Problems, SourceText, Span};
-use mep_core::keys;
+use super::{Located, Place, Problem, Problems, SourceText, Span, Weight};
+use mep_core::keys::{self, Effect};
 
 /// A value, the file it stands in, and the key that it belongs to.
 #[derive(Clone, Copy)]
@@ -271,14 +271,33 @@ impl<'a> Mapping<'a> {
         written?.located_text(problems)
     }
 
-    /// Tells of keys that are not among the known ones.
-    pub(super) fn check_keys(self, thing: &str, known: &[&[keys::Key]], problems: &mut Problems) {
+    /// Refuses keys that are not among the known ones.
+    pub(super) fn refuse_unknown(self, thing: &str, known: &[&[keys::Key]], problems: &mut Problems) {
         for (key, _) in self.items() {
             if !known.iter().any(|keys| keys::has(keys, key.text)) {
                 problems.push(unknown_key(key, thing, known));
             }
         }
     }
+
+    /// Warns of keys that are not among the known ones, and of those that have no effect.
+    pub(super) fn check_keys(self, thing: &str, known: &[&[keys::Key]], problems: &mut Problems) {
+        for (key, item) in self.items() {
+            match known.iter().find_map(|keys| keys::find(keys, key.text)) {
+                Some(found) if found.effect == Effect::Told && !item.is_empty() => {
+                    problems.push(has_no_effect(key, found));
+                }
+                Some(_) => {}
+                None => problems.push(unknown_key(key, thing, known).weighing(Weight::UnknownKey)),
+            }
+        }
+    }
+}
+
+/// A warning of a key that does something in dbt, and nothing here.
+pub(super) fn has_no_effect(key: YamlKey<'_>, found: &keys::Key) -> Problem {
+    let message = format!("`{}` has no effect here: {}", found.name, found.told());
+    key.problem(message).weighing(Weight::Once)
 }
 
 /// A problem at a key that nobody reads.

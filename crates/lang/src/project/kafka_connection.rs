@@ -85,7 +85,7 @@ pub(super) fn reference() -> Section {
 
 /// Reads the connection; `None`, with problems, where something that it needs is missing.
 pub(super) fn read_kafka(mapping: Mapping<'_>, problems: &mut Problems) -> Option<KafkaConfig> {
-    mapping.check_keys("a connection of type `kafka`", &[&KEYS, &SECURITY], problems);
+    mapping.refuse_unknown("a connection of type `kafka`", &[&KEYS, &SECURITY], problems);
     let brokers = read_brokers(mapping, problems);
     let topic_prefix = mapping.get("topic_prefix").and_then(|item| item.text(problems)).unwrap_or_default();
     let format = read_format(mapping, problems);

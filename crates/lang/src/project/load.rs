@@ -34,6 +34,8 @@ pub struct LoadOptions {
     pub vars: Option<String>,
     /// How many nodes run at once, in place of what the target says.
     pub threads: Option<usize>,
+    /// Whether a key that nothing reads is an error.
+    pub is_strict: bool,
 }
 
 /// YAML in the root that says nothing of models and sources.
@@ -94,8 +96,10 @@ pub fn load(options: &LoadOptions) -> Result<Project, Problems> {
     assembly.check_names(&models, &seeds, &snapshots);
     assembly.warn_of_leftovers(&models, &seeds, &snapshots, &tests);
     assembly.warn_of_unused_config(&models, &seeds, &snapshots);
-    let Assembly { mut entries, problems, mut warnings, .. } = assembly;
+    let Assembly { mut entries, mut problems, mut warnings, .. } = assembly;
     left_out(&options.root).for_each(|warning| warnings.push(warning));
+    let refused = problems.take_refusals();
+    warnings.extend(problems.take_warnings(options.is_strict));
     let Some(target) = target else {
         return Err(in_order(problems).collect());
     };
@@ -115,6 +119,8 @@ pub fn load(options: &LoadOptions) -> Result<Project, Problems> {
         seeds,
         sources,
         exposures: entries.exposures,
+        is_strict: options.is_strict,
+        refused,
         warnings: in_order(warnings).collect(),
     })
 }

@@ -11,6 +11,7 @@ mod columns;
 mod config_tree;
 mod docs;
 mod exposures;
+mod external_location;
 mod files;
 mod hive_target;
 mod ignored_files;
@@ -41,10 +42,11 @@ mod tests;
 
 use mep_core::keys::Section;
 
+pub use external_location::{ExternalFormat, ExternalLocation};
 pub use load::{LoadOptions, find_root, load};
 pub use max_rejected::MaxRejected;
 pub use nesting::{TOO_DEEP, TemplateNesting};
-pub use problem::{Problem, Problems, nearest};
+pub use problem::{Problem, Problems, Weight, nearest};
 pub use target::bytes_of;
 pub use text::{Located, Place, SourceText, Span};
 pub use types::*;

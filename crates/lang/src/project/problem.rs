@@ -1,5 +1,6 @@
 //! What is wrong with the user's files: each problem with its place and a way on.
 
+use std::collections::HashMap;
 use std::fmt;
 
 use miette::{Diagnostic, LabeledSpan, NamedSource, SourceCode};
@@ -16,16 +17,46 @@ const LONGEST: usize = 2_000;
 #[derive(Clone, Debug)]
 pub struct Problem {
     message: String,
+    weight: Weight,
     help: Option<String>,
     label: Option<String>,
     /// In a box, so that a result with a problem stays small.
     source: Option<Box<(Place, NamedSource<SourceText>)>>,
 }
 
+/// What becomes of a project with a problem.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Weight {
+    /// Nothing is done with it.
+    #[default]
+    Error,
+    /// The user is told, and mep goes on.
+    Warning,
+    /// The user is told once, however often it stands there, and mep goes on.
+    Once,
+    /// The project can be read, and nothing of it be built.
+    Refusal,
+    /// A key that nothing reads: told once, and an error where the user asked for strictness.
+    UnknownKey,
+}
+
 impl Problem {
     /// A problem that has no place in a file.
     pub fn new(message: impl Into<String>) -> Self {
-        Self { message: cut(message.into()), help: None, label: None, source: None }
+        Self {
+            message: cut(message.into()),
+            weight: Weight::default(),
+            help: None,
+            label: None,
+            source: None,
+        }
+    }
+
+    /// Says what becomes of the project.
+    #[must_use]
+    pub fn weighing(mut self, weight: Weight) -> Self {
+        self.weight = weight;
+        self
     }
 
     /// Points at where the problem is.
@@ -155,6 +186,30 @@ impl Problems {
         self.0.iter()
     }
 
+    /// Whether there is one with which nothing can be done.
+    pub fn has_errors(&self) -> bool {
+        self.0.iter().any(|problem| problem.weight == Weight::Error)
+    }
+
+    /// Takes the warnings out, each of those that are told once at its first place. A key that nothing reads stays an
+    /// error where `is_strict`.
+    pub fn take_warnings(&mut self, is_strict: bool) -> Vec<Problem> {
+        let is_error = |problem: &Problem| {
+            problem.weight == Weight::Error || is_strict && problem.weight == Weight::UnknownKey
+        };
+        let (errors, told) = std::mem::take(&mut self.0).into_iter().partition(is_error);
+        self.0 = errors;
+        told_once(told)
+    }
+
+    /// Takes out what keeps the project from being built, and not from being read.
+    pub fn take_refusals(&mut self) -> Vec<Problem> {
+        let is_refusal = |problem: &Problem| problem.weight == Weight::Refusal;
+        let (refused, others) = std::mem::take(&mut self.0).into_iter().partition(is_refusal);
+        self.0 = others;
+        refused
+    }
+
     /// `value` where nothing is wrong, else the problems.
     ///
     /// # Errors
@@ -198,6 +253,29 @@ impl fmt::Display for Problems {
 }
 
 impl std::error::Error for Problems {}
+
+/// Without those that say the same as an earlier one, where that is enough.
+fn told_once(problems: Vec<Problem>) -> Vec<Problem> {
+    let mut first: HashMap<String, usize> = HashMap::new();
+    let mut told: Vec<(Problem, usize)> = Vec::new();
+    for problem in problems {
+        let earlier = first.get(&problem.message).copied().filter(|_| problem.weight != Weight::Warning);
+        let Some((_, times)) = earlier.and_then(|index| told.get_mut(index)) else {
+            first.insert(problem.message.clone(), told.len());
+            told.push((problem, 0));
+            continue;
+        };
+        *times += 1;
+    }
+    let counted = |(problem, more): (Problem, usize)| match (more, problem.help.clone()) {
+        (0, _) => problem,
+        (1, None) => problem.help("it stands in another place too"),
+        (1, Some(help)) => problem.help(format!("{help} (it stands in another place too)")),
+        (more, None) => problem.help(format!("it stands in {more} more places")),
+        (more, Some(help)) => problem.help(format!("{help} (it stands in {more} more places)")),
+    };
+    told.into_iter().map(counted).collect()
+}
 
 /// The candidate that is most like `wanted`, if any is like enough to be what was meant.
 pub fn nearest<'a>(wanted: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {

@@ -121,7 +121,7 @@ struct Profile<'a> {
 impl Profile<'_> {
     fn target(&self, options: &LoadOptions, strings: &Strings, problems: &mut Problems) -> Option<Target> {
         let profile = self.item.mapping(problems);
-        profile.check_keys("a profile", &[&KEYS], problems);
+        profile.refuse_unknown("a profile", &[&KEYS], problems);
         let Some(outputs) = profile.get("outputs").filter(|outputs| !outputs.is_empty()) else {
             let problem = self.item.problem(format!("the profile `{}` needs `outputs`", self.name));
             problems.push(problem.help("name each target under `outputs:`, with its type, path and schema"));

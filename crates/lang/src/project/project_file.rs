@@ -9,14 +9,14 @@ use super::strings::Strings;
 use super::target_path;
 use super::vars::{self, Vars};
 use super::yaml::{self, YamlNode};
-use super::{Located, Problem, Problems, SourceText};
+use super::{Located, Problem, Problems, SourceText, Weight};
 use mep_core::keys::{self, Key, Section, accepted, key};
 
 /// The file's name.
 pub(super) const FILE: &str = "dbt_project.yml";
 
 /// Keys that change nothing that mep does.
-const HARMLESS: [Key; 18] = [
+const HARMLESS: [Key; 28] = [
     accepted("version", "Of the project."),
     accepted("config-version", "Of dbt."),
     accepted("require-dbt-version", "Of dbt."),
@@ -29,7 +29,17 @@ const HARMLESS: [Key; 18] = [
     accepted("log-path", "mep writes its log to standard error."),
     accepted("flags", "Of dbt."),
     accepted("query-comment", "Of dbt."),
+    accepted("description", "Of dbt's own docs."),
     accepted("restrict-access", "Of dbt's access rules."),
+    accepted("semantic-models", "Config of semantic models, which change no table."),
+    accepted("saved-queries", "Config of saved queries, which change no table."),
+    accepted("metrics", "Config of metrics, which change no table."),
+    accepted("unit_tests", "Config of unit tests, which change no table."),
+    accepted("unit-tests", "Config of unit tests, which change no table."),
+    accepted("functions", "Config of functions; a model that calls one does not compile."),
+    accepted("sync", "Of dbt Cloud."),
+    accepted("modules-path", "The old name of `packages-install-path`."),
+    accepted("env-file", "Of dbt."),
     accepted("dbt-cloud", "Of dbt Cloud."),
     accepted("analyses", "Analyses are not read."),
     accepted("macros", "Config of macros is not read."),
@@ -56,7 +66,7 @@ const OWN: [Key; 16] = [
     key("sources", "config by folder", "", "Config of source tables."),
 ];
 /// Keys that would change results, were they ignored.
-const NOT_SUPPORTED: [Key; 9] = [
+const NOT_SUPPORTED: [Key; 3] = [
     key("on-run-start", "", "", "Statements before a run: run them before mep."),
     key("on-run-end", "", "", "Statements after a run: run them after mep."),
     key(
@@ -65,14 +75,8 @@ const NOT_SUPPORTED: [Key; 9] = [
         "",
         "mep has no packages; `adapter.dispatch` looks for `mep__name`, then `default__name`.",
     ),
-    key("unit_tests", "", "", "Not run."),
-    key("semantic-models", "", "", "Not read."),
-    key("saved-queries", "", "", "Not read."),
-    key("metrics", "", "", "Not read."),
-    key("functions", "", "", "Write a macro."),
-    key("unit-tests", "", "", "Not run."),
 ];
-/// Keys of dbt before 1.0, and what they are now.
+/// Names of dbt before 1.0, which are read as the present ones.
 const RENAMED: [(&str, &str); 2] = [("source-paths", "model-paths"), ("data-paths", "seed-paths")];
 /// Keys whose strings are rendered once the target is known, where they are read, or never.
 const RENDERED_LATER: [&str; 11] = [
@@ -192,6 +196,10 @@ impl ProjectFile {
 
     fn read_folders(&mut self, root: &Path, mapping: Mapping<'_>, problems: &mut Problems) {
         let folders = &mut self.folders;
+        let written = |key: &str| {
+            let old = RENAMED.iter().find(|(_, now)| *now == key).map(|(old, _)| *old);
+            mapping.get(key).or_else(|| mapping.get(old?)).filter(|item| !item.is_null())
+        };
         let keys = [
             ("model-paths", &mut folders.models),
             ("macro-paths", &mut folders.macros),
@@ -201,7 +209,7 @@ impl ProjectFile {
             ("snapshot-paths", &mut folders.snapshots),
         ];
         for (key, paths) in keys {
-            if let Some(item) = mapping.get(key).filter(|item| !item.is_null()) {
+            if let Some(item) = written(key) {
                 *paths = item.words(problems).iter().map(|path| slashed(Path::new(path))).collect();
             }
         }
@@ -254,14 +262,23 @@ fn check_keys(mapping: Mapping<'_>, problems: &mut Problems) {
         if keys::has(&NOT_SUPPORTED, key.text) {
             if !item.is_empty() {
                 let problem = key.problem(format!("`{}` is not supported by mep", key.text));
-                problems.push(problem.help("take it away: leaving it out silently would change results"));
+                let problem = problem.help("take it away: leaving it out silently would change results");
+                let is_hook = key.text.starts_with("on-run-");
+                problems.push(problem.weighing(if is_hook { Weight::Refusal } else { Weight::Error }));
             }
         } else if let Some((_, now)) = RENAMED.iter().find(|(old, _)| *old == key.text) {
-            let problem = key.problem(format!("unknown key `{}` in a project", key.text));
-            problems.push(problem.help(format!("it is called `{now}` now")));
+            let (message, help) = if mapping.get(now).is_some() {
+                let message =
+                    format!("`{}` is the old name of `{now}`, which is written too and counts", key.text);
+                (message, "take it away".to_owned())
+            } else {
+                (format!("`{}` is the old name of `{now}`", key.text), format!("write `{now}`"))
+            };
+            problems.push(key.problem(message).help(help).weighing(Weight::Warning));
         } else if !keys::has(&OWN, key.text) && !keys::has(&HARMLESS, key.text) {
             let known = keys::names(&OWN).chain(keys::names(&HARMLESS)).chain(keys::names(&NOT_SUPPORTED));
-            problems.push(unknown_key(key, "a project", &[&OWN]).did_you_mean(key.text, known));
+            let problem = unknown_key(key, "a project", &[&OWN]).did_you_mean(key.text, known);
+            problems.push(problem.weighing(Weight::UnknownKey));
         }
     }
 }

@@ -6,14 +6,14 @@ use super::columns::{read_columns, refuse_table_constraints};
 use super::config_tree::{Config, overlay, overlay_all};
 use super::docs::{Docs, written_twice};
 use super::exposures::read_exposure;
-use super::item::{Item, Mapping, unknown_key};
+use super::item::{Item, Mapping, has_no_effect, unknown_key};
 use super::project_file::ConfigTrees;
 use super::sources::read_source;
 use super::strings::Strings;
 use super::test_uses::read_tests;
 use super::yaml::{self, Value, YamlNode};
-use super::{Exposure, Located, Place, Problems, Properties, SourceTable, SourceText};
-use mep_core::keys::{self, Key, Section, accepted, key};
+use super::{Exposure, Located, Place, Problems, Properties, SourceTable, SourceText, Weight};
+use mep_core::keys::{self, Effect, Key, Section, accepted, key, without_effect};
 
 /// Keys at the top of a file that say what the file is.
 const OWN: [Key; 8] = [
@@ -38,14 +38,15 @@ const HARMLESS: [Key; 4] = [
     accepted("groups", "Of dbt's access rules."),
     accepted("anchors", "A place for YAML's anchors."),
 ];
-/// Keys that would change results, were they ignored.
-const NOT_SUPPORTED: [Key; 6] = [
-    key("unit_tests", "", "", "Not run."),
-    key("semantic_models", "", "", "Not read."),
-    key("metrics", "", "", "Not read."),
-    key("saved_queries", "", "", "Not read."),
-    key("functions", "", "", "Write a macro."),
-    key("time_spines", "", "", "Not read."),
+const METRICS: &str = "Metrics are not computed, and no table is another for them.";
+/// Keys whose content mep does not read, and whose Jinja has names of its own.
+const NOT_READ: [Key; 6] = [
+    without_effect("unit_tests", "Unit tests are not run; they test no table."),
+    without_effect("semantic_models", METRICS),
+    without_effect("metrics", METRICS),
+    without_effect("saved_queries", METRICS),
+    without_effect("time_spines", METRICS),
+    without_effect("functions", "No function is made; a model that calls one does not compile."),
 ];
 
 // What entries of several kinds have.
@@ -60,7 +61,7 @@ const CONFIG: Key =
     key("config", "mapping", "", "Config, over that of the folder and under that of the file.");
 const DOCS: Key = accepted("docs", "Of dbt's own docs.");
 
-const MODEL_KEYS: [Key; 13] = [
+const MODEL_KEYS: [Key; 18] = [
     key("name", "name", "needed", "The file's name without `.sql`."),
     DESCRIPTION,
     COLUMNS,
@@ -70,9 +71,14 @@ const MODEL_KEYS: [Key; 13] = [
     META,
     CONFIG,
     DOCS,
-    accepted("access", "Of dbt's access rules."),
-    accepted("group", "Of dbt's access rules."),
+    without_effect("access", "Any model may be read by any other one here."),
+    without_effect("group", "Any model may be read by any other one here."),
     accepted("deprecation_date", "Of dbt."),
+    without_effect("time_spine", METRICS),
+    without_effect("semantic_model", METRICS),
+    without_effect("primary_entity", METRICS),
+    without_effect("agg_time_dimension", METRICS),
+    without_effect("metrics", METRICS),
     accepted("constraints", "Only an empty list: constraints of a whole table are refused."),
 ];
 const SEED_KEYS: [Key; 9] = [
@@ -117,15 +123,14 @@ impl PropertiesFile {
     /// Whether the file is about a project at all: other YAML can lie in the root.
     pub(super) fn is_about_a_project(&self) -> bool {
         let mapping = Item::file(&self.text, &self.node).mapping(&mut Problems::default());
-        mapping.items().any(|(key, _)| keys::has(&OWN, key.text) || keys::has(&NOT_SUPPORTED, key.text))
+        mapping.items().any(|(key, _)| keys::has(&OWN, key.text) || keys::has(&NOT_READ, key.text))
     }
 }
 
 /// The keys of properties files.
 pub(super) fn reference() -> Vec<Section> {
     vec![
-        Section::of("A properties file", &[&OWN, &HARMLESS]),
-        Section::refused("What a properties file may not have", &NOT_SUPPORTED),
+        Section::of("A properties file", &[&OWN, &HARMLESS, &NOT_READ]),
         Section::of("The entry of a model", &[&MODEL_KEYS]),
         Section::of("The entry of a seed", &[&SEED_KEYS]),
         Section::of("The entry of a snapshot", &[&SNAPSHOT_KEYS]),
@@ -170,6 +175,12 @@ impl PropertiesReader<'_> {
         // Jinja of descriptions, tests, references and charts has its own names, and its own time.
         let skip =
             ["description", "tests", "data_tests", "depends_on", "relation", "macros", "analyses", "charts"];
+        if let Value::Mapping(entries) = &mut file.node.value {
+            let not_read = entries.iter_mut().filter(|entry| keys::has(&NOT_READ, &entry.key));
+            for entry in not_read.filter(|entry| !is_nothing(&entry.node)) {
+                entry.node.value = Value::Boolean(true);
+            }
+        }
         self.strings.render(&file.text, &mut file.node, &skip, problems);
         if let Value::Mapping(entries) = &mut file.node.value {
             // Entries of singular tests: the test itself stands in a file of its own.
@@ -212,18 +223,27 @@ impl PropertiesReader<'_> {
     }
 }
 
+/// Whether a key has nothing behind it.
+fn is_nothing(node: &YamlNode) -> bool {
+    match &node.value {
+        Value::Null => true,
+        Value::List(items) => items.is_empty(),
+        Value::Mapping(entries) => entries.is_empty(),
+        _ => false,
+    }
+}
+
 fn check_top(mapping: Mapping<'_>, problems: &mut Problems) {
     for (key, item) in mapping.items() {
         if key.text == "version" {
             item.whole(0..=2, problems);
-        } else if keys::has(&NOT_SUPPORTED, key.text) {
+        } else if let Some(found) = keys::find(&NOT_READ, key.text) {
             if !item.is_empty() {
-                let problem =
-                    key.problem(format!("`{}` are not supported by mep", key.text.replace('_', " ")));
-                problems.push(problem.help("take them away: mep would not run them"));
+                problems.push(has_no_effect(key, found));
             }
         } else if !keys::has(&OWN, key.text) && !keys::has(&HARMLESS, key.text) {
-            problems.push(unknown_key(key, "a properties file", &[&OWN]));
+            let problem = unknown_key(key, "a properties file", &[&OWN]);
+            problems.push(problem.weighing(Weight::UnknownKey));
         }
     }
 }
@@ -340,7 +360,13 @@ pub(super) fn read_config(mapping: Mapping<'_>, problems: &mut Problems) -> Conf
 
 fn check_entry_keys(mapping: Mapping<'_>, thing: &str, known: &[Key], problems: &mut Problems) {
     let in_thing = format!("the entry of a {thing}");
-    for (key, _) in mapping.items().filter(|(key, _)| !keys::has(known, key.text)) {
+    for (key, item) in mapping.items() {
+        if let Some(found) = keys::find(known, key.text) {
+            if found.effect == Effect::Told && !item.is_empty() {
+                problems.push(has_no_effect(key, found));
+            }
+            continue;
+        }
         let problem = match key.text {
             "versions" | "latest_version" => {
                 key.problem("versions of a model are not supported by mep").help("give each version a file")
@@ -362,9 +388,11 @@ fn check_entry_keys(mapping: Mapping<'_>, thing: &str, known: &[Key], problems: 
             | "check_cols"
             | "hard_deletes" => {
                 let problem = key.problem(format!("unknown key `{}` in {in_thing}", key.text));
-                problem.help(format!("put it under `config:`, as in `config: {{{}: ...}}`", key.text))
+                problem
+                    .help(format!("put it under `config:`, as in `config: {{{}: ...}}`", key.text))
+                    .weighing(Weight::UnknownKey)
             }
-            _ => unknown_key(key, &in_thing, &[known]),
+            _ => unknown_key(key, &in_thing, &[known]).weighing(Weight::UnknownKey),
         };
         problems.push(problem);
     }

@@ -12,9 +12,9 @@ use super::max_rejected::EXPECTED;
 use super::project_file::check_identifier;
 use super::properties::{Entries, InFile, read_config};
 use super::{Located, MaxRejected, Problem, Problems, SourceTable};
-use mep_core::keys::{Key, Section, accepted, key};
+use mep_core::keys::{Key, Section, accepted, key, without_effect};
 
-const SOURCE_KEYS: [Key; 13] = [
+const SOURCE_KEYS: [Key; 16] = [
     key("name", "name", "needed", "As `source()` names it, and the target's connection."),
     key("description", "text", "", "What it is."),
     key("tables", "list of tables", "", "Its tables."),
@@ -27,14 +27,22 @@ const SOURCE_KEYS: [Key; 13] = [
         "How many rows of each of its tables may be rejected.",
     ),
     key("config", "mapping", "", "Config of all its tables."),
-    accepted("schema", "Tables land in the target's schema."),
+    key(
+        "schema",
+        "name",
+        "the source's",
+        "Where dbt finds its tables: a node of the project that is built there is the table.",
+    ),
     accepted("database", "A warehouse of mep has schemas alone."),
     accepted("loader", "Of dbt's own docs."),
     accepted("freshness", "Of `dbt source freshness`."),
     accepted("loaded_at_field", "Of `dbt source freshness`."),
+    accepted("loaded_at_query", "Of `dbt source freshness`."),
     accepted("quoting", "mep quotes where that is needed."),
+    accepted("docs", "Of dbt's own docs."),
+    without_effect("overrides", "A package's source of this name stays as the package declares it."),
 ];
-const TABLE_KEYS: [Key; 20] = [
+const TABLE_KEYS: [Key; 25] = [
     key("name", "name", "needed", "As `source()` names it."),
     key("description", "text", "", "What it is."),
     key(
@@ -58,7 +66,19 @@ const TABLE_KEYS: [Key; 20] = [
         "the source's",
         "How many of its rows may be rejected: a landing that would go past it fails. A share is one of the rows that a run lands, and of all.",
     ),
-    key("identifier", "name", "", "As in dbt; the table's files are then `<identifier>/*`."),
+    key(
+        "identifier",
+        "name",
+        "the table's",
+        "Where dbt finds it: a node of the project that is built under this name is the table; else its files are `<identifier>/*`.",
+    ),
+    key("schema", "name", "the source's", "As for the whole source."),
+    key(
+        "external_location",
+        "path, glob or call as `read_csv('…')`",
+        "",
+        "As in dbt-duckdb, here, in `config` or in `meta`: files that are loaded as a whole, with the columns that they have. `{name}`, `{identifier}`, `{schema}` and keys of `meta` are filled in.",
+    ),
     key("columns", "list of columns", "", "Its columns, with `data_type`: what lands."),
     key("tests", "list of tests", "", "The old name of `data_tests`."),
     key("data_tests", "list of tests", "", "Tests of the landed table."),
@@ -70,6 +90,12 @@ const TABLE_KEYS: [Key; 20] = [
     accepted("docs", "Of dbt's own docs."),
     accepted("constraints", "Only an empty list: constraints of a whole table are refused."),
     accepted("quoting", "mep quotes where that is needed."),
+    accepted("loaded_at_query", "Of `dbt source freshness`."),
+    accepted("loader", "Of dbt's own docs."),
+    without_effect(
+        "external",
+        "No external table is made; say where its files are by the target, or by `external_location`.",
+    ),
 ];
 /// Keys that dbt allows beside `config:` as well as in it.
 const CONFIG_KEYS: [&str; 2] = ["freshness", "loaded_at_field"];
@@ -90,11 +116,17 @@ pub(super) fn read_source(
     let description = file.reader.docs.description(source.get("description"), problems);
     let Some(name) = source.required("name", "a source", problems) else { return };
     let config = config_of(source, problems);
+    let schema = source.get("schema").and_then(|item| item.text(problems));
     let Some(tables) = source.get("tables") else { return };
     for table in tables.mappings(problems) {
         let max_rejected = source.get("max_rejected");
-        let above =
-            Above { name: &name.value, description: description.as_deref(), config: &config, max_rejected };
+        let above = Above {
+            name: &name.value,
+            description: description.as_deref(),
+            config: &config,
+            schema: schema.as_deref(),
+            max_rejected,
+        };
         let Some((table, fqn)) = read_table(file, &above, table, problems) else { continue };
         let key = (table.source.clone(), table.name.clone());
         if let Some(first) = entries.sources.get(&key) {
@@ -112,6 +144,7 @@ struct Above<'a> {
     name: &'a str,
     description: Option<&'a str>,
     config: &'a Config,
+    schema: Option<&'a str>,
     max_rejected: Option<Item<'a>>,
 }
 
@@ -145,7 +178,10 @@ fn read_table(
         None => in_config(&config, key),
     };
     let (event_time, land_as, path) = (text("event_time"), text("land_as"), text("path"));
-    let identifier = text("identifier");
+    let (identifier, external_location) = (text("identifier"), text("external_location"));
+    let external_location = external_location.or_else(|| in_meta(&config, "external_location"));
+    let schema = table.get("schema").and_then(|item| item.located_text(problems));
+    let schema = schema.map(|schema| schema.value).or_else(|| source.schema.map(str::to_owned));
     if let Some(land_as) = &land_as {
         check_identifier(land_as, "a table's name", problems);
     }
@@ -160,8 +196,11 @@ fn read_table(
         source_description: source.description.map(str::to_owned),
         properties,
         event_time,
-        land_as: land_as.map_or_else(|| format!("raw_{}", name.value), |land_as| land_as.value),
-        path: path.map(|path| path.value).or_else(|| identifier.map(|name| format!("{}/*", name.value))),
+        land_as: land_as.map(|land_as| land_as.value),
+        schema,
+        path: path.map(|path| path.value),
+        identifier: identifier.map(|name| name.value),
+        external_location,
         topics,
         on_lost_offsets,
         max_rejected,
@@ -202,6 +241,12 @@ fn read_topics(item: Item<'_>, problems: &mut Problems) -> Vec<String> {
         }
     }
     topics
+}
+
+fn in_meta(config: &Config, key: &str) -> Option<Located<String>> {
+    let meta = config.get("meta")?;
+    let value = meta.value.get(key)?.as_str()?.to_owned();
+    Some(Located { value, place: meta.place.clone() })
 }
 
 fn in_config(config: &Config, key: &str) -> Option<Located<String>> {

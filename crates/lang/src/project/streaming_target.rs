@@ -102,7 +102,7 @@ pub(super) fn read_streaming(item: Item<'_>, problems: &mut Problems) -> Option<
 }
 
 fn read_cassandra(mapping: Mapping<'_>, problems: &mut Problems) -> Option<CassandraConnection> {
-    mapping.check_keys("`streaming` of type `cassandra`", &[&KEYS], problems);
+    mapping.refuse_unknown("`streaming` of type `cassandra`", &[&KEYS], problems);
     let contact_points = read_contact_points(mapping, problems);
     let keyspace = mapping.required("keyspace", "`streaming` of type `cassandra`", problems);
     let keyspace = keyspace.and_then(|keyspace| checked_keyspace(keyspace, problems));
@@ -156,7 +156,7 @@ fn read_replication(item: Item<'_>, problems: &mut Problems) -> Option<Cassandra
     let class = mapping.required("class", "`replication`", problems)?;
     match class.value.as_str() {
         "SimpleStrategy" => {
-            mapping.check_keys("`replication` of class `SimpleStrategy`", &[&SIMPLE_KEYS], problems);
+            mapping.refuse_unknown("`replication` of class `SimpleStrategy`", &[&SIMPLE_KEYS], problems);
             let factor = mapping.get("replication_factor").and_then(|item| replicas(item, problems));
             Some(CassandraReplication::Simple(factor.unwrap_or(1)))
         }

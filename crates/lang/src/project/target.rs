@@ -97,7 +97,7 @@ pub(super) fn read_target(
     }
     let is_local = kind.value == "local";
     let own: &[Key] = if is_local { &LOCAL_KEYS } else { &HIVE_KEYS };
-    output.check_keys(&format!("a target of type `{}`", kind.value), &[&KEYS, own], problems);
+    output.refuse_unknown(&format!("a target of type `{}`", kind.value), &[&KEYS, own], problems);
     let warehouse = if is_local {
         required_path(output, "a target", problems).map(|path| WarehouseConfig::Local { path })
     } else {
@@ -218,12 +218,12 @@ fn read_connection(item: Item<'_>, problems: &mut Problems) -> Option<SourceConn
     let kind = mapping.required("type", "a connection", problems)?;
     match kind.value.as_str() {
         "files" => {
-            mapping.check_keys("a connection of type `files`", &[&FILES_KEYS], problems);
+            mapping.refuse_unknown("a connection of type `files`", &[&FILES_KEYS], problems);
             Some(SourceConnection::Files { path: required_path(mapping, "a connection", problems)? })
         }
         "kafka" => read_kafka(mapping, problems).map(SourceConnection::Kafka),
         "simulator" => {
-            mapping.check_keys("a connection of type `simulator`", &[&SIMULATOR_KEYS], problems);
+            mapping.refuse_unknown("a connection of type `simulator`", &[&SIMULATOR_KEYS], problems);
             Some(SourceConnection::Simulator(read_simulator(mapping, problems)))
         }
         other => {

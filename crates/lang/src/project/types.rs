@@ -36,6 +36,10 @@ pub struct Project {
     pub sources: Vec<SourceTable>,
     /// Every `exposures:` entry.
     pub exposures: Vec<Exposure>,
+    /// Whether a key that nothing reads is an error.
+    pub is_strict: bool,
+    /// What the files say that keeps the project from being built, and not from being read: hooks.
+    pub refused: Vec<super::Problem>,
     /// What is worth saying but wrong with nothing: a description of a model that does not exist, say.
     pub warnings: Vec<super::Problem>,
 }
@@ -173,8 +177,14 @@ pub struct SourceTable {
     /// The column that says when an event happened: an integer of epoch milliseconds, or a timestamp. Its UTC day is
     /// the partition that the event lands in.
     pub event_time: Option<Located<String>>,
-    /// The name of the landed table; `raw_<name>` unless the YAML says otherwise.
-    pub land_as: String,
+    /// The name of the landed table; `None`: `raw_<name>`, or with the source's name in it where that is taken.
+    pub land_as: Option<String>,
+    /// The schema that dbt finds it in, where that is not the source's name.
+    pub schema: Option<String>,
+    /// The name that dbt finds it by, where that is not its own.
+    pub identifier: Option<String>,
+    /// Where dbt-duckdb finds its rows.
+    pub external_location: Option<Located<String>>,
     /// The path below the connection's path, with a glob for files (`<name>/*` unless the YAML says otherwise).
     pub path: Option<String>,
     /// The Kafka topics that it is read from; none: the connection's prefix and the table's name.

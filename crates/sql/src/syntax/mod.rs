@@ -14,6 +14,7 @@ mod merged;
 mod nesting;
 mod patterns;
 mod quantified;
+mod spelled;
 mod walk;
 
 use datafusion::common::{DataFusionError, plan_datafusion_err};
@@ -28,6 +29,7 @@ pub(super) use joined::name_joined;
 pub(super) use merged::write_out_joined;
 pub(super) use nesting::{NESTING, Nesting, deepest_bracket};
 pub(super) use quantified::write_as_membership;
+pub(super) use spelled::write_as_meant;
 
 /// The one statement of a text.
 ///

@@ -66,6 +66,8 @@ fn project(macros: &[(&str, &str)]) -> Project {
         seeds: Vec::new(),
         sources: Vec::new(),
         exposures: Vec::new(),
+        is_strict: false,
+        refused: Vec::new(),
         warnings: Vec::new(),
     }
 }

@@ -59,9 +59,11 @@ fn loaded(files: &[(&str, &str)]) -> Project {
     Folder::new(files).load().map_err(|problems| shown(problems.iter())).unwrap()
 }
 
-/// What is wrong with a project of these files.
+/// What is wrong with a project of these files, to a strict reader.
 fn problems(files: &[(&str, &str)]) -> String {
-    shown(Folder::new(files).load().unwrap_err().iter())
+    let folder = Folder::new(files);
+    let options = LoadOptions { is_strict: true, ..folder.options() };
+    shown(load(&options).unwrap_err().iter())
 }
 
 /// What a project of these files is warned of.

@@ -133,14 +133,10 @@ data_tests: {+severity: warn}
     dbt_project.yml:1:7: expected a project's name of letters, digits and `_`, found `my-shop`
     dbt_project.yml:2:1: unknown key `model-path` in a project
         did you mean `model-paths`?
-    dbt_project.yml:3:1: unknown key `source-paths` in a project
-        it is called `model-paths` now
     dbt_project.yml:4:1: unknown key `colour` in a project
         the keys are name, profile, model-paths, macro-paths, test-paths, seed-paths, docs-paths, snapshot-paths, target-path, vars, models, seeds, snapshots, tests, data_tests, sources
     dbt_project.yml:5:14: `target-path`: expected a text, found a list
     dbt_project.yml:6:13: `seed-paths`: expected a text or a list of texts, found `3`
-    dbt_project.yml:7:1: `on-run-end` is not supported by mep
-        take it away: leaving it out silently would change results
     dbt_project.yml:8:1: `dispatch` is not supported by mep
         take it away: leaving it out silently would change results
     dbt_project.yml:9:9: `models`: expected a mapping, found a list
@@ -170,4 +166,21 @@ fn a_problem_points_at_what_is_wrong() {
     let folder = super::Folder::new(&[("dbt_project.yml", "name: shop\nmodel-paths: {a: b}\n")]);
     let problems = folder.load().unwrap_err();
     assert_eq!(pointed_at(problems.iter().next().unwrap()), "{a: b}");
+}
+
+#[test]
+fn folders_have_their_old_names_too() {
+    let files = [
+        ("dbt_project.yml", "name: shop\nsource-paths: [sql]\ndata-paths: [data]\nseed-paths: [seeds]\n"),
+        ("sql/a.sql", ""),
+        ("data/b.csv", ""),
+    ];
+    let project = loaded(&files);
+    assert_eq!((project.models.len(), project.seeds.len()), (1, 0));
+    insta::assert_snapshot!(warnings(&files), @r"
+    dbt_project.yml:2:1: `source-paths` is the old name of `model-paths`
+        write `model-paths`
+    dbt_project.yml:3:1: `data-paths` is the old name of `seed-paths`, which is written too and counts
+        take it away
+    ");
 }

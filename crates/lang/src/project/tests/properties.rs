@@ -125,10 +125,62 @@ fn what_is_no_properties_file_is_told() {
     models/a.yml:3:1: unknown key `colour` in a properties file
         the keys are models, seeds, snapshots, sources, exposures, data_tests, tests, macros
     models/b.yml:1:1: expected a mapping, found a list
-    models/c.yml:1:1: `unit tests` are not supported by mep
-        take them away: mep would not run them
-    models/c.yml:2:1: `semantic models` are not supported by mep
-        take them away: mep would not run them
+    ");
+}
+
+#[test]
+fn a_key_that_nothing_reads_is_warned_of_once_unless_the_reader_is_strict() {
+    let files = [
+        ("models/a.sql", ""),
+        ("models/b.sql", ""),
+        (
+            "models/s.yml",
+            "models: [{name: a, colour: red, columns: [{name: c, dat_type: int}]}, {name: b, colour: blue}]",
+        ),
+    ];
+    insta::assert_snapshot!(warnings(&files), @r"
+    models/s.yml:1:20: unknown key `colour` in the entry of a model
+        did you mean `columns`? (it stands in another place too)
+    models/s.yml:1:53: unknown key `dat_type` in a column
+        did you mean `data_type`?
+    ");
+    assert!(problems(&files).contains("unknown key `dat_type`"));
+}
+
+#[test]
+fn what_dbt_reads_and_mep_does_not_is_said_with_why_that_is_safe() {
+    insta::assert_snapshot!(warnings(&[
+        ("models/a.sql", ""),
+        (
+            "models/c.yml",
+            "unit_tests: [{name: a}]\nsemantic_models: [{name: \"{{ Dimension('x') }}\"}]\nmetrics: []\nmodels: [{name: a, access: public}]",
+        ),
+    ]), @r"
+    models/c.yml:1:1: `unit_tests` has no effect here: unit tests are not run; they test no table
+    models/c.yml:2:1: `semantic_models` has no effect here: metrics are not computed, and no table is another for them
+    models/c.yml:4:20: `access` has no effect here: any model may be read by any other one here
+    ");
+}
+
+#[test]
+fn a_column_that_is_described_twice_has_the_tests_of_both() {
+    let files = [
+        ("models/a.sql", ""),
+        (
+            "models/s.yml",
+            "models: [{name: a, columns: [{name: c, data_type: int, tests: [unique]}, {name: c, description: d, tests: [unique, not_null]}]}]",
+        ),
+    ];
+    let project = loaded(&files);
+    let columns = &project.models[0].properties.columns;
+    assert_eq!(columns.len(), 1);
+    assert_eq!(columns[0].description.as_deref(), Some("d"));
+    assert!(columns[0].data_type.is_some());
+    let tests: Vec<&str> = columns[0].tests.iter().map(|test| test.test.value.as_str()).collect();
+    assert_eq!(tests, ["unique", "not_null"]);
+    insta::assert_snapshot!(warnings(&files), @r"
+    models/s.yml:1:81: two columns are named `c`
+        the first is in models/s.yml, line 1
     ");
 }
 
@@ -175,8 +227,6 @@ fn entries_are_checked() {
         put it in quotes
     models/a.yml:13:19: unknown key `data_typ` in a column
         did you mean `data_type`?
-    models/a.yml:14:16: two columns are named `c`
-        the first is in models/a.yml, line 13
     models/a.yml:15:32: `description`: expected a text, found `12`
         put it in quotes
     models/a.yml:16:8: `columns`: expected a mapping, found nothing

@@ -1,0 +1,143 @@
+//! Source tables that say nothing of their columns: which files they are, and how these are read.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+
+use super::sources::absolute;
+use mep_contract::source::WholeTable as _;
+use mep_contract::source::declared_type::declared_row_type;
+use mep_core::fingerprint::Fingerprint;
+use mep_files::{FileFormat, FilesTable, WholeOptions};
+use mep_graph::{Node, SeedRows, SeedTable};
+use mep_lang::project::{
+    ExternalFormat, ExternalLocation, Located, Place, Problem, Project, SourceConnection, SourceTable,
+};
+use mep_sql::stored_schema;
+
+/// A source table that is loaded with the columns that its files have; `None` for one that is landed by its declared
+/// columns.
+///
+/// # Errors
+/// Where it has no files, or they cannot be read.
+pub fn loaded(project: &Project, table: &SourceTable, node: &Node) -> Result<Option<SeedTable>, Problem> {
+    let files = match (&table.external_location, project.target.sources.get(&table.source)) {
+        (Some(written), _) => Files::external(project, table, written)?,
+        (None, _) if is_declared(table) => return Ok(None),
+        (None, Some(SourceConnection::Files { path })) => Files::of_connection(project, table, path),
+        (None, Some(_)) => return Ok(None),
+        (None, None) => return Err(has_no_place(project, table)),
+    };
+    let options = WholeOptions { declared: declared(table)?, ..files.options.clone() };
+    let mut found = None;
+    for (root, patterns) in &files.places {
+        let here = FilesTable::find(root.clone(), patterns, &options);
+        let here = here.map_err(|error| Problem::new(error.to_string()).at(&files.place))?;
+        found = found.or(here);
+    }
+    let Some(found) = found else {
+        let message = format!("the source table `{}.{}` has no files", table.source, table.name);
+        return Err(Problem::new(message).at(&files.place).help(files.looked_for()));
+    };
+    let schema = stored_schema(&found.schema(), &[]).map_err(|unstorable| {
+        Problem::new(unstorable.to_string())
+            .at(&files.place)
+            .help("leave the column out of the files, or declare its `data_type`")
+    })?;
+    let found = found.stored_as(schema.clone());
+    let fingerprint = Fingerprint::of([found.fingerprint().as_str(), node.id.as_str()]);
+    Ok(Some(SeedTable { rows: SeedRows::Outside(Arc::new(found)), schema, fingerprint }))
+}
+
+/// Whether the declared columns say all that landing needs.
+fn is_declared(table: &SourceTable) -> bool {
+    let columns = &table.properties.columns;
+    let are_typed = !columns.is_empty() && columns.iter().all(|column| column.data_type.is_some());
+    are_typed || table.event_time.is_some()
+}
+
+/// The types that columns are declared with.
+fn declared(table: &SourceTable) -> Result<IndexMap<String, arrow::datatypes::DataType>, Problem> {
+    let typed =
+        table.properties.columns.iter().filter_map(|column| Some((column, column.data_type.as_ref()?)));
+    typed
+        .map(|(column, data_type)| {
+            let name = &column.name.value;
+            let found = declared_row_type(name, &data_type.value)
+                .map_err(|error| Problem::new(error.to_string()).at(&data_type.place))?;
+            Ok((name.clone(), found))
+        })
+        .collect()
+}
+
+/// Where the files of a table are.
+struct Files {
+    /// Folders, each with patterns of which the first that matches counts.
+    places: Vec<(PathBuf, Vec<String>)>,
+    options: WholeOptions,
+    place: Place,
+}
+
+impl Files {
+    fn of_connection(project: &Project, table: &SourceTable, path: &Path) -> Self {
+        let name = table.identifier.as_ref().unwrap_or(&table.name);
+        let patterns = match &table.path {
+            Some(pattern) => vec![pattern.clone()],
+            None => vec![format!("{name}/*"), format!("{name}.*")],
+        };
+        Self {
+            places: vec![(absolute(project, path), patterns)],
+            options: WholeOptions::default(),
+            place: table.place.clone(),
+        }
+    }
+
+    fn external(project: &Project, table: &SourceTable, written: &Located<String>) -> Result<Self, Problem> {
+        let location = ExternalLocation::of(table, &written.value).map_err(|reason| {
+            let message = format!("`external_location` of `{}.{}`: {reason}", table.source, table.name);
+            let help = "write a path of Parquet, CSV or JSON on this machine, or a call such as read_csv('data/*.csv')";
+            Problem::new(message).at(&written.place).help(help)
+        })?;
+        let format = location.format.map(|format| match format {
+            ExternalFormat::Parquet => FileFormat::Parquet,
+            ExternalFormat::Csv(delimiter) => FileFormat::Csv(delimiter),
+            ExternalFormat::Json => FileFormat::Json,
+        });
+        let places = location.paths.iter().map(|path| split(project, path)).collect();
+        let options = WholeOptions { format, all_texts: location.all_texts, ..WholeOptions::default() };
+        Ok(Self { places, options, place: written.place.clone() })
+    }
+
+    fn looked_for(&self) -> String {
+        let places = self.places.iter().flat_map(|(root, patterns)| {
+            patterns.iter().map(|pattern| root.join(pattern).display().to_string())
+        });
+        format!("looked for {}", places.collect::<Vec<_>>().join(", "))
+    }
+}
+
+/// The folder before the first wildcard of a path, and the rest of it.
+fn split(project: &Project, path: &str) -> (PathBuf, Vec<String>) {
+    let path = path.strip_prefix("file://").unwrap_or(path);
+    let parts: Vec<&str> = path.split('/').collect();
+    let is_plain = |part: &&&str| !part.contains(['*', '?', '[', '{']);
+    let folders = parts.iter().take(parts.len().saturating_sub(1)).take_while(is_plain).count();
+    let folder = parts[..folders].join("/");
+    let folder = if path.starts_with('/') && folder.is_empty() { "/".to_owned() } else { folder };
+    (absolute(project, Path::new(&folder)), vec![parts[folders..].join("/")])
+}
+
+fn has_no_place(project: &Project, table: &SourceTable) -> Problem {
+    let schema = table.schema.as_deref().unwrap_or(&table.source);
+    let name = table.identifier.as_deref().unwrap_or(&table.name);
+    let message = format!(
+        "nothing says where the rows of the source table `{}.{}` come from",
+        table.source, table.name
+    );
+    let help = format!(
+        "say in profiles.yml, below `sources:` of the target `{}`, where its files are: `{}: {{type: files, path: ...}}`; or give it an `external_location`; or have a seed or model built as {schema}.{name}",
+        project.target.name, table.source
+    );
+    Problem::new(message).at(&table.place).help(help)
+}

@@ -1,0 +1,274 @@
+//! Files that are read as one table, from the first row to the last: Parquet, CSV with a first line of names, and JSON.
+//!
+//! Owns which columns such files have together, and reading them one after another. Comes in: a folder and patterns.
+//! Goes out: a schema, a version, batches. Must not know: where rows go.
+//!
+//! Unlike files that are landed, these have no rejects: a file that cannot be read, or a value that is not of its
+//! column's type, is an error, and nothing is loaded.
+
+mod csv;
+mod json;
+mod parquet;
+
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, new_null_array};
+use arrow::compute::{CastOptions, cast_with_options};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use indexmap::IndexMap;
+
+use super::error::FilesError;
+use super::stream::{FileBytes, StreamError};
+use super::{check_unchanged, listing};
+use mep_contract::source::{SourceError, Unit, WholeRows, WholeTable};
+use mep_core::fingerprint::{Fingerprint, Structure};
+
+/// How much of a file of text is looked at to tell the types of its columns.
+const SAMPLE: usize = 32 << 20;
+
+/// What the files of a table are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileFormat {
+    /// Parquet.
+    Parquet,
+    /// CSV, with what separates fields.
+    Csv(char),
+    /// JSON: an object a line, or a list of objects.
+    Json,
+}
+
+/// How the files of a table are read.
+#[derive(Clone, Debug, Default)]
+pub struct WholeOptions {
+    /// What they are, where their names and first bytes need not say it.
+    pub format: Option<FileFormat>,
+    /// The types that columns are declared with.
+    pub declared: IndexMap<String, DataType>,
+    /// Whether each column of CSV is a text.
+    pub all_texts: bool,
+}
+
+/// Files that are read as one table.
+#[derive(Clone, Debug)]
+pub struct FilesTable {
+    root: PathBuf,
+    files: Vec<(Unit, FileFormat)>,
+    schema: SchemaRef,
+}
+
+impl FilesTable {
+    /// The files below `root` that the first of the patterns which matches any names, and the columns that they have;
+    /// `None` where there is no such file.
+    ///
+    /// # Errors
+    /// Where the files cannot be read, or have no columns that go together.
+    pub fn find(
+        root: PathBuf,
+        patterns: &[String],
+        options: &WholeOptions,
+    ) -> Result<Option<Self>, FilesError> {
+        for pattern in patterns {
+            let units = listing::list(&root, pattern)?;
+            if units.is_empty() {
+                continue;
+            }
+            let mut files = Vec::with_capacity(units.len());
+            for unit in units {
+                let format = options.format.map_or_else(|| format_of(&root.join(&unit.id)), Ok)?;
+                files.push((unit, format));
+            }
+            let schema = schema_of(&root, &files, options)?;
+            return Ok(Some(Self { root, files, schema }));
+        }
+        Ok(None)
+    }
+
+    /// The table with these types of its columns, into which its values are cast.
+    #[must_use]
+    pub fn stored_as(self, schema: SchemaRef) -> Self {
+        Self { schema, ..self }
+    }
+
+    /// Of which files there are, what they are, and the columns.
+    pub fn fingerprint(&self) -> Fingerprint {
+        let mut parts = Structure::default();
+        for (unit, format) in &self.files {
+            parts.text(&unit.id).text(&unit.version).text(&format!("{format:?}"));
+        }
+        for field in self.schema.fields() {
+            parts.text(field.name()).text(&field.data_type().to_string());
+        }
+        parts.fingerprint()
+    }
+}
+
+impl WholeTable for FilesTable {
+    fn schema(&self) -> SchemaRef {
+        self.schema.clone()
+    }
+
+    fn rows(&self) -> Result<WholeRows, SourceError> {
+        let (root, schema) = (self.root.clone(), self.schema.clone());
+        let files = self.files.clone().into_iter();
+        Ok(Box::new(files.flat_map(move |(unit, format)| {
+            let opened = rows_of_file(&root, &unit, format, &schema);
+            let path = root.join(&unit.id);
+            let rows = opened.unwrap_or_else(|error| Box::new(std::iter::once(Err(error))));
+            let end = std::iter::once_with(move || check_unchanged(&path, &unit.version).map(|()| None));
+            let all = rows.map(|batch| batch.map(Some)).chain(end);
+            all.filter_map(|batch| batch.map_err(SourceError::from).transpose())
+        })))
+    }
+}
+
+type FileRows = Box<dyn Iterator<Item = Result<RecordBatch, FilesError>> + Send>;
+
+fn rows_of_file(
+    root: &Path,
+    unit: &Unit,
+    format: FileFormat,
+    schema: &SchemaRef,
+) -> Result<FileRows, FilesError> {
+    let path = root.join(&unit.id);
+    let (schema, id) = (schema.clone(), unit.id.clone());
+    let rows = match format {
+        FileFormat::Parquet => parquet::rows(&path, &id)?,
+        FileFormat::Csv(delimiter) => csv::rows(&path, &id, delimiter, &schema)?,
+        FileFormat::Json => json::rows(&path, &id, &schema)?,
+    };
+    Ok(Box::new(rows.map(move |batch| as_stored(&batch?, &schema, &id))))
+}
+
+/// A batch as one of the schema: columns by name, values cast; a column that is not there is NULL.
+fn as_stored(batch: &RecordBatch, schema: &SchemaRef, id: &str) -> Result<RecordBatch, FilesError> {
+    let options = CastOptions { safe: false, ..CastOptions::default() };
+    let array = |field: &Arc<Field>| -> Result<ArrayRef, FilesError> {
+        let Some(given) = batch.column_by_name(field.name()) else {
+            return Ok(new_null_array(field.data_type(), batch.num_rows()));
+        };
+        cast_with_options(given, field.data_type(), &options)
+            .map_err(|error| FilesError::content(id, format!("column `{}`: {error}", field.name())))
+    };
+    let arrays = schema.fields().iter().map(array).collect::<Result<Vec<_>, _>>()?;
+    let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+    Ok(RecordBatch::try_new_with_options(schema.clone(), arrays, &options)?)
+}
+
+/// What a file is, by its first bytes and its name.
+fn format_of(path: &Path) -> Result<FileFormat, FilesError> {
+    let mut magic = Vec::new();
+    let file = File::open(path).map_err(|error| FilesError::unreadable(path, error))?;
+    file.take(4).read_to_end(&mut magic).map_err(|error| FilesError::unreadable(path, error))?;
+    if magic == b"PAR1" {
+        return Ok(FileFormat::Parquet);
+    }
+    let name = path.file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
+    let name = name.strip_suffix(".gz").or_else(|| name.strip_suffix(".zst")).unwrap_or(&name);
+    Ok(match name.rsplit('.').next() {
+        Some("csv" | "txt") => FileFormat::Csv(','),
+        Some("tsv") => FileFormat::Csv('\t'),
+        _ => FileFormat::Json,
+    })
+}
+
+fn schema_of(
+    root: &Path,
+    files: &[(Unit, FileFormat)],
+    options: &WholeOptions,
+) -> Result<SchemaRef, FilesError> {
+    let of = |wanted: fn(&FileFormat) -> bool| -> Vec<(PathBuf, &Unit, FileFormat)> {
+        let files = files.iter().filter(|(_, format)| wanted(format));
+        files.map(|(unit, format)| (root.join(&unit.id), unit, *format)).collect()
+    };
+    let mut schemas = Vec::new();
+    for (path, unit, _) in of(|format| *format == FileFormat::Parquet) {
+        schemas.push((unit.id.clone(), parquet::schema(&path, &unit.id)?));
+    }
+    let texts = of(|format| matches!(format, FileFormat::Csv(_)));
+    if let Some((_, unit, _)) = texts.first() {
+        schemas.push((unit.id.clone(), csv::schema(&texts, options)?));
+    }
+    let objects = of(|format| *format == FileFormat::Json);
+    if let Some((_, unit, _)) = objects.first() {
+        schemas.push((unit.id.clone(), json::schema(&objects)?));
+    }
+    together(schemas, &options.declared)
+}
+
+/// The columns of several schemas by name, in the order in which they first stand.
+fn together(
+    schemas: Vec<(String, SchemaRef)>,
+    declared: &IndexMap<String, DataType>,
+) -> Result<SchemaRef, FilesError> {
+    let mut columns: IndexMap<String, DataType> = IndexMap::new();
+    for (id, schema) in schemas {
+        for field in schema.fields() {
+            let known = columns.entry(field.name().clone()).or_insert_with(|| field.data_type().clone());
+            let Some(wider) = wider(known, field.data_type()) else {
+                let (name, found) = (field.name(), field.data_type());
+                let message = format!("column `{name}` is {found} here, and {known} in a file before");
+                return Err(FilesError::content(&id, message));
+            };
+            *known = wider;
+        }
+    }
+    for (name, data_type) in declared {
+        if let Some(found) = columns.get_mut(name) {
+            found.clone_from(data_type);
+        }
+    }
+    let fields = columns.into_iter().map(|(name, data_type)| Field::new(name, data_type, true));
+    Ok(Arc::new(Schema::new(fields.collect::<Vec<_>>())))
+}
+
+/// The type that holds all values of both.
+fn wider(one: &DataType, other: &DataType) -> Option<DataType> {
+    let rank = |of: &DataType| match of {
+        DataType::Int8 | DataType::UInt8 => Some(0),
+        DataType::Int16 | DataType::UInt16 => Some(1),
+        DataType::Int32 | DataType::UInt32 => Some(2),
+        DataType::Int64 => Some(3),
+        DataType::Float32 => Some(4),
+        DataType::Float64 => Some(5),
+        _ => None,
+    };
+    match (one, other) {
+        _ if one == other => Some(one.clone()),
+        (DataType::Null, other) => Some(other.clone()),
+        (one, DataType::Null) => Some(one.clone()),
+        (DataType::Timestamp(..), DataType::Date32)
+        | (DataType::Timestamp(_, None), DataType::Timestamp(..)) => Some(one.clone()),
+        (DataType::Date32, DataType::Timestamp(..)) => Some(other.clone()),
+        (DataType::Timestamp(..), DataType::Timestamp(..)) => Some(other.clone()),
+        _ => match (rank(one)?, rank(other)?) {
+            (a, b) if a.max(b) <= 3 => Some(DataType::Int64),
+            _ => Some(DataType::Float64),
+        },
+    }
+}
+
+/// The first bytes of a file, decompressed: all of it where that is at most `limit`, else whole lines of it.
+fn text_of(path: &Path, id: &str, limit: Option<usize>) -> Result<String, FilesError> {
+    let unreadable = |error| FilesError::unreadable(path, error);
+    let file = File::open(path).map_err(unreadable)?;
+    let mut stream = FileBytes::new(file, path).map_err(unreadable)?;
+    let mut bytes = Vec::new();
+    let (read, result) = stream.append(&mut bytes, limit.unwrap_or(usize::MAX));
+    match result {
+        Ok(()) => {}
+        Err(StreamError::Disk(error)) => return Err(unreadable(error)),
+        Err(StreamError::Damaged(reason)) => return Err(FilesError::content(id, reason)),
+    }
+    if limit == Some(read) {
+        let end = bytes.iter().rposition(|byte| *byte == b'\n').map_or(bytes.len(), |at| at + 1);
+        bytes.truncate(end);
+    }
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        FilesError::content(id, format!("it is not UTF-8: the byte at {at} belongs to no character"))
+    })?;
+    Ok(text)
+}

@@ -1,0 +1,96 @@
+//! A table that lies in texts of CSV, with a first line of names in each: its columns, and the rows of one text.
+//!
+//! Owns of which type a column is that several texts have, by the rule of seeds. Comes in: texts. Goes out: a schema, and
+//! batches of it. Must not know: files.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, RecordBatch, RecordBatchOptions, StringArray, new_null_array};
+use arrow::compute::concat;
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::error::ArrowError;
+use indexmap::IndexMap;
+
+use super::rows::sql_name;
+use super::seed::{SeedError, Texts, inferred_column, typed};
+
+/// The columns of texts, each by all values that it has in any of them; in the order in which they first stand. Those in
+/// `declared` have the type that is declared.
+///
+/// # Errors
+/// Where a text is no CSV.
+pub fn columns_of_texts<'t>(
+    texts: impl IntoIterator<Item = &'t str>,
+    delimiter: char,
+    declared: &IndexMap<String, DataType>,
+) -> Result<SchemaRef, SeedError> {
+    let mut columns: IndexMap<String, Vec<StringArray>> = IndexMap::new();
+    for text in texts {
+        let read = Texts::read(text, delimiter)?;
+        for (name, values) in read.names.into_iter().zip(read.columns) {
+            columns.entry(name).or_default().push(values);
+        }
+    }
+    let field = |(name, values): (String, Vec<StringArray>)| {
+        let data_type = match declared.get(&name) {
+            Some(declared) => declared.clone(),
+            None => inferred_column(&joined(&values)).data_type().clone(),
+        };
+        Field::new(name, data_type, true)
+    };
+    Ok(Arc::new(Schema::new(columns.into_iter().map(field).collect::<Vec<_>>())))
+}
+
+fn joined(parts: &[StringArray]) -> StringArray {
+    let parts: Vec<&dyn Array> = parts.iter().map(|part| part as &dyn Array).collect();
+    let whole = concat(&parts).ok();
+    let whole = whole.and_then(|whole| whole.as_any().downcast_ref::<StringArray>().cloned());
+    whole.unwrap_or_else(|| StringArray::new_null(0))
+}
+
+/// The rows of a text as rows of a schema; a column that the text has not is NULL in all of them.
+///
+/// # Errors
+/// Where the text is no CSV, or a value is not of its column's type.
+pub fn rows_of_text(text: &str, delimiter: char, schema: &SchemaRef) -> Result<RecordBatch, SeedError> {
+    let read = Texts::read(text, delimiter)?;
+    let array = |field: &Arc<Field>| -> Result<ArrayRef, SeedError> {
+        match read.names.iter().position(|name| name == field.name()) {
+            Some(index) => {
+                let place = |row: usize| read.rows[row].clone();
+                let name = sql_name(field.data_type());
+                typed(field.name(), &read.columns[index], field.data_type(), None, &name, &place)
+            }
+            None => Ok(new_null_array(field.data_type(), read.rows.len())),
+        }
+    };
+    let arrays = schema.fields().iter().map(array).collect::<Result<Vec<_>, _>>()?;
+    let options = RecordBatchOptions::new().with_row_count(Some(read.rows.len()));
+    RecordBatch::try_new_with_options(schema.clone(), arrays, &options)
+        .map_err(|error: ArrowError| SeedError::Csv(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::util::pretty::pretty_format_batches;
+
+    use super::*;
+
+    #[test]
+    fn texts_of_one_table_share_the_types_of_their_columns() {
+        let texts = ["id,day\n1,2024-01-02\n", "day,id,note\n2024-01-03,2.5,x\n"];
+        let schema = columns_of_texts(texts, ',', &IndexMap::new()).unwrap();
+        let rows: Vec<RecordBatch> =
+            texts.iter().map(|text| rows_of_text(text, ',', &schema).unwrap()).collect();
+        insta::assert_snapshot!(pretty_format_batches(&rows).unwrap().to_string(), @r"
+        +-----+------------+------+
+        | id  | day        | note |
+        +-----+------------+------+
+        | 1.0 | 2024-01-02 |      |
+        | 2.5 | 2024-01-03 | x    |
+        +-----+------------+------+
+        ");
+        let wrong = rows_of_text("id,day\nx,2024-01-02\n", ',', &schema).unwrap_err();
+        insta::assert_snapshot!(wrong.to_string(), @"column `id`: `x` is no double");
+    }
+}
