@@ -381,7 +381,7 @@ async fn a_table_follows_its_model_as_far_as_cassandra_can() {
     plays: the model's key is ((song), hour), that of the table is ((song), hour desc); cassandra cannot change that: `mep stream --full-refresh` makes the table anew and drops its rows
     plays: the model's key is ((song, hour)), that of the table is ((song), hour desc); cassandra cannot change that: `mep stream --full-refresh` makes the table anew and drops its rows
     plays: the column `plays` is text in the model and bigint in the table; cassandra cannot change that: `mep stream --full-refresh` makes the table anew and drops its rows
-    plays: the key names `artist`, which is no column of the model
+    plays: the key names `artist`, which is not a column of the model
     plays: expected a column in the partition key, found none
     plays: `song` is named twice in the key
     zoned: the column `at` is of type Timestamp(ms, "UTC"), which cassandra has no type for; cast it to another one

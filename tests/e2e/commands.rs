@@ -381,7 +381,7 @@ fn a_plan_is_explained_by_what_each_model_reads_and_by_each_partition() {
     assert_eq!(project.plan(), [""; 0]);
     insta::assert_snapshot!(project.print(&["plan", "--explain", "--select", "first_days"]), @r"
     current  incremental first_days
-        is built as a whole: no input's partitions say which of its own they give rows to
+        is built as a whole: no input's partitions say which of the model's partitions they feed
         reads raw_listens  all of it; event_date, song
     nothing to do: everything is as it should be
     ");

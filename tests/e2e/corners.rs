@@ -175,7 +175,7 @@ fn a_derived_model_over_kept_increments_follows_them() {
         project.plan(),
         [
             "kept: increment: it keeps its own increments",
-            "days: build: an input's content shows only once it is built"
+            "days: build: the content of an input is known only once it is built"
         ]
     );
     assert!(project.succeed(&["run"]).contains("current  incremental days"));

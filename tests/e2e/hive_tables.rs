@@ -144,7 +144,7 @@ fn a_column_is_added_and_a_type_widened_and_nothing_is_done_that_hive_cannot_rea
     hive.project.model("fact", &model("song, cast(user_id as varchar) as n"));
     let said = hive.fail(1, &["run"]);
     assert!(
-        said.contains("[schema].fact cannot be changed so in hive: column `n` is bigint there and becomes string; drop the table first, or give the model another name"),
+        said.contains("[schema].fact cannot be changed like that in hive: column `n` is bigint there and becomes string; drop the table first, or give the model another name"),
         "{said}"
     );
     assert_eq!(hive.hive(&rows), [["1", "A", "2018-11-01"], ["2", "B", "2018-11-02"]]);

@@ -165,7 +165,7 @@ fn config_that_the_strategy_would_not_look_at_is_refused() {
         project.fail(2, &["plan"])
     };
     insta::assert_snapshot!(said("unique_key='sung'"), @r"
-     error: `unique_key` names `sung`, which is no column of the model
+     error: `unique_key` names `sung`, which is not a column of the model
       ╭─[models/kept.sql:1:39]
     1 │ {{ config(materialized='incremental', unique_key='sung') }}
       ·                                       ──────────
@@ -174,7 +174,7 @@ fn config_that_the_strategy_would_not_look_at_is_refused() {
      help: did you mean `song`?
     ");
     insta::assert_snapshot!(said("unique_key='song', merge_update_columns=['tss']"), @r"
-     error: `merge_update_columns` names `tss`, which is no column of the model
+     error: `merge_update_columns` names `tss`, which is not a column of the model
       ╭─[models/kept.sql:1:58]
     1 │ {{ config(materialized='incremental', unique_key='song', merge_update_columns=['tss']) }}
       ·                                                          ────────────────────

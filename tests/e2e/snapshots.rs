@@ -211,7 +211,7 @@ fn a_key_that_is_doubled_stops_the_snapshot_and_leaves_the_table() {
 
     what failed:
       snapshot addresses
-          `unique_key` (id) must name one row, and in what the snapshot is taken of 1 of its values name several
+          `unique_key` (id) must identify one row, but the snapshot's source has several rows for 1 of its values
     failed in [time]: 1 built, 1 in error
     ");
     customers(&project, &doubled[1..]);
@@ -222,7 +222,7 @@ fn a_key_that_is_doubled_stops_the_snapshot_and_leaves_the_table() {
 
     what failed:
       snapshot addresses
-          `unique_key` (id) must name one row, and in what the snapshot is taken of 1 of its values name several
+          `unique_key` (id) must identify one row, but the snapshot's source has several rows for 1 of its values
     failed in [time]: 1 built, 1 in error
     ");
     assert_eq!(versions(&project), ["1 Oslo 01..", "2 Rome 01.."]);
@@ -448,8 +448,8 @@ fn a_table_that_is_no_snapshot_is_left_alone() {
     std::fs::remove_file(project.path("models/addresses.sql")).unwrap();
     snapshot(&project, BY_TIME);
     insta::assert_snapshot!(project.fail(2, &["snapshot"]), @r"
-     error: there is a table `main.addresses` already, which lacks `dbt_scd_id`: it is no snapshot with these
-     │ columns
+     error: there is a table `main.addresses` already, which lacks `dbt_scd_id`: it is not a snapshot with
+     │ these columns
       ╭─[snapshots/addresses.sql:1:25]
     1 │ {% snapshot addresses %}
       ·                         ▲

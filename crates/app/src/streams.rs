@@ -119,7 +119,7 @@ impl Streams<'_> {
         let reload = move || {
             for relation in &tables {
                 let table = warehouse.read(relation).map_err(|error| error.to_string())?;
-                let table = table.ok_or_else(|| format!("{relation} is there no more"))?;
+                let table = table.ok_or_else(|| format!("{relation} is no longer there"))?;
                 known.register(relation, table.into()).map_err(|error| error.to_string())?;
             }
             Ok(())

@@ -9,7 +9,7 @@ use mep_app::AppError;
 use mep_app::{Rendering, Workspace};
 use mep_artifacts as artifacts;
 use mep_core::quantity::plural;
-use mep_graph::{Materialization, NodeKind};
+use mep_graph::{Materialization, NodeIndex, NodeKind};
 use mep_lang::project::SourceText;
 
 /// Compiles, checks, and writes the SQL.
@@ -49,7 +49,7 @@ pub(super) fn compile(global: &Global, arguments: &CompileArguments) -> Result<E
         return Ok(Exit::Success);
     }
     let terminal = Terminal::new(global.log_format, global.quiet);
-    let is_seed = |index: &&usize| matches!(workspace.graph.node(**index).kind, NodeKind::Seed { .. });
+    let is_seed = |index: &&NodeIndex| matches!(workspace.graph.node(**index).kind, NodeKind::Seed { .. });
     let seeds = compiled.seeds.keys().filter(is_seed).count();
     let views = compiled
         .models

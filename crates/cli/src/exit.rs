@@ -58,9 +58,9 @@ impl From<Exit> for ExitCode {
 pub const VARIABLES: [Key; 6] = [
     key("MEP_LOG", "error, warn, info, debug or trace", "info", "What is logged on standard error."),
     key("NO_COLOR", "anything", "", "No colours."),
-    key("CLICOLOR_FORCE", "anything", "", "Colours where the output is no terminal, too."),
+    key("CLICOLOR_FORCE", "anything", "", "Colours even where the output is not a terminal."),
     key("HADOOP_CONF_DIR", "folder", "", "Hadoop's configuration, where a target of type hive names none."),
-    key("HADOOP_USER_NAME", "name", "", "As whom HDFS and the metastore are asked, without Kerberos."),
+    key("HADOOP_USER_NAME", "name", "", "The user for HDFS and the metastore, where there is no Kerberos."),
     key("USER", "name", "mep", "The same, where HADOOP_USER_NAME is not set."),
 ];
 

@@ -68,7 +68,7 @@ fn how_it_is_built(node: &Node, model: &CompiledModel) -> String {
     let why = match node.config.materialized {
         Materialization::Table => "it is materialized as table",
         _ if model.partition_columns.is_empty() => "it has no `partition_by`",
-        _ => "no input's partitions say which of its own they give rows to",
+        _ => "no input's partitions say which of the model's partitions they feed",
     };
     format!("is built as a whole: {why}")
 }
@@ -97,7 +97,7 @@ fn by(node: &Node, model: &CompiledModel, scan: &ScanAlignment) -> String {
 fn columns(model: &CompiledModel, relation: &Relation) -> String {
     match model.recipe.as_ref().and_then(|recipe| recipe.reads.get(relation)) {
         None => String::new(),
-        Some(columns) if columns.is_empty() => "; its rows are counted, no column of it".to_owned(),
+        Some(columns) if columns.is_empty() => "; only its rows are counted".to_owned(),
         Some(columns) => {
             let names: Vec<&str> = columns.iter().take(NAMED_COLUMNS).map(String::as_str).collect();
             let more = match columns.len() - names.len() {

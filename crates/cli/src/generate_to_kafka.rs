@@ -208,7 +208,7 @@ fn happening(batch: &RecordBatch, due: Due) -> Result<RecordBatch, ArrowError> {
 pub(super) fn send_rows(sender: &Sender, topic: &str, batch: &RecordBatch) -> Result<(), SendError> {
     let column = |name: &str| {
         let column = batch.column_by_name(name).and_then(|column| column.as_primitive_opt::<Int64Type>());
-        column.ok_or_else(|| ArrowError::SchemaError(format!("`{name}` is no column of whole numbers")))
+        column.ok_or_else(|| ArrowError::SchemaError(format!("`{name}` is not a column of whole numbers")))
     };
     let (times, sessions) = (column("ts")?, column("sessionId")?);
     let mut text = Vec::new();

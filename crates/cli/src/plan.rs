@@ -93,7 +93,7 @@ fn reason(action: &Action) -> String {
         Action::BuildPartitions(plan) => reasons_in_short(&plan.build),
         Action::Increment => "it keeps its own increments".to_owned(),
         Action::RunBatches(plan) => plan.why(),
-        Action::AfterInputs => "an input's content shows only once it is built".to_owned(),
+        Action::AfterInputs => "the content of an input is known only once it is built".to_owned(),
         Action::Missing(relations) => {
             let names: Vec<String> = relations.iter().map(ToString::to_string).collect();
             format!("it reads {}, not built yet and not selected", names.join(", "))

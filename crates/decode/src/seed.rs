@@ -55,7 +55,7 @@ pub enum SeedError {
     #[error(transparent)]
     Type(#[from] TypeError),
     /// A type is declared for a column that is not there.
-    #[error("`column_types` names `{0}`, which is no column of the file")]
+    #[error("`column_types` names `{0}`, which is not a column of the file")]
     NoSuchColumn(String),
     /// A value is not of the declared type.
     #[error("column `{column}`: `{value}` is no {data_type}{}", why.map(|why| format!(": {why}")).unwrap_or_default())]
@@ -429,7 +429,7 @@ mod tests {
         insta::assert_snapshot!(said("a\n\"x\n", &[]), @r#"a quoted field of this row is not closed; close it with `"`, and write a quote within it as `""`"#);
         insta::assert_snapshot!(said("a\n1.005\n", &[("a", "numeric(10,2)")]), @"column `a`: `1.005` is no numeric(10,2): it has more digits behind the point, and none is dropped");
         insta::assert_snapshot!(said("a\nabc\n", &[("a", "varchar(2)")]), @"column `a`: `abc` is no varchar(2): it is longer");
-        insta::assert_snapshot!(said("a\nx\n", &[("b", "bigint")]), @"`column_types` names `b`, which is no column of the file");
+        insta::assert_snapshot!(said("a\nx\n", &[("b", "bigint")]), @"`column_types` names `b`, which is not a column of the file");
         insta::assert_snapshot!(said("a\nx\n", &[("a", "bigit")]), @"unknown type `bigit` of column `a`; expected one of bigint, integer, smallint, tinyint, double, real, decimal(p,s), boolean, varchar, date, timestamp");
     }
 }

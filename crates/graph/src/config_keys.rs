@@ -10,7 +10,7 @@ pub(super) const COMMON: [Key; 7] = [
         "tags",
         "text or list",
         "",
-        "Words to select by: `tag:nightly`. Those of folders and of the node add up.",
+        "Words to select by: `tag:nightly`. Those of folders are added to the node's own.",
     ),
     key("meta", "mapping", "", "Data of your own; charts of an exposure stand here too."),
     accepted("docs", "Of dbt's own docs."),
@@ -46,7 +46,12 @@ pub(super) const MODEL: [Key; 29] = [
         "none",
         "The columns that a merge leaves as they are stored.",
     ),
-    key("incremental_predicates", "SQL or list", "", "What a stored row must fulfil to be replaced."),
+    key(
+        "incremental_predicates",
+        "SQL or list",
+        "",
+        "The conditions that a stored row must meet to be replaced.",
+    ),
     key("begin", "day or time", "", "The time of a microbatch model's first batch."),
     key("batch_size", "hour, day, month or year", "", "How much event time a batch covers."),
     key("lookback", "number", "1", "How many batches before the latest one are run again each time."),
@@ -61,13 +66,13 @@ pub(super) const MODEL: [Key; 29] = [
         "on_schema_change",
         "ignore, fail, append_new_columns, sync_all_columns or backfill",
         "ignore",
-        "What becomes of stored rows when the columns of a model with `is_incremental()` change.",
+        "What happens to stored rows when the columns of a model with `is_incremental()` change.",
     ),
     key(
         "on_code_change",
         "rebuild or keep",
         "rebuild",
-        "What becomes of what another form of the model's SQL built.",
+        "What happens to what an earlier version of the model's SQL built.",
     ),
     key(
         "changes",
@@ -113,7 +118,7 @@ pub(super) const MODEL: [Key; 29] = [
         "allowed_lateness",
         "span of time, as `5 minutes`",
         "5 minutes",
-        "Of a streaming model: how much later than others an event may come.",
+        "Of a streaming model: how late an event may come.",
     ),
     key("valid_from", "column", "", "Of a history: the time of an event."),
     key(
@@ -123,7 +128,7 @@ pub(super) const MODEL: [Key; 29] = [
         "Of a history: the columns whose change makes a version.",
     ),
     key("sequence_by", "column or list", "", "Of a history: what orders the events of a key at one instant."),
-    key("deleted_when", "SQL", "", "Of a history: holds for an event after which the key is no more."),
+    key("deleted_when", "SQL", "", "Of a history: true for an event that deletes its key."),
 ];
 /// Keys of a seed.
 pub(super) const SEED: [Key; 7] = [
@@ -160,7 +165,7 @@ pub(super) const SNAPSHOT: [Key; 13] = [
         "hard_deletes",
         "ignore, invalidate or new_record",
         "ignore",
-        "What becomes of rows that are gone from the source.",
+        "What happens to rows that are gone from the source.",
     ),
     key("invalidate_hard_deletes", "true or false", "false", "The old name of `hard_deletes: invalidate`."),
     key("dbt_valid_to_current", "SQL", "NULL", "The end of a current version's range."),
@@ -178,9 +183,9 @@ pub(super) const SNAPSHOT: [Key; 13] = [
 ];
 /// Keys of a test.
 pub(super) const TEST: [Key; 9] = [
-    key("severity", "error or warn", "error", "Whether failing rows fail the run or are told."),
+    key("severity", "error or warn", "error", "Whether failing rows fail the run or only warn."),
     key("where", "SQL", "", "The test looks only at rows for which this holds."),
-    key("limit", "number", "", "The test counts at most so many rows."),
+    key("limit", "number", "", "The test counts at most this many rows."),
     key("warn_if", "comparison, as `>10`", "!=0", "The number of failing rows that warns."),
     key("error_if", "comparison, as `>10`", "!=0", "The number of failing rows that fails."),
     key("fail_calc", "SQL", "count(*)", "How failing rows are counted."),

@@ -151,7 +151,7 @@ pub(super) fn check_increment(
         return Err(at_key(problem.help(help), node, key));
     }
     if let Some(column) = columns.iter().find(|column| schema.index_of(column).is_err()) {
-        let problem = Problem::new(format!("`{key}` names `{column}`, which is no column of the model"));
+        let problem = Problem::new(format!("`{key}` names `{column}`, which is not a column of the model"));
         let names = || schema.fields().iter().map(|field| field.name().as_str());
         let problem = match nearest(column, names()) {
             Some(near) => problem.help(format!("did you mean `{near}`?")),

@@ -45,5 +45,5 @@ fn unknown(node: &Node, call: &str, place: &Place) -> Problem {
         node.name
     );
     let problem = Problem::new(message).at(place);
-    problem.help(format!("say it for certain, in a comment of the SQL: -- depends_on: {{{{ {call} }}}}"))
+    problem.help(format!("declare it in a comment in the SQL: -- depends_on: {{{{ {call} }}}}"))
 }

@@ -22,7 +22,7 @@ pub(super) fn at(problem: Problem, node: &Node, key: &str) -> Problem {
 /// Each of `names`, which config names at `key`, must be among the columns of the SELECT.
 pub(super) fn check(node: &Node, key: &str, names: &[String], columns: &[String]) -> Result<(), Problem> {
     let Some(name) = names.iter().find(|name| !columns.contains(name)) else { return Ok(()) };
-    let problem = Problem::new(format!("`{key}` names `{name}`, which is no column of the model"));
+    let problem = Problem::new(format!("`{key}` names `{name}`, which is not a column of the model"));
     let problem = match nearest(name, columns.iter().map(String::as_str)) {
         Some(near) => problem.help(format!("did you mean `{near}`?")),
         None => problem.help(format!("the columns are {}", columns.join(", "))),
@@ -104,7 +104,7 @@ pub(super) fn ignored(graph: &Graph, index: NodeIndex) -> Result<BTreeSet<Relati
             Some(parent) => {
                 let materialized = parent.config.materialized.as_str();
                 let message = format!(
-                    "`changes` names `{name}`, which is no table: it is materialized as {materialized}"
+                    "`changes` names `{name}`, which is not a table: it is materialized as {materialized}"
                 );
                 Problem::new(message).help("name the tables that it reads, and read them here")
             }

@@ -227,9 +227,9 @@ struct NamePattern<'a> {
 impl<'a> NamePattern<'a> {
     fn new(text: &'a str) -> Result<Self, Problem> {
         let glob = has_wildcard(text).then(|| Glob::new(text).map(|glob| glob.compile_matcher()));
-        let glob = glob
-            .transpose()
-            .map_err(|error| Problem::new(format!("the selector `{text}` is no glob: {}", error.kind())))?;
+        let glob = glob.transpose().map_err(|error| {
+            Problem::new(format!("the selector `{text}` is not a valid glob: {}", error.kind()))
+        })?;
         Ok(Self { text, glob })
     }
 

@@ -173,7 +173,7 @@ fn columns_after(
     for added in [&names.scd_id, &names.updated_at, &names.valid_from, &names.valid_to] {
         if stored.index_of(added).is_err() {
             let problem = Problem::new(format!(
-                "there is a table `{}` already, which lacks `{added}`: it is no snapshot with these columns",
+                "there is a table `{}` already, which lacks `{added}`: it is not a snapshot with these columns",
                 super::tested_relation(node)
             ));
             let help = "give the snapshot another `alias`, or the names that it was taken with";

@@ -68,7 +68,7 @@ impl<'a> StoredNames<'a> {
         let fits_hive = text.len() <= LONGEST_IN_HIVE
             && text.chars().all(|found| found.is_ascii_alphanumeric() || found == '_');
         if self.is_hive() && !fits_hive {
-            let message = format!("{what} cannot be `{text}`: Hive has no such name");
+            let message = format!("{what} cannot be `{text}`: Hive does not allow such a name");
             let help = format!(
                 "Hive takes names of letters of ASCII, digits and `_`, up to {LONGEST_IN_HIVE} of them"
             );
@@ -87,7 +87,7 @@ impl<'a> StoredNames<'a> {
                 let problem = Problem::new(message).help(if earlier.relation == node.relation {
                     "give one of them another `alias` or `schema`"
                 } else {
-                    "Hive does not tell large letters from small ones: give one of them another `alias`"
+                    "Hive does not tell upper case from lower case: give one of them another `alias`"
                 });
                 problems.push(at(problem, node));
             }

@@ -134,7 +134,7 @@ fn check_key(node: &Node, query: &StreamQuery) -> Result<(), Problem> {
             return Err(Problem::new(format!("the key names `{name}` twice")).help("take one of them away"));
         }
         let Some(column) = query.columns.iter().find(|column| column.name == *name) else {
-            let problem = Problem::new(format!("the key names `{name}`, which is no column of the model"));
+            let problem = Problem::new(format!("the key names `{name}`, which is not a column of the model"));
             let names = query.columns.iter().map(|column| column.name.as_str());
             return Err(match nearest(name, names.clone()) {
                 Some(near) => problem.help(format!("did you mean `{near}`?")),

@@ -77,11 +77,12 @@ impl ShortUnit {
     pub fn told(short: &[Self]) -> impl Iterator<Item = String> {
         let told = short.iter().take(TOLD).map(|Self { id, before, now, .. }| {
             format!(
-                "{before} rows of {id} were read when it was landed, and the source gives {now} of them by now; what came of it, and of what was landed with it, is kept as landed"
+                "{before} rows of {id} were read when it was landed, but the source now has only {now} of them; its rows, and those landed with it, are kept as landed"
             )
         });
         let more = short.len().saturating_sub(TOLD);
-        let more = (more > 0).then(|| format!("so are {more} more, of which the source gives fewer rows"));
+        let more = (more > 0)
+            .then(|| format!("{more} more are kept as well, since the source now has fewer of their rows"));
         told.chain(more)
     }
 }
@@ -236,13 +237,13 @@ impl LandingPlan {
         // Without a reason to read them again, units that cannot be are nothing to speak of.
         let kept = (self.kept > 0 && (full_refresh || self.reshapes)).then(|| {
             format!(
-                "{} cannot be read again, or share a batch with such that cannot; the rows that came from there are kept as landed",
+                "{} cannot be read again, or share a batch with units that cannot; their rows are kept as landed",
                 units(self.kept)
             )
         });
         let rejected = (self.kept_with_rejects > 0).then(|| {
             format!(
-                "rejected rows of {} could perhaps be read by now, but the source cannot give them again; they stay rejected",
+                "rejected rows of {} might be readable now, but the source cannot supply them again; they stay rejected",
                 units(self.kept_with_rejects)
             )
         });

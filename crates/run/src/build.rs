@@ -93,7 +93,7 @@ pub enum BuildError {
     },
     /// A snapshot would not know which of two rows is the current one.
     #[error(
-        "`unique_key` ({columns}) must name one row, and in what the snapshot is taken of {keys} of its values name several"
+        "`unique_key` ({columns}) must identify one row, but the snapshot's source has several rows for {keys} of its values"
     )]
     DoubledRow {
         /// The key.

@@ -333,8 +333,8 @@ pub fn in_short(build: &[PartitionBuild]) -> String {
 fn why_built(plan: &PartitionPlan) -> String {
     let confirmed = match plan.confirm.len() {
         0 => return in_short(&plan.build),
-        1 => "1 partition holds nothing of what changed".to_owned(),
-        many => format!("{many} partitions hold nothing of what changed"),
+        1 => "1 partition contains nothing that changed".to_owned(),
+        many => format!("{many} partitions contain nothing that changed"),
     };
     if plan.build.is_empty() { confirmed } else { format!("{}; {confirmed}", in_short(&plan.build)) }
 }

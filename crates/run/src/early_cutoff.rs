@@ -18,7 +18,7 @@ use mep_plan::{PartitionBuild, PartitionPlan, TableState};
 use mep_sql::texts;
 
 impl Session<'_> {
-    /// The plan, in which partitions that hold nothing of what changed are confirmed in place of built.
+    /// The plan, in which partitions that contain nothing that changed are confirmed in place of built.
     ///
     /// Where that cannot be told, all are built.
     pub(super) fn narrowed(&self, node: &Node, model: &CompiledModel, plan: &PartitionPlan) -> PartitionPlan {
@@ -105,7 +105,7 @@ fn tables(touch: &Touch) -> impl Iterator<Item = &Relation> {
     .flatten()
 }
 
-/// What the build of a partition that may hold nothing of what changed would read.
+/// What the build of a partition that may contain nothing that changed would read.
 fn bytes(build: &PartitionBuild, touch: &Touch) -> u64 {
     if *touch == Touch::Certain { 0 } else { build.input_bytes }
 }

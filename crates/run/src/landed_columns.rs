@@ -71,12 +71,14 @@ impl LandedColumns {
                 format!(" ({}:{line}:{character})", column.name.place.text.path().display())
             });
             let how_on = match meant {
-                Some(meant) => format!("they have `{meant}`, which is not declared: is that meant?"),
+                Some(meant) => {
+                    format!("they have `{meant}`, which is not declared: is that the column you meant?")
+                }
                 None => match beside.iter().find(|beside| is_called(name, beside)) {
                     Some(beside) => format!(
-                        "the {beside} of a message stands beside its value, and only the value is read: what is needed of it must be written there, too"
+                        "the {beside} of a message is not part of its value, and only the value is read: write what you need of it into the value as well"
                     ),
-                    None => "where that is not to be expected, look how the rows spell it".to_owned(),
+                    None => "if you did not expect that, check how the rows spell it".to_owned(),
                 },
             };
             warnings.push(format!(

@@ -36,7 +36,7 @@ enum Form {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NoEventTime {
     /// It is not there.
-    #[error("`event_time` names `{0}`, which is no column of it")]
+    #[error("`event_time` names `{0}`, which is not one of its columns")]
     Missing(String),
     /// Its type holds no time.
     #[error(
@@ -207,6 +207,6 @@ mod tests {
     fn what_holds_no_time_is_refused() {
         let schema = Schema::new(vec![Field::new("at", DataType::Utf8, true)]);
         insta::assert_snapshot!(EventTime::of("at", &schema).unwrap_err(), @"`event_time` names `at`, which is varchar; expected timestamp, date or bigint (epoch milliseconds)");
-        insta::assert_snapshot!(EventTime::of("on", &schema).unwrap_err(), @"`event_time` names `on`, which is no column of it");
+        insta::assert_snapshot!(EventTime::of("on", &schema).unwrap_err(), @"`event_time` names `on`, which is not one of its columns");
     }
 }

@@ -128,9 +128,13 @@ fn values() -> Vec<Saying> {
 fn texts() -> Vec<Saying> {
     vec![
         saying(r"regex parse error:\s*\n\s*(.*?)\n.*error: ([^\n]+)", |found| {
-            Failure::saying(format!("`{}` is no regular expression: {}", found[1].trim(), found[2].trim()))
-                .helped("a backslash takes the special meaning from a character: '\\('")
-                .about(Culprit::Pattern(found[1].trim().to_owned()))
+            Failure::saying(format!(
+                "`{}` is not a valid regular expression: {}",
+                found[1].trim(),
+                found[2].trim()
+            ))
+            .helped("a backslash takes the special meaning from a character: '\\('")
+            .about(Culprit::Pattern(found[1].trim().to_owned()))
         }),
         saying(r"regular expression did not compile: (?:CompiledTooBig|Compiled regex exceeds)", |_| {
             Failure::saying("a regular expression is too large to be used")
@@ -149,7 +153,7 @@ fn texts() -> Vec<Saying> {
             },
         ),
         saying(r"negative (?:substring length|count) not allowed:? ?(?:substr\(.*, )?(-?\d*)", |found| {
-            Failure::saying(format!("a part of a text cannot have the negative length {}", &found[1]))
+            Failure::saying(format!("a substring cannot have the negative length {}", &found[1]))
                 .about_call(&["substr", "substring"])
         }),
         saying(

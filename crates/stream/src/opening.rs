@@ -33,7 +33,7 @@ impl Running<'_> {
                 Ok(standing) => {
                     self.progress.lock().waiting.remove(name);
                     if has_stood_by {
-                        tracing::info!("{name}: it is streamed by nobody else any more; going on");
+                        tracing::info!("{name}: no other process streams it any more; going on");
                     }
                     return Ok(Some((standing, has_stood_by)));
                 }

@@ -294,6 +294,6 @@ fn what_cannot_be_exported_is_told() {
     project.model("a b", "select 1 as x").model("a+b", "select 1 as x");
     insta::assert_snapshot!(project.fail(2, &["airflow", "export"]), @r"
     error: no selector takes `a b` alone
-    help: give it a name of letters, digits and underscores that nothing else bears
+    help: give it a name of letters, digits and underscores that nothing else has
     ");
 }

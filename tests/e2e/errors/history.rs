@@ -37,7 +37,7 @@ fn a_history_without_a_key_or_a_time_is_told_what_it_lacks() {
 #[test]
 fn columns_that_the_select_lacks_are_named_at_the_key_that_names_them() {
     insta::assert_snapshot!(history("unique_key='usr_id', valid_from='ts'"), @r"
-     error: `unique_key` names `usr_id`, which is no column of the model
+     error: `unique_key` names `usr_id`, which is not a column of the model
       ╭─[models/counts.sql:1:35]
     1 │ {{ config(materialized='history', unique_key='usr_id', valid_from='ts') }}
       ·                                   ──────────
@@ -46,7 +46,7 @@ fn columns_that_the_select_lacks_are_named_at_the_key_that_names_them() {
      help: did you mean `user_id`?
     ");
     insta::assert_snapshot!(history("unique_key='user_id', valid_from='updated_at'"), @r"
-     error: `valid_from` names `updated_at`, which is no column of the model
+     error: `valid_from` names `updated_at`, which is not a column of the model
       ╭─[models/counts.sql:1:57]
     1 │ {{ config(materialized='history', unique_key='user_id', valid_from='updated_at') }}
       ·                                                         ──────────
@@ -55,7 +55,7 @@ fn columns_that_the_select_lacks_are_named_at_the_key_that_names_them() {
      help: the columns are user_id, ts, song
     ");
     insta::assert_snapshot!(history("unique_key='user_id', valid_from='ts', check_cols=['song', 'artist']"), @r"
-     error: `check_cols` names `artist`, which is no column of the model
+     error: `check_cols` names `artist`, which is not a column of the model
       ╭─[models/counts.sql:1:74]
     1 │ {{ config(materialized='history', unique_key='user_id', valid_from='ts', check_cols=['song', 'artist']) }}
       ·                                                                          ──────────
@@ -64,7 +64,7 @@ fn columns_that_the_select_lacks_are_named_at_the_key_that_names_them() {
      help: the columns are user_id, ts, song
     ");
     insta::assert_snapshot!(history("unique_key='user_id', valid_from='ts', partition_by='ts'"), @r"
-     error: `partition_by` names `ts`, which is no column of the model
+     error: `partition_by` names `ts`, which is not a column of the model
       ╭─[models/counts.sql:1:74]
     1 │ {{ config(materialized='history', unique_key='user_id', valid_from='ts', partition_by='ts') }}
       ·                                                                          ────────────

@@ -74,7 +74,7 @@ fn what_fails_on_a_row_is_placed_in_the_model() {
     ");
     insta::assert_snapshot!(failing(&format!("select song ~ song as x from {LISTENS}")), @r"
     table counts
-        `(` is no regular expression: unclosed group
+        `(` is not a valid regular expression: unclosed group
         at models/counts.sql:2:8: song ~ song
         help: a backslash takes the special meaning from a character: '\('
     ");

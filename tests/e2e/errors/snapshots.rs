@@ -99,7 +99,7 @@ fn hard_deletes_are_said_once_and_as_one_of_three() {
 #[test]
 fn columns_that_config_names_are_checked_against_the_select() {
     insta::assert_snapshot!(block("unique_key=\"user_id || '-' || song\", strategy='check', check_cols='all'"), @r#"
-     error: `unique_key` names `user_id || '-' || song`, which is no column of the model
+     error: `unique_key` names `user_id || '-' || song`, which is not a column of the model
       ╭─[snapshots/kept.sql:2:11]
     1 │ {% snapshot kept %}
     2 │ {{ config(unique_key="user_id || '-' || song", strategy='check', check_cols='all') }}
@@ -109,7 +109,7 @@ fn columns_that_config_names_are_checked_against_the_select() {
      help: did you mean `user_id`?
     "#);
     insta::assert_snapshot!(block("unique_key='user_id', strategy='check', check_cols=['sonk']"), @r"
-     error: `check_cols` names `sonk`, which is no column of the model
+     error: `check_cols` names `sonk`, which is not a column of the model
       ╭─[snapshots/kept.sql:2:51]
     1 │ {% snapshot kept %}
     2 │ {{ config(unique_key='user_id', strategy='check', check_cols=['sonk']) }}
@@ -129,7 +129,7 @@ fn columns_that_config_names_are_checked_against_the_select() {
      help: cast it in the SELECT: cast(ts as timestamp) as ts
     ");
     insta::assert_snapshot!(block("unique_key='user_id', strategy='check', check_cols='all', updated_at='at'"), @r"
-     error: `updated_at` names `at`, which is no column of the model
+     error: `updated_at` names `at`, which is not a column of the model
       ╭─[snapshots/kept.sql:2:69]
     1 │ {% snapshot kept %}
     2 │ {{ config(unique_key='user_id', strategy='check', check_cols='all', updated_at='at') }}

@@ -93,7 +93,7 @@ fn an_unknown_function_of_sql_is_named_with_a_near_one() {
 #[test]
 fn a_partition_column_that_is_none_of_the_columns_is_told() {
     insta::assert_snapshot!(model("{{ config(materialized='incremental', partition_by='even_date') }}\nselect user_id, event_date from {{ source('events', 'listens') }}"), @r"
-     error: `partition_by` names `even_date`, which is no column of the model
+     error: `partition_by` names `even_date`, which is not a column of the model
       ╭─[models/counts.sql:1:39]
     1 │ {{ config(materialized='incremental', partition_by='even_date') }}
       ·                                       ────────────
@@ -102,7 +102,7 @@ fn a_partition_column_that_is_none_of_the_columns_is_told() {
      help: did you mean `event_date`?
     ");
     insta::assert_snapshot!(model("{{ config(materialized='incremental', unique_key='id') }} select 1 as x"), @r"
-     error: `unique_key` names `id`, which is no column of the model
+     error: `unique_key` names `id`, which is not a column of the model
       ╭─[models/counts.sql:1:39]
     1 │ {{ config(materialized='incremental', unique_key='id') }} select 1 as x
       ·                                       ──────────

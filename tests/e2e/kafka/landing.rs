@@ -127,7 +127,7 @@ fn a_full_refresh_reads_everything_again_and_keeps_what_kafka_no_longer_holds() 
     let said = project.succeed(&["run"]);
     assert!(!said.contains("warning"), "{said}");
     let said = project.succeed(&["run", "--full-refresh"]);
-    insta::assert_snapshot!(said.lines().find(|line| line.contains("warning")).unwrap_or(&said), @" warning  events.listens: 1 unit cannot be read again, or share a batch with such that cannot; the rows that came from there are kept as landed");
+    insta::assert_snapshot!(said.lines().find(|line| line.contains("warning")).unwrap_or(&said), @" warning  events.listens: 1 unit cannot be read again, or share a batch with units that cannot; their rows are kept as landed");
     assert_eq!(songs(&project), ["a x1", "b x1", "c x1"]);
 }
 
@@ -144,7 +144,7 @@ fn another_schema_lands_what_is_held_anew_and_keeps_the_rest() {
     let sources = SOURCES.replace("TOPIC", topic.name()) + "          - {name: level, data_type: varchar}\n";
     project.file("sources.yml", sources);
     let said = project.succeed(&["run"]);
-    insta::assert_snapshot!(said.lines().find(|line| line.contains("warning")).unwrap_or(&said), @" warning  events.listens: 1 unit cannot be read again, or share a batch with such that cannot; the rows that came from there are kept as landed");
+    insta::assert_snapshot!(said.lines().find(|line| line.contains("warning")).unwrap_or(&said), @" warning  events.listens: 1 unit cannot be read again, or share a batch with units that cannot; their rows are kept as landed");
     let levels = || project.rows("select song, level from main.raw_listens order by song");
     assert_eq!(levels(), json!([{"song": "a", "level": null}, {"song": "b", "level": "paid"}]));
     let said = project.succeed(&["run"]);

@@ -35,9 +35,9 @@ fn a_topic_that_was_made_anew_is_noticed_however_far_it_has_grown() {
     topic.delete();
     topic.create(1);
     topic.send(0, &[listen(1, 1, "c")]);
-    insta::assert_snapshot!(why(&project.fail(1, &["run"]), &topic), @"[topic]/0 is not the partition that was landed: offsets up to 2 were landed, but it ends at 1; the topic was deleted and made anew, or truncated. Nothing was landed. To keep what was landed, land what is left and note the gap, run once with `on_lost_offsets: accept` at the source table");
+    insta::assert_snapshot!(why(&project.fail(1, &["run"]), &topic), @"[topic]/0 is not the partition that was landed: offsets up to 2 were landed, but it ends at 1; the topic was deleted and created again, or truncated. Nothing was landed. To keep what was landed, land what is left and note the gap, run once with `on_lost_offsets: accept` at the source table");
     topic.send(0, &[listen(1, 1, "d"), listen(1, 1, "e")]);
-    insta::assert_snapshot!(why(&project.fail(1, &["run"]), &topic), @"[topic]/0 is not the partition that was landed: the last message that was landed is another one by now; the topic was deleted and made anew, or truncated. Nothing was landed. To keep what was landed, land what is left and note the gap, run once with `on_lost_offsets: accept` at the source table");
+    insta::assert_snapshot!(why(&project.fail(1, &["run"]), &topic), @"[topic]/0 is not the partition that was landed: the last message that was landed is no longer the same; the topic was deleted and created again, or truncated. Nothing was landed. To keep what was landed, land what is left and note the gap, run once with `on_lost_offsets: accept` at the source table");
     insta::assert_snapshot!(why(&project.fail(2, &["plan"]), &topic), @"error: events.listens: [topic]/0 is not the partition that was landed: the last message that was");
     assert_eq!(songs(&project), ["a x1", "b x1"]);
     accept_lost(&project, &topic);

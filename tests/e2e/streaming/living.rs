@@ -250,7 +250,7 @@ fn a_topic_that_was_made_anew_is_not_taken_for_the_one_that_was_read() {
     topic.send(0, &[listen(0, 1, "a"), listen(1, 1, "a"), listen(2, 1, "b"), listen(3, 1, "b")]);
     let said =
         project.fail(1, &words).replace(topic.name(), "[topic]").replace(&topic::brokers(), "[brokers]");
-    insta::assert_snapshot!(said.lines().last().unwrap_or_default(), @"error: [topic]/0 of Kafka at [brokers] holds another message than the one that the stream has read at offset 2: the topic was made anew. Delete the stream's checkpoint and its table to begin anew with what there is: mep stream --full-refresh");
+    insta::assert_snapshot!(said.lines().last().unwrap_or_default(), @"error: [topic]/0 of Kafka at [brokers] holds another message than the one that the stream has read at offset 2: the topic was created again. Delete the stream's checkpoint and its table to begin anew with what there is: mep stream --full-refresh");
     let said = project.succeed(&[&words[..], &["--full-refresh"]].concat());
     assert_eq!(counts(&said)["by_minute"], [4, 4, 0, 0]);
 }

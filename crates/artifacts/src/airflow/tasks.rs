@@ -239,7 +239,7 @@ fn selectors(graph: &Graph, nodes: &[NodeIndex]) -> Result<Vec<String>, Problem>
             graph.selector_of(*index).ok_or_else(|| {
                 let name = &graph.node(*index).name;
                 let problem = Problem::new(format!("no selector takes `{name}` alone"));
-                problem.help("give it a name of letters, digits and underscores that nothing else bears")
+                problem.help("give it a name of letters, digits and underscores that nothing else has")
             })
         })
         .collect()

@@ -47,7 +47,7 @@ impl Shape {
         let keys: Vec<&str> = table.key().collect();
         for (index, key) in keys.iter().enumerate() {
             if table.schema.column_with_name(key).is_none() {
-                return refused(format!("the key names `{key}`, which is no column of the model"));
+                return refused(format!("the key names `{key}`, which is not a column of the model"));
             }
             if keys[..index].contains(key) {
                 return refused(format!("`{key}` is named twice in the key"));

@@ -318,7 +318,7 @@ impl StreamRows<'_> {
 
     fn lost(&self, row: Option<&StreamRow>) -> SinkError {
         let by = row.map_or_else(
-            || "its note in mep_streams is gone".to_owned(),
+            || "its entry in mep_streams is gone".to_owned(),
             |row| format!("it is streamed by {}", words(&row.holder, row.holder_since)),
         );
         SinkError::Lost(format!("{} was taken over: {by}", self.model))

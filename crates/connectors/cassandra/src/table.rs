@@ -70,7 +70,7 @@ pub(super) async fn make(
     let gone: Vec<&str> = wanted.gone(&found).collect();
     if !gone.is_empty() {
         tracing::warn!(
-            "{}: the table keeps columns that the model has no more, as they were: {}",
+            "{}: the table keeps columns that the model no longer has: {}",
             wanted.name,
             gone.join(", ")
         );

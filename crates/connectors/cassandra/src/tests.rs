@@ -244,7 +244,7 @@ fn a_model_that_cassandra_has_no_table_for_is_refused() {
     }
     insta::assert_snapshot!(told.join("\n"), @r"
     top_songs: expected a column in the partition key, found none
-    top_songs: the key names `artist`, which is no column of the model
+    top_songs: the key names `artist`, which is not a column of the model
     top_songs: `song` is named twice in the key
     top_songs: the column `at` is of type Time64(µs), which cassandra has no type for; cast it to another one
     top_songs: expected a time to live of at most 20 years, found 1099511627776 seconds

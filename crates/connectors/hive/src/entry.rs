@@ -151,7 +151,7 @@ impl RelationEntry<'_> {
                 let text = presentation
                     .view
                     .as_ref()
-                    .ok_or_else(|| self.unwritable("a view needs its SELECT in the words of hive"))?;
+                    .ok_or_else(|| self.unwritable("a view needs its SELECT in Hive's dialect"))?;
                 // Trino takes for its own view what bears both of these words.
                 set(&mut parameters, "presto_view", "true");
                 set(&mut parameters, "comment", "Presto View");

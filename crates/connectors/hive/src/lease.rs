@@ -188,7 +188,7 @@ fn break_dead(
         if !is_silent && !is_dead_here(&lock) {
             return Ok(Some(lock));
         }
-        tracing::warn!("the lease of {} is broken: no sign of it any more", heard_text(&lock));
+        tracing::warn!("the lease of {} is broken: there has been no sign of it since", heard_text(&lock));
         metastore.unlock(lock.lockid)?;
     }
     Ok(None)

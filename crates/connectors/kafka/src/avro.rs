@@ -38,7 +38,7 @@ pub enum AvroError {
         error: std::io::Error,
     },
     /// What is in a schema's file is none.
-    #[error("{} is no Avro schema that can be used: {why}", path.display())]
+    #[error("{} is not a usable Avro schema: {why}", path.display())]
     NotASchema {
         /// The file.
         path: PathBuf,

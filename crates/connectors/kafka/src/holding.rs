@@ -82,7 +82,7 @@ pub(super) fn holding(comparison: &Comparison<'_>) -> Result<Holding, String> {
         // A topic that the table no longer names is left as it is.
         if topics.contains(&place.0) {
             outcome.gone(format!(
-                "{}/{} was landed, but the topic no longer has that partition: it was deleted and made anew",
+                "{}/{} was landed, but the topic no longer has that partition: it was deleted and created again",
                 place.0, place.1
             ));
         }
@@ -120,13 +120,13 @@ impl ComparisonOutcome {
         let renewed = if last.to > held.high {
             Some(format!("offsets up to {} were landed, but it ends at {}", last.to, held.high))
         } else if is_changed {
-            Some("the last message that was landed is another one by now".to_owned())
+            Some("the last message that was landed is no longer the same".to_owned())
         } else {
             None
         };
         if let Some(why) = renewed {
             self.gone(format!(
-                "{}/{} is not the partition that was landed: {why}; the topic was deleted and made anew, or truncated",
+                "{}/{} is not the partition that was landed: {why}; the topic was deleted and created again, or truncated",
                 held.topic, held.partition
             ));
             self.holding.kept.extend(current.iter().map(|(_, unit)| unit.id.clone()));

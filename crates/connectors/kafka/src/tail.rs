@@ -75,7 +75,7 @@ impl Stream for KafkaSource {
         }
         if let Some(gone) = from.keys().find(|partition| !tail.has(partition)) {
             return Err(SourceError::unreadable(format!(
-                "the stream has read {gone}, which Kafka at {} no longer has: the topic was made anew. {RESET}",
+                "the stream has read {gone}, which Kafka at {} no longer has: the topic was created again. {RESET}",
                 self.connection.place()
             )));
         }
@@ -101,7 +101,7 @@ impl Stream for KafkaSource {
         for marks in left.values() {
             if let Some((topic, number)) = cluster::changed(&self.connection, marks)?.first() {
                 return Err(SourceError::unreadable(format!(
-                    "{topic}/{number} of Kafka at {} holds another message than the one that the stream has read at offset {}: the topic was made anew. {RESET}",
+                    "{topic}/{number} of Kafka at {} holds another message than the one that the stream has read at offset {}: the topic was created again. {RESET}",
                     self.connection.place(),
                     marks[&(topic.clone(), *number)].offset
                 )));
@@ -142,7 +142,7 @@ impl KafkaSource {
         }
         if start > held.high {
             return Err(SourceError::unreadable(format!(
-                "the stream goes on at offset {start} of {place}, but it ends at {}: the topic was made anew, or truncated. {RESET}",
+                "the stream goes on at offset {start} of {place}, but it ends at {}: the topic was created again, or truncated. {RESET}",
                 held.high
             )));
         }
@@ -352,7 +352,7 @@ impl KafkaTail {
 
     fn lost(&self) -> SourceError {
         SourceError::unreadable(format!(
-            "Kafka at {} no longer holds an offset that the stream goes on at: it expired, or the topic was made anew. {RESET}",
+            "Kafka at {} no longer holds an offset that the stream goes on at: it expired, or the topic was created again. {RESET}",
             self.connection.place()
         ))
     }

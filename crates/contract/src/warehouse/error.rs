@@ -111,7 +111,7 @@ pub enum WarehouseError {
     },
     /// Readers of Hive could not read what is stored by what is to be published. Nothing was changed.
     #[error(
-        "{relation} cannot be changed so in hive: {reason}; drop the table first, or give the model another name"
+        "{relation} cannot be changed like that in hive: {reason}; drop the table first, or give the model another name"
     )]
     HiveChange {
         /// The table.

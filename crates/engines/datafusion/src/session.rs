@@ -207,11 +207,11 @@ fn collecting<'a>(
 pub fn ended(error: tokio::task::JoinError) -> EngineError {
     EngineError::Worker(match error.try_into_panic() {
         Ok(panic) if Panicked::new(panic.as_ref()).to_string().contains("offset overflow") => {
-            "the texts or lists of some thousand rows take more than 2 GiB: make them shorter, or make fewer rows of them at once"
+            "the texts or lists of a few thousand rows take more than 2 GiB: make them shorter, or build fewer of them at once"
                 .to_owned()
         }
         Ok(panic) => format!(
-            "the query met what it was not made for ({}); where a file of the warehouse is damaged, build its table anew with --full-refresh",
+            "the query failed unexpectedly ({}); if a file of the warehouse is damaged, rebuild its table with --full-refresh",
             Panicked::new(panic.as_ref())
         ),
         Err(error) => format!("the query was ended: {error}"),

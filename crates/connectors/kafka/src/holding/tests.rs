@@ -91,7 +91,7 @@ fn an_offset_that_expired_before_it_was_landed_is_an_error_or_a_note() {
 fn a_topic_that_was_made_anew_is_an_error_or_a_new_generation() {
     let before = all(&["t/0@0-10", "t/1@0-8"]);
     let shorter = [held(0, 0, 4), held(1, 0, 8)];
-    insta::assert_snapshot!(refused(&shorter, &before), @"t/0 is not the partition that was landed: offsets up to 10 were landed, but it ends at 4; the topic was deleted and made anew, or truncated. Nothing was landed. To keep what was landed, land what is left and note the gap, run once with `on_lost_offsets: accept` at the source table");
+    insta::assert_snapshot!(refused(&shorter, &before), @"t/0 is not the partition that was landed: offsets up to 10 were landed, but it ends at 4; the topic was deleted and created again, or truncated. Nothing was landed. To keep what was landed, land what is left and note the gap, run once with `on_lost_offsets: accept` at the source table");
     let (units, kept) = shown(compared(&shorter, &before, true).unwrap());
     assert_eq!(units, ["+t/0#2@0-4", "t/1@0-8"]);
     assert_eq!(kept, ["t/0@0-10"]);
@@ -100,7 +100,7 @@ fn a_topic_that_was_made_anew_is_an_error_or_a_new_generation() {
     let changed = BTreeSet::from([(Arc::from("t"), 0)]);
     let compare =
         |accept| holding(&Comparison { held: &longer, recorded: &before, changed: &changed, accept });
-    insta::assert_snapshot!(compare(false).unwrap_err(), @"t/0 is not the partition that was landed: the last message that was landed is another one by now; the topic was deleted and made anew, or truncated. Nothing was landed. To keep what was landed, land what is left and note the gap, run once with `on_lost_offsets: accept` at the source table");
+    insta::assert_snapshot!(compare(false).unwrap_err(), @"t/0 is not the partition that was landed: the last message that was landed is no longer the same; the topic was deleted and created again, or truncated. Nothing was landed. To keep what was landed, land what is left and note the gap, run once with `on_lost_offsets: accept` at the source table");
     assert_eq!(shown(compare(true).unwrap()).0, ["+t/0#2@0-20", "t/1@0-8"]);
 
     let second = all(&["t/0@0-10", "t/0#2@0-4"]);
@@ -110,7 +110,7 @@ fn a_topic_that_was_made_anew_is_an_error_or_a_new_generation() {
 
 #[test]
 fn a_partition_that_is_gone_is_an_error() {
-    insta::assert_snapshot!(refused(&[held(0, 0, 5)], &all(&["t/0@0-5", "t/1@0-5"])), @"t/1 was landed, but the topic no longer has that partition: it was deleted and made anew. Nothing was landed. To keep what was landed, land what is left and note the gap, run once with `on_lost_offsets: accept` at the source table");
+    insta::assert_snapshot!(refused(&[held(0, 0, 5)], &all(&["t/0@0-5", "t/1@0-5"])), @"t/1 was landed, but the topic no longer has that partition: it was deleted and created again. Nothing was landed. To keep what was landed, land what is left and note the gap, run once with `on_lost_offsets: accept` at the source table");
     let accepted = compared(&[held(0, 0, 5)], &all(&["t/0@0-5", "t/1@0-5"]), true).unwrap();
     assert_eq!(shown(accepted).1, ["t/1@0-5"]);
 }

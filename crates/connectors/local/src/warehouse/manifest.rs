@@ -151,7 +151,7 @@ fn joined<K: Ord + Clone, V: Clone>(
     if joined.len() == parts.iter().map(|part| of(part).len()).sum::<usize>() {
         Ok(joined)
     } else {
-        Err(Unreadable::Text("an entry stands in two of its parts".to_owned()))
+        Err(Unreadable::Text("an entry is in two of its parts".to_owned()))
     }
 }
 
