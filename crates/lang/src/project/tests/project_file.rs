@@ -136,12 +136,10 @@ data_tests: {+severity: warn}
     dbt_project.yml:3:1: unknown key `source-paths` in a project
         it is called `model-paths` now
     dbt_project.yml:4:1: unknown key `colour` in a project
-        the keys are name, profile, model-paths, macro-paths, test-paths, seed-paths, docs-paths, snapshot-paths, target-path, vars, models, seeds, snapshots, tests, data_tests, sources
+        the keys are name, profile, model-paths, macro-paths, test-paths, seed-paths, docs-paths, snapshot-paths, target-path, vars, models, seeds, snapshots, tests, data_tests, sources, packages-install-path, dispatch
     dbt_project.yml:5:14: `target-path`: expected a text, found a list
     dbt_project.yml:6:13: `seed-paths`: expected a text or a list of texts, found `3`
     dbt_project.yml:7:1: `on-run-end` is not supported by mep
-        take it away: leaving it out silently would change results
-    dbt_project.yml:8:1: `dispatch` is not supported by mep
         take it away: leaving it out silently would change results
     dbt_project.yml:9:9: `models`: expected a mapping, found a list
     dbt_project.yml:10:7: `vars`: expected a mapping, found `3`
