@@ -7,9 +7,10 @@ use minijinja::value::{Kwargs, Object, ObjectRepr, from_args};
 use minijinja::{Error, State, Value};
 
 use super::bound::Bound;
-use super::column_value::{created, quoted};
+use super::column_value::{Api, created, quoted};
 use super::macros::Macro;
 use super::namespaces::{DBT, PREFIXES};
+use super::patterns::Patterns;
 use super::problem::{invalid, invalid_with_help, unsupported};
 use super::relation_value::RelationValue;
 use super::scope::{RenderScope, Shared};
@@ -37,7 +38,9 @@ pub(super) fn thing(value: &Value) -> Option<String> {
         || object.is::<Unsupported>()
         || object.is::<Macro>()
         || object.is::<Bound>()
-        || object.is::<Modules>();
+        || object.is::<Modules>()
+        || object.is::<Patterns>()
+        || object.is::<Api>();
     is_thing.then(|| format!("`{value}`"))
 }
 

@@ -116,7 +116,7 @@ pub(super) const FUNCTIONS: [Key; 29] = [
         "modules",
         "modules.datetime",
         "",
-        "Python's `datetime`: `datetime`, `date` and `timedelta`, in UTC.",
+        "Python's `datetime`: `datetime`, `date` and `timedelta`, in UTC; and `re`: `sub`, `search`, `match`, `fullmatch`, `findall`, `split`.",
     ),
 ];
 
@@ -126,6 +126,7 @@ pub(super) fn add_to(environment: &mut Environment<'_>) {
     environment.add_function("__dict", |literal: Value| own(&literal));
     environment.add_function("__tuple", |literal: Value| place(&literal, 0).map(|()| literal.clone()));
     environment.add_function("__key", |key: Value| hashable(&key).map(|()| key.clone()));
+    environment.add_function("__do", |_: Value| "");
     environment.add_function("__own", |value: Value| {
         let value = own(&value);
         valid(&value).and_then(|()| visits::check()).map(|()| value)

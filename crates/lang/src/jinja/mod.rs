@@ -21,6 +21,7 @@ mod noted;
 mod operators;
 mod overrides;
 mod passes;
+mod patterns;
 mod problem;
 mod relation_value;
 mod rewrite;

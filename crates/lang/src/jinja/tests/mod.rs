@@ -4,6 +4,7 @@ mod conformance;
 mod generic_tests;
 mod macro_calls;
 mod meaning;
+mod patterns;
 mod places;
 mod problems;
 mod relations;

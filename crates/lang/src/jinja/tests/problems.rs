@@ -205,7 +205,7 @@ fn what_dbt_has_and_mep_has_not_says_so() {
     insta::assert_snapshot!(sql(&[], "{{ modules.pytz.timezone('x') }}"), @r"
     problem: `modules.pytz` is not supported by mep
        at: models/m.sql:1:4 `modules.pytz`
-     help: only `modules.datetime` is: do the rest in SQL or in a macro
+     help: `modules.datetime` and `modules.re` are: do the rest in SQL or in a macro
     ");
     insta::assert_snapshot!(sql(&[], "{{ return(1) }}"), @r"
     problem: return() outside of a macro
