@@ -254,7 +254,8 @@ impl fmt::Debug for Unsupported {
 impl Unsupported {
     pub(super) fn named(name: &str) -> Option<Self> {
         let help = match name {
-            "run_query" | "statement" | "load_result" | "store_result" | "load_agate_table" => {
+            "run_query" | "statement" | "load_result" | "store_result" | "load_relation"
+            | "load_agate_table" => {
                 "mep asks no warehouse while it renders: write the values out, or take them from a seed by SQL"
             }
             "graph" | "selected_resources" | "database_schemas" | "dbt_metadata_envs" | "context" => {
