@@ -7,6 +7,7 @@
 
 pub mod compaction;
 pub mod connect;
+pub mod deps;
 mod error;
 pub mod preview;
 pub mod query;

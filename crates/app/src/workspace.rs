@@ -126,7 +126,15 @@ impl Opening {
     /// # Errors
     /// All that is wrong with its files.
     pub fn project(&self) -> Result<Project, AppError> {
-        let options = LoadOptions {
+        Ok(project::load(&self.load_options()?)?)
+    }
+
+    /// Which project to read.
+    ///
+    /// # Errors
+    /// Where there is none.
+    pub fn load_options(&self) -> Result<LoadOptions, Problem> {
+        Ok(LoadOptions {
             root: self.folder()?,
             profiles_dir: self.profiles_dir.clone(),
             profile: self.profile.clone(),
@@ -134,8 +142,7 @@ impl Opening {
             vars: self.vars.clone(),
             threads: self.threads,
             is_strict: self.is_strict,
-        };
-        Ok(project::load(&options)?)
+        })
     }
 }
 

@@ -99,7 +99,7 @@ fn node_json(project: &Project, compiled: &Compiled, index: NodeIndex, node: &No
         "unique_id": node.id.as_str(),
         "name": node.name,
         "resource_type": node.resource_type(),
-        "package_name": project.name,
+        "package_name": project.package_of(&node.path),
         "path": node.path.to_string_lossy(),
         "original_file_path": node.path.to_string_lossy(),
         "fqn": node.fqn,

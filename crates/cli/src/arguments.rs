@@ -122,6 +122,10 @@ pub enum Command {
     Init(InitArguments),
     /// Show which project, profile and target are used, and whether they can be.
     Debug,
+    /// Bring in the packages that packages.yml and dependencies.yml name.
+    ///
+    /// They go to dbt_packages/: folders are linked, repositories fetched by git. package-lock.yml says what they came to.
+    Deps(DepsArguments),
     /// Write small files of tables anew as fewer and larger ones.
     ///
     /// Rows and versions stay the same, so that nothing is built because of it.
@@ -428,6 +432,14 @@ pub struct CompactArguments {
 fn parse_size(text: &str) -> Result<u64, String> {
     let bytes = bytes_of(text).filter(|bytes| *bytes > 0);
     bytes.ok_or_else(|| "expected a size such as 128MiB or 1GB".to_owned())
+}
+
+/// Arguments of deps.
+#[derive(Args, Debug)]
+pub struct DepsArguments {
+    /// Look for newer versions, in place of those that package-lock.yml says.
+    #[arg(long)]
+    pub upgrade: bool,
 }
 
 /// Arguments of clean.

@@ -15,6 +15,7 @@ mod compact;
 mod compile;
 mod completions;
 mod debug;
+mod deps;
 mod docs;
 mod generate;
 mod generate_live;
@@ -87,6 +88,7 @@ fn dispatch(global: &Global, command: &Command) -> Result<Exit, AppError> {
         Command::Parse => compile::parse(global),
         Command::Init(arguments) => init::init(global, arguments),
         Command::Debug => debug::debug(global),
+        Command::Deps(arguments) => deps::deps(global, arguments),
         Command::Compact(arguments) => compact::compact(global, arguments),
         Command::Clean(arguments) => clean::clean(global, arguments),
         Command::Generate(arguments) => generate::generate(global, arguments),

@@ -152,7 +152,10 @@ fn test_node(
         return None;
     }
     let digest = digest(used.test, attachment);
-    let id = NodeId::new(format!("test.{}.{name}.{digest}", builder.project.name));
+    let id = NodeId::new(format!(
+        "test.{}.{name}.{digest}",
+        builder.project.package_of(used.test.test.place.text.path())
+    ));
     if !taken.insert(id.clone()) {
         let problem = Problem::new(format!("the test `{name}` is written twice")).at(&used.test.test.place);
         builder.problems.push(problem.help("take one of them away, or give one a `name`"));

@@ -48,8 +48,9 @@ pub(super) struct Builder<'a> {
     pub(super) nodes: Vec<Node>,
     pub(super) problems: Problems,
     parsed: Vec<(usize, Parsed)>,
-    pub(super) disabled: Vec<String>,
-    pub(super) refs: HashMap<String, Named>,
+    /// By package and name.
+    pub(super) disabled: Vec<(String, String)>,
+    pub(super) refs: HashMap<(String, String), Named>,
     pub(super) sources: BTreeMap<(String, String), NodeId>,
     /// For a source table that a node of the project fills, that node.
     pub(super) fillers: HashMap<NodeId, NodeId>,
@@ -73,11 +74,12 @@ impl<'a> Builder<'a> {
     fn add_sources(&mut self) {
         for (index, table) in self.project.sources.iter().enumerate() {
             let config = config_reader::read(ConfigOf::Source, &table.config, &mut self.problems);
-            let id = NodeId::new(format!("source.{}.{}.{}", self.project.name, table.source, table.name));
+            let package = self.project.package_of(table.place.text.path());
+            let id = NodeId::new(format!("source.{package}.{}.{}", table.source, table.name));
             if !config.enabled {
                 continue;
             }
-            let mut fqn = vec![self.project.name.clone()];
+            let mut fqn = vec![package.to_owned()];
             let folders = table.place.text.path().parent();
             let folders = folders.and_then(|path| path.strip_prefix("models").ok());
             fqn.extend(
@@ -116,14 +118,14 @@ impl<'a> Builder<'a> {
         for (index, seed) in self.project.seeds.iter().enumerate() {
             let config = config_reader::read(ConfigOf::Seed, &seed.config, &mut self.problems);
             if !config.enabled {
-                self.disabled.push(seed.name.clone());
+                self.disabled.push((package_of(&seed.fqn).to_owned(), seed.name.clone()));
                 continue;
             }
             let place = SourceText::new(seed.path.clone(), "").at(mep_lang::project::Span::default());
             let generated = self.generated("seed", &seed.name, &seed.fqn, &place.text, &seed.config, &config);
             let relation = self.relation(&config, &seed.name, &generated, &place);
             self.nodes.push(Node {
-                id: NodeId::new(format!("seed.{}.{}", self.project.name, seed.name)),
+                id: NodeId::new(format!("seed.{}.{}", package_of(&seed.fqn), seed.name)),
                 name: seed.name.clone(),
                 fqn: seed.fqn.clone(),
                 path: seed.path.clone(),
@@ -146,14 +148,14 @@ impl<'a> Builder<'a> {
                 Err(problem) => {
                     self.problems.push(problem);
                     // What refers to it must not be told that there is no such model.
-                    self.disabled.push(model.name.clone());
+                    self.disabled.push((package_of(&model.fqn).to_owned(), model.name.clone()));
                     continue;
                 }
             };
-            let raw = merged(&model.config, &parsed.config);
+            let raw = self.settled(&model.fqn, &model.config, &parsed.config);
             let config = config_reader::read(ConfigOf::Model, &raw, &mut self.problems);
             if !config.enabled {
-                self.disabled.push(model.name.clone());
+                self.disabled.push((package_of(&model.fqn).to_owned(), model.name.clone()));
                 continue;
             }
             let is_ephemeral = config.materialized == Materialization::Ephemeral;
@@ -185,14 +187,14 @@ impl<'a> Builder<'a> {
                             .help("write ref('a_model') or source('a_source', 'a_table')"),
                         None => problem,
                     });
-                    self.disabled.push(file.name.clone());
+                    self.disabled.push((package_of(&file.fqn).to_owned(), file.name.clone()));
                     continue;
                 }
             };
-            let raw = merged(&file.config, &parsed.config);
+            let raw = self.settled(&file.fqn, &file.config, &parsed.config);
             let config = config_reader::read(ConfigOf::Snapshot, &raw, &mut self.problems);
             if !config.enabled {
-                self.disabled.push(file.name.clone());
+                self.disabled.push((package_of(&file.fqn).to_owned(), file.name.clone()));
                 continue;
             }
             let start = file.block.map_or(0, |block| block.start);
@@ -221,7 +223,7 @@ impl<'a> Builder<'a> {
         kind: NodeKind,
     ) -> Node {
         Node {
-            id: NodeId::new(format!("{resource_type}.{}.{}", self.project.name, file.name)),
+            id: NodeId::new(format!("{resource_type}.{}.{}", package_of(&file.fqn), file.name)),
             name: file.name.clone(),
             fqn: file.fqn.clone(),
             path: file.text.path().to_owned(),
@@ -235,8 +237,25 @@ impl<'a> Builder<'a> {
         }
     }
 
+    /// The config of a file. Of a package's, what the project says goes over what the file itself does.
+    fn settled(
+        &self,
+        fqn: &[String],
+        files: &IndexMap<String, Located<Json>>,
+        own: &IndexMap<String, Located<Json>>,
+    ) -> IndexMap<String, Located<Json>> {
+        let all = merged(files, own);
+        if package_of(fqn) == self.project.name {
+            return all;
+        }
+        let is_of_project =
+            |located: &Located<Json>| located.place.text.path() == Path::new("dbt_project.yml");
+        let over = files.iter().filter(|(_, located)| is_of_project(located));
+        merged(&all, &over.map(|(key, located)| (key.clone(), located.clone())).collect())
+    }
+
     fn parse(&self, file: &SqlFile, resource_type: &str) -> Result<Parsed, Problem> {
-        let unique_id = format!("{resource_type}.{}.{}", self.project.name, file.name);
+        let unique_id = format!("{resource_type}.{}.{}", package_of(&file.fqn), file.name);
         let config: IndexMap<String, Json> =
             file.config.iter().map(|(key, located)| (key.clone(), located.value.clone())).collect();
         self.templates.parse(&Subject {
@@ -275,7 +294,7 @@ impl<'a> Builder<'a> {
         if !self.templates.generates_names() {
             return GeneratedNames::default();
         }
-        let unique_id = format!("{resource_type}.{}.{name}", self.project.name);
+        let unique_id = format!("{resource_type}.{}.{name}", package_of(fqn));
         let subject = Subject {
             text,
             block: None,
@@ -316,7 +335,7 @@ impl<'a> Builder<'a> {
                     continue;
                 }
             };
-            let raw = merged(&test.config, &parsed.config);
+            let raw = self.settled(&test.fqn, &test.config, &parsed.config);
             let config = config_reader::read(ConfigOf::Test, &raw, &mut self.problems);
             if !config.enabled {
                 continue;
@@ -341,6 +360,11 @@ impl<'a> Builder<'a> {
         let attached = AttachedTests::of(self);
         self.nodes.extend(attached);
     }
+}
+
+/// The package that a file is of, by its name in config.
+pub(super) fn package_of(fqn: &[String]) -> &str {
+    fqn.first().map_or("", String::as_str)
 }
 
 /// The config of the files, overlaid by what the SQL says; tags add up.

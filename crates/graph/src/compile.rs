@@ -120,9 +120,10 @@ impl Compiler<'_> {
             this: Relation::new(&self.project.target.schema, "inline"),
             config: indexmap::IndexMap::new(),
         };
-        let rendered = self
-            .templates
-            .render(&subject, Arc::new(NodeNames { names, is_incremental: false, parts: None }))?;
+        let rendered = self.templates.render(
+            &subject,
+            Arc::new(NodeNames { names, is_incremental: false, parts: None, scope: None }),
+        )?;
         Ok(one_query(rendered))
     }
 }
@@ -264,7 +265,12 @@ impl CompileWork<'_> {
     }
 
     fn names(&self, is_incremental: bool, parts: Option<Parts>) -> Arc<NodeNames> {
-        Arc::new(NodeNames { names: self.names.clone(), is_incremental, parts })
+        Arc::new(NodeNames {
+            names: self.names.clone(),
+            is_incremental,
+            parts,
+            scope: Some(self.checking.clone()),
+        })
     }
 
     fn render(&self, node: &Node, text: &SourceText, names: Arc<NodeNames>) -> Result<Rendered, Problem> {

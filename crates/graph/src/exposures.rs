@@ -43,10 +43,11 @@ impl Builder<'_> {
             let mut config = NodeConfig { tags: exposure.tags.clone(), ..NodeConfig::default() };
             config.raw.insert("tags".to_owned(), exposure.tags.clone().into());
             config.meta = Json::Object(exposure.meta.clone().into_iter().collect());
+            let package = self.project.package_of(exposure.place.text.path());
             self.nodes.push(Node {
-                id: NodeId::new(format!("exposure.{}.{}", self.project.name, exposure.name)),
+                id: NodeId::new(format!("exposure.{package}.{}", exposure.name)),
                 name: exposure.name.clone(),
-                fqn: vec![self.project.name.clone(), exposure.name.clone()],
+                fqn: vec![package.to_owned(), exposure.name.clone()],
                 path: exposure.place.text.path().to_owned(),
                 place: Some(exposure.place.clone()),
                 relation: None,

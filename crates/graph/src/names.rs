@@ -4,31 +4,39 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::attached_tests::tested_relation;
+use super::build::package_of;
 use super::dag::Graph;
 use super::node::NodeKind;
 use mep_core::relation::Relation;
 use mep_lang::jinja::{Resolved, Resolver};
 use mep_lang::project::Project;
+use mep_sql::{Scope, sql_type};
+use serde_json::Value as Json;
 
 /// What the names of the project stand for.
 #[derive(Debug)]
 pub(super) struct Names {
-    project: String,
-    refs: HashMap<String, Relation>,
+    /// The project and its packages, in the order in which a name alone is looked for.
+    packages: Vec<String>,
+    /// By package and name.
+    refs: HashMap<(String, String), Relation>,
     sources: HashMap<(String, String), Relation>,
 }
 
 impl Names {
     /// Of all nodes that can be read.
     pub(super) fn of(project: &Project, graph: &Graph) -> Self {
-        let mut names = Self { project: project.name.clone(), refs: HashMap::new(), sources: HashMap::new() };
+        let others = project.packages.iter().map(|package| package.name.clone());
+        let packages = std::iter::once(project.name.clone()).chain(others).collect();
+        let mut names = Self { packages, refs: HashMap::new(), sources: HashMap::new() };
         for node in graph.nodes() {
             match &node.kind {
                 NodeKind::Source { source, .. } => {
                     names.sources.insert((source.clone(), node.name.clone()), tested_relation(node));
                 }
                 NodeKind::Model { .. } | NodeKind::Seed { .. } | NodeKind::Snapshot { .. } => {
-                    names.refs.insert(node.name.clone(), tested_relation(node));
+                    let key = (package_of(&node.fqn).to_owned(), node.name.clone());
+                    names.refs.insert(key, tested_relation(node));
                 }
                 NodeKind::Test(_) | NodeKind::Exposure { .. } => {}
             }
@@ -43,6 +51,8 @@ pub(super) struct NodeNames {
     pub(super) is_incremental: bool,
     /// For a batch: the inputs of which it reads only a part.
     pub(super) parts: Option<Parts>,
+    /// The columns of what was compiled before it; `None` where nothing was.
+    pub(super) scope: Option<Scope>,
 }
 
 /// The inputs that a batch reads a part of.
@@ -70,11 +80,15 @@ impl NodeNames {
 
 impl Resolver for NodeNames {
     fn resolve_ref(&self, package: Option<&str>, name: &str) -> Result<Resolved, String> {
-        if let Some(package) = package.filter(|package| *package != self.names.project) {
+        let packages = &self.names.packages;
+        if let Some(package) = package.filter(|package| packages.iter().all(|known| known != package)) {
             return Err(format!("there is no package `{package}`"));
         }
-        let found = self.names.refs.get(name).map(|relation| self.resolved(relation));
-        found.ok_or_else(|| format!("there is no model or seed `{name}`"))
+        let mut wanted = packages.iter().filter(|known| package.is_none_or(|package| *known == package));
+        let found = wanted.find_map(|package| self.names.refs.get(&(package.clone(), name.to_owned())));
+        found
+            .map(|relation| self.resolved(relation))
+            .ok_or_else(|| format!("there is no model or seed `{name}`"))
     }
 
     fn resolve_source(&self, source: &str, table: &str) -> Result<Resolved, String> {
@@ -85,5 +99,23 @@ impl Resolver for NodeNames {
 
     fn is_incremental(&self) -> bool {
         self.is_incremental
+    }
+
+    fn columns(&self, relation: &Relation) -> Result<Vec<(String, String)>, String> {
+        let scope = self.scope.as_ref().ok_or("the columns of relations are not known here")?;
+        if !scope.knows(relation) {
+            return Ok(Vec::new());
+        }
+        let plan = scope.scan(relation).map_err(|error| format!("the columns of {relation}: {error}"))?;
+        let fields = plan.schema().fields().iter();
+        Ok(fields.map(|field| (field.name().clone(), sql_type(field.data_type()))).collect())
+    }
+
+    fn constant(&self, expression: &str) -> Result<Json, String> {
+        let scope = self.scope.as_ref().ok_or("an expression of SQL cannot be evaluated here")?;
+        scope.constant(expression).map_err(|problem| match problem.help {
+            Some(help) => format!("`{expression}`: {}; {help}", problem.message),
+            None => format!("`{expression}`: {}", problem.message),
+        })
     }
 }

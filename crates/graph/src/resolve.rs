@@ -1,6 +1,6 @@
 //! What names in `ref()` and `source()` stand for.
 
-use super::build::Builder;
+use super::build::{Builder, package_of};
 use super::node::{Dependency, NodeId, NodeKind};
 use mep_lang::jinja::Parsed;
 use mep_lang::project::{Place, Problem, nearest};
@@ -19,9 +19,9 @@ impl Builder<'_> {
             self.refs.insert(name.clone(), Named::Disabled);
         }
         for node in &self.nodes {
+            let key = (package_of(&node.fqn).to_owned(), node.name.clone());
             if matches!(node.kind, NodeKind::Model { .. } | NodeKind::Seed { .. } | NodeKind::Snapshot { .. })
-                && let Some(Named::Node(earlier)) =
-                    self.refs.insert(node.name.clone(), Named::Node(node.id.clone()))
+                && let Some(Named::Node(earlier)) = self.refs.insert(key, Named::Node(node.id.clone()))
             {
                 let message = format!("two nodes are named `{}`: {earlier} and {}", node.name, node.id);
                 let problem = Problem::new(message).help("give one of them another file name");
@@ -70,13 +70,19 @@ impl Builder<'_> {
         name: &str,
         place: &Place,
     ) -> Result<Option<NodeId>, Box<Problem>> {
-        if let Some(package) = package.filter(|package| *package != self.project.name) {
+        let packages = &self.project.packages;
+        if let Some(package) = package.filter(|package| *package != self.project.name)
+            && packages.iter().all(|known| known.name != package)
+        {
             let problem = Problem::new(format!("there is no package `{package}`")).at(place);
-            return Err(Box::new(
-                problem.help(format!("the only package is this project, `{}`", self.project.name)),
-            ));
+            let problem = if packages.is_empty() {
+                problem.help(format!("the only package is this project, `{}`", self.project.name))
+            } else {
+                problem.did_you_mean(package, packages.iter().map(|known| known.name.as_str()))
+            };
+            return Err(Box::new(problem));
         }
-        match self.refs.get(name) {
+        match self.named(package, name, place) {
             Some(Named::Node(id)) => Ok(Some(id.clone())),
             Some(Named::Disabled) => {
                 let project = self.project;
@@ -90,7 +96,7 @@ impl Builder<'_> {
             }
             None => {
                 let problem = Problem::new(format!("there is no model or seed `{name}`")).at(place);
-                let problem = problem.did_you_mean(name, self.refs.keys().map(String::as_str));
+                let problem = problem.did_you_mean(name, self.refs.keys().map(|(_, name)| name.as_str()));
                 let source = self.sources.keys().find(|(_, table)| table == name);
                 Err(Box::new(match source {
                     Some((source, table)) => problem.help(format!("write source('{source}', '{table}')")),
@@ -98,6 +104,18 @@ impl Builder<'_> {
                 }))
             }
         }
+    }
+
+    /// What a name stands for where it is written: in the package of the text, then in the project, then in any other.
+    fn named(&self, package: Option<&str>, name: &str, place: &Place) -> Option<&Named> {
+        let of = |package: &str| self.refs.get(&(package.to_owned(), name.to_owned()));
+        if let Some(package) = package {
+            return of(package);
+        }
+        let own = self.project.package_of(place.text.path());
+        let packages = self.project.packages.iter();
+        let all = [own, &self.project.name].into_iter().chain(packages.map(|package| package.name.as_str()));
+        all.into_iter().find_map(of)
     }
 
     fn resolve_source(&self, source: &str, table: &str, place: &Place) -> Result<NodeId, Box<Problem>> {

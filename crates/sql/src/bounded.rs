@@ -19,10 +19,10 @@ use regex::Regex;
 /// The most bytes of one value.
 const MOST_OF_A_VALUE: f64 = (64_u32 << 20) as f64;
 /// The most bytes of the values that one call makes: of some thousand rows at once.
-const MOST_OF_A_CALL: f64 = (256_u32 << 20) as f64;
+pub(super) const MOST_OF_A_CALL: f64 = (256_u32 << 20) as f64;
 
 /// The bytes of a part of a list of texts beside its text.
-const PART: f64 = 24.0;
+pub(super) const PART: f64 = 24.0;
 
 /// The nanoseconds of a day.
 const DAY: f64 = 86_400e9;

@@ -19,10 +19,11 @@ use super::date_bin::DateBin;
 use super::date_trunc::DateTrunc;
 use super::surrogate_key::SurrogateKey;
 use super::tumble::Tumble;
+use super::{parts_of_text, times};
 use mep_core::keys::{Key, key};
 
 /// What the functions do that mep adds.
-pub const ADDED: [Key; 4] = [
+pub const ADDED: [Key; 21] = [
     key(
         "hash_key",
         "hash_key(text)",
@@ -42,16 +43,74 @@ pub const ADDED: [Key; 4] = [
         "",
         "TIMESTAMP: the beginning of the window of this length that a time falls into.",
     ),
+    key(
+        "date_diff",
+        "date_diff('day', from, to)",
+        "",
+        "BIGINT: how many boundaries of a unit lie between two times, as in DuckDB; also as `datediff`. `datediff(to, from)` counts days.",
+    ),
+    key(
+        "datesub",
+        "datesub('day', from, to)",
+        "",
+        "BIGINT: how many whole units go by between two times, as in DuckDB; `date_sub` of three arguments too.",
+    ),
+    key(
+        "date_add",
+        "date_add('day', number, time)",
+        "",
+        "A time so many units on; also as `dateadd`. A date stays one with days and longer units. `date_add(time, interval)` adds an interval.",
+    ),
+    key("multiply_interval", "interval '1 day' * number", "", "INTERVAL: so many times an interval."),
+    key("last_day", "last_day(time)", "", "DATE: the last day of the month."),
+    key("monthname", "monthname(time)", "", "VARCHAR: `January`."),
+    key("dayname", "dayname(time)", "", "VARCHAR: `Monday`."),
+    key(
+        "epoch_ms",
+        "epoch_ms(time)",
+        "",
+        "BIGINT: milliseconds since 1970; of a number of them, the TIMESTAMP.",
+    ),
+    key("epoch_us", "epoch_us(time)", "", "BIGINT: microseconds since 1970."),
+    key(
+        "make_timestamp",
+        "make_timestamp(year, month, day, hour, minute, seconds)",
+        "",
+        "TIMESTAMP of its parts, or of microseconds since 1970.",
+    ),
+    key("strftime", "strftime(time, '%Y-%m-%d')", "", "VARCHAR: a time as a format writes it."),
+    key("strptime", "strptime(text, '%Y-%m-%d')", "", "TIMESTAMP that a text says in a format."),
+    key("try_strptime", "try_strptime(text, '%Y-%m-%d')", "", "The same, NULL where the text is another."),
+    key(
+        "string_split",
+        "string_split(text, ',')",
+        "",
+        "VARCHAR[]: the parts of a text between separators; also as `split` and `str_split`.",
+    ),
+    key(
+        "regexp_split_to_array",
+        "regexp_split_to_array(text, '[,;]')",
+        "",
+        "VARCHAR[]: the parts of a text between what a pattern finds.",
+    ),
+    key(
+        "regexp_extract",
+        "regexp_extract(text, '([a-z]+)', 1)",
+        "",
+        "VARCHAR: what a pattern, or a group of it, finds first; empty where it finds nothing, as in DuckDB.",
+    ),
+    key("len", "len(text)", "", "BIGINT: how many characters a text has, or values a list."),
 ];
 
 /// All functions that mep adds.
 pub fn all() -> Vec<Arc<ScalarUDF>> {
-    vec![
-        Arc::new(ScalarUDF::new_from_impl(TextFunction::hash_key())),
-        Arc::new(ScalarUDF::new_from_impl(TextFunction::fix_mojibake())),
-        Arc::new(ScalarUDF::new_from_impl(SurrogateKey::new())),
-        Arc::new(ScalarUDF::new_from_impl(Tumble::new())),
-    ]
+    let own = [
+        ScalarUDF::new_from_impl(TextFunction::hash_key()),
+        ScalarUDF::new_from_impl(TextFunction::fix_mojibake()),
+        ScalarUDF::new_from_impl(SurrogateKey::new()),
+        ScalarUDF::new_from_impl(Tumble::new()),
+    ];
+    own.into_iter().chain(times::all()).chain(parts_of_text::all()).map(Arc::new).collect()
 }
 
 /// The engine's functions that are replaced under their own names.

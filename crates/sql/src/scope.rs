@@ -248,6 +248,9 @@ impl Scope {
             std::mem::forget(statement);
             return Err(SqlProblem::nested_too_deep(nesting, sql, syntax::DEPTH));
         }
+        if let Some(unclear) = syntax::write_synonyms_out(&mut statement, sql) {
+            return Err(unclear);
+        }
         let Some(query) = syntax::query(&statement) else {
             return Err(SqlProblem {
                 message: "expected a SELECT, found another statement".to_owned(),

@@ -3,23 +3,27 @@
 use std::fmt;
 use std::sync::Arc;
 
-use minijinja::value::{Object, ObjectRepr, from_args};
+use minijinja::value::{Kwargs, Object, ObjectRepr, from_args};
 use minijinja::{Error, State, Value};
 
 use super::bound::Bound;
+use super::column_value::{Api, created, quoted};
 use super::macros::Macro;
+use super::namespaces::{DBT, PREFIXES};
+use super::patterns::Patterns;
 use super::problem::{invalid, invalid_with_help, unsupported};
-use super::scope::Shared;
+use super::relation_value::RelationValue;
+use super::scope::{RenderScope, Shared};
 use super::time::Modules;
 use super::visits;
 use crate::project::nearest;
 
-/// The adapter's own name, which `adapter.dispatch` looks for first.
+/// The adapter's own name.
 const ADAPTER: &str = "mep";
 
 /// The macros that `adapter.dispatch` looks for, the first one first.
-pub(super) fn dispatched(name: &str) -> [String; 2] {
-    [format!("{ADAPTER}__{name}"), format!("default__{name}")]
+pub(super) fn dispatched(name: &str) -> [String; 3] {
+    PREFIXES.map(|prefix| format!("{prefix}__{name}"))
 }
 
 /// What a value is called that is no value for SQL: a function or one of dbt's own parts.
@@ -34,12 +38,17 @@ pub(super) fn thing(value: &Value) -> Option<String> {
         || object.is::<Unsupported>()
         || object.is::<Macro>()
         || object.is::<Bound>()
-        || object.is::<Modules>();
+        || object.is::<Modules>()
+        || object.is::<Patterns>()
+        || object.is::<Api>();
     is_thing.then(|| format!("`{value}`"))
 }
 
-/// `adapter`.
-pub(super) struct Adapter(pub(super) Arc<Shared>);
+/// `adapter`, in a text of a package.
+pub(super) struct Adapter {
+    pub(super) scope: Arc<RenderScope>,
+    pub(super) package: String,
+}
 
 impl fmt::Debug for Adapter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -59,36 +68,67 @@ impl Object for Adapter {
         arguments: &[Value],
     ) -> Result<Value, Error> {
         match method {
-            // The namespace says which packages to search; here is just the project.
-            "dispatch" => match arguments.first().and_then(Value::as_str) {
-                Some(name) => dispatch(&self.0, name),
-                None => Err(invalid_with_help(
-                    "adapter.dispatch() takes the name of a macro",
-                    "write adapter.dispatch('macro')(...)",
-                )),
-            },
+            "dispatch" => self.dispatch(arguments),
             "type" => Ok(ADAPTER.into()),
             "quote" => {
                 let (name,): (&str,) = from_args(arguments)?;
-                Ok(format!("\"{}\"", name.replace('"', "\"\"")).into())
+                Ok(quoted(name).into())
             }
+            "get_columns_in_relation" => {
+                let (relation,): (Value,) = from_args(arguments)?;
+                self.scope.columns_of(&relation)
+            }
+            "get_relation" | "load_relation" => self.relation(arguments),
             _ => Err(unsupported(
                 &format!("`adapter.{method}()`"),
-                "mep asks no warehouse while it renders; it has `dispatch`, `type` and `quote`",
+                "mep asks no warehouse while it renders; it has `dispatch`, `type`, `quote`, `get_columns_in_relation` and `get_relation`",
             )),
         }
     }
 }
 
-fn dispatch(shared: &Shared, name: &str) -> Result<Value, Error> {
-    let wanted = dispatched(name);
-    if let Some(found) = wanted.iter().find_map(|candidate| shared.macros.get(candidate)) {
-        return Ok(Macro::value(found));
+impl Adapter {
+    /// The relation of these names, where it is known to be there.
+    fn relation(&self, arguments: &[Value]) -> Result<Value, Error> {
+        let relation = match arguments {
+            [relation] if RelationValue::relation(relation).is_some() => relation.clone(),
+            arguments => created(arguments)?,
+        };
+        let columns = self.scope.columns_of(&relation)?;
+        Ok(if columns.len() == Some(0) { Value::from(()) } else { relation })
     }
-    Err(invalid_with_help(
-        format!("there is no macro to dispatch `{name}` to: expected `{}` or `{}`", wanted[0], wanted[1]),
-        &format!("define `{}` in macros/", wanted[1]),
-    ))
+
+    fn dispatch(&self, arguments: &[Value]) -> Result<Value, Error> {
+        let (named, texts) = match arguments.split_last() {
+            Some((last, before)) if last.is_kwargs() => (Some(Kwargs::try_from(last.clone())?), before),
+            _ => (None, arguments),
+        };
+        let by_name =
+            |name: &str| named.as_ref().and_then(|named| named.get::<Option<Value>>(name).ok().flatten());
+        let name = texts.first().cloned().or_else(|| by_name("macro_name"));
+        let Some(name) = name.as_ref().and_then(Value::as_str) else {
+            return Err(invalid_with_help(
+                "adapter.dispatch() takes the name of a macro",
+                "write adapter.dispatch('macro')(...)",
+            ));
+        };
+        let namespace = texts.get(1).cloned().or_else(|| by_name("macro_namespace"));
+        let namespace = namespace.as_ref().and_then(Value::as_str);
+        match self.scope.shared.macros.dispatched(&self.package, name, namespace) {
+            Ok(found) => Ok(Macro::value(found)),
+            Err(looked_in) => {
+                let wanted = dispatched(name).map(|wanted| format!("`{wanted}`"));
+                let packages = looked_in.packages.join(", ");
+                Err(invalid_with_help(
+                    format!(
+                        "there is no macro to dispatch `{name}` to: expected {} in {packages}",
+                        wanted.join(", ")
+                    ),
+                    &format!("define `default__{name}` in macros/"),
+                ))
+            }
+        }
+    }
 }
 
 /// `exceptions`.
@@ -133,8 +173,8 @@ impl Object for Exceptions {
     }
 }
 
-/// The macros of the project by a package's name, `music_events.surrogate_key(...)`: those that a project took over
-/// from dbt's packages are found by the package's name too.
+/// The macros of a package by its name, `dbt_utils.star(...)`. Those that a project took over from a package that is not there are
+/// found by the package's name too.
 pub(super) struct Package {
     name: String,
     shared: Arc<Shared>,
@@ -147,12 +187,8 @@ impl fmt::Debug for Package {
 }
 
 impl Package {
-    const FOREIGN: [&str; 6] =
-        ["dbt", "dbt_utils", "dbt_expectations", "dbt_date", "audit_helper", "codegen"];
-
     pub(super) fn named(name: &str, shared: &Arc<Shared>) -> Option<Self> {
-        let is_known = name == shared.project_name || Self::FOREIGN.contains(&name);
-        is_known.then(|| Self { name: name.to_owned(), shared: shared.clone() })
+        shared.macros.is_package(name).then(|| Self { name: name.to_owned(), shared: shared.clone() })
     }
 }
 
@@ -162,7 +198,7 @@ impl Object for Package {
     }
 
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
-        self.shared.macros.get(key.as_str()?).map(Macro::value)
+        self.shared.macros.qualified(&self.name, key.as_str()?).map(Macro::value)
     }
 
     fn call_method(
@@ -171,18 +207,32 @@ impl Object for Package {
         method: &str,
         arguments: &[Value],
     ) -> Result<Value, Error> {
-        if let Some(found) = self.shared.macros.get(method) {
+        let macros = &self.shared.macros;
+        if let Some(found) = macros.qualified(&self.name, method) {
             return found.call(state, arguments);
         }
-        if self.name != self.shared.project_name {
+        if self.name == DBT {
             return Err(unsupported(
-                &format!("`{}.{method}()`", self.name),
-                &format!(
-                    "mep has no packages: put the macro `{method}` in macros/, and the call will find it"
-                ),
+                &format!("`dbt.{method}()`"),
+                &format!("put a macro `{method}` in macros/, and the call will find it"),
             ));
         }
-        let near = nearest(method, self.shared.macros.keys().map(String::as_str));
+        if !macros.is_installed(&self.name) {
+            return Err(invalid_with_help(
+                format!(
+                    "the package `{}` is not installed: there is no macro `{}.{method}`",
+                    self.name, self.name
+                ),
+                &format!("run `mep deps`, or put the macro `{method}` in macros/, and the call will find it"),
+            ));
+        }
+        if self.name != macros.root() {
+            return Err(invalid_with_help(
+                format!("the package `{}` has no macro `{method}`", self.name),
+                "look which version of it is installed",
+            ));
+        }
+        let near = nearest(method, macros.names());
         let help =
             near.map_or_else(|| "define it in macros/".to_owned(), |near| format!("did you mean `{near}`?"));
         Err(invalid_with_help(format!("there is no macro `{method}`"), &help))
@@ -204,14 +254,8 @@ impl fmt::Debug for Unsupported {
 impl Unsupported {
     pub(super) fn named(name: &str) -> Option<Self> {
         let help = match name {
-            "run_query"
-            | "statement"
-            | "load_result"
-            | "store_result"
-            | "load_relation"
-            | "load_agate_table"
-            | "get_columns_in_relation"
-            | "api" => {
+            "run_query" | "statement" | "load_result" | "store_result" | "load_relation"
+            | "load_agate_table" => {
                 "mep asks no warehouse while it renders: write the values out, or take them from a seed by SQL"
             }
             "graph" | "selected_resources" | "database_schemas" | "dbt_metadata_envs" | "context" => {
@@ -228,7 +272,7 @@ impl Unsupported {
     pub(super) fn value(self) -> Value {
         let is_read = matches!(
             self.name.as_str(),
-            "graph" | "selected_resources" | "database_schemas" | "dbt_metadata_envs" | "context" | "api"
+            "graph" | "selected_resources" | "database_schemas" | "dbt_metadata_envs" | "context"
         );
         if is_read { Value::from(self.error()) } else { Value::from_object(self) }
     }

@@ -7,7 +7,8 @@ use minijinja::value::{Kwargs, Object, ObjectRepr, from_args};
 use minijinja::{Error, ErrorKind, State, Value};
 use serde_json::Value as Json;
 
-use super::collections::of_json;
+use super::collections::{List, of_json};
+use super::column_value::ColumnValue;
 use super::depth::is_writable;
 use super::problem::{invalid, invalid_with_help};
 use super::relation_value::RelationValue;
@@ -53,6 +54,10 @@ pub(super) enum Function {
     Keep,
     /// Of an expression: here is its value.
     Give,
+    /// `get_columns_in_relation`.
+    Columns,
+    /// The value of an expression of SQL that reads nothing.
+    Constant,
 }
 
 impl Function {
@@ -69,6 +74,8 @@ impl Function {
             "__mep_start" => Self::Start,
             "__mep_keep" => Self::Keep,
             "__mep_give" => Self::Give,
+            "get_columns_in_relation" => Self::Columns,
+            "__mep_constant" => Self::Constant,
             _ => return None,
         })
     }
@@ -91,7 +98,8 @@ impl fmt::Debug for Bound {
             Function::ShouldFullRefresh => "should_full_refresh",
             Function::RunStartedAt => "run_started_at",
             Function::InvocationId => "invocation_id",
-            Function::Start | Function::Keep | Function::Give => "function",
+            Function::Columns => "get_columns_in_relation",
+            Function::Start | Function::Keep | Function::Give | Function::Constant => "function",
         })
     }
 }
@@ -131,6 +139,15 @@ impl Object for Bound {
                 scope.keep_module(file, module);
                 Ok("".into())
             }
+            Function::Columns => {
+                let (relation,): (Value,) = from_args(arguments)?;
+                scope.columns_of(&relation)
+            }
+            Function::Constant => {
+                let (expression,): (&str,) = from_args(arguments)?;
+                let Some(resolver) = &scope.resolver else { return Ok(1.into()) };
+                resolver.constant(expression).map(|value| of_json(&value)).map_err(invalid)
+            }
             Function::Give => {
                 let (value,): (Value,) = from_args(arguments)?;
                 scope.give(value);
@@ -160,7 +177,7 @@ impl Object for Bound {
             }
             (Function::Var, "has_var") => {
                 let (name,): (&str,) = from_args(arguments)?;
-                Ok(self.scope.shared.vars.contains_key(name).into())
+                Ok(self.scope.variables().contains_key(name).into())
             }
             _ => Err(Error::from(ErrorKind::UnknownMethod)),
         }
@@ -190,10 +207,17 @@ impl RenderScope {
             }
         };
         let resolved = match &self.resolver {
-            Some(resolver) => resolver.resolve_ref(package, name).map_err(invalid)?,
+            Some(resolver) => {
+                // A name alone is that of the text's own package before it is that of another one.
+                let own = Some(self.about.package.as_str());
+                let own = own.filter(|own| package.is_none() && *own != self.shared.project_name);
+                let found = own.and_then(|own| resolver.resolve_ref(Some(own), name).ok());
+                found.map_or_else(|| resolver.resolve_ref(package, name), Ok).map_err(invalid)?
+            }
             None => Relation { schema: self.about.this.schema.clone(), name: name.to_owned() }.into(),
         };
         let mut noted = self.noted();
+        noted.relations.push(resolved.relation.clone());
         let is_new = |(other, of): &(Option<String>, String)| other.as_deref() != package || of != name;
         if noted.refs.iter().all(is_new) {
             noted.refs.push((package.map(str::to_owned), name.to_owned()));
@@ -217,10 +241,31 @@ impl RenderScope {
             None => Relation { schema: self.about.this.schema.clone(), name: (*table).to_owned() }.into(),
         };
         let mut noted = self.noted();
+        noted.relations.push(resolved.relation.clone());
         if noted.sources.iter().all(|(other, of)| other != source || of != table) {
             noted.sources.push(((*source).to_owned(), (*table).to_owned()));
         }
         Ok(RelationValue::of(resolved))
+    }
+
+    /// The columns of a relation, as the plan of it says them: no warehouse is asked.
+    pub(super) fn columns_of(&self, relation: &Value) -> Result<Value, Error> {
+        let Some(relation) = RelationValue::relation(relation) else {
+            return Err(invalid_with_help(
+                format!("expected a relation, found {}", described(std::slice::from_ref(relation))),
+                "write get_columns_in_relation(ref('model'))",
+            ));
+        };
+        let Some(resolver) = &self.resolver else { return Ok(List::of(Vec::new())) };
+        let columns = resolver.columns(&relation).map_err(invalid)?;
+        let is_input = relation == self.about.this || self.noted().relations.contains(&relation);
+        if !is_input && !columns.is_empty() {
+            return Err(invalid_with_help(
+                format!("the columns of {relation} are asked for, which is no input of this text"),
+                "make it one: name it by ref() or source()",
+            ));
+        }
+        Ok(List::of(columns.iter().map(|(name, data_type)| ColumnValue::of(name, data_type)).collect()))
     }
 
     fn configure(&self, arguments: &[Value]) -> Result<Value, Error> {
@@ -245,7 +290,7 @@ impl RenderScope {
     /// A variable. Jinja in its texts is rendered where it is read, as dbt does it.
     fn var(self: &Arc<Self>, state: &State<'_, '_>, arguments: &[Value]) -> Result<Value, Error> {
         let (name, default) = first_and_default(arguments)?;
-        if let Some(value) = self.shared.vars.get(name) {
+        if let Some(value) = self.variables().get(name) {
             if !holds_jinja(value) {
                 return Ok(of_json(value));
             }
@@ -256,7 +301,7 @@ impl RenderScope {
             });
         }
         default.ok_or_else(|| {
-            let near = nearest(name, self.shared.vars.keys().map(String::as_str));
+            let near = nearest(name, self.variables().keys().map(String::as_str));
             let help = match near {
                 Some(near) => format!("did you mean `{near}`?"),
                 None => format!(

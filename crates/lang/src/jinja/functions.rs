@@ -13,7 +13,7 @@ use mep_core::keys::{Key, key};
 use mep_core::secrets;
 
 /// Names that a text can use, for a near one to a name that is unknown.
-pub(super) const FUNCTIONS: [Key; 27] = [
+pub(super) const FUNCTIONS: [Key; 29] = [
     key(
         "ref",
         "ref('model') or ref('project', 'model')",
@@ -72,7 +72,19 @@ pub(super) const FUNCTIONS: [Key; 27] = [
         "adapter",
         "adapter.dispatch('macro')",
         "",
-        "The macro `mep__macro`, else `default__macro`. `adapter.quote(name)` and `adapter.type()` too.",
+        "The macro `mep__macro`, else `duckdb__macro`, else `default__macro`, of the packages that `dispatch:` says. `adapter.quote(name)`, `adapter.type()`, `adapter.get_columns_in_relation(relation)` and `adapter.get_relation(database, schema, identifier)` too; columns are known from the plan.",
+    ),
+    key(
+        "api",
+        "api.Relation.create(schema='s', identifier='t')",
+        "",
+        "A relation of these names. `api.Column('name', 'type')` and `api.Column.translate_type('string')` too.",
+    ),
+    key(
+        "dbt",
+        "dbt.datediff('a', 'b', 'day')",
+        "",
+        "The macros of dbt for SQL of any database, by `dbt.` or alone: `dateadd`, `date_trunc`, `date_spine`, `type_string`, `listagg`, `split_part`, `hash`, `safe_cast` and the others. A package's macros are called by its name.",
     ),
     key("return", "return(value)", "", "Ends a macro with a value."),
     key("flags", "flags.FULL_REFRESH", "", "`FULL_REFRESH` and `WHICH`, the command."),
@@ -109,7 +121,7 @@ pub(super) const FUNCTIONS: [Key; 27] = [
         "modules",
         "modules.datetime",
         "",
-        "Python's `datetime`: `datetime`, `date` and `timedelta`, in UTC.",
+        "Python's `datetime`: `datetime`, `date` and `timedelta`, in UTC; and `re`: `sub`, `search`, `match`, `fullmatch`, `findall`, `split`.",
     ),
 ];
 
@@ -119,6 +131,7 @@ pub(super) fn add_to(environment: &mut Environment<'_>) {
     environment.add_function("__dict", |literal: Value| own(&literal));
     environment.add_function("__tuple", |literal: Value| place(&literal, 0).map(|()| literal.clone()));
     environment.add_function("__key", |key: Value| hashable(&key).map(|()| key.clone()));
+    environment.add_function("__do", |_: Value| "");
     environment.add_function("__own", |value: Value| {
         let value = own(&value);
         valid(&value).and_then(|()| visits::check()).map(|()| value)

@@ -18,14 +18,20 @@ pub enum GeneratedName {
 
 impl GeneratedName {
     /// The macros that can make it, the first one of the project's before the others: those that dbt would dispatch to.
-    fn macros(self) -> [&'static str; 3] {
+    fn macros(self) -> [&'static str; 4] {
         match self {
-            Self::Schema => {
-                ["generate_schema_name", "mep__generate_schema_name", "default__generate_schema_name"]
-            }
-            Self::Alias => {
-                ["generate_alias_name", "mep__generate_alias_name", "default__generate_alias_name"]
-            }
+            Self::Schema => [
+                "generate_schema_name",
+                "mep__generate_schema_name",
+                "duckdb__generate_schema_name",
+                "default__generate_schema_name",
+            ],
+            Self::Alias => [
+                "generate_alias_name",
+                "mep__generate_alias_name",
+                "duckdb__generate_alias_name",
+                "default__generate_alias_name",
+            ],
         }
     }
 }

@@ -23,8 +23,12 @@ use crate::project::{Place, Problem, TestUse, nearest};
 use mep_core::relation::Relation;
 
 /// The macros by which a project says for itself which rows tests look at.
-const WHERE_MACROS: [&str; 3] =
-    ["get_where_subquery", "mep__get_where_subquery", "default__get_where_subquery"];
+const WHERE_MACROS: [&str; 4] = [
+    "get_where_subquery",
+    "mep__get_where_subquery",
+    "duckdb__get_where_subquery",
+    "default__get_where_subquery",
+];
 
 /// What a generic test is about.
 #[derive(Clone, Debug)]
@@ -44,10 +48,15 @@ pub struct TestSubject<'a> {
 }
 
 impl TestSubject<'_> {
-    /// The test's name. A package before it says where a test comes from; here all are the project's own or built in.
+    /// The test's name.
     fn name(&self) -> &str {
         let written = &self.test.test.value;
         written.rsplit('.').next().unwrap_or(written)
+    }
+
+    /// The package that stands before it.
+    fn package(&self) -> Option<&str> {
+        self.test.test.value.rsplit_once('.').map(|(package, _)| package)
     }
 
     /// The rows that the test looks at, where they are not all.
@@ -152,7 +161,12 @@ impl Templates {
 
     fn test(&self, subject: &TestSubject<'_>) -> Result<&Arc<Macro>, Problem> {
         let name = subject.name();
-        self.shared.macros.get(&format!("test_{name}")).ok_or_else(|| {
+        let of_macro = format!("test_{name}");
+        let found = match subject.package() {
+            Some(package) => self.shared.macros.qualified(package, &of_macro),
+            None => self.shared.macros.seen_from(self.shared.macros.package_of(subject.unique_id), &of_macro),
+        };
+        found.ok_or_else(|| {
             let help = match nearest(name, self.generic_tests()) {
                 Some(near) => format!("did you mean `{near}`?"),
                 None => format!(
@@ -172,6 +186,7 @@ impl Templates {
         let about = About {
             name: subject.name().to_owned(),
             unique_id: subject.unique_id.to_owned(),
+            package: self.shared.macros.package_of(subject.unique_id).to_owned(),
             resource_type: "test".to_owned(),
             fqn: Vec::new(),
             path: subject.test.test.place.text.path().to_string_lossy().into_owned(),

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::path::Path;
 use std::sync::Arc;
 
 use minijinja::value::{Kwargs, Object, ObjectRepr};
@@ -21,8 +22,19 @@ pub(super) const LOADER_TEXT: &str = "\
 {%- endmacro -%}\
 {%- do __mep_start(__mep_load) -%}";
 
-/// The file of mep's own macros.
-pub(super) const BUILTIN: &str = "mep/builtin/macros.sql";
+/// The folder of mep's own macros.
+const BUILTIN: &str = "mep/builtin/";
+
+/// The files of mep's own macros.
+pub(super) const BUILTIN_FILES: [(&str, &str); 2] = [
+    ("mep/builtin/macros.sql", include_str!("builtin/macros.sql")),
+    ("mep/builtin/cross_database.sql", include_str!("builtin/cross_database.sql")),
+];
+
+/// Whether a file is one of mep's own.
+pub(super) fn is_builtin_file(path: &Path) -> bool {
+    path.starts_with(BUILTIN)
+}
 
 /// How deep macros may call each other.
 const MOST_CALLS: usize = 200;
@@ -37,6 +49,8 @@ pub(super) struct Macro {
     pub(super) parameters: Vec<Parameter>,
     /// Whether what it does depends on, or notes, anything but its arguments.
     pub(super) reaches: bool,
+    /// The package that it is of.
+    package: String,
     file: String,
     body: String,
     /// Whether it takes arguments beyond its parameters, as `varargs` and `kwargs`.
@@ -51,11 +65,12 @@ struct Returned(Value);
 struct Depth(usize);
 
 impl Macro {
-    pub(super) fn new(file: &str, definition: &Definition, reaches: bool) -> Self {
+    pub(super) fn new(package: &str, file: &str, definition: &Definition, reaches: bool) -> Self {
         Self {
             name: definition.name.clone(),
             parameters: definition.parameters.clone(),
             reaches,
+            package: package.to_owned(),
             file: file.to_owned(),
             body: format!("{BODY}{}", definition.name),
             takes_any: definition.takes_any(),
@@ -69,7 +84,7 @@ impl Macro {
 
     /// Whether it is one of mep's own.
     pub(super) fn is_builtin(&self) -> bool {
-        self.file == BUILTIN
+        self.file.starts_with(BUILTIN)
     }
 
     pub(super) fn takes(&self, argument: &str) -> bool {
@@ -93,7 +108,10 @@ impl Macro {
     /// The engine's macro, loaded into this rendering.
     fn body(&self, state: &mut State<'_, '_>, scope: &RenderScope) -> Result<Value, Error> {
         if scope.module(&self.file).is_none() {
-            scope.loader().call(state, &[Value::from(self.file.as_str())])?;
+            // What a file names is looked up when it is loaded.
+            scope.in_package(&self.package, || {
+                scope.loader().call(state, &[Value::from(self.file.as_str())])
+            })?;
         }
         scope.module(&self.file).unwrap_or_default().get_attr(&self.body)
     }

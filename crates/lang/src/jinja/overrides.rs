@@ -7,7 +7,8 @@ use indexmap::IndexMap;
 
 use super::adapter::Unsupported;
 use super::bound::Function;
-use super::macros::BUILTIN;
+use super::macros::is_builtin_file;
+use super::namespaces::PREFIXES;
 use super::rewrite::Definition;
 use super::scope::OVERRIDABLE;
 use crate::project::{Place, Problem};
@@ -179,13 +180,13 @@ const OWN_NAMES: [&str; 14] = [
 
 /// A warning of each macro of the project that dbt would ask and mep does not.
 pub(super) fn ignored(definitions: &IndexMap<String, (Place, Definition)>) -> Vec<Problem> {
-    let is_own = |place: &Place| place.text.path().as_os_str() != BUILTIN;
+    let is_own = |place: &Place| !is_builtin_file(place.text.path());
     let is_builtin = |name: &str| ASKED.contains(&name) || BUILTIN_TESTS.contains(&name);
     let own = definitions.iter().filter(|(_, (place, _))| is_own(place));
     own.filter_map(|(name, (place, _))| {
         let warning = match name.split_once("__") {
             // These are dispatched, as in dbt, but for the name of the adapter.
-            Some((adapter, of)) if is_builtin(of) && !["mep", "default"].contains(&adapter) => {
+            Some((adapter, of)) if is_builtin(of) && !PREFIXES.contains(&adapter) => {
                 Some(of_another_adapter(name, of))
             }
             Some((_, of)) => replaced(name, of),
@@ -211,8 +212,10 @@ fn replaced(name: &str, of: &str) -> Option<Problem> {
 }
 
 fn of_another_adapter(name: &str, of: &str) -> Problem {
-    Problem::new(format!("the macro `{name}` changes nothing: mep asks `mep__{of}`, or else `default__{of}`"))
-        .help(format!("name it `mep__{of}`"))
+    Problem::new(format!(
+        "the macro `{name}` changes nothing: mep asks `mep__{of}`, `duckdb__{of}` or else `default__{of}`"
+    ))
+    .help(format!("name it `mep__{of}`"))
 }
 
 fn shadowed(name: &str) -> Option<Problem> {

@@ -1,14 +1,19 @@
 //! A relation as templates see it.
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::sync::Arc;
 
-use minijinja::value::{Kwargs, Object, ObjectRepr, from_args};
+use minijinja::value::{DynObject, Enumerator, Kwargs, Object, ObjectRepr, from_args};
 use minijinja::{Error, ErrorKind, State, Value};
 
+use super::collections::Dict;
 use super::problem::unsupported;
 use super::subject::Resolved;
 use mep_core::relation::Relation;
+
+/// What stands before the name of an ephemeral model.
+pub(super) const EPHEMERAL: &str = "__dbt__cte__";
 
 /// Prints the name of what SQL reads, and knows the parts of the relation's own; `render()` is always all of it.
 #[derive(Debug)]
@@ -18,11 +23,26 @@ impl RelationValue {
     pub(super) fn of(resolved: Resolved) -> Value {
         Value::from_object(Self(resolved))
     }
+
+    /// The relation that a value is.
+    pub(super) fn relation(value: &Value) -> Option<Relation> {
+        Some(value.downcast_object_ref::<Self>()?.0.relation.clone())
+    }
 }
 
 impl Object for RelationValue {
     fn repr(self: &Arc<Self>) -> ObjectRepr {
-        ObjectRepr::Plain
+        ObjectRepr::Map
+    }
+
+    // As in dbt, a relation is a mapping, which is how macros know one.
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        Enumerator::Str(&["path", "type", "metadata"])
+    }
+
+    fn custom_cmp(self: &Arc<Self>, other: &DynObject) -> Option<Ordering> {
+        let of = |relation: &Relation| (relation.schema.clone(), relation.name.clone());
+        Some(of(&self.0.relation).cmp(&of(&other.downcast_ref::<Self>()?.0.relation)))
     }
 
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
@@ -30,6 +50,16 @@ impl Object for RelationValue {
             "schema" => self.0.relation.schema.clone().into(),
             "identifier" | "name" | "table" => self.0.relation.name.clone().into(),
             "database" => Value::from(()),
+            "type" => "table".into(),
+            "is_table" => true.into(),
+            "is_view" => false.into(),
+            "is_cte" => self.0.relation.name.starts_with(EPHEMERAL).into(),
+            "metadata" => Dict::with([("type", "MepRelation".into())]),
+            "path" => Dict::with([
+                ("database", Value::from(())),
+                ("schema", self.0.relation.schema.clone().into()),
+                ("identifier", self.0.relation.name.clone().into()),
+            ]),
             _ => return None,
         })
     }

@@ -49,6 +49,7 @@ impl<'a> Rewriter<'a> {
             self.replace(0..0, PRELUDE);
         }
         self.statements();
+        self.conditional_calls();
         self.operators();
         self.expressions();
         self.finish()
@@ -203,6 +204,21 @@ impl<'a> Rewriter<'a> {
                 (true, true) => ("__held((", "))"),
             };
             self.enclose(assign + 1, last, Rank::Statement, open, close);
+        }
+    }
+
+    /// `{% do a if b else c %}` becomes `{% do __do(a if b else c) %}`: the engine takes nothing but a call.
+    fn conditional_calls(&mut self) {
+        for at in self.opens().collect::<Vec<_>>() {
+            if self.word(at + 1) != "do" {
+                continue;
+            }
+            let is_open = |index: &usize| self.tokens[*index].kind != TokenKind::Close;
+            let end = (at + 2..self.tokens.len()).take_while(is_open).last();
+            let has_condition = |end: usize| (at + 3..end).any(|index| self.word(index) == "if");
+            if let Some(end) = end.filter(|end| has_condition(*end)) {
+                self.enclose(at + 2, end, Rank::Statement, "__do(", ")");
+            }
         }
     }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, Utc};
 use indexmap::IndexMap;
@@ -14,7 +14,9 @@ use serde_json::Value as Json;
 use super::adapter::{Adapter, Exceptions, Package, Unsupported};
 use super::bound::{Bound, Function};
 use super::collections::{Dict, List, of_json};
+use super::column_value::Api;
 use super::macros::Macro;
+use super::namespaces::Namespaces;
 use super::relation_value::RelationValue;
 use super::subject::{Invocation, Resolver};
 use super::time::{Modules, Path, Timestamp};
@@ -28,9 +30,10 @@ pub(super) const SCOPE: &str = "__mep_scope";
 pub(super) struct Shared {
     pub(super) invocation: Invocation,
     pub(super) project_name: String,
-    pub(super) vars: IndexMap<String, Json>,
+    /// The variables of the project, and as each of its packages sees them.
+    pub(super) vars: IndexMap<String, IndexMap<String, Json>>,
     pub(super) target: Value,
-    pub(super) macros: IndexMap<String, Arc<Macro>>,
+    pub(super) macros: Namespaces,
 }
 
 impl Shared {
@@ -50,6 +53,7 @@ pub(super) const OVERRIDABLE: [&str; 6] =
 pub(super) struct About {
     pub(super) name: String,
     pub(super) unique_id: String,
+    pub(super) package: String,
     pub(super) resource_type: String,
     pub(super) fqn: Vec<String>,
     pub(super) path: String,
@@ -62,6 +66,8 @@ pub(super) struct About {
 pub(super) struct Noted {
     pub(super) refs: Vec<(Option<String>, String)>,
     pub(super) sources: Vec<(String, String)>,
+    /// What `ref()` and `source()` stood for.
+    pub(super) relations: Vec<Relation>,
     pub(super) config: IndexMap<String, Json>,
     pub(super) uses_is_incremental: bool,
     pub(super) uses_run_time: bool,
@@ -109,6 +115,8 @@ pub(super) struct RenderScope {
     given: Mutex<Option<Value>>,
     /// How many variables are being rendered, each within the one before.
     vars: AtomicUsize,
+    /// The package of what is looking names up.
+    package: Mutex<String>,
 }
 
 impl fmt::Debug for RenderScope {
@@ -129,6 +137,7 @@ impl RenderScope {
         extra: Vec<(&'static str, Value)>,
     ) -> Arc<Self> {
         Arc::new(Self {
+            package: Mutex::new(about.package.clone()),
             shared,
             about,
             resolver,
@@ -155,6 +164,21 @@ impl RenderScope {
         let done = (depth < MOST).then(|| self.within(work));
         self.vars.fetch_sub(1, Ordering::Relaxed);
         done
+    }
+
+    /// Does `work`, whose names are looked up as a package sees them.
+    pub(super) fn in_package<T>(&self, package: &str, work: impl FnOnce() -> T) -> T {
+        let outer = std::mem::replace(&mut *lock(&self.package), package.to_owned());
+        let done = work();
+        *lock(&self.package) = outer;
+        done
+    }
+
+    /// The variables that the text sees.
+    pub(super) fn variables(&self) -> &IndexMap<String, Json> {
+        static NONE: LazyLock<IndexMap<String, Json>> = LazyLock::new(IndexMap::new);
+        let vars = &self.shared.vars;
+        vars.get(&self.about.package).or_else(|| vars.get(&self.shared.project_name)).unwrap_or(&NONE)
     }
 
     pub(super) fn noted(&self) -> MutexGuard<'_, Noted> {
@@ -252,15 +276,28 @@ impl Object for RenderScope {
             "logical_date" => invocation.logical_date.to_string().into(),
             "invocation_id" => invocation.invocation_id.as_str().into(),
             "project_name" => self.shared.project_name.as_str().into(),
-            "adapter" => Value::from_object(Adapter(self.shared.clone())),
+            "adapter" => {
+                let package = lock(&self.package).clone();
+                Value::from_object(Adapter { scope: self.clone(), package })
+            }
+            "api" => Value::from_object(Api::Whole),
             "exceptions" => Value::from_object(Exceptions),
             "modules" => Value::from_object(Modules { scope: self.clone(), path: Path::Modules }),
             "flags" => self.flags(),
             "builtins" => self.builtins(),
-            name => match Package::named(name, &self.shared) {
-                Some(package) => Value::from_object(package),
-                None => Unsupported::named(name)?.value(),
-            },
+            name => {
+                // The engine knows what the project sees; what a package sees besides stands before it.
+                let package = lock(&self.package);
+                let macros = &self.shared.macros;
+                let own = if *package == macros.root() { None } else { macros.of_package(&package, name) };
+                if let Some(own) = own {
+                    return Some(Macro::value(own));
+                }
+                match Package::named(name, &self.shared) {
+                    Some(package) => Value::from_object(package),
+                    None => Unsupported::named(name)?.value(),
+                }
+            }
         })
     }
 }
@@ -297,7 +334,7 @@ impl Object for Model {
             "alias" => about.this.name.as_str().into(),
             "original_file_path" => about.path.as_str().into(),
             "path" => about.path.split_once('/').map_or(about.path.as_str(), |(_, path)| path).into(),
-            "package_name" => self.0.shared.project_name.as_str().into(),
+            "package_name" => about.package.as_str().into(),
             "tags" => about.config.get("tags").map_or_else(|| List::of(Vec::new()), of_json),
             "config" => {
                 let noted = self.0.noted();

@@ -135,4 +135,20 @@ pub trait Resolver: Send + Sync {
 
     /// Whether the text is rendered for rows that join stored ones.
     fn is_incremental(&self) -> bool;
+
+    /// The columns of a relation with their types, in their order; none of one that is not there.
+    ///
+    /// # Errors
+    /// A message, where they cannot be known. While names are not known yet, there are none.
+    fn columns(&self, _: &Relation) -> Result<Vec<(String, String)>, String> {
+        Ok(Vec::new())
+    }
+
+    /// The value of an expression of SQL that reads nothing. While names are not known yet, it is 1.
+    ///
+    /// # Errors
+    /// A message, where it has none.
+    fn constant(&self, _: &str) -> Result<Json, String> {
+        Ok(1.into())
+    }
 }

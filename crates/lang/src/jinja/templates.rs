@@ -12,7 +12,8 @@ use super::adapter::dispatched;
 use super::arithmetic;
 use super::collections::Dict;
 use super::depth::is_writable;
-use super::macros::{BUILTIN, LOADER_TEXT, Macro};
+use super::macros::{BUILTIN_FILES, LOADER_TEXT, Macro};
+use super::namespaces::{DBT, Macros, Namespaces};
 use super::noted::{config_place, located};
 use super::overrides;
 use super::problem::{Origin, PlaceFinder, invalid_with_help, valid};
@@ -25,8 +26,6 @@ use super::visits::{self, bounded};
 use super::{adapter, filters, functions, passes, widths};
 use crate::project::{Place, Problem, Problems, Project, SourceText, Span};
 use mep_core::guard::guarded;
-
-const BUILTIN_MACROS: &str = include_str!("builtin/macros.sql");
 
 /// The template that calls a generic test.
 pub(super) const TEST_CALL: &str = "mep/test";
@@ -57,35 +56,49 @@ impl Templates {
         let mut environment = environment();
         let mut problems = Problems::default();
         let mut macro_files = HashMap::new();
-        let mut definitions: IndexMap<String, (Place, Definition)> = IndexMap::new();
-        let builtin = SourceText::new(BUILTIN, BUILTIN_MACROS);
-        for text in std::iter::once(&builtin).chain(&project.macros) {
-            let name = text.path().to_string_lossy().into_owned();
-            let origin = Origin { text: text.clone(), rewritten: Rewritten::of_macros(text.text()) };
-            let added = origin
-                .rewritten
-                .parsed(|rewritten| environment.add_template_owned(name.clone(), rewritten.to_owned()));
-            if let Err(error) = added {
-                let none = HashMap::new();
-                let places = PlaceFinder { subject: (&name, &origin), macros: &none, names: Vec::new() };
-                problems.push(places.problem(&error));
-                continue;
+        let mut defined = Vec::new();
+        let builtin = BUILTIN_FILES.map(|(path, text)| SourceText::new(path, text));
+        let packages = project.packages.iter().map(|package| (package.name.as_str(), &package.macros[..]));
+        for (package, texts) in [(DBT, &builtin[..])]
+            .into_iter()
+            .chain([(project.name.as_str(), &project.macros[..])])
+            .chain(packages)
+        {
+            let mut definitions: IndexMap<String, (Place, Definition)> = IndexMap::new();
+            for text in texts {
+                let name = text.path().to_string_lossy().into_owned();
+                let origin = Origin { text: text.clone(), rewritten: Rewritten::of_macros(text.text()) };
+                let added = origin
+                    .rewritten
+                    .parsed(|rewritten| environment.add_template_owned(name.clone(), rewritten.to_owned()));
+                if let Err(error) = added {
+                    let none = HashMap::new();
+                    let places = PlaceFinder { subject: (&name, &origin), macros: &none, names: Vec::new() };
+                    problems.push(places.problem(&error));
+                    continue;
+                }
+                for definition in &origin.rewritten.definitions {
+                    let place = text.at(Span::range(definition.place.start, definition.place.end));
+                    let earlier =
+                        definitions.insert(definition.name.clone(), (place.clone(), definition.clone()));
+                    problems.extend(
+                        earlier.map(|(earlier, _)| defined_twice(&definition.name, &earlier, &place)),
+                    );
+                }
+                macro_files.insert(name, origin);
             }
-            for definition in &origin.rewritten.definitions {
-                let place = text.at(Span::range(definition.place.start, definition.place.end));
-                let earlier =
-                    definitions.insert(definition.name.clone(), (place.clone(), definition.clone()));
-                problems.extend(
-                    earlier.and_then(|(earlier, _)| defined_twice(&definition.name, &earlier, &place)),
-                );
+            defined.push((package, definitions));
+        }
+        let of_project = defined.iter().find(|(package, _)| *package == project.name);
+        let warnings = of_project.map_or_else(Vec::new, |(_, definitions)| overrides::ignored(definitions));
+        let macros = namespaces(project, &defined);
+        for name in macros.names() {
+            if let Some(found) = macros.get(name) {
+                environment.add_global(name.to_owned(), Macro::value(found));
             }
-            macro_files.insert(name, origin);
         }
-        let warnings = overrides::ignored(&definitions);
-        let macros = macros(&definitions);
-        for (name, defined) in &macros {
-            environment.add_global(name.clone(), Macro::value(defined));
-        }
+        let mut vars = IndexMap::from([(project.name.clone(), project.vars.clone())]);
+        vars.extend(project.packages.iter().map(|package| (package.name.clone(), package.vars.clone())));
         let target = Dict::with([
             ("name", project.target.name.as_str().into()),
             ("target_name", project.target.name.as_str().into()),
@@ -95,13 +108,7 @@ impl Templates {
             ("type", project.target.warehouse.kind().into()),
             ("database", Value::from(())),
         ]);
-        let shared = Shared {
-            invocation,
-            project_name: project.name.clone(),
-            vars: project.vars.clone(),
-            target,
-            macros,
-        };
+        let shared = Shared { invocation, project_name: project.name.clone(), vars, target, macros };
         problems.none_or(Self { environment, shared: Arc::new(shared), macro_files, warnings })
     }
 
@@ -112,12 +119,12 @@ impl Templates {
 
     /// The names of all macros; a generic test is a macro whose name starts with `test_`.
     pub fn macro_names(&self) -> impl Iterator<Item = &str> {
-        self.shared.macros.keys().map(String::as_str)
+        self.shared.macros.names()
     }
 
     /// Whether there is a macro of that name.
     pub fn has_macro(&self, name: &str) -> bool {
-        self.shared.macros.contains_key(name)
+        self.shared.macros.get(name).is_some()
     }
 
     /// Whether the project has a macro of that name, which mep may have too.
@@ -167,6 +174,7 @@ impl Templates {
         let about = About {
             name: subject.name.to_owned(),
             unique_id: subject.unique_id.to_owned(),
+            package: self.shared.macros.package_of(subject.unique_id).to_owned(),
             resource_type: subject.resource_type.to_owned(),
             fqn: subject.fqn.to_vec(),
             path: subject.text.path().to_string_lossy().into_owned(),
@@ -244,27 +252,40 @@ fn printed(out: &mut Output<'_>, state: &mut State<'_, '_>, value: &Value) -> Re
 }
 
 /// A macro of the project may replace a built-in one, not another one of the project.
-fn defined_twice(name: &str, earlier: &Place, place: &Place) -> Option<Problem> {
-    let path = earlier.text.path();
-    (path.as_os_str() != BUILTIN).then(|| {
-        Problem::new(format!("the macro `{name}` is defined twice, first in {}", path.display()))
-            .at(place)
-            .help("give one of them another name")
-    })
+fn defined_twice(name: &str, earlier: &Place, place: &Place) -> Problem {
+    let path = earlier.text.path().display();
+    Problem::new(format!("the macro `{name}` is defined twice, first in {path}"))
+        .at(place)
+        .help("give one of them another name")
 }
 
+/// The macros that packages define, by their names.
+type Defined<'a> = [(&'a str, IndexMap<String, (Place, Definition)>)];
+
 /// The macros of all files, and which of them reach further than their arguments.
-fn macros(definitions: &IndexMap<String, (Place, Definition)>) -> IndexMap<String, Arc<Macro>> {
-    let reaching = reaching(definitions);
-    let macros = definitions.iter().map(|(name, (place, definition))| {
-        let file = place.text.path().to_string_lossy();
-        (name.clone(), Arc::new(Macro::new(&file, definition, reaching.contains(name.as_str()))))
-    });
-    macros.collect()
+fn namespaces(project: &Project, defined: &Defined<'_>) -> Namespaces {
+    let reaching = reaching(defined);
+    let mut packages: IndexMap<String, Macros> = IndexMap::new();
+    for (package, definitions) in defined {
+        let macros = definitions.iter().map(|(name, (place, definition))| {
+            let file = place.text.path().to_string_lossy();
+            let reaches = reaching.contains(name.as_str());
+            (name.clone(), Arc::new(Macro::new(package, &file, definition, reaches)))
+        });
+        packages.insert((*package).to_owned(), macros.collect());
+    }
+    let builtin = packages.swap_remove(DBT).unwrap_or_default();
+    Namespaces::new(
+        &project.name,
+        packages,
+        builtin,
+        project.dispatch.clone(),
+        project.missing_packages.clone(),
+    )
 }
 
 /// The macros that note something when they are called, themselves or by a macro that they name.
-fn reaching(definitions: &IndexMap<String, (Place, Definition)>) -> HashSet<&str> {
+fn reaching<'a>(defined: &'a Defined<'_>) -> HashSet<&'a str> {
     const NOTING: [&str; 9] = [
         // A variable may hold any of the others.
         "var",
@@ -280,7 +301,7 @@ fn reaching(definitions: &IndexMap<String, (Place, Definition)>) -> HashSet<&str
     let mut reaching: HashSet<&str> = HashSet::new();
     loop {
         let before = reaching.len();
-        for (name, (_, definition)) in definitions {
+        for (name, (_, definition)) in defined.iter().flat_map(|(_, definitions)| definitions) {
             let reaches = |word: &String| {
                 NOTING.contains(&word.as_str())
                     || reaching.contains(word.as_str())

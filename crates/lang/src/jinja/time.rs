@@ -8,6 +8,7 @@ use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, TimeDelta, Timelike, 
 use minijinja::value::{DynObject, Kwargs, Object, ObjectRepr, from_args};
 use minijinja::{Error, ErrorKind, State, Value};
 
+use super::patterns::Patterns;
 use super::problem::{invalid, unsupported};
 use super::scope::RenderScope;
 
@@ -214,12 +215,13 @@ impl Object for Modules {
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
         let path = match (self.path, key.as_str()?) {
             (Path::Modules, "datetime") => Path::DatetimeModule,
+            (Path::Modules, "re") => return Some(Value::from_object(Patterns)),
             (Path::DatetimeModule, "datetime") => Path::DatetimeClass,
             (Path::DatetimeModule, "date") => Path::DateClass,
             (Path::Modules, other) => {
                 return Some(Value::from(unsupported(
                     &format!("`modules.{other}`"),
-                    "only `modules.datetime` is: do the rest in SQL or in a macro",
+                    "`modules.datetime` and `modules.re` are: do the rest in SQL or in a macro",
                 )));
             }
             _ => return None,

@@ -24,10 +24,12 @@ const MAPPINGS: [&str; 10] = [
 ];
 
 /// The config of a folder and of what lies below it.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct ConfigTree {
     config: Config,
     below: IndexMap<String, (Place, ConfigTree)>,
+    /// Of a package: what the project says, which goes over all of this.
+    over: Option<Box<ConfigTree>>,
 }
 
 impl ConfigTree {
@@ -51,7 +53,15 @@ impl ConfigTree {
     }
 
     /// The config of what is named so: less to more specific, later ones win.
-    pub(super) fn of<'a>(&self, fqn: impl IntoIterator<Item = &'a str>) -> Config {
+    pub(super) fn of<'a>(&self, fqn: impl IntoIterator<Item = &'a str> + Clone) -> Config {
+        let mut config = self.of_own(fqn.clone());
+        if let Some(over) = &self.over {
+            overlay_all(&mut config, &over.of_own(fqn));
+        }
+        config
+    }
+
+    fn of_own<'a>(&self, fqn: impl IntoIterator<Item = &'a str>) -> Config {
         let mut config = self.config.clone();
         let mut tree = self;
         for part in fqn {
@@ -60,6 +70,12 @@ impl ConfigTree {
             tree = below;
         }
         config
+    }
+
+    /// The tree of a package with that of the project over it.
+    pub(super) fn below(mut self, project: &Self) -> Self {
+        self.over = Some(Box::new(project.clone()));
+        self
     }
 
     /// Warns of folders that hold none of the things named; `thing` is their word (`model`).

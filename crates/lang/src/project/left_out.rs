@@ -6,18 +6,11 @@ use super::files::read_text;
 use super::{Problem, Span};
 
 /// By name: what mep does not do of what the file says, and how to go on.
-const LEFT_OUT: [(&str, &str, &str); 3] = [
-    ("packages.yml", PACKAGES, COPY),
-    ("dependencies.yml", PACKAGES, COPY),
-    (
-        "selectors.yml",
-        "selectors of selectors.yml are not read, nor is the one that is the default: all nodes are selected where no --select says otherwise",
-        "give what a selector says to --select",
-    ),
-];
-const PACKAGES: &str =
-    "packages are not installed: nothing of them is there but what lies in the project's own folders";
-const COPY: &str = "copy the macros that you use into macros/: a call by the package's name finds them there";
+const LEFT_OUT: [(&str, &str, &str); 1] = [(
+    "selectors.yml",
+    "selectors of selectors.yml are not read, nor is the one that is the default: all nodes are selected where no --select says otherwise",
+    "give what a selector says to --select",
+)];
 
 /// A warning of each such file that says something.
 pub(super) fn left_out(root: &Path) -> impl Iterator<Item = Problem> {

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
+use ignore::gitignore::Gitignore;
 use indexmap::IndexMap;
 
 use super::config_tree::{ConfigTree, overlay_all};
@@ -10,13 +11,15 @@ use super::docs::Docs;
 use super::files::{FoundFile, below, in_parallel, in_root};
 use super::ignored_files::{ignored_files, leaves_out};
 use super::left_out::left_out;
+use super::packages::{self, Installed};
 use super::profiles;
 use super::project_file::{self, ConfigTrees, Folders, ProjectFile};
 use super::properties::{Entries, PropertiesEntry, PropertiesFile, PropertiesReader};
 use super::sources::share_descriptions;
 use super::strings::Strings;
 use super::{
-    Place, Problem, Problems, Project, SeedFile, Snapshot, SourceText, Span, SqlFile, snapshots, vars, yaml,
+    Exposure, Package, Place, Problem, Problems, Project, SeedFile, Snapshot, SourceTable, SourceText, Span,
+    SqlFile, snapshots, vars, yaml,
 };
 
 /// Which project to read, and what the command line says of it.
@@ -79,50 +82,137 @@ pub fn load(options: &LoadOptions) -> Result<Project, Problems> {
     let target = profiles::choose(options, &file, &Strings::of_profile(&file.vars), &mut problems);
     let strings = Strings::new(&file.vars).with_target(target.as_ref());
     let trees = file.config_trees(&strings, &mut problems);
-    let found = ProjectFiles::of(&options.root, &file.folders, &mut problems);
-    let docs = read_docs(&found.markdown, &strings, &mut problems);
-    let reader = PropertiesReader { project: &file.name, docs: &docs, strings: &strings, trees: &trees };
-    let mut entries = Entries::default();
-    for properties in read_properties(&found.yaml, &mut problems) {
-        reader.read(properties, &mut entries, &mut problems);
-    }
-    let mut assembly =
-        Assembly { project: &file.name, trees: &trees, entries, problems, warnings: Problems::default() };
-    let models = assembly.models(&found.models);
-    let seeds = assembly.seeds(&found.seeds);
-    let snapshots = assembly.snapshots(&found.snapshots);
-    let tests = assembly.tests(&found.tests);
-    let macros = read_texts(&found.macros, &mut assembly.problems);
-    assembly.check_names(&models, &seeds, &snapshots);
-    assembly.warn_of_leftovers(&models, &seeds, &snapshots, &tests);
-    assembly.warn_of_unused_config(&models, &seeds, &snapshots);
-    let Assembly { mut entries, mut problems, mut warnings, .. } = assembly;
+    let wanted = packages::read_wanted(&options.root, &Strings::new(&file.vars), &mut problems);
+    let installed = packages::installed(&options.root, &file.install_path, &wanted, &cli_vars, &mut problems);
+    let mut warnings = Problems::default();
+    let missing_packages = packages::missing(&options.root, &wanted, &installed, &mut warnings);
     left_out(&options.root).for_each(|warning| warnings.push(warning));
+    let found = ProjectFiles::of(&options.root, &file.folders, &mut problems);
+    let mut all = Contents::read(&file.name, found, &strings, &trees, &mut problems);
+    warnings.extend(std::mem::take(&mut all.warnings));
+    let mut packages = Vec::new();
+    for Installed { file: of, folder } in installed {
+        let mut vars = of.vars.clone();
+        vars.extend(file.vars_for(&of.name));
+        vars.extend(cli_vars.clone());
+        let strings = Strings::new(&vars).with_target(target.as_ref());
+        let mut wrong = Problems::default();
+        let trees = of.config_trees(&strings, &mut wrong).below(&trees);
+        let found = ProjectFiles::below_root(&options.root, &of.folders, &Gitignore::empty(), &mut wrong);
+        let contents = Contents::read(&of.name, found, &strings, &trees, &mut wrong);
+        // What a package says to no purpose is not for the project to mend.
+        wrong.take_warnings(false);
+        problems.extend(wrong);
+        let macros = all.add(contents);
+        packages.push(Package { name: of.name, folder, vars, macros });
+    }
+    all.warn_of_unused_config(&trees, &mut warnings);
     let refused = problems.take_refusals();
     warnings.extend(problems.take_warnings(options.is_strict));
     let Some(target) = target else {
         return Err(in_order(problems).collect());
     };
-    let mut sources: Vec<_> = std::mem::take(&mut entries.sources).into_values().collect();
+    let mut sources = all.sources;
     share_descriptions(&mut sources);
     let problems: Problems = in_order(problems).collect();
     problems.none_or(Project {
         root: options.root.clone(),
         name: file.name,
         vars: file.vars,
+        packages,
+        missing_packages,
+        dispatch: file.dispatch,
+        packages_path: PathBuf::from(file.install_path),
         target_path: file.target_path,
         target,
-        models,
-        snapshots,
-        tests,
-        macros: macros.into_iter().map(|(_, text)| text).collect(),
-        seeds,
+        models: all.models,
+        snapshots: all.snapshots,
+        tests: all.tests,
+        macros: all.macros,
+        seeds: all.seeds,
         sources,
-        exposures: entries.exposures,
+        exposures: all.exposures,
         is_strict: options.is_strict,
         refused,
         warnings: in_order(warnings).collect(),
     })
+}
+
+/// What the files of a project or of a package hold.
+#[derive(Default)]
+struct Contents {
+    models: Vec<SqlFile>,
+    seeds: Vec<SeedFile>,
+    snapshots: Vec<Snapshot>,
+    tests: Vec<SqlFile>,
+    macros: Vec<SourceText>,
+    sources: Vec<SourceTable>,
+    source_fqns: Vec<Vec<String>>,
+    exposures: Vec<Exposure>,
+    warnings: Problems,
+}
+
+impl Contents {
+    fn read(
+        name: &str,
+        found: ProjectFiles,
+        strings: &Strings,
+        trees: &ConfigTrees,
+        problems: &mut Problems,
+    ) -> Self {
+        let docs = read_docs(&found.markdown, strings, problems);
+        let reader = PropertiesReader { project: name, docs: &docs, strings, trees };
+        let mut entries = Entries::default();
+        for properties in read_properties(&found.yaml, problems) {
+            reader.read(properties, &mut entries, problems);
+        }
+        let told = std::mem::take(problems);
+        let mut assembly =
+            Assembly { project: name, trees, entries, problems: told, warnings: Problems::default() };
+        let models = assembly.models(&found.models);
+        let seeds = assembly.seeds(&found.seeds);
+        let snapshots = assembly.snapshots(&found.snapshots);
+        let tests = assembly.tests(&found.tests);
+        let macros = read_texts(&found.macros, &mut assembly.problems);
+        assembly.check_names(&models, &seeds, &snapshots);
+        assembly.warn_of_leftovers(&models, &seeds, &snapshots, &tests);
+        *problems = assembly.problems;
+        let entries = assembly.entries;
+        Self {
+            models,
+            seeds,
+            snapshots,
+            tests,
+            macros: macros.into_iter().map(|(_, text)| text).collect(),
+            sources: entries.sources.into_values().collect(),
+            source_fqns: entries.source_fqns,
+            exposures: entries.exposures,
+            warnings: assembly.warnings,
+        }
+    }
+
+    /// Adds what a package holds, but for its macros, which are a namespace of their own.
+    fn add(&mut self, package: Self) -> Vec<SourceText> {
+        self.models.extend(package.models);
+        self.seeds.extend(package.seeds);
+        self.snapshots.extend(package.snapshots);
+        self.tests.extend(package.tests);
+        self.sources.extend(package.sources);
+        self.source_fqns.extend(package.source_fqns);
+        self.exposures.extend(package.exposures);
+        package.macros
+    }
+
+    fn warn_of_unused_config(&self, trees: &ConfigTrees, warnings: &mut Problems) {
+        let models: Vec<&[String]> = self.models.iter().map(|model| model.fqn.as_slice()).collect();
+        let seeds: Vec<&[String]> = self.seeds.iter().map(|seed| seed.fqn.as_slice()).collect();
+        let snapshots: Vec<&[String]> = self.snapshots.iter().map(|one| one.file.fqn.as_slice()).collect();
+        let sources: Vec<&[String]> = self.source_fqns.iter().map(Vec::as_slice).collect();
+        trees.models.warn_unused("model", &models, warnings);
+        trees.seeds.warn_unused("seed", &seeds, warnings);
+        trees.snapshots.warn_unused("snapshot", &snapshots, warnings);
+        trees.sources.warn_unused("source", &sources, warnings);
+    }
 }
 
 /// By file, from its top to its bottom; first what has no place.
@@ -148,11 +238,25 @@ struct ProjectFiles {
 
 impl ProjectFiles {
     fn of(root: &Path, folders: &Folders, problems: &mut Problems) -> Self {
-        let mut this = Self::default();
         let ignored = ignored_files(root, problems);
+        let mut this = Self::below_root(root, folders, &ignored, problems);
+        let is_properties = |file: &FoundFile| {
+            file.is_yaml()
+                && !NOT_PROPERTIES.contains(&file.path.as_str())
+                && !leaves_out(&ignored, &file.path)
+        };
+        this.yaml.extend(in_root(root, problems).into_iter().filter(is_properties));
+        let mut seen = HashSet::new();
+        this.yaml.retain(|file| seen.insert(file.path.clone()));
+        this
+    }
+
+    /// The files in the folders of a project or of a package, relative to the root.
+    fn below_root(root: &Path, folders: &Folders, ignored: &Gitignore, problems: &mut Problems) -> Self {
+        let mut this = Self::default();
         let below = |folders: &[String], problems: &mut Problems| {
             let mut files = below(root, folders, problems);
-            files.retain(|file| !leaves_out(&ignored, &file.path));
+            files.retain(|file| !leaves_out(ignored, &file.path));
             files
         };
         for file in below(&folders.models, problems) {
@@ -184,12 +288,6 @@ impl ProjectFiles {
         (this.macros, this.tests, this.snapshots) = (macros, tests, snapshots);
         let docs = below(&folders.docs, problems);
         this.markdown.extend(docs.into_iter().filter(|file| file.extension == "md"));
-        let is_properties = |file: &FoundFile| {
-            file.is_yaml()
-                && !NOT_PROPERTIES.contains(&file.path.as_str())
-                && !leaves_out(&ignored, &file.path)
-        };
-        this.yaml.extend(in_root(root, problems).into_iter().filter(is_properties));
         for files in [&mut this.yaml, &mut this.markdown] {
             let mut seen = HashSet::new();
             files.retain(|file| seen.insert(file.path.clone()));
@@ -401,17 +499,6 @@ impl Assembly<'_> {
                 self.warnings.push(problem);
             }
         }
-    }
-
-    fn warn_of_unused_config(&mut self, models: &[SqlFile], seeds: &[SeedFile], snapshots: &[Snapshot]) {
-        let models: Vec<&[String]> = models.iter().map(|model| model.fqn.as_slice()).collect();
-        let seeds: Vec<&[String]> = seeds.iter().map(|seed| seed.fqn.as_slice()).collect();
-        let snapshots: Vec<&[String]> = snapshots.iter().map(|one| one.file.fqn.as_slice()).collect();
-        let sources: Vec<&[String]> = self.entries.source_fqns.iter().map(Vec::as_slice).collect();
-        self.trees.models.warn_unused("model", &models, &mut self.warnings);
-        self.trees.seeds.warn_unused("seed", &seeds, &mut self.warnings);
-        self.trees.snapshots.warn_unused("snapshot", &snapshots, &mut self.warnings);
-        self.trees.sources.warn_unused("source", &sources, &mut self.warnings);
     }
 }
 

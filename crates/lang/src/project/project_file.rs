@@ -2,9 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
+use indexmap::IndexMap;
+
 use super::config_tree::ConfigTree;
 use super::files::{read_text, slashed};
 use super::item::{Item, Mapping, unknown_key};
+use super::packages::{INSTALL_PATH, read_dispatch};
 use super::strings::Strings;
 use super::target_path;
 use super::vars::{self, Vars};
@@ -16,7 +19,7 @@ use mep_core::keys::{self, Key, Section, accepted, key};
 pub(super) const FILE: &str = "dbt_project.yml";
 
 /// Keys that change nothing that mep does.
-const HARMLESS: [Key; 28] = [
+const HARMLESS: [Key; 27] = [
     accepted("version", "Of the project."),
     accepted("config-version", "Of dbt."),
     accepted("require-dbt-version", "Of dbt."),
@@ -25,7 +28,6 @@ const HARMLESS: [Key; 28] = [
     accepted("analysis-paths", "Analyses are not read."),
     accepted("asset-paths", "Of dbt's docs."),
     accepted("function-paths", "Of dbt's functions."),
-    accepted("packages-install-path", "mep has no packages."),
     accepted("log-path", "mep writes its log to standard error."),
     accepted("flags", "Of dbt."),
     accepted("query-comment", "Of dbt."),
@@ -47,7 +49,7 @@ const HARMLESS: [Key; 28] = [
     accepted("groups", "Of dbt's access rules."),
 ];
 /// Keys that mep reads.
-const OWN: [Key; 16] = [
+const OWN: [Key; 18] = [
     key("name", "name", "needed", "The project's name: of letters, digits and `_`."),
     key("profile", "name", "the only one", "The profile of `profiles.yml`."),
     key("model-paths", "list", "models", "Where models are."),
@@ -64,17 +66,18 @@ const OWN: [Key; 16] = [
     key("tests", "config by folder", "", "The old name of `data_tests`."),
     key("data_tests", "config by folder", "", "Config of tests."),
     key("sources", "config by folder", "", "Config of source tables."),
-];
-/// Keys that would change results, were they ignored.
-const NOT_SUPPORTED: [Key; 3] = [
-    key("on-run-start", "", "", "Statements before a run: run them before mep."),
-    key("on-run-end", "", "", "Statements after a run: run them after mep."),
+    key("packages-install-path", "path", "dbt_packages", "Where packages lie."),
     key(
         "dispatch",
-        "",
-        "",
-        "mep has no packages; `adapter.dispatch` looks for `mep__name`, then `default__name`.",
+        "list of `macro_namespace` and `search_order`",
+        "the project, then the package",
+        "In which packages `adapter.dispatch` looks for the macros of a package.",
     ),
+];
+/// Keys that would change results, were they ignored.
+const NOT_SUPPORTED: [Key; 2] = [
+    key("on-run-start", "", "", "Statements before a run: run them before mep."),
+    key("on-run-end", "", "", "Statements after a run: run them after mep."),
 ];
 /// Names of dbt before 1.0, which are read as the present ones.
 const RENAMED: [(&str, &str); 2] = [("source-paths", "model-paths"), ("data-paths", "seed-paths")];
@@ -106,6 +109,21 @@ pub(super) struct Folders {
 }
 
 impl Folders {
+    /// As they are named from further out.
+    fn move_below(&mut self, folder: &str) {
+        let all = [
+            &mut self.models,
+            &mut self.macros,
+            &mut self.tests,
+            &mut self.seeds,
+            &mut self.docs,
+            &mut self.snapshots,
+        ];
+        for path in all.into_iter().flatten() {
+            *path = format!("{folder}/{path}");
+        }
+    }
+
     /// All of them.
     pub(super) fn all(&self) -> impl Iterator<Item = &str> {
         let all = [&self.models, &self.macros, &self.tests, &self.seeds, &self.docs, &self.snapshots];
@@ -137,11 +155,15 @@ pub(super) struct ProjectFile {
     pub(super) folders: Folders,
     pub(super) target_path: PathBuf,
     pub(super) vars: Vars,
+    /// The folder of packages.
+    pub(super) install_path: String,
+    /// In which packages `adapter.dispatch` looks for the macros of a package.
+    pub(super) dispatch: IndexMap<String, Vec<String>>,
     content: Option<(SourceText, YamlNode)>,
 }
 
 /// Config by folder, for each kind of node.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct ConfigTrees {
     pub(super) models: ConfigTree,
     pub(super) seeds: ConfigTree,
@@ -150,9 +172,37 @@ pub(super) struct ConfigTrees {
     pub(super) sources: ConfigTree,
 }
 
+impl ConfigTrees {
+    /// Those of a package, with those of the project over them.
+    pub(super) fn below(self, project: &Self) -> Self {
+        Self {
+            models: self.models.below(&project.models),
+            seeds: self.seeds.below(&project.seeds),
+            snapshots: self.snapshots.below(&project.snapshots),
+            tests: self.tests.below(&project.tests),
+            sources: self.sources.below(&project.sources),
+        }
+    }
+}
+
 impl ProjectFile {
     /// Reads the file in `root`, if there is one. Its strings may use the variables of the command line.
     pub(super) fn read(root: &Path, cli_vars: &Vars, problems: &mut Problems) -> Self {
+        let mut this = Self::read_as(root, FILE, cli_vars, problems);
+        for (name, value) in cli_vars {
+            this.vars.insert(name.clone(), value.clone());
+        }
+        this
+    }
+
+    /// Reads the file of a package that lies in a folder below `root`; its folders are those below the root.
+    pub(super) fn of_package(root: &Path, folder: &str, cli_vars: &Vars, problems: &mut Problems) -> Self {
+        let mut this = Self::read_as(&root.join(folder), &format!("{folder}/{FILE}"), cli_vars, problems);
+        this.folders.move_below(folder);
+        this
+    }
+
+    fn read_as(root: &Path, called: &str, cli_vars: &Vars, problems: &mut Problems) -> Self {
         let mut this = Self {
             name: name_of_folder(root),
             profile: None,
@@ -160,20 +210,27 @@ impl ProjectFile {
             folders: Folders::default(),
             target_path: PathBuf::from("target"),
             vars: Vars::new(),
+            install_path: INSTALL_PATH.to_owned(),
+            dispatch: IndexMap::new(),
             content: None,
         };
         let location = root.join(FILE);
         if location.exists() {
             this.is_readable = false;
-            match read_text(&location, FILE) {
+            match read_text(&location, called) {
                 Ok(text) => this.read_text(root, text, cli_vars, problems),
                 Err(problem) => problems.push(problem),
             }
         }
-        for (name, value) in cli_vars {
-            this.vars.insert(name.clone(), value.clone());
-        }
         this
+    }
+
+    /// The variables that the file sets for the texts of a package.
+    pub(super) fn vars_for(&self, package: &str) -> Vars {
+        let Some((text, node)) = &self.content else { return Vars::new() };
+        let mut told = Problems::default();
+        let mapping = Item::file(text, node).mapping(&mut told);
+        mapping.get("vars").map_or_else(Vars::new, |item| vars::of_project(item, package, &mut told))
     }
 
     fn read_text(&mut self, root: &Path, text: SourceText, cli_vars: &Vars, problems: &mut Problems) {
@@ -188,6 +245,14 @@ impl ProjectFile {
         }
         self.profile = mapping.get("profile").and_then(|item| item.located_text(problems));
         self.read_folders(root, mapping, problems);
+        if let Some(item) = mapping.get("packages-install-path").filter(|item| !item.is_null())
+            && let Some(path) = item.text(problems)
+        {
+            self.install_path = slashed(Path::new(&path));
+        }
+        if let Some(item) = mapping.get("dispatch").filter(|item| !item.is_null()) {
+            self.dispatch = read_dispatch(item, problems);
+        }
         if let Some(item) = mapping.get("vars") {
             self.vars = vars::of_project(item, &self.name, problems);
         }

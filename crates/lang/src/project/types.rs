@@ -18,6 +18,14 @@ pub struct Project {
     pub name: String,
     /// `vars:` of `dbt_project.yml`, overlaid by `--vars`.
     pub vars: IndexMap<String, Json>,
+    /// The packages that lie in its folder.
+    pub packages: Vec<super::Package>,
+    /// The packages that it names and that are not there, by what they are probably called.
+    pub missing_packages: Vec<String>,
+    /// In which packages `adapter.dispatch` looks for the macros of a package, where it says so.
+    pub dispatch: IndexMap<String, Vec<String>>,
+    /// The folder of packages, relative to the root.
+    pub packages_path: PathBuf,
     /// The folder for artifacts, relative to the root (`target` unless `target-path` says otherwise).
     pub target_path: PathBuf,
     /// The target that this invocation works on.
@@ -48,6 +56,12 @@ impl Project {
     /// The folder that holds the project: below it alone are artifacts written and deleted.
     pub fn folder(&self) -> Root {
         Root::new(&self.root)
+    }
+
+    /// The name of the package that a file is of: the project's own, where it lies in no other.
+    pub fn package_of(&self, path: &Path) -> &str {
+        let holds = |package: &&super::Package| path.starts_with(&package.folder);
+        self.packages.iter().find(holds).map_or(&self.name, |package| &package.name)
     }
 
     /// A file or folder below that of the artifacts.

@@ -72,3 +72,7 @@ where parent.to_field is null
 {% macro default__generate_alias_name(custom_alias_name=none, node=none) -%}
 {{ custom_alias_name | trim if custom_alias_name else node.name }}
 {%- endmacro %}
+
+{% macro should_store_failures() -%}
+{{ return(false) }}
+{%- endmacro %}

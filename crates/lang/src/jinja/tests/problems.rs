@@ -54,7 +54,7 @@ fn what_is_unknown_is_named_with_its_place_and_a_near_name() {
      help: set it, or give a default: env_var('MEP_NO_SUCH', '...')
     ");
     insta::assert_snapshot!(sql(&[], "{{ adapter.dispatch('x')() }}"), @r"
-    problem: there is no macro to dispatch `x` to: expected `mep__x` or `default__x`
+    problem: there is no macro to dispatch `x` to: expected `mep__x`, `duckdb__x`, `default__x` in shop, dbt
        at: models/m.sql:1:11 `.dispatch('x')`
      help: define `default__x` in macros/
     ");
@@ -187,15 +187,15 @@ fn what_dbt_has_and_mep_has_not_says_so() {
        at: models/m.sql:1:9 `statement('x')`
      help: mep asks no warehouse while it renders: write the values out, or take them from a seed by SQL
     ");
-    insta::assert_snapshot!(sql(&[], "{{ adapter.get_columns_in_relation(this) }}"), @r"
-    problem: `adapter.get_columns_in_relation()` is not supported by mep
-       at: models/m.sql:1:11 `.get_columns_in_relation(this)`
-     help: mep asks no warehouse while it renders; it has `dispatch`, `type` and `quote`
+    insta::assert_snapshot!(sql(&[], "{{ adapter.drop_relation(this) }}"), @r"
+    problem: `adapter.drop_relation()` is not supported by mep
+       at: models/m.sql:1:11 `.drop_relation(this)`
+     help: mep asks no warehouse while it renders; it has `dispatch`, `type`, `quote`, `get_columns_in_relation` and `get_relation`
     ");
     insta::assert_snapshot!(sql(&[], "{{ dbt_utils.star(this) }}"), @r"
-    problem: `dbt_utils.star()` is not supported by mep
+    problem: the package `dbt_utils` is not installed: there is no macro `dbt_utils.star`
        at: models/m.sql:1:13 `.star(this)`
-     help: mep has no packages: put the macro `star` in macros/, and the call will find it
+     help: run `mep deps`, or put the macro `star` in macros/, and the call will find it
     ");
     insta::assert_snapshot!(sql(&[], "{% for n in graph.nodes.values() %}{% endfor %}"), @r"
     problem: `graph` is not supported by mep
@@ -205,7 +205,7 @@ fn what_dbt_has_and_mep_has_not_says_so() {
     insta::assert_snapshot!(sql(&[], "{{ modules.pytz.timezone('x') }}"), @r"
     problem: `modules.pytz` is not supported by mep
        at: models/m.sql:1:4 `modules.pytz`
-     help: only `modules.datetime` is: do the rest in SQL or in a macro
+     help: `modules.datetime` and `modules.re` are: do the rest in SQL or in a macro
     ");
     insta::assert_snapshot!(sql(&[], "{{ return(1) }}"), @r"
     problem: return() outside of a macro

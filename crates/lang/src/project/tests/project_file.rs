@@ -134,11 +134,9 @@ data_tests: {+severity: warn}
     dbt_project.yml:2:1: unknown key `model-path` in a project
         did you mean `model-paths`?
     dbt_project.yml:4:1: unknown key `colour` in a project
-        the keys are name, profile, model-paths, macro-paths, test-paths, seed-paths, docs-paths, snapshot-paths, target-path, vars, models, seeds, snapshots, tests, data_tests, sources
+        the keys are name, profile, model-paths, macro-paths, test-paths, seed-paths, docs-paths, snapshot-paths, target-path, vars, models, seeds, snapshots, tests, data_tests, sources, packages-install-path, dispatch
     dbt_project.yml:5:14: `target-path`: expected a text, found a list
     dbt_project.yml:6:13: `seed-paths`: expected a text or a list of texts, found `3`
-    dbt_project.yml:8:1: `dispatch` is not supported by mep
-        take it away: leaving it out silently would change results
     dbt_project.yml:9:9: `models`: expected a mapping, found a list
     dbt_project.yml:10:7: `vars`: expected a mapping, found `3`
     dbt_project.yml:11:1: expected `data_tests` or its old name `tests`, found both

@@ -1,0 +1,548 @@
+//! Functions of other engines that are another way to write what mep has: they are read as that.
+//!
+//! The meaning is DuckDB's where engines differ. A call that engines read differently, and that its arguments do not tell apart, is
+//! refused by name. Must not know: types; what depends on them is a function of its own.
+
+use std::ops::ControlFlow;
+
+use datafusion::sql::parser::Statement;
+use datafusion::sql::sqlparser::ast::helpers::attached_token::AttachedToken;
+use datafusion::sql::sqlparser::ast::{
+    BinaryOperator, CaseWhen, CastKind, DataType, DateTimeField, Expr, Function, FunctionArg,
+    FunctionArgExpr, FunctionArgumentClause, FunctionArgumentList, FunctionArguments, Ident, Interval,
+    ObjectName, ObjectNamePart, OrderByExpr, OrderByOptions, Spanned, Statement as Tree, TableFactor, Value,
+    VisitMut, VisitorMut,
+};
+use datafusion::sql::sqlparser::tokenizer::Span;
+
+use super::columns::call;
+use crate::calendar::Unit;
+use crate::offset;
+use crate::problem::SqlProblem;
+
+/// Names that stand for another function with the same arguments.
+const RENAMED: [(&str, &str); 26] = [
+    ("lcase", "lower"),
+    ("ucase", "upper"),
+    ("ceiling", "ceil"),
+    ("list_value", "make_array"),
+    ("list_pack", "make_array"),
+    ("prefix", "starts_with"),
+    ("suffix", "ends_with"),
+    ("ord", "ascii"),
+    ("arbitrary", "any_value"),
+    ("first", "first_value"),
+    ("last", "last_value"),
+    ("list", "array_agg"),
+    ("approx_count_distinct", "approx_distinct"),
+    ("regexp_matches", "regexp_like"),
+    ("datediff", "date_diff"),
+    ("date_sub", "datesub"),
+    ("dateadd", "date_add"),
+    ("split", "string_split"),
+    ("str_split", "string_split"),
+    ("string_split_regex", "regexp_split_to_array"),
+    ("gen_random_uuid", "uuid"),
+    ("array_cat", "array_concat"),
+    ("array_size", "cardinality"),
+    ("group_concat", "string_agg"),
+    ("listagg", "string_agg"),
+    ("datetime_diff", "date_diff"),
+];
+
+/// Functions that take a part of a time.
+const PARTS: [(&str, &str); 14] = [
+    ("year", "year"),
+    ("quarter", "quarter"),
+    ("month", "month"),
+    ("week", "week"),
+    ("weekofyear", "week"),
+    ("day", "day"),
+    ("dayofmonth", "day"),
+    ("dayofyear", "doy"),
+    ("dayofweek", "dow"),
+    ("isodow", "isodow"),
+    ("hour", "hour"),
+    ("minute", "minute"),
+    ("second", "second"),
+    ("epoch", "epoch"),
+];
+
+/// Functions that make an interval of a number.
+const INTERVALS: [(&str, &str); 8] = [
+    ("to_years", "1 year"),
+    ("to_quarters", "3 months"),
+    ("to_months", "1 month"),
+    ("to_weeks", "7 days"),
+    ("to_days", "1 day"),
+    ("to_hours", "1 hour"),
+    ("to_minutes", "1 minute"),
+    ("to_seconds", "1 second"),
+];
+
+/// Aggregates of the row where another column is greatest or least.
+const EXTREMES: [(&str, bool); 6] = [
+    ("max_by", false),
+    ("arg_max", false),
+    ("argmax", false),
+    ("min_by", true),
+    ("arg_min", true),
+    ("argmin", true),
+];
+
+/// Reads all synonyms of a statement as what they stand for; what is unclear is the problem.
+pub(crate) fn write_synonyms_out(statement: &mut Statement, sql: &str) -> Option<SqlProblem> {
+    let Statement::Statement(tree) = statement else { return None };
+    let tree: &mut Tree = tree;
+    match VisitMut::visit(tree, &mut Synonyms) {
+        ControlFlow::Continue(()) => None,
+        ControlFlow::Break(unclear) => Some(unclear.problem(sql)),
+    }
+}
+
+/// A call that engines read differently.
+struct Unclear {
+    message: String,
+    help: &'static str,
+    span: Span,
+}
+
+impl Unclear {
+    fn problem(self, sql: &str) -> SqlProblem {
+        let range =
+            (self.span != Span::empty()).then(|| offset(sql, self.span.start)..offset(sql, self.span.end));
+        SqlProblem { message: self.message, range, help: Some(self.help.to_owned()) }
+    }
+}
+
+struct Synonyms;
+
+impl VisitorMut for Synonyms {
+    type Break = Unclear;
+
+    fn pre_visit_table_factor(&mut self, table: &mut TableFactor) -> ControlFlow<Unclear> {
+        // Functions are known in lower case, and found by how they are written.
+        let name = match table {
+            TableFactor::Table { name, args: Some(_), .. } | TableFactor::Function { name, .. } => name,
+            _ => return ControlFlow::Continue(()),
+        };
+        for part in &mut name.0 {
+            if let ObjectNamePart::Identifier(ident) = part
+                && ident.quote_style.is_none()
+            {
+                ident.value.make_ascii_lowercase();
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_expr(&mut self, expression: &mut Expr) -> ControlFlow<Unclear> {
+        let read = match expression {
+            Expr::Function(function) => of_call(function),
+            Expr::BinaryOp { left, op: BinaryOperator::Multiply, right } => Ok(multiplied(left, right)),
+            Expr::Interval(interval) => Ok(of_interval(interval)),
+            _ => Ok(None),
+        };
+        match read {
+            Ok(Some(read)) => {
+                *expression = read;
+                ControlFlow::Continue(())
+            }
+            Ok(None) => ControlFlow::Continue(()),
+            Err(unclear) => ControlFlow::Break(*unclear),
+        }
+    }
+}
+
+/// What a call stands for, where that is another expression.
+fn of_call(function: &mut Function) -> Result<Option<Expr>, Box<Unclear>> {
+    let Some(name) = plain_name(&function.name) else { return Ok(None) };
+    if let Some((_, ascending)) = EXTREMES.iter().find(|(of, _)| *of == name) {
+        at_extreme(function, *ascending);
+        return Ok(None);
+    }
+    if name == "listagg" && arguments(function).is_some_and(|given| given.len() == 1) {
+        return Err(Box::new(Unclear {
+            message:
+                "`listagg` of one argument puts a comma between texts in some engines and nothing in others"
+                    .to_owned(),
+            help: "write what stands between them: listagg(x, ',')",
+            span: function.name.span(),
+        }));
+    }
+    if let Some((_, of)) = RENAMED.iter().find(|(renamed, _)| *renamed == name) {
+        rename(function, of);
+    }
+    let name = plain_name(&function.name).unwrap_or_default();
+    if name == "string_agg" {
+        joined(function);
+        return Ok(None);
+    }
+    if matches!(name.as_str(), "count_if" | "countif") {
+        count_of_true(function);
+        return Ok(None);
+    }
+    let Some(given) = arguments(function) else { return Ok(None) };
+    let is_plain = function.over.is_none() && function.filter.is_none() && function.within_group.is_empty();
+    if !is_plain {
+        return Ok(None);
+    }
+    if let ([time], Some((_, part))) = (&given[..], PARTS.iter().find(|(of, _)| *of == name)) {
+        return Ok(Some(call_at(function, "date_part", vec![text(part), time.clone()])));
+    }
+    if let ([number], Some((_, one))) = (&given[..], INTERVALS.iter().find(|(of, _)| *of == name)) {
+        return Ok(Some(times(interval(one), number.clone())));
+    }
+    Ok(match (name.as_str(), &given[..]) {
+        ("date", [value]) => Some(Expr::Cast {
+            kind: CastKind::Cast,
+            expr: Box::new(value.clone()),
+            data_type: DataType::Date,
+            array: false,
+            format: None,
+        }),
+        ("mod", [left, right]) => Some(operation(left, BinaryOperator::Modulo, right)),
+        ("if" | "iff", [condition, yes, no]) => Some(case(condition, yes, Some(no))),
+        ("zeroifnull", [value]) => Some(call_at(function, "coalesce", vec![value.clone(), number("0")])),
+        ("date_diff", given) => difference(function, given)?,
+        ("datesub", given) => subtraction(function, given)?,
+        ("date_add", given) => addition(function, given),
+        ("last_day", [time, unit]) => match unit_of(unit) {
+            Some(Unit::Month) => Some(call_at(function, "last_day", vec![time.clone()])),
+            _ => None,
+        },
+        _ => None,
+    })
+}
+
+/// `date_diff`, of which engines have three forms.
+fn difference(function: &Function, given: &[Expr]) -> Result<Option<Expr>, Box<Unclear>> {
+    Ok(match given {
+        // Spark, Hive and MySQL: the days to the first from the second.
+        [to, from] => Some(call_at(function, "date_diff", vec![text("day"), from.clone(), to.clone()])),
+        [unit, from, to] if is_word(unit) || bare_unit(unit).is_some() && !is_word(to) => {
+            let name = bare_unit(unit).unwrap_or_default();
+            Some(call_at(function, "date_diff", vec![text(&name), from.clone(), to.clone()]))
+        }
+        // BigQuery: the units to the first from the second.
+        [to, from, unit] if is_word(unit) && text_of(to).is_none_or(|to| Unit::named(&to).is_none()) => {
+            let name = bare_unit(unit).unwrap_or_default();
+            if name.eq_ignore_ascii_case("week") {
+                return Err(Box::new(Unclear {
+                    message:
+                        "the weeks of this form of `date_diff` begin on Sunday, those of others on Monday"
+                            .to_owned(),
+                    help: "write date_diff('week', from, to), whose weeks begin on Monday",
+                    span: function.name.span(),
+                }));
+            }
+            Some(call_at(function, "date_diff", vec![text(&name), from.clone(), to.clone()]))
+        }
+        _ => None,
+    })
+}
+
+/// `date_sub(time, interval)`, or DuckDB's `date_sub('day', from, to)`.
+fn subtraction(function: &Function, given: &[Expr]) -> Result<Option<Expr>, Box<Unclear>> {
+    Ok(match given {
+        [time, length] => Some(operation(time, BinaryOperator::Minus, length)),
+        [unit, from, to] if is_word(unit) || bare_unit(unit).is_some() && !is_word(to) => {
+            let name = bare_unit(unit).unwrap_or_default();
+            Some(call_at(function, "datesub", vec![text(&name), from.clone(), to.clone()]))
+        }
+        [_, _, unit] if is_word(unit) => {
+            return Err(Box::new(Unclear {
+                message: "`date_sub` with a unit at its end takes away, and with one at its start counts"
+                    .to_owned(),
+                help: "write time - interval '1 day', or date_diff('day', from, to)",
+                span: function.name.span(),
+            }));
+        }
+        _ => None,
+    })
+}
+
+/// `date_add(time, interval)`, or `dateadd(day, number, time)`.
+fn addition(function: &Function, given: &[Expr]) -> Option<Expr> {
+    match given {
+        [time, length] => Some(operation(time, BinaryOperator::Plus, length)),
+        [unit, count, time] => {
+            let name =
+                bare_unit(unit).or_else(|| text_of(unit).filter(|name| Unit::named(name).is_some()))?;
+            match (whole_number(count), interval_of(&name), text_of(time)) {
+                // Written so, a day stays a day for all that looks at the plan.
+                (Some(count), Some((per, word)), None) => {
+                    let length = interval(&format!("{} {word}", count.checked_mul(per)?));
+                    Some(operation(time, BinaryOperator::Plus, &length))
+                }
+                _ => Some(call_at(function, "date_add", vec![text(&name), count.clone(), time.clone()])),
+            }
+        }
+        _ => None,
+    }
+}
+
+/// How many of which of the engine's units a unit is.
+fn interval_of(unit: &str) -> Option<(i64, &'static str)> {
+    Some(match Unit::named(unit)? {
+        Unit::Millennium => (1_000, "years"),
+        Unit::Century => (100, "years"),
+        Unit::Decade => (10, "years"),
+        Unit::Year => (1, "years"),
+        Unit::Quarter => (3, "months"),
+        Unit::Month => (1, "months"),
+        Unit::Week => (7, "days"),
+        Unit::Day => (1, "days"),
+        Unit::Hour => (1, "hours"),
+        Unit::Minute => (1, "minutes"),
+        Unit::Second => (1, "seconds"),
+        Unit::IsoYear | Unit::Millisecond | Unit::Microsecond => return None,
+    })
+}
+
+/// `string_agg` with what stands between the texts, and their order within the brackets.
+fn joined(function: &mut Function) {
+    let order = std::mem::take(&mut function.within_group);
+    let FunctionArguments::List(list) = &mut function.args else { return };
+    if list.args.len() == 1 {
+        list.args.push(unnamed(text(",")));
+    }
+    if !order.is_empty() {
+        list.clauses.push(FunctionArgumentClause::OrderBy(order));
+    }
+}
+
+/// `count_if(condition)` counts the rows for which it holds.
+fn count_of_true(function: &mut Function) {
+    let Some(given) = arguments(function) else { return };
+    if let ([condition], FunctionArguments::List(list)) = (&given[..], &mut function.args) {
+        list.args = vec![unnamed(case(condition, &number("1"), None))];
+        rename(function, "count");
+    }
+}
+
+/// The value of the row where another one is greatest or least; of equal ones, that of the least value.
+fn at_extreme(function: &mut Function, ascending: bool) {
+    let Some(given) = arguments(function) else { return };
+    let ([value, by], FunctionArguments::List(list), None) = (&given[..], &mut function.args, &function.over)
+    else {
+        return;
+    };
+    let order = |expr: &Expr, ascending| OrderByExpr {
+        expr: expr.clone(),
+        options: OrderByOptions { asc: Some(ascending), nulls_first: Some(false) },
+        with_fill: None,
+    };
+    list.args = vec![unnamed(value.clone())];
+    list.clauses.push(FunctionArgumentClause::OrderBy(vec![order(by, ascending), order(value, true)]));
+    let is_there = |of: &Expr| Expr::IsNotNull(Box::new(Expr::Nested(Box::new(of.clone()))));
+    let both = operation(&is_there(value), BinaryOperator::And, &is_there(by));
+    let filter = match function.filter.take() {
+        Some(filter) => operation(&filter, BinaryOperator::And, &both),
+        None => both,
+    };
+    function.filter = Some(Box::new(filter));
+    rename(function, "first_value");
+}
+
+/// `number * interval` in either order.
+fn multiplied(left: &Expr, right: &Expr) -> Option<Expr> {
+    match (left, right) {
+        (Expr::Interval(_), number) => Some(times(left.clone(), number.clone())),
+        (number, Expr::Interval(_)) => Some(times(right.clone(), number.clone())),
+        _ => None,
+    }
+}
+
+/// `interval (number) day`, of a number that is no literal.
+fn of_interval(written: &Interval) -> Option<Expr> {
+    let is_literal =
+        matches!(written.value.as_ref(), Expr::Value(_) | Expr::UnaryOp { .. } | Expr::Identifier(_));
+    let (per, word) = interval_of(&written.leading_field.as_ref()?.to_string())?;
+    match written.value.as_ref() {
+        Expr::Nested(inner) => match whole_number(inner) {
+            Some(count) => Some(interval(&format!("{} {word}", count.checked_mul(per)?))),
+            None => Some(times(interval(&format!("{per} {word}")), inner.as_ref().clone())),
+        },
+        Expr::Identifier(_) => {
+            Some(times(interval(&format!("{per} {word}")), written.value.as_ref().clone()))
+        }
+        value if !is_literal => Some(times(interval(&format!("{per} {word}")), value.clone())),
+        _ => None,
+    }
+}
+
+fn times(length: Expr, number: Expr) -> Expr {
+    call("multiply_interval", vec![length, number])
+}
+
+fn interval(length: &str) -> Expr {
+    Expr::Interval(Interval {
+        value: Box::new(text(length)),
+        leading_field: None::<DateTimeField>,
+        leading_precision: None,
+        last_field: None,
+        fractional_seconds_precision: None,
+    })
+}
+
+fn operation(left: &Expr, op: BinaryOperator, right: &Expr) -> Expr {
+    let nested = |side: &Expr| Box::new(Expr::Nested(Box::new(side.clone())));
+    Expr::Nested(Box::new(Expr::BinaryOp { left: nested(left), op, right: nested(right) }))
+}
+
+fn case(condition: &Expr, yes: &Expr, no: Option<&Expr>) -> Expr {
+    Expr::Case {
+        case_token: AttachedToken::empty(),
+        end_token: AttachedToken::empty(),
+        operand: None,
+        conditions: vec![CaseWhen { condition: condition.clone(), result: yes.clone() }],
+        else_result: no.map(|no| Box::new(no.clone())),
+    }
+}
+
+fn text(value: &str) -> Expr {
+    Expr::Value(Value::SingleQuotedString(value.to_owned()).into())
+}
+
+fn number(value: &str) -> Expr {
+    Expr::Value(Value::Number(value.to_owned(), false).into())
+}
+
+fn unnamed(value: Expr) -> FunctionArg {
+    FunctionArg::Unnamed(FunctionArgExpr::Expr(value))
+}
+
+/// A call in the place of another one.
+fn call_at(function: &Function, name: &str, given: Vec<Expr>) -> Expr {
+    let mut made = call(name, given);
+    if let (Expr::Function(made), Some(place)) = (&mut made, ident(&function.name)) {
+        made.name =
+            ObjectName(vec![ObjectNamePart::Identifier(Ident { value: name.to_owned(), ..place.clone() })]);
+    }
+    made
+}
+
+fn rename(function: &mut Function, name: &str) {
+    if let Some(ObjectNamePart::Identifier(ident)) = function.name.0.first_mut() {
+        name.clone_into(&mut ident.value);
+    }
+}
+
+fn ident(name: &ObjectName) -> Option<&Ident> {
+    match &name.0[..] {
+        [ObjectNamePart::Identifier(ident)] => Some(ident),
+        _ => None,
+    }
+}
+
+/// A name without quotes and dots, in lower case.
+fn plain_name(name: &ObjectName) -> Option<String> {
+    ident(name).filter(|ident| ident.quote_style.is_none()).map(|ident| ident.value.to_lowercase())
+}
+
+/// The arguments of a call that are expressions, where all are.
+fn arguments(function: &Function) -> Option<Vec<Expr>> {
+    let FunctionArguments::List(FunctionArgumentList { args, .. }) = &function.args else { return None };
+    let expression = |argument: &FunctionArg| match argument {
+        FunctionArg::Unnamed(FunctionArgExpr::Expr(expression)) => Some(expression.clone()),
+        _ => None,
+    };
+    args.iter().map(expression).collect()
+}
+
+/// A unit of time that is written as a name.
+fn bare_unit(expression: &Expr) -> Option<String> {
+    match expression {
+        Expr::Identifier(name) if name.quote_style.is_none() => {
+            // What `m` is, is for the function to refuse.
+            let is_unit = Unit::named(&name.value).is_some() || name.value.eq_ignore_ascii_case("m");
+            is_unit.then(|| name.value.clone())
+        }
+        _ => None,
+    }
+}
+
+/// Whether a unit is written as a word: one letter is a column's name as well.
+fn is_word(expression: &Expr) -> bool {
+    bare_unit(expression).is_some_and(|name| name.len() > 1)
+}
+
+fn unit_of(expression: &Expr) -> Option<Unit> {
+    bare_unit(expression).or_else(|| text_of(expression)).and_then(|name| Unit::named(&name))
+}
+
+fn text_of(expression: &Expr) -> Option<String> {
+    match expression {
+        Expr::Value(value) => match &value.value {
+            Value::SingleQuotedString(text) => Some(text.clone()),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+fn whole_number(expression: &Expr) -> Option<i64> {
+    match expression {
+        Expr::Value(value) => match &value.value {
+            Value::Number(number, _) => number.parse().ok(),
+            _ => None,
+        },
+        Expr::Nested(inner) => whole_number(inner),
+        Expr::UnaryOp { op: datafusion::sql::sqlparser::ast::UnaryOperator::Minus, expr } => {
+            whole_number(expr).and_then(i64::checked_neg)
+        }
+        Expr::UnaryOp { op: datafusion::sql::sqlparser::ast::UnaryOperator::Plus, expr } => {
+            whole_number(expr)
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::Scope;
+    use crate::rules::executed::rows;
+
+    /// Expressions of other engines, with what DuckDB gives for them.
+    const GIVEN: &str = include_str!("synonyms.txt");
+
+    #[test]
+    fn what_other_engines_call_otherwise_gives_what_duckdb_gives() {
+        let from = "from (values (date '2024-01-31', timestamp '2024-02-29 10:30:00', 3, 'a,b;c', true), (null, null, null, null, null)) t(d, ts, n, s, b)";
+        let found = GIVEN.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).map(|line| {
+            let (expression, _) = line.split_once(" => ").unwrap();
+            let some = if expression.contains("/*agg*/") { "" } else { " where n is not null" };
+            let shown = match Scope::for_planning().plan(&format!("select {expression} as r {from}{some}")) {
+                Ok(_) => rows(&format!("select {expression} as r {from}{some}")),
+                Err(problem) => problem.message,
+            };
+            (line.replace(' ', ""), format!("{expression} => {shown}").replace(' ', ""))
+        });
+        let differing: Vec<_> = found.filter(|(expected, found)| expected != found).collect();
+        assert!(differing.is_empty(), "{differing:#?}");
+    }
+
+    #[test]
+    fn a_call_that_engines_read_differently_is_refused_by_name() {
+        let said = |expression: &str| {
+            let sql = format!("select {expression} from (values (date '2024-01-31', 'a')) t(d, s)");
+            Scope::for_planning().plan(&sql).unwrap_err().message
+        };
+        insta::assert_snapshot!(
+            [
+                "listagg(s)",
+                "date_diff(d, d, week)",
+                "date_sub(d, 1, day)",
+                "datediff(m, d, d)",
+                "datediff('fortnight', d, d)",
+                "datediff(fortnight, d, d)",
+                "strftime(1, '%Y')",
+                "regexp_extract(s, 'a', 'b')",
+                "datediff(d)",
+            ]
+            .map(said)
+            .join("\n")
+        );
+    }
+}
