@@ -393,7 +393,7 @@ impl CompileWork<'_> {
             rows,
             columns: recipes,
             ignored: named::ignored(self.compiler.graph, index)?,
-            looked_up: derived::looked_up(&plan, &alignment, &partition_columns),
+            looked_up: derived::looked_up(&self.scope, &plan, &alignment, &partition_columns),
             fingerprint,
             stream: stream.transpose()?,
             is_volatile,

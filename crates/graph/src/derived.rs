@@ -8,7 +8,8 @@ use super::node::Node;
 use super::views::ViewsBelow;
 use mep_core::fingerprint::{Fingerprint, Structure};
 use mep_core::relation::Relation;
-use mep_sql::{Alignment, PlannedQuery, Recipe, lookups, structure};
+use mep_sql::keyed::followed;
+use mep_sql::{Alignment, PlannedQuery, Recipe, Scope, structure};
 
 /// What stands for all that makes a model's rows and how they are stored: its recipe, or where that cannot be said, its SQL
 /// and that of the views in it.
@@ -38,8 +39,9 @@ pub(super) fn fingerprint(
     parts.fingerprint()
 }
 
-/// The tables that a plan reads as a whole and joins by keys.
+/// The tables that a plan reads as a whole, of which a change reaches no more partitions than it can be said to.
 pub(super) fn looked_up(
+    scope: &Scope,
     plan: &PlannedQuery,
     alignment: &Alignment,
     partition_columns: &[String],
@@ -48,7 +50,11 @@ pub(super) fn looked_up(
         return BTreeSet::new();
     }
     let whole = alignment.scans.iter().filter(|scan| !scan.is_aligned()).map(|scan| &scan.relation);
-    whole.filter(|table| lookups(plan, table, partition_columns).is_some()).cloned().collect()
+    let is_followed = |table: &&Relation| {
+        followed(scope, plan, table, partition_columns)
+            .is_ok_and(|told| told.len() == partition_columns.len())
+    };
+    whole.filter(is_followed).cloned().collect()
 }
 
 /// What makes which rows a plan gives, and each of its columns. The columns that it is partitioned by belong to all of

@@ -12,6 +12,7 @@
 mod both;
 mod carried_on;
 mod changed_rows;
+mod followed;
 mod restricted;
 #[cfg(test)]
 mod tests;
@@ -33,6 +34,7 @@ use mep_core::relation::Relation;
 
 pub use carried_on::{CarriedOn, Merge, merged};
 pub use changed_rows::{SIGN, differing_rows};
+pub use followed::followed;
 pub use restricted::{Restricted, ScanFilter, rows_by_key};
 pub use touched::Touched;
 

@@ -354,11 +354,12 @@ fn check(seed: u64) -> Way {
     let case = Case { sql, scope: Scope::for_planning(), runtime };
     case.register(&contents, |contents| &contents.before);
     let Ok(plan) = case.scope.plan(&case.sql) else { return Way::NotSql };
+    let plan = plan.into_plan();
     let Ok(before) = case.run(plan.clone()) else { return Way::NotSql };
     let empty = Arc::new(plan.schema().as_arrow().clone());
     let before = concat_batches(&before.first().map_or(empty, RecordBatch::schema), &before).unwrap();
     case.register(&contents, |contents| &contents.now);
-    let plan = case.scope.plan(&case.sql).unwrap();
+    let plan = case.scope.plan(&case.sql).unwrap().into_plan();
     let Ok(expected) = case.run(plan) else { return Way::NotSql };
     let (way, rows) = case.changed(&before, &contents);
     if way != Way::Whole {
