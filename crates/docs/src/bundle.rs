@@ -14,7 +14,7 @@ pub(super) fn bundled(modules: &[Module]) -> String {
 }
 
 fn scope(file: &str, text: &str) -> String {
-    let parsed = Parsed::of(text);
+    let parsed = ParsedScript::of(text);
     let imports = parsed.imports.iter().filter(|import| !import.names.is_empty());
     let imports = imports
         .map(|import| format!("const {{ {} }} = {};\n", import.names.join(", "), scope_of(import.file)));
@@ -40,13 +40,13 @@ struct Import<'t> {
 
 /// A module, taken apart.
 #[derive(Debug)]
-struct Parsed<'t> {
+struct ParsedScript<'t> {
     imports: Vec<Import<'t>>,
     exports: Vec<&'t str>,
     body: String,
 }
 
-impl<'t> Parsed<'t> {
+impl<'t> ParsedScript<'t> {
     fn of(text: &'t str) -> Self {
         let mut parsed = Self { imports: Vec::new(), exports: Vec::new(), body: String::new() };
         let mut rest = text;
@@ -93,7 +93,7 @@ pub(super) fn unmet(modules: &[Module]) -> Vec<String> {
     let mut known: std::collections::BTreeMap<&str, Vec<&str>> = std::collections::BTreeMap::new();
     let mut unmet = Vec::new();
     for (file, text) in modules {
-        let parsed = Parsed::of(text);
+        let parsed = ParsedScript::of(text);
         for import in &parsed.imports {
             match known.get(import.file) {
                 None => unmet.push(format!("{file}: {} does not stand before it", import.file)),

@@ -7,7 +7,7 @@ use std::time::Instant;
 use super::build::{BuildCounts, BuildError, Built, TableBuild, own_plan};
 use super::event::{Event, NodeResult, Status};
 use super::order::dependencies;
-use super::schedule::{Outcome, Steps, Weight, work_through};
+use super::schedule::{Outcome, StepWeight, Steps, work_through};
 use super::session::Session;
 use mep_contract::warehouse::{self, Content, Presentation};
 use mep_core::interrupt;
@@ -43,7 +43,7 @@ impl Session<'_> {
             above.into_iter().find(|node| failed.contains(node))
         };
         let dependencies = dependencies(self.graph, plan);
-        let weights: Vec<Weight> = plan.steps.iter().map(|step| weight(&step.action)).collect();
+        let weights: Vec<StepWeight> = plan.steps.iter().map(|step| weight(&step.action)).collect();
         work_through(
             &Steps { dependencies: &dependencies, weights: &weights },
             self.options.threads,
@@ -295,13 +295,13 @@ pub(super) const NOT_BEGUN: &str = "the run was interrupted before it began";
 /// Bytes of input, as stored, from which on a query keeps all cores busy by itself.
 const HEAVY_BYTES: u64 = 16 << 20;
 
-fn weight(action: &Action) -> Weight {
+fn weight(action: &Action) -> StepWeight {
     let reads = match action {
         Action::BuildWhole(build) | Action::Snapshot(build) => build.input_bytes,
         Action::BuildPartitions(plan) => plan.build.iter().map(|build| build.input_bytes).sum(),
         _ => 0,
     };
-    if reads >= HEAVY_BYTES { Weight::Heavy } else { Weight::Light }
+    if reads >= HEAVY_BYTES { StepWeight::Heavy } else { StepWeight::Light }
 }
 
 /// Why partitions are built, each reason once.

@@ -25,7 +25,7 @@ pub enum Outcome {
 
 /// What a step takes of the machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Weight {
+pub enum StepWeight {
     /// Little: several such steps fill the machine together.
     Light,
     /// All cores by itself: beside another step both would only wait for memory.
@@ -37,7 +37,7 @@ pub struct Steps<'a> {
     /// For each step, those that it comes after.
     pub dependencies: &'a [Vec<usize>],
     /// For each step, what it takes.
-    pub weights: &'a [Weight],
+    pub weights: &'a [StepWeight],
 }
 
 struct ScheduleState {
@@ -122,15 +122,15 @@ pub fn work_through(
 
 impl ScheduleState {
     /// The first ready step that may begin now.
-    fn take(&mut self, weights: &[Weight]) -> Option<usize> {
+    fn take(&mut self, weights: &[StepWeight]) -> Option<usize> {
         if self.heavy_is_running {
             return None;
         }
-        let may_begin = |step: &&usize| weights[**step] == Weight::Light || self.running == 0;
+        let may_begin = |step: &&usize| weights[**step] == StepWeight::Light || self.running == 0;
         let step = *self.ready.iter().find(may_begin)?;
         self.ready.remove(&step);
         self.running += 1;
-        self.heavy_is_running = weights[step] == Weight::Heavy;
+        self.heavy_is_running = weights[step] == StepWeight::Heavy;
         Some(step)
     }
 
@@ -163,7 +163,7 @@ mod tests {
     /// Runs steps of which `failing` fail; gives the order in which steps began and their outcomes.
     fn run(dependencies: &[Vec<usize>], failing: &[usize], fail_fast: bool) -> (Vec<usize>, Vec<Outcome>) {
         let begun = Mutex::new(Vec::new());
-        let weights = vec![Weight::Light; dependencies.len()];
+        let weights = vec![StepWeight::Light; dependencies.len()];
         let outcomes = work_through(
             &Steps { dependencies, weights: &weights },
             1,
@@ -204,8 +204,8 @@ mod tests {
         let dependencies: Vec<Vec<usize>> =
             (0..200).map(|step: usize| if step < 10 { vec![] } else { vec![step - 10, step / 2] }).collect();
         let begun = Mutex::new(Vec::new());
-        let weight = |step: usize| if step.is_multiple_of(3) { Weight::Heavy } else { Weight::Light };
-        let weights: Vec<Weight> = (0..200).map(weight).collect();
+        let weight = |step: usize| if step.is_multiple_of(3) { StepWeight::Heavy } else { StepWeight::Light };
+        let weights: Vec<StepWeight> = (0..200).map(weight).collect();
         let running = Mutex::new(Vec::new());
         work_through(
             &Steps { dependencies: &dependencies, weights: &weights },
@@ -215,7 +215,7 @@ mod tests {
                 begun.lock().unwrap().push(step);
                 let mut now = running.lock().unwrap();
                 now.push(step);
-                assert!(now.len() == 1 || now.iter().all(|step| weights[*step] == Weight::Light));
+                assert!(now.len() == 1 || now.iter().all(|step| weights[*step] == StepWeight::Light));
                 drop(now);
                 std::thread::yield_now();
                 running.lock().unwrap().retain(|one| *one != step);

@@ -7,7 +7,7 @@ use chrono::{Datelike, Months, NaiveDate, NaiveDateTime, TimeDelta};
 
 /// A unit of the calendar or of the clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Unit {
+pub(super) enum CalendarUnit {
     Millennium,
     Century,
     Decade,
@@ -28,7 +28,7 @@ pub(super) enum Unit {
 
 const MICROSECONDS: i64 = 1_000_000;
 
-impl Unit {
+impl CalendarUnit {
     /// The unit of a name, in whatever case.
     pub(super) fn named(name: &str) -> Option<Self> {
         Some(match name.to_lowercase().as_str() {
@@ -133,7 +133,7 @@ fn whole_months(from: NaiveDateTime, to: NaiveDateTime) -> i64 {
     if to < from {
         return -whole_months(to, from);
     }
-    let months = Unit::Month.difference(from, to);
+    let months = CalendarUnit::Month.difference(from, to);
     let is_last = last_day_of_month(to.date()) == to.date();
     let day = if is_last { from.day().min(to.day()) } else { from.day() };
     let not_yet = (to.day(), to.time()) < (day, from.time());
@@ -167,7 +167,7 @@ mod tests {
             ("decade", "1999-06-01T00:00:00", "2000-06-01T00:00:00", 1, 0),
             ("quarter", "2020-03-31T00:00:00", "2020-04-01T00:00:00", 1, 0),
         ] {
-            let unit = Unit::named(unit).unwrap();
+            let unit = CalendarUnit::named(unit).unwrap();
             assert_eq!(unit.difference(time(from), time(to)), difference, "{unit:?} {from} {to}");
             assert_eq!(unit.whole(time(from), time(to)), whole, "{unit:?} {from} {to}");
         }
@@ -175,8 +175,14 @@ mod tests {
 
     #[test]
     fn a_month_on_is_the_last_day_where_the_day_is_not_there() {
-        assert_eq!(Unit::Month.after(time("2024-01-31T10:00:00"), 1), Some(time("2024-02-29T10:00:00")));
-        assert_eq!(Unit::Quarter.after(time("2024-01-31T10:00:00"), -1), Some(time("2023-10-31T10:00:00")));
-        assert_eq!(Unit::Year.after(time("2024-02-29T00:00:00"), i64::MAX), None);
+        assert_eq!(
+            CalendarUnit::Month.after(time("2024-01-31T10:00:00"), 1),
+            Some(time("2024-02-29T10:00:00"))
+        );
+        assert_eq!(
+            CalendarUnit::Quarter.after(time("2024-01-31T10:00:00"), -1),
+            Some(time("2023-10-31T10:00:00"))
+        );
+        assert_eq!(CalendarUnit::Year.after(time("2024-02-29T00:00:00"), i64::MAX), None);
     }
 }

@@ -26,40 +26,40 @@ pub(super) struct PerRow {
 impl PerRow {
     /// As the engine takes it.
     pub(super) fn function(self) -> ScalarUDF {
-        ScalarUDF::new_from_impl(Function {
+        ScalarUDF::new_from_impl(PerRowFunction {
             of: self,
             signature: Signature::user_defined(Volatility::Immutable),
         })
     }
 }
 
-struct Function {
+struct PerRowFunction {
     of: PerRow,
     signature: Signature,
 }
 
-impl std::fmt::Debug for Function {
+impl std::fmt::Debug for PerRowFunction {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.of.name)
     }
 }
 
 /// The name stands for the function: there is one of each.
-impl PartialEq for Function {
+impl PartialEq for PerRowFunction {
     fn eq(&self, other: &Self) -> bool {
         self.of.name == other.of.name
     }
 }
 
-impl Eq for Function {}
+impl Eq for PerRowFunction {}
 
-impl Hash for Function {
+impl Hash for PerRowFunction {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.of.name.hash(state);
     }
 }
 
-impl ScalarUDFImpl for Function {
+impl ScalarUDFImpl for PerRowFunction {
     fn name(&self) -> &str {
         self.of.name
     }

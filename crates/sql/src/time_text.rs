@@ -94,12 +94,12 @@ pub(super) fn strftime(time: NaiveDateTime, format: &str) -> Result<String> {
 }
 
 /// What reads times that are written in a format.
-pub(super) struct Reader {
+pub(super) struct TimeReader {
     format: String,
     items: Vec<Item<'static>>,
 }
 
-impl Reader {
+impl TimeReader {
     /// # Errors
     /// Where the format has a specifier that is none.
     pub(super) fn new(format: &str) -> Result<Self> {

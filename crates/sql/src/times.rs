@@ -15,9 +15,9 @@ use chrono::{Datelike, NaiveDate, NaiveDateTime, NaiveTime};
 use datafusion::common::{Result, ScalarValue, exec_datafusion_err, exec_err, plan_err};
 use datafusion::logical_expr::ScalarUDF;
 
-use super::calendar::{Unit, last_day_of_month};
+use super::calendar::{CalendarUnit, last_day_of_month};
 use super::per_row::PerRow;
-use super::time_text::{Reader, strftime};
+use super::time_text::{TimeReader, strftime};
 
 pub(super) const TIMESTAMP: DataType = DataType::Timestamp(TimeUnit::Microsecond, None);
 const INTERVAL: DataType = DataType::Interval(IntervalUnit::MonthDayNano);
@@ -30,14 +30,14 @@ pub(super) fn all() -> Vec<ScalarUDF> {
             call: "date_diff('day', from, to)",
             takes: unit_and_times,
             returns: |_, constants| unit_of(constants).map(|_| DataType::Int64),
-            evaluate: |arguments| between(arguments, Unit::difference),
+            evaluate: |arguments| between(arguments, CalendarUnit::difference),
         },
         PerRow {
             name: "datesub",
             call: "datesub('day', from, to)",
             takes: unit_and_times,
             returns: |_, constants| unit_of(constants).map(|_| DataType::Int64),
-            evaluate: |arguments| between(arguments, Unit::whole),
+            evaluate: |arguments| between(arguments, CalendarUnit::whole),
         },
         PerRow {
             name: "date_add",
@@ -50,7 +50,7 @@ pub(super) fn all() -> Vec<ScalarUDF> {
                 _ => None,
             },
             returns: |types, constants| {
-                let is_of_days = unit_of(constants)?.is_none_or(Unit::is_of_days);
+                let is_of_days = unit_of(constants)?.is_none_or(CalendarUnit::is_of_days);
                 let is_date = types.get(2) == Some(&DataType::Date32) && is_of_days;
                 Ok(if is_date { DataType::Date32 } else { TIMESTAMP })
             },
@@ -225,7 +225,7 @@ fn unit_and_times(types: &[DataType]) -> Option<Vec<DataType>> {
 }
 
 /// The unit that the first argument names, where it is a constant.
-fn unit_of(constants: &[Option<&ScalarValue>]) -> Result<Option<Unit>> {
+fn unit_of(constants: &[Option<&ScalarValue>]) -> Result<Option<CalendarUnit>> {
     match constants.first() {
         Some(Some(name)) => match name.try_as_str().flatten() {
             Some(name) => unit(name).map(Some),
@@ -235,8 +235,8 @@ fn unit_of(constants: &[Option<&ScalarValue>]) -> Result<Option<Unit>> {
     }
 }
 
-fn unit(name: &str) -> Result<Unit> {
-    match Unit::named(name) {
+fn unit(name: &str) -> Result<CalendarUnit> {
+    match CalendarUnit::named(name) {
         Some(unit) => Ok(unit),
         None if name.eq_ignore_ascii_case("m") => {
             plan_err!("the unit `m` is a minute in some engines and a month in others: write it out")
@@ -250,7 +250,10 @@ fn datetimes(times: &ArrayRef) -> impl Iterator<Item = Option<NaiveDateTime>> + 
     times.map(|time| time.and_then(as_datetime::<TimestampMicrosecondType>))
 }
 
-fn between(arguments: &[ArrayRef], count: fn(Unit, NaiveDateTime, NaiveDateTime) -> i64) -> Result<ArrayRef> {
+fn between(
+    arguments: &[ArrayRef],
+    count: fn(CalendarUnit, NaiveDateTime, NaiveDateTime) -> i64,
+) -> Result<ArrayRef> {
     let units = arguments[0].as_string_view();
     let rows = units.iter().zip(datetimes(&arguments[1])).zip(datetimes(&arguments[2]));
     let counts = rows.map(|((name, from), to)| match (name, from, to) {
@@ -381,7 +384,7 @@ fn parsed(
     arguments: &[ArrayRef],
     otherwise: fn(&str, &str) -> Result<Option<NaiveDateTime>>,
 ) -> Result<ArrayRef> {
-    let mut reader: Option<Reader> = None;
+    let mut reader: Option<TimeReader> = None;
     let mut times = TimestampMicrosecondArray::builder(arguments[0].len());
     for row in arguments[0].as_string_view().iter().zip(arguments[1].as_string_view()) {
         let (Some(text), Some(format)) = row else {
@@ -390,7 +393,7 @@ fn parsed(
         };
         let of_format = match reader.take() {
             Some(reader) if reader.is_of(format) => reader,
-            _ => Reader::new(format)?,
+            _ => TimeReader::new(format)?,
         };
         let time = match of_format.read(text) {
             Some(time) => Some(time),

@@ -2,14 +2,14 @@
 
 /// A version: three numbers, and what stands after `-`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Version {
+pub(super) struct PackageVersion {
     numbers: [u64; 3],
     /// A release is later than what comes before it.
     is_release: bool,
     before: String,
 }
 
-impl Version {
+impl PackageVersion {
     pub(super) fn of(text: &str) -> Option<Self> {
         let text = text.trim().trim_start_matches('v');
         let (numbers, before) = text.split_once('-').unwrap_or((text, ""));
@@ -29,21 +29,21 @@ pub(super) fn latest<'a>(versions: impl Iterator<Item = &'a str>, asked: &[Strin
         .map(str::trim)
         .filter(|one| !one.is_empty())
         .collect();
-    let fits = |version: &Version| {
+    let fits = |version: &PackageVersion| {
         let named =
-            asked.iter().any(|one| Version::of(one.trim_start_matches('=')).as_ref() == Some(version));
+            asked.iter().any(|one| PackageVersion::of(one.trim_start_matches('=')).as_ref() == Some(version));
         (version.is_release || named) && asked.iter().all(|one| within(version, one))
     };
-    let known = versions.filter_map(|text| Some((Version::of(text)?, text)));
+    let known = versions.filter_map(|text| Some((PackageVersion::of(text)?, text)));
     known
         .filter(|(version, _)| fits(version))
         .max_by(|(one, _), (other, _)| one.cmp(other))
         .map(|(_, text)| text)
 }
 
-fn within(version: &Version, asked: &str) -> bool {
-    let bound = |text: &str| Version::of(text);
-    let compare: &dyn Fn(&Version) -> bool = if asked.starts_with(">=") {
+fn within(version: &PackageVersion, asked: &str) -> bool {
+    let bound = |text: &str| PackageVersion::of(text);
+    let compare: &dyn Fn(&PackageVersion) -> bool = if asked.starts_with(">=") {
         &|bound| version >= bound
     } else if asked.starts_with("<=") {
         &|bound| version <= bound

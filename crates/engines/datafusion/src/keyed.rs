@@ -43,7 +43,7 @@ const LITTLE: u64 = 32 * OPENING;
 const FEW: usize = 1_000;
 
 /// Runs a plan.
-type Collect<'a> = dyn FnMut(LogicalPlan) -> Result<Vec<RecordBatch>> + 'a;
+type RunPlan<'a> = dyn FnMut(LogicalPlan) -> Result<Vec<RecordBatch>> + 'a;
 
 impl Engine {
     /// The changed tables as a plan reads them. What became of a table that has no partitions is looked at: it is written as a
@@ -52,7 +52,7 @@ impl Engine {
         &self,
         plan: &LogicalPlan,
         changed: &[ContentChange],
-        collect: &mut Collect<'_>,
+        collect: &mut RunPlan<'_>,
     ) -> Result<Changes> {
         let mut changes = Changes::default();
         for change in changed {
@@ -93,7 +93,7 @@ impl Engine {
         columns: &[&Field],
         changed: &[ContentChange],
         worth: u64,
-        collect: &mut Collect<'_>,
+        collect: &mut RunPlan<'_>,
     ) -> Result<Option<Vec<RecordBatch>>> {
         // All columns of the plan are needed: a partition is another one where any of them is.
         let plan = self.scope().optimize(plan)?;
@@ -120,7 +120,7 @@ impl Engine {
         plan: &LogicalPlan,
         stored: &StoredRows<'_>,
         changed: &[ContentChange],
-        collect: &mut Collect<'_>,
+        collect: &mut RunPlan<'_>,
     ) -> Result<Option<KeyedRows>> {
         let plan = self.scope().optimize(plan)?;
         let changes = self.changes(&plan, changed, collect)?;
@@ -145,7 +145,7 @@ impl Engine {
         relation: &Relation,
         old: TableVersion,
         new: TableVersion,
-        collect: &mut Collect<'_>,
+        collect: &mut RunPlan<'_>,
     ) -> Result<BTreeSet<PartitionKey>> {
         let columns: Vec<Expr> = new.partition_columns().iter().map(|name| named(name)).collect();
         let scan = |version: TableVersion| {
@@ -181,7 +181,7 @@ struct KeyedWork<'a> {
 
 impl KeyedWork<'_> {
     /// What the rows that came add to groups, merged with what is stored of these.
-    fn carried_on(&self, collect: &mut Collect<'_>) -> Result<Option<KeyedRows>> {
+    fn carried_on(&self, collect: &mut RunPlan<'_>) -> Result<Option<KeyedRows>> {
         let Some(carried) = self.changes.carried_on(&self.plan)? else { return Ok(None) };
         let to_add = self.engine.cost(&carried.added)?;
         if !is_worth(to_add + self.stored.table.bytes(), self.whole) {
@@ -217,7 +217,7 @@ impl KeyedWork<'_> {
     }
 
     /// The rows of the keys that are reached, computed of the rows of the inputs that bear them.
-    fn computed(&self, collect: &mut Collect<'_>) -> Result<Option<KeyedRows>> {
+    fn computed(&self, collect: &mut RunPlan<'_>) -> Result<Option<KeyedRows>> {
         let schema = self.stored.schema;
         let wanted = keys_of(&self.plan, schema);
         let Some(touched) = self.changes.touched(&self.plan, &wanted)? else {
@@ -240,7 +240,8 @@ impl KeyedWork<'_> {
         }
         let of_keys = Restricted::new(collect).plan(&self.plan, &wanted, &keys, &touched.told)?;
         let to_make = self.engine.cost(&of_keys)?;
-        let all = to_find + to_make + self.stored.table.bytes();
+        // To find keys takes a pass over some columns; to make rows of them, all the rest of the work too.
+        let all = to_find / 2 + to_make + self.stored.table.bytes();
         if keys.num_rows() > KEYS || !is_worth(all, self.whole) {
             return Ok(None);
         }
@@ -255,7 +256,7 @@ impl KeyedWork<'_> {
         &self,
         keys: &RecordBatch,
         on: &[(Expr, usize)],
-        collect: &mut Collect<'_>,
+        collect: &mut RunPlan<'_>,
     ) -> Result<Option<RecordBatch>> {
         let most = usize::try_from(self.stored.table.rows() / 2).unwrap_or(usize::MAX).max(FEW);
         let table = self.engine.scope().scan(self.stored.relation)?.into_plan();
@@ -272,7 +273,7 @@ impl KeyedWork<'_> {
         keys: &RecordBatch,
         on: &[(Expr, usize)],
         columns: Vec<String>,
-        collect: &mut Collect<'_>,
+        collect: &mut RunPlan<'_>,
     ) -> Result<Option<KeyedRows>> {
         let differing = differing_rows(in_memory(old)?, in_memory(new.clone())?)?;
         let differing = LogicalPlanBuilder::from(differing).limit(0, Some(1))?.build()?;
@@ -321,7 +322,7 @@ fn rows_that_differ(
     gone: Arc<PublishedTable>,
     come: Arc<PublishedTable>,
     read: &BTreeSet<usize>,
-    collect: &mut Collect<'_>,
+    collect: &mut RunPlan<'_>,
 ) -> Result<Option<ChangedTable>> {
     let schema = before.schema();
     let of_read = |table: Arc<PublishedTable>| {

@@ -10,7 +10,7 @@ use super::bound::Bound;
 use super::column_value::{Api, created, quoted};
 use super::macros::Macro;
 use super::namespaces::{DBT, PREFIXES};
-use super::patterns::Patterns;
+use super::patterns::ReModule;
 use super::problem::{invalid, invalid_with_help, unsupported};
 use super::relation_value::RelationValue;
 use super::scope::{RenderScope, Shared};
@@ -34,12 +34,12 @@ pub(super) fn thing(value: &Value) -> Option<String> {
     }
     let is_thing = object.is::<Adapter>()
         || object.is::<Exceptions>()
-        || object.is::<Package>()
+        || object.is::<PackageMacros>()
         || object.is::<Unsupported>()
         || object.is::<Macro>()
         || object.is::<Bound>()
         || object.is::<Modules>()
-        || object.is::<Patterns>()
+        || object.is::<ReModule>()
         || object.is::<Api>();
     is_thing.then(|| format!("`{value}`"))
 }
@@ -175,24 +175,24 @@ impl Object for Exceptions {
 
 /// The macros of a package by its name, `dbt_utils.star(...)`. Those that a project took over from a package that is not there are
 /// found by the package's name too.
-pub(super) struct Package {
+pub(super) struct PackageMacros {
     name: String,
     shared: Arc<Shared>,
 }
 
-impl fmt::Debug for Package {
+impl fmt::Debug for PackageMacros {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.name)
     }
 }
 
-impl Package {
+impl PackageMacros {
     pub(super) fn named(name: &str, shared: &Arc<Shared>) -> Option<Self> {
         shared.macros.is_package(name).then(|| Self { name: name.to_owned(), shared: shared.clone() })
     }
 }
 
-impl Object for Package {
+impl Object for PackageMacros {
     fn repr(self: &Arc<Self>) -> ObjectRepr {
         ObjectRepr::Plain
     }

@@ -8,7 +8,7 @@ use minijinja::{Error, ErrorKind, State, Value};
 use serde_json::Value as Json;
 
 use super::collections::{List, of_json};
-use super::column_value::ColumnValue;
+use super::column_value::ApiColumn;
 use super::depth::is_writable;
 use super::problem::{invalid, invalid_with_help};
 use super::relation_value::RelationValue;
@@ -265,7 +265,7 @@ impl RenderScope {
                 "make it one: name it by ref() or source()",
             ));
         }
-        Ok(List::of(columns.iter().map(|(name, data_type)| ColumnValue::of(name, data_type)).collect()))
+        Ok(List::of(columns.iter().map(|(name, data_type)| ApiColumn::of(name, data_type)).collect()))
     }
 
     fn configure(&self, arguments: &[Value]) -> Result<Value, Error> {

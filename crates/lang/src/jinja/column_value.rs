@@ -12,12 +12,12 @@ use mep_core::relation::Relation;
 
 /// `api.Column`: a column of a relation.
 #[derive(Debug)]
-pub(super) struct ColumnValue {
+pub(super) struct ApiColumn {
     name: String,
     data_type: String,
 }
 
-impl ColumnValue {
+impl ApiColumn {
     pub(super) fn of(name: &str, data_type: &str) -> Value {
         Value::from_object(Self { name: name.to_owned(), data_type: data_type.to_owned() })
     }
@@ -58,7 +58,7 @@ pub(super) fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
-impl Object for ColumnValue {
+impl Object for ApiColumn {
     fn repr(self: &Arc<Self>) -> ObjectRepr {
         ObjectRepr::Plain
     }
@@ -181,7 +181,7 @@ fn column(arguments: &[Value]) -> Result<Value, Error> {
     let (column, dtype, named): (Option<&str>, Option<&str>, Kwargs) = from_args(arguments)?;
     let (by_name, of_type) = (named.get::<Option<&str>>("column")?, named.get::<Option<&str>>("dtype")?);
     match (column.or(by_name), dtype.or(of_type)) {
-        (Some(name), Some(data_type)) => Ok(ColumnValue::of(name, &translated(data_type))),
+        (Some(name), Some(data_type)) => Ok(ApiColumn::of(name, &translated(data_type))),
         _ => Err(invalid_with_help("a column has a name and a type", "write api.Column('name', 'varchar')")),
     }
 }

@@ -11,12 +11,12 @@ use super::problem::{invalid, invalid_with_help};
 
 /// `modules.re`.
 #[derive(Debug)]
-pub(super) struct Patterns;
+pub(super) struct ReModule;
 
 /// `re.IGNORECASE`, as Python numbers it.
 const IGNORECASE: i64 = 2;
 
-impl Object for Patterns {
+impl Object for ReModule {
     fn repr(self: &Arc<Self>) -> ObjectRepr {
         ObjectRepr::Plain
     }

@@ -11,7 +11,7 @@ use minijinja::Value;
 use minijinja::value::{Enumerator, Object, ObjectRepr};
 use serde_json::Value as Json;
 
-use super::adapter::{Adapter, Exceptions, Package, Unsupported};
+use super::adapter::{Adapter, Exceptions, PackageMacros, Unsupported};
 use super::bound::{Bound, Function};
 use super::collections::{Dict, List, of_json};
 use super::column_value::Api;
@@ -293,7 +293,7 @@ impl Object for RenderScope {
                 if let Some(own) = own {
                     return Some(Macro::value(own));
                 }
-                match Package::named(name, &self.shared) {
+                match PackageMacros::named(name, &self.shared) {
                     Some(package) => Value::from_object(package),
                     None => Unsupported::named(name)?.value(),
                 }

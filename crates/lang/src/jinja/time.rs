@@ -8,7 +8,7 @@ use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, TimeDelta, Timelike, 
 use minijinja::value::{DynObject, Kwargs, Object, ObjectRepr, from_args};
 use minijinja::{Error, ErrorKind, State, Value};
 
-use super::patterns::Patterns;
+use super::patterns::ReModule;
 use super::problem::{invalid, unsupported};
 use super::scope::RenderScope;
 
@@ -215,7 +215,7 @@ impl Object for Modules {
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
         let path = match (self.path, key.as_str()?) {
             (Path::Modules, "datetime") => Path::DatetimeModule,
-            (Path::Modules, "re") => return Some(Value::from_object(Patterns)),
+            (Path::Modules, "re") => return Some(Value::from_object(ReModule)),
             (Path::DatetimeModule, "datetime") => Path::DatetimeClass,
             (Path::DatetimeModule, "date") => Path::DateClass,
             (Path::Modules, other) => {

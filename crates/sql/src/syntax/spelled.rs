@@ -1,4 +1,4 @@
-//! Names as people write them: a column by its name in any case, and an expression of a SELECT by the alias that an earlier one
+//! SpelledNames as people write them: a column by its name in any case, and an expression of a SELECT by the alias that an earlier one
 //! has there (`select a * 2 as b, b + 1 as c`).
 //!
 //! Both are read so by DuckDB and Snowflake, and by no rule of the planner. A name that the planner knows is left as it is: what is
@@ -65,7 +65,8 @@ fn of_select(
     select.from.iter_mut().for_each(|from| of_joined_names(from, relations, changes));
     let source = relations.source(&select.from);
     let known = source.as_ref().map(Known::of);
-    let mut names = Names { known: known.as_ref(), aliases: HashMap::new(), left: MOST, relations, changes };
+    let mut names =
+        SpelledNames { known: known.as_ref(), aliases: HashMap::new(), left: MOST, relations, changes };
     for from in &mut select.from {
         for join in &mut from.joins {
             if let Some(JoinConstraint::On(condition)) = constraint_mut(&mut join.join_operator) {
@@ -191,7 +192,7 @@ impl<'s> Known<'s> {
 }
 
 /// What names mean in a SELECT.
-struct Names<'n, 'r> {
+struct SpelledNames<'n, 'r> {
     /// The columns of its tables; `None` where they are not all known.
     known: Option<&'n Known<'n>>,
     aliases: HashMap<String, Expr>,
@@ -207,7 +208,7 @@ const MOST: usize = 20_000;
 /// Functions that give another value each time, so that an expression with one cannot stand twice.
 const VOLATILE: [&str; 4] = ["random", "rand", "uuid", "gen_random_uuid"];
 
-impl Names<'_, '_> {
+impl SpelledNames<'_, '_> {
     /// Makes the alias of an expression known to those that come after it.
     fn give(&mut self, alias: &Ident, expression: &Expr) {
         let mut given = expression.clone();

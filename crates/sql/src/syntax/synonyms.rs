@@ -16,7 +16,7 @@ use datafusion::sql::sqlparser::ast::{
 use datafusion::sql::sqlparser::tokenizer::Span;
 
 use super::columns::call;
-use crate::calendar::Unit;
+use crate::calendar::CalendarUnit;
 use crate::offset;
 use crate::problem::SqlProblem;
 
@@ -208,7 +208,7 @@ fn of_call(function: &mut Function) -> Result<Option<Expr>, Box<Unclear>> {
         ("datesub", given) => subtraction(function, given)?,
         ("date_add", given) => addition(function, given),
         ("last_day", [time, unit]) => match unit_of(unit) {
-            Some(Unit::Month) => Some(call_at(function, "last_day", vec![time.clone()])),
+            Some(CalendarUnit::Month) => Some(call_at(function, "last_day", vec![time.clone()])),
             _ => None,
         },
         _ => None,
@@ -225,7 +225,9 @@ fn difference(function: &Function, given: &[Expr]) -> Result<Option<Expr>, Box<U
             Some(call_at(function, "date_diff", vec![text(&name), from.clone(), to.clone()]))
         }
         // BigQuery: the units to the first from the second.
-        [to, from, unit] if is_word(unit) && text_of(to).is_none_or(|to| Unit::named(&to).is_none()) => {
+        [to, from, unit]
+            if is_word(unit) && text_of(to).is_none_or(|to| CalendarUnit::named(&to).is_none()) =>
+        {
             let name = bare_unit(unit).unwrap_or_default();
             if name.eq_ignore_ascii_case("week") {
                 return Err(Box::new(Unclear {
@@ -267,8 +269,8 @@ fn addition(function: &Function, given: &[Expr]) -> Option<Expr> {
     match given {
         [time, length] => Some(operation(time, BinaryOperator::Plus, length)),
         [unit, count, time] => {
-            let name =
-                bare_unit(unit).or_else(|| text_of(unit).filter(|name| Unit::named(name).is_some()))?;
+            let name = bare_unit(unit)
+                .or_else(|| text_of(unit).filter(|name| CalendarUnit::named(name).is_some()))?;
             match (whole_number(count), interval_of(&name), text_of(time)) {
                 // Written so, a day stays a day for all that looks at the plan.
                 (Some(count), Some((per, word)), None) => {
@@ -284,19 +286,19 @@ fn addition(function: &Function, given: &[Expr]) -> Option<Expr> {
 
 /// How many of which of the engine's units a unit is.
 fn interval_of(unit: &str) -> Option<(i64, &'static str)> {
-    Some(match Unit::named(unit)? {
-        Unit::Millennium => (1_000, "years"),
-        Unit::Century => (100, "years"),
-        Unit::Decade => (10, "years"),
-        Unit::Year => (1, "years"),
-        Unit::Quarter => (3, "months"),
-        Unit::Month => (1, "months"),
-        Unit::Week => (7, "days"),
-        Unit::Day => (1, "days"),
-        Unit::Hour => (1, "hours"),
-        Unit::Minute => (1, "minutes"),
-        Unit::Second => (1, "seconds"),
-        Unit::IsoYear | Unit::Millisecond | Unit::Microsecond => return None,
+    Some(match CalendarUnit::named(unit)? {
+        CalendarUnit::Millennium => (1_000, "years"),
+        CalendarUnit::Century => (100, "years"),
+        CalendarUnit::Decade => (10, "years"),
+        CalendarUnit::Year => (1, "years"),
+        CalendarUnit::Quarter => (3, "months"),
+        CalendarUnit::Month => (1, "months"),
+        CalendarUnit::Week => (7, "days"),
+        CalendarUnit::Day => (1, "days"),
+        CalendarUnit::Hour => (1, "hours"),
+        CalendarUnit::Minute => (1, "minutes"),
+        CalendarUnit::Second => (1, "seconds"),
+        CalendarUnit::IsoYear | CalendarUnit::Millisecond | CalendarUnit::Microsecond => return None,
     })
 }
 
@@ -456,7 +458,7 @@ fn bare_unit(expression: &Expr) -> Option<String> {
     match expression {
         Expr::Identifier(name) if name.quote_style.is_none() => {
             // What `m` is, is for the function to refuse.
-            let is_unit = Unit::named(&name.value).is_some() || name.value.eq_ignore_ascii_case("m");
+            let is_unit = CalendarUnit::named(&name.value).is_some() || name.value.eq_ignore_ascii_case("m");
             is_unit.then(|| name.value.clone())
         }
         _ => None,
@@ -468,8 +470,8 @@ fn is_word(expression: &Expr) -> bool {
     bare_unit(expression).is_some_and(|name| name.len() > 1)
 }
 
-fn unit_of(expression: &Expr) -> Option<Unit> {
-    bare_unit(expression).or_else(|| text_of(expression)).and_then(|name| Unit::named(&name))
+fn unit_of(expression: &Expr) -> Option<CalendarUnit> {
+    bare_unit(expression).or_else(|| text_of(expression)).and_then(|name| CalendarUnit::named(&name))
 }
 
 fn text_of(expression: &Expr) -> Option<String> {
