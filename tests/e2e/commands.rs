@@ -181,7 +181,7 @@ fn clean_takes_away_what_no_table_points_at_and_the_artifacts() {
     assert_eq!(project.listing("warehouse").len(), before);
     assert!(!project.path("target/manifest.json").exists() && !project.path("target/compiled").exists());
     let said = project.succeed(&["clean", "--retention-days", "0"]);
-    insta::assert_snapshot!(said, @r"deleted 2 folders ([size]) that no table has pointed at for 0 days, and the artifacts");
+    insta::assert_snapshot!(said, @r"deleted 1 folder ([size]) that no table has pointed at for 0 days, and the artifacts");
     assert!(project.listing("warehouse").len() < before);
     assert_eq!(project.rows("select sum(n) as n from main.days"), json!([{"n": 2}]));
     assert_eq!(project.plan(), [""; 0]);

@@ -170,7 +170,7 @@ impl<'a> Builder<'a> {
                     && config.materialized == Materialization::Incremental,
             };
             self.parsed.push((self.nodes.len(), parsed));
-            self.nodes.push(self.sql_node("model", model, relation, config, &model.properties, kind));
+            self.nodes.push(Self::sql_node("model", model, relation, config, &model.properties, kind));
         }
     }
 
@@ -206,7 +206,7 @@ impl<'a> Builder<'a> {
             let generated = self.generated("snapshot", &file.name, &file.fqn, &file.text, &raw, &config);
             let relation = self.relation(&config, &file.name, &generated, named);
             let kind = NodeKind::Snapshot { index };
-            let mut node = self.sql_node("snapshot", file, Some(relation), config, &file.properties, kind);
+            let mut node = Self::sql_node("snapshot", file, Some(relation), config, &file.properties, kind);
             node.place = Some(place);
             self.parsed.push((self.nodes.len(), parsed));
             self.nodes.push(node);
@@ -214,7 +214,6 @@ impl<'a> Builder<'a> {
     }
 
     pub(super) fn sql_node(
-        &self,
         resource_type: &str,
         file: &SqlFile,
         relation: Option<Relation>,
@@ -350,7 +349,7 @@ impl<'a> Builder<'a> {
                 self.problems.push(problem.at(place).help("put the condition into its SQL"));
             }
             let kind = NodeKind::Test(TestDetail::Singular { index });
-            let mut node = self.sql_node("test", test, None, config, &test.properties, kind);
+            let mut node = Self::sql_node("test", test, None, config, &test.properties, kind);
             node.depends_on = self.dependencies(&parsed);
             self.nodes.push(node);
         }

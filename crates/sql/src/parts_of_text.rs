@@ -107,10 +107,8 @@ impl Patterns {
                 .map_err(|error| exec_datafusion_err!("`{pattern}` is no regular expression: {error}"))?;
             self.0 = Some((pattern.to_owned(), compiled));
         }
-        match &self.0 {
-            Some((_, compiled)) => Ok(compiled),
-            None => exec_err!("`{pattern}` is no regular expression"),
-        }
+        let compiled = self.0.as_ref().map(|(_, compiled)| compiled);
+        compiled.ok_or_else(|| exec_datafusion_err!("`{pattern}` is no regular expression"))
     }
 }
 

@@ -69,13 +69,11 @@ impl ScalarUDFImpl for PerRowFunction {
     }
 
     fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
-        match (self.of.takes)(types) {
-            Some(types) => Ok(types),
-            None => {
-                let found: Vec<String> = types.iter().map(ToString::to_string).collect();
-                plan_err!("{} is called so: {}; found {}", self.of.name, self.of.call, found.join(", "))
-            }
+        if let Some(taken) = (self.of.takes)(types) {
+            return Ok(taken);
         }
+        let found: Vec<String> = types.iter().map(ToString::to_string).collect();
+        plan_err!("{} is called so: {}; found {}", self.of.name, self.of.call, found.join(", "))
     }
 
     fn return_type(&self, types: &[DataType]) -> Result<DataType> {

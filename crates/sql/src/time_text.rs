@@ -78,10 +78,9 @@ pub(super) fn strftime(time: NaiveDateTime, format: &str) -> Result<String> {
             Some('z') => text.push_str("+00"),
             Some('Z') => {}
             Some('c') => text.push_str(&strftime(time, "%Y-%m-%d %H:%M:%S")?),
-            Some('x') => text.push_str(&strftime(time, "%Y-%m-%d")?),
+            Some('x' | 'F') => text.push_str(&strftime(time, "%Y-%m-%d")?),
             Some('X' | 'T') => text.push_str(&strftime(time, "%H:%M:%S")?),
             Some('D') => text.push_str(&strftime(time, "%m/%d/%y")?),
-            Some('F') => text.push_str(&strftime(time, "%Y-%m-%d")?),
             Some('R') => text.push_str(&strftime(time, "%H:%M")?),
             Some('%') => text.push('%'),
             Some(other) => {
@@ -111,10 +110,10 @@ impl TimeReader {
             .replace("%c", "%Y-%m-%d %H:%M:%S")
             .replace("%x", "%Y-%m-%d")
             .replace("%X", "%H:%M:%S");
-        match StrftimeItems::new(&chrono).parse_to_owned() {
-            Ok(items) => Ok(Self { format: format.to_owned(), items }),
-            Err(_) => exec_err!("the format `{format}` has a part that is no part of a time"),
-        }
+        let Ok(items) = StrftimeItems::new(&chrono).parse_to_owned() else {
+            return exec_err!("the format `{format}` has a part that is no part of a time");
+        };
+        Ok(Self { format: format.to_owned(), items })
     }
 
     pub(super) fn is_of(&self, format: &str) -> bool {

@@ -323,10 +323,11 @@ fn text_of(times: &ArrayRef, format: &str) -> Result<ArrayRef> {
 fn epoch(values: &ArrayRef, microseconds: i64) -> Result<ArrayRef> {
     if values.data_type() == &DataType::Int64 {
         let times = values.as_primitive::<Int64Type>().iter().map(|number| match number {
-            Some(number) => match number.checked_mul(microseconds) {
-                Some(micros) => Ok(Some(micros)),
-                None => exec_err!("no time lies so far from 1970: {number}"),
-            },
+            Some(number) => {
+                let micros = number.checked_mul(microseconds);
+                let far = || exec_datafusion_err!("no time lies so far from 1970: {number}");
+                micros.map(Some).ok_or_else(far)
+            }
             None => Ok(None),
         });
         return Ok(Arc::new(times.collect::<Result<TimestampMicrosecondArray>>()?));

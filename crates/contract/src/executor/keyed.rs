@@ -85,7 +85,7 @@ pub enum KeyedRows {
     /// Its rows are what they were.
     Same,
     /// Rows of some keys are others.
-    Replaced(ReplacedRows),
+    Replaced(Box<ReplacedRows>),
 }
 
 /// The rows of some keys.

@@ -284,7 +284,8 @@ impl KeyedWork<'_> {
         let kept = shaped(rows_by_key(table, keys, on, JoinType::LeftAnti)?, self.stored.schema)?;
         let rows = LogicalPlanBuilder::from(kept).union(in_memory(new)?)?.build()?;
         let rows = rows.into();
-        Ok(Some(KeyedRows::Replaced(ReplacedRows { keys: keys.num_rows(), columns, rows })))
+        let replaced = ReplacedRows { keys: keys.num_rows(), columns, rows };
+        Ok(Some(KeyedRows::Replaced(Box::new(replaced))))
     }
 }
 

@@ -136,13 +136,12 @@ impl Object for Api {
         arguments: &[Value],
     ) -> Result<Value, Error> {
         match (**self, method) {
-            (Self::Whole, "Column") => column(arguments),
+            (Self::Whole, "Column") | (Self::Column, "create") => column(arguments),
             (Self::Relation, "create") => created(arguments),
             (Self::Relation, "add_ephemeral_prefix") => {
                 let (name,): (&str,) = from_args(arguments)?;
                 Ok(format!("{EPHEMERAL}{name}").into())
             }
-            (Self::Column, "create") => column(arguments),
             (Self::Column, "translate_type") => {
                 let (name,): (&str,) = from_args(arguments)?;
                 Ok(translated(name).into())

@@ -222,7 +222,7 @@ impl Templates {
     /// `model`: the relation, or those of its rows that the test looks at.
     fn model(&self, subject: &TestSubject<'_>, scope: &Arc<RenderScope>) -> Result<Value, minijinja::Error> {
         let relation = RelationValue::of(subject.relation.clone().into());
-        let is_own = |name: &&&str| self.shared.macros.get(**name).is_some_and(|found| !found.is_builtin());
+        let is_own = |name: &&&str| self.shared.macros.get(name).is_some_and(|found| !found.is_builtin());
         match (WHERE_MACROS.iter().find(is_own), subject.condition()) {
             (Some(own), _) => {
                 let extra = vec![("__mep_relation", relation)];

@@ -88,7 +88,7 @@ pub fn load(options: &LoadOptions) -> Result<Project, Problems> {
     let missing_packages = packages::missing(&options.root, &wanted, &installed, &mut warnings);
     left_out(&options.root).for_each(|warning| warnings.push(warning));
     let found = ProjectFiles::of(&options.root, &file.folders, &mut problems);
-    let mut all = Contents::read(&file.name, found, &strings, &trees, &mut problems);
+    let mut all = Contents::read(&file.name, &found, &strings, &trees, &mut problems);
     warnings.extend(std::mem::take(&mut all.warnings));
     let mut packages = Vec::new();
     for Installed { file: of, folder } in installed {
@@ -99,7 +99,7 @@ pub fn load(options: &LoadOptions) -> Result<Project, Problems> {
         let mut wrong = Problems::default();
         let trees = of.config_trees(&strings, &mut wrong).below(&trees);
         let found = ProjectFiles::below_root(&options.root, &of.folders, &Gitignore::empty(), &mut wrong);
-        let contents = Contents::read(&of.name, found, &strings, &trees, &mut wrong);
+        let contents = Contents::read(&of.name, &found, &strings, &trees, &mut wrong);
         // What a package says to no purpose is not for the project to mend.
         wrong.take_warnings(false);
         problems.extend(wrong);
@@ -155,7 +155,7 @@ struct Contents {
 impl Contents {
     fn read(
         name: &str,
-        found: ProjectFiles,
+        found: &ProjectFiles,
         strings: &Strings,
         trees: &ConfigTrees,
         problems: &mut Problems,

@@ -50,8 +50,12 @@ impl PackageLock {
                 }
                 PackageOrigin::Git { url, revision, subdirectory } => {
                     say("-", "git", url);
-                    revision.iter().for_each(|revision| say(" ", "revision", revision));
-                    subdirectory.iter().for_each(|folder| say(" ", "subdirectory", folder));
+                    if let Some(revision) = revision {
+                        say(" ", "revision", revision);
+                    }
+                    if let Some(folder) = subdirectory {
+                        say(" ", "subdirectory", folder);
+                    }
                 }
                 PackageOrigin::Local(path) => say("-", "local", &path.to_string_lossy()),
             }

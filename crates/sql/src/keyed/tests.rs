@@ -410,7 +410,6 @@ fn check_cases(first: u64, cases: u64) {
     for seed in first..first + cases {
         *ways.entry(check(seed)).or_default() += 1;
     }
-    println!("{ways:?}");
     let of = |way: Way| ways.get(&way).copied().unwrap_or_default();
     assert!(
         of(Way::Key) > cases / 3 && of(Way::CarriedOn) > cases / 40,

@@ -99,7 +99,9 @@ fn of_select(
     select.qualify.iter_mut().for_each(|part| names.write(part));
     select.distinct.iter_mut().for_each(|part| names.write(part));
     if let GroupByExpr::Expressions(keys, _) = &mut select.group_by {
-        keys.iter_mut().for_each(|key| names.write(key));
+        for key in keys {
+            names.write(key);
+        }
     }
     // The planner knows aliases there.
     names.aliases.clear();

@@ -122,9 +122,9 @@ impl VisitorMut for Synonyms {
 
     fn pre_visit_table_factor(&mut self, table: &mut TableFactor) -> ControlFlow<Unclear> {
         // Functions are known in lower case, and found by how they are written.
-        let name = match table {
-            TableFactor::Table { name, args: Some(_), .. } | TableFactor::Function { name, .. } => name,
-            _ => return ControlFlow::Continue(()),
+        let (TableFactor::Table { name, args: Some(_), .. } | TableFactor::Function { name, .. }) = table
+        else {
+            return ControlFlow::Continue(());
         };
         for part in &mut name.0 {
             if let ObjectNamePart::Identifier(ident) = part

@@ -241,8 +241,7 @@ fn wider(one: &DataType, other: &DataType) -> Option<DataType> {
         (one, DataType::Null) => Some(one.clone()),
         (DataType::Timestamp(..), DataType::Date32)
         | (DataType::Timestamp(_, None), DataType::Timestamp(..)) => Some(one.clone()),
-        (DataType::Date32, DataType::Timestamp(..)) => Some(other.clone()),
-        (DataType::Timestamp(..), DataType::Timestamp(..)) => Some(other.clone()),
+        (DataType::Date32 | DataType::Timestamp(..), DataType::Timestamp(..)) => Some(other.clone()),
         _ => match (rank(one)?, rank(other)?) {
             (a, b) if a.max(b) <= 3 => Some(DataType::Int64),
             _ => Some(DataType::Float64),
