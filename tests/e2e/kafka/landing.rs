@@ -263,7 +263,7 @@ fn a_column_named_for_the_key_or_time_of_a_message_is_null_and_why_is_said_at_it
     for (column, beside) in [("kafka_key", "key"), ("timestamp", "timestamp")] {
         let warning = format!("no row has a value for the column `{column}` (sources.yml:");
         let line = said.lines().find(|line| line.contains(&warning)).unwrap_or_else(|| panic!("{said}"));
-        assert!(line.contains(&format!("the {beside} of a message stands beside its value")), "{line}");
+        assert!(line.contains(&format!("the {beside} of a message is not part of its value")), "{line}");
     }
     // One that messages carry lands.
     topic.send(0, &[listen(0, 2, "b").replace('{', "{\"timestamp\": 7, ")]);
