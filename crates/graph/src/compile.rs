@@ -35,10 +35,12 @@ use mep_sql::{
 /// use mep_lang::jinja::Templates;
 /// use mep_lang::project::{Problems, Project};
 ///
-/// /// All of a project as it is before the first run: nothing is stored, so `this` has no columns yet.
+/// /// All of a project as it is before the first run: nothing is stored, so `this` has no columns yet, and each source table
+/// /// declares its columns.
 /// fn compiled(project: &Project, templates: &Templates, graph: &Graph) -> Result<Compiled, Problems> {
 ///     let nothing = |_: &Node| None;
-///     Compiler { project, templates, graph, stored: &nothing }.compile(&graph.indices().collect())
+///     let compiler = Compiler { project, templates, graph, stored: &nothing, loaded: &() };
+///     compiler.compile(&graph.indices().collect())
 /// }
 /// ```
 #[derive(Clone, Copy)]
