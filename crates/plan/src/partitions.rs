@@ -281,29 +281,8 @@ fn sharing<'a>(
 
 /// The build of a whole model, of all partitions together; `None` where it is as it should be.
 pub fn whole(basis: Basis<'_>) -> Option<PartitionBuild> {
-    let mut gathered = Gathered::default();
-    let mut many: Vec<(&Relation, &TableState)> = Vec::new();
-    for scan in &basis.model.alignment.scans {
-        let Some(known) = basis.inputs.get(&scan.relation) else { continue };
-        if known.partitions.len() > NOTED_ONE_BY_ONE {
-            many.push((&scan.relation, known));
-            gathered.bytes += known.bytes();
-            gathered.rows += known.rows();
-        } else {
-            for (key, partition) in &known.partitions {
-                gathered.add(&scan.relation, key, partition);
-            }
-        }
-    }
-    let noting_tables = |part: ModelPart<'_>| {
-        let mut part = sharing(basis, part, &many);
-        for scan in &basis.model.alignment.scans {
-            if part.columns(&scan.relation).is_some() {
-                part.shared.add_table(&scan.relation.to_string());
-            }
-        }
-        gathered.inputs(basis, &part)
-    };
+    let all = WholeInputs::of(basis);
+    let noting_tables = |part: ModelPart<'_>| all.noted(basis, part);
     let inputs = noting_tables(basis.whole_part());
     let version = Version::derive(&basis.model.fingerprint, &inputs);
     let stored = basis.stored.and_then(|table| table.partitions().next()).map(|(_, partition)| partition);
@@ -319,9 +298,46 @@ pub fn whole(basis: Basis<'_>) -> Option<PartitionBuild> {
         inputs,
         version,
         reason,
-        input_bytes: gathered.bytes,
-        input_rows: gathered.rows,
+        input_bytes: all.gathered.bytes,
+        input_rows: all.gathered.rows,
     })
+}
+
+/// All inputs of a model that is built as a whole.
+struct WholeInputs<'a> {
+    gathered: Gathered<'a>,
+    /// Tables of so many partitions that they are noted by one digest.
+    many: Vec<(&'a Relation, &'a TableState)>,
+}
+
+impl<'a> WholeInputs<'a> {
+    fn of(basis: Basis<'a>) -> Self {
+        let mut all = Self { gathered: Gathered::default(), many: Vec::new() };
+        for scan in &basis.model.alignment.scans {
+            let Some(known) = basis.inputs.get(&scan.relation) else { continue };
+            if known.partitions.len() > NOTED_ONE_BY_ONE {
+                all.many.push((&scan.relation, known));
+                all.gathered.bytes += known.bytes();
+                all.gathered.rows += known.rows();
+            } else {
+                for (key, partition) in &known.partitions {
+                    all.gathered.add(&scan.relation, key, partition);
+                }
+            }
+        }
+        all
+    }
+
+    /// What a part of the model is made from, as a ledger notes it.
+    fn noted(&self, basis: Basis<'_>, part: ModelPart<'_>) -> Inputs {
+        let mut part = sharing(basis, part, &self.many);
+        for scan in &basis.model.alignment.scans {
+            if part.columns(&scan.relation).is_some() {
+                part.shared.add_table(&scan.relation.to_string());
+            }
+        }
+        self.gathered.inputs(basis, &part)
+    }
 }
 
 /// Whether a table that is built as a whole was made of this content of one of its inputs.
@@ -336,20 +352,19 @@ pub fn was_made_of(
     inputs.note(relation, content.clone());
     let noted = stored.partitions().next().map(|(_, partition)| &partition.ledger.inputs);
     let changed = ModelChange::default();
-    // As if asked for, so that what it would be made of is said.
     let basis = Basis {
         scope,
         model,
         keeps: false,
         inputs: &inputs,
         stored: Some(stored),
-        full_refresh: true,
+        full_refresh: false,
         volatile_run: None,
         changed: &changed,
     };
     let table = relation.to_string();
-    let build = whole(basis);
-    noted.zip(build).is_some_and(|(noted, build)| noted.0.get(&table) == build.inputs.0.get(&table))
+    let inputs = WholeInputs::of(basis).noted(basis, basis.whole_part());
+    noted.is_some_and(|noted| noted.0.get(&table) == inputs.0.get(&table))
 }
 
 impl Basis<'_> {

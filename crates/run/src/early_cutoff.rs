@@ -15,7 +15,6 @@ use mep_core::relation::Relation;
 use mep_graph::{CompiledModel, Node, tested_relation};
 use mep_plan::confirm::{ReadTables, Touch};
 use mep_plan::{PartitionBuild, PartitionPlan, TableState};
-use mep_sql::texts;
 
 impl Session<'_> {
     /// The plan, in which partitions that contain nothing that changed are confirmed in place of built.
@@ -86,11 +85,7 @@ impl Session<'_> {
         let Some(found) = found else { return Ok(None) };
         let mut partitions = BTreeSet::new();
         for batch in found {
-            let values = batch.columns().iter().map(texts).collect::<Result<Vec<_>, _>>()?;
-            partitions.extend(
-                (0..batch.num_rows())
-                    .map(|row| PartitionKey::new(values.iter().map(|column| column[row].clone()).collect())),
-            );
+            partitions.extend(PartitionKey::of_rows(&batch).map_err(EngineError::from)?);
         }
         Ok(Some(partitions))
     }

@@ -288,7 +288,7 @@ fn equal_to_probe(filter: &Expr, probe: &str) -> Option<Expr> {
 }
 
 /// An expression over one table's columns, without the table's name.
-pub(super) fn unqualified(expression: &Expr) -> Option<Expr> {
+fn unqualified(expression: &Expr) -> Option<Expr> {
     let unqualified = expression.clone().transform(|part| {
         Ok(match part {
             Expr::Column(column) => Transformed::yes(Expr::Column(Column::from_name(column.name))),

@@ -3,6 +3,10 @@
 use std::fmt;
 use std::sync::Arc;
 
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
+use arrow::compute::cast;
+use arrow::datatypes::DataType;
+use arrow::error::ArrowError;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// The folder value that stands for NULL, in every Hive-style layout.
@@ -21,6 +25,19 @@ impl PartitionKey {
     /// A key of these values.
     pub fn new(values: Vec<Option<String>>) -> Self {
         Self(values.into())
+    }
+
+    /// The key of each row, whose columns are the partition columns.
+    ///
+    /// # Errors
+    /// Where a type has no text.
+    pub fn of_rows(rows: &RecordBatch) -> Result<Vec<Self>, ArrowError> {
+        let texts = rows.columns().iter().map(|column| cast(column, &DataType::Utf8));
+        let texts: Vec<ArrayRef> = texts.collect::<Result<_, _>>()?;
+        let value =
+            |text: &ArrayRef, row| text.is_valid(row).then(|| text.as_string::<i32>().value(row).to_owned());
+        let key = |row| Self::new(texts.iter().map(|text| value(text, row)).collect());
+        Ok((0..rows.num_rows()).map(key).collect())
     }
 
     /// The one partition of an unpartitioned table.

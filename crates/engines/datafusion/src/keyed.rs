@@ -28,7 +28,6 @@ use mep_core::relation::Relation;
 use mep_sql::keyed::{
     ChangedTable, Changes, Merge, Restricted, Wanted, all_columns, differing_rows, merged, rows_by_key,
 };
-use mep_sql::texts;
 
 /// More keys than this are not told apart.
 const KEYS: usize = 200_000;
@@ -133,9 +132,7 @@ impl Engine {
             None => work.computed(collect),
         }
     }
-}
 
-impl Engine {
     /// The partitions, of those that two contents of a table both have, whose rows are not the same.
     ///
     /// # Errors
@@ -148,10 +145,8 @@ impl Engine {
         collect: &mut RunPlan<'_>,
     ) -> Result<BTreeSet<PartitionKey>> {
         let columns: Vec<Expr> = new.partition_columns().iter().map(|name| named(name)).collect();
-        let scan = |version: TableVersion| {
-            let table = Arc::new(PublishedTable::new(self.folder(relation), version));
-            LogicalPlanBuilder::scan("__mep_content", provider_as_source(table), None)?.build()
-        };
+        let scan =
+            |version: TableVersion| scan_of(Arc::new(PublishedTable::new(self.folder(relation), version)));
         let differing = LogicalPlanBuilder::from(differing_rows(scan(old)?, scan(new)?)?);
         if columns.is_empty() {
             let differing = collect(differing.limit(0, Some(1))?.build()?)?;
@@ -160,10 +155,7 @@ impl Engine {
         }
         let mut keys = BTreeSet::new();
         for batch in collect(differing.project(columns)?.distinct()?.build()?)? {
-            let values = batch.columns().iter().map(texts).collect::<std::result::Result<Vec<_>, _>>();
-            let values = values.map_err(|error| DataFusionError::External(Box::new(error)))?;
-            let key = |row: usize| PartitionKey::new(values.iter().map(|one| one[row].clone()).collect());
-            keys.extend((0..batch.num_rows()).map(key));
+            keys.extend(PartitionKey::of_rows(&batch)?);
         }
         Ok(keys)
     }
@@ -211,7 +203,8 @@ impl KeyedWork<'_> {
             }
         }
         let Some(old) = self.old_rows(&keys, &on, collect)? else { return Ok(None) };
-        let merged = merged(self.engine.scope(), in_memory(old.clone())?, in_memory(added)?, &merges)?;
+        let (stored, added) = (self.rows(old.clone())?, self.rows(added)?);
+        let merged = merged(self.engine.scope(), stored, added, &merges)?;
         let new = batch(schema.clone(), &collect(merged)?)?;
         self.replaced(old, new, &keys, &on, columns, collect)
     }
@@ -251,6 +244,11 @@ impl KeyedWork<'_> {
         self.replaced(old, new, &keys, &on, columns, collect)
     }
 
+    /// A plan that gives these rows.
+    fn rows(&self, rows: RecordBatch) -> Result<LogicalPlan> {
+        Ok(self.engine.scope().rows(rows)?.into_plan())
+    }
+
     /// The stored rows of some keys; `None` where they are too many.
     fn old_rows(
         &self,
@@ -275,18 +273,22 @@ impl KeyedWork<'_> {
         columns: Vec<String>,
         collect: &mut RunPlan<'_>,
     ) -> Result<Option<KeyedRows>> {
-        let differing = differing_rows(in_memory(old)?, in_memory(new.clone())?)?;
+        let differing = differing_rows(self.rows(old)?, self.rows(new.clone())?)?;
         let differing = LogicalPlanBuilder::from(differing).limit(0, Some(1))?.build()?;
         if collect(differing)?.iter().all(|batch| batch.num_rows() == 0) {
             return Ok(Some(KeyedRows::Same));
         }
         let table = self.engine.scope().scan(self.stored.relation)?.into_plan();
         let kept = shaped(rows_by_key(table, keys, on, JoinType::LeftAnti)?, self.stored.schema)?;
-        let rows = LogicalPlanBuilder::from(kept).union(in_memory(new)?)?.build()?;
-        let rows = rows.into();
-        let replaced = ReplacedRows { keys: keys.num_rows(), columns, rows };
+        let rows = LogicalPlanBuilder::from(kept).union(self.rows(new)?)?.build()?;
+        let replaced = ReplacedRows { keys: keys.num_rows(), columns, rows: rows.into() };
         Ok(Some(KeyedRows::Replaced(Box::new(replaced))))
     }
+}
+
+/// A plan that reads all of a content.
+fn scan_of(content: Arc<PublishedTable>) -> Result<LogicalPlan> {
+    LogicalPlanBuilder::scan("__mep_content", provider_as_source(content), None)?.build()
 }
 
 /// The columns that tell groups apart.
@@ -327,7 +329,7 @@ fn rows_that_differ(
 ) -> Result<Option<ChangedTable>> {
     let schema = before.schema();
     let of_read = |table: Arc<PublishedTable>| {
-        let scan = LogicalPlanBuilder::scan("__mep_content", provider_as_source(table), None)?.build()?;
+        let scan = scan_of(table)?;
         let columns = schema.fields().iter().enumerate().map(|(at, field)| {
             let is_read = read.contains(&at);
             let null = || Ok::<_, DataFusionError>(lit(ScalarValue::try_new_null(field.data_type())?));
@@ -376,12 +378,6 @@ fn named(name: &str) -> Expr {
 fn batch(schema: SchemaRef, batches: &[RecordBatch]) -> Result<RecordBatch> {
     let schema = batches.first().map_or(schema, RecordBatch::schema);
     Ok(concat_batches(&schema, batches)?)
-}
-
-/// A plan that reads these rows.
-fn in_memory(rows: RecordBatch) -> Result<LogicalPlan> {
-    let table = MemTable::try_new(rows.schema(), vec![vec![rows]])?;
-    LogicalPlanBuilder::scan("__mep_rows", provider_as_source(Arc::new(table)), None)?.build()
 }
 
 /// The columns of a plan that can be a key: those that are stored as what they are, and whose values are equal only where they are

@@ -2,10 +2,10 @@
 
 use datafusion::common::Result;
 use datafusion::common::tree_node::Transformed;
-use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, lit};
+use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder, lit};
 
 use super::changed_rows::sign;
-use super::{Changes, column_at, named_as, scan_of};
+use super::{Changes, named_as, scan_of};
 
 impl Changes {
     /// The plan over the old contents.
@@ -32,15 +32,12 @@ impl Changes {
             // What is there no more is what went.
             Some(_) if !self.take_rows(plan) => return Ok(plan.clone()),
             Some(rows) => {
-                let columns = (0..plan.schema().fields().len()).map(|at| column_at(rows.schema(), at));
-                let columns: Vec<Expr> = columns.collect();
                 let went = LogicalPlanBuilder::from(rows).filter(sign().lt(lit(0_i64)))?;
-                went.project(columns)?.build()?
+                named_as(went.build()?, plan.schema())?
             }
             None => self.before(plan)?,
         };
         let all = LogicalPlanBuilder::from(plan.clone()).union(before)?.build()?;
-        let positions: Vec<usize> = (0..plan.schema().fields().len()).collect();
-        named_as(all, &positions, plan.schema())
+        named_as(all, plan.schema())
     }
 }

@@ -7,7 +7,7 @@ use datafusion::common::{Column, Result};
 use datafusion::logical_expr::expr::{AggregateFunction, AggregateFunctionParams};
 use datafusion::logical_expr::{Aggregate, Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, Projection};
 
-use super::{Changes, column_at, named_as};
+use super::{Changes, column_at, named, named_as};
 
 /// How a stored value and that of the rows that came make one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,7 +59,7 @@ impl Changes {
                 let Some(below) = self.carried_on(changed)? else { return Ok(None) };
                 let mut below = renamed(below, plan)?;
                 for other in others {
-                    below.others.push(like(other.as_ref().clone(), plan)?);
+                    below.others.push(named_as(other.as_ref().clone(), plan.schema())?);
                 }
                 Ok(Some(below))
             }
@@ -93,16 +93,12 @@ impl Changes {
             columns.push(column);
         }
         // A stored row is of one group only where all that tells groups apart is stored.
-        if (0..told.len()).any(|at| merged(at) == Merge::Key && !told[at]) || columns.len() != node.expr.len()
-        {
+        if (0..told.len()).any(|at| merged(at) == Merge::Key && !told[at]) {
             return Ok(None);
         }
         let project = |input: LogicalPlan| {
-            let expressions = node.expr.iter().zip(plan.schema().iter());
-            let expressions = expressions.map(|(expression, (qualifier, field))| {
-                expression.clone().unalias().alias_qualified(qualifier.cloned(), field.name())
-            });
-            LogicalPlanBuilder::from(input).project(expressions.collect::<Vec<_>>())?.build()
+            let columns: Vec<Expr> = named(node.expr.iter().cloned(), plan.schema()).collect();
+            LogicalPlanBuilder::from(input).project(columns)?.build()
         };
         let others = below.others.into_iter().map(project).collect::<Result<_>>()?;
         Ok(Some(CarriedOn { added: project(below.added)?, columns, others }))
@@ -121,13 +117,11 @@ impl Changes {
         let merges: Option<Vec<Merge>> = node.aggr_expr.iter().map(|one| merge_of(one, node)).collect();
         let Some(merges) = merges else { return Ok(None) };
         let columns = vec![Merge::Key; node.group_expr.len()].into_iter().chain(merges).collect();
-        let positions: Vec<usize> = (0..node.input.schema().fields().len()).collect();
-        let rows = named_as(rows, &positions, node.input.schema())?;
+        let rows = named_as(rows, node.input.schema())?;
         let added = LogicalPlanBuilder::from(rows)
             .aggregate(node.group_expr.clone(), node.aggr_expr.clone())?
             .build()?;
-        let positions: Vec<usize> = (0..node.schema.fields().len()).collect();
-        Ok(Some(CarriedOn { added: named_as(added, &positions, &node.schema)?, columns, others: Vec::new() }))
+        Ok(Some(CarriedOn { added: named_as(added, &node.schema)?, columns, others: Vec::new() }))
     }
 }
 
@@ -151,14 +145,9 @@ fn merge_of(aggregate: &Expr, node: &Aggregate) -> Option<Merge> {
 }
 
 fn renamed(below: CarriedOn, plan: &LogicalPlan) -> Result<CarriedOn> {
-    let others = below.others.into_iter().map(|other| like(other, plan)).collect::<Result<_>>()?;
-    Ok(CarriedOn { added: like(below.added, plan)?, columns: below.columns, others })
-}
-
-/// A plan with the names of another one's columns.
-fn like(rows: LogicalPlan, plan: &LogicalPlan) -> Result<LogicalPlan> {
-    let positions: Vec<usize> = (0..plan.schema().fields().len()).collect();
-    named_as(rows, &positions, plan.schema())
+    let others =
+        below.others.into_iter().map(|other| named_as(other, plan.schema())).collect::<Result<_>>()?;
+    Ok(CarriedOn { added: named_as(below.added, plan.schema())?, columns: below.columns, others })
 }
 
 /// The rows of one group each, made of those that are stored and those that are added, by how their columns are merged.

@@ -7,13 +7,13 @@ use std::sync::Arc;
 
 use arrow::datatypes::DataType;
 use datafusion::common::tree_node::TreeNodeRecursion;
-use datafusion::common::{Column, Result};
+use datafusion::common::{Column, DFSchema, Result};
 use datafusion::functions_aggregate::expr_fn::sum;
 use datafusion::logical_expr::{
     Expr, ExprSchemable, Join, JoinType, LogicalPlan, LogicalPlanBuilder, TableScan, cast, lit,
 };
 
-use super::{ChangedTable, Changes, all_of, column_at, internal, named_as_with, scan_of};
+use super::{ChangedTable, Changes, all_of, columns_of, internal, named, scan_of};
 
 /// The column that says whether a row came or went.
 pub const SIGN: &str = "__sign";
@@ -38,12 +38,7 @@ impl Changes {
                 if node.expr.iter().any(Expr::is_volatile) {
                     return Ok(None);
                 }
-                let columns = node.expr.iter().zip(node.schema.iter());
-                let columns = columns.map(|(expression, (qualifier, field))| {
-                    expression.clone().unalias().alias_qualified(qualifier.cloned(), field.name())
-                });
-                let columns: Vec<Expr> = columns.chain([sign()]).collect();
-                LogicalPlanBuilder::from(rows).project(columns)?.build().map(Some)
+                signed(rows, node.expr.iter().cloned(), plan.schema(), sign()).map(Some)
             }
             LogicalPlan::Filter(node) => {
                 let Some(rows) = self.rows(&node.input)? else { return Ok(None) };
@@ -75,21 +70,21 @@ impl Changes {
             return Ok(None);
         }
         let (is_left, is_right) = (self.reach(&node.left), self.reach(&node.right));
-        let (left, right) = (node.left.schema().fields().len(), node.right.schema().fields().len());
+        let left = node.left.schema().fields().len();
         let mut all = Vec::new();
         if is_left {
             let Some(rows) = self.rows(&node.left)? else { return Ok(None) };
             // What came and went on both sides is told by both terms together.
             let others = if is_right { self.before(&node.right)? } else { node.right.as_ref().clone() };
-            let positions: Vec<usize> = (0..left).chain(left + 1..=left + right).collect();
             let joined = joined(node, rows, others)?;
-            all.push(named_as_with(joined, &positions, plan.schema(), vec![sign()])?);
+            let columns: Vec<Expr> = columns_of(joined.schema()).collect();
+            // Their sign stands between the columns of both sides.
+            let columns = columns[..left].iter().chain(&columns[left + 1..]).cloned();
+            all.push(signed(joined, columns, plan.schema(), sign())?);
         }
         if is_right {
             let Some(rows) = self.rows(&node.right)? else { return Ok(None) };
-            let positions: Vec<usize> = (0..left + right).collect();
-            let joined = joined(node, node.left.as_ref().clone(), rows)?;
-            all.push(named_as_with(joined, &positions, plan.schema(), vec![sign()])?);
+            all.push(named_like(joined(node, node.left.as_ref().clone(), rows)?, plan)?);
         }
         all_of(all)
     }
@@ -122,15 +117,15 @@ pub(super) fn plan_asks(plan: &LogicalPlan) -> Result<bool> {
 
 /// Rows with their sign, by the names of another plan's columns.
 fn named_like(rows: LogicalPlan, plan: &LogicalPlan) -> Result<LogicalPlan> {
-    let positions: Vec<usize> = (0..plan.schema().fields().len()).collect();
-    named_as_with(rows, &positions, plan.schema(), vec![sign()])
+    let columns: Vec<Expr> = columns_of(rows.schema()).collect();
+    signed(rows, columns, plan.schema(), sign())
 }
 
 fn of_scan(scan: &TableScan, table: &ChangedTable) -> Result<Option<LogicalPlan>> {
     let mut sides = Vec::new();
     for (content, sign) in [(&table.come, 1), (&table.gone, -1)] {
         if let Some(content) = content {
-            sides.push(signed(scan_of(scan, content)?, sign)?);
+            sides.push(all_signed(scan_of(scan, content)?, sign)?);
         }
     }
     let Some(rows) = all_of(sides)? else { return Ok(None) };
@@ -138,10 +133,20 @@ fn of_scan(scan: &TableScan, table: &ChangedTable) -> Result<Option<LogicalPlan>
 }
 
 /// The rows of a plan, all with one sign.
-fn signed(plan: LogicalPlan, sign: i64) -> Result<LogicalPlan> {
-    let columns = (0..plan.schema().fields().len()).map(|at| column_at(plan.schema(), at));
-    let columns: Vec<Expr> = columns.chain([lit(sign).alias(SIGN)]).collect();
-    LogicalPlanBuilder::from(plan).project(columns)?.build()
+fn all_signed(plan: LogicalPlan, sign: i64) -> Result<LogicalPlan> {
+    let schema = plan.schema().clone();
+    signed(plan, columns_of(&schema), &schema, lit(sign).alias(SIGN))
+}
+
+/// Expressions over rows, by the names of a schema's columns, with a sign.
+fn signed(
+    rows: LogicalPlan,
+    columns: impl IntoIterator<Item = Expr>,
+    schema: &DFSchema,
+    sign: Expr,
+) -> Result<LogicalPlan> {
+    let columns: Vec<Expr> = named(columns.into_iter(), schema).chain([sign]).collect();
+    LogicalPlanBuilder::from(rows).project(columns)?.build()
 }
 
 /// The rows that are in one of two plans and not, or not as often, in the other, with how much more often they are in the new one.
@@ -149,14 +154,14 @@ fn signed(plan: LogicalPlan, sign: i64) -> Result<LogicalPlan> {
 /// # Errors
 /// Where a plan cannot be made.
 pub fn differing_rows(old: LogicalPlan, new: LogicalPlan) -> Result<LogicalPlan> {
-    let rows = all_of(vec![signed(new, 1)?, signed(old, -1)?])?;
+    let rows = all_of(vec![all_signed(new, 1)?, all_signed(old, -1)?])?;
     without_pairs(rows.ok_or_else(|| internal("two plans have rows"))?)
 }
 
 /// Changed rows without those that went as often as they came.
 pub(super) fn without_pairs(rows: LogicalPlan) -> Result<LogicalPlan> {
-    let signs = rows.schema().fields().len().checked_sub(1).ok_or_else(|| internal("rows have a sign"))?;
-    let columns: Vec<Expr> = (0..signs).map(|at| column_at(rows.schema(), at)).collect();
+    let mut columns: Vec<Expr> = columns_of(rows.schema()).collect();
+    columns.pop().ok_or_else(|| internal("rows have a sign"))?;
     let schema = rows.schema().clone();
     let mut keys = columns.clone();
     for (at, column) in columns.iter().enumerate() {

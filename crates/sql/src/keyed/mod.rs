@@ -14,6 +14,7 @@ mod carried_on;
 mod changed_rows;
 mod followed;
 mod restricted;
+mod sides;
 #[cfg(test)]
 mod tests;
 mod touched;
@@ -35,7 +36,7 @@ use mep_core::relation::Relation;
 pub use carried_on::{CarriedOn, Merge, merged};
 pub use changed_rows::{SIGN, differing_rows};
 pub use followed::followed;
-pub use restricted::{Restricted, ScanFilter, rows_by_key};
+pub use restricted::{Restricted, rows_by_key};
 pub use touched::Touched;
 
 /// The two contents of a table that differ.
@@ -96,23 +97,22 @@ fn column_at(schema: &DFSchema, position: usize) -> Expr {
     Expr::Column(Column::from(schema.qualified_field(position)))
 }
 
-/// The plan's columns at these positions, named as those of a schema.
-fn named_as(plan: LogicalPlan, positions: &[usize], schema: &DFSchema) -> Result<LogicalPlan> {
-    named_as_with(plan, positions, schema, Vec::new())
+/// The columns of a schema.
+fn columns_of(schema: &DFSchema) -> impl Iterator<Item = Expr> {
+    schema.iter().map(|field| Expr::Column(Column::from(field)))
 }
 
-/// The same, with more columns after them.
-fn named_as_with(
-    plan: LogicalPlan,
-    positions: &[usize],
-    schema: &DFSchema,
-    more: Vec<Expr>,
-) -> Result<LogicalPlan> {
-    let columns = positions.iter().zip(schema.iter()).map(|(position, (qualifier, field))| {
-        column_at(plan.schema(), *position).alias_qualified(qualifier.cloned(), field.name())
-    });
-    let columns: Vec<Expr> = columns.chain(more).collect();
+/// The plan's first columns, named as those of a schema.
+fn named_as(plan: LogicalPlan, schema: &DFSchema) -> Result<LogicalPlan> {
+    let columns: Vec<Expr> = named(columns_of(plan.schema()), schema).collect();
     LogicalPlanBuilder::from(plan).project(columns)?.build()
+}
+
+/// Expressions, named as the columns of a schema.
+fn named(columns: impl Iterator<Item = Expr>, schema: &DFSchema) -> impl Iterator<Item = Expr> {
+    columns.zip(schema.iter()).map(|(column, (qualifier, field))| {
+        column.unalias().alias_qualified(qualifier.cloned(), field.name())
+    })
 }
 
 /// The rows of several plans whose columns are the same by position, with the names of the first.
@@ -123,8 +123,7 @@ fn all_of(mut plans: Vec<LogicalPlan>) -> Result<Option<LogicalPlan>> {
     while let Some(plan) = plans.pop() {
         all = LogicalPlanBuilder::from(plan).union(all)?.build()?;
     }
-    let positions: Vec<usize> = (0..schema.fields().len()).collect();
-    named_as(all, &positions, &schema).map(Some)
+    named_as(all, &schema).map(Some)
 }
 
 /// The name of the column that holds what is wanted at a place.
@@ -138,7 +137,7 @@ fn key_column(place: usize) -> Expr {
 
 /// What is wanted at the top of a plan: its columns.
 pub fn all_columns(plan: &LogicalPlan) -> Wanted {
-    (0..plan.schema().fields().len()).map(|position| Some(column_at(plan.schema(), position))).collect()
+    columns_of(plan.schema()).map(Some).collect()
 }
 
 fn internal(text: &str) -> DataFusionError {

@@ -8,8 +8,7 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::compute::concat_batches;
-use datafusion::common::tree_node::TreeNodeRecursion;
-use datafusion::common::{Column, NullEquality, Result, ScalarValue};
+use datafusion::common::{NullEquality, Result, ScalarValue};
 use datafusion::datasource::{MemTable, provider_as_source};
 use datafusion::logical_expr::{
     Distinct, Expr, Join, JoinConstraint, JoinType, LogicalPlan, LogicalPlanBuilder, TableScan,
@@ -17,28 +16,19 @@ use datafusion::logical_expr::{
 };
 
 use super::key_name;
-use crate::alignment::{is_exact, is_stored, relation, unqualified};
+use super::sides::JoinSide;
+use crate::alignment::{is_exact, is_stored};
 use crate::carried::{self, Keys, Wanted, is_evaluable};
-use mep_core::relation::Relation;
 
 /// More values than this are not asked for one by one.
 const VALUES: usize = 4_000;
-
-/// A filter on the partition columns that a scan was given.
-#[derive(Clone, Debug)]
-pub struct ScanFilter {
-    /// The table.
-    pub relation: Relation,
-    /// What its partitions must fulfil; `None` where all are read.
-    pub filter: Option<Expr>,
-}
 
 /// Makes a plan read what some keys need.
 pub struct Restricted<'a> {
     /// Runs a plan.
     collect: &'a mut dyn FnMut(LogicalPlan) -> Result<Vec<RecordBatch>>,
-    /// What each scan of the plan reads, once it was made.
-    pub scans: Vec<ScanFilter>,
+    /// How many scans of tables with partitions read all of these, of what was made so far.
+    whole: usize,
 }
 
 /// Keys, each once.
@@ -52,7 +42,7 @@ struct KeySet {
 impl<'a> Restricted<'a> {
     /// `collect` runs a plan.
     pub fn new(collect: &'a mut dyn FnMut(LogicalPlan) -> Result<Vec<RecordBatch>>) -> Self {
-        Self { collect, scans: Vec::new() }
+        Self { collect, whole: 0 }
     }
 
     /// The plan of which the rows are those of the keys, and no others. `told` says which of what is wanted the columns of the
@@ -128,84 +118,42 @@ impl<'a> Restricted<'a> {
                 restricted = keys.semi_join(restricted, &said)?;
             }
         }
-        let filter = filter.as_ref().and_then(unqualified);
-        self.scans.push(ScanFilter { relation: relation(scan), filter });
+        self.whole += usize::from(filter.is_none() && has_partitions(scan));
         Ok(restricted)
     }
 
     fn of_join(&mut self, node: &Join, wanted: &Wanted, keys: &KeySet) -> Result<(LogicalPlan, LogicalPlan)> {
         let (of_left, of_right) = carried::of_join(node, wanted);
-        let from = self.scans.len();
-        let (mut left, mut right);
-        if is_told(&of_right, keys) && !is_told(&of_left, keys) {
-            right = self.at(&node.right, &of_right, keys)?;
-            let scans = self.scans.len();
-            left = self.at(&node.left, &of_left, keys)?;
-            let asks = matches!(
-                node.join_type,
-                JoinType::Inner | JoinType::Right | JoinType::RightSemi | JoinType::RightAnti
-            );
-            if asks && self.are_few(&right, from..scans) {
-                self.scans.truncate(scans);
-                let on: Vec<(Expr, Expr)> =
-                    node.on.iter().cloned().map(|(left, right)| (right, left)).collect();
-                left = self.asked_for(&right, &node.left, &on, left)?;
-            }
+        let is_told_by_right = is_told(&of_right, keys) && !is_told(&of_left, keys);
+        let (first, of_first, of_second) = if is_told_by_right {
+            (JoinSide::Right, &of_right, &of_left)
         } else {
-            left = self.at(&node.left, &of_left, keys)?;
-            let scans = self.scans.len();
-            right = self.at(&node.right, &of_right, keys)?;
-            let asks = matches!(
-                node.join_type,
-                JoinType::Inner
-                    | JoinType::Left
-                    | JoinType::LeftSemi
-                    | JoinType::LeftAnti
-                    | JoinType::LeftMark
-            );
-            if asks
-                && !node.null_aware
-                && is_told(&of_left, keys)
-                && !is_told(&of_right, keys)
-                && self.are_few(&left, from..scans)
-            {
-                self.scans.truncate(scans);
-                right = self.asked_for(&left, &node.right, &node.on, right)?;
-            }
-        }
-        Ok((left, right))
+            (JoinSide::Left, &of_left, &of_right)
+        };
+        let (few, other) = first.of(node);
+        let whole = self.whole;
+        let few = self.at(few, of_first, keys)?;
+        let is_few = self.whole == whole && is_told(of_first, keys) && !is_told(of_second, keys);
+        let asked = if is_few && first.other().is_looked_up(node) {
+            self.asked_for(&few, other, &first.pairs(node))?
+        } else {
+            None
+        };
+        let other = match asked {
+            Some(asked) => asked,
+            None => self.at(other, of_second, keys)?,
+        };
+        Ok(if is_told_by_right { (other, few) } else { (few, other) })
     }
 
-    /// Whether a restricted side of a join is read quickly: each table of partitions in part.
-    fn are_few(&self, plan: &LogicalPlan, scans: std::ops::Range<usize>) -> bool {
-        let mut has_partitions = Vec::new();
-        let _ = plan.apply_with_subqueries(|node| {
-            if let LogicalPlan::TableScan(scan) = node
-                && is_stored(scan)
-            {
-                let is_partition = |at: usize| {
-                    let column = super::column_at(&scan.projected_schema, at);
-                    is_exact(scan, &column.is_null())
-                };
-                if (0..scan.projected_schema.fields().len()).any(is_partition) {
-                    has_partitions.push(relation(scan));
-                }
-            }
-            Ok(TreeNodeRecursion::Continue)
-        });
-        let scans = self.scans.get(scans).unwrap_or_default();
-        scans.iter().all(|scan| scan.filter.is_some() || !has_partitions.contains(&scan.relation))
-    }
-
-    /// The other side of a join, of which those partitions are read that hold keys of a restricted side. `otherwise`: as it is
-    /// where that says nothing.
+    /// The other side of a join, of which those partitions are read that hold keys of a restricted side; `None` where these do not
+    /// say which.
     fn asked_for(
         &mut self,
         few: &LogicalPlan,
         other: &LogicalPlan,
         on: &[(Expr, Expr)],
-        otherwise: LogicalPlan,
-    ) -> Result<LogicalPlan> {
+    ) -> Result<Option<LogicalPlan>> {
         let wanted: Wanted = on.iter().map(|(_, of_other)| Some(of_other.clone())).collect();
         let mut says_partition = vec![false; wanted.len()];
         carried::follow(other, &wanted, &mut |scan, wanted| {
@@ -218,8 +166,7 @@ impl<'a> Restricted<'a> {
         })?;
         let told: Vec<usize> = (0..wanted.len()).filter(|at| says_partition[*at]).collect();
         if told.is_empty() {
-            self.note_scans(&otherwise);
-            return Ok(otherwise);
+            return Ok(None);
         }
         let columns = told.iter().map(|at| on[*at].0.clone().unalias().alias(key_name(*at)));
         let asked = LogicalPlanBuilder::from(few.clone()).project(columns)?.distinct()?;
@@ -227,22 +174,9 @@ impl<'a> Restricted<'a> {
         let schema = Arc::new(asked.schema().as_arrow().clone());
         let rows = concat_batches(&schema, &(self.collect)(asked)?)?;
         if rows.num_rows() > VALUES {
-            self.note_scans(&otherwise);
-            return Ok(otherwise);
+            return Ok(None);
         }
-        self.at(other, &wanted, &KeySet { rows, told })
-    }
-
-    /// Notes the scans of a plan that are read as a whole.
-    fn note_scans(&mut self, plan: &LogicalPlan) {
-        let _ = plan.apply_with_subqueries(|node| {
-            if let LogicalPlan::TableScan(scan) = node
-                && is_stored(scan)
-            {
-                self.scans.push(ScanFilter { relation: relation(scan), filter: None });
-            }
-            Ok(TreeNodeRecursion::Continue)
-        });
+        self.at(other, &wanted, &KeySet { rows, told }).map(Some)
     }
 }
 
@@ -301,53 +235,35 @@ impl KeySet {
 
     /// The rows of a plan of which what is said is of some key.
     fn semi_join(&self, plan: LogicalPlan, said: &Wanted) -> Result<LogicalPlan> {
-        let keys = scanned(&self.rows)?;
-        let mut on = Vec::new();
-        for (column, at) in self.told.iter().enumerate() {
-            if let Some(expression) = said.get(*at).cloned().flatten() {
-                on.push((expression, Expr::Column(Column::from(keys.schema().qualified_field(column)))));
-            }
-        }
-        if on.is_empty() {
-            return Ok(plan);
-        }
-        semi_join(plan, keys, on, JoinType::LeftSemi)
+        let on = self.told.iter().enumerate();
+        let on = on.filter_map(|(column, at)| Some((said.get(*at).cloned().flatten()?, column)));
+        let on: Vec<(Expr, usize)> = on.collect();
+        if on.is_empty() { Ok(plan) } else { rows_by_key(plan, &self.rows, &on, JoinType::LeftSemi) }
     }
 }
 
-/// A join that keeps rows by whether another plan has their keys, of which NULL is one.
-pub(super) fn semi_join(
-    plan: LogicalPlan,
-    keys: LogicalPlan,
-    on: Vec<(Expr, Expr)>,
-    join_type: JoinType,
-) -> Result<LogicalPlan> {
-    let (plan, keys) = (Arc::new(plan), Arc::new(keys));
-    let (constraint, nulls) = (JoinConstraint::On, NullEquality::NullEqualsNull);
-    Join::try_new(plan, keys, on, None, join_type, constraint, nulls, false).map(LogicalPlan::Join)
-}
-
-/// The rows of a table by whether they are of some keys: those that are, or those that are not. `on` says which column of the
-/// table is which of the keys.
+/// The rows of a plan by whether they are of some keys, of which NULL is one: those that are, or those that are not. `on` says what
+/// of a row is which column of the keys.
 ///
 /// # Errors
 /// Where a plan cannot be made.
 pub fn rows_by_key(
-    stored: LogicalPlan,
+    rows: LogicalPlan,
     keys: &RecordBatch,
     on: &[(Expr, usize)],
     join_type: JoinType,
 ) -> Result<LogicalPlan> {
-    let keys = scanned(keys)?;
-    let column = |at: usize| Expr::Column(Column::from(keys.schema().qualified_field(at)));
-    let on = on.iter().map(|(of_table, at)| (of_table.clone(), column(*at))).collect();
-    semi_join(stored, keys, on, join_type)
+    let table = MemTable::try_new(keys.schema(), vec![vec![keys.clone()]])?;
+    let keys = LogicalPlanBuilder::scan("__mep_keys", provider_as_source(Arc::new(table)), None)?.build()?;
+    let on = on.iter().map(|(of_row, at)| (of_row.clone(), super::column_at(keys.schema(), *at))).collect();
+    let (rows, keys) = (Arc::new(rows), Arc::new(keys));
+    let (constraint, nulls) = (JoinConstraint::On, NullEquality::NullEqualsNull);
+    Join::try_new(rows, keys, on, None, join_type, constraint, nulls, false).map(LogicalPlan::Join)
 }
 
-/// A plan that reads these rows.
-fn scanned(rows: &RecordBatch) -> Result<LogicalPlan> {
-    let table = MemTable::try_new(rows.schema(), vec![vec![rows.clone()]])?;
-    LogicalPlanBuilder::scan("__mep_keys", provider_as_source(Arc::new(table)), None)?.build()
+/// Whether a scan reads a column that names its table's partitions.
+fn has_partitions(scan: &TableScan) -> bool {
+    super::columns_of(&scan.projected_schema).any(|column| is_exact(scan, &column.is_null()))
 }
 
 /// Whether an expression says something of each row.

@@ -9,6 +9,7 @@ use datafusion::common::{Column, Result};
 use datafusion::logical_expr::{Distinct, Expr, Join, JoinType, LogicalPlan, LogicalPlanBuilder};
 
 use super::changed_rows::{SIGN, joined, plan_asks, sign, without_pairs};
+use super::sides::JoinSide;
 use super::{Changes, all_of, column_at, key_column, key_name};
 use crate::carried::{self, Wanted, is_evaluable};
 
@@ -18,13 +19,6 @@ pub struct Touched {
     pub plan: LogicalPlan,
     /// What of that which is wanted could be followed, by its place.
     pub told: Vec<usize>,
-}
-
-/// Where a changed side of a join stands.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum JoinSide {
-    Left,
-    Right,
 }
 
 impl Changes {
@@ -132,7 +126,7 @@ impl Changes {
         };
         let paired: Wanted =
             wanted.iter().map(|one| one.as_ref().filter(|one| is_told(one)).cloned()).collect();
-        if !has_rows_of_other(node, side) || paired.iter().all(Option::is_none) {
+        if !side.is_looked_up(node) || paired.iter().all(Option::is_none) {
             return self.at(own, direct, &needed_below);
         }
         let Some(rows) = self.rows(own)? else {
@@ -196,11 +190,7 @@ impl Changes {
         let columns = paired.iter().flatten().flat_map(Expr::column_refs);
         let columns: BTreeSet<&Column> = columns.filter(|column| is_own(column)).collect();
         let columns: Vec<&Column> = columns.into_iter().collect();
-        let keys = node.on.iter().map(|(left, right)| match side {
-            JoinSide::Left => (left.clone(), right.clone()),
-            JoinSide::Right => (right.clone(), left.clone()),
-        });
-        let (own_keys, other_keys): (Vec<Expr>, Vec<Expr>) = keys.unzip();
+        let (own_keys, other_keys): (Vec<Expr>, Vec<Expr>) = side.pairs(node).into_iter().unzip();
         let (of_keys, of_columns) = (direct.len(), direct.len() + own_keys.len());
         let mut below = direct.clone();
         below.extend(own_keys.into_iter().map(Some));
@@ -238,16 +228,6 @@ impl Changes {
             JoinSide::Right => joined(&bare, others, touched.plan)?,
         };
         of_rows(pairs, &named).map(Some)
-    }
-}
-
-impl JoinSide {
-    /// This side of a join, and the other one.
-    fn of(self, node: &Join) -> (&LogicalPlan, &LogicalPlan) {
-        match self {
-            Self::Left => (&node.left, &node.right),
-            Self::Right => (&node.right, &node.left),
-        }
     }
 }
 
@@ -308,19 +288,4 @@ fn needed_of(node: &Join, side: JoinSide, needed: &BTreeSet<usize>) -> BTreeSet<
         below.extend(needed.iter().filter_map(|at| at.checked_sub(from)).filter(|at| *at < count));
     }
     below
-}
-
-/// Whether rows of the other side alone, or those of both sides of an inner join, say what is wanted.
-fn has_rows_of_other(node: &Join, side: JoinSide) -> bool {
-    !node.null_aware
-        && match node.join_type {
-            JoinType::Inner => true,
-            JoinType::Left | JoinType::LeftSemi | JoinType::LeftAnti | JoinType::LeftMark => {
-                side == JoinSide::Right
-            }
-            JoinType::Right | JoinType::RightSemi | JoinType::RightAnti | JoinType::RightMark => {
-                side == JoinSide::Left
-            }
-            JoinType::Full => false,
-        }
 }

@@ -5,9 +5,9 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, BooleanArray, RecordBatch, StringArray, UInt32Array, new_null_array};
+use arrow::array::{ArrayRef, BooleanArray, RecordBatch, StringArray, UInt32Array, new_null_array};
 use arrow::compute::{cast, filter_record_batch, take, take_record_batch};
-use arrow::datatypes::{DataType, SchemaRef};
+use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
 use arrow::row::OwnedRow;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
@@ -160,15 +160,7 @@ fn read(path: &Path) -> Result<Vec<RecordBatch>, MergeError> {
 
 /// The partition of each row.
 fn partitions(batch: &RecordBatch, columns: &[String]) -> Result<Vec<PartitionKey>, ArrowError> {
-    let mut texts = Vec::new();
-    for column in columns {
-        let column = batch.column(batch.schema().index_of(column)?).clone();
-        texts.push(cast(&column, &DataType::Utf8)?);
-    }
-    let texts: Vec<Arc<dyn Array>> = texts;
-    let texts: Vec<&StringArray> =
-        texts.iter().filter_map(|text| text.as_any().downcast_ref::<StringArray>()).collect();
-    let value = |text: &&StringArray, row: usize| text.is_valid(row).then(|| text.value(row).to_owned());
-    let key = |row: usize| PartitionKey::new(texts.iter().map(|text| value(text, row)).collect());
-    Ok((0..batch.num_rows()).map(key).collect())
+    let schema = batch.schema();
+    let columns = columns.iter().map(|column| schema.index_of(column));
+    PartitionKey::of_rows(&batch.project(&columns.collect::<Result<Vec<_>, _>>()?)?)
 }
