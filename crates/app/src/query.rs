@@ -74,6 +74,13 @@ impl<'a> Reader<'a> {
         let workspace = self.workspace;
         let nodes = NodeSet::from([index]);
         let compiled = workspace.compile(&nodes)?;
+        if compiled.late.contains_key(&index) {
+            let name = &workspace.graph.node(index).name;
+            let problem = Problem::new(format!(
+                "the SQL of `{name}` depends on what its inputs hold, and they are not built as they are to be"
+            ));
+            return Err(problem.help(format!("build them first: mep run --select +{name}")).into());
+        }
         let read = workspace.graph.ancestors(&nodes, Some(1));
         let streamed = register_streamed(workspace, &compiled, &read, &self.engine, &self.runtime)?;
         let node = workspace.graph.node(index);

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 
+use super::asked::Late;
 use super::config::Materialization;
 use super::incremental::CompiledBatches;
-use super::node_index::NodeIndex;
+use super::node_index::{NodeIndex, NodeSet};
 use super::snapshot::CompiledSnapshot;
 use super::streaming::CompiledStream;
 use mep_contract::source::{LandingTable, WholeTable};
@@ -124,4 +125,10 @@ pub struct Compiled {
     pub seeds: HashMap<NodeIndex, SeedTable>,
     /// What sources land in.
     pub sources: HashMap<NodeIndex, LandingTable>,
+    /// What is not compiled yet, since its SQL depends on what its inputs hold, and why.
+    pub late: BTreeMap<NodeIndex, Late>,
+    /// Statements of hooks that have no effect here, each with why.
+    pub without_effect: BTreeSet<String>,
+    /// What asks for rows while it is rendered.
+    pub asking: NodeSet,
 }

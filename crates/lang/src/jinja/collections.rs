@@ -9,6 +9,7 @@ use minijinja::value::{Enumerator, Object, ObjectRepr, Rest, Tuple, from_args};
 use minijinja::{Error, ErrorKind, State, Value};
 use serde_json::Value as Json;
 
+use super::answer_value::AnswerValue;
 use super::depth::{is_writable, place};
 use super::problem::{invalid, invalid_with_help};
 use super::visits::{any_left, visit, work_on};
@@ -359,7 +360,7 @@ pub(super) fn own(value: &Value) -> Value {
     if object.is::<Tuple>() {
         return place(value, 0).map_or_else(Value::from, |()| settled(value));
     }
-    if object.is::<List>() {
+    if object.is::<List>() || object.is::<AnswerValue>() {
         return value.clone();
     }
     match object.repr() {

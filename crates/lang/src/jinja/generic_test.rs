@@ -140,13 +140,13 @@ impl Templates {
         *scope.noted() = noted;
         let sql = self.call_test(subject, &scope)?;
         let noted = std::mem::take(&mut *scope.noted());
-        let Parsed { refs, sources, .. } = located_in_yaml(noted, &subject.test.test.place);
+        let Parsed { refs, sources, config, .. } = located_in_yaml(noted, &subject.test.test.place);
         let sql = match self.replaced(subject)[..] {
             [] => sql,
             ref own => format!("-- by macros of this project: {}\n{sql}", own.join(", ")),
         };
         let map = SourceMap::of_texts(subject.test.test.place.clone(), &sql, &subject.texts());
-        Ok(Rendered { sql, map, refs, sources })
+        Ok(Rendered { sql, map, refs, sources, config })
     }
 
     /// The project's macros that stand in for what is built in: whoever reads the SQL learns why it is another one.

@@ -6,7 +6,10 @@
 //! its place. Must not know: the graph, what SQL means, any warehouse.
 
 mod adapter;
+mod answer;
+mod answer_value;
 mod arithmetic;
+mod asking;
 mod bound;
 mod collections;
 mod column_value;
@@ -16,8 +19,10 @@ mod functions;
 mod generated_names;
 mod generic_test;
 mod macros;
+mod moment;
 mod namespaces;
 mod noted;
+mod of_project;
 mod operators;
 mod overrides;
 mod passes;
@@ -41,10 +46,11 @@ mod yaml_value;
 
 use mep_core::keys::Section;
 
+pub use answer::{Answer, Asked, Cell};
 pub use generated_names::GeneratedName;
 pub use generic_test::TestSubject;
 pub use source_map::SourceMap;
-pub use subject::{Invocation, Parsed, RefUse, Rendered, Resolved, Resolver, SourceUse, Subject};
+pub use subject::{Invocation, Parsed, RefUse, Refusal, Rendered, Resolved, Resolver, SourceUse, Subject};
 pub use templates::Templates;
 
 /// The built-in tests, as `data_tests` use them, and what they find.

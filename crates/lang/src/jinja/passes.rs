@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use tracing::subscriber::{NoSubscriber, with_default};
 
+use super::answer::Asked;
 use super::scope::Noted;
-use super::subject::{Resolved, Resolver};
+use super::subject::{Refusal, Resolved, Resolver};
 use crate::project::Problem;
 use mep_core::relation::Relation;
 
@@ -30,6 +31,10 @@ impl Resolver for Guess {
 
     fn is_incremental(&self) -> bool {
         self.is_incremental
+    }
+
+    fn ask(&self, _: &str) -> Result<Asked, Refusal> {
+        Ok(Asked::Unknown)
     }
 }
 

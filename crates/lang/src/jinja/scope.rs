@@ -18,6 +18,7 @@ use super::column_value::Api;
 use super::macros::Macro;
 use super::namespaces::Namespaces;
 use super::relation_value::RelationValue;
+use super::of_project::{Named, OfProject};
 use super::subject::{Invocation, Resolver};
 use super::time::{Modules, Path, Timestamp};
 use mep_core::relation::Relation;
@@ -111,6 +112,8 @@ pub(super) struct RenderScope {
     pub(super) extra: Vec<(&'static str, Value)>,
     noted: Mutex<Noted>,
     loaded: Mutex<Loaded>,
+    /// What statements gave, by the names that they were given.
+    results: Mutex<BTreeMap<String, Value>>,
     /// What an expression evaluated to, where that is what the rendering is for.
     given: Mutex<Option<Value>>,
     /// How many variables are being rendered, each within the one before.
@@ -144,6 +147,7 @@ impl RenderScope {
             extra,
             noted: Mutex::default(),
             loaded: Mutex::default(),
+            results: Mutex::default(),
             given: Mutex::default(),
             vars: AtomicUsize::new(0),
         })
@@ -202,6 +206,14 @@ impl RenderScope {
         lock(&self.loaded).modules.insert(file.to_owned(), module);
     }
 
+    pub(super) fn keep_result(&self, name: &str, result: Value) {
+        lock(&self.results).insert(name.to_owned(), result);
+    }
+
+    pub(super) fn kept_result(&self, name: &str) -> Option<Value> {
+        lock(&self.results).get(name).cloned()
+    }
+
     pub(super) fn give(&self, value: Value) {
         *lock(&self.given) = Some(value);
     }
@@ -229,6 +241,14 @@ impl RenderScope {
             ("WHICH", invocation.command.as_str().into()),
             ("EMPTY", false.into()),
         ])
+    }
+
+    /// The nodes of the project, as far as they are known.
+    pub(super) fn graph(&self) -> Json {
+        self.resolver.as_ref().map_or_else(
+            || serde_json::json!({ "nodes": {}, "sources": {}, "exposures": {}, "metrics": {}, "groups": {} }),
+            |resolver| resolver.graph(),
+        )
     }
 
     fn builtins(self: &Arc<Self>) -> Value {
@@ -284,6 +304,10 @@ impl Object for RenderScope {
             "exceptions" => Value::from_object(Exceptions),
             "modules" => Value::from_object(Modules { scope: self.clone(), path: Path::Modules }),
             "flags" => self.flags(),
+            "graph" => Value::from_object(OfProject { scope: self.clone(), named: Named::Graph }),
+            "selected_resources" => {
+                Value::from_object(OfProject { scope: self.clone(), named: Named::Selected })
+            }
             "builtins" => self.builtins(),
             name => {
                 // The engine knows what the project sees; what a package sees besides stands before it.

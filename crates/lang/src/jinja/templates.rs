@@ -10,7 +10,7 @@ use minijinja::{
 
 use super::adapter::dispatched;
 use super::arithmetic;
-use super::collections::Dict;
+use super::collections::{Dict, of_json};
 use super::depth::is_writable;
 use super::macros::{BUILTIN_FILES, LOADER_TEXT, Macro};
 use super::namespaces::{DBT, Macros, Namespaces};
@@ -157,13 +157,30 @@ impl Templates {
     /// # Errors
     /// Where the text cannot be rendered.
     pub fn render(&self, subject: &Subject<'_>, resolver: Arc<dyn Resolver>) -> Result<Rendered, Problem> {
-        let scope = self.scope(subject, Some(resolver));
+        self.render_in(self.scope(subject, Some(resolver)), subject)
+    }
+
+    fn render_in(&self, scope: Arc<RenderScope>, subject: &Subject<'_>) -> Result<Rendered, Problem> {
         let origin = Origin::of(subject);
         let (sql, spans) = self.rendered(&origin, &scope, Template::render_with_spans)?;
         let map = SourceMap::new(subject.text, &sql, &spans, &origin.rewritten);
         let noted = std::mem::take(&mut *scope.noted());
-        let Parsed { refs, sources, .. } = located(noted, &origin);
-        Ok(Rendered { sql, map, refs, sources })
+        let Parsed { refs, sources, config, .. } = located(noted, &origin);
+        Ok(Rendered { sql, map, refs, sources, config })
+    }
+
+    /// The second pass over a text that sees more than all texts see.
+    ///
+    /// # Errors
+    /// Where the text cannot be rendered.
+    pub fn render_seeing(
+        &self,
+        subject: &Subject<'_>,
+        resolver: Arc<dyn Resolver>,
+        sees: &[(&'static str, serde_json::Value)],
+    ) -> Result<Rendered, Problem> {
+        let extra = sees.iter().map(|(name, value)| (*name, of_json(value))).collect();
+        self.render_in(self.scope_seeing(subject, Some(resolver), extra), subject)
     }
 
     pub(super) fn is_macro_file(&self, name: &str) -> bool {
@@ -171,6 +188,15 @@ impl Templates {
     }
 
     fn scope(&self, subject: &Subject<'_>, resolver: Option<Arc<dyn Resolver>>) -> Arc<RenderScope> {
+        self.scope_seeing(subject, resolver, Vec::new())
+    }
+
+    fn scope_seeing(
+        &self,
+        subject: &Subject<'_>,
+        resolver: Option<Arc<dyn Resolver>>,
+        extra: Vec<(&'static str, Value)>,
+    ) -> Arc<RenderScope> {
         let about = About {
             name: subject.name.to_owned(),
             unique_id: subject.unique_id.to_owned(),
@@ -181,7 +207,7 @@ impl Templates {
             this: subject.this.clone(),
             config: subject.config.clone(),
         };
-        RenderScope::new(self.shared.clone(), about, resolver, Vec::new())
+        RenderScope::new(self.shared.clone(), about, resolver, extra)
     }
 
     fn rendered<'a, T>(
@@ -286,7 +312,7 @@ fn namespaces(project: &Project, defined: &Defined<'_>) -> Namespaces {
 
 /// The macros that note something when they are called, themselves or by a macro that they name.
 fn reaching<'a>(defined: &'a Defined<'_>) -> HashSet<&'a str> {
-    const NOTING: [&str; 9] = [
+    const NOTING: [&str; 14] = [
         // A variable may hold any of the others.
         "var",
         "ref",
@@ -297,6 +323,11 @@ fn reaching<'a>(defined: &'a Defined<'_>) -> HashSet<&'a str> {
         "run_started_at",
         "invocation_id",
         "modules",
+        "run_query",
+        "statement",
+        "load_result",
+        "graph",
+        "selected_resources",
     ];
     let mut reaching: HashSet<&str> = HashSet::new();
     loop {

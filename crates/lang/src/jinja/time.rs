@@ -8,6 +8,7 @@ use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, TimeDelta, Timelike, 
 use minijinja::value::{DynObject, Kwargs, Object, ObjectRepr, from_args};
 use minijinja::{Error, ErrorKind, State, Value};
 
+use super::moment::Moment;
 use super::patterns::ReModule;
 use super::problem::{invalid, unsupported};
 use super::scope::RenderScope;
@@ -166,7 +167,7 @@ impl Object for Delta {
     }
 }
 
-fn strftime(
+pub(super) fn strftime(
     arguments: &[Value],
     format: impl FnOnce(std::slice::Iter<'_, chrono::format::Item<'_>>) -> String,
 ) -> Result<Value, Error> {
@@ -338,6 +339,10 @@ pub(super) fn shifted(time: &Value, delta: &Value, sign: i32) -> Result<Value, E
     if let Some(Timestamp(moment)) = time.downcast_object_ref::<Timestamp>() {
         let moment = moment.checked_add_signed(delta).ok_or_else(out_of_range)?;
         return Ok(Value::from_object(Timestamp(moment)));
+    }
+    if let Some(Moment(moment)) = time.downcast_object_ref::<Moment>() {
+        let moment = moment.checked_add_signed(delta).ok_or_else(out_of_range)?;
+        return Ok(Value::from_object(Moment(moment)));
     }
     if let Some(Delta(other)) = time.downcast_object_ref::<Delta>() {
         return other.checked_add(&delta).map(|sum| Value::from_object(Delta(sum))).ok_or_else(out_of_range);

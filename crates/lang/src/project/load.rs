@@ -78,7 +78,7 @@ pub fn find_root(from: &Path) -> Option<PathBuf> {
 pub fn load(options: &LoadOptions) -> Result<Project, Problems> {
     let mut problems = Problems::default();
     let cli_vars = vars::of_command_line(options.vars.as_deref(), &mut problems);
-    let file = ProjectFile::read(&options.root, &cli_vars, &mut problems);
+    let mut file = ProjectFile::read(&options.root, &cli_vars, &mut problems);
     let target = profiles::choose(options, &file, &Strings::of_profile(&file.vars), &mut problems);
     let strings = Strings::new(&file.vars).with_target(target.as_ref());
     let trees = file.config_trees(&strings, &mut problems);
@@ -90,7 +90,7 @@ pub fn load(options: &LoadOptions) -> Result<Project, Problems> {
     let found = ProjectFiles::of(&options.root, &file.folders, &mut problems);
     let mut all = Contents::read(&file.name, &found, &strings, &trees, &mut problems);
     warnings.extend(std::mem::take(&mut all.warnings));
-    let mut packages = Vec::new();
+    let (mut packages, mut on_run_start, mut on_run_end) = (Vec::new(), Vec::new(), Vec::new());
     for Installed { file: of, folder } in installed {
         let mut vars = of.vars.clone();
         vars.extend(file.vars_for(&of.name));
@@ -103,11 +103,14 @@ pub fn load(options: &LoadOptions) -> Result<Project, Problems> {
         // What a package says to no purpose is not for the project to mend.
         wrong.take_warnings(false);
         problems.extend(wrong);
+        on_run_start.extend(of.on_run_start);
+        on_run_end.extend(of.on_run_end);
         let macros = all.add(contents);
         packages.push(Package { name: of.name, folder, vars, macros });
     }
     all.warn_of_unused_config(&trees, &mut warnings);
-    let refused = problems.take_refusals();
+    on_run_start.extend(std::mem::take(&mut file.on_run_start));
+    on_run_end.extend(std::mem::take(&mut file.on_run_end));
     warnings.extend(problems.take_warnings(options.is_strict));
     let Some(target) = target else {
         return Err(in_order(problems).collect());
@@ -133,7 +136,8 @@ pub fn load(options: &LoadOptions) -> Result<Project, Problems> {
         sources,
         exposures: all.exposures,
         is_strict: options.is_strict,
-        refused,
+        on_run_start,
+        on_run_end,
         warnings: in_order(warnings).collect(),
     })
 }

@@ -44,6 +44,7 @@ mod tests;
 
 use mep_core::keys::Section;
 
+pub use config_tree::hooks_after;
 pub use external_location::{ExternalFormat, ExternalLocation};
 pub use load::{LoadOptions, find_root, load};
 pub use max_rejected::MaxRejected;
@@ -54,6 +55,7 @@ pub use problem::{Problem, Problems, Weight, nearest};
 pub use target::bytes_of;
 pub use text::{Located, Place, SourceText, Span};
 pub use types::*;
+pub use vars::mapping_of_yaml;
 
 /// The keys of a project's files, for the reference.
 pub fn reference_of_files() -> Vec<Section> {
