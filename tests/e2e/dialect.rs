@@ -251,8 +251,14 @@ async fn every_view_of_the_bundled_project_can_be_read() {
     let all = graph.indices().collect();
     let nothing = |_: &Node| None;
     let nobody: std::sync::Arc<dyn Answers> = std::sync::Arc::new(());
-    let compiler =
-        Compiler { project: &project, templates: &templates, graph: &graph, stored: &nothing, loaded: &(), answers: &nobody };
+    let compiler = Compiler {
+        project: &project,
+        templates: &templates,
+        graph: &graph,
+        stored: &nothing,
+        loaded: &(),
+        answers: &nobody,
+    };
     let compiled = compiler.compile(&all).unwrap();
 
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();

@@ -11,6 +11,7 @@ use super::query::register_all;
 use super::workspace::{Workspace, runtime};
 use mep_datafusion::Engine;
 use mep_graph::{Answers, Called, Hook, Node, When, shown_node};
+use mep_lang::jinja::silently;
 use mep_lang::project::{Located, Problem, Problems, SourceText, Span};
 use mep_run::event::{NodeResult, Status};
 use mep_run::session::CallsHooks;
@@ -107,7 +108,8 @@ impl Workspace {
         let of_start = self.project.on_run_start.iter().map(|text| (text, &[][..]));
         let of_end = self.project.on_run_end.iter().map(|text| (text, &after[..]));
         for (text, sees) in of_start.chain(of_end) {
-            match self.compiler(&|_| None).call(Hook { node: None, text, sees }, Arc::new(())) {
+            let hook = Hook { node: None, text, sees };
+            match silently(|| self.compiler(&|_| None).call(hook, Arc::new(()))) {
                 Ok(called) => without_effect.extend(called.without_effect),
                 Err(problem) => problems.push(problem),
             }

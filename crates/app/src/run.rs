@@ -170,7 +170,8 @@ impl<'a> Run<'a> {
         let rejected = SourceRejects::by_now(&session, &compiled, nodes);
         let mut after = None;
         if !late.is_empty() {
-            let answering = Answering { engine: engine.clone(), runtime: runtime.clone(), built: BTreeSet::new() };
+            let answering =
+                Answering { engine: engine.clone(), runtime: runtime.clone(), built: BTreeSet::new() };
             let mut failed = landings.failed;
             failed.extend(self.failed(&results));
             let mut rounds = Rounds { answering, failed, results };
@@ -202,15 +203,19 @@ impl<'a> Run<'a> {
             std::mem::forget(session);
             return None;
         }
-        let is_built = |index: &NodeIndex| {
-            let node = graph.node(*index);
-            let is_there = node.is_inlined() || session.stored(&tested_relation(node)).is_some();
-            is_there && !compiled.late.contains_key(index) && !rounds.failed.contains(index)
-        };
-        let above = graph.ancestors(&self.selected, None);
-        let built = above.iter().filter(|index| is_built(index));
+        let mut built = NodeSet::new();
+        for index in graph.ancestors(&self.selected, None) {
+            let node = graph.node(index);
+            let is_there = match node.is_inlined() {
+                true => graph.parents(index).iter().all(|parent| built.contains(parent)),
+                false => session.stored(&tested_relation(node)).is_some(),
+            };
+            if is_there && !compiled.late.contains_key(&index) && !rounds.failed.contains(&index) {
+                built.insert(index);
+            }
+        }
         let answering = Answering {
-            built: built.map(|index| tested_relation(graph.node(*index))).collect(),
+            built: built.iter().map(|index| tested_relation(graph.node(*index))).collect(),
             engine: rounds.answering.engine.clone(),
             runtime: rounds.answering.runtime.clone(),
         };

@@ -17,7 +17,8 @@ use mep_core::secrets;
 use mep_core::threads::STACK_BYTES;
 use mep_datafusion::{Engine, EngineOptions};
 use mep_graph::{
-    Answers, Compiled, CompiledEach, Compiler, Graph, LoadedSources, Node, NodeIndex, NodeKind, NodeSet, PublishWhen, SeedTable,
+    Answers, Compiled, CompiledEach, Compiler, Graph, LoadedSources, Node, NodeIndex, NodeKind, NodeSet,
+    PublishWhen, SeedTable,
 };
 use mep_hive::{HiveLocation, HiveWarehouse};
 use mep_lang::jinja::{Invocation, Templates};

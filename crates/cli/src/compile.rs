@@ -79,7 +79,10 @@ fn waiting(graph: &Graph, nodes: &NodeSet, compiled: &Compiled) -> Vec<String> {
         match late {
             Late::Asks(relations) => {
                 let names: Vec<String> = relations.iter().map(ToString::to_string).collect();
-                format!("not compiled: {what} asks what {} holds, and is rendered once that is built", names.join(", "))
+                format!(
+                    "not compiled: {what} asks what {} holds, and is rendered once that is built",
+                    names.join(", ")
+                )
             }
             Late::Reads(parent) => {
                 format!("not compiled: {what} reads {}, which is not", graph.node(*parent).shown_name())

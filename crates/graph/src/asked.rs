@@ -129,10 +129,11 @@ impl Asking {
     ///
     /// # Errors
     /// Where it is none, reads anything else, fails, or has no answer yet.
-    pub(super) fn ask(&self, scope: &Scope, sql: &str) -> Result<Asked, Refusal> {
-        match &self.reach {
-            Reach::Inputs(inputs) => self.answered(&self.of_inputs(inputs, scope, sql)?),
-            Reach::Anything => self.carry_out(sql),
+    pub(super) fn ask(&self, scope: Option<&Scope>, sql: &str) -> Result<Asked, Refusal> {
+        match (&self.reach, scope) {
+            (Reach::Inputs(inputs), Some(scope)) => self.answered(&self.of_inputs(inputs, scope, sql)?),
+            (Reach::Inputs(_), None) => Err(refused("data cannot be asked for here")),
+            (Reach::Anything, _) => self.carry_out(sql),
         }
     }
 
@@ -151,7 +152,10 @@ impl Asking {
                 }
                 Effect::Changes => {
                     return Err(Refusal {
-                        message: format!("`{}` would change what tables hold, or what SQL means", in_short(sql)),
+                        message: format!(
+                            "`{}` would change what tables hold, or what SQL means",
+                            in_short(sql)
+                        ),
                         help: Some(
                             "make a model of what it writes, or run it around mep: no plan would know of it"
                                 .to_owned(),
@@ -159,7 +163,8 @@ impl Asking {
                     });
                 }
                 Effect::Reads => {
-                    let (sql, rows_of) = self.with_information_schema(&Scope::for_planning(), sql, &BTreeSet::new())?;
+                    let (sql, rows_of) =
+                        self.with_information_schema(&Scope::for_planning(), sql, &BTreeSet::new())?;
                     rows = self.answered(&Question { sql, reads: Vec::new(), rows: rows_of })?;
                 }
             }
@@ -179,9 +184,7 @@ impl Asking {
                 noted.open.get_or_insert_default().extend(question.reads.iter().cloned());
                 Err(refused("it is asked for rows that are not built yet"))
             }
-            Err(Unanswered::Failed(message)) => {
-                Err(refused(format!("what is asked here fails: {message}")))
-            }
+            Err(Unanswered::Failed(message)) => Err(refused(format!("what is asked here fails: {message}"))),
         }
     }
 
@@ -325,7 +328,9 @@ fn cells(values: &ArrayRef) -> Result<Vec<Cell>, String> {
         }
         DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => each(&|at| Ok(Cell::Text(text(at)?))),
         DataType::Dictionary(_, of) => cells(&to(of)?),
-        other => Err(format!("a column has the type {}, which templates do not know", mep_sql::sql_type(other))),
+        other => {
+            Err(format!("a column has the type {}, which templates do not know", mep_sql::sql_type(other)))
+        }
     }
 }
 

@@ -16,7 +16,9 @@ use super::snapshot_config;
 use super::stored_names::{GeneratedNames, StoredNames, file_name_problem};
 use mep_core::relation::Relation;
 use mep_lang::jinja::{GeneratedName, Parsed, Subject, Templates};
-use mep_lang::project::{Located, Place, Problem, Problems, Project, Properties, SourceText, Span, SqlFile, hooks_after};
+use mep_lang::project::{
+    Located, Place, Problem, Problems, Project, Properties, SourceText, Span, SqlFile, hooks_after,
+};
 
 impl Graph {
     /// The graph of a project.

@@ -24,7 +24,7 @@ use super::views::{ViewsBelow, read_through};
 use super::{derived, history, inputs, late, named, streaming};
 use mep_core::fingerprint::Fingerprint;
 use mep_core::relation::Relation;
-use mep_lang::jinja::{Rendered, SourceMap, Subject, Templates, TestSubject};
+use mep_lang::jinja::{Rendered, SourceMap, Subject, Templates, TestSubject, silently};
 use mep_lang::project::{Problem, Problems, Project, Snapshot, SourceTable, SourceText, Span};
 use mep_sql::{
     DeclaredTable, PlannedQuery, Recipe, Scope, SqlError, SqlProblem, alignment, is_volatile, origins,
@@ -138,6 +138,8 @@ impl Compiler<'_> {
     /// Where the template cannot be rendered.
     pub fn query(&self, text: &SourceText) -> Result<Rendered, Problem> {
         let names = Arc::new(Names::of(self.project, self.graph, &NodeSet::new()));
+        // It makes no table, so it may ask for whatever is stored.
+        let asking = Asking::anything(self.answers.clone(), Arc::default(), self.graph);
         let subject = Subject {
             text,
             block: None,
@@ -150,7 +152,13 @@ impl Compiler<'_> {
         };
         let rendered = self.templates.render(
             &subject,
-            Arc::new(NodeNames { names, is_incremental: false, parts: None, scope: None, asking: None }),
+            Arc::new(NodeNames {
+                names,
+                is_incremental: false,
+                parts: None,
+                scope: None,
+                asking: Some(asking),
+            }),
         )?;
         Ok(one_query(rendered))
     }
@@ -182,10 +190,13 @@ impl CompileWork<'_> {
         let graph = self.compiler.graph;
         let above = graph.parents(index).iter().find(|parent| self.compiled.late.contains_key(parent));
         let (done, late) = match above {
-            Some(above) => (check_refused(graph.node(index)), Some(Late::Reads(*above))),
+            Some(above) => {
+                let done = check_refused(graph.node(index)).and_then(|()| self.check_hooks(index));
+                (done, Some(Late::Reads(*above)))
+            }
             None => {
                 *lock(&self.questions) = Questions::default();
-                let done = self.node(index);
+                let done = self.check_hooks(index).and_then(|()| self.node(index));
                 let questions = std::mem::take(&mut *lock(&self.questions));
                 if questions.are_there {
                     self.compiled.asking.insert(index);
@@ -208,7 +219,7 @@ impl CompileWork<'_> {
         let mut problems = Problems::default();
         for text in node.config.hooks.before.iter().chain(&node.config.hooks.after) {
             let hook = Hook { node: Some(node), text, sees: &[] };
-            match self.compiler.call_with(&self.names, hook, Arc::new(())) {
+            match silently(|| self.compiler.call_with(&self.names, hook, Arc::new(()))) {
                 Ok(called) => self.compiled.without_effect.extend(called.without_effect),
                 Err(problem) => problems.push(problem),
             }
@@ -219,7 +230,6 @@ impl CompileWork<'_> {
     fn node(&mut self, index: NodeIndex) -> Result<(), Problems> {
         let node = self.compiler.graph.node(index);
         check_refused(node)?;
-        self.check_hooks(index)?;
         match &node.kind {
             NodeKind::Source { index: of, .. } => {
                 if !node.is_filled()

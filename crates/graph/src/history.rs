@@ -62,7 +62,10 @@ pub(super) fn over_events(
             None => placed,
         }
     })?;
-    Ok((Rendered { sql: ranges.sql, map, refs: Vec::new(), sources: Vec::new(), config: IndexMap::new() }, plan))
+    Ok((
+        Rendered { sql: ranges.sql, map, refs: Vec::new(), sources: Vec::new(), config: IndexMap::new() },
+        plan,
+    ))
 }
 
 /// Columns that config names must be there, and each in one role; the columns that mep adds must not.

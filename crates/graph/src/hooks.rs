@@ -74,13 +74,17 @@ impl Compiler<'_> {
         };
         let resource_type = hook.node.map_or("operation", Node::resource_type);
         let config = hook.node.map_or_else(IndexMap::new, |node| node.config.raw.clone());
-        let subject =
-            Subject { text: &file, block: None, name, unique_id, resource_type, fqn, this, config };
+        let subject = Subject { text: &file, block: None, name, unique_id, resource_type, fqn, this, config };
         let noted: Arc<Mutex<Questions>> = Arc::default();
         let asking = || Asking::anything(answers.clone(), noted.clone(), self.graph);
-        let scope = Some(mep_sql::Scope::for_planning());
         let is_incremental = false;
-        let resolver = NodeNames { names: names.clone(), is_incremental, parts: None, scope, asking: Some(asking()) };
+        let resolver = NodeNames {
+            names: names.clone(),
+            is_incremental,
+            parts: None,
+            scope: None,
+            asking: Some(asking()),
+        };
         let rendered = self.templates.render_seeing(&subject, Arc::new(resolver), hook.sees);
         let done = rendered.map_err(|problem| at(problem, &hook.text.place)).and_then(|rendered| {
             let done = asking().carry_out(&rendered.sql);

@@ -109,5 +109,8 @@ fn batch(columns: Vec<(&str, ArrayRef)>) -> Result<RecordBatch, arrow::error::Ar
     let is_number = |name: &str| name == "ordinal_position";
     let kind = |name: &str| if is_number(name) { DataType::Int64 } else { DataType::Utf8 };
     let fields: Vec<Field> = columns.iter().map(|(name, _)| Field::new(*name, kind(name), true)).collect();
-    RecordBatch::try_new(Arc::new(Schema::new(fields)), columns.into_iter().map(|(_, values)| values).collect())
+    RecordBatch::try_new(
+        Arc::new(Schema::new(fields)),
+        columns.into_iter().map(|(_, values)| values).collect(),
+    )
 }

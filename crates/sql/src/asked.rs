@@ -9,7 +9,9 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::DataType;
 use datafusion::common::Column;
 use datafusion::datasource::MemTable;
-use datafusion::logical_expr::{Expr, Limit, LogicalPlan, LogicalPlanBuilder, Projection, Sort, SubqueryAlias};
+use datafusion::logical_expr::{
+    Expr, Limit, LogicalPlan, LogicalPlanBuilder, Projection, Sort, SubqueryAlias,
+};
 use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
 
 use super::planned::{PlannedQuery, SqlError};
@@ -113,10 +115,8 @@ mod tests {
 
     fn rows(sql: &str) -> Vec<i64> {
         let scope = Scope::for_planning();
-        let schema = Schema::new(vec![
-            Field::new("a", DataType::Int64, true),
-            Field::new("b", DataType::Int64, true),
-        ]);
+        let schema =
+            Schema::new(vec![Field::new("a", DataType::Int64, true), Field::new("b", DataType::Int64, true)]);
         let column = |values: Vec<i64>| Arc::new(Int64Array::from(values));
         let batch =
             RecordBatch::try_new(Arc::new(schema), vec![column(vec![3, 1, 2, 1]), column(vec![0, 9, 0, 4])]);

@@ -18,7 +18,8 @@ pub enum Effect {
 }
 
 const RIGHTS: &str = "rights are given where the tables are";
-const LAYOUT: &str = "how rows lie on disk changes none of them, and a table's statistics are written with it";
+const LAYOUT: &str =
+    "how rows lie on disk changes none of them, and a table's statistics are written with it";
 const TRANSACTIONS: &str = "each table is published in one step";
 const SCHEMAS: &str = "a schema is made with the first table in it";
 const DESCRIPTIONS: &str = "descriptions are kept with the tables by mep";

@@ -277,10 +277,7 @@ impl Unsupported {
 
     /// As a text finds it: a function says so when it is called, what would be read does so at once.
     pub(super) fn value(self) -> Value {
-        let is_read = matches!(
-            self.name.as_str(),
-            "database_schemas" | "dbt_metadata_envs" | "context"
-        );
+        let is_read = matches!(self.name.as_str(), "database_schemas" | "dbt_metadata_envs" | "context");
         if is_read { Value::from(self.error()) } else { Value::from_object(self) }
     }
 

@@ -57,8 +57,7 @@ impl AnswerValue {
     pub(super) fn result(table: &Value) -> Value {
         let Some(own) = table.downcast_object_ref::<Self>() else { return Value::from(()) };
         let rows = own.known.answer.rows.iter().map(|row| tuple(row.iter()));
-        let rows: Vec<Value> =
-            if own.known.is_any { vec![own.of(Part::Row(0))] } else { rows.collect() };
+        let rows: Vec<Value> = if own.known.is_any { vec![own.of(Part::Row(0))] } else { rows.collect() };
         let count = rows.len();
         Dict::with([
             ("response", Dict::with([("_message", "OK".into()), ("rows_affected", count.into())])),
@@ -226,9 +225,7 @@ impl Object for AnswerValue {
             (Part::Table, Some("columns")) => Some(self.of(Part::Columns)),
             (Part::Table, Some("rows")) => Some(self.of(Part::Rows)),
             (Part::Table, Some("column_names")) => Some(tuple_of(self.column_names())),
-            (Part::Column(column), Some("name")) => {
-                Some(self.known.answer.columns[column].as_str().into())
-            }
+            (Part::Column(column), Some("name")) => Some(self.known.answer.columns[column].as_str().into()),
             (Part::Column(column), Some("index")) => Some(column.into()),
             (Part::Columns, _) => self.column(key).map(|column| self.of(Part::Column(column))),
             (Part::Row(row), _) => {

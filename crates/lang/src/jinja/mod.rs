@@ -49,6 +49,7 @@ use mep_core::keys::Section;
 pub use answer::{Answer, Asked, Cell};
 pub use generated_names::GeneratedName;
 pub use generic_test::TestSubject;
+pub use passes::silently;
 pub use source_map::SourceMap;
 pub use subject::{Invocation, Parsed, RefUse, Refusal, Rendered, Resolved, Resolver, SourceUse, Subject};
 pub use templates::Templates;

@@ -356,9 +356,7 @@ fn check_keys(mapping: Mapping<'_>, problems: &mut Problems) {
 
 /// The keys of the file.
 pub(super) fn reference() -> Vec<Section> {
-    vec![
-        Section::of("dbt_project.yml", &[&OWN, &HARMLESS]),
-    ]
+    vec![Section::of("dbt_project.yml", &[&OWN, &HARMLESS])]
 }
 
 /// Tells of a name that cannot be used without quotes everywhere.

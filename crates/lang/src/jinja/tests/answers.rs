@@ -17,12 +17,24 @@ fn a_table_has_columns_and_rows_by_name_and_place() {
         ("{{ t.columns[2].values_without_nulls() | length }}", "0"),
         ("{{ t.columns[0][-1] }}", "pop"),
         ("{% for c in t.columns %}{{ c.name }} {% endfor %}", "kind n last "),
-        ("{% for name, c in t.columns.items() %}{{ name }}={{ c.values() | length }} {% endfor %}", "kind=3 n=3 last=3 "),
+        (
+            "{% for name, c in t.columns.items() %}{{ name }}={{ c.values() | length }} {% endfor %}",
+            "kind=3 n=3 last=3 ",
+        ),
         ("{{ t.column_names | join(' ') }}", "kind n last"),
-        ("{% for row in t.rows %}{{ row['kind'] }}{{ row.n }}{{ row[1] }} {% endfor %}", "jazz22 pop11 pop33 "),
-        ("{% for kind, n, last in t %}{{ kind }}{{ n }}{{ last is none }} {% endfor %}", "jazz2True pop1True pop3True "),
+        (
+            "{% for row in t.rows %}{{ row['kind'] }}{{ row.n }}{{ row[1] }} {% endfor %}",
+            "jazz22 pop11 pop33 ",
+        ),
+        (
+            "{% for kind, n, last in t %}{{ kind }}{{ n }}{{ last is none }} {% endfor %}",
+            "jazz2True pop1True pop3True ",
+        ),
         ("{{ t.rows | map(attribute=0) | list }}", "['jazz', 'pop', 'pop']"),
-        ("{{ t.rows[0].values() }} {{ t.rows[0].dict() }}", "('jazz', 2, None) {'kind': 'jazz', 'n': 2, 'last': None}"),
+        (
+            "{{ t.rows[0].values() }} {{ t.rows[0].dict() }}",
+            "('jazz', 2, None) {'kind': 'jazz', 'n': 2, 'last': None}",
+        ),
         ("{{ t.rows[0].get('n') }} {{ t.rows[0].get('m', 'x') }}", "2 x"),
         ("{{ t | length }} {{ t.rows | length }} {{ t.columns | length }}", "3 3 3"),
         ("{{ t[1].n + 1 }}", "2"),
@@ -31,7 +43,13 @@ fn a_table_has_columns_and_rows_by_name_and_place() {
     ] {
         assert_eq!(of_table(text), is, "{text}");
     }
-    assert_eq!(sql(&[], "{% set t = run_query('nothing') %}{{ t.columns[0].values() | length }}{% if t %}some{% endif %}"), "0");
+    assert_eq!(
+        sql(
+            &[],
+            "{% set t = run_query('nothing') %}{{ t.columns[0].values() | length }}{% if t %}some{% endif %}"
+        ),
+        "0"
+    );
 }
 
 #[test]
@@ -50,6 +68,14 @@ fn a_question_is_only_asked_once_names_are_known() {
     let parsed = parse(&[], text);
     let refs: Vec<&str> = parsed.refs.iter().map(|used| used.name.as_str()).collect();
     assert_eq!(refs, ["a", "b"], "what stands in loops over rows is looked at too");
-    insta::assert_snapshot!(sql(&[], "{{ run_query('refused') }}"), @r"");
-    insta::assert_snapshot!(of_table("{{ t.where(1) }}"), @r"");
+    insta::assert_snapshot!(sql(&[], "{{ run_query('refused') }}"), @r"
+    problem: no such table
+       at: models/m.sql:1:4 `run_query('refused')`
+     help: build it
+    ");
+    insta::assert_snapshot!(of_table("{{ t.where(1) }}"), @r"
+    problem: `where()` of a table of results is not supported by mep
+       at: models/m.sql:1:41 `t.where(1)`
+     help: let the SQL that asks do it
+    ");
 }

@@ -44,7 +44,9 @@ impl Resolver for Names {
         let row = |kind: &str, n: i128| vec![Cell::Text(kind.to_owned()), Cell::Integer(n), Cell::Null];
         match sql {
             "nothing" => Ok(Asked::Rows(Answer { columns: vec!["a".to_owned()], rows: Vec::new() })),
-            "refused" => Err(Refusal { message: "no such table".to_owned(), help: Some("build it".to_owned()) }),
+            "refused" => {
+                Err(Refusal { message: "no such table".to_owned(), help: Some("build it".to_owned()) })
+            }
             _ => Ok(Asked::Rows(Answer {
                 columns: ["kind", "n", "last"].map(str::to_owned).to_vec(),
                 rows: vec![row("jazz", 2), row("pop", 1), row("pop", 3)],

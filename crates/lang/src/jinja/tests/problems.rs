@@ -177,16 +177,6 @@ fn what_dbt_has_and_mep_has_not_says_so() {
        at: models/m.sql:1:4 `test`
      help: put the test in tests/generic/ or macros/
     ");
-    insta::assert_snapshot!(sql(&[], "{% set r = run_query('select 1') %}"), @r"
-    problem: `run_query` is not supported by mep
-       at: models/m.sql:1:12 `run_query('select 1')`
-     help: mep asks no warehouse while it renders: write the values out, or take them from a seed by SQL
-    ");
-    insta::assert_snapshot!(sql(&[], "{% call statement('x') %}select 1{% endcall %}"), @r"
-    problem: `statement` is not supported by mep
-       at: models/m.sql:1:9 `statement('x')`
-     help: mep asks no warehouse while it renders: write the values out, or take them from a seed by SQL
-    ");
     insta::assert_snapshot!(sql(&[], "{{ adapter.drop_relation(this) }}"), @r"
     problem: `adapter.drop_relation()` is not supported by mep
        at: models/m.sql:1:11 `.drop_relation(this)`
