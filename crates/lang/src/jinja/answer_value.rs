@@ -142,11 +142,11 @@ impl AnswerValue {
             }
             "values_distinct" => {
                 let mut seen: Vec<Value> = Vec::new();
-                values.into_iter().for_each(|value| {
+                for value in values {
                     if !seen.contains(&value) {
                         seen.push(value);
                     }
-                });
+                }
                 values = seen;
             }
             _ => return Err(self.unknown_method(method)),

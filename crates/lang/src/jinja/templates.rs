@@ -157,12 +157,12 @@ impl Templates {
     /// # Errors
     /// Where the text cannot be rendered.
     pub fn render(&self, subject: &Subject<'_>, resolver: Arc<dyn Resolver>) -> Result<Rendered, Problem> {
-        self.render_in(self.scope(subject, Some(resolver)), subject)
+        self.render_in(&self.scope(subject, Some(resolver)), subject)
     }
 
-    fn render_in(&self, scope: Arc<RenderScope>, subject: &Subject<'_>) -> Result<Rendered, Problem> {
+    fn render_in(&self, scope: &Arc<RenderScope>, subject: &Subject<'_>) -> Result<Rendered, Problem> {
         let origin = Origin::of(subject);
-        let (sql, spans) = self.rendered(&origin, &scope, Template::render_with_spans)?;
+        let (sql, spans) = self.rendered(&origin, scope, Template::render_with_spans)?;
         let map = SourceMap::new(subject.text, &sql, &spans, &origin.rewritten);
         let noted = std::mem::take(&mut *scope.noted());
         let Parsed { refs, sources, config, .. } = located(noted, &origin);
@@ -180,7 +180,7 @@ impl Templates {
         sees: &[(&'static str, serde_json::Value)],
     ) -> Result<Rendered, Problem> {
         let extra = sees.iter().map(|(name, value)| (*name, of_json(value))).collect();
-        self.render_in(self.scope_seeing(subject, Some(resolver), extra), subject)
+        self.render_in(&self.scope_seeing(subject, Some(resolver), extra), subject)
     }
 
     pub(super) fn is_macro_file(&self, name: &str) -> bool {

@@ -75,7 +75,7 @@ fn a_question_is_only_asked_once_names_are_known() {
     ");
     insta::assert_snapshot!(of_table("{{ t.where(1) }}"), @r"
     problem: `where()` of a table of results is not supported by mep
-       at: models/m.sql:1:41 `t.where(1)`
+       at: models/m.sql:1:42 `.where(1)`
      help: let the SQL that asks do it
     ");
 }

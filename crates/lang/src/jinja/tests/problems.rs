@@ -180,7 +180,7 @@ fn what_dbt_has_and_mep_has_not_says_so() {
     insta::assert_snapshot!(sql(&[], "{{ adapter.drop_relation(this) }}"), @r"
     problem: `adapter.drop_relation()` is not supported by mep
        at: models/m.sql:1:11 `.drop_relation(this)`
-     help: mep asks no warehouse while it renders; it has `dispatch`, `type`, `quote`, `get_columns_in_relation` and `get_relation`
+     help: mep makes and takes away tables by itself; ask for rows by `run_query`. `adapter` has `dispatch`, `type`, `quote`, `get_columns_in_relation` and `get_relation`
     ");
     insta::assert_snapshot!(sql(&[], "{{ dbt_utils.star(this) }}"), @r"
     problem: the package `dbt_utils` is not installed: there is no macro `dbt_utils.star`
