@@ -41,7 +41,7 @@ impl ProjectHooks<'_> {
     fn call(&self, hook: Hook<'_>) -> Result<Called, Problem> {
         let (engine, runtime) = (self.engine.clone(), self.runtime.clone());
         let answers: Arc<dyn Answers> = Arc::new(Answering { engine, runtime, built: BTreeSet::new() });
-        self.workspace.compiler(&|_| None).call(hook, answers)
+        self.workspace.compiler(&|_| None).call(hook, &answers)
     }
 
     /// Calls what the project says before its runs.
@@ -104,12 +104,13 @@ impl Workspace {
     /// Where one writes, or cannot be rendered.
     pub(super) fn check_hooks(&self) -> Result<BTreeSet<String>, Problems> {
         let (mut problems, mut without_effect) = (Problems::default(), BTreeSet::new());
+        let nobody: Arc<dyn Answers> = Arc::new(());
         let after = seen_after_run(self, &[]);
         let of_start = self.project.on_run_start.iter().map(|text| (text, &[][..]));
         let of_end = self.project.on_run_end.iter().map(|text| (text, &after[..]));
         for (text, sees) in of_start.chain(of_end) {
             let hook = Hook { node: None, text, sees };
-            match silently(|| self.compiler(&|_| None).call(hook, Arc::new(()))) {
+            match silently(|| self.compiler(&|_| None).call(hook, &nobody)) {
                 Ok(called) => without_effect.extend(called.without_effect),
                 Err(problem) => problems.push(problem),
             }

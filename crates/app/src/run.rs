@@ -206,9 +206,10 @@ impl<'a> Run<'a> {
         let mut built = NodeSet::new();
         for index in graph.ancestors(&self.selected, None) {
             let node = graph.node(index);
-            let is_there = match node.is_inlined() {
-                true => graph.parents(index).iter().all(|parent| built.contains(parent)),
-                false => session.stored(&tested_relation(node)).is_some(),
+            let is_there = if node.is_inlined() {
+                graph.parents(index).iter().all(|parent| built.contains(parent))
+            } else {
+                session.stored(&tested_relation(node)).is_some()
             };
             if is_there && !compiled.late.contains_key(&index) && !rounds.failed.contains(&index) {
                 built.insert(index);

@@ -98,7 +98,9 @@ impl Compiler<'_> {
     pub fn compile(&self, wanted: &NodeSet) -> Result<Compiled, Problems> {
         let CompiledEach { compiled, problems } = self.compile_each(wanted);
         let mut all = Problems::default();
-        problems.into_values().for_each(|problems| all.extend(problems));
+        for problems in problems.into_values() {
+            all.extend(problems);
+        }
         all.none_or(compiled)
     }
 
@@ -189,22 +191,19 @@ impl CompileWork<'_> {
     fn at_its_time(&mut self, index: NodeIndex) -> Result<(), Problems> {
         let graph = self.compiler.graph;
         let above = graph.parents(index).iter().find(|parent| self.compiled.late.contains_key(parent));
-        let (done, late) = match above {
-            Some(above) => {
-                let done = check_refused(graph.node(index)).and_then(|()| self.check_hooks(index));
-                (done, Some(Late::Reads(*above)))
+        let (done, late) = if let Some(above) = above {
+            let done = check_refused(graph.node(index)).and_then(|()| self.check_hooks(index));
+            (done, Some(Late::Reads(*above)))
+        } else {
+            *lock(&self.questions) = Questions::default();
+            let done = self.check_hooks(index).and_then(|()| self.node(index));
+            let questions = std::mem::take(&mut *lock(&self.questions));
+            if questions.are_there {
+                self.compiled.asking.insert(index);
+                late::check(graph, index, true)?;
             }
-            None => {
-                *lock(&self.questions) = Questions::default();
-                let done = self.check_hooks(index).and_then(|()| self.node(index));
-                let questions = std::mem::take(&mut *lock(&self.questions));
-                if questions.are_there {
-                    self.compiled.asking.insert(index);
-                    late::check(graph, index, true)?;
-                }
-                let late = questions.open.map(Late::Asks);
-                (if late.is_some() { Ok(()) } else { done }, late)
-            }
+            let late = questions.open.map(Late::Asks);
+            (if late.is_some() { Ok(()) } else { done }, late)
         };
         done?;
         let Some(late) = late else { return Ok(()) };
@@ -217,9 +216,10 @@ impl CompileWork<'_> {
     fn check_hooks(&mut self, index: NodeIndex) -> Result<(), Problems> {
         let node = self.compiler.graph.node(index);
         let mut problems = Problems::default();
+        let nobody: Arc<dyn Answers> = Arc::new(());
         for text in node.config.hooks.before.iter().chain(&node.config.hooks.after) {
             let hook = Hook { node: Some(node), text, sees: &[] };
-            match silently(|| self.compiler.call_with(&self.names, hook, Arc::new(()))) {
+            match silently(|| self.compiler.call_with(&self.names, hook, &nobody)) {
                 Ok(called) => self.compiled.without_effect.extend(called.without_effect),
                 Err(problem) => problems.push(problem),
             }

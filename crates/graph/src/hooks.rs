@@ -53,7 +53,7 @@ impl Compiler<'_> {
     ///
     /// # Errors
     /// Where it cannot be rendered, writes, or asks what fails.
-    pub fn call(&self, hook: Hook<'_>, answers: Arc<dyn Answers>) -> Result<Called, Problem> {
+    pub fn call(&self, hook: Hook<'_>, answers: &Arc<dyn Answers>) -> Result<Called, Problem> {
         let names = Arc::new(Names::of(self.project, self.graph, &NodeSet::new()));
         self.call_with(&names, hook, answers)
     }
@@ -62,7 +62,7 @@ impl Compiler<'_> {
         &self,
         names: &Arc<Names>,
         hook: Hook<'_>,
-        answers: Arc<dyn Answers>,
+        answers: &Arc<dyn Answers>,
     ) -> Result<Called, Problem> {
         let Place { text, .. } = &hook.text.place;
         let file = SourceText::new(text.path(), hook.text.value.clone());
@@ -86,7 +86,7 @@ impl Compiler<'_> {
             asking: Some(asking()),
         };
         let rendered = self.templates.render_seeing(&subject, Arc::new(resolver), hook.sees);
-        let done = rendered.map_err(|problem| at(problem, &hook.text.place)).and_then(|rendered| {
+        let done = rendered.map_err(|problem| at(&problem, &hook.text.place)).and_then(|rendered| {
             let done = asking().carry_out(&rendered.sql);
             done.map(drop).map_err(|refused| {
                 let problem = Problem::new(refused.message).at(&hook.text.place);
@@ -103,7 +103,7 @@ impl Compiler<'_> {
 }
 
 /// A problem of a hook, which stands as a text in a file of config.
-fn at(problem: Problem, place: &Place) -> Problem {
+fn at(problem: &Problem, place: &Place) -> Problem {
     let said = Problem::new(problem.message()).at(place);
     match problem.help_text() {
         Some(help) => said.help(help),

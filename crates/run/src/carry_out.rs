@@ -88,9 +88,12 @@ impl Session<'_> {
             let tested = graph.parents(test);
             !tested.is_empty() && tested.iter().all(|one| *one != node && above.contains(one))
         };
-        let cuts = |failed: &NodeIndex| match graph.node(*failed).is_test() {
-            true => !graph.node(node).is_test() && is_tested(*failed),
-            false => above.contains(failed),
+        let cuts = |failed: &NodeIndex| {
+            if graph.node(*failed).is_test() {
+                !graph.node(node).is_test() && is_tested(*failed)
+            } else {
+                above.contains(failed)
+            }
         };
         failed.iter().copied().find(cuts)
     }
