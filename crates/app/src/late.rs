@@ -97,8 +97,8 @@ impl Workspace {
         loop {
             let engine = self.engine(&warehouse)?;
             let built = self.built(&compiled, nodes, moving, warehouse.as_ref(), &engine, &runtime)?;
-            let answering = Answering { engine, runtime: runtime.clone(), built };
-            let next = self.compile_answered(nodes, Arc::new(answering))?;
+            let answering: Arc<dyn Answers> = Arc::new(Answering { engine, runtime: runtime.clone(), built });
+            let next = self.compile_answered(nodes, &answering)?;
             if next.late.is_empty() || next.late.len() == compiled.late.len() {
                 return Ok(next);
             }

@@ -20,7 +20,7 @@ use mep_contract::warehouse::Taken;
 use mep_core::interrupt;
 use mep_core::relation::Relation;
 use mep_core::time_range::TimeRange;
-use mep_graph::{Compiled, CompiledEach, Node, NodeIndex, NodeKind, NodeSet, tested_relation};
+use mep_graph::{Answers, Compiled, CompiledEach, Node, NodeIndex, NodeKind, NodeSet, tested_relation};
 use mep_plan::Asked;
 use mep_run::event::{Event, NodeResult, PlanCounts, Reporter, Status};
 use mep_run::session::RunContext;
@@ -215,14 +215,13 @@ impl<'a> Run<'a> {
                 built.insert(index);
             }
         }
-        let answering = Answering {
+        let answering: Arc<dyn Answers> = Arc::new(Answering {
             built: built.iter().map(|index| tested_relation(graph.node(*index))).collect(),
             engine: rounds.answering.engine.clone(),
             runtime: rounds.answering.runtime.clone(),
-        };
+        });
         let all = self.workspace.with_tests_before_publish(&self.selected);
-        let CompiledEach { compiled: next, problems } =
-            self.workspace.compile_each(&all, Arc::new(answering));
+        let CompiledEach { compiled: next, problems } = self.workspace.compile_each(&all, &answering);
         let problems: BTreeMap<NodeIndex, String> =
             problems.iter().map(|(index, problems)| (*index, in_lines(problems))).collect();
         rounds.failed.extend(problems.keys());

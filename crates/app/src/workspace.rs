@@ -244,7 +244,7 @@ impl Workspace {
     /// All that is wrong with them.
     pub(super) fn compile_unanswered(&self, nodes: &NodeSet) -> Result<Compiled, AppError> {
         let of_run = self.check_hooks()?;
-        let compiled = self.compile_answered(nodes, self.nobody.clone())?;
+        let compiled = self.compile_answered(nodes, &self.nobody)?;
         for said in of_run.union(&compiled.without_effect) {
             tracing::warn!("of a hook, without effect here: {said}");
         }
@@ -258,14 +258,14 @@ impl Workspace {
     pub(super) fn compile_answered(
         &self,
         nodes: &NodeSet,
-        answers: Arc<dyn Answers>,
+        answers: &Arc<dyn Answers>,
     ) -> Result<Compiled, AppError> {
-        self.with_compiler(&answers, |compiler| Ok(compiler.compile(nodes)?))
+        self.with_compiler(answers, |compiler| Ok(compiler.compile(nodes)?))
     }
 
     /// Compiles nodes and all that they need, and keeps apart what is wrong with each.
-    pub(super) fn compile_each(&self, nodes: &NodeSet, answers: Arc<dyn Answers>) -> CompiledEach {
-        self.with_compiler(&answers, |compiler| compiler.compile_each(nodes))
+    pub(super) fn compile_each(&self, nodes: &NodeSet, answers: &Arc<dyn Answers>) -> CompiledEach {
+        self.with_compiler(answers, |compiler| compiler.compile_each(nodes))
     }
 
     /// Works with a compiler that knows what is stored.
