@@ -35,6 +35,7 @@ mod incremental;
 mod input_types;
 mod interrupted;
 mod kafka;
+mod kept_groups;
 mod lambda;
 mod lease;
 mod microbatch;

@@ -20,6 +20,9 @@ use super::sides::JoinSide;
 use crate::alignment::{is_exact, is_stored};
 use crate::carried::{self, Keys, Wanted, is_evaluable};
 
+/// The name by which a plan reads keys.
+pub const KEYS_TABLE: &str = "__mep_keys";
+
 /// More values than this are not asked for one by one.
 const VALUES: usize = 4_000;
 
@@ -254,7 +257,7 @@ pub fn rows_by_key(
     join_type: JoinType,
 ) -> Result<LogicalPlan> {
     let table = MemTable::try_new(keys.schema(), vec![vec![keys.clone()]])?;
-    let keys = LogicalPlanBuilder::scan("__mep_keys", provider_as_source(Arc::new(table)), None)?.build()?;
+    let keys = LogicalPlanBuilder::scan(KEYS_TABLE, provider_as_source(Arc::new(table)), None)?.build()?;
     let on = on.iter().map(|(of_row, at)| (of_row.clone(), super::column_at(keys.schema(), *at))).collect();
     let (rows, keys) = (Arc::new(rows), Arc::new(keys));
     let (constraint, nulls) = (JoinConstraint::On, NullEquality::NullEqualsNull);
