@@ -91,6 +91,15 @@ impl Rewritten {
         Self::new(text, true)
     }
 
+    /// Rewrites an expression alone.
+    pub(super) fn expression(text: &str) -> String {
+        let (open, close) = ("{{ ", " }}");
+        let whole = format!("{open}{text}{close}");
+        let tokens = tokens(&whole);
+        let rewritten = Rewriter::new(&whole, &tokens).of_expression().text;
+        rewritten.strip_prefix(open).and_then(|text| text.strip_suffix(close)).unwrap_or(text).to_owned()
+    }
+
     fn new(text: &str, is_macro_file: bool) -> Self {
         let nesting = TemplateNesting::of(text);
         if nesting.too_deep.is_some() {

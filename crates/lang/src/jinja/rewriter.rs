@@ -1,5 +1,6 @@
 //! What in a text is written anew.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::ops::Range;
 
@@ -10,18 +11,30 @@ use super::tokens::{Token, TokenKind, closing, ends_value};
 /// What every text begins with, so that it can load macros.
 const PRELUDE: &str = "{% include 'mep/loader' %}";
 
+/// Stands for a default that is worked out inside of a macro: a name that is never defined.
+const MISSING: &str = "=__mep_missing";
+
 /// What stands in the place of a range. Of those at one place, what closes comes first, then what opens, from the outside
 /// in, then what stands for a token.
 struct Replacement {
     range: Range<usize>,
     order: Rank,
-    text: &'static str,
+    text: Cow<'static, str>,
+}
+
+/// A default of a parameter that names an earlier one.
+struct LateDefault {
+    name: String,
+    expression: Range<usize>,
+    /// With the sign before it.
+    range: Range<usize>,
 }
 
 /// How far out something is that begins at the same place as another.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Rank {
     Closes,
+    Moved,
     Statement,
     Key,
     Operator,
@@ -48,23 +61,116 @@ impl<'a> Rewriter<'a> {
         } else {
             self.replace(0..0, PRELUDE);
         }
+        let inside = self.late_defaults();
         self.statements();
         self.conditional_calls();
+        self.operators();
+        self.expressions();
+        // What was moved as it is, is written anew where it went.
+        self.replacements.retain(|replacement| {
+            replacement.order == Rank::Moved
+                || inside.iter().all(|range| {
+                    !(range.start < replacement.range.start && replacement.range.end <= range.end)
+                })
+        });
+        self.finish()
+    }
+
+    /// Of a text that is one expression and loads no macros.
+    pub(super) fn of_expression(mut self) -> Rewritten {
         self.operators();
         self.expressions();
         self.finish()
     }
 
+    /// A default that names an earlier parameter is worked out once that has its value: the engine works defaults out from
+    /// the last one on. It moves into the macro: `{% if b is undefined %}{% set b = … %}{% endif %}`. Gives where such
+    /// defaults stood.
+    fn late_defaults(&mut self) -> Vec<Range<usize>> {
+        let mut moved = Vec::new();
+        for at in self.opens().collect::<Vec<_>>() {
+            if !["macro", "test"].contains(&self.word(at + 1)) {
+                continue;
+            }
+            let Some(close) = closing(self.tokens, at + 3) else { continue };
+            let Some(end) =
+                self.tokens.get(close + 1).filter(|token| token.kind == TokenKind::Close).copied()
+            else {
+                continue;
+            };
+            let late = self.late_of(at + 3, close);
+            let mut set = String::new();
+            for LateDefault { name, expression, range } in late {
+                let expression = super::rewrite::Rewritten::expression(&self.text[expression]);
+                set.push_str(&format!(
+                    "{{% if {name} is undefined %}}{{% set {name} = {expression} %}}{{% endif "
+                ));
+                set.push_str("%}");
+                self.replacements.push(Replacement {
+                    range: range.clone(),
+                    order: Rank::Moved,
+                    text: MISSING.into(),
+                });
+                moved.push(range);
+            }
+            if !set.is_empty() {
+                // What trims the text behind the macro's own tag does so behind the last of these.
+                if end.text(self.text).starts_with('-') {
+                    set.truncate(set.len() - 2);
+                    set.push_str("-%}");
+                }
+                let range = end.end..end.end;
+                self.replacements.push(Replacement { range, order: Rank::Moved, text: set.into() });
+            }
+        }
+        moved
+    }
+
+    /// The defaults between two brackets that name a parameter before them.
+    fn late_of(&self, open: usize, close: usize) -> Vec<LateDefault> {
+        let mut late = Vec::new();
+        let (mut depth, mut before): (usize, Vec<&str>) = (0, Vec::new());
+        let mut at = open + 1;
+        while at < close {
+            let name = at;
+            let mut end = at;
+            while end < close && !(depth == 0 && self.tokens[end].is(b',')) {
+                match self.tokens[end].kind {
+                    TokenKind::Symbol(b'(' | b'[' | b'{') => depth += 1,
+                    TokenKind::Symbol(b')' | b']' | b'}') => depth = depth.saturating_sub(1),
+                    _ => {}
+                }
+                end += 1;
+            }
+            let has_default = end > name + 2 && self.tokens[name + 1].is(b'=');
+            let names_earlier = |index: usize| {
+                self.tokens[index].kind == TokenKind::Name
+                    && before.contains(&self.word(index))
+                    && self.word(index - 1) != "."
+            };
+            if has_default && (name + 2..end).any(names_earlier) {
+                late.push(LateDefault {
+                    name: self.word(name).to_owned(),
+                    expression: self.tokens[name + 2].start..self.tokens[end - 1].end,
+                    range: self.tokens[name + 1].start..self.tokens[end - 1].end,
+                });
+            }
+            before.push(self.word(name));
+            at = end + 1;
+        }
+        late
+    }
+
     fn replace(&mut self, range: Range<usize>, text: &'static str) {
         let order = if range.is_empty() { Rank::Statement } else { Rank::Token };
-        self.replacements.push(Replacement { range, order, text });
+        self.replacements.push(Replacement { range, order, text: text.into() });
     }
 
     /// Puts tokens into brackets.
     fn enclose(&mut self, first: usize, last: usize, order: Rank, open: &'static str, close: &'static str) {
         let (start, end) = (self.tokens[first].start, self.tokens[last].end);
-        self.replacements.push(Replacement { range: start..start, order, text: open });
-        self.replacements.push(Replacement { range: end..end, order: Rank::Closes, text: close });
+        self.replacements.push(Replacement { range: start..start, order, text: open.into() });
+        self.replacements.push(Replacement { range: end..end, order: Rank::Closes, text: close.into() });
     }
 
     fn word(&self, index: usize) -> &str {
@@ -131,9 +237,9 @@ impl<'a> Rewriter<'a> {
         {
             let end = self.tokens[close].start;
             let more = if definition.parameters.is_empty() {
-                "varargs=[], kwargs={}"
+                "varargs=(), kwargs={}"
             } else {
-                ", varargs=[], kwargs={}"
+                ", varargs=(), kwargs={}"
             };
             self.replace(end..end, more);
         }
@@ -388,7 +494,7 @@ impl<'a> Rewriter<'a> {
         for Replacement { range: original, text: replacement, .. } in self.replacements {
             rewritten.text.push_str(&self.text[copied..original.start]);
             let start = rewritten.text.len();
-            rewritten.text.push_str(replacement);
+            rewritten.text.push_str(&replacement);
             copied = original.end;
             rewritten.edits.push(Edit { original, rewritten: start..rewritten.text.len() });
         }
