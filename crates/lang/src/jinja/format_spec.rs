@@ -206,7 +206,7 @@ impl Spec {
         let Some(mark) = self.grouping else { return digits.to_owned() };
         let mut grouped = String::new();
         for (at, digit) in digits.chars().enumerate() {
-            if at > 0 && (digits.len() - at) % every == 0 {
+            if at > 0 && (digits.len() - at).is_multiple_of(every) {
                 grouped.push(mark);
             }
             grouped.push(digit);

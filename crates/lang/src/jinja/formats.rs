@@ -222,18 +222,15 @@ impl BracePlaces<'_> {
             invalid(format!("the format has a place `{{{name}}}` and is given no value for it"))
         })?;
         while !path.is_empty() {
-            let (part, rest) = match path.strip_prefix('[') {
-                Some(inner) => {
-                    let (key, rest) = inner.split_once(']').ok_or_else(|| invalid("a format lacks a `]`"))?;
-                    let key = key.parse::<i64>().map_or_else(|_| Value::from(key), Value::from);
-                    (value.get_item(&key)?, rest)
-                }
-                None => {
-                    let path = &path[1..];
-                    let end = path.find(['.', '[']).unwrap_or(path.len());
-                    let is_number = value.kind() == ValueKind::Number && &path[..end] == "real";
-                    (if is_number { value.clone() } else { value.get_attr(&path[..end])? }, &path[end..])
-                }
+            let (part, rest) = if let Some(inner) = path.strip_prefix('[') {
+                let (key, rest) = inner.split_once(']').ok_or_else(|| invalid("a format lacks a `]`"))?;
+                let key = key.parse::<i64>().map_or_else(|_| Value::from(key), Value::from);
+                (value.get_item(&key)?, rest)
+            } else {
+                let path = &path[1..];
+                let end = path.find(['.', '[']).unwrap_or(path.len());
+                let is_number = value.kind() == ValueKind::Number && &path[..end] == "real";
+                (if is_number { value.clone() } else { value.get_attr(&path[..end])? }, &path[end..])
             };
             if part.is_undefined() {
                 return Err(invalid(format!("`{name}` is not there")));

@@ -142,7 +142,7 @@ impl Templates {
         let arguments = self.arguments(subject, test, &scope)?;
         let noted = std::mem::take(&mut *scope.noted());
         let given = called(subject, test, arguments);
-        let scope = || {
+        let scope = move || {
             let scope = self.test_scope(subject, Some(resolver.clone()), given.clone());
             *scope.noted() = noted.clone();
             scope

@@ -163,7 +163,9 @@ fn sliced(given: &mut Given<'_>) -> Result<Vec<Value>, Error> {
         [start, end] => (start, end, None),
         [start, end, step] => (start, end, step),
         _ => {
-            return Err(invalid("islice() takes a list and where to end, or where to begin and where to end"));
+            return Err(invalid(
+                "islice() takes a list and where to end, or where to begin and where to end",
+            ));
         }
     };
     let at = |bound: Option<i64>, default| bound.map_or(default, |bound| usize::try_from(bound).unwrap_or(0));

@@ -81,7 +81,7 @@ fn ratio(number: f64) -> Result<Value, Error> {
             invalid(format!("{} is no fraction of whole numbers", python_text::float(number)))
         })?;
     }
-    if !(numerator.abs() < 1e38) {
+    if !numerator.is_finite() || numerator.abs() >= 1e38 {
         return Err(invalid(format!("{} is no fraction of whole numbers", python_text::float(number))));
     }
     Ok(Tuple::from([Value::from(numerator as i128), Value::from(denominator)]).into())

@@ -107,13 +107,11 @@ fn rounded(value: &Value, arguments: &[Value]) -> Result<Value, Error> {
 
 /// The nearest number with so many digits after its point, by the digits that the number really has.
 fn nearest(exact: f64, places: i32) -> f64 {
-    match usize::try_from(places) {
-        Ok(places) => format!("{exact:.places$}").parse().unwrap_or(exact),
-        Err(_) => {
-            let unit = 10_f64.powi(-places);
-            (exact / unit).round_ties_even() * unit
-        }
+    if let Ok(places) = usize::try_from(places) {
+        return format!("{exact:.places$}").parse().unwrap_or(exact);
     }
+    let unit = 10_f64.powi(-places);
+    (exact / unit).round_ties_even() * unit
 }
 
 fn absolute(value: &Value) -> Result<Value, Error> {

@@ -58,8 +58,8 @@ impl Object for ReModule {
         let flags = given.number("flags")?.unwrap_or(0);
         given.end()?;
         match pattern.downcast_object_ref::<Pattern>() {
-            Some(pattern) => pattern.answer(state, method, asked),
-            None => Pattern::new(&pattern, flags)?.answer(state, method, asked),
+            Some(pattern) => pattern.answer(state, method, &asked),
+            None => Pattern::new(&pattern, flags)?.answer(state, method, &asked),
         }
     }
 }
@@ -113,17 +113,17 @@ impl Pattern {
         Ok(Self { written: text.to_owned(), flags, regex: regex(text, flags)? })
     }
 
-    fn answer(&self, state: &mut State<'_, '_>, method: &str, asked: Asked) -> Result<Value, Error> {
+    fn answer(&self, state: &mut State<'_, '_>, method: &str, asked: &Asked) -> Result<Value, Error> {
         let subject = asked.subject.as_str();
         Ok(match method {
-            "sub" => self.replaced(state, &asked)?.0.into(),
+            "sub" => self.replaced(state, asked)?.0.into(),
             "subn" => {
-                let (text, times) = self.replaced(state, &asked)?;
+                let (text, times) = self.replaced(state, asked)?;
                 Tuple::from([Value::from(text), times.into()]).into()
             }
-            "search" => self.found(subject, &self.regex),
-            "match" => self.found(subject, &regex(&format!(r"\A(?:{})", self.written), self.flags)?),
-            "fullmatch" => self.found(subject, &regex(&format!(r"\A(?:{})\z", self.written), self.flags)?),
+            "search" => first(subject, &self.regex),
+            "match" => first(subject, &regex(&format!(r"\A(?:{})", self.written), self.flags)?),
+            "fullmatch" => first(subject, &regex(&format!(r"\A(?:{})\z", self.written), self.flags)?),
             "findall" => List::of(self.regex.captures_iter(subject).map(|found| all_of(&found)).collect()),
             "finditer" => {
                 let found = self.regex.captures_iter(subject);
@@ -132,10 +132,6 @@ impl Pattern {
             "split" => List::of(self.split(subject, asked.count)),
             _ => return Err(Error::from(ErrorKind::UnknownMethod)),
         })
-    }
-
-    fn found(&self, subject: &str, regex: &Regex) -> Value {
-        regex.captures(subject).map_or_else(|| Value::from(()), |found| Match::value(&found, subject, regex))
     }
 
     /// The text after the replacement, and how often something was replaced.
@@ -147,13 +143,11 @@ impl Pattern {
         for found in self.regex.captures_iter(subject).take(most) {
             let Some(whole) = found.get(0) else { continue };
             text.push_str(&subject[end..whole.start()]);
-            match &written {
-                Some(written) => found.expand(written, &mut text),
-                None => {
-                    let made =
-                        asked.replacement.call(state, &[Match::value(&found, subject, &self.regex)])?;
-                    text.push_str(made.as_str().unwrap_or_default());
-                }
+            if let Some(written) = &written {
+                found.expand(written, &mut text);
+            } else {
+                let made = asked.replacement.call(state, &[Match::value(&found, subject, &self.regex)])?;
+                text.push_str(made.as_str().unwrap_or_default());
             }
             state.consume_fuel(1 + text.len() as u64 / 4096)?;
             end = whole.end();
@@ -205,12 +199,17 @@ impl Object for Pattern {
         let mut given = Given::of(method, arguments)?;
         let asked = Asked::of(method, &mut given)?;
         given.end()?;
-        self.answer(state, method, asked)
+        self.answer(state, method, &asked)
     }
 
     fn render(self: &Arc<Self>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "re.compile({:?})", Value::from(self.written.as_str()))
     }
+}
+
+/// The first find, or none.
+fn first(subject: &str, regex: &Regex) -> Value {
+    regex.captures(subject).map_or_else(|| Value::from(()), |found| Match::value(&found, subject, regex))
 }
 
 /// What `findall` gives of one find: its only group, all of its groups, or all of it.

@@ -168,7 +168,7 @@ impl Templates {
     /// Where the text cannot be rendered.
     pub fn render(&self, subject: &Subject<'_>, resolver: Arc<dyn Resolver>) -> Result<Rendered, Problem> {
         let origin = Origin::of(subject);
-        let scope = || self.scope(subject, Some(resolver.clone()));
+        let scope = move || self.scope(subject, Some(resolver.clone()));
         // What is not defined was told after the first pass.
         let (rendered, scope, _) = self.rendered(&origin, &scope, &Template::render_with_spans);
         let (sql, spans) = rendered?;
@@ -215,7 +215,7 @@ impl Templates {
         let once = |environment: &'a Environment<'static>, told: usize| {
             let scope = scope();
             scope.tells_after(told);
-            (self.rendered_by(environment, origin, &scope, render), scope)
+            (rendered_by(environment, origin, &scope, render), scope)
         };
         let (rendered, scope) = once(&self.environment, 0);
         let missing = match &rendered {
@@ -248,23 +248,23 @@ impl Templates {
         let names = self.macro_names().collect();
         PlaceFinder { subject: (origin.name(), origin), macros: &self.macro_files, names }.problem(error)
     }
+}
 
-    fn rendered_by<'a, T>(
-        &self,
-        environment: &'a Environment<'static>,
-        origin: &'a Origin,
-        scope: &Arc<RenderScope>,
-        render: &dyn Fn(&Template<'a, 'a>, Value) -> Result<T, Error>,
-    ) -> Result<T, Error> {
-        let name = origin.name();
-        let template =
-            origin.rewritten.parsed(|_| environment.template_from_named_str(name, &origin.rewritten.text));
-        // A format with a width that no text can have makes the engine panic.
-        template.and_then(|template| {
-            guarded(|| bounded(|| render(&template, Value::from_dyn_object(scope.clone()))))
-                .unwrap_or_else(|panicked| Err(Error::new(ErrorKind::InvalidOperation, panicked.to_string())))
-        })
-    }
+/// Renders by an engine.
+fn rendered_by<'a, T>(
+    environment: &'a Environment<'static>,
+    origin: &'a Origin,
+    scope: &Arc<RenderScope>,
+    render: &dyn Fn(&Template<'a, 'a>, Value) -> Result<T, Error>,
+) -> Result<T, Error> {
+    let name = origin.name();
+    let template =
+        origin.rewritten.parsed(|_| environment.template_from_named_str(name, &origin.rewritten.text));
+    // A format with a width that no text can have makes the engine panic.
+    template.and_then(|template| {
+        guarded(|| bounded(|| render(&template, Value::from_dyn_object(scope.clone()))))
+            .unwrap_or_else(|panicked| Err(Error::new(ErrorKind::InvalidOperation, panicked.to_string())))
+    })
 }
 
 /// `model.columns`: what the files say of each column.

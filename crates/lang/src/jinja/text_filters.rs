@@ -201,13 +201,12 @@ fn indented(text: &str, arguments: &[Value]) -> Result<String, Error> {
     let is_blank = given.value::<bool>("blank")?.unwrap_or(false);
     given.end()?;
     let lines: Vec<&str> = text.split('\n').collect();
-    let indent = match width.as_str() {
-        Some(indent) => indent.to_owned(),
-        None => {
-            let width = usize::try_from(width.as_i64().unwrap_or(0)).unwrap_or(0);
-            within(width.saturating_mul(lines.len()))?;
-            " ".repeat(width)
-        }
+    let indent = if let Some(indent) = width.as_str() {
+        indent.to_owned()
+    } else {
+        let width = usize::try_from(width.as_i64().unwrap_or(0)).unwrap_or(0);
+        within(width.saturating_mul(lines.len()))?;
+        " ".repeat(width)
     };
     let mut indented = String::new();
     for (at, line) in lines.into_iter().enumerate() {
@@ -229,7 +228,7 @@ fn url_encoded(value: &Value) -> Result<String, Error> {
         for byte in text.bytes() {
             match byte {
                 b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'_' | b'.' | b'-' | b'~' => {
-                    encoded.push(byte as char)
+                    encoded.push(byte as char);
                 }
                 b'/' if keeps_slash => encoded.push('/'),
                 b' ' if !keeps_slash => encoded.push('+'),
@@ -274,13 +273,12 @@ fn without_tags(text: &str) -> String {
     while let Some(at) = rest.find('<') {
         kept.push_str(&rest[..at]);
         let end = if rest[at..].starts_with("<!--") { "-->" } else { ">" };
-        match rest[at..].find(end) {
-            Some(close) => rest = &rest[at + close + end.len()..],
-            None => {
-                kept.push_str(&rest[at..]);
-                rest = "";
-            }
-        }
+        rest = if let Some(close) = rest[at..].find(end) {
+            &rest[at + close + end.len()..]
+        } else {
+            kept.push_str(&rest[at..]);
+            ""
+        };
     }
     kept.push_str(rest);
     kept.split_whitespace().collect::<Vec<_>>().join(" ")
@@ -361,7 +359,7 @@ fn file_size(value: &Value, arguments: &[Value]) -> Result<String, Error> {
         Some(text) => text.trim().parse().map_err(|_| invalid(format!("`{text}` is no number of bytes")))?,
         None => f64::try_from(value.clone())?,
     };
-    if bytes == 1.0 {
+    if (bytes - 1.0).abs() < f64::EPSILON {
         return Ok("1 Byte".to_owned());
     }
     if bytes < base {

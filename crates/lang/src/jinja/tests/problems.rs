@@ -341,7 +341,7 @@ fn what_is_not_defined_is_nothing_and_told_where_the_project_is_not_strict() {
     ");
     insta::assert_snapshot!(parsed("{{ nothing | upper }}{% for x in nothing %}{% endfor %}"), @r"
     problem: `nothing` is not defined: nothing stands in its place
-       at: models/m.sql:1:4 `nothing | upper`
+       at: models/m.sql:1:14 `upper`
      help: give it a value, or ask `nothing is defined` first
     ");
     assert_eq!(parsed("{{ nothing | default('x') }}{{ 'y' if nothing }}"), "");

@@ -62,8 +62,8 @@ impl Timestamp {
     }
 
     /// The same time in another zone.
-    pub(super) fn in_zone(&self, zone: Zone) -> Result<Self, Error> {
-        Ok(Self::at_utc(self.in_utc(), zone))
+    pub(super) fn in_zone(&self, zone: Zone) -> Self {
+        Self::at_utc(self.in_utc(), zone)
     }
 
     /// The same local time, as one of a zone.
@@ -184,7 +184,7 @@ impl Object for Timestamp {
             "replace" => Value::from_object(self.replaced(&mut given)?),
             "astimezone" => {
                 let zone = zone(&mut given, "tz")?.unwrap_or(Zone::UTC);
-                Value::from_object(self.in_zone(zone)?)
+                Value::from_object(self.in_zone(zone))
             }
             "utcoffset" => zone_at.map_or_else(none, |zone| Value::from_object(zone.delta())),
             "dst" => zone_at.map_or_else(none, |zone| Value::from_object(zone.summer())),

@@ -157,7 +157,7 @@ impl Object for ZoneValue {
         };
         match method {
             "localize" => moment.localized(self.0).map(Value::from_object),
-            "normalize" => moment.in_zone(self.0).map(Value::from_object),
+            "normalize" => Ok(Value::from_object(moment.in_zone(self.0))),
             "utcoffset" => Ok(Value::from_object(self.0.at_local(moment.local()).delta())),
             "dst" => Ok(Value::from_object(self.0.at_local(moment.local()).summer())),
             "tzname" => Ok(self.0.at_local(moment.local()).name.into()),
