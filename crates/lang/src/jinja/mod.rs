@@ -62,6 +62,36 @@ pub use source_map::SourceMap;
 pub use subject::{Invocation, Parsed, RefUse, Rendered, Resolved, Resolver, SourceUse, Subject};
 pub use templates::Templates;
 
+/// The engine for the texts of YAML files, which see no node: all that is the same for every text.
+pub(crate) fn engine_of_yaml() -> minijinja::Environment<'static> {
+    templates::environment()
+}
+
+/// A text of a YAML file as the engine takes it.
+pub(crate) fn yaml_template(text: &str) -> String {
+    rewrite::Rewritten::without_macros(text)
+}
+
+/// An expression of a YAML file as the engine takes it.
+pub(crate) fn yaml_expression(text: &str) -> String {
+    rewrite::Rewritten::expression(text)
+}
+
+/// Renders, within what one rendering may look at.
+///
+/// # Errors
+/// As rendering has them.
+pub(crate) fn within_bounds<T>(
+    render: impl FnOnce() -> Result<T, minijinja::Error>,
+) -> Result<T, minijinja::Error> {
+    visits::bounded(render)
+}
+
+/// An error's message, and its help where it has one.
+pub(crate) fn engine_said(error: &minijinja::Error) -> (String, Option<String>) {
+    problem::message_and_help(problem::root(error))
+}
+
 /// The built-in tests, as `data_tests` use them, and what they find.
 pub const BUILTIN_TESTS_DOC: [(&str, &str); 4] = [
     ("unique", "values that are there more than once; NULL is not looked at"),

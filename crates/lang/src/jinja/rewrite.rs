@@ -91,12 +91,17 @@ impl Rewritten {
         Self::new(text, true)
     }
 
+    /// Rewrites a text that loads no macros.
+    pub(super) fn without_macros(text: &str) -> String {
+        Rewriter::new(text, &tokens(text)).without_macros().text
+    }
+
     /// Rewrites an expression alone.
     pub(super) fn expression(text: &str) -> String {
         let (open, close) = ("{{ ", " }}");
         let whole = format!("{open}{text}{close}");
         let tokens = tokens(&whole);
-        let rewritten = Rewriter::new(&whole, &tokens).of_expression().text;
+        let rewritten = Rewriter::new(&whole, &tokens).without_macros().text;
         rewritten.strip_prefix(open).and_then(|text| text.strip_suffix(close)).unwrap_or(text).to_owned()
     }
 

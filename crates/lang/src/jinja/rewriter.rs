@@ -76,8 +76,10 @@ impl<'a> Rewriter<'a> {
         self.finish()
     }
 
-    /// Of a text that is one expression and loads no macros.
-    pub(super) fn of_expression(mut self) -> Rewritten {
+    /// Of a text that loads no macros.
+    pub(super) fn without_macros(mut self) -> Rewritten {
+        self.statements();
+        self.conditional_calls();
         self.operators();
         self.expressions();
         self.finish()

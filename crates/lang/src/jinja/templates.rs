@@ -289,7 +289,7 @@ pub(super) fn printed_as_nothing(problem: Problem) -> Problem {
 }
 
 /// The engine with all that is the same for every project.
-fn environment() -> Environment<'static> {
+pub(super) fn environment() -> Environment<'static> {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::SemiStrict);
     environment.set_auto_escape_callback(|_| AutoEscape::None);
