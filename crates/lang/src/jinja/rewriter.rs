@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 use std::ops::Range;
 
+use super::late_defaults::LateDefault;
 use super::operators::{CalledOperator, Operators};
 use super::rewrite::{BODY, Definition, Edit, GraphCall, Parameter, Rewritten};
 use super::tokens::{Token, TokenKind, closing, ends_value};
@@ -20,14 +21,6 @@ struct Replacement {
     range: Range<usize>,
     order: Rank,
     text: Cow<'static, str>,
-}
-
-/// A default of a parameter that names an earlier one.
-struct LateDefault {
-    name: String,
-    expression: Range<usize>,
-    /// With the sign before it.
-    range: Range<usize>,
 }
 
 /// How far out something is that begins at the same place as another.
@@ -100,7 +93,7 @@ impl<'a> Rewriter<'a> {
             else {
                 continue;
             };
-            let late = self.late_of(at + 3, close);
+            let late = LateDefault::all(self.text, self.tokens, at + 3..close);
             let mut set = String::new();
             for LateDefault { name, expression, range } in late {
                 let expression = super::rewrite::Rewritten::expression(&self.text[expression]);
@@ -126,41 +119,6 @@ impl<'a> Rewriter<'a> {
             }
         }
         moved
-    }
-
-    /// The defaults between two brackets that name a parameter before them.
-    fn late_of(&self, open: usize, close: usize) -> Vec<LateDefault> {
-        let mut late = Vec::new();
-        let (mut depth, mut before): (usize, Vec<&str>) = (0, Vec::new());
-        let mut at = open + 1;
-        while at < close {
-            let name = at;
-            let mut end = at;
-            while end < close && !(depth == 0 && self.tokens[end].is(b',')) {
-                match self.tokens[end].kind {
-                    TokenKind::Symbol(b'(' | b'[' | b'{') => depth += 1,
-                    TokenKind::Symbol(b')' | b']' | b'}') => depth = depth.saturating_sub(1),
-                    _ => {}
-                }
-                end += 1;
-            }
-            let has_default = end > name + 2 && self.tokens[name + 1].is(b'=');
-            let names_earlier = |index: usize| {
-                self.tokens[index].kind == TokenKind::Name
-                    && before.contains(&self.word(index))
-                    && self.word(index - 1) != "."
-            };
-            if has_default && (name + 2..end).any(names_earlier) {
-                late.push(LateDefault {
-                    name: self.word(name).to_owned(),
-                    expression: self.tokens[name + 2].start..self.tokens[end - 1].end,
-                    range: self.tokens[name + 1].start..self.tokens[end - 1].end,
-                });
-            }
-            before.push(self.word(name));
-            at = end + 1;
-        }
-        late
     }
 
     fn replace(&mut self, range: Range<usize>, text: &'static str) {
