@@ -28,7 +28,7 @@ use mep_core::relation::Relation;
 pub(super) const SCOPE: &str = "__mep_scope";
 
 /// The dbt whose projects mep runs: packages ask for it.
-const DBT_VERSION: &str = "1.9.0";
+const DBT_VERSION: &str = "1.11.16";
 
 /// What is the same for all texts: from the project and the invocation.
 #[derive(Debug)]
