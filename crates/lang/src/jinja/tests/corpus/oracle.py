@@ -84,9 +84,7 @@ def project():
     from dbt.cli.main import dbtRunner
 
     with contextlib.redirect_stdout(io.StringIO()):
-        parsed = dbtRunner().invoke(
-            ["parse", "--project-dir", folder, "--profiles-dir", folder, "--no-partial-parse"]
-        )
+        parsed = dbtRunner().invoke(["parse", "--project-dir", folder, "--profiles-dir", folder, "--no-partial-parse"])
     if not parsed.success:
         raise SystemExit(parsed.exception or parsed.result)
     return folder, parsed.result
