@@ -65,6 +65,8 @@ pub fn jinja(bytes: &[u8], project: &Project) {
         fqn: &[],
         this: Relation::new("main", "m"),
         config: IndexMap::new(),
+        description: "",
+        columns: &[],
     };
     if templates.parse(&subject).is_ok() {
         let _ = templates.render(&subject, Arc::new(AnyName));

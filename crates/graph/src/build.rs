@@ -152,6 +152,7 @@ impl<'a> Builder<'a> {
                     continue;
                 }
             };
+            self.problems.extend(parsed.missing.iter().cloned());
             let raw = self.settled(&model.fqn, &model.config, &parsed.config);
             let config = config_reader::read(ConfigOf::Model, &raw, &mut self.problems);
             if !config.enabled {
@@ -191,6 +192,7 @@ impl<'a> Builder<'a> {
                     continue;
                 }
             };
+            self.problems.extend(parsed.missing.iter().cloned());
             let raw = self.settled(&file.fqn, &file.config, &parsed.config);
             let config = config_reader::read(ConfigOf::Snapshot, &raw, &mut self.problems);
             if !config.enabled {
@@ -266,6 +268,8 @@ impl<'a> Builder<'a> {
             fqn: &file.fqn,
             this: Relation::new(&self.project.target.schema, &file.name),
             config,
+            description: file.properties.description.as_deref().unwrap_or_default(),
+            columns: &file.properties.columns,
         })
     }
 
@@ -303,6 +307,8 @@ impl<'a> Builder<'a> {
             fqn,
             this: Relation::new(&self.project.target.schema, name),
             config: raw.iter().map(|(key, located)| (key.clone(), located.value.clone())).collect(),
+            description: "",
+            columns: &[],
         };
         let mut made = |which, custom: &Option<String>| {
             let made = self.templates.generated_name(which, custom.as_deref(), &subject);
@@ -334,6 +340,7 @@ impl<'a> Builder<'a> {
                     continue;
                 }
             };
+            self.problems.extend(parsed.missing.iter().cloned());
             let raw = self.settled(&test.fqn, &test.config, &parsed.config);
             let config = config_reader::read(ConfigOf::Test, &raw, &mut self.problems);
             if !config.enabled {

@@ -121,6 +121,8 @@ impl Compiler<'_> {
             fqn: &[],
             this: Relation::new(&self.project.target.schema, "inline"),
             config: indexmap::IndexMap::new(),
+            description: "",
+            columns: &[],
         };
         let rendered = self.templates.render(
             &subject,
@@ -295,6 +297,8 @@ impl CompileWork<'_> {
             fqn: &node.fqn,
             this: tested_relation(node),
             config: node.config.raw.clone(),
+            description: node.description.as_deref().unwrap_or_default(),
+            columns: &node.columns,
         };
         let rendered = one_query(self.compiler.templates.render(&subject, names)?);
         inputs::check(self.compiler.graph, node, &rendered)?;

@@ -91,6 +91,20 @@ impl Rewritten {
         Self::new(text, true)
     }
 
+    /// Rewrites a text that loads no macros.
+    pub(super) fn without_macros(text: &str) -> String {
+        Rewriter::new(text, &tokens(text)).without_macros().text
+    }
+
+    /// Rewrites an expression alone.
+    pub(super) fn expression(text: &str) -> String {
+        let (open, close) = ("{{ ", " }}");
+        let whole = format!("{open}{text}{close}");
+        let tokens = tokens(&whole);
+        let rewritten = Rewriter::new(&whole, &tokens).without_macros().text;
+        rewritten.strip_prefix(open).and_then(|text| text.strip_suffix(close)).unwrap_or(text).to_owned()
+    }
+
     fn new(text: &str, is_macro_file: bool) -> Self {
         let nesting = TemplateNesting::of(text);
         if nesting.too_deep.is_some() {

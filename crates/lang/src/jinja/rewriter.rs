@@ -1,8 +1,10 @@
 //! What in a text is written anew.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::ops::Range;
 
+use super::late_defaults::LateDefault;
 use super::operators::{CalledOperator, Operators};
 use super::rewrite::{BODY, Definition, Edit, GraphCall, Parameter, Rewritten};
 use super::tokens::{Token, TokenKind, closing, ends_value};
@@ -10,18 +12,22 @@ use super::tokens::{Token, TokenKind, closing, ends_value};
 /// What every text begins with, so that it can load macros.
 const PRELUDE: &str = "{% include 'mep/loader' %}";
 
+/// Stands for a default that is worked out inside of a macro: a name that is never defined.
+const MISSING: &str = "=__mep_missing";
+
 /// What stands in the place of a range. Of those at one place, what closes comes first, then what opens, from the outside
 /// in, then what stands for a token.
 struct Replacement {
     range: Range<usize>,
     order: Rank,
-    text: &'static str,
+    text: Cow<'static, str>,
 }
 
 /// How far out something is that begins at the same place as another.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Rank {
     Closes,
+    Moved,
     Statement,
     Key,
     Operator,
@@ -48,6 +54,23 @@ impl<'a> Rewriter<'a> {
         } else {
             self.replace(0..0, PRELUDE);
         }
+        let inside = self.late_defaults();
+        self.statements();
+        self.conditional_calls();
+        self.operators();
+        self.expressions();
+        // What was moved as it is, is written anew where it went.
+        self.replacements.retain(|replacement| {
+            replacement.order == Rank::Moved
+                || inside.iter().all(|range| {
+                    !(range.start < replacement.range.start && replacement.range.end <= range.end)
+                })
+        });
+        self.finish()
+    }
+
+    /// Of a text that loads no macros.
+    pub(super) fn without_macros(mut self) -> Rewritten {
         self.statements();
         self.conditional_calls();
         self.operators();
@@ -55,16 +78,59 @@ impl<'a> Rewriter<'a> {
         self.finish()
     }
 
+    /// A default that names an earlier parameter is worked out once that has its value: the engine works defaults out from
+    /// the last one on. It moves into the macro: `{% if b is undefined %}{% set b = … %}{% endif %}`. Gives where such
+    /// defaults stood.
+    fn late_defaults(&mut self) -> Vec<Range<usize>> {
+        let mut moved = Vec::new();
+        for at in self.opens().collect::<Vec<_>>() {
+            if !["macro", "test"].contains(&self.word(at + 1)) {
+                continue;
+            }
+            let Some(close) = closing(self.tokens, at + 3) else { continue };
+            let Some(end) =
+                self.tokens.get(close + 1).filter(|token| token.kind == TokenKind::Close).copied()
+            else {
+                continue;
+            };
+            let late = LateDefault::all(self.text, self.tokens, at + 3..close);
+            let mut set = String::new();
+            for LateDefault { name, expression, range } in late {
+                let expression = super::rewrite::Rewritten::expression(&self.text[expression]);
+                set.push_str(&format!(
+                    "{{% if {name} is undefined %}}{{% set {name} = {expression} %}}{{% endif "
+                ));
+                set.push_str("%}");
+                self.replacements.push(Replacement {
+                    range: range.clone(),
+                    order: Rank::Moved,
+                    text: MISSING.into(),
+                });
+                moved.push(range);
+            }
+            if !set.is_empty() {
+                // What trims the text behind the macro's own tag does so behind the last of these.
+                if end.text(self.text).starts_with('-') {
+                    set.truncate(set.len() - 2);
+                    set.push_str("-%}");
+                }
+                let range = end.end..end.end;
+                self.replacements.push(Replacement { range, order: Rank::Moved, text: set.into() });
+            }
+        }
+        moved
+    }
+
     fn replace(&mut self, range: Range<usize>, text: &'static str) {
         let order = if range.is_empty() { Rank::Statement } else { Rank::Token };
-        self.replacements.push(Replacement { range, order, text });
+        self.replacements.push(Replacement { range, order, text: text.into() });
     }
 
     /// Puts tokens into brackets.
     fn enclose(&mut self, first: usize, last: usize, order: Rank, open: &'static str, close: &'static str) {
         let (start, end) = (self.tokens[first].start, self.tokens[last].end);
-        self.replacements.push(Replacement { range: start..start, order, text: open });
-        self.replacements.push(Replacement { range: end..end, order: Rank::Closes, text: close });
+        self.replacements.push(Replacement { range: start..start, order, text: open.into() });
+        self.replacements.push(Replacement { range: end..end, order: Rank::Closes, text: close.into() });
     }
 
     fn word(&self, index: usize) -> &str {
@@ -131,9 +197,9 @@ impl<'a> Rewriter<'a> {
         {
             let end = self.tokens[close].start;
             let more = if definition.parameters.is_empty() {
-                "varargs=[], kwargs={}"
+                "varargs=(), kwargs={}"
             } else {
-                ", varargs=[], kwargs={}"
+                ", varargs=(), kwargs={}"
             };
             self.replace(end..end, more);
         }
@@ -388,7 +454,7 @@ impl<'a> Rewriter<'a> {
         for Replacement { range: original, text: replacement, .. } in self.replacements {
             rewritten.text.push_str(&self.text[copied..original.start]);
             let start = rewritten.text.len();
-            rewritten.text.push_str(replacement);
+            rewritten.text.push_str(&replacement);
             copied = original.end;
             rewritten.edits.push(Edit { original, rewritten: start..rewritten.text.len() });
         }

@@ -1,6 +1,7 @@
 //! What texts render to, and what mep says of those that do not.
 
 mod conformance;
+mod corpus;
 mod generic_tests;
 mod macro_calls;
 mod meaning;
@@ -80,7 +81,7 @@ fn project(macros: &[(&str, &str)]) -> Project {
         seeds: Vec::new(),
         sources: Vec::new(),
         exposures: Vec::new(),
-        is_strict: false,
+        is_strict: true,
         refused: Vec::new(),
         warnings: Vec::new(),
     }
@@ -110,6 +111,8 @@ fn subject(text: &SourceText) -> Subject<'_> {
         fqn: &[],
         this: Relation::new("music", "m"),
         config: IndexMap::new(),
+        description: "",
+        columns: &[],
     }
 }
 

@@ -1,6 +1,6 @@
 //! What mep says of a text that it cannot render.
 
-use super::{Templates, invocation, project, said, sql};
+use super::{SourceText, Templates, invocation, project, said, sql, subject};
 
 #[test]
 fn what_is_unknown_is_named_with_its_place_and_a_near_name() {
@@ -203,9 +203,9 @@ fn what_dbt_has_and_mep_has_not_says_so() {
      help: a text sees itself, its target and the variables, not the rest of the project
     ");
     insta::assert_snapshot!(sql(&[], "{{ modules.pytz.timezone('x') }}"), @r"
-    problem: `modules.pytz` is not supported by mep
-       at: models/m.sql:1:4 `modules.pytz`
-     help: `modules.datetime` and `modules.re` are: do the rest in SQL or in a macro
+    problem: there is no time zone `x`
+       at: models/m.sql:1:16 `.timezone('x')`
+     help: write a name such as 'Europe/Stockholm'
     ");
     insta::assert_snapshot!(sql(&[], "{{ return(1) }}"), @r"
     problem: return() outside of a macro
@@ -316,4 +316,33 @@ fn macros_by_which_dbt_would_work_otherwise_are_told_once_each() {
         })
         .collect();
     insta::assert_snapshot!(told.join("\n"));
+}
+
+#[test]
+fn what_is_not_defined_is_nothing_and_told_where_the_project_is_not_strict() {
+    let mut project = project(&[("macros/a.sql", "{% macro far() %}<{{ zzz }}>{% endmacro %}")]);
+    project.is_strict = false;
+    let templates = Templates::new(&project, invocation()).unwrap();
+    let parsed = |text: &str| {
+        let text = SourceText::new("models/m.sql", text);
+        let parsed = templates.parse(&subject(&text)).unwrap();
+        parsed.missing.iter().map(said).collect::<Vec<_>>().join("\n")
+    };
+    insta::assert_snapshot!(parsed("select {{ targett }}{{ other }} {% if execute %}{{ targett }}{% endif %}"), @r"
+    problem: `targett` is not defined: nothing stands in its place
+       at: models/m.sql:1:11 `targett`
+     help: did you mean `target`?
+    ");
+    insta::assert_snapshot!(parsed("{{ far() }}"), @r"
+    problem: `zzz` is not defined: nothing stands in its place
+       at: macros/a.sql:1:22 `zzz`
+    label: in a macro that models/m.sql calls at 1:4
+     help: give it a value, or ask `zzz is defined` first
+    ");
+    insta::assert_snapshot!(parsed("{{ nothing | upper }}{% for x in nothing %}{% endfor %}"), @r"
+    problem: `nothing` is not defined: nothing stands in its place
+       at: models/m.sql:1:14 `upper`
+     help: give it a value, or ask `nothing is defined` first
+    ");
+    assert_eq!(parsed("{{ nothing | default('x') }}{{ 'y' if nothing }}"), "");
 }
