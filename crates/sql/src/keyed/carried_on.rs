@@ -127,7 +127,8 @@ impl Changes {
 
 /// How an aggregate of some rows and that of others make that of all.
 fn merge_of(aggregate: &Expr, node: &Aggregate) -> Option<Merge> {
-    let Expr::AggregateFunction(AggregateFunction { func, params }) = aggregate.clone().unalias_nested().data else {
+    let Expr::AggregateFunction(AggregateFunction { func, params }) = aggregate.clone().unalias_nested().data
+    else {
         return None;
     };
     let AggregateFunctionParams { distinct, order_by, args, .. } = &params;

@@ -171,7 +171,7 @@ impl<'a> Restricted<'a> {
         if told.is_empty() {
             return Ok(None);
         }
-        let columns = told.iter().map(|at| on[*at].0.clone().unalias().alias(key_name(*at)));
+        let columns = told.iter().map(|at| on[*at].0.clone().unalias_nested().data.alias(key_name(*at)));
         let asked = LogicalPlanBuilder::from(few.clone()).project(columns)?.distinct()?;
         let asked = asked.limit(0, Some(VALUES + 1))?.build()?;
         let schema = Arc::new(asked.schema().as_arrow().clone());
@@ -282,9 +282,9 @@ fn is_told(wanted: &Wanted, keys: &KeySet) -> bool {
 fn below(plan: &LogicalPlan, wanted: &Wanted) -> Wanted {
     let nothing = || vec![None; wanted.len()];
     match plan {
-        LogicalPlan::Projection(node) => {
-            carried::mapped(wanted, plan.schema(), |at| Some(node.expr.get(at)?.clone().unalias()))
-        }
+        LogicalPlan::Projection(node) => carried::mapped(wanted, plan.schema(), |at| {
+            Some(node.expr.get(at)?.clone().unalias_nested().data)
+        }),
         LogicalPlan::SubqueryAlias(node) => {
             carried::mapped(wanted, plan.schema(), |at| Some(super::column_at(node.input.schema(), at)))
         }
