@@ -10,7 +10,7 @@ use datafusion::sql::sqlparser::ast::helpers::attached_token::AttachedToken;
 use datafusion::sql::sqlparser::ast::{
     BinaryOperator, CaseWhen, CastKind, DataType, DateTimeField, Expr, Function, FunctionArg,
     FunctionArgExpr, FunctionArgumentClause, FunctionArgumentList, FunctionArguments, Ident, Interval,
-    ObjectName, ObjectNamePart, OrderByExpr, OrderByOptions, Spanned, Statement as Tree, TableFactor, Value,
+    ObjectName, ObjectNamePart, OrderByExpr, OrderByOptions, Spanned, Statement as Tree, TableAlias, TableAliasColumnDef, TableFactor, Value,
     VisitMut, VisitorMut,
 };
 use datafusion::sql::sqlparser::tokenizer::Span;
@@ -49,6 +49,9 @@ const RENAMED: [(&str, &str); 26] = [
     ("listagg", "string_agg"),
     ("datetime_diff", "date_diff"),
 ];
+
+/// Functions that count up, as tables.
+const SERIES: [&str; 2] = ["range", "generate_series"];
 
 /// Functions that take a part of a time.
 const PARTS: [(&str, &str); 14] = [
@@ -122,7 +125,8 @@ impl VisitorMut for Synonyms {
 
     fn pre_visit_table_factor(&mut self, table: &mut TableFactor) -> ControlFlow<Unclear> {
         // Functions are known in lower case, and found by how they are written.
-        let (TableFactor::Table { name, args: Some(_), .. } | TableFactor::Function { name, .. }) = table
+        let (TableFactor::Table { name, args: Some(_), alias, .. } | TableFactor::Function { name, alias, .. }) =
+            table
         else {
             return ControlFlow::Continue(());
         };
@@ -133,6 +137,7 @@ impl VisitorMut for Synonyms {
                 ident.value.make_ascii_lowercase();
             }
         }
+        name_series(name, alias);
         ControlFlow::Continue(())
     }
 
@@ -151,6 +156,20 @@ impl VisitorMut for Synonyms {
             Ok(None) => ControlFlow::Continue(()),
             Err(unclear) => ControlFlow::Break(*unclear),
         }
+    }
+}
+
+/// The column of `range(…)` and `generate_series(…)` is named as the function.
+fn name_series(name: &ObjectName, alias: &mut Option<TableAlias>) {
+    let Some(series) = plain_name(name).filter(|name| SERIES.contains(&name.as_str())) else { return };
+    let alias = alias.get_or_insert_with(|| TableAlias {
+        explicit: true,
+        name: Ident::new(&series),
+        columns: Vec::new(),
+        at: None,
+    });
+    if alias.columns.is_empty() {
+        alias.columns.push(TableAliasColumnDef::from_name(series));
     }
 }
 
