@@ -304,7 +304,7 @@ fn unbuilt(graph: &Graph, unbuilt: &Unbuilt, reporter: &dyn Reporter) -> Vec<Nod
 }
 
 /// A problem in one line, with its place.
-fn placed(problem: &Problem) -> String {
+pub(super) fn placed(problem: &Problem) -> String {
     match problem.place() {
         Some(place) => format!("{problem} ({}:{})", place.text.path().display(), place.line_column().0),
         None => problem.to_string(),

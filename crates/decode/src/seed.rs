@@ -287,7 +287,7 @@ pub fn inferred_column(values: &StringArray) -> ArrayRef {
         (|values| Some(lenient(values, &DataType::Date32)), |text| text.len() == 10),
         (
             |values| Some(lenient(values, &DataType::Timestamp(TimeUnit::Microsecond, None))),
-            |text| text.len() == 10 || text.len() >= 16,
+            |text| (text.len() == 10 || text.len() >= 16) && !names_zone(text),
         ),
     ];
     if values.null_count() < values.len() {
@@ -321,6 +321,11 @@ fn fitting_decimals(values: &StringArray) -> Option<ArrayRef> {
     let precision =
         if scale == 0 { digits(before).map(|_| 38)? } else { digits(before.checked_add(behind)?)? };
     Some(decimals(values, precision, scale.cast_signed()))
+}
+
+/// Whether a time ends with the name of a zone (`2025-05-01 08:00:00 UTC`), which makes it a text, as in dbt.
+fn names_zone(text: &str) -> bool {
+    text.ends_with(|c: char| c.is_ascii_alphabetic() && !matches!(c, 'Z' | 'z'))
 }
 
 /// Whether a text may be a number: leading zeros mean a code, not a number.
@@ -384,8 +389,9 @@ mod tests {
             types("a,b,c,d,e,f\n1,1.5,true,2018-11-03,2018-11-03 01:02:03,x\n"),
             "Int64 Float64 Boolean Date32 Timestamp(µs) Utf8"
         );
-        assert_eq!(types("ms,zip,none\n1714590000000,02139,\n1,10115,\n"), "Int64 Utf8 Utf8");
+        assert_eq!(types("ms,zip,none\n1714590000000,02139,\n1,10115,\n"), "Int64 Utf8 Int64");
         assert_eq!(types("a\n1\nx\n"), "Utf8");
+        assert_eq!(types("a,b\n2025-05-01 08:00:00 UTC, 2025-05-01 08:00:00.5 \n"), "Utf8 Timestamp(µs)");
     }
 
     #[test]
@@ -437,6 +443,8 @@ mod tests {
         insta::assert_snapshot!(said("a\n\"x\n", &[]), @r#"a quoted field of this row is not closed; close it with `"`, and write a quote within it as `""`"#);
         insta::assert_snapshot!(said("a\n1.005\n", &[("a", "numeric(10,2)")]), @"column `a`: `1.005` is no numeric(10,2): it has more digits behind the point, and none is dropped");
         insta::assert_snapshot!(said("a\nabc\n", &[("a", "varchar(2)")]), @"column `a`: `abc` is no varchar(2): it is longer");
+        let of_all = IndexMap::from([("b".to_owned(), "bigint".to_owned())]);
+        assert!(read("a\nx\n", ',', &of_all, true).is_ok());
         insta::assert_snapshot!(said("a\nx\n", &[("b", "bigint")]), @"`column_types` names `b`, which is not a column of the file");
         insta::assert_snapshot!(said("a\nx\n", &[("a", "bigit")]), @"unknown type `bigit` of column `a`; expected one of bigint, integer, smallint, tinyint, double, real, decimal(p,s), boolean, varchar, date, timestamp");
     }

@@ -16,8 +16,8 @@ use super::snapshot_config;
 use super::stored_names::{GeneratedNames, StoredNames, file_name_problem};
 use mep_core::relation::Relation;
 use mep_lang::jinja::{GeneratedName, Parsed, Subject, Templates};
-use mep_lang::python;
 use mep_lang::project::{Located, Place, Problem, Problems, Project, Properties, SourceText, Span, SqlFile};
+use mep_lang::python;
 
 impl Graph {
     /// The graph of a project.

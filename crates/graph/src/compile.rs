@@ -623,8 +623,10 @@ fn check_refused(node: &Node) -> Result<(), Problems> {
     let refused = node.config.refused.iter().map(|key| {
         let problem = if key == "materialized" {
             let found = node.config.raw.get(key).and_then(Json::as_str).unwrap_or_default();
-            Problem::new(format!("`materialized` is `{found}`, and mep makes relations in ways of its own alone"))
-                .help("write one of view, table, incremental, ephemeral, streaming, history")
+            Problem::new(format!(
+                "`materialized` is `{found}`, and mep makes relations in ways of its own alone"
+            ))
+            .help("write one of view, table, incremental, ephemeral, streaming, history")
         } else {
             Problem::new(format!("config key `{key}` is not supported by mep"))
                 .help("take it away: leaving it out silently would change the result")

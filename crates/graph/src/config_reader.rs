@@ -203,7 +203,9 @@ impl ConfigReader<'_> {
             _ => return self.one_of(&WORDS),
         };
         if REFRESHED.contains(&found.as_str()) {
-            let message = format!("`{found}` is built as a table: its rows are those of its SELECT when a run built it");
+            let message = format!(
+                "`{found}` is built as a table: its rows are those of its SELECT when a run built it"
+            );
             self.problems.push(Problem::new(message).at(self.place()).weighing(Weight::Once));
             return Some(Materialization::Table);
         }
@@ -214,7 +216,8 @@ impl ConfigReader<'_> {
     }
 
     fn strategy(&mut self) -> Option<IncrementalStrategy> {
-        if matches!(self.located.value.as_str(), Some("derived" | "default")) || self.located.value.is_null() {
+        if matches!(self.located.value.as_str(), Some("derived" | "default")) || self.located.value.is_null()
+        {
             return None;
         }
         self.one_of(&[

@@ -21,7 +21,8 @@ fn named_twice(first: &Node, second: &Node) -> Problem {
         format!("a {is} and a {thing} are named `{}`", second.name)
     };
     let what = if thing == "snapshot" { "name" } else { "file name" };
-    let help = format!("the first is {}; give one of them another {what}, or disable it", first.path.display());
+    let help =
+        format!("the first is {}; give one of them another {what}, or disable it", first.path.display());
     let problem = Problem::new(message).help(help);
     match &second.place {
         Some(place) => problem.at(place),
@@ -40,8 +41,11 @@ impl Builder<'_> {
             if matches!(node.kind, NodeKind::Model { .. } | NodeKind::Seed { .. } | NodeKind::Snapshot { .. })
                 && let Some(Named::Node(_)) = self.refs.insert(key, Named::Node(node.id.clone()))
             {
-                let is_alike = |earlier: &&Node| earlier.name == node.name && package_of(&earlier.fqn) == package_of(&node.fqn);
-                self.problems.extend(self.nodes[..at].iter().find(is_alike).map(|earlier| named_twice(earlier, node)));
+                let is_alike = |earlier: &&Node| {
+                    earlier.name == node.name && package_of(&earlier.fqn) == package_of(&node.fqn)
+                };
+                self.problems
+                    .extend(self.nodes[..at].iter().find(is_alike).map(|earlier| named_twice(earlier, node)));
             }
         }
     }

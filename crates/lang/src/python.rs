@@ -74,9 +74,12 @@ mod tests {
         let text = "def model(dbt, session):\n    a = dbt.ref('a')\n    b = dbt.ref(\"p\", \"b\").df()\n    \
                     # dbt.ref('gone')\n    c = dbt.source('s', 't')\n    d = dbt.ref(name)\n    return dbt.ref('a')\n";
         let parsed = reads(&SourceText::new("models/m.py", text));
-        let refs: Vec<String> =
-            parsed.refs.iter().map(|used| format!("{:?} {} {}", used.package, used.name, used.place.span.start)).collect();
-        assert_eq!(refs, ["None a 42", "Some(\"p\") b 66"]);
+        let refs: Vec<String> = parsed
+            .refs
+            .iter()
+            .map(|used| format!("{:?} {} {}", used.package, used.name, used.place.span.start))
+            .collect();
+        assert_eq!(refs, ["None a 42", "Some(\"p\") b 68"]);
         let sources: Vec<(&str, &str)> =
             parsed.sources.iter().map(|used| (used.source.as_str(), used.table.as_str())).collect();
         assert_eq!(sources, [("s", "t")]);

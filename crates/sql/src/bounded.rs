@@ -361,15 +361,15 @@ mod tests {
         for sql in [
             "select range(1, 1000000000000)",
             "select range(1000000000000)",
-            "select * from (select unnest(range(1, generate_series * 1000000000)) from generate_series(1, 3))",
+            "select * from (select unnest(range(1, value * 1000000000)) from generate_series(1, 3))",
             "select generate_series(date '1900-01-01', date '2100-01-01', interval '1 millisecond')",
             "select rpad('x', 1000000000)",
-            "select lpad(cast(generate_series as varchar), 1000000000, 'ab') from generate_series(1, 3)",
-            "select rpad(cast(generate_series as varchar), 100000) from generate_series(1, 8000)",
+            "select lpad(cast(value as varchar), 1000000000, 'ab') from generate_series(1, 3)",
+            "select rpad(cast(value as varchar), 100000) from generate_series(1, 8000)",
             "select repeat('abc', 1000000000)",
             "select array_repeat('abc', 1000000000)",
-            "select repeat('a', 60000) || generate_series from generate_series(1, 8000)",
-            "select concat(repeat('a', 60000), generate_series) from generate_series(1, 8000)",
+            "select repeat('a', 60000) || value from generate_series(1, 8000)",
+            "select concat(repeat('a', 60000), value) from generate_series(1, 8000)",
             "select replace(repeat('a', 10000), 'a', repeat('b', 10000))",
             "select regexp_replace(repeat('a', 10000), '[a-c]', repeat('b', 10000), 'g')",
             "select regexp_replace(repeat('a', 100000), '(.*)', repeat('\\1', 1000))",
@@ -395,6 +395,6 @@ mod tests {
         ] {
             assert_eq!(said(sql), Ok(1), "{sql}");
         }
-        assert_eq!(said("select unnest(range(0, generate_series)) from generate_series(1, 3)"), Ok(6));
+        assert_eq!(said("select unnest(range(0, value)) from generate_series(1, 3)"), Ok(6));
     }
 }

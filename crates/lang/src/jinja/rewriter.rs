@@ -202,7 +202,8 @@ impl<'a> Rewriter<'a> {
 
     /// `{% materialization name, adapter='duckdb' %}` becomes a macro that nobody calls: what it does to the warehouse is mep's own.
     fn materialization(&mut self, at: usize) {
-        let Some(name) = self.tokens.get(at + 2).filter(|token| token.kind == TokenKind::Name).copied() else {
+        let Some(name) = self.tokens.get(at + 2).filter(|token| token.kind == TokenKind::Name).copied()
+        else {
             return;
         };
         let end = (at + 3..self.tokens.len()).find(|index| self.tokens[*index].kind == TokenKind::Close);

@@ -82,6 +82,10 @@ impl Docs {
 
     fn insert(&mut self, name: String, text: String, place: Place, problems: &mut Problems) {
         if let Some((_, first)) = self.blocks.get(&name) {
+            // `__overview__` and the like are pages of dbt's own docs.
+            if name.starts_with("__") {
+                return;
+            }
             problems.push(written_twice("docs blocks", &name, &place, first));
         } else {
             self.blocks.insert(name, (text, place));

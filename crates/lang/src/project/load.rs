@@ -19,8 +19,8 @@ use super::properties::{Entries, PropertiesEntry, PropertiesFile, PropertiesRead
 use super::sources::share_descriptions;
 use super::strings::Strings;
 use super::{
-    Exposure, Package, Problem, Problems, Project, SeedFile, Snapshot, SourceTable, SourceText,
-    SqlFile, snapshots, vars, yaml,
+    Exposure, Package, Problem, Problems, Project, SeedFile, Snapshot, SourceTable, SourceText, SqlFile,
+    snapshots, vars, yaml,
 };
 
 /// Which project to read, and what the command line says of it.

@@ -229,14 +229,16 @@ fn leave_unattached_out(file: &SourceText, tests: &mut YamlNode, problems: &mut 
     let Value::List(items) = &mut tests.value else { return };
     let is_named = |item: &YamlNode| match &item.value {
         Value::Mapping(entries) => {
-            entries.iter().any(|entry| entry.key == "name") || !entries.iter().any(|entry| entry.key.contains('.'))
+            entries.iter().any(|entry| entry.key == "name")
+                || !entries.iter().any(|entry| entry.key.contains('.'))
         }
         _ => false,
     };
     items.retain(|item| {
         let kept = is_named(item);
         if !kept {
-            let problem = Problem::new("a test that stands under no model, seed, snapshot or source tests nothing");
+            let problem =
+                Problem::new("a test that stands under no model, seed, snapshot or source tests nothing");
             let problem = problem.at(&file.at(item.span)).help("indent it below what it tests");
             problems.push(problem.weighing(Weight::Warning));
         }

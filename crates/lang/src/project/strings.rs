@@ -20,8 +20,20 @@ const MOST_VARS: usize = 20;
 
 /// What targets of dbt's adapters say, and mep's do not: a text that asks for it finds nothing there.
 pub(crate) const OF_OTHER_TARGETS: [&str; 14] = [
-    "database", "dbname", "project", "catalog", "account", "host", "port", "user", "role", "warehouse", "path",
-    "location", "region", "method",
+    "database",
+    "dbname",
+    "project",
+    "catalog",
+    "account",
+    "host",
+    "port",
+    "user",
+    "role",
+    "warehouse",
+    "path",
+    "location",
+    "region",
+    "method",
 ];
 
 /// Renders the strings of YAML files.
@@ -88,16 +100,18 @@ impl Strings {
     pub(super) fn with_target(mut self, target: Option<&Target>) -> Self {
         let text = |of: fn(&Target) -> &str| target.map_or("", of).to_owned();
         let known = [
-            ("name", Jinja::from(text(|target| &target.name))),
-            ("target_name", Jinja::from(text(|target| &target.name))),
-            ("profile_name", Jinja::from(text(|target| &target.profile))),
-            ("schema", Jinja::from(text(|target| &target.schema))),
-            ("dataset", Jinja::from(text(|target| &target.schema))),
-            ("threads", Jinja::from(target.map_or(1, |target| target.threads))),
-            ("type", Jinja::from("local")),
+            ("name", Json::from(text(|target| &target.name))),
+            ("target_name", Json::from(text(|target| &target.name))),
+            ("profile_name", Json::from(text(|target| &target.profile))),
+            ("schema", Json::from(text(|target| &target.schema))),
+            ("dataset", Json::from(text(|target| &target.schema))),
+            ("threads", Json::from(target.map_or(1, |target| target.threads))),
+            ("type", Json::from("local")),
         ];
-        let nothing = OF_OTHER_TARGETS.map(|name| (name, Jinja::from(())));
-        self.environment.add_global("target", Jinja::from_iter(nothing.into_iter().chain(known)));
+        let nothing = OF_OTHER_TARGETS.map(|name| (name, Json::Null));
+        let all: Json =
+            nothing.into_iter().chain(known).map(|(name, value)| (name.to_owned(), value)).collect();
+        self.environment.add_global("target", Jinja::from(Serde(all)));
         // Texts of variables may read it too.
         add_var(&mut self.environment, self.vars.clone(), 0);
         self
