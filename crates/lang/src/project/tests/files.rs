@@ -1,7 +1,7 @@
 //! Which files belong to a project.
 
 use super::super::find_root;
-use super::{Folder, loaded, problems, shown};
+use super::{Folder, loaded, shown};
 
 #[test]
 fn a_project_needs_no_file_but_profiles() {
