@@ -206,12 +206,12 @@ mod tests {
             r#"json_extract_string('{"a":"x"}', 'a')"#,
             r#"json_extract('{"a":"x"}', 'a')"#,
             r#"json_extract('{"b": {"z":1.50, "y":[1, 2]}}', '$.b')"#,
-            r#"json_extract_path_text('[1,2]', '$[-1]')"#,
+            "json_extract_path_text('[1,2]', '$[-1]')",
             r#"json_extract_string('{"a":{"b":true}}', '/a/b')"#,
             r#"json_extract_string('{"a":{"b":1}}', 'a.b')"#,
             r#"'{"a b":1}' ->> '$."a b"'"#,
             r#"json_array_length('{"a":[1]}', '$.a')"#,
-            r#"json_valid('x')"#,
+            "json_valid('x')",
         ];
         insta::assert_snapshot!(of.map(found).join("\n"), @r#"
 

@@ -88,14 +88,13 @@ fn holds_interval(data_type: &DataType) -> bool {
 /// The type that a column of this one is stored as. One that is always NULL (`select null as x`) is an integer, as in DuckDB.
 pub fn stored_type(data_type: &DataType) -> DataType {
     match data_type {
-        DataType::Null => DataType::Int32,
         DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => DataType::Utf8View,
         DataType::LargeBinary | DataType::Binary => DataType::BinaryView,
         DataType::Dictionary(_, value) => stored_type(value),
         DataType::Timestamp(_, zone) => DataType::Timestamp(TimeUnit::Microsecond, zone.clone()),
         DataType::UInt64 => DataType::Decimal128(20, 0),
         DataType::UInt32 => DataType::Int64,
-        DataType::UInt16 => DataType::Int32,
+        DataType::UInt16 | DataType::Null => DataType::Int32,
         DataType::UInt8 => DataType::Int16,
         DataType::Date64 => DataType::Date32,
         other => other.clone(),
