@@ -299,7 +299,9 @@ fn unbuilt(graph: &Graph, unbuilt: &Unbuilt, reporter: &dyn Reporter) -> Vec<Nod
         result(*index, Status::Skipped, format!("because of {}", graph.node(*of).shown_name()))
     });
     let results: Vec<NodeResult> = refused.chain(skipped).collect();
-    results.iter().for_each(|result| reporter.report(Event::Ended(result)));
+    for result in &results {
+        reporter.report(Event::Ended(result));
+    }
     results
 }
 
