@@ -59,4 +59,5 @@ mod streaming;
 mod test_config;
 mod testdata;
 mod types;
+mod unbuilt;
 mod voice;

@@ -7,6 +7,7 @@ use chrono::NaiveDate;
 use super::connect::connect;
 use super::error::AppError;
 use super::rejected::SourceRejects;
+use super::run::placed;
 use super::run_command::RunCommand;
 use super::streamed::is_streaming;
 use super::workspace::{Selectors, Workspace, cores, runtime};
@@ -14,7 +15,7 @@ use mep_contract::source::Unit;
 use mep_core::relation::Relation;
 use mep_core::time_range::TimeRange;
 use mep_graph::{Compiled, NodeIndex, NodeKind, NodeSet};
-use mep_lang::project::Problem;
+use mep_lang::project::{Problem, Problems};
 use mep_plan::{
     Action, Asked, LandingPlan, Plan, Reason, Rejects, ShortUnit, Step, TableState, UnitContent,
     after_landing,
@@ -109,7 +110,8 @@ impl Preview {
         })?;
         let (streaming, nodes): (NodeSet, NodeSet) =
             selected.iter().partition(|index| is_streaming(workspace.graph.node(**index)));
-        let compiled = workspace.compile(&selected)?;
+        let compiled = workspace.compile_rest(&selected)?;
+        let nodes = compiled.unbuilt.rest_of(&nodes);
         let sources = connect(&workspace.project, &workspace.graph, &compiled, nodes.iter().copied())?;
         let warehouse = workspace.warehouse()?;
         let (engine, runtime) = (workspace.engine(&warehouse)?, runtime()?);
@@ -127,7 +129,8 @@ impl Preview {
         let context = workspace.run_context(&compiled, warehouse.as_ref(), &engine, &runtime);
         let session = Session::new(context, options, &SilentReporter, known);
         session.register_held(&nodes);
-        let mut notes = Vec::new();
+        let mut notes: Vec<String> =
+            compiled.unbuilt.refused.values().flat_map(Problems::iter).map(placed).collect();
         let landings = landings(&session, &sources, &mut notes)?;
         let mut tables = session.tables();
         let plan = session.with_planner(|planner| planner.plan(&nodes, &landings, &mut tables));

@@ -17,9 +17,10 @@ use mep_contract::warehouse::Taken;
 use mep_core::interrupt;
 use mep_core::relation::Relation;
 use mep_core::time_range::TimeRange;
-use mep_graph::{Compiled, Node, NodeIndex, NodeKind, NodeSet};
+use mep_graph::{Compiled, Graph, Node, NodeIndex, NodeKind, NodeSet, Unbuilt};
+use mep_lang::project::Problem;
 use mep_plan::Asked;
-use mep_run::event::{Event, NodeResult, PlanCounts, Reporter};
+use mep_run::event::{Event, NodeResult, PlanCounts, Reporter, Status};
 use mep_run::session::RunContext;
 use mep_run::{RunOptions, Session, TestsRun, held, plan_landings};
 
@@ -124,7 +125,7 @@ impl<'a> Run<'a> {
     /// All that is wrong with the nodes.
     pub fn compile(&self) -> Result<Compiled, AppError> {
         self.workspace.read_ahead(&self.selected);
-        self.workspace.compile(&self.workspace.with_tests_before_publish(&self.selected))
+        self.workspace.compile_rest(&self.workspace.with_tests_before_publish(&self.selected))
     }
 
     /// Lands, builds and tests.
@@ -133,7 +134,7 @@ impl<'a> Run<'a> {
     /// Where it cannot begin; what fails in it is told by the results.
     pub fn build(&self, compiled: Compiled, reporter: &dyn Reporter) -> Result<RunOutcome, AppError> {
         let Self { workspace, request, .. } = self;
-        let nodes = &self.work.nodes;
+        let nodes = &compiled.unbuilt.rest_of(&self.work.nodes);
         if nodes.is_empty() && !self.work.streaming.is_empty() {
             // Streams alone need no warehouse, and no lease of it.
             return Ok(RunOutcome { results: Vec::new(), rejected: Vec::new(), compiled, _lease: None });
@@ -145,7 +146,7 @@ impl<'a> Run<'a> {
         let taken = if request.command == RunCommand::Test { None } else { Some(lease()?) };
         // Which tables are there, and with which columns, decides what models compile to.
         let is_old = taken.as_ref().is_some_and(|taken| taken.after_waiting);
-        let compiled = if is_old { workspace.compile(&self.selected)? } else { compiled };
+        let compiled = if is_old { workspace.compile_rest(&self.selected)? } else { compiled };
         let engine = workspace.engine(&warehouse)?;
         let runtime = runtime()?;
         let context = workspace.run_context(&compiled, warehouse.as_ref(), &engine, &runtime);
@@ -156,7 +157,8 @@ impl<'a> Run<'a> {
         let asked = Asked { full_refresh: request.full_refresh, until: request.date, run: &workspace.run };
         let landing_plans = plan_landings(&sources, &stored, asked);
         let landings = session.land(&sources, landing_plans);
-        let mut results = landings.results;
+        let mut results = unbuilt(&workspace.graph, &compiled.unbuilt, reporter);
+        results.extend(landings.results);
         if !request.fail_fast || landings.failed.is_empty() {
             results.extend(self.carry_out(&session, nodes, &landings.failed));
         }
@@ -280,6 +282,34 @@ impl SelectedWork {
         }
         let left_out = LeftOut { streaming: streaming.len(), tests: tests_of_streams.len() };
         Self { nodes, left_out, ..Self::default() }
+    }
+}
+
+/// What comes of the nodes that mep does not build.
+fn unbuilt(graph: &Graph, unbuilt: &Unbuilt, reporter: &dyn Reporter) -> Vec<NodeResult> {
+    let result = |index: NodeIndex, status, message: String| {
+        let node = graph.node(index);
+        NodeResult::new(node.id.as_str(), &node.shown_name(), node.shown_kind(), status).saying(message)
+    };
+    let refused = unbuilt.refused.iter().map(|(index, problems)| {
+        let said: Vec<String> = problems.iter().map(placed).collect();
+        result(*index, Status::Error, said.join("; "))
+    });
+    let skipped = unbuilt.skipped.iter().map(|(index, of)| {
+        result(*index, Status::Skipped, format!("because of {}", graph.node(*of).shown_name()))
+    });
+    let results: Vec<NodeResult> = refused.chain(skipped).collect();
+    for result in &results {
+        reporter.report(Event::Ended(result));
+    }
+    results
+}
+
+/// A problem in one line, with its place.
+pub(super) fn placed(problem: &Problem) -> String {
+    match problem.place() {
+        Some(place) => format!("{problem} ({}:{})", place.text.path().display(), place.line_column().0),
+        None => problem.to_string(),
     }
 }
 

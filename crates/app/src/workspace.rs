@@ -21,7 +21,7 @@ use mep_graph::{
 };
 use mep_hive::{HiveLocation, HiveWarehouse};
 use mep_lang::jinja::{Invocation, Templates};
-use mep_lang::project::{self, LoadOptions, Problem, Project, SourceTable, WarehouseConfig};
+use mep_lang::project::{self, LoadOptions, Problem, Problems, Project, SourceTable, WarehouseConfig};
 use mep_local::warehouse::LocalWarehouse;
 use mep_run::event::{Event, Reporter};
 use mep_run::session::RunContext;
@@ -231,6 +231,21 @@ impl Workspace {
     /// # Errors
     /// All that is wrong with them.
     pub fn compile(&self, nodes: &NodeSet) -> Result<Compiled, AppError> {
+        self.compiled(|compiler| compiler.compile(nodes))
+    }
+
+    /// Compiles nodes and all that they need, but for what mep refuses to build and what needs that.
+    ///
+    /// # Errors
+    /// All that is wrong with them.
+    pub fn compile_rest(&self, nodes: &NodeSet) -> Result<Compiled, AppError> {
+        self.compiled(|compiler| compiler.compile_rest(nodes))
+    }
+
+    fn compiled(
+        &self,
+        compile: impl FnOnce(Compiler<'_>) -> Result<Compiled, Problems>,
+    ) -> Result<Compiled, AppError> {
         // Most of what is compiled needs nothing that is stored, and then no warehouse to be reached.
         let warehouse = LazyCell::new(|| self.warehouse());
         let stored = |node: &Node| -> Option<SchemaRef> {
@@ -240,8 +255,7 @@ impl Workspace {
             // Where the warehouse cannot be read, the run that follows stops with the reason.
             warehouse.as_ref().ok()?.read(relation).ok().flatten().map(|table| table.schema)
         };
-        let compiler = self.compiler(&stored);
-        Ok(compiler.compile(nodes)?)
+        Ok(compile(self.compiler(&stored))?)
     }
 
     /// A compiler of this project.

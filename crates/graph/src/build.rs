@@ -17,6 +17,7 @@ use super::stored_names::{GeneratedNames, StoredNames, file_name_problem};
 use mep_core::relation::Relation;
 use mep_lang::jinja::{GeneratedName, Parsed, Subject, Templates};
 use mep_lang::project::{Located, Place, Problem, Problems, Project, Properties, SourceText, Span, SqlFile};
+use mep_lang::python;
 
 impl Graph {
     /// The graph of a project.
@@ -154,7 +155,10 @@ impl<'a> Builder<'a> {
             };
             self.problems.extend(parsed.missing.iter().cloned());
             let raw = self.settled(&model.fqn, &model.config, &parsed.config);
-            let config = config_reader::read(ConfigOf::Model, &raw, &mut self.problems);
+            let mut config = config_reader::read(ConfigOf::Model, &raw, &mut self.problems);
+            if model.is_python() {
+                config.materialized = Materialization::Table;
+            }
             if !config.enabled {
                 self.disabled.push((package_of(&model.fqn).to_owned(), model.name.clone()));
                 continue;
@@ -256,6 +260,9 @@ impl<'a> Builder<'a> {
     }
 
     fn parse(&self, file: &SqlFile, resource_type: &str) -> Result<Parsed, Problem> {
+        if file.is_python() {
+            return Ok(python::reads(&file.text));
+        }
         let unique_id = format!("{resource_type}.{}.{}", package_of(&file.fqn), file.name);
         let config: IndexMap<String, Json> =
             file.config.iter().map(|(key, located)| (key.clone(), located.value.clone())).collect();

@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use arrow::datatypes::{Schema, SchemaRef};
+use serde_json::Value as Json;
 
 use super::attached_tests::tested_relation;
 use super::compiled::{Compiled, CompiledIncrement, CompiledModel, CompiledTest, SeedTable};
-use super::config::Materialization;
+use super::config::{Materialization, PublishWhen};
 use super::dag::Graph;
 use super::declared::{landing_table, read_seed, schema_problem};
 use super::incremental::{BatchInput, Batching, CompiledBatches, Input, check_increment, input_time, parts};
@@ -17,6 +18,7 @@ use super::node::{Node, NodeKind, TestDetail};
 use super::node_index::{NodeIndex, NodeSet};
 use super::snapshot::{self, CompiledSnapshot};
 use super::tested_column::TestedColumn;
+use super::unbuilt::{Broken, Unbuilt};
 use super::views::{ViewsBelow, read_through};
 use super::{derived, history, inputs, named, streaming};
 use mep_core::fingerprint::Fingerprint;
@@ -79,6 +81,16 @@ impl Compiler<'_> {
     /// # Errors
     /// All that is wrong with any of them. What reads a model that is wrong is not looked at.
     pub fn compile(&self, wanted: &NodeSet) -> Result<Compiled, Problems> {
+        let mut compiled = self.compile_rest(wanted)?;
+        let refused = std::mem::take(&mut compiled.unbuilt).refused;
+        refused.into_values().flatten().collect::<Problems>().none_or(compiled)
+    }
+
+    /// Compiles these nodes and all that they need, but for what mep refuses to build and what needs that.
+    ///
+    /// # Errors
+    /// All that is wrong with any of them.
+    pub fn compile_rest(&self, wanted: &NodeSet) -> Result<Compiled, Problems> {
         let mut work = CompileWork {
             compiler: self,
             checking: Scope::for_planning(),
@@ -88,22 +100,61 @@ impl Compiler<'_> {
             compiled: Compiled::default(),
             ephemerals: HashMap::new(),
             broken: HashSet::new(),
+            unbuilt: Unbuilt::default(),
             unknown: HashMap::new(),
             problems: Problems::default(),
         };
         for index in self.graph.ancestors(wanted, None) {
             work.blame_sources(index);
-            if self.graph.parents(index).iter().any(|parent| work.broken.contains(parent)) {
+            let parents = self.graph.parents(index);
+            if parents.iter().any(|parent| work.broken.contains(parent)) {
                 work.broken.insert(index);
                 continue;
             }
-            if let Err(problems) = work.node(index) {
-                work.broken.insert(index);
-                work.problems.extend(problems);
+            if let Some(parent) = parents.iter().find(|parent| work.unbuilt.has(**parent)) {
+                let of = work.unbuilt.skipped.get(parent).unwrap_or(parent);
+                work.unbuilt.skipped.insert(index, *of);
+                continue;
+            }
+            match work.node(index) {
+                Ok(()) => {}
+                Err(Broken::Refused(problems)) => drop(work.unbuilt.refused.insert(index, problems)),
+                Err(Broken::Wrong(problems)) => {
+                    work.broken.insert(index);
+                    work.problems.extend(problems);
+                }
             }
         }
         work.problems.extend(self.project.refused.iter().cloned());
-        work.problems.none_or(work.compiled)
+        for index in wanted.iter().filter(|index| !work.unbuilt.has(**index)) {
+            work.problems.extend(self.untested(*index, &work.unbuilt));
+        }
+        work.compiled.unbuilt = work.unbuilt;
+        if work.problems.is_empty() {
+            return Ok(work.compiled);
+        }
+        // All is told at once.
+        work.problems.extend(work.compiled.unbuilt.refused.into_values().flatten());
+        Err(work.problems)
+    }
+
+    /// A table is not shown before it has passed its tests, so it needs all of them.
+    fn untested(&self, index: NodeIndex, unbuilt: &Unbuilt) -> Option<Problem> {
+        let node = self.graph.node(index);
+        let tests = (node.config.publish == PublishWhen::AfterTests).then(|| self.graph.own_tests(index))?;
+        let test = tests.into_iter().find(|test| unbuilt.has(*test))?;
+        let of = unbuilt.skipped.get(&test).map_or(test, |of| *of);
+        let message = format!(
+            "`{}` is shown once it has passed its tests, and `{}` cannot be run, because of `{}`",
+            node.name,
+            self.graph.node(test).name,
+            self.graph.node(of).name
+        );
+        let problem = Problem::new(message).help("take `publish` away, or the test");
+        Some(match node.config.places.get("publish").or(node.place.as_ref()) {
+            Some(place) => problem.at(place),
+            None => problem,
+        })
     }
 
     /// Compiles a query over the project's nodes, such as `mep show --inline` is given.
@@ -144,15 +195,16 @@ struct CompileWork<'a> {
     compiled: Compiled,
     ephemerals: HashMap<NodeIndex, Ephemeral>,
     broken: HashSet<NodeIndex>,
+    unbuilt: Unbuilt,
     /// Source tables of which no columns are known: that stops what reads them, and nothing else.
     unknown: HashMap<NodeIndex, Problems>,
     problems: Problems,
 }
 
 impl CompileWork<'_> {
-    fn node(&mut self, index: NodeIndex) -> Result<(), Problems> {
+    fn node(&mut self, index: NodeIndex) -> Result<(), Broken> {
         let node = self.compiler.graph.node(index);
-        check_refused(node)?;
+        check_refused(node).map_err(Broken::refused)?;
         match &node.kind {
             NodeKind::Source { index: of, .. } => {
                 if !node.is_filled()
@@ -168,7 +220,14 @@ impl CompileWork<'_> {
             }
             NodeKind::Model { index: of, uses_is_incremental } => {
                 self.check_streams_read(index, node)?;
-                let text = &self.compiler.project.models[*of].text;
+                let file = &self.compiler.project.models[*of];
+                if file.is_python() {
+                    let place = file.text.at(Span::range(0, 0));
+                    let problem = Problem::new("a model in Python is not supported by mep").at(&place);
+                    let problem = problem.help("write it as a SELECT, or leave it and what reads it to dbt");
+                    return Err(Broken::refused(problem));
+                }
+                let text = &file.text;
                 let model = self.model(index, node, text, *uses_is_incremental)?;
                 self.compiled.models.insert(index, model);
             }
@@ -562,8 +621,16 @@ impl CompileWork<'_> {
 /// Tells of keys of config without which the node would be another.
 fn check_refused(node: &Node) -> Result<(), Problems> {
     let refused = node.config.refused.iter().map(|key| {
-        let problem = Problem::new(format!("config key `{key}` is not supported by mep"))
-            .help("take it away: leaving it out silently would change the result");
+        let problem = if key == "materialized" {
+            let found = node.config.raw.get(key).and_then(Json::as_str).unwrap_or_default();
+            Problem::new(format!(
+                "`materialized` is `{found}`, and mep makes relations in ways of its own alone"
+            ))
+            .help("write one of view, table, incremental, ephemeral, streaming, history")
+        } else {
+            Problem::new(format!("config key `{key}` is not supported by mep"))
+                .help("take it away: leaving it out silently would change the result")
+        };
         match node.config.places.get(key).or(node.place.as_ref()) {
             Some(place) => problem.at(place),
             None => problem,

@@ -11,6 +11,7 @@ use super::incremental::CompiledBatches;
 use super::node_index::NodeIndex;
 use super::snapshot::CompiledSnapshot;
 use super::streaming::CompiledStream;
+use super::unbuilt::Unbuilt;
 use mep_contract::source::{LandingTable, WholeTable};
 use mep_core::fingerprint::Fingerprint;
 use mep_core::relation::Relation;
@@ -124,4 +125,6 @@ pub struct Compiled {
     pub seeds: HashMap<NodeIndex, SeedTable>,
     /// What sources land in.
     pub sources: HashMap<NodeIndex, LandingTable>,
+    /// What of it is not built, since mep has no way to.
+    pub unbuilt: Unbuilt,
 }

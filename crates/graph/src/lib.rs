@@ -39,6 +39,7 @@ mod streaming_config;
 mod test_name;
 mod tested_column;
 mod threshold;
+mod unbuilt;
 mod views;
 
 pub use attached_tests::tested_relation;
@@ -60,3 +61,4 @@ pub use snapshot::CompiledSnapshot;
 pub use snapshot_config::{SnapshotConfig, SnapshotStrategy};
 pub use streaming::CompiledStream;
 pub use streaming_config::StreamingConfig;
+pub use unbuilt::Unbuilt;

@@ -156,7 +156,8 @@ fn a_project_with_hooks_is_read_and_what_has_none_is_built() {
         .model("a", "{{ config(post_hook='drop table x', pre_hook=[]) }} select 1 as x")
         .model("b", "select 2 as x");
     project.succeed(&["parse"]);
-    assert!(project.fail(2, &["build"]).contains("config key `post_hook` is not supported by mep"));
+    assert!(project.fail(1, &["build"]).contains("config key `post_hook` is not supported by mep"));
+    project.fail(2, &["compile"]);
     project.succeed(&["build", "--select", "b"]);
     project.file("dbt_project.yml", "name: songs\nprofile: songs\non-run-start: ['{{ log(1) }}']\n");
     project.succeed(&["parse"]);

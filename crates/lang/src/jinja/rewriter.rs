@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use super::late_defaults::LateDefault;
 use super::operators::{CalledOperator, Operators};
-use super::rewrite::{BODY, Definition, Edit, GraphCall, Parameter, Rewritten};
+use super::rewrite::{BODY, Definition, Edit, GraphCall, Materialization, Parameter, Rewritten};
 use super::tokens::{Token, TokenKind, closing, ends_value};
 
 /// What every text begins with, so that it can load macros.
@@ -152,6 +152,16 @@ impl<'a> Rewriter<'a> {
             let is_test = match self.word(at + 1) {
                 "macro" => false,
                 "test" => true,
+                "materialization" => {
+                    self.materialization(at);
+                    depth += 1;
+                    continue;
+                }
+                "endmaterialization" => {
+                    self.replace(self.tokens[at + 1].range(), "endmacro");
+                    depth = depth.saturating_sub(1);
+                    continue;
+                }
                 word @ ("endmacro" | "endtest") => {
                     if word == "endtest" {
                         self.replace(self.tokens[at + 1].range(), "endmacro");
@@ -188,6 +198,32 @@ impl<'a> Rewriter<'a> {
         if let Some(definition) = open {
             self.keep(definition, since);
         }
+    }
+
+    /// `{% materialization name, adapter='duckdb' %}` becomes a macro that nobody calls: what it does to the warehouse is mep's own.
+    fn materialization(&mut self, at: usize) {
+        let Some(name) = self.tokens.get(at + 2).filter(|token| token.kind == TokenKind::Name).copied()
+        else {
+            return;
+        };
+        let end = (at + 3..self.tokens.len()).find(|index| self.tokens[*index].kind == TokenKind::Close);
+        let Some(end) = end else { return };
+        self.replace(self.tokens[at + 1].start..name.start, "macro mep_body_materialization_");
+        let close = self.tokens[end].start;
+        if self.tokens[at + 3].is(b',') {
+            self.replace(self.tokens[at + 3].range(), "(");
+            self.replace(close..close, ")");
+        } else {
+            self.replace(close..close, "()");
+        }
+        let texts = self.tokens[at + 3..end].iter().filter(|token| token.kind == TokenKind::Text);
+        let mut adapters = texts.take(1).map(|token| self.text[token.unquoted()].to_owned());
+        let adapter = (self.word(at + 4) == "adapter").then(|| adapters.next()).flatten();
+        self.rewritten.materializations.push(Materialization {
+            name: name.text(self.text).to_owned(),
+            adapter: adapter.unwrap_or_else(|| "default".to_owned()),
+            place: name.range(),
+        });
     }
 
     /// Keeps a definition. Where it reads `varargs` or `kwargs`, they become parameters that the call fills.
@@ -453,6 +489,10 @@ impl<'a> Rewriter<'a> {
         let mut copied = 0;
         for Replacement { range: original, text: replacement, .. } in self.replacements {
             rewritten.text.push_str(&self.text[copied..original.start]);
+            // `in[…]` is two words.
+            if replacement.starts_with("__") && rewritten.text.ends_with(is_of_word) {
+                rewritten.text.push(' ');
+            }
             let start = rewritten.text.len();
             rewritten.text.push_str(&replacement);
             copied = original.end;
@@ -461,4 +501,9 @@ impl<'a> Rewriter<'a> {
         rewritten.text.push_str(&self.text[copied..]);
         rewritten
     }
+}
+
+/// Whether a character is part of a name.
+fn is_of_word(c: char) -> bool {
+    c.is_alphanumeric() || c == '_'
 }

@@ -21,13 +21,13 @@ use super::noted::{config_place, located};
 use super::overrides;
 use super::problem::{Origin, PlaceFinder, invalid, invalid_with_help, root, valid};
 use super::python_text::shown;
-use super::rewrite::{Definition, LOADER, Rewritten};
+use super::rewrite::{Definition, LOADER, Materialization, Rewritten};
 use super::scope::{About, RenderScope, Shared};
 use super::source_map::SourceMap;
 use super::subject::{Invocation, Parsed, Rendered, Resolver, Subject};
 use super::visits::{self, bounded};
 use super::{adapter, filters, functions, passes, tests_of_values};
-use crate::project::{Column, Place, Problem, Problems, Project, SourceText, Span, Weight};
+use crate::project::{Column, OF_OTHER_TARGETS, Place, Problem, Problems, Project, SourceText, Span, Weight};
 use mep_core::guard::guarded;
 
 /// The template that calls a generic test.
@@ -63,6 +63,7 @@ impl Templates {
         let mut problems = Problems::default();
         let mut macro_files = HashMap::new();
         let mut defined = Vec::new();
+        let mut warnings = Vec::new();
         let builtin = BUILTIN_FILES.map(|(path, text)| SourceText::new(path, text));
         let packages = project.packages.iter().map(|package| (package.name.as_str(), &package.macros[..]));
         for (package, texts) in [(DBT, &builtin[..])]
@@ -71,6 +72,7 @@ impl Templates {
             .chain(packages)
         {
             let mut definitions: IndexMap<String, (Place, Definition)> = IndexMap::new();
+            let mut materializations = Vec::new();
             for text in texts {
                 let name = text.path().to_string_lossy().into_owned();
                 let origin = Origin { text: text.clone(), rewritten: Rewritten::of_macros(text.text()) };
@@ -91,12 +93,19 @@ impl Templates {
                         earlier.map(|(earlier, _)| defined_twice(&definition.name, &earlier, &place)),
                     );
                 }
+                if package == project.name {
+                    let placed = |one: &Materialization| {
+                        (one.clone(), text.at(Span::range(one.place.start, one.place.end)))
+                    };
+                    materializations.extend(origin.rewritten.materializations.iter().map(placed));
+                }
                 macro_files.insert(name, origin);
             }
+            warnings.extend(overrides::ignored_materializations(&materializations));
             defined.push((package, definitions));
         }
         let of_project = defined.iter().find(|(package, _)| *package == project.name);
-        let warnings = of_project.map_or_else(Vec::new, |(_, definitions)| overrides::ignored(definitions));
+        warnings.extend(of_project.into_iter().flat_map(|(_, definitions)| overrides::ignored(definitions)));
         let macros = namespaces(project, &defined);
         for name in macros.names() {
             if let Some(found) = macros.get(name) {
@@ -105,15 +114,18 @@ impl Templates {
         }
         let mut vars = IndexMap::from([(project.name.clone(), project.vars.clone())]);
         vars.extend(project.packages.iter().map(|package| (package.name.clone(), package.vars.clone())));
-        let target = Dict::with([
+        let known = [
             ("name", project.target.name.as_str().into()),
             ("target_name", project.target.name.as_str().into()),
             ("profile_name", project.target.profile.as_str().into()),
             ("schema", project.target.schema.as_str().into()),
+            ("dataset", project.target.schema.as_str().into()),
             ("threads", project.target.threads.into()),
             ("type", project.target.warehouse.kind().into()),
-            ("database", Value::from(())),
-        ]);
+        ];
+        let nothing = OF_OTHER_TARGETS.map(|name| (name, Value::from(())));
+        let target = nothing.into_iter().chain(known).map(|(name, value)| (Value::from(name), value));
+        let target = Dict::of(target.collect());
         let shared = Shared { invocation, project_name: project.name.clone(), vars, target, macros };
         let mut lenient = environment.clone();
         lenient.set_undefined_behavior(UndefinedBehavior::Lenient);

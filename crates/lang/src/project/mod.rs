@@ -51,6 +51,7 @@ pub use nesting::{TOO_DEEP, TemplateNesting};
 pub use package_lock::{LOCK_FILE, PackageLock};
 pub use packages::{Package, PackageOrigin, Packages, WantedPackage};
 pub use problem::{Problem, Problems, Weight, nearest};
+pub(crate) use strings::OF_OTHER_TARGETS;
 pub use target::bytes_of;
 pub use text::{Located, Place, SourceText, Span};
 pub use types::*;

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use indexmap::IndexMap;
 use minijinja::value::{Kwargs, Rest, Serde};
-use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, Value as Jinja, context};
+use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, Value as Jinja};
 use serde_json::Value as Json;
 
 use super::yaml::{Entry, Value, YamlNode, plain};
@@ -17,6 +17,24 @@ const FUEL: u64 = 1_000_000;
 
 /// How deep texts of variables may read other variables.
 const MOST_VARS: usize = 20;
+
+/// What targets of dbt's adapters say, and mep's do not: a text that asks for it finds nothing there.
+pub(crate) const OF_OTHER_TARGETS: [&str; 14] = [
+    "database",
+    "dbname",
+    "project",
+    "catalog",
+    "account",
+    "host",
+    "port",
+    "user",
+    "role",
+    "warehouse",
+    "path",
+    "location",
+    "region",
+    "method",
+];
 
 /// Renders the strings of YAML files.
 #[derive(Clone, Debug)]
@@ -81,14 +99,19 @@ impl Strings {
     /// Makes `target` known; with empty values where none could be chosen, which is a problem told already.
     pub(super) fn with_target(mut self, target: Option<&Target>) -> Self {
         let text = |of: fn(&Target) -> &str| target.map_or("", of).to_owned();
-        let value = context! {
-            name => text(|target| &target.name),
-            profile_name => text(|target| &target.profile),
-            schema => text(|target| &target.schema),
-            threads => target.map_or(1, |target| target.threads),
-            type => "local",
-        };
-        self.environment.add_global("target", value);
+        let known = [
+            ("name", Json::from(text(|target| &target.name))),
+            ("target_name", Json::from(text(|target| &target.name))),
+            ("profile_name", Json::from(text(|target| &target.profile))),
+            ("schema", Json::from(text(|target| &target.schema))),
+            ("dataset", Json::from(text(|target| &target.schema))),
+            ("threads", Json::from(target.map_or(1, |target| target.threads))),
+            ("type", Json::from("local")),
+        ];
+        let nothing = OF_OTHER_TARGETS.map(|name| (name, Json::Null));
+        let all: Json =
+            nothing.into_iter().chain(known).map(|(name, value)| (name.to_owned(), value)).collect();
+        self.environment.add_global("target", Jinja::from(Serde(all)));
         // Texts of variables may read it too.
         add_var(&mut self.environment, self.vars.clone(), 0);
         self

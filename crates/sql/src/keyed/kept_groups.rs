@@ -154,7 +154,7 @@ fn kept(
 /// The columns by which groups are stored; `None` where a table cannot hold one as what it is.
 fn stored_columns(node: &LogicalPlan) -> Option<SchemaRef> {
     let fields = node.schema().fields().iter().enumerate().map(|(at, field)| {
-        let stored = stored_type(field.data_type())?;
+        let stored = stored_type(field.data_type());
         let is_same = stored == *field.data_type() || (stored.is_string() && field.data_type().is_string());
         is_same.then(|| Field::new(format!("g{at}"), stored, true))
     });

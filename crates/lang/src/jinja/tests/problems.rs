@@ -272,7 +272,7 @@ fn all_files_of_macros_are_checked_at_once() {
         ("macros/b.sql", "{% macro three() %}{{ [1 }}{% endmacro %}"),
         ("macros/c.sql", "{% macro four() %}{% endmacro %}"),
         ("macros/d.sql", "{% macro four() %}{% endmacro %}"),
-        ("macros/e.sql", "{% materialization five, default %}{% endmaterialization %}"),
+        ("macros/e.sql", "{% materialization five, default %}{{ [1 }}{% endmaterialization %}"),
     ];
     let problems = Templates::new(&project(&macros), invocation()).err().unwrap();
     let said: Vec<String> = problems.iter().map(said).collect();
@@ -284,10 +284,31 @@ fn all_files_of_macros_are_checked_at_once() {
     problem: the macro `four` is defined twice, first in macros/c.sql
        at: macros/d.sql:1:10 `four`
      help: give one of them another name
-    problem: `{% materialization %}` is not supported by mep
-       at: macros/e.sql:1:4 `materialization`
-     help: use one of mep's own: view, table, incremental, ephemeral, streaming, history
+    problem: syntax error: unexpected `}`, expected `,`
+       at: macros/e.sql:1:42 `}`
     ");
+}
+
+#[test]
+fn materializations_are_read_and_never_asked() {
+    let macros = [
+        (
+            "macros/a.sql",
+            "{% materialization mine, default %}{{ nothing.here }}{% endmaterialization %}\n{% materialization mine, adapter='spark', supported_languages=['sql'] -%}{%- endmaterialization %}{% macro two() %}2{% endmacro %}",
+        ),
+        (
+            "macros/b.sql",
+            "{% materialization view, adapter='spark' %}{% endmaterialization %}\n{% materialization table, default %}{% endmaterialization %}",
+        ),
+    ];
+    let templates = Templates::new(&project(&macros), invocation()).unwrap();
+    let warned: Vec<String> = templates.warnings.iter().map(said).collect();
+    insta::assert_snapshot!(warned.join("\n"), @r"
+    problem: the materialization `table` changes nothing: mep makes that by itself
+       at: macros/b.sql:2:20 `table`
+     help: set config in its place, or take it away
+    ");
+    insta::assert_snapshot!(sql(&macros, "select {{ two() }} {{ 1 if 'a' in['a'] }}"), @"select 2 1");
 }
 
 #[test]
