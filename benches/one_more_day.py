@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """One more day on a history of 10, 100 and 1,000 days: what an incremental run takes, and how many late rows it loses.
 
-Each day a file of events comes, of which some happened up to five days before. mep derives which days are dirty. The reference is dbt-core on
-DuckDB over the same files with the pattern of dbt's documentation, which asks for events later than the latest that is stored.
+First the bundled project as it is, over its simulator: all dimensions and marts of a history, of which most rows are as they were. Then a small
+project beside dbt: each day a file of events comes, of which some happened up to five days before. mep derives which days are dirty. The reference is
+dbt-core on DuckDB over the same files with the pattern of dbt's documentation, which asks for events later than the latest that is stored.
 """
 
 import argparse
@@ -17,6 +18,24 @@ from measured import Failed, print_table, ratio, seconds, size
 DBT = ("dbt-core==1.11.*", "dbt-duckdb==1.10.*")
 DAYS_MORE = 9
 GOAL = 1.2
+GOAL_BUNDLED = 1.3
+GOAL_CPU = 1.0
+BUNDLED_DAYS_MORE = 5
+NOT_SQL = shutil.ignore_patterns("e2e", "browser", "node_modules", "python_environment", "airflow", "dbt", "duckdb", "superset", "lint")
+
+BUNDLED = ("dbt_project.yml", "sources.yml", "models", "macros", "tests")
+BUNDLED_PROFILES = """\
+music:
+  target: local
+  outputs:
+    local:
+      type: local
+      path: warehouse
+      schema: music
+      threads: 2
+      sources:
+        events: {{type: simulator, seed: 42, start: 2018-11-01, days: {days}, users: {users}, duplicates: 0.001, mojibake: true}}
+"""
 
 SOURCES = """\
 sources:
@@ -123,9 +142,70 @@ class History:
         return project
 
 
+class BundledHistory:
+    """The bundled project over so many simulated days."""
+
+    def __init__(self, folder, binary, users):
+        self.folder, self.users = folder, users
+        self.mep = [binary, "--project-dir", folder, "--profiles-dir", folder, "--quiet"]
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        for part in BUNDLED:
+            source = measured.ROOT / part
+            (shutil.copytree if source.is_dir() else shutil.copy)(source, folder / part, **({"ignore": NOT_SQL} if source.is_dir() else {}))
+
+    def run(self, days, full_refresh=False):
+        (self.folder / "profiles.yml").write_text(BUNDLED_PROFILES.format(days=days, users=self.users))
+        return measured.run([*self.mep, "run", *(["--full-refresh"] if full_refresh else [])])
+
+    def files(self):
+        return {path: path.stat().st_size for path in (self.folder / "warehouse").rglob("*.parquet")}
+
+    def measure(self, days):
+        """The first run, some days more one at a time, and all of it anew."""
+        self.run(days)
+        runs, written = [], []
+        for more in range(1, BUNDLED_DAYS_MORE + 1):
+            before = self.files()
+            runs.append(self.run(days + more))
+            written.append(sum(size for path, size in self.files().items() if path not in before))
+        whole = self.run(days + BUNDLED_DAYS_MORE, full_refresh=True)
+        return {"more": measured.median(runs), "written": statistics.median(written), "whole": whole}
+
+
+def of_bundled(arguments, binary, data):
+    figures = {}
+    for days in arguments.bundled_days:
+        folder = data / "one-more-day-bundled"
+        try:
+            figures[days] = BundledHistory(folder, binary, arguments.users).measure(days)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+        print(f"bundled project, {days:,} days: done", file=sys.stderr)
+    rows = []
+    for days, figure in figures.items():
+        more, whole = figure["more"], figure["whole"]
+        rows.append([f"{days:,} days", seconds(more.cpu), seconds(more.wall), size(more.peak), f"{figure['written'] / 1024:,.0f} KiB",
+                     seconds(whole.cpu), ratio(more.cpu / whole.cpu)])
+    print_table(["bundled project", "one day more: CPU", "wall", "peak memory", "written", "full refresh: CPU", "more / full"], rows)
+    first, last = (figures[days]["more"].cpu for days in (min(figures, key=lambda days: abs(days - 30)), max(figures)))
+    print()
+    measured.goal("CPU at the longest history to that at 30 days", last / first, GOAL_BUNDLED, ratio)
+    measured.goal("CPU at the longest history", last, GOAL_CPU, seconds)
+    print()
+
+
 def main():
     arguments = parsed()
     binary = measured.mep_binary(arguments.mep)
+    if not arguments.only_small:
+        with measured.data_folder(arguments.data) as data:
+            try:
+                of_bundled(arguments, binary, data)
+            except Failed as failure:
+                sys.exit(f"the benchmark failed: {failure}")
+    if arguments.only_bundled:
+        return
     duckdb = measured.tool("duckdb", "duckdb") / "python"
     dbt = measured.tool("dbt", *DBT) / "dbt" if arguments.with_dbt else None
     with measured.data_folder(arguments.data) as data:
@@ -194,6 +274,10 @@ def report(figures, arguments):
 def parsed():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--days", type=int, nargs="+", default=[10, 100, 1000], help="lengths of history")
+    parser.add_argument("--bundled-days", type=int, nargs="+", default=[10, 30, 100, 1000], help="lengths of history of the bundled project")
+    parser.add_argument("--users", type=int, default=200, help="users of the bundled project")
+    parser.add_argument("--only-bundled", action="store_true", help="leave the small project out")
+    parser.add_argument("--only-small", action="store_true", help="leave the bundled project out")
     parser.add_argument("--rows", type=int, default=20_000, help="events a day")
     parser.add_argument("--with-dbt", action="store_true", help="run dbt beside mep")
     parser.add_argument("--mep", default=measured.ROOT / "target" / "release" / "mep", help="the program to measure")

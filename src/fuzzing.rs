@@ -65,6 +65,8 @@ pub fn jinja(bytes: &[u8], project: &Project) {
         fqn: &[],
         this: Relation::new("main", "m"),
         config: IndexMap::new(),
+        description: "",
+        columns: &[],
     };
     if templates.parse(&subject).is_ok() {
         let _ = templates.render(&subject, Arc::new(AnyName));
@@ -117,7 +119,7 @@ pub fn csv(bytes: &[u8]) {
     let declared = [("a", "decimal(5,2)"), ("b", "varchar(3)")];
     let declared = declared.map(|(name, data_type)| (name.to_owned(), data_type.to_owned()));
     for types in [IndexMap::new(), IndexMap::from(declared)] {
-        if let Err(error) = seed::read(&text, ',', &types) {
+        if let Err(error) = seed::read(&text, ',', &types, false) {
             let place = error.place(&text);
             // A place that is not in the text could not be shown.
             let _ = text.get(place).map(str::len);

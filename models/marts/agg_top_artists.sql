@@ -1,18 +1,6 @@
 {{ config(materialized='table') }}
 
-with artist_days as (
-
-    select
-        days.event_date,
-        songs.artist,
-        sum(days.plays) as plays
-    from {{ ref('int_song_plays_by_day') }} as days
-    inner join {{ ref('dim_song') }} as songs on days.song_id = songs.song_id
-    group by days.event_date, songs.artist
-
-),
-
-plays as (
+with counts as (
 
     select
         periods.grain,
@@ -20,11 +8,27 @@ plays as (
         periods.period_date,
         periods.iso_year,
         periods.week,
-        days.artist,
+        days.song_id,
         sum(days.plays) as plays
-    from artist_days as days
+    from {{ ref('int_song_plays_by_day') }} as days
     inner join {{ ref('int_periods_by_date') }} as periods on days.event_date = periods.date
-    group by periods.grain, periods.period_start, periods.period_date, periods.iso_year, periods.week, days.artist
+    group by periods.grain, periods.period_start, periods.period_date, periods.iso_year, periods.week, days.song_id
+
+),
+
+plays as (
+
+    select
+        counts.grain,
+        counts.period_start,
+        counts.period_date,
+        counts.iso_year,
+        counts.week,
+        songs.artist,
+        sum(counts.plays) as plays
+    from counts
+    inner join {{ ref('dim_song') }} as songs on counts.song_id = songs.song_id
+    group by counts.grain, counts.period_start, counts.period_date, counts.iso_year, counts.week, songs.artist
 
 ),
 

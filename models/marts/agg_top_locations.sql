@@ -1,6 +1,6 @@
 {{ config(materialized='table') }}
 
-with plays as (
+with counts as (
 
     select
         periods.grain,
@@ -8,13 +8,28 @@ with plays as (
         periods.period_date,
         periods.iso_year,
         periods.week,
-        locations.city,
-        locations.state,
+        days.location_id,
         sum(days.plays) as plays
     from {{ ref('int_location_plays_by_day') }} as days
     inner join {{ ref('int_periods_by_date') }} as periods on days.event_date = periods.date
-    inner join {{ ref('dim_location') }} as locations on days.location_id = locations.location_id
-    group by periods.grain, periods.period_start, periods.period_date, periods.iso_year, periods.week, locations.city, locations.state
+    group by periods.grain, periods.period_start, periods.period_date, periods.iso_year, periods.week, days.location_id
+
+),
+
+plays as (
+
+    select
+        counts.grain,
+        counts.period_start,
+        counts.period_date,
+        counts.iso_year,
+        counts.week,
+        locations.city,
+        locations.state,
+        sum(counts.plays) as plays
+    from counts
+    inner join {{ ref('dim_location') }} as locations on counts.location_id = locations.location_id
+    group by counts.grain, counts.period_start, counts.period_date, counts.iso_year, counts.week, locations.city, locations.state
 
 ),
 

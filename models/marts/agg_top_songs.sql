@@ -1,6 +1,6 @@
 {{ config(materialized='table') }}
 
-with plays as (
+with counts as (
 
     select
         periods.grain,
@@ -8,13 +8,28 @@ with plays as (
         periods.period_date,
         periods.iso_year,
         periods.week,
-        songs.title,
-        songs.artist,
+        days.song_id,
         sum(days.plays) as plays
     from {{ ref('int_song_plays_by_day') }} as days
     inner join {{ ref('int_periods_by_date') }} as periods on days.event_date = periods.date
-    inner join {{ ref('dim_song') }} as songs on days.song_id = songs.song_id
-    group by periods.grain, periods.period_start, periods.period_date, periods.iso_year, periods.week, songs.title, songs.artist
+    group by periods.grain, periods.period_start, periods.period_date, periods.iso_year, periods.week, days.song_id
+
+),
+
+plays as (
+
+    select
+        counts.grain,
+        counts.period_start,
+        counts.period_date,
+        counts.iso_year,
+        counts.week,
+        songs.title,
+        songs.artist,
+        sum(counts.plays) as plays
+    from counts
+    inner join {{ ref('dim_song') }} as songs on counts.song_id = songs.song_id
+    group by counts.grain, counts.period_start, counts.period_date, counts.iso_year, counts.week, songs.title, songs.artist
 
 ),
 

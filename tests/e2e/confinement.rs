@@ -109,9 +109,14 @@ fn the_target_path_stays_within_the_project_and_apart_from_its_files() {
     let before = beside(&project);
     project.file("inner/models/a.sql", "select 1 as x");
     let absolute = project.path("elsewhere");
-    for path in
-        ["../elsewhere", absolute.to_str().unwrap(), "a/../../../elsewhere", ".", "models", "models/out"]
-    {
+    for path in ["../elsewhere", absolute.to_str().unwrap(), "a/../../../elsewhere"] {
+        project.file("inner/dbt_project.yml", format!("name: songs\nprofile: songs\ntarget-path: {path}\n"));
+        for command in ["compile", "clean"] {
+            let said = project.succeed(&[command, INNER]);
+            assert!(said.contains("dbt_project.yml:3: `target-path` leads out of the project"), "{said}");
+        }
+    }
+    for path in [".", "models", "models/out"] {
         project.file("inner/dbt_project.yml", format!("name: songs\nprofile: songs\ntarget-path: {path}\n"));
         for command in ["clean", "compile"] {
             let said = project.fail(2, &[command, INNER]);

@@ -103,7 +103,7 @@ fn hundreds_of_partitions_are_built_and_pruned() {
     let project = Project::new();
     project.model(
         "numbers",
-        "{{ config(materialized='table', partition_by='n') }} select value as n, value % 3 as x from generate_series(1, 300)",
+        "{{ config(materialized='table', partition_by='n') }} select generate_series as n, generate_series % 3 as x from generate_series(1, 300)",
     );
     project.model("below", "{{ config(materialized='incremental', partition_by='n') }} select n, sum(x) as x from {{ ref('numbers') }} group by n");
     project.succeed(&["run"]);

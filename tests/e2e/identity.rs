@@ -308,7 +308,10 @@ fn a_model_that_asks_for_the_time_within_a_call_is_built_by_each_run() {
     let table = |name: &str, select: &str| {
         project.model(name, &format!("{{{{ config(materialized='table') }}}} {select}"));
     };
-    table("days", "select value from generate_series(date '2018-11-01', current_date, interval '1 year')");
+    table(
+        "days",
+        "select generate_series from generate_series(date '2018-11-01', current_date, interval '1 year')",
+    );
     table("some", "select value from range(1, 9) limit cast(extract(day from now()) as bigint)");
     project.model(
         "until",

@@ -74,10 +74,11 @@ impl Workspace {
     /// # Errors
     /// All that is wrong with them.
     pub fn compile(&self, nodes: &NodeSet) -> Result<Compiled, AppError> {
-        self.compile_while(nodes, &NodeSet::new())
+        Ok(self.compile_while(nodes, &NodeSet::new())?.whole()?)
     }
 
-    /// Compiles nodes and all that they need, while a run would bring new rows into these source tables.
+    /// Compiles nodes and all that they need, but for what mep refuses to build, while a run would bring new rows into these source
+    /// tables.
     ///
     /// # Errors
     /// All that is wrong with them.
@@ -130,7 +131,7 @@ impl Workspace {
         let context = self.run_context(compiled, warehouse, engine, runtime);
         let session = Session::new(context, options, &SilentReporter, known);
         session.register_held(nodes);
-        let above = self.graph.ancestors(nodes, None);
+        let above = compiled.unbuilt.rest_of(&self.graph.ancestors(nodes, None));
         let mut tables = session.tables();
         let plan = session.with_planner(|planner| planner.plan(&above, &BTreeMap::new(), &mut tables));
         let mut built = NodeSet::new();

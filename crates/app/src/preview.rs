@@ -7,6 +7,7 @@ use chrono::NaiveDate;
 use super::connect::connect;
 use super::error::AppError;
 use super::rejected::SourceRejects;
+use super::run::placed;
 use super::run_command::RunCommand;
 use super::streamed::is_streaming;
 use super::workspace::{Selectors, Workspace, cores, runtime};
@@ -14,12 +15,16 @@ use mep_contract::source::Unit;
 use mep_core::relation::Relation;
 use mep_core::time_range::TimeRange;
 use mep_graph::{Compiled, NodeIndex, NodeKind, NodeSet};
-use mep_lang::project::Problem;
-use mep_plan::{Asked, LandingPlan, Plan, Rejects, ShortUnit, TableState, UnitContent, after_landing};
+use mep_lang::project::{Problem, Problems};
+use mep_plan::{
+    Action, Asked, LandingPlan, Plan, Reason, Rejects, ShortUnit, Step, TableState, UnitContent,
+    after_landing,
+};
 use mep_run::event::SilentReporter;
 use mep_run::landing::content_of;
 use mep_run::rejects::TooManyRejected;
 use mep_run::{ConnectedSource, RunOptions, Session, TestsRun, held, plan_landings};
+use mep_sql::keyed::followed;
 
 /// What is asked for beside the selection.
 #[derive(Clone, Copy, Debug, Default)]
@@ -38,6 +43,8 @@ pub struct Preview {
     pub compiled: Compiled,
     /// The steps.
     pub plan: Plan,
+    /// By which columns a change is followed in tables that are built as a whole.
+    pub keys: BTreeMap<NodeIndex, FollowedKeys>,
     /// The streaming models that it would carry on.
     pub streaming: NodeSet,
     /// How many streaming models it leaves out, since nothing was selected.
@@ -46,6 +53,44 @@ pub struct Preview {
     pub rejected: Vec<SourceRejects>,
     /// What else the user should know.
     pub notes: Vec<String>,
+}
+
+/// By which columns changes in the inputs of a table are followed: rows of the values that a change reaches are made, and all others
+/// stay. Where it is less work, all rows are made.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FollowedKeys {
+    /// For each input that changes, those of the table's columns by which its changes can be followed.
+    pub by_input: BTreeMap<Relation, Vec<String>>,
+}
+
+impl FollowedKeys {
+    /// The columns by which a change in any of the inputs can be followed; none where all rows have to be made.
+    pub fn of_all(&self) -> Vec<&str> {
+        let mut inputs = self.by_input.values();
+        let first = inputs.next().map(Vec::as_slice).unwrap_or_default();
+        let is_of_all = |column: &&String| self.by_input.values().all(|columns| columns.contains(column));
+        first.iter().filter(is_of_all).map(String::as_str).collect()
+    }
+
+    /// Of a table that a step builds as a whole since its inputs are others.
+    fn of(session: &Session<'_>, step: &Step) -> Option<Self> {
+        let Action::BuildWhole(build) = &step.action else { return None };
+        let Reason::InputsChanged { tables } = &build.reason else { return None };
+        let model = session.compiled.models.get(&step.node)?;
+        if model.is_volatile || !model.partition_columns.is_empty() {
+            return None;
+        }
+        let scope = session.engine.scope();
+        let query = scope.plan(&model.sql).ok()?;
+        let columns: Vec<String> = query.output().fields().iter().map(|field| field.name().clone()).collect();
+        let changed =
+            model.alignment.scans.iter().filter(|scan| tables.contains_key(&scan.relation.to_string()));
+        let by_input = changed.map(|scan| {
+            let told = followed(scope, &query, &scan.relation, &columns).unwrap_or_default();
+            (scan.relation.clone(), told)
+        });
+        Some(Self { by_input: by_input.collect() })
+    }
 }
 
 impl Preview {
@@ -75,17 +120,18 @@ impl Preview {
             }
             moving.extend(&planned.landing);
         };
-        let Planned { plan, rejected, notes, .. } = planned;
+        let Planned { plan, keys, rejected, notes, .. } = planned;
         // A run leaves streaming models out too, where they are not asked for.
         let (streaming, left_out) =
             if is_asked_for { (streaming, 0) } else { (NodeSet::new(), streaming.len()) };
-        Ok(Self { compiled, plan, streaming, left_out, rejected, notes })
+        Ok(Self { compiled, plan, keys, streaming, left_out, rejected, notes })
     }
 }
 
 /// What a run would do with what was compiled.
 struct Planned {
     plan: Plan,
+    keys: BTreeMap<NodeIndex, FollowedKeys>,
     /// The source tables that it would bring new rows into.
     landing: NodeSet,
     rejected: Vec<SourceRejects>,
@@ -99,6 +145,7 @@ impl Planned {
         compiled: &Compiled,
         nodes: &NodeSet,
     ) -> Result<Self, AppError> {
+        let nodes = &compiled.unbuilt.rest_of(nodes);
         let sources = connect(&workspace.project, &workspace.graph, compiled, nodes.iter().copied())?;
         let warehouse = workspace.warehouse()?;
         let (engine, runtime) = (workspace.engine(&warehouse)?, runtime()?);
@@ -116,13 +163,17 @@ impl Planned {
         let context = workspace.run_context(compiled, warehouse.as_ref(), &engine, &runtime);
         let session = Session::new(context, options, &SilentReporter, known);
         session.register_held(nodes);
-        let mut notes = Vec::new();
+        let mut notes: Vec<String> =
+            compiled.unbuilt.refused.values().flat_map(Problems::iter).map(placed).collect();
         let landings = landings(&session, &sources, &mut notes)?;
         let mut tables = session.tables();
         let plan = session.with_planner(|planner| planner.plan(nodes, &landings, &mut tables));
+        let keys = plan.steps.iter().filter_map(|step| Some((step.node, FollowedKeys::of(&session, step)?)));
+        let keys = keys.collect();
         let rejected = SourceRejects::by_now(&session, compiled, nodes);
         let landed = landings.iter().filter(|(_, (landing, _))| !landing.is_nothing());
-        Ok(Self { plan, landing: landed.map(|(node, _)| *node).collect(), rejected, notes })
+        let landing = landed.map(|(node, _)| *node).collect();
+        Ok(Self { plan, keys, landing, rejected, notes })
     }
 }
 

@@ -20,7 +20,10 @@ use mep_contract::warehouse::Taken;
 use mep_core::interrupt;
 use mep_core::relation::Relation;
 use mep_core::time_range::TimeRange;
-use mep_graph::{Answers, Compiled, CompiledEach, Node, NodeIndex, NodeKind, NodeSet, tested_relation};
+use mep_graph::{
+    Answers, Compiled, CompiledEach, Graph, Node, NodeIndex, NodeKind, NodeSet, Unbuilt, tested_relation,
+};
+use mep_lang::project::Problem;
 use mep_plan::Asked;
 use mep_run::event::{Event, NodeResult, PlanCounts, Reporter, Status};
 use mep_run::session::RunContext;
@@ -136,7 +139,7 @@ impl<'a> Run<'a> {
     /// Where it cannot begin; what fails in it is told by the results.
     pub fn build(&self, compiled: Compiled, reporter: &dyn Reporter) -> Result<RunOutcome, AppError> {
         let Self { workspace, request, .. } = self;
-        let nodes = &self.work.nodes;
+        let nodes = &compiled.unbuilt.rest_of(&self.work.nodes);
         if nodes.is_empty() && !self.work.streaming.is_empty() {
             // Streams alone need no warehouse, and no lease of it.
             return Ok(RunOutcome { results: Vec::new(), rejected: Vec::new(), compiled, _lease: None });
@@ -161,7 +164,8 @@ impl<'a> Run<'a> {
         let asked = Asked { full_refresh: request.full_refresh, until: request.date, run: &workspace.run };
         let landing_plans = plan_landings(&sources, &stored, asked);
         let landings = session.land(&sources, landing_plans);
-        let mut results = landings.results;
+        let mut results = unbuilt(&workspace.graph, &compiled.unbuilt, reporter);
+        results.extend(landings.results);
         let (late, known): (NodeSet, NodeSet) =
             nodes.iter().partition(|index| compiled.late.contains_key(*index));
         if !request.fail_fast || landings.failed.is_empty() {
@@ -396,6 +400,34 @@ impl Rounds {
     ) {
         self.results.extend(session.never_rendered(nodes, &self.failed, problems));
         self.failed.extend(nodes);
+    }
+}
+
+/// What comes of the nodes that mep does not build.
+fn unbuilt(graph: &Graph, unbuilt: &Unbuilt, reporter: &dyn Reporter) -> Vec<NodeResult> {
+    let result = |index: NodeIndex, status, message: String| {
+        let node = graph.node(index);
+        NodeResult::new(node.id.as_str(), &node.shown_name(), node.shown_kind(), status).saying(message)
+    };
+    let refused = unbuilt.refused.iter().map(|(index, problems)| {
+        let said: Vec<String> = problems.iter().map(placed).collect();
+        result(*index, Status::Error, said.join("; "))
+    });
+    let skipped = unbuilt.skipped.iter().map(|(index, of)| {
+        result(*index, Status::Skipped, format!("because of {}", graph.node(*of).shown_name()))
+    });
+    let results: Vec<NodeResult> = refused.chain(skipped).collect();
+    for result in &results {
+        reporter.report(Event::Ended(result));
+    }
+    results
+}
+
+/// A problem in one line, with its place.
+pub(super) fn placed(problem: &Problem) -> String {
+    match problem.place() {
+        Some(place) => format!("{problem} ({}:{})", place.text.path().display(), place.line_column().0),
+        None => problem.to_string(),
     }
 }
 

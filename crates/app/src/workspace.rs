@@ -238,7 +238,7 @@ impl Workspace {
         nodes.iter().copied().chain(tests).collect()
     }
 
-    /// Compiles nodes and all that they need, with no answer to what they ask.
+    /// Compiles nodes and all that they need, but for what mep refuses to build, with no answer to what they ask.
     ///
     /// # Errors
     /// All that is wrong with them.
@@ -251,7 +251,7 @@ impl Workspace {
         Ok(compiled)
     }
 
-    /// Compiles nodes and all that they need.
+    /// Compiles nodes and all that they need, but for what mep refuses to build and what needs that.
     ///
     /// # Errors
     /// All that is wrong with them.
@@ -260,7 +260,7 @@ impl Workspace {
         nodes: &NodeSet,
         answers: &Arc<dyn Answers>,
     ) -> Result<Compiled, AppError> {
-        self.with_compiler(answers, |compiler| Ok(compiler.compile(nodes)?))
+        self.with_compiler(answers, |compiler| Ok(compiler.compile_rest(nodes)?))
     }
 
     /// Compiles nodes and all that they need, and keeps apart what is wrong with each.

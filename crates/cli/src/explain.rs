@@ -2,6 +2,7 @@
 
 use serde_json::{Value as Json, json};
 
+use mep_app::preview::FollowedKeys;
 use mep_core::quantity::{bytes, plural};
 use mep_core::relation::Relation;
 use mep_graph::{CompiledModel, Materialization, Node};
@@ -12,7 +13,12 @@ use mep_sql::ScanAlignment;
 const NAMED_COLUMNS: usize = 8;
 
 /// The lines below a step: what it reads by which key, then each partition with its reason.
-pub(super) fn explained(node: &Node, model: &CompiledModel, action: &Action) -> Vec<String> {
+pub(super) fn explained(
+    node: &Node,
+    model: &CompiledModel,
+    action: &Action,
+    followed: Option<&FollowedKeys>,
+) -> Vec<String> {
     let mut lines = Vec::new();
     if node.config.materialized.is_table() {
         lines.push(how_it_is_built(node, model));
@@ -24,7 +30,7 @@ pub(super) fn explained(node: &Node, model: &CompiledModel, action: &Action) -> 
                 scan.relation.name,
                 by(node, model, scan),
                 columns(model, &scan.relation)
-            )
+            ) + &followed.map_or_else(String::new, |followed| how_followed(followed, &scan.relation))
         });
         lines.extend(lines_of);
     }
@@ -92,6 +98,15 @@ fn by(node: &Node, model: &CompiledModel, scan: &ScanAlignment) -> String {
         by => Some(format!("{column} = {by}")),
     });
     format!("by {}", pairs.collect::<Vec<String>>().join(", "))
+}
+
+/// By which columns a change in an input is followed.
+fn how_followed(followed: &FollowedKeys, input: &Relation) -> String {
+    match followed.by_input.get(input).map(Vec::as_slice) {
+        None => String::new(),
+        Some([]) => "; it decides about all rows, which are all made".to_owned(),
+        Some(columns) => format!("; its changes are followed by {}", columns.join(", ")),
+    }
 }
 
 fn columns(model: &CompiledModel, relation: &Relation) -> String {

@@ -1,16 +1,18 @@
 //! plan: what a run would do, and why.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value as Json, json};
 
 use super::arguments::{Global, PlanArguments, TextOrJson};
 use super::exit::Exit;
 use super::explain::{explained, inputs, is_at_most};
 use super::terminal::Palette;
-use mep_app::preview::{Preview, PreviewRequest};
+use mep_app::preview::{FollowedKeys, Preview, PreviewRequest};
 use mep_app::{AppError, Rendering, SourceRejects, Workspace};
 use mep_core::quantity::{bytes, count, plural};
 use mep_core::time_range::TimeRange;
-use mep_graph::{Compiled, Graph, NodeSet};
+use mep_graph::{Compiled, Graph, NodeIndex, NodeSet};
 use mep_plan::{Action, BatchPlan, BatchReason, LandingPlan, PartitionBuild, Plan};
 use mep_run::in_short as reasons_in_short;
 use mep_run::landings::why;
@@ -32,6 +34,7 @@ pub(super) fn plan(global: &Global, arguments: &PlanArguments) -> Result<Exit, A
         graph: &workspace.graph,
         compiled: &preview.compiled,
         plan: &preview.plan,
+        keys: &preview.keys,
         streaming: &preview.streaming,
         rejected: &preview.rejected,
         notes: &preview.notes,
@@ -123,6 +126,8 @@ struct Planned<'a> {
     graph: &'a Graph,
     compiled: &'a Compiled,
     plan: &'a Plan,
+    /// By which columns changes are followed in tables that are built as a whole.
+    keys: &'a BTreeMap<NodeIndex, FollowedKeys>,
     /// The streaming models that it would carry on.
     streaming: &'a NodeSet,
     /// The rows of its sources that are rejected by now.
@@ -131,19 +136,32 @@ struct Planned<'a> {
     notes: &'a [String],
 }
 
+/// More columns than these are counted.
+const NAMED_KEYS: usize = 3;
+
+/// Columns by name, many of them by their number.
+fn named(columns: &[&str]) -> String {
+    match columns.len().checked_sub(NAMED_KEYS) {
+        None | Some(0) => columns.join(", "),
+        Some(more) => format!("{} and {more} more", columns[..NAMED_KEYS].join(", ")),
+    }
+}
+
 /// What a run does with a streaming model.
 const STREAM: [&str; 2] = ["stream", "up to what its source holds when it runs"];
 
 impl Planned<'_> {
     fn as_text(&self, explains: bool, palette: Palette) -> String {
-        let Self { graph, compiled, plan, streaming, rejected, notes } = self;
+        let Self { graph, compiled, plan, keys, streaming, rejected, notes } = self;
         let mut lines: Vec<[String; 4]> = Vec::new();
         let mut explanations: Vec<Vec<String>> = Vec::new();
         let mut current = 0;
         for step in &plan.steps {
             let node = graph.node(step.node);
             let model = compiled.models.get(&step.node).filter(|_| explains);
-            let explanation = model.map(|model| explained(node, model, &step.action)).unwrap_or_default();
+            let followed = keys.get(&step.node);
+            let explanation = model.map(|model| explained(node, model, &step.action, followed));
+            let explanation = explanation.unwrap_or_default();
             if step.action == Action::Current {
                 current += 1;
                 if explanation.is_empty() {
@@ -156,6 +174,9 @@ impl Planned<'_> {
                 && is_at_most(compiled.models.get(&step.node), plan)
             {
                 what.insert_str(0, "up to ");
+            }
+            if let Some(columns) = followed.map(FollowedKeys::of_all).filter(|columns| !columns.is_empty()) {
+                what = format!("by {}", named(&columns));
             }
             let (rows, read) = reads(&step.action);
             let mut why = reason(&step.action);
@@ -203,7 +224,7 @@ impl Planned<'_> {
     }
 
     fn as_json(&self) -> Json {
-        let Self { graph, compiled, plan, streaming, rejected, notes } = self;
+        let Self { graph, compiled, plan, keys, streaming, rejected, notes } = self;
         let steps = plan.steps.iter().map(|step| {
         let node = graph.node(step.node);
         let (rows, bytes) = reads(&step.action);
@@ -238,6 +259,9 @@ impl Planned<'_> {
                 json["batches"] = plan.batches.iter().map(batch).collect();
             }
             _ => {}
+        }
+        if let Some(followed) = keys.get(&step.node) {
+            json["by"] = followed.of_all().into();
         }
         if let Some(model) = compiled.models.get(&step.node) {
             json["inputs"] = inputs(node, model);

@@ -54,6 +54,12 @@ impl Relation {
         Self { schema: None, name: format!("__mep_{what}_{self}") }
     }
 
+    /// A name within one process for groups that are kept with this table: its `at`-th ones.
+    #[must_use]
+    pub fn kept_groups(&self, at: usize) -> Self {
+        Self { schema: Some("__mep_groups".to_owned()), name: format!("{at} {self}") }
+    }
+
     /// The name of an ephemeral model within the statements that use it.
     pub fn ephemeral(model: &str) -> Self {
         Self { schema: None, name: format!("__dbt__cte__{model}") }

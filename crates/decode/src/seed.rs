@@ -1,7 +1,7 @@
 //! Seeds: small tables given as CSV, with types told by their values or declared.
 //!
 //! A column is, by the first of these that all its values are: boolean, bigint, double, decimal, date, timestamp; else
-//! varchar. A number keeps all its digits: it is a double only where the double is written with the same ones, and a text
+//! varchar; a column without any value is bigint. A number keeps all its digits: it is a double only where the double is written with the same ones, and a text
 //! where 38 digits are too few. A number with leading zeros, such as a postal code, is a text. An empty field is NULL.
 //!
 //! A value of a column with a declared type is of that type and loses nothing, or the seed is refused.
@@ -93,7 +93,7 @@ impl SeedError {
     }
 }
 
-/// Reads a seed.
+/// Reads a seed; types that are declared for several seeds (`of_several`) may name columns that this one has not.
 ///
 /// # Errors
 /// Where the text is no CSV, or a declared type does not fit.
@@ -101,9 +101,11 @@ pub fn read(
     text: &str,
     delimiter: char,
     column_types: &IndexMap<String, String>,
+    of_several: bool,
 ) -> Result<RecordBatch, SeedError> {
     let texts = Texts::read(text, delimiter)?;
-    if let Some(unknown) = column_types.keys().find(|column| !texts.names.contains(column)) {
+    let unknown = column_types.keys().find(|column| !texts.names.contains(column));
+    if let Some(unknown) = unknown.filter(|_| !of_several) {
         return Err(SeedError::NoSuchColumn(unknown.clone()));
     }
     let (mut fields, mut arrays): (Vec<Field>, Vec<ArrayRef>) = (Vec::new(), Vec::new());
@@ -112,6 +114,10 @@ pub fn read(
             Some(declared) => {
                 let place = |row: usize| texts.rows[row].clone();
                 declared_column(name, values, declared, &place)?
+            }
+            // As dbt has it: no value is an integer as well as anything else.
+            None if !values.is_empty() && values.null_count() == values.len() => {
+                arrow::array::new_null_array(&DataType::Int64, values.len())
             }
             None => inferred_column(values),
         };
@@ -281,12 +287,12 @@ pub fn inferred_column(values: &StringArray) -> ArrayRef {
         (|values| Some(lenient(values, &DataType::Date32)), |text| text.len() == 10),
         (
             |values| Some(lenient(values, &DataType::Timestamp(TimeUnit::Microsecond, None))),
-            |text| text.len() == 10 || text.len() >= 16,
+            |text| (text.len() == 10 || text.len() >= 16) && !names_zone(text),
         ),
     ];
     if values.null_count() < values.len() {
         for (read, looks_like) in candidates {
-            if !values.iter().flatten().all(looks_like) {
+            if !values.iter().flatten().all(|text| looks_like(text.trim())) {
                 continue;
             }
             if let Some(array) = read(values).filter(|array| array.null_count() == values.null_count()) {
@@ -299,14 +305,14 @@ pub fn inferred_column(values: &StringArray) -> ArrayRef {
 
 /// The values that a double keeps with all their digits.
 fn doubles(values: &StringArray) -> ArrayRef {
-    Arc::new(values.iter().map(|text| Number::parse(text?).ok()?.double()).collect::<Float64Array>())
+    Arc::new(values.iter().map(|text| Number::parse(text?.trim()).ok()?.double()).collect::<Float64Array>())
 }
 
 /// The values as the smallest decimal that keeps the digits of all of them; `None` where there is none.
 fn fitting_decimals(values: &StringArray) -> Option<ArrayRef> {
     let (mut before, mut behind) = (0, 0);
     for text in values.iter().flatten() {
-        let extent = Number::parse(text).ok()?.extent();
+        let extent = Number::parse(text.trim()).ok()?.extent();
         (before, behind) = (before.max(extent.0), behind.max(extent.1));
     }
     let digits = |digits: u32| u8::try_from(digits).ok().filter(|digits| *digits <= 38);
@@ -315,6 +321,11 @@ fn fitting_decimals(values: &StringArray) -> Option<ArrayRef> {
     let precision =
         if scale == 0 { digits(before).map(|_| 38)? } else { digits(before.checked_add(behind)?)? };
     Some(decimals(values, precision, scale.cast_signed()))
+}
+
+/// Whether a time ends with the name of a zone (`2025-05-01 08:00:00 UTC`), which makes it a text, as in dbt.
+fn names_zone(text: &str) -> bool {
+    text.ends_with(|c: char| c.is_ascii_alphabetic() && !matches!(c, 'Z' | 'z'))
 }
 
 /// Whether a text may be a number: leading zeros mean a code, not a number.
@@ -326,6 +337,8 @@ fn is_number(text: &str) -> bool {
 
 /// The values in a type; NULL where one does not fit.
 fn lenient(values: &StringArray, data_type: &DataType) -> ArrayRef {
+    // A blank around a value means nothing where a value is no text.
+    let values: &StringArray = &values.iter().map(|text| text.map(str::trim)).collect();
     if let DataType::Timestamp(..) = data_type
         && values.iter().flatten().any(|text| with_seconds(text).is_some())
     {
@@ -360,7 +373,7 @@ mod tests {
     fn seed(text: &str, types: &[(&str, &str)]) -> Result<RecordBatch, SeedError> {
         let types =
             types.iter().map(|(name, data_type)| ((*name).to_owned(), (*data_type).to_owned())).collect();
-        read(text, ',', &types)
+        read(text, ',', &types, false)
     }
 
     fn types(text: &str) -> String {
@@ -376,8 +389,9 @@ mod tests {
             types("a,b,c,d,e,f\n1,1.5,true,2018-11-03,2018-11-03 01:02:03,x\n"),
             "Int64 Float64 Boolean Date32 Timestamp(µs) Utf8"
         );
-        assert_eq!(types("ms,zip,none\n1714590000000,02139,\n1,10115,\n"), "Int64 Utf8 Utf8");
+        assert_eq!(types("ms,zip,none\n1714590000000,02139,\n1,10115,\n"), "Int64 Utf8 Int64");
         assert_eq!(types("a\n1\nx\n"), "Utf8");
+        assert_eq!(types("a,b\n2025-05-01 08:00:00 UTC, 2025-05-01 08:00:00.5 \n"), "Utf8 Timestamp(µs)");
     }
 
     #[test]
@@ -429,6 +443,8 @@ mod tests {
         insta::assert_snapshot!(said("a\n\"x\n", &[]), @r#"a quoted field of this row is not closed; close it with `"`, and write a quote within it as `""`"#);
         insta::assert_snapshot!(said("a\n1.005\n", &[("a", "numeric(10,2)")]), @"column `a`: `1.005` is no numeric(10,2): it has more digits behind the point, and none is dropped");
         insta::assert_snapshot!(said("a\nabc\n", &[("a", "varchar(2)")]), @"column `a`: `abc` is no varchar(2): it is longer");
+        let of_all = IndexMap::from([("b".to_owned(), "bigint".to_owned())]);
+        assert!(read("a\nx\n", ',', &of_all, true).is_ok());
         insta::assert_snapshot!(said("a\nx\n", &[("b", "bigint")]), @"`column_types` names `b`, which is not a column of the file");
         insta::assert_snapshot!(said("a\nx\n", &[("a", "bigit")]), @"unknown type `bigit` of column `a`; expected one of bigint, integer, smallint, tinyint, double, real, decimal(p,s), boolean, varchar, date, timestamp");
     }

@@ -132,6 +132,7 @@ fn test_node(
     parsed: &Parsed,
     taken: &mut HashSet<NodeId>,
 ) -> Option<Node> {
+    builder.problems.extend(parsed.missing.iter().cloned());
     let mut depends_on = builder.dependencies(parsed);
     let node = &builder.nodes[used.node];
     if !depends_on.iter().any(|needed| needed.id == node.id) {

@@ -19,6 +19,7 @@ use mep_lang::jinja::{GeneratedName, Parsed, Subject, Templates};
 use mep_lang::project::{
     Located, Place, Problem, Problems, Project, Properties, SourceText, Span, SqlFile, hooks_after,
 };
+use mep_lang::python;
 
 impl Graph {
     /// The graph of a project.
@@ -154,8 +155,12 @@ impl<'a> Builder<'a> {
                     continue;
                 }
             };
+            self.problems.extend(parsed.missing.iter().cloned());
             let raw = self.settled(&model.fqn, &model.config, &parsed.config);
-            let config = config_reader::read(ConfigOf::Model, &raw, &mut self.problems);
+            let mut config = config_reader::read(ConfigOf::Model, &raw, &mut self.problems);
+            if model.is_python() {
+                config.materialized = Materialization::Table;
+            }
             if !config.enabled {
                 self.disabled.push((package_of(&model.fqn).to_owned(), model.name.clone()));
                 continue;
@@ -193,6 +198,7 @@ impl<'a> Builder<'a> {
                     continue;
                 }
             };
+            self.problems.extend(parsed.missing.iter().cloned());
             let raw = self.settled(&file.fqn, &file.config, &parsed.config);
             let config = config_reader::read(ConfigOf::Snapshot, &raw, &mut self.problems);
             if !config.enabled {
@@ -256,6 +262,9 @@ impl<'a> Builder<'a> {
     }
 
     fn parse(&self, file: &SqlFile, resource_type: &str) -> Result<Parsed, Problem> {
+        if file.is_python() {
+            return Ok(python::reads(&file.text));
+        }
         let unique_id = format!("{resource_type}.{}.{}", package_of(&file.fqn), file.name);
         let config: IndexMap<String, Json> =
             file.config.iter().map(|(key, located)| (key.clone(), located.value.clone())).collect();
@@ -268,6 +277,8 @@ impl<'a> Builder<'a> {
             fqn: &file.fqn,
             this: Relation::new(&self.project.target.schema, &file.name),
             config,
+            description: file.properties.description.as_deref().unwrap_or_default(),
+            columns: &file.properties.columns,
         })
     }
 
@@ -305,6 +316,8 @@ impl<'a> Builder<'a> {
             fqn,
             this: Relation::new(&self.project.target.schema, name),
             config: raw.iter().map(|(key, located)| (key.clone(), located.value.clone())).collect(),
+            description: "",
+            columns: &[],
         };
         let mut made = |which, custom: &Option<String>| {
             let made = self.templates.generated_name(which, custom.as_deref(), &subject);
@@ -336,6 +349,7 @@ impl<'a> Builder<'a> {
                     continue;
                 }
             };
+            self.problems.extend(parsed.missing.iter().cloned());
             let raw = self.settled(&test.fqn, &test.config, &parsed.config);
             let config = config_reader::read(ConfigOf::Test, &raw, &mut self.problems);
             if !config.enabled {

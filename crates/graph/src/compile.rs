@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arrow::datatypes::{Schema, SchemaRef};
+use serde_json::Value as Json;
 
 use super::asked::{Answers, Asking, Inputs, Late, Own, Questions, Reach};
 use super::attached_tests::tested_relation;
 use super::compiled::{Compiled, CompiledIncrement, CompiledModel, CompiledTest, SeedTable};
-use super::config::Materialization;
+use super::config::{Materialization, PublishWhen};
 use super::dag::Graph;
 use super::declared::{landing_table, read_seed, schema_problem};
 use super::hooks::Hook;
@@ -20,6 +21,7 @@ use super::node::{Node, NodeKind, TestDetail};
 use super::node_index::{NodeIndex, NodeSet};
 use super::snapshot::{self, CompiledSnapshot};
 use super::tested_column::TestedColumn;
+use super::unbuilt::Unbuilt;
 use super::views::{ViewsBelow, read_through};
 use super::{derived, history, inputs, late, named, streaming};
 use mep_core::fingerprint::Fingerprint;
@@ -96,12 +98,20 @@ impl Compiler<'_> {
     /// # Errors
     /// All that is wrong with any of them. What reads a model that is wrong is not looked at.
     pub fn compile(&self, wanted: &NodeSet) -> Result<Compiled, Problems> {
+        self.compile_rest(wanted)?.whole()
+    }
+
+    /// Compiles these nodes and all that they need, but for what mep refuses to build and what needs that.
+    ///
+    /// # Errors
+    /// All that is wrong with any of them.
+    pub fn compile_rest(&self, wanted: &NodeSet) -> Result<Compiled, Problems> {
         let CompiledEach { compiled, problems } = self.compile_each(wanted);
-        let mut all = Problems::default();
-        for problems in problems.into_values() {
-            all.extend(problems);
+        if problems.is_empty() {
+            return Ok(compiled);
         }
-        all.none_or(compiled)
+        // All is told at once.
+        Err(problems.into_values().chain(compiled.unbuilt.refused.into_values()).flatten().collect())
     }
 
     /// Compiles these nodes and all that they need, and keeps apart what is wrong with each.
@@ -117,13 +127,25 @@ impl Compiler<'_> {
             compiled: Compiled::default(),
             ephemerals: Arc::default(),
             broken: HashSet::new(),
+            unbuilt: Unbuilt::default(),
             unknown: HashMap::new(),
             problems: BTreeMap::new(),
         };
         for index in self.graph.ancestors(wanted, None) {
             work.blame_sources(index);
-            if self.graph.parents(index).iter().any(|parent| work.broken.contains(parent)) {
+            let parents = self.graph.parents(index);
+            if parents.iter().any(|parent| work.broken.contains(parent)) {
                 work.broken.insert(index);
+                continue;
+            }
+            if let Some(parent) = parents.iter().find(|parent| work.unbuilt.has(**parent)) {
+                let of = work.unbuilt.skipped.get(parent).unwrap_or(parent);
+                work.unbuilt.skipped.insert(index, *of);
+                continue;
+            }
+            let refused = work.refused(index);
+            if !refused.is_empty() {
+                work.unbuilt.refused.insert(index, refused);
                 continue;
             }
             if let Err(problems) = work.at_its_time(index) {
@@ -131,7 +153,32 @@ impl Compiler<'_> {
                 work.problems.entry(index).or_default().extend(problems);
             }
         }
+        for index in wanted.iter().filter(|index| !work.unbuilt.has(**index)) {
+            if let Some(problem) = self.untested(*index, &work.unbuilt) {
+                work.problems.entry(*index).or_default().push(problem);
+            }
+        }
+        work.compiled.unbuilt = work.unbuilt;
         CompiledEach { compiled: work.compiled, problems: work.problems }
+    }
+
+    /// A table is not shown before it has passed its tests, so it needs all of them.
+    fn untested(&self, index: NodeIndex, unbuilt: &Unbuilt) -> Option<Problem> {
+        let node = self.graph.node(index);
+        let tests = (node.config.publish == PublishWhen::AfterTests).then(|| self.graph.own_tests(index))?;
+        let test = tests.into_iter().find(|test| unbuilt.has(*test))?;
+        let of = unbuilt.skipped.get(&test).map_or(test, |of| *of);
+        let message = format!(
+            "`{}` is shown once it has passed its tests, and `{}` cannot be run, because of `{}`",
+            node.name,
+            self.graph.node(test).name,
+            self.graph.node(of).name
+        );
+        let problem = Problem::new(message).help("take `publish` away, or the test");
+        Some(match node.config.places.get("publish").or(node.place.as_ref()) {
+            Some(place) => problem.at(place),
+            None => problem,
+        })
     }
 
     /// Compiles a query over the project's nodes, such as `mep show --inline` is given.
@@ -151,6 +198,8 @@ impl Compiler<'_> {
             fqn: &[],
             this: Relation::new(&self.project.target.schema, "inline"),
             config: indexmap::IndexMap::new(),
+            description: "",
+            columns: &[],
         };
         let rendered = self.templates.render(
             &subject,
@@ -181,19 +230,35 @@ struct CompileWork<'a> {
     questions: Arc<Mutex<Questions>>,
     ephemerals: Arc<HashMap<NodeIndex, Ephemeral>>,
     broken: HashSet<NodeIndex>,
+    unbuilt: Unbuilt,
     /// Source tables of which no columns are known: that stops what reads them, and nothing else.
     unknown: HashMap<NodeIndex, Problems>,
     problems: BTreeMap<NodeIndex, Problems>,
 }
 
 impl CompileWork<'_> {
+    /// What mep has no way to build a node by; that is known before it is rendered.
+    fn refused(&self, index: NodeIndex) -> Problems {
+        let Compiler { project, graph, .. } = self.compiler;
+        let node = graph.node(index);
+        let mut problems: Problems = refused_keys(node).collect();
+        if let NodeKind::Model { index: of, .. } = &node.kind
+            && let file = &project.models[*of]
+            && file.is_python()
+        {
+            let place = file.text.at(Span::range(0, 0));
+            let problem = Problem::new("a model in Python is not supported by mep").at(&place);
+            problems.push(problem.help("write it as a SELECT, or leave it and what reads it to dbt"));
+        }
+        problems
+    }
+
     /// Compiles a node, or notes that it is late.
     fn at_its_time(&mut self, index: NodeIndex) -> Result<(), Problems> {
         let graph = self.compiler.graph;
         let above = graph.parents(index).iter().find(|parent| self.compiled.late.contains_key(parent));
         let (done, late) = if let Some(above) = above {
-            let done = check_refused(graph.node(index)).and_then(|()| self.check_hooks(index));
-            (done, Some(Late::Reads(*above)))
+            (self.check_hooks(index), Some(Late::Reads(*above)))
         } else {
             *lock(&self.questions) = Questions::default();
             let done = self.check_hooks(index).and_then(|()| self.node(index));
@@ -229,7 +294,6 @@ impl CompileWork<'_> {
 
     fn node(&mut self, index: NodeIndex) -> Result<(), Problems> {
         let node = self.compiler.graph.node(index);
-        check_refused(node)?;
         match &node.kind {
             NodeKind::Source { index: of, .. } => {
                 if !node.is_filled()
@@ -417,6 +481,8 @@ impl CompileWork<'_> {
             fqn: &node.fqn,
             this: tested_relation(node),
             config: node.config.raw.clone(),
+            description: node.description.as_deref().unwrap_or_default(),
+            columns: &node.columns,
         };
         let rendered = one_query(self.compiler.templates.render(&subject, names)?);
         inputs::check(self.compiler.graph, node, &rendered)?;
@@ -690,16 +756,23 @@ fn lock(questions: &Mutex<Questions>) -> MutexGuard<'_, Questions> {
 }
 
 /// Tells of keys of config without which the node would be another.
-fn check_refused(node: &Node) -> Result<(), Problems> {
-    let refused = node.config.refused.iter().map(|key| {
-        let problem = Problem::new(format!("config key `{key}` is not supported by mep"))
-            .help("take it away: leaving it out silently would change the result");
+fn refused_keys(node: &Node) -> impl Iterator<Item = Problem> {
+    node.config.refused.iter().map(|key| {
+        let problem = if key == "materialized" {
+            let found = node.config.raw.get(key).and_then(Json::as_str).unwrap_or_default();
+            Problem::new(format!(
+                "`materialized` is `{found}`, and mep makes relations in ways of its own alone"
+            ))
+            .help("write one of view, table, incremental, ephemeral, streaming, history")
+        } else {
+            Problem::new(format!("config key `{key}` is not supported by mep"))
+                .help("take it away: leaving it out silently would change the result")
+        };
         match node.config.places.get(key).or(node.place.as_ref()) {
             Some(place) => problem.at(place),
             None => problem,
         }
-    });
-    refused.collect::<Problems>().none_or(())
+    })
 }
 
 /// A semicolon at the end is a habit of editors; the query is to stand within others.

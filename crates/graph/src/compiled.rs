@@ -12,10 +12,12 @@ use super::incremental::CompiledBatches;
 use super::node_index::{NodeIndex, NodeSet};
 use super::snapshot::CompiledSnapshot;
 use super::streaming::CompiledStream;
+use super::unbuilt::Unbuilt;
 use mep_contract::source::{LandingTable, WholeTable};
 use mep_core::fingerprint::Fingerprint;
 use mep_core::relation::Relation;
 use mep_lang::jinja::Rendered;
+use mep_lang::project::Problems;
 use mep_sql::{Alignment, Origins, Recipe};
 
 /// A model, compiled.
@@ -131,4 +133,17 @@ pub struct Compiled {
     pub without_effect: BTreeSet<String>,
     /// What asks for rows while it is rendered.
     pub asking: NodeSet,
+    /// What of it is not built, since mep has no way to.
+    pub unbuilt: Unbuilt,
+}
+
+impl Compiled {
+    /// It, where all of it is built.
+    ///
+    /// # Errors
+    /// What mep has no way to build.
+    pub fn whole(mut self) -> Result<Self, Problems> {
+        let refused = std::mem::take(&mut self.unbuilt).refused;
+        refused.into_values().flatten().collect::<Problems>().none_or(self)
+    }
 }

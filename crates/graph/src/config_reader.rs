@@ -90,7 +90,10 @@ impl ConfigReader<'_> {
             return self.has_no_effect(known);
         }
         match self.key {
-            "materialized" => config.materialized = self.materialized().unwrap_or_default(),
+            "materialized" => match self.materialized() {
+                Some(materialized) => config.materialized = materialized,
+                None => config.refused.push(self.key.to_owned()),
+            },
             "partition_by" => config.partition_by = self.columns(),
             "unique_key" => config.unique_key = self.columns(),
             "incremental_strategy" => config.incremental_strategy = self.strategy(),
@@ -190,19 +193,37 @@ impl ConfigReader<'_> {
         self.expected(&format!("one of {}", all.join(", ")))
     }
 
+    /// `None` where it is a way to make relations that mep has not, or no name of one.
     fn materialized(&mut self) -> Option<Materialization> {
-        self.one_of(&[
+        const WORDS: [(&str, Materialization); 6] = [
             ("view", Materialization::View),
             ("table", Materialization::Table),
             ("incremental", Materialization::Incremental),
             ("ephemeral", Materialization::Ephemeral),
             ("streaming", Materialization::Streaming),
             ("history", Materialization::History),
-        ])
+        ];
+        let found = match &self.located.value {
+            Json::Null => return Some(Materialization::default()),
+            Json::String(found) => found,
+            _ => return self.one_of(&WORDS),
+        };
+        if REFRESHED.contains(&found.as_str()) {
+            let message = format!(
+                "`{found}` is built as a table: its rows are those of its SELECT when a run built it"
+            );
+            self.problems.push(Problem::new(message).at(self.place()).weighing(Weight::Once));
+            return Some(Materialization::Table);
+        }
+        // A name that a project's own `{% materialization %}` may have; a slip of the pen is told at once.
+        let is_known = |(word, _): &(&str, Materialization)| word.eq_ignore_ascii_case(found);
+        let is_another = !WORDS.iter().any(is_known) && nearest(found, WORDS.map(|(word, _)| word)).is_none();
+        if is_another && !found.is_empty() { None } else { self.one_of(&WORDS) }
     }
 
     fn strategy(&mut self) -> Option<IncrementalStrategy> {
-        if self.located.value.as_str() == Some("derived") {
+        if matches!(self.located.value.as_str(), Some("derived" | "default")) || self.located.value.is_null()
+        {
             return None;
         }
         self.one_of(&[
@@ -352,6 +373,9 @@ impl ConfigReader<'_> {
         }
     }
 }
+
+/// dbt's ways to make relations that hold the rows of a SELECT, and which a warehouse or a file keeps.
+const REFRESHED: [&str; 4] = ["materialized_view", "dynamic_table", "streaming_table", "external"];
 
 #[cfg(test)]
 mod tests {

@@ -77,13 +77,16 @@ pub(super) fn read_seed(root: &Path, node: &Node) -> Result<SeedTable, Problem> 
         let message = format!("expected a file in UTF-8, found the byte 0x{byte:02X}: save it as UTF-8");
         problem(message, &String::from_utf8_lossy(before), at..at)
     })?;
-    let rows = seed::read(&text, node.config.delimiter, &node.config.column_types).map_err(|error| {
-        let declared = node.config.places.get("column_types").filter(|_| error.is_of_declaration());
-        match declared {
-            Some(place) => Problem::new(error.to_string()).at(place),
-            None => problem(error.to_string(), &text, error.place(&text)),
-        }
-    })?;
+    let types = node.config.places.get("column_types");
+    let of_several = types.is_some_and(|place| place.text.path().ends_with("dbt_project.yml"));
+    let rows =
+        seed::read(&text, node.config.delimiter, &node.config.column_types, of_several).map_err(|error| {
+            let declared = types.filter(|_| error.is_of_declaration());
+            match declared {
+                Some(place) => Problem::new(error.to_string()).at(place),
+                None => problem(error.to_string(), &text, error.place(&text)),
+            }
+        })?;
     let schema = stored_schema(&rows.schema(), &[])
         .map_err(|unstorable| problem(unstorable.to_string(), &text, 0..0).help(unstorable.help()))?;
     let mut parts = Structure::default();

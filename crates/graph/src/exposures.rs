@@ -28,6 +28,8 @@ impl Builder<'_> {
                     fqn: &[],
                     this: Relation::new(&self.project.target.schema, &exposure.name),
                     config: IndexMap::new(),
+                    description: "",
+                    columns: &[],
                 };
                 let parsed = match self.templates.parse(&subject) {
                     Ok(parsed) => parsed,

@@ -74,7 +74,20 @@ impl Compiler<'_> {
         };
         let resource_type = hook.node.map_or("operation", Node::resource_type);
         let config = hook.node.map_or_else(IndexMap::new, |node| node.config.raw.clone());
-        let subject = Subject { text: &file, block: None, name, unique_id, resource_type, fqn, this, config };
+        let description = hook.node.and_then(|node| node.description.as_deref()).unwrap_or_default();
+        let columns = hook.node.map_or(&[][..], |node| &node.columns);
+        let subject = Subject {
+            text: &file,
+            block: None,
+            name,
+            unique_id,
+            resource_type,
+            fqn,
+            this,
+            config,
+            description,
+            columns,
+        };
         let noted: Arc<Mutex<Questions>> = Arc::default();
         let asking = || Asking::anything(answers.clone(), noted.clone(), self.graph);
         let is_incremental = false;

@@ -44,6 +44,7 @@ mod streaming_config;
 mod test_name;
 mod tested_column;
 mod threshold;
+mod unbuilt;
 mod views;
 
 pub use asked::{Answers, Late, Question, Unanswered};
@@ -68,3 +69,4 @@ pub use snapshot::CompiledSnapshot;
 pub use snapshot_config::{SnapshotConfig, SnapshotStrategy};
 pub use streaming::CompiledStream;
 pub use streaming_config::StreamingConfig;
+pub use unbuilt::Unbuilt;

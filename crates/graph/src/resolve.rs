@@ -1,7 +1,7 @@
 //! What names in `ref()` and `source()` stand for.
 
 use super::build::{Builder, package_of};
-use super::node::{Dependency, NodeId, NodeKind};
+use super::node::{Dependency, Node, NodeId, NodeKind};
 use mep_lang::jinja::Parsed;
 use mep_lang::project::{Place, Problem, nearest};
 
@@ -12,23 +12,40 @@ pub(super) enum Named {
     Disabled,
 }
 
+/// `ref()` finds models, seeds and snapshots by their names, whatever they are.
+fn named_twice(first: &Node, second: &Node) -> Problem {
+    let (is, thing) = (first.resource_type(), second.resource_type());
+    let message = if is == thing {
+        format!("two {thing}s are named `{}`", second.name)
+    } else {
+        format!("a {is} and a {thing} are named `{}`", second.name)
+    };
+    let what = if thing == "snapshot" { "name" } else { "file name" };
+    let help =
+        format!("the first is {}; give one of them another {what}, or disable it", first.path.display());
+    let problem = Problem::new(message).help(help);
+    match &second.place {
+        Some(place) => problem.at(place),
+        None => problem,
+    }
+}
+
 impl Builder<'_> {
     /// Notes what names stand for, once all nodes are there that may be referred to.
     pub(super) fn index_names(&mut self) {
         for name in &self.disabled {
             self.refs.insert(name.clone(), Named::Disabled);
         }
-        for node in &self.nodes {
+        for (at, node) in self.nodes.iter().enumerate() {
             let key = (package_of(&node.fqn).to_owned(), node.name.clone());
             if matches!(node.kind, NodeKind::Model { .. } | NodeKind::Seed { .. } | NodeKind::Snapshot { .. })
-                && let Some(Named::Node(earlier)) = self.refs.insert(key, Named::Node(node.id.clone()))
+                && let Some(Named::Node(_)) = self.refs.insert(key, Named::Node(node.id.clone()))
             {
-                let message = format!("two nodes are named `{}`: {earlier} and {}", node.name, node.id);
-                let problem = Problem::new(message).help("give one of them another file name");
-                self.problems.push(match &node.place {
-                    Some(place) => problem.at(place),
-                    None => problem,
-                });
+                let is_alike = |earlier: &&Node| {
+                    earlier.name == node.name && package_of(&earlier.fqn) == package_of(&node.fqn)
+                };
+                self.problems
+                    .extend(self.nodes[..at].iter().find(is_alike).map(|earlier| named_twice(earlier, node)));
             }
         }
     }

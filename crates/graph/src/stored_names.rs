@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::build::package_of;
 use super::config::{Materialization, NodeConfig, PublishWhen};
 use super::node::{Node, NodeKind};
 use mep_core::path_name::{self, NotAName, PathName};
@@ -82,7 +83,12 @@ impl<'a> StoredNames<'a> {
         let mut taken: HashMap<Relation, &Node> = HashMap::new();
         for node in nodes {
             let Some(relation) = node.relation.as_ref().filter(|_| !node.is_filled()) else { continue };
-            if let Some(earlier) = taken.insert(self.as_stored(relation), node) {
+            // Two nodes of one name are told of as that.
+            let is_named_so = |earlier: &&Node| {
+                earlier.name == node.name && package_of(&earlier.fqn) == package_of(&node.fqn)
+            };
+            let earlier = taken.insert(self.as_stored(relation), node);
+            if let Some(earlier) = earlier.filter(|earlier| !is_named_so(earlier)) {
                 let message = format!("{} and {} would both be {relation}", earlier.id, node.id);
                 let problem = Problem::new(message).help(if earlier.relation == node.relation {
                     "give one of them another `alias` or `schema`"

@@ -86,7 +86,13 @@ mod tests {
             partitions: BTreeMap::from([(PartitionKey::whole(), partition)]),
             batches: BTreeMap::new(),
         };
-        TableVersion { schema: Arc::new(Schema::empty()), content, run: RunId::none(), sql: None }
+        TableVersion {
+            schema: Arc::new(Schema::empty()),
+            content,
+            run: RunId::none(),
+            sql: None,
+            groups: Vec::new(),
+        }
     }
 
     #[test]

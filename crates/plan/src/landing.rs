@@ -425,7 +425,13 @@ mod tests {
             partitions: BTreeMap::new(),
             batches: units.iter().map(batch).collect(),
         };
-        TableVersion { schema: Arc::new(Schema::empty()), content, run: run.clone(), sql: None }
+        TableVersion {
+            schema: Arc::new(Schema::empty()),
+            content,
+            run: run.clone(),
+            sql: None,
+            groups: Vec::new(),
+        }
     }
 
     #[test]

@@ -129,7 +129,7 @@ impl fmt::Display for Reason {
                     say(format!("late rows of {name}"), &change.late);
                     say(format!("new rows of {name}"), &change.new);
                     if change.changed.iter().any(InputKey::is_all) {
-                        parts.push(format!("{name} changed, which is read as a whole"));
+                        parts.push(format!("{name} changed"));
                         continue;
                     }
                     say(format!("{name} changed"), &change.changed);

@@ -12,6 +12,7 @@ use mep_contract::warehouse::{
     Warehouse, WarehouseError, WriteTarget, WrittenFiles,
 };
 use mep_core::fingerprint::Fingerprint;
+use mep_core::guard::Panicked;
 use mep_core::relation::Relation;
 use mep_core::secrets;
 use mep_core::time_range::TimeRanges;
@@ -50,6 +51,11 @@ pub enum BuildError {
     /// A column of the model is not what the stored table has, and `on_schema_change` does not say how to go on.
     #[error("{0}")]
     SchemaChange(String),
+    /// mep itself is at fault.
+    #[error(
+        "mep failed unexpectedly ({0}); readers find what was there before: please report it, with the model's SQL"
+    )]
+    Panicked(Panicked),
     /// The user asked the run to end.
     #[error("interrupted; readers find what was there before")]
     Interrupted,
@@ -192,7 +198,19 @@ impl TableBuild<'_> {
     /// # Errors
     /// Where the query fails; the old table is then still there.
     pub async fn whole(&self, build: &PartitionBuild) -> Result<Built, BuildError> {
-        let mut written = self.engine.write(self.plan()?, &self.output()).await?;
+        self.all_rows(self.plan()?, build).await
+    }
+
+    /// Builds all of the table of these rows.
+    ///
+    /// # Errors
+    /// Where they cannot be had; the old table is then still there.
+    pub(super) async fn all_rows(
+        &self,
+        rows: PlannedQuery,
+        build: &PartitionBuild,
+    ) -> Result<Built, BuildError> {
+        let mut written = self.engine.write(rows, &self.output()).await?;
         // The ledger stands with the partitions, so a table without rows needs one too.
         if written.is_empty() {
             written.insert(PartitionKey::new(vec![None; self.partition_columns.len()]), Vec::new());
@@ -275,7 +293,7 @@ impl TableBuild<'_> {
         self.output_in(BuildFolder::part(self.run, part))
     }
 
-    fn output_in(&self, folder: BuildFolder) -> WriteTarget {
+    pub(super) fn output_in(&self, folder: BuildFolder) -> WriteTarget {
         WriteTarget {
             table_folder: self.warehouse.table_folder(self.relation),
             folder,
@@ -317,6 +335,7 @@ impl TableBuild<'_> {
             },
             run: self.run.clone(),
             sql: Some(secrets::masked(self.rendered).into_owned()),
+            groups: Vec::new(),
         }
     }
 

@@ -13,7 +13,7 @@ use super::build::{BuildCounts, BuildError, Built, TableBuild};
 use super::session::Session;
 use mep_contract::executor::EngineError;
 use mep_contract::executor::keyed::{ContentChange, KeyedRows, ReplacedRows, StoredRows};
-use mep_contract::warehouse::{Partition, PartitionKey, TableVersion};
+use mep_contract::warehouse::{DataFile, Partition, PartitionKey, TableVersion};
 use mep_core::quantity::plural;
 use mep_core::relation::Relation;
 use mep_graph::CompiledModel;
@@ -34,31 +34,68 @@ impl Session<'_> {
             return Ok(None);
         }
         let Some(changed) = self.changed_inputs(model, &stored) else { return Ok(None) };
-        let found = if changed.is_empty() {
-            Ok(Some(KeyedRows::Same))
-        } else {
-            let plan = table.plan()?;
-            let mut collect = |plan| self.collected(plan);
-            let rows = StoredRows { relation: table.relation, table: &stored, schema: table.schema };
-            self.engine.rows_by_key(plan, &rows, &changed, &mut collect)
+        if changed.is_empty() {
+            return Ok(self.came_out_same(table, build, &stored));
+        }
+        if !stored.groups.is_empty()
+            && let Some(divided) = self.divided(table, model)?
+            && let Some(built) = self.by_groups(table, build, &stored, &divided, &changed)?
+        {
+            return Ok(Some(built));
+        }
+        let found = self.rows_of_keys(table, table.plan()?, &stored, &changed);
+        self.of_keys(table, build, &stored, found)
+    }
+
+    /// The rows of a table's SELECT, or of what stands for it, made of what is stored and of what changed; `None` where all rows are to
+    /// be made.
+    pub(super) fn rows_of_keys(
+        &self,
+        table: &TableBuild<'_>,
+        query: PlannedQuery,
+        stored: &TableVersion,
+        changed: &[ContentChange],
+    ) -> Option<KeyedRows> {
+        let mut collect = |plan| self.collected(plan);
+        let rows = StoredRows {
+            table: stored,
+            folder: &self.warehouse.table_folder(table.relation),
+            schema: &stored.schema,
+            keeps_files: !self.warehouse.has_one_folder_a_partition(),
         };
-        let found = found.unwrap_or_else(|error| {
+        self.engine.rows_by_key(query, &rows, changed, &mut collect).unwrap_or_else(|error| {
             tracing::debug!("which rows of {} can be others cannot be told: {error}", table.relation);
             None
-        });
+        })
+    }
+
+    /// The table of what was found of its keys, with what is to be said of it.
+    pub(super) fn of_keys(
+        &self,
+        table: &TableBuild<'_>,
+        build: &PartitionBuild,
+        stored: &TableVersion,
+        found: Option<KeyedRows>,
+    ) -> Result<Option<(Built, String)>, BuildError> {
         match found {
             None => Ok(None),
-            Some(KeyedRows::Same) => {
-                self.note_same(table.relation, [PartitionKey::whole()].into_iter());
-                Ok(table
-                    .confirmed(build, &stored)
-                    .map(|built| (built, "all rows came out as they were".to_owned())))
-            }
+            Some(KeyedRows::Same) => Ok(self.came_out_same(table, build, stored)),
             Some(KeyedRows::Replaced(replaced)) => {
                 let said = said(&replaced);
-                Ok(Some((self.block_on(table.of_rows(build, replaced.rows))?, said)))
+                Ok(Some((self.block_on(table.of_keys(build, *replaced))?, said)))
             }
         }
+    }
+
+    fn came_out_same(
+        &self,
+        table: &TableBuild<'_>,
+        build: &PartitionBuild,
+        stored: &TableVersion,
+    ) -> Option<(Built, String)> {
+        self.note_same(table.relation, [PartitionKey::whole()].into_iter());
+        let built = table.confirmed(build, stored)?;
+        Some((built, "all rows came out as they were".to_owned()))
     }
 
     /// The inputs of a model whose content is another one than what a stored table was made of by the model as it is; `None` where
@@ -117,16 +154,19 @@ impl TableBuild<'_> {
         let (key, partition) = stored.partitions().next()?;
         let ledger = self.ledger_of_same(build, &partition.ledger.run);
         let partition = Partition { files: partition.files.clone(), ledger: Arc::new(ledger) };
-        Some(self.built(BTreeMap::from([(key.clone(), partition)]), BuildCounts::default()))
+        let mut built = self.built(BTreeMap::from([(key.clone(), partition)]), BuildCounts::default());
+        built.table.groups.clone_from(&stored.groups);
+        Some(built)
     }
 
-    /// The table of these rows.
-    async fn of_rows(&self, build: &PartitionBuild, rows: PlannedQuery) -> Result<Built, BuildError> {
-        let files = self.engine.write(rows, &self.output()).await?.into_values().flatten().collect();
+    /// The table of the rows of some keys, and of the files that hold none of these.
+    async fn of_keys(&self, build: &PartitionBuild, replaced: ReplacedRows) -> Result<Built, BuildError> {
+        let new: Vec<DataFile> =
+            self.engine.write(replaced.rows, &self.output()).await?.into_values().flatten().collect();
+        let written = BuildCounts::of_files(&new);
+        let files = replaced.kept.into_iter().chain(new).collect();
         let partition = Partition { files: Arc::new(files), ledger: Arc::new(self.ledger_of(build)) };
-        let partitions = BTreeMap::from([(PartitionKey::whole(), partition)]);
-        let written = BuildCounts::of(&partitions);
-        Ok(self.built(partitions, written))
+        Ok(self.built(BTreeMap::from([(PartitionKey::whole(), partition)]), written))
     }
 }
 

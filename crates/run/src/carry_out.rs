@@ -1,6 +1,7 @@
 //! Carrying steps out, each as its plan says, and telling what came of it.
 
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -10,6 +11,7 @@ use super::order::dependencies;
 use super::schedule::{Outcome, StepWeight, Steps, work_through};
 use super::session::Session;
 use mep_contract::warehouse::{self, Content, Presentation};
+use mep_core::guard::Panicked;
 use mep_core::interrupt;
 use mep_core::relation::Relation;
 use mep_graph::{CompiledModel, Late, Node, NodeIndex, NodeKind, NodeSet, When, tested_relation};
@@ -154,10 +156,16 @@ impl Session<'_> {
             return result_of(node, Status::Current);
         }
         self.reporter.report(Event::Started { name: &name, kind });
-        let done = self.called(node, When::Before, "before");
-        let done = done.and_then(|()| self.act(step.node, node, &planned));
-        let done = done.and_then(|result| self.called(node, When::After, "after").map(|()| result));
-        let result = match done {
+        let acting = || {
+            self.called(node, When::Before, "before")?;
+            let result = self.act(step.node, node, &planned)?;
+            self.called(node, When::After, "after")?;
+            Ok(result)
+        };
+        // A panic is a fault of mep's. It has been printed; the run goes on with what does not need this node.
+        let acted = catch_unwind(AssertUnwindSafe(acting));
+        let acted = acted.unwrap_or_else(|panic| Err(BuildError::Panicked(Panicked::new(panic.as_ref()))));
+        let result = match acted {
             Ok(result) => result,
             Err(error @ (BuildError::Interrupted | BuildError::InterruptedBatches { .. })) => {
                 result_of(node, Status::Interrupted).saying(error.to_string())
@@ -194,7 +202,7 @@ impl Session<'_> {
                 if let Some((built, by_key)) = self.by_key(&table, model, build)? {
                     return self.built(index, node, built, &format!("{}; {by_key}", build.reason));
                 }
-                let built = self.block_on(table.whole(build))?;
+                let built = self.whole(&table, model, build)?;
                 let is_whole = model.partition_columns.is_empty();
                 let looked_at = if is_whole { std::slice::from_ref(build) } else { &[] };
                 let built = self.keeping_same_rows(&table, built, looked_at);

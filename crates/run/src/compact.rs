@@ -123,6 +123,7 @@ impl Compactor<'_> {
             },
             run: self.run.clone(),
             sql: table.sql.clone(),
+            groups: table.groups.clone(),
         }
     }
 }

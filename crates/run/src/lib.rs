@@ -12,6 +12,7 @@ mod early_cutoff;
 pub mod event;
 mod failed;
 pub mod increment;
+mod kept_groups;
 mod landed_columns;
 pub mod landing;
 pub mod landings;

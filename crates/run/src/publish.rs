@@ -144,6 +144,7 @@ impl Session<'_> {
             },
             run: self.run.clone(),
             sql: None,
+            groups: Vec::new(),
         };
         let name = beside.aside("tested");
         self.engine.register_aside(&name, self.warehouse.table_folder(relation), of(new.clone()))?;

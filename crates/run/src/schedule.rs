@@ -3,6 +3,7 @@
 //! Pure of what a step does: it knows indices, dependencies and outcomes.
 
 use std::collections::BTreeSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Condvar, Mutex, PoisonError};
 
 use mep_core::threads::on_deep_stacks;
@@ -85,7 +86,8 @@ pub fn work_through(
         loop {
             if let Some(step) = guard.take(steps.weights) {
                 drop(guard);
-                let done = work(step);
+                // What waits for a step would wait for ever if a panic ended its thread.
+                let done = catch_unwind(AssertUnwindSafe(|| work(step))).unwrap_or(false);
                 guard = state.lock().unwrap_or_else(PoisonError::into_inner);
                 guard.running -= 1;
                 guard.heavy_is_running = false;

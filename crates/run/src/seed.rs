@@ -50,6 +50,12 @@ pub async fn load(session: &Session<'_>, node: &Node, seed: &SeedTable) -> Resul
     let partitions = BTreeMap::from([(PartitionKey::whole(), partition)]);
     let written = BuildCounts::of(&partitions);
     let content = Content::Table { partition_columns: Vec::new(), partitions, batches: BTreeMap::new() };
-    let table = TableVersion { schema: seed.schema.clone(), content, run: session.run.clone(), sql: None };
+    let table = TableVersion {
+        schema: seed.schema.clone(),
+        content,
+        run: session.run.clone(),
+        sql: None,
+        groups: Vec::new(),
+    };
     Ok(Built { table, written })
 }

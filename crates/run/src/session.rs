@@ -274,6 +274,7 @@ impl<'a> Session<'a> {
             content: Content::View { sql: model.sql.clone(), fingerprint: model.fingerprint.clone() },
             run: self.run.clone(),
             sql: None,
+            groups: Vec::new(),
         }
     }
 

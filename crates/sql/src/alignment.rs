@@ -101,10 +101,8 @@ impl ScanAlignment {
             let physical = scope.state().create_physical_expr(expression.clone(), &df_schema)?;
             let values = physical.evaluate(&batch)?.into_array(batch.num_rows())?;
             // A partition is named by the value that is stored, whose text can be another one.
-            let values = match stored_type(values.data_type()) {
-                Some(stored) if stored != *values.data_type() => cast(&values, &stored)?,
-                _ => values,
-            };
+            let stored = stored_type(values.data_type());
+            let values = if stored == *values.data_type() { values } else { cast(&values, &stored)? };
             columns.push(Some(texts(&values)?));
         }
         Ok(columns)

@@ -87,7 +87,8 @@ pub(super) fn follow(
             if has_group_of_nothing(node) { Keys::Unknown } else { keys }
         }
         LogicalPlan::Projection(node) => {
-            let below = mapped(wanted, plan.schema(), |at| Some(node.expr.get(at)?.clone().unalias()));
+            let below =
+                mapped(wanted, plan.schema(), |at| Some(node.expr.get(at)?.clone().unalias_nested().data));
             follow(&node.input, &below, scan)?
         }
         LogicalPlan::SubqueryAlias(node) => {
@@ -166,13 +167,13 @@ pub(super) fn of_aggregate(node: &Aggregate, wanted: &Wanted) -> Wanted {
     let keys = group_keys(node);
     mapped(wanted, &node.schema, |position| {
         if let Some((key, is_in_every_set)) = keys.get(position) {
-            return is_in_every_set.then(|| (*key).clone().unalias());
+            return is_in_every_set.then(|| (*key).clone().unalias_nested().data);
         }
         // Groups in several sets have one more column, their number.
         let position = position.checked_sub(node.schema.fields().len() - node.aggr_expr.len())?;
         let value = value_of_each_row(node.aggr_expr.get(position)?)?;
         let is_key = |(key, is_in_every_set): &(&Expr, bool)| {
-            *is_in_every_set && (*key).clone().unalias() == *value && is_exact(value, node)
+            *is_in_every_set && (*key).clone().unalias_nested().data == *value && is_exact(value, node)
         };
         keys.iter().any(is_key).then(|| value.clone())
     })
@@ -230,7 +231,7 @@ pub(super) fn of_window(node: &Window, wanted: &Wanted) -> Wanted {
 
 /// Whether rows of one partition of a window have the same value of an expression.
 fn partitions_by(window: &Expr, expression: &Expr) -> bool {
-    let Expr::WindowFunction(window) = window.clone().unalias() else { return false };
+    let Expr::WindowFunction(window) = window.clone().unalias_nested().data else { return false };
     let WindowFunction { params, .. } = *window;
     let by = &params.partition_by;
     by.contains(expression)
@@ -430,7 +431,7 @@ fn pairs(node: &Join) -> impl Iterator<Item = (Expr, Expr)> {
     let (left, right) = (node.left.schema(), node.right.schema());
     node.on.iter().filter_map(move |(of_left, of_right)| {
         let at = |expression: &Expr, schema: &DFSchema, side| {
-            tagged(&expression.clone().unalias(), &|column| {
+            tagged(&expression.clone().unalias_nested().data, &|column| {
                 Some((side, schema.maybe_index_of_column(column)?))
             })
         };

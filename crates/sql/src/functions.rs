@@ -19,11 +19,11 @@ use super::date_bin::DateBin;
 use super::date_trunc::DateTrunc;
 use super::surrogate_key::SurrogateKey;
 use super::tumble::Tumble;
-use super::{parts_of_text, times};
+use super::{json_text, parts_of_text, times};
 use mep_core::keys::{Key, key};
 
 /// What the functions do that mep adds.
-pub const ADDED: [Key; 21] = [
+pub const ADDED: [Key; 25] = [
     key(
         "hash_key",
         "hash_key(text)",
@@ -100,6 +100,25 @@ pub const ADDED: [Key; 21] = [
         "VARCHAR: what a pattern, or a group of it, finds first; empty where it finds nothing, as in DuckDB.",
     ),
     key("len", "len(text)", "", "BIGINT: how many characters a text has, or values a list."),
+    key(
+        "json_extract",
+        "json_extract(text, '$.a')",
+        "",
+        "VARCHAR: the JSON that a path leads to, as in DuckDB; also as `json_extract_path` and `text -> '$.a'`.",
+    ),
+    key(
+        "json_extract_string",
+        "json_extract_string(text, '$.a')",
+        "",
+        "VARCHAR: the same, a text without its quotes; also as `json_extract_path_text`, `get_json_object` and `text ->> '$.a'`.",
+    ),
+    key(
+        "json_array_length",
+        "json_array_length(text)",
+        "",
+        "BIGINT: how many values a list of JSON has; 0 of what is no list.",
+    ),
+    key("json_valid", "json_valid(text)", "", "BOOLEAN: whether a text is JSON."),
 ];
 
 /// All functions that mep adds.
@@ -110,7 +129,12 @@ pub fn all() -> Vec<Arc<ScalarUDF>> {
         ScalarUDF::new_from_impl(SurrogateKey::new()),
         ScalarUDF::new_from_impl(Tumble::new()),
     ];
-    own.into_iter().chain(times::all()).chain(parts_of_text::all()).map(Arc::new).collect()
+    own.into_iter()
+        .chain(times::all())
+        .chain(parts_of_text::all())
+        .chain(json_text::all())
+        .map(Arc::new)
+        .collect()
 }
 
 /// The engine's functions that are replaced under their own names.

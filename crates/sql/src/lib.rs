@@ -28,6 +28,7 @@ pub mod failure;
 pub mod functions;
 pub mod history;
 mod joined_text;
+mod json_text;
 pub mod keyed;
 pub mod lineage;
 mod merge;

@@ -29,9 +29,6 @@ pub fn offset(sql: &str, location: Location) -> usize {
 /// Why a column cannot be stored.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unstorable {
-    /// It has no type (`select null as x`).
-    #[error("column `{0}` has no type, since it is always null")]
-    Untyped(String),
     /// It is an interval, or holds one.
     #[error("column `{0}` is an interval, which a stored table cannot hold")]
     Interval(String),
@@ -41,7 +38,6 @@ impl Unstorable {
     /// What to do about it.
     pub fn help(&self) -> String {
         match self {
-            Self::Untyped(column) => format!("give it one: cast(null as varchar) as {column}"),
             Self::Interval(column) => {
                 format!("make it seconds: extract(epoch from {column}); or a text: cast({column} as varchar)")
             }
@@ -59,9 +55,7 @@ pub fn stored_schema(schema: &Schema, partition_columns: &[String]) -> Result<Sc
         if holds_interval(field.data_type()) {
             return Err(Unstorable::Interval(field.name().clone()));
         }
-        let data_type =
-            stored_type(field.data_type()).ok_or_else(|| Unstorable::Untyped(field.name().clone()))?;
-        Ok(Field::new(field.name(), data_type, true))
+        Ok(Field::new(field.name(), stored_type(field.data_type()), true))
     };
     let is_partition = |name: &String| partition_columns.contains(name);
     let mut fields = Vec::new();
@@ -91,21 +85,20 @@ fn holds_interval(data_type: &DataType) -> bool {
     }
 }
 
-/// The type that a column of this one is stored as; `None` where it has no type.
-pub fn stored_type(data_type: &DataType) -> Option<DataType> {
-    Some(match data_type {
-        DataType::Null => return None,
+/// The type that a column of this one is stored as. One that is always NULL (`select null as x`) is an integer, as in DuckDB.
+pub fn stored_type(data_type: &DataType) -> DataType {
+    match data_type {
         DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => DataType::Utf8View,
         DataType::LargeBinary | DataType::Binary => DataType::BinaryView,
-        DataType::Dictionary(_, value) => stored_type(value)?,
+        DataType::Dictionary(_, value) => stored_type(value),
         DataType::Timestamp(_, zone) => DataType::Timestamp(TimeUnit::Microsecond, zone.clone()),
         DataType::UInt64 => DataType::Decimal128(20, 0),
         DataType::UInt32 => DataType::Int64,
-        DataType::UInt16 => DataType::Int32,
+        DataType::UInt16 | DataType::Null => DataType::Int32,
         DataType::UInt8 => DataType::Int16,
         DataType::Date64 => DataType::Date32,
         other => other.clone(),
-    })
+    }
 }
 
 #[cfg(test)]

@@ -13,15 +13,6 @@ fn yaml_that_cannot_be_parsed_is_pointed_at() {
       ·    ▲
       ╰────
     ");
-    insta::assert_snapshot!(refused(&[("models/schema.yml", "models:\n  - name: a\n    name: b\n")]), @r"
-     error: the key `name` is written twice
-      ╭─[models/schema.yml:3:5]
-    2 │   - name: a
-    3 │     name: b
-      ·     ────
-      ╰────
-     help: the first is on line 2; take one of them away
-    ");
     insta::assert_snapshot!(refused(&[("models/schema.yml", "models: counts\n")]), @r"
      error: `models`: expected a list, found `counts`
       ╭─[models/schema.yml:1:9]
@@ -47,14 +38,16 @@ fn two_nodes_of_one_name_are_told() {
     1 │ select 2 as x
       · ▲
       ╰────
-     help: the first is models/a/plays.sql; give one of them another file name
+     help: the first is models/a/plays.sql; give one of them another file name, or disable it
     ");
     let said = refused(&[("models/plays.sql", "select 1 as x"), ("seeds/plays.csv", "x\n1\n")]);
     insta::assert_snapshot!(said, @r"
-    error: a model and a seed are named `plays`
-     ╭─[seeds/plays.csv:1:1]
-     ╰────
-    help: the first is models/plays.sql; give one of them another file name
+     error: a seed and a model are named `plays`
+      ╭─[models/plays.sql:1:1]
+    1 │ select 1 as x
+      · ▲
+      ╰────
+     help: the first is seeds/plays.csv; give one of them another file name, or disable it
     ");
     let said = refused(&[
         ("models/plays.sql", "select 1 as x"),

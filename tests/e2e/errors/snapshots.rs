@@ -298,13 +298,13 @@ fn a_snapshot_of_yaml_names_a_relation_that_is_there() {
     let block = "{% snapshot kept %}{{ config(strategy='check', check_cols='all', unique_key='x') }} select 1 as x{% endsnapshot %}";
     insta::assert_snapshot!(refused(&[("snapshots/a.yml", &twice), ("snapshots/b.sql", block)]), @r"
      error: two snapshots are named `kept`
-      ╭─[snapshots/a.yml:2:11]
-    1 │ snapshots:
+      ╭─[snapshots/a.yml:3:15]
     2 │   - name: kept
-      ·           ────
     3 │     relation: source('events', 'listens')
+      ·               ───────────────────────────
+    4 │     config: {strategy: check, check_cols: all, unique_key: user_id}
       ╰────
-     help: the first is snapshots/b.sql; give one of them another name
+     help: the first is snapshots/b.sql; give one of them another name, or disable it
     ");
     insta::assert_snapshot!(refused(&[("snapshots/a.yml", &twice.replace("    config", "    strategy: check\n    config"))]), @r"
      error: unknown key `strategy` in the entry of a snapshot

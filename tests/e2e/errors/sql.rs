@@ -125,14 +125,6 @@ fn a_partition_column_that_is_none_of_the_columns_is_told() {
       ╰────
      help: give one of them another name: … as other_name
     ");
-    insta::assert_snapshot!(model("{{ config(materialized='table') }} select null as x"), @r"
-     error: column `x` has no type, since it is always null
-      ╭─[models/counts.sql:1:35]
-    1 │ {{ config(materialized='table') }} select null as x
-      ·                                   ─────────────────
-      ╰────
-     help: give it one: cast(null as varchar) as x
-    ");
     insta::assert_snapshot!(model("{{ config(materialized='table') }} select [interval '1 day'] as x"), @r"
      error: column `x` is an interval, which a stored table cannot hold
       ╭─[models/counts.sql:1:35]

@@ -29,7 +29,7 @@ fn a_function_that_differs_each_time_wherever_it_is_called() {
     let key = "{{ config(materialized='streaming', partition_key='song') }}\n";
     for rest in [
         "where ts > extract(epoch from now())",
-        "where user_id in (select value from generate_series(1, cast(extract(day from current_date) as bigint)))",
+        "where user_id in (select generate_series from generate_series(1, cast(extract(day from current_date) as bigint)))",
         "where user_id in (select 1 limit cast(extract(day from current_date) as bigint))",
     ] {
         let said = refused(&format!("{key}select song from {{{{ source('events', 'listens') }}}}\n{rest}"));

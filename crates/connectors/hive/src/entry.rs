@@ -276,7 +276,13 @@ impl RelationEntry<'_> {
         let schema = self.schema(parameters)?;
         if let Some(view) = self.get::<HiveView>(parameters, "mep.view")? {
             let content = Content::View { sql: view.sql, fingerprint: view.fingerprint };
-            return Ok(TableVersion { schema: schema.into(), content, run: view.run, sql: None });
+            return Ok(TableVersion {
+                schema: schema.into(),
+                content,
+                run: view.run,
+                sql: None,
+                groups: Vec::new(),
+            });
         }
         let keys = table.partition_keys.as_deref().unwrap_or_default().len();
         let columns = schema.fields().len().checked_sub(keys);
@@ -305,7 +311,7 @@ impl RelationEntry<'_> {
         let run = runs.max().cloned().unwrap_or_else(RunId::none);
         let content = Content::Table { partition_columns, partitions: known, batches };
         let sql = self.get(parameters, "mep.sql")?;
-        Ok(TableVersion { schema: schema.into(), content, run, sql })
+        Ok(TableVersion { schema: schema.into(), content, run, sql, groups: Vec::new() })
     }
 
     fn schema(&self, parameters: &Parameters) -> Result<Schema, WarehouseError> {

@@ -7,7 +7,7 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 
 use super::EngineError;
-use crate::warehouse::{Content, Partition, PartitionKey, TableVersion};
+use crate::warehouse::{Content, DataFile, Partition, PartitionKey, TableFolder, TableVersion};
 use mep_core::relation::Relation;
 use mep_sql::PlannedQuery;
 
@@ -17,8 +17,10 @@ pub type Collect<'a> = dyn FnMut(PlannedQuery) -> Result<Vec<RecordBatch>, Engin
 /// A table whose content is another one than before.
 #[derive(Clone, Debug)]
 pub struct ContentChange {
-    /// The table.
+    /// The table, as queries name it.
     pub relation: Relation,
+    /// The folder that its files lie in, where it is not that of the table of this name.
+    pub folder: Option<TableFolder>,
     /// Its old content.
     pub before: Arc<TableVersion>,
     /// Its new one.
@@ -40,7 +42,8 @@ impl ContentChange {
         if !is_same_table || !matches!(before.content, Content::Table { .. }) {
             return Err(ColumnsDiffer);
         }
-        let change = Self { relation: relation.clone(), before: before.clone(), now: now.clone() };
+        let (relation, before, now) = (relation.clone(), before.clone(), now.clone());
+        let change = Self { relation, folder: None, before, now };
         let is_any =
             change.come().partitions().next().is_some() || change.gone().partitions().next().is_some();
         Ok(is_any.then_some(change))
@@ -95,17 +98,21 @@ pub struct ReplacedRows {
     pub keys: usize,
     /// The columns that they are values of.
     pub columns: Vec<String>,
-    /// All rows as they are to be.
+    /// The files that hold no row of these keys: they stay.
+    pub kept: Vec<DataFile>,
+    /// All other rows as they are to be.
     pub rows: PlannedQuery,
 }
 
 /// A stored table whose rows are to be others.
 #[derive(Clone, Copy, Debug)]
 pub struct StoredRows<'a> {
-    /// Its name.
-    pub relation: &'a Relation,
     /// Its content.
     pub table: &'a TableVersion,
+    /// The folder that its files lie in.
+    pub folder: &'a TableFolder,
     /// Its columns.
     pub schema: &'a SchemaRef,
+    /// Whether files that need not be written anew may stay, beside new ones.
+    pub keeps_files: bool,
 }

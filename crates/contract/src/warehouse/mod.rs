@@ -35,7 +35,7 @@ pub use ledger::{Batch, Inputs, LandedUnit, Ledger, RunId, Version};
 pub use partition::PartitionKey;
 pub use presentation::{Presentation, ViewText};
 pub use storage::{NewFile, Storage, TableFolder};
-pub use table::{Content, DataFile, Partition, TableVersion};
+pub use table::{Content, DataFile, KeptGroups, Partition, TableVersion};
 pub use writer::{PartitionWriter, WriteError, WriteTarget, WrittenFiles};
 
 /// Where tables live.

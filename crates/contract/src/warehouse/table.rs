@@ -21,6 +21,26 @@ pub struct TableVersion {
     pub run: RunId,
     /// The SQL of the model that last built content of a table, as rendered; a view has its own.
     pub sql: Option<String>,
+    /// What the SELECT made on its way to the rows. It lies in the table's folder, and is of the inputs that the ledger says.
+    pub groups: Vec<KeptGroups>,
+}
+
+/// Groups that a table's SELECT makes of its inputs, kept so that the next run can carry them on. Readers of the table never see them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct KeptGroups {
+    /// Of what makes them.
+    pub fingerprint: Fingerprint,
+    /// Their columns.
+    pub schema: SchemaRef,
+    /// Their files, by path relative to the table's folder.
+    pub files: Arc<Vec<DataFile>>,
+}
+
+impl KeptGroups {
+    /// Bytes of all files.
+    pub fn bytes(&self) -> u64 {
+        self.files.iter().map(|file| file.bytes).sum()
+    }
 }
 
 /// What stands behind a relation's name.
@@ -85,6 +105,12 @@ impl TableVersion {
         }
         .into_iter()
         .flatten()
+    }
+
+    /// All files of a table and of the groups that are kept with it.
+    pub fn files(&self) -> impl Iterator<Item = &DataFile> {
+        let of_groups = self.groups.iter().flat_map(|groups| groups.files.iter());
+        self.partitions().flat_map(|(_, partition)| partition.files.iter()).chain(of_groups)
     }
 
     /// The partition columns of a table; none of a view.

@@ -19,6 +19,7 @@ use datafusion::logical_expr::{
     Expr, ExprSchemable, JoinType, LogicalPlan, LogicalPlanBuilder, TableScan, lit,
 };
 
+use super::files_of_keys::FilesOfKeys;
 use super::published::PublishedTable;
 use super::session::{Engine, shaped};
 use mep_contract::executor::Executor;
@@ -26,7 +27,8 @@ use mep_contract::executor::keyed::{ContentChange, KeyedRows, ReplacedRows, Stor
 use mep_contract::warehouse::{PartitionKey, TableVersion};
 use mep_core::relation::Relation;
 use mep_sql::keyed::{
-    ChangedTable, Changes, Merge, Restricted, Wanted, all_columns, differing_rows, merged, rows_by_key,
+    ChangedTable, Changes, KEYS_TABLE, Merge, Restricted, Wanted, all_columns, differing_rows, merged,
+    rows_by_key,
 };
 
 /// More keys than this are not told apart.
@@ -42,7 +44,7 @@ const LITTLE: u64 = 32 * OPENING;
 const FEW: usize = 1_000;
 
 /// Runs a plan.
-type RunPlan<'a> = dyn FnMut(LogicalPlan) -> Result<Vec<RecordBatch>> + 'a;
+pub(super) type RunPlan<'a> = dyn FnMut(LogicalPlan) -> Result<Vec<RecordBatch>> + 'a;
 
 impl Engine {
     /// The changed tables as a plan reads them. What became of a table that has no partitions is looked at: it is written as a
@@ -56,8 +58,8 @@ impl Engine {
         let mut changes = Changes::default();
         for change in changed {
             let relation = &change.relation;
-            let published =
-                |version: TableVersion| Arc::new(PublishedTable::new(self.folder(relation), version));
+            let folder = || change.folder.clone().unwrap_or_else(|| self.folder(relation));
+            let published = |version: TableVersion| Arc::new(PublishedTable::new(folder(), version));
             let (gone, come) = (change.gone(), change.come());
             let before: Arc<dyn TableProvider> = published(change.before.as_ref().clone());
             let looks = change.now.partition_columns().is_empty()
@@ -202,11 +204,12 @@ impl KeyedWork<'_> {
                 return Ok(None);
             }
         }
-        let Some(old) = self.old_rows(&keys, &on, collect)? else { return Ok(None) };
+        let files = FilesOfKeys::of(self.stored, &keys, &on, collect)?;
+        let Some(old) = self.old_rows(&files, &keys, &on, collect)? else { return Ok(None) };
         let (stored, added) = (self.rows(old.clone())?, self.rows(added)?);
         let merged = merged(self.engine.scope(), stored, added, &merges)?;
         let new = batch(schema.clone(), &collect(merged)?)?;
-        self.replaced(old, new, &keys, &on, columns, collect)
+        self.replaced(files, (old, new), &keys, &on, columns, collect)
     }
 
     /// The rows of the keys that are reached, computed of the rows of the inputs that bear them.
@@ -239,9 +242,10 @@ impl KeyedWork<'_> {
             return Ok(None);
         }
         let on: Vec<(Expr, usize)> = columns.iter().enumerate().map(|(at, name)| (named(name), at)).collect();
-        let Some(old) = self.old_rows(&keys, &on, collect)? else { return Ok(None) };
+        let files = FilesOfKeys::of(self.stored, &keys, &on, collect)?;
+        let Some(old) = self.old_rows(&files, &keys, &on, collect)? else { return Ok(None) };
         let new = batch(schema.clone(), &collect(shaped(of_keys, schema)?)?)?;
-        self.replaced(old, new, &keys, &on, columns, collect)
+        self.replaced(files, (old, new), &keys, &on, columns, collect)
     }
 
     /// A plan that gives these rows.
@@ -252,13 +256,14 @@ impl KeyedWork<'_> {
     /// The stored rows of some keys; `None` where they are too many.
     fn old_rows(
         &self,
+        files: &FilesOfKeys,
         keys: &RecordBatch,
         on: &[(Expr, usize)],
         collect: &mut RunPlan<'_>,
     ) -> Result<Option<RecordBatch>> {
-        let most = usize::try_from(self.stored.table.rows() / 2).unwrap_or(usize::MAX).max(FEW);
-        let table = self.engine.scope().scan(self.stored.relation)?.into_plan();
-        let old = shaped(rows_by_key(table, keys, on, JoinType::LeftSemi)?, self.stored.schema)?;
+        let most = usize::try_from(files.all_rows() / 2).unwrap_or(usize::MAX).max(FEW);
+        let rows = rows_by_key(files.rows(self.stored)?, keys, on, JoinType::LeftSemi)?;
+        let old = shaped(rows, self.stored.schema)?;
         let old = LogicalPlanBuilder::from(old).limit(0, Some(most + 1))?.build()?;
         let old = batch(self.stored.schema.clone(), &collect(old)?)?;
         Ok((old.num_rows() <= most).then_some(old))
@@ -266,8 +271,8 @@ impl KeyedWork<'_> {
 
     fn replaced(
         &self,
-        old: RecordBatch,
-        new: RecordBatch,
+        files: FilesOfKeys,
+        (old, new): (RecordBatch, RecordBatch),
         keys: &RecordBatch,
         on: &[(Expr, usize)],
         columns: Vec<String>,
@@ -278,16 +283,16 @@ impl KeyedWork<'_> {
         if collect(differing)?.iter().all(|batch| batch.num_rows() == 0) {
             return Ok(Some(KeyedRows::Same));
         }
-        let table = self.engine.scope().scan(self.stored.relation)?.into_plan();
-        let kept = shaped(rows_by_key(table, keys, on, JoinType::LeftAnti)?, self.stored.schema)?;
-        let rows = LogicalPlanBuilder::from(kept).union(self.rows(new)?)?.build()?;
-        let replaced = ReplacedRows { keys: keys.num_rows(), columns, rows: rows.into() };
+        let others = rows_by_key(files.rows(self.stored)?, keys, on, JoinType::LeftAnti)?;
+        let others = shaped(others, self.stored.schema)?;
+        let rows = LogicalPlanBuilder::from(others).union(self.rows(new)?)?.build()?;
+        let replaced = ReplacedRows { keys: keys.num_rows(), columns, kept: files.kept, rows: rows.into() };
         Ok(Some(KeyedRows::Replaced(Box::new(replaced))))
     }
 }
 
 /// A plan that reads all of a content.
-fn scan_of(content: Arc<PublishedTable>) -> Result<LogicalPlan> {
+pub(super) fn scan_of(content: Arc<PublishedTable>) -> Result<LogicalPlan> {
     LogicalPlanBuilder::scan("__mep_content", provider_as_source(content), None)?.build()
 }
 
@@ -408,29 +413,50 @@ fn is_worth(part: u64, whole: u64) -> bool {
 }
 
 impl Engine {
-    /// What a plan reads of published tables, in bytes, with what it takes to open files.
+    /// What a plan reads of published tables, in bytes, with what it takes to open files. Rows of which those of some keys are taken at once
+    /// cost less: nothing is made of the others.
     fn cost(&self, plan: &LogicalPlan) -> Result<u64> {
         let plan = self.scope().optimize(plan)?;
         let state = self.scope().state();
-        let mut bytes = 0;
+        let (mut bytes, mut saved) = (0_u64, 0);
         plan.apply_with_subqueries(|node| {
             if let LogicalPlan::TableScan(scan) = node {
-                bytes += cost_of_scan(scan, &state)?;
+                let (read, opened) = cost_of_scan(scan, &state)?;
+                bytes += read + opened;
+            }
+            if let Some(scan) = scan_of_keys(node) {
+                saved += cost_of_scan(scan, &state)?.0 / 4 * 3;
             }
             Ok::<_, DataFusionError>(TreeNodeRecursion::Continue)
         })?;
-        Ok(bytes)
+        Ok(bytes.saturating_sub(saved))
     }
 }
 
-fn cost_of_scan(scan: &TableScan, state: &dyn Session) -> Result<u64> {
-    let Ok(provider) = source_as_provider(&scan.source) else { return Ok(0) };
-    let Some(table) = provider.downcast_ref::<PublishedTable>() else { return Ok(0) };
+/// The scan of which a node takes the rows of some keys.
+fn scan_of_keys(node: &LogicalPlan) -> Option<&TableScan> {
+    let LogicalPlan::Join(join) = node else { return None };
+    let are_keys =
+        matches!(join.right.as_ref(), LogicalPlan::TableScan(scan) if scan.table_name.table() == KEYS_TABLE);
+    let mut rows = join.left.as_ref();
+    while let LogicalPlan::Projection(_) | LogicalPlan::Filter(_) | LogicalPlan::SubqueryAlias(_) = rows {
+        rows = rows.inputs().first()?;
+    }
+    match rows {
+        LogicalPlan::TableScan(scan) if are_keys && join.join_type == JoinType::LeftSemi => Some(scan),
+        _ => None,
+    }
+}
+
+/// The bytes that a scan reads, and what it takes to open the files.
+fn cost_of_scan(scan: &TableScan, state: &dyn Session) -> Result<(u64, u64)> {
+    let Ok(provider) = source_as_provider(&scan.source) else { return Ok((0, 0)) };
+    let Some(table) = provider.downcast_ref::<PublishedTable>() else { return Ok((0, 0)) };
     let (files, bytes) = table.files_and_bytes(state, &scan.filters)?;
     let all = scan.source.schema().fields().len().max(1) as u64;
     let read = scan.projection.as_ref().map_or(all, |columns| columns.len() as u64);
     if scan.projection.as_ref().is_some_and(|columns| table.has_only_partition_columns(columns)) {
-        return Ok(0);
+        return Ok((0, 0));
     }
-    Ok(bytes.saturating_mul(read) / all + files * OPENING)
+    Ok((bytes.saturating_mul(read) / all, files * OPENING))
 }

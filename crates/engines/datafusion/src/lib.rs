@@ -6,7 +6,8 @@
 
 mod bounded_pruning;
 mod counted_rows;
-pub mod float_bounds;
+pub mod files_of_keys;
+mod float_bounds;
 pub mod keyed;
 mod published;
 pub mod session;

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use minijinja::value::{Kwargs, Object, ObjectRepr, Rest, from_args};
+use minijinja::value::{DynObject, Kwargs, Object, ObjectRepr, Rest, from_args};
 use minijinja::{Error, State, Value};
 
 use super::bound::{Bound, Function};
@@ -12,6 +12,7 @@ use super::macros::Macro;
 use super::namespaces::{DBT, PREFIXES};
 use super::patterns::ReModule;
 use super::problem::{invalid, invalid_with_help, unsupported};
+use super::python_text::shown;
 use super::relation_value::RelationValue;
 use super::scope::{RenderScope, SCOPE, Shared};
 use super::time::Modules;
@@ -44,6 +45,12 @@ pub(super) fn thing(value: &Value) -> Option<String> {
     is_thing.then(|| format!("`{value}`"))
 }
 
+/// Whether one of dbt's own parts is a function or a macro.
+pub(super) fn is_called(value: &Value) -> bool {
+    let is = |object: &DynObject| object.is::<Macro>() || object.is::<Bound>() || object.is::<Unsupported>();
+    value.as_object().is_some_and(is) || value.downcast_object_ref::<Modules>().is_some_and(Modules::is_class)
+}
+
 /// `adapter`, in a text of a package.
 pub(super) struct Adapter {
     pub(super) scope: Arc<RenderScope>,
@@ -72,6 +79,10 @@ impl Object for Adapter {
             "type" => Ok(ADAPTER.into()),
             "quote" => {
                 let (name,): (&str,) = from_args(arguments)?;
+                Ok(quoted(name).into())
+            }
+            "quote_as_configured" => {
+                let (name, _): (&str, Option<&str>) = from_args(arguments)?;
                 Ok(quoted(name).into())
             }
             "get_columns_in_relation" => {
@@ -165,9 +176,11 @@ impl Object for Exceptions {
             }
             "warn" => {
                 let (message,): (Value,) = from_args(arguments)?;
-                let message = message.to_string();
+                let message = shown(&message);
                 visits::check()?;
-                tracing::warn!(file = state.name(), "{message}");
+                if RenderScope::is_told(state) {
+                    tracing::warn!(file = state.name(), "{message}");
+                }
                 Ok("".into())
             }
             _ => Err(unsupported(
@@ -265,10 +278,9 @@ impl Unsupported {
     pub(super) fn named(name: &str) -> Option<Self> {
         let help = match name {
             "store_result" | "load_agate_table" => "a text asks by `run_query` or `statement`",
-            "database_schemas" | "dbt_metadata_envs" | "context" => {
+            "database_schemas" => {
                 "a text sees itself, its target and the variables, not the rest of the project"
             }
-            "fromyaml" | "toyaml" => "use `fromjson` and `tojson`",
             "submit_python_job" => "mep runs SQL models alone",
             _ => return None,
         };
@@ -277,7 +289,7 @@ impl Unsupported {
 
     /// As a text finds it: a function says so when it is called, what would be read does so at once.
     pub(super) fn value(self) -> Value {
-        let is_read = matches!(self.name.as_str(), "database_schemas" | "dbt_metadata_envs" | "context");
+        let is_read = self.name == "database_schemas";
         if is_read { Value::from(self.error()) } else { Value::from_object(self) }
     }
 

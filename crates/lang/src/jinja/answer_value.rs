@@ -9,7 +9,6 @@ use minijinja::{Error, State, Value};
 
 use super::answer::{Answer, Asked, Cell};
 use super::collections::{Dict, List};
-use super::moment::Moment;
 use super::problem::unsupported;
 use super::time::{Day, Timestamp};
 
@@ -198,8 +197,8 @@ fn value(cell: &Cell) -> Value {
         Cell::Float(value) => (*value).into(),
         Cell::Text(text) => text.as_str().into(),
         Cell::Date(day) => Value::from_object(Day(*day)),
-        Cell::Time(time) => Value::from_object(Moment(*time)),
-        Cell::Instant(time) => Value::from_object(Timestamp(*time)),
+        Cell::Time(time) => Value::from_object(Timestamp::naive(*time)),
+        Cell::Instant(time) => Value::from_object(Timestamp::utc(*time)),
     }
 }
 

@@ -147,7 +147,7 @@ impl Object for Bound {
                 let own = scope.config_value("full_refresh").filter(|value| !value.is_none());
                 Ok(own.unwrap_or_else(|| scope.shared.invocation.full_refresh.into()))
             }
-            Function::RunStartedAt => Ok(Value::from_object(Timestamp(scope.run_started_at()))),
+            Function::RunStartedAt => Ok(Value::from_object(Timestamp::utc(scope.run_started_at()))),
             Function::InvocationId => {
                 scope.noted().uses_run_time = true;
                 Ok(scope.shared.invocation.invocation_id.as_str().into())

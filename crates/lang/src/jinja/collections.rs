@@ -1,17 +1,23 @@
 //! Lists and mappings as Python has them: whoever holds one sees what another changes.
 
-use std::cmp::Ordering;
+use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering as AtomicOrdering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use indexmap::IndexMap;
-use minijinja::value::{Enumerator, Object, ObjectRepr, Rest, Tuple, from_args};
+use minijinja::value::{
+    DynObject, Enumerator, Object, ObjectExt, ObjectRepr, Rest, Tuple, ValueKind, from_args,
+};
 use minijinja::{Error, ErrorKind, State, Value};
 use serde_json::Value as Json;
 
 use super::answer_value::AnswerValue;
 use super::depth::{is_writable, place};
+use super::given::Given;
 use super::problem::{invalid, invalid_with_help};
+use super::python_text::{write_entries, write_items};
+use super::set_value::SetValue;
+use super::views::{DictView, Range};
 use super::visits::{any_left, visit, work_on};
 
 /// No list or mapping holds more: a slip of the pen should not fill the memory.
@@ -78,12 +84,56 @@ impl List {
         index.ok_or_else(|| invalid(format!("the list has {length} items, and none at {at}")))
     }
 
-    fn position(&self, wanted: &Value) -> Result<usize, Error> {
+    /// Where a value stands, from a place on and up to another; both may count from the end.
+    fn position(&self, wanted: &Value, start: i64, stop: Option<i64>) -> Result<usize, Error> {
         let values = self.values().clone();
         work_on(values.len())?;
-        let found = values.iter().position(|value| value == wanted);
+        let at = |place: i64| {
+            let counted = usize::try_from(place.unsigned_abs()).unwrap_or(usize::MAX);
+            if place < 0 { values.len().saturating_sub(counted) } else { counted.min(values.len()) }
+        };
+        let (start, stop) = (at(start), stop.map_or(values.len(), at));
+        let found = (start..stop).find(|at| values[*at] == *wanted);
         found.ok_or_else(|| invalid(format!("the list has no item {wanted:?}")))
     }
+
+    /// Sorts by what a function gives of each value, or by the values.
+    fn sort(&self, state: &mut State<'_, '_>, key: Option<&Value>, is_reversed: bool) -> Result<(), Error> {
+        let values = self.values().clone();
+        work_on(values.len().saturating_mul(8))?;
+        let mut keyed = Vec::with_capacity(values.len());
+        for value in values {
+            let by = match key {
+                Some(key) => key.call(state, std::slice::from_ref(&value))?,
+                None => value.clone(),
+            };
+            keyed.push((by, value));
+        }
+        comparable(keyed.iter().map(|(by, _)| by))?;
+        // What is equal stays in its order, also where the order is turned round.
+        keyed.sort_by(|a, b| if is_reversed { b.0.cmp(&a.0) } else { a.0.cmp(&b.0) });
+        *self.values() = keyed.into_iter().map(|(_, value)| value).collect();
+        Ok(())
+    }
+}
+
+/// # Errors
+/// Where values are of kinds that have no order among each other.
+pub(super) fn comparable<'v>(values: impl Iterator<Item = &'v Value>) -> Result<(), Error> {
+    let kind = |value: &Value| match value.kind() {
+        ValueKind::Bool | ValueKind::Number => ValueKind::Number,
+        kind => kind,
+    };
+    let mut first: Option<&Value> = None;
+    for value in values {
+        match first {
+            Some(first) if kind(first) != kind(value) => {
+                return Err(invalid(format!("{first:?} and {value:?} have no order")));
+            }
+            _ => first = Some(value),
+        }
+    }
+    Ok(())
 }
 
 impl Object for List {
@@ -101,63 +151,86 @@ impl Object for List {
 
     fn call_method(
         self: &Arc<Self>,
-        _: &mut State<'_, '_>,
+        state: &mut State<'_, '_>,
         method: &str,
         arguments: &[Value],
     ) -> Result<Value, Error> {
+        let mut given = Given::of(method, arguments)?;
         let none = Value::from(());
-        match method {
+        let found = match method {
             "append" => {
-                let (value,): (Value,) = from_args(arguments)?;
+                let value = given.needed("object")?;
                 let end = self.values().len();
                 self.put(end, &[value])?;
+                none
             }
             "extend" => {
-                let (more,): (Value,) = from_args(arguments)?;
-                let more: Vec<Value> = more.try_iter()?.collect();
+                let more: Vec<Value> = given.needed("iterable")?.try_iter()?.collect();
                 let end = self.values().len();
                 self.put(end, &more)?;
+                none
             }
             "insert" => {
-                let (at, value): (i64, Value) = from_args(arguments)?;
+                let at =
+                    given.number("index")?.ok_or_else(|| invalid("insert() takes an index and a value"))?;
+                let value = given.needed("object")?;
                 let length = self.values().len();
                 let at = self.index(at).unwrap_or(if at < 0 { 0 } else { length });
                 self.put(at, &[value])?;
+                none
             }
             "pop" => {
-                let (at,): (Option<i64>,) = from_args(arguments)?;
-                let at = self.index(at.unwrap_or(-1))?;
+                let at = self.index(given.number("index")?.unwrap_or(-1))?;
                 work_on(1 + (self.values().len() - at) / 64)?;
-                return Ok(self.values().remove(at));
+                self.values().remove(at)
             }
             "remove" => {
-                let (value,): (Value,) = from_args(arguments)?;
-                let at = self.position(&value)?;
+                let at = self.position(&given.needed("value")?, 0, None)?;
                 self.values().remove(at);
+                none
             }
             "index" => {
-                let (value,): (Value,) = from_args(arguments)?;
-                return self.position(&value).map(Value::from);
+                let value = given.needed("value")?;
+                let (start, stop) = (given.number("start")?.unwrap_or(0), given.number("stop")?);
+                self.position(&value, start, stop)?.into()
+            }
+            "count" => {
+                let value = given.needed("value")?;
+                let values = self.values().clone();
+                work_on(values.len())?;
+                values.iter().filter(|held| **held == value).count().into()
             }
             "reverse" => {
                 work_on(self.values().len())?;
                 self.values().reverse();
+                none
             }
             "sort" => {
-                let mut values = self.values().clone();
-                work_on(values.len().saturating_mul(8))?;
-                values.sort_by(|a, b| a.partial_cmp(b).unwrap_or(Ordering::Equal));
-                *self.values() = values;
+                let key = given.any("key")?;
+                let is_reversed = given.value::<bool>("reverse")?.unwrap_or(false);
+                self.sort(state, key.as_ref(), is_reversed)?;
+                none
             }
-            "clear" => self.values().clear(),
+            "clear" => {
+                self.values().clear();
+                none
+            }
             "copy" => {
                 let values = self.values().clone();
                 work_on(values.len())?;
-                return Ok(Self::of(values));
+                Self::of(values)
             }
             _ => return Err(Error::from(ErrorKind::UnknownMethod)),
-        }
-        Ok(none)
+        };
+        given.end()?;
+        Ok(found)
+    }
+
+    fn render(self: &Arc<Self>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let values = self.try_iter().into_iter().flatten();
+        let mut written = String::new();
+        write_items(&mut written, values);
+        write!(f, "[{written}]")
     }
 }
 
@@ -297,6 +370,30 @@ impl Object for Dict {
                 self.put(vec![(key.clone(), default)])?;
                 Ok(self.entries().get(&key).cloned().unwrap_or_default())
             }
+            "get" => {
+                let (key, default): (Value, Option<Value>) = from_args(arguments)?;
+                hashable(&key)?;
+                let stored = self.entries().get(&key).cloned();
+                Ok(stored.or(default).unwrap_or_else(|| Value::from(())))
+            }
+            "keys" | "values" | "items" => {
+                let () = from_args(arguments)?;
+                let entries = self.entries().clone();
+                work_on(entries.len())?;
+                Ok(match method {
+                    "keys" => DictView::value("dict_keys", entries.into_keys().collect()),
+                    "values" => DictView::value("dict_values", entries.into_values().collect()),
+                    _ => {
+                        let pairs = entries.into_iter().map(|(key, value)| Tuple::from([key, value]).into());
+                        DictView::value("dict_items", pairs.collect())
+                    }
+                })
+            }
+            "popitem" => {
+                let last = self.entries().pop();
+                let (key, value) = last.ok_or_else(|| invalid("popitem() of an empty mapping"))?;
+                Ok(Tuple::from([key, value]).into())
+            }
             "clear" => {
                 self.entries().clear();
                 Ok(Value::from(()))
@@ -309,6 +406,13 @@ impl Object for Dict {
             _ => Err(Error::from(ErrorKind::UnknownMethod)),
         }
     }
+
+    fn render(self: &Arc<Self>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let entries = self.try_iter_pairs().into_iter().flatten();
+        let mut written = String::new();
+        write_entries(&mut written, entries);
+        write!(f, "{{{written}}}")
+    }
 }
 
 /// # Errors
@@ -318,6 +422,8 @@ pub(super) fn hashable(key: &Value) -> Result<(), Error> {
     let refused = match object.downcast_ref::<Tuple>() {
         Some(_) if !is_writable(key) => Some("a tuple of so many values"),
         Some(tuple) => return tuple.iter().try_for_each(hashable),
+        None if object.is::<SetValue>() => Some("a set"),
+        None if object.is::<Range>() => None,
         None if matches!(object.repr(), ObjectRepr::Seq | ObjectRepr::Iterable) => Some("a list"),
         None if object.is::<Dict>() || object.is::<IndexMap<Value, Value>>() => Some("a mapping"),
         None => None,
@@ -342,6 +448,7 @@ fn check_length(length: usize) -> Result<(), Error> {
 /// in it can come to be the collection itself.
 fn settled(value: &Value) -> Value {
     match value.as_object() {
+        Some(object) if is_python(object) => value.clone(),
         Some(object) if object.repr() == ObjectRepr::Iterable => own(value),
         Some(object) => match object.downcast_ref::<Tuple>() {
             Some(tuple) if place(value, 0).is_ok() => {
@@ -353,6 +460,11 @@ fn settled(value: &Value) -> Value {
     }
 }
 
+/// Whether it is a set, a range or a view, which are themselves wherever they lie.
+fn is_python(object: &DynObject) -> bool {
+    object.is::<SetValue>() || object.is::<Range>() || object.is::<DictView>()
+}
+
 /// A value as a variable holds it: the engine's own lists and mappings cannot change, so they are copied into ones
 /// that can.
 pub(super) fn own(value: &Value) -> Value {
@@ -360,7 +472,7 @@ pub(super) fn own(value: &Value) -> Value {
     if object.is::<Tuple>() {
         return place(value, 0).map_or_else(Value::from, |()| settled(value));
     }
-    if object.is::<List>() || object.is::<AnswerValue>() {
+    if object.is::<List>() || object.is::<AnswerValue>() || is_python(object) {
         return value.clone();
     }
     match object.repr() {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use minijinja::value::{Enumerator, Kwargs, Object, ObjectRepr, from_args};
 use minijinja::{Error, ErrorKind, State, Value};
 
+use super::given::Given;
 use super::problem::{invalid_with_help, unsupported};
 use super::relation_value::{EPHEMERAL, RelationValue};
 use mep_core::relation::Relation;
@@ -15,11 +16,31 @@ use mep_core::relation::Relation;
 pub(super) struct ApiColumn {
     name: String,
     data_type: String,
+    char_size: Option<u32>,
+    precision: Option<u32>,
+    scale: Option<u32>,
 }
 
 impl ApiColumn {
     pub(super) fn of(name: &str, data_type: &str) -> Value {
-        Value::from_object(Self { name: name.to_owned(), data_type: data_type.to_owned() })
+        Value::from_object(Self {
+            name: name.to_owned(),
+            data_type: data_type.to_owned(),
+            char_size: None,
+            precision: None,
+            scale: None,
+        })
+    }
+
+    /// The type with its sizes, as dbt names it of a column that was made of its parts.
+    fn full_type(&self) -> String {
+        match (self.char_size, self.precision, self.scale) {
+            (Some(size), _, _) if self.is_string() => format!("character varying({size})"),
+            (_, Some(precision), Some(scale)) if self.is_numeric() => {
+                format!("{}({precision},{scale})", self.data_type)
+            }
+            _ => self.data_type.clone(),
+        }
     }
 
     fn quoted(&self) -> String {
@@ -67,8 +88,11 @@ impl Object for ApiColumn {
         Some(match key.as_str()? {
             "name" | "column" => self.name.as_str().into(),
             "quoted" => self.quoted().into(),
-            "data_type" | "dtype" => self.data_type.as_str().into(),
-            "char_size" | "numeric_precision" | "numeric_scale" => Value::from(()),
+            "data_type" => self.full_type().into(),
+            "dtype" => self.data_type.as_str().into(),
+            "char_size" => self.char_size.into(),
+            "numeric_precision" => self.precision.into(),
+            "numeric_scale" => self.scale.into(),
             _ => return None,
         })
     }
@@ -87,7 +111,7 @@ impl Object for ApiColumn {
             "is_numeric" => self.is_numeric().into(),
             "is_number" => (self.is_float() || self.is_integer() || self.is_numeric()).into(),
             // As dbt has it of a text without a size.
-            "string_size" if self.is_string() => 256.into(),
+            "string_size" if self.is_string() => self.char_size.unwrap_or(256).into(),
             _ => return Err(Error::from(ErrorKind::UnknownMethod)),
         })
     }
@@ -176,11 +200,24 @@ impl Object for Api {
     }
 }
 
+/// `api.Column(column, dtype, char_size, numeric_precision, numeric_scale)`.
 fn column(arguments: &[Value]) -> Result<Value, Error> {
-    let (column, dtype, named): (Option<&str>, Option<&str>, Kwargs) = from_args(arguments)?;
-    let (by_name, of_type) = (named.get::<Option<&str>>("column")?, named.get::<Option<&str>>("dtype")?);
-    match (column.or(by_name), dtype.or(of_type)) {
-        (Some(name), Some(data_type)) => Ok(ApiColumn::of(name, &translated(data_type))),
+    let mut given = Given::of("Column", arguments)?;
+    let (name, data_type) = (given.any("column")?, given.any("dtype")?);
+    let size = |given: &mut Given<'_>, name: &str| -> Result<Option<u32>, Error> {
+        Ok(given.number(name)?.and_then(|size| u32::try_from(size).ok()))
+    };
+    let char_size = size(&mut given, "char_size")?;
+    let (precision, scale) = (size(&mut given, "numeric_precision")?, size(&mut given, "numeric_scale")?);
+    given.end()?;
+    match (name, data_type) {
+        (Some(name), Some(data_type)) => Ok(Value::from_object(ApiColumn {
+            name: name.to_string(),
+            data_type: translated(&data_type.to_string()),
+            char_size,
+            precision,
+            scale,
+        })),
         _ => Err(invalid_with_help("a column has a name and a type", "write api.Column('name', 'varchar')")),
     }
 }

@@ -1,11 +1,12 @@
 //! Filters that dbt or Jinja2 has and the engine has not, or otherwise.
 
-use minijinja::value::Kwargs;
-use minijinja::{Environment, Error, Value};
+use minijinja::value::{Rest, StringInput, ValueOrKwargs};
+use minijinja::{Environment, Error, State, Value};
 
-use super::depth::is_writable;
+use super::given::Given;
+use super::layout::laid_out;
 use super::problem::invalid;
-use super::text_methods::centered;
+use super::{json_text, list_filters, number_filters, text_filters};
 use mep_core::keys::{Key, key};
 
 /// The filters that are added.
@@ -18,9 +19,36 @@ pub(super) const FILTERS: [Key; 6] = [
     key("truncate", "text | truncate(255, false, '...')", "", "The text cut to a length, at a word."),
 ];
 
+/// A filter: of the value before it, and of its arguments.
+pub(super) type Filter = fn(&mut State<'_, '_>, &Value, &[Value]) -> Result<Value, Error>;
+
+/// All arguments, those with names as the last one.
+pub(super) fn all(arguments: &[ValueOrKwargs]) -> Vec<Value> {
+    arguments.iter().map(|argument| (**argument).clone()).collect()
+}
+
+/// Makes a filter known. A value that is not defined is refused, save where texts may name what is not there.
+pub(super) fn add(environment: &mut Environment<'_>, name: &'static str, filter: Filter) {
+    environment.add_filter(
+        name,
+        move |state: &mut State<'_, '_>, value: Value, arguments: Rest<ValueOrKwargs>| {
+            if value.is_undefined() {
+                StringInput::new(state, &value)?;
+            }
+            filter(state, &value, &all(&arguments))
+        },
+    );
+}
+
 /// Makes the filters known.
 pub(super) fn add_to(environment: &mut Environment<'_>) {
     environment.add_filter("pprint", laid_out);
+    for name in ["default", "d"] {
+        environment.add_filter(name, |value: Value, arguments: Rest<ValueOrKwargs>| {
+            or_default(value, &all(&arguments))
+        });
+    }
+    add(environment, "tojson", |_, value, arguments| json_text::filter(value, arguments));
     environment.add_filter("as_text", |value: &Value| value.to_string());
     environment.add_filter("as_native", |value: Value| native(&value).unwrap_or(value));
     environment.add_filter("as_number", |value: &Value| match native(value) {
@@ -31,55 +59,18 @@ pub(super) fn add_to(environment: &mut Environment<'_>) {
         Some(found) if bool::try_from(found.clone()).is_ok() => Ok(found),
         _ => Err(invalid(format!("as_bool: {value:?} is neither true nor false"))),
     });
-    environment
-        .add_filter("center", |text: &str, width: Option<usize>| centered(text, width.unwrap_or(80), ' '));
-    environment.add_filter(
-        "truncate",
-        |text: &str, length: Option<usize>, killwords: Option<bool>, end: Option<&str>, named: Kwargs| {
-            let truncation = Truncation {
-                length: length.or(named.get("length")?).unwrap_or(255),
-                splits_words: killwords.or(named.get("killwords")?).unwrap_or(false),
-                end: match end {
-                    Some(end) => end.to_owned(),
-                    None => named.get::<Option<String>>("end")?.unwrap_or_else(|| "...".to_owned()),
-                },
-                leeway: named.get::<Option<usize>>("leeway")?.unwrap_or(5),
-            };
-            named.assert_all_used()?;
-            Ok::<_, Error>(truncation.of(text))
-        },
-    );
+    text_filters::add_to(environment);
+    number_filters::add_to(environment);
+    list_filters::add_to(environment);
 }
 
-/// A value as `pprint` lays it out, over several lines. The engine's own takes time without end where values hold each other often.
-fn laid_out(value: &Value) -> Result<String, Error> {
-    if !is_writable(value) {
-        return Err(invalid("pprint: the value is too large, or holds itself"));
-    }
-    Ok(format!("{value:#?}"))
-}
-
-/// What `truncate` was asked for.
-struct Truncation {
-    length: usize,
-    splits_words: bool,
-    end: String,
-    leeway: usize,
-}
-
-impl Truncation {
-    fn of(&self, text: &str) -> String {
-        if text.chars().count() <= self.length + self.leeway {
-            return text.to_owned();
-        }
-        let kept = self.length.saturating_sub(self.end.chars().count());
-        let kept: String = text.chars().take(kept).collect();
-        let kept = match kept.rsplit_once(' ') {
-            Some((words, _)) if !self.splits_words => words,
-            _ => &kept,
-        };
-        format!("{kept}{}", self.end)
-    }
+/// `default(default_value='', boolean=false)`.
+fn or_default(value: Value, arguments: &[Value]) -> Result<Value, Error> {
+    let mut given = Given::of("default", arguments)?;
+    let default = given.next("default_value")?.unwrap_or_else(|| "".into());
+    let is_for_false = given.value::<bool>("boolean")?.unwrap_or(false);
+    given.end()?;
+    Ok(if value.is_undefined() || is_for_false && !value.is_true() { default } else { value })
 }
 
 /// What a text stands for where it is the text of a number, a truth value or none.

@@ -1,19 +1,29 @@
 //! dbt's functions that are the same for every text.
 
-use minijinja::value::{Kwargs, Rest};
-use minijinja::{Environment, Error, ErrorKind, Value};
+use indexmap::IndexMap;
+use md5::{Digest, Md5};
+use minijinja::value::{Kwargs, Rest, Tuple, ValueOrKwargs};
+use minijinja::{Environment, Error, ErrorKind, State, Value};
 use serde_json::Value as Json;
 
 use super::collections::{Dict, List, hashable, of_json, own};
-use super::depth::{is_writable, place};
+use super::depth::place;
+use super::filters::all;
+use super::given::{Given, described};
+use super::json_text::{self, Layout};
 use super::macros::return_value;
 use super::problem::{invalid, invalid_with_help, valid};
+use super::python_text::shown;
+use super::scope::RenderScope;
+use super::set_value::SetValue;
+use super::views::Range;
 use super::visits;
+use super::yaml_text::{from_yaml, to_yaml};
 use mep_core::keys::{Key, key};
 use mep_core::secrets;
 
 /// Names that a text can use, for a near one to a name that is unknown.
-pub(super) const FUNCTIONS: [Key; 35] = [
+pub(super) const FUNCTIONS: [Key; 39] = [
     key(
         "ref",
         "ref('model') or ref('project', 'model')",
@@ -130,12 +140,11 @@ pub(super) const FUNCTIONS: [Key; 35] = [
     key("project_name", "project_name", "", "The project's name."),
     key("fromjson", "fromjson(text, default)", "", "A value from JSON."),
     key("tojson", "tojson(value, default, sort_keys=false)", "", "JSON of a value."),
-    key(
-        "zip",
-        "zip(list, list, …)",
-        "",
-        "Tuples of the items of several lists; `zip_strict` too. `set(list)` leaves each item once.",
-    ),
+    key("zip", "zip(list, list, …)", "", "Tuples of the items of several lists; `zip_strict` too."),
+    key("set", "set(list, default)", "", "A set: each item once; `set_strict` too."),
+    key("fromyaml", "fromyaml(text, default)", "", "A value from YAML."),
+    key("toyaml", "toyaml(value, default, sort_keys=false)", "", "YAML of a value."),
+    key("local_md5", "local_md5(text)", "", "The MD5 hash of a text."),
     key(
         "should_full_refresh",
         "should_full_refresh()",
@@ -152,7 +161,7 @@ pub(super) const FUNCTIONS: [Key; 35] = [
         "modules",
         "modules.datetime",
         "",
-        "Python's `datetime`: `datetime`, `date` and `timedelta`, in UTC; and `re`: `sub`, `search`, `match`, `fullmatch`, `findall`, `split`.",
+        "Python's `datetime`: `datetime`, `date`, `time` and `timedelta`, where `now()` is when the run began; `pytz`: `timezone` and `utc`; `re`; and `itertools`.",
     ),
 ];
 
@@ -181,10 +190,36 @@ pub(super) fn add_to(environment: &mut Environment<'_>) {
         let entries: Vec<Value> = entries.into_iter().chain([named_values(&named)?]).collect();
         Dict::from_arguments(&entries)
     });
-    environment.add_function("set", distinct);
-    environment.add_function("set_strict", distinct);
-    environment.add_function("zip", |lists: Rest<Value>| zip(&lists));
+    environment.add_function("range", |arguments: Rest<ValueOrKwargs>| Range::of_arguments(&all(&arguments)));
+    environment.add_function("set", |arguments: Rest<ValueOrKwargs>| {
+        let arguments = all(&arguments);
+        let mut given = Given::of("set", &arguments)?;
+        let (values, default) = (given.next("value")?, given.next("default")?);
+        given.end()?;
+        let values = values.unwrap_or_else(|| List::of(Vec::new()));
+        SetValue::of(&values).or_else(|_| Ok::<_, Error>(default.unwrap_or_else(|| Value::from(()))))
+    });
+    environment.add_function("set_strict", |value: &Value| SetValue::of(value));
+    environment.add_function("zip", |arguments: Rest<ValueOrKwargs>| {
+        let arguments = all(&arguments);
+        let mut given = Given::of("zip", &arguments)?;
+        let lists = given.rest();
+        let default = given.next("default")?;
+        given.end()?;
+        zip(lists).or_else(|_| Ok::<_, Error>(default.unwrap_or_else(|| Value::from(()))))
+    });
     environment.add_function("zip_strict", |lists: Rest<Value>| zip(&lists));
+    environment.add_function("local_md5", |text: &Value| match text.as_str() {
+        Some(text) => Ok(md5(text)),
+        None => Err(invalid_with_help(
+            format!("local_md5() takes a text, found {}", described(text)),
+            "write local_md5(value | string)",
+        )),
+    });
+    environment.add_function("toyaml", |arguments: Rest<ValueOrKwargs>| to_yaml(&all(&arguments)));
+    environment.add_function("fromyaml", |arguments: Rest<ValueOrKwargs>| from_yaml(&all(&arguments)));
+    environment
+        .add_function("diff_of_two_dicts", |arguments: Rest<ValueOrKwargs>| differing(&all(&arguments)));
     environment.add_function("cycler", |items: Rest<Value>| {
         items.iter().try_for_each(|item| place(item, 0))?;
         minijinja_contrib::globals::cycler(items.to_vec())
@@ -199,12 +234,18 @@ pub(super) fn add_to(environment: &mut Environment<'_>) {
     environment.add_function("env_var", |name: &str, default: Rest<Value>, named: Kwargs| {
         env_var(name, default, &named)
     });
-    environment
-        .add_function("log", |message: &Value, info: Option<bool>, named: Kwargs| log(message, info, &named));
-    environment.add_function("print", |message: Value| {
-        let message = message.to_string();
+    environment.add_function(
+        "log",
+        |state: &mut State<'_, '_>, message: &Value, info: Option<bool>, named: Kwargs| {
+            log(state, message, info, &named)
+        },
+    );
+    environment.add_function("print", |state: &mut State<'_, '_>, message: &Value| {
+        let message = shown(message);
         visits::check()?;
-        tracing::info!("{message}");
+        if RenderScope::is_told(state) {
+            tracing::info!("{message}");
+        }
         Ok::<_, Error>("")
     });
 }
@@ -243,21 +284,40 @@ fn items(values: &Value) -> Result<Vec<Value>, Error> {
     Ok(values.try_iter()?.collect())
 }
 
-fn distinct(values: &Value) -> Result<Value, Error> {
-    let mut seen: Vec<Value> = Vec::new();
-    for value in values.try_iter()? {
-        if !seen.contains(&value) {
-            seen.push(value);
-        }
-    }
-    Ok(List::of(seen))
-}
-
 fn zip(lists: &[Value]) -> Result<Value, Error> {
     let lists = lists.iter().map(items).collect::<Result<Vec<_>, Error>>()?;
     let shortest = lists.iter().map(Vec::len).min().unwrap_or(0);
-    let row = |index: usize| List::of(lists.iter().map(|list| list[index].clone()).collect());
+    let row =
+        |index: usize| Tuple::from(lists.iter().map(|list| list[index].clone()).collect::<Vec<_>>()).into();
     Ok(List::of((0..shortest).map(row).collect()))
+}
+
+/// The hash of a text, in hexadecimal digits.
+fn md5(text: &str) -> String {
+    Md5::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Of two mappings from names to lists, what the first one has and the second one has not; in any case of letters.
+fn differing(arguments: &[Value]) -> Result<Value, Error> {
+    let mut given = Given::of("diff_of_two_dicts", arguments)?;
+    let (first, second) = (given.needed("dict_a")?, given.needed("dict_b")?);
+    given.end()?;
+    let lower = |value: &Value| value.to_string().to_lowercase();
+    let mut others: IndexMap<String, Vec<String>> = IndexMap::new();
+    for key in second.try_iter()? {
+        let held = second.get_item(&key)?.try_iter()?.map(|value| lower(&value)).collect();
+        others.insert(lower(&key), held);
+    }
+    let mut entries = IndexMap::new();
+    for key in first.try_iter()? {
+        let other = others.get(&lower(&key));
+        let is_more = |value: &Value| other.is_none_or(|other| !other.contains(&lower(value)));
+        let more: Vec<Value> = first.get_item(&key)?.try_iter()?.filter(is_more).collect();
+        if !more.is_empty() {
+            entries.insert(key, List::of(more));
+        }
+    }
+    Ok(Dict::of(entries))
 }
 
 fn from_json(text: &str, default: Rest<Value>, named: &Kwargs) -> Result<Value, Error> {
@@ -273,27 +333,27 @@ fn to_json(value: &Value, default: Rest<Value>, named: &Kwargs) -> Result<Value,
     let default = default_of(default, named)?;
     let sorted = named.get::<Option<bool>>("sort_keys")?.unwrap_or(false);
     named.assert_all_used()?;
-    if !is_writable(value) {
-        return Err(invalid("tojson: the value is too large, or holds itself"));
+    match (json_text::written(value, Layout { indent: None, sorted }), default) {
+        (Ok(text), _) => Ok(text.into()),
+        (Err(_), Some(default)) => Ok(default),
+        (Err(error), None) => Err(error),
     }
-    let json = serde_json::to_value(value).map(|mut json| {
-        if sorted {
-            json.sort_all_objects();
-        }
-        Value::from(json.to_string())
-    });
-    json.or_else(|error| default.ok_or_else(|| invalid(format!("tojson: {error}"))))
 }
 
-fn log(message: &Value, info: Option<bool>, named: &Kwargs) -> Result<&'static str, Error> {
+fn log(
+    state: &State<'_, '_>,
+    message: &Value,
+    info: Option<bool>,
+    named: &Kwargs,
+) -> Result<&'static str, Error> {
     let named_info = named.get::<Option<bool>>("info")?;
     named.assert_all_used()?;
-    let message = message.to_string();
+    let message = shown(message);
     visits::check()?;
-    if info.or(named_info) == Some(true) {
-        tracing::info!("{message}");
-    } else {
-        tracing::debug!("{message}");
+    match (RenderScope::is_told(state), info.or(named_info)) {
+        (false, _) => {}
+        (true, Some(true)) => tracing::info!("{message}"),
+        (true, _) => tracing::debug!("{message}"),
     }
     Ok("")
 }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use indexmap::IndexMap;
-use minijinja::Value;
 use minijinja::value::Kwargs;
+use minijinja::{Environment, Value};
 use serde_json::Value as Json;
 
 use super::adapter::dispatched;
@@ -16,7 +16,7 @@ use super::relation_value::RelationValue;
 use super::scope::{About, RenderScope};
 use super::source_map::SourceMap;
 use super::subject::{Parsed, Rendered, Resolver};
-use super::templates::Templates;
+use super::templates::{Templates, printed_as_nothing};
 use super::visits::bounded;
 use super::yaml_value::{Bare, evaluated, is_jinja, rendered, rendered_text};
 use crate::project::{Place, Problem, TestUse, nearest};
@@ -106,10 +106,15 @@ impl Templates {
                 if !test.reaches {
                     return Ok(());
                 }
-                let scope = self.test_scope(subject, resolver, called(subject, test, arguments));
-                *scope.noted() = std::mem::take(&mut noted);
-                let called = self.call_test(subject, &scope);
+                let given = called(subject, test, arguments);
+                let scope = || {
+                    let scope = self.test_scope(subject, resolver.clone(), given.clone());
+                    *scope.noted() = noted.clone();
+                    scope
+                };
+                let (called, scope, missing) = self.call_test(subject, &scope);
                 noted = std::mem::take(&mut *scope.noted());
+                noted.missing.extend(missing);
                 called.map(|_| ())
             });
             (called, noted)
@@ -136,9 +141,14 @@ impl Templates {
         let subject = &TestSubject { config: &config, ..subject.clone() };
         let arguments = self.arguments(subject, test, &scope)?;
         let noted = std::mem::take(&mut *scope.noted());
-        let scope = self.test_scope(subject, Some(resolver), called(subject, test, arguments));
-        *scope.noted() = noted;
-        let sql = self.call_test(subject, &scope)?;
+        let given = called(subject, test, arguments);
+        let scope = move || {
+            let scope = self.test_scope(subject, Some(resolver.clone()), given.clone());
+            *scope.noted() = noted.clone();
+            scope
+        };
+        let (sql, scope, _) = self.call_test(subject, &scope);
+        let sql = sql?;
         let noted = std::mem::take(&mut *scope.noted());
         let Parsed { refs, sources, config, .. } = located_in_yaml(noted, &subject.test.test.place);
         let sql = match self.replaced(subject)[..] {
@@ -192,16 +202,35 @@ impl Templates {
             path: subject.test.test.place.text.path().to_string_lossy().into_owned(),
             this: subject.relation.clone(),
             config: subject.config.clone(),
+            description: String::new(),
+            columns: Json::Null,
+            raw: String::new(),
         };
         RenderScope::new(self.shared.clone(), about, resolver, extra)
     }
 
-    fn call_test(&self, subject: &TestSubject<'_>, scope: &Arc<RenderScope>) -> Result<String, Problem> {
-        let rendered = self
-            .environment
-            .get_template(super::templates::TEST_CALL)
-            .and_then(|template| bounded(|| template.render(Value::from_dyn_object(scope.clone()))));
-        rendered.map_err(|error| self.failed(subject, &error))
+    fn call_test(
+        &self,
+        subject: &TestSubject<'_>,
+        scope: &dyn Fn() -> Arc<RenderScope>,
+    ) -> (Result<String, Problem>, Arc<RenderScope>, Option<Problem>) {
+        let once = |environment: &Environment<'static>| {
+            let scope = scope();
+            let rendered = environment
+                .get_template(super::templates::TEST_CALL)
+                .and_then(|template| bounded(|| template.render(Value::from_dyn_object(scope.clone()))));
+            (rendered, scope)
+        };
+        let (rendered, scope) = once(&self.environment);
+        let missing = match &rendered {
+            Err(error) if self.forgives(error) => printed_as_nothing(self.failed(subject, error)),
+            _ => return (rendered.map_err(|error| self.failed(subject, &error)), scope, None),
+        };
+        let (rendered, scope) = once(self.lenient());
+        match rendered {
+            Ok(sql) => (Ok(sql), scope, Some(missing)),
+            Err(error) => (Err(self.failed(subject, &error)), scope, None),
+        }
     }
 
     /// The config of a test with its `where` as SQL: Jinja in it is that of a model.

@@ -5,10 +5,10 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
-use minijinja::value::{Kwargs, Object, ObjectRepr};
+use minijinja::value::{Kwargs, Object, ObjectRepr, Tuple};
 use minijinja::{Error, ErrorKind, State, Value};
 
-use super::collections::{Dict, List};
+use super::collections::Dict;
 use super::depth::is_writable;
 use super::problem::{invalid, invalid_with_help};
 use super::rewrite::{BODY, Definition, Parameter};
@@ -140,7 +140,7 @@ impl Macro {
             return Ok(Cow::Borrowed(arguments));
         }
         let (positional, more) = positional.split_at(self.parameters.len().min(positional.len()));
-        let mut fitted = vec![("varargs".to_owned(), List::of(more.to_vec()))];
+        let mut fitted = vec![("varargs".to_owned(), Tuple::from(more).into())];
         let mut others = indexmap::IndexMap::new();
         for name in named.iter().flat_map(Kwargs::args) {
             let value =
@@ -185,6 +185,17 @@ impl Macro {
 impl Object for Macro {
     fn repr(self: &Arc<Self>) -> ObjectRepr {
         ObjectRepr::Plain
+    }
+
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        let names = self.parameters.iter().map(|parameter| Value::from(parameter.name.as_str()));
+        Some(match key.as_str()? {
+            "name" => self.name.as_str().into(),
+            "arguments" => Tuple::from(names.collect::<Vec<_>>()).into(),
+            "catch_varargs" | "catch_kwargs" => self.takes_any.into(),
+            "caller" => self.takes_caller.into(),
+            _ => return None,
+        })
     }
 
     fn call(self: &Arc<Self>, state: &mut State<'_, '_>, arguments: &[Value]) -> Result<Value, Error> {

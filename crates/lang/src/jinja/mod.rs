@@ -15,33 +15,49 @@ mod collections;
 mod column_value;
 mod depth;
 mod filters;
+mod format_spec;
+mod formats;
 mod functions;
 mod generated_names;
 mod generic_test;
+mod given;
+mod itertools;
+mod json_text;
+mod late_defaults;
+mod layout;
+mod list_filters;
 mod macros;
-mod moment;
+mod methods;
+mod model_value;
 mod namespaces;
 mod noted;
+mod number_filters;
 mod of_project;
 mod operators;
 mod overrides;
 mod passes;
 mod patterns;
 mod problem;
+mod python_text;
 mod relation_value;
 mod rewrite;
 mod rewriter;
 mod scope;
+mod set_value;
 mod source_map;
 mod subject;
 mod templates;
 #[cfg(test)]
 mod tests;
+mod tests_of_values;
+mod text_filters;
 mod text_methods;
 mod time;
 mod tokens;
+mod views;
 mod visits;
 mod widths;
+mod yaml_text;
 mod yaml_value;
 
 use mep_core::keys::Section;
@@ -53,6 +69,36 @@ pub use passes::silently;
 pub use source_map::SourceMap;
 pub use subject::{Invocation, Parsed, RefUse, Refusal, Rendered, Resolved, Resolver, SourceUse, Subject};
 pub use templates::Templates;
+
+/// The engine for the texts of YAML files, which see no node: all that is the same for every text.
+pub(crate) fn engine_of_yaml() -> minijinja::Environment<'static> {
+    templates::environment()
+}
+
+/// A text of a YAML file as the engine takes it.
+pub(crate) fn yaml_template(text: &str) -> String {
+    rewrite::Rewritten::without_macros(text)
+}
+
+/// An expression of a YAML file as the engine takes it.
+pub(crate) fn yaml_expression(text: &str) -> String {
+    rewrite::Rewritten::expression(text)
+}
+
+/// Renders, within what one rendering may look at.
+///
+/// # Errors
+/// As rendering has them.
+pub(crate) fn within_bounds<T>(
+    render: impl FnOnce() -> Result<T, minijinja::Error>,
+) -> Result<T, minijinja::Error> {
+    visits::bounded(render)
+}
+
+/// An error's message, and its help where it has one.
+pub(crate) fn engine_said(error: &minijinja::Error) -> (String, Option<String>) {
+    problem::message_and_help(problem::root(error))
+}
 
 /// The built-in tests, as `data_tests` use them, and what they find.
 pub const BUILTIN_TESTS_DOC: [(&str, &str); 4] = [

@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::problem::Origin;
 use super::scope::Noted;
 use super::subject::{Parsed, RefUse, SourceUse};
-use crate::project::{Located, Place, SourceText, Span};
+use crate::project::{Located, Place, Problem, SourceText, Span};
 
 /// What a text says, placed in the text.
 pub(super) fn located(noted: Noted, origin: &Origin) -> Parsed {
@@ -62,7 +62,21 @@ fn placed(
         config: config.collect(),
         uses_is_incremental: noted.uses_is_incremental,
         uses_run_time: noted.uses_run_time,
+        missing: distinct(noted.missing),
     }
+}
+
+/// Each once: passes and loops find the same ones.
+fn distinct(missing: Vec<Problem>) -> Vec<Problem> {
+    let mut distinct: Vec<Problem> = Vec::new();
+    for problem in missing {
+        let is_same =
+            |other: &Problem| other.message() == problem.message() && other.place() == problem.place();
+        if !distinct.iter().any(is_same) {
+            distinct.push(problem);
+        }
+    }
+    distinct
 }
 
 /// Where a call with this argument stands. Where a loop or a macro hides it: where the name stands in quotes, else the

@@ -1,4 +1,4 @@
-//! Where `-`, `+` and `%` stand between two values, and how far these values reach.
+//! Where operators stand between two values, and how far these values reach.
 //!
 //! The engine's own operators know numbers and its own texts and lists; Python's also know times and formats. Which values
 //! stand there shows when a template is rendered, so each operator becomes a call of a function that looks.
@@ -32,6 +32,8 @@ pub(super) struct Operators<'a> {
     text: &'a str,
     tokens: &'a [Token],
     found: Vec<CalledOperator>,
+    /// Whether the text names lengths of time, which can be multiplied and divided.
+    names_lengths: bool,
 }
 
 /// Words that end an expression of numbers and begin another one.
@@ -39,7 +41,8 @@ const BETWEEN: [&str; 7] = ["and", "or", "not", "in", "if", "else", "elif"];
 
 impl<'a> Operators<'a> {
     pub(super) fn of(text: &'a str, tokens: &'a [Token]) -> Vec<CalledOperator> {
-        let mut operators = Self { text, tokens, found: Vec::new() };
+        let names_lengths = tokens.iter().any(|token| token.text(text) == "timedelta");
+        let mut operators = Self { text, tokens, found: Vec::new(), names_lengths };
         let mut ranges = Vec::new();
         operators.read(0..tokens.len(), &mut ranges);
         while let Some(range) = ranges.pop() {
@@ -143,6 +146,9 @@ impl<'a> Operators<'a> {
                 "-" if !self.is_literal(right) && !self.is_number(left) => "__minus(",
                 "+" if !self.is_literal(right) && !self.is_number(left) => "__plus(",
                 "%" if !self.is_number(left) => "__percent(",
+                "*" if self.names_lengths && !(self.is_literal(left) && self.is_literal(right)) => "__times(",
+                "/" if self.names_lengths && !self.is_literal(left) => "__over(",
+                "//" if self.names_lengths && !self.is_literal(left) => "__floor(",
                 _ => continue,
             };
             self.found.push(CalledOperator {
@@ -201,6 +207,13 @@ mod tests {
             read("(a - b) % {'k': c + d}"),
             ["__percent((a - b), {'k': c + d})", "__plus(c, d)", "__minus(a, b)"]
         );
+    }
+
+    #[test]
+    fn a_text_that_names_lengths_of_time_can_multiply_them() {
+        assert_eq!(read("timedelta(1) * n"), ["__times(timedelta(1), n)"]);
+        assert_eq!(read("2 * d / timedelta(1)"), ["__over(2 * d, timedelta(1))", "__times(2, d)"]);
+        assert!(read("n * m").is_empty());
     }
 
     #[test]

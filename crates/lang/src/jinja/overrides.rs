@@ -9,7 +9,7 @@ use super::adapter::Unsupported;
 use super::bound::Function;
 use super::macros::is_builtin_file;
 use super::namespaces::PREFIXES;
-use super::rewrite::Definition;
+use super::rewrite::{Definition, Materialization};
 use super::scope::OVERRIDABLE;
 use crate::project::{Place, Problem};
 
@@ -196,6 +196,20 @@ pub(super) fn ignored(definitions: &IndexMap<String, (Place, Definition)>) -> Ve
     })
     .collect()
 }
+
+/// A warning of each way to make relations by which a project changes one of dbt's own. Others are told where a model asks for them.
+pub(super) fn ignored_materializations(all: &[(Materialization, Place)]) -> Vec<Problem> {
+    let is_asked = |adapter: &str| adapter == "default" || PREFIXES.contains(&adapter);
+    let changing = all.iter().filter(|(one, _)| MADE.contains(&one.name.as_str()) && is_asked(&one.adapter));
+    let warning = |(one, place): &(Materialization, Place)| {
+        let message = format!("the materialization `{}` changes nothing: mep makes that by itself", one.name);
+        Problem::new(message).at(place).help("set config in its place, or take it away")
+    };
+    changing.map(warning).collect()
+}
+
+/// What mep makes, and dbt by a materialization of this name.
+const MADE: [&str; 7] = ["view", "table", "incremental", "ephemeral", "seed", "snapshot", "test"];
 
 /// Macros of dbt that mep asks.
 const ASKED: [&str; 3] = ["get_where_subquery", "generate_schema_name", "generate_alias_name"];

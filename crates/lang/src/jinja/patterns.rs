@@ -1,20 +1,29 @@
 //! Python's `re`, as much of it as projects use.
 
+use std::fmt;
 use std::sync::Arc;
 
-use minijinja::value::{Kwargs, Object, ObjectRepr, Rest, from_args};
+use indexmap::IndexMap;
+use minijinja::value::{Object, ObjectRepr, Tuple};
 use minijinja::{Error, ErrorKind, State, Value};
 use regex::{Captures, Regex, RegexBuilder};
 
-use super::collections::List;
+use super::collections::{Dict, List};
+use super::given::{Given, described};
 use super::problem::{invalid, invalid_with_help};
 
 /// `modules.re`.
 #[derive(Debug)]
 pub(super) struct ReModule;
 
-/// `re.IGNORECASE`, as Python numbers it.
-const IGNORECASE: i64 = 2;
+/// Flags, as Python numbers them.
+const FLAGS: [(&str, &str, i64); 5] = [
+    ("IGNORECASE", "I", 2),
+    ("MULTILINE", "M", 8),
+    ("DOTALL", "S", 16),
+    ("UNICODE", "U", 32),
+    ("VERBOSE", "X", 64),
+];
 
 impl Object for ReModule {
     fn repr(self: &Arc<Self>) -> ObjectRepr {
@@ -22,72 +31,205 @@ impl Object for ReModule {
     }
 
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
-        matches!(key.as_str()?, "IGNORECASE" | "I").then(|| IGNORECASE.into())
+        let key = key.as_str()?;
+        FLAGS
+            .iter()
+            .find(|(name, short, _)| [*name, *short].contains(&key))
+            .map(|(_, _, flag)| (*flag).into())
     }
 
     fn call_method(
         self: &Arc<Self>,
-        _: &mut State<'_, '_>,
+        state: &mut State<'_, '_>,
         method: &str,
         arguments: &[Value],
     ) -> Result<Value, Error> {
-        let (Rest(given), named): (Rest<Value>, Kwargs) = from_args(arguments)?;
-        let text = |at: usize| given.get(at).and_then(Value::as_str).map(str::to_owned);
-        let needed =
-            |at: usize| text(at).ok_or_else(|| invalid(format!("re.{method}() takes a pattern and a text")));
-        let number = |at: usize, name: &str| -> Result<i64, Error> {
-            let found = match given.get(at) {
-                Some(found) => Some(found.clone()),
-                None => named.get::<Option<Value>>(name)?,
-            };
-            Ok(found.and_then(|found| found.as_i64()).unwrap_or(0))
-        };
-        let flags = |at: usize| number(at, "flags");
-        match method {
-            "sub" => {
-                let (replacement, subject) = (python_replacement(&needed(1)?), needed(2)?);
-                let count = usize::try_from(number(3, "count")?).unwrap_or(0);
-                let pattern = pattern(&needed(0)?, "", flags(4)?)?;
-                Ok(pattern.replacen(&subject, count, replacement.as_str()).into_owned().into())
-            }
-            "search" | "match" | "fullmatch" => {
-                let anchor = match method {
-                    "match" => "start",
-                    "fullmatch" => "both",
-                    _ => "",
-                };
-                let (pattern, subject) = (pattern(&needed(0)?, anchor, flags(2)?)?, needed(1)?);
-                Ok(pattern.captures(&subject).map_or_else(|| Value::from(()), |found| Match::value(&found)))
-            }
-            "findall" => {
-                let (pattern, subject) = (pattern(&needed(0)?, "", flags(2)?)?, needed(1)?);
-                let group = |found: &Captures<'_>, at: usize| {
-                    Value::from(found.get(at).map_or("", |part| part.as_str()))
-                };
-                let all = pattern.captures_iter(&subject).map(|found| match found.len() {
-                    1 => group(&found, 0),
-                    2 => group(&found, 1),
-                    groups => (1..groups).map(|at| group(&found, at)).collect::<Vec<_>>().into(),
-                });
-                Ok(List::of(all.collect()))
-            }
-            "split" => {
-                let (pattern, subject) = (pattern(&needed(0)?, "", flags(3)?)?, needed(1)?);
-                Ok(List::of(pattern.split(&subject).map(Value::from).collect()))
-            }
-            "escape" => Ok(regex::escape(&needed(0)?).into()),
-            _ => Err(Error::from(ErrorKind::UnknownMethod)),
+        let mut given = Given::of(method, arguments)?;
+        if method == "escape" {
+            return Ok(escaped(&given.text("pattern")?).into());
+        }
+        let pattern = given.needed("pattern")?;
+        if method == "compile" {
+            let flags = given.number("flags")?.unwrap_or(0);
+            given.end()?;
+            return Ok(Value::from_object(Pattern::new(&pattern, flags)?));
+        }
+        let asked = Asked::of(method, &mut given)?;
+        let flags = given.number("flags")?.unwrap_or(0);
+        given.end()?;
+        match pattern.downcast_object_ref::<Pattern>() {
+            Some(pattern) => pattern.answer(state, method, &asked),
+            None => Pattern::new(&pattern, flags)?.answer(state, method, &asked),
         }
     }
 }
 
-fn pattern(text: &str, anchor: &str, flags: i64) -> Result<Regex, Error> {
-    let text = match anchor {
-        "start" => format!("^(?:{text})"),
-        "both" => format!("^(?:{text})$"),
-        _ => text.to_owned(),
-    };
-    let built = RegexBuilder::new(&text).case_insensitive(flags & IGNORECASE != 0).build();
+/// As Python escapes what has a meaning in patterns.
+fn escaped(text: &str) -> String {
+    let is_special = |c: char| r"()[]{}?*+-|^$\.&~#".contains(c) || c.is_ascii_whitespace();
+    text.chars().flat_map(|c| is_special(c).then_some('\\').into_iter().chain([c])).collect()
+}
+
+/// What is asked of a pattern.
+struct Asked {
+    replacement: Value,
+    subject: String,
+    count: usize,
+}
+
+impl Asked {
+    fn of(method: &str, given: &mut Given<'_>) -> Result<Self, Error> {
+        let replacement = match method {
+            "sub" | "subn" => given.needed("repl")?,
+            _ => Value::from(""),
+        };
+        let subject = given.text("string")?;
+        let count = match method {
+            "sub" | "subn" => given.number("count")?,
+            "split" => given.number("maxsplit")?,
+            _ => None,
+        };
+        Ok(Self {
+            replacement,
+            subject,
+            count: count.and_then(|count| usize::try_from(count).ok()).unwrap_or(0),
+        })
+    }
+}
+
+/// A pattern that was compiled.
+#[derive(Debug)]
+struct Pattern {
+    written: String,
+    flags: i64,
+    regex: Regex,
+}
+
+impl Pattern {
+    fn new(written: &Value, flags: i64) -> Result<Self, Error> {
+        let Some(text) = written.as_str() else {
+            return Err(invalid(format!("a pattern is a text, found {}", described(written))));
+        };
+        Ok(Self { written: text.to_owned(), flags, regex: regex(text, flags)? })
+    }
+
+    fn answer(&self, state: &mut State<'_, '_>, method: &str, asked: &Asked) -> Result<Value, Error> {
+        let subject = asked.subject.as_str();
+        Ok(match method {
+            "sub" => self.replaced(state, asked)?.0.into(),
+            "subn" => {
+                let (text, times) = self.replaced(state, asked)?;
+                Tuple::from([Value::from(text), times.into()]).into()
+            }
+            "search" => first(subject, &self.regex),
+            "match" => first(subject, &regex(&format!(r"\A(?:{})", self.written), self.flags)?),
+            "fullmatch" => first(subject, &regex(&format!(r"\A(?:{})\z", self.written), self.flags)?),
+            "findall" => List::of(self.regex.captures_iter(subject).map(|found| all_of(&found)).collect()),
+            "finditer" => {
+                let found = self.regex.captures_iter(subject);
+                List::of(found.map(|found| Match::value(&found, subject, &self.regex)).collect())
+            }
+            "split" => List::of(self.split(subject, asked.count)),
+            _ => return Err(Error::from(ErrorKind::UnknownMethod)),
+        })
+    }
+
+    /// The text after the replacement, and how often something was replaced.
+    fn replaced(&self, state: &mut State<'_, '_>, asked: &Asked) -> Result<(String, usize), Error> {
+        let (subject, most) =
+            (asked.subject.as_str(), if asked.count == 0 { usize::MAX } else { asked.count });
+        let written = asked.replacement.as_str().map(python_replacement);
+        let (mut text, mut end, mut times) = (String::new(), 0, 0);
+        for found in self.regex.captures_iter(subject).take(most) {
+            let Some(whole) = found.get(0) else { continue };
+            text.push_str(&subject[end..whole.start()]);
+            if let Some(written) = &written {
+                found.expand(written, &mut text);
+            } else {
+                let made = asked.replacement.call(state, &[Match::value(&found, subject, &self.regex)])?;
+                text.push_str(made.as_str().unwrap_or_default());
+            }
+            state.consume_fuel(1 + text.len() as u64 / 4096)?;
+            end = whole.end();
+            times += 1;
+        }
+        text.push_str(&subject[end..]);
+        Ok((text, times))
+    }
+
+    /// The parts between what is found, with the groups that are found.
+    fn split(&self, subject: &str, count: usize) -> Vec<Value> {
+        let most = if count == 0 { usize::MAX } else { count };
+        let (mut parts, mut end) = (Vec::new(), 0);
+        for found in self.regex.captures_iter(subject).take(most) {
+            let Some(whole) = found.get(0) else { continue };
+            parts.push(Value::from(&subject[end..whole.start()]));
+            parts.extend(
+                found
+                    .iter()
+                    .skip(1)
+                    .map(|group| group.map_or_else(|| Value::from(()), |group| group.as_str().into())),
+            );
+            end = whole.end();
+        }
+        parts.push(Value::from(&subject[end..]));
+        parts
+    }
+}
+
+impl Object for Pattern {
+    fn repr(self: &Arc<Self>) -> ObjectRepr {
+        ObjectRepr::Plain
+    }
+
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        match key.as_str()? {
+            "pattern" => Some(self.written.as_str().into()),
+            "groups" => Some((self.regex.captures_len() - 1).into()),
+            _ => None,
+        }
+    }
+
+    fn call_method(
+        self: &Arc<Self>,
+        state: &mut State<'_, '_>,
+        method: &str,
+        arguments: &[Value],
+    ) -> Result<Value, Error> {
+        let mut given = Given::of(method, arguments)?;
+        let asked = Asked::of(method, &mut given)?;
+        given.end()?;
+        self.answer(state, method, &asked)
+    }
+
+    fn render(self: &Arc<Self>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "re.compile({:?})", Value::from(self.written.as_str()))
+    }
+}
+
+/// The first find, or none.
+fn first(subject: &str, regex: &Regex) -> Value {
+    regex.captures(subject).map_or_else(|| Value::from(()), |found| Match::value(&found, subject, regex))
+}
+
+/// What `findall` gives of one find: its only group, all of its groups, or all of it.
+fn all_of(found: &Captures<'_>) -> Value {
+    let group = |at: usize| Value::from(found.get(at).map_or("", |part| part.as_str()));
+    match found.len() {
+        1 => group(0),
+        2 => group(1),
+        groups => Tuple::from((1..groups).map(group).collect::<Vec<_>>()).into(),
+    }
+}
+
+fn regex(text: &str, flags: i64) -> Result<Regex, Error> {
+    let has = |flag: i64| flags & flag != 0;
+    let built = RegexBuilder::new(text)
+        .case_insensitive(has(2))
+        .multi_line(has(8))
+        .dot_matches_new_line(has(16))
+        .ignore_whitespace(has(64))
+        .build();
     built.map_err(|error| {
         let said = error.to_string();
         let last = said.lines().last().unwrap_or_default().trim().to_owned();
@@ -115,6 +257,7 @@ fn python_replacement(text: &str) -> String {
         (rest, ()) = match named {
             Some((name, after)) => (after, written.push_str(&format!("${{{name}}}"))),
             None if digits > 0 => (&after[digits..], written.push_str(&format!("${{{}}}", &after[..digits]))),
+            None if after.starts_with('n') => (&after[1..], written.push('\n')),
             None => (after.strip_prefix('\\').unwrap_or(after), written.push('\\')),
         };
     }
@@ -125,13 +268,38 @@ fn python_replacement(text: &str) -> String {
 /// What a pattern found.
 #[derive(Debug)]
 struct Match {
-    groups: Vec<Option<String>>,
+    /// Each group with where it begins and ends, in characters.
+    groups: Vec<Option<(String, usize, usize)>>,
+    names: Vec<Option<String>>,
 }
 
 impl Match {
-    fn value(found: &Captures<'_>) -> Value {
-        let groups = found.iter().map(|group| group.map(|group| group.as_str().to_owned())).collect();
-        Value::from_object(Self { groups })
+    fn value(found: &Captures<'_>, subject: &str, regex: &Regex) -> Value {
+        let place = |byte: usize| subject[..byte].chars().count();
+        let groups = found.iter().map(|group| {
+            group.map(|group| (group.as_str().to_owned(), place(group.start()), place(group.end())))
+        });
+        let names = regex.capture_names().map(|name| name.map(str::to_owned)).collect();
+        Value::from_object(Self { groups: groups.collect(), names })
+    }
+
+    /// The group of a number or of a name.
+    fn group(&self, asked: Option<&Value>) -> Result<Option<&(String, usize, usize)>, Error> {
+        let at = match asked {
+            None => Some(0),
+            Some(asked) => match asked.as_str() {
+                Some(name) => self.names.iter().position(|of| of.as_deref() == Some(name)),
+                None => asked.as_usize(),
+            },
+        };
+        let group = at.and_then(|at| self.groups.get(at));
+        let none =
+            || invalid(format!("the pattern has no group {}", asked.map_or_else(String::new, described)));
+        group.map(Option::as_ref).ok_or_else(none)
+    }
+
+    fn text(group: Option<&(String, usize, usize)>) -> Value {
+        group.map_or_else(|| Value::from(()), |(text, ..)| text.as_str().into())
     }
 }
 
@@ -140,23 +308,44 @@ impl Object for Match {
         ObjectRepr::Plain
     }
 
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        self.group(Some(key)).ok().map(Self::text)
+    }
+
     fn call_method(
         self: &Arc<Self>,
         _: &mut State<'_, '_>,
         method: &str,
         arguments: &[Value],
     ) -> Result<Value, Error> {
-        let group = |at: usize| match self.groups.get(at) {
-            Some(Some(text)) => Ok(Value::from(text.as_str())),
-            Some(None) => Ok(Value::from(())),
-            None => Err(invalid(format!("the pattern has no group {at}"))),
+        let group = self.group(arguments.first()).ok().flatten();
+        let place = |of: fn(&(String, usize, usize)) -> usize| {
+            Ok(group.map_or_else(|| Value::from(-1), |group| of(group).into()))
         };
         match method {
-            "group" => {
-                let (at,): (Option<usize>,) = from_args(arguments)?;
-                group(at.unwrap_or(0))
+            "group" if arguments.len() > 1 => {
+                let all: Result<Vec<Value>, Error> =
+                    arguments.iter().map(|asked| self.group(Some(asked)).map(Self::text)).collect();
+                Ok(Tuple::from(all?).into())
             }
-            "groups" => Ok(List::of((1..self.groups.len()).map(group).collect::<Result<_, _>>()?)),
+            "group" => self.group(arguments.first()).map(Self::text),
+            "groups" => {
+                let rest = self.groups.iter().skip(1).map(|group| Self::text(group.as_ref()));
+                Ok(Tuple::from(rest.collect::<Vec<_>>()).into())
+            }
+            "groupdict" => {
+                let named = self.names.iter().zip(&self.groups);
+                let entries: IndexMap<Value, Value> = named
+                    .filter_map(|(name, group)| Some((name.as_deref()?.into(), Self::text(group.as_ref()))))
+                    .collect();
+                Ok(Dict::of(entries))
+            }
+            "start" => place(|(_, start, _)| *start),
+            "end" => place(|(_, _, end)| *end),
+            "span" => {
+                let (start, end) = (place(|(_, start, _)| *start)?, place(|(_, _, end)| *end)?);
+                Ok(Tuple::from([start, end]).into())
+            }
             _ => Err(Error::from(ErrorKind::UnknownMethod)),
         }
     }

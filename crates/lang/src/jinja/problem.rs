@@ -113,6 +113,11 @@ pub(super) struct Origin {
 }
 
 impl Origin {
+    /// The name by which the engine knows it.
+    pub(super) fn name(&self) -> &str {
+        self.text.path().to_str().unwrap_or_default()
+    }
+
     /// Of a text that is not one of macros.
     pub(super) fn of(subject: &Subject<'_>) -> Self {
         let text = subject.text;

@@ -8,7 +8,6 @@ use minijinja::value::{DynObject, Enumerator, Kwargs, Object, ObjectRepr, from_a
 use minijinja::{Error, ErrorKind, State, Value};
 
 use super::collections::Dict;
-use super::problem::unsupported;
 use super::subject::Resolved;
 use mep_core::relation::Relation;
 
@@ -22,6 +21,23 @@ pub(super) struct RelationValue(Resolved);
 impl RelationValue {
     pub(super) fn of(resolved: Resolved) -> Value {
         Value::from_object(Self(resolved))
+    }
+
+    /// The same with other names, of a mapping that holds them.
+    fn with_path(&self, path: &Value) -> Result<Value, Error> {
+        let part = |name: &str| -> Result<Option<String>, Error> {
+            if path.is_none() {
+                return Ok(None);
+            }
+            let part = path.get_attr(name)?;
+            Ok((!part.is_none() && !part.is_undefined()).then(|| part.to_string()))
+        };
+        let (schema, name) = (part("schema")?, part("identifier")?);
+        if schema.is_none() && name.is_none() {
+            return Ok(Self::of(self.0.clone()));
+        }
+        let Relation { schema: own_schema, name: own_name } = self.0.relation.clone();
+        Ok(Self::of(Relation { schema: schema.or(own_schema), name: name.unwrap_or(own_name) }.into()))
     }
 
     /// The relation that a value is.
@@ -74,19 +90,36 @@ impl Object for RelationValue {
             "render" => Ok(self.0.relation.to_string().into()),
             "include" => {
                 let (parts,): (Kwargs,) = from_args(arguments)?;
-                let schema = parts.get::<Option<bool>>("schema")?.unwrap_or(true);
+                let part = |name| parts.get::<Option<bool>>(name).map(|part| part.unwrap_or(true));
                 // There is no part above the schema to leave out.
-                parts.get::<Option<bool>>("database")?;
+                let (_, schema, identifier) = (part("database")?, part("schema")?, part("identifier")?);
                 parts.assert_all_used()?;
-                if schema {
-                    return Ok(Self::of(self.0.clone()));
+                match (schema, identifier) {
+                    (true, true) => Ok(Self::of(self.0.clone())),
+                    (true, false) => Ok(self.0.relation.schema.clone().unwrap_or_default().into()),
+                    (false, true) => {
+                        Ok(Self::of(Relation { schema: None, name: self.0.relation.name.clone() }.into()))
+                    }
+                    (false, false) => Ok("".into()),
                 }
-                Ok(Self::of(Relation { schema: None, name: self.0.relation.name.clone() }.into()))
             }
-            "quote" | "incorporate" | "is_table" | "is_view" => Err(unsupported(
-                &format!("`{method}` of a relation"),
-                "a relation has `schema` and `identifier`",
-            )),
+            // SQL takes a name in quotes only where it needs them, and that is known when it is printed.
+            "quote" | "without_quote" => Ok(Self::of(self.0.clone())),
+            "without_identifier" => Ok(self.0.relation.schema.clone().unwrap_or_default().into()),
+            "incorporate" | "replace_path" => {
+                let (parts,): (Kwargs,) = from_args(arguments)?;
+                let path = match method {
+                    "incorporate" => {
+                        // What kind of relation it is changes nothing of its name.
+                        parts.get::<Option<Value>>("type")?;
+                        let path = parts.get::<Option<Value>>("path")?.unwrap_or_else(|| Value::from(()));
+                        parts.assert_all_used()?;
+                        path
+                    }
+                    _ => parts.into(),
+                };
+                self.with_path(&path)
+            }
             _ => Err(Error::from(ErrorKind::UnknownMethod)),
         }
     }

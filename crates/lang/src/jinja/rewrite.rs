@@ -1,6 +1,7 @@
 //! dbt's Jinja as the template engine takes it.
 //!
-//! Some things are written anew, and the places remembered: a `{% test x(...) %}` block becomes a macro named `test_x`;
+//! Some things are written anew, and the places remembered: a `{% test x(...) %}` block becomes a macro named `test_x`, and a
+//! `{% materialization x, default %}` block one that nobody calls;
 //! a list or mapping, and whatever `{% set %}` names, becomes one that `.append()` and `.update()` can change; an operator
 //! that Python's times and formats have too becomes a call ([`Operators`](super::operators::Operators)). In files of macros, definitions get a name of their own ([`BODY`]), so
 //! that every call goes by way of the global macro. And each text first includes the template that loads macros.
@@ -27,6 +28,8 @@ pub(super) struct Rewritten {
     pub(super) text: String,
     /// In a file of macros: what it defines.
     pub(super) definitions: Vec<Definition>,
+    /// In a file of macros: the ways of its own to make relations.
+    pub(super) materializations: Vec<Materialization>,
     /// The calls of `ref`, `source` and `config`.
     pub(super) calls: Vec<GraphCall>,
     pub(super) edits: Vec<Edit>,
@@ -42,6 +45,15 @@ pub(super) struct Definition {
     pub(super) parameters: Vec<Parameter>,
     /// Every name and text in it.
     pub(super) words: HashSet<String>,
+}
+
+/// A `{% materialization %}` block.
+#[derive(Clone, Debug)]
+pub(super) struct Materialization {
+    pub(super) name: String,
+    /// For which adapter of dbt; `default` for all.
+    pub(super) adapter: String,
+    pub(super) place: Range<usize>,
 }
 
 /// A parameter of a macro.
@@ -89,6 +101,20 @@ impl Rewritten {
     /// Rewrites a file of macros.
     pub(super) fn of_macros(text: &str) -> Self {
         Self::new(text, true)
+    }
+
+    /// Rewrites a text that loads no macros.
+    pub(super) fn without_macros(text: &str) -> String {
+        Rewriter::new(text, &tokens(text)).without_macros().text
+    }
+
+    /// Rewrites an expression alone.
+    pub(super) fn expression(text: &str) -> String {
+        let (open, close) = ("{{ ", " }}");
+        let whole = format!("{open}{text}{close}");
+        let tokens = tokens(&whole);
+        let rewritten = Rewriter::new(&whole, &tokens).without_macros().text;
+        rewritten.strip_prefix(open).and_then(|text| text.strip_suffix(close)).unwrap_or(text).to_owned()
     }
 
     fn new(text: &str, is_macro_file: bool) -> Self {

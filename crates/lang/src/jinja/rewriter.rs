@@ -1,27 +1,33 @@
 //! What in a text is written anew.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::ops::Range;
 
+use super::late_defaults::LateDefault;
 use super::operators::{CalledOperator, Operators};
-use super::rewrite::{BODY, Definition, Edit, GraphCall, Parameter, Rewritten};
+use super::rewrite::{BODY, Definition, Edit, GraphCall, Materialization, Parameter, Rewritten};
 use super::tokens::{Token, TokenKind, closing, ends_value};
 
 /// What every text begins with, so that it can load macros.
 const PRELUDE: &str = "{% include 'mep/loader' %}";
+
+/// Stands for a default that is worked out inside of a macro: a name that is never defined.
+const MISSING: &str = "=__mep_missing";
 
 /// What stands in the place of a range. Of those at one place, what closes comes first, then what opens, from the outside
 /// in, then what stands for a token.
 struct Replacement {
     range: Range<usize>,
     order: Rank,
-    text: &'static str,
+    text: Cow<'static, str>,
 }
 
 /// How far out something is that begins at the same place as another.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Rank {
     Closes,
+    Moved,
     Statement,
     Key,
     Operator,
@@ -48,6 +54,23 @@ impl<'a> Rewriter<'a> {
         } else {
             self.replace(0..0, PRELUDE);
         }
+        let inside = self.late_defaults();
+        self.statements();
+        self.conditional_calls();
+        self.operators();
+        self.expressions();
+        // What was moved as it is, is written anew where it went.
+        self.replacements.retain(|replacement| {
+            replacement.order == Rank::Moved
+                || inside.iter().all(|range| {
+                    !(range.start < replacement.range.start && replacement.range.end <= range.end)
+                })
+        });
+        self.finish()
+    }
+
+    /// Of a text that loads no macros.
+    pub(super) fn without_macros(mut self) -> Rewritten {
         self.statements();
         self.conditional_calls();
         self.operators();
@@ -55,16 +78,59 @@ impl<'a> Rewriter<'a> {
         self.finish()
     }
 
+    /// A default that names an earlier parameter is worked out once that has its value: the engine works defaults out from
+    /// the last one on. It moves into the macro: `{% if b is undefined %}{% set b = … %}{% endif %}`. Gives where such
+    /// defaults stood.
+    fn late_defaults(&mut self) -> Vec<Range<usize>> {
+        let mut moved = Vec::new();
+        for at in self.opens().collect::<Vec<_>>() {
+            if !["macro", "test"].contains(&self.word(at + 1)) {
+                continue;
+            }
+            let Some(close) = closing(self.tokens, at + 3) else { continue };
+            let Some(end) =
+                self.tokens.get(close + 1).filter(|token| token.kind == TokenKind::Close).copied()
+            else {
+                continue;
+            };
+            let late = LateDefault::all(self.text, self.tokens, at + 3..close);
+            let mut set = String::new();
+            for LateDefault { name, expression, range } in late {
+                let expression = super::rewrite::Rewritten::expression(&self.text[expression]);
+                set.push_str(&format!(
+                    "{{% if {name} is undefined %}}{{% set {name} = {expression} %}}{{% endif "
+                ));
+                set.push_str("%}");
+                self.replacements.push(Replacement {
+                    range: range.clone(),
+                    order: Rank::Moved,
+                    text: MISSING.into(),
+                });
+                moved.push(range);
+            }
+            if !set.is_empty() {
+                // What trims the text behind the macro's own tag does so behind the last of these.
+                if end.text(self.text).starts_with('-') {
+                    set.truncate(set.len() - 2);
+                    set.push_str("-%}");
+                }
+                let range = end.end..end.end;
+                self.replacements.push(Replacement { range, order: Rank::Moved, text: set.into() });
+            }
+        }
+        moved
+    }
+
     fn replace(&mut self, range: Range<usize>, text: &'static str) {
         let order = if range.is_empty() { Rank::Statement } else { Rank::Token };
-        self.replacements.push(Replacement { range, order, text });
+        self.replacements.push(Replacement { range, order, text: text.into() });
     }
 
     /// Puts tokens into brackets.
     fn enclose(&mut self, first: usize, last: usize, order: Rank, open: &'static str, close: &'static str) {
         let (start, end) = (self.tokens[first].start, self.tokens[last].end);
-        self.replacements.push(Replacement { range: start..start, order, text: open });
-        self.replacements.push(Replacement { range: end..end, order: Rank::Closes, text: close });
+        self.replacements.push(Replacement { range: start..start, order, text: open.into() });
+        self.replacements.push(Replacement { range: end..end, order: Rank::Closes, text: close.into() });
     }
 
     fn word(&self, index: usize) -> &str {
@@ -86,6 +152,16 @@ impl<'a> Rewriter<'a> {
             let is_test = match self.word(at + 1) {
                 "macro" => false,
                 "test" => true,
+                "materialization" => {
+                    self.materialization(at);
+                    depth += 1;
+                    continue;
+                }
+                "endmaterialization" => {
+                    self.replace(self.tokens[at + 1].range(), "endmacro");
+                    depth = depth.saturating_sub(1);
+                    continue;
+                }
                 word @ ("endmacro" | "endtest") => {
                     if word == "endtest" {
                         self.replace(self.tokens[at + 1].range(), "endmacro");
@@ -124,6 +200,32 @@ impl<'a> Rewriter<'a> {
         }
     }
 
+    /// `{% materialization name, adapter='duckdb' %}` becomes a macro that nobody calls: what it does to the warehouse is mep's own.
+    fn materialization(&mut self, at: usize) {
+        let Some(name) = self.tokens.get(at + 2).filter(|token| token.kind == TokenKind::Name).copied()
+        else {
+            return;
+        };
+        let end = (at + 3..self.tokens.len()).find(|index| self.tokens[*index].kind == TokenKind::Close);
+        let Some(end) = end else { return };
+        self.replace(self.tokens[at + 1].start..name.start, "macro mep_body_materialization_");
+        let close = self.tokens[end].start;
+        if self.tokens[at + 3].is(b',') {
+            self.replace(self.tokens[at + 3].range(), "(");
+            self.replace(close..close, ")");
+        } else {
+            self.replace(close..close, "()");
+        }
+        let texts = self.tokens[at + 3..end].iter().filter(|token| token.kind == TokenKind::Text);
+        let mut adapters = texts.take(1).map(|token| self.text[token.unquoted()].to_owned());
+        let adapter = (self.word(at + 4) == "adapter").then(|| adapters.next()).flatten();
+        self.rewritten.materializations.push(Materialization {
+            name: name.text(self.text).to_owned(),
+            adapter: adapter.unwrap_or_else(|| "default".to_owned()),
+            place: name.range(),
+        });
+    }
+
     /// Keeps a definition. Where it reads `varargs` or `kwargs`, they become parameters that the call fills.
     fn keep(&mut self, definition: Definition, parenthesis: usize) {
         if definition.takes_any()
@@ -131,9 +233,9 @@ impl<'a> Rewriter<'a> {
         {
             let end = self.tokens[close].start;
             let more = if definition.parameters.is_empty() {
-                "varargs=[], kwargs={}"
+                "varargs=(), kwargs={}"
             } else {
-                ", varargs=[], kwargs={}"
+                ", varargs=(), kwargs={}"
             };
             self.replace(end..end, more);
         }
@@ -387,12 +489,21 @@ impl<'a> Rewriter<'a> {
         let mut copied = 0;
         for Replacement { range: original, text: replacement, .. } in self.replacements {
             rewritten.text.push_str(&self.text[copied..original.start]);
+            // `in[…]` is two words.
+            if replacement.starts_with("__") && rewritten.text.ends_with(is_of_word) {
+                rewritten.text.push(' ');
+            }
             let start = rewritten.text.len();
-            rewritten.text.push_str(replacement);
+            rewritten.text.push_str(&replacement);
             copied = original.end;
             rewritten.edits.push(Edit { original, rewritten: start..rewritten.text.len() });
         }
         rewritten.text.push_str(&self.text[copied..]);
         rewritten
     }
+}
+
+/// Whether a character is part of a name.
+fn is_of_word(c: char) -> bool {
+    c.is_alphanumeric() || c == '_'
 }

@@ -7,24 +7,29 @@ use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, Utc};
 use indexmap::IndexMap;
-use minijinja::Value;
-use minijinja::value::{Enumerator, Object, ObjectRepr};
+use minijinja::value::{Object, ObjectRepr};
+use minijinja::{State, Value};
 use serde_json::Value as Json;
 
 use super::adapter::{Adapter, Exceptions, PackageMacros, Unsupported};
 use super::bound::{Bound, Function};
-use super::collections::{Dict, List, of_json};
+use super::collections::{Dict, of_json};
 use super::column_value::Api;
 use super::macros::Macro;
+use super::model_value::{Model, Names};
 use super::namespaces::Namespaces;
 use super::of_project::{Named, OfProject};
 use super::relation_value::RelationValue;
 use super::subject::{Invocation, Resolver};
 use super::time::{Modules, Path, Timestamp};
+use crate::project::Problem;
 use mep_core::relation::Relation;
 
 /// The name by which a macro's call finds the scope of the text that is being rendered.
 pub(super) const SCOPE: &str = "__mep_scope";
+
+/// The dbt whose projects mep runs: packages ask for it.
+const DBT_VERSION: &str = "1.11.16";
 
 /// What is the same for all texts: from the project and the invocation.
 #[derive(Debug)]
@@ -60,10 +65,15 @@ pub(super) struct About {
     pub(super) path: String,
     pub(super) this: Relation,
     pub(super) config: IndexMap<String, Json>,
+    pub(super) description: String,
+    /// Of each column what the files say.
+    pub(super) columns: Json,
+    /// The text as it is in its file.
+    pub(super) raw: String,
 }
 
 /// What a text refers to, noted while it is rendered.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Noted {
     pub(super) refs: Vec<(Option<String>, String)>,
     pub(super) sources: Vec<(String, String)>,
@@ -74,6 +84,8 @@ pub(super) struct Noted {
     pub(super) uses_run_time: bool,
     /// Whether anything asked `execute`.
     pub(super) asks_execute: bool,
+    /// What was not defined and taken for nothing.
+    pub(super) missing: Vec<Problem>,
 }
 
 impl Noted {
@@ -92,6 +104,7 @@ impl Noted {
         self.uses_is_incremental |= more.uses_is_incremental;
         self.uses_run_time |= more.uses_run_time;
         self.asks_execute |= more.asks_execute;
+        self.missing.extend(more.missing);
     }
 }
 
@@ -120,6 +133,9 @@ pub(super) struct RenderScope {
     vars: AtomicUsize,
     /// The package of what is looking names up.
     package: Mutex<String>,
+    /// How many messages the text had for the user so far, and how many of them an earlier rendering told.
+    told: AtomicUsize,
+    told_before: AtomicUsize,
 }
 
 impl fmt::Debug for RenderScope {
@@ -150,6 +166,26 @@ impl RenderScope {
             results: Mutex::default(),
             given: Mutex::default(),
             vars: AtomicUsize::new(0),
+            told: AtomicUsize::new(0),
+            told_before: AtomicUsize::new(0),
+        })
+    }
+
+    /// The first messages were told by an earlier rendering of the same text.
+    pub(super) fn tells_after(&self, told_before: usize) {
+        self.told_before.store(told_before, Ordering::Relaxed);
+    }
+
+    /// How many messages the text had.
+    pub(super) fn told(&self) -> usize {
+        self.told.load(Ordering::Relaxed)
+    }
+
+    /// Whether the user is told the next message of the text that is being rendered.
+    pub(super) fn is_told(state: &State<'_, '_>) -> bool {
+        let scope = state.lookup(SCOPE).and_then(|scope| scope.downcast_object::<Self>());
+        scope.is_none_or(|scope| {
+            scope.told.fetch_add(1, Ordering::Relaxed) >= scope.told_before.load(Ordering::Relaxed)
         })
     }
 
@@ -234,12 +270,30 @@ impl RenderScope {
         noted.config.get(key).or_else(|| self.about.config.get(key)).map(of_json)
     }
 
+    /// What the command line asked for; of what mep has no word for, what dbt has without it.
     fn flags(&self) -> Value {
         let invocation = &self.shared.invocation;
+        let off =
+            ["EMPTY", "STORE_FAILURES", "FAIL_FAST", "DEBUG", "QUIET", "WARN_ERROR", "DEFER", "NO_PRINT"];
+        let on = ["PARTIAL_PARSE", "VERSION_CHECK", "STATIC_PARSER", "USE_COLORS", "PRINT"];
+        let mut entries: IndexMap<Value, Value> = IndexMap::from([
+            ("FULL_REFRESH".into(), Value::from(invocation.full_refresh)),
+            ("WHICH".into(), invocation.command.as_str().into()),
+            ("INDIRECT_SELECTION".into(), "eager".into()),
+            ("INVOCATION_COMMAND".into(), format!("dbt {}", invocation.command).into()),
+        ]);
+        entries.extend(off.map(|name| (name.into(), false.into())));
+        entries.extend(on.map(|name| (name.into(), true.into())));
+        Dict::of(entries)
+    }
+
+    /// `invocation_args_dict`.
+    fn invocation_arguments(&self) -> Value {
+        let invocation = &self.shared.invocation;
         Dict::with([
-            ("FULL_REFRESH", Value::from(invocation.full_refresh)),
-            ("WHICH", invocation.command.as_str().into()),
-            ("EMPTY", false.into()),
+            ("full_refresh", Value::from(invocation.full_refresh)),
+            ("which", invocation.command.as_str().into()),
+            ("target", self.shared.target.get_attr("name").unwrap_or_default()),
         ])
     }
 
@@ -292,10 +346,16 @@ impl Object for RenderScope {
                 self.noted().asks_execute = true;
                 self.resolver.is_some().into()
             }
-            "run_started_at" => Value::from_object(Timestamp(invocation.run_started_at)),
+            "run_started_at" => Value::from_object(Timestamp::utc(invocation.run_started_at)),
             "logical_date" => invocation.logical_date.to_string().into(),
             "invocation_id" => invocation.invocation_id.as_str().into(),
             "project_name" => self.shared.project_name.as_str().into(),
+            "database" => Value::from(()),
+            "thread_id" => "Thread-1".into(),
+            "dbt_version" => DBT_VERSION.into(),
+            "invocation_args_dict" => self.invocation_arguments(),
+            "dbt_metadata_envs" => Dict::of(IndexMap::new()),
+            "context" => Value::from_object(Names(self.clone())),
             "adapter" => {
                 let package = lock(&self.package).clone();
                 Value::from_object(Adapter { scope: self.clone(), package })
@@ -322,50 +382,6 @@ impl Object for RenderScope {
                     None => Unsupported::named(name)?.value(),
                 }
             }
-        })
-    }
-}
-
-/// `model`: what is known of it when it is asked, since macros see it from when they are loaded.
-#[derive(Debug)]
-struct Model(Arc<RenderScope>);
-
-impl Object for Model {
-    fn enumerate(self: &Arc<Self>) -> Enumerator {
-        Enumerator::Str(&[
-            "name",
-            "unique_id",
-            "resource_type",
-            "fqn",
-            "schema",
-            "alias",
-            "original_file_path",
-            "path",
-            "package_name",
-            "tags",
-            "config",
-        ])
-    }
-
-    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
-        let about = &self.0.about;
-        Some(match key.as_str()? {
-            "name" => about.name.as_str().into(),
-            "unique_id" => about.unique_id.as_str().into(),
-            "resource_type" => about.resource_type.as_str().into(),
-            "fqn" => about.fqn.iter().map(String::as_str).collect(),
-            "schema" => about.this.schema.clone().into(),
-            "alias" => about.this.name.as_str().into(),
-            "original_file_path" => about.path.as_str().into(),
-            "path" => about.path.split_once('/').map_or(about.path.as_str(), |(_, path)| path).into(),
-            "package_name" => about.package.as_str().into(),
-            "tags" => about.config.get("tags").map_or_else(|| List::of(Vec::new()), of_json),
-            "config" => {
-                let noted = self.0.noted();
-                let entries = about.config.iter().chain(&noted.config);
-                Dict::of(entries.map(|(key, value)| (Value::from(key.as_str()), of_json(value))).collect())
-            }
-            _ => return None,
         })
     }
 }

@@ -6,7 +6,7 @@ use serde_json::Value as Json;
 
 use super::answer::Asked;
 use super::source_map::SourceMap;
-use crate::project::{Located, Place, SourceText, Span};
+use crate::project::{Column, Located, Place, Problem, SourceText, Span};
 use mep_core::relation::Relation;
 
 /// What is the same for all texts of one call of mep.
@@ -43,6 +43,10 @@ pub struct Subject<'a> {
     pub this: Relation,
     /// The config so far, for `config.get()`.
     pub config: IndexMap<String, Json>,
+    /// `model.description`.
+    pub description: &'a str,
+    /// `model.columns`: of each column what the files say.
+    pub columns: &'a [Column],
 }
 
 /// A `ref()`.
@@ -80,6 +84,8 @@ pub struct Parsed {
     pub uses_is_incremental: bool,
     /// Whether the text reads `run_started_at` or `invocation_id`, so that it differs on every run.
     pub uses_run_time: bool,
+    /// Warnings of what was not defined and taken for nothing.
+    pub missing: Vec<Problem>,
 }
 
 impl Parsed {

@@ -4,8 +4,10 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use indexmap::IndexMap;
+use minijinja::value::ValueKind;
 use minijinja::{
-    AutoEscape, Environment, Error, Output, State, Template, UndefinedBehavior, Value, escape_formatter,
+    AutoEscape, Environment, Error, ErrorKind, Output, State, Template, UndefinedBehavior, Value,
+    escape_formatter,
 };
 
 use super::adapter::dispatched;
@@ -13,18 +15,19 @@ use super::arithmetic;
 use super::collections::{Dict, of_json};
 use super::depth::is_writable;
 use super::macros::{BUILTIN_FILES, LOADER_TEXT, Macro};
+use super::methods::unknown_method;
 use super::namespaces::{DBT, Macros, Namespaces};
 use super::noted::{config_place, located};
 use super::overrides;
-use super::problem::{Origin, PlaceFinder, invalid_with_help, valid};
-use super::rewrite::{Definition, LOADER, Rewritten};
+use super::problem::{Origin, PlaceFinder, invalid, invalid_with_help, root, valid};
+use super::python_text::shown;
+use super::rewrite::{Definition, LOADER, Materialization, Rewritten};
 use super::scope::{About, RenderScope, Shared};
 use super::source_map::SourceMap;
 use super::subject::{Invocation, Parsed, Rendered, Resolver, Subject};
-use super::text_methods::unknown_method;
 use super::visits::{self, bounded};
-use super::{adapter, filters, functions, passes, widths};
-use crate::project::{Place, Problem, Problems, Project, SourceText, Span};
+use super::{adapter, filters, functions, passes, tests_of_values};
+use crate::project::{Column, OF_OTHER_TARGETS, Place, Problem, Problems, Project, SourceText, Span, Weight};
 use mep_core::guard::guarded;
 
 /// The template that calls a generic test.
@@ -41,6 +44,9 @@ const FUEL: u64 = 16 << 20;
 /// Renders texts, on any number of threads.
 pub struct Templates {
     pub(super) environment: Environment<'static>,
+    /// The same, where what is not defined is nothing.
+    lenient: Environment<'static>,
+    is_strict: bool,
     pub(super) shared: Arc<Shared>,
     macro_files: HashMap<String, Origin>,
     /// Macros of the project that dbt would ask and mep does not.
@@ -57,6 +63,7 @@ impl Templates {
         let mut problems = Problems::default();
         let mut macro_files = HashMap::new();
         let mut defined = Vec::new();
+        let mut warnings = Vec::new();
         let builtin = BUILTIN_FILES.map(|(path, text)| SourceText::new(path, text));
         let packages = project.packages.iter().map(|package| (package.name.as_str(), &package.macros[..]));
         for (package, texts) in [(DBT, &builtin[..])]
@@ -65,6 +72,7 @@ impl Templates {
             .chain(packages)
         {
             let mut definitions: IndexMap<String, (Place, Definition)> = IndexMap::new();
+            let mut materializations = Vec::new();
             for text in texts {
                 let name = text.path().to_string_lossy().into_owned();
                 let origin = Origin { text: text.clone(), rewritten: Rewritten::of_macros(text.text()) };
@@ -85,12 +93,19 @@ impl Templates {
                         earlier.map(|(earlier, _)| defined_twice(&definition.name, &earlier, &place)),
                     );
                 }
+                if package == project.name {
+                    let placed = |one: &Materialization| {
+                        (one.clone(), text.at(Span::range(one.place.start, one.place.end)))
+                    };
+                    materializations.extend(origin.rewritten.materializations.iter().map(placed));
+                }
                 macro_files.insert(name, origin);
             }
+            warnings.extend(overrides::ignored_materializations(&materializations));
             defined.push((package, definitions));
         }
         let of_project = defined.iter().find(|(package, _)| *package == project.name);
-        let warnings = of_project.map_or_else(Vec::new, |(_, definitions)| overrides::ignored(definitions));
+        warnings.extend(of_project.into_iter().flat_map(|(_, definitions)| overrides::ignored(definitions)));
         let macros = namespaces(project, &defined);
         for name in macros.names() {
             if let Some(found) = macros.get(name) {
@@ -99,17 +114,23 @@ impl Templates {
         }
         let mut vars = IndexMap::from([(project.name.clone(), project.vars.clone())]);
         vars.extend(project.packages.iter().map(|package| (package.name.clone(), package.vars.clone())));
-        let target = Dict::with([
+        let known = [
             ("name", project.target.name.as_str().into()),
             ("target_name", project.target.name.as_str().into()),
             ("profile_name", project.target.profile.as_str().into()),
             ("schema", project.target.schema.as_str().into()),
+            ("dataset", project.target.schema.as_str().into()),
             ("threads", project.target.threads.into()),
             ("type", project.target.warehouse.kind().into()),
-            ("database", Value::from(())),
-        ]);
+        ];
+        let nothing = OF_OTHER_TARGETS.map(|name| (name, Value::from(())));
+        let target = nothing.into_iter().chain(known).map(|(name, value)| (Value::from(name), value));
+        let target = Dict::of(target.collect());
         let shared = Shared { invocation, project_name: project.name.clone(), vars, target, macros };
-        problems.none_or(Self { environment, shared: Arc::new(shared), macro_files, warnings })
+        let mut lenient = environment.clone();
+        lenient.set_undefined_behavior(UndefinedBehavior::Lenient);
+        let (shared, is_strict) = (Arc::new(shared), project.is_strict);
+        problems.none_or(Self { environment, lenient, is_strict, shared, macro_files, warnings })
     }
 
     /// The names of all generic tests.
@@ -138,10 +159,11 @@ impl Templates {
     /// Where the text cannot be rendered.
     pub fn parse(&self, subject: &Subject<'_>) -> Result<Parsed, Problem> {
         let origin = Origin::of(subject);
-        let pass = |resolver| {
-            let scope = self.scope(subject, resolver);
-            let rendered = self.rendered(&origin, &scope, Template::render);
-            let noted = std::mem::take(&mut *scope.noted());
+        let pass = |resolver: Option<Arc<dyn Resolver>>| {
+            let scope = || self.scope(subject, resolver.clone());
+            let (rendered, scope, missing) = self.rendered(&origin, &scope, &Template::render);
+            let mut noted = std::mem::take(&mut *scope.noted());
+            noted.missing.extend(missing);
             (rendered.map(|_| ()), noted)
         };
         let (noted, depending) = passes::all(&subject.this, &pass)?;
@@ -157,16 +179,7 @@ impl Templates {
     /// # Errors
     /// Where the text cannot be rendered.
     pub fn render(&self, subject: &Subject<'_>, resolver: Arc<dyn Resolver>) -> Result<Rendered, Problem> {
-        self.render_in(&self.scope(subject, Some(resolver)), subject)
-    }
-
-    fn render_in(&self, scope: &Arc<RenderScope>, subject: &Subject<'_>) -> Result<Rendered, Problem> {
-        let origin = Origin::of(subject);
-        let (sql, spans) = self.rendered(&origin, scope, Template::render_with_spans)?;
-        let map = SourceMap::new(subject.text, &sql, &spans, &origin.rewritten);
-        let noted = std::mem::take(&mut *scope.noted());
-        let Parsed { refs, sources, config, .. } = located(noted, &origin);
-        Ok(Rendered { sql, map, refs, sources, config })
+        self.render_seeing(subject, resolver, &[])
     }
 
     /// The second pass over a text that sees more than all texts see.
@@ -179,8 +192,17 @@ impl Templates {
         resolver: Arc<dyn Resolver>,
         sees: &[(&'static str, serde_json::Value)],
     ) -> Result<Rendered, Problem> {
-        let extra = sees.iter().map(|(name, value)| (*name, of_json(value))).collect();
-        self.render_in(&self.scope_seeing(subject, Some(resolver), extra), subject)
+        let origin = Origin::of(subject);
+        let extra: Vec<(&'static str, Value)> =
+            sees.iter().map(|(name, value)| (*name, of_json(value))).collect();
+        let scope = move || self.scope_seeing(subject, Some(resolver.clone()), extra.clone());
+        // What is not defined was told after the first pass.
+        let (rendered, scope, _) = self.rendered(&origin, &scope, &Template::render_with_spans);
+        let (sql, spans) = rendered?;
+        let map = SourceMap::new(subject.text, &sql, &spans, &origin.rewritten);
+        let noted = std::mem::take(&mut *scope.noted());
+        let Parsed { refs, sources, config, .. } = located(noted, &origin);
+        Ok(Rendered { sql, map, refs, sources, config })
     }
 
     pub(super) fn is_macro_file(&self, name: &str) -> bool {
@@ -206,35 +228,104 @@ impl Templates {
             path: subject.text.path().to_string_lossy().into_owned(),
             this: subject.this.clone(),
             config: subject.config.clone(),
+            description: subject.description.to_owned(),
+            columns: described(subject.columns),
+            raw: match subject.block {
+                Some(block) => {
+                    subject.text.text().get(block.start..block.end()).unwrap_or_default().to_owned()
+                }
+                None => subject.text.text().to_owned(),
+            },
         };
         RenderScope::new(self.shared.clone(), about, resolver, extra)
     }
 
+    /// Renders. Where something is not defined that is printed, gone through or given to a filter, it is nothing, as for
+    /// Jinja2, and comes back as a warning; in a strict project it is a problem.
     fn rendered<'a, T>(
         &'a self,
         origin: &'a Origin,
-        scope: &'a Arc<RenderScope>,
-        render: impl FnOnce(&Template<'a, 'a>, Value) -> Result<T, Error>,
-    ) -> Result<T, Problem> {
-        let name = &scope.about.path;
-        let environment = &self.environment;
-        let template =
-            origin.rewritten.parsed(|_| environment.template_from_named_str(name, &origin.rewritten.text));
-        // A format with a width that no text can have makes the engine panic.
-        let rendered = template.and_then(|template| {
-            guarded(|| bounded(|| render(&template, Value::from_dyn_object(scope.clone())))).unwrap_or_else(
-                |panicked| Err(Error::new(minijinja::ErrorKind::InvalidOperation, panicked.to_string())),
-            )
-        });
-        rendered.map_err(|error| {
-            let names = self.macro_names().collect();
-            PlaceFinder { subject: (name, origin), macros: &self.macro_files, names }.problem(&error)
-        })
+        scope: &dyn Fn() -> Arc<RenderScope>,
+        render: &dyn Fn(&Template<'a, 'a>, Value) -> Result<T, Error>,
+    ) -> (Result<T, Problem>, Arc<RenderScope>, Option<Problem>) {
+        let once = |environment: &'a Environment<'static>, told: usize| {
+            let scope = scope();
+            scope.tells_after(told);
+            (rendered_by(environment, origin, &scope, render), scope)
+        };
+        let (rendered, scope) = once(&self.environment, 0);
+        let missing = match &rendered {
+            Err(error) if self.forgives(error) => error,
+            _ => return (rendered.map_err(|error| self.problem(origin, &error)), scope, None),
+        };
+        let missing = self.problem(origin, missing);
+        // What was told on the way is not told again.
+        let (rendered, scope) = once(&self.lenient, scope.told());
+        match rendered {
+            Ok(rendered) => (Ok(rendered), scope, Some(printed_as_nothing(missing))),
+            Err(error) => {
+                let problem = self.problem(origin, &error);
+                (Err(problem), scope, None)
+            }
+        }
+    }
+
+    /// Whether rendering goes on after an error, with nothing in the place of what is not defined.
+    pub(super) fn forgives(&self, error: &Error) -> bool {
+        !self.is_strict && root(error).kind() == ErrorKind::UndefinedError
+    }
+
+    /// The engine for which what is not defined is nothing.
+    pub(super) fn lenient(&self) -> &Environment<'static> {
+        &self.lenient
+    }
+
+    fn problem(&self, origin: &Origin, error: &Error) -> Problem {
+        let names = self.macro_names().collect();
+        PlaceFinder { subject: (origin.name(), origin), macros: &self.macro_files, names }.problem(error)
     }
 }
 
+/// Renders by an engine.
+fn rendered_by<'a, T>(
+    environment: &'a Environment<'static>,
+    origin: &'a Origin,
+    scope: &Arc<RenderScope>,
+    render: &dyn Fn(&Template<'a, 'a>, Value) -> Result<T, Error>,
+) -> Result<T, Error> {
+    let name = origin.name();
+    let template =
+        origin.rewritten.parsed(|_| environment.template_from_named_str(name, &origin.rewritten.text));
+    // A format with a width that no text can have makes the engine panic.
+    template.and_then(|template| {
+        guarded(|| bounded(|| render(&template, Value::from_dyn_object(scope.clone()))))
+            .unwrap_or_else(|panicked| Err(Error::new(ErrorKind::InvalidOperation, panicked.to_string())))
+    })
+}
+
+/// `model.columns`: what the files say of each column.
+fn described(columns: &[Column]) -> serde_json::Value {
+    let described = columns.iter().map(|column| {
+        let of_column = serde_json::json!({
+            "name": column.name.value,
+            "description": column.description.as_deref().unwrap_or_default(),
+            "data_type": column.data_type.as_ref().map(|data_type| &data_type.value),
+            "meta": {},
+            "tags": column.tags,
+            "quote": column.quote,
+        });
+        (column.name.value.clone(), of_column)
+    });
+    serde_json::Value::Object(described.collect())
+}
+
+/// What is said of something that is not defined, where it is taken for nothing.
+pub(super) fn printed_as_nothing(problem: Problem) -> Problem {
+    problem.weighing(Weight::Once).saying(|message| format!("{message}: nothing stands in its place"))
+}
+
 /// The engine with all that is the same for every project.
-fn environment() -> Environment<'static> {
+pub(super) fn environment() -> Environment<'static> {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::SemiStrict);
     environment.set_auto_escape_callback(|_| AutoEscape::None);
@@ -247,8 +338,8 @@ fn environment() -> Environment<'static> {
     minijinja_contrib::add_to_environment(&mut environment);
     functions::add_to(&mut environment);
     filters::add_to(&mut environment);
+    tests_of_values::add_to(&mut environment);
     arithmetic::add_to(&mut environment);
-    widths::add_to(&mut environment);
     #[expect(clippy::expect_used, reason = "the text is a literal that the tests compile")]
     environment
         .add_template(LOADER, LOADER_TEXT)
@@ -273,7 +364,10 @@ fn printed(out: &mut Output<'_>, state: &mut State<'_, '_>, value: &Value) -> Re
             "make it smaller, or move the work into SQL",
         ));
     }
-    escape_formatter(out, state, value)?;
+    match value.kind() {
+        ValueKind::Undefined | ValueKind::String | ValueKind::Bytes => escape_formatter(out, state, value)?,
+        _ => out.write_str(&shown(value)).map_err(|error| invalid(error.to_string()))?,
+    }
     visits::check()
 }
 

@@ -1,39 +1,13 @@
 //! Formats and indents that ask for a width: no text is padded to more than a text can be.
 //!
-//! The engine makes the padding first and counts it afterwards, so what is too wide is refused before.
+//! What is too wide is refused before it is made.
 
-use minijinja::value::{Kwargs, Rest, StringInput, ValueOrKwargs};
-use minijinja::{Environment, Error, State, Value, filters};
+use minijinja::{Error, Value};
 
 use super::problem::invalid_with_help;
 
 /// The most that all widths of one format, or all indents of one text, come to.
 const MOST: usize = 1_000_000;
-
-/// Makes the filters known that look at widths before the engine does.
-pub(super) fn add_to(environment: &mut Environment<'_>) {
-    environment.add_filter(
-        "format",
-        |state: &mut State<'_, '_>, text: Value, arguments: Rest<ValueOrKwargs>| {
-            let values = arguments.iter().map(|argument| &**argument);
-            check(text.as_str().unwrap_or_default(), Style::Percent, values)?;
-            filters::format(state, &text, arguments)
-        },
-    );
-    environment.add_filter(
-        "indent",
-        |text: StringInput<'_>,
-         width: Option<usize>,
-         first: Option<bool>,
-         blank: Option<bool>,
-         named: Kwargs| {
-            let asked_for = width.or(named.get("width")?).unwrap_or_default();
-            let lines = text.as_str().lines().count().max(1);
-            within(asked_for.saturating_mul(lines).saturating_sub(text.as_str().len()))?;
-            filters::indent(text, width, first, blank, named)
-        },
-    );
-}
 
 /// How a text says where values go.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -67,7 +41,9 @@ pub(super) fn check<'a>(
     within(asked_for)
 }
 
-fn within(width: usize) -> Result<(), Error> {
+/// # Errors
+/// Where so much padding is more than there can be.
+pub(super) fn within(width: usize) -> Result<(), Error> {
     if width <= MOST {
         return Ok(());
     }

@@ -11,7 +11,7 @@ use super::{Place, Problem, Problems, SourceText, Span};
 
 #[expect(clippy::unwrap_used, reason = "the pattern is constant, and a test uses it")]
 static BLOCK: LazyLock<Regex> =
-    LazyLock::new(|| Regex::new(r"\{%-?\s*(?:docs\s+([A-Za-z0-9_]+)|(enddocs))\s*-?%\}").unwrap());
+    LazyLock::new(|| Regex::new(r"\{%-?\s*(?:docs\s+([A-Za-z0-9_]+)|(enddocs)\b[^%]*?)\s*-?%\}").unwrap());
 
 #[expect(clippy::unwrap_used, reason = "the pattern is constant, and a test uses it")]
 static CALL: LazyLock<Regex> = LazyLock::new(|| {
@@ -22,6 +22,8 @@ static CALL: LazyLock<Regex> = LazyLock::new(|| {
 #[derive(Debug)]
 pub(super) struct Docs {
     blocks: BTreeMap<String, (String, Place)>,
+    /// Those of the project and of other packages, which are looked for after the own ones.
+    others: BTreeMap<String, String>,
     /// Renders what else than `doc()` a description calls.
     strings: Strings,
 }
@@ -29,7 +31,23 @@ pub(super) struct Docs {
 impl Docs {
     /// No texts yet.
     pub(super) fn new(strings: Strings) -> Self {
-        Self { blocks: BTreeMap::new(), strings }
+        Self { blocks: BTreeMap::new(), others: BTreeMap::new(), strings }
+    }
+
+    /// The texts by their names, for others to name.
+    pub(super) fn texts(&self) -> impl Iterator<Item = (String, String)> + use<'_> {
+        self.blocks.iter().map(|(name, (text, _))| (name.clone(), text.clone()))
+    }
+
+    /// Makes texts of others known, of which an earlier one stays.
+    pub(super) fn share(&mut self, others: impl Iterator<Item = (String, String)>) {
+        for (name, text) in others {
+            self.others.entry(name).or_insert(text);
+        }
+    }
+
+    fn text(&self, name: &str) -> Option<&String> {
+        self.blocks.get(name).map(|(text, _)| text).or_else(|| self.others.get(name))
     }
 
     /// What renders the strings of YAML.
@@ -64,6 +82,10 @@ impl Docs {
 
     fn insert(&mut self, name: String, text: String, place: Place, problems: &mut Problems) {
         if let Some((_, first)) = self.blocks.get(&name) {
+            // `__overview__` and the like are pages of dbt's own docs.
+            if name.starts_with("__") {
+                return;
+            }
             problems.push(written_twice("docs blocks", &name, &place, first));
         } else {
             self.blocks.insert(name, (text, place));
@@ -82,7 +104,7 @@ impl Docs {
         }
         let replace = |call: &Captures<'_>| {
             let name = &call[1];
-            if let Some((block, _)) = self.blocks.get(name) {
+            if let Some(block) = self.text(name) {
                 return block.clone();
             }
             let problem = item.problem(format!("there is no docs block `{name}`"));
@@ -95,9 +117,9 @@ impl Docs {
     }
 
     fn rendered(&self, item: Item<'_>, text: &str, problems: &mut Problems) -> Option<String> {
-        let blocks = self.blocks.clone();
-        let rendered =
-            self.strings.described(text, move |name| blocks.get(name).map(|(text, _)| text.clone()));
+        let mut texts: BTreeMap<String, String> = self.others.clone();
+        texts.extend(self.texts());
+        let rendered = self.strings.described(text, move |name| texts.get(name).cloned());
         rendered.map_err(|problem| problems.push(problem.at(&item.place()))).ok()
     }
 }

@@ -1,10 +1,11 @@
 //! From a folder to a [`Project`]: every file is found, read and checked, and what is wrong is told at once.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use ignore::gitignore::Gitignore;
 use indexmap::IndexMap;
+use serde_json::Value as Json;
 
 use super::config_tree::{ConfigTree, overlay_all};
 use super::docs::Docs;
@@ -18,8 +19,8 @@ use super::properties::{Entries, PropertiesEntry, PropertiesFile, PropertiesRead
 use super::sources::share_descriptions;
 use super::strings::Strings;
 use super::{
-    Exposure, Package, Place, Problem, Problems, Project, SeedFile, Snapshot, SourceTable, SourceText, Span,
-    SqlFile, snapshots, vars, yaml,
+    Exposure, Package, Problem, Problems, Project, SeedFile, Snapshot, SourceTable, SourceText, SqlFile,
+    snapshots, vars, yaml,
 };
 
 /// Which project to read, and what the command line says of it.
@@ -88,9 +89,9 @@ pub fn load(options: &LoadOptions) -> Result<Project, Problems> {
     let missing_packages = packages::missing(&options.root, &wanted, &installed, &mut warnings);
     left_out(&options.root).for_each(|warning| warnings.push(warning));
     let found = ProjectFiles::of(&options.root, &file.folders, &mut problems);
-    let mut all = Contents::read(&file.name, &found, &strings, &trees, &mut problems);
-    warnings.extend(std::mem::take(&mut all.warnings));
-    let (mut packages, mut on_run_start, mut on_run_end) = (Vec::new(), Vec::new(), Vec::new());
+    let mut docs = read_docs(&found.markdown, &strings, &mut problems);
+    let mut of_packages = Vec::new();
+    let (mut on_run_start, mut on_run_end) = (Vec::new(), Vec::new());
     for Installed { file: of, folder } in installed {
         let mut vars = of.vars.clone();
         vars.extend(file.vars_for(&of.name));
@@ -99,14 +100,22 @@ pub fn load(options: &LoadOptions) -> Result<Project, Problems> {
         let mut wrong = Problems::default();
         let trees = of.config_trees(&strings, &mut wrong).below(&trees);
         let found = ProjectFiles::below_root(&options.root, &of.folders, &Gitignore::empty(), &mut wrong);
-        let contents = Contents::read(&of.name, &found, &strings, &trees, &mut wrong);
+        let docs = read_docs(&found.markdown, &strings, &mut wrong);
+        on_run_start.extend(of.on_run_start);
+        on_run_end.extend(of.on_run_end);
+        of_packages.push((InstalledFiles { name: of.name, folder, vars, found, trees, docs }, wrong));
+    }
+    share_docs(&mut docs, &mut of_packages.iter_mut().map(|(of, _)| &mut of.docs).collect::<Vec<_>>());
+    let mut all = Contents::read(&file.name, &found, &docs, &trees, &mut problems);
+    warnings.extend(std::mem::take(&mut all.warnings));
+    let mut packages = Vec::new();
+    for (InstalledFiles { name, folder, vars, found, trees, docs }, mut wrong) in of_packages {
+        let contents = Contents::read(&name, &found, &docs, &trees, &mut wrong);
         // What a package says to no purpose is not for the project to mend.
         wrong.take_warnings(false);
         problems.extend(wrong);
-        on_run_start.extend(of.on_run_start);
-        on_run_end.extend(of.on_run_end);
         let macros = all.add(contents);
-        packages.push(Package { name: of.name, folder, vars, macros });
+        packages.push(Package { name, folder, vars, macros });
     }
     all.warn_of_unused_config(&trees, &mut warnings);
     on_run_start.extend(std::mem::take(&mut file.on_run_start));
@@ -142,6 +151,26 @@ pub fn load(options: &LoadOptions) -> Result<Project, Problems> {
     })
 }
 
+/// The files of a package, and how they are read.
+struct InstalledFiles {
+    name: String,
+    folder: String,
+    vars: IndexMap<String, Json>,
+    found: ProjectFiles,
+    trees: ConfigTrees,
+    docs: Docs,
+}
+
+/// Lets every description name the texts of all: its own first, then the project's, then those of packages.
+fn share_docs(project: &mut Docs, packages: &mut [&mut Docs]) {
+    let own: Vec<(String, String)> = project.texts().collect();
+    let of_packages: Vec<(String, String)> = packages.iter().flat_map(|docs| docs.texts()).collect();
+    project.share(of_packages.iter().cloned());
+    for docs in packages {
+        docs.share(own.iter().chain(&of_packages).cloned());
+    }
+}
+
 /// What the files of a project or of a package hold.
 #[derive(Default)]
 struct Contents {
@@ -160,12 +189,11 @@ impl Contents {
     fn read(
         name: &str,
         found: &ProjectFiles,
-        strings: &Strings,
+        docs: &Docs,
         trees: &ConfigTrees,
         problems: &mut Problems,
     ) -> Self {
-        let docs = read_docs(&found.markdown, strings, problems);
-        let reader = PropertiesReader { project: name, docs: &docs, strings, trees };
+        let reader = PropertiesReader { project: name, docs, strings: docs.strings(), trees };
         let mut entries = Entries::default();
         for properties in read_properties(&found.yaml, problems) {
             reader.read(properties, &mut entries, problems);
@@ -178,7 +206,6 @@ impl Contents {
         let snapshots = assembly.snapshots(&found.snapshots);
         let tests = assembly.tests(&found.tests);
         let macros = read_texts(&found.macros, &mut assembly.problems);
-        assembly.check_names(&models, &seeds, &snapshots);
         assembly.warn_of_leftovers(&models, &seeds, &snapshots, &tests);
         *problems = assembly.problems;
         let entries = assembly.entries;
@@ -265,9 +292,8 @@ impl ProjectFiles {
         };
         for file in below(&folders.models, problems) {
             match file.extension.as_str() {
-                "sql" => this.models.push(file),
+                "sql" | "py" => this.models.push(file),
                 "md" => this.markdown.push(file),
-                "py" => problems.push(not_supported("Python models", &file)),
                 _ if file.is_yaml() => this.yaml.push(file),
                 _ => {}
             }
@@ -298,12 +324,6 @@ impl ProjectFiles {
         }
         this
     }
-}
-
-fn not_supported(things: &str, file: &FoundFile) -> Problem {
-    let place = SourceText::new(&file.path, "").at(Span::default());
-    let problem = Problem::new(format!("{things} are not supported by mep")).at(&place);
-    problem.help("take the file away: leaving it out silently would change results")
 }
 
 /// Reads files, in parallel; those that cannot be read become problems.
@@ -362,36 +382,42 @@ struct Assembly<'a> {
 impl Assembly<'_> {
     fn models(&mut self, files: &[FoundFile]) -> Vec<SqlFile> {
         let texts = read_texts(files, &mut self.problems);
-        let entries = &mut self.entries.models;
-        texts
+        let entries = &self.entries.models;
+        let read = texts
             .into_iter()
             .map(|(file, text)| sql_file(self.project, file, text, &self.trees.models, entries))
-            .collect()
+            .collect();
+        take_described(&mut self.entries.models, files);
+        read
     }
 
     fn tests(&mut self, files: &[FoundFile]) -> Vec<SqlFile> {
         let texts = read_texts(files, &mut self.problems);
-        let entries = &mut self.entries.tests;
-        texts
+        let entries = &self.entries.tests;
+        let read = texts
             .into_iter()
             .map(|(file, text)| sql_file(self.project, file, text, &self.trees.tests, entries))
-            .collect()
+            .collect();
+        take_described(&mut self.entries.tests, files);
+        read
     }
 
     fn seeds(&mut self, files: &[FoundFile]) -> Vec<SeedFile> {
-        let entries = &mut self.entries.seeds;
+        let entries = &self.entries.seeds;
         let seed = |file: &FoundFile| {
             let fqn = file.fqn(self.project);
             let mut config = self.trees.seeds.of(fqn.iter().map(String::as_str));
-            let entry = entries.swap_remove(&file.stem);
+            let entry = entries.get(&file.stem);
             let properties = entry.map(|entry| {
                 overlay_all(&mut config, &entry.config);
-                entry.properties
+                entry.properties.clone()
             });
             let (name, path) = (file.stem.clone(), PathBuf::from(&file.path));
             SeedFile { name, path, fqn, properties: properties.unwrap_or_default(), config }
         };
-        files.iter().map(seed).collect()
+        let read = files.iter().map(seed).collect();
+        take_described(&mut self.entries.seeds, files);
+        read
     }
 
     /// The blocks of files, then what YAML alone says.
@@ -440,36 +466,6 @@ impl Assembly<'_> {
         Some(Snapshot { file, relation: Some(relation) })
     }
 
-    /// Models, seeds and snapshots share their names: `ref()` finds them all.
-    fn check_names(&mut self, models: &[SqlFile], seeds: &[SeedFile], snapshots: &[Snapshot]) {
-        let models = models.iter().map(|model| ("model", &model.name, model.text.at(Span::default())));
-        let snapshots = snapshots.iter().map(|snapshot| {
-            let file = &snapshot.file;
-            let named = snapshot.relation.as_ref().and(file.properties.place.clone());
-            ("snapshot", &file.name, named.unwrap_or_else(|| file.text.at(file.block.unwrap_or_default())))
-        });
-        let seeds = seeds.iter().map(|seed| {
-            let text = SourceText::new(&seed.path, "");
-            ("seed", &seed.name, text.at(Span::default()))
-        });
-        let mut taken: HashMap<&String, (&str, Place)> = HashMap::new();
-        for (thing, name, place) in models.chain(seeds).chain(snapshots) {
-            if let Some((first_thing, first)) = taken.get(name) {
-                let message = if thing == *first_thing {
-                    format!("two {thing}s are named `{name}`")
-                } else {
-                    format!("a {first_thing} and a {thing} are named `{name}`")
-                };
-                let first = first.text.path().display();
-                let what = if thing == "snapshot" { "name" } else { "file name" };
-                let help = format!("the first is {first}; give one of them another {what}");
-                self.problems.push(Problem::new(message).at(&place).help(help));
-            } else {
-                taken.insert(name, (thing, place));
-            }
-        }
-    }
-
     /// Warns of entries that describe what does not exist.
     fn warn_of_leftovers(
         &mut self,
@@ -506,18 +502,24 @@ impl Assembly<'_> {
     }
 }
 
+/// Takes out the entries of these files; of several files with one name, of which at most one is enabled, each has it.
+fn take_described(entries: &mut IndexMap<String, PropertiesEntry>, files: &[FoundFile]) {
+    let stems: HashSet<&str> = files.iter().map(|file| file.stem.as_str()).collect();
+    entries.retain(|name, _| !stems.contains(name.as_str()));
+}
+
 fn sql_file(
     project: &str,
     file: &FoundFile,
     text: SourceText,
     tree: &ConfigTree,
-    entries: &mut IndexMap<String, PropertiesEntry>,
+    entries: &IndexMap<String, PropertiesEntry>,
 ) -> SqlFile {
     let fqn = file.fqn(project);
     let mut config = tree.of(fqn.iter().map(String::as_str));
-    let properties = entries.swap_remove(&file.stem).map(|entry| {
+    let properties = entries.get(&file.stem).map(|entry| {
         overlay_all(&mut config, &entry.config);
-        entry.properties
+        entry.properties.clone()
     });
     SqlFile {
         name: file.stem.clone(),

@@ -52,10 +52,21 @@ pub use nesting::{TOO_DEEP, TemplateNesting};
 pub use package_lock::{LOCK_FILE, PackageLock};
 pub use packages::{Package, PackageOrigin, Packages, WantedPackage};
 pub use problem::{Problem, Problems, Weight, nearest};
+pub(crate) use strings::OF_OTHER_TARGETS;
 pub use target::bytes_of;
 pub use text::{Located, Place, SourceText, Span};
 pub use types::*;
 pub use vars::mapping_of_yaml;
+
+/// The value of a text of YAML, which is no file of the project.
+///
+/// # Errors
+/// Where it is no YAML.
+pub fn yaml_of(text: &str) -> Result<serde_json::Value, Problems> {
+    let mut problems = Problems::default();
+    let node = yaml::parse(&SourceText::new("YAML", text), &mut problems);
+    problems.none_or(node.map_or(serde_json::Value::Null, |node| node.json()))
+}
 
 /// The keys of a project's files, for the reference.
 pub fn reference_of_files() -> Vec<Section> {

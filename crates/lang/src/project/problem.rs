@@ -73,6 +73,13 @@ impl Problem {
         self
     }
 
+    /// Says it in other words.
+    #[must_use]
+    pub fn saying(mut self, words: impl FnOnce(&str) -> String) -> Self {
+        self.message = cut(words(&self.message));
+        self
+    }
+
     /// Says how to go on.
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {

@@ -214,7 +214,7 @@ impl ProjectFile {
             profile: None,
             is_readable: true,
             folders: Folders::default(),
-            target_path: PathBuf::from("target"),
+            target_path: PathBuf::from(target_path::DEFAULT),
             vars: Vars::new(),
             install_path: INSTALL_PATH.to_owned(),
             dispatch: IndexMap::new(),

@@ -12,7 +12,7 @@ use super::sources::read_source;
 use super::strings::Strings;
 use super::test_uses::read_tests;
 use super::yaml::{self, Value, YamlNode};
-use super::{Exposure, Located, Place, Problems, Properties, SourceTable, SourceText, Weight};
+use super::{Exposure, Located, Place, Problem, Problems, Properties, SourceTable, SourceText, Weight};
 use mep_core::keys::{self, Effect, Key, Section, accepted, key, without_effect};
 
 /// Keys at the top of a file that say what the file is.
@@ -186,6 +186,7 @@ impl PropertiesReader<'_> {
             // Entries of singular tests: the test itself stands in a file of its own.
             let of_tests = |entry: &&mut yaml::Entry| matches!(entry.key.as_str(), "tests" | "data_tests");
             for entry in entries.iter_mut().filter(of_tests) {
+                leave_unattached_out(&file.text, &mut entry.node, problems);
                 self.strings.render(&file.text, &mut entry.node, &["description"], problems);
             }
         }
@@ -221,6 +222,28 @@ impl PropertiesReader<'_> {
             }
         }
     }
+}
+
+/// Takes uses of generic tests out of the entries of singular ones: there they test nothing, in dbt too.
+fn leave_unattached_out(file: &SourceText, tests: &mut YamlNode, problems: &mut Problems) {
+    let Value::List(items) = &mut tests.value else { return };
+    let is_named = |item: &YamlNode| match &item.value {
+        Value::Mapping(entries) => {
+            entries.iter().any(|entry| entry.key == "name")
+                || !entries.iter().any(|entry| entry.key.contains('.'))
+        }
+        _ => false,
+    };
+    items.retain(|item| {
+        let kept = is_named(item);
+        if !kept {
+            let problem =
+                Problem::new("a test that stands under no model, seed, snapshot or source tests nothing");
+            let problem = problem.at(&file.at(item.span)).help("indent it below what it tests");
+            problems.push(problem.weighing(Weight::Warning));
+        }
+        kept
+    });
 }
 
 /// Whether a key has nothing behind it.

@@ -1,14 +1,15 @@
-//! Jinja within the strings of YAML: `env_var()`, `var()` and `target`, and no more.
+//! Jinja within the strings of YAML: the engine of all other texts, with `env_var()`, `var()` and `target`, and no node.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use indexmap::IndexMap;
 use minijinja::value::{Kwargs, Rest, Serde};
-use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, Value as Jinja, context};
+use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, Value as Jinja};
 use serde_json::Value as Json;
 
 use super::yaml::{Entry, Value, YamlNode, plain};
 use super::{Problem, Problems, SourceText, Span, TOO_DEEP, Target, TemplateNesting, nearest};
+use crate::jinja::{engine_of_yaml, engine_said, within_bounds, yaml_expression, yaml_template};
 use mep_core::secrets;
 
 /// How much work one string may ask for: far more than any needs, and done within a second.
@@ -16,6 +17,24 @@ const FUEL: u64 = 1_000_000;
 
 /// How deep texts of variables may read other variables.
 const MOST_VARS: usize = 20;
+
+/// What targets of dbt's adapters say, and mep's do not: a text that asks for it finds nothing there.
+pub(crate) const OF_OTHER_TARGETS: [&str; 14] = [
+    "database",
+    "dbname",
+    "project",
+    "catalog",
+    "account",
+    "host",
+    "port",
+    "user",
+    "role",
+    "warehouse",
+    "path",
+    "location",
+    "region",
+    "method",
+];
 
 /// Renders the strings of YAML files.
 #[derive(Clone, Debug)]
@@ -46,9 +65,8 @@ impl Strings {
     }
 
     fn of(vars: &IndexMap<String, Json>, may_use_secrets: bool) -> Self {
-        let mut environment = Environment::new();
+        let mut environment = engine_of_yaml();
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
-        environment.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
         environment.set_fuel(Some(FUEL));
         let taken: Arc<Mutex<Vec<(String, String)>>> = Arc::default();
         let noted = taken.clone();
@@ -81,14 +99,19 @@ impl Strings {
     /// Makes `target` known; with empty values where none could be chosen, which is a problem told already.
     pub(super) fn with_target(mut self, target: Option<&Target>) -> Self {
         let text = |of: fn(&Target) -> &str| target.map_or("", of).to_owned();
-        let value = context! {
-            name => text(|target| &target.name),
-            profile_name => text(|target| &target.profile),
-            schema => text(|target| &target.schema),
-            threads => target.map_or(1, |target| target.threads),
-            type => "local",
-        };
-        self.environment.add_global("target", value);
+        let known = [
+            ("name", Json::from(text(|target| &target.name))),
+            ("target_name", Json::from(text(|target| &target.name))),
+            ("profile_name", Json::from(text(|target| &target.profile))),
+            ("schema", Json::from(text(|target| &target.schema))),
+            ("dataset", Json::from(text(|target| &target.schema))),
+            ("threads", Json::from(target.map_or(1, |target| target.threads))),
+            ("type", Json::from("local")),
+        ];
+        let nothing = OF_OTHER_TARGETS.map(|name| (name, Json::Null));
+        let all: Json =
+            nothing.into_iter().chain(known).map(|(name, value)| (name.to_owned(), value)).collect();
+        self.environment.add_global("target", Jinja::from(Serde(all)));
         // Texts of variables may read it too.
         add_var(&mut self.environment, self.vars.clone(), 0);
         self
@@ -138,7 +161,8 @@ impl Strings {
                 refuse(format!("there is no docs block `{name}`"), help)
             })
         });
-        guarded(text, |text| environment.render_str(text, ())).map_err(|error| problem(&error))
+        guarded(text, |text| environment.render_str(&yaml_template(text), ()))
+            .map_err(|error| problem(&error))
     }
 
     fn value(&self, text: &str, span: Span) -> Result<Value, Problem> {
@@ -146,7 +170,7 @@ impl Strings {
             guarded(text, |text| evaluated(&self.environment, text))
                 .and_then(|value| yaml_value(&value, span))
         } else {
-            guarded(text, |text| self.environment.render_str(text, ())).map(Value::Rendered)
+            guarded(text, |text| self.environment.render_str(&yaml_template(text), ())).map(Value::Rendered)
         };
         value.map_err(|error| problem(&error))
     }
@@ -158,12 +182,12 @@ fn guarded<T: Send>(text: &str, render: impl FnOnce(&str) -> Result<T, Error> + 
     if nesting.too_deep.is_some() {
         return Err(refuse(TOO_DEEP.0.to_owned(), TOO_DEEP.1.to_owned()));
     }
-    nesting.with_room(|| render(text))
+    nesting.with_room(|| within_bounds(|| render(text)))
 }
 
 fn evaluated(environment: &Environment<'_>, text: &str) -> Result<Jinja, Error> {
-    let expression = whole_expression(text).unwrap_or_default();
-    environment.compile_expression(expression).and_then(|found| found.eval(()))
+    let expression = yaml_expression(whole_expression(text).unwrap_or_default());
+    environment.compile_expression_owned(expression).and_then(|found| found.eval(()))
 }
 
 /// The expression, where a text is one in braces and nothing else: its value keeps its type then.
@@ -211,8 +235,12 @@ fn problem(error: &Error) -> Problem {
         let problem = Problem::new("the Jinja of this text does too much, or gives too long a text");
         return problem.help("make its loops and texts smaller");
     }
+    let (said, help) = engine_said(error);
+    if let Some(help) = help {
+        return Problem::new(said).help(help);
+    }
     let message = match error.detail() {
-        Some(detail) => format!("the Jinja of this text fails: {}: {detail}", error.kind()),
+        Some(_) => format!("the Jinja of this text fails: {}: {said}", error.kind()),
         None => format!("the Jinja of this text fails: {}", error.kind()),
     };
     Problem::new(message).help("in YAML, Jinja knows env_var(), var() and target")
@@ -288,7 +316,7 @@ fn rendered_value(environment: &Environment<'static>, value: &Json) -> Result<Ji
     match value {
         Json::String(text) if is_jinja(text) => guarded(text, |text| match whole_expression(text) {
             Some(_) => evaluated(environment, text),
-            None => environment.render_str(text, ()).map(Jinja::from),
+            None => environment.render_str(&yaml_template(text), ()).map(Jinja::from),
         }),
         Json::Array(values) => values.iter().map(|value| rendered_value(environment, value)).collect(),
         Json::Object(entries) => {

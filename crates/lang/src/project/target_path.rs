@@ -2,8 +2,11 @@
 
 use std::path::{Component, Path, PathBuf};
 
-use super::Problem;
 use super::project_file::Folders;
+use super::{Problem, Weight};
+
+/// Where artifacts go, where nothing says otherwise.
+pub(super) const DEFAULT: &str = "target";
 
 /// The folder, relative to the root.
 ///
@@ -18,7 +21,9 @@ pub(super) fn within(root: &Path, text: &str, folders: &Folders) -> Result<PathB
             Component::Normal(name) => within.push(name),
             Component::CurDir => {}
             _ => {
-                let problem = Problem::new(format!("`target-path` leads out of the project: `{text}`"));
+                let message =
+                    format!("`target-path` leads out of the project: `{text}`; artifacts go to `{DEFAULT}`");
+                let problem = Problem::new(message).weighing(Weight::Warning);
                 return Err(problem.help("name a folder within the project: mep clean deletes what is there"));
             }
         }

@@ -75,7 +75,7 @@ impl Project {
     }
 }
 
-/// A SELECT in a file: a model, a snapshot or a singular test.
+/// A SELECT in a file: a model, a snapshot or a singular test. Or a model in Python.
 #[derive(Clone, Debug)]
 pub struct SqlFile {
     /// The file's stem; a snapshot's own name.
@@ -91,6 +91,13 @@ pub struct SqlFile {
     /// Config from `dbt_project.yml` by folder, then from the properties' `config:`; later ones win per key.
     /// `tags` add up. `config()` in the SQL wins over all of it.
     pub config: IndexMap<String, Located<Json>>,
+}
+
+impl SqlFile {
+    /// Whether it is a model in Python, which is part of the graph and not built.
+    pub fn is_python(&self) -> bool {
+        self.text.path().extension().is_some_and(|extension| extension == "py")
+    }
 }
 
 /// A SELECT whose rows are compared with what they were, so that their versions are kept.

@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 use serde_json::{Number, Value as Json};
 use serde_saphyr::granit_parser::{self, Event, Parser, ScalarStyle, ScanError, StrInput, Tag};
 
-use super::{Problem, Problems, SourceText, Span};
+use super::{Problem, Problems, SourceText, Span, Weight};
 
 /// How deep collections may lie in each other; keeps every walk over a tree from overflowing the stack.
 const DEEPEST: usize = 100;
@@ -307,20 +307,16 @@ impl<'a> Tree<'a> {
         Ok(())
     }
 
-    /// Tells of keys that are written twice, and keeps the first.
+    /// Tells of keys that are written twice, and keeps the last, as dbt does.
     fn check_duplicates(&mut self, entries: &mut Vec<Entry>) {
-        let mut seen: HashMap<&str, Span> = HashMap::with_capacity(entries.len());
-        let mut keep = Vec::with_capacity(entries.len());
-        for entry in entries.iter() {
-            let first = seen.get(entry.key.as_str()).copied();
-            keep.push(first.is_none());
-            let Some(first) = first else {
-                seen.insert(&entry.key, entry.key_span);
-                continue;
-            };
-            let (line, _) = self.file.at(first).line_column();
-            let problem = Problem::new(format!("the key `{}` is written twice", entry.key));
-            let problem = problem.at(&self.file.at(entry.key_span));
+        let mut last: HashMap<&str, usize> = HashMap::with_capacity(entries.len());
+        let mut keep = vec![true; entries.len()];
+        for (at, entry) in entries.iter().enumerate() {
+            let Some(earlier) = last.insert(&entry.key, at) else { continue };
+            keep[earlier] = false;
+            let (line, _) = self.file.at(entries[earlier].key_span).line_column();
+            let message = format!("the key `{}` is written twice, and the last one counts", entry.key);
+            let problem = Problem::new(message).at(&self.file.at(entry.key_span)).weighing(Weight::Warning);
             self.problems.push(problem.help(format!("the first is on line {line}; take one of them away")));
         }
         let mut keep = keep.into_iter();

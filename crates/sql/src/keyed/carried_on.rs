@@ -75,7 +75,7 @@ impl Changes {
         let mut columns = Vec::new();
         let mut told = vec![false; below.columns.len()];
         for expression in &node.expr {
-            let expression = expression.clone().unalias();
+            let expression = expression.clone().unalias_nested().data;
             let reads: Vec<usize> = expression
                 .column_refs()
                 .into_iter()
@@ -127,7 +127,8 @@ impl Changes {
 
 /// How an aggregate of some rows and that of others make that of all.
 fn merge_of(aggregate: &Expr, node: &Aggregate) -> Option<Merge> {
-    let Expr::AggregateFunction(AggregateFunction { func, params }) = aggregate.clone().unalias() else {
+    let Expr::AggregateFunction(AggregateFunction { func, params }) = aggregate.clone().unalias_nested().data
+    else {
         return None;
     };
     let AggregateFunctionParams { distinct, order_by, args, .. } = &params;

@@ -13,6 +13,7 @@ mod both;
 mod carried_on;
 mod changed_rows;
 mod followed;
+mod kept_groups;
 mod restricted;
 mod sides;
 #[cfg(test)]
@@ -36,7 +37,8 @@ use mep_core::relation::Relation;
 pub use carried_on::{CarriedOn, Merge, merged};
 pub use changed_rows::{SIGN, differing_rows};
 pub use followed::followed;
-pub use restricted::{Restricted, rows_by_key};
+pub use kept_groups::{DividedQuery, Groups};
+pub use restricted::{KEYS_TABLE, Restricted, rows_by_key};
 pub use touched::Touched;
 
 /// The two contents of a table that differ.

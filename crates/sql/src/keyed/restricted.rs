@@ -20,6 +20,9 @@ use super::sides::JoinSide;
 use crate::alignment::{is_exact, is_stored};
 use crate::carried::{self, Keys, Wanted, is_evaluable};
 
+/// The name by which a plan reads keys.
+pub const KEYS_TABLE: &str = "__mep_keys";
+
 /// More values than this are not asked for one by one.
 const VALUES: usize = 4_000;
 
@@ -168,7 +171,7 @@ impl<'a> Restricted<'a> {
         if told.is_empty() {
             return Ok(None);
         }
-        let columns = told.iter().map(|at| on[*at].0.clone().unalias().alias(key_name(*at)));
+        let columns = told.iter().map(|at| on[*at].0.clone().unalias_nested().data.alias(key_name(*at)));
         let asked = LogicalPlanBuilder::from(few.clone()).project(columns)?.distinct()?;
         let asked = asked.limit(0, Some(VALUES + 1))?.build()?;
         let schema = Arc::new(asked.schema().as_arrow().clone());
@@ -254,7 +257,7 @@ pub fn rows_by_key(
     join_type: JoinType,
 ) -> Result<LogicalPlan> {
     let table = MemTable::try_new(keys.schema(), vec![vec![keys.clone()]])?;
-    let keys = LogicalPlanBuilder::scan("__mep_keys", provider_as_source(Arc::new(table)), None)?.build()?;
+    let keys = LogicalPlanBuilder::scan(KEYS_TABLE, provider_as_source(Arc::new(table)), None)?.build()?;
     let on = on.iter().map(|(of_row, at)| (of_row.clone(), super::column_at(keys.schema(), *at))).collect();
     let (rows, keys) = (Arc::new(rows), Arc::new(keys));
     let (constraint, nulls) = (JoinConstraint::On, NullEquality::NullEqualsNull);
@@ -279,9 +282,9 @@ fn is_told(wanted: &Wanted, keys: &KeySet) -> bool {
 fn below(plan: &LogicalPlan, wanted: &Wanted) -> Wanted {
     let nothing = || vec![None; wanted.len()];
     match plan {
-        LogicalPlan::Projection(node) => {
-            carried::mapped(wanted, plan.schema(), |at| Some(node.expr.get(at)?.clone().unalias()))
-        }
+        LogicalPlan::Projection(node) => carried::mapped(wanted, plan.schema(), |at| {
+            Some(node.expr.get(at)?.clone().unalias_nested().data)
+        }),
         LogicalPlan::SubqueryAlias(node) => {
             carried::mapped(wanted, plan.schema(), |at| Some(super::column_at(node.input.schema(), at)))
         }

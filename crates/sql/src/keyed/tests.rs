@@ -10,7 +10,7 @@ use arrow::util::display::array_value_to_string;
 use datafusion::datasource::{MemTable, TableProvider, provider_as_source};
 use datafusion::logical_expr::{Expr, JoinType, LogicalPlan, LogicalPlanBuilder};
 
-use super::{ChangedTable, Changes, Restricted, all_columns, column_at, merged, rows_by_key};
+use super::{ChangedTable, Changes, DividedQuery, Restricted, all_columns, column_at, merged, rows_by_key};
 use crate::Scope;
 use mep_core::relation::Relation;
 
@@ -260,6 +260,8 @@ enum Way {
     Untouched,
     Key,
     CarriedOn,
+    /// By way of groups within it.
+    Groups,
     Whole,
     NotSql,
 }
@@ -282,10 +284,59 @@ impl Case {
         }
     }
 
-    /// The rows as the change leaves them, made of those before, and the way.
-    fn changed(&self, before: &RecordBatch, contents: &[Contents; 3]) -> (Way, Vec<String>) {
+    /// All rows of a plan.
+    fn all(&self, plan: LogicalPlan) -> datafusion::common::Result<RecordBatch> {
+        let schema: SchemaRef = Arc::new(plan.schema().as_arrow().clone());
+        let rows = self.run(plan)?;
+        Ok(concat_batches(&rows.first().map_or(schema, RecordBatch::schema), &rows)?)
+    }
+
+    fn divided(&self) -> Option<DividedQuery> {
         let plan = self.scope.plan(&self.sql).unwrap();
-        let plan = self.scope.optimize(&plan).unwrap();
+        DividedQuery::of(&self.scope, &plan, &|_| true).ok().flatten()
+    }
+
+    /// The rows as the change leaves them, made of those before by way of groups that are kept.
+    fn by_groups(
+        &self,
+        (before, groups_before): (&RecordBatch, &[RecordBatch]),
+        changes: &Changes,
+    ) -> Option<Vec<RecordBatch>> {
+        let divided = self.divided().unwrap();
+        let mut changes_of_rest = changes.clone();
+        let mut names = Vec::new();
+        for (groups, old) in divided.groups().iter().zip(groups_before) {
+            let plan = self.scope.optimize(&groups.rows).unwrap();
+            let (way, new) = self.changed(old, &plan, changes);
+            if way == Way::Whole {
+                return None;
+            }
+            let name = Relation::new("m", "t").kept_groups(names.len());
+            let table = |rows: &[RecordBatch]| -> Arc<dyn TableProvider> {
+                let rows: Vec<RecordBatch> = rows
+                    .iter()
+                    .map(|rows| {
+                        let columns = rows.columns().iter().zip(groups.schema.fields());
+                        let columns =
+                            columns.map(|(column, field)| cast(column, field.data_type()).unwrap()).collect();
+                        RecordBatch::try_new(groups.schema.clone(), columns).unwrap()
+                    })
+                    .collect();
+                Arc::new(MemTable::try_new(groups.schema.clone(), vec![rows]).unwrap())
+            };
+            let before = table(std::slice::from_ref(old));
+            self.scope.register(&name, table(&new)).unwrap();
+            let change = ChangedTable { before: before.clone(), gone: Some(before), come: Some(table(&new)) };
+            changes_of_rest.0.insert(name.clone(), change);
+            names.push(name);
+        }
+        let rest = divided.rest(&self.scope, &names).unwrap();
+        let rest = self.scope.optimize(&rest).unwrap();
+        let (way, rows) = self.changed(before, &rest, &changes_of_rest);
+        Some(if way == Way::Whole { self.run(rest).unwrap() } else { rows })
+    }
+
+    fn changes(contents: &[Contents; 3]) -> Changes {
         let mut changes = BTreeMap::new();
         for ((name, columns), contents) in TABLES.iter().zip(contents) {
             let some = |rows: &Vec<Row>| (!rows.is_empty()).then(|| table(*columns, rows));
@@ -295,13 +346,22 @@ impl Case {
                 changes.insert(Relation::new("m", *name), ChangedTable { before, gone, come });
             }
         }
-        let changes = Changes(changes);
-        if let Some(rows) = self.carried_on(&changes, &plan, before) {
+        Changes(changes)
+    }
+
+    /// The rows of a plan as the change leaves them, made of those before, and the way.
+    fn changed(
+        &self,
+        before: &RecordBatch,
+        plan: &LogicalPlan,
+        changes: &Changes,
+    ) -> (Way, Vec<RecordBatch>) {
+        if let Some(rows) = self.carried_on(changes, plan, before) {
             return (Way::CarriedOn, rows);
         }
-        let wanted = all_columns(&plan);
-        let Some(touched) = changes.touched(&plan, &wanted).unwrap() else {
-            return (Way::Untouched, shown(std::slice::from_ref(before)));
+        let wanted = all_columns(plan);
+        let Some(touched) = changes.touched(plan, &wanted).unwrap() else {
+            return (Way::Untouched, vec![before.clone()]);
         };
         if touched.told.is_empty() {
             return (Way::Whole, Vec::new());
@@ -310,7 +370,7 @@ impl Case {
         let keys = self.run(touched.plan).unwrap();
         let keys = concat_batches(&keys.first().map_or(keys_schema, RecordBatch::schema), &keys).unwrap();
         let mut collect = |plan| self.run(plan);
-        let restricted = Restricted::new(&mut collect).plan(&plan, &wanted, &keys, &touched.told).unwrap();
+        let restricted = Restricted::new(&mut collect).plan(plan, &wanted, &keys, &touched.told).unwrap();
         let mut rows = self.run(restricted).unwrap();
         let stored = in_memory(before);
         let on: Vec<(Expr, usize)> = touched
@@ -320,10 +380,15 @@ impl Case {
             .map(|(at, told)| (column_at(stored.schema(), *told), at))
             .collect();
         rows.extend(self.run(rows_by_key(stored, &keys, &on, JoinType::LeftAnti).unwrap()).unwrap());
-        (Way::Key, shown(&rows))
+        (Way::Key, rows)
     }
 
-    fn carried_on(&self, changes: &Changes, plan: &LogicalPlan, before: &RecordBatch) -> Option<Vec<String>> {
+    fn carried_on(
+        &self,
+        changes: &Changes,
+        plan: &LogicalPlan,
+        before: &RecordBatch,
+    ) -> Option<Vec<RecordBatch>> {
         let carried = changes.carried_on(plan).unwrap()?;
         let keys: Vec<usize> =
             (0..carried.columns.len()).filter(|at| carried.columns[*at] == super::Merge::Key).collect();
@@ -346,7 +411,7 @@ impl Case {
         let merged = merged(&self.scope, old, in_memory(&added), &carried.columns).unwrap();
         let mut rows = self.run(merged).unwrap();
         rows.extend(self.run(rows_by_key(stored, &of_keys, &on, JoinType::LeftAnti).unwrap()).unwrap());
-        Some(shown(&rows))
+        Some(rows)
     }
 }
 
@@ -384,13 +449,27 @@ fn check(seed: u64) -> Way {
     case.register(&contents, |contents| &contents.before);
     let Ok(plan) = case.scope.plan(&case.sql) else { return Way::NotSql };
     let plan = plan.into_plan();
-    let Ok(before) = case.run(plan.clone()) else { return Way::NotSql };
-    let empty = Arc::new(plan.schema().as_arrow().clone());
-    let before = concat_batches(&before.first().map_or(empty, RecordBatch::schema), &before).unwrap();
+    let Ok(before) = case.all(plan) else { return Way::NotSql };
+    let is_divided = random.next(2) == 0;
+    let groups: Vec<RecordBatch> = case
+        .divided()
+        .filter(|_| is_divided)
+        .iter()
+        .flat_map(|divided| divided.groups())
+        .map(|groups| case.all(groups.rows.clone().into_plan()).unwrap())
+        .collect();
     case.register(&contents, |contents| &contents.now);
     let plan = case.scope.plan(&case.sql).unwrap().into_plan();
     let Ok(expected) = case.run(plan) else { return Way::NotSql };
-    let (way, rows) = case.changed(&before, &contents);
+    let changes = Case::changes(&contents);
+    let by_groups = if groups.is_empty() { None } else { case.by_groups((&before, &groups), &changes) };
+    let (way, rows) = by_groups.map_or_else(
+        || {
+            let plan = case.scope.plan(&case.sql).unwrap();
+            case.changed(&before, &case.scope.optimize(&plan).unwrap(), &changes)
+        },
+        |rows| (Way::Groups, rows),
+    );
     if way != Way::Whole {
         let tables: Vec<String> = TABLES
             .iter()
@@ -399,7 +478,13 @@ fn check(seed: u64) -> Way {
                 format!("{name}: {:?}\n gone {:?}\n come {:?}", contents.before, contents.gone, contents.come)
             })
             .collect();
-        assert_eq!(rows, shown(&expected), "seed {seed}, {way:?}:\n{}\n{}", case.sql, tables.join("\n"));
+        assert_eq!(
+            shown(&rows),
+            shown(&expected),
+            "seed {seed}, {way:?}:\n{}\n{}",
+            case.sql,
+            tables.join("\n")
+        );
     }
     way
 }
@@ -412,7 +497,7 @@ fn check_cases(first: u64, cases: u64) {
     }
     let of = |way: Way| ways.get(&way).copied().unwrap_or_default();
     assert!(
-        of(Way::Key) > cases / 3 && of(Way::CarriedOn) > cases / 40,
+        of(Way::Key) > cases / 3 && of(Way::Groups) > cases / 10 && of(Way::CarriedOn) > cases / 40,
         "too few were kept by key: {ways:?}"
     );
 }

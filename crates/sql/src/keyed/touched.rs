@@ -47,8 +47,9 @@ impl Changes {
         }
         match plan {
             LogicalPlan::Projection(node) => {
-                let below =
-                    carried::mapped(wanted, plan.schema(), |at| Some(node.expr.get(at)?.clone().unalias()));
+                let below = carried::mapped(wanted, plan.schema(), |at| {
+                    Some(node.expr.get(at)?.clone().unalias_nested().data)
+                });
                 self.at(&node.input, &below, &used(&node.expr, &node.input))
             }
             LogicalPlan::Filter(node) => {

@@ -145,12 +145,16 @@ const GIVE_TIMES: [&str; 11] = [
 /// Those of them that count up from one time to another, in nanoseconds.
 const SERIES: [&str; 2] = ["range", "generate_series"];
 
-/// A series with its times made nanoseconds beforehand: it gives NULL where these do not hold one, and this is an error.
+/// A series with its times made nanoseconds beforehand: it gives NULL where these do not hold one, and this is an error. One of days
+/// is one of times, as in PostgreSQL and DuckDB.
 fn of_series(mut call: ScalarFunction, schema: &DFSchema) -> Result<ScalarFunction> {
     for arg in &mut call.args {
-        if let DataType::Timestamp(_, zone) = arg.get_type(schema)? {
-            *arg = cast(std::mem::take(arg), DataType::Timestamp(TimeUnit::Nanosecond, zone));
-        }
+        let zone = match arg.get_type(schema)? {
+            DataType::Timestamp(_, zone) => zone,
+            DataType::Date32 => None,
+            _ => continue,
+        };
+        *arg = cast(std::mem::take(arg), DataType::Timestamp(TimeUnit::Nanosecond, zone));
     }
     Ok(call)
 }

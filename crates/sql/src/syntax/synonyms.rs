@@ -10,8 +10,8 @@ use datafusion::sql::sqlparser::ast::helpers::attached_token::AttachedToken;
 use datafusion::sql::sqlparser::ast::{
     BinaryOperator, CaseWhen, CastKind, DataType, DateTimeField, Expr, Function, FunctionArg,
     FunctionArgExpr, FunctionArgumentClause, FunctionArgumentList, FunctionArguments, Ident, Interval,
-    ObjectName, ObjectNamePart, OrderByExpr, OrderByOptions, Spanned, Statement as Tree, TableFactor, Value,
-    VisitMut, VisitorMut,
+    ObjectName, ObjectNamePart, OrderByExpr, OrderByOptions, Spanned, Statement as Tree, TableAlias,
+    TableAliasColumnDef, TableFactor, TimezoneInfo, Value, VisitMut, VisitorMut,
 };
 use datafusion::sql::sqlparser::tokenizer::Span;
 
@@ -21,7 +21,7 @@ use crate::offset;
 use crate::problem::SqlProblem;
 
 /// Names that stand for another function with the same arguments.
-const RENAMED: [(&str, &str); 26] = [
+const RENAMED: [(&str, &str); 29] = [
     ("lcase", "lower"),
     ("ucase", "upper"),
     ("ceiling", "ceil"),
@@ -48,10 +48,16 @@ const RENAMED: [(&str, &str); 26] = [
     ("group_concat", "string_agg"),
     ("listagg", "string_agg"),
     ("datetime_diff", "date_diff"),
+    ("json_extract_path", "json_extract"),
+    ("json_extract_path_text", "json_extract_string"),
+    ("get_json_object", "json_extract_string"),
 ];
 
+/// Functions that count up, as tables.
+const SERIES: [&str; 2] = ["range", "generate_series"];
+
 /// Functions that take a part of a time.
-const PARTS: [(&str, &str); 14] = [
+const PARTS: [(&str, &str); 16] = [
     ("year", "year"),
     ("quarter", "quarter"),
     ("month", "month"),
@@ -62,6 +68,8 @@ const PARTS: [(&str, &str); 14] = [
     ("dayofyear", "doy"),
     ("dayofweek", "dow"),
     ("isodow", "isodow"),
+    ("weekday", "dow"),
+    ("isoyear", "isoyear"),
     ("hour", "hour"),
     ("minute", "minute"),
     ("second", "second"),
@@ -122,7 +130,8 @@ impl VisitorMut for Synonyms {
 
     fn pre_visit_table_factor(&mut self, table: &mut TableFactor) -> ControlFlow<Unclear> {
         // Functions are known in lower case, and found by how they are written.
-        let (TableFactor::Table { name, args: Some(_), .. } | TableFactor::Function { name, .. }) = table
+        let (TableFactor::Table { name, args: Some(_), alias, .. }
+        | TableFactor::Function { name, alias, .. }) = table
         else {
             return ControlFlow::Continue(());
         };
@@ -133,6 +142,7 @@ impl VisitorMut for Synonyms {
                 ident.value.make_ascii_lowercase();
             }
         }
+        name_series(name, alias);
         ControlFlow::Continue(())
     }
 
@@ -140,7 +150,14 @@ impl VisitorMut for Synonyms {
         let read = match expression {
             Expr::Function(function) => of_call(function),
             Expr::BinaryOp { left, op: BinaryOperator::Multiply, right } => Ok(multiplied(left, right)),
+            Expr::BinaryOp { left, op: BinaryOperator::Arrow, right } => {
+                Ok(Some(call("json_extract", vec![left.as_ref().clone(), right.as_ref().clone()])))
+            }
+            Expr::BinaryOp { left, op: BinaryOperator::LongArrow, right } => {
+                Ok(Some(call("json_extract_string", vec![left.as_ref().clone(), right.as_ref().clone()])))
+            }
             Expr::Interval(interval) => Ok(of_interval(interval)),
+            Expr::AtTimeZone { timestamp, time_zone } => Ok(of_zone(timestamp, time_zone)),
             _ => Ok(None),
         };
         match read {
@@ -151,6 +168,20 @@ impl VisitorMut for Synonyms {
             Ok(None) => ControlFlow::Continue(()),
             Err(unclear) => ControlFlow::Break(*unclear),
         }
+    }
+}
+
+/// The column of `range(…)` and `generate_series(…)` is named as the function.
+fn name_series(name: &ObjectName, alias: &mut Option<TableAlias>) {
+    let Some(series) = plain_name(name).filter(|name| SERIES.contains(&name.as_str())) else { return };
+    let alias = alias.get_or_insert_with(|| TableAlias {
+        explicit: true,
+        name: Ident::new(&series),
+        columns: Vec::new(),
+        at: None,
+    });
+    if alias.columns.is_empty() {
+        alias.columns.push(TableAliasColumnDef::from_name(series));
     }
 }
 
@@ -204,6 +235,12 @@ fn of_call(function: &mut Function) -> Result<Option<Expr>, Box<Unclear>> {
         ("mod", [left, right]) => Some(operation(left, BinaryOperator::Modulo, right)),
         ("if" | "iff", [condition, yes, no]) => Some(case(condition, yes, Some(no))),
         ("zeroifnull", [value]) => Some(call_at(function, "coalesce", vec![value.clone(), number("0")])),
+        ("json_extract" | "json_extract_string", given) => by_keys(function, given),
+        ("yearweek", [time]) => {
+            let part = |name: &str| call("date_part", vec![text(name), time.clone()]);
+            let century = operation(&part("isoyear"), BinaryOperator::Multiply, &number("100"));
+            Some(operation(&century, BinaryOperator::Plus, &part("week")))
+        }
         ("date_diff", given) => difference(function, given)?,
         ("datesub", given) => subtraction(function, given)?,
         ("date_add", given) => addition(function, given),
@@ -345,6 +382,52 @@ fn at_extreme(function: &mut Function, ascending: bool) {
     };
     function.filter = Some(Box::new(filter));
     rename(function, "first_value");
+}
+
+/// `time at time zone 'UTC' at time zone 'Asia/Tokyo'`: of a time that has a zone, the time on the clocks of another one. The engine
+/// gives the time with that zone.
+fn of_zone(time: &Expr, zone: &Expr) -> Option<Expr> {
+    let at =
+        |time: Expr, zone: Expr| Expr::AtTimeZone { timestamp: Box::new(time), time_zone: Box::new(zone) };
+    let zoned = match Zoned::of(time)? {
+        Zoned::AsWritten => time.clone(),
+        // It has its zone elsewhere, and is in UTC here.
+        Zoned::InUtc => at(time.clone(), text("UTC")),
+    };
+    Some(call("to_local_time", vec![at(zoned, zone.clone())]))
+}
+
+/// What is a time with a zone, by how it is written.
+enum Zoned {
+    AsWritten,
+    InUtc,
+}
+
+impl Zoned {
+    fn of(time: &Expr) -> Option<Self> {
+        match time {
+            Expr::Nested(inner) => Self::of(inner),
+            Expr::AtTimeZone { .. } => Some(Self::AsWritten),
+            Expr::Cast { data_type: DataType::Timestamp(_, zone), .. } => {
+                matches!(zone, TimezoneInfo::Tz | TimezoneInfo::WithTimeZone).then_some(Self::InUtc)
+            }
+            Expr::Function(function) => {
+                let name = plain_name(&function.name)?;
+                let is_now = ["now", "current_timestamp", "get_current_timestamp"].contains(&name.as_str());
+                is_now.then_some(Self::InUtc)
+            }
+            _ => None,
+        }
+    }
+}
+
+/// The arguments of a JSON function that names keys one by one, as PostgreSQL has it.
+fn by_keys(function: &Function, given: &[Expr]) -> Option<Expr> {
+    let (json, keys) = given.split_first()?;
+    let (last, others) = keys.split_last()?;
+    let within = others.iter().fold(json.clone(), |json, key| call("json_extract", vec![json, key.clone()]));
+    let name = plain_name(&function.name)?;
+    (!others.is_empty()).then(|| call_at(function, &name, vec![within, last.clone()]))
 }
 
 /// `number * interval` in either order.

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::checksum::{check, sealed};
 use mep_contract::warehouse::columns::{ColumnText, columns_of, schema_of};
 use mep_contract::warehouse::{
-    Batch, Content, DataFile, Ledger, Partition, PartitionKey, RunId, TableVersion,
+    Batch, Content, DataFile, KeptGroups, Ledger, Partition, PartitionKey, RunId, TableVersion,
 };
 use mep_core::fingerprint::Fingerprint;
 
@@ -46,6 +46,16 @@ pub(super) struct ManifestHead {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     sql: Option<String>,
     partition_columns: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    groups: Vec<GroupsText>,
+}
+
+/// Groups that are kept with a table.
+#[derive(Serialize, Deserialize)]
+struct GroupsText {
+    fingerprint: Fingerprint,
+    columns: Vec<ColumnText>,
+    files: Vec<DataFile>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -108,6 +118,7 @@ impl ManifestHead {
             view,
             sql: table.sql.clone(),
             partition_columns: table.partition_columns().to_vec(),
+            groups: table.groups.iter().map(GroupsText::of).collect(),
         }
     }
 
@@ -137,7 +148,24 @@ impl ManifestHead {
                 batches: joined(parts, |part| &part.batches)?,
             },
         };
-        Ok(TableVersion { schema: schema.into(), content, run: self.run, sql: self.sql })
+        let groups = self.groups.into_iter().map(GroupsText::into_groups).collect::<Result<_, _>>()?;
+        Ok(TableVersion { schema: schema.into(), content, run: self.run, sql: self.sql, groups })
+    }
+}
+
+impl GroupsText {
+    fn of(groups: &KeptGroups) -> Self {
+        Self {
+            fingerprint: groups.fingerprint.clone(),
+            columns: columns_of(&groups.schema),
+            files: groups.files.as_ref().clone(),
+        }
+    }
+
+    fn into_groups(self) -> Result<KeptGroups, Unreadable> {
+        self.files.iter().try_for_each(|file| stays_below(&file.path))?;
+        let schema = schema_of(self.columns).map_err(|error| Unreadable::Text(error.to_string()))?;
+        Ok(KeptGroups { fingerprint: self.fingerprint, schema: schema.into(), files: self.files.into() })
     }
 }
 

@@ -166,7 +166,9 @@ impl LocalWarehouse {
         let of_batches: Vec<&[_]> = before.iter().map(|(_, part)| part.batches.as_slice()).collect();
         let partitions = Division::of(partitions, &of_partitions);
         let batches = Division::of(batches, &of_batches);
-        let new_files = partitions.written().flat_map(|(_, partition)| partition.files.iter());
+        let of_groups = table.groups.iter().flat_map(|groups| groups.files.iter());
+        let new_files =
+            partitions.written().flat_map(|(_, partition)| partition.files.iter()).chain(of_groups);
         let mut unsynced: Vec<PathBuf> = new_files
             .filter(|file| is_of_run(&file.path, &table.run))
             .map(|file| folder.join(&file.path))
@@ -344,12 +346,8 @@ impl Warehouse for LocalWarehouse {
         for relation in self.folders_of_tables()? {
             // A first build that was not published has a folder, and nothing that points at it.
             let table = self.read(&relation)?;
-            let current: HashSet<&str> = table
-                .iter()
-                .flat_map(TableVersion::partitions)
-                .flat_map(|(_, partition)| partition.files.iter())
-                .filter_map(|file| build_of(&file.path))
-                .collect();
+            let current: HashSet<&str> =
+                table.iter().flat_map(TableVersion::files).filter_map(|file| build_of(&file.path)).collect();
             for folder in folders(&self.folder(&relation)?.join(DATA))? {
                 let is_current = text(folder.file_name()).is_some_and(|name| current.contains(name.as_str()));
                 if !is_current && age(&folder)? >= retention {

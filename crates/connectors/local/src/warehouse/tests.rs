@@ -36,6 +36,7 @@ fn table(run: &RunId) -> TableVersion {
         },
         run: run.clone(),
         sql: None,
+        groups: Vec::new(),
     }
 }
 

@@ -76,3 +76,11 @@ where parent.to_field is null
 {% macro should_store_failures() -%}
 {{ return(false) }}
 {%- endmacro %}
+
+{% macro load_cached_relation(relation) -%}
+{% do return(adapter.get_relation(relation.database, relation.schema, relation.identifier)) %}
+{%- endmacro %}
+
+{% macro load_relation(relation) -%}
+{% do return(load_cached_relation(relation)) %}
+{%- endmacro %}

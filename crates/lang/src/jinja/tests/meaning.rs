@@ -94,10 +94,10 @@ fn the_second_pass_knows_the_run() {
         sql(&[], "{{ env_var('MEP_NO_SUCH', 'd') }}{{ log('x', info=True) }}{{ log('x', true) }}"),
         "d"
     );
-    assert_eq!(sql(&[], "{{ tojson([1, true]) }} {{ fromjson('{\"a\": [2]}').a[0] }}"), "[1,true] 2");
+    assert_eq!(sql(&[], "{{ tojson([1, true]) }} {{ fromjson('{\"a\": [2]}').a[0] }}"), "[1, true] 2");
     assert_eq!(
         sql(&[], "{{ zip([1, 2], ['a', 'b']) }} {{ set([1, 1, 2]) | length }}"),
-        "[[1, 'a'], [2, 'b']] 2"
+        "[(1, 'a'), (2, 'b')] 2"
     );
     assert_eq!(
         sql(&[], "{{ adapter.quote('Name') }} {{ project_name }} {{ model.name }}"),
@@ -110,9 +110,9 @@ fn the_second_pass_knows_the_run() {
 fn times_are_formatted_and_moved_as_in_python() {
     assert_eq!(
         sql(&[], "{{ run_started_at.strftime('%Y%m%d %f') }} {{ run_started_at }} {{ logical_date }}"),
-        "20181103 000000 2018-11-03 01:02:03.000000+00:00 2018-11-02"
+        "20181103 000000 2018-11-03 01:02:03+00:00 2018-11-02"
     );
-    assert_eq!(sql(&[], "{{ run_started_at.isoformat() }}"), "2018-11-03T01:02:03.000000+00:00");
+    assert_eq!(sql(&[], "{{ run_started_at.isoformat() }}"), "2018-11-03T01:02:03+00:00");
     assert_eq!(
         sql(&[], "{{ (run_started_at - modules.datetime.timedelta(days=3)).strftime('%Y-%m-%d') }}"),
         "2018-10-31"

@@ -2,6 +2,7 @@
 
 mod answers;
 mod conformance;
+mod corpus;
 mod generic_tests;
 mod macro_calls;
 mod meaning;
@@ -97,7 +98,7 @@ fn project(macros: &[(&str, &str)]) -> Project {
         seeds: Vec::new(),
         sources: Vec::new(),
         exposures: Vec::new(),
-        is_strict: false,
+        is_strict: true,
         warnings: Vec::new(),
     }
 }
@@ -126,6 +127,8 @@ fn subject(text: &SourceText) -> Subject<'_> {
         fqn: &[],
         this: Relation::new("music", "m"),
         config: IndexMap::new(),
+        description: "",
+        columns: &[],
     }
 }
 

@@ -1,6 +1,6 @@
 //! What mep says of a text that it cannot render.
 
-use super::{Templates, invocation, project, said, sql};
+use super::{SourceText, Templates, invocation, project, said, sql, subject};
 
 #[test]
 fn what_is_unknown_is_named_with_its_place_and_a_near_name() {
@@ -188,9 +188,9 @@ fn what_dbt_has_and_mep_has_not_says_so() {
      help: run `mep deps`, or put the macro `star` in macros/, and the call will find it
     ");
     insta::assert_snapshot!(sql(&[], "{{ modules.pytz.timezone('x') }}"), @r"
-    problem: `modules.pytz` is not supported by mep
-       at: models/m.sql:1:4 `modules.pytz`
-     help: `modules.datetime` and `modules.re` are: do the rest in SQL or in a macro
+    problem: there is no time zone `x`
+       at: models/m.sql:1:16 `.timezone('x')`
+     help: write a name such as 'Europe/Stockholm'
     ");
     insta::assert_snapshot!(sql(&[], "{{ return(1) }}"), @r"
     problem: return() outside of a macro
@@ -257,7 +257,7 @@ fn all_files_of_macros_are_checked_at_once() {
         ("macros/b.sql", "{% macro three() %}{{ [1 }}{% endmacro %}"),
         ("macros/c.sql", "{% macro four() %}{% endmacro %}"),
         ("macros/d.sql", "{% macro four() %}{% endmacro %}"),
-        ("macros/e.sql", "{% materialization five, default %}{% endmaterialization %}"),
+        ("macros/e.sql", "{% materialization five, default %}{{ [1 }}{% endmaterialization %}"),
     ];
     let problems = Templates::new(&project(&macros), invocation()).err().unwrap();
     let said: Vec<String> = problems.iter().map(said).collect();
@@ -269,10 +269,31 @@ fn all_files_of_macros_are_checked_at_once() {
     problem: the macro `four` is defined twice, first in macros/c.sql
        at: macros/d.sql:1:10 `four`
      help: give one of them another name
-    problem: `{% materialization %}` is not supported by mep
-       at: macros/e.sql:1:4 `materialization`
-     help: use one of mep's own: view, table, incremental, ephemeral, streaming, history
+    problem: syntax error: unexpected `}`, expected `,`
+       at: macros/e.sql:1:42 `}`
     ");
+}
+
+#[test]
+fn materializations_are_read_and_never_asked() {
+    let macros = [
+        (
+            "macros/a.sql",
+            "{% materialization mine, default %}{{ nothing.here }}{% endmaterialization %}\n{% materialization mine, adapter='spark', supported_languages=['sql'] -%}{%- endmaterialization %}{% macro two() %}2{% endmacro %}",
+        ),
+        (
+            "macros/b.sql",
+            "{% materialization view, adapter='spark' %}{% endmaterialization %}\n{% materialization table, default %}{% endmaterialization %}",
+        ),
+    ];
+    let templates = Templates::new(&project(&macros), invocation()).unwrap();
+    let warned: Vec<String> = templates.warnings.iter().map(said).collect();
+    insta::assert_snapshot!(warned.join("\n"), @r"
+    problem: the materialization `table` changes nothing: mep makes that by itself
+       at: macros/b.sql:2:20 `table`
+     help: set config in its place, or take it away
+    ");
+    insta::assert_snapshot!(sql(&macros, "select {{ two() }} {{ 1 if 'a' in['a'] }}"), @"select 2 1");
 }
 
 #[test]
@@ -301,4 +322,33 @@ fn macros_by_which_dbt_would_work_otherwise_are_told_once_each() {
         })
         .collect();
     insta::assert_snapshot!(told.join("\n"));
+}
+
+#[test]
+fn what_is_not_defined_is_nothing_and_told_where_the_project_is_not_strict() {
+    let mut project = project(&[("macros/a.sql", "{% macro far() %}<{{ zzz }}>{% endmacro %}")]);
+    project.is_strict = false;
+    let templates = Templates::new(&project, invocation()).unwrap();
+    let parsed = |text: &str| {
+        let text = SourceText::new("models/m.sql", text);
+        let parsed = templates.parse(&subject(&text)).unwrap();
+        parsed.missing.iter().map(said).collect::<Vec<_>>().join("\n")
+    };
+    insta::assert_snapshot!(parsed("select {{ targett }}{{ other }} {% if execute %}{{ targett }}{% endif %}"), @r"
+    problem: `targett` is not defined: nothing stands in its place
+       at: models/m.sql:1:11 `targett`
+     help: did you mean `target`?
+    ");
+    insta::assert_snapshot!(parsed("{{ far() }}"), @r"
+    problem: `zzz` is not defined: nothing stands in its place
+       at: macros/a.sql:1:22 `zzz`
+    label: in a macro that models/m.sql calls at 1:4
+     help: give it a value, or ask `zzz is defined` first
+    ");
+    insta::assert_snapshot!(parsed("{{ nothing | upper }}{% for x in nothing %}{% endfor %}"), @r"
+    problem: `nothing` is not defined: nothing stands in its place
+       at: models/m.sql:1:14 `upper`
+     help: give it a value, or ask `nothing is defined` first
+    ");
+    assert_eq!(parsed("{{ nothing | default('x') }}{{ 'y' if nothing }}"), "");
 }

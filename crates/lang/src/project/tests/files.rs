@@ -1,7 +1,7 @@
 //! Which files belong to a project.
 
 use super::super::find_root;
-use super::{Folder, loaded, problems, shown};
+use super::{Folder, loaded, shown};
 
 #[test]
 fn a_project_needs_no_file_but_profiles() {
@@ -53,20 +53,6 @@ fn yaml_in_the_root_about_other_things_is_left_alone() {
 }
 
 #[test]
-fn names_are_given_once() {
-    insta::assert_snapshot!(problems(&[
-        ("models/a/same.sql", "select 1"),
-        ("models/b/same.sql", "select 1"),
-        ("seeds/same.csv", "a\n"),
-    ]), @r"
-    models/b/same.sql:1:1: two models are named `same`
-        the first is models/a/same.sql; give one of them another file name
-    seeds/same.csv:1:1: a model and a seed are named `same`
-        the first is models/a/same.sql; give one of them another file name
-    ");
-}
-
-#[test]
 fn text_that_is_not_utf8_names_its_file() {
     let folder = Folder::new(&[("models/a.sql", "select 1")]);
     folder.write("models/b.sql", b"select '\xff'");
@@ -83,13 +69,9 @@ fn text_that_is_not_utf8_names_its_file() {
 }
 
 #[test]
-fn what_cannot_be_run_is_refused() {
-    insta::assert_snapshot!(problems(&[
-        ("models/a.py", "def model(dbt, session): ..."),
-    ]), @r"
-    models/a.py:1:1: Python models are not supported by mep
-        take the file away: leaving it out silently would change results
-    ");
+fn a_model_in_python_is_a_model() {
+    let project = loaded(&[("models/a.py", "def model(dbt, session): ...")]);
+    assert!(project.models[0].is_python() && project.warnings.is_empty());
 }
 
 #[test]

@@ -47,6 +47,36 @@ models:
 }
 
 #[test]
+fn yaml_has_the_jinja_of_all_other_texts() {
+    let project = loaded(&[
+        (
+            "dbt_project.yml",
+            "name: shop
+vars: {list: [1, 2], none_of: ~}
+models:
+  +meta:
+    formatted: \"{{ '%s-%03d' % ('a', 7) }}\"
+    listed: \"{{ [1, 2] + [3] }}\"
+    mapped: \"{{ dict(a=1, b=var('none_of')) }}\"
+    json: \"{{ {'b': 1, 'a': 2} | tojson }}x\"
+    methods: \"{{ 'a.b'.partition('.')[2] }}{{ var('list') | map('string') | join('-') }}\"
+    nothing: \"{{ var('missing', none) }}\"
+",
+        ),
+        ("models/a.sql", ""),
+    ]);
+    let meta = json!({
+        "formatted": "a-007",
+        "listed": [1, 2, 3],
+        "mapped": {"a": 1, "b": null},
+        "json": r#"{"a": 2, "b": 1}x"#,
+        "methods": "b1-2",
+        "nothing": null,
+    });
+    assert_eq!(project.models[0].config["meta"].value, meta);
+}
+
+#[test]
 fn arguments_of_tests_keep_their_jinja() {
     let project = loaded(&[
         ("models/a.sql", ""),

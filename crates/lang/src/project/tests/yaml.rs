@@ -109,9 +109,9 @@ fn syntax_errors_have_a_place() {
 }
 
 #[test]
-fn a_key_is_written_once() {
+fn of_a_key_that_is_written_twice_the_last_counts() {
     insta::assert_snapshot!(problems("a: 1\nb: 2\na: 3\n"), @r"
-    a.yml:3:1: the key `a` is written twice
+    a.yml:3:1: the key `a` is written twice, and the last one counts
         the first is on line 1; take one of them away
     ");
 }

@@ -1,0 +1,197 @@
+//! Building a table by way of groups that are kept beside it.
+//!
+//! Where a SELECT makes groups of tables that grow, these are written first, and the table is made of them. The next run carries the groups
+//! on, and makes those rows of the table that the groups which changed reach. Groups are published with the table, in one step.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::build::{BuildError, Built, TableBuild};
+use super::session::Session;
+use mep_contract::executor::keyed::{ContentChange, KeyedRows};
+use mep_contract::warehouse::{
+    BuildFolder, Content, DataFile, Inputs, KeptGroups, Partition, PartitionKey, TableVersion, Version,
+    WriteTarget,
+};
+use mep_core::relation::Relation;
+use mep_graph::CompiledModel;
+use mep_plan::PartitionBuild;
+use mep_sql::PlannedQuery;
+use mep_sql::keyed::{DividedQuery, Groups};
+
+/// Bytes at which a file of groups is full: some of them are written anew each time.
+const FILE_BYTES: u64 = 512 * 1024;
+/// Groups of so few bytes are kept whatever they are made of.
+const LITTLE: u64 = 1024 * 1024;
+
+impl Session<'_> {
+    /// A table's SELECT, divided into groups to be kept and what is made of them; `None` where none are kept.
+    pub(super) fn divided(
+        &self,
+        table: &TableBuild<'_>,
+        model: &CompiledModel,
+    ) -> Result<Option<DividedQuery>, BuildError> {
+        let can_keep = model.partition_columns.is_empty()
+            && !model.is_volatile
+            && !self.warehouse.has_one_folder_a_partition();
+        if !can_keep {
+            return Ok(None);
+        }
+        let grows = |relation: &Relation| {
+            self.stored(relation).is_some_and(|table| !table.partition_columns().is_empty())
+        };
+        let divided = DividedQuery::of(self.engine.scope(), &table.plan()?, &grows);
+        Ok(divided.unwrap_or_else(|error| {
+            // What cannot be divided is built as it is, which says what is wrong with it.
+            tracing::debug!("{} cannot be divided: {error}", table.relation);
+            None
+        }))
+    }
+
+    /// Builds all of a table, and the groups on the way to it, where some are kept.
+    pub(super) fn whole(
+        &self,
+        table: &TableBuild<'_>,
+        model: &CompiledModel,
+        build: &PartitionBuild,
+    ) -> Result<Built, BuildError> {
+        let Some(divided) = self.divided(table, model)? else { return self.block_on(table.whole(build)) };
+        let mut known = KnownGroups::new(table);
+        for (at, groups) in divided.groups().iter().enumerate() {
+            let files = self.block_on(table.write_groups(at, groups, groups.rows.clone()))?;
+            known.add(kept(groups, files))?;
+        }
+        let rest = divided.rest(self.engine.scope(), &known.names)?;
+        let mut built = self.block_on(table.all_rows(rest, build))?;
+        let bytes: u64 = known.groups.iter().map(KeptGroups::bytes).sum();
+        if bytes <= LITTLE.max(build.input_bytes / 2) {
+            built.table.groups.clone_from(&known.groups);
+        }
+        Ok(built)
+    }
+
+    /// Builds those rows of a table that changed groups and other changed tables reach; `None` where the stored groups cannot be
+    /// carried on.
+    pub(super) fn by_groups(
+        &self,
+        table: &TableBuild<'_>,
+        build: &PartitionBuild,
+        stored: &TableVersion,
+        divided: &DividedQuery,
+        changed: &[ContentChange],
+    ) -> Result<Option<(Built, String)>, BuildError> {
+        let are_these = divided.groups().len() == stored.groups.len()
+            && divided.groups().iter().zip(&stored.groups).all(|(groups, kept)| are_kept(groups, kept));
+        if !are_these {
+            return Ok(None);
+        }
+        let mut known = KnownGroups::new(table);
+        let mut changes = changed.to_vec();
+        for (at, (groups, old)) in divided.groups().iter().zip(&stored.groups).enumerate() {
+            let before = Arc::new(table.table_of_groups(old));
+            let now = match self.rows_of_keys(table, groups.rows.clone(), &before, changed) {
+                None => return Ok(None),
+                Some(KeyedRows::Same) => old.clone(),
+                Some(KeyedRows::Replaced(replaced)) => {
+                    let new = self.block_on(table.write_groups(at, groups, replaced.rows))?;
+                    kept(groups, replaced.kept.into_iter().chain(new).collect())
+                }
+            };
+            let now_table = Arc::new(table.table_of_groups(&now));
+            let name = known.add(now)?;
+            if let Ok(Some(change)) = ContentChange::of(&name, &before, &now_table) {
+                let folder = Some(self.warehouse.table_folder(table.relation));
+                changes.push(ContentChange { folder, ..change });
+            }
+        }
+        let rest = divided.rest(self.engine.scope(), &known.names)?;
+        let found = self.rows_of_keys(table, rest.clone(), stored, &changes);
+        let built = match self.of_keys(table, build, stored, found)? {
+            Some(built) => Some(built),
+            None => {
+                let built = self.block_on(table.all_rows(rest, build))?;
+                let built = self.keeping_same_rows(table, built, std::slice::from_ref(build));
+                Some((built, "its groups were carried on".to_owned()))
+            }
+        };
+        Ok(built.map(|(mut built, said)| {
+            built.table.groups.clone_from(&known.groups);
+            (built, said)
+        }))
+    }
+}
+
+/// Groups that SQL knows while a table is built of them.
+struct KnownGroups<'a> {
+    table: &'a TableBuild<'a>,
+    names: Vec<Relation>,
+    groups: Vec<KeptGroups>,
+}
+
+impl<'a> KnownGroups<'a> {
+    fn new(table: &'a TableBuild<'_>) -> Self {
+        Self { table, names: Vec::new(), groups: Vec::new() }
+    }
+
+    /// Makes more groups known, and says by which name.
+    fn add(&mut self, groups: KeptGroups) -> Result<Relation, BuildError> {
+        let name = self.table.relation.kept_groups(self.names.len());
+        let folder = self.table.warehouse.table_folder(self.table.relation);
+        self.table.engine.register_aside(&name, folder, self.table.table_of_groups(&groups))?;
+        self.names.push(name.clone());
+        self.groups.push(groups);
+        Ok(name)
+    }
+}
+
+impl Drop for KnownGroups<'_> {
+    fn drop(&mut self) {
+        for name in &self.names {
+            // A name that stays known is read by nobody.
+            let _ = self.table.engine.forget(name);
+        }
+    }
+}
+
+impl TableBuild<'_> {
+    /// Writes groups, in the order of their keys.
+    async fn write_groups(
+        &self,
+        at: usize,
+        groups: &Groups,
+        rows: PlannedQuery,
+    ) -> Result<Vec<DataFile>, BuildError> {
+        let target = WriteTarget {
+            schema: groups.schema.clone(),
+            partition_columns: Vec::new(),
+            file_bytes: Some(FILE_BYTES),
+            ..self.output_in(BuildFolder::part(self.run, &format!("groups{at}")))
+        };
+        let written = self.engine.write(groups.in_order(rows)?, &target).await?;
+        Ok(written.into_values().flatten().collect())
+    }
+
+    /// Groups, as a table that SQL can read.
+    fn table_of_groups(&self, groups: &KeptGroups) -> TableVersion {
+        let ledger = self.ledger(Inputs::default(), Version::of([]));
+        let partition = Partition { files: groups.files.clone(), ledger: Arc::new(ledger) };
+        let content = Content::Table {
+            partition_columns: Vec::new(),
+            partitions: BTreeMap::from([(PartitionKey::whole(), partition)]),
+            batches: BTreeMap::new(),
+        };
+        let (schema, run) = (groups.schema.clone(), self.run.clone());
+        TableVersion { schema, content, run, sql: None, groups: Vec::new() }
+    }
+}
+
+/// Groups of a SELECT, as they are kept in files.
+fn kept(groups: &Groups, files: Vec<DataFile>) -> KeptGroups {
+    let (fingerprint, schema) = (groups.fingerprint.clone(), groups.schema.clone());
+    KeptGroups { fingerprint, schema, files: Arc::new(files) }
+}
+
+/// Whether kept groups are those of a SELECT.
+fn are_kept(groups: &Groups, kept: &KeptGroups) -> bool {
+    groups.fingerprint == kept.fingerprint && groups.schema == kept.schema
+}

@@ -1,0 +1,181 @@
+//! Groups that a SELECT makes on its way to its rows, to be kept beside these.
+//!
+//! A SELECT that ranks sums, or counts what is distinct, cannot be carried on by what came: but the groups that it makes of its inputs can,
+//! and all else is made of these, which are few. So it is divided: the groups are a table of their own, kept by key, and
+//! the rest reads it as it reads its other tables.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use arrow::datatypes::{Field, Schema, SchemaRef};
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion::common::{Column, Result};
+use datafusion::datasource::TableProvider;
+use datafusion::logical_expr::{Aggregate, Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder};
+
+use super::{ChangedTable, Changes, columns_of};
+use crate::alignment::{is_stored, relation};
+use crate::planned::{PlannedQuery, SqlError};
+use crate::recipe::Recipe;
+use crate::scope::{DeclaredTable, Scope};
+use crate::stored_types::stored_type;
+use mep_core::fingerprint::Fingerprint;
+use mep_core::relation::Relation;
+
+/// More groups than this many are not kept apart for one SELECT.
+const MOST: usize = 4;
+
+/// A SELECT that is divided into groups and what is made of them.
+#[derive(Debug)]
+pub struct DividedQuery {
+    plan: LogicalPlan,
+    groups: Vec<Groups>,
+}
+
+/// Groups within a SELECT.
+#[derive(Debug)]
+pub struct Groups {
+    /// Of what makes them: stored groups of the same fingerprint are these.
+    pub fingerprint: Fingerprint,
+    /// Their rows.
+    pub rows: PlannedQuery,
+    /// The columns that they are stored with.
+    pub schema: SchemaRef,
+    /// How many columns, the first ones, tell them apart.
+    keys: usize,
+    /// The part of the plan that makes them.
+    made_by: LogicalPlan,
+}
+
+impl DividedQuery {
+    /// The query, divided; `None` where it makes no groups that can be carried on, or is itself nothing but such groups. Only groups
+    /// of tables that grow, as `grows` says, are worth it.
+    ///
+    /// # Errors
+    /// Where the optimizer finds that the query cannot run.
+    pub fn of(
+        scope: &Scope,
+        query: &PlannedQuery,
+        grows: &dyn Fn(&Relation) -> bool,
+    ) -> Result<Option<Self>, SqlError> {
+        let plan = scope.optimize(query)?;
+        if insertions(&plan)?.carried_on(&plan)?.is_some() {
+            return Ok(None);
+        }
+        let mut groups: Vec<Groups> = Vec::new();
+        plan.apply(|node| {
+            let LogicalPlan::Aggregate(aggregate) = node else { return Ok(TreeNodeRecursion::Continue) };
+            if groups.iter().any(|one| one.made_by == *node) {
+                return Ok(TreeNodeRecursion::Jump);
+            }
+            match kept(node, aggregate, grows)? {
+                Some(one) if groups.len() < MOST => {
+                    groups.push(one);
+                    Ok(TreeNodeRecursion::Jump)
+                }
+                _ => Ok(TreeNodeRecursion::Continue),
+            }
+        })?;
+        Ok((!groups.is_empty()).then_some(Self { plan, groups }))
+    }
+
+    /// The groups.
+    pub fn groups(&self) -> &[Groups] {
+        &self.groups
+    }
+
+    /// What is made of the groups, which are read as these relations.
+    ///
+    /// # Errors
+    /// Where one of these is not known to the scope by the columns that groups are stored with.
+    pub fn rest(&self, scope: &Scope, tables: &[Relation]) -> Result<PlannedQuery, SqlError> {
+        let rest = self.plan.clone().transform_down(|node| {
+            let groups = self.groups.iter().zip(tables).find(|(groups, _)| groups.made_by == node);
+            let Some((groups, table)) = groups else { return Ok(Transformed::no(node)) };
+            let read = groups.read(scope.scan(table)?.into_plan())?;
+            Ok(Transformed::new(read, true, TreeNodeRecursion::Jump))
+        })?;
+        Ok(PlannedQuery::from(rest.data))
+    }
+}
+
+impl Groups {
+    /// Rows of these columns in the order of what tells groups apart, so that groups that change together stand together.
+    ///
+    /// # Errors
+    /// Where the rows have other columns.
+    pub fn in_order(&self, rows: PlannedQuery) -> Result<PlannedQuery, SqlError> {
+        let rows = rows.into_plan();
+        let keys = columns_of(rows.schema()).take(self.keys);
+        let order: Vec<_> = keys.map(|key| key.sort(true, true)).collect();
+        Ok(LogicalPlanBuilder::from(rows).sort(order)?.build()?.into())
+    }
+
+    /// Stored groups, by the names and types of what makes them.
+    fn read(&self, stored: LogicalPlan) -> Result<LogicalPlan> {
+        let schema = self.made_by.schema();
+        let columns = schema.iter().enumerate().map(|(at, (qualifier, field))| {
+            let column = Expr::Column(Column::from(stored.schema().qualified_field(at)));
+            let column = column.cast_to(field.data_type(), stored.schema())?;
+            Ok(column.alias_qualified(qualifier.cloned(), field.name()))
+        });
+        let columns = columns.collect::<Result<Vec<_>>>()?;
+        LogicalPlanBuilder::from(stored).project(columns)?.build()
+    }
+}
+
+/// The groups of a node, where they can be carried on and stored.
+fn kept(
+    node: &LogicalPlan,
+    aggregate: &Aggregate,
+    grows: &dyn Fn(&Relation) -> bool,
+) -> Result<Option<Groups>> {
+    let changes = insertions(node)?;
+    if !changes.0.keys().any(grows) || changes.carried_on(node)?.is_none() {
+        return Ok(None);
+    }
+    let Some(schema) = stored_columns(node) else { return Ok(None) };
+    let Some(recipe) = Recipe::of(node, 0..node.schema().fields().len()) else { return Ok(None) };
+    let columns: Vec<Expr> = columns_of(node.schema()).collect();
+    let named = columns.iter().zip(schema.fields()).map(|(column, field)| {
+        Ok(column.clone().cast_to(field.data_type(), node.schema())?.alias(field.name()))
+    });
+    let named = named.collect::<Result<Vec<_>>>()?;
+    let rows = LogicalPlanBuilder::from(node.clone()).project(named)?.build()?;
+    Ok(Some(Groups {
+        fingerprint: recipe.fingerprint,
+        rows: PlannedQuery::from(rows),
+        schema,
+        keys: aggregate.group_expr.len(),
+        made_by: node.clone(),
+    }))
+}
+
+/// The columns by which groups are stored; `None` where a table cannot hold one as what it is.
+fn stored_columns(node: &LogicalPlan) -> Option<SchemaRef> {
+    let fields = node.schema().fields().iter().enumerate().map(|(at, field)| {
+        let stored = stored_type(field.data_type());
+        let is_same = stored == *field.data_type() || (stored.is_string() && field.data_type().is_string());
+        is_same.then(|| Field::new(format!("g{at}"), stored, true))
+    });
+    Some(Arc::new(Schema::new(fields.collect::<Option<Vec<_>>>()?)))
+}
+
+/// Rows that come to each table that a plan reads.
+fn insertions(plan: &LogicalPlan) -> Result<Changes> {
+    let mut tables = BTreeSet::new();
+    let mut changes = BTreeMap::new();
+    plan.apply_with_subqueries(|node| {
+        if let LogicalPlan::TableScan(scan) = node
+            && is_stored(scan)
+            && tables.insert(relation(scan))
+        {
+            let declared: Arc<dyn TableProvider> =
+                Arc::new(DeclaredTable::new(scan.source.schema(), Vec::new()));
+            let change = ChangedTable { before: declared.clone(), gone: None, come: Some(declared) };
+            changes.insert(relation(scan), change);
+        }
+        Ok(TreeNodeRecursion::Continue)
+    })?;
+    Ok(Changes(changes))
+}

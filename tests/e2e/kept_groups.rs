@@ -1,0 +1,138 @@
+//! What a table ranks, or counts but once, is made of groups that are kept beside it and carried on by each day that comes.
+
+use serde_json::Value as Json;
+
+use crate::project::{DAY, Project};
+
+const PROFILES: &str = "\
+songs:
+  target: dev
+  outputs:
+    dev: {type: local, path: warehouse, schema: main, threads: 2, sources: {events: {type: files, path: events}}}
+    fresh: {type: local, path: fresh, schema: main, threads: 2, sources: {events: {type: files, path: events}}}
+";
+
+/// Tables that are built as a whole, each with the groups that are kept with it.
+const TABLES: [(&str, usize, &str); 4] = [
+    (
+        "favourites",
+        1,
+        "select user_id, song, plays from (
+            select user_id, song, plays, rank() over (partition by user_id order by plays desc) as place
+            from (select user_id, song, count(*) as plays from {{ ref('plays') }} group by user_id, song)
+        ) where place = 1",
+    ),
+    ("listeners", 1, "select song, count(distinct user_id) as users from {{ ref('plays') }} group by song"),
+    (
+        "shares",
+        2,
+        "select s.song, s.plays, d.days from (select song, count(*) as plays from {{ ref('plays') }} group by song) s
+        join (select song, count(distinct event_date) as days from {{ ref('plays') }} group by song) d on d.song = s.song",
+    ),
+    // Nothing but groups: they are the table.
+    ("songs", 0, "select song, count(*) as plays, min(event_date) as first from {{ ref('plays') }} group by song"),
+];
+
+fn project() -> Project {
+    let project = Project::with_listens();
+    project.file("profiles.yml", PROFILES);
+    project.model(
+        "plays",
+        "{{ config(materialized='incremental', partition_by='event_date') }}
+        select event_date, user_id, song from {{ source('events', 'listens') }}",
+    );
+    for (name, _, sql) in TABLES {
+        project.model(name, &format!("{{{{ config(materialized='table') }}}} {sql}"));
+    }
+    for day in 0..4 {
+        let of = |user: i64| {
+            (day * DAY + user, user, ["a", "b", "c", "d"][usize::try_from((user * 7 + day) % 4).unwrap()])
+        };
+        project.listens(&format!("{day}.json"), &(0..200).map(of).collect::<Vec<_>>());
+    }
+    project
+}
+
+/// The groups that are kept with a table, each by the files that it has.
+fn groups(project: &Project, table: &str) -> Vec<Vec<String>> {
+    let path = project.path(format!("warehouse/main/{table}/manifest.json"));
+    let manifest: Json = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    let groups = manifest["groups"].as_array().cloned().unwrap_or_default();
+    let files = |groups: &Json| {
+        let files = groups["files"].as_array().unwrap().iter();
+        files.map(|file| file["path"].as_str().unwrap().to_owned()).collect()
+    };
+    groups.iter().map(files).collect()
+}
+
+fn assert_as_refreshed(project: &Project) {
+    project.succeed(&["run", "--quiet", "--full-refresh", "--target", "fresh"]);
+    for (name, ..) in TABLES {
+        let rows = |target: &str| {
+            let sql = format!("select * from main.{name} order by 1, 2");
+            project
+                .print(&["show", "--target", target, "--inline", &sql, "--limit", "-1", "--output", "json"])
+        };
+        assert_eq!(rows("dev"), rows("fresh"), "{name}");
+    }
+}
+
+#[test]
+fn groups_are_kept_with_what_is_made_of_them_and_carried_on() {
+    let project = project();
+    project.succeed(&["run", "--quiet"]);
+    for (name, count, _) in TABLES {
+        assert_eq!(groups(&project, name).len(), count, "{name}");
+    }
+    let before = groups(&project, "favourites");
+    project.listens("4.json", &[(4 * DAY, 3, "b"), (4 * DAY + 1, 3, "b"), (4 * DAY + 2, 900, "z")]);
+    let printed = project.succeed(&["run"]);
+    let line = printed.lines().find(|line| line.contains("ok  table favourites")).unwrap();
+    assert!(line.contains("by user_id: 2 values"), "{printed}");
+    assert_ne!(groups(&project, "favourites"), before);
+    assert_eq!(groups(&project, "favourites").len(), 1);
+    assert_as_refreshed(&project);
+    assert_eq!(project.plan(), [""; 0]);
+}
+
+#[test]
+fn groups_from_which_rows_went_are_made_again() {
+    let project = project();
+    project.succeed(&["run", "--quiet"]);
+    // A file that holds other rows now, and one more.
+    project.listens("1.json", &[(DAY, 3, "b"), (DAY + 1, 5, "d")]);
+    project.listens("4.json", &[(4 * DAY, 3, "a")]);
+    project.succeed(&["run", "--quiet"]);
+    assert_as_refreshed(&project);
+    assert_eq!(project.plan(), [""; 0]);
+}
+
+#[test]
+fn groups_whose_files_are_lost_are_made_of_all_rows() {
+    let project = project();
+    project.succeed(&["run", "--quiet"]);
+    for file in groups(&project, "favourites").concat() {
+        std::fs::remove_file(project.path(format!("warehouse/main/favourites/{file}"))).unwrap();
+    }
+    project.listens("4.json", &[(4 * DAY, 3, "b")]);
+    project.succeed(&["run", "--quiet"]);
+    assert_as_refreshed(&project);
+    assert_eq!(groups(&project, "favourites").len(), 1);
+}
+
+#[test]
+fn groups_stay_where_old_builds_are_cleaned_away() {
+    let project = project();
+    project.succeed(&["run", "--quiet"]);
+    project.listens("4.json", &[(4 * DAY, 3, "b")]);
+    project.succeed(&["run", "--quiet"]);
+    project.succeed(&["clean", "--retention-days", "0"]);
+    let kept = groups(&project, "favourites").concat();
+    assert!(!kept.is_empty());
+    for file in kept {
+        assert!(project.path(format!("warehouse/main/favourites/{file}")).exists(), "{file}");
+    }
+    project.listens("5.json", &[(5 * DAY, 3, "b")]);
+    project.succeed(&["run", "--quiet"]);
+    assert_as_refreshed(&project);
+}
