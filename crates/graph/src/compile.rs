@@ -201,7 +201,7 @@ impl Compiler<'_> {
             description: "",
             columns: &[],
         };
-        let rendered = self.templates.render(
+        let rendered = self.templates.render_seeing(
             &subject,
             Arc::new(NodeNames {
                 names,
@@ -210,6 +210,7 @@ impl Compiler<'_> {
                 scope: None,
                 asking: Some(asking),
             }),
+            &[],
         )?;
         Ok(one_query(rendered))
     }

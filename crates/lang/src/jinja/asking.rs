@@ -17,7 +17,7 @@ const RUN_QUERY: &str = "run_query_statement";
 impl RenderScope {
     /// The rows of a SELECT; nothing while names are not resolved.
     fn asked(&self, sql: &str) -> Result<Option<Value>, Error> {
-        self.noted().asks_execute = true;
+        self.asks_for_rows();
         let Some(resolver) = &self.resolver else { return Ok(None) };
         let asked = resolver.ask(sql.trim()).map_err(|refused| match refused.help {
             Some(help) => invalid_with_help(refused.message, &help),
@@ -60,7 +60,7 @@ impl RenderScope {
                 "write {% call statement('name', fetch_result=true) %}select ...{% endcall %}",
             ));
         };
-        self.noted().asks_execute = true;
+        self.asks_for_rows();
         if self.resolver.is_none() {
             return Ok("".into());
         }
@@ -75,7 +75,7 @@ impl RenderScope {
     /// `load_result('name')`.
     pub(super) fn load_result(&self, arguments: &[Value]) -> Result<Value, Error> {
         let (name,): (&str,) = from_args(arguments)?;
-        self.noted().asks_execute = true;
+        self.asks_for_rows();
         Ok(self.kept_result(name).unwrap_or_else(|| Value::from(())))
     }
 

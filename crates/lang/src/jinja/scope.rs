@@ -84,6 +84,8 @@ pub(super) struct Noted {
     pub(super) uses_run_time: bool,
     /// Whether anything asked `execute`.
     pub(super) asks_execute: bool,
+    /// Whether it asks for rows, so that what it holds before there are any says nothing of what will be defined.
+    pub(super) asks_rows: bool,
     /// What was not defined and taken for nothing.
     pub(super) missing: Vec<Problem>,
 }
@@ -104,6 +106,7 @@ impl Noted {
         self.uses_is_incremental |= more.uses_is_incremental;
         self.uses_run_time |= more.uses_run_time;
         self.asks_execute |= more.asks_execute;
+        self.asks_rows |= more.asks_rows;
         self.missing.extend(more.missing);
     }
 }
@@ -179,6 +182,13 @@ impl RenderScope {
     /// How many messages the text had.
     pub(super) fn told(&self) -> usize {
         self.told.load(Ordering::Relaxed)
+    }
+
+    /// Notes that the text asks for rows.
+    pub(super) fn asks_for_rows(&self) {
+        let mut noted = self.noted();
+        noted.asks_execute = true;
+        noted.asks_rows = true;
     }
 
     /// Whether the user is told the next message of the text that is being rendered.

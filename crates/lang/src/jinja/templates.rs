@@ -163,7 +163,7 @@ impl Templates {
             let scope = || self.scope(subject, resolver.clone());
             let (rendered, scope, missing) = self.rendered(&origin, &scope, &Template::render);
             let mut noted = std::mem::take(&mut *scope.noted());
-            noted.missing.extend(missing);
+            noted.missing.extend(missing.filter(|_| !noted.asks_rows));
             (rendered.map(|_| ()), noted)
         };
         let (noted, depending) = passes::all(&subject.this, &pass)?;
@@ -179,10 +179,14 @@ impl Templates {
     /// # Errors
     /// Where the text cannot be rendered.
     pub fn render(&self, subject: &Subject<'_>, resolver: Arc<dyn Resolver>) -> Result<Rendered, Problem> {
-        self.render_seeing(subject, resolver, &[])
+        let (rendered, missing) = self.in_full(subject, resolver, &[])?;
+        if let Some((missing, true)) = missing {
+            tell(&missing);
+        }
+        Ok(rendered)
     }
 
-    /// The second pass over a text that sees more than all texts see.
+    /// The only pass over a text that may see more than all texts see.
     ///
     /// # Errors
     /// Where the text cannot be rendered.
@@ -192,17 +196,31 @@ impl Templates {
         resolver: Arc<dyn Resolver>,
         sees: &[(&'static str, serde_json::Value)],
     ) -> Result<Rendered, Problem> {
+        let (rendered, missing) = self.in_full(subject, resolver, sees)?;
+        if let Some((missing, _)) = missing {
+            tell(&missing);
+        }
+        Ok(rendered)
+    }
+
+    /// The SQL, and what is not defined and taken for nothing, with whether the first pass has kept that to itself.
+    fn in_full(
+        &self,
+        subject: &Subject<'_>,
+        resolver: Arc<dyn Resolver>,
+        sees: &[(&'static str, serde_json::Value)],
+    ) -> Result<(Rendered, Option<(Problem, bool)>), Problem> {
         let origin = Origin::of(subject);
         let extra: Vec<(&'static str, Value)> =
             sees.iter().map(|(name, value)| (*name, of_json(value))).collect();
         let scope = move || self.scope_seeing(subject, Some(resolver.clone()), extra.clone());
-        // What is not defined was told after the first pass.
-        let (rendered, scope, _) = self.rendered(&origin, &scope, &Template::render_with_spans);
+        let (rendered, scope, missing) = self.rendered(&origin, &scope, &Template::render_with_spans);
         let (sql, spans) = rendered?;
         let map = SourceMap::new(subject.text, &sql, &spans, &origin.rewritten);
         let noted = std::mem::take(&mut *scope.noted());
+        let asks_rows = noted.asks_rows;
         let Parsed { refs, sources, config, .. } = located(noted, &origin);
-        Ok(Rendered { sql, map, refs, sources, config })
+        Ok((Rendered { sql, map, refs, sources, config }, missing.map(|missing| (missing, asks_rows))))
     }
 
     pub(super) fn is_macro_file(&self, name: &str) -> bool {
@@ -317,6 +335,14 @@ fn described(columns: &[Column]) -> serde_json::Value {
         (column.name.value.clone(), of_column)
     });
     serde_json::Value::Object(described.collect())
+}
+
+/// Tells what is not defined in a text of which it was not known before it was rendered.
+pub(super) fn tell(missing: &Problem) {
+    match missing.place() {
+        Some(place) => tracing::warn!("{}:{}: {missing}", place.text.path().display(), place.line_column().0),
+        None => tracing::warn!("{missing}"),
+    }
 }
 
 /// What is said of something that is not defined, where it is taken for nothing.

@@ -351,4 +351,6 @@ fn what_is_not_defined_is_nothing_and_told_where_the_project_is_not_strict() {
      help: give it a value, or ask `nothing is defined` first
     ");
     assert_eq!(parsed("{{ nothing | default('x') }}{{ 'y' if nothing }}"), "");
+    let of_rows = "{% if execute %}{{ run_query('select ...').rows[7].x }}{% endif %}";
+    assert_eq!(parsed(of_rows), "", "of rows nothing is known before they are there");
 }
