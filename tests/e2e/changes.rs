@@ -558,7 +558,7 @@ fn a_changed_row_of_a_joined_table_builds_the_partitions_that_hold_its_key_and_n
         project.plan(),
         [
             "people: load: file changed",
-            "plays: build: people changed, which is read as a whole",
+            "plays: build: people changed",
             "names: build: plays changed in 2018-11-01, 2018-11-02"
         ]
     );
@@ -569,7 +569,7 @@ fn a_changed_row_of_a_joined_table_builds_the_partitions_that_hold_its_key_and_n
        start  seed people
           ok  seed people  3 rows, [size], [time]  (file changed)
        start  incremental plays
-          ok  incremental plays  1 row, [size], [time]  (people changed, which is read as a whole; 1 partition contains nothing that changed)
+          ok  incremental plays  1 row, [size], [time]  (people changed; 1 partition contains nothing that changed)
        start  incremental names
           ok  incremental names  1 row, [size], [time]  (plays changed in 2018-11-02; 1 partition contains nothing that changed)
     done in [time]: 3 built, 1 current

@@ -104,8 +104,8 @@ fn by(node: &Node, model: &CompiledModel, scan: &ScanAlignment) -> String {
 fn how_followed(followed: &FollowedKeys, input: &Relation) -> String {
     match followed.by_input.get(input).map(Vec::as_slice) {
         None => String::new(),
-        Some([]) => "; it decides about all rows, which are all made".to_owned(),
-        Some(columns) => format!("; its changes are followed by {}", columns.join(", ")),
+        Some([]) => "; a change in it reaches all rows".to_owned(),
+        Some(columns) => format!("; a change in it is followed by {}", columns.join(", ")),
     }
 }
 

@@ -11,7 +11,7 @@ use datafusion::sql::sqlparser::ast::{
     BinaryOperator, CaseWhen, CastKind, DataType, DateTimeField, Expr, Function, FunctionArg,
     FunctionArgExpr, FunctionArgumentClause, FunctionArgumentList, FunctionArguments, Ident, Interval,
     ObjectName, ObjectNamePart, OrderByExpr, OrderByOptions, Spanned, Statement as Tree, TableAlias,
-    TableAliasColumnDef, TableFactor, TimezoneInfo, Value, VisitMut, VisitorMut,
+    TableAliasColumnDef, TableFactor, TimezoneInfo, Value, VisitMut, VisitorMut, visit_expressions,
 };
 use datafusion::sql::sqlparser::tokenizer::Span;
 
@@ -102,7 +102,8 @@ const EXTREMES: [(&str, bool); 6] = [
 pub(crate) fn write_synonyms_out(statement: &mut Statement, sql: &str) -> Option<SqlProblem> {
     let Statement::Statement(tree) = statement else { return None };
     let tree: &mut Tree = tree;
-    match VisitMut::visit(tree, &mut Synonyms) {
+    let mut synonyms = Synonyms { names_series: names_series(tree) };
+    match VisitMut::visit(tree, &mut synonyms) {
         ControlFlow::Continue(()) => None,
         ControlFlow::Break(unclear) => Some(unclear.problem(sql)),
     }
@@ -123,7 +124,10 @@ impl Unclear {
     }
 }
 
-struct Synonyms;
+struct Synonyms {
+    /// Whether the column of a series is named as the function that makes it.
+    names_series: bool,
+}
 
 impl VisitorMut for Synonyms {
     type Break = Unclear;
@@ -142,7 +146,9 @@ impl VisitorMut for Synonyms {
                 ident.value.make_ascii_lowercase();
             }
         }
-        name_series(name, alias);
+        if self.names_series {
+            name_series(name, alias);
+        }
         ControlFlow::Continue(())
     }
 
@@ -169,6 +175,24 @@ impl VisitorMut for Synonyms {
             Err(unclear) => ControlFlow::Break(*unclear),
         }
     }
+}
+
+/// Whether a statement knows the column of a series by the function's name, as DuckDB does, and not as `value`, as DataFusion does.
+fn names_series(tree: &Tree) -> bool {
+    let (mut says_value, mut says_series) = (false, false);
+    // The closure never breaks off.
+    let _ = visit_expressions(tree, |expression| {
+        let name = match expression {
+            Expr::Identifier(name) => Some(name),
+            Expr::CompoundIdentifier(names) => names.last(),
+            _ => None,
+        };
+        let is = |of: &str| name.is_some_and(|name| name.value.eq_ignore_ascii_case(of));
+        says_value |= is("value");
+        says_series |= SERIES.iter().any(|of| is(of));
+        ControlFlow::<()>::Continue(())
+    });
+    says_series || !says_value
 }
 
 /// The column of `range(…)` and `generate_series(…)` is named as the function.
