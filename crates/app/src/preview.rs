@@ -113,14 +113,14 @@ impl Preview {
         let mut moving = NodeSet::new();
         let (compiled, planned) = loop {
             let compiled = workspace.compile_while(&selected, &moving)?;
-            let planned = Planned::of(workspace, request, &compiled, &nodes)?;
+            let planned = PreviewedPlan::of(workspace, request, &compiled, &nodes)?;
             // What was asked of a table that is to get new rows is asked again once it has them.
             if compiled.asking.is_empty() || planned.landing.is_subset(&moving) {
                 break (compiled, planned);
             }
             moving.extend(&planned.landing);
         };
-        let Planned { plan, keys, rejected, notes, .. } = planned;
+        let PreviewedPlan { plan, keys, rejected, notes, .. } = planned;
         // A run leaves streaming models out too, where they are not asked for.
         let (streaming, left_out) =
             if is_asked_for { (streaming, 0) } else { (NodeSet::new(), streaming.len()) };
@@ -129,7 +129,7 @@ impl Preview {
 }
 
 /// What a run would do with what was compiled.
-struct Planned {
+struct PreviewedPlan {
     plan: Plan,
     keys: BTreeMap<NodeIndex, FollowedKeys>,
     /// The source tables that it would bring new rows into.
@@ -138,7 +138,7 @@ struct Planned {
     notes: Vec<String>,
 }
 
-impl Planned {
+impl PreviewedPlan {
     fn of(
         workspace: &Workspace,
         request: PreviewRequest,

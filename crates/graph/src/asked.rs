@@ -20,7 +20,8 @@ use super::node_index::NodeIndex;
 use mep_core::relation::Relation;
 use mep_lang::jinja::{Answer, Asked, Cell, Refusal};
 use mep_sql::{
-    Effect, Scope, SqlError, alignment, named_tables, of_information_schema, statements, without_semicolon,
+    Scope, SqlError, StatementEffect, alignment, named_tables, of_information_schema, statements,
+    without_semicolon,
 };
 
 /// A SELECT that a text asks.
@@ -92,13 +93,13 @@ pub(super) struct Asking {
 /// How far the questions of a text reach.
 pub(super) enum Reach {
     /// What makes a table asks its inputs.
-    Inputs(Inputs),
+    Inputs(InputsAsked),
     /// What makes no table asks whatever is stored.
     Anything,
 }
 
 /// What the questions of a node may read.
-pub(super) struct Inputs {
+pub(super) struct InputsAsked {
     pub(super) relations: BTreeSet<Relation>,
     /// The node's own relation.
     pub(super) this: Relation,
@@ -146,11 +147,11 @@ impl Asking {
         for (range, effect) in statements(text) {
             let sql = text[range].trim();
             match effect {
-                Effect::Nothing(why) => {
+                StatementEffect::Nothing(why) => {
                     let mut noted = self.noted.lock().unwrap_or_else(PoisonError::into_inner);
                     noted.without_effect.insert(format!("`{}`: {why}", in_short(sql)));
                 }
-                Effect::Changes => {
+                StatementEffect::Changes => {
                     return Err(Refusal {
                         message: format!(
                             "`{}` would change what tables hold, or what SQL means",
@@ -162,7 +163,7 @@ impl Asking {
                         ),
                     });
                 }
-                Effect::Reads => {
+                StatementEffect::Reads => {
                     let (sql, rows_of) =
                         self.with_information_schema(&Scope::for_planning(), sql, &BTreeSet::new())?;
                     rows = self.answered(&Question { sql, reads: Vec::new(), rows: rows_of })?;
@@ -202,7 +203,7 @@ impl Asking {
         }
     }
 
-    fn of_inputs(&self, inputs: &Inputs, scope: &Scope, sql: &str) -> Result<Question, Refusal> {
+    fn of_inputs(&self, inputs: &InputsAsked, scope: &Scope, sql: &str) -> Result<Question, Refusal> {
         let (sql, shown) = self.with_information_schema(scope, sql, &inputs.relations)?;
         let is_shown = |relation: &Relation| shown.iter().any(|(of, _)| of == relation);
         for relation in named_tables(&sql).iter().filter(|named| named.schema.is_some()) {
@@ -239,7 +240,7 @@ impl Asking {
     }
 }
 
-impl Inputs {
+impl InputsAsked {
     fn check_read(&self, relation: &Relation) -> Result<(), Refusal> {
         if *relation == self.this {
             return match self.own {

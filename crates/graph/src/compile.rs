@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use arrow::datatypes::{Schema, SchemaRef};
 use serde_json::Value as Json;
 
-use super::asked::{Answers, Asking, Inputs, Late, Own, Questions, Reach};
+use super::asked::{Answers, Asking, InputsAsked, Late, Own, Questions, Reach};
 use super::attached_tests::tested_relation;
 use super::compiled::{Compiled, CompiledIncrement, CompiledModel, CompiledTest, SeedTable};
 use super::config::{Materialization, PublishWhen};
@@ -441,7 +441,7 @@ impl CompileWork<'_> {
     ) -> Arc<NodeNames> {
         let graph = self.compiler.graph;
         let (ephemerals, within) = (self.ephemerals.clone(), self.ephemeral_parents(index));
-        let inputs = Inputs {
+        let inputs = InputsAsked {
             relations: late::inputs(graph, index),
             this: tested_relation(graph.node(index)),
             own,

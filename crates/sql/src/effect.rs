@@ -8,7 +8,7 @@ use super::syntax::Sql;
 
 /// What a statement does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Effect {
+pub enum StatementEffect {
     /// It reads.
     Reads,
     /// It does nothing to rows, and nothing here, and why.
@@ -26,45 +26,45 @@ const DESCRIPTIONS: &str = "descriptions are kept with the tables by mep";
 const EXTENSIONS: &str = "there are no extensions to load";
 
 /// First words, and what they do; the longest that fits says it.
-const STATEMENTS: [(&str, Effect); 31] = [
-    ("select", Effect::Reads),
-    ("with", Effect::Reads),
-    ("values", Effect::Reads),
-    ("grant", Effect::Nothing(RIGHTS)),
-    ("revoke", Effect::Nothing(RIGHTS)),
-    ("deny", Effect::Nothing(RIGHTS)),
-    ("alter default privileges", Effect::Nothing(RIGHTS)),
-    ("analyze", Effect::Nothing(LAYOUT)),
-    ("analyse", Effect::Nothing(LAYOUT)),
-    ("vacuum", Effect::Nothing(LAYOUT)),
-    ("optimize", Effect::Nothing(LAYOUT)),
-    ("cluster", Effect::Nothing(LAYOUT)),
-    ("reindex", Effect::Nothing(LAYOUT)),
-    ("checkpoint", Effect::Nothing(LAYOUT)),
-    ("compute stats", Effect::Nothing(LAYOUT)),
-    ("create index", Effect::Nothing(LAYOUT)),
-    ("drop index", Effect::Nothing(LAYOUT)),
-    ("update statistics", Effect::Nothing(LAYOUT)),
-    ("begin", Effect::Nothing(TRANSACTIONS)),
-    ("start transaction", Effect::Nothing(TRANSACTIONS)),
-    ("commit", Effect::Nothing(TRANSACTIONS)),
-    ("end", Effect::Nothing(TRANSACTIONS)),
-    ("create schema", Effect::Nothing(SCHEMAS)),
-    ("create database if not exists", Effect::Nothing(SCHEMAS)),
-    ("comment on", Effect::Nothing(DESCRIPTIONS)),
-    ("install", Effect::Nothing(EXTENSIONS)),
-    ("load", Effect::Nothing(EXTENSIONS)),
-    ("explain analyze", Effect::Changes),
-    ("explain", Effect::Nothing("it says how rows are computed, and computes none")),
-    ("show", Effect::Nothing("it says what there is, and changes nothing")),
-    ("describe", Effect::Nothing("it says what there is, and changes nothing")),
+const STATEMENTS: [(&str, StatementEffect); 31] = [
+    ("select", StatementEffect::Reads),
+    ("with", StatementEffect::Reads),
+    ("values", StatementEffect::Reads),
+    ("grant", StatementEffect::Nothing(RIGHTS)),
+    ("revoke", StatementEffect::Nothing(RIGHTS)),
+    ("deny", StatementEffect::Nothing(RIGHTS)),
+    ("alter default privileges", StatementEffect::Nothing(RIGHTS)),
+    ("analyze", StatementEffect::Nothing(LAYOUT)),
+    ("analyse", StatementEffect::Nothing(LAYOUT)),
+    ("vacuum", StatementEffect::Nothing(LAYOUT)),
+    ("optimize", StatementEffect::Nothing(LAYOUT)),
+    ("cluster", StatementEffect::Nothing(LAYOUT)),
+    ("reindex", StatementEffect::Nothing(LAYOUT)),
+    ("checkpoint", StatementEffect::Nothing(LAYOUT)),
+    ("compute stats", StatementEffect::Nothing(LAYOUT)),
+    ("create index", StatementEffect::Nothing(LAYOUT)),
+    ("drop index", StatementEffect::Nothing(LAYOUT)),
+    ("update statistics", StatementEffect::Nothing(LAYOUT)),
+    ("begin", StatementEffect::Nothing(TRANSACTIONS)),
+    ("start transaction", StatementEffect::Nothing(TRANSACTIONS)),
+    ("commit", StatementEffect::Nothing(TRANSACTIONS)),
+    ("end", StatementEffect::Nothing(TRANSACTIONS)),
+    ("create schema", StatementEffect::Nothing(SCHEMAS)),
+    ("create database if not exists", StatementEffect::Nothing(SCHEMAS)),
+    ("comment on", StatementEffect::Nothing(DESCRIPTIONS)),
+    ("install", StatementEffect::Nothing(EXTENSIONS)),
+    ("load", StatementEffect::Nothing(EXTENSIONS)),
+    ("explain analyze", StatementEffect::Changes),
+    ("explain", StatementEffect::Nothing("it says how rows are computed, and computes none")),
+    ("show", StatementEffect::Nothing("it says what there is, and changes nothing")),
+    ("describe", StatementEffect::Nothing("it says what there is, and changes nothing")),
 ];
 
 /// The statements of a text, each with where it stands and what it does. A text that cannot be read is one statement that changes
 /// something.
-pub fn statements(text: &str) -> Vec<(Range<usize>, Effect)> {
+pub fn statements(text: &str) -> Vec<(Range<usize>, StatementEffect)> {
     let Ok(tokens) = Tokenizer::new(&Sql, text).with_unescape(false).tokenize() else {
-        return vec![(0..text.len(), Effect::Changes)];
+        return vec![(0..text.len(), StatementEffect::Changes)];
     };
     let mut found = Vec::new();
     let (mut at, mut start, mut words) = (0, None, Words::default());
@@ -112,15 +112,15 @@ impl Words {
         }
     }
 
-    fn effect(self) -> Effect {
+    fn effect(self) -> StatementEffect {
         let said = self.first.iter().filter(|word| *word != "unique" && *word != "concurrently");
         let said = said.map(String::as_str).collect::<Vec<_>>().join(" ");
         let starts = |words: &str| said == words || said.starts_with(&format!("{words} "));
         let fitting = STATEMENTS.iter().filter(|(words, _)| starts(words));
         match fitting.max_by_key(|(words, _)| words.len()) {
-            Some((_, Effect::Reads)) if self.writes => Effect::Changes,
+            Some((_, StatementEffect::Reads)) if self.writes => StatementEffect::Changes,
             Some((_, effect)) => *effect,
-            None => Effect::Changes,
+            None => StatementEffect::Changes,
         }
     }
 }
@@ -129,7 +129,7 @@ impl Words {
 mod tests {
     use super::*;
 
-    fn of(text: &str) -> Vec<Effect> {
+    fn of(text: &str) -> Vec<StatementEffect> {
         statements(text).into_iter().map(|(_, effect)| effect).collect()
     }
 
@@ -144,7 +144,7 @@ mod tests {
             "create unique index concurrently i on t (a)",
             "comment on table t is 'into; delete'",
         ] {
-            assert!(matches!(of(text)[..], [Effect::Nothing(_)]), "{text}");
+            assert!(matches!(of(text)[..], [StatementEffect::Nothing(_)]), "{text}");
         }
         for text in [
             "insert into t select 1",
@@ -158,10 +158,10 @@ mod tests {
             "call p()",
             "select 'open",
         ] {
-            assert_eq!(of(text), [Effect::Changes], "{text}");
+            assert_eq!(of(text), [StatementEffect::Changes], "{text}");
         }
-        assert_eq!(of("select 1"), [Effect::Reads]);
-        assert_eq!(of("select 'insert', \"into\" from t"), [Effect::Reads]);
+        assert_eq!(of("select 1"), [StatementEffect::Reads]);
+        assert_eq!(of("select 'insert', \"into\" from t"), [StatementEffect::Reads]);
         assert!(of(" ; \n-- nothing\n").is_empty());
     }
 

@@ -64,7 +64,7 @@ pub use alignment::{Alignment, ScanAlignment, texts};
 pub use asked::{INFORMATION_SCHEMA, of_information_schema};
 pub use carried::Keys;
 pub use culprit::Culprit;
-pub use effect::{Effect, statements};
+pub use effect::{StatementEffect, statements};
 pub use event_time::EventTime;
 pub use failing_rows::failing_rows;
 pub use failure::Failure;

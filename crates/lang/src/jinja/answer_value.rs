@@ -14,7 +14,7 @@ use super::time::{Day, Timestamp};
 
 /// The part of an answer that a value is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Part {
+enum AnswerPart {
     Table,
     Rows,
     Columns,
@@ -24,7 +24,7 @@ enum Part {
 
 /// What an answer says, and whether it is only one that any question could have.
 #[derive(Debug)]
-struct Known {
+struct KnownAnswer {
     answer: Answer,
     is_any: bool,
 }
@@ -32,8 +32,8 @@ struct Known {
 /// A table of an answer, or a part of it.
 #[derive(Clone, Debug)]
 pub(super) struct AnswerValue {
-    known: Arc<Known>,
-    part: Part,
+    known: Arc<KnownAnswer>,
+    part: AnswerPart,
 }
 
 /// The name of the one column of which nothing is known.
@@ -43,20 +43,21 @@ impl AnswerValue {
     /// `run_query(...)`.
     pub(super) fn table(asked: Asked) -> Value {
         let known = match asked {
-            Asked::Rows(answer) => Known { answer, is_any: false },
+            Asked::Rows(answer) => KnownAnswer { answer, is_any: false },
             Asked::Unknown => {
                 let answer = Answer { columns: vec![ANY.to_owned()], rows: vec![vec![Cell::Integer(1)]] };
-                Known { answer, is_any: true }
+                KnownAnswer { answer, is_any: true }
             }
         };
-        Value::from_object(Self { known: Arc::new(known), part: Part::Table })
+        Value::from_object(Self { known: Arc::new(known), part: AnswerPart::Table })
     }
 
     /// What `load_result()` gives of a table.
     pub(super) fn result(table: &Value) -> Value {
         let Some(own) = table.downcast_object_ref::<Self>() else { return Value::from(()) };
         let rows = own.known.answer.rows.iter().map(|row| tuple(row.iter()));
-        let rows: Vec<Value> = if own.known.is_any { vec![own.of(Part::Row(0))] } else { rows.collect() };
+        let rows: Vec<Value> =
+            if own.known.is_any { vec![own.of(AnswerPart::Row(0))] } else { rows.collect() };
         let count = rows.len();
         Dict::with([
             ("response", Dict::with([("_message", "OK".into()), ("rows_affected", count.into())])),
@@ -65,7 +66,7 @@ impl AnswerValue {
         ])
     }
 
-    fn of(&self, part: Part) -> Value {
+    fn of(&self, part: AnswerPart) -> Value {
         Value::from_object(Self { known: self.known.clone(), part })
     }
 
@@ -94,12 +95,14 @@ impl AnswerValue {
     /// The items of a part, in their order.
     fn items(&self) -> Vec<Value> {
         match self.part {
-            Part::Table | Part::Rows => (0..self.row_count()).map(|row| self.of(Part::Row(row))).collect(),
-            Part::Columns => {
-                (0..self.known.answer.columns.len()).map(|column| self.of(Part::Column(column))).collect()
+            AnswerPart::Table | AnswerPart::Rows => {
+                (0..self.row_count()).map(|row| self.of(AnswerPart::Row(row))).collect()
             }
-            Part::Row(row) => self.known.answer.rows[row].iter().map(value).collect(),
-            Part::Column(column) => self.values(column),
+            AnswerPart::Columns => (0..self.known.answer.columns.len())
+                .map(|column| self.of(AnswerPart::Column(column)))
+                .collect(),
+            AnswerPart::Row(row) => self.known.answer.rows[row].iter().map(value).collect(),
+            AnswerPart::Column(column) => self.values(column),
         }
     }
 
@@ -155,11 +158,11 @@ impl AnswerValue {
 
     fn unknown_method(&self, method: &str) -> Error {
         let what = match self.part {
-            Part::Table => "a table of results",
-            Part::Rows => "rows",
-            Part::Columns => "columns",
-            Part::Row(_) => "a row",
-            Part::Column(_) => "a column",
+            AnswerPart::Table => "a table of results",
+            AnswerPart::Rows => "rows",
+            AnswerPart::Columns => "columns",
+            AnswerPart::Row(_) => "a row",
+            AnswerPart::Column(_) => "a column",
         };
         unsupported(&format!("`{method}()` of {what}"), "let the SQL that asks do it")
     }
@@ -213,30 +216,32 @@ impl Object for AnswerValue {
 
     fn enumerator_len(self: &Arc<Self>) -> Option<usize> {
         Some(match self.part {
-            Part::Table | Part::Rows | Part::Column(_) => self.row_count(),
-            Part::Columns | Part::Row(_) => self.known.answer.columns.len(),
+            AnswerPart::Table | AnswerPart::Rows | AnswerPart::Column(_) => self.row_count(),
+            AnswerPart::Columns | AnswerPart::Row(_) => self.known.answer.columns.len(),
         })
     }
 
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
         let named = key.as_str();
         match (self.part, named) {
-            (Part::Table, Some("columns")) => Some(self.of(Part::Columns)),
-            (Part::Table, Some("rows")) => Some(self.of(Part::Rows)),
-            (Part::Table, Some("column_names")) => Some(tuple_of(self.column_names())),
-            (Part::Column(column), Some("name")) => Some(self.known.answer.columns[column].as_str().into()),
-            (Part::Column(column), Some("index")) => Some(column.into()),
-            (Part::Columns, _) => self.column(key).map(|column| self.of(Part::Column(column))),
-            (Part::Row(row), _) => {
+            (AnswerPart::Table, Some("columns")) => Some(self.of(AnswerPart::Columns)),
+            (AnswerPart::Table, Some("rows")) => Some(self.of(AnswerPart::Rows)),
+            (AnswerPart::Table, Some("column_names")) => Some(tuple_of(self.column_names())),
+            (AnswerPart::Column(column), Some("name")) => {
+                Some(self.known.answer.columns[column].as_str().into())
+            }
+            (AnswerPart::Column(column), Some("index")) => Some(column.into()),
+            (AnswerPart::Columns, _) => self.column(key).map(|column| self.of(AnswerPart::Column(column))),
+            (AnswerPart::Row(row), _) => {
                 let cell = self.known.answer.rows[row].get(self.column(key)?)?;
                 Some(value(cell))
             }
             (_, Some(_)) => None,
-            (Part::Table | Part::Rows, None) => {
+            (AnswerPart::Table | AnswerPart::Rows, None) => {
                 let row = key.as_usize().filter(|row| *row < self.row_count());
-                row.map(|row| self.of(Part::Row(row)))
+                row.map(|row| self.of(AnswerPart::Row(row)))
             }
-            (Part::Column(column), None) => self.values(column).into_iter().nth(key.as_usize()?),
+            (AnswerPart::Column(column), None) => self.values(column).into_iter().nth(key.as_usize()?),
         }
     }
 
@@ -247,18 +252,18 @@ impl Object for AnswerValue {
         arguments: &[Value],
     ) -> Result<Value, Error> {
         match self.part {
-            Part::Table if method == "print_table" => {
+            AnswerPart::Table if method == "print_table" => {
                 let _: (Rest<Value>, Kwargs) = from_args(arguments)?;
                 tracing::info!("{}", self.printed().trim_end());
                 Ok("".into())
             }
-            Part::Rows if method == "values" => Ok(tuple_of(self.items())),
-            Part::Row(_) | Part::Columns => self.call_mapped(method, arguments),
-            Part::Column(column) => {
+            AnswerPart::Rows if method == "values" => Ok(tuple_of(self.items())),
+            AnswerPart::Row(_) | AnswerPart::Columns => self.call_mapped(method, arguments),
+            AnswerPart::Column(column) => {
                 let () = from_args(arguments)?;
                 self.call_column(column, method)
             }
-            Part::Table | Part::Rows => Err(self.unknown_method(method)),
+            AnswerPart::Table | AnswerPart::Rows => Err(self.unknown_method(method)),
         }
     }
 
@@ -269,10 +274,10 @@ impl Object for AnswerValue {
 
     fn render(self: &Arc<Self>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.part {
-            Part::Table => f.write_str(&self.printed()),
-            Part::Row(_) => write!(f, "<agate.Row: {}>", tuple_of(self.items())),
-            Part::Column(_) => write!(f, "<agate.Column: {}>", tuple_of(self.items())),
-            Part::Rows | Part::Columns => write!(f, "{}", tuple_of(self.items())),
+            AnswerPart::Table => f.write_str(&self.printed()),
+            AnswerPart::Row(_) => write!(f, "<agate.Row: {}>", tuple_of(self.items())),
+            AnswerPart::Column(_) => write!(f, "<agate.Column: {}>", tuple_of(self.items())),
+            AnswerPart::Rows | AnswerPart::Columns => write!(f, "{}", tuple_of(self.items())),
         }
     }
 }

@@ -13,7 +13,7 @@ use super::scope::RenderScope;
 
 /// Which of the two it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Named {
+pub(super) enum OfProjectName {
     /// `graph`.
     Graph,
     /// `selected_resources`.
@@ -23,14 +23,14 @@ pub(super) enum Named {
 /// One of the two, in a text.
 pub(super) struct OfProject {
     pub(super) scope: Arc<RenderScope>,
-    pub(super) named: Named,
+    pub(super) named: OfProjectName,
 }
 
 impl fmt::Debug for OfProject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.named {
-            Named::Graph => "graph",
-            Named::Selected => "selected_resources",
+            OfProjectName::Graph => "graph",
+            OfProjectName::Selected => "selected_resources",
         })
     }
 }
@@ -40,8 +40,8 @@ impl OfProject {
         self.scope.noted().asks_execute = true;
         let resolver = self.scope.resolver.as_ref();
         match self.named {
-            Named::Graph => of_json(&self.scope.graph()),
-            Named::Selected => {
+            OfProjectName::Graph => of_json(&self.scope.graph()),
+            OfProjectName::Selected => {
                 let selected = resolver.map(|resolver| resolver.selected()).unwrap_or_default();
                 List::of(selected.into_iter().map(Value::from).collect())
             }
@@ -52,8 +52,8 @@ impl OfProject {
 impl Object for OfProject {
     fn repr(self: &Arc<Self>) -> ObjectRepr {
         match self.named {
-            Named::Graph => ObjectRepr::Map,
-            Named::Selected => ObjectRepr::Seq,
+            OfProjectName::Graph => ObjectRepr::Map,
+            OfProjectName::Selected => ObjectRepr::Seq,
         }
     }
 
@@ -63,8 +63,8 @@ impl Object for OfProject {
 
     fn enumerate(self: &Arc<Self>) -> Enumerator {
         match self.named {
-            Named::Graph => Enumerator::Str(&["nodes", "sources", "exposures", "metrics", "groups"]),
-            Named::Selected => Enumerator::Seq(self.value().len().unwrap_or_default()),
+            OfProjectName::Graph => Enumerator::Str(&["nodes", "sources", "exposures", "metrics", "groups"]),
+            OfProjectName::Selected => Enumerator::Seq(self.value().len().unwrap_or_default()),
         }
     }
 

@@ -18,7 +18,7 @@ use super::column_value::Api;
 use super::macros::Macro;
 use super::model_value::{Model, Names};
 use super::namespaces::Namespaces;
-use super::of_project::{Named, OfProject};
+use super::of_project::{OfProject, OfProjectName};
 use super::relation_value::RelationValue;
 use super::subject::{Invocation, Resolver};
 use super::time::{Modules, Path, Timestamp};
@@ -374,9 +374,9 @@ impl Object for RenderScope {
             "exceptions" => Value::from_object(Exceptions),
             "modules" => Value::from_object(Modules { scope: self.clone(), path: Path::Modules }),
             "flags" => self.flags(),
-            "graph" => Value::from_object(OfProject { scope: self.clone(), named: Named::Graph }),
+            "graph" => Value::from_object(OfProject { scope: self.clone(), named: OfProjectName::Graph }),
             "selected_resources" => {
-                Value::from_object(OfProject { scope: self.clone(), named: Named::Selected })
+                Value::from_object(OfProject { scope: self.clone(), named: OfProjectName::Selected })
             }
             "builtins" => self.builtins(),
             name => {
