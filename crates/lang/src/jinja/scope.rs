@@ -73,6 +73,7 @@ pub(super) struct About {
 }
 
 /// What a text refers to, noted while it is rendered.
+#[allow(clippy::struct_excessive_bools, reason = "each is one thing that a text may have asked")]
 #[derive(Clone, Debug, Default)]
 pub(super) struct Noted {
     pub(super) refs: Vec<(Option<String>, String)>,

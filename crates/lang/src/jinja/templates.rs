@@ -339,9 +339,10 @@ fn described(columns: &[Column]) -> serde_json::Value {
 
 /// Tells what is not defined in a text of which it was not known before it was rendered.
 pub(super) fn tell(missing: &Problem) {
-    match missing.place() {
-        Some(place) => tracing::warn!("{}:{}: {missing}", place.text.path().display(), place.line_column().0),
-        None => tracing::warn!("{missing}"),
+    if let Some(place) = missing.place() {
+        tracing::warn!("{}:{}: {missing}", place.text.path().display(), place.line_column().0);
+    } else {
+        tracing::warn!("{missing}");
     }
 }
 
