@@ -56,6 +56,22 @@ impl Session<'_> {
         build: &PartitionBuild,
     ) -> Result<Built, BuildError> {
         let Some(divided) = self.divided(table, model)? else { return self.block_on(table.whole(build)) };
+        match self.whole_by_groups(table, build, &divided) {
+            Err(BuildError::Engine(error)) => {
+                // The SELECT as it was written says what is wrong with it, and where.
+                tracing::debug!("{} cannot be made of its groups: {error}", table.relation);
+                self.block_on(table.whole(build))
+            }
+            built => built,
+        }
+    }
+
+    fn whole_by_groups(
+        &self,
+        table: &TableBuild<'_>,
+        build: &PartitionBuild,
+        divided: &DividedQuery,
+    ) -> Result<Built, BuildError> {
         let mut known = KnownGroups::new(table);
         for (at, groups) in divided.groups().iter().enumerate() {
             let files = self.block_on(table.write_groups(at, groups, groups.rows.clone()))?;
@@ -109,7 +125,10 @@ impl Session<'_> {
         let built = match self.of_keys(table, build, stored, found)? {
             Some(built) => Some(built),
             None => {
-                let built = self.block_on(table.all_rows(rest, build))?;
+                let built = match self.block_on(table.all_rows(rest, build)) {
+                    Err(BuildError::Engine(_)) => return Ok(None),
+                    built => built?,
+                };
                 let built = self.keeping_same_rows(table, built, std::slice::from_ref(build));
                 Some((built, "its groups were carried on".to_owned()))
             }
