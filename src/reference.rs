@@ -88,7 +88,7 @@ fn functions() -> String {
         text
     };
     let intro = "Jinja is that of dbt: Jinja2's statements, filters and tests, Python's methods of texts, lists and mappings, macros of every file of `macros/` in \
-        every file, and these names. The names of dbt that ask the warehouse while a text is rendered (`run_query`, `statement`, …) are errors.\n\nSQL is that of \
+        every file, and these names. A text that asks for rows (`run_query`, `statement`) is rendered once its inputs are built.\n\nSQL is that of \
         [DataFusion](https://datafusion.apache.org/user-guide/sql/index.html), with the functions at the end.";
     let mut text = format!("{MADE}# Functions\n\n{intro}\n\n");
     text.push_str(&sections.iter().map(table).collect::<Vec<_>>().join("\n"));

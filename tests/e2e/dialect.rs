@@ -7,7 +7,7 @@ use arrow::array::{Array, RecordBatch};
 use arrow::datatypes::{DataType, SchemaRef};
 use datafusion::datasource::MemTable;
 use mep_core::relation::Relation;
-use mep_graph::{Compiler, Graph, Materialization, Node};
+use mep_graph::{Answers, Compiler, Graph, Materialization, Node};
 use mep_lang::jinja::{Invocation, Templates};
 use mep_lang::project::LoadOptions;
 use mep_sql::dialect::{TranslatedView, hive_type};
@@ -250,8 +250,15 @@ async fn every_view_of_the_bundled_project_can_be_read() {
     let graph = Graph::of(&project, &templates).unwrap();
     let all = graph.indices().collect();
     let nothing = |_: &Node| None;
-    let compiler =
-        Compiler { project: &project, templates: &templates, graph: &graph, stored: &nothing, loaded: &() };
+    let nobody: std::sync::Arc<dyn Answers> = std::sync::Arc::new(());
+    let compiler = Compiler {
+        project: &project,
+        templates: &templates,
+        graph: &graph,
+        stored: &nothing,
+        loaded: &(),
+        answers: &nobody,
+    };
     let compiled = compiler.compile(&all).unwrap();
 
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();

@@ -9,6 +9,8 @@ pub mod compaction;
 pub mod connect;
 pub mod deps;
 mod error;
+mod hooks;
+mod late;
 pub mod preview;
 pub mod query;
 pub mod reconcile;

@@ -110,9 +110,43 @@ impl Preview {
         })?;
         let (streaming, nodes): (NodeSet, NodeSet) =
             selected.iter().partition(|index| is_streaming(workspace.graph.node(**index)));
-        let compiled = workspace.compile_rest(&selected)?;
-        let nodes = compiled.unbuilt.rest_of(&nodes);
-        let sources = connect(&workspace.project, &workspace.graph, &compiled, nodes.iter().copied())?;
+        let mut moving = NodeSet::new();
+        let (compiled, planned) = loop {
+            let compiled = workspace.compile_while(&selected, &moving)?;
+            let planned = Planned::of(workspace, request, &compiled, &nodes)?;
+            // What was asked of a table that is to get new rows is asked again once it has them.
+            if compiled.asking.is_empty() || planned.landing.is_subset(&moving) {
+                break (compiled, planned);
+            }
+            moving.extend(&planned.landing);
+        };
+        let Planned { plan, keys, rejected, notes, .. } = planned;
+        // A run leaves streaming models out too, where they are not asked for.
+        let (streaming, left_out) =
+            if is_asked_for { (streaming, 0) } else { (NodeSet::new(), streaming.len()) };
+        Ok(Self { compiled, plan, keys, streaming, left_out, rejected, notes })
+    }
+}
+
+/// What a run would do with what was compiled.
+struct Planned {
+    plan: Plan,
+    keys: BTreeMap<NodeIndex, FollowedKeys>,
+    /// The source tables that it would bring new rows into.
+    landing: NodeSet,
+    rejected: Vec<SourceRejects>,
+    notes: Vec<String>,
+}
+
+impl Planned {
+    fn of(
+        workspace: &Workspace,
+        request: PreviewRequest,
+        compiled: &Compiled,
+        nodes: &NodeSet,
+    ) -> Result<Self, AppError> {
+        let nodes = &compiled.unbuilt.rest_of(nodes);
+        let sources = connect(&workspace.project, &workspace.graph, compiled, nodes.iter().copied())?;
         let warehouse = workspace.warehouse()?;
         let (engine, runtime) = (workspace.engine(&warehouse)?, runtime()?);
         let options = RunOptions {
@@ -125,23 +159,21 @@ impl Preview {
             tests: TestsRun::BeforePublish,
             views_of_project: true,
         };
-        let known = held(&workspace.graph, warehouse.as_ref(), &nodes)?;
-        let context = workspace.run_context(&compiled, warehouse.as_ref(), &engine, &runtime);
+        let known = held(&workspace.graph, warehouse.as_ref(), nodes)?;
+        let context = workspace.run_context(compiled, warehouse.as_ref(), &engine, &runtime);
         let session = Session::new(context, options, &SilentReporter, known);
-        session.register_held(&nodes);
+        session.register_held(nodes);
         let mut notes: Vec<String> =
             compiled.unbuilt.refused.values().flat_map(Problems::iter).map(placed).collect();
         let landings = landings(&session, &sources, &mut notes)?;
         let mut tables = session.tables();
-        let plan = session.with_planner(|planner| planner.plan(&nodes, &landings, &mut tables));
+        let plan = session.with_planner(|planner| planner.plan(nodes, &landings, &mut tables));
         let keys = plan.steps.iter().filter_map(|step| Some((step.node, FollowedKeys::of(&session, step)?)));
         let keys = keys.collect();
-        let rejected = SourceRejects::by_now(&session, &compiled, &nodes);
-        drop(session);
-        // A run leaves streaming models out too, where they are not asked for.
-        let (streaming, left_out) =
-            if is_asked_for { (streaming, 0) } else { (NodeSet::new(), streaming.len()) };
-        Ok(Self { compiled, plan, keys, streaming, left_out, rejected, notes })
+        let rejected = SourceRejects::by_now(&session, compiled, nodes);
+        let landed = landings.iter().filter(|(_, (landing, _))| !landing.is_nothing());
+        let landing = landed.map(|(node, _)| *node).collect();
+        Ok(Self { plan, keys, landing, rejected, notes })
     }
 }
 

@@ -1,17 +1,19 @@
 //! Rows of what a project has: of a model, of what fails a test, of a query.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 
 use super::error::AppError;
+use super::late::Answering;
 use super::streamed::{is_streaming, register_streamed};
 use super::workspace::{Workspace, runtime};
 use mep_contract::executor::{EngineError, Executor};
 use mep_contract::warehouse::{Content, Warehouse, WarehouseError};
 use mep_core::relation::Relation;
 use mep_datafusion::Engine;
-use mep_graph::{Compiled, Graph, Node, NodeIndex, NodeKind, NodeSet, tested_relation};
+use mep_graph::{Answers, Compiled, Compiler, Graph, Node, NodeIndex, NodeKind, NodeSet, tested_relation};
 use mep_lang::jinja::SourceMap;
 use mep_lang::project::{Problem, SourceText, Span};
 use mep_sql::named_tables;
@@ -49,7 +51,10 @@ impl<'a> Reader<'a> {
     pub fn inline(&self, text: &SourceText) -> Result<Query, AppError> {
         let workspace = self.workspace;
         let nothing = |_: &Node| None;
-        let rendered = workspace.compiler(&nothing).query(text)?;
+        let (engine, runtime) = (self.engine.clone(), self.runtime.clone());
+        let answers: Arc<dyn Answers> = Arc::new(Answering { engine, runtime, built: BTreeSet::new() });
+        let compiler = Compiler { answers: &answers, ..workspace.compiler(&nothing) };
+        let rendered = compiler.query(text)?;
         let named = named_tables(&rendered.sql);
         let streams_elsewhere = workspace.project.target.streaming.is_some();
         let is_read = |node: &Node| match &node.relation {
@@ -74,6 +79,13 @@ impl<'a> Reader<'a> {
         let workspace = self.workspace;
         let nodes = NodeSet::from([index]);
         let compiled = workspace.compile(&nodes)?;
+        if compiled.late.contains_key(&index) {
+            let name = &workspace.graph.node(index).name;
+            let problem = Problem::new(format!(
+                "the SQL of `{name}` depends on what its inputs hold, and they are not built as they are to be"
+            ));
+            return Err(problem.help(format!("build them first: mep run --select +{name}")).into());
+        }
         let read = workspace.graph.ancestors(&nodes, Some(1));
         let streamed = register_streamed(workspace, &compiled, &read, &self.engine, &self.runtime)?;
         let node = workspace.graph.node(index);

@@ -2,12 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem::ManuallyDrop;
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::NaiveDate;
 
 use super::connect::{connect, unread_folders};
 use super::error::AppError;
+use super::hooks::{ProjectHooks, in_lines};
+use super::late::Answering;
 use super::rejected::SourceRejects;
 use super::run_command::RunCommand;
 use super::streamed::{is_streaming, register_streamed};
@@ -17,7 +20,9 @@ use mep_contract::warehouse::Taken;
 use mep_core::interrupt;
 use mep_core::relation::Relation;
 use mep_core::time_range::TimeRange;
-use mep_graph::{Compiled, Graph, Node, NodeIndex, NodeKind, NodeSet, Unbuilt};
+use mep_graph::{
+    Answers, Compiled, CompiledEach, Graph, Node, NodeIndex, NodeKind, NodeSet, Unbuilt, tested_relation,
+};
 use mep_lang::project::Problem;
 use mep_plan::Asked;
 use mep_run::event::{Event, NodeResult, PlanCounts, Reporter, Status};
@@ -125,7 +130,7 @@ impl<'a> Run<'a> {
     /// All that is wrong with the nodes.
     pub fn compile(&self) -> Result<Compiled, AppError> {
         self.workspace.read_ahead(&self.selected);
-        self.workspace.compile_rest(&self.workspace.with_tests_before_publish(&self.selected))
+        self.workspace.compile_unanswered(&self.workspace.with_tests_before_publish(&self.selected))
     }
 
     /// Lands, builds and tests.
@@ -146,11 +151,13 @@ impl<'a> Run<'a> {
         let taken = if request.command == RunCommand::Test { None } else { Some(lease()?) };
         // Which tables are there, and with which columns, decides what models compile to.
         let is_old = taken.as_ref().is_some_and(|taken| taken.after_waiting);
-        let compiled = if is_old { workspace.compile_rest(&self.selected)? } else { compiled };
+        let compiled = if is_old { self.compile()? } else { compiled };
         let engine = workspace.engine(&warehouse)?;
         let runtime = runtime()?;
+        let hooks = ProjectHooks { workspace, engine: engine.clone(), runtime: runtime.clone() };
         let context = workspace.run_context(&compiled, warehouse.as_ref(), &engine, &runtime);
-        let session = self.session(context, nodes, reporter)?;
+        let session = self.session(RunContext { hooks: &hooks, ..context }, nodes, reporter)?;
+        hooks.before_run()?;
         reporter.report(Event::Began { nodes: nodes.len() });
         self.warn(reporter, !sources.is_empty());
         let stored = |relation: &Relation| session.stored(relation);
@@ -159,11 +166,102 @@ impl<'a> Run<'a> {
         let landings = session.land(&sources, landing_plans);
         let mut results = unbuilt(&workspace.graph, &compiled.unbuilt, reporter);
         results.extend(landings.results);
+        let (late, known): (NodeSet, NodeSet) =
+            nodes.iter().partition(|index| compiled.late.contains_key(*index));
         if !request.fail_fast || landings.failed.is_empty() {
-            results.extend(self.carry_out(&session, nodes, &landings.failed));
+            results.extend(self.carry_out(&session, &known, &landings.failed));
         }
         let rejected = SourceRejects::by_now(&session, &compiled, nodes);
+        let mut after = None;
+        if !late.is_empty() {
+            let answering =
+                Answering { engine: engine.clone(), runtime: runtime.clone(), built: BTreeSet::new() };
+            let mut failed = landings.failed;
+            failed.extend(self.failed(&results));
+            let mut rounds = Rounds { answering, failed, results };
+            after = self.go_on(ManuallyDrop::into_inner(session), &compiled, &mut rounds);
+            results = rounds.results;
+        }
+        for result in hooks.after_run(&results) {
+            reporter.report(Event::Ended(&result));
+            results.push(result);
+        }
+        let compiled = after.unwrap_or(compiled);
         Ok(RunOutcome { results, rejected, compiled, _lease: taken })
+    }
+
+    /// Carries out what is late: round after round, each with the SQL that the tables of the one before give. What was compiled last
+    /// is given back.
+    fn go_on<'x>(
+        &'x self,
+        session: Session<'x>,
+        compiled: &'x Compiled,
+        rounds: &mut Rounds,
+    ) -> Option<Compiled> {
+        let graph = &self.workspace.graph;
+        let late = self.work.nodes.iter().copied().filter(|index| compiled.late.contains_key(index));
+        let late: NodeSet = late.collect();
+        let ends = interrupt::is_requested() || self.request.fail_fast && !rounds.failed.is_empty();
+        if late.is_empty() || ends {
+            rounds.never_rendered(&session, &late, &BTreeMap::new());
+            std::mem::forget(session);
+            return None;
+        }
+        let mut built = NodeSet::new();
+        for index in graph.ancestors(&self.selected, None) {
+            let node = graph.node(index);
+            let is_there = if node.is_inlined() {
+                graph.parents(index).iter().all(|parent| built.contains(parent))
+            } else {
+                session.stored(&tested_relation(node)).is_some()
+            };
+            if is_there && !compiled.late.contains_key(&index) && !rounds.failed.contains(&index) {
+                built.insert(index);
+            }
+        }
+        let answering: Arc<dyn Answers> = Arc::new(Answering {
+            built: built.iter().map(|index| tested_relation(graph.node(*index))).collect(),
+            engine: rounds.answering.engine.clone(),
+            runtime: rounds.answering.runtime.clone(),
+        });
+        let all = self.workspace.with_tests_before_publish(&self.selected);
+        let CompiledEach { compiled: next, problems } = self.workspace.compile_each(&all, &answering);
+        let problems: BTreeMap<NodeIndex, String> =
+            problems.iter().map(|(index, problems)| (*index, in_lines(problems))).collect();
+        rounds.failed.extend(problems.keys());
+        let is_known = |index: &NodeIndex| {
+            next.models.contains_key(index)
+                || next.snapshots.contains_key(index)
+                || next.tests.contains_key(index)
+        };
+        let known: NodeSet = late.iter().copied().filter(is_known).collect();
+        let still_late = |index: &NodeIndex| !known.contains(index) && next.late.contains_key(index);
+        let broken: NodeSet =
+            late.iter().copied().filter(|index| !known.contains(index) && !still_late(index)).collect();
+        let session = session.over(&next);
+        rounds.never_rendered(&session, &broken, &problems);
+        if known.is_empty() && broken.is_empty() {
+            rounds.never_rendered(&session, &late, &problems);
+            std::mem::forget(session);
+            return Some(next);
+        }
+        session.register_held(&known);
+        let results = self.carry_out(&session, &known, &rounds.failed);
+        rounds.failed.extend(self.failed(&results));
+        rounds.results.extend(results);
+        let after = self.go_on(session, &next, rounds);
+        after.or(Some(next))
+    }
+
+    /// The nodes of results that are no success.
+    fn failed(&self, results: &[NodeResult]) -> NodeSet {
+        let is_failed = |result: &&NodeResult| {
+            matches!(result.status, Status::Error | Status::Fail | Status::Interrupted | Status::Skipped)
+        };
+        let failed: BTreeSet<&str> =
+            results.iter().filter(is_failed).map(|result| result.unique_id.as_str()).collect();
+        let nodes = self.workspace.graph.indexed();
+        nodes.filter(|(_, node)| failed.contains(node.id.as_str())).map(|(index, _)| index).collect()
     }
 
     /// The streams to carry on after what was built, unless the run is over.
@@ -282,6 +380,26 @@ impl SelectedWork {
         }
         let left_out = LeftOut { streaming: streaming.len(), tests: tests_of_streams.len() };
         Self { nodes, left_out, ..Self::default() }
+    }
+}
+
+/// What is known from one round of a run to the next.
+struct Rounds {
+    answering: Answering,
+    /// What failed or was left out, so that what needs it is left out too.
+    failed: NodeSet,
+    results: Vec<NodeResult>,
+}
+
+impl Rounds {
+    fn never_rendered(
+        &mut self,
+        session: &Session<'_>,
+        nodes: &NodeSet,
+        problems: &BTreeMap<NodeIndex, String>,
+    ) {
+        self.results.extend(session.never_rendered(nodes, &self.failed, problems));
+        self.failed.extend(nodes);
     }
 }
 

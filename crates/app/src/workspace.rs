@@ -17,11 +17,12 @@ use mep_core::secrets;
 use mep_core::threads::STACK_BYTES;
 use mep_datafusion::{Engine, EngineOptions};
 use mep_graph::{
-    Compiled, Compiler, Graph, LoadedSources, Node, NodeIndex, NodeKind, NodeSet, PublishWhen, SeedTable,
+    Answers, Compiled, CompiledEach, Compiler, Graph, LoadedSources, Node, NodeIndex, NodeKind, NodeSet,
+    PublishWhen, SeedTable,
 };
 use mep_hive::{HiveLocation, HiveWarehouse};
 use mep_lang::jinja::{Invocation, Templates};
-use mep_lang::project::{self, LoadOptions, Problem, Problems, Project, SourceTable, WarehouseConfig};
+use mep_lang::project::{self, LoadOptions, Problem, Project, SourceTable, WarehouseConfig};
 use mep_local::warehouse::LocalWarehouse;
 use mep_run::event::{Event, Reporter};
 use mep_run::session::RunContext;
@@ -71,6 +72,8 @@ pub struct Workspace {
     /// As asked for.
     pub rendering: Rendering,
     called_with: String,
+    /// Answers nothing.
+    nobody: Arc<dyn Answers>,
     /// The target's warehouse, once a command needed it.
     warehouse: OnceLock<Arc<dyn Warehouse>>,
 }
@@ -185,7 +188,16 @@ impl Workspace {
         let graph = Graph::of(&project, &templates)?;
         warn(graph.warnings());
         let called_with = opening.called_with.clone();
-        Ok(Self { project, templates, graph, run, rendering, called_with, warehouse: OnceLock::new() })
+        Ok(Self {
+            project,
+            templates,
+            graph,
+            run,
+            rendering,
+            called_with,
+            nobody: Arc::new(()),
+            warehouse: OnceLock::new(),
+        })
     }
 
     /// The nodes that the words take and of which `is_meant` holds.
@@ -226,26 +238,38 @@ impl Workspace {
         nodes.iter().copied().chain(tests).collect()
     }
 
-    /// Compiles nodes and all that they need.
+    /// Compiles nodes and all that they need, but for what mep refuses to build, with no answer to what they ask.
     ///
     /// # Errors
     /// All that is wrong with them.
-    pub fn compile(&self, nodes: &NodeSet) -> Result<Compiled, AppError> {
-        self.compiled(|compiler| compiler.compile(nodes))
+    pub(super) fn compile_unanswered(&self, nodes: &NodeSet) -> Result<Compiled, AppError> {
+        let of_run = self.check_hooks()?;
+        let compiled = self.compile_answered(nodes, &self.nobody)?;
+        for said in of_run.union(&compiled.without_effect) {
+            tracing::warn!("of a hook, without effect here: {said}");
+        }
+        Ok(compiled)
     }
 
     /// Compiles nodes and all that they need, but for what mep refuses to build and what needs that.
     ///
     /// # Errors
     /// All that is wrong with them.
-    pub fn compile_rest(&self, nodes: &NodeSet) -> Result<Compiled, AppError> {
-        self.compiled(|compiler| compiler.compile_rest(nodes))
+    pub(super) fn compile_answered(
+        &self,
+        nodes: &NodeSet,
+        answers: &Arc<dyn Answers>,
+    ) -> Result<Compiled, AppError> {
+        self.with_compiler(answers, |compiler| Ok(compiler.compile_rest(nodes)?))
     }
 
-    fn compiled(
-        &self,
-        compile: impl FnOnce(Compiler<'_>) -> Result<Compiled, Problems>,
-    ) -> Result<Compiled, AppError> {
+    /// Compiles nodes and all that they need, and keeps apart what is wrong with each.
+    pub(super) fn compile_each(&self, nodes: &NodeSet, answers: &Arc<dyn Answers>) -> CompiledEach {
+        self.with_compiler(answers, |compiler| compiler.compile_each(nodes))
+    }
+
+    /// Works with a compiler that knows what is stored.
+    fn with_compiler<T>(&self, answers: &Arc<dyn Answers>, work: impl FnOnce(Compiler<'_>) -> T) -> T {
         // Most of what is compiled needs nothing that is stored, and then no warehouse to be reached.
         let warehouse = LazyCell::new(|| self.warehouse());
         let stored = |node: &Node| -> Option<SchemaRef> {
@@ -255,10 +279,10 @@ impl Workspace {
             // Where the warehouse cannot be read, the run that follows stops with the reason.
             warehouse.as_ref().ok()?.read(relation).ok().flatten().map(|table| table.schema)
         };
-        Ok(compile(self.compiler(&stored))?)
+        work(Compiler { answers, ..self.compiler(&stored) })
     }
 
-    /// A compiler of this project.
+    /// A compiler of this project, with no answer to what it asks.
     pub fn compiler<'a>(&'a self, stored: &'a dyn Fn(&Node) -> Option<SchemaRef>) -> Compiler<'a> {
         Compiler {
             project: &self.project,
@@ -266,6 +290,7 @@ impl Workspace {
             graph: &self.graph,
             stored,
             loaded: self,
+            answers: &self.nobody,
         }
     }
 
@@ -336,7 +361,7 @@ impl Workspace {
         engine: &'a dyn Executor,
         runtime: &'a tokio::runtime::Runtime,
     ) -> RunContext<'a> {
-        RunContext { graph: &self.graph, compiled, warehouse, engine, runtime, run: &self.run }
+        RunContext { graph: &self.graph, compiled, warehouse, engine, runtime, run: &self.run, hooks: &() }
     }
 
     /// Takes the right to write.

@@ -102,6 +102,10 @@ pub enum Command {
     Reconcile(ReconcileArguments),
     /// Say what a run would do, partition by partition, and why; write nothing.
     Plan(PlanArguments),
+    /// Call a macro by itself: its logic, what it logs, and what it asks of the tables.
+    ///
+    /// A macro that writes is refused.
+    RunOperation(RunOperationArguments),
     /// Print rows of a model, or of a query over the models.
     Show(ShowArguments),
     /// List what is in the project.
@@ -339,6 +343,17 @@ pub enum TextOrJson {
     Text,
     /// For programs.
     Json,
+}
+
+/// Arguments of run-operation.
+#[derive(Args, Debug)]
+pub struct RunOperationArguments {
+    /// The macro, with the name of its package before it where it is of one: tools.check.
+    #[arg(value_name = "MACRO")]
+    pub name: String,
+    /// Its arguments, as a YAML mapping: '{table: orders}'.
+    #[arg(long, value_name = "YAML")]
+    pub args: Option<String>,
 }
 
 /// Arguments of show.

@@ -9,7 +9,7 @@ use mep_app::AppError;
 use mep_app::{Rendering, Workspace};
 use mep_artifacts as artifacts;
 use mep_core::quantity::plural;
-use mep_graph::{Materialization, NodeIndex, NodeKind};
+use mep_graph::{Compiled, Graph, Late, Materialization, NodeIndex, NodeKind, NodeSet};
 use mep_lang::project::SourceText;
 
 /// Compiles, checks, and writes the SQL.
@@ -49,6 +49,9 @@ pub(super) fn compile(global: &Global, arguments: &CompileArguments) -> Result<E
         return Ok(Exit::Success);
     }
     let terminal = Terminal::new(global.log_format, global.quiet);
+    for line in waiting(&workspace.graph, &nodes, &compiled) {
+        terminal.warn(&line);
+    }
     let is_seed = |index: &&NodeIndex| matches!(workspace.graph.node(**index).kind, NodeKind::Seed { .. });
     let seeds = compiled.seeds.keys().filter(is_seed).count();
     let views = compiled
@@ -65,6 +68,28 @@ pub(super) fn compile(global: &Global, arguments: &CompileArguments) -> Result<E
         workspace.project.target_path.join("compiled").display()
     ));
     Ok(Exit::Success)
+}
+
+/// What was not compiled, and is no error: its SQL depends on what its inputs hold.
+fn waiting(graph: &Graph, nodes: &NodeSet, compiled: &Compiled) -> Vec<String> {
+    let late = compiled.late.iter().filter(|(index, _)| nodes.contains(index));
+    let line = |(index, late): (&NodeIndex, &Late)| {
+        let node = graph.node(*index);
+        let what = format!("{} {}", node.shown_kind(), node.shown_name());
+        match late {
+            Late::Asks(relations) => {
+                let names: Vec<String> = relations.iter().map(ToString::to_string).collect();
+                format!(
+                    "not compiled: {what} asks what {} holds, and is rendered once that is built",
+                    names.join(", ")
+                )
+            }
+            Late::Reads(parent) => {
+                format!("not compiled: {what} reads {}, which is not", graph.node(*parent).shown_name())
+            }
+        }
+    };
+    late.map(line).collect()
 }
 
 /// Reads and checks the files.

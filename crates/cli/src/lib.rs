@@ -25,6 +25,7 @@ mod interrupted;
 mod logging;
 mod ls;
 mod man;
+mod operation;
 mod plan;
 mod reconcile;
 mod run;
@@ -81,6 +82,7 @@ fn dispatch(global: &Global, command: &Command) -> Result<Exit, AppError> {
         Command::Stream(arguments) => stream::stream(global, arguments),
         Command::Reconcile(arguments) => reconcile::reconcile(global, arguments),
         Command::Plan(arguments) => plan::plan(global, arguments),
+        Command::RunOperation(arguments) => operation::run_operation(global, arguments),
         Command::Show(arguments) => show::show(global, arguments),
         Command::Ls(arguments) => ls::ls(global, arguments),
         Command::Docs(command) => docs::docs(global, command),

@@ -74,6 +74,7 @@ fn words(action: &Action) -> (&'static str, String) {
         Action::Snapshot(_) => ("snapshot", String::new()),
         Action::RunBatches(plan) => ("build", batches(plan)),
         Action::AfterInputs => ("build", "what its inputs will ask for".to_owned()),
+        Action::AfterAnswers => ("render", "once its inputs are built".to_owned()),
         Action::Missing(_) => ("blocked", String::new()),
         Action::Test => ("test", String::new()),
     }
@@ -97,6 +98,7 @@ fn reason(action: &Action) -> String {
         Action::Increment => "it keeps its own increments".to_owned(),
         Action::RunBatches(plan) => plan.why(),
         Action::AfterInputs => "the content of an input is known only once it is built".to_owned(),
+        Action::AfterAnswers => "depends on what its inputs hold".to_owned(),
         Action::Missing(relations) => {
             let names: Vec<String> = relations.iter().map(ToString::to_string).collect();
             format!("it reads {}, not built yet and not selected", names.join(", "))

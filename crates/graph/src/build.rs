@@ -16,7 +16,9 @@ use super::snapshot_config;
 use super::stored_names::{GeneratedNames, StoredNames, file_name_problem};
 use mep_core::relation::Relation;
 use mep_lang::jinja::{GeneratedName, Parsed, Subject, Templates};
-use mep_lang::project::{Located, Place, Problem, Problems, Project, Properties, SourceText, Span, SqlFile};
+use mep_lang::project::{
+    Located, Place, Problem, Problems, Project, Properties, SourceText, Span, SqlFile, hooks_after,
+};
 use mep_lang::python;
 
 impl Graph {
@@ -380,7 +382,7 @@ pub(super) fn package_of(fqn: &[String]) -> &str {
     fqn.first().map_or("", String::as_str)
 }
 
-/// The config of the files, overlaid by what the SQL says; tags add up.
+/// The config of the files, overlaid by what the SQL says; tags and hooks add up.
 pub(super) fn merged(
     files: &IndexMap<String, Located<Json>>,
     own: &IndexMap<String, Located<Json>>,
@@ -393,6 +395,10 @@ pub(super) fn merged(
         {
             let tags: Vec<String> = texts(&before.value).into_iter().chain(texts(&located.value)).collect();
             located.value = unique(&tags).into();
+        }
+        let is_hook = ["pre_hook", "pre-hook", "post_hook", "post-hook"].contains(&key.as_str());
+        if let Some(before) = files.get(key).filter(|_| is_hook) {
+            located.value = hooks_after(&before.value, &located.value);
         }
         all.insert(key.clone(), located);
     }

@@ -1,29 +1,32 @@
 //! Compiling: every template becomes SQL, and every SQL is planned against the schemas of what it reads, with no data.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arrow::datatypes::{Schema, SchemaRef};
 use serde_json::Value as Json;
 
+use super::asked::{Answers, Asking, Inputs, Late, Own, Questions, Reach};
 use super::attached_tests::tested_relation;
 use super::compiled::{Compiled, CompiledIncrement, CompiledModel, CompiledTest, SeedTable};
 use super::config::{Materialization, PublishWhen};
 use super::dag::Graph;
 use super::declared::{landing_table, read_seed, schema_problem};
+use super::hooks::Hook;
 use super::incremental::{BatchInput, Batching, CompiledBatches, Input, check_increment, input_time, parts};
+use super::information_schema::InformationSchema;
 use super::inline::{Ephemeral, with_ephemerals};
 use super::names::{Names, NodeNames, Parts};
 use super::node::{Node, NodeKind, TestDetail};
 use super::node_index::{NodeIndex, NodeSet};
 use super::snapshot::{self, CompiledSnapshot};
 use super::tested_column::TestedColumn;
-use super::unbuilt::{Broken, Unbuilt};
+use super::unbuilt::Unbuilt;
 use super::views::{ViewsBelow, read_through};
-use super::{derived, history, inputs, named, streaming};
+use super::{derived, history, inputs, late, named, streaming};
 use mep_core::fingerprint::Fingerprint;
 use mep_core::relation::Relation;
-use mep_lang::jinja::{Rendered, SourceMap, Subject, Templates, TestSubject};
+use mep_lang::jinja::{Rendered, SourceMap, Subject, Templates, TestSubject, silently};
 use mep_lang::project::{Problem, Problems, Project, Snapshot, SourceTable, SourceText, Span};
 use mep_sql::{
     DeclaredTable, PlannedQuery, Recipe, Scope, SqlError, SqlProblem, alignment, is_volatile, origins,
@@ -33,7 +36,9 @@ use mep_sql::{
 /// What compiling needs beside the graph.
 ///
 /// ```
-/// use mep_graph::{Compiled, Compiler, Graph, Node};
+/// use std::sync::Arc;
+///
+/// use mep_graph::{Answers, Compiled, Compiler, Graph, Node};
 /// use mep_lang::jinja::Templates;
 /// use mep_lang::project::{Problems, Project};
 ///
@@ -41,7 +46,8 @@ use mep_sql::{
 /// /// declares its columns.
 /// fn compiled(project: &Project, templates: &Templates, graph: &Graph) -> Result<Compiled, Problems> {
 ///     let nothing = |_: &Node| None;
-///     let compiler = Compiler { project, templates, graph, stored: &nothing, loaded: &() };
+///     let (nobody, loaded): (Arc<dyn Answers>, _) = (Arc::new(()), &());
+///     let compiler = Compiler { project, templates, graph, stored: &nothing, loaded, answers: &nobody };
 ///     compiler.compile(&graph.indices().collect())
 /// }
 /// ```
@@ -57,6 +63,17 @@ pub struct Compiler<'a> {
     pub stored: &'a dyn Fn(&Node) -> Option<SchemaRef>,
     /// What finds the files of source tables that say nothing of their columns.
     pub loaded: &'a dyn LoadedSources,
+    /// What answers texts that ask for rows.
+    pub answers: &'a Arc<dyn Answers>,
+}
+
+/// What compiling gives where not all that is wrong is wrong with all of it.
+#[derive(Debug)]
+pub struct CompiledEach {
+    /// What was compiled.
+    pub compiled: Compiled,
+    /// What is wrong, by the node that it is wrong with.
+    pub problems: BTreeMap<NodeIndex, Problems>,
 }
 
 /// What finds the files of source tables that say nothing of their columns.
@@ -81,9 +98,7 @@ impl Compiler<'_> {
     /// # Errors
     /// All that is wrong with any of them. What reads a model that is wrong is not looked at.
     pub fn compile(&self, wanted: &NodeSet) -> Result<Compiled, Problems> {
-        let mut compiled = self.compile_rest(wanted)?;
-        let refused = std::mem::take(&mut compiled.unbuilt).refused;
-        refused.into_values().flatten().collect::<Problems>().none_or(compiled)
+        self.compile_rest(wanted)?.whole()
     }
 
     /// Compiles these nodes and all that they need, but for what mep refuses to build and what needs that.
@@ -91,18 +106,30 @@ impl Compiler<'_> {
     /// # Errors
     /// All that is wrong with any of them.
     pub fn compile_rest(&self, wanted: &NodeSet) -> Result<Compiled, Problems> {
+        let CompiledEach { compiled, problems } = self.compile_each(wanted);
+        if problems.is_empty() {
+            return Ok(compiled);
+        }
+        // All is told at once.
+        Err(problems.into_values().chain(compiled.unbuilt.refused.into_values()).flatten().collect())
+    }
+
+    /// Compiles these nodes and all that they need, and keeps apart what is wrong with each.
+    pub fn compile_each(&self, wanted: &NodeSet) -> CompiledEach {
         let mut work = CompileWork {
             compiler: self,
             checking: Scope::for_planning(),
             scope: Scope::for_planning(),
             views: HashMap::new(),
-            names: Arc::new(Names::of(self.project, self.graph)),
+            names: Arc::new(Names::of(self.project, self.graph, wanted)),
+            information_schema: Arc::new(InformationSchema::of(self.graph)),
+            questions: Arc::default(),
             compiled: Compiled::default(),
-            ephemerals: HashMap::new(),
+            ephemerals: Arc::default(),
             broken: HashSet::new(),
             unbuilt: Unbuilt::default(),
             unknown: HashMap::new(),
-            problems: Problems::default(),
+            problems: BTreeMap::new(),
         };
         for index in self.graph.ancestors(wanted, None) {
             work.blame_sources(index);
@@ -116,26 +143,23 @@ impl Compiler<'_> {
                 work.unbuilt.skipped.insert(index, *of);
                 continue;
             }
-            match work.node(index) {
-                Ok(()) => {}
-                Err(Broken::Refused(problems)) => drop(work.unbuilt.refused.insert(index, problems)),
-                Err(Broken::Wrong(problems)) => {
-                    work.broken.insert(index);
-                    work.problems.extend(problems);
-                }
+            let refused = work.refused(index);
+            if !refused.is_empty() {
+                work.unbuilt.refused.insert(index, refused);
+                continue;
+            }
+            if let Err(problems) = work.at_its_time(index) {
+                work.broken.insert(index);
+                work.problems.entry(index).or_default().extend(problems);
             }
         }
-        work.problems.extend(self.project.refused.iter().cloned());
         for index in wanted.iter().filter(|index| !work.unbuilt.has(**index)) {
-            work.problems.extend(self.untested(*index, &work.unbuilt));
+            if let Some(problem) = self.untested(*index, &work.unbuilt) {
+                work.problems.entry(*index).or_default().push(problem);
+            }
         }
         work.compiled.unbuilt = work.unbuilt;
-        if work.problems.is_empty() {
-            return Ok(work.compiled);
-        }
-        // All is told at once.
-        work.problems.extend(work.compiled.unbuilt.refused.into_values().flatten());
-        Err(work.problems)
+        CompiledEach { compiled: work.compiled, problems: work.problems }
     }
 
     /// A table is not shown before it has passed its tests, so it needs all of them.
@@ -162,7 +186,9 @@ impl Compiler<'_> {
     /// # Errors
     /// Where the template cannot be rendered.
     pub fn query(&self, text: &SourceText) -> Result<Rendered, Problem> {
-        let names = Arc::new(Names::of(self.project, self.graph));
+        let names = Arc::new(Names::of(self.project, self.graph, &NodeSet::new()));
+        // It makes no table, so it may ask for whatever is stored.
+        let asking = Asking::anything(self.answers.clone(), Arc::default(), self.graph);
         let subject = Subject {
             text,
             block: None,
@@ -175,9 +201,16 @@ impl Compiler<'_> {
             description: "",
             columns: &[],
         };
-        let rendered = self.templates.render(
+        let rendered = self.templates.render_seeing(
             &subject,
-            Arc::new(NodeNames { names, is_incremental: false, parts: None, scope: None }),
+            Arc::new(NodeNames {
+                names,
+                is_incremental: false,
+                parts: None,
+                scope: None,
+                asking: Some(asking),
+            }),
+            &[],
         )?;
         Ok(one_query(rendered))
     }
@@ -193,18 +226,75 @@ struct CompileWork<'a> {
     views: HashMap<Relation, NodeIndex>,
     names: Arc<Names>,
     compiled: Compiled,
-    ephemerals: HashMap<NodeIndex, Ephemeral>,
+    information_schema: Arc<InformationSchema>,
+    /// What came of the questions of the node that is compiled.
+    questions: Arc<Mutex<Questions>>,
+    ephemerals: Arc<HashMap<NodeIndex, Ephemeral>>,
     broken: HashSet<NodeIndex>,
     unbuilt: Unbuilt,
     /// Source tables of which no columns are known: that stops what reads them, and nothing else.
     unknown: HashMap<NodeIndex, Problems>,
-    problems: Problems,
+    problems: BTreeMap<NodeIndex, Problems>,
 }
 
 impl CompileWork<'_> {
-    fn node(&mut self, index: NodeIndex) -> Result<(), Broken> {
+    /// What mep has no way to build a node by; that is known before it is rendered.
+    fn refused(&self, index: NodeIndex) -> Problems {
+        let Compiler { project, graph, .. } = self.compiler;
+        let node = graph.node(index);
+        let mut problems: Problems = refused_keys(node).collect();
+        if let NodeKind::Model { index: of, .. } = &node.kind
+            && let file = &project.models[*of]
+            && file.is_python()
+        {
+            let place = file.text.at(Span::range(0, 0));
+            let problem = Problem::new("a model in Python is not supported by mep").at(&place);
+            problems.push(problem.help("write it as a SELECT, or leave it and what reads it to dbt"));
+        }
+        problems
+    }
+
+    /// Compiles a node, or notes that it is late.
+    fn at_its_time(&mut self, index: NodeIndex) -> Result<(), Problems> {
+        let graph = self.compiler.graph;
+        let above = graph.parents(index).iter().find(|parent| self.compiled.late.contains_key(parent));
+        let (done, late) = if let Some(above) = above {
+            (self.check_hooks(index), Some(Late::Reads(*above)))
+        } else {
+            *lock(&self.questions) = Questions::default();
+            let done = self.check_hooks(index).and_then(|()| self.node(index));
+            let questions = std::mem::take(&mut *lock(&self.questions));
+            if questions.are_there {
+                self.compiled.asking.insert(index);
+                late::check(graph, index, true)?;
+            }
+            let late = questions.open.map(Late::Asks);
+            (if late.is_some() { Ok(()) } else { done }, late)
+        };
+        done?;
+        let Some(late) = late else { return Ok(()) };
+        late::check(graph, index, false)?;
+        self.compiled.late.insert(index, late);
+        Ok(())
+    }
+
+    /// What hooks do that can be told before a run.
+    fn check_hooks(&mut self, index: NodeIndex) -> Result<(), Problems> {
         let node = self.compiler.graph.node(index);
-        check_refused(node).map_err(Broken::refused)?;
+        let mut problems = Problems::default();
+        let nobody: Arc<dyn Answers> = Arc::new(());
+        for text in node.config.hooks.before.iter().chain(&node.config.hooks.after) {
+            let hook = Hook { node: Some(node), text, sees: &[] };
+            match silently(|| self.compiler.call_with(&self.names, hook, &nobody)) {
+                Ok(called) => self.compiled.without_effect.extend(called.without_effect),
+                Err(problem) => problems.push(problem),
+            }
+        }
+        problems.none_or(())
+    }
+
+    fn node(&mut self, index: NodeIndex) -> Result<(), Problems> {
+        let node = self.compiler.graph.node(index);
         match &node.kind {
             NodeKind::Source { index: of, .. } => {
                 if !node.is_filled()
@@ -220,14 +310,7 @@ impl CompileWork<'_> {
             }
             NodeKind::Model { index: of, uses_is_incremental } => {
                 self.check_streams_read(index, node)?;
-                let file = &self.compiler.project.models[*of];
-                if file.is_python() {
-                    let place = file.text.at(Span::range(0, 0));
-                    let problem = Problem::new("a model in Python is not supported by mep").at(&place);
-                    let problem = problem.help("write it as a SELECT, or leave it and what reads it to dbt");
-                    return Err(Broken::refused(problem));
-                }
-                let text = &file.text;
+                let text = &self.compiler.project.models[*of].text;
                 let model = self.model(index, node, text, *uses_is_incremental)?;
                 self.compiled.models.insert(index, model);
             }
@@ -263,7 +346,7 @@ impl CompileWork<'_> {
     fn blame_sources(&mut self, index: NodeIndex) {
         for parent in self.compiler.graph.parents(index) {
             if let Some(problems) = self.unknown.remove(parent) {
-                self.problems.extend(problems);
+                self.problems.entry(*parent).or_default().extend(problems);
                 self.broken.insert(*parent);
             }
         }
@@ -320,6 +403,28 @@ impl CompileWork<'_> {
         reads.map_or(true, |tables| tables.iter().any(|table| self.views.contains_key(table)))
     }
 
+    /// Of a text that asks: what it reads is known before it is rendered.
+    fn check_inputs(
+        &self,
+        index: NodeIndex,
+        rendered: &Rendered,
+        checked: &PlannedQuery,
+    ) -> Result<(), Problem> {
+        if !lock(&self.questions).are_there {
+            return Ok(());
+        }
+        let reads = alignment::tables(checked).unwrap_or_default();
+        late::check_reads(self.compiler.graph, index, &reads, &rendered.map.place(0..0))
+    }
+
+    /// Of a text that asks: its config is known before it is rendered.
+    fn check_config(&self, node: &Node, rendered: &Rendered) -> Result<(), Problem> {
+        if !lock(&self.questions).are_there {
+            return Ok(());
+        }
+        late::check_config(node, rendered)
+    }
+
     fn checked(&self, rendered: &Rendered) -> Result<PlannedQuery, Problem> {
         let problem = |problem| sql_problem(&problem, &rendered.map);
         let plan = self.checking.plan(&rendered.sql).map_err(problem)?;
@@ -327,12 +432,33 @@ impl CompileWork<'_> {
         Ok(plan)
     }
 
-    fn names(&self, is_incremental: bool, parts: Option<Parts>) -> Arc<NodeNames> {
+    fn names(
+        &self,
+        index: NodeIndex,
+        is_incremental: bool,
+        parts: Option<Parts>,
+        own: Own,
+    ) -> Arc<NodeNames> {
+        let graph = self.compiler.graph;
+        let (ephemerals, within) = (self.ephemerals.clone(), self.ephemeral_parents(index));
+        let inputs = Inputs {
+            relations: late::inputs(graph, index),
+            this: tested_relation(graph.node(index)),
+            own,
+            standalone: Arc::new(move |sql| with_ephemerals(sql, &within, &ephemerals)),
+        };
+        let asking = Asking {
+            answers: self.compiler.answers.clone(),
+            reach: Reach::Inputs(inputs),
+            information_schema: self.information_schema.clone(),
+            noted: self.questions.clone(),
+        };
         Arc::new(NodeNames {
             names: self.names.clone(),
             is_incremental,
             parts,
             scope: Some(self.checking.clone()),
+            asking: Some(asking),
         })
     }
 
@@ -361,6 +487,7 @@ impl CompileWork<'_> {
         };
         let rendered = one_query(self.compiler.templates.render(&subject, names)?);
         inputs::check(self.compiler.graph, node, &rendered)?;
+        self.check_config(node, &rendered)?;
         Ok(rendered)
     }
 
@@ -387,8 +514,9 @@ impl CompileWork<'_> {
         text: &SourceText,
         uses_is_incremental: bool,
     ) -> Result<CompiledModel, Problems> {
-        let rendered = self.render(node, text, self.names(false, None))?;
+        let rendered = self.render(node, text, self.names(index, false, None, Own::Nothing))?;
         let checked = self.checked(&rendered)?;
+        self.check_inputs(index, &rendered, &checked)?;
         let plan = if node.is_inlined() {
             self.over_views(&rendered, &checked)?
         } else {
@@ -482,7 +610,7 @@ impl CompileWork<'_> {
             let name = relation.to_string();
             let sql = model.rendered.sql.clone();
             let within = self.ephemeral_parents(index);
-            self.ephemerals.insert(index, Ephemeral { name, sql, within });
+            Arc::make_mut(&mut self.ephemerals).insert(index, Ephemeral { name, sql, within });
         }
         if node.config.is_microbatch() {
             let batching = Batching::of(node, &model.schema, uses_is_incremental)?;
@@ -527,7 +655,7 @@ impl CompileWork<'_> {
             })?;
             inputs.push(input);
         }
-        let rendered = self.render(node, text, self.names(false, Some(parts)))?;
+        let rendered = self.render(node, text, self.names(index, false, Some(parts), Own::Nothing))?;
         self.checked(&rendered)?;
         let sql = self.standalone(index, &rendered.sql);
         Ok(CompiledBatches { sql, inputs, event_time, begin, size, lookback })
@@ -545,7 +673,8 @@ impl CompileWork<'_> {
         if let Some(stored) = &stored {
             self.declare(&tested_relation(node), stored, &model.partition_columns);
         }
-        let rendered = self.render(node, text, self.names(true, None))?;
+        let own = stored.map_or_else(|| Own::Empty(model.schema.clone()), |_| Own::Stored);
+        let rendered = self.render(node, text, self.names(index, true, None, own))?;
         let planned = self.checked(&rendered);
         self.declare(&tested_relation(node), &model.schema, &model.partition_columns);
         planned?;
@@ -559,11 +688,13 @@ impl CompileWork<'_> {
         snapshot: &Snapshot,
     ) -> Result<CompiledSnapshot, Problems> {
         let file = &snapshot.file;
-        let mut rendered = self.render_block(node, &file.text, file.block, self.names(false, None))?;
+        let names = self.names(index, false, None, Own::Nothing);
+        let mut rendered = self.render_block(node, &file.text, file.block, names)?;
         if let Some(relation) = &snapshot.relation {
             rendered.map = SourceMap::whole(relation.place.clone());
         }
         let checked = self.checked(&rendered)?;
+        self.check_inputs(index, &rendered, &checked)?;
         let plan = self.inlined(&rendered, &checked)?;
         let source = self.standalone(index, &rendered.sql);
         let stored = (self.compiler.stored)(node);
@@ -591,7 +722,7 @@ impl CompileWork<'_> {
         let rendered = match detail {
             TestDetail::Singular { index: of } => {
                 let text = &self.compiler.project.tests[*of].text;
-                self.render(node, text, self.names(false, None))?
+                self.render(node, text, self.names(index, false, None, Own::Nothing))?
             }
             TestDetail::Generic { test, attached, column } => {
                 let Some(attached) = self.compiler.graph.position(attached) else {
@@ -606,21 +737,28 @@ impl CompileWork<'_> {
                     config: &node.config.raw,
                     unique_id: node.id.as_str(),
                 };
-                one_query(self.compiler.templates.render_test(&subject, self.names(false, None))?)
+                let names = self.names(index, false, None, Own::Nothing);
+                one_query(self.compiler.templates.render_test(&subject, names)?)
             }
         };
         inputs::check(self.compiler.graph, node, &rendered)?;
-        self.checked(&rendered).map_err(|placed| match detail {
+        self.check_config(node, &rendered)?;
+        let checked = self.checked(&rendered).map_err(|placed| match detail {
             TestDetail::Singular { .. } => placed,
             TestDetail::Generic { .. } => placed.label(format!("in the SQL of `{}`", node.name)),
         })?;
+        self.check_inputs(index, &rendered, &checked)?;
         Ok(CompiledTest { sql: self.standalone(index, &rendered.sql), rendered })
     }
 }
 
+fn lock(questions: &Mutex<Questions>) -> MutexGuard<'_, Questions> {
+    questions.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// Tells of keys of config without which the node would be another.
-fn check_refused(node: &Node) -> Result<(), Problems> {
-    let refused = node.config.refused.iter().map(|key| {
+fn refused_keys(node: &Node) -> impl Iterator<Item = Problem> {
+    node.config.refused.iter().map(|key| {
         let problem = if key == "materialized" {
             let found = node.config.raw.get(key).and_then(Json::as_str).unwrap_or_default();
             Problem::new(format!(
@@ -635,8 +773,7 @@ fn check_refused(node: &Node) -> Result<(), Problems> {
             Some(place) => problem.at(place),
             None => problem,
         }
-    });
-    refused.collect::<Problems>().none_or(())
+    })
 }
 
 /// A semicolon at the end is a habit of editors; the query is to stand within others.

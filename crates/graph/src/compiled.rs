@@ -6,9 +6,10 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 
+use super::asked::Late;
 use super::config::Materialization;
 use super::incremental::CompiledBatches;
-use super::node_index::NodeIndex;
+use super::node_index::{NodeIndex, NodeSet};
 use super::snapshot::CompiledSnapshot;
 use super::streaming::CompiledStream;
 use super::unbuilt::Unbuilt;
@@ -16,6 +17,7 @@ use mep_contract::source::{LandingTable, WholeTable};
 use mep_core::fingerprint::Fingerprint;
 use mep_core::relation::Relation;
 use mep_lang::jinja::Rendered;
+use mep_lang::project::Problems;
 use mep_sql::{Alignment, Origins, Recipe};
 
 /// A model, compiled.
@@ -125,6 +127,23 @@ pub struct Compiled {
     pub seeds: HashMap<NodeIndex, SeedTable>,
     /// What sources land in.
     pub sources: HashMap<NodeIndex, LandingTable>,
+    /// What is not compiled yet, since its SQL depends on what its inputs hold, and why.
+    pub late: BTreeMap<NodeIndex, Late>,
+    /// Statements of hooks that have no effect here, each with why.
+    pub without_effect: BTreeSet<String>,
+    /// What asks for rows while it is rendered.
+    pub asking: NodeSet,
     /// What of it is not built, since mep has no way to.
     pub unbuilt: Unbuilt,
+}
+
+impl Compiled {
+    /// It, where all of it is built.
+    ///
+    /// # Errors
+    /// What mep has no way to build.
+    pub fn whole(mut self) -> Result<Self, Problems> {
+        let refused = std::mem::take(&mut self.unbuilt).refused;
+        refused.into_values().flatten().collect::<Problems>().none_or(self)
+    }
 }

@@ -8,7 +8,7 @@ use super::incremental_config::{MergeColumns, MicrobatchConfig};
 use super::snapshot_config::SnapshotConfig;
 use super::streaming_config::StreamingConfig;
 use super::threshold::Threshold;
-use mep_lang::project::Place;
+use mep_lang::project::{Located, Place};
 
 /// How a model becomes a relation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -171,6 +171,8 @@ pub struct NodeConfig {
     pub error_if: Threshold,
     /// How a test counts what fails.
     pub fail_calc: String,
+    /// Texts that are called around it.
+    pub hooks: Hooks,
     /// Keys that mep refuses: the project can be read, and the node not be built.
     pub refused: Vec<String>,
     /// Everything as written, for selectors, `config.get` and artifacts.
@@ -212,11 +214,21 @@ impl Default for NodeConfig {
             warn_if: Threshold::NOT_ZERO,
             error_if: Threshold::NOT_ZERO,
             fail_calc: "count(*)".to_owned(),
+            hooks: Hooks::default(),
             refused: Vec::new(),
             raw: IndexMap::new(),
             places: IndexMap::new(),
         }
     }
+}
+
+/// Texts that are called around the building of a node.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Hooks {
+    /// Before it.
+    pub before: Vec<Located<String>>,
+    /// After it.
+    pub after: Vec<Located<String>>,
 }
 
 /// The columns whose change makes a version of a row.

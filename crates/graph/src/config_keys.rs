@@ -23,6 +23,18 @@ pub(super) const COMMON: [Key; 7] = [
         "When a row's event happened: microbatch models read by it, and landed tables get `event_date` from it.",
     ),
 ];
+/// Keys of what is built: statements around it, of all places together.
+pub(super) const HOOKS: [Key; 4] = [
+    key(
+        "pre_hook",
+        "SQL, a list of these, or mappings with `sql`",
+        "",
+        "Texts that are rendered, and whose questions are asked, before the node is built. A statement that writes is refused; one without effect here (`grant`, `analyze`, …) is told once.",
+    ),
+    key("pre-hook", "as `pre_hook`", "", "The same."),
+    key("post_hook", "as `pre_hook`", "", "The same, once the node is published."),
+    key("post-hook", "as `pre_hook`", "", "The same."),
+];
 /// Keys of a model.
 pub(super) const MODEL: [Key; 29] = [
     key(
@@ -214,11 +226,7 @@ pub(super) const SOURCE: [Key; 11] = [
 ];
 
 /// Keys that dbt knows and that would change results, were they not honoured.
-pub(super) const NOT_SUPPORTED: [Key; 17] = [
-    key("pre_hook", "", "", "Statements before a model: make them a model, or run them elsewhere."),
-    key("pre-hook", "", "", "The same."),
-    key("post_hook", "", "", "Statements after a model: make them a model, or run them elsewhere."),
-    key("post-hook", "", "", "The same."),
+pub(super) const NOT_SUPPORTED: [Key; 13] = [
     key(
         "contract",
         "",
@@ -246,6 +254,7 @@ pub fn reference_of_config() -> Vec<Section> {
         Section::of("Models", &[&MODEL]),
         Section::of("Seeds", &[&SEED]),
         Section::of("Snapshots", &[&SNAPSHOT]),
+        Section::of("Models, seeds and snapshots", &[&HOOKS]),
         Section::of("Tests", &[&TEST]),
         Section::of("Source tables", &[&SOURCE]),
         Section::refused("What config may not have", &NOT_SUPPORTED),

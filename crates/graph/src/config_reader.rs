@@ -8,7 +8,7 @@ use super::config::{
     CheckColumns, IncrementalStrategy, Materialization, NodeConfig, OnCodeChange, OnSchemaChange,
     PublishWhen, Severity,
 };
-use super::config_keys::{COMMON, MODEL, NOT_SUPPORTED, SEED, SNAPSHOT, SOURCE, TEST};
+use super::config_keys::{COMMON, HOOKS, MODEL, NOT_SUPPORTED, SEED, SNAPSHOT, SOURCE, TEST};
 use super::history_config;
 use super::incremental_config::MergeColumns;
 use super::threshold::Threshold;
@@ -78,7 +78,11 @@ impl ConfigReader<'_> {
             }
             return;
         }
-        let tables = [&COMMON as &[Key], own, adapter_keys(of)];
+        let hooks: &[Key] = match of {
+            ConfigOf::Model | ConfigOf::Seed | ConfigOf::Snapshot => &HOOKS,
+            ConfigOf::Test | ConfigOf::Source => &[],
+        };
+        let tables = [&COMMON as &[Key], own, hooks, adapter_keys(of)];
         let Some(known) = tables.into_iter().find_map(|keys| keys::find(keys, self.key)) else {
             return self.unknown(own);
         };
@@ -104,6 +108,8 @@ impl ConfigReader<'_> {
             "on_code_change" => config.on_code_change = self.on_code_change().unwrap_or_default(),
             "changes" => config.ignored_changes = self.ignored_changes(),
             "on_schema_change" => config.on_schema_change = self.on_schema_change().unwrap_or_default(),
+            "pre_hook" | "pre-hook" => config.hooks.before.extend(self.hooks()),
+            "post_hook" | "post-hook" => config.hooks.after.extend(self.hooks()),
             "schema" => config.schema = self.text(),
             "alias" => config.alias = self.text(),
             "tags" => config.tags = self.list(),
@@ -317,6 +323,22 @@ impl ConfigReader<'_> {
         }
     }
 
+    /// Statements: texts, or mappings with `sql` and `transaction`.
+    fn hooks(&mut self) -> Vec<Located<String>> {
+        let items = match &self.located.value {
+            Json::Array(many) => &many[..],
+            Json::Null => &[],
+            one => std::slice::from_ref(one),
+        };
+        // What a transaction is begun for is published in one step here.
+        let text = |item: &Json| item.as_str().or_else(|| item.get("sql")?.as_str()).map(str::to_owned);
+        let texts: Option<Vec<String>> = items.iter().map(text).collect();
+        let texts = texts.or_else(|| self.expected("SQL, a list of these, or mappings with `sql`"));
+        let place = &self.located.place;
+        let located = |value: String| Located { value, place: place.clone() };
+        texts.unwrap_or_default().into_iter().map(located).collect()
+    }
+
     /// Column names: one, several, or a mapping with `field` as adapters for warehouses in the cloud write it.
     fn columns(&mut self) -> Vec<String> {
         match self.located.value.get("field").and_then(Json::as_str) {
@@ -397,8 +419,8 @@ mod tests {
         insta::assert_snapshot!(of("enabled", "yes".into()).1, @"`enabled`: expected true or false, found `yes`");
         insta::assert_snapshot!(said(ConfigOf::Test, "limit", "ten".into()), @"`limit`: expected a number of rows, found `ten` ");
         insta::assert_snapshot!(said(ConfigOf::Seed, "column_types", json!({"id": 1})), @"`column_types`: expected a type's name for each column, found a mapping ");
-        let (refused, said) = of("pre_hook", "drop table x".into());
-        assert_eq!((refused.refused, said.as_str()), (vec!["pre_hook".to_owned()], ""));
-        assert!(of("pre_hook", json!([])).0.refused.is_empty());
+        let (refused, said) = of("sql_header", "set x".into());
+        assert_eq!((refused.refused, said.as_str()), (vec!["sql_header".to_owned()], ""));
+        assert!(of("sql_header", json!([])).0.refused.is_empty());
     }
 }

@@ -1,5 +1,7 @@
 //! Compiling what is particular to a history: which columns of its events are what, and the SQL of their ranges.
 
+use indexmap::IndexMap;
+
 use super::config::CheckColumns;
 use super::named::{self, at};
 use super::node::Node;
@@ -60,7 +62,10 @@ pub(super) fn over_events(
             None => placed,
         }
     })?;
-    Ok((Rendered { sql: ranges.sql, map, refs: Vec::new(), sources: Vec::new() }, plan))
+    Ok((
+        Rendered { sql: ranges.sql, map, refs: Vec::new(), sources: Vec::new(), config: IndexMap::new() },
+        plan,
+    ))
 }
 
 /// Columns that config names must be there, and each in one role; the columns that mep adds must not.

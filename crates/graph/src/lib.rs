@@ -7,6 +7,7 @@ pub mod config;
 pub mod node;
 
 mod adapter_keys;
+mod asked;
 mod attached_tests;
 mod build;
 mod compile;
@@ -20,10 +21,13 @@ mod exposures;
 mod filled;
 mod history;
 mod history_config;
+mod hooks;
 mod incremental;
 mod incremental_config;
+mod information_schema;
 mod inline;
 mod inputs;
+mod late;
 mod named;
 mod names;
 mod node_index;
@@ -31,6 +35,7 @@ mod own_tests;
 mod resolve;
 mod select;
 mod selector_of;
+mod shown_graph;
 mod snapshot;
 mod snapshot_config;
 mod stored_names;
@@ -42,21 +47,24 @@ mod threshold;
 mod unbuilt;
 mod views;
 
+pub use asked::{Answers, Late, Question, Unanswered};
 pub use attached_tests::tested_relation;
-pub use compile::{Compiler, LoadedSources};
+pub use compile::{CompiledEach, Compiler, LoadedSources};
 pub use compiled::{Compiled, CompiledIncrement, CompiledModel, CompiledTest, SeedRows, SeedTable};
 pub use config::{
-    CheckColumns, IncrementalStrategy, Materialization, NodeConfig, OnCodeChange, OnSchemaChange,
+    CheckColumns, Hooks, IncrementalStrategy, Materialization, NodeConfig, OnCodeChange, OnSchemaChange,
     PublishWhen, Severity,
 };
 pub use config_keys::reference_of_config;
 pub use dag::Graph;
 pub use history_config::HistoryConfig;
+pub use hooks::{Called, Hook, When};
 pub use incremental::{BatchInput, CompiledBatches};
 pub use incremental_config::{MergeColumns, MicrobatchConfig, time_of};
 pub use node::{Dependency, Node, NodeId, NodeKind, TestDetail};
 pub use node_index::{NodeIndex, NodeMap, NodeSet};
 pub use select::{Selection, named};
+pub use shown_graph::shown_node;
 pub use snapshot::CompiledSnapshot;
 pub use snapshot_config::{SnapshotConfig, SnapshotStrategy};
 pub use streaming::CompiledStream;

@@ -3,12 +3,15 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use super::asked::Asking;
 use super::attached_tests::tested_relation;
 use super::build::package_of;
 use super::dag::Graph;
 use super::node::NodeKind;
+use super::node_index::NodeSet;
+use super::shown_graph;
 use mep_core::relation::Relation;
-use mep_lang::jinja::{Resolved, Resolver};
+use mep_lang::jinja::{Asked, Refusal, Resolved, Resolver};
 use mep_lang::project::Project;
 use mep_sql::{Scope, sql_type};
 use serde_json::Value as Json;
@@ -21,14 +24,25 @@ pub(super) struct Names {
     /// By package and name.
     refs: HashMap<(String, String), Relation>,
     sources: HashMap<(String, String), Relation>,
+    /// `graph`, where a text may look at it.
+    graph: Json,
+    /// The unique ids of what the command works on.
+    selected: Vec<String>,
 }
 
 impl Names {
-    /// Of all nodes that can be read.
-    pub(super) fn of(project: &Project, graph: &Graph) -> Self {
+    /// Of all nodes that can be read, while a command works on some.
+    pub(super) fn of(project: &Project, graph: &Graph, selected: &NodeSet) -> Self {
         let others = project.packages.iter().map(|package| package.name.clone());
         let packages = std::iter::once(project.name.clone()).chain(others).collect();
-        let mut names = Self { packages, refs: HashMap::new(), sources: HashMap::new() };
+        let selected = selected.iter().map(|index| graph.node(*index).id.as_str().to_owned());
+        let mut names = Self {
+            packages,
+            refs: HashMap::new(),
+            sources: HashMap::new(),
+            graph: shown_graph::of(project, graph),
+            selected: selected.collect(),
+        };
         for node in graph.nodes() {
             match &node.kind {
                 NodeKind::Source { source, .. } => {
@@ -53,6 +67,8 @@ pub(super) struct NodeNames {
     pub(super) parts: Option<Parts>,
     /// The columns of what was compiled before it; `None` where nothing was.
     pub(super) scope: Option<Scope>,
+    /// What it may ask; `None` where nothing is asked.
+    pub(super) asking: Option<Asking>,
 }
 
 /// The inputs that a batch reads a part of.
@@ -109,6 +125,20 @@ impl Resolver for NodeNames {
         let plan = scope.scan(relation).map_err(|error| format!("the columns of {relation}: {error}"))?;
         let fields = plan.schema().fields().iter();
         Ok(fields.map(|field| (field.name().clone(), sql_type(field.data_type()))).collect())
+    }
+
+    fn ask(&self, sql: &str) -> Result<Asked, Refusal> {
+        let nobody = || Refusal { message: "data cannot be asked for here".to_owned(), help: None };
+        let asking = self.asking.as_ref().ok_or_else(nobody)?;
+        asking.ask(self.scope.as_ref(), sql)
+    }
+
+    fn graph(&self) -> Json {
+        self.names.graph.clone()
+    }
+
+    fn selected(&self) -> Vec<String> {
+        self.names.selected.clone()
     }
 
     fn constant(&self, expression: &str) -> Result<Json, String> {

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use super::node_index::{NodeIndex, NodeSet};
-use mep_lang::project::{Problem, Problems};
+use mep_lang::project::Problems;
 
 /// What of a selection is not built.
 #[derive(Clone, Debug, Default)]
@@ -31,31 +31,5 @@ impl Unbuilt {
     /// Whether a node is not built.
     pub fn has(&self, index: NodeIndex) -> bool {
         self.refused.contains_key(&index) || self.skipped.contains_key(&index)
-    }
-}
-
-/// Why a node does not compile.
-pub(super) enum Broken {
-    /// Something is wrong with it.
-    Wrong(Problems),
-    /// mep has no way to build it.
-    Refused(Problems),
-}
-
-impl Broken {
-    pub(super) fn refused(problems: impl Into<Problems>) -> Self {
-        Self::Refused(problems.into())
-    }
-}
-
-impl From<Problems> for Broken {
-    fn from(problems: Problems) -> Self {
-        Self::Wrong(problems)
-    }
-}
-
-impl From<Problem> for Broken {
-    fn from(problem: Problem) -> Self {
-        Self::Wrong(problem.into())
     }
 }

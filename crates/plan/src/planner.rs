@@ -126,6 +126,10 @@ impl Planner<'_> {
     /// What is to be done with one node, as the tables are; `tables` comes to be as the step leaves them.
     pub fn node(&self, index: NodeIndex, tables: &mut Tables) -> Action {
         let node = self.graph.node(index);
+        if self.compiled.late.contains_key(&index) && !node.is_test() {
+            tables.expect(&tested_relation(node), None);
+            return Action::AfterAnswers;
+        }
         match &node.kind {
             NodeKind::Seed { .. } | NodeKind::Source { .. } => self.seed(index, node, tables),
             NodeKind::Model { uses_is_incremental, .. } => match self.compiled.models.get(&index) {

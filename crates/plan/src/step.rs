@@ -30,6 +30,8 @@ pub enum Action {
     RunBatches(BatchPlan),
     /// What is to be done shows only once its inputs are built.
     AfterInputs,
+    /// What its SQL is shows only once its inputs are built: it asks what they hold.
+    AfterAnswers,
     /// It cannot be built: it reads tables that are not there and that this run does not make.
     Missing(Vec<Relation>),
     /// A test is run.

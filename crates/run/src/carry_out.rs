@@ -14,7 +14,7 @@ use mep_contract::warehouse::{self, Content, Presentation};
 use mep_core::guard::Panicked;
 use mep_core::interrupt;
 use mep_core::relation::Relation;
-use mep_graph::{CompiledModel, Node, NodeIndex, NodeKind, NodeSet, tested_relation};
+use mep_graph::{CompiledModel, Late, Node, NodeIndex, NodeKind, NodeSet, When, tested_relation};
 use mep_plan::{Action, PartitionBuild, PartitionPlan, Plan, Reason, Step, TableChange};
 use mep_quality as quality;
 use mep_quality::Verdict;
@@ -41,8 +41,7 @@ impl Session<'_> {
             if failed.is_empty() {
                 return None;
             }
-            let above = self.graph.ancestors(&NodeSet::from([step.node]), None);
-            above.into_iter().find(|node| failed.contains(node))
+            self.cut_off(step.node, failed)
         };
         let dependencies = dependencies(self.graph, plan);
         let weights: Vec<StepWeight> = plan.steps.iter().map(|step| weight(&step.action)).collect();
@@ -83,6 +82,68 @@ impl Session<'_> {
         results.into_inner().unwrap_or_else(PoisonError::into_inner).into_values().collect()
     }
 
+    /// Which of the nodes that failed a node depends on: one that it needs, or a test of all that it needs.
+    fn cut_off(&self, node: NodeIndex, failed: &NodeSet) -> Option<NodeIndex> {
+        let graph = self.graph;
+        let above = graph.ancestors(&NodeSet::from([node]), None);
+        let is_tested = |test: NodeIndex| {
+            let tested = graph.parents(test);
+            !tested.is_empty() && tested.iter().all(|one| *one != node && above.contains(one))
+        };
+        let cuts = |failed: &NodeIndex| {
+            if graph.node(*failed).is_test() {
+                !graph.node(node).is_test() && is_tested(*failed)
+            } else {
+                above.contains(failed)
+            }
+        };
+        failed.iter().copied().find(cuts)
+    }
+
+    /// The results of nodes whose SQL never came to be known: each with what it waited for, or with what is wrong with it.
+    pub fn never_rendered(
+        &self,
+        nodes: &NodeSet,
+        failed: &NodeSet,
+        problems: &BTreeMap<NodeIndex, String>,
+    ) -> Vec<NodeResult> {
+        let mut failed = failed.clone();
+        let mut results = Vec::new();
+        for index in nodes {
+            let node = self.graph.node(*index);
+            let result = match (problems.get(index), self.cut_off(*index, &failed)) {
+                _ if interrupt::is_requested() => not_begun(node),
+                (Some(problem), _) => result_of(node, Status::Error).saying(problem),
+                (None, Some(cause)) => skipped(node, &self.graph.node(cause).shown_name()),
+                (None, None) if self.options.fail_fast && !failed.is_empty() => {
+                    result_of(node, Status::Skipped).saying("the run was ended after a failure")
+                }
+                (None, None) => self.never_answered(*index, node),
+            };
+            failed.insert(*index);
+            self.reporter.report(Event::Ended(&result));
+            results.push(result);
+        }
+        results
+    }
+
+    fn never_answered(&self, index: NodeIndex, node: &Node) -> NodeResult {
+        match self.compiled.late.get(&index) {
+            Some(Late::Asks(relations)) if !relations.is_empty() => {
+                let relations: Vec<Relation> = relations.iter().cloned().collect();
+                self.missing(node, &relations)
+            }
+            Some(Late::Reads(parent)) => {
+                let name = self.graph.node(*parent).shown_name();
+                result_of(node, Status::Error).saying(format!(
+                    "it reads {name}, whose SQL depends on what is not built yet: build that first, as in mep run --select +{}",
+                    node.name
+                ))
+            }
+            _ => result_of(node, Status::Error).saying("its SQL depends on what is not built yet"),
+        }
+    }
+
     fn step(&self, step: &Step, node: &Node) -> NodeResult {
         let began = Instant::now();
         let (name, kind) = (node.shown_name(), node.shown_kind());
@@ -95,8 +156,14 @@ impl Session<'_> {
             return result_of(node, Status::Current);
         }
         self.reporter.report(Event::Started { name: &name, kind });
+        let acting = || {
+            self.called(node, When::Before, "before")?;
+            let result = self.act(step.node, node, &planned)?;
+            self.called(node, When::After, "after")?;
+            Ok(result)
+        };
         // A panic is a fault of mep's. It has been printed; the run goes on with what does not need this node.
-        let acted = catch_unwind(AssertUnwindSafe(|| self.act(step.node, node, &planned)));
+        let acted = catch_unwind(AssertUnwindSafe(acting));
         let acted = acted.unwrap_or_else(|panic| Err(BuildError::Panicked(Panicked::new(panic.as_ref()))));
         let result = match acted {
             Ok(result) => result,
@@ -108,9 +175,16 @@ impl Session<'_> {
         result.in_time(began.elapsed())
     }
 
+    /// Calls the hooks of a node.
+    fn called(&self, node: &Node, when: When, word: &str) -> Result<(), BuildError> {
+        let called = self.hooks.call(node, when);
+        called.map_err(|message| BuildError::Plan(format!("a hook {word} it failed: {message}")))
+    }
+
     fn act(&self, index: NodeIndex, node: &Node, action: &Action) -> Result<NodeResult, BuildError> {
         match action {
             Action::Current | Action::AfterInputs | Action::Land(_) => Ok(result_of(node, Status::Current)),
+            Action::AfterAnswers => Err(BuildError::Plan("its SQL is not known yet".to_owned())),
             Action::Missing(relations) => Ok(self.missing(node, relations)),
             Action::LoadSeed(reason) => {
                 let Some(seed) = self.compiled.seeds.get(&index) else {

@@ -85,8 +85,14 @@ impl Session<'_> {
     fn failed_tests(&self, index: NodeIndex, node: &Node) -> Result<Vec<(String, i64)>, BuildError> {
         let mut failed = Vec::new();
         for test in self.graph.own_tests(index) {
-            let Some(compiled) = self.compiled.tests.get(&test) else { continue };
             let of = self.graph.node(test);
+            if self.compiled.late.contains_key(&test) {
+                return Err(BuildError::Plan(format!(
+                    "its test {} is not known before it is published: publish at once",
+                    of.name
+                )));
+            }
+            let Some(compiled) = self.compiled.tests.get(&test) else { continue };
             let others = self.graph.parents(test).iter().filter(|parent| **parent != index);
             for other in others.filter_map(|parent| self.graph.node(*parent).relation.as_ref()) {
                 if self.stored(other).is_none() {

@@ -13,7 +13,9 @@ use mep_contract::warehouse::{Content, PartitionKey, RunId, TableVersion, Wareho
 use mep_core::interrupt;
 use mep_core::relation::Relation;
 use mep_core::time_range::TimeRange;
-use mep_graph::{Compiled, CompiledModel, Graph, Materialization, NodeIndex, NodeSet, tested_relation};
+use mep_graph::{
+    Compiled, CompiledModel, Graph, Materialization, Node, NodeIndex, NodeSet, When, tested_relation,
+};
 use mep_plan::{BatchTimes, Planner, Tables};
 use mep_quality::Finding;
 
@@ -72,6 +74,24 @@ pub struct RunContext<'a> {
     pub runtime: &'a tokio::runtime::Runtime,
     /// The run's id.
     pub run: &'a RunId,
+    /// Calls the hooks of nodes.
+    pub hooks: &'a dyn CallsHooks,
+}
+
+/// Calls the hooks of nodes.
+pub trait CallsHooks: Sync {
+    /// Calls those of a node.
+    ///
+    /// # Errors
+    /// Where one fails, with a message that says where it stands.
+    fn call(&self, node: &Node, when: When) -> Result<(), String>;
+}
+
+/// There are none.
+impl CallsHooks for () {
+    fn call(&self, _: &Node, _: When) -> Result<(), String> {
+        Ok(())
+    }
 }
 
 /// A run.
@@ -117,6 +137,8 @@ pub struct Session<'a> {
     pub options: RunOptions,
     /// Is told what happens.
     pub reporter: &'a dyn Reporter,
+    /// Calls the hooks of nodes.
+    pub(super) hooks: &'a dyn CallsHooks,
     /// What the warehouse held when the run began.
     pub(super) before: BTreeMap<Relation, Arc<TableVersion>>,
     held: Mutex<BTreeMap<Relation, Arc<TableVersion>>>,
@@ -183,7 +205,7 @@ impl<'a> Session<'a> {
         reporter: &'a dyn Reporter,
         held: BTreeMap<Relation, Arc<TableVersion>>,
     ) -> Self {
-        let RunContext { graph, compiled, warehouse, engine, runtime, run } = context;
+        let RunContext { graph, compiled, warehouse, engine, runtime, run, hooks } = context;
         let mut tables = Tables::default();
         for (relation, table) in &held {
             tables.note(relation, table);
@@ -199,12 +221,23 @@ impl<'a> Session<'a> {
             run,
             options,
             reporter,
+            hooks,
             before,
             held,
             same,
             tables,
             tried,
         }
+    }
+
+    /// The run with what was compiled of it by now; it goes on from what it has done.
+    #[must_use]
+    pub fn over<'b>(self, compiled: &'b Compiled) -> Session<'b>
+    where
+        'a: 'b,
+    {
+        let session: Session<'b> = self;
+        Session { compiled, ..session }
     }
 
     /// Makes what the warehouse holds known to SQL, what is read before what reads it. A view whose inputs are gone

@@ -6,6 +6,7 @@
 //! place, alignments, fingerprints. Must not know: projects, Jinja, warehouses, what executes a plan.
 
 pub mod alignment;
+mod asked;
 mod bounded;
 mod calendar;
 mod carried;
@@ -17,6 +18,7 @@ pub mod culprit;
 mod date_bin;
 mod date_trunc;
 pub mod dialect;
+mod effect;
 pub mod event_time;
 mod exact_sum;
 mod executable;
@@ -59,8 +61,10 @@ mod volatility;
 mod with_clause;
 
 pub use alignment::{Alignment, ScanAlignment, texts};
+pub use asked::{INFORMATION_SCHEMA, of_information_schema};
 pub use carried::Keys;
 pub use culprit::Culprit;
+pub use effect::{Effect, statements};
 pub use event_time::EventTime;
 pub use failing_rows::failing_rows;
 pub use failure::Failure;

@@ -150,18 +150,17 @@ fn a_config_that_nothing_reads_is_told_once_and_the_model_is_built() {
 }
 
 #[test]
-fn a_project_with_hooks_is_read_and_what_has_none_is_built() {
+fn a_project_with_hooks_that_write_is_read_and_what_has_none_is_built() {
     let project = Project::new();
     project
         .model("a", "{{ config(post_hook='drop table x', pre_hook=[]) }} select 1 as x")
         .model("b", "select 2 as x");
     project.succeed(&["parse"]);
-    assert!(project.fail(1, &["build"]).contains("config key `post_hook` is not supported by mep"));
-    project.fail(2, &["compile"]);
+    assert!(project.fail(2, &["build"]).contains("`drop table x` would change what tables hold"));
     project.succeed(&["build", "--select", "b"]);
-    project.file("dbt_project.yml", "name: songs\nprofile: songs\non-run-start: ['{{ log(1) }}']\n");
+    project.file("dbt_project.yml", "name: songs\nprofile: songs\non-run-start: ['drop table y']\n");
     project.succeed(&["parse"]);
-    assert!(project.fail(2, &["build", "--select", "b"]).contains("`on-run-start` is not supported by mep"));
+    assert!(project.fail(2, &["build", "--select", "b"]).contains("`drop table y` would change"));
 }
 
 #[test]

@@ -3,10 +3,10 @@
 use std::fmt;
 use std::sync::Arc;
 
-use minijinja::value::{DynObject, Kwargs, Object, ObjectRepr, from_args};
+use minijinja::value::{DynObject, Kwargs, Object, ObjectRepr, Rest, from_args};
 use minijinja::{Error, State, Value};
 
-use super::bound::Bound;
+use super::bound::{Bound, Function};
 use super::column_value::{Api, created, quoted};
 use super::macros::Macro;
 use super::namespaces::{DBT, PREFIXES};
@@ -14,7 +14,7 @@ use super::patterns::ReModule;
 use super::problem::{invalid, invalid_with_help, unsupported};
 use super::python_text::shown;
 use super::relation_value::RelationValue;
-use super::scope::{RenderScope, Shared};
+use super::scope::{RenderScope, SCOPE, Shared};
 use super::time::Modules;
 use super::visits;
 use crate::project::nearest;
@@ -90,9 +90,14 @@ impl Object for Adapter {
                 self.scope.columns_of(&relation)
             }
             "get_relation" | "load_relation" => self.relation(arguments),
+            "check_schema_exists" => {
+                let _: (Rest<Value>, Kwargs) = from_args(arguments)?;
+                // Where a schema is missing, a run makes it.
+                Ok(true.into())
+            }
             _ => Err(unsupported(
                 &format!("`adapter.{method}()`"),
-                "mep asks no warehouse while it renders; it has `dispatch`, `type`, `quote`, `get_columns_in_relation` and `get_relation`",
+                "mep makes and takes away tables by itself; ask for rows by `run_query`. `adapter` has `dispatch`, `type`, `quote`, `get_columns_in_relation` and `get_relation`",
             )),
         }
     }
@@ -225,6 +230,11 @@ impl Object for PackageMacros {
             return found.call(state, arguments);
         }
         if self.name == DBT {
+            let scope = state.lookup(SCOPE).and_then(|scope| scope.downcast_object::<RenderScope>());
+            let asks = Function::named(method).filter(|function| function.asks());
+            if let (Some(scope), Some(function)) = (scope, asks) {
+                return Arc::new(Bound { scope, function }).call(state, arguments);
+            }
             return Err(unsupported(
                 &format!("`dbt.{method}()`"),
                 &format!("put a macro `{method}` in macros/, and the call will find it"),
@@ -267,10 +277,8 @@ impl fmt::Debug for Unsupported {
 impl Unsupported {
     pub(super) fn named(name: &str) -> Option<Self> {
         let help = match name {
-            "run_query" | "statement" | "load_result" | "store_result" | "load_agate_table" => {
-                "mep asks no warehouse while it renders: write the values out, or take them from a seed by SQL"
-            }
-            "graph" | "selected_resources" | "database_schemas" => {
+            "store_result" | "load_agate_table" => "a text asks by `run_query` or `statement`",
+            "database_schemas" => {
                 "a text sees itself, its target and the variables, not the rest of the project"
             }
             "submit_python_job" => "mep runs SQL models alone",
@@ -281,7 +289,7 @@ impl Unsupported {
 
     /// As a text finds it: a function says so when it is called, what would be read does so at once.
     pub(super) fn value(self) -> Value {
-        let is_read = matches!(self.name.as_str(), "graph" | "selected_resources" | "database_schemas");
+        let is_read = self.name == "database_schemas";
         if is_read { Value::from(self.error()) } else { Value::from_object(self) }
     }
 

@@ -58,6 +58,14 @@ pub(super) enum Function {
     Columns,
     /// The value of an expression of SQL that reads nothing.
     Constant,
+    /// `run_query`.
+    RunQuery,
+    /// `statement`.
+    Statement,
+    /// `load_result`.
+    LoadResult,
+    /// `load_relation`.
+    LoadRelation,
 }
 
 impl Function {
@@ -76,8 +84,19 @@ impl Function {
             "__mep_give" => Self::Give,
             "get_columns_in_relation" => Self::Columns,
             "__mep_constant" => Self::Constant,
+            "run_query" => Self::RunQuery,
+            "statement" => Self::Statement,
+            "load_result" => Self::LoadResult,
+            "load_relation" | "load_cached_relation" => Self::LoadRelation,
             _ => return None,
         })
+    }
+}
+
+impl Function {
+    /// Whether it asks data for something.
+    pub(super) fn asks(self) -> bool {
+        matches!(self, Self::RunQuery | Self::Statement | Self::LoadResult | Self::LoadRelation)
     }
 }
 
@@ -99,6 +118,10 @@ impl fmt::Debug for Bound {
             Function::RunStartedAt => "run_started_at",
             Function::InvocationId => "invocation_id",
             Function::Columns => "get_columns_in_relation",
+            Function::RunQuery => "run_query",
+            Function::Statement => "statement",
+            Function::LoadResult => "load_result",
+            Function::LoadRelation => "load_relation",
             Function::Start | Function::Keep | Function::Give | Function::Constant => "function",
         })
     }
@@ -148,6 +171,10 @@ impl Object for Bound {
                 let Some(resolver) = &scope.resolver else { return Ok(1.into()) };
                 resolver.constant(expression).map(|value| of_json(&value)).map_err(invalid)
             }
+            Function::RunQuery => scope.run_query(arguments),
+            Function::Statement => scope.statement(state, arguments),
+            Function::LoadResult => scope.load_result(arguments),
+            Function::LoadRelation => scope.load_relation(arguments),
             Function::Give => {
                 let (value,): (Value,) = from_args(arguments)?;
                 scope.give(value);

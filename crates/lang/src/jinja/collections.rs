@@ -11,6 +11,7 @@ use minijinja::value::{
 use minijinja::{Error, ErrorKind, State, Value};
 use serde_json::Value as Json;
 
+use super::answer_value::AnswerValue;
 use super::depth::{is_writable, place};
 use super::given::Given;
 use super::problem::{invalid, invalid_with_help};
@@ -471,7 +472,7 @@ pub(super) fn own(value: &Value) -> Value {
     if object.is::<Tuple>() {
         return place(value, 0).map_or_else(Value::from, |()| settled(value));
     }
-    if object.is::<List>() || is_python(object) {
+    if object.is::<List>() || object.is::<AnswerValue>() || is_python(object) {
         return value.clone();
     }
     match object.repr() {

@@ -23,7 +23,7 @@ use mep_core::keys::{Key, key};
 use mep_core::secrets;
 
 /// Names that a text can use, for a near one to a name that is unknown.
-pub(super) const FUNCTIONS: [Key; 33] = [
+pub(super) const FUNCTIONS: [Key; 39] = [
     key(
         "ref",
         "ref('model') or ref('project', 'model')",
@@ -83,6 +83,37 @@ pub(super) const FUNCTIONS: [Key; 33] = [
         "adapter.dispatch('macro')",
         "",
         "The macro `mep__macro`, else `duckdb__macro`, else `default__macro`, of the packages that `dispatch:` says. `adapter.quote(name)`, `adapter.type()`, `adapter.get_columns_in_relation(relation)` and `adapter.get_relation(database, schema, identifier)` too; columns are known from the plan.",
+    ),
+    key(
+        "run_query",
+        "run_query('select ...')",
+        "",
+        "The rows of a SELECT over inputs of the text, once these are built; nothing where `execute` is false. `.columns`, `.rows`, `.column_names`, `.print_table()` as of dbt's tables. `{% if execute %}` stands around what uses them.",
+    ),
+    key(
+        "statement",
+        "{% call statement('name', fetch_result=true) %}select ...{% endcall %}",
+        "",
+        "The same, kept under a name for `load_result`.",
+    ),
+    key("load_result", "load_result('name')", "", "What a statement gave: `.table`, and `.data` as lists."),
+    key(
+        "load_relation",
+        "load_relation(relation)",
+        "",
+        "The relation where it is there, else none, as `adapter.get_relation`.",
+    ),
+    key(
+        "graph",
+        "graph.nodes",
+        "",
+        "The nodes of the project as in dbt's manifest, and `graph.sources`, `graph.exposures`; empty where `execute` is false.",
+    ),
+    key(
+        "selected_resources",
+        "selected_resources",
+        "",
+        "The unique ids of what the command works on; empty where `execute` is false.",
     ),
     key(
         "api",

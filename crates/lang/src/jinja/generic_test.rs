@@ -16,7 +16,7 @@ use super::relation_value::RelationValue;
 use super::scope::{About, RenderScope};
 use super::source_map::SourceMap;
 use super::subject::{Parsed, Rendered, Resolver};
-use super::templates::{Templates, printed_as_nothing};
+use super::templates::{Templates, printed_as_nothing, tell};
 use super::visits::bounded;
 use super::yaml_value::{Bare, evaluated, is_jinja, rendered, rendered_text};
 use crate::project::{Place, Problem, TestUse, nearest};
@@ -114,7 +114,7 @@ impl Templates {
                 };
                 let (called, scope, missing) = self.call_test(subject, &scope);
                 noted = std::mem::take(&mut *scope.noted());
-                noted.missing.extend(missing);
+                noted.missing.extend(missing.filter(|_| !noted.asks_rows));
                 called.map(|_| ())
             });
             (called, noted)
@@ -147,16 +147,19 @@ impl Templates {
             *scope.noted() = noted.clone();
             scope
         };
-        let (sql, scope, _) = self.call_test(subject, &scope);
+        let (sql, scope, missing) = self.call_test(subject, &scope);
         let sql = sql?;
         let noted = std::mem::take(&mut *scope.noted());
-        let Parsed { refs, sources, .. } = located_in_yaml(noted, &subject.test.test.place);
+        if let Some(missing) = missing.filter(|_| noted.asks_rows) {
+            tell(&missing);
+        }
+        let Parsed { refs, sources, config, .. } = located_in_yaml(noted, &subject.test.test.place);
         let sql = match self.replaced(subject)[..] {
             [] => sql,
             ref own => format!("-- by macros of this project: {}\n{sql}", own.join(", ")),
         };
         let map = SourceMap::of_texts(subject.test.test.place.clone(), &sql, &subject.texts());
-        Ok(Rendered { sql, map, refs, sources })
+        Ok(Rendered { sql, map, refs, sources, config })
     }
 
     /// The project's macros that stand in for what is built in: whoever reads the SQL learns why it is another one.

@@ -6,7 +6,10 @@
 //! its place. Must not know: the graph, what SQL means, any warehouse.
 
 mod adapter;
+mod answer;
+mod answer_value;
 mod arithmetic;
+mod asking;
 mod bound;
 mod collections;
 mod column_value;
@@ -29,6 +32,7 @@ mod model_value;
 mod namespaces;
 mod noted;
 mod number_filters;
+mod of_project;
 mod operators;
 mod overrides;
 mod passes;
@@ -58,10 +62,12 @@ mod yaml_value;
 
 use mep_core::keys::Section;
 
+pub use answer::{Answer, Asked, Cell};
 pub use generated_names::GeneratedName;
 pub use generic_test::TestSubject;
+pub use passes::silently;
 pub use source_map::SourceMap;
-pub use subject::{Invocation, Parsed, RefUse, Rendered, Resolved, Resolver, SourceUse, Subject};
+pub use subject::{Invocation, Parsed, RefUse, Refusal, Rendered, Resolved, Resolver, SourceUse, Subject};
 pub use templates::Templates;
 
 /// The engine for the texts of YAML files, which see no node: all that is the same for every text.

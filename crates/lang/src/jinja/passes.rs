@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use tracing::subscriber::{NoSubscriber, with_default};
 
+use super::answer::Asked;
 use super::scope::Noted;
-use super::subject::{Resolved, Resolver};
+use super::subject::{Refusal, Resolved, Resolver};
 use crate::project::Problem;
 use mep_core::relation::Relation;
 
@@ -31,6 +32,10 @@ impl Resolver for Guess {
     fn is_incremental(&self) -> bool {
         self.is_incremental
     }
+
+    fn ask(&self, _: &str) -> Result<Asked, Refusal> {
+        Ok(Asked::Unknown)
+    }
 }
 
 /// What all passes note, and a key of the config that they do not agree on; `this` stands for the schema of all names.
@@ -51,7 +56,7 @@ pub(super) fn all(
         }
         // It was said, or will be said, by the other passes.
         let guess = Guess { schema: this.schema.clone(), is_incremental };
-        let (_, more) = with_default(NoSubscriber::default(), || pass(Some(Arc::new(guess))));
+        let (_, more) = silently(|| pass(Some(Arc::new(guess))));
         depending = depending.or_else(|| {
             let differs = |(key, value): &(&String, _)| noted.config.get(*key) != Some(*value);
             more.config.iter().find(differs).map(|(key, _)| key.clone())
@@ -59,6 +64,11 @@ pub(super) fn all(
         noted.add(more);
     }
     Ok((noted, depending))
+}
+
+/// Does `work`, of which nothing that it logs is told: it was told, or will be.
+pub fn silently<T>(work: impl FnOnce() -> T) -> T {
+    with_default(NoSubscriber::default(), work)
 }
 
 /// Says that a config is not the same in all passes.

@@ -18,6 +18,7 @@ use super::column_value::Api;
 use super::macros::Macro;
 use super::model_value::{Model, Names};
 use super::namespaces::Namespaces;
+use super::of_project::{Named, OfProject};
 use super::relation_value::RelationValue;
 use super::subject::{Invocation, Resolver};
 use super::time::{Modules, Path, Timestamp};
@@ -83,6 +84,8 @@ pub(super) struct Noted {
     pub(super) uses_run_time: bool,
     /// Whether anything asked `execute`.
     pub(super) asks_execute: bool,
+    /// Whether it asks for rows, so that what it holds before there are any says nothing of what will be defined.
+    pub(super) asks_rows: bool,
     /// What was not defined and taken for nothing.
     pub(super) missing: Vec<Problem>,
 }
@@ -103,6 +106,7 @@ impl Noted {
         self.uses_is_incremental |= more.uses_is_incremental;
         self.uses_run_time |= more.uses_run_time;
         self.asks_execute |= more.asks_execute;
+        self.asks_rows |= more.asks_rows;
         self.missing.extend(more.missing);
     }
 }
@@ -124,6 +128,8 @@ pub(super) struct RenderScope {
     pub(super) extra: Vec<(&'static str, Value)>,
     noted: Mutex<Noted>,
     loaded: Mutex<Loaded>,
+    /// What statements gave, by the names that they were given.
+    results: Mutex<BTreeMap<String, Value>>,
     /// What an expression evaluated to, where that is what the rendering is for.
     given: Mutex<Option<Value>>,
     /// How many variables are being rendered, each within the one before.
@@ -160,6 +166,7 @@ impl RenderScope {
             extra,
             noted: Mutex::default(),
             loaded: Mutex::default(),
+            results: Mutex::default(),
             given: Mutex::default(),
             vars: AtomicUsize::new(0),
             told: AtomicUsize::new(0),
@@ -175,6 +182,13 @@ impl RenderScope {
     /// How many messages the text had.
     pub(super) fn told(&self) -> usize {
         self.told.load(Ordering::Relaxed)
+    }
+
+    /// Notes that the text asks for rows.
+    pub(super) fn asks_for_rows(&self) {
+        let mut noted = self.noted();
+        noted.asks_execute = true;
+        noted.asks_rows = true;
     }
 
     /// Whether the user is told the next message of the text that is being rendered.
@@ -238,6 +252,14 @@ impl RenderScope {
         lock(&self.loaded).modules.insert(file.to_owned(), module);
     }
 
+    pub(super) fn keep_result(&self, name: &str, result: Value) {
+        lock(&self.results).insert(name.to_owned(), result);
+    }
+
+    pub(super) fn kept_result(&self, name: &str) -> Option<Value> {
+        lock(&self.results).get(name).cloned()
+    }
+
     pub(super) fn give(&self, value: Value) {
         *lock(&self.given) = Some(value);
     }
@@ -283,6 +305,14 @@ impl RenderScope {
             ("which", invocation.command.as_str().into()),
             ("target", self.shared.target.get_attr("name").unwrap_or_default()),
         ])
+    }
+
+    /// The nodes of the project, as far as they are known.
+    pub(super) fn graph(&self) -> Json {
+        self.resolver.as_ref().map_or_else(
+            || serde_json::json!({ "nodes": {}, "sources": {}, "exposures": {}, "metrics": {}, "groups": {} }),
+            |resolver| resolver.graph(),
+        )
     }
 
     fn builtins(self: &Arc<Self>) -> Value {
@@ -344,6 +374,10 @@ impl Object for RenderScope {
             "exceptions" => Value::from_object(Exceptions),
             "modules" => Value::from_object(Modules { scope: self.clone(), path: Path::Modules }),
             "flags" => self.flags(),
+            "graph" => Value::from_object(OfProject { scope: self.clone(), named: Named::Graph }),
+            "selected_resources" => {
+                Value::from_object(OfProject { scope: self.clone(), named: Named::Selected })
+            }
             "builtins" => self.builtins(),
             name => {
                 // The engine knows what the project sees; what a package sees besides stands before it.

@@ -4,6 +4,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use indexmap::IndexMap;
 use serde_json::Value as Json;
 
+use super::answer::Asked;
 use super::source_map::SourceMap;
 use crate::project::{Column, Located, Place, Problem, SourceText, Span};
 use mep_core::relation::Relation;
@@ -108,6 +109,8 @@ pub struct Rendered {
     pub refs: Vec<RefUse>,
     /// Every `source()`.
     pub sources: Vec<SourceUse>,
+    /// What `config()` said.
+    pub config: IndexMap<String, Located<Json>>,
 }
 
 /// What a name stands for.
@@ -123,6 +126,15 @@ impl From<Relation> for Resolved {
     fn from(relation: Relation) -> Self {
         Self { relation, part: None }
     }
+}
+
+/// Why a question is not answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// What was expected and found.
+    pub message: String,
+    /// How to go on.
+    pub help: Option<String>,
 }
 
 /// Answers what names stand for, in the second pass.
@@ -148,6 +160,24 @@ pub trait Resolver: Send + Sync {
     /// A message, where they cannot be known. While names are not known yet, there are none.
     fn columns(&self, _: &Relation) -> Result<Vec<(String, String)>, String> {
         Ok(Vec::new())
+    }
+
+    /// The rows of a SELECT.
+    ///
+    /// # Errors
+    /// Where it is none, fails, or cannot be answered by now.
+    fn ask(&self, _: &str) -> Result<Asked, Refusal> {
+        Err(Refusal { message: "data cannot be asked for here".to_owned(), help: None })
+    }
+
+    /// `graph`: the nodes of the project. While names are not known yet, there are none.
+    fn graph(&self) -> Json {
+        serde_json::json!({ "nodes": {}, "sources": {}, "exposures": {}, "metrics": {}, "groups": {} })
+    }
+
+    /// `selected_resources`: the unique ids of what the command works on.
+    fn selected(&self) -> Vec<String> {
+        Vec::new()
     }
 
     /// The value of an expression of SQL that reads nothing. While names are not known yet, it is 1.

@@ -12,7 +12,7 @@ use minijinja::{
 
 use super::adapter::dispatched;
 use super::arithmetic;
-use super::collections::Dict;
+use super::collections::{Dict, of_json};
 use super::depth::is_writable;
 use super::macros::{BUILTIN_FILES, LOADER_TEXT, Macro};
 use super::methods::unknown_method;
@@ -163,7 +163,7 @@ impl Templates {
             let scope = || self.scope(subject, resolver.clone());
             let (rendered, scope, missing) = self.rendered(&origin, &scope, &Template::render);
             let mut noted = std::mem::take(&mut *scope.noted());
-            noted.missing.extend(missing);
+            noted.missing.extend(missing.filter(|_| !noted.asks_rows));
             (rendered.map(|_| ()), noted)
         };
         let (noted, depending) = passes::all(&subject.this, &pass)?;
@@ -179,15 +179,48 @@ impl Templates {
     /// # Errors
     /// Where the text cannot be rendered.
     pub fn render(&self, subject: &Subject<'_>, resolver: Arc<dyn Resolver>) -> Result<Rendered, Problem> {
+        let (rendered, missing) = self.in_full(subject, resolver, &[])?;
+        if let Some((missing, true)) = missing {
+            tell(&missing);
+        }
+        Ok(rendered)
+    }
+
+    /// The only pass over a text that may see more than all texts see.
+    ///
+    /// # Errors
+    /// Where the text cannot be rendered.
+    pub fn render_seeing(
+        &self,
+        subject: &Subject<'_>,
+        resolver: Arc<dyn Resolver>,
+        sees: &[(&'static str, serde_json::Value)],
+    ) -> Result<Rendered, Problem> {
+        let (rendered, missing) = self.in_full(subject, resolver, sees)?;
+        if let Some((missing, _)) = missing {
+            tell(&missing);
+        }
+        Ok(rendered)
+    }
+
+    /// The SQL, and what is not defined and taken for nothing, with whether the first pass has kept that to itself.
+    fn in_full(
+        &self,
+        subject: &Subject<'_>,
+        resolver: Arc<dyn Resolver>,
+        sees: &[(&'static str, serde_json::Value)],
+    ) -> Result<(Rendered, Option<(Problem, bool)>), Problem> {
         let origin = Origin::of(subject);
-        let scope = move || self.scope(subject, Some(resolver.clone()));
-        // What is not defined was told after the first pass.
-        let (rendered, scope, _) = self.rendered(&origin, &scope, &Template::render_with_spans);
+        let extra: Vec<(&'static str, Value)> =
+            sees.iter().map(|(name, value)| (*name, of_json(value))).collect();
+        let scope = move || self.scope_seeing(subject, Some(resolver.clone()), extra.clone());
+        let (rendered, scope, missing) = self.rendered(&origin, &scope, &Template::render_with_spans);
         let (sql, spans) = rendered?;
         let map = SourceMap::new(subject.text, &sql, &spans, &origin.rewritten);
         let noted = std::mem::take(&mut *scope.noted());
-        let Parsed { refs, sources, .. } = located(noted, &origin);
-        Ok(Rendered { sql, map, refs, sources })
+        let asks_rows = noted.asks_rows;
+        let Parsed { refs, sources, config, .. } = located(noted, &origin);
+        Ok((Rendered { sql, map, refs, sources, config }, missing.map(|missing| (missing, asks_rows))))
     }
 
     pub(super) fn is_macro_file(&self, name: &str) -> bool {
@@ -195,6 +228,15 @@ impl Templates {
     }
 
     fn scope(&self, subject: &Subject<'_>, resolver: Option<Arc<dyn Resolver>>) -> Arc<RenderScope> {
+        self.scope_seeing(subject, resolver, Vec::new())
+    }
+
+    fn scope_seeing(
+        &self,
+        subject: &Subject<'_>,
+        resolver: Option<Arc<dyn Resolver>>,
+        extra: Vec<(&'static str, Value)>,
+    ) -> Arc<RenderScope> {
         let about = About {
             name: subject.name.to_owned(),
             unique_id: subject.unique_id.to_owned(),
@@ -213,7 +255,7 @@ impl Templates {
                 None => subject.text.text().to_owned(),
             },
         };
-        RenderScope::new(self.shared.clone(), about, resolver, Vec::new())
+        RenderScope::new(self.shared.clone(), about, resolver, extra)
     }
 
     /// Renders. Where something is not defined that is printed, gone through or given to a filter, it is nothing, as for
@@ -293,6 +335,14 @@ fn described(columns: &[Column]) -> serde_json::Value {
         (column.name.value.clone(), of_column)
     });
     serde_json::Value::Object(described.collect())
+}
+
+/// Tells what is not defined in a text of which it was not known before it was rendered.
+pub(super) fn tell(missing: &Problem) {
+    match missing.place() {
+        Some(place) => tracing::warn!("{}:{}: {missing}", place.text.path().display(), place.line_column().0),
+        None => tracing::warn!("{missing}"),
+    }
 }
 
 /// What is said of something that is not defined, where it is taken for nothing.
@@ -382,7 +432,7 @@ fn namespaces(project: &Project, defined: &Defined<'_>) -> Namespaces {
 
 /// The macros that note something when they are called, themselves or by a macro that they name.
 fn reaching<'a>(defined: &'a Defined<'_>) -> HashSet<&'a str> {
-    const NOTING: [&str; 9] = [
+    const NOTING: [&str; 14] = [
         // A variable may hold any of the others.
         "var",
         "ref",
@@ -393,6 +443,11 @@ fn reaching<'a>(defined: &'a Defined<'_>) -> HashSet<&'a str> {
         "run_started_at",
         "invocation_id",
         "modules",
+        "run_query",
+        "statement",
+        "load_result",
+        "graph",
+        "selected_resources",
     ];
     let mut reaching: HashSet<&str> = HashSet::new();
     loop {

@@ -98,11 +98,12 @@ impl ConfigTree {
     }
 }
 
-/// Sets a key over what is there: tags add up, `meta` is merged key by key, all else is replaced.
+/// Sets a key over what is there: tags and hooks add up, `meta` is merged key by key, all else is replaced.
 pub(super) fn overlay(config: &mut Config, key: &str, value: Located<Json>) {
     let value = match (key, config.get(key)) {
         ("tags", Some(before)) => add_tags(before, value),
         ("meta", Some(before)) => add_meta(before, value),
+        ("pre_hook" | "pre-hook" | "post_hook" | "post-hook", Some(before)) => add_hooks(before, value),
         _ => value,
     };
     config.insert(key.to_owned(), value);
@@ -125,6 +126,22 @@ fn add_tags(before: &Located<Json>, mut over: Located<Json>) -> Located<Json> {
         over.value = Json::from(tags);
     }
     over
+}
+
+/// Hooks of all places are called, those of the widest one first.
+fn add_hooks(before: &Located<Json>, mut over: Located<Json>) -> Located<Json> {
+    over.value = hooks_after(&before.value, &over.value);
+    over
+}
+
+/// The hooks of one value, and those of another one after them.
+pub fn hooks_after(before: &Json, after: &Json) -> Json {
+    let all = |value: &Json| match value {
+        Json::Null => Vec::new(),
+        Json::Array(many) => many.clone(),
+        one => vec![one.clone()],
+    };
+    Json::Array(all(before).into_iter().chain(all(after)).collect())
 }
 
 /// The tags that a value names; `None` for what is neither a text nor a list of texts.

@@ -99,6 +99,17 @@ impl<'a> Item<'a> {
         self.text(problems).map(|value| Located { value, place: self.place() })
     }
 
+    /// A text, or the texts of a list, each with its place.
+    pub(super) fn located_texts(self, problems: &mut Problems) -> Vec<Located<String>> {
+        match &self.node.value {
+            Value::List(items) => {
+                let texts = items.iter().map(|node| Item { node, ..self });
+                texts.filter_map(|item| item.located_text(problems)).collect()
+            }
+            _ => self.located_text(problems).into_iter().collect(),
+        }
+    }
+
     pub(super) fn boolean(self, problems: &mut Problems) -> Option<bool> {
         let value = match &self.node.value {
             Value::Boolean(value) => Some(*value),

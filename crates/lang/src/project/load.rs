@@ -79,7 +79,7 @@ pub fn find_root(from: &Path) -> Option<PathBuf> {
 pub fn load(options: &LoadOptions) -> Result<Project, Problems> {
     let mut problems = Problems::default();
     let cli_vars = vars::of_command_line(options.vars.as_deref(), &mut problems);
-    let file = ProjectFile::read(&options.root, &cli_vars, &mut problems);
+    let mut file = ProjectFile::read(&options.root, &cli_vars, &mut problems);
     let target = profiles::choose(options, &file, &Strings::of_profile(&file.vars), &mut problems);
     let strings = Strings::new(&file.vars).with_target(target.as_ref());
     let trees = file.config_trees(&strings, &mut problems);
@@ -91,6 +91,7 @@ pub fn load(options: &LoadOptions) -> Result<Project, Problems> {
     let found = ProjectFiles::of(&options.root, &file.folders, &mut problems);
     let mut docs = read_docs(&found.markdown, &strings, &mut problems);
     let mut of_packages = Vec::new();
+    let (mut on_run_start, mut on_run_end) = (Vec::new(), Vec::new());
     for Installed { file: of, folder } in installed {
         let mut vars = of.vars.clone();
         vars.extend(file.vars_for(&of.name));
@@ -100,6 +101,8 @@ pub fn load(options: &LoadOptions) -> Result<Project, Problems> {
         let trees = of.config_trees(&strings, &mut wrong).below(&trees);
         let found = ProjectFiles::below_root(&options.root, &of.folders, &Gitignore::empty(), &mut wrong);
         let docs = read_docs(&found.markdown, &strings, &mut wrong);
+        on_run_start.extend(of.on_run_start);
+        on_run_end.extend(of.on_run_end);
         of_packages.push((InstalledFiles { name: of.name, folder, vars, found, trees, docs }, wrong));
     }
     share_docs(&mut docs, &mut of_packages.iter_mut().map(|(of, _)| &mut of.docs).collect::<Vec<_>>());
@@ -115,7 +118,8 @@ pub fn load(options: &LoadOptions) -> Result<Project, Problems> {
         packages.push(Package { name, folder, vars, macros });
     }
     all.warn_of_unused_config(&trees, &mut warnings);
-    let refused = problems.take_refusals();
+    on_run_start.extend(std::mem::take(&mut file.on_run_start));
+    on_run_end.extend(std::mem::take(&mut file.on_run_end));
     warnings.extend(problems.take_warnings(options.is_strict));
     let Some(target) = target else {
         return Err(in_order(problems).collect());
@@ -141,7 +145,8 @@ pub fn load(options: &LoadOptions) -> Result<Project, Problems> {
         sources,
         exposures: all.exposures,
         is_strict: options.is_strict,
-        refused,
+        on_run_start,
+        on_run_end,
         warnings: in_order(warnings).collect(),
     })
 }

@@ -44,6 +44,7 @@ mod tests;
 
 use mep_core::keys::Section;
 
+pub use config_tree::hooks_after;
 pub use external_location::{ExternalFormat, ExternalLocation};
 pub use load::{LoadOptions, find_root, load};
 pub use max_rejected::MaxRejected;
@@ -55,6 +56,7 @@ pub(crate) use strings::OF_OTHER_TARGETS;
 pub use target::bytes_of;
 pub use text::{Located, Place, SourceText, Span};
 pub use types::*;
+pub use vars::mapping_of_yaml;
 
 /// The value of a text of YAML, which is no file of the project.
 ///

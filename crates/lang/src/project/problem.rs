@@ -34,8 +34,6 @@ pub enum Weight {
     Warning,
     /// The user is told once, however often it stands there, and mep goes on.
     Once,
-    /// The project can be read, and nothing of it be built.
-    Refusal,
     /// A key that nothing reads: told once, and an error where the user asked for strictness.
     UnknownKey,
 }
@@ -207,14 +205,6 @@ impl Problems {
         let (errors, told) = std::mem::take(&mut self.0).into_iter().partition(is_error);
         self.0 = errors;
         told_once(told)
-    }
-
-    /// Takes out what keeps the project from being built, and not from being read.
-    pub fn take_refusals(&mut self) -> Vec<Problem> {
-        let is_refusal = |problem: &Problem| problem.weight == Weight::Refusal;
-        let (refused, others) = std::mem::take(&mut self.0).into_iter().partition(is_refusal);
-        self.0 = others;
-        refused
     }
 
     /// `value` where nothing is wrong, else the problems.

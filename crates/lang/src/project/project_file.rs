@@ -49,7 +49,7 @@ const HARMLESS: [Key; 27] = [
     accepted("groups", "Of dbt's access rules."),
 ];
 /// Keys that mep reads.
-const OWN: [Key; 18] = [
+const OWN: [Key; 20] = [
     key("name", "name", "needed", "The project's name: of letters, digits and `_`."),
     key("profile", "name", "the only one", "The profile of `profiles.yml`."),
     key("model-paths", "list", "models", "Where models are."),
@@ -68,16 +68,18 @@ const OWN: [Key; 18] = [
     key("sources", "config by folder", "", "Config of source tables."),
     key("packages-install-path", "path", "dbt_packages", "Where packages lie."),
     key(
+        "on-run-start",
+        "SQL or list",
+        "",
+        "Texts that are rendered, and whose questions are asked, before a run. A statement that writes is refused.",
+    ),
+    key("on-run-end", "SQL or list", "", "The same after a run, with its `results`."),
+    key(
         "dispatch",
         "list of `macro_namespace` and `search_order`",
         "the project, then the package",
         "In which packages `adapter.dispatch` looks for the macros of a package.",
     ),
-];
-/// Keys that would change results, were they ignored.
-const NOT_SUPPORTED: [Key; 2] = [
-    key("on-run-start", "", "", "Statements before a run: run them before mep."),
-    key("on-run-end", "", "", "Statements after a run: run them after mep."),
 ];
 /// Names of dbt before 1.0, which are read as the present ones.
 const RENAMED: [(&str, &str); 2] = [("source-paths", "model-paths"), ("data-paths", "seed-paths")];
@@ -159,6 +161,10 @@ pub(super) struct ProjectFile {
     pub(super) install_path: String,
     /// In which packages `adapter.dispatch` looks for the macros of a package.
     pub(super) dispatch: IndexMap<String, Vec<String>>,
+    /// Texts that are called before a run.
+    pub(super) on_run_start: Vec<Located<String>>,
+    /// Texts that are called after a run.
+    pub(super) on_run_end: Vec<Located<String>>,
     content: Option<(SourceText, YamlNode)>,
 }
 
@@ -212,6 +218,8 @@ impl ProjectFile {
             vars: Vars::new(),
             install_path: INSTALL_PATH.to_owned(),
             dispatch: IndexMap::new(),
+            on_run_start: Vec::new(),
+            on_run_end: Vec::new(),
             content: None,
         };
         let location = root.join(FILE);
@@ -252,6 +260,11 @@ impl ProjectFile {
         }
         if let Some(item) = mapping.get("dispatch").filter(|item| !item.is_null()) {
             self.dispatch = read_dispatch(item, problems);
+        }
+        for (key, hooks) in [("on-run-start", &mut self.on_run_start), ("on-run-end", &mut self.on_run_end)] {
+            if let Some(item) = mapping.get(key).filter(|item| !item.is_null()) {
+                *hooks = item.located_texts(problems);
+            }
         }
         if let Some(item) = mapping.get("vars") {
             self.vars = vars::of_project(item, &self.name, problems);
@@ -323,15 +336,8 @@ pub(super) fn both_spellings(mapping: Mapping<'_>) -> Problem {
 }
 
 fn check_keys(mapping: Mapping<'_>, problems: &mut Problems) {
-    for (key, item) in mapping.items() {
-        if keys::has(&NOT_SUPPORTED, key.text) {
-            if !item.is_empty() {
-                let problem = key.problem(format!("`{}` is not supported by mep", key.text));
-                let problem = problem.help("take it away: leaving it out silently would change results");
-                let is_hook = key.text.starts_with("on-run-");
-                problems.push(problem.weighing(if is_hook { Weight::Refusal } else { Weight::Error }));
-            }
-        } else if let Some((_, now)) = RENAMED.iter().find(|(old, _)| *old == key.text) {
+    for (key, _) in mapping.items() {
+        if let Some((_, now)) = RENAMED.iter().find(|(old, _)| *old == key.text) {
             let (message, help) = if mapping.get(now).is_some() {
                 let message =
                     format!("`{}` is the old name of `{now}`, which is written too and counts", key.text);
@@ -341,7 +347,7 @@ fn check_keys(mapping: Mapping<'_>, problems: &mut Problems) {
             };
             problems.push(key.problem(message).help(help).weighing(Weight::Warning));
         } else if !keys::has(&OWN, key.text) && !keys::has(&HARMLESS, key.text) {
-            let known = keys::names(&OWN).chain(keys::names(&HARMLESS)).chain(keys::names(&NOT_SUPPORTED));
+            let known = keys::names(&OWN).chain(keys::names(&HARMLESS));
             let problem = unknown_key(key, "a project", &[&OWN]).did_you_mean(key.text, known);
             problems.push(problem.weighing(Weight::UnknownKey));
         }
@@ -350,10 +356,7 @@ fn check_keys(mapping: Mapping<'_>, problems: &mut Problems) {
 
 /// The keys of the file.
 pub(super) fn reference() -> Vec<Section> {
-    vec![
-        Section::of("dbt_project.yml", &[&OWN, &HARMLESS]),
-        Section::refused("What dbt_project.yml may not have", &NOT_SUPPORTED),
-    ]
+    vec![Section::of("dbt_project.yml", &[&OWN, &HARMLESS])]
 }
 
 /// Tells of a name that cannot be used without quotes everywhere.

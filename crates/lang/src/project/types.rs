@@ -46,8 +46,10 @@ pub struct Project {
     pub exposures: Vec<Exposure>,
     /// Whether a key that nothing reads is an error.
     pub is_strict: bool,
-    /// What the files say that keeps the project from being built, and not from being read: hooks.
-    pub refused: Vec<super::Problem>,
+    /// Texts that are called before a run: those of the packages, then the project's own.
+    pub on_run_start: Vec<Located<String>>,
+    /// Texts that are called after a run.
+    pub on_run_end: Vec<Located<String>>,
     /// What is worth saying but wrong with nothing: a description of a model that does not exist, say.
     pub warnings: Vec<super::Problem>,
 }

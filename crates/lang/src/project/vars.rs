@@ -12,12 +12,26 @@ pub(super) type Vars = IndexMap<String, Json>;
 
 /// Reads what `--vars` gives: a YAML mapping.
 pub(super) fn of_command_line(text: Option<&str>, problems: &mut Problems) -> Vars {
+    given("--vars", text, problems)
+}
+
+/// Reads what an option gives: a YAML mapping.
+///
+/// # Errors
+/// Where it is none.
+pub fn mapping_of_yaml(option: &str, text: Option<&str>) -> Result<IndexMap<String, Json>, Problems> {
+    let mut problems = Problems::default();
+    let mapping = given(option, text, &mut problems);
+    problems.none_or(mapping)
+}
+
+fn given(option: &str, text: Option<&str>, problems: &mut Problems) -> Vars {
     let Some(text) = text else { return Vars::new() };
-    let file = SourceText::new("--vars", text);
+    let file = SourceText::new(option, text);
     let Some(node) = yaml::parse(&file, problems) else { return Vars::new() };
     let item = Item::file(&file, &node);
     if !item.is_null() && !item.is_mapping() {
-        problems.push(item.expected("a mapping").help("write --vars '{name: value}'"));
+        problems.push(item.expected("a mapping").help(format!("write {option} '{{name: value}}'")));
         return Vars::new();
     }
     item.data(problems)

@@ -28,7 +28,8 @@ impl Timestamp {
         Self::at_utc(moment.naive_utc(), Zone::UTC)
     }
 
-    pub(super) fn naive(local: NaiveDateTime) -> Self {
+    /// One without a zone.
+    pub(in super::super) fn naive(local: NaiveDateTime) -> Self {
         Self { local, zone: None }
     }
 

@@ -134,7 +134,7 @@ data_tests: {+severity: warn}
     dbt_project.yml:2:1: unknown key `model-path` in a project
         did you mean `model-paths`?
     dbt_project.yml:4:1: unknown key `colour` in a project
-        the keys are name, profile, model-paths, macro-paths, test-paths, seed-paths, docs-paths, snapshot-paths, target-path, vars, models, seeds, snapshots, tests, data_tests, sources, packages-install-path, dispatch
+        the keys are name, profile, model-paths, macro-paths, test-paths, seed-paths, docs-paths, snapshot-paths, target-path, vars, models, seeds, snapshots, tests, data_tests, sources, packages-install-path, on-run-start, on-run-end, dispatch
     dbt_project.yml:5:14: `target-path`: expected a text, found a list
     dbt_project.yml:6:13: `seed-paths`: expected a text or a list of texts, found `3`
     dbt_project.yml:9:9: `models`: expected a mapping, found a list

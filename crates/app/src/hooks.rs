@@ -1,0 +1,155 @@
+//! Calling hooks, and macros by themselves: what they ask is answered of what is stored when they are called.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use serde_json::{Value as Json, json};
+
+use super::error::AppError;
+use super::late::Answering;
+use super::query::register_all;
+use super::workspace::{Workspace, runtime};
+use mep_datafusion::Engine;
+use mep_graph::{Answers, Called, Hook, Node, When, shown_node};
+use mep_lang::jinja::silently;
+use mep_lang::project::{Located, Problem, Problems, SourceText, Span};
+use mep_run::event::{NodeResult, Status};
+use mep_run::session::CallsHooks;
+
+/// The hooks of a project, in a run.
+pub(super) struct ProjectHooks<'a> {
+    pub(super) workspace: &'a Workspace,
+    pub(super) engine: Engine,
+    pub(super) runtime: Arc<tokio::runtime::Runtime>,
+}
+
+impl CallsHooks for ProjectHooks<'_> {
+    fn call(&self, node: &Node, when: When) -> Result<(), String> {
+        let texts = match when {
+            When::Before => &node.config.hooks.before,
+            When::After => &node.config.hooks.after,
+        };
+        for text in texts {
+            let called = self.call(Hook { node: Some(node), text, sees: &[] });
+            called.map_err(|problem| in_lines(&problem.into()))?;
+        }
+        Ok(())
+    }
+}
+
+impl ProjectHooks<'_> {
+    fn call(&self, hook: Hook<'_>) -> Result<Called, Problem> {
+        let (engine, runtime) = (self.engine.clone(), self.runtime.clone());
+        let answers: Arc<dyn Answers> = Arc::new(Answering { engine, runtime, built: BTreeSet::new() });
+        self.workspace.compiler(&|_| None).call(hook, &answers)
+    }
+
+    /// Calls what the project says before its runs.
+    ///
+    /// # Errors
+    /// Where one fails; nothing is begun then.
+    pub(super) fn before_run(&self) -> Result<(), Problem> {
+        let texts = &self.workspace.project.on_run_start;
+        texts.iter().try_for_each(|text| self.call(Hook { node: None, text, sees: &[] }).map(drop))
+    }
+
+    /// Calls what the project says after its runs, with the results; a result of each that fails.
+    pub(super) fn after_run(&self, results: &[NodeResult]) -> Vec<NodeResult> {
+        let sees = seen_after_run(self.workspace, results);
+        let mut failed = Vec::new();
+        for (at, text) in self.workspace.project.on_run_end.iter().enumerate() {
+            if let Err(problem) = self.call(Hook { node: None, text, sees: &sees }) {
+                let name = format!("on-run-end-{at}");
+                let id = format!("operation.{}.{name}", self.workspace.project.name);
+                let result = NodeResult::new(&id, &name, "operation", Status::Error);
+                failed.push(result.saying(in_lines(&problem.into())));
+            }
+        }
+        failed
+    }
+}
+
+/// What texts see after a run.
+fn seen_after_run(workspace: &Workspace, results: &[NodeResult]) -> Vec<(&'static str, Json)> {
+    let nodes = workspace.graph.nodes();
+    let shown = |result: &NodeResult| {
+        let node = nodes.iter().find(|node| node.id.as_str() == result.unique_id);
+        let is_test = node.is_some_and(Node::is_test);
+        json!({
+            "unique_id": result.unique_id,
+            "node": node.map(shown_node),
+            "status": result.status,
+            "message": result.message,
+            "execution_time": result.seconds,
+            "failures": is_test.then_some(result.rows),
+            "adapter_response": { "rows_affected": result.rows },
+            "thread_id": "",
+            "timing": [],
+        })
+    };
+    let schemas: BTreeSet<&str> =
+        nodes.iter().filter_map(|node| node.relation.as_ref()?.schema.as_deref()).collect();
+    let with_database: Vec<Json> = schemas.iter().map(|schema| json!([null, schema])).collect();
+    vec![
+        ("results", results.iter().map(shown).collect()),
+        ("schemas", schemas.iter().copied().collect()),
+        ("database_schemas", with_database.into()),
+    ]
+}
+
+impl Workspace {
+    /// What can be told of the run's own hooks before a run.
+    ///
+    /// # Errors
+    /// Where one writes, or cannot be rendered.
+    pub(super) fn check_hooks(&self) -> Result<BTreeSet<String>, Problems> {
+        let (mut problems, mut without_effect) = (Problems::default(), BTreeSet::new());
+        let nobody: Arc<dyn Answers> = Arc::new(());
+        let after = seen_after_run(self, &[]);
+        let of_start = self.project.on_run_start.iter().map(|text| (text, &[][..]));
+        let of_end = self.project.on_run_end.iter().map(|text| (text, &after[..]));
+        for (text, sees) in of_start.chain(of_end) {
+            let hook = Hook { node: None, text, sees };
+            match silently(|| self.compiler(&|_| None).call(hook, &nobody)) {
+                Ok(called) => without_effect.extend(called.without_effect),
+                Err(problem) => problems.push(problem),
+            }
+        }
+        problems.none_or(without_effect)
+    }
+
+    /// Calls a macro by itself, with these arguments; gives the statements that have no effect here.
+    ///
+    /// # Errors
+    /// Where there is no such macro, it fails, or it writes.
+    pub fn run_operation(&self, name: &str, arguments: Json) -> Result<BTreeSet<String>, AppError> {
+        let called = name.rsplit('.').next().unwrap_or(name);
+        if !self.templates.has_macro(called) {
+            let problem = Problem::new(format!("there is no macro `{name}`"));
+            return Err(problem.did_you_mean(called, self.templates.macro_names()).into());
+        }
+        let warehouse = self.warehouse()?;
+        let (engine, runtime) = (self.engine(&warehouse)?, runtime()?);
+        register_all(&self.graph, warehouse.as_ref(), &engine)?;
+        let file = SourceText::new("run-operation", format!("{{{{ {name}(**__mep_arguments) }}}}"));
+        let place = file.at(Span::default());
+        let text = Located { value: file.text().to_owned(), place };
+        let hooks = ProjectHooks { workspace: self, engine, runtime };
+        let sees = [("__mep_arguments", arguments)];
+        let called = hooks.call(Hook { node: None, text: &text, sees: &sees })?;
+        Ok(called.without_effect)
+    }
+}
+
+/// Problems as the message of a result, each with its place.
+pub(super) fn in_lines(problems: &Problems) -> String {
+    let line = |problem: &Problem| {
+        let place = problem.place().map(|place| {
+            let (line, column) = place.line_column();
+            format!("{}:{line}:{column}: ", place.text.path().display())
+        });
+        let help = problem.help_text().map(|help| format!("; {help}"));
+        format!("{}{problem}{}", place.unwrap_or_default(), help.unwrap_or_default())
+    };
+    problems.iter().map(line).collect::<Vec<_>>().join("\n")
+}
