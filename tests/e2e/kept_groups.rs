@@ -136,3 +136,16 @@ fn groups_stay_where_old_builds_are_cleaned_away() {
     project.succeed(&["run", "--quiet"]);
     assert_as_refreshed(&project);
 }
+
+#[test]
+fn what_fails_above_its_groups_is_told_with_its_place() {
+    let project = project();
+    project.model(
+        "broken",
+        "{{ config(materialized='table') }}
+        select song, 10 / (plays - plays) as nothing, rank() over (order by plays) as place
+        from (select song, count(*) as plays from {{ ref('plays') }} group by song)",
+    );
+    let printed = project.fail(1, &["run"]);
+    assert!(printed.contains("models/broken.sql:2:"), "{printed}");
+}

@@ -198,7 +198,7 @@ impl TableBuild<'_> {
     /// # Errors
     /// Where the query fails; the old table is then still there.
     pub async fn whole(&self, build: &PartitionBuild) -> Result<Built, BuildError> {
-        self.all_rows(self.plan()?, build).await
+        self.all_rows(self.plan()?, build, &self.output()).await
     }
 
     /// Builds all of the table of these rows.
@@ -209,8 +209,9 @@ impl TableBuild<'_> {
         &self,
         rows: PlannedQuery,
         build: &PartitionBuild,
+        output: &WriteTarget,
     ) -> Result<Built, BuildError> {
-        let mut written = self.engine.write(rows, &self.output()).await?;
+        let mut written = self.engine.write(rows, output).await?;
         // The ledger stands with the partitions, so a table without rows needs one too.
         if written.is_empty() {
             written.insert(PartitionKey::new(vec![None; self.partition_columns.len()]), Vec::new());

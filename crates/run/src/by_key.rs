@@ -39,9 +39,9 @@ impl Session<'_> {
         }
         if !stored.groups.is_empty()
             && let Some(divided) = self.divided(table, model)?
-            && let Some(built) = self.by_groups(table, build, &stored, &divided, &changed)?
         {
-            return Ok(Some(built));
+            // Where groups cannot be carried on, they are made anew with all rows.
+            return self.by_groups(table, build, &stored, &divided, &changed);
         }
         let found = self.rows_of_keys(table, table.plan()?, &stored, &changed);
         self.of_keys(table, build, &stored, found)

@@ -56,13 +56,30 @@ impl Session<'_> {
         build: &PartitionBuild,
     ) -> Result<Built, BuildError> {
         let Some(divided) = self.divided(table, model)? else { return self.block_on(table.whole(build)) };
+        match self.whole_by_groups(table, build, &divided) {
+            Err(BuildError::Engine(error)) => {
+                // The SELECT as it was written says what is wrong with it, and where.
+                tracing::debug!("{} cannot be made of its groups: {error}", table.relation);
+                self.block_on(table.whole(build))
+            }
+            built => built,
+        }
+    }
+
+    fn whole_by_groups(
+        &self,
+        table: &TableBuild<'_>,
+        build: &PartitionBuild,
+        divided: &DividedQuery,
+    ) -> Result<Built, BuildError> {
         let mut known = KnownGroups::new(table);
         for (at, groups) in divided.groups().iter().enumerate() {
-            let files = self.block_on(table.write_groups(at, groups, groups.rows.clone()))?;
+            let part = format!("groups{at}");
+            let files = self.block_on(table.write_groups(&part, groups, groups.rows.clone()))?;
             known.add(kept(groups, files))?;
         }
         let rest = divided.rest(self.engine.scope(), &known.names)?;
-        let mut built = self.block_on(table.all_rows(rest, build))?;
+        let mut built = self.block_on(table.all_rows(rest, build, &table.output_of_part("made")))?;
         let bytes: u64 = known.groups.iter().map(KeptGroups::bytes).sum();
         if bytes <= LITTLE.max(build.input_bytes / 2) {
             built.table.groups.clone_from(&known.groups);
@@ -93,7 +110,8 @@ impl Session<'_> {
                 None => return Ok(None),
                 Some(KeyedRows::Same) => old.clone(),
                 Some(KeyedRows::Replaced(replaced)) => {
-                    let new = self.block_on(table.write_groups(at, groups, replaced.rows))?;
+                    let part = format!("carried{at}");
+                    let new = self.block_on(table.write_groups(&part, groups, replaced.rows))?;
                     kept(groups, replaced.kept.into_iter().chain(new).collect())
                 }
             };
@@ -109,7 +127,11 @@ impl Session<'_> {
         let built = match self.of_keys(table, build, stored, found)? {
             Some(built) => Some(built),
             None => {
-                let built = self.block_on(table.all_rows(rest, build))?;
+                let built = match self.block_on(table.all_rows(rest, build, &table.output_of_part("carried")))
+                {
+                    Err(BuildError::Engine(_)) => return Ok(None),
+                    built => built?,
+                };
                 let built = self.keeping_same_rows(table, built, std::slice::from_ref(build));
                 Some((built, "its groups were carried on".to_owned()))
             }
@@ -154,10 +176,11 @@ impl Drop for KnownGroups<'_> {
 }
 
 impl TableBuild<'_> {
-    /// Writes groups, in the order of their keys.
+    /// Writes groups, in the order of their keys, to a folder of their own: what fails on the way leaves files there, and the build goes on
+    /// elsewhere.
     async fn write_groups(
         &self,
-        at: usize,
+        part: &str,
         groups: &Groups,
         rows: PlannedQuery,
     ) -> Result<Vec<DataFile>, BuildError> {
@@ -165,7 +188,7 @@ impl TableBuild<'_> {
             schema: groups.schema.clone(),
             partition_columns: Vec::new(),
             file_bytes: Some(FILE_BYTES),
-            ..self.output_in(BuildFolder::part(self.run, &format!("groups{at}")))
+            ..self.output_in(BuildFolder::part(self.run, part))
         };
         let written = self.engine.write(groups.in_order(rows)?, &target).await?;
         Ok(written.into_values().flatten().collect())

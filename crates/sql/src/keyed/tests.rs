@@ -307,7 +307,7 @@ impl Case {
         let mut names = Vec::new();
         for (groups, old) in divided.groups().iter().zip(groups_before) {
             let plan = self.scope.optimize(&groups.rows).unwrap();
-            let (way, new) = self.changed(old, &plan, changes);
+            let (way, new) = self.changed(old, &plan, changes).unwrap();
             if way == Way::Whole {
                 return None;
             }
@@ -332,8 +332,9 @@ impl Case {
         }
         let rest = divided.rest(&self.scope, &names).unwrap();
         let rest = self.scope.optimize(&rest).unwrap();
-        let (way, rows) = self.changed(before, &rest, &changes_of_rest);
-        Some(if way == Way::Whole { self.run(rest).unwrap() } else { rows })
+        // Names that are unique in the SELECT need not be so in what is made of it; all is built then.
+        let (way, rows) = self.changed(before, &rest, &changes_of_rest).ok()?;
+        if way == Way::Whole { self.run(rest).ok() } else { Some(rows) }
     }
 
     fn changes(contents: &[Contents; 3]) -> Changes {
@@ -355,23 +356,21 @@ impl Case {
         before: &RecordBatch,
         plan: &LogicalPlan,
         changes: &Changes,
-    ) -> (Way, Vec<RecordBatch>) {
+    ) -> datafusion::common::Result<(Way, Vec<RecordBatch>)> {
         if let Some(rows) = self.carried_on(changes, plan, before) {
-            return (Way::CarriedOn, rows);
+            return Ok((Way::CarriedOn, rows));
         }
         let wanted = all_columns(plan);
         let Some(touched) = changes.touched(plan, &wanted).unwrap() else {
-            return (Way::Untouched, vec![before.clone()]);
+            return Ok((Way::Untouched, vec![before.clone()]));
         };
         if touched.told.is_empty() {
-            return (Way::Whole, Vec::new());
+            return Ok((Way::Whole, Vec::new()));
         }
-        let keys_schema: SchemaRef = Arc::new(touched.plan.schema().as_arrow().clone());
-        let keys = self.run(touched.plan).unwrap();
-        let keys = concat_batches(&keys.first().map_or(keys_schema, RecordBatch::schema), &keys).unwrap();
+        let keys = self.all(touched.plan)?;
         let mut collect = |plan| self.run(plan);
-        let restricted = Restricted::new(&mut collect).plan(plan, &wanted, &keys, &touched.told).unwrap();
-        let mut rows = self.run(restricted).unwrap();
+        let restricted = Restricted::new(&mut collect).plan(plan, &wanted, &keys, &touched.told)?;
+        let mut rows = self.run(restricted)?;
         let stored = in_memory(before);
         let on: Vec<(Expr, usize)> = touched
             .told
@@ -380,7 +379,7 @@ impl Case {
             .map(|(at, told)| (column_at(stored.schema(), *told), at))
             .collect();
         rows.extend(self.run(rows_by_key(stored, &keys, &on, JoinType::LeftAnti).unwrap()).unwrap());
-        (Way::Key, rows)
+        Ok((Way::Key, rows))
     }
 
     fn carried_on(
@@ -466,7 +465,7 @@ fn check(seed: u64) -> Way {
     let (way, rows) = by_groups.map_or_else(
         || {
             let plan = case.scope.plan(&case.sql).unwrap();
-            case.changed(&before, &case.scope.optimize(&plan).unwrap(), &changes)
+            case.changed(&before, &case.scope.optimize(&plan).unwrap(), &changes).unwrap()
         },
         |rows| (Way::Groups, rows),
     );
