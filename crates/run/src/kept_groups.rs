@@ -124,22 +124,18 @@ impl Session<'_> {
         }
         let rest = divided.rest(self.engine.scope(), &known.names)?;
         let found = self.rows_of_keys(table, rest.clone(), stored, &changes);
-        let built = match self.of_keys(table, build, stored, found)? {
-            Some(built) => Some(built),
-            None => {
-                let built = match self.block_on(table.all_rows(rest, build, &table.output_of_part("carried")))
-                {
-                    Err(BuildError::Engine(_)) => return Ok(None),
-                    built => built?,
-                };
-                let built = self.keeping_same_rows(table, built, std::slice::from_ref(build));
-                Some((built, "its groups were carried on".to_owned()))
-            }
+        let (mut built, said) = if let Some(built) = self.of_keys(table, build, stored, found)? {
+            built
+        } else {
+            let built = match self.block_on(table.all_rows(rest, build, &table.output_of_part("carried"))) {
+                Err(BuildError::Engine(_)) => return Ok(None),
+                built => built?,
+            };
+            let built = self.keeping_same_rows(table, built, std::slice::from_ref(build));
+            (built, "its groups were carried on".to_owned())
         };
-        Ok(built.map(|(mut built, said)| {
-            built.table.groups.clone_from(&known.groups);
-            (built, said)
-        }))
+        built.table.groups.clone_from(&known.groups);
+        Ok(Some((built, said)))
     }
 }
 
