@@ -119,8 +119,15 @@ fn a_problem_in_the_profiles_shows_no_line_of_them() {
         "          sasl_password: *hunter2\n",
         "          sasl_password: \"hunter2\n",
         "          sasl_password: hunter2: yes\n",
-        "          sasl_password: hunter2\n          sasl_password: hunter2\n",
     ] {
         said(body);
     }
+    // The last one counts, as in dbt; that is told, and neither of them.
+    project.file(
+        "profiles.yml",
+        profiles("          sasl_password: hunter2\n          sasl_password: hunter2\n"),
+    );
+    let output = project.run(&["parse"]);
+    assert_eq!(output.code, Some(0), "{}", output.stderr);
+    assert!(!holds(&output, "hunter2") && output.stderr.contains("profiles.yml:13"), "{}", output.stderr);
 }
