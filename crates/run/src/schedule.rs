@@ -195,6 +195,14 @@ mod tests {
     }
 
     #[test]
+    fn a_step_that_panics_has_failed_and_nobody_waits_for_it() {
+        let dependencies = [vec![], vec![0], vec![]];
+        let steps = Steps { dependencies: &dependencies, weights: &[StepWeight::Light; 3] };
+        let outcomes = work_through(&steps, 2, false, |step| step != 0 || panic!("as asked"), |_, _| {});
+        assert_eq!(outcomes, [Outcome::Failed, Outcome::Skipped { because_of: 0 }, Outcome::Done]);
+    }
+
+    #[test]
     fn with_fail_fast_nothing_begins_after_a_failure() {
         let (begun, outcomes) = run(&[vec![], vec![], vec![]], &[0], true);
         assert_eq!(begun, [0]);
