@@ -27,8 +27,8 @@ use mep_contract::executor::keyed::{ContentChange, KeyedRows, ReplacedRows, Stor
 use mep_contract::warehouse::{PartitionKey, TableVersion};
 use mep_core::relation::Relation;
 use mep_sql::keyed::{
-    ChangedTable, Changes, KEYS_TABLE, Merge, Restricted, Wanted, all_columns, differing_rows, merged,
-    rows_by_key,
+    ChangedTable, Changes, KEYS_TABLE, Merge, Restricted, Wanted, all_columns, differing_rows, is_limited,
+    merged, rows_by_key,
 };
 
 /// More keys than this are not told apart.
@@ -98,6 +98,9 @@ impl Engine {
     ) -> Result<Option<Vec<RecordBatch>>> {
         // All columns of the plan are needed: a partition is another one where any of them is.
         let plan = self.scope().optimize(plan)?;
+        if is_limited(&plan) {
+            return Ok(None);
+        }
         let mut wanted = Wanted::new();
         for field in columns {
             let (qualifier, _) = plan.schema().qualified_field_with_unqualified_name(field.name())?;
@@ -124,6 +127,9 @@ impl Engine {
         collect: &mut RunPlan<'_>,
     ) -> Result<Option<KeyedRows>> {
         let plan = self.scope().optimize(plan)?;
+        if is_limited(&plan) {
+            return Ok(None);
+        }
         let changes = self.changes(&plan, changed, collect)?;
         if changes.0.is_empty() {
             return Ok(Some(KeyedRows::Same));

@@ -84,6 +84,23 @@ impl Changes {
     }
 }
 
+/// Whether a plan takes so many rows of an order, anywhere in it. The optimizer may leave out what decides between rows that are equal by the
+/// keys before, so that an optimized plan takes other rows than the one that was written.
+pub fn is_limited(plan: &LogicalPlan) -> bool {
+    let mut found = false;
+    // The closure returns no error, so neither does the walk.
+    let _ = plan.apply_with_subqueries(|node| {
+        found |= match node {
+            LogicalPlan::Limit(_) => true,
+            LogicalPlan::Sort(sort) => sort.fetch.is_some(),
+            LogicalPlan::TableScan(scan) => scan.fetch.is_some(),
+            _ => false,
+        };
+        Ok(if found { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
+    });
+    found
+}
+
 /// The scan with another table in place of the one that it reads.
 fn scan_of(scan: &TableScan, table: &Arc<dyn TableProvider>) -> Result<LogicalPlan> {
     let source: Arc<dyn TableSource> = provider_as_source(table.clone());

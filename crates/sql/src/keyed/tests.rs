@@ -10,7 +10,9 @@ use arrow::util::display::array_value_to_string;
 use datafusion::datasource::{MemTable, TableProvider, provider_as_source};
 use datafusion::logical_expr::{Expr, JoinType, LogicalPlan, LogicalPlanBuilder};
 
-use super::{ChangedTable, Changes, DividedQuery, Restricted, all_columns, column_at, merged, rows_by_key};
+use super::{
+    ChangedTable, Changes, DividedQuery, Restricted, all_columns, column_at, is_limited, merged, rows_by_key,
+};
 use crate::Scope;
 use mep_core::relation::Relation;
 
@@ -357,6 +359,9 @@ impl Case {
         plan: &LogicalPlan,
         changes: &Changes,
     ) -> datafusion::common::Result<(Way, Vec<RecordBatch>)> {
+        if is_limited(plan) {
+            return Ok((Way::Whole, Vec::new()));
+        }
         if let Some(rows) = self.carried_on(changes, plan, before) {
             return Ok((Way::CarriedOn, rows));
         }
