@@ -144,8 +144,26 @@ impl Session<'_> {
         }
     }
 
+    /// What comes of a step. A panic in it is a fault of mep's: it has been printed, and is this node's error, so that the run goes on with
+    /// what does not need the node.
     fn step(&self, step: &Step, node: &Node) -> NodeResult {
         let began = Instant::now();
+        let stepped = catch_unwind(AssertUnwindSafe(|| self.stepped(step, node)));
+        let stepped =
+            stepped.unwrap_or_else(|panic| Err(BuildError::Panicked(Panicked::new(panic.as_ref()))));
+        let result = match stepped {
+            Ok(None) => return result_of(node, Status::Current),
+            Ok(Some(result)) => result,
+            Err(error @ (BuildError::Interrupted | BuildError::InterruptedBatches { .. })) => {
+                result_of(node, Status::Interrupted).saying(error.to_string())
+            }
+            Err(error) => result_of(node, Status::Error).saying(self.why(step.node, &error)),
+        };
+        result.in_time(began.elapsed())
+    }
+
+    /// Does what a step asks for; `None` where that is nothing.
+    fn stepped(&self, step: &Step, node: &Node) -> Result<Option<NodeResult>, BuildError> {
         let (name, kind) = (node.shown_name(), node.shown_kind());
         let mut planned = step.action.clone();
         if planned == Action::AfterInputs {
@@ -153,26 +171,13 @@ impl Session<'_> {
             planned = self.with_planner(|planner| planner.node(step.node, &mut tables));
         }
         if planned == Action::Current {
-            return result_of(node, Status::Current);
+            return Ok(None);
         }
         self.reporter.report(Event::Started { name: &name, kind });
-        let acting = || {
-            self.called(node, When::Before, "before")?;
-            let result = self.act(step.node, node, &planned)?;
-            self.called(node, When::After, "after")?;
-            Ok(result)
-        };
-        // A panic is a fault of mep's. It has been printed; the run goes on with what does not need this node.
-        let acted = catch_unwind(AssertUnwindSafe(acting));
-        let acted = acted.unwrap_or_else(|panic| Err(BuildError::Panicked(Panicked::new(panic.as_ref()))));
-        let result = match acted {
-            Ok(result) => result,
-            Err(error @ (BuildError::Interrupted | BuildError::InterruptedBatches { .. })) => {
-                result_of(node, Status::Interrupted).saying(error.to_string())
-            }
-            Err(error) => result_of(node, Status::Error).saying(self.why(step.node, &error)),
-        };
-        result.in_time(began.elapsed())
+        self.called(node, When::Before, "before")?;
+        let result = self.act(step.node, node, &planned)?;
+        self.called(node, When::After, "after")?;
+        Ok(Some(result))
     }
 
     /// Calls the hooks of a node.
