@@ -7,15 +7,15 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
+use datafusion::common::Result;
 use datafusion::common::cast::as_int64_array;
-use datafusion::common::{Column, Result};
 use datafusion::logical_expr::{Expr, JoinType, LogicalPlan, LogicalPlanBuilder, lit};
 
 use super::keyed::{RunPlan, scan_of};
 use super::published::PublishedTable;
 use mep_contract::executor::keyed::StoredRows;
 use mep_contract::warehouse::{Content, DataFile, PartitionKey, TableVersion};
-use mep_sql::keyed::rows_by_key;
+use mep_sql::keyed::{all_of, rows_by_key};
 
 /// Of more files it is not asked which of them hold keys.
 const ASKED: usize = 128;
@@ -61,7 +61,7 @@ impl FilesOfKeys {
             );
         }
         let mut held = BTreeSet::new();
-        if let Some(all) = union(plans)? {
+        if let Some(all) = all_of(plans)? {
             for batch in collect(all)? {
                 let places = as_int64_array(batch.column(0))?;
                 held.extend(places.iter().flatten().filter_map(|place| usize::try_from(place).ok()));
@@ -102,16 +102,4 @@ fn with_files(table: &TableVersion, files: Vec<DataFile>) -> TableVersion {
         partition.files = Arc::new(files);
     }
     table
-}
-
-fn union(plans: Vec<LogicalPlan>) -> Result<Option<LogicalPlan>> {
-    let mut all: Option<LogicalPlan> = None;
-    for plan in plans {
-        all = Some(match all {
-            Some(all) => LogicalPlanBuilder::from(all).union(plan)?.build()?,
-            None => plan,
-        });
-    }
-    let file = || Expr::Column(Column::from_name("file"));
-    all.map(|all| LogicalPlanBuilder::from(all).project([file()])?.build()).transpose()
 }

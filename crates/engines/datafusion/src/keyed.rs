@@ -4,7 +4,7 @@
 //! reached, the answer is `None`, and all rows are to be made. What fails here says nothing of the model, since rows are
 //! looked at that its own filters may leave out: a failure is such an answer too.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 use arrow::array::{RecordBatch, UInt64Array};
@@ -27,8 +27,8 @@ use mep_contract::executor::keyed::{ContentChange, KeyedRows, ReplacedRows, Stor
 use mep_contract::warehouse::{PartitionKey, TableVersion};
 use mep_core::relation::Relation;
 use mep_sql::keyed::{
-    ChangedTable, Changes, KEYS_TABLE, Merge, Restricted, Wanted, all_columns, differing_rows, is_limited,
-    merged, rows_by_key,
+    ChangedTable, Changes, KEYS_TABLE, Merge, Restricted, Wanted, all_columns, differing_rows, merged,
+    optimized, rows_by_key,
 };
 
 /// More keys than this are not told apart.
@@ -97,10 +97,7 @@ impl Engine {
         collect: &mut RunPlan<'_>,
     ) -> Result<Option<Vec<RecordBatch>>> {
         // All columns of the plan are needed: a partition is another one where any of them is.
-        let plan = self.scope().optimize(plan)?;
-        if is_limited(&plan) {
-            return Ok(None);
-        }
+        let Some(plan) = optimized(self.scope(), plan)? else { return Ok(None) };
         let mut wanted = Wanted::new();
         for field in columns {
             let (qualifier, _) = plan.schema().qualified_field_with_unqualified_name(field.name())?;
@@ -126,10 +123,7 @@ impl Engine {
         changed: &[ContentChange],
         collect: &mut RunPlan<'_>,
     ) -> Result<Option<KeyedRows>> {
-        let plan = self.scope().optimize(plan)?;
-        if is_limited(&plan) {
-            return Ok(None);
-        }
+        let Some(plan) = optimized(self.scope(), plan)? else { return Ok(None) };
         let changes = self.changes(&plan, changed, collect)?;
         if changes.0.is_empty() {
             return Ok(Some(KeyedRows::Same));
@@ -424,18 +418,19 @@ impl Engine {
     fn cost(&self, plan: &LogicalPlan) -> Result<u64> {
         let plan = self.scope().optimize(plan)?;
         let state = self.scope().state();
-        let (mut bytes, mut saved) = (0_u64, 0);
+        let mut bytes = 0;
+        // A node is met before those below it, so a scan is known for one of keys by then; it is told by where it lies.
+        let mut of_keys = HashSet::new();
         plan.apply_with_subqueries(|node| {
+            of_keys.extend(scan_of_keys(node).map(std::ptr::from_ref::<TableScan>));
             if let LogicalPlan::TableScan(scan) = node {
                 let (read, opened) = cost_of_scan(scan, &state)?;
-                bytes += read + opened;
-            }
-            if let Some(scan) = scan_of_keys(node) {
-                saved += cost_of_scan(scan, &state)?.0 / 4 * 3;
+                let less = if of_keys.contains(&std::ptr::from_ref(scan)) { read / 4 * 3 } else { 0 };
+                bytes += read - less + opened;
             }
             Ok::<_, DataFusionError>(TreeNodeRecursion::Continue)
         })?;
-        Ok(bytes.saturating_sub(saved))
+        Ok(bytes)
     }
 }
 

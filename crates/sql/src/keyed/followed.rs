@@ -8,7 +8,7 @@ use datafusion::common::{Column, Result};
 use datafusion::datasource::TableProvider;
 use datafusion::logical_expr::{Expr, LogicalPlan};
 
-use super::{ChangedTable, Changes, Wanted};
+use super::{ChangedTable, Changes, Wanted, optimized};
 use crate::alignment::{is_stored, relation};
 use crate::planned::{PlannedQuery, SqlError};
 use crate::scope::{DeclaredTable, Scope};
@@ -25,7 +25,7 @@ pub fn followed(
     table: &Relation,
     columns: &[String],
 ) -> Result<Vec<String>, SqlError> {
-    let plan = scope.optimize(query)?;
+    let Some(plan) = optimized(scope, query)? else { return Ok(Vec::new()) };
     let mut wanted = Wanted::new();
     for name in columns {
         let (qualifier, _) = plan.schema().qualified_field_with_unqualified_name(name)?;
@@ -110,6 +110,12 @@ mod tests {
         assert_eq!(of("select max(key) as key from m.dim"), "");
         assert_eq!(of("select key, rank() over (order by title) as place from m.dim"), "");
         assert_eq!(of("select key from m.dim order by title limit 3"), "");
+        assert_eq!(
+            of(
+                "select d.key from m.dim d join (select id from m.fact order by day limit 3) f on f.id = d.key"
+            ),
+            ""
+        );
         assert_eq!(of("select f.day from m.fact f where f.city < (select max(key) from m.dim)"), "");
     }
 }

@@ -13,7 +13,7 @@ use datafusion::common::{Column, Result};
 use datafusion::datasource::TableProvider;
 use datafusion::logical_expr::{Aggregate, Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder};
 
-use super::{ChangedTable, Changes, columns_of, is_limited};
+use super::{ChangedTable, Changes, columns_of, optimized};
 use crate::alignment::{is_stored, relation};
 use crate::planned::{PlannedQuery, SqlError};
 use crate::recipe::Recipe;
@@ -58,8 +58,8 @@ impl DividedQuery {
         query: &PlannedQuery,
         grows: &dyn Fn(&Relation) -> bool,
     ) -> Result<Option<Self>, SqlError> {
-        let plan = scope.optimize(query)?;
-        if is_limited(&plan) || insertions(&plan)?.carried_on(&plan)?.is_some() {
+        let Some(plan) = optimized(scope, query)? else { return Ok(None) };
+        if insertions(&plan)?.carried_on(&plan)?.is_some() {
             return Ok(None);
         }
         let mut groups: Vec<Groups> = Vec::new();

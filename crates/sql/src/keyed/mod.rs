@@ -32,6 +32,7 @@ use datafusion::logical_expr::{
 
 use super::alignment::{is_stored, relation};
 pub use super::carried::Wanted;
+use super::scope::Scope;
 use mep_core::relation::Relation;
 
 pub use carried_on::{CarriedOn, Merge, merged};
@@ -84,9 +85,19 @@ impl Changes {
     }
 }
 
+/// The plan through which changes are followed, and of which parts are executed as they stand; `None` where that would give other rows than
+/// the SELECT.
+///
+/// # Errors
+/// Where the optimizer finds that the plan cannot run.
+pub fn optimized(scope: &Scope, plan: &LogicalPlan) -> Result<Option<LogicalPlan>> {
+    let plan = scope.optimize(plan)?;
+    Ok((!is_limited(&plan)).then_some(plan))
+}
+
 /// Whether a plan takes so many rows of an order, anywhere in it. The optimizer may leave out what decides between rows that are equal by the
 /// keys before, so that an optimized plan takes other rows than the one that was written.
-pub fn is_limited(plan: &LogicalPlan) -> bool {
+fn is_limited(plan: &LogicalPlan) -> bool {
     let mut found = false;
     // The closure returns no error, so neither does the walk.
     let _ = plan.apply_with_subqueries(|node| {
@@ -134,8 +145,11 @@ fn named(columns: impl Iterator<Item = Expr>, schema: &DFSchema) -> impl Iterato
     })
 }
 
-/// The rows of several plans whose columns are the same by position, with the names of the first.
-fn all_of(mut plans: Vec<LogicalPlan>) -> Result<Option<LogicalPlan>> {
+/// The rows of several plans whose columns are the same by position, with the names of the first; `None` of no plans.
+///
+/// # Errors
+/// Where the types differ.
+pub fn all_of(mut plans: Vec<LogicalPlan>) -> Result<Option<LogicalPlan>> {
     let Some(last) = plans.pop() else { return Ok(None) };
     let schema = plans.first().unwrap_or(&last).schema().clone();
     let mut all = last;
