@@ -86,13 +86,7 @@ mod tests {
             partitions: BTreeMap::from([(PartitionKey::whole(), partition)]),
             batches: BTreeMap::new(),
         };
-        TableVersion {
-            schema: Arc::new(Schema::empty()),
-            content,
-            run: RunId::none(),
-            sql: None,
-            groups: Vec::new(),
-        }
+        TableVersion::new(Arc::new(Schema::empty()), content, RunId::none())
     }
 
     #[test]

@@ -425,13 +425,7 @@ mod tests {
             partitions: BTreeMap::new(),
             batches: units.iter().map(batch).collect(),
         };
-        TableVersion {
-            schema: Arc::new(Schema::empty()),
-            content,
-            run: run.clone(),
-            sql: None,
-            groups: Vec::new(),
-        }
+        TableVersion::new(Arc::new(Schema::empty()), content, run.clone())
     }
 
     #[test]

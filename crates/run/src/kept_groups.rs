@@ -200,7 +200,7 @@ impl TableBuild<'_> {
             batches: BTreeMap::new(),
         };
         let (schema, run) = (groups.schema.clone(), self.run.clone());
-        TableVersion { schema, content, run, sql: None, groups: Vec::new() }
+        TableVersion::new(schema, content, run)
     }
 }
 

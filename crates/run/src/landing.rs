@@ -480,8 +480,7 @@ impl Landing<'_> {
                 partitions,
                 batches: BTreeMap::new(),
             };
-            let table =
-                TableVersion { schema, content, run: self.run.clone(), sql: None, groups: Vec::new() };
+            let table = TableVersion::new(schema, content, self.run.clone());
             self.warehouse.publish(&self.table.rejects, &table, &Presentation::default())?;
         }
         mep_core::fail_point::reached("landing-before-publish");
@@ -497,7 +496,7 @@ impl Landing<'_> {
         let partitions = self.partitions(kept, rows, &versions, &fingerprint);
         let content =
             Content::Table { partition_columns: self.table.partition_columns(), partitions, batches: record };
-        let table = TableVersion { schema, content, run: self.run.clone(), sql: None, groups: Vec::new() };
+        let table = TableVersion::new(schema, content, self.run.clone());
         self.warehouse.publish(&self.table.raw, &table, self.presentation)?;
         landed.short = short;
         Ok((landed, table))

@@ -135,16 +135,16 @@ impl Session<'_> {
         let new = table.partitions().filter(|(_, partition)| is_new(partition));
         let new: BTreeMap<PartitionKey, Partition> =
             new.map(|(key, partition)| (key.clone(), partition.clone())).collect();
-        let of = |partitions| TableVersion {
-            schema: table.schema.clone(),
-            content: Content::Table {
-                partition_columns: table.partition_columns().to_vec(),
-                partitions,
-                batches: BTreeMap::new(),
-            },
-            run: self.run.clone(),
-            sql: None,
-            groups: Vec::new(),
+        let of = |partitions| {
+            TableVersion::new(
+                table.schema.clone(),
+                Content::Table {
+                    partition_columns: table.partition_columns().to_vec(),
+                    partitions,
+                    batches: BTreeMap::new(),
+                },
+                self.run.clone(),
+            )
         };
         let name = beside.aside("tested");
         self.engine.register_aside(&name, self.warehouse.table_folder(relation), of(new.clone()))?;

@@ -50,12 +50,6 @@ pub async fn load(session: &Session<'_>, node: &Node, seed: &SeedTable) -> Resul
     let partitions = BTreeMap::from([(PartitionKey::whole(), partition)]);
     let written = BuildCounts::of(&partitions);
     let content = Content::Table { partition_columns: Vec::new(), partitions, batches: BTreeMap::new() };
-    let table = TableVersion {
-        schema: seed.schema.clone(),
-        content,
-        run: session.run.clone(),
-        sql: None,
-        groups: Vec::new(),
-    };
+    let table = TableVersion::new(seed.schema.clone(), content, session.run.clone());
     Ok(Built { table, written })
 }

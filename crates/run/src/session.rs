@@ -51,6 +51,20 @@ pub struct RunOptions {
 }
 
 impl RunOptions {
+    /// Those of a run that is looked at, and not carried out.
+    pub fn looking(full_refresh: bool, until: Option<NaiveDate>, cores: usize) -> Self {
+        Self {
+            full_refresh,
+            fail_fast: false,
+            threads: 1,
+            cores,
+            until,
+            event_times: None,
+            tests: TestsRun::BeforePublish,
+            views_of_project: true,
+        }
+    }
+
     /// What batches are due by.
     fn batch_times(&self) -> BatchTimes {
         let after = self.until.and_then(|until| until.succ_opt());
@@ -269,13 +283,11 @@ impl<'a> Session<'a> {
 
     /// A view as this run publishes it.
     pub(super) fn view_of(&self, model: &CompiledModel) -> TableVersion {
-        TableVersion {
-            schema: model.schema.clone(),
-            content: Content::View { sql: model.sql.clone(), fingerprint: model.fingerprint.clone() },
-            run: self.run.clone(),
-            sql: None,
-            groups: Vec::new(),
-        }
+        TableVersion::new(
+            model.schema.clone(),
+            Content::View { sql: model.sql.clone(), fingerprint: model.fingerprint.clone() },
+            self.run.clone(),
+        )
     }
 
     /// Notes what was published, so that SQL and plans see it.

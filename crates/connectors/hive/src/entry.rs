@@ -276,13 +276,7 @@ impl RelationEntry<'_> {
         let schema = self.schema(parameters)?;
         if let Some(view) = self.get::<HiveView>(parameters, "mep.view")? {
             let content = Content::View { sql: view.sql, fingerprint: view.fingerprint };
-            return Ok(TableVersion {
-                schema: schema.into(),
-                content,
-                run: view.run,
-                sql: None,
-                groups: Vec::new(),
-            });
+            return Ok(TableVersion::new(schema.into(), content, view.run));
         }
         let keys = table.partition_keys.as_deref().unwrap_or_default().len();
         let columns = schema.fields().len().checked_sub(keys);

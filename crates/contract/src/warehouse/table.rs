@@ -97,6 +97,11 @@ impl Partition {
 }
 
 impl TableVersion {
+    /// What a run publishes where no model's SQL stands behind it.
+    pub fn new(schema: SchemaRef, content: Content, run: RunId) -> Self {
+        Self { schema, content, run, sql: None, groups: Vec::new() }
+    }
+
     /// The partitions of a table; none of a view.
     pub fn partitions(&self) -> impl Iterator<Item = (&PartitionKey, &Partition)> {
         match &self.content {

@@ -157,7 +157,7 @@ impl LocalSink {
         }
         let content =
             Content::Table { partition_columns: columns.to_vec(), partitions, batches: BTreeMap::new() };
-        let version = TableVersion { schema, content, run, sql: None, groups: Vec::new() };
+        let version = TableVersion::new(schema, content, run);
         self.warehouse.publish(&table.relation, &version, &Presentation::default()).map_err(refused)?;
         self.forget_superseded(&table.relation, &version);
         Ok(())
@@ -309,13 +309,7 @@ impl LocalSink {
             partitions: BTreeMap::new(),
             batches: BTreeMap::new(),
         };
-        let version = TableVersion {
-            schema: schema_of(table)?,
-            content,
-            run: RunId::generate(),
-            sql: None,
-            groups: Vec::new(),
-        };
+        let version = TableVersion::new(schema_of(table)?, content, RunId::generate());
         self.warehouse.publish(&table.relation, &version, &Presentation::default()).map_err(refused)
     }
 

@@ -27,17 +27,15 @@ fn table(run: &RunId) -> TableVersion {
         Field::new("price", DataType::Decimal128(10, 2), true),
         Field::new("event_date", DataType::Date32, true),
     ];
-    TableVersion {
-        schema: Arc::new(Schema::new(fields)),
-        content: Content::Table {
+    TableVersion::new(
+        Arc::new(Schema::new(fields)),
+        Content::Table {
             partition_columns: vec!["event_date".into()],
             partitions: BTreeMap::from([(key, partition)]),
             batches: BTreeMap::new(),
         },
-        run: run.clone(),
-        sql: None,
-        groups: Vec::new(),
-    }
+        run.clone(),
+    )
 }
 
 fn write_files(warehouse: &LocalWarehouse, relation: &Relation, table: &TableVersion) {
