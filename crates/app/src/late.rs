@@ -17,7 +17,7 @@ use mep_datafusion::Engine;
 use mep_graph::{Answers, Compiled, NodeSet, Question, Unanswered, tested_relation};
 use mep_plan::Action;
 use mep_run::event::SilentReporter;
-use mep_run::{RunOptions, Session, TestsRun, held};
+use mep_run::{RunOptions, Session, held};
 
 /// A text asks for no more rows than this: what is computed of many is a table's work.
 const MOST_ROWS: usize = 100_000;
@@ -117,16 +117,7 @@ impl Workspace {
         engine: &Engine,
         runtime: &tokio::runtime::Runtime,
     ) -> Result<BTreeSet<Relation>, AppError> {
-        let options = RunOptions {
-            full_refresh: self.rendering.full_refresh,
-            fail_fast: false,
-            threads: 1,
-            cores: cores(),
-            until: self.rendering.date,
-            event_times: None,
-            tests: TestsRun::BeforePublish,
-            views_of_project: true,
-        };
+        let options = RunOptions::looking(self.rendering.full_refresh, self.rendering.date, cores());
         let known = held(&self.graph, warehouse, nodes)?;
         let context = self.run_context(compiled, warehouse, engine, runtime);
         let session = Session::new(context, options, &SilentReporter, known);

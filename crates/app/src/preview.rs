@@ -23,7 +23,7 @@ use mep_plan::{
 use mep_run::event::SilentReporter;
 use mep_run::landing::content_of;
 use mep_run::rejects::TooManyRejected;
-use mep_run::{ConnectedSource, RunOptions, Session, TestsRun, held, plan_landings};
+use mep_run::{ConnectedSource, RunOptions, Session, held, plan_landings};
 use mep_sql::keyed::followed;
 
 /// What is asked for beside the selection.
@@ -149,16 +149,8 @@ impl PreviewedPlan {
         let sources = connect(&workspace.project, &workspace.graph, compiled, nodes.iter().copied())?;
         let warehouse = workspace.warehouse()?;
         let (engine, runtime) = (workspace.engine(&warehouse)?, runtime()?);
-        let options = RunOptions {
-            full_refresh: request.full_refresh,
-            fail_fast: false,
-            threads: 1,
-            cores: cores(),
-            until: request.date,
-            event_times: request.event_times,
-            tests: TestsRun::BeforePublish,
-            views_of_project: true,
-        };
+        let looking = RunOptions::looking(request.full_refresh, request.date, cores());
+        let options = RunOptions { event_times: request.event_times, ..looking };
         let known = held(&workspace.graph, warehouse.as_ref(), nodes)?;
         let context = workspace.run_context(compiled, warehouse.as_ref(), &engine, &runtime);
         let session = Session::new(context, options, &SilentReporter, known);
