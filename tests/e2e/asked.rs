@@ -110,11 +110,18 @@ fn only_inputs_are_asked_and_only_by_a_select() {
 }
 
 #[test]
+fn a_query_sees_the_graph_though_no_text_of_the_project_names_it() {
+    let shown =
+        pivoted().print(&["show", "--inline", "select {{ graph.nodes | length }} as n", "--output", "json"]);
+    assert_eq!(serde_json::from_str::<Json>(&shown).unwrap(), json!([{"n": 5}]));
+}
+
+#[test]
 fn hooks_are_called_around_what_is_built_and_around_the_run() {
     let project = pivoted();
     project.file(
         "dbt_project.yml",
-        "name: songs\nprofile: songs\non-run-start: \"{{ log('begins', info=true) }}\"\n\
+        "name: songs\nprofile: songs\non-run-start: \"{{ log('begins with ' ~ graph.nodes | length, info=true) }}\"\n\
          on-run-end: [\"{{ told(results) }}\"]\nmodels: {songs: {+post-hook: 'grant select on {{ this }} to reader'}}\n",
     );
     project.file(
@@ -129,7 +136,9 @@ fn hooks_are_called_around_what_is_built_and_around_the_run() {
     project.model("sums", "{{ config(materialized='table', post_hook='{{ counted(this, 2) }}') }} select kind, sum(n) as n from {{ ref('plays') }} group by kind");
     let said = project.succeed(&["run"]);
     assert!(
-        said.contains("begins") && said.contains("main.sums has 2") && said.contains("sums is success"),
+        said.contains("begins with 5")
+            && said.contains("main.sums has 2")
+            && said.contains("sums is success"),
         "{said}"
     );
     assert_eq!(

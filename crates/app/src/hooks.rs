@@ -1,7 +1,8 @@
 //! Calling hooks, and macros by themselves: what they ask is answered of what is stored when they are called.
 
+use std::cell::LazyCell;
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use serde_json::{Value as Json, json};
 
@@ -10,7 +11,7 @@ use super::late::Answering;
 use super::query::register_all;
 use super::workspace::{Workspace, runtime};
 use mep_datafusion::Engine;
-use mep_graph::{Answers, Called, Hook, Node, When, shown_node};
+use mep_graph::{Answers, Called, Hook, HookNames, Node, When, shown_node};
 use mep_lang::jinja::silently;
 use mep_lang::project::{Located, Problem, Problems, SourceText, Span};
 use mep_run::event::{NodeResult, Status};
@@ -18,9 +19,11 @@ use mep_run::session::CallsHooks;
 
 /// The hooks of a project, in a run.
 pub(super) struct ProjectHooks<'a> {
-    pub(super) workspace: &'a Workspace,
-    pub(super) engine: Engine,
-    pub(super) runtime: Arc<tokio::runtime::Runtime>,
+    workspace: &'a Workspace,
+    engine: Engine,
+    runtime: Arc<tokio::runtime::Runtime>,
+    /// Made for the first hook that is called.
+    names: OnceLock<HookNames>,
 }
 
 impl CallsHooks for ProjectHooks<'_> {
@@ -37,11 +40,22 @@ impl CallsHooks for ProjectHooks<'_> {
     }
 }
 
-impl ProjectHooks<'_> {
+impl<'a> ProjectHooks<'a> {
+    /// The hooks of a project over the tables that an engine knows.
+    pub(super) fn new(
+        workspace: &'a Workspace,
+        engine: Engine,
+        runtime: Arc<tokio::runtime::Runtime>,
+    ) -> Self {
+        Self { workspace, engine, runtime, names: OnceLock::new() }
+    }
+
     fn call(&self, hook: Hook<'_>) -> Result<Called, Problem> {
         let (engine, runtime) = (self.engine.clone(), self.runtime.clone());
         let answers: Arc<dyn Answers> = Arc::new(Answering { engine, runtime, built: BTreeSet::new() });
-        self.workspace.compiler(&|_| None).call(hook, &answers)
+        let stored = |_: &Node| None;
+        let compiler = self.workspace.compiler(&stored);
+        compiler.call(self.names.get_or_init(|| compiler.hook_names()), hook, &answers)
     }
 
     /// Calls what the project says before its runs.
@@ -106,11 +120,14 @@ impl Workspace {
         let (mut problems, mut without_effect) = (Problems::default(), BTreeSet::new());
         let nobody: Arc<dyn Answers> = Arc::new(());
         let after = seen_after_run(self, &[]);
+        let stored = |_: &Node| None;
+        let compiler = self.compiler(&stored);
+        let names = LazyCell::new(|| compiler.hook_names());
         let of_start = self.project.on_run_start.iter().map(|text| (text, &[][..]));
         let of_end = self.project.on_run_end.iter().map(|text| (text, &after[..]));
         for (text, sees) in of_start.chain(of_end) {
             let hook = Hook { node: None, text, sees };
-            match silently(|| self.compiler(&|_| None).call(hook, &nobody)) {
+            match silently(|| compiler.call(&names, hook, &nobody)) {
                 Ok(called) => without_effect.extend(called.without_effect),
                 Err(problem) => problems.push(problem),
             }
@@ -134,7 +151,7 @@ impl Workspace {
         let file = SourceText::new("run-operation", format!("{{{{ {name}(**__mep_arguments) }}}}"));
         let place = file.at(Span::default());
         let text = Located { value: file.text().to_owned(), place };
-        let hooks = ProjectHooks { workspace: self, engine, runtime };
+        let hooks = ProjectHooks::new(self, engine, runtime);
         let sees = [("__mep_arguments", arguments)];
         let called = hooks.call(Hook { node: None, text: &text, sees: &sees })?;
         Ok(called.without_effect)

@@ -154,7 +154,7 @@ impl<'a> Run<'a> {
         let compiled = if is_old { self.compile()? } else { compiled };
         let engine = workspace.engine(&warehouse)?;
         let runtime = runtime()?;
-        let hooks = ProjectHooks { workspace, engine: engine.clone(), runtime: runtime.clone() };
+        let hooks = ProjectHooks::new(workspace, engine.clone(), runtime.clone());
         let context = workspace.run_context(&compiled, warehouse.as_ref(), &engine, &runtime);
         let session = self.session(RunContext { hooks: &hooks, ..context }, nodes, reporter)?;
         hooks.before_run()?;

@@ -14,8 +14,8 @@ use arrow::datatypes::{
 use arrow::util::display::array_value_to_string;
 use chrono::{DateTime, NaiveDate};
 
-use super::dag::Graph;
 use super::information_schema::InformationSchema;
+use super::names::Names;
 use super::node_index::NodeIndex;
 use mep_core::relation::Relation;
 use mep_lang::jinja::{Answer, Asked, Cell, Refusal};
@@ -121,8 +121,8 @@ pub(super) enum Own {
 
 impl Asking {
     /// Asking for whatever is stored.
-    pub(super) fn anything(answers: Arc<dyn Answers>, noted: Arc<Mutex<Questions>>, graph: &Graph) -> Self {
-        let information_schema = Arc::new(InformationSchema::of(graph));
+    pub(super) fn anything(answers: Arc<dyn Answers>, noted: Arc<Mutex<Questions>>, names: &Names) -> Self {
+        let information_schema = names.information_schema.clone();
         Self { answers, reach: Reach::Anything, information_schema, noted }
     }
 

@@ -14,7 +14,6 @@ use super::dag::Graph;
 use super::declared::{landing_table, read_seed, schema_problem};
 use super::hooks::Hook;
 use super::incremental::{BatchInput, Batching, CompiledBatches, Input, check_increment, input_time, parts};
-use super::information_schema::InformationSchema;
 use super::inline::{Ephemeral, with_ephemerals};
 use super::names::{Names, NodeNames, Parts};
 use super::node::{Node, NodeKind, TestDetail};
@@ -122,7 +121,6 @@ impl Compiler<'_> {
             scope: Scope::for_planning(),
             views: HashMap::new(),
             names: Arc::new(Names::of(self.project, self.graph, wanted)),
-            information_schema: Arc::new(InformationSchema::of(self.graph)),
             questions: Arc::default(),
             compiled: Compiled::default(),
             ephemerals: Arc::default(),
@@ -186,9 +184,10 @@ impl Compiler<'_> {
     /// # Errors
     /// Where the template cannot be rendered.
     pub fn query(&self, text: &SourceText) -> Result<Rendered, Problem> {
-        let names = Arc::new(Names::of(self.project, self.graph, &NodeSet::new()));
+        let other = Some(text.text());
+        let names = Arc::new(Names::beside(self.project, self.graph, &NodeSet::new(), other));
         // It makes no table, so it may ask for whatever is stored.
-        let asking = Asking::anything(self.answers.clone(), Arc::default(), self.graph);
+        let asking = Asking::anything(self.answers.clone(), Arc::default(), &names);
         let subject = Subject {
             text,
             block: None,
@@ -226,7 +225,6 @@ struct CompileWork<'a> {
     views: HashMap<Relation, NodeIndex>,
     names: Arc<Names>,
     compiled: Compiled,
-    information_schema: Arc<InformationSchema>,
     /// What came of the questions of the node that is compiled.
     questions: Arc<Mutex<Questions>>,
     ephemerals: Arc<HashMap<NodeIndex, Ephemeral>>,
@@ -450,7 +448,7 @@ impl CompileWork<'_> {
         let asking = Asking {
             answers: self.compiler.answers.clone(),
             reach: Reach::Inputs(inputs),
-            information_schema: self.information_schema.clone(),
+            information_schema: self.names.information_schema.clone(),
             noted: self.questions.clone(),
         };
         Arc::new(NodeNames {

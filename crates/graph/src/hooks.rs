@@ -48,14 +48,27 @@ pub struct Called {
     pub is_open: bool,
 }
 
+/// What the names of a project stand for in its hooks: the same in all of them.
+#[derive(Clone, Debug)]
+pub struct HookNames(Arc<Names>);
+
 impl Compiler<'_> {
+    /// What names stand for in hooks.
+    pub fn hook_names(&self) -> HookNames {
+        HookNames(Arc::new(Names::of(self.project, self.graph, &NodeSet::new())))
+    }
+
     /// Calls a hook: renders it, and has what it asks answered.
     ///
     /// # Errors
     /// Where it cannot be rendered, writes, or asks what fails.
-    pub fn call(&self, hook: Hook<'_>, answers: &Arc<dyn Answers>) -> Result<Called, Problem> {
-        let names = Arc::new(Names::of(self.project, self.graph, &NodeSet::new()));
-        self.call_with(&names, hook, answers)
+    pub fn call(
+        &self,
+        names: &HookNames,
+        hook: Hook<'_>,
+        answers: &Arc<dyn Answers>,
+    ) -> Result<Called, Problem> {
+        self.call_with(&names.0, hook, answers)
     }
 
     pub(super) fn call_with(
@@ -89,7 +102,7 @@ impl Compiler<'_> {
             columns,
         };
         let noted: Arc<Mutex<Questions>> = Arc::default();
-        let asking = || Asking::anything(answers.clone(), noted.clone(), self.graph);
+        let asking = || Asking::anything(answers.clone(), noted.clone(), names);
         let is_incremental = false;
         let resolver = NodeNames {
             names: names.clone(),

@@ -58,7 +58,7 @@ pub use config::{
 pub use config_keys::reference_of_config;
 pub use dag::Graph;
 pub use history_config::HistoryConfig;
-pub use hooks::{Called, Hook, When};
+pub use hooks::{Called, Hook, HookNames, When};
 pub use incremental::{BatchInput, CompiledBatches};
 pub use incremental_config::{MergeColumns, MicrobatchConfig, time_of};
 pub use node::{Dependency, Node, NodeId, NodeKind, TestDetail};

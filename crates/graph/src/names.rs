@@ -7,6 +7,7 @@ use super::asked::Asking;
 use super::attached_tests::tested_relation;
 use super::build::package_of;
 use super::dag::Graph;
+use super::information_schema::InformationSchema;
 use super::node::NodeKind;
 use super::node_index::NodeSet;
 use super::shown_graph;
@@ -28,11 +29,18 @@ pub(super) struct Names {
     graph: Json,
     /// The unique ids of what the command works on.
     selected: Vec<String>,
+    /// What there is.
+    pub(super) information_schema: Arc<InformationSchema>,
 }
 
 impl Names {
     /// Of all nodes that can be read, while a command works on some.
     pub(super) fn of(project: &Project, graph: &Graph, selected: &NodeSet) -> Self {
+        Self::beside(project, graph, selected, None)
+    }
+
+    /// The same where a text is rendered that is none of the project's.
+    pub(super) fn beside(project: &Project, graph: &Graph, selected: &NodeSet, other: Option<&str>) -> Self {
         let others = project.packages.iter().map(|package| package.name.clone());
         let packages = std::iter::once(project.name.clone()).chain(others).collect();
         let selected = selected.iter().map(|index| graph.node(*index).id.as_str().to_owned());
@@ -40,8 +48,9 @@ impl Names {
             packages,
             refs: HashMap::new(),
             sources: HashMap::new(),
-            graph: shown_graph::of(project, graph),
+            graph: shown_graph::of(project, graph, other),
             selected: selected.collect(),
+            information_schema: Arc::new(InformationSchema::of(graph)),
         };
         for node in graph.nodes() {
             match &node.kind {

@@ -6,10 +6,11 @@ use super::dag::Graph;
 use super::node::{Node, NodeKind};
 use mep_lang::project::Project;
 
-/// The nodes of a project; none where no text of it says `graph`.
-pub(super) fn of(project: &Project, graph: &Graph) -> Json {
+/// The nodes of a project; none where no text of it says `graph`, nor `other`, which is rendered beside it.
+pub(super) fn of(project: &Project, graph: &Graph, other: Option<&str>) -> Json {
+    let is_looked_at = other.is_some_and(names_it) || is_looked_at(project, graph);
     let (mut nodes, mut sources, mut exposures) = (Map::new(), Map::new(), Map::new());
-    for node in is_looked_at(project).then(|| graph.nodes()).into_iter().flatten() {
+    for node in is_looked_at.then(|| graph.nodes()).into_iter().flatten() {
         let of_kind = match node.kind {
             NodeKind::Source { .. } => &mut sources,
             NodeKind::Exposure { .. } => &mut exposures,
@@ -20,14 +21,21 @@ pub(super) fn of(project: &Project, graph: &Graph) -> Json {
     json!({ "nodes": nodes, "sources": sources, "exposures": exposures, "metrics": {}, "groups": {} })
 }
 
+fn names_it(text: &str) -> bool {
+    text.contains("graph")
+}
+
 /// Whether a text may look at the graph.
-fn is_looked_at(project: &Project) -> bool {
+fn is_looked_at(project: &Project, graph: &Graph) -> bool {
     let models = project.models.iter().map(|model| &model.text);
     let snapshots = project.snapshots.iter().map(|snapshot| &snapshot.file.text);
     let tests = project.tests.iter().map(|test| &test.text);
     let packages = project.packages.iter().flat_map(|package| &package.macros);
     let mut texts = models.chain(snapshots).chain(tests).chain(&project.macros).chain(packages);
-    texts.any(|text| text.text().contains("graph"))
+    let of_nodes =
+        graph.nodes().iter().flat_map(|node| node.config.hooks.before.iter().chain(&node.config.hooks.after));
+    let mut hooks = of_nodes.chain(&project.on_run_start).chain(&project.on_run_end);
+    texts.any(|text| names_it(text.text())) || hooks.any(|hook| names_it(&hook.value))
 }
 
 /// A node in the words of dbt's manifest.
