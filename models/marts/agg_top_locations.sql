@@ -2,17 +2,7 @@
 
 with counts as (
 
-    select
-        periods.grain,
-        periods.period_start,
-        periods.period_date,
-        periods.iso_year,
-        periods.week,
-        days.location_id,
-        sum(days.plays) as plays
-    from {{ ref('int_location_plays_by_day') }} as days
-    inner join {{ ref('int_periods_by_date') }} as periods on days.event_date = periods.date
-    group by periods.grain, periods.period_start, periods.period_date, periods.iso_year, periods.week, days.location_id
+    {{ plays_by_period(ref('int_location_plays_by_day'), 'location_id') }}
 
 ),
 

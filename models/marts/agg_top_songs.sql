@@ -2,17 +2,7 @@
 
 with counts as (
 
-    select
-        periods.grain,
-        periods.period_start,
-        periods.period_date,
-        periods.iso_year,
-        periods.week,
-        days.song_id,
-        sum(days.plays) as plays
-    from {{ ref('int_song_plays_by_day') }} as days
-    inner join {{ ref('int_periods_by_date') }} as periods on days.event_date = periods.date
-    group by periods.grain, periods.period_start, periods.period_date, periods.iso_year, periods.week, days.song_id
+    {{ plays_by_period(ref('int_song_plays_by_day'), 'song_id') }}
 
 ),
 
