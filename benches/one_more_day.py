@@ -21,9 +21,8 @@ GOAL = 1.2
 GOAL_BUNDLED = 1.3
 GOAL_CPU = 1.0
 BUNDLED_DAYS_MORE = 5
-NOT_SQL = shutil.ignore_patterns("e2e", "browser", "node_modules", "python_environment", "airflow", "dbt", "duckdb", "superset", "lint")
 
-BUNDLED = ("dbt_project.yml", "sources.yml", "models", "macros", "tests")
+BUNDLED = ("dbt_project.yml", "sources.yml", "models", "macros")
 BUNDLED_PROFILES = """\
 music:
   target: local
@@ -152,7 +151,10 @@ class BundledHistory:
         folder.mkdir(parents=True)
         for part in BUNDLED:
             source = measured.ROOT / part
-            (shutil.copytree if source.is_dir() else shutil.copy)(source, folder / part, **({"ignore": NOT_SQL} if source.is_dir() else {}))
+            (shutil.copytree if source.is_dir() else shutil.copy)(source, folder / part)
+        (folder / "tests").mkdir()
+        for test in (measured.ROOT / "tests").glob("*.sql"):
+            shutil.copy(test, folder / "tests")
 
     def run(self, days, full_refresh=False):
         (self.folder / "profiles.yml").write_text(BUNDLED_PROFILES.format(days=days, users=self.users))
