@@ -31,6 +31,7 @@ mod joined_text;
 mod json_text;
 pub mod keyed;
 pub mod lineage;
+mod mean;
 mod merge;
 mod named_tables;
 mod names;

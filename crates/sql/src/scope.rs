@@ -54,6 +54,8 @@ pub struct Scope {
     planning: Arc<SessionState>,
     /// What optimizes plans that are looked at and not run: their arithmetic stays in the operators of the SQL.
     as_written: Arc<Optimizer>,
+    /// What optimizes plans of which parts are run by themselves.
+    as_meant: Arc<Optimizer>,
 }
 
 impl Scope {
@@ -92,7 +94,12 @@ impl Scope {
         context.register_udaf(AggregateUDF::new_from_impl(Least::default()));
         context.register_udaf(AggregateUDF::new_from_impl(Greatest::default()));
         let planning = Arc::new(context.state());
-        Self { context, planning, as_written: Arc::new(Optimizer::new()) }
+        Self {
+            context,
+            planning,
+            as_written: Arc::new(Optimizer::with_rules(rules::of_reading())),
+            as_meant: Arc::new(Optimizer::with_rules(rules::of_meaning())),
+        }
     }
 
     /// A scope for planning alone.
@@ -342,9 +349,22 @@ impl Scope {
     /// # Errors
     /// Where the optimizer finds that the plan cannot run.
     pub fn optimize(&self, plan: &LogicalPlan) -> Result<LogicalPlan, DataFusionError> {
+        self.optimized_by(&self.as_written, plan)
+    }
+
+    /// The plan with filters pushed down and all that the optimizer knows, of which each part can be run by itself and gives the rows that it
+    /// gives in the whole.
+    ///
+    /// # Errors
+    /// Where the optimizer finds that the plan cannot run.
+    pub fn optimize_in_parts(&self, plan: &LogicalPlan) -> Result<LogicalPlan, DataFusionError> {
+        self.optimized_by(&self.as_meant, plan)
+    }
+
+    fn optimized_by(&self, rules: &Optimizer, plan: &LogicalPlan) -> Result<LogicalPlan, DataFusionError> {
         let state = self.context.state();
         let analyzed = state.analyzer().execute_and_check(plan.clone(), state.config_options(), |_, _| {})?;
-        self.as_written.optimize(analyzed, &state, |_, _| {})
+        rules.optimize(analyzed, &state, |_, _| {})
     }
 
     /// The name by which plans know the relation.
