@@ -152,7 +152,8 @@ fn node_json(project: &Project, compiled: &Compiled, index: NodeIndex, node: &No
             json["identifier"] = node.relation.as_ref().map(|relation| relation.name.clone()).into();
         }
         NodeKind::Test(detail) => {
-            config.insert("materialized".to_owned(), "test".into());
+            let kind = if node.is_unit_test() { "unit" } else { "test" };
+            config.insert("materialized".to_owned(), kind.into());
             json["raw_code"] = "".into();
             if let Some(test) = compiled.tests.get(&index) {
                 json["compiled"] = true.into();
@@ -161,6 +162,9 @@ fn node_json(project: &Project, compiled: &Compiled, index: NodeIndex, node: &No
             match detail {
                 TestDetail::Singular { index: of } => {
                     json["raw_code"] = project.tests[*of].text.text().into();
+                }
+                TestDetail::Unit { index: of, .. } => {
+                    json["model"] = project.unit_tests[*of].model.value.clone().into();
                 }
                 TestDetail::Generic { test, attached, column } => {
                     json["column_name"] = column.clone().into();

@@ -20,8 +20,9 @@ const OF_PYTHON: &str = "It is of dbt's Python models.";
 const SCHEDULE: &str = "A run builds what its inputs changed, and nothing else.";
 
 /// Keys of models, seeds and snapshots.
-const OF_TABLES: [Key; 154] = [
+const OF_TABLES: [Key; 155] = [
     // Of dbt itself.
+    without_effect("contract", "A contract is of models; a seed has its `column_types`."),
     without_effect("access", "Any model may be read by any other one here."),
     without_effect("group", "Any model may be read by any other one here."),
     without_effect("freshness", SCHEDULE),
@@ -186,11 +187,7 @@ const OF_TABLES: [Key; 154] = [
     without_effect("elementary", "What the package elementary watches is not watched."),
 ];
 /// Keys of tests.
-const OF_TESTS: [Key; 6] = [
-    without_effect(
-        "store_failures",
-        "Failing rows are not stored; see them with `mep show`, or keep them with `publish: after_tests`.",
-    ),
+const OF_TESTS: [Key; 5] = [
     without_effect("snowflake_warehouse", COMPUTE),
     without_effect("databricks_compute", COMPUTE),
     without_effect("query_tag", LABELS),

@@ -176,6 +176,7 @@ fn test_node(
         depends_on,
         description: used.test.description.clone(),
         columns: Vec::new(),
+        constraints: Vec::new(),
         kind: NodeKind::Test(TestDetail::Generic {
             test: Box::new(used.test.clone()),
             attached: node.id.clone(),

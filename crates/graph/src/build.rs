@@ -35,8 +35,11 @@ impl Graph {
         builder.settle_sources();
         builder.index_names();
         builder.connect_models();
+        builder.settle_constraints();
         builder.add_singular_tests();
         builder.add_attached_tests();
+        builder.keep_failures();
+        builder.add_unit_tests();
         builder.add_exposures();
         StoredNames::of(project).check_all(&builder.nodes, &mut builder.problems);
         let warnings = builder.problems.take_warnings(project.is_strict);
@@ -112,6 +115,7 @@ impl<'a> Builder<'a> {
                 depends_on: Vec::new(),
                 description: table.properties.description.clone(),
                 columns: table.properties.columns.clone(),
+                constraints: Vec::new(),
                 kind: NodeKind::Source { source: table.source.clone(), index },
             });
         }
@@ -138,6 +142,7 @@ impl<'a> Builder<'a> {
                 depends_on: Vec::new(),
                 description: seed.properties.description.clone(),
                 columns: seed.properties.columns.clone(),
+                constraints: Vec::new(),
                 kind: NodeKind::Seed { index },
             });
         }
@@ -240,6 +245,7 @@ impl<'a> Builder<'a> {
             depends_on: Vec::new(),
             description: properties.description.clone(),
             columns: properties.columns.clone(),
+            constraints: Vec::new(),
             kind,
         }
     }
@@ -294,7 +300,7 @@ impl<'a> Builder<'a> {
     }
 
     /// What the project's own macros make of a node's names.
-    fn generated(
+    pub(super) fn generated(
         &mut self,
         resource_type: &str,
         name: &str,

@@ -14,10 +14,13 @@ mod compile;
 mod compiled;
 mod config_keys;
 mod config_reader;
+mod constraints;
+mod contract;
 mod dag;
 mod declared;
 mod derived;
 mod exposures;
+mod failures;
 mod filled;
 mod history;
 mod history_config;
@@ -45,6 +48,7 @@ mod test_name;
 mod tested_column;
 mod threshold;
 mod unbuilt;
+mod unit_tests;
 mod views;
 
 pub use asked::{Answers, Late, Question, Unanswered};
@@ -52,10 +56,11 @@ pub use attached_tests::tested_relation;
 pub use compile::{CompiledEach, Compiler, LoadedSources};
 pub use compiled::{Compiled, CompiledIncrement, CompiledModel, CompiledTest, SeedRows, SeedTable};
 pub use config::{
-    CheckColumns, Hooks, IncrementalStrategy, Materialization, NodeConfig, OnCodeChange, OnSchemaChange,
-    PublishWhen, Severity,
+    CheckColumns, FailuresKept, Hooks, IncrementalStrategy, Materialization, NodeConfig, OnCodeChange,
+    OnSchemaChange, PublishWhen, Severity,
 };
 pub use config_keys::reference_of_config;
+pub use constraints::{CheckedConstraint, CompiledConstraint, Promise};
 pub use dag::Graph;
 pub use history_config::HistoryConfig;
 pub use hooks::{Called, Hook, HookNames, When};
@@ -70,3 +75,4 @@ pub use snapshot_config::{SnapshotConfig, SnapshotStrategy};
 pub use streaming::CompiledStream;
 pub use streaming_config::StreamingConfig;
 pub use unbuilt::Unbuilt;
+pub use unit_tests::CompiledUnit;

@@ -5,11 +5,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::config::{Materialization, NodeConfig};
+use super::constraints::CheckedConstraint;
 use mep_core::relation::Relation;
 use mep_lang::project::{Column, Place, TestUse};
 
 /// A node's unique id, in dbt's form: `model.<project>.<name>`, `seed.<project>.<name>`, `snapshot.<project>.<name>`,
-/// `source.<project>.<source>.<table>`, `test.<project>.<name>`, `exposure.<project>.<name>`.
+/// `source.<project>.<source>.<table>`, `test.<project>.<name>`, `unit_test.<project>.<model>.<name>`, `exposure.<project>.<name>`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct NodeId(Arc<str>);
 
@@ -63,6 +64,8 @@ pub struct Node {
     pub description: Option<String>,
     /// The columns that the properties describe.
     pub columns: Vec<Column>,
+    /// What is promised of its rows, and checked before they are published.
+    pub constraints: Vec<CheckedConstraint>,
     /// What is particular to its kind.
     pub kind: NodeKind,
 }
@@ -111,6 +114,13 @@ pub enum TestDetail {
         /// Index into `Project::tests`.
         index: usize,
     },
+    /// Rows in the place of what a model reads, and the rows that it is to give.
+    Unit {
+        /// Index into `Project::unit_tests`.
+        index: usize,
+        /// For each input, the node that its rows stand for.
+        inputs: Vec<NodeId>,
+    },
     /// A use of a generic test.
     Generic {
         /// The use as written: the test's name, its arguments.
@@ -130,6 +140,7 @@ impl Node {
             NodeKind::Seed { .. } => "seed",
             NodeKind::Snapshot { .. } => "snapshot",
             NodeKind::Source { .. } => "source",
+            NodeKind::Test(TestDetail::Unit { .. }) => "unit_test",
             NodeKind::Test(_) => "test",
             NodeKind::Exposure { .. } => "exposure",
         }
@@ -153,6 +164,7 @@ impl Node {
     pub fn shown_kind(&self) -> &'static str {
         match self.kind {
             NodeKind::Model { .. } => self.config.materialized.as_str(),
+            NodeKind::Test(TestDetail::Unit { .. }) => "unit test",
             _ => self.resource_type(),
         }
     }
@@ -160,6 +172,11 @@ impl Node {
     /// Whether it is a source table that another node of the project builds.
     pub fn is_filled(&self) -> bool {
         matches!(self.kind, NodeKind::Source { .. }) && !self.depends_on.is_empty()
+    }
+
+    /// Whether it is a test of a model on rows of the test's own, which is run before the model is built.
+    pub fn is_unit_test(&self) -> bool {
+        matches!(self.kind, NodeKind::Test(TestDetail::Unit { .. }))
     }
 
     /// Whether it is a test.

@@ -266,6 +266,7 @@ fn matches(node: &Node, criterion: &Criterion<'_>, pattern: &NamePattern<'_>) ->
         }
         Method::Source => is_source(node, pattern),
         Method::TestType => match &node.kind {
+            NodeKind::Test(TestDetail::Unit { .. }) => pattern.text == "unit",
             NodeKind::Test(TestDetail::Generic { .. }) => ["generic", "data"].contains(&pattern.text),
             NodeKind::Test(TestDetail::Singular { .. }) => ["singular", "data"].contains(&pattern.text),
             _ => false,

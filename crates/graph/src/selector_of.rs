@@ -27,7 +27,9 @@ fn candidates(node: &Node) -> Vec<String> {
             vec![format!("source:{name}"), format!("source:{}", without_signs(&name))]
         }
         NodeKind::Exposure { .. } => vec![format!("exposure:{}", node.name)],
-        NodeKind::Test(TestDetail::Generic { .. }) => vec![node.name.clone(), without_signs(&node.name)],
+        NodeKind::Test(TestDetail::Generic { .. } | TestDetail::Unit { .. }) => {
+            vec![node.name.clone(), without_signs(&node.name)]
+        }
         NodeKind::Model { .. }
         | NodeKind::Seed { .. }
         | NodeKind::Snapshot { .. }

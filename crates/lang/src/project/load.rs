@@ -18,6 +18,7 @@ use super::project_file::{self, ConfigTrees, Folders, ProjectFile};
 use super::properties::{Entries, PropertiesEntry, PropertiesFile, PropertiesReader};
 use super::sources::share_descriptions;
 use super::strings::Strings;
+use super::unit_tests::UnitTest;
 use super::{
     Exposure, Package, Problem, Problems, Project, SeedFile, Snapshot, SourceTable, SourceText, SqlFile,
     snapshots, vars, yaml,
@@ -40,6 +41,8 @@ pub struct LoadOptions {
     pub threads: Option<usize>,
     /// Whether a key that nothing reads is an error.
     pub is_strict: bool,
+    /// Whether the rows that fail a test are kept, where its config does not say.
+    pub store_failures: bool,
 }
 
 /// YAML in the root that says nothing of models and sources.
@@ -144,7 +147,9 @@ pub fn load(options: &LoadOptions) -> Result<Project, Problems> {
         seeds: all.seeds,
         sources,
         exposures: all.exposures,
+        unit_tests: all.unit_tests,
         is_strict: options.is_strict,
+        store_failures: options.store_failures,
         on_run_start,
         on_run_end,
         warnings: in_order(warnings).collect(),
@@ -182,6 +187,7 @@ struct Contents {
     sources: Vec<SourceTable>,
     source_fqns: Vec<Vec<String>>,
     exposures: Vec<Exposure>,
+    unit_tests: Vec<UnitTest>,
     warnings: Problems,
 }
 
@@ -193,7 +199,11 @@ impl Contents {
         trees: &ConfigTrees,
         problems: &mut Problems,
     ) -> Self {
-        let reader = PropertiesReader { project: name, docs, strings: docs.strings(), trees };
+        let fixtures = read_texts(&found.fixtures, problems).into_iter();
+        let fixtures = fixtures.map(|(file, text)| ((file.stem.clone(), file.extension.clone()), text));
+        let fixtures = fixtures.collect();
+        let reader =
+            PropertiesReader { project: name, docs, strings: docs.strings(), trees, fixtures: &fixtures };
         let mut entries = Entries::default();
         for properties in read_properties(&found.yaml, problems) {
             reader.read(properties, &mut entries, problems);
@@ -218,6 +228,7 @@ impl Contents {
             sources: entries.sources.into_values().collect(),
             source_fqns: entries.source_fqns,
             exposures: entries.exposures,
+            unit_tests: entries.unit_tests,
             warnings: assembly.warnings,
         }
     }
@@ -231,6 +242,7 @@ impl Contents {
         self.sources.extend(package.sources);
         self.source_fqns.extend(package.source_fqns);
         self.exposures.extend(package.exposures);
+        self.unit_tests.extend(package.unit_tests);
         package.macros
     }
 
@@ -263,6 +275,8 @@ struct ProjectFiles {
     macros: Vec<FoundFile>,
     seeds: Vec<FoundFile>,
     snapshots: Vec<FoundFile>,
+    /// Rows for unit tests.
+    fixtures: Vec<FoundFile>,
     yaml: Vec<FoundFile>,
     markdown: Vec<FoundFile>,
 }
@@ -311,11 +325,14 @@ impl ProjectFiles {
         keep(below(&folders.seeds, problems), "csv", &mut |file| this.seeds.push(file));
         keep(below(&folders.macros, problems), "sql", &mut |file| macros.push(file));
         keep(below(&folders.snapshots, problems), "sql", &mut |file| snapshots.push(file));
-        keep(below(&folders.tests, problems), "sql", &mut |file| {
+        let (fixtures, others): (Vec<FoundFile>, Vec<FoundFile>) =
+            below(&folders.tests, problems).into_iter().partition(FoundFile::is_fixture);
+        keep(others, "sql", &mut |file| {
             let is_generic = file.folders.first().is_some_and(|folder| folder == "generic");
             if is_generic { macros.push(file) } else { tests.push(file) }
         });
         (this.macros, this.tests, this.snapshots) = (macros, tests, snapshots);
+        this.fixtures = fixtures;
         let docs = below(&folders.docs, problems);
         this.markdown.extend(docs.into_iter().filter(|file| file.extension == "md"));
         for files in [&mut this.yaml, &mut this.markdown] {

@@ -9,6 +9,7 @@ pub mod text;
 
 mod columns;
 mod config_tree;
+mod constraints;
 mod docs;
 mod exposures;
 mod external_location;
@@ -36,6 +37,7 @@ mod target;
 mod target_path;
 mod test_uses;
 mod types;
+mod unit_tests;
 mod vars;
 mod yaml;
 
@@ -45,6 +47,7 @@ mod tests;
 use mep_core::keys::Section;
 
 pub use config_tree::hooks_after;
+pub use constraints::{Constraint, ConstraintKind};
 pub use external_location::{ExternalFormat, ExternalLocation};
 pub use load::{LoadOptions, find_root, load};
 pub use max_rejected::MaxRejected;
@@ -56,6 +59,7 @@ pub(crate) use strings::OF_OTHER_TARGETS;
 pub use target::bytes_of;
 pub use text::{Located, Place, SourceText, Span};
 pub use types::*;
+pub use unit_tests::{Overrides, UnitInput, UnitRows, UnitTest};
 pub use vars::mapping_of_yaml;
 
 /// The value of a text of YAML, which is no file of the project.
@@ -73,9 +77,11 @@ pub fn reference_of_files() -> Vec<Section> {
     let mut sections = project_file::reference();
     sections.extend(properties::reference());
     sections.push(columns::reference());
+    sections.push(constraints::reference());
     sections.push(test_uses::reference());
     sections.extend(sources::reference());
     sections.push(exposures::reference());
+    sections.extend(unit_tests::reference());
     sections
 }
 

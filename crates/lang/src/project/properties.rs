@@ -2,8 +2,9 @@
 
 use indexmap::IndexMap;
 
-use super::columns::{read_columns, refuse_table_constraints};
+use super::columns::read_columns;
 use super::config_tree::{Config, overlay, overlay_all};
+use super::constraints::read_constraints;
 use super::docs::{Docs, written_twice};
 use super::exposures::read_exposure;
 use super::item::{Item, Mapping, has_no_effect, unknown_key};
@@ -11,12 +12,13 @@ use super::project_file::ConfigTrees;
 use super::sources::read_source;
 use super::strings::Strings;
 use super::test_uses::read_tests;
+use super::unit_tests::{Fixtures, UnitTest, read_unit_test};
 use super::yaml::{self, Value, YamlNode};
 use super::{Exposure, Located, Place, Problem, Problems, Properties, SourceTable, SourceText, Weight};
 use mep_core::keys::{self, Effect, Key, Section, accepted, key, without_effect};
 
 /// Keys at the top of a file that say what the file is.
-const OWN: [Key; 8] = [
+const OWN: [Key; 9] = [
     key("models", "list of entries", "", "What is known of models."),
     key("seeds", "list of entries", "", "What is known of seeds."),
     key(
@@ -27,6 +29,7 @@ const OWN: [Key; 8] = [
     ),
     key("sources", "list of sources", "", "Tables that come from outside."),
     key("exposures", "list of exposures", "", "What uses the models."),
+    key("unit_tests", "list of unit tests", "", "Tests of models on rows that stand in the file."),
     key("data_tests", "list of entries", "", "What is known of singular tests."),
     key("tests", "list of entries", "", "The old name of `data_tests`."),
     accepted("macros", "Descriptions of macros are not read."),
@@ -40,8 +43,7 @@ const HARMLESS: [Key; 4] = [
 ];
 const METRICS: &str = "Metrics are not computed, and no table is another for them.";
 /// Keys whose content mep does not read, and whose Jinja has names of its own.
-const NOT_READ: [Key; 6] = [
-    without_effect("unit_tests", "Unit tests are not run; they test no table."),
+const NOT_READ: [Key; 5] = [
     without_effect("semantic_models", METRICS),
     without_effect("metrics", METRICS),
     without_effect("saved_queries", METRICS),
@@ -79,7 +81,12 @@ const MODEL_KEYS: [Key; 18] = [
     without_effect("primary_entity", METRICS),
     without_effect("agg_time_dimension", METRICS),
     without_effect("metrics", METRICS),
-    accepted("constraints", "Only an empty list: constraints of a whole table are refused."),
+    key(
+        "constraints",
+        "list of constraints",
+        "",
+        "Of a model with a contract: what is promised of its rows; checked before they are published.",
+    ),
 ];
 const SEED_KEYS: [Key; 9] = [
     key("name", "name", "needed", "The file's name without `.csv`."),
@@ -159,6 +166,7 @@ pub(super) struct Entries {
     /// The names under which config of `dbt_project.yml` finds each source table.
     pub(super) source_fqns: Vec<Vec<String>>,
     pub(super) exposures: Vec<Exposure>,
+    pub(super) unit_tests: Vec<UnitTest>,
 }
 
 /// What reading a properties file needs to know.
@@ -167,14 +175,26 @@ pub(super) struct PropertiesReader<'a> {
     pub(super) docs: &'a Docs,
     pub(super) strings: &'a Strings,
     pub(super) trees: &'a ConfigTrees,
+    /// Files of rows for unit tests.
+    pub(super) fixtures: &'a Fixtures,
 }
 
 impl PropertiesReader<'_> {
     /// Adds what a file says.
     pub(super) fn read(&self, mut file: PropertiesFile, entries: &mut Entries, problems: &mut Problems) {
         // Jinja of descriptions, tests, references and charts has its own names, and its own time.
-        let skip =
-            ["description", "tests", "data_tests", "depends_on", "relation", "macros", "analyses", "charts"];
+        let skip = [
+            "description",
+            "tests",
+            "data_tests",
+            "depends_on",
+            "relation",
+            "macros",
+            "analyses",
+            "charts",
+            "given",
+            "expect",
+        ];
         if let Value::Mapping(entries) = &mut file.node.value {
             let not_read = entries.iter_mut().filter(|entry| keys::has(&NOT_READ, &entry.key));
             for entry in not_read.filter(|entry| !is_nothing(&entry.node)) {
@@ -210,6 +230,12 @@ impl PropertiesReader<'_> {
                 "sources" => {
                     for source in item.mappings(problems) {
                         read_source(&inside, source, entries, problems);
+                    }
+                }
+                "unit_tests" => {
+                    for test in item.mappings(problems) {
+                        let test = read_unit_test(test, &folders, self.docs, self.fixtures, problems);
+                        add_unit_test(test, &mut entries.unit_tests, problems);
                     }
                 }
                 "exposures" => {
@@ -268,6 +294,18 @@ fn check_top(mapping: Mapping<'_>, problems: &mut Problems) {
             let problem = unknown_key(key, "a properties file", &[&OWN]);
             problems.push(problem.weighing(Weight::UnknownKey));
         }
+    }
+}
+
+fn add_unit_test(test: Option<UnitTest>, tests: &mut Vec<UnitTest>, problems: &mut Problems) {
+    let Some(test) = test else { return };
+    let is_same =
+        |known: &&UnitTest| known.name.value == test.name.value && known.model.value == test.model.value;
+    match tests.iter().find(is_same) {
+        Some(first) => {
+            problems.push(written_twice("unit tests", &test.name.value, &test.name.place, &first.name.place));
+        }
+        None => tests.push(test),
     }
 }
 
@@ -347,7 +385,6 @@ impl InFile<'_> {
         config: &Config,
         problems: &mut Problems,
     ) -> Properties {
-        refuse_table_constraints(mapping, problems);
         let docs = self.reader.docs;
         let meta = config.get("meta").and_then(|meta| meta.value.as_object());
         let meta = meta.into_iter().flatten().map(|(key, value)| (key.clone(), value.clone())).collect();
@@ -356,6 +393,7 @@ impl InFile<'_> {
             description: docs.description(mapping.get("description"), problems),
             columns: read_columns(mapping, &self.test_config, docs, problems),
             tests: read_tests(mapping, &self.test_config, docs, problems),
+            constraints: read_constraints(mapping, None, problems),
             meta,
         }
     }

@@ -98,6 +98,7 @@ fn project(macros: &[(&str, &str)]) -> Project {
         seeds: Vec::new(),
         sources: Vec::new(),
         exposures: Vec::new(),
+        unit_tests: Vec::new(),
         is_strict: true,
         warnings: Vec::new(),
     }

@@ -67,7 +67,7 @@ macros: [{name: x, arguments: []}]
     assert_eq!(model.description.as_deref(), Some("A model."));
     assert_eq!(model.meta["owner"], "me");
     let column = &model.columns[0];
-    assert_eq!((column.name.value.as_str(), column.not_null), ("c", true));
+    assert_eq!((column.name.value.as_str(), column.is_not_null()), ("c", true));
     assert_eq!(column.data_type.as_ref().unwrap().value, "bigint");
     assert_eq!(column.tags, ["x", "y"]);
     assert_eq!(project.seeds[0].config["delimiter"].value, ";");
@@ -230,16 +230,14 @@ fn entries_are_checked() {
     models/a.yml:15:32: `description`: expected a text, found `12`
         put it in quotes
     models/a.yml:16:8: `columns`: expected a mapping, found nothing
-    models/a.yml:18:30: the constraint `unique` is not supported by mep
-        use the data test `unique`
     models/a.yml:18:46: unknown constraint `not_nul`
         did you mean `not_null`?
     models/a.yml:18:63: unknown constraint `sorted`
-        the only constraint is not_null; for others use data tests
+        the constraints are not_null, unique, primary_key, foreign_key, check, custom
     models/a.yml:18:72: `constraints`: expected a mapping, found `not_null`
     models/a.yml:18:82: a constraint needs `type`
-    models/a.yml:19:5: constraints of a whole table are not supported by mep
-        use data tests, or a `not_null` constraint of a column
+    models/a.yml:19:26: a constraint `check` needs `expression`
+        write the condition, such as amount > 0
     ");
 }
 
