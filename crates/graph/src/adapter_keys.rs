@@ -20,11 +20,10 @@ const OF_PYTHON: &str = "It is of dbt's Python models.";
 const SCHEDULE: &str = "A run builds what its inputs changed, and nothing else.";
 
 /// Keys of models, seeds and snapshots.
-const OF_TABLES: [Key; 155] = [
+const OF_TABLES: [Key; 154] = [
     // Of dbt itself.
     without_effect("contract", "A contract is of models; a seed has its `column_types`."),
-    without_effect("access", "Any model may be read by any other one here."),
-    without_effect("group", "Any model may be read by any other one here."),
+    without_effect("access", "Of models alone: a seed or snapshot may be read by any other node."),
     without_effect("freshness", SCHEDULE),
     without_effect("static_analysis", "Every model is analyzed."),
     without_effect("sync", SCHEDULE),

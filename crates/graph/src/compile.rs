@@ -309,7 +309,7 @@ impl CompileWork<'_> {
                 self.declare(&tested_relation(node), &seed.schema, &[]);
                 self.compiled.seeds.insert(index, seed);
             }
-            NodeKind::Model { index: of, uses_is_incremental } => {
+            NodeKind::Model { index: of, uses_is_incremental, .. } => {
                 self.check_streams_read(index, node)?;
                 let text = &self.compiler.project.models[*of].text;
                 let model = self.model(index, node, text, *uses_is_incremental)?;
@@ -325,7 +325,7 @@ impl CompileWork<'_> {
                 let test = self.test(index, node, detail)?;
                 self.compiled.tests.insert(index, test);
             }
-            NodeKind::Exposure { .. } => {}
+            NodeKind::Semantic(_) | NodeKind::Exposure { .. } => {}
         }
         Ok(())
     }

@@ -98,6 +98,29 @@ pub enum PublishWhen {
     AfterTests,
 }
 
+/// Who may refer to a model.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Access {
+    /// What is of its group.
+    Private,
+    /// What is of its project; other projects too, where its own does not restrict access.
+    #[default]
+    Protected,
+    /// All.
+    Public,
+}
+
+impl Access {
+    /// The word that config uses.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Private => "private",
+            Self::Protected => "protected",
+            Self::Public => "public",
+        }
+    }
+}
+
 /// What the rows that fail a test are kept as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FailuresKept {
@@ -152,6 +175,10 @@ pub struct NodeConfig {
     pub alias: Option<String>,
     /// Tags.
     pub tags: Vec<String>,
+    /// Who may refer to a model.
+    pub access: Access,
+    /// The group that it is of.
+    pub group: Option<String>,
     /// Whether the columns that the properties say are those that a model must have.
     pub contract: bool,
     /// Whether the node takes part at all.
@@ -216,6 +243,8 @@ impl Default for NodeConfig {
             schema: None,
             alias: None,
             tags: Vec::new(),
+            access: Access::default(),
+            group: None,
             contract: false,
             enabled: true,
             full_refresh: None,

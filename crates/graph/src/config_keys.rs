@@ -4,7 +4,7 @@ use super::adapter_keys;
 use mep_core::keys::{Key, Section, accepted, key};
 
 /// Keys that every node may have.
-pub(super) const COMMON: [Key; 7] = [
+pub(super) const COMMON: [Key; 8] = [
     key("enabled", "true or false", "true", "Whether the node takes part at all."),
     key(
         "tags",
@@ -13,6 +13,7 @@ pub(super) const COMMON: [Key; 7] = [
         "Words to select by: `tag:nightly`. Those of folders are added to the node's own.",
     ),
     key("meta", "mapping", "", "Data of your own; charts of an exposure stand here too."),
+    key("group", "name", "", "The group that the node is of: private models of it are for this group alone."),
     accepted("docs", "Of dbt's own docs."),
     accepted("description", "Stands beside `config:`, and is read there."),
     accepted("database", "A warehouse of mep has schemas alone."),
@@ -36,7 +37,13 @@ pub(super) const HOOKS: [Key; 4] = [
     key("post-hook", "as `pre_hook`", "", "The same."),
 ];
 /// Keys of a model.
-pub(super) const MODEL: [Key; 30] = [
+pub(super) const MODEL: [Key; 31] = [
+    key(
+        "access",
+        "private, protected or public",
+        "protected",
+        "Who may refer to the model: its group, its project, or all.",
+    ),
     key(
         "contract",
         "{enforced: true}",

@@ -5,7 +5,7 @@ use serde_json::Value as Json;
 
 use super::adapter_keys::adapter_keys;
 use super::config::{
-    CheckColumns, FailuresKept, IncrementalStrategy, Materialization, NodeConfig, OnCodeChange,
+    Access, CheckColumns, FailuresKept, IncrementalStrategy, Materialization, NodeConfig, OnCodeChange,
     OnSchemaChange, PublishWhen, Severity,
 };
 use super::config_keys::{COMMON, HOOKS, MODEL, NOT_SUPPORTED, SEED, SNAPSHOT, SOURCE, TEST};
@@ -112,6 +112,8 @@ impl ConfigReader<'_> {
             "post_hook" | "post-hook" => config.hooks.after.extend(self.hooks()),
             "schema" => config.schema = self.text(),
             "alias" => config.alias = self.text(),
+            "access" => config.access = self.access().unwrap_or_default(),
+            "group" => config.group = self.text(),
             "contract" => config.contract = self.contract(),
             "tags" => config.tags = self.list(),
             "enabled" => config.enabled = self.boolean().unwrap_or(true),
@@ -148,6 +150,14 @@ impl ConfigReader<'_> {
             "fail_calc" => config.fail_calc = self.text().unwrap_or_else(|| "count(*)".to_owned()),
             _ => {}
         }
+    }
+
+    fn access(&mut self) -> Option<Access> {
+        self.one_of(&[
+            ("private", Access::Private),
+            ("protected", Access::Protected),
+            ("public", Access::Public),
+        ])
     }
 
     fn failures_kept(&mut self) -> Option<FailuresKept> {

@@ -190,17 +190,26 @@ impl Builder<'_> {
 
     /// The node that a text of YAML, such as `ref('m')`, means.
     pub(super) fn written_reference(&mut self, index: usize, written: &Located<String>) -> Option<NodeId> {
-        let node = &self.nodes[index];
+        let name = self.nodes[index].name.clone();
+        self.written_reference_of(&name, written).map(|found| found.id)
+    }
+
+    /// The node that a text of YAML, which stands in the entry of something of this name, means.
+    pub(super) fn written_reference_of(
+        &mut self,
+        name: &str,
+        written: &Located<String>,
+    ) -> Option<Dependency> {
         let text =
             SourceText::new(written.place.text.path().to_owned(), format!("{{{{ {} }}}}", written.value));
         let subject = Subject {
             text: &text,
             block: None,
-            name: &node.name,
-            unique_id: node.id.as_str(),
-            resource_type: node.resource_type(),
-            fqn: &node.fqn,
-            this: tested_relation(node),
+            name,
+            unique_id: name,
+            resource_type: "exposure",
+            fqn: &[],
+            this: Relation::new(&self.project.target.schema, name),
             config: IndexMap::new(),
             description: "",
             columns: &[],
@@ -219,7 +228,7 @@ impl Builder<'_> {
             let problem = Problem::new(format!("expected a table, found `{}`", written.value));
             self.problems.push(problem.at(&written.place).help(help));
         }
-        found.map(|found| found.id)
+        found
     }
 }
 

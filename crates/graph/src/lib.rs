@@ -6,6 +6,7 @@
 pub mod config;
 pub mod node;
 
+mod access;
 mod adapter_keys;
 mod asked;
 mod attached_tests;
@@ -38,6 +39,7 @@ mod own_tests;
 mod resolve;
 mod select;
 mod selector_of;
+mod semantics;
 mod shown_graph;
 mod snapshot;
 mod snapshot_config;
@@ -56,8 +58,8 @@ pub use attached_tests::tested_relation;
 pub use compile::{CompiledEach, Compiler, LoadedSources};
 pub use compiled::{Compiled, CompiledIncrement, CompiledModel, CompiledTest, SeedRows, SeedTable};
 pub use config::{
-    CheckColumns, FailuresKept, Hooks, IncrementalStrategy, Materialization, NodeConfig, OnCodeChange,
-    OnSchemaChange, PublishWhen, Severity,
+    Access, CheckColumns, FailuresKept, Hooks, IncrementalStrategy, Materialization, NodeConfig,
+    OnCodeChange, OnSchemaChange, PublishWhen, Severity,
 };
 pub use config_keys::reference_of_config;
 pub use constraints::{CheckedConstraint, CompiledConstraint, Promise};
@@ -66,7 +68,7 @@ pub use history_config::HistoryConfig;
 pub use hooks::{Called, Hook, HookNames, When};
 pub use incremental::{BatchInput, CompiledBatches};
 pub use incremental_config::{MergeColumns, MicrobatchConfig, time_of};
-pub use node::{Dependency, Node, NodeId, NodeKind, TestDetail};
+pub use node::{Dependency, Node, NodeId, NodeKind, SemanticDetail, TestDetail};
 pub use node_index::{NodeIndex, NodeMap, NodeSet};
 pub use select::{Selection, named};
 pub use shown_graph::shown_node;

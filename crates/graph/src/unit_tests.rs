@@ -11,7 +11,7 @@ use indexmap::IndexMap;
 use serde_json::Value as Json;
 
 use super::attached_tests::tested_relation;
-use super::build::Builder;
+use super::build::{Builder, package_of};
 use super::compile::one_query;
 use super::compiled::CompiledTest;
 use super::config::{Materialization, NodeConfig};
@@ -19,7 +19,7 @@ use super::dag::Graph;
 use super::history;
 use super::inline::{Ephemeral, with_ephemerals};
 use super::names::{Names, NodeNames};
-use super::node::{Dependency, Node, NodeId, NodeKind, TestDetail};
+use super::node::{Dependency, Node, NodeId, NodeKind, TestDetail, with_version};
 use super::node_index::NodeIndex;
 use super::resolve::Named;
 use mep_core::relation::Relation;
@@ -42,40 +42,63 @@ impl Builder<'_> {
     pub(super) fn add_unit_tests(&mut self) {
         for (index, test) in self.project.unit_tests.iter().enumerate() {
             let package = self.project.package_of(test.name.place.text.path());
-            let Some(model) = self.tested_model(test, package) else { continue };
-            let model_id = self.nodes[model].id.clone();
-            let mut inputs = Vec::new();
-            for given in &test.given {
-                if given.input.value.trim() == "this" {
-                    inputs.push(model_id.clone());
-                } else if let Some(id) = self.written_reference(model, &given.input) {
-                    inputs.push(id);
+            for model in self.tested_models(test, package) {
+                let model_id = self.nodes[model].id.clone();
+                let mut inputs = Vec::new();
+                for given in &test.given {
+                    if given.input.value.trim() == "this" {
+                        inputs.push(model_id.clone());
+                    } else if let Some(id) = self.written_reference(model, &given.input) {
+                        inputs.push(id);
+                    }
                 }
+                if inputs.len() < test.given.len() {
+                    continue;
+                }
+                let name = match self.nodes[model].version() {
+                    Some(version) => with_version(&test.name.value, version),
+                    None => test.name.value.clone(),
+                };
+                let mut config = NodeConfig { tags: test.tags.clone(), ..NodeConfig::default() };
+                config.raw.insert("tags".to_owned(), test.tags.clone().into());
+                config.meta = Json::Object(test.meta.clone().into_iter().collect());
+                let mut fqn = test.folders.clone();
+                fqn.extend([self.nodes[model].name.clone(), name.clone()]);
+                let id = format!("unit_test.{package}.{}.{}", self.nodes[model].name, name);
+                self.nodes.push(Node {
+                    id: NodeId::new(id),
+                    name,
+                    fqn,
+                    path: test.name.place.text.path().to_owned(),
+                    place: Some(test.name.place.clone()),
+                    relation: None,
+                    config,
+                    depends_on: vec![Dependency { id: model_id, place: Some(test.model.place.clone()) }],
+                    description: test.description.clone(),
+                    columns: Vec::new(),
+                    constraints: Vec::new(),
+                    kind: NodeKind::Test(TestDetail::Unit { index, inputs }),
+                });
             }
-            if inputs.len() < test.given.len() {
-                continue;
-            }
-            let mut config = NodeConfig { tags: test.tags.clone(), ..NodeConfig::default() };
-            config.raw.insert("tags".to_owned(), test.tags.clone().into());
-            config.meta = Json::Object(test.meta.clone().into_iter().collect());
-            let mut fqn = test.folders.clone();
-            fqn.extend([self.nodes[model].name.clone(), test.name.value.clone()]);
-            let id = format!("unit_test.{package}.{}.{}", self.nodes[model].name, test.name.value);
-            self.nodes.push(Node {
-                id: NodeId::new(id),
-                name: test.name.value.clone(),
-                fqn,
-                path: test.name.place.text.path().to_owned(),
-                place: Some(test.name.place.clone()),
-                relation: None,
-                config,
-                depends_on: vec![Dependency { id: model_id, place: Some(test.model.place.clone()) }],
-                description: test.description.clone(),
-                columns: Vec::new(),
-                constraints: Vec::new(),
-                kind: NodeKind::Test(TestDetail::Unit { index, inputs }),
-            });
         }
+    }
+
+    /// The model that a unit test names, in those of its versions that it is of.
+    fn tested_models(&mut self, test: &UnitTest, package: &str) -> Vec<usize> {
+        let Some(model) = self.tested_model(test, package) else { return Vec::new() };
+        if self.nodes[model].version().is_none() {
+            return vec![model];
+        }
+        let (name, fqn) = (self.nodes[model].name.clone(), package_of(&self.nodes[model].fqn).to_owned());
+        let is_meant = |node: &Node| {
+            node.name == name
+                && package_of(&node.fqn) == fqn
+                && node.version().is_some_and(|version| {
+                    let is_included = test.include.is_empty() || test.include.contains(&version.version);
+                    is_included && !test.exclude.contains(&version.version)
+                })
+        };
+        (0..self.nodes.len()).filter(|at| is_meant(&self.nodes[*at])).collect()
     }
 
     /// The model that a unit test names; nothing where that is told of, or where it takes no part.
@@ -183,7 +206,10 @@ impl UnitCompiler<'_> {
             let Some(input) = self.graph.position(id) else { continue };
             let sql = self.rows(&rows.rows, &self.columns(input, &rows.input.place)?, &rows.input.value)?;
             let input_node = self.graph.node(input);
-            let cte = Relation::ephemeral(&input_node.shown_name().replace('.', "__"));
+            let cte = Relation::ephemeral(&match input_node.version() {
+                Some(version) => with_version(&input_node.name, version),
+                None => input_node.shown_name().replace('.', "__"),
+            });
             given.insert(tested_relation(input_node), cte.clone());
             // A source table that a node of the project fills is that node's.
             if input_node.is_filled() {

@@ -117,6 +117,7 @@ fn table(header: &[String], lines: &[ShownRow]) -> String {
         }
         let _ = writeln!(text, "{}", line.trim_end());
     }
+    text.truncate(text.trim_end().len());
     text
 }
 

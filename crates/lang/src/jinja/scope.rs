@@ -75,6 +75,15 @@ pub(super) struct About {
     pub(super) raw: String,
 }
 
+impl About {
+    /// Of a model with versions, which one it is: the end of its id says it.
+    pub(super) fn version(&self) -> Option<&str> {
+        let id = self.unique_id.strip_prefix("model.")?;
+        let (_, rest) = id.split_once('.')?;
+        rest.strip_prefix(&self.name)?.strip_prefix(".v")
+    }
+}
+
 /// What a text refers to, noted while it is rendered.
 #[allow(clippy::struct_excessive_bools, reason = "each is one thing that a text may have asked")]
 #[derive(Clone, Debug, Default)]

@@ -242,7 +242,7 @@ impl Templates {
         let origin = Origin::of(subject);
         let extra: Vec<(&'static str, Value)> =
             sees.iter().map(|(name, value)| (*name, of_json(value))).collect();
-        let scope = || scope_seeing(shared, subject, Some(resolver.clone()), extra.clone());
+        let scope = move || scope_seeing(shared, subject, Some(resolver.clone()), extra.clone());
         let (rendered, scope, missing) = self.rendered(&origin, &scope, &Template::render_with_spans);
         let (sql, spans) = rendered?;
         let map = SourceMap::new(subject.text, &sql, &spans, &origin.rewritten);

@@ -66,6 +66,10 @@ pub(super) fn read_columns(
     let Some(columns) = table.get("columns") else { return Vec::new() };
     let mut read: Vec<Column> = Vec::new();
     for column in columns.mappings(problems) {
+        // Of a version: which columns of its model it takes.
+        if column.get("include").is_some() && column.get("name").is_none() {
+            continue;
+        }
         let Some(column) = read_column(column, test_config, docs, problems) else { continue };
         if let Some(first) = read.iter().find(|known| known.name.value == column.name.value) {
             let problem = written_twice("columns", &first.name.value, &column.name.place, &first.name.place);

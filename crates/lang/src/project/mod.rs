@@ -14,6 +14,7 @@ mod docs;
 mod exposures;
 mod external_location;
 mod files;
+mod groups;
 mod hive_target;
 mod ignored_files;
 mod item;
@@ -28,6 +29,7 @@ mod profile_secrets;
 mod profiles;
 mod project_file;
 mod properties;
+mod semantics;
 mod snapshots;
 mod snippet;
 mod sources;
@@ -39,6 +41,7 @@ mod test_uses;
 mod types;
 mod unit_tests;
 mod vars;
+mod versions;
 mod yaml;
 
 #[cfg(test)]
@@ -49,18 +52,21 @@ use mep_core::keys::Section;
 pub use config_tree::hooks_after;
 pub use constraints::{Constraint, ConstraintKind};
 pub use external_location::{ExternalFormat, ExternalLocation};
+pub use groups::Group;
 pub use load::{LoadOptions, find_root, load};
 pub use max_rejected::MaxRejected;
 pub use nesting::{TOO_DEEP, TemplateNesting};
 pub use package_lock::{LOCK_FILE, PackageLock};
 pub use packages::{Package, PackageOrigin, Packages, WantedPackage};
 pub use problem::{Problem, Problems, Weight, nearest};
+pub use semantics::{Metric, SavedQuery, SemanticModel, SemanticWords, Semantics};
 pub(crate) use strings::OF_OTHER_TARGETS;
 pub use target::bytes_of;
 pub use text::{Located, Place, SourceText, Span};
 pub use types::*;
 pub use unit_tests::{Overrides, UnitInput, UnitRows, UnitTest};
 pub use vars::mapping_of_yaml;
+pub use versions::ModelVersion;
 
 /// The value of a text of YAML, which is no file of the project.
 ///
@@ -81,7 +87,10 @@ pub fn reference_of_files() -> Vec<Section> {
     sections.push(test_uses::reference());
     sections.extend(sources::reference());
     sections.push(exposures::reference());
+    sections.push(groups::reference());
+    sections.push(versions::reference());
     sections.extend(unit_tests::reference());
+    sections.extend(semantics::reference());
     sections
 }
 

@@ -6,8 +6,11 @@ use indexmap::IndexMap;
 use serde_json::Value as Json;
 
 use super::constraints::{Constraint, ConstraintKind};
+use super::groups::Group;
+use super::semantics::Semantics;
 use super::text::{Located, Place, SourceText, Span};
 use super::unit_tests::UnitTest;
+use super::versions::ModelVersion;
 use mep_core::connection::{CassandraConnection, KafkaConnection, MessageFormat, SimulatorConfig};
 use mep_core::root::{Outside, Root};
 
@@ -46,6 +49,10 @@ pub struct Project {
     pub sources: Vec<SourceTable>,
     /// Every `exposures:` entry.
     pub exposures: Vec<Exposure>,
+    /// What dbt's semantic layer reads.
+    pub semantics: Semantics,
+    /// Every `groups:` entry.
+    pub groups: Vec<Group>,
     /// Every `unit_tests:` entry.
     pub unit_tests: Vec<UnitTest>,
     /// Whether a key that nothing reads is an error.
@@ -97,9 +104,19 @@ pub struct SqlFile {
     /// Config from `dbt_project.yml` by folder, then from the properties' `config:`; later ones win per key.
     /// `tags` add up. `config()` in the SQL wins over all of it.
     pub config: IndexMap<String, Located<Json>>,
+    /// Of a model with versions: which one it is.
+    pub version: Option<ModelVersion>,
 }
 
 impl SqlFile {
+    /// Its name, and after it the version that it is of: `m.v2`, as references to it write it.
+    pub fn versioned_name(&self) -> String {
+        match &self.version {
+            Some(version) => format!("{}.v{}", self.name, version.version),
+            None => self.name.clone(),
+        }
+    }
+
     /// Whether it is a model in Python, which is part of the graph and not built.
     pub fn is_python(&self) -> bool {
         self.text.path().extension().is_some_and(|extension| extension == "py")
@@ -145,6 +162,8 @@ pub struct Properties {
     pub constraints: Vec<Constraint>,
     /// Free data for the user's own use.
     pub meta: IndexMap<String, Json>,
+    /// The day from which on nothing should refer to it.
+    pub deprecation_date: Option<Located<String>>,
 }
 
 /// A column as a properties file describes it.

@@ -99,6 +99,8 @@ fn project(macros: &[(&str, &str)]) -> Project {
         sources: Vec::new(),
         exposures: Vec::new(),
         unit_tests: Vec::new(),
+        groups: Vec::new(),
+        semantics: crate::project::Semantics::default(),
         is_strict: true,
         warnings: Vec::new(),
     }

@@ -116,15 +116,24 @@ fn what_is_no_properties_file_is_told() {
         ("models/b.yml", "- name: a"),
         (
             "models/c.yml",
-            "unit_tests: [{name: a}]\nsemantic_models: [{name: a}]\nmetrics: []\n",
+            "unit_tests: [{name: a}]\nsemantic_models: [{name: a}]\nmetrics: [{name: a, type: simpel}]\ngroups: [{}]\n",
         ),
     ]), @r"
     models/a.yml:1:10: `version`: expected a whole number from 0 to 2, found `3`
     models/a.yml:2:1: unknown key `model` in a properties file
         did you mean `models`?
     models/a.yml:3:1: unknown key `colour` in a properties file
-        the keys are models, seeds, snapshots, sources, exposures, data_tests, tests, macros
+        the keys are models, seeds, snapshots, sources, exposures, semantic_models, metrics, saved_queries, groups, unit_tests, data_tests, tests, macros
     models/b.yml:1:1: expected a mapping, found a list
+    models/c.yml:1:14: a unit test needs `model`
+    models/c.yml:1:14: a unit test needs `expect`
+        write expect: {rows: [...]}
+    models/c.yml:2:19: a semantic model needs `model`
+    models/c.yml:3:27: `type`: expected one of simple, ratio, cumulative, derived, conversion, found `simpel`
+        did you mean `simple`?
+    models/c.yml:4:10: a group needs `owner`
+        write owner: {name: a_team}
+    models/c.yml:4:10: a group needs `name`
     ");
 }
 
@@ -153,12 +162,11 @@ fn what_dbt_reads_and_mep_does_not_is_said_with_why_that_is_safe() {
         ("models/a.sql", ""),
         (
             "models/c.yml",
-            "unit_tests: [{name: a}]\nsemantic_models: [{name: \"{{ Dimension('x') }}\"}]\nmetrics: []\nmodels: [{name: a, access: public}]",
+            "metrics: [{name: a, type: simple, filter: \"{{ Dimension('x') }}\"}]\nmodels: [{name: a, access: public, time_spine: {standard_granularity_column: day}}]\nfunctions: [{name: f}]",
         ),
     ]), @r"
-    models/c.yml:1:1: `unit_tests` has no effect here: unit tests are not run; they test no table
-    models/c.yml:2:1: `semantic_models` has no effect here: metrics are not computed, and no table is another for them
-    models/c.yml:4:20: `access` has no effect here: any model may be read by any other one here
+    models/c.yml:2:36: `time_spine` has no effect here: metrics are not computed, and no table is another for them
+    models/c.yml:3:1: `functions` has no effect here: no function is made; a model that calls one does not compile
     ");
 }
 
@@ -196,7 +204,7 @@ fn entries_are_checked() {
   - name: a
     descripton: typo
     materialized: table
-    versions: [{v: 1}]
+    versions: [{v: 1}, {}]
     description: [not, a, text]
     tags: {a: b}
     config: text
@@ -218,8 +226,8 @@ fn entries_are_checked() {
         did you mean `description`?
     models/a.yml:6:5: unknown key `materialized` in the entry of a model
         put it under `config:`, as in `config: {materialized: ...}`
-    models/a.yml:7:5: versions of a model are not supported by mep
-        give each version a file
+    models/a.yml:7:24: a version of a model needs `v`
+        write v: 1
     models/a.yml:8:18: `description`: expected a text, found a list
     models/a.yml:9:11: `tags`: expected a text or a list of texts, found a mapping
     models/a.yml:10:13: `config`: expected a mapping, found `text`
