@@ -73,7 +73,8 @@ impl Contracted {
                 TypeFit::Same => selected.push((field.name(), name)),
                 TypeFit::Cast => {
                     is_cast = true;
-                    selected.push((field.name(), format!("cast({name} as {contract}) as {name}")));
+                    let cast_to = cast_type(scope, promised);
+                    selected.push((field.name(), format!("cast({name} as {cast_to}) as {name}")));
                 }
                 TypeFit::Other => mismatches.push(Mismatch {
                     column: promised.name.value.clone(),
@@ -120,6 +121,16 @@ impl Contracted {
 fn field_of<'f>(fields: &[&'f Field], name: &str) -> Option<&'f Field> {
     let exact = fields.iter().find(|field| field.name() == name);
     exact.or_else(|| fields.iter().find(|field| field.name().eq_ignore_ascii_case(name))).copied()
+}
+
+/// The promised type in a word that SQL has for it.
+fn cast_type(scope: &Scope, promised: &Column) -> String {
+    let written = promised.data_type.as_ref().map_or("", |written| written.value.trim());
+    if scope.plan(&format!("select cast(null as {written}) as promised")).is_ok() {
+        return written.to_owned();
+    }
+    let declared = declared_type(&promised.name.value, written);
+    declared.map_or_else(|_| written.to_owned(), |declared| sql_type(&declared.data_type))
 }
 
 /// A contract says all columns, each with its type.
@@ -205,14 +216,13 @@ impl TypeFit {
             return Err(problem.at(&written.place));
         };
         if *found == DataType::Null {
-            return Ok(if planned.is_some() { Self::Cast } else { Self::Other });
+            return Ok(Self::Cast);
         }
         let found = stored_type(found);
         if wanted.contains(&found) {
             return Ok(Self::Same);
         }
-        let fit = fit(&found, want, &words.to_ascii_lowercase());
-        Ok(if matches!(fit, Self::Cast) && planned.is_none() { Self::Same } else { fit })
+        Ok(fit(&found, want, &words.to_ascii_lowercase()))
     }
 }
 
