@@ -10,7 +10,7 @@ use super::node::{Dependency, Node, NodeId, NodeKind, SemanticDetail};
 use mep_lang::project::{Located, Place, Problem, SemanticWords, Weight, nearest};
 
 /// What has been named so far, and the node that it leads to.
-type Known = BTreeMap<String, NodeId>;
+type NamedSemantics = BTreeMap<String, NodeId>;
 
 impl Builder<'_> {
     pub(super) fn add_semantics(&mut self) {
@@ -22,8 +22,8 @@ impl Builder<'_> {
                 Problem::new("metrics are read and checked, and none of them is computed").at(place);
             self.problems.push(problem.weighing(Weight::Once));
         }
-        let (mut measures, mut metrics) = (Known::new(), Known::new());
-        let mut ids = Known::new();
+        let (mut measures, mut metrics) = (NamedSemantics::new(), NamedSemantics::new());
+        let mut ids = NamedSemantics::new();
         for (index, model) in semantics.models.iter().enumerate() {
             let detail = SemanticDetail::Model(index);
             let id = self.semantic_id("semantic_model", &model.name);
@@ -76,7 +76,7 @@ impl Builder<'_> {
     }
 
     /// What these names lead to; a problem for each that leads nowhere.
-    fn found(&mut self, thing: &str, names: &[Located<String>], known: &Known) -> Vec<Dependency> {
+    fn found(&mut self, thing: &str, names: &[Located<String>], known: &NamedSemantics) -> Vec<Dependency> {
         let mut found: Vec<Dependency> = Vec::new();
         for name in names {
             match known.get(&name.value) {
@@ -102,7 +102,7 @@ impl Builder<'_> {
         said: &SemanticWords,
         detail: SemanticDetail,
         depends_on: Vec<Dependency>,
-        ids: &mut Known,
+        ids: &mut NamedSemantics,
     ) {
         if ids.insert(id.as_str().to_owned(), id.clone()).is_some() {
             if detail_is_new(detail) {

@@ -10,7 +10,7 @@ use mep_core::keys::{Key, Section, key};
 
 /// A group of models.
 #[derive(Clone, Debug)]
-pub struct Group {
+pub struct ModelGroup {
     /// The name.
     pub name: Located<String>,
     /// `owner:` as written.
@@ -35,7 +35,7 @@ pub(super) fn reference() -> Section {
 }
 
 /// Reads an entry of `groups:`.
-pub(super) fn read_group(group: Mapping<'_>, docs: &Docs, problems: &mut Problems) -> Option<Group> {
+pub(super) fn read_group(group: Mapping<'_>, docs: &Docs, problems: &mut Problems) -> Option<ModelGroup> {
     group.check_keys("a group", &[&KEYS], problems);
     let owner = group.get("owner").filter(|item| !item.is_null());
     if owner.is_none() {
@@ -43,7 +43,7 @@ pub(super) fn read_group(group: Mapping<'_>, docs: &Docs, problems: &mut Problem
     }
     let config = group.get("config").map(|item| item.mapping(problems));
     let meta = config.and_then(|config| config.get("meta")).or_else(|| group.get("meta"));
-    Some(Group {
+    Some(ModelGroup {
         owner: owner.map_or_else(IndexMap::new, |item| item.data(problems)),
         description: docs.description(group.get("description"), problems),
         meta: meta.map_or_else(IndexMap::new, |item| item.data(problems)),

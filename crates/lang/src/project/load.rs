@@ -10,7 +10,7 @@ use serde_json::Value as Json;
 use super::config_tree::{ConfigTree, overlay_all};
 use super::docs::Docs;
 use super::files::{FoundFile, below, in_parallel, in_root};
-use super::groups::Group;
+use super::groups::ModelGroup;
 use super::ignored_files::{ignored_files, leaves_out};
 use super::left_out::left_out;
 use super::packages::{self, Installed};
@@ -207,7 +207,7 @@ struct Contents {
     source_fqns: Vec<Vec<String>>,
     exposures: Vec<Exposure>,
     unit_tests: Vec<UnitTest>,
-    groups: Vec<Group>,
+    groups: Vec<ModelGroup>,
     semantics: Semantics,
     warnings: Problems,
 }

@@ -7,7 +7,7 @@ use super::config_tree::{Config, overlay, overlay_all};
 use super::constraints::read_constraints;
 use super::docs::{Docs, written_twice};
 use super::exposures::read_exposure;
-use super::groups::{Group, read_group};
+use super::groups::{ModelGroup, read_group};
 use super::item::{Item, Mapping, has_no_effect, unknown_key};
 use super::project_file::ConfigTrees;
 use super::semantics::{Semantics, read_metric, read_saved_query, read_semantic_model};
@@ -199,7 +199,7 @@ pub(super) struct Entries {
     pub(super) source_fqns: Vec<Vec<String>>,
     pub(super) exposures: Vec<Exposure>,
     pub(super) unit_tests: Vec<UnitTest>,
-    pub(super) groups: Vec<Group>,
+    pub(super) groups: Vec<ModelGroup>,
     pub(super) semantics: Semantics,
 }
 
@@ -354,7 +354,7 @@ fn check_top(mapping: Mapping<'_>, problems: &mut Problems) {
     }
 }
 
-fn add_group(group: Option<Group>, groups: &mut Vec<Group>, problems: &mut Problems) {
+fn add_group(group: Option<ModelGroup>, groups: &mut Vec<ModelGroup>, problems: &mut Problems) {
     let Some(group) = group else { return };
     match groups.iter().find(|known| known.name.value == group.name.value) {
         Some(first) => {

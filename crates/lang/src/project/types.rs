@@ -6,7 +6,7 @@ use indexmap::IndexMap;
 use serde_json::Value as Json;
 
 use super::constraints::{Constraint, ConstraintKind};
-use super::groups::Group;
+use super::groups::ModelGroup;
 use super::semantics::Semantics;
 use super::text::{Located, Place, SourceText, Span};
 use super::unit_tests::UnitTest;
@@ -52,7 +52,7 @@ pub struct Project {
     /// What dbt's semantic layer reads.
     pub semantics: Semantics,
     /// Every `groups:` entry.
-    pub groups: Vec<Group>,
+    pub groups: Vec<ModelGroup>,
     /// Every `unit_tests:` entry.
     pub unit_tests: Vec<UnitTest>,
     /// Whether a key that nothing reads is an error.
