@@ -102,6 +102,7 @@ fn project(macros: &[(&str, &str)]) -> Project {
         groups: Vec::new(),
         semantics: crate::project::Semantics::default(),
         is_strict: true,
+        store_failures: false,
         warnings: Vec::new(),
     }
 }
