@@ -95,6 +95,8 @@ pub struct Opening {
     pub threads: Option<usize>,
     /// Whether a key that nothing reads is an error.
     pub is_strict: bool,
+    /// Whether the rows that fail a test are kept, where its config does not say.
+    pub store_failures: bool,
     /// What this process was called with, as whoever waits for its lease is told.
     pub called_with: String,
 }
@@ -145,6 +147,7 @@ impl Opening {
             vars: self.vars.clone(),
             threads: self.threads,
             is_strict: self.is_strict,
+            store_failures: self.store_failures,
         })
     }
 }

@@ -64,7 +64,9 @@ pub(super) fn compiled_path(project: &Project, node: &Node) -> PathBuf {
         }
     }
     match &node.kind {
-        NodeKind::Test(TestDetail::Generic { .. }) => path.join(format!("{}.sql", file_name(&node.name))),
+        NodeKind::Test(TestDetail::Generic { .. } | TestDetail::Unit { .. }) => {
+            path.join(format!("{}.sql", file_name(&node.name)))
+        }
         NodeKind::Snapshot { .. } => path.join(format!("{}.sql", node.name)),
         _ => path,
     }

@@ -8,7 +8,7 @@ use serde_json::{Map, Value as Json, json};
 use super::files;
 use mep_contract::warehouse::RunId;
 use mep_core::secrets;
-use mep_graph::{Compiled, Graph, Node, NodeIndex, NodeKind, TestDetail};
+use mep_graph::{Compiled, Graph, Node, NodeIndex, NodeKind, SemanticDetail, TestDetail};
 use mep_lang::project::Project;
 
 /// Writes the manifest.
@@ -35,6 +35,8 @@ pub(super) fn metadata(schema: &str, run: &RunId) -> Json {
 
 fn manifest(project: &Project, graph: &Graph, compiled: &Compiled, run: &RunId) -> Json {
     let (mut nodes, mut sources, mut exposures) = (Map::new(), Map::new(), Map::new());
+    let (mut semantic_models, mut metrics, mut saved_queries) = (Map::new(), Map::new(), Map::new());
+    let mut unit_tests = Map::new();
     let (mut parents, mut children) = (Map::new(), Map::new());
     for (index, node) in graph.indexed() {
         let id = node.id.as_str().to_owned();
@@ -47,6 +49,10 @@ fn manifest(project: &Project, graph: &Graph, compiled: &Compiled, run: &RunId) 
         match node.kind {
             NodeKind::Source { .. } => sources.insert(id, json),
             NodeKind::Exposure { .. } => exposures.insert(id, json),
+            NodeKind::Semantic(SemanticDetail::Model(_)) => semantic_models.insert(id, json),
+            NodeKind::Semantic(SemanticDetail::Metric(_)) => metrics.insert(id, json),
+            NodeKind::Semantic(SemanticDetail::SavedQuery(_)) => saved_queries.insert(id, json),
+            NodeKind::Test(TestDetail::Unit { .. }) => unit_tests.insert(id, json),
             _ => nodes.insert(id, json),
         };
     }
@@ -60,16 +66,16 @@ fn manifest(project: &Project, graph: &Graph, compiled: &Compiled, run: &RunId) 
         ("macros", json!({})),
         ("docs", json!({})),
         ("exposures", exposures.into()),
-        ("metrics", json!({})),
+        ("metrics", metrics.into()),
         ("groups", json!({})),
         ("selectors", json!({})),
         ("disabled", json!({})),
         ("parent_map", parents.into()),
         ("child_map", children.into()),
         ("group_map", json!({})),
-        ("saved_queries", json!({})),
-        ("semantic_models", json!({})),
-        ("unit_tests", json!({})),
+        ("saved_queries", saved_queries.into()),
+        ("semantic_models", semantic_models.into()),
+        ("unit_tests", unit_tests.into()),
         ("functions", json!({})),
     ];
     sections.into_iter().map(|(name, section)| (name.to_owned(), section)).collect()
@@ -152,7 +158,8 @@ fn node_json(project: &Project, compiled: &Compiled, index: NodeIndex, node: &No
             json["identifier"] = node.relation.as_ref().map(|relation| relation.name.clone()).into();
         }
         NodeKind::Test(detail) => {
-            config.insert("materialized".to_owned(), "test".into());
+            let kind = if node.is_unit_test() { "unit" } else { "test" };
+            config.insert("materialized".to_owned(), kind.into());
             json["raw_code"] = "".into();
             if let Some(test) = compiled.tests.get(&index) {
                 json["compiled"] = true.into();
@@ -162,6 +169,9 @@ fn node_json(project: &Project, compiled: &Compiled, index: NodeIndex, node: &No
                 TestDetail::Singular { index: of } => {
                     json["raw_code"] = project.tests[*of].text.text().into();
                 }
+                TestDetail::Unit { index: of, .. } => {
+                    json["model"] = project.unit_tests[*of].model.value.clone().into();
+                }
                 TestDetail::Generic { test, attached, column } => {
                     json["column_name"] = column.clone().into();
                     json["attached_node"] = attached.as_str().into();
@@ -170,6 +180,20 @@ fn node_json(project: &Project, compiled: &Compiled, index: NodeIndex, node: &No
                     kwargs.insert("column_name".to_owned(), column.clone().into());
                     json["test_metadata"] =
                         json!({"name": test.test.value, "kwargs": kwargs, "namespace": null});
+                }
+            }
+        }
+        NodeKind::Semantic(detail) => {
+            let semantics = &project.semantics;
+            let said = match *detail {
+                SemanticDetail::Model(of) => &semantics.models[of].said,
+                SemanticDetail::Metric(of) => &semantics.metrics[of].said,
+                SemanticDetail::SavedQuery(of) => &semantics.saved_queries[of].said,
+            };
+            json["label"] = said.label.clone().into();
+            for key in ["type", "type_params", "entities", "dimensions", "measures", "query_params"] {
+                if let Some(written) = said.written.get(key) {
+                    json[key] = written.clone();
                 }
             }
         }

@@ -67,6 +67,7 @@ impl Global {
             vars: self.vars.clone(),
             threads: self.threads.map(usize::from),
             is_strict: self.strict,
+            store_failures: false,
             called_with: format!("mep {}", words.join(" ")),
         }
     }
@@ -256,6 +257,9 @@ pub struct RunArguments {
     /// Begin nothing more once a node has failed.
     #[arg(long, short = 'x')]
     pub fail_fast: bool,
+    /// Keep the rows that fail a test in a table of its own, unless its config says otherwise.
+    #[arg(long)]
+    pub store_failures: bool,
     /// For how many seconds to wait for another run that holds the warehouse; tests need not wait.
     #[arg(long, value_name = "SECONDS", default_value_t = 0)]
     pub wait: u64,

@@ -28,7 +28,7 @@ pub(super) fn compile(global: &Global, arguments: &CompileArguments) -> Result<E
         return Ok(Exit::Success);
     }
     let nodes = workspace.select(arguments.selecting.selectors(), |node| {
-        !matches!(node.kind, NodeKind::Source { .. } | NodeKind::Exposure { .. })
+        !matches!(node.kind, NodeKind::Source { .. } | NodeKind::Semantic(_) | NodeKind::Exposure { .. })
     })?;
     let compiled = workspace.compile(&nodes)?;
     artifacts::write_manifest(&workspace.project, &workspace.graph, &compiled, &workspace.run)

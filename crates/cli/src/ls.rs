@@ -9,7 +9,20 @@ use mep_app::{Rendering, Workspace};
 use mep_graph::{Node, NodeKind};
 use mep_lang::project::{Problem, nearest};
 
-const TYPES: [&str; 8] = ["model", "seed", "snapshot", "source", "test", "exposure", "all", "default"];
+const TYPES: [&str; 12] = [
+    "model",
+    "seed",
+    "snapshot",
+    "source",
+    "test",
+    "unit_test",
+    "exposure",
+    "semantic_model",
+    "metric",
+    "saved_query",
+    "all",
+    "default",
+];
 
 /// Lists nodes.
 ///
@@ -52,6 +65,7 @@ fn line(node: &Node, arguments: &LsArguments, project: &str) -> String {
         LsOutput::Json => as_json(node, project, &arguments.output_keys).to_string(),
         LsOutput::Selector => match &node.kind {
             NodeKind::Source { source, .. } => format!("source:{project}.{source}.{}", node.name),
+            NodeKind::Semantic(_) => format!("{}:{project}.{}", node.resource_type(), node.name),
             NodeKind::Exposure { .. } => format!("exposure:{project}.{}", node.name),
             _ => node.fqn.join("."),
         },

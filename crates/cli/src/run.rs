@@ -9,7 +9,7 @@ use super::stream::shown_run;
 use super::terminal::{Terminal, rejected_lines, summary};
 use mep_app::run::{LeftOut, Run, RunOutcome, RunRequest};
 use mep_app::streams::catching_up;
-use mep_app::{AppError, Rendering, RunCommand, Workspace};
+use mep_app::{AppError, Opening, Rendering, RunCommand, Workspace};
 use mep_artifacts as artifacts;
 use mep_core::interrupt;
 use mep_core::quantity::plural;
@@ -21,7 +21,8 @@ use mep_core::quantity::plural;
 pub(super) fn run(global: &Global, arguments: &RunArguments, command: RunCommand) -> Result<Exit, AppError> {
     let began = Instant::now();
     let rendering = Rendering { full_refresh: arguments.full_refresh, date: arguments.date };
-    let workspace = Workspace::open(&global.opening(), command.word(), rendering)?;
+    let opening = Opening { store_failures: arguments.store_failures, ..global.opening() };
+    let workspace = Workspace::open(&opening, command.word(), rendering)?;
     let request = RunRequest {
         command,
         full_refresh: arguments.full_refresh,

@@ -39,7 +39,7 @@ impl AttachedTests {
                 NodeKind::Seed { index } => &project.seeds[*index].properties,
                 NodeKind::Snapshot { index } => &project.snapshots[*index].file.properties,
                 NodeKind::Source { index, .. } => &project.sources[*index].properties,
-                NodeKind::Test(_) | NodeKind::Exposure { .. } => continue,
+                NodeKind::Test(_) | NodeKind::Semantic(_) | NodeKind::Exposure { .. } => continue,
             };
             uses.extend(attached(properties, index));
         }
@@ -122,7 +122,7 @@ fn parse(builder: &Builder<'_>, used: &Attached<'_>) -> Result<Parsed, Problem> 
 
 /// The relation that a test of a node reads.
 pub fn tested_relation(node: &Node) -> Relation {
-    node.relation.clone().unwrap_or_else(|| Relation::ephemeral(&node.name))
+    node.relation.clone().unwrap_or_else(|| Relation::ephemeral(&node.name_with_version()))
 }
 
 fn test_node(
@@ -142,8 +142,9 @@ fn test_node(
         NodeKind::Source { source, .. } => Some(format!("{source}_{}", node.name)),
         _ => None,
     };
+    let tested_name = node.name_with_version();
     let attachment = Attachment {
-        name: source_name.as_deref().unwrap_or(&node.name),
+        name: source_name.as_deref().unwrap_or(&tested_name),
         is_source: source_name.is_some(),
         column: used.column,
     };
@@ -176,6 +177,7 @@ fn test_node(
         depends_on,
         description: used.test.description.clone(),
         columns: Vec::new(),
+        constraints: Vec::new(),
         kind: NodeKind::Test(TestDetail::Generic {
             test: Box::new(used.test.clone()),
             attached: node.id.clone(),

@@ -10,7 +10,7 @@ use super::attached_tests::AttachedTests;
 use super::config::{Materialization, NodeConfig};
 use super::config_reader::{self, ConfigOf};
 use super::dag::Graph;
-use super::node::{Node, NodeId, NodeKind, TestDetail};
+use super::node::{Node, NodeId, NodeKind, TestDetail, with_version};
 use super::resolve::Named;
 use super::snapshot_config;
 use super::stored_names::{GeneratedNames, StoredNames, file_name_problem};
@@ -35,9 +35,16 @@ impl Graph {
         builder.settle_sources();
         builder.index_names();
         builder.connect_models();
+        builder.settle_constraints();
         builder.add_singular_tests();
         builder.add_attached_tests();
+        builder.keep_failures();
+        builder.add_unit_tests();
         builder.add_exposures();
+        builder.add_semantics();
+        builder.check_groups();
+        builder.check_access();
+        builder.warn_of_deprecated();
         StoredNames::of(project).check_all(&builder.nodes, &mut builder.problems);
         let warnings = builder.problems.take_warnings(project.is_strict);
         let nodes = builder.problems.none_or(builder.nodes)?;
@@ -112,6 +119,7 @@ impl<'a> Builder<'a> {
                 depends_on: Vec::new(),
                 description: table.properties.description.clone(),
                 columns: table.properties.columns.clone(),
+                constraints: Vec::new(),
                 kind: NodeKind::Source { source: table.source.clone(), index },
             });
         }
@@ -138,6 +146,7 @@ impl<'a> Builder<'a> {
                 depends_on: Vec::new(),
                 description: seed.properties.description.clone(),
                 columns: seed.properties.columns.clone(),
+                constraints: Vec::new(),
                 kind: NodeKind::Seed { index },
             });
         }
@@ -151,7 +160,7 @@ impl<'a> Builder<'a> {
                 Err(problem) => {
                     self.problems.push(problem);
                     // What refers to it must not be told that there is no such model.
-                    self.disabled.push((package_of(&model.fqn).to_owned(), model.name.clone()));
+                    self.disabled.push((package_of(&model.fqn).to_owned(), model.versioned_name()));
                     continue;
                 }
             };
@@ -162,19 +171,22 @@ impl<'a> Builder<'a> {
                 config.materialized = Materialization::Table;
             }
             if !config.enabled {
-                self.disabled.push((package_of(&model.fqn).to_owned(), model.name.clone()));
+                self.disabled.push((package_of(&model.fqn).to_owned(), model.versioned_name()));
                 continue;
             }
             let is_ephemeral = config.materialized == Materialization::Ephemeral;
             let place = model.text.at(Span::default());
             let relation = (!is_ephemeral).then(|| {
-                let generated = self.generated("model", &model.name, &model.fqn, &model.text, &raw, &config);
-                self.relation(&config, &model.name, &generated, &place)
+                let name = model.versioned_name();
+                let generated = self.generated("model", &name, &model.fqn, &model.text, &raw, &config);
+                let stored = model.version.as_ref().map(|version| with_version(&model.name, version));
+                self.relation(&config, stored.as_ref().unwrap_or(&model.name), &generated, &place)
             });
             let kind = NodeKind::Model {
                 index,
                 uses_is_incremental: parsed.uses_is_incremental
                     && config.materialized == Materialization::Incremental,
+                version: model.version.clone(),
             };
             self.parsed.push((self.nodes.len(), parsed));
             self.nodes.push(Self::sql_node("model", model, relation, config, &model.properties, kind));
@@ -230,7 +242,7 @@ impl<'a> Builder<'a> {
         kind: NodeKind,
     ) -> Node {
         Node {
-            id: NodeId::new(format!("{resource_type}.{}.{}", package_of(&file.fqn), file.name)),
+            id: NodeId::new(format!("{resource_type}.{}.{}", package_of(&file.fqn), file.versioned_name())),
             name: file.name.clone(),
             fqn: file.fqn.clone(),
             path: file.text.path().to_owned(),
@@ -240,6 +252,7 @@ impl<'a> Builder<'a> {
             depends_on: Vec::new(),
             description: properties.description.clone(),
             columns: properties.columns.clone(),
+            constraints: Vec::new(),
             kind,
         }
     }
@@ -265,7 +278,7 @@ impl<'a> Builder<'a> {
         if file.is_python() {
             return Ok(python::reads(&file.text));
         }
-        let unique_id = format!("{resource_type}.{}.{}", package_of(&file.fqn), file.name);
+        let unique_id = format!("{resource_type}.{}.{}", package_of(&file.fqn), file.versioned_name());
         let config: IndexMap<String, Json> =
             file.config.iter().map(|(key, located)| (key.clone(), located.value.clone())).collect();
         self.templates.parse(&Subject {
@@ -294,7 +307,7 @@ impl<'a> Builder<'a> {
     }
 
     /// What the project's own macros make of a node's names.
-    fn generated(
+    pub(super) fn generated(
         &mut self,
         resource_type: &str,
         name: &str,
@@ -310,7 +323,7 @@ impl<'a> Builder<'a> {
         let subject = Subject {
             text,
             block: None,
-            name,
+            name: name.split_once(".v").map_or(name, |(name, _)| name),
             unique_id: &unique_id,
             resource_type,
             fqn,

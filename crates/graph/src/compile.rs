@@ -10,6 +10,8 @@ use super::asked::{Answers, Asking, InputsAsked, Late, Own, Questions, Reach};
 use super::attached_tests::tested_relation;
 use super::compiled::{Compiled, CompiledIncrement, CompiledModel, CompiledTest, SeedTable};
 use super::config::{Materialization, PublishWhen};
+use super::constraints;
+use super::contract::Contracted;
 use super::dag::Graph;
 use super::declared::{landing_table, read_seed, schema_problem};
 use super::hooks::Hook;
@@ -21,6 +23,7 @@ use super::node_index::{NodeIndex, NodeSet};
 use super::snapshot::{self, CompiledSnapshot};
 use super::tested_column::TestedColumn;
 use super::unbuilt::Unbuilt;
+use super::unit_tests::UnitCompiler;
 use super::views::{ViewsBelow, read_through};
 use super::{derived, history, inputs, late, named, streaming};
 use mep_core::fingerprint::Fingerprint;
@@ -306,7 +309,7 @@ impl CompileWork<'_> {
                 self.declare(&tested_relation(node), &seed.schema, &[]);
                 self.compiled.seeds.insert(index, seed);
             }
-            NodeKind::Model { index: of, uses_is_incremental } => {
+            NodeKind::Model { index: of, uses_is_incremental, .. } => {
                 self.check_streams_read(index, node)?;
                 let text = &self.compiler.project.models[*of].text;
                 let model = self.model(index, node, text, *uses_is_incremental)?;
@@ -322,7 +325,7 @@ impl CompileWork<'_> {
                 let test = self.test(index, node, detail)?;
                 self.compiled.tests.insert(index, test);
             }
-            NodeKind::Exposure { .. } => {}
+            NodeKind::Semantic(_) | NodeKind::Exposure { .. } => {}
         }
         Ok(())
     }
@@ -527,6 +530,11 @@ impl CompileWork<'_> {
             }
             _ => (rendered, checked, plan),
         };
+        let contracted = Contracted::of(&self.checking, node, &plan)?;
+        let (rendered, checked, plan) = match contracted.over(&rendered) {
+            Some(over) => self.planned_over(node, over)?,
+            None => (rendered, checked, plan),
+        };
         let relation = tested_relation(node);
         let is_streaming = node.config.materialized == Materialization::Streaming;
         let is_stored = is_streaming || node.config.materialized.is_table();
@@ -575,7 +583,7 @@ impl CompileWork<'_> {
             let sources = &self.compiled.sources;
             streaming::compile(&self.scope, node, &rendered, &plan, sources, &fingerprint, is_volatile)
         });
-        let model = CompiledModel {
+        let mut model = CompiledModel {
             sql: self.standalone(index, &rendered.sql),
             increment: None,
             batches: None,
@@ -587,6 +595,7 @@ impl CompileWork<'_> {
             looked_up: derived::looked_up(&self.scope, &plan, &alignment, &partition_columns),
             fingerprint,
             stream: stream.transpose()?,
+            constraints: Vec::new(),
             is_volatile,
             alignment,
             partition_columns,
@@ -595,6 +604,9 @@ impl CompileWork<'_> {
         };
         if is_stored {
             self.declare(&relation, &model.schema, &model.partition_columns);
+            let constraints = constraints::compile(&self.checking, self.compiler.graph, node, &model.schema)?;
+            model.fingerprint = constraints::fingerprint(model.fingerprint, &constraints);
+            model.constraints = constraints;
         } else {
             self.scope.register_view(&relation, plan).map_err(failed)?;
         }
@@ -612,11 +624,28 @@ impl CompileWork<'_> {
         }
         if node.config.is_microbatch() {
             let batching = Batching::of(node, &model.schema, uses_is_incremental)?;
-            let batches = Some(self.batches(index, node, text, batching)?);
+            let batches = Some(self.batches(index, node, text, batching, &contracted)?);
             return Ok(CompiledModel { batches, ..model });
         }
-        let increment = uses_is_incremental.then(|| self.increment(index, node, text, &model)).transpose()?;
+        let increment = uses_is_incremental
+            .then(|| self.increment(index, node, text, &model, &contracted))
+            .transpose()?;
         Ok(CompiledModel { increment, ..model })
+    }
+
+    /// The plans of a model's SELECT within another one that was made of it.
+    fn planned_over(
+        &self,
+        node: &Node,
+        over: Rendered,
+    ) -> Result<(Rendered, PlannedQuery, PlannedQuery), Problem> {
+        let checked = self.checked(&over)?;
+        let plan = if node.is_inlined() {
+            self.over_views(&over, &checked)?
+        } else {
+            self.inlined(&over, &checked)?
+        };
+        Ok((over, checked, plan))
     }
 
     /// The SQL of a batch, planned over the parts that the first batch would read.
@@ -626,6 +655,7 @@ impl CompileWork<'_> {
         node: &Node,
         text: &SourceText,
         batching: Batching,
+        contracted: &Contracted,
     ) -> Result<CompiledBatches, Problems> {
         let Batching { event_time, begin, size, lookback } = batching;
         let mut times = Vec::new();
@@ -654,6 +684,7 @@ impl CompileWork<'_> {
             inputs.push(input);
         }
         let rendered = self.render(node, text, self.names(index, false, Some(parts), Own::Nothing))?;
+        let rendered = contracted.over(&rendered).unwrap_or(rendered);
         self.checked(&rendered)?;
         let sql = self.standalone(index, &rendered.sql);
         Ok(CompiledBatches { sql, inputs, event_time, begin, size, lookback })
@@ -666,6 +697,7 @@ impl CompileWork<'_> {
         node: &Node,
         text: &SourceText,
         model: &CompiledModel,
+        contracted: &Contracted,
     ) -> Result<CompiledIncrement, Problems> {
         let stored = (self.compiler.stored)(node);
         if let Some(stored) = &stored {
@@ -673,6 +705,7 @@ impl CompileWork<'_> {
         }
         let own = stored.map_or_else(|| Own::Empty(model.schema.clone()), |_| Own::Stored);
         let rendered = self.render(node, text, self.names(index, true, None, own))?;
+        let rendered = contracted.over(&rendered).unwrap_or(rendered);
         let planned = self.checked(&rendered);
         self.declare(&tested_relation(node), &model.schema, &model.partition_columns);
         planned?;
@@ -718,6 +751,17 @@ impl CompileWork<'_> {
 
     fn test(&self, index: NodeIndex, node: &Node, detail: &TestDetail) -> Result<CompiledTest, Problems> {
         let rendered = match detail {
+            TestDetail::Unit { index: of, inputs } => {
+                let compiler = UnitCompiler {
+                    project: self.compiler.project,
+                    templates: self.compiler.templates,
+                    graph: self.compiler.graph,
+                    scope: &self.checking,
+                    names: &self.names,
+                };
+                let test = &self.compiler.project.unit_tests[*of];
+                return Ok(compiler.compile(test, self.compiler.graph.parents(index), inputs)?);
+            }
             TestDetail::Singular { index: of } => {
                 let text = &self.compiler.project.tests[*of].text;
                 self.render(node, text, self.names(index, false, None, Own::Nothing))?
@@ -742,11 +786,11 @@ impl CompileWork<'_> {
         inputs::check(self.compiler.graph, node, &rendered)?;
         self.check_config(node, &rendered)?;
         let checked = self.checked(&rendered).map_err(|placed| match detail {
-            TestDetail::Singular { .. } => placed,
+            TestDetail::Singular { .. } | TestDetail::Unit { .. } => placed,
             TestDetail::Generic { .. } => placed.label(format!("in the SQL of `{}`", node.name)),
         })?;
         self.check_inputs(index, &rendered, &checked)?;
-        Ok(CompiledTest { sql: self.standalone(index, &rendered.sql), rendered })
+        Ok(CompiledTest { sql: self.standalone(index, &rendered.sql), rendered, unit: None })
     }
 }
 
@@ -775,7 +819,7 @@ fn refused_keys(node: &Node) -> impl Iterator<Item = Problem> {
 }
 
 /// A semicolon at the end is a habit of editors; the query is to stand within others.
-fn one_query(mut rendered: Rendered) -> Rendered {
+pub(super) fn one_query(mut rendered: Rendered) -> Rendered {
     rendered.sql.truncate(without_semicolon(&rendered.sql).len());
     rendered
 }

@@ -32,7 +32,7 @@ pub(super) fn landing_table(table: &SourceTable, node: &Node) -> Result<LandingT
     let mut declared = Vec::new();
     for column in columns {
         if let Some(data_type) = &column.data_type {
-            declared.push((column.name.value.as_str(), data_type.value.as_str(), column.not_null));
+            declared.push((column.name.value.as_str(), data_type.value.as_str(), column.is_not_null()));
         } else {
             let problem = Problem::new(format!("column `{}` has no `data_type`", column.name.value));
             problems.push(

@@ -57,6 +57,7 @@ impl Builder<'_> {
                 depends_on,
                 description: exposure.description.clone(),
                 columns: Vec::new(),
+                constraints: Vec::new(),
                 kind: NodeKind::Exposure { index },
             });
         }

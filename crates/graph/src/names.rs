@@ -58,10 +58,12 @@ impl Names {
                     names.sources.insert((source.clone(), node.name.clone()), tested_relation(node));
                 }
                 NodeKind::Model { .. } | NodeKind::Seed { .. } | NodeKind::Snapshot { .. } => {
-                    let key = (package_of(&node.fqn).to_owned(), node.name.clone());
-                    names.refs.insert(key, tested_relation(node));
+                    for name in node.reference_names() {
+                        let key = (package_of(&node.fqn).to_owned(), name);
+                        names.refs.insert(key, tested_relation(node));
+                    }
                 }
-                NodeKind::Test(_) | NodeKind::Exposure { .. } => {}
+                NodeKind::Test(_) | NodeKind::Semantic(_) | NodeKind::Exposure { .. } => {}
             }
         }
         names

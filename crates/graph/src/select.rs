@@ -12,18 +12,24 @@ use super::node_index::NodeSet;
 use mep_lang::project::{Problem, nearest};
 
 /// The methods that a criterion can begin with.
-const METHODS: [&str; 11] = [
+const METHODS: [&str; 17] = [
+    "access",
     "config",
     "exposure",
     "file",
     "fqn",
+    "group",
+    "metric",
     "name",
     "package",
     "path",
     "resource_type",
+    "saved_query",
+    "semantic_model",
     "source",
     "tag",
     "test_type",
+    "version",
 ];
 
 /// What words selected.
@@ -134,8 +140,13 @@ struct Distance(Option<usize>);
 enum Method<'a> {
     /// No method was written: a path, a file or a name.
     Unsaid,
+    Access,
     Config(&'a str),
     Exposure,
+    Group,
+    /// A part of dbt's semantic layer, by dbt's word for it.
+    Semantic(&'a str),
+    Version,
     File,
     Fqn,
     Name,
@@ -196,7 +207,13 @@ impl<'a> Criterion<'a> {
             return Ok(Method::Config(key));
         }
         Ok(match word {
+            "access" => Method::Access,
             "exposure" => Method::Exposure,
+            "group" => Method::Group,
+            "metric" => Method::Semantic("metric"),
+            "saved_query" => Method::Semantic("saved_query"),
+            "semantic_model" => Method::Semantic("semantic_model"),
+            "version" => Method::Version,
             "file" => Method::File,
             "fqn" => Method::Fqn,
             "name" => Method::Name,
@@ -250,7 +267,8 @@ fn matches(node: &Node, criterion: &Criterion<'_>, pattern: &NamePattern<'_>) ->
         }
         // A bare word never means a source or an exposure, as in dbt: those have methods of their own.
         Method::Unsaid | Method::Fqn => {
-            !matches!(node.kind, NodeKind::Source { .. } | NodeKind::Exposure { .. }) && is_fqn(node, pattern)
+            !matches!(node.kind, NodeKind::Source { .. } | NodeKind::Semantic(_) | NodeKind::Exposure { .. })
+                && is_fqn(node, pattern)
         }
         Method::Name => pattern.is(&node.name),
         Method::File => is_file(node, pattern),
@@ -259,6 +277,14 @@ fn matches(node: &Node, criterion: &Criterion<'_>, pattern: &NamePattern<'_>) ->
             pattern.text == "this" || node.fqn.first().is_some_and(|package| pattern.is(package))
         }
         Method::ResourceType => node.resource_type() == pattern.text,
+        Method::Access => {
+            matches!(node.kind, NodeKind::Model { .. }) && node.config.access.as_str() == pattern.text
+        }
+        Method::Semantic(word) => {
+            node.resource_type() == word && (pattern.is(&node.name) || pattern.is(&node.fqn.join(".")))
+        }
+        Method::Group => node.config.group.as_deref().is_some_and(|group| pattern.is(group)),
+        Method::Version => is_of_version(node, pattern.text),
         Method::Tag => node.config.tags.iter().any(|tag| pattern.is(tag)),
         Method::Exposure => {
             matches!(node.kind, NodeKind::Exposure { .. })
@@ -266,11 +292,24 @@ fn matches(node: &Node, criterion: &Criterion<'_>, pattern: &NamePattern<'_>) ->
         }
         Method::Source => is_source(node, pattern),
         Method::TestType => match &node.kind {
+            NodeKind::Test(TestDetail::Unit { .. }) => pattern.text == "unit",
             NodeKind::Test(TestDetail::Generic { .. }) => ["generic", "data"].contains(&pattern.text),
             NodeKind::Test(TestDetail::Singular { .. }) => ["singular", "data"].contains(&pattern.text),
             _ => false,
         },
         Method::Config(key) => is_configured(node, key, pattern),
+    }
+}
+
+/// `latest`, `old`, `prerelease`: beside the latest version; `none`: a model without versions.
+fn is_of_version(node: &Node, word: &str) -> bool {
+    let is_model = matches!(node.kind, NodeKind::Model { .. });
+    match (node.version(), word) {
+        (None, word) => is_model && word == "none",
+        (Some(version), "latest") => version.is_latest(),
+        (Some(version), "old") => version.beside_latest().is_lt(),
+        (Some(version), "prerelease") => version.beside_latest().is_gt(),
+        (Some(_), _) => false,
     }
 }
 
@@ -293,7 +332,9 @@ fn is_below(node: &Node, pattern: &NamePattern<'_>) -> bool {
 
 /// Whether the value is the node's name, or the head of its folders, with the project's name or without.
 fn is_fqn(node: &Node, pattern: &NamePattern<'_>) -> bool {
-    if pattern.is(&node.name) {
+    if pattern.is(&node.name)
+        || node.version().is_some() && node.reference_names().any(|name| pattern.is(&name))
+    {
         return true;
     }
     let parts: Vec<&str> = node.fqn.iter().flat_map(|part| part.split('.')).collect();

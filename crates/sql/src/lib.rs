@@ -14,6 +14,7 @@ mod checked;
 mod coalesce;
 mod comparable;
 mod constant;
+pub mod constraint;
 pub mod culprit;
 mod date_bin;
 mod date_trunc;

@@ -216,7 +216,11 @@ impl Object for PackageMacros {
     }
 
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
-        self.shared.macros.qualified(&self.name, key.as_str()?).map(Macro::value)
+        let name = key.as_str()?;
+        if let Some(value) = self.shared.overridden.of_package(&self.name, name) {
+            return Some(value.clone());
+        }
+        self.shared.macros.qualified(&self.name, name).map(Macro::value)
     }
 
     fn call_method(
@@ -225,6 +229,9 @@ impl Object for PackageMacros {
         method: &str,
         arguments: &[Value],
     ) -> Result<Value, Error> {
+        if let Some(value) = self.shared.overridden.of_package(&self.name, method) {
+            return value.call(state, arguments);
+        }
         let macros = &self.shared.macros;
         if let Some(found) = macros.qualified(&self.name, method) {
             return found.call(state, arguments);

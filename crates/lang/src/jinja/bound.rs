@@ -215,14 +215,27 @@ fn texts(arguments: &[Value]) -> Option<Vec<&str>> {
     arguments.iter().map(Value::as_str).collect()
 }
 
+/// The arguments of `ref()` without the version, and the version that `v` or `version` says.
+fn with_version(arguments: &[Value]) -> Result<(&[Value], Option<String>), Error> {
+    let Some((last, names)) = arguments.split_last().filter(|(last, _)| last.is_kwargs()) else {
+        return Ok((arguments, None));
+    };
+    let named = Kwargs::try_from(last.clone())?;
+    let version = ["v", "version"].into_iter().find(|name| named.has(name));
+    let version: Option<Value> = version.map(|name| named.get(name)).transpose()?;
+    if let Some(other) = named.args().find(|name| !["v", "version"].contains(name)) {
+        return Err(invalid_with_help(
+            format!("ref() takes no argument `{other}`"),
+            "write ref('model', v=2) for a version of a model",
+        ));
+    }
+    let version = version.filter(|version| !version.is_none() && !version.is_undefined());
+    Ok((names, version.map(|version| version.to_string())))
+}
+
 impl RenderScope {
     fn reference(&self, arguments: &[Value]) -> Result<Value, Error> {
-        if arguments.last().is_some_and(Value::is_kwargs) {
-            return Err(invalid_with_help(
-                "ref() takes no named arguments",
-                "mep has no versions of models: give each version a name of its own",
-            ));
-        }
+        let (arguments, version) = with_version(arguments)?;
         let (package, name) = match texts(arguments).as_deref() {
             Some([name]) => (None, *name),
             Some([package, name]) => (Some(*package), *name),
@@ -233,6 +246,8 @@ impl RenderScope {
                 ));
             }
         };
+        let of_version = version.map(|version| format!("{name}.v{version}"));
+        let name = of_version.as_deref().unwrap_or(name);
         let resolved = match &self.resolver {
             Some(resolver) => {
                 // A name alone is that of the text's own package before it is that of another one.

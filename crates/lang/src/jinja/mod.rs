@@ -34,6 +34,7 @@ mod noted;
 mod number_filters;
 mod of_project;
 mod operators;
+mod overridden;
 mod overrides;
 mod passes;
 mod patterns;

@@ -23,7 +23,7 @@ const FOREIGN: [&str; 5] = ["dbt_utils", "dbt_expectations", "dbt_date", "audit_
 pub(super) type Macros = IndexMap<String, Arc<Macro>>;
 
 /// The macros of the project, of its packages, and what is built in.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Namespaces {
     root: String,
     /// By package; the project's own are one of them.

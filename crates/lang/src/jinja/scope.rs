@@ -19,6 +19,7 @@ use super::macros::Macro;
 use super::model_value::{Model, Names};
 use super::namespaces::Namespaces;
 use super::of_project::{OfProject, OfProjectName};
+use super::overridden::Overridden;
 use super::relation_value::RelationValue;
 use super::subject::{Invocation, Resolver};
 use super::time::{Modules, Path, Timestamp};
@@ -32,7 +33,7 @@ pub(super) const SCOPE: &str = "__mep_scope";
 const DBT_VERSION: &str = "1.11.16";
 
 /// What is the same for all texts: from the project and the invocation.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Shared {
     pub(super) invocation: Invocation,
     pub(super) project_name: String,
@@ -40,6 +41,8 @@ pub(super) struct Shared {
     pub(super) vars: IndexMap<String, IndexMap<String, Json>>,
     pub(super) target: Value,
     pub(super) macros: Namespaces,
+    /// What a unit test says that names mean.
+    pub(super) overridden: Overridden,
 }
 
 impl Shared {
@@ -70,6 +73,15 @@ pub(super) struct About {
     pub(super) columns: Json,
     /// The text as it is in its file.
     pub(super) raw: String,
+}
+
+impl About {
+    /// Of a model with versions, which one it is: the end of its id says it.
+    pub(super) fn version(&self) -> Option<&str> {
+        let id = self.unique_id.strip_prefix("model.")?;
+        let (_, rest) = id.split_once('.')?;
+        rest.strip_prefix(&self.name)?.strip_prefix(".v")
+    }
 }
 
 /// What a text refers to, noted while it is rendered.
@@ -338,6 +350,9 @@ impl Object for RenderScope {
 
     fn get_value_by_str(self: &Arc<Self>, name: &str) -> Option<Value> {
         if let Some((_, value)) = self.extra.iter().find(|(extra, _)| *extra == name) {
+            return Some(value.clone());
+        }
+        if let Some(value) = self.shared.overridden.get(name) {
             return Some(value.clone());
         }
         if let Some(function) = Function::named(name) {

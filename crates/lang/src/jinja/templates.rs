@@ -18,6 +18,7 @@ use super::macros::{BUILTIN_FILES, LOADER_TEXT, Macro};
 use super::methods::unknown_method;
 use super::namespaces::{DBT, Macros, Namespaces};
 use super::noted::{config_place, located};
+use super::overridden::Overridden;
 use super::overrides;
 use super::problem::{Origin, PlaceFinder, invalid, invalid_with_help, root, valid};
 use super::python_text::shown;
@@ -27,7 +28,9 @@ use super::source_map::SourceMap;
 use super::subject::{Invocation, Parsed, Rendered, Resolver, Subject};
 use super::visits::{self, bounded};
 use super::{adapter, filters, functions, passes, tests_of_values};
-use crate::project::{Column, OF_OTHER_TARGETS, Place, Problem, Problems, Project, SourceText, Span, Weight};
+use crate::project::{
+    Column, OF_OTHER_TARGETS, Overrides, Place, Problem, Problems, Project, SourceText, Span, Weight,
+};
 use mep_core::guard::guarded;
 
 /// The template that calls a generic test.
@@ -126,7 +129,14 @@ impl Templates {
         let nothing = OF_OTHER_TARGETS.map(|name| (name, Value::from(())));
         let target = nothing.into_iter().chain(known).map(|(name, value)| (Value::from(name), value));
         let target = Dict::of(target.collect());
-        let shared = Shared { invocation, project_name: project.name.clone(), vars, target, macros };
+        let shared = Shared {
+            invocation,
+            project_name: project.name.clone(),
+            vars,
+            target,
+            macros,
+            overridden: Overridden::default(),
+        };
         let mut lenient = environment.clone();
         lenient.set_undefined_behavior(UndefinedBehavior::Lenient);
         let (shared, is_strict) = (Arc::new(shared), project.is_strict);
@@ -179,11 +189,29 @@ impl Templates {
     /// # Errors
     /// Where the text cannot be rendered.
     pub fn render(&self, subject: &Subject<'_>, resolver: Arc<dyn Resolver>) -> Result<Rendered, Problem> {
-        let (rendered, missing) = self.in_full(subject, resolver, &[])?;
+        let (rendered, missing) = self.in_full(&self.shared, subject, resolver, &[])?;
         if let Some((missing, true)) = missing {
             tell(&missing);
         }
         Ok(rendered)
+    }
+
+    /// The SQL as a unit test renders it, with what it says in the place of macros, variables and the environment.
+    ///
+    /// # Errors
+    /// Where the text cannot be rendered.
+    pub fn render_overriding(
+        &self,
+        subject: &Subject<'_>,
+        resolver: Arc<dyn Resolver>,
+        overrides: &Overrides,
+    ) -> Result<Rendered, Problem> {
+        let mut shared = Shared::clone(&self.shared);
+        shared.overridden = Overridden::of(overrides);
+        for vars in shared.vars.values_mut() {
+            vars.extend(overrides.vars.iter().map(|(name, value)| (name.clone(), value.clone())));
+        }
+        Ok(self.in_full(&Arc::new(shared), subject, resolver, &[])?.0)
     }
 
     /// The only pass over a text that may see more than all texts see.
@@ -196,7 +224,7 @@ impl Templates {
         resolver: Arc<dyn Resolver>,
         sees: &[(&'static str, serde_json::Value)],
     ) -> Result<Rendered, Problem> {
-        let (rendered, missing) = self.in_full(subject, resolver, sees)?;
+        let (rendered, missing) = self.in_full(&self.shared, subject, resolver, sees)?;
         if let Some((missing, _)) = missing {
             tell(&missing);
         }
@@ -206,6 +234,7 @@ impl Templates {
     /// The SQL, and what is not defined and taken for nothing, with whether the first pass has kept that to itself.
     fn in_full(
         &self,
+        shared: &Arc<Shared>,
         subject: &Subject<'_>,
         resolver: Arc<dyn Resolver>,
         sees: &[(&'static str, serde_json::Value)],
@@ -213,7 +242,7 @@ impl Templates {
         let origin = Origin::of(subject);
         let extra: Vec<(&'static str, Value)> =
             sees.iter().map(|(name, value)| (*name, of_json(value))).collect();
-        let scope = move || self.scope_seeing(subject, Some(resolver.clone()), extra.clone());
+        let scope = move || scope_seeing(shared, subject, Some(resolver.clone()), extra.clone());
         let (rendered, scope, missing) = self.rendered(&origin, &scope, &Template::render_with_spans);
         let (sql, spans) = rendered?;
         let map = SourceMap::new(subject.text, &sql, &spans, &origin.rewritten);
@@ -228,34 +257,7 @@ impl Templates {
     }
 
     fn scope(&self, subject: &Subject<'_>, resolver: Option<Arc<dyn Resolver>>) -> Arc<RenderScope> {
-        self.scope_seeing(subject, resolver, Vec::new())
-    }
-
-    fn scope_seeing(
-        &self,
-        subject: &Subject<'_>,
-        resolver: Option<Arc<dyn Resolver>>,
-        extra: Vec<(&'static str, Value)>,
-    ) -> Arc<RenderScope> {
-        let about = About {
-            name: subject.name.to_owned(),
-            unique_id: subject.unique_id.to_owned(),
-            package: self.shared.macros.package_of(subject.unique_id).to_owned(),
-            resource_type: subject.resource_type.to_owned(),
-            fqn: subject.fqn.to_vec(),
-            path: subject.text.path().to_string_lossy().into_owned(),
-            this: subject.this.clone(),
-            config: subject.config.clone(),
-            description: subject.description.to_owned(),
-            columns: described(subject.columns),
-            raw: match subject.block {
-                Some(block) => {
-                    subject.text.text().get(block.start..block.end()).unwrap_or_default().to_owned()
-                }
-                None => subject.text.text().to_owned(),
-            },
-        };
-        RenderScope::new(self.shared.clone(), about, resolver, extra)
+        scope_seeing(&self.shared, subject, resolver, Vec::new())
     }
 
     /// Renders. Where something is not defined that is printed, gone through or given to a filter, it is nothing, as for
@@ -302,6 +304,32 @@ impl Templates {
         let names = self.macro_names().collect();
         PlaceFinder { subject: (origin.name(), origin), macros: &self.macro_files, names }.problem(error)
     }
+}
+
+/// What a text sees.
+fn scope_seeing(
+    shared: &Arc<Shared>,
+    subject: &Subject<'_>,
+    resolver: Option<Arc<dyn Resolver>>,
+    extra: Vec<(&'static str, Value)>,
+) -> Arc<RenderScope> {
+    let about = About {
+        name: subject.name.to_owned(),
+        unique_id: subject.unique_id.to_owned(),
+        package: shared.macros.package_of(subject.unique_id).to_owned(),
+        resource_type: subject.resource_type.to_owned(),
+        fqn: subject.fqn.to_vec(),
+        path: subject.text.path().to_string_lossy().into_owned(),
+        this: subject.this.clone(),
+        config: subject.config.clone(),
+        description: subject.description.to_owned(),
+        columns: described(subject.columns),
+        raw: match subject.block {
+            Some(block) => subject.text.text().get(block.start..block.end()).unwrap_or_default().to_owned(),
+            None => subject.text.text().to_owned(),
+        },
+    };
+    RenderScope::new(shared.clone(), about, resolver, extra)
 }
 
 /// Renders by an engine.

@@ -31,6 +31,8 @@ pub struct Package {
     pub folder: String,
     /// The variables as its texts see them.
     pub vars: IndexMap<String, Json>,
+    /// Whether its models that are not public are for its own texts alone.
+    pub restricts_access: bool,
     /// Its macros and generic tests.
     pub macros: Vec<SourceText>,
 }

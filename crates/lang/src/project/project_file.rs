@@ -32,7 +32,12 @@ const HARMLESS: [Key; 27] = [
     accepted("flags", "Of dbt."),
     accepted("query-comment", "Of dbt."),
     accepted("description", "Of dbt's own docs."),
-    accepted("restrict-access", "Of dbt's access rules."),
+    key(
+        "restrict-access",
+        "true or false",
+        "false",
+        "Of a package: whether its models that are not `access: public` are for its own texts alone.",
+    ),
     accepted("semantic-models", "Config of semantic models, which change no table."),
     accepted("saved-queries", "Config of saved queries, which change no table."),
     accepted("metrics", "Config of metrics, which change no table."),
@@ -159,6 +164,8 @@ pub(super) struct ProjectFile {
     pub(super) vars: Vars,
     /// The folder of packages.
     pub(super) install_path: String,
+    /// Whether models that are not public are for the texts of this package alone.
+    pub(super) restricts_access: bool,
     /// In which packages `adapter.dispatch` looks for the macros of a package.
     pub(super) dispatch: IndexMap<String, Vec<String>>,
     /// Texts that are called before a run.
@@ -217,6 +224,7 @@ impl ProjectFile {
             target_path: PathBuf::from(target_path::DEFAULT),
             vars: Vars::new(),
             install_path: INSTALL_PATH.to_owned(),
+            restricts_access: false,
             dispatch: IndexMap::new(),
             on_run_start: Vec::new(),
             on_run_end: Vec::new(),
@@ -258,6 +266,8 @@ impl ProjectFile {
         {
             self.install_path = slashed(Path::new(&path));
         }
+        let restricts = mapping.get("restrict-access").and_then(|item| item.boolean(problems));
+        self.restricts_access = restricts.unwrap_or_default();
         if let Some(item) = mapping.get("dispatch").filter(|item| !item.is_null()) {
             self.dispatch = read_dispatch(item, problems);
         }

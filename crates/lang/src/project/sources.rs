@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use serde_json::Value as Json;
 
 use super::config_tree::{Config, overlay, overlay_all, tags_of};
+use super::constraints::warn_of_source;
 use super::docs::written_twice;
 use super::item::{Item, Mapping};
 use super::kafka_connection::read_on_lost;
@@ -88,7 +89,7 @@ const TABLE_KEYS: [Key; 25] = [
     accepted("freshness", "Of `dbt source freshness`."),
     accepted("loaded_at_field", "Of `dbt source freshness`."),
     accepted("docs", "Of dbt's own docs."),
-    accepted("constraints", "Only an empty list: constraints of a whole table are refused."),
+    accepted("constraints", "Those of a whole source table are not checked, which a warning says."),
     accepted("quoting", "mep quotes where that is needed."),
     accepted("loaded_at_query", "Of `dbt source freshness`."),
     accepted("loader", "Of dbt's own docs."),
@@ -170,6 +171,7 @@ fn read_table(
     fqn.extend([source.name.to_owned(), name.value.clone()]);
     let own = config_of(table, problems);
     let properties = file.properties(name.place.clone(), table, &own, problems);
+    warn_of_source(&properties, problems);
     let mut config = file.reader.trees.sources.of(fqn.iter().map(String::as_str));
     overlay_all(&mut config, source.config);
     overlay_all(&mut config, &own);

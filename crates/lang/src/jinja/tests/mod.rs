@@ -98,7 +98,11 @@ fn project(macros: &[(&str, &str)]) -> Project {
         seeds: Vec::new(),
         sources: Vec::new(),
         exposures: Vec::new(),
+        unit_tests: Vec::new(),
+        groups: Vec::new(),
+        semantics: crate::project::Semantics::default(),
         is_strict: true,
+        store_failures: false,
         warnings: Vec::new(),
     }
 }
