@@ -81,7 +81,7 @@ pub fn load(options: &LoadOptions) -> Result<Project, Problems> {
     let cli_vars = vars::of_command_line(options.vars.as_deref(), &mut problems);
     let mut file = ProjectFile::read(&options.root, &cli_vars, &mut problems);
     let target = profiles::choose(options, &file, &Strings::of_profile(&file.vars), &mut problems);
-    let strings = Strings::new(&file.vars).with_target(target.as_ref());
+    let strings = Strings::new(&file.vars).with_target(&file.name, target.as_ref());
     let trees = file.config_trees(&strings, &mut problems);
     let wanted = packages::read_wanted(&options.root, &Strings::new(&file.vars), &mut problems);
     let installed = packages::installed(&options.root, &file.install_path, &wanted, &cli_vars, &mut problems);
@@ -93,29 +93,31 @@ pub fn load(options: &LoadOptions) -> Result<Project, Problems> {
     let mut of_packages = Vec::new();
     let (mut on_run_start, mut on_run_end) = (Vec::new(), Vec::new());
     for Installed { file: of, folder } in installed {
+        let version = of.version();
         let mut vars = of.vars.clone();
         vars.extend(file.vars_for(&of.name));
         vars.extend(cli_vars.clone());
-        let strings = Strings::new(&vars).with_target(target.as_ref());
+        let strings = Strings::new(&vars).with_target(&file.name, target.as_ref());
         let mut wrong = Problems::default();
         let trees = of.config_trees(&strings, &mut wrong).below(&trees);
         let found = ProjectFiles::below_root(&options.root, &of.folders, &Gitignore::empty(), &mut wrong);
         let docs = read_docs(&found.markdown, &strings, &mut wrong);
         on_run_start.extend(of.on_run_start);
         on_run_end.extend(of.on_run_end);
-        of_packages.push((InstalledFiles { name: of.name, folder, vars, found, trees, docs }, wrong));
+        of_packages
+            .push((InstalledFiles { name: of.name, version, folder, vars, found, trees, docs }, wrong));
     }
     share_docs(&mut docs, &mut of_packages.iter_mut().map(|(of, _)| &mut of.docs).collect::<Vec<_>>());
     let mut all = Contents::read(&file.name, &found, &docs, &trees, &mut problems);
     warnings.extend(std::mem::take(&mut all.warnings));
     let mut packages = Vec::new();
-    for (InstalledFiles { name, folder, vars, found, trees, docs }, mut wrong) in of_packages {
+    for (InstalledFiles { name, version, folder, vars, found, trees, docs }, mut wrong) in of_packages {
         let contents = Contents::read(&name, &found, &docs, &trees, &mut wrong);
         // What a package says to no purpose is not for the project to mend.
         wrong.take_warnings(false);
         problems.extend(wrong);
         let macros = all.add(contents);
-        packages.push(Package { name, folder, vars, macros });
+        packages.push(Package { name, version, folder, vars, macros });
     }
     all.warn_of_unused_config(&trees, &mut warnings);
     on_run_start.extend(std::mem::take(&mut file.on_run_start));
@@ -154,6 +156,7 @@ pub fn load(options: &LoadOptions) -> Result<Project, Problems> {
 /// The files of a package, and how they are read.
 struct InstalledFiles {
     name: String,
+    version: String,
     folder: String,
     vars: IndexMap<String, Json>,
     found: ProjectFiles,

@@ -9,6 +9,7 @@ pub mod text;
 
 mod columns;
 mod config_tree;
+mod dialect;
 mod docs;
 mod exposures;
 mod external_location;
@@ -45,6 +46,7 @@ mod tests;
 use mep_core::keys::Section;
 
 pub use config_tree::hooks_after;
+pub use dialect::Dialect;
 pub use external_location::{ExternalFormat, ExternalLocation};
 pub use load::{LoadOptions, find_root, load};
 pub use max_rejected::MaxRejected;

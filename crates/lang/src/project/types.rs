@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use indexmap::IndexMap;
 use serde_json::Value as Json;
 
+use super::dialect::Dialect;
 use super::text::{Located, Place, SourceText, Span};
 use mep_core::connection::{CassandraConnection, KafkaConnection, MessageFormat, SimulatorConfig};
 use mep_core::root::{Outside, Root};
@@ -268,6 +269,8 @@ pub struct Target {
     pub sources: IndexMap<String, SourceConnection>,
     /// Where the rows of streaming models go; `None`: the target streams none.
     pub streaming: Option<StreamingTarget>,
+    /// For which engine the SQL is written, where that is known.
+    pub dialect: Option<Dialect>,
     /// Where the target's name stands in `profiles.yml`.
     pub place: Option<Place>,
 }
