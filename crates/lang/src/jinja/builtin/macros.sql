@@ -89,16 +89,8 @@ where parent.to_field is null
 {% do return(adapter.dispatch('generate_schema_name', 'dbt')(custom_schema_name, node)) %}
 {%- endmacro %}
 
-{% macro default__generate_schema_name(custom_schema_name, node) -%}
-{%- if custom_schema_name is none -%}{{ target.schema }}{%- else -%}{{ target.schema }}_{{ custom_schema_name | trim }}{%- endif -%}
-{%- endmacro %}
-
 {% macro generate_alias_name(custom_alias_name=none, node=none) -%}
 {% do return(adapter.dispatch('generate_alias_name', 'dbt')(custom_alias_name, node)) %}
-{%- endmacro %}
-
-{% macro default__generate_alias_name(custom_alias_name=none, node=none) -%}
-{%- if custom_alias_name -%}{{ custom_alias_name | trim }}{%- else -%}{{ node.name }}{%- endif -%}
 {%- endmacro %}
 
 {% macro register_upstream_external_models() -%}

@@ -83,7 +83,7 @@ fn wrong_arguments_are_named() {
      help: write ref('model') or ref('project', 'model')
     ");
     insta::assert_snapshot!(sql(&[], "select {{ ref('a', v=2) }}"), @r"
-    problem: ref() takes no named arguments
+    problem: ref() takes no version
        at: models/m.sql:1:11 `ref('a', v=2)`
      help: mep has no versions of models: give each version a name of its own
     ");
