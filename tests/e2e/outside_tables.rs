@@ -121,7 +121,7 @@ fn a_table_that_is_nowhere_stops_what_reads_it_alone() {
     project.model("two", "select * from {{ source('b', 't') }}");
     let nowhere = "nothing says where the rows of the source table `b.t` come from";
     let said = project.fail(1, &["build"]);
-    assert!(said.contains(nowhere) && said.contains("skip  view two"), "{said}");
+    assert!(said.contains(nowhere) && said.contains("skipped  view two"), "{said}");
     let said = project.succeed(&["compile"]);
     let rest = format!("{nowhere}; what reads it is not compiled: 1 node and 0 tests");
     assert!(said.contains(&rest), "{said}");

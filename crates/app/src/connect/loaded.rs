@@ -40,7 +40,7 @@ pub fn loaded(project: &Project, table: &SourceTable, node: &Node) -> Result<Opt
     let Some(found) = found else {
         let message = format!("the source table `{}.{}` has no files", table.source, table.name);
         let problem = Problem::new(message).at(&files.place).help(files.looked_for());
-        return Err(NotLoaded::Absent(problem));
+        return Err(wrong(problem));
     };
     let schema = stored_schema(&found.schema(), &[]).map_err(|unstorable| {
         let problem = Problem::new(unstorable.to_string()).at(&files.place);
