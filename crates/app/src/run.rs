@@ -415,10 +415,11 @@ fn unbuilt(graph: &Graph, unbuilt: &Unbuilt, reporter: &dyn Reporter) -> Vec<Nod
         let said: Vec<String> = problems.iter().map(placed).collect();
         result(*index, Status::Error, said.join("; "))
     });
+    let absent = unbuilt.absent.iter().map(|(index, problem)| result(*index, Status::Error, placed(problem)));
     let skipped = unbuilt.skipped.iter().map(|(index, of)| {
         result(*index, Status::Skipped, format!("because of {}", graph.node(*of).shown_name()))
     });
-    let results: Vec<NodeResult> = refused.chain(skipped).collect();
+    let results: Vec<NodeResult> = refused.chain(absent).chain(skipped).collect();
     for result in &results {
         reporter.report(Event::Ended(result));
     }

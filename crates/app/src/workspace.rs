@@ -18,7 +18,7 @@ use mep_core::threads::STACK_BYTES;
 use mep_datafusion::{Engine, EngineOptions};
 use mep_graph::{
     Answers, Compiled, CompiledEach, Compiler, Graph, LoadedSources, Node, NodeIndex, NodeKind, NodeSet,
-    PublishWhen, SeedTable,
+    NotLoaded, PublishWhen, SeedTable, division,
 };
 use mep_hive::{HiveLocation, HiveWarehouse};
 use mep_lang::jinja::{Invocation, Templates};
@@ -164,7 +164,7 @@ fn warn<'a>(warnings: impl IntoIterator<Item = &'a Problem>) {
 }
 
 impl LoadedSources for Workspace {
-    fn loaded(&self, table: &SourceTable, node: &Node) -> Result<Option<SeedTable>, Problem> {
+    fn loaded(&self, table: &SourceTable, node: &Node) -> Result<Option<SeedTable>, NotLoaded> {
         loaded(&self.project, table, node)
     }
 }
@@ -251,6 +251,7 @@ impl Workspace {
         for said in of_run.union(&compiled.without_effect) {
             tracing::warn!("of a hook, without effect here: {said}");
         }
+        warn(&compiled.warnings);
         Ok(compiled)
     }
 
@@ -353,7 +354,8 @@ impl Workspace {
             .target
             .memory
             .map_or(DEFAULT_MEMORY, |bytes| usize::try_from(bytes).unwrap_or(usize::MAX));
-        Ok(Engine::new(warehouse.clone(), EngineOptions { threads: cores(), memory })?)
+        let options = EngineOptions { threads: cores(), memory, division: division(&self.project) };
+        Ok(Engine::new(warehouse.clone(), options)?)
     }
 
     /// What a run of this project is carried out on.

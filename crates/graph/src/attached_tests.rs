@@ -133,7 +133,7 @@ fn test_node(
     taken: &mut HashSet<NodeId>,
 ) -> Option<Node> {
     builder.problems.extend(parsed.missing.iter().cloned());
-    let mut depends_on = builder.dependencies(parsed);
+    let mut depends_on = builder.dependencies_of_test(parsed)?;
     let node = &builder.nodes[used.node];
     if !depends_on.iter().any(|needed| needed.id == node.id) {
         depends_on.insert(0, super::node::Dependency { id: node.id.clone(), place: None });

@@ -377,9 +377,10 @@ impl<'a> Builder<'a> {
                     Problem::new("`where` is for uses of generic tests: this test is its own SELECT");
                 self.problems.push(problem.at(place).help("put the condition into its SQL"));
             }
+            let Some(depends_on) = self.dependencies_of_test(&parsed) else { continue };
             let kind = NodeKind::Test(TestDetail::Singular { index });
             let mut node = Self::sql_node("test", test, None, config, &test.properties, kind);
-            node.depends_on = self.dependencies(&parsed);
+            node.depends_on = depends_on;
             self.nodes.push(node);
         }
     }

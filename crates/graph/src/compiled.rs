@@ -19,7 +19,7 @@ use mep_contract::source::{LandingTable, WholeTable};
 use mep_core::fingerprint::Fingerprint;
 use mep_core::relation::Relation;
 use mep_lang::jinja::Rendered;
-use mep_lang::project::Problems;
+use mep_lang::project::{Problem, Problems};
 use mep_sql::{Alignment, Origins, Recipe};
 
 /// A model, compiled.
@@ -137,6 +137,8 @@ pub struct Compiled {
     pub late: BTreeMap<NodeIndex, Late>,
     /// Statements of hooks that have no effect here, each with why.
     pub without_effect: BTreeSet<String>,
+    /// What comes out otherwise than in dbt, as far as that can be told.
+    pub warnings: Vec<Problem>,
     /// What asks for rows while it is rendered.
     pub asking: NodeSet,
     /// What of it is not built, since mep has no way to.

@@ -138,6 +138,10 @@ impl Resolver for NodeNames {
         Ok(fields.map(|field| (field.name().clone(), sql_type(field.data_type()))).collect())
     }
 
+    fn is_there(&self, relation: &Relation) -> bool {
+        self.names.refs.values().chain(self.names.sources.values()).any(|known| known == relation)
+    }
+
     fn ask(&self, sql: &str) -> Result<Asked, Refusal> {
         let nobody = || Refusal { message: "data cannot be asked for here".to_owned(), help: None };
         let asking = self.asking.as_ref().ok_or_else(nobody)?;

@@ -3,7 +3,7 @@
 use super::build::{Builder, package_of};
 use super::node::{Dependency, Node, NodeId, NodeKind};
 use mep_lang::jinja::Parsed;
-use mep_lang::project::{Place, Problem, nearest};
+use mep_lang::project::{Place, Problem, Weight, nearest};
 
 /// What a name stands for.
 #[derive(Clone, Debug)]
@@ -86,6 +86,28 @@ impl Builder<'_> {
             }
         }
         depends_on
+    }
+
+    /// The same of a test. As in dbt, one that names what is not there is left out with a warning.
+    pub(super) fn dependencies_of_test(&mut self, parsed: &Parsed) -> Option<Vec<Dependency>> {
+        let refs = parsed.refs.iter();
+        let refs = refs.map(|used| self.resolve_ref(used.package.as_deref(), &used.name, &used.place).err());
+        let sources = parsed.sources.iter();
+        let sources = sources.map(|used| self.resolve_source(&used.source, &used.table, &used.place).err());
+        let missing: Vec<Problem> = refs.chain(sources).flatten().map(|problem| *problem).collect();
+        if missing.is_empty() {
+            return Some(self.dependencies(parsed));
+        }
+        let warning = |problem: Problem| {
+            let message = format!("{}: the test that names it is left out", problem.message());
+            let help = problem.help_text().map(str::to_owned);
+            let place = problem.place().cloned();
+            let warning = Problem::new(message).weighing(Weight::Warning);
+            let warning = place.into_iter().fold(warning, |warning, place| warning.at(&place));
+            help.into_iter().fold(warning, Problem::help)
+        };
+        self.problems.extend(missing.into_iter().map(warning));
+        None
     }
 
     /// The node that a `ref()` means; `None` where it means one that has a problem of its own.

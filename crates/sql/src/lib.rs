@@ -78,6 +78,7 @@ pub use outside_rows::{Batches, OutsideRows, ReadError};
 pub use planned::{PlannedQuery, SqlError};
 pub use problem::SqlProblem;
 pub use recipe::Recipe;
+pub use rules::division::Division;
 pub use scope::{DeclaredTable, Scope, exact_on_partitions};
 pub use stored_types::{Unstorable, offset, stored_schema, stored_type, without_semicolon};
 pub use types_said::sql_type;

@@ -7,7 +7,7 @@ use minijinja::value::{Kwargs, Object, ObjectRepr, from_args};
 use minijinja::{Error, ErrorKind, State, Value};
 use serde_json::Value as Json;
 
-use super::collections::{List, of_json};
+use super::collections::{Dict, List, of_json};
 use super::column_value::ApiColumn;
 use super::depth::is_writable;
 use super::problem::{invalid, invalid_with_help};
@@ -132,6 +132,16 @@ impl Object for Bound {
         ObjectRepr::Plain
     }
 
+    /// Packages ask `builtins.ref.config` for their own version.
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        let is_config = self.function == Function::Ref && key.as_str() == Some("config");
+        let shared = &self.scope.shared;
+        is_config.then(|| {
+            let name = shared.project_name.as_str().into();
+            Dict::with([("project_name", name), ("dependencies", shared.dependencies.clone())])
+        })
+    }
+
     fn call(self: &Arc<Self>, state: &mut State<'_, '_>, arguments: &[Value]) -> Result<Value, Error> {
         let scope = &self.scope;
         match self.function {
@@ -190,14 +200,14 @@ impl Object for Bound {
         arguments: &[Value],
     ) -> Result<Value, Error> {
         match (self.function, method) {
-            (Function::Config, "get") => {
+            (Function::Config, "get" | "meta_get") => {
                 let (key, default) = first_and_default(arguments)?;
-                let value = self.scope.config_value(key).or(default);
+                let value = self.configured(key, method == "meta_get").or(default);
                 Ok(value.unwrap_or_else(|| Value::from(())))
             }
-            (Function::Config, "require") => {
+            (Function::Config, "require" | "meta_require") => {
                 let (key, _) = first_and_default(arguments)?;
-                self.scope.config_value(key).ok_or_else(|| {
+                self.configured(key, method == "meta_require").ok_or_else(|| {
                     let help = format!("set it: config({key}=...)");
                     invalid_with_help(format!("the config `{key}` is required here"), &help)
                 })
@@ -208,6 +218,16 @@ impl Object for Bound {
             }
             _ => Err(Error::from(ErrorKind::UnknownMethod)),
         }
+    }
+}
+
+impl Bound {
+    /// A value of config, or of its `meta`.
+    fn configured(&self, key: &str, of_meta: bool) -> Option<Value> {
+        if !of_meta {
+            return self.scope.config_value(key);
+        }
+        self.scope.config_value("meta")?.get_attr(key).ok().filter(|value| !value.is_undefined())
     }
 }
 
@@ -310,6 +330,17 @@ impl RenderScope {
         Ok(List::of(columns.iter().map(|(name, data_type)| ApiColumn::of(name, data_type)).collect()))
     }
 
+    /// Whether a relation is there: an input, or the text's own, as the plan of it says; any other where a node of the project is it.
+    pub(super) fn is_there(&self, relation: &Value) -> Result<bool, Error> {
+        if let (Some(of), Some(resolver)) = (RelationValue::relation(relation), &self.resolver)
+            && of != self.about.this
+            && !self.noted().relations.contains(&of)
+        {
+            return Ok(resolver.is_there(&of));
+        }
+        Ok(self.columns_of(relation)?.len() != Some(0))
+    }
+
     fn configure(&self, arguments: &[Value]) -> Result<Value, Error> {
         for argument in arguments {
             if !is_writable(argument) {
@@ -353,6 +384,17 @@ impl RenderScope {
             invalid_with_help(format!("the variable `{name}` is not set"), &help)
         })
     }
+}
+
+/// The names that `ref()` is given, and the version of a model where it is not none.
+fn without_version(arguments: &[Value]) -> Result<(&[Value], Option<Value>), Error> {
+    let Some((last, names)) = arguments.split_last().filter(|(last, _)| last.is_kwargs()) else {
+        return Ok((arguments, None));
+    };
+    let named = Kwargs::try_from(last.clone())?;
+    let version = [named.get::<Option<Value>>("version")?, named.get::<Option<Value>>("v")?];
+    named.assert_all_used()?;
+    Ok((names, version.into_iter().flatten().find(|version| !version.is_none())))
 }
 
 /// Arguments as a message names them.

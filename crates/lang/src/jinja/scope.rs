@@ -40,6 +40,8 @@ pub(super) struct Shared {
     /// The variables of the project, and as each of its packages sees them.
     pub(super) vars: IndexMap<String, IndexMap<String, Json>>,
     pub(super) target: Value,
+    /// The packages by name, with the version of each.
+    pub(super) dependencies: Value,
     pub(super) macros: Namespaces,
     /// What a unit test says that names mean.
     pub(super) overridden: Overridden,
@@ -99,6 +101,8 @@ pub(super) struct Noted {
     pub(super) asks_execute: bool,
     /// Whether it asks for rows, so that what it holds before there are any says nothing of what will be defined.
     pub(super) asks_rows: bool,
+    /// Whether it ended at a call of a macro that is not there.
+    pub(super) lacks_macro: bool,
     /// What was not defined and taken for nothing.
     pub(super) missing: Vec<Problem>,
 }

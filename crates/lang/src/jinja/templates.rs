@@ -10,7 +10,7 @@ use minijinja::{
     escape_formatter,
 };
 
-use super::adapter::dispatched;
+use super::adapter::{ADAPTER, dispatched};
 use super::arithmetic;
 use super::collections::{Dict, of_json};
 use super::depth::is_writable;
@@ -20,7 +20,7 @@ use super::namespaces::{DBT, Macros, Namespaces};
 use super::noted::{config_place, located};
 use super::overridden::Overridden;
 use super::overrides;
-use super::problem::{Origin, PlaceFinder, invalid, invalid_with_help, root, valid};
+use super::problem::{Origin, PlaceFinder, invalid, invalid_with_help, is_missing_macro, root, valid};
 use super::python_text::shown;
 use super::rewrite::{Definition, LOADER, Materialization, Rewritten};
 use super::scope::{About, RenderScope, Shared};
@@ -124,16 +124,22 @@ impl Templates {
             ("schema", project.target.schema.as_str().into()),
             ("dataset", project.target.schema.as_str().into()),
             ("threads", project.target.threads.into()),
-            ("type", project.target.warehouse.kind().into()),
+            ("type", ADAPTER.into()),
         ];
         let nothing = OF_OTHER_TARGETS.map(|name| (name, Value::from(())));
         let target = nothing.into_iter().chain(known).map(|(name, value)| (Value::from(name), value));
         let target = Dict::of(target.collect());
+        let dependencies = project.packages.iter().map(|package| {
+            let of = [("project_name", &package.name), ("version", &package.version)];
+            (package.name.as_str().into(), Dict::with(of.map(|(key, value)| (key, value.as_str().into()))))
+        });
+        let dependencies = Dict::of(dependencies.collect());
         let shared = Shared {
             invocation,
             project_name: project.name.clone(),
             vars,
             target,
+            dependencies,
             macros,
             overridden: Overridden::default(),
         };
@@ -174,7 +180,15 @@ impl Templates {
             let (rendered, scope, missing) = self.rendered(&origin, &scope, &Template::render);
             let mut noted = std::mem::take(&mut *scope.noted());
             noted.missing.extend(missing.filter(|_| !noted.asks_rows));
-            (rendered.map(|_| ()), noted)
+            // As in dbt, a macro that is not there stops what calls it, and not all else: the second pass ends with an error.
+            let rendered = match rendered {
+                Err(problem) if noted.lacks_macro && !self.is_strict => {
+                    noted.missing.push(problem.weighing(Weight::Warning));
+                    Ok(())
+                }
+                rendered => rendered.map(|_| ()),
+            };
+            (rendered, noted)
         };
         let (noted, depending) = passes::all(&subject.this, &pass)?;
         let parsed = located(noted, &origin);
@@ -276,7 +290,11 @@ impl Templates {
         let (rendered, scope) = once(&self.environment, 0);
         let missing = match &rendered {
             Err(error) if self.forgives(error) => error,
-            _ => return (rendered.map_err(|error| self.problem(origin, &error)), scope, None),
+            Err(error) => {
+                scope.noted().lacks_macro = is_missing_macro(error);
+                return (rendered.map_err(|error| self.problem(origin, &error)), scope, None);
+            }
+            Ok(_) => return (rendered.map_err(|error| self.problem(origin, &error)), scope, None),
         };
         let missing = self.problem(origin, missing);
         // What was told on the way is not told again.
@@ -284,6 +302,7 @@ impl Templates {
         match rendered {
             Ok(rendered) => (Ok(rendered), scope, Some(printed_as_nothing(missing))),
             Err(error) => {
+                scope.noted().lacks_macro = is_missing_macro(&error);
                 let problem = self.problem(origin, &error);
                 (Err(problem), scope, None)
             }

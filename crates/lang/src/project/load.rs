@@ -87,7 +87,7 @@ pub fn load(options: &LoadOptions) -> Result<Project, Problems> {
     let cli_vars = vars::of_command_line(options.vars.as_deref(), &mut problems);
     let mut file = ProjectFile::read(&options.root, &cli_vars, &mut problems);
     let target = profiles::choose(options, &file, &Strings::of_profile(&file.vars), &mut problems);
-    let strings = Strings::new(&file.vars).with_target(target.as_ref());
+    let strings = Strings::new(&file.vars).with_target(&file.name, target.as_ref());
     let trees = file.config_trees(&strings, &mut problems);
     let wanted = packages::read_wanted(&options.root, &Strings::new(&file.vars), &mut problems);
     let installed = packages::installed(&options.root, &file.install_path, &wanted, &cli_vars, &mut problems);
@@ -99,10 +99,11 @@ pub fn load(options: &LoadOptions) -> Result<Project, Problems> {
     let mut of_packages = Vec::new();
     let (mut on_run_start, mut on_run_end) = (Vec::new(), Vec::new());
     for Installed { file: of, folder } in installed {
+        let version = of.version();
         let mut vars = of.vars.clone();
         vars.extend(file.vars_for(&of.name));
         vars.extend(cli_vars.clone());
-        let strings = Strings::new(&vars).with_target(target.as_ref());
+        let strings = Strings::new(&vars).with_target(&file.name, target.as_ref());
         let mut wrong = Problems::default();
         let trees = of.config_trees(&strings, &mut wrong).below(&trees);
         let found = ProjectFiles::below_root(&options.root, &of.folders, &Gitignore::empty(), &mut wrong);
@@ -112,6 +113,7 @@ pub fn load(options: &LoadOptions) -> Result<Project, Problems> {
         of_packages.push((
             InstalledFiles {
                 name: of.name,
+                version,
                 restricts_access: of.restricts_access,
                 folder,
                 vars,
@@ -126,7 +128,7 @@ pub fn load(options: &LoadOptions) -> Result<Project, Problems> {
     let mut all = Contents::read(&file.name, &found, &docs, &trees, &mut problems);
     warnings.extend(std::mem::take(&mut all.warnings));
     let mut packages = Vec::new();
-    for (InstalledFiles { name, restricts_access, folder, vars, found, trees, docs }, mut wrong) in
+    for (InstalledFiles { name, version, restricts_access, folder, vars, found, trees, docs }, mut wrong) in
         of_packages
     {
         let contents = Contents::read(&name, &found, &docs, &trees, &mut wrong);
@@ -134,7 +136,7 @@ pub fn load(options: &LoadOptions) -> Result<Project, Problems> {
         wrong.take_warnings(false);
         problems.extend(wrong);
         let macros = all.add(contents);
-        packages.push(Package { name, folder, vars, restricts_access, macros });
+        packages.push(Package { name, version, folder, vars, restricts_access, macros });
     }
     all.warn_of_unused_config(&trees, &mut warnings);
     on_run_start.extend(std::mem::take(&mut file.on_run_start));
@@ -178,6 +180,7 @@ pub fn load(options: &LoadOptions) -> Result<Project, Problems> {
 struct InstalledFiles {
     name: String,
     restricts_access: bool,
+    version: String,
     folder: String,
     vars: IndexMap<String, Json>,
     found: ProjectFiles,

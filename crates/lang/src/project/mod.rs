@@ -10,6 +10,7 @@ pub mod text;
 mod columns;
 mod config_tree;
 mod constraints;
+mod dialect;
 mod docs;
 mod exposures;
 mod external_location;
@@ -51,6 +52,7 @@ use mep_core::keys::Section;
 
 pub use config_tree::hooks_after;
 pub use constraints::{Constraint, ConstraintKind};
+pub use dialect::Dialect;
 pub use external_location::{ExternalFormat, ExternalLocation};
 pub use groups::ModelGroup;
 pub use load::{LoadOptions, find_root, load};

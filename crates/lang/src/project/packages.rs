@@ -27,6 +27,8 @@ pub(super) const INSTALL_PATH: &str = "dbt_packages";
 pub struct Package {
     /// Its name: of its own `dbt_project.yml`.
     pub name: String,
+    /// Its version: of the same file.
+    pub version: String,
     /// Its folder, relative to the project's root, with slashes.
     pub folder: String,
     /// The variables as its texts see them.

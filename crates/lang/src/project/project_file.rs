@@ -89,7 +89,7 @@ const OWN: [Key; 20] = [
 /// Names of dbt before 1.0, which are read as the present ones.
 const RENAMED: [(&str, &str); 2] = [("source-paths", "model-paths"), ("data-paths", "seed-paths")];
 /// Keys whose strings are rendered once the target is known, where they are read, or never.
-const RENDERED_LATER: [&str; 11] = [
+const RENDERED_LATER: [&str; 12] = [
     "vars",
     "models",
     "seeds",
@@ -99,6 +99,7 @@ const RENDERED_LATER: [&str; 11] = [
     "on-run-start",
     "on-run-end",
     "query-comment",
+    "quoting",
     "dispatch",
     "snapshots",
 ];
@@ -239,6 +240,13 @@ impl ProjectFile {
             }
         }
         this
+    }
+
+    /// The version that the file says.
+    pub(super) fn version(&self) -> String {
+        let Some((text, node)) = &self.content else { return String::new() };
+        let version = Item::file(text, node).mapping(&mut Problems::default()).get("version");
+        version.and_then(|item| item.text(&mut Problems::default())).unwrap_or_default()
     }
 
     /// The variables that the file sets for the texts of a package.

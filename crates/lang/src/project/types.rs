@@ -8,6 +8,7 @@ use serde_json::Value as Json;
 use super::constraints::{Constraint, ConstraintKind};
 use super::groups::ModelGroup;
 use super::semantics::Semantics;
+use super::dialect::Dialect;
 use super::text::{Located, Place, SourceText, Span};
 use super::unit_tests::UnitTest;
 use super::versions::ModelVersion;
@@ -302,6 +303,8 @@ pub struct Target {
     pub sources: IndexMap<String, SourceConnection>,
     /// Where the rows of streaming models go; `None`: the target streams none.
     pub streaming: Option<StreamingTarget>,
+    /// For which engine the SQL is written, where that is known.
+    pub dialect: Option<Dialect>,
     /// Where the target's name stands in `profiles.yml`.
     pub place: Option<Place>,
 }

@@ -13,8 +13,10 @@ pub mod bounded_values;
 pub mod coerced;
 pub mod correlated;
 pub mod date_interval;
+pub mod division;
 pub mod floats;
 pub mod guarded;
+pub mod joined_values;
 pub mod marks;
 pub mod membership;
 pub mod microseconds;
@@ -33,12 +35,13 @@ pub mod using;
 ///
 /// # Errors
 /// Where a mended node cannot be built.
-pub fn mended(plan: LogicalPlan) -> Result<LogicalPlan> {
+pub fn mended(plan: LogicalPlan, division: division::Division) -> Result<LogicalPlan> {
     let told = row_keys::as_written(apart::as_meant(plan)?)?;
     let keyed = set_all::number_equal_rows(using::merge_keys(told)?)?;
     let asked = membership::spell_out(correlated::keep_their_meaning(keyed)?)?;
     let ordered = order_once::order_once(marks::join_what_is_looked_for(asked)?)?;
-    numbers::meet(places::of_one_type(ordered)?)
+    let joined = joined_values::as_texts(places::of_one_type(ordered)?)?;
+    numbers::meet(division::divided(joined, division)?)
 }
 
 /// The optimizer's rules for plans that are run.
@@ -111,7 +114,8 @@ pub(crate) mod executed {
         rows_in(&Scope::new(4, Arc::new(RuntimeEnv::default())), sql)
     }
 
-    fn rows_in(scope: &Scope, sql: &str) -> String {
+    /// The same, in a scope.
+    pub(crate) fn rows_in(scope: &Scope, sql: &str) -> String {
         let plan = scope.plan(sql).unwrap();
         let runtime = tokio::runtime::Runtime::new().unwrap();
         let batches = runtime
