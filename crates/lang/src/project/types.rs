@@ -6,9 +6,9 @@ use indexmap::IndexMap;
 use serde_json::Value as Json;
 
 use super::constraints::{Constraint, ConstraintKind};
+use super::dialect::Dialect;
 use super::groups::ModelGroup;
 use super::semantics::Semantics;
-use super::dialect::Dialect;
 use super::text::{Located, Place, SourceText, Span};
 use super::unit_tests::UnitTest;
 use super::versions::ModelVersion;
