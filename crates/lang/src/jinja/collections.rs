@@ -13,7 +13,7 @@ use serde_json::Value as Json;
 
 use super::answer_value::AnswerValue;
 use super::depth::{is_writable, place};
-use super::given::Given;
+use super::given::GivenArguments;
 use super::problem::{invalid, invalid_with_help};
 use super::python_text::{write_entries, write_items};
 use super::set_value::SetValue;
@@ -155,7 +155,7 @@ impl Object for List {
         method: &str,
         arguments: &[Value],
     ) -> Result<Value, Error> {
-        let mut given = Given::of(method, arguments)?;
+        let mut given = GivenArguments::of(method, arguments)?;
         let none = Value::from(());
         let found = match method {
             "append" => {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use minijinja::value::{Enumerator, Kwargs, Object, ObjectRepr, from_args};
 use minijinja::{Error, ErrorKind, State, Value};
 
-use super::given::Given;
+use super::given::GivenArguments;
 use super::problem::{invalid_with_help, unsupported};
 use super::relation_value::{EPHEMERAL, RelationValue};
 use mep_core::relation::Relation;
@@ -202,9 +202,9 @@ impl Object for Api {
 
 /// `api.Column(column, dtype, char_size, numeric_precision, numeric_scale)`.
 fn column(arguments: &[Value]) -> Result<Value, Error> {
-    let mut given = Given::of("Column", arguments)?;
+    let mut given = GivenArguments::of("Column", arguments)?;
     let (name, data_type) = (given.any("column")?, given.any("dtype")?);
-    let size = |given: &mut Given<'_>, name: &str| -> Result<Option<u32>, Error> {
+    let size = |given: &mut GivenArguments<'_>, name: &str| -> Result<Option<u32>, Error> {
         Ok(given.number(name)?.and_then(|size| u32::try_from(size).ok()))
     };
     let char_size = size(&mut given, "char_size")?;

@@ -3,7 +3,7 @@
 use minijinja::value::{Rest, StringInput, ValueOrKwargs};
 use minijinja::{Environment, Error, State, Value};
 
-use super::given::Given;
+use super::given::GivenArguments;
 use super::layout::laid_out;
 use super::{json_text, list_filters, number_filters, text_filters};
 use mep_core::keys::{Key, key};
@@ -64,7 +64,7 @@ pub(super) fn add_to(environment: &mut Environment<'_>) {
 
 /// `default(default_value='', boolean=false)`.
 fn or_default(value: Value, arguments: &[Value]) -> Result<Value, Error> {
-    let mut given = Given::of("default", arguments)?;
+    let mut given = GivenArguments::of("default", arguments)?;
     let default = given.next("default_value")?.unwrap_or_else(|| "".into());
     let is_for_false = given.value::<bool>("boolean")?.unwrap_or(false);
     given.end()?;

@@ -9,7 +9,7 @@ use serde_json::Value as Json;
 use super::collections::{Dict, List, hashable, of_json, own};
 use super::depth::place;
 use super::filters::all;
-use super::given::{Given, described};
+use super::given::{GivenArguments, described};
 use super::json_text::{self, Layout};
 use super::macros::return_value;
 use super::problem::{invalid, invalid_with_help, valid};
@@ -193,7 +193,7 @@ pub(super) fn add_to(environment: &mut Environment<'_>) {
     environment.add_function("range", |arguments: Rest<ValueOrKwargs>| Range::of_arguments(&all(&arguments)));
     environment.add_function("set", |arguments: Rest<ValueOrKwargs>| {
         let arguments = all(&arguments);
-        let mut given = Given::of("set", &arguments)?;
+        let mut given = GivenArguments::of("set", &arguments)?;
         let (values, default) = (given.next("value")?, given.next("default")?);
         given.end()?;
         let values = values.unwrap_or_else(|| List::of(Vec::new()));
@@ -202,7 +202,7 @@ pub(super) fn add_to(environment: &mut Environment<'_>) {
     environment.add_function("set_strict", |value: &Value| SetValue::of(value));
     environment.add_function("zip", |arguments: Rest<ValueOrKwargs>| {
         let arguments = all(&arguments);
-        let mut given = Given::of("zip", &arguments)?;
+        let mut given = GivenArguments::of("zip", &arguments)?;
         let lists = given.rest();
         let default = given.next("default")?;
         given.end()?;
@@ -299,7 +299,7 @@ fn md5(text: &str) -> String {
 
 /// Of two mappings from names to lists, what the first one has and the second one has not; in any case of letters.
 fn differing(arguments: &[Value]) -> Result<Value, Error> {
-    let mut given = Given::of("diff_of_two_dicts", arguments)?;
+    let mut given = GivenArguments::of("diff_of_two_dicts", arguments)?;
     let (first, second) = (given.needed("dict_a")?, given.needed("dict_b")?);
     given.end()?;
     let lower = |value: &Value| value.to_string().to_lowercase();

@@ -6,13 +6,13 @@ use minijinja::{Error, Value};
 use super::problem::invalid;
 
 /// Hands over the arguments of a call, one parameter after the other.
-pub(super) struct Given<'a> {
+pub(super) struct GivenArguments<'a> {
     callee: &'a str,
     positional: &'a [Value],
     named: Option<Kwargs>,
 }
 
-impl<'a> Given<'a> {
+impl<'a> GivenArguments<'a> {
     pub(super) fn of(callee: &'a str, arguments: &'a [Value]) -> Result<Self, Error> {
         Ok(match arguments.split_last() {
             Some((last, positional)) if last.is_kwargs() => {

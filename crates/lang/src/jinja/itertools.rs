@@ -6,7 +6,7 @@ use minijinja::value::{Object, ObjectRepr, Tuple};
 use minijinja::{Error, ErrorKind, State, Value};
 
 use super::collections::List;
-use super::given::Given;
+use super::given::GivenArguments;
 use super::problem::{invalid, invalid_with_help, unsupported};
 use super::visits::work_on;
 
@@ -25,7 +25,7 @@ impl Object for Itertools {
         method: &str,
         arguments: &[Value],
     ) -> Result<Value, Error> {
-        let mut given = Given::of(method, arguments)?;
+        let mut given = GivenArguments::of(method, arguments)?;
         let found = match method {
             "chain" => given.rest().iter().map(items).collect::<Result<Vec<_>, _>>()?.concat(),
             "product" => {
@@ -155,7 +155,7 @@ fn choose(
     Ok(())
 }
 
-fn sliced(given: &mut Given<'_>) -> Result<Vec<Value>, Error> {
+fn sliced(given: &mut GivenArguments<'_>) -> Result<Vec<Value>, Error> {
     let values = items(&given.needed("iterable")?)?;
     let bounds: Vec<Option<i64>> = given.rest().iter().map(Value::as_i64).collect();
     let (start, end, step) = match bounds[..] {
@@ -174,7 +174,7 @@ fn sliced(given: &mut Given<'_>) -> Result<Vec<Value>, Error> {
     Ok(values.into_iter().take(end).skip(start).step_by(step).collect())
 }
 
-fn accumulated(state: &mut State<'_, '_>, given: &mut Given<'_>) -> Result<Vec<Value>, Error> {
+fn accumulated(state: &mut State<'_, '_>, given: &mut GivenArguments<'_>) -> Result<Vec<Value>, Error> {
     let values = items(&given.needed("iterable")?)?;
     let function = given.next("func")?.filter(|function| !function.is_none());
     let mut total = given.next("initial")?.filter(|initial| !initial.is_none());

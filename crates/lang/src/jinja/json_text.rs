@@ -6,7 +6,7 @@ use minijinja::value::{ObjectRepr, ValueKind};
 use minijinja::{Error, Value};
 
 use super::depth::is_writable;
-use super::given::Given;
+use super::given::GivenArguments;
 use super::problem::invalid;
 use super::python_text::{float, shown};
 
@@ -33,7 +33,7 @@ pub(super) fn written(value: &Value, layout: Layout) -> Result<String, Error> {
 
 /// The filter of Jinja2, whose texts can stand in HTML.
 pub(super) fn filter(value: &Value, arguments: &[Value]) -> Result<Value, Error> {
-    let mut given = Given::of("tojson", arguments)?;
+    let mut given = GivenArguments::of("tojson", arguments)?;
     let indent = given.number("indent")?.and_then(|indent| usize::try_from(indent).ok());
     given.end()?;
     let text = written(value, Layout { indent: indent.map(|indent| indent.min(100)), sorted: true })?;

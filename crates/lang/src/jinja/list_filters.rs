@@ -8,7 +8,7 @@ use minijinja::{Environment, Error, State, Value};
 
 use super::collections::{List, comparable};
 use super::filters::add;
-use super::given::Given;
+use super::given::GivenArguments;
 use super::problem::{invalid, unsupported};
 use super::python_text::{repr, shown};
 
@@ -77,7 +77,7 @@ fn keyed(values: Vec<Value>, attribute: Option<&Value>, by_case: bool) -> Result
 
 /// `join(d='', attribute)`.
 fn joined(state: &mut State<'_, '_>, values: &Value, arguments: &[Value]) -> Result<Value, Error> {
-    let mut given = Given::of("join", arguments)?;
+    let mut given = GivenArguments::of("join", arguments)?;
     let separator = given.next("d")?.map_or_else(String::new, |separator| shown(&separator));
     let attribute = given.any("attribute")?;
     given.end()?;
@@ -99,7 +99,7 @@ fn joined(state: &mut State<'_, '_>, values: &Value, arguments: &[Value]) -> Res
 
 /// `sort(reverse=false, case_sensitive=false, attribute)`.
 fn sorted(values: &Value, arguments: &[Value]) -> Result<Value, Error> {
-    let mut given = Given::of("sort", arguments)?;
+    let mut given = GivenArguments::of("sort", arguments)?;
     let is_reversed = given.value::<bool>("reverse")?.unwrap_or(false);
     let by_case = given.value::<bool>("case_sensitive")?.unwrap_or(false);
     let attribute = given.any("attribute")?;
@@ -112,7 +112,7 @@ fn sorted(values: &Value, arguments: &[Value]) -> Result<Value, Error> {
 
 /// `unique(case_sensitive=false, attribute)`.
 fn distinct(values: &Value, arguments: &[Value]) -> Result<Value, Error> {
-    let mut given = Given::of("unique", arguments)?;
+    let mut given = GivenArguments::of("unique", arguments)?;
     let by_case = given.value::<bool>("case_sensitive")?.unwrap_or(false);
     let attribute = given.any("attribute")?;
     given.end()?;
@@ -124,7 +124,7 @@ fn distinct(values: &Value, arguments: &[Value]) -> Result<Value, Error> {
 
 /// `min(case_sensitive=false, attribute)`, and `max`.
 fn extreme(filter: &str, values: &Value, arguments: &[Value]) -> Result<Value, Error> {
-    let mut given = Given::of(filter, arguments)?;
+    let mut given = GivenArguments::of(filter, arguments)?;
     let by_case = given.value::<bool>("case_sensitive")?.unwrap_or(false);
     let attribute = given.any("attribute")?;
     given.end()?;
@@ -140,7 +140,7 @@ fn extreme(filter: &str, values: &Value, arguments: &[Value]) -> Result<Value, E
 
 /// `sum(attribute, start=0)`.
 fn summed(state: &mut State<'_, '_>, values: &Value, arguments: &[Value]) -> Result<Value, Error> {
-    let mut given = Given::of("sum", arguments)?;
+    let mut given = GivenArguments::of("sum", arguments)?;
     let attribute = given.any("attribute")?;
     let mut total = given.next("start")?.unwrap_or_else(|| Value::from(0));
     given.end()?;
@@ -185,7 +185,7 @@ impl Object for Group {
 
 /// `groupby(attribute, default, case_sensitive=false)`.
 fn grouped(values: &Value, arguments: &[Value]) -> Result<Value, Error> {
-    let mut given = Given::of("groupby", arguments)?;
+    let mut given = GivenArguments::of("groupby", arguments)?;
     let attribute = given.needed("attribute")?;
     let default = given.any("default")?;
     let by_case = given.value::<bool>("case_sensitive")?.unwrap_or(false);
@@ -210,7 +210,7 @@ fn grouped(values: &Value, arguments: &[Value]) -> Result<Value, Error> {
 
 /// `dictsort(case_sensitive=false, by='key', reverse=false)`.
 fn entries_sorted(value: &Value, arguments: &[Value]) -> Result<Value, Error> {
-    let mut given = Given::of("dictsort", arguments)?;
+    let mut given = GivenArguments::of("dictsort", arguments)?;
     let by_case = given.value::<bool>("case_sensitive")?.unwrap_or(false);
     let by = given.word("by")?.unwrap_or_else(|| "key".to_owned());
     let is_reversed = given.value::<bool>("reverse")?.unwrap_or(false);
@@ -229,14 +229,14 @@ fn entries_sorted(value: &Value, arguments: &[Value]) -> Result<Value, Error> {
     Ok(List::of(entries.into_iter().map(|(_, entry)| entry).collect()))
 }
 
-fn count_of(given: &mut Given<'_>, name: &str) -> Result<usize, Error> {
+fn count_of(given: &mut GivenArguments<'_>, name: &str) -> Result<usize, Error> {
     let count = given.number(name)?.and_then(|count| usize::try_from(count).ok()).filter(|count| *count > 0);
     count.ok_or_else(|| invalid(format!("expected a number of at least 1 as `{name}`")))
 }
 
 /// `batch(linecount, fill_with)`.
 fn batches(values: &Value, arguments: &[Value]) -> Result<Value, Error> {
-    let mut given = Given::of("batch", arguments)?;
+    let mut given = GivenArguments::of("batch", arguments)?;
     let count = count_of(&mut given, "linecount")?;
     let fill = given.any("fill_with")?;
     given.end()?;
@@ -254,7 +254,7 @@ fn batches(values: &Value, arguments: &[Value]) -> Result<Value, Error> {
 
 /// `slice(slices, fill_with)`.
 fn slices(values: &Value, arguments: &[Value]) -> Result<Value, Error> {
-    let mut given = Given::of("slice", arguments)?;
+    let mut given = GivenArguments::of("slice", arguments)?;
     let count = count_of(&mut given, "slices")?;
     let fill = given.any("fill_with")?;
     given.end()?;

@@ -7,7 +7,7 @@ use minijinja::value::{Enumerator, Object};
 use minijinja::{Error, ErrorKind, State, Value};
 
 use super::collections::{Dict, List, of_json};
-use super::given::Given;
+use super::given::GivenArguments;
 use super::macros::Macro;
 use super::scope::RenderScope;
 
@@ -35,7 +35,7 @@ impl Object for Names {
     ) -> Result<Value, Error> {
         match method {
             "get" => {
-                let mut given = Given::of(method, arguments)?;
+                let mut given = GivenArguments::of(method, arguments)?;
                 let (key, default) = (given.needed("key")?, given.next("default")?);
                 given.end()?;
                 Ok(self.get_value(&key).or(default).unwrap_or_else(|| Value::from(())))

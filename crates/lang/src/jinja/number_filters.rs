@@ -4,7 +4,7 @@ use minijinja::value::ValueKind;
 use minijinja::{Environment, Error, Value};
 
 use super::filters::add;
-use super::given::{Given, described};
+use super::given::{GivenArguments, described};
 use super::problem::invalid;
 
 /// Makes the filters known.
@@ -25,7 +25,7 @@ fn number(value: &Value) -> Result<f64, Error> {
 
 /// `int(default=0, base=10)`.
 fn whole(value: &Value, arguments: &[Value]) -> Result<Value, Error> {
-    let mut given = Given::of("int", arguments)?;
+    let mut given = GivenArguments::of("int", arguments)?;
     let default = given.next("default")?.unwrap_or_else(|| Value::from(0));
     let base = given.number("base")?.unwrap_or(10);
     given.end()?;
@@ -73,7 +73,7 @@ fn float_of_text(text: &str) -> Option<f64> {
 
 /// `float(default=0.0)`.
 fn broken(value: &Value, arguments: &[Value]) -> Result<Value, Error> {
-    let mut given = Given::of("float", arguments)?;
+    let mut given = GivenArguments::of("float", arguments)?;
     let default = given.next("default")?.unwrap_or_else(|| Value::from(0.0));
     given.end()?;
     let found = match value.as_str() {
@@ -85,7 +85,7 @@ fn broken(value: &Value, arguments: &[Value]) -> Result<Value, Error> {
 
 /// `round(precision=0, method='common')`.
 fn rounded(value: &Value, arguments: &[Value]) -> Result<Value, Error> {
-    let mut given = Given::of("round", arguments)?;
+    let mut given = GivenArguments::of("round", arguments)?;
     let precision = given.number("precision")?.unwrap_or(0);
     let method = given.word("method")?.unwrap_or_else(|| "common".to_owned());
     given.end()?;

@@ -9,7 +9,7 @@ use minijinja::{Error, ErrorKind, State, Value};
 use regex::{Captures, Regex, RegexBuilder};
 
 use super::collections::{Dict, List};
-use super::given::{Given, described};
+use super::given::{GivenArguments, described};
 use super::problem::{invalid, invalid_with_help};
 
 /// `modules.re`.
@@ -44,7 +44,7 @@ impl Object for ReModule {
         method: &str,
         arguments: &[Value],
     ) -> Result<Value, Error> {
-        let mut given = Given::of(method, arguments)?;
+        let mut given = GivenArguments::of(method, arguments)?;
         if method == "escape" {
             return Ok(escaped(&given.text("pattern")?).into());
         }
@@ -54,7 +54,7 @@ impl Object for ReModule {
             given.end()?;
             return Ok(Value::from_object(Pattern::new(&pattern, flags)?));
         }
-        let asked = Asked::of(method, &mut given)?;
+        let asked = PatternQuestion::of(method, &mut given)?;
         let flags = given.number("flags")?.unwrap_or(0);
         given.end()?;
         match pattern.downcast_object_ref::<Pattern>() {
@@ -71,14 +71,14 @@ fn escaped(text: &str) -> String {
 }
 
 /// What is asked of a pattern.
-struct Asked {
+struct PatternQuestion {
     replacement: Value,
     subject: String,
     count: usize,
 }
 
-impl Asked {
-    fn of(method: &str, given: &mut Given<'_>) -> Result<Self, Error> {
+impl PatternQuestion {
+    fn of(method: &str, given: &mut GivenArguments<'_>) -> Result<Self, Error> {
         let replacement = match method {
             "sub" | "subn" => given.needed("repl")?,
             _ => Value::from(""),
@@ -113,7 +113,12 @@ impl Pattern {
         Ok(Self { written: text.to_owned(), flags, regex: regex(text, flags)? })
     }
 
-    fn answer(&self, state: &mut State<'_, '_>, method: &str, asked: &Asked) -> Result<Value, Error> {
+    fn answer(
+        &self,
+        state: &mut State<'_, '_>,
+        method: &str,
+        asked: &PatternQuestion,
+    ) -> Result<Value, Error> {
         let subject = asked.subject.as_str();
         Ok(match method {
             "sub" => self.replaced(state, asked)?.0.into(),
@@ -135,7 +140,7 @@ impl Pattern {
     }
 
     /// The text after the replacement, and how often something was replaced.
-    fn replaced(&self, state: &mut State<'_, '_>, asked: &Asked) -> Result<(String, usize), Error> {
+    fn replaced(&self, state: &mut State<'_, '_>, asked: &PatternQuestion) -> Result<(String, usize), Error> {
         let (subject, most) =
             (asked.subject.as_str(), if asked.count == 0 { usize::MAX } else { asked.count });
         let written = asked.replacement.as_str().map(python_replacement);
@@ -196,8 +201,8 @@ impl Object for Pattern {
         method: &str,
         arguments: &[Value],
     ) -> Result<Value, Error> {
-        let mut given = Given::of(method, arguments)?;
-        let asked = Asked::of(method, &mut given)?;
+        let mut given = GivenArguments::of(method, arguments)?;
+        let asked = PatternQuestion::of(method, &mut given)?;
         given.end()?;
         self.answer(state, method, &asked)
     }

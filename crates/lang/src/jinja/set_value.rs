@@ -9,7 +9,7 @@ use minijinja::value::{DynObject, Enumerator, Object, ObjectRepr};
 use minijinja::{Error, ErrorKind, State, Value};
 
 use super::collections::hashable;
-use super::given::Given;
+use super::given::GivenArguments;
 use super::problem::{invalid, invalid_with_help};
 use super::python_text::write_items;
 use super::visits::{any_left, work_on};
@@ -79,7 +79,7 @@ impl Object for SetValue {
         method: &str,
         arguments: &[Value],
     ) -> Result<Value, Error> {
-        let mut given = Given::of(method, arguments)?;
+        let mut given = GivenArguments::of(method, arguments)?;
         let own = self.values().clone();
         work_on(own.len())?;
         let none = Value::from(());

@@ -7,7 +7,7 @@ use minijinja::{Environment, Error, Value};
 
 use super::filters::add;
 use super::formats::percent;
-use super::given::Given;
+use super::given::GivenArguments;
 use super::problem::invalid;
 use super::python_text::{charged, shown};
 use super::text_methods::{capitalized, centered, replaced_text};
@@ -21,19 +21,19 @@ pub(super) fn add_to(environment: &mut Environment<'_>) {
     add(environment, "capitalize", |_, value, _| Ok(capitalized(&shown(value)).into()));
     add(environment, "title", |_, value, _| Ok(title(&shown(value)).into()));
     add(environment, "trim", |_, value, arguments| {
-        let mut given = Given::of("trim", arguments)?;
+        let mut given = GivenArguments::of("trim", arguments)?;
         let characters = given.word("chars")?;
         given.end()?;
         Ok(trimmed(&shown(value), characters.as_deref()).into())
     });
     add(environment, "center", |_, value, arguments| {
-        let mut given = Given::of("center", arguments)?;
+        let mut given = GivenArguments::of("center", arguments)?;
         let width = given.number("width")?.unwrap_or(80);
         given.end()?;
         Ok(centered(&shown(value), usize::try_from(width).unwrap_or(0), ' ')?.into())
     });
     add(environment, "replace", |state, value, arguments| {
-        let mut given = Given::of("replace", arguments)?;
+        let mut given = GivenArguments::of("replace", arguments)?;
         let (old, new) = (shown(&given.needed("old")?), shown(&given.needed("new")?));
         let count = given.number("count")?.and_then(|count| usize::try_from(count).ok());
         given.end()?;
@@ -89,7 +89,7 @@ fn trimmed(text: &str, characters: Option<&str>) -> String {
 
 /// `truncate(length=255, killwords=false, end='...', leeway=5)`.
 fn truncated(value: &Value, arguments: &[Value]) -> Result<String, Error> {
-    let mut given = Given::of("truncate", arguments)?;
+    let mut given = GivenArguments::of("truncate", arguments)?;
     let whole = |number: Option<i64>, default: usize| {
         number.map_or(default, |number| usize::try_from(number).unwrap_or(0))
     };
@@ -120,7 +120,7 @@ fn word_count(text: &str) -> usize {
 
 /// `wordwrap(width=79, break_long_words=true, wrapstring='\n', break_on_hyphens=true)`.
 fn wrapped(text: &str, arguments: &[Value]) -> Result<String, Error> {
-    let mut given = Given::of("wordwrap", arguments)?;
+    let mut given = GivenArguments::of("wordwrap", arguments)?;
     let width = usize::try_from(given.number("width")?.unwrap_or(79)).unwrap_or(0);
     let breaks_words = given.value::<bool>("break_long_words")?.unwrap_or(true);
     let between = given.word("wrapstring")?.unwrap_or_else(|| "\n".to_owned());
@@ -195,7 +195,7 @@ fn filled(chunks: Vec<String>, width: usize, breaks_words: bool) -> Vec<String> 
 
 /// `indent(width=4, first=false, blank=false)`.
 fn indented(text: &str, arguments: &[Value]) -> Result<String, Error> {
-    let mut given = Given::of("indent", arguments)?;
+    let mut given = GivenArguments::of("indent", arguments)?;
     let width = given.any("width")?.unwrap_or_else(|| Value::from(4));
     let is_first = given.value::<bool>("first")?.unwrap_or(false);
     let is_blank = given.value::<bool>("blank")?.unwrap_or(false);
@@ -286,7 +286,7 @@ fn without_tags(text: &str) -> String {
 
 /// `xmlattr`: the entries of a mapping as attributes; those that are none are left out.
 fn attributes(value: &Value, arguments: &[Value]) -> Result<String, Error> {
-    let mut given = Given::of("xmlattr", arguments)?;
+    let mut given = GivenArguments::of("xmlattr", arguments)?;
     let is_spaced = given.value::<bool>("autospace")?.unwrap_or(true);
     given.end()?;
     let mut attributes = Vec::new();
@@ -307,7 +307,7 @@ fn attributes(value: &Value, arguments: &[Value]) -> Result<String, Error> {
 
 /// `urlize(trim_url_limit, nofollow=false, target, rel)`: addresses become links.
 fn linked(text: &str, arguments: &[Value]) -> Result<String, Error> {
-    let mut given = Given::of("urlize", arguments)?;
+    let mut given = GivenArguments::of("urlize", arguments)?;
     let limit = given.number("trim_url_limit")?.and_then(|limit| usize::try_from(limit).ok());
     let nofollow = given.value::<bool>("nofollow")?.unwrap_or(false);
     let target = given.word("target")?;
@@ -351,7 +351,7 @@ fn linked(text: &str, arguments: &[Value]) -> Result<String, Error> {
 fn file_size(value: &Value, arguments: &[Value]) -> Result<String, Error> {
     const DECIMAL: [&str; 8] = ["kB", "MB", "GB", "TB", "PB", "EB", "ZB", "YB"];
     const BINARY: [&str; 8] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB", "ZiB", "YiB"];
-    let mut given = Given::of("filesizeformat", arguments)?;
+    let mut given = GivenArguments::of("filesizeformat", arguments)?;
     let is_binary = given.value::<bool>("binary")?.unwrap_or(false);
     given.end()?;
     let (base, units) = if is_binary { (1024.0, BINARY) } else { (1000.0, DECIMAL) };

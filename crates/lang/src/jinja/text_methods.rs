@@ -5,7 +5,7 @@ use minijinja::{Error, ErrorKind, State, Value};
 
 use super::collections::{Dict, List};
 use super::formats::braces;
-use super::given::{Given, described};
+use super::given::{GivenArguments, described};
 use super::problem::invalid;
 use super::python_text::charged;
 
@@ -16,7 +16,7 @@ pub(super) fn call(
     method: &str,
     arguments: &[Value],
 ) -> Result<Value, Error> {
-    let mut given = Given::of(method, arguments)?;
+    let mut given = GivenArguments::of(method, arguments)?;
     let found = match method {
         "format" => {
             return charged(state, braces(text, arguments)?);
@@ -131,7 +131,7 @@ fn padding(text: &str, width: usize, fill: char) -> Result<String, Error> {
     Ok(std::iter::repeat_n(fill, width.saturating_sub(text.chars().count())).collect())
 }
 
-fn padded(text: &str, method: &str, mut given: Given<'_>) -> Result<Value, Error> {
+fn padded(text: &str, method: &str, mut given: GivenArguments<'_>) -> Result<Value, Error> {
     let width = given.needed("width")?;
     let width =
         width.as_i64().ok_or_else(|| invalid(format!("{method}() takes a width, found {width:?}")))?;
@@ -183,7 +183,7 @@ fn tabs_expanded(text: &str, size: i64) -> String {
 }
 
 /// The part of a text between two places that may count from its end.
-fn part<'t>(text: &'t str, given: &mut Given<'_>) -> Result<&'t str, Error> {
+fn part<'t>(text: &'t str, given: &mut GivenArguments<'_>) -> Result<&'t str, Error> {
     let (start, end) = (given.number("start")?, given.number("end")?);
     if start.is_none() && end.is_none() {
         return Ok(text);
@@ -218,7 +218,7 @@ fn begins_or_ends(text: &str, method: &str, wanted: &Value) -> Result<bool, Erro
     Ok(false)
 }
 
-fn found(text: &str, method: &str, given: &mut Given<'_>) -> Result<Value, Error> {
+fn found(text: &str, method: &str, given: &mut GivenArguments<'_>) -> Result<Value, Error> {
     let wanted = given.text("sub")?;
     let part = part(text, given)?;
     if method == "count" {
@@ -235,7 +235,7 @@ fn found(text: &str, method: &str, given: &mut Given<'_>) -> Result<Value, Error
     }
 }
 
-fn replaced(state: &mut State<'_, '_>, text: &str, given: &mut Given<'_>) -> Result<Value, Error> {
+fn replaced(state: &mut State<'_, '_>, text: &str, given: &mut GivenArguments<'_>) -> Result<Value, Error> {
     let (old, new) = (given.text("old")?, given.text("new")?);
     let count = given.number("count")?.and_then(|count| usize::try_from(count).ok());
     replaced_text(state, text, &old, &new, count)
@@ -258,7 +258,7 @@ pub(super) fn replaced_text(
     })
 }
 
-fn split(text: &str, from_right: bool, given: &mut Given<'_>) -> Result<Value, Error> {
+fn split(text: &str, from_right: bool, given: &mut GivenArguments<'_>) -> Result<Value, Error> {
     let separator = given.word("sep")?;
     let most = given.number("maxsplit")?.and_then(|most| usize::try_from(most).ok()).unwrap_or(usize::MAX);
     let parts = match separator.as_deref() {
@@ -299,7 +299,7 @@ fn words(text: &str, most: usize, from_right: bool) -> Vec<&str> {
     words
 }
 
-fn partitioned(text: &str, method: &str, given: &mut Given<'_>) -> Result<Value, Error> {
+fn partitioned(text: &str, method: &str, given: &mut GivenArguments<'_>) -> Result<Value, Error> {
     let separator = given.text("sep")?;
     let separator = separator.as_str();
     let found = if method == "partition" { text.split_once(separator) } else { text.rsplit_once(separator) };
@@ -341,7 +341,7 @@ fn joined(state: &State<'_, '_>, separator: &str, values: &Value) -> Result<Valu
 }
 
 /// `maketrans`: a mapping from characters to what stands for them.
-fn translation(given: &mut Given<'_>) -> Result<Value, Error> {
+fn translation(given: &mut GivenArguments<'_>) -> Result<Value, Error> {
     let code = |c: char| Value::from(u32::from(c));
     let first = given.needed("x")?;
     let Some(from) = first.as_str() else {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use minijinja::value::{Enumerator, Object, ObjectRepr};
 use minijinja::{Error, Value};
 
-use super::given::Given;
+use super::given::GivenArguments;
 use super::problem::invalid;
 use super::python_text::write_items;
 use super::visits::any_left;
@@ -59,7 +59,7 @@ const LONGEST: usize = 100_000;
 impl Range {
     /// `range(stop)`, `range(start, stop)` or `range(start, stop, step)`.
     pub(super) fn of_arguments(arguments: &[Value]) -> Result<Value, Error> {
-        let mut given = Given::of("range", arguments)?;
+        let mut given = GivenArguments::of("range", arguments)?;
         let whole = |value: Option<Value>| match value {
             Some(value) => match value.as_i64() {
                 Some(number) if value.is_integer() => Ok(Some(number)),

@@ -5,14 +5,14 @@ use minijinja::{Error, Value};
 
 use super::collections::of_json;
 use super::depth::is_writable;
-use super::given::Given;
+use super::given::GivenArguments;
 use super::problem::invalid;
 use super::python_text::{float, shown};
 use crate::project::yaml_of;
 
 /// `toyaml(value, default, sort_keys=false)`.
 pub(super) fn to_yaml(arguments: &[Value]) -> Result<Value, Error> {
-    let mut given = Given::of("toyaml", arguments)?;
+    let mut given = GivenArguments::of("toyaml", arguments)?;
     let (value, default) = (given.needed("value")?, given.next("default")?);
     let sorted = given.value::<bool>("sort_keys")?.unwrap_or(false);
     given.end()?;
@@ -37,7 +37,7 @@ pub(super) fn to_yaml(arguments: &[Value]) -> Result<Value, Error> {
 
 /// `fromyaml(text, default)`.
 pub(super) fn from_yaml(arguments: &[Value]) -> Result<Value, Error> {
-    let mut given = Given::of("fromyaml", arguments)?;
+    let mut given = GivenArguments::of("fromyaml", arguments)?;
     let (text, default) = (given.text("value")?, given.next("default")?);
     given.end()?;
     match (yaml_of(&text), default) {

@@ -525,7 +525,7 @@ fn check_cases(first: u64, cases: u64) {
     }
     let of = |way: Way| ways.get(&way).copied().unwrap_or_default();
     assert!(
-        of(Way::Key) > cases / 3 && of(Way::Groups) > cases / 10 && of(Way::CarriedOn) > cases / 40,
+        of(Way::Key) > cases / 4 && of(Way::Groups) > cases / 10 && of(Way::CarriedOn) > cases / 40,
         "too few were kept by key: {ways:?}"
     );
 }

@@ -46,7 +46,7 @@ pub fn mended(plan: LogicalPlan, division: division::Division) -> Result<Logical
 
 /// The optimizer's rules for plans that are run.
 pub fn of_execution() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
-    let mut rules = of_meaning();
+    let mut rules = with_meaning(of_engine());
     rules.push(Arc::new(guarded::GuardedConditions));
     rules.push(Arc::new(bounded_values::RepeatedConstants));
     rules.push(Arc::new(order_keys::OrderedByColumns));
@@ -55,7 +55,12 @@ pub fn of_execution() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
 
 /// The optimizer's rules after which a plan, or a part of it, still gives the rows that SQL means when it is optimized once more to be run.
 pub fn of_meaning() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
-    let mut rules = of_reading();
+    with_meaning(of_reading())
+}
+
+fn with_meaning(
+    mut rules: Vec<Arc<dyn OptimizerRule + Send + Sync>>,
+) -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
     // Equal rows are grouped by then, and what is in a subquery is not yet a join.
     let grouped = rules.iter().position(|rule| rule.name() == "replace_distinct_aggregate");
     rules.insert(grouped.map_or(0, |at| at + 1), Arc::new(floats::ComparableFloats));
@@ -68,6 +73,18 @@ pub fn of_meaning() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
 /// The optimizer's rules for plans that are looked at, whose expressions stay in the operators of the SQL. They leave out nothing that decides
 /// about rows.
 pub fn of_reading() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
+    let mut rules = of_engine();
+    // They count anew in each plan what they name, and what was named before would be taken for it.
+    rules.retain(|rule| !NAMING.contains(&rule.name()));
+    rules
+}
+
+/// The engine's rules that name columns of their own in plans that are optimized already.
+const NAMING: [&str; 3] =
+    ["common_sub_expression_eliminate", "extract_leaf_expressions", "push_down_leaf_projections"];
+
+/// The engine's rules, mended.
+fn of_engine() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
     let mut rules: Vec<Arc<dyn OptimizerRule + Send + Sync>> = Vec::new();
     for mut rule in Optimizer::new().rules {
         if null_safe_keys::RULES.contains(&rule.name()) {

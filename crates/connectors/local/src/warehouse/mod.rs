@@ -27,7 +27,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use self::manifest::{FORMAT, MANIFEST, ManifestHead, Part, Unreadable};
-use self::parts::Division;
+use self::parts::EntriesBySlice;
 use mep_contract::warehouse::build_folder::{DATA, build_of, is_of_run};
 use mep_contract::warehouse::durable;
 use mep_contract::warehouse::error::WarehouseError;
@@ -164,8 +164,8 @@ impl LocalWarehouse {
         let before = self.published_parts(relation);
         let of_partitions: Vec<&[_]> = before.iter().map(|(_, part)| part.partitions.as_slice()).collect();
         let of_batches: Vec<&[_]> = before.iter().map(|(_, part)| part.batches.as_slice()).collect();
-        let partitions = Division::of(partitions, &of_partitions);
-        let batches = Division::of(batches, &of_batches);
+        let partitions = EntriesBySlice::of(partitions, &of_partitions);
+        let batches = EntriesBySlice::of(batches, &of_batches);
         let of_groups = table.groups.iter().flat_map(|groups| groups.files.iter());
         let new_files =
             partitions.written().flat_map(|(_, partition)| partition.files.iter()).chain(of_groups);

@@ -20,7 +20,7 @@ const SMALL: usize = 128;
 
 /// Where each entry of a table is to stand.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Division<'a, K, V> {
+pub(super) struct EntriesBySlice<'a, K, V> {
     /// The parts that stay as they are, by their place.
     pub(super) kept: Vec<usize>,
     /// The entries of each new part.
@@ -29,7 +29,7 @@ pub(super) struct Division<'a, K, V> {
     pub(super) in_manifest: Vec<(&'a K, &'a V)>,
 }
 
-impl<'a, K: Ord, V: PartialEq> Division<'a, K, V> {
+impl<'a, K: Ord, V: PartialEq> EntriesBySlice<'a, K, V> {
     /// Of all entries, of which `parts` hold some as they were before.
     pub(super) fn of(entries: &'a BTreeMap<K, V>, parts: &[&[(K, V)]]) -> Self {
         let holds = |part: &[(K, V)]| {
@@ -76,7 +76,7 @@ mod tests {
     /// Publishes these entries over these parts: the parts that are there then, and which of them are new.
     fn publish(entries: &BTreeMap<u32, u32>, parts: &[Part]) -> (Vec<Part>, usize, usize) {
         let slices: Vec<&[(u32, u32)]> = parts.iter().map(Vec::as_slice).collect();
-        let division = Division::of(entries, &slices);
+        let division = EntriesBySlice::of(entries, &slices);
         let mut all: BTreeMap<u32, u32> = division.written().map(|(key, value)| (**key, **value)).collect();
         let mut count = division.written().count();
         let mut after: Vec<Part> = division.kept.iter().map(|part| parts[*part].clone()).collect();

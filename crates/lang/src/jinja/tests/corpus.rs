@@ -94,7 +94,6 @@ const NUMBERS: &str = "numbers have methods here, and no parts";
 const LOCAL_MACROS: &str = "a macro of a model's own, which dbt does not have, is the engine's";
 
 const PLAIN: &Differing = &[
-    ("{{ 1 - -1 }} {{ +3 }} {{ -3 }} {{ - 3 + 5 }} {{ 1 -1 }}", "there is no sign `+`"),
     ("{{ 1 < 'a' }}", ORDER),
     ("{{ none < 1 }}", ORDER),
     ("{{ nothing < 1 }}", ORDER),

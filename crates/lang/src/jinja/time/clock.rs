@@ -8,7 +8,7 @@ use chrono::{NaiveDate, NaiveTime, Timelike};
 use minijinja::value::{DynObject, Object, ObjectRepr};
 use minijinja::{Error, ErrorKind, State, Value};
 
-use super::super::given::Given;
+use super::super::given::GivenArguments;
 use super::super::problem::invalid;
 use super::pattern;
 
@@ -19,7 +19,7 @@ pub(in super::super) struct Clock(pub(super) NaiveTime);
 impl Clock {
     /// `time(hour, minute, second, microsecond)`.
     pub(super) fn of_arguments(arguments: &[Value]) -> Result<Self, Error> {
-        let mut given = Given::of("time", arguments)?;
+        let mut given = GivenArguments::of("time", arguments)?;
         let time = time(&mut given, NaiveTime::MIN)?;
         given.end()?;
         Ok(Self(time))
@@ -31,7 +31,7 @@ impl Clock {
 }
 
 /// The time of the arguments `hour`, `minute`, `second` and `microsecond`, with what is not given of another one.
-pub(super) fn time(given: &mut Given<'_>, of: NaiveTime) -> Result<NaiveTime, Error> {
+pub(super) fn time(given: &mut GivenArguments<'_>, of: NaiveTime) -> Result<NaiveTime, Error> {
     let mut part = |name: &str, default: u32| given.number(name).map(|found| found.unwrap_or(default.into()));
     let (hour, minute) = (part("hour", of.hour())?, part("minute", of.minute())?);
     let (second, microsecond) = (part("second", of.second())?, part("microsecond", of.nanosecond() / 1_000)?);
@@ -70,7 +70,7 @@ impl Object for Clock {
         method: &str,
         arguments: &[Value],
     ) -> Result<Value, Error> {
-        let mut given = Given::of(method, arguments)?;
+        let mut given = GivenArguments::of(method, arguments)?;
         let found = match method {
             "strftime" => {
                 let day = NaiveDate::from_ymd_opt(1900, 1, 1).unwrap_or_default();

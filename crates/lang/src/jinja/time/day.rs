@@ -8,7 +8,7 @@ use chrono::{Datelike, NaiveDate, NaiveTime};
 use minijinja::value::{DynObject, Object, ObjectRepr, Tuple};
 use minijinja::{Error, ErrorKind, State, Value};
 
-use super::super::given::Given;
+use super::super::given::GivenArguments;
 use super::super::problem::invalid;
 use super::pattern;
 
@@ -19,7 +19,7 @@ pub(in super::super) struct Day(pub(in super::super) NaiveDate);
 impl Day {
     /// `date(year, month, day)`.
     pub(super) fn of_arguments(arguments: &[Value]) -> Result<Self, Error> {
-        let mut given = Given::of("date", arguments)?;
+        let mut given = GivenArguments::of("date", arguments)?;
         let day = date(&mut given, None)?;
         given.end()?;
         Ok(Self(day))
@@ -31,7 +31,7 @@ impl Day {
 }
 
 /// The day of the arguments `year`, `month` and `day`, with what is not given of another one.
-pub(super) fn date(given: &mut Given<'_>, of: Option<NaiveDate>) -> Result<NaiveDate, Error> {
+pub(super) fn date(given: &mut GivenArguments<'_>, of: Option<NaiveDate>) -> Result<NaiveDate, Error> {
     let mut part = |name: &str, default: Option<u32>| -> Result<i64, Error> {
         match (given.number(name)?, default) {
             (Some(number), _) => Ok(number),
@@ -87,7 +87,7 @@ impl Object for Day {
         method: &str,
         arguments: &[Value],
     ) -> Result<Value, Error> {
-        let mut given = Given::of(method, arguments)?;
+        let mut given = GivenArguments::of(method, arguments)?;
         let found = match method {
             "strftime" => {
                 pattern::formatted(&given.text("format")?, self.0.and_time(NaiveTime::MIN), None)?.into()

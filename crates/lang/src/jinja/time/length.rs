@@ -8,7 +8,7 @@ use chrono::TimeDelta;
 use minijinja::value::{DynObject, Object, ObjectRepr};
 use minijinja::{Error, ErrorKind, State, Value};
 
-use super::super::given::Given;
+use super::super::given::GivenArguments;
 use super::super::problem::invalid;
 
 /// A `timedelta`.
@@ -35,7 +35,7 @@ fn out_of_range() -> Error {
 impl Delta {
     /// `timedelta(days, seconds, microseconds, milliseconds, minutes, hours, weeks)`.
     pub(super) fn of_arguments(arguments: &[Value]) -> Result<Self, Error> {
-        let mut given = Given::of("timedelta", arguments)?;
+        let mut given = GivenArguments::of("timedelta", arguments)?;
         let mut microseconds = 0_i128;
         for (name, unit) in UNITS {
             let Some(number) = given.next(name)? else { continue };

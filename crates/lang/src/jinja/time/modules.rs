@@ -7,7 +7,7 @@ use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta};
 use minijinja::value::{Object, ObjectRepr};
 use minijinja::{Error, ErrorKind, State, Value};
 
-use super::super::given::Given;
+use super::super::given::GivenArguments;
 use super::super::itertools::Itertools;
 use super::super::patterns::ReModule;
 use super::super::problem::{invalid, unsupported};
@@ -102,7 +102,7 @@ impl Object for Modules {
         if let Some(held) = self.get_value(&Value::from(method)) {
             return held.call(state, arguments);
         }
-        let mut given = Given::of(method, arguments)?;
+        let mut given = GivenArguments::of(method, arguments)?;
         let found = match self.path {
             Path::DatetimeClass => self.datetime_method(method, &mut given)?,
             Path::DateClass => self.date_method(method, &mut given)?,
@@ -130,7 +130,7 @@ impl Modules {
         matches!(self.path, Path::DatetimeClass | Path::DateClass | Path::TimeClass | Path::DeltaClass)
     }
 
-    fn datetime_method(&self, method: &str, given: &mut Given<'_>) -> Result<Value, Error> {
+    fn datetime_method(&self, method: &str, given: &mut GivenArguments<'_>) -> Result<Value, Error> {
         let moment = match method {
             // One time for all models, so that they agree.
             "now" => {
@@ -151,7 +151,7 @@ impl Modules {
         Ok(Value::from_object(moment))
     }
 
-    fn date_method(&self, method: &str, given: &mut Given<'_>) -> Result<Value, Error> {
+    fn date_method(&self, method: &str, given: &mut GivenArguments<'_>) -> Result<Value, Error> {
         let day = match method {
             "today" => self.scope.run_started_at().date_naive(),
             "fromisoformat" => reading::iso_day(&given.text("date_string")?)?,
@@ -170,13 +170,13 @@ fn of_seconds(seconds: &Value) -> Result<NaiveDateTime, Error> {
     moment.map(|moment| moment.naive_utc()).ok_or_else(|| invalid(format!("{seconds} is no time")))
 }
 
-fn of_ordinal(given: &mut Given<'_>) -> Result<NaiveDate, Error> {
+fn of_ordinal(given: &mut GivenArguments<'_>) -> Result<NaiveDate, Error> {
     let ordinal = given.needed("ordinal")?;
     let day = ordinal.as_i64().and_then(|ordinal| i32::try_from(ordinal).ok());
     day.and_then(NaiveDate::from_num_days_from_ce_opt).ok_or_else(|| invalid(format!("{ordinal} is no day")))
 }
 
-fn combined(given: &mut Given<'_>) -> Result<Timestamp, Error> {
+fn combined(given: &mut GivenArguments<'_>) -> Result<Timestamp, Error> {
     let (day, time) = (given.needed("date")?, given.needed("time")?);
     let day = match (day.downcast_object_ref::<Day>(), day.downcast_object_ref::<Timestamp>()) {
         (Some(Day(day)), _) => *day,

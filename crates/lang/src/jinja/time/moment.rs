@@ -8,7 +8,7 @@ use chrono::{DateTime, Datelike, NaiveDateTime, TimeDelta, Timelike, Utc};
 use minijinja::value::{DynObject, Object, ObjectRepr, Tuple};
 use minijinja::{Error, ErrorKind, State, Value};
 
-use super::super::given::Given;
+use super::super::given::GivenArguments;
 use super::super::problem::{invalid, invalid_with_help};
 use super::clock::{self, Clock};
 use super::day::{self, Day};
@@ -50,7 +50,7 @@ impl Timestamp {
 
     /// `datetime(year, month, day, hour, …, tzinfo=…)`.
     pub(super) fn of_arguments(arguments: &[Value]) -> Result<Self, Error> {
-        let mut given = Given::of("datetime", arguments)?;
+        let mut given = GivenArguments::of("datetime", arguments)?;
         let local = day::date(&mut given, None)?.and_time(clock::time(&mut given, chrono::NaiveTime::MIN)?);
         let zone = zone(&mut given, "tzinfo")?;
         given.end()?;
@@ -107,7 +107,7 @@ impl Timestamp {
         format!("datetime.datetime({}, {}, {}, {time}{zone})", day.year(), day.month(), day.day())
     }
 
-    fn isoformat(&self, given: &mut Given<'_>) -> Result<String, Error> {
+    fn isoformat(&self, given: &mut GivenArguments<'_>) -> Result<String, Error> {
         let separator = given.word("sep")?.unwrap_or_else(|| "T".to_owned());
         let precision = given.word("timespec")?.unwrap_or_else(|| "auto".to_owned());
         let pattern = match precision.as_str() {
@@ -123,7 +123,7 @@ impl Timestamp {
         Ok(format!("{}{separator}{}{zone}", self.local.date(), self.local.time().format(pattern)))
     }
 
-    fn replaced(&self, given: &mut Given<'_>) -> Result<Self, Error> {
+    fn replaced(&self, given: &mut GivenArguments<'_>) -> Result<Self, Error> {
         let date = day::date(given, Some(self.local.date()))?;
         let local = date.and_time(clock::time(given, self.local.time())?);
         let zone = match given.next("tzinfo")? {
@@ -136,7 +136,7 @@ impl Timestamp {
 }
 
 /// The zone that an argument is, where it is given.
-pub(super) fn zone(given: &mut Given<'_>, name: &str) -> Result<Option<Zone>, Error> {
+pub(super) fn zone(given: &mut GivenArguments<'_>, name: &str) -> Result<Option<Zone>, Error> {
     given.next(name)?.filter(|zone| !zone.is_none()).map(|zone| zone_of(&zone)).transpose()
 }
 
@@ -173,7 +173,7 @@ impl Object for Timestamp {
         method: &str,
         arguments: &[Value],
     ) -> Result<Value, Error> {
-        let mut given = Given::of(method, arguments)?;
+        let mut given = GivenArguments::of(method, arguments)?;
         let none = || Value::from(());
         let zone_at = self.zone.as_ref();
         let found = match method {

@@ -8,7 +8,7 @@ use chrono_tz::{OffsetComponents, OffsetName, Tz};
 use minijinja::value::{Object, ObjectRepr};
 use minijinja::{Error, ErrorKind, State, Value};
 
-use super::super::given::Given;
+use super::super::given::GivenArguments;
 use super::super::problem::{invalid, invalid_with_help};
 use super::length::Delta;
 use super::moment::Timestamp;
@@ -148,7 +148,7 @@ impl Object for ZoneValue {
         method: &str,
         arguments: &[Value],
     ) -> Result<Value, Error> {
-        let mut given = Given::of(method, arguments)?;
+        let mut given = GivenArguments::of(method, arguments)?;
         let moment = given.needed("dt")?;
         given.next("is_dst")?;
         given.end()?;
