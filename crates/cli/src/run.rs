@@ -9,10 +9,11 @@ use super::stream::shown_run;
 use super::terminal::{Terminal, rejected_lines, summary};
 use mep_app::run::{LeftOut, Run, RunOutcome, RunRequest};
 use mep_app::streams::catching_up;
-use mep_app::{AppError, Rendering, RunCommand, Workspace};
-use mep_artifacts as artifacts;
+use mep_app::{AppError, Rendering, RunCommand};
+use mep_artifacts::{self as artifacts, CallArguments};
 use mep_core::interrupt;
 use mep_core::quantity::plural;
+use mep_lang::project::yaml_of;
 
 /// Runs.
 ///
@@ -21,7 +22,7 @@ use mep_core::quantity::plural;
 pub(super) fn run(global: &Global, arguments: &RunArguments, command: RunCommand) -> Result<Exit, AppError> {
     let began = Instant::now();
     let rendering = Rendering { full_refresh: arguments.full_refresh, date: arguments.date };
-    let workspace = Workspace::open(&global.opening(), command.word(), rendering)?;
+    let workspace = super::opened(global, &arguments.selecting, command.word(), rendering)?;
     let request = RunRequest {
         command,
         full_refresh: arguments.full_refresh,
@@ -56,13 +57,15 @@ pub(super) fn run(global: &Global, arguments: &RunArguments, command: RunCommand
         exit = Exit::Interrupted;
     }
     artifacts::write_run(
-        &workspace.project,
-        &workspace.graph,
-        &built.compiled,
-        &workspace.run,
+        super::described(&workspace, &built.compiled),
         &built.results,
         elapsed,
-        command.word(),
+        &CallArguments {
+            command: command.word(),
+            full_refresh: arguments.full_refresh,
+            vars: global.vars.as_deref().and_then(|vars| yaml_of(vars).ok()),
+            date: arguments.date.map(|date| date.to_string()),
+        },
     )
     .map_err(AppError::io("writing the artifacts"))?;
     Ok(exit)

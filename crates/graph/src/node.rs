@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::config::{Materialization, NodeConfig};
 use mep_core::relation::Relation;
+use mep_lang::jinja::Parsed;
 use mep_lang::project::{Column, Place, TestUse};
 
 /// A node's unique id, in dbt's form: `model.<project>.<name>`, `seed.<project>.<name>`, `snapshot.<project>.<name>`,
@@ -40,6 +41,42 @@ pub struct Dependency {
     pub place: Option<Place>,
 }
 
+/// What the text of a node names, for the artifacts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Mentions {
+    /// Package and name of every `ref()`.
+    pub refs: Vec<(Option<String>, String)>,
+    /// Source and table of every `source()`.
+    pub sources: Vec<(String, String)>,
+    /// The unique ids of the macros that it calls.
+    pub macros: Vec<String>,
+}
+
+impl Mentions {
+    /// What the first pass found.
+    pub(super) fn of(parsed: &Parsed) -> Self {
+        Self {
+            refs: parsed.refs.iter().map(|used| (used.package.clone(), used.name.clone())).collect(),
+            sources: parsed.sources.iter().map(|used| (used.source.clone(), used.table.clone())).collect(),
+            macros: parsed.macros.clone(),
+        }
+    }
+}
+
+impl Mentions {
+    /// Adds what a test is of.
+    pub(super) fn tests(&mut self, node: &Node) {
+        if let NodeKind::Source { source, .. } = &node.kind {
+            let named = (source.clone(), node.name.clone());
+            if !self.sources.contains(&named) {
+                self.sources.push(named);
+            }
+        } else if self.refs.iter().all(|(_, name)| *name != node.name) {
+            self.refs.push((None, node.name.clone()));
+        }
+    }
+}
+
 /// A part of the project that can be selected.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Node {
@@ -59,6 +96,8 @@ pub struct Node {
     pub config: NodeConfig,
     /// What it needs, each once, in the order in which it is named.
     pub depends_on: Vec<Dependency>,
+    /// What its text names, as it names it.
+    pub mentions: Mentions,
     /// Markdown for the docs.
     pub description: Option<String>,
     /// The columns that the properties describe.

@@ -25,7 +25,8 @@ pub(super) enum Start {
 
 /// Commands that go on until they are told to stop, after so many seconds here.
 /// The first that a command begins with counts: a keyspace that is made anew beside other tests takes its time.
-const LASTING: [(&str, &str); 3] = [("mep stream --target", "20"), ("mep stream", "6"), ("mep docs serve", "2")];
+const LASTING: [(&str, &str); 3] =
+    [("mep stream --target", "20"), ("mep stream", "6"), ("mep docs serve", "2")];
 
 /// A reader's shell, in a folder of its own.
 pub(super) struct Shell {

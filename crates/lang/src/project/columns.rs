@@ -1,5 +1,7 @@
 //! Columns as properties files describe them.
 
+use indexmap::IndexMap;
+
 use super::config_tree::Config;
 use super::docs::{Docs, written_twice};
 use super::item::Mapping;
@@ -30,7 +32,7 @@ const KEYS: [Key; 19] = [
         "Tests of the column: unique, not_null, accepted_values, relationships, or your own.",
     ),
     key("tags", "text or list", "", "Words of your own."),
-    accepted("meta", "Data of your own."),
+    key("meta", "mapping", "", "Data of your own."),
     key("quote", "true or false", "where needed", "Whether tests write the name in quotes."),
     key("config", "mapping", "", "`tags`, `meta` and `quote`, once more."),
     accepted("docs", "Of dbt's own docs."),
@@ -46,7 +48,7 @@ const KEYS: [Key; 19] = [
 const METRICS: &str = "Metrics are not computed, and no table is another for them.";
 const CONFIG_KEYS: [Key; 3] = [
     key("tags", "text or list", "", "Words of your own."),
-    accepted("meta", "Data of your own."),
+    key("meta", "mapping", "", "Data of your own."),
     key("quote", "true or false", "where needed", "Whether tests write the name in quotes."),
 ];
 
@@ -115,10 +117,12 @@ fn read_column(
     column.check_keys("a column", &[&KEYS], problems);
     let mut quote = column.get("quote").and_then(|item| item.boolean(problems));
     let mut tags = column.get("tags").map(|item| item.words(problems)).unwrap_or_default();
+    let mut meta = column.get("meta").map_or_else(IndexMap::new, |item| item.data(problems));
     if let Some(config) = column.get("config") {
         let config = config.mapping(problems);
         config.check_keys("the config of a column", &[&CONFIG_KEYS], problems);
         tags.extend(config.get("tags").map(|item| item.words(problems)).unwrap_or_default());
+        meta.extend(config.get("meta").map_or_else(IndexMap::new, |item| item.data(problems)));
         quote = quote.or_else(|| config.get("quote")?.boolean(problems));
     }
     Some(Column {
@@ -129,6 +133,7 @@ fn read_column(
         tests: read_tests(column, test_config, docs, problems),
         tags,
         quote: quote == Some(true),
+        meta,
     })
 }
 

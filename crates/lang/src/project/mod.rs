@@ -17,7 +17,6 @@ mod hive_target;
 mod ignored_files;
 mod item;
 mod kafka_connection;
-mod left_out;
 mod load;
 mod max_rejected;
 mod nesting;
@@ -27,6 +26,7 @@ mod profile_secrets;
 mod profiles;
 mod project_file;
 mod properties;
+mod selectors;
 mod snapshots;
 mod snippet;
 mod sources;
@@ -76,6 +76,7 @@ pub fn reference_of_files() -> Vec<Section> {
     sections.push(test_uses::reference());
     sections.extend(sources::reference());
     sections.push(exposures::reference());
+    sections.push(selectors::reference());
     sections
 }
 
