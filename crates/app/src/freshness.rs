@@ -44,12 +44,12 @@ pub struct SourceAge {
     /// How long it took to ask.
     pub took: Duration,
     /// When its latest row was loaded, when that was asked, and what follows; or why it cannot be known.
-    pub found: Result<Loaded, String>,
+    pub found: Result<LatestRow, String>,
 }
 
 /// When the latest row was loaded.
 #[derive(Clone, Copy, Debug)]
-pub struct Loaded {
+pub struct LatestRow {
     /// The time of the latest row; of a table without rows, the first day of all.
     pub at: DateTime<Utc>,
     /// When that was asked.
@@ -58,7 +58,7 @@ pub struct Loaded {
     pub freshness: Freshness,
 }
 
-impl Loaded {
+impl LatestRow {
     /// How old the latest row was when that was asked.
     pub fn age(&self) -> Duration {
         (self.asked - self.at).to_std().unwrap_or_default()
@@ -100,7 +100,7 @@ pub fn ages(
     Ok(asked.iter().map(age).collect())
 }
 
-fn loaded(reader: &Reader<'_>, node: &Node, criteria: &FreshnessCriteria) -> Result<Loaded, AppError> {
+fn loaded(reader: &Reader<'_>, node: &Node, criteria: &FreshnessCriteria) -> Result<LatestRow, AppError> {
     let text = query(node, criteria)?;
     let query = reader.inline(&SourceText::new(node.path.clone(), text))?;
     let batches = reader.rows(&query, Some(1))?;
@@ -114,7 +114,7 @@ fn loaded(reader: &Reader<'_>, node: &Node, criteria: &FreshnessCriteria) -> Res
             Utc,
         ),
     };
-    let mut found = Loaded { at, asked, freshness: Freshness::Pass };
+    let mut found = LatestRow { at, asked, freshness: Freshness::Pass };
     let is_past = |limit: Option<Duration>| limit.is_some_and(|limit| found.age() > limit);
     let freshness = if is_past(criteria.error_after) {
         Freshness::Error

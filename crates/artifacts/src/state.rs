@@ -133,7 +133,7 @@ fn fresher(earlier: &Json, present: &Json) -> BTreeSet<String> {
 
 /// How each node of the present manifest stands to the earlier one.
 fn states(earlier: &Json, present: &Json) -> HashMap<String, StateWords> {
-    let macros = Macros::of(earlier, present);
+    let macros = MacroChanges::of(earlier, present);
     let mut states = HashMap::new();
     for section in ["nodes", "sources", "exposures"] {
         for (id, node) in present[section].as_object().into_iter().flatten() {
@@ -144,7 +144,7 @@ fn states(earlier: &Json, present: &Json) -> HashMap<String, StateWords> {
     states
 }
 
-fn words(section: &str, before: Option<&Json>, node: &Json, macros: &Macros<'_>) -> StateWords {
+fn words(section: &str, before: Option<&Json>, node: &Json, macros: &MacroChanges<'_>) -> StateWords {
     let is_macro_changed = macros.reach(node);
     let Some(before) = before else {
         let mut words = StateWords::from(["new", "modified"]);
@@ -227,12 +227,12 @@ fn descriptions(before: &Json, node: &Json) -> bool {
 }
 
 /// The macros that are others than they were, and which of them a node calls.
-struct Macros<'m> {
+struct MacroChanges<'m> {
     present: &'m Json,
     changed: HashSet<&'m str>,
 }
 
-impl<'m> Macros<'m> {
+impl<'m> MacroChanges<'m> {
     fn of(earlier: &'m Json, present: &'m Json) -> Self {
         let sides = [(earlier, present), (present, earlier)];
         let changed = sides.into_iter().flat_map(|(one, other)| {

@@ -8,7 +8,7 @@ use mep_app::{Opening, Selectors};
 
 use mep_core::time_range::TimeRange;
 use mep_graph::{IndirectSelection, time_of};
-use mep_lang::project::{Problem, bytes_of, nearest};
+use mep_lang::project::{Problem, bytes_of};
 
 /// SQL models in, tables out: every incremental run gives the rows of a full refresh.
 #[derive(Debug, Parser)]
@@ -278,28 +278,16 @@ pub struct Selecting {
     #[arg(long, value_name = "FOLDER", env = "DBT_STATE")]
     pub state: Option<PathBuf>,
     /// Only nodes of these types: model, seed, snapshot, source, test, exposure.
-    #[arg(long, value_name = "TYPE", num_args = 1.., action = clap::ArgAction::Append, value_parser = resource_type)]
+    #[arg(long, value_name = "TYPE", num_args = 1.., action = clap::ArgAction::Append)]
     #[arg(visible_alias = "resource-types")]
     pub resource_type: Vec<String>,
     /// Nodes of other types alone.
-    #[arg(long, value_name = "TYPE", num_args = 1.., action = clap::ArgAction::Append, value_parser = resource_type)]
+    #[arg(long, value_name = "TYPE", num_args = 1.., action = clap::ArgAction::Append)]
     #[arg(visible_alias = "exclude-resource-types")]
     pub exclude_resource_type: Vec<String>,
     /// These nodes alone, by unique id.
     #[arg(skip)]
     pub only: Option<Vec<String>>,
-}
-
-/// A type of nodes.
-fn resource_type(word: &str) -> Result<String, String> {
-    const TYPES: [&str; 8] = ["model", "seed", "snapshot", "source", "test", "exposure", "all", "default"];
-    if TYPES.contains(&word) {
-        return Ok(word.to_owned());
-    }
-    Err(match nearest(word, TYPES) {
-        Some(near) => format!("unknown resource type; did you mean `{near}`?"),
-        None => format!("unknown resource type; the types are {}", TYPES.join(", ")),
-    })
 }
 
 /// Which tests come with what they test.

@@ -53,7 +53,7 @@ use terminal::Palette;
 
 use mep_core::secrets;
 use mep_graph::Compiled;
-use mep_lang::project::Problem;
+use mep_lang::project::{Problem, nearest};
 
 /// Does what the words of the command line say. The version is what `--version` prints.
 pub fn main(version: &'static str) -> ExitCode {
@@ -130,6 +130,7 @@ fn opened(
     command: &str,
     rendering: Rendering,
 ) -> Result<Workspace, AppError> {
+    check_types(selecting)?;
     let mut workspace = Workspace::open(&global.opening(), command, rendering)?;
     if let Some(state) = &selecting.state {
         let folder = workspace.project.root.join(state);
@@ -141,6 +142,18 @@ fn opened(
         })?);
     }
     Ok(workspace)
+}
+
+/// Refuses types of nodes that there are not.
+fn check_types(selecting: &Selecting) -> Result<(), Problem> {
+    const TYPES: [&str; 8] = ["model", "seed", "snapshot", "source", "test", "exposure", "all", "default"];
+    let mut words = selecting.resource_type.iter().chain(&selecting.exclude_resource_type);
+    let Some(unknown) = words.find(|word| !TYPES.contains(&word.as_str())) else { return Ok(()) };
+    let problem = Problem::new(format!("unknown resource type `{unknown}`"));
+    Err(match nearest(unknown, TYPES) {
+        Some(near) => problem.help(format!("did you mean `{near}`?")),
+        None => problem.help(format!("the types are {}", TYPES.join(", "))),
+    })
 }
 
 /// What artifacts are made of.

@@ -50,7 +50,7 @@ pub struct Wanted<'a> {
 
 /// Nodes that are taken, and tests of them of which not all inputs are: whoever joins selections looks at these again.
 #[derive(Clone, Debug, Default)]
-struct Taken {
+struct SelectedSet {
     direct: NodeSet,
     indirect: NodeSet,
 }
@@ -81,11 +81,11 @@ impl Graph {
         spec: &Spec,
         asked: Wanted<'_>,
         unmatched: &mut Vec<(String, Option<String>)>,
-    ) -> Result<Taken, Problem> {
+    ) -> Result<SelectedSet, Problem> {
         let (parts, indirect) = match spec {
             Spec::All => {
                 let direct: NodeSet = self.indices().collect();
-                return Ok(Taken { indirect: NodeSet::new(), direct });
+                return Ok(SelectedSet { indirect: NodeSet::new(), direct });
             }
             Spec::One { criterion, written, indirect } => {
                 let matched = self.matching(criterion, asked)?;
@@ -97,11 +97,11 @@ impl Graph {
             Spec::Union(parts, indirect) | Spec::Intersection(parts, indirect) => (parts, *indirect),
             Spec::Without(both, indirect) => (both, *indirect),
         };
-        let taken: Vec<Taken> =
+        let taken: Vec<SelectedSet> =
             parts.iter().map(|part| self.taken(part, asked, unmatched)).collect::<Result<_, _>>()?;
         let direct = spec.combined(taken.iter().map(|one| one.direct.clone()));
         let all = spec.combined(taken.iter().map(|one| one.direct.union(&one.indirect).copied().collect()));
-        Ok(Taken { direct: self.joined(direct, &all, indirect), indirect: all })
+        Ok(SelectedSet { direct: self.joined(direct, &all, indirect), indirect: all })
     }
 
     fn matching(&self, criterion: &Criterion, asked: Wanted<'_>) -> Result<NodeSet, Problem> {
@@ -137,9 +137,9 @@ impl Graph {
     }
 
     /// The nodes with those of their tests that come with them.
-    fn with_tests(&self, nodes: NodeSet, indirect: IndirectSelection) -> Taken {
+    fn with_tests(&self, nodes: NodeSet, indirect: IndirectSelection) -> SelectedSet {
         if indirect == IndirectSelection::Empty {
-            return Taken { direct: nodes, indirect: NodeSet::new() };
+            return SelectedSet { direct: nodes, indirect: NodeSet::new() };
         }
         let known = self.known_to_tests(&nodes, indirect);
         let tests = nodes.iter().flat_map(|node| self.children(*node)).copied();
@@ -151,7 +151,7 @@ impl Graph {
                 later.insert(test);
             }
         }
-        Taken { direct, indirect: later }
+        SelectedSet { direct, indirect: later }
     }
 
     /// A selection that was joined of others, with the tests all of whose inputs are in it by now.

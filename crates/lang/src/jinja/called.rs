@@ -6,7 +6,7 @@ use super::tokens::{Token, TokenKind};
 
 /// A call in a macro's text.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Called {
+pub(super) enum MacroCall {
     /// `name(…)`, or `package.name(…)`.
     Named { package: Option<String>, name: String },
     /// `adapter.dispatch('name', 'namespace')`.
@@ -14,7 +14,7 @@ pub(super) enum Called {
 }
 
 /// The calls among these tokens, each once. Whether a name is that of a macro is not known here.
-pub(super) fn in_tokens(text: &str, tokens: &[Token]) -> Vec<Called> {
+pub(super) fn in_tokens(text: &str, tokens: &[Token]) -> Vec<MacroCall> {
     let mut calls = Vec::new();
     let word = |at: usize| {
         tokens.get(at).filter(|token| token.kind == TokenKind::Name).map(|token| token.text(text))
@@ -33,10 +33,12 @@ pub(super) fn in_tokens(text: &str, tokens: &[Token]) -> Vec<Called> {
                 let Some(called) = dispatched(text, &tokens[at + 1..]) else { continue };
                 called
             }
-            Some(Some(package)) => Called::Named { package: Some(package.to_owned()), name: name.to_owned() },
+            Some(Some(package)) => {
+                MacroCall::Named { package: Some(package.to_owned()), name: name.to_owned() }
+            }
             // A method of what a bracket or a text gives.
             Some(None) => continue,
-            None => Called::Named { package: None, name: name.to_owned() },
+            None => MacroCall::Named { package: None, name: name.to_owned() },
         };
         if !calls.contains(&called) {
             calls.push(called);
@@ -46,11 +48,11 @@ pub(super) fn in_tokens(text: &str, tokens: &[Token]) -> Vec<Called> {
 }
 
 /// What stands behind the bracket of `adapter.dispatch(`, where both are texts.
-fn dispatched(text: &str, arguments: &[Token]) -> Option<Called> {
+fn dispatched(text: &str, arguments: &[Token]) -> Option<MacroCall> {
     let end = arguments.iter().position(|token| token.is(b')')).unwrap_or(arguments.len());
     let is_text = |token: &&Token| token.kind == TokenKind::Text;
     let mut texts = arguments[..end].iter().filter(is_text).map(|token| text[token.unquoted()].to_owned());
-    Some(Called::Dispatched { name: texts.next()?, namespace: texts.next() })
+    Some(MacroCall::Dispatched { name: texts.next()?, namespace: texts.next() })
 }
 
 #[cfg(test)]
@@ -61,11 +63,11 @@ mod tests {
     #[test]
     fn calls_are_names_before_a_bracket() {
         let text = "{% do a(b.c(1)) %}{{ adapter.dispatch('d', 'e')(x) }} f() {{ [1].append(2) }}{{ a() }}{{ x | g(1) }}{% if x is h(2) %}";
-        let named = |package: Option<&str>, name: &str| Called::Named {
+        let named = |package: Option<&str>, name: &str| MacroCall::Named {
             package: package.map(str::to_owned),
             name: name.to_owned(),
         };
-        let dispatched = Called::Dispatched { name: "d".to_owned(), namespace: Some("e".to_owned()) };
+        let dispatched = MacroCall::Dispatched { name: "d".to_owned(), namespace: Some("e".to_owned()) };
         assert_eq!(in_tokens(text, &tokens(text)), [named(None, "a"), named(Some("b"), "c"), dispatched]);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::called::Called;
+use super::called::MacroCall;
 use super::macros::is_builtin_file;
 use super::namespaces::Namespaces;
 use super::templates::Templates;
@@ -54,12 +54,14 @@ impl Templates {
 }
 
 /// The macro that a call in a package means; `None` where it is a function, or a variable.
-fn called(macros: &Namespaces, package: &str, call: &Called) -> Option<String> {
+fn called(macros: &Namespaces, package: &str, call: &MacroCall) -> Option<String> {
     let found = match call {
-        Called::Named { package: None, name } => macros.seen_from(package, name)?,
-        Called::Named { package: Some(of), name } if macros.is_package(of) => macros.qualified(of, name)?,
-        Called::Named { .. } => return None,
-        Called::Dispatched { name, namespace } => {
+        MacroCall::Named { package: None, name } => macros.seen_from(package, name)?,
+        MacroCall::Named { package: Some(of), name } if macros.is_package(of) => {
+            macros.qualified(of, name)?
+        }
+        MacroCall::Named { .. } => return None,
+        MacroCall::Dispatched { name, namespace } => {
             macros.dispatched(package, name, namespace.as_deref()).ok()?
         }
     };

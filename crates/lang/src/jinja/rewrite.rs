@@ -11,7 +11,7 @@ use std::ops::Range;
 
 use minijinja::Error;
 
-use super::called::Called;
+use super::called::MacroCall;
 use super::problem::invalid_with_help;
 use super::rewriter::Rewriter;
 use super::tokens::tokens;
@@ -49,7 +49,7 @@ pub(super) struct Definition {
     /// Every name and text in it.
     pub(super) words: HashSet<String>,
     /// What it calls, each once.
-    pub(super) calls: Vec<Called>,
+    pub(super) calls: Vec<MacroCall>,
 }
 
 /// A `{% materialization %}` block.

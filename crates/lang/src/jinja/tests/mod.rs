@@ -98,6 +98,8 @@ fn project(macros: &[(&str, &str)]) -> Project {
         seeds: Vec::new(),
         sources: Vec::new(),
         exposures: Vec::new(),
+        docs: Vec::new(),
+        selectors: Vec::new(),
         is_strict: true,
         warnings: Vec::new(),
     }
