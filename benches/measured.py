@@ -35,8 +35,8 @@ class Failed(Exception):
     """A process did not end well, or the two sides did not do the same work."""
 
 
-def run(command, env=None, cwd=None):
-    """Runs a process to its end; what it prints is shown only if it fails."""
+def run(command, env=None, cwd=None, said=None):
+    """Runs a process to its end; what it prints is added to the list `said`, and shown only if it fails."""
     words = [str(word) for word in command]
     with tempfile.TemporaryFile() as printed:
         begun = time.perf_counter()
@@ -53,8 +53,11 @@ def run(command, env=None, cwd=None):
         process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode != 0:
             printed.seek(0)
-            said = printed.read().decode(errors="replace")[-4000:]
-            raise Failed(f"{' '.join(words[:6])} ended with {process.returncode}:\n{said}")
+            last = printed.read().decode(errors="replace")[-4000:]
+            raise Failed(f"{' '.join(words[:6])} ended with {process.returncode}:\n{last}")
+        if said is not None:
+            printed.seek(0)
+            said.append(printed.read().decode(errors="replace"))
     return Usage(wall, resources.ru_utime + resources.ru_stime, resources.ru_maxrss * 1024)
 
 

@@ -29,7 +29,7 @@ NOT_COMPARED = {
     "created_at", "database", "relation_name", "compiled", "compiled_code", "compiled_path",
     "unrendered_config", "unrendered_database", "unrendered_schema", "doc_blocks", "primary_key",
     "extra_ctes", "extra_ctes_injected", "metrics", "functions", "quoting",
-    "constraints", "version", "latest_version", "deprecation_date", "time_spine", "file_key_name",
+    "time_spine", "file_key_name", "metadata",
 }  # fmt: skip
 # Lists whose order says nothing.
 UNORDERED = {"nodes", "macros", "refs", "sources"}
@@ -68,14 +68,18 @@ def compare(place, one, other):
         for key in sorted(one.keys() & other.keys() - NOT_COMPARED):
             compare(f"{place}/{key}", one[key], other[key])
     elif isinstance(one, list) and place.rsplit("/", 1)[-1] in UNORDERED:
-        compare(place + "/sorted", sorted(map(str, one)), sorted(map(str, other)))
+        compare(place + "/sorted", sorted(set(map(str, one))), sorted(set(map(str, other))))
     elif place.endswith("/macro_sql"):
         compare(place + "/", one.rstrip(), other.rstrip())
     elif one != other:
         wrong.append(f"{place}: mep {one!r:.200}, dbt {other!r:.200}")
 
 
-for section in ("nodes", "sources", "exposures", "docs", "disabled"):
+SECTIONS = (
+    "nodes", "sources", "exposures", "docs", "disabled",
+    "unit_tests", "semantic_models", "metrics", "saved_queries", "groups",
+)  # fmt: skip
+for section in SECTIONS:
     mine = ours[section]
     own = {key: node for key, node in theirs[section].items() if not key.startswith("doc.dbt.")}
     if mine.keys() != own.keys():
@@ -90,7 +94,7 @@ for section in ("nodes", "sources", "exposures", "docs", "disabled"):
 for key in ours["macros"].keys() & theirs["macros"].keys():
     if not key.startswith("macro.dbt."):
         compare(f"macros/{key}", ours["macros"][key], theirs["macros"][key])
-for relation in ("parent_map", "child_map"):
+for relation in ("parent_map", "child_map", "group_map"):
     for key in ours[relation].keys() & theirs[relation].keys():
         compare(f"{relation}/{key}", sorted(ours[relation][key]), sorted(theirs[relation][key]))
 print(f"compared {len(ours['nodes'])} nodes")

@@ -236,6 +236,7 @@ async fn every_view_of_the_bundled_project_can_be_read() {
         vars: None,
         threads: None,
         is_strict: false,
+        store_failures: false,
     };
     let project = mep_lang::project::load(&options).unwrap();
     let now = chrono::Utc::now();

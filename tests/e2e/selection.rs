@@ -192,8 +192,9 @@ fn a_selection_of_nothing_is_an_error_with_a_near_name() {
     ");
     insta::assert_snapshot!(project.fail(2, &["ls", "--select", "tagg:daily"]), @r"
     error: the selector `tagg:daily` has an unknown method `tagg`
-    help: did you mean `tag:`? the methods are config.<key>, exposure, file, fqn, group, name, package, path,
-          resource_type, result, selector, source, source_status, state, tag, test_name, test_type
+    help: did you mean `tag:`? the methods are access, config.<key>, exposure, file, fqn, group, metric, name,
+          package, path, resource_type, result, saved_query, selector, semantic_model, source, source_status,
+          state, tag, test_name, test_type, version
     ");
     insta::assert_snapshot!(project.fail(2, &["ls", "--select", "+"]), @r"
     error: the selector `+` names nothing

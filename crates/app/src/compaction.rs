@@ -25,7 +25,7 @@ pub fn has_table(node: &Node) -> bool {
     let is_built = match node.kind {
         NodeKind::Model { .. } => node.config.materialized != Materialization::View,
         NodeKind::Seed { .. } | NodeKind::Snapshot { .. } | NodeKind::Source { .. } => true,
-        NodeKind::Test(_) | NodeKind::Exposure { .. } => false,
+        NodeKind::Test(_) | NodeKind::Semantic(_) | NodeKind::Exposure { .. } => false,
     };
     is_built && node.relation.is_some() && !is_streaming(node)
 }

@@ -157,6 +157,7 @@ impl PreviewedPlan {
         session.register_held(nodes);
         let mut notes: Vec<String> =
             compiled.unbuilt.refused.values().flat_map(Problems::iter).map(placed).collect();
+        notes.extend(compiled.unbuilt.absent.values().map(placed));
         let landings = landings(&session, &sources, &mut notes)?;
         let mut tables = session.tables();
         let plan = session.with_planner(|planner| planner.plan(nodes, &landings, &mut tables));

@@ -146,9 +146,11 @@ impl<'a> Run<'a> {
         }
         let sources = connect(&workspace.project, &workspace.graph, &compiled, nodes.iter().copied())?;
         let warehouse = workspace.warehouse()?;
-        // Tests alone write nothing, so they may run beside a run.
+        // Tests alone write nothing but the rows that fail them, so that without these they may run beside a run.
         let lease = || workspace.lease_within(warehouse.as_ref(), request.wait, reporter);
-        let taken = if request.command == RunCommand::Test { None } else { Some(lease()?) };
+        let keeps = |index: &NodeIndex| workspace.graph.node(*index).relation.is_some();
+        let writes = request.command != RunCommand::Test || nodes.iter().any(keeps);
+        let taken = if writes { Some(lease()?) } else { None };
         // Which tables are there, and with which columns, decides what models compile to.
         let is_old = taken.as_ref().is_some_and(|taken| taken.after_waiting);
         let compiled = if is_old { self.compile()? } else { compiled };
@@ -413,10 +415,11 @@ fn unbuilt(graph: &Graph, unbuilt: &Unbuilt, reporter: &dyn Reporter) -> Vec<Nod
         let said: Vec<String> = problems.iter().map(placed).collect();
         result(*index, Status::Error, said.join("; "))
     });
+    let absent = unbuilt.absent.iter().map(|(index, problem)| result(*index, Status::Error, placed(problem)));
     let skipped = unbuilt.skipped.iter().map(|(index, of)| {
         result(*index, Status::Skipped, format!("because of {}", graph.node(*of).shown_name()))
     });
-    let results: Vec<NodeResult> = refused.chain(skipped).collect();
+    let results: Vec<NodeResult> = refused.chain(absent).chain(skipped).collect();
     for result in &results {
         reporter.report(Event::Ended(result));
     }

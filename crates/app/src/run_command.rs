@@ -41,7 +41,7 @@ impl RunCommand {
             NodeKind::Snapshot { .. } => matches!(self, Self::Build | Self::Snapshot),
             NodeKind::Seed { .. } => builds || self == Self::Seed,
             NodeKind::Test(_) => matches!(self, Self::Build | Self::Test),
-            NodeKind::Exposure { .. } => false,
+            NodeKind::Semantic(_) | NodeKind::Exposure { .. } => false,
         }
     }
 }

@@ -18,7 +18,7 @@ use mep_core::threads::STACK_BYTES;
 use mep_datafusion::{Engine, EngineOptions};
 use mep_graph::{
     Answers, Beside, Compiled, CompiledEach, Compiler, Graph, IndirectSelection, LoadedSources,
-    NamedSelectors, Node, NodeIndex, NodeKind, NodeSet, PublishWhen, SeedTable, Wanted,
+    NamedSelectors, Node, NodeIndex, NodeKind, NodeSet, NotLoaded, PublishWhen, SeedTable, Wanted, division,
 };
 use mep_hive::{HiveLocation, HiveWarehouse};
 use mep_lang::jinja::{Invocation, Templates};
@@ -108,6 +108,8 @@ pub struct Opening {
     pub threads: Option<usize>,
     /// Whether a key that nothing reads is an error.
     pub is_strict: bool,
+    /// Whether the rows that fail a test are kept, where its config does not say.
+    pub store_failures: bool,
     /// What this process was called with, as whoever waits for its lease is told.
     pub called_with: String,
 }
@@ -158,6 +160,7 @@ impl Opening {
             vars: self.vars.clone(),
             threads: self.threads,
             is_strict: self.is_strict,
+            store_failures: self.store_failures,
         })
     }
 }
@@ -174,7 +177,7 @@ fn warn<'a>(warnings: impl IntoIterator<Item = &'a Problem>) {
 }
 
 impl LoadedSources for Workspace {
-    fn loaded(&self, table: &SourceTable, node: &Node) -> Result<Option<SeedTable>, Problem> {
+    fn loaded(&self, table: &SourceTable, node: &Node) -> Result<Option<SeedTable>, NotLoaded> {
         loaded(&self.project, table, node)
     }
 }
@@ -280,6 +283,7 @@ impl Workspace {
         for said in of_run.union(&compiled.without_effect) {
             tracing::warn!("of a hook, without effect here: {said}");
         }
+        warn(&compiled.warnings);
         Ok(compiled)
     }
 
@@ -382,7 +386,8 @@ impl Workspace {
             .target
             .memory
             .map_or(DEFAULT_MEMORY, |bytes| usize::try_from(bytes).unwrap_or(usize::MAX));
-        Ok(Engine::new(warehouse.clone(), EngineOptions { threads: cores(), memory })?)
+        let options = EngineOptions { threads: cores(), memory, division: division(&self.project) };
+        Ok(Engine::new(warehouse.clone(), options)?)
     }
 
     /// What a run of this project is carried out on.

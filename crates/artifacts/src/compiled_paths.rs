@@ -34,7 +34,13 @@ impl CompiledPaths {
         if self.wanted.get(&path).is_none_or(|wanted| *wanted < 2) {
             return path;
         }
-        let digest = node.id.as_str().rsplit('.').next().unwrap_or_default();
+        let id = node.id.as_str();
+        let digest = match &node.kind {
+            // Unit tests of one name are of several models.
+            NodeKind::Test(TestDetail::Unit { .. }) => id.splitn(4, '.').nth(2),
+            _ => id.rsplit('.').next(),
+        };
+        let digest = digest.unwrap_or_default();
         path.with_extension(format!("{digest}.sql"))
     }
 }
@@ -52,7 +58,7 @@ fn plain(project: &Project, node: &Node) -> PathBuf {
         }
     }
     match &node.kind {
-        NodeKind::Test(TestDetail::Generic { .. }) => {
+        NodeKind::Test(TestDetail::Generic { .. } | TestDetail::Unit { .. }) => {
             path.join(format!("{}.sql", file_name(&node.short_name())))
         }
         NodeKind::Snapshot { .. } => path.join(format!("{}.sql", node.name)),

@@ -18,6 +18,8 @@ pub struct CallArguments<'a> {
     pub command: &'a str,
     /// Whether everything is built anew.
     pub full_refresh: bool,
+    /// Whether the rows that fail a test are kept, where its config does not say.
+    pub store_failures: bool,
     /// `--vars`.
     pub vars: Option<Json>,
     /// The logical date, as `--date` has it.
@@ -45,6 +47,7 @@ pub fn write_run(
             "which": arguments.command,
             "target": project.target.name,
             "full_refresh": arguments.full_refresh,
+            "store_failures": arguments.store_failures,
             "vars": arguments.vars.as_ref().unwrap_or(&Json::Object(serde_json::Map::new())),
             "date": arguments.date,
         },

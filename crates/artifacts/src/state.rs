@@ -74,6 +74,8 @@ pub struct LastRun {
     pub vars: Option<String>,
     /// Whether it built everything anew.
     pub full_refresh: bool,
+    /// Whether the rows that fail a test were kept, where its config does not say.
+    pub store_failures: bool,
     /// Its logical date.
     pub date: Option<String>,
     /// What failed, and what was not begun because of that, by unique id.
@@ -103,6 +105,7 @@ pub fn last_run(folder: &Path) -> Result<LastRun, StateError> {
         target: text("target"),
         vars: vars.as_object().filter(|vars| !vars.is_empty()).map(|_| vars.to_string()),
         full_refresh: arguments["full_refresh"] == Json::Bool(true),
+        store_failures: arguments["store_failures"] == Json::Bool(true),
         date: text("date"),
         unfinished,
     })
@@ -135,7 +138,9 @@ fn fresher(earlier: &Json, present: &Json) -> BTreeSet<String> {
 fn states(earlier: &Json, present: &Json) -> HashMap<String, StateWords> {
     let macros = MacroChanges::of(earlier, present);
     let mut states = HashMap::new();
-    for section in ["nodes", "sources", "exposures"] {
+    for section in
+        ["nodes", "sources", "exposures", "unit_tests", "semantic_models", "metrics", "saved_queries"]
+    {
         for (id, node) in present[section].as_object().into_iter().flatten() {
             let before = earlier[section].get(id);
             states.insert(id.clone(), words(section, before, node, &macros));
@@ -180,6 +185,13 @@ fn words(section: &str, before: Option<&Json>, node: &Json, macros: &MacroChange
     } else if section == "sources" {
         let keys = ["fqn", "loader", "freshness", "loaded_at_field", "identifier", "schema", "external"];
         is_modified |= differs(&keys) || config(before, node);
+    } else if section == "unit_tests" {
+        is_modified |= differs(&["model", "versions", "given", "expect", "overrides"]);
+    } else if ["semantic_models", "metrics", "saved_queries"].contains(&section) {
+        let keys = ["description", "label", "group"];
+        let of_models = ["model", "defaults", "entities", "dimensions", "measures", "primary_entity"];
+        let of_others = ["type", "type_params", "filter", "query_params", "exports"];
+        is_modified |= differs(&keys) || differs(&of_models) || differs(&of_others) || config(before, node);
     } else {
         let keys = ["fqn", "owner", "maturity", "type", "url", "description", "label", "depends_on"];
         is_modified |= differs(&keys) || config(before, node);

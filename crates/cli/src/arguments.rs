@@ -67,6 +67,7 @@ impl Global {
             vars: self.vars.clone(),
             threads: self.threads.map(usize::from),
             is_strict: self.strict,
+            store_failures: false,
             called_with: format!("mep {}", words.join(" ")),
         }
     }
@@ -277,7 +278,7 @@ pub struct Selecting {
     /// The folder with the artifacts of an earlier state, for state:, result: and source_status:.
     #[arg(long, value_name = "FOLDER", env = "DBT_STATE")]
     pub state: Option<PathBuf>,
-    /// Only nodes of these types: model, seed, snapshot, source, test, exposure.
+    /// Only nodes of these types: model, seed, snapshot, source, test, unit_test, exposure, semantic_model, metric, saved_query.
     #[arg(long, value_name = "TYPE", num_args = 1.., action = clap::ArgAction::Append)]
     #[arg(visible_alias = "resource-types")]
     pub resource_type: Vec<String>,
@@ -381,6 +382,9 @@ pub struct RunArguments {
     /// Begin nothing more once a node has failed.
     #[arg(long, short = 'x')]
     pub fail_fast: bool,
+    /// Keep the rows that fail a test in a table of its own, unless its config says otherwise.
+    #[arg(long)]
+    pub store_failures: bool,
     /// For how many seconds to wait for another run that holds the warehouse; tests need not wait.
     #[arg(long, value_name = "SECONDS", default_value_t = 0)]
     pub wait: u64,

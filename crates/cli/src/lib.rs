@@ -47,7 +47,7 @@ pub use dbt_flags::reference_of_dbt_flags;
 pub use exit::Exit;
 
 use arguments::{AirflowCommand, Command, Global, Selecting, SourceCommand};
-use mep_app::{AppError, Rendering, RunCommand, Workspace};
+use mep_app::{AppError, Opening, Rendering, RunCommand, Workspace};
 use mep_artifacts::Described;
 use terminal::Palette;
 
@@ -130,8 +130,21 @@ fn opened(
     command: &str,
     rendering: Rendering,
 ) -> Result<Workspace, AppError> {
+    opened_as(&global.opening(), selecting, command, rendering)
+}
+
+/// The same, where more is said of how it is opened.
+///
+/// # Errors
+/// As above.
+fn opened_as(
+    opening: &Opening,
+    selecting: &Selecting,
+    command: &str,
+    rendering: Rendering,
+) -> Result<Workspace, AppError> {
     check_types(selecting)?;
-    let mut workspace = Workspace::open(&global.opening(), command, rendering)?;
+    let mut workspace = Workspace::open(opening, command, rendering)?;
     if let Some(state) = &selecting.state {
         let folder = workspace.project.root.join(state);
         let now = workspace.project.root.join(&workspace.project.target_path);
@@ -146,7 +159,20 @@ fn opened(
 
 /// Refuses types of nodes that there are not.
 fn check_types(selecting: &Selecting) -> Result<(), Problem> {
-    const TYPES: [&str; 8] = ["model", "seed", "snapshot", "source", "test", "exposure", "all", "default"];
+    const TYPES: [&str; 12] = [
+        "model",
+        "seed",
+        "snapshot",
+        "source",
+        "test",
+        "unit_test",
+        "exposure",
+        "semantic_model",
+        "metric",
+        "saved_query",
+        "all",
+        "default",
+    ];
     let mut words = selecting.resource_type.iter().chain(&selecting.exclude_resource_type);
     let Some(unknown) = words.find(|word| !TYPES.contains(&word.as_str())) else { return Ok(()) };
     let problem = Problem::new(format!("unknown resource type `{unknown}`"));

@@ -51,7 +51,9 @@ pub(super) fn lineage(global: &Global, arguments: &LineageArguments) -> Result<E
     let nodes: NodeSet = workspace
         .graph
         .indexed()
-        .filter(|(_, node)| !node.is_test() && !matches!(node.kind, NodeKind::Exposure { .. }))
+        .filter(|(_, node)| {
+            !node.is_test() && !matches!(node.kind, NodeKind::Semantic(_) | NodeKind::Exposure { .. })
+        })
         .map(|(index, _)| index)
         .collect();
     let nothing = |_: &Node| None;

@@ -35,6 +35,7 @@ fn line(node: &Node, arguments: &LsArguments, project: &str) -> String {
         LsOutput::Json => as_json(node, project, &arguments.output_keys).to_string(),
         LsOutput::Selector => match &node.kind {
             NodeKind::Source { source, .. } => format!("source:{project}.{source}.{}", node.name),
+            NodeKind::Semantic(_) => format!("{}:{project}.{}", node.resource_type(), node.name),
             NodeKind::Exposure { .. } => format!("exposure:{project}.{}", node.name),
             _ => node.fqn.join("."),
         },

@@ -39,6 +39,7 @@ pub(super) fn retry(global: &Global, arguments: &RetryArguments) -> Result<Exit,
     let again = RunArguments {
         selecting: Selecting { only: Some(last.unfinished), ..Selecting::default() },
         full_refresh: last.full_refresh,
+        store_failures: last.store_failures,
         date: last.date.and_then(|date| date.parse().ok()),
         event_times: super::arguments::EventTimes::default(),
         fail_fast: arguments.fail_fast,

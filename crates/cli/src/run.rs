@@ -9,7 +9,7 @@ use super::stream::shown_run;
 use super::terminal::{Terminal, rejected_lines, summary};
 use mep_app::run::{LeftOut, Run, RunOutcome, RunRequest};
 use mep_app::streams::catching_up;
-use mep_app::{AppError, Rendering, RunCommand};
+use mep_app::{AppError, Opening, Rendering, RunCommand};
 use mep_artifacts::{self as artifacts, CallArguments};
 use mep_core::interrupt;
 use mep_core::quantity::plural;
@@ -22,7 +22,8 @@ use mep_lang::project::yaml_of;
 pub(super) fn run(global: &Global, arguments: &RunArguments, command: RunCommand) -> Result<Exit, AppError> {
     let began = Instant::now();
     let rendering = Rendering { full_refresh: arguments.full_refresh, date: arguments.date };
-    let workspace = super::opened(global, &arguments.selecting, command.word(), rendering)?;
+    let opening = Opening { store_failures: arguments.store_failures, ..global.opening() };
+    let workspace = super::opened_as(&opening, &arguments.selecting, command.word(), rendering)?;
     let request = RunRequest {
         command,
         full_refresh: arguments.full_refresh,
@@ -63,6 +64,7 @@ pub(super) fn run(global: &Global, arguments: &RunArguments, command: RunCommand
         &CallArguments {
             command: command.word(),
             full_refresh: arguments.full_refresh,
+            store_failures: arguments.store_failures,
             vars: global.vars.as_deref().and_then(|vars| yaml_of(vars).ok()),
             date: arguments.date.map(|date| date.to_string()),
         },

@@ -273,7 +273,9 @@ pub fn ended(result: &NodeResult, palette: Palette) -> String {
             }
             facts.push(bytes(result.bytes));
         }
-        Status::Fail | Status::Warn => facts.push(plural(result.rows, "failing row")),
+        Status::Fail | Status::Warn if counts_rows(result) => {
+            facts.push(plural(result.rows, "failing row"));
+        }
         _ => {}
     }
     if result.status == Status::Current && result.rejected_by_now > 0 {
@@ -286,10 +288,17 @@ pub fn ended(result: &NodeResult, palette: Palette) -> String {
     if !facts.is_empty() {
         line.push_str(&format!("  {}", facts.join(", ")));
     }
-    if let Some(message) = result.message.as_ref().filter(|_| result.status != Status::Error) {
+    // What takes several lines is told at the end.
+    let is_short = |message: &&String| result.status != Status::Error && !message.contains('\n');
+    if let Some(message) = result.message.as_ref().filter(is_short) {
         line.push_str(&palette.faint(&format!("  ({message})")));
     }
     line
+}
+
+/// Whether a test counts rows that fail it: a unit test shows how rows differ.
+fn counts_rows(result: &NodeResult) -> bool {
+    result.kind != "unit test"
 }
 
 /// The summary after the last node: what failed and why, then the numbers.
@@ -307,7 +316,9 @@ pub fn summary(
         for result in &failed {
             let why = result.message.clone().unwrap_or_default();
             let why = match result.status {
-                Status::Fail => format!("{}; {why}", plural(result.rows, "failing row")),
+                Status::Fail if counts_rows(result) => {
+                    format!("{}; {why}", plural(result.rows, "failing row"))
+                }
                 _ => why,
             };
             let why = why.trim().replace('\n', "\n      ");

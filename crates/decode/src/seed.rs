@@ -35,7 +35,7 @@ pub enum SeedError {
         "a quoted field of this row is not closed; close it with `\"`, and write a quote within it as `\"\"`"
     )]
     OpenQuote(Range<usize>),
-    /// A row has too few or too many fields.
+    /// A row has too many fields.
     #[error("expected {expected} as the first line has, found {found}")]
     Fields {
         /// How many columns are named, in words.
@@ -163,15 +163,16 @@ impl Texts {
                 let first_line = text[row.clone()].lines().next().unwrap_or_default().len();
                 return Err(SeedError::OpenQuote(row.start..row.start + first_line));
             }
-            if record.len() != names.len() {
+            // As dbt has it: fields that are missing at the end have no value.
+            if record.len() > names.len() {
                 let expected = match names.len() {
                     1 => "1 field".to_owned(),
                     several => format!("{several} fields"),
                 };
                 return Err(SeedError::Fields { expected, found: record.len(), row });
             }
-            for (column, field) in columns.iter_mut().zip(&record) {
-                column.append_option(Some(field).filter(|field| !field.is_empty()));
+            for (at, column) in columns.iter_mut().enumerate() {
+                column.append_option(record.get(at).filter(|field| !field.is_empty()));
             }
             rows.push(row);
         }
@@ -424,7 +425,7 @@ mod tests {
         let date = [("b", "date")];
         assert_eq!(place("\u{feff}a,b\r\n\"1\r\n2\",2018-11-03\r\n\r\n3,never\r\n", &date), "never");
         assert_eq!(place("a,b\n1,\"no \"\"day\"\"\"\n2,\n", &date), "1,\"no \"\"day\"\"\"");
-        assert_eq!(place("a,b\n1,2\n3\n4,5\n", &[]), "3");
+        assert_eq!(place("a,b\n1,2\n3,4,5\n4,5\n", &[]), "3,4,5");
         assert_eq!(place("a,a\n1,2\n", &[]), "a,a");
         assert_eq!(place("a,b\n1,2\n3,\"4\n5,6\n", &[]), "3,\"4");
         assert_eq!(place("a\nx\n\"\"\"y\n", &[]), "\"\"\"y");
@@ -438,7 +439,7 @@ mod tests {
         let said = |text, types: &[(&str, &str)]| seed(text, types).unwrap_err().to_string();
         insta::assert_snapshot!(said("", &[]), @"the file is empty; expected a first line of column names");
         insta::assert_snapshot!(said("a,a\n1,2\n", &[]), @"two columns are named `a`");
-        insta::assert_snapshot!(said("a,b\n1\n", &[]), @"expected 2 fields as the first line has, found 1");
+        insta::assert_snapshot!(said("a,b\n1,2,3\n", &[]), @"expected 2 fields as the first line has, found 3");
         insta::assert_snapshot!(said("a\nx\n", &[("a", "bigint")]), @"column `a`: `x` is no bigint");
         insta::assert_snapshot!(said("a\n\"x\n", &[]), @r#"a quoted field of this row is not closed; close it with `"`, and write a quote within it as `""`"#);
         insta::assert_snapshot!(said("a\n1.005\n", &[("a", "numeric(10,2)")]), @"column `a`: `1.005` is no numeric(10,2): it has more digits behind the point, and none is dropped");

@@ -8,7 +8,10 @@ use mep_graph::{Node, NodeIndex, NodeKind, NodeSet};
 
 /// `nodes` and `sources` of a catalog: those of a site that are built.
 pub fn catalog(known: SiteInputs<'_>, nodes: &NodeSet, site: &Site) -> Json {
-    let shown = nodes.iter().copied().filter(|index| !known.graph.node(*index).is_test());
+    let shown = nodes
+        .iter()
+        .copied()
+        .filter(|index| !matches!(known.graph.node(*index).kind, NodeKind::Test(_) | NodeKind::Semantic(_)));
     let (mut of_nodes, mut of_sources) = (Map::new(), Map::new());
     for (index, entry) in shown.zip(&site.nodes) {
         let node = known.graph.node(index);

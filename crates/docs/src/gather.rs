@@ -42,8 +42,10 @@ pub fn gather(
     charts: Vec<(NodeIndex, Chart)>,
     notices: Vec<String>,
 ) -> Site {
-    let shown: Vec<NodeIndex> =
-        nodes.iter().copied().filter(|index| !known.graph.node(*index).is_test()).collect();
+    let is_shown = |index: &NodeIndex| {
+        !matches!(known.graph.node(*index).kind, NodeKind::Test(_) | NodeKind::Semantic(_))
+    };
+    let shown: Vec<NodeIndex> = nodes.iter().copied().filter(is_shown).collect();
     let places: HashMap<NodeIndex, usize> =
         shown.iter().enumerate().map(|(place, index)| (*index, place)).collect();
     let relations = shown.iter().map(|index| (tested_relation(known.graph.node(*index)), *index)).collect();
@@ -275,7 +277,7 @@ fn folders(node: &Node) -> Vec<String> {
             let inner = node.fqn.get(1..node.fqn.len().saturating_sub(1));
             inner.unwrap_or_default().to_vec()
         }
-        NodeKind::Test(_) | NodeKind::Exposure { .. } => Vec::new(),
+        NodeKind::Test(_) | NodeKind::Semantic(_) | NodeKind::Exposure { .. } => Vec::new(),
     }
 }
 

@@ -22,8 +22,8 @@ const SCHEDULE: &str = "A run builds what its inputs changed, and nothing else."
 /// Keys of models, seeds and snapshots.
 const OF_TABLES: [Key; 154] = [
     // Of dbt itself.
-    without_effect("access", "Any model may be read by any other one here."),
-    without_effect("group", "Any model may be read by any other one here."),
+    without_effect("contract", "A contract is of models; a seed has its `column_types`."),
+    without_effect("access", "Of models alone: a seed or snapshot may be read by any other node."),
     without_effect("freshness", SCHEDULE),
     without_effect("static_analysis", "Every model is analyzed."),
     without_effect("sync", SCHEDULE),
@@ -186,11 +186,7 @@ const OF_TABLES: [Key; 154] = [
     without_effect("elementary", "What the package elementary watches is not watched."),
 ];
 /// Keys of tests.
-const OF_TESTS: [Key; 6] = [
-    without_effect(
-        "store_failures",
-        "Failing rows are not stored; see them with `mep show`, or keep them with `publish: after_tests`.",
-    ),
+const OF_TESTS: [Key; 5] = [
     without_effect("snowflake_warehouse", COMPUTE),
     without_effect("databricks_compute", COMPUTE),
     without_effect("query_tag", LABELS),

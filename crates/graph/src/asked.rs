@@ -20,8 +20,8 @@ use super::node_index::NodeIndex;
 use mep_core::relation::Relation;
 use mep_lang::jinja::{Answer, Asked, Cell, Refusal};
 use mep_sql::{
-    Scope, SqlError, StatementEffect, alignment, named_tables, of_information_schema, statements,
-    without_semicolon,
+    INFORMATION_SCHEMA, Scope, SqlError, StatementEffect, alignment, named_tables, of_information_schema,
+    statements, without_semicolon,
 };
 
 /// A SELECT that a text asks.
@@ -166,6 +166,16 @@ impl Asking {
                 StatementEffect::Reads => {
                     let (sql, rows_of) =
                         self.with_information_schema(&Scope::for_planning(), sql, &BTreeSet::new())?;
+                    let columns = Relation::new(INFORMATION_SCHEMA, "columns");
+                    if !rows_of.is_empty() && named_tables(&sql).contains(&columns) {
+                        return Err(Refusal {
+                            message: "the columns of tables are not known to what makes no table".to_owned(),
+                            help: Some(
+                                "ask in a model that names the table by ref(), or adapter.get_columns_in_relation() there"
+                                    .to_owned(),
+                            ),
+                        });
+                    }
                     rows = self.answered(&Question { sql, reads: Vec::new(), rows: rows_of })?;
                 }
             }

@@ -39,7 +39,7 @@ impl AttachedTests {
                 NodeKind::Seed { index } => &project.seeds[*index].properties,
                 NodeKind::Snapshot { index } => &project.snapshots[*index].file.properties,
                 NodeKind::Source { index, .. } => &project.sources[*index].properties,
-                NodeKind::Test(_) | NodeKind::Exposure { .. } => continue,
+                NodeKind::Test(_) | NodeKind::Semantic(_) | NodeKind::Exposure { .. } => continue,
             };
             uses.extend(attached(properties, index));
         }
@@ -56,14 +56,11 @@ impl AttachedTests {
             let inherited = &builder.nodes[used.node].config.tags;
             config.tags = unique(config.tags.iter().chain(used.tags).chain(inherited));
             match parsed {
-                Ok(parsed) => {
-                    let is_enabled = config.enabled;
-                    match test_node(builder, used, config, &parsed, &mut taken) {
-                        Some(node) if is_enabled => nodes.push(node),
-                        Some(node) => builder.disabled_nodes.push(node),
-                        None => {}
-                    }
-                }
+                Ok(parsed) => match test_node(builder, used, config, &parsed, &mut taken) {
+                    Some(node) if node.config.enabled => nodes.push(node),
+                    Some(node) => builder.disabled_nodes.push(node),
+                    None => {}
+                },
                 Err(problem) => builder.problems.push(problem),
             }
         }
@@ -109,32 +106,37 @@ fn parse(builder: &Builder<'_>, used: &Attached<'_>) -> Result<Parsed, Problem> 
 
 /// The relation that a test of a node reads.
 pub fn tested_relation(node: &Node) -> Relation {
-    node.relation.clone().unwrap_or_else(|| Relation::ephemeral(&node.name))
+    node.relation.clone().unwrap_or_else(|| Relation::ephemeral(&node.name_with_version()))
 }
 
 fn test_node(
     builder: &mut Builder<'_>,
     used: &Attached<'_>,
-    config: NodeConfig,
+    mut config: NodeConfig,
     parsed: &Parsed,
     taken: &mut HashSet<NodeId>,
 ) -> Option<Node> {
     let mut depends_on = Vec::new();
     if config.enabled {
         builder.problems.extend(parsed.missing.iter().cloned());
-        depends_on = builder.dependencies(parsed);
+        match builder.dependencies_of_test(parsed) {
+            Some(found) => depends_on = found,
+            // As in dbt, such a test is there, and takes no part.
+            None => config.enabled = false,
+        }
     }
     let node = &builder.nodes[used.node];
     if config.enabled && !depends_on.iter().any(|needed| needed.id == node.id) {
         depends_on.insert(0, super::node::Dependency { id: node.id.clone(), place: None });
     }
     let mut mentions = Mentions::of(parsed);
-    mentions.tests(node);
+    mentions.add(node);
     let source = match &node.kind {
         NodeKind::Source { source, .. } => Some(source.as_str()),
         _ => None,
     };
-    let attachment = Attachment { name: &node.name, source, column: used.column };
+    let version = node.version().map(|version| version.version.as_str());
+    let attachment = Attachment { name: &node.name, version, source, column: used.column };
     let name = test_name(used.test, attachment);
     if let Some(problem) = used.test.name.as_deref().and_then(|name| file_name_problem("test", name)) {
         builder.problems.push(problem.at(&used.test.test.place));
@@ -155,6 +157,9 @@ fn test_node(
     }
     let mut fqn = node.fqn.clone();
     fqn.pop();
+    if node.version().is_some() {
+        fqn.pop();
+    }
     fqn.push(name.clone());
     Some(Node {
         id,
@@ -168,6 +173,7 @@ fn test_node(
         mentions,
         description: used.test.description.clone(),
         columns: Vec::new(),
+        constraints: Vec::new(),
         kind: NodeKind::Test(TestDetail::Generic {
             test: Box::new(used.test.clone()),
             attached: node.id.clone(),

@@ -10,7 +10,7 @@ use super::attached_tests::AttachedTests;
 use super::config::{Materialization, NodeConfig};
 use super::config_reader::{self, ConfigOf};
 use super::dag::Graph;
-use super::node::{Mentions, Node, NodeId, NodeKind, TestDetail};
+use super::node::{Mentions, Node, NodeId, NodeKind, TestDetail, with_version};
 use super::resolve::Named;
 use super::snapshot_config;
 use super::stored_names::{GeneratedNames, StoredNames, file_name_problem};
@@ -35,9 +35,16 @@ impl Graph {
         builder.settle_sources();
         builder.index_names();
         builder.connect_models();
+        builder.settle_constraints();
         builder.add_singular_tests();
         builder.add_attached_tests();
+        builder.keep_failures();
+        builder.add_unit_tests();
         builder.add_exposures();
+        builder.add_semantics();
+        builder.check_groups();
+        builder.check_access();
+        builder.warn_of_deprecated();
         StoredNames::of(project).check_all(&builder.nodes, &mut builder.problems);
         let warnings = builder.problems.take_warnings(project.is_strict);
         let nodes = builder.problems.none_or(builder.nodes)?;
@@ -116,6 +123,7 @@ impl<'a> Builder<'a> {
                 mentions: Mentions::default(),
                 description: table.properties.description.clone(),
                 columns: table.properties.columns.clone(),
+                constraints: Vec::new(),
                 kind: NodeKind::Source { source: table.source.clone(), index },
             };
             if is_enabled { self.nodes.push(node) } else { self.disabled_nodes.push(node) }
@@ -144,6 +152,7 @@ impl<'a> Builder<'a> {
                 mentions: Mentions::default(),
                 description: seed.properties.description.clone(),
                 columns: seed.properties.columns.clone(),
+                constraints: Vec::new(),
                 kind: NodeKind::Seed { index },
             };
             if is_enabled {
@@ -162,7 +171,7 @@ impl<'a> Builder<'a> {
                 Err(problem) => {
                     self.problems.push(problem);
                     // What refers to it must not be told that there is no such model.
-                    self.disabled.push((package_of(&model.fqn).to_owned(), model.name.clone()));
+                    self.disabled.push((package_of(&model.fqn).to_owned(), model.versioned_name()));
                     continue;
                 }
             };
@@ -176,6 +185,7 @@ impl<'a> Builder<'a> {
                 index,
                 uses_is_incremental: parsed.uses_is_incremental
                     && config.materialized == Materialization::Incremental,
+                version: model.version.clone(),
             };
             if !config.enabled {
                 let mut node = Self::sql_node("model", model, None, config, &model.properties, kind);
@@ -186,8 +196,10 @@ impl<'a> Builder<'a> {
             let is_ephemeral = config.materialized == Materialization::Ephemeral;
             let place = model.text.at(Span::default());
             let relation = (!is_ephemeral).then(|| {
-                let generated = self.generated("model", &model.name, &model.fqn, &model.text, &raw, &config);
-                self.relation(&config, &model.name, &generated, &place)
+                let name = model.versioned_name();
+                let generated = self.generated("model", &name, &model.fqn, &model.text, &raw, &config);
+                let stored = model.version.as_ref().map(|version| with_version(&model.name, version));
+                self.relation(&config, stored.as_ref().unwrap_or(&model.name), &generated, &place)
             });
             self.parsed.push((self.nodes.len(), parsed));
             self.nodes.push(Self::sql_node("model", model, relation, config, &model.properties, kind));
@@ -196,7 +208,8 @@ impl<'a> Builder<'a> {
 
     /// Takes a node out of the graph by its config, so that what refers to it is told of that.
     fn disable(&mut self, node: Node) {
-        self.disabled.push((package_of(&node.fqn).to_owned(), node.name.clone()));
+        let package = package_of(&node.fqn);
+        self.disabled.extend(node.reference_names().map(|name| (package.to_owned(), name)));
         self.disabled_nodes.push(node);
     }
 
@@ -252,7 +265,7 @@ impl<'a> Builder<'a> {
         kind: NodeKind,
     ) -> Node {
         Node {
-            id: NodeId::new(format!("{resource_type}.{}.{}", package_of(&file.fqn), file.name)),
+            id: NodeId::new(format!("{resource_type}.{}.{}", package_of(&file.fqn), file.versioned_name())),
             name: file.name.clone(),
             fqn: file.fqn.clone(),
             path: file.text.path().to_owned(),
@@ -263,6 +276,7 @@ impl<'a> Builder<'a> {
             mentions: Mentions::default(),
             description: properties.description.clone(),
             columns: properties.columns.clone(),
+            constraints: Vec::new(),
             kind,
         }
     }
@@ -288,7 +302,7 @@ impl<'a> Builder<'a> {
         if file.is_python() {
             return Ok(python::reads(&file.text));
         }
-        let unique_id = format!("{resource_type}.{}.{}", package_of(&file.fqn), file.name);
+        let unique_id = format!("{resource_type}.{}.{}", package_of(&file.fqn), file.versioned_name());
         let config: IndexMap<String, Json> =
             file.config.iter().map(|(key, located)| (key.clone(), located.value.clone())).collect();
         self.templates.parse(&Subject {
@@ -317,7 +331,7 @@ impl<'a> Builder<'a> {
     }
 
     /// What the project's own macros make of a node's names.
-    fn generated(
+    pub(super) fn generated(
         &mut self,
         resource_type: &str,
         name: &str,
@@ -333,7 +347,7 @@ impl<'a> Builder<'a> {
         let subject = Subject {
             text,
             block: None,
-            name,
+            name: name.split_once(".v").map_or(name, |(name, _)| name),
             unique_id: &unique_id,
             resource_type,
             fqn,
@@ -376,27 +390,32 @@ impl<'a> Builder<'a> {
             self.problems.extend(parsed.missing.iter().cloned());
             let raw = self.settled(&test.fqn, &test.config, &parsed.config);
             let config = config_reader::read(ConfigOf::Test, &raw, &mut self.problems);
-            if !config.enabled {
-                let kind = NodeKind::Test(TestDetail::Singular { index });
-                let mut node = Self::sql_node("test", test, None, config, &test.properties, kind);
-                node.mentions = Mentions::of(&parsed);
+            let kind = NodeKind::Test(TestDetail::Singular { index });
+            let mut node = Self::sql_node("test", test, None, config, &test.properties, kind);
+            node.mentions = Mentions::of(&parsed);
+            if !node.config.enabled {
                 self.disabled_nodes.push(node);
                 continue;
             }
             // What the project's file says of all tests is meant for those that can follow it.
             let is_own = |place: &&Place| place.text.path() != Path::new("dbt_project.yml");
-            if let Some(place) = config.places.get("where").filter(is_own)
-                && config.where_sql.is_some()
+            if let Some(place) = node.config.places.get("where").filter(is_own)
+                && node.config.where_sql.is_some()
             {
                 let problem =
                     Problem::new("`where` is for uses of generic tests: this test is its own SELECT");
                 self.problems.push(problem.at(place).help("put the condition into its SQL"));
             }
-            let kind = NodeKind::Test(TestDetail::Singular { index });
-            let mut node = Self::sql_node("test", test, None, config, &test.properties, kind);
-            node.depends_on = self.dependencies(&parsed);
-            node.mentions = Mentions::of(&parsed);
-            self.nodes.push(node);
+            match self.dependencies_of_test(&parsed) {
+                Some(depends_on) => {
+                    node.depends_on = depends_on;
+                    self.nodes.push(node);
+                }
+                None => {
+                    node.config.enabled = false;
+                    self.disabled_nodes.push(node);
+                }
+            }
         }
     }
 

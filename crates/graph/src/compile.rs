@@ -10,8 +10,10 @@ use super::asked::{Answers, Asking, InputsAsked, Late, Own, Questions, Reach};
 use super::attached_tests::tested_relation;
 use super::compiled::{Compiled, CompiledIncrement, CompiledModel, CompiledTest, SeedTable};
 use super::config::{Materialization, PublishWhen};
+use super::constraints;
+use super::contract::Contracted;
 use super::dag::Graph;
-use super::declared::{landing_table, read_seed, schema_problem};
+use super::declared::{landing_table, read_seed, schema_problem, zeros_kept};
 use super::hooks::Hook;
 use super::incremental::{BatchInput, Batching, CompiledBatches, Input, check_increment, input_time, parts};
 use super::inline::{Ephemeral, with_ephemerals};
@@ -21,6 +23,7 @@ use super::node_index::{NodeIndex, NodeSet};
 use super::snapshot::{self, CompiledSnapshot};
 use super::tested_column::TestedColumn;
 use super::unbuilt::Unbuilt;
+use super::unit_tests::UnitCompiler;
 use super::views::{ViewsBelow, read_through};
 use super::{derived, history, inputs, late, named, streaming};
 use mep_core::fingerprint::Fingerprint;
@@ -28,8 +31,8 @@ use mep_core::relation::Relation;
 use mep_lang::jinja::{Rendered, SourceMap, Subject, Templates, TestSubject, silently};
 use mep_lang::project::{Problem, Problems, Project, Snapshot, SourceTable, SourceText, Span};
 use mep_sql::{
-    DeclaredTable, PlannedQuery, Recipe, Scope, SqlError, SqlProblem, alignment, copies, is_volatile,
-    origins, row_uses, stored_schema, without_semicolon,
+    DeclaredTable, Division, PlannedQuery, Recipe, Scope, SqlError, SqlProblem, alignment, copies,
+    is_volatile, origins, row_uses, stored_schema, without_semicolon,
 };
 
 /// What compiling needs beside the graph.
@@ -75,18 +78,35 @@ pub struct CompiledEach {
     pub problems: BTreeMap<NodeIndex, Problems>,
 }
 
+/// What `/` of whole numbers means in a project's SQL.
+pub fn division(project: &Project) -> Division {
+    match project.target.dialect {
+        Some(dialect) if dialect.divides_in_fractions() => Division::Fraction,
+        _ => Division::Whole,
+    }
+}
+
 /// What finds the files of source tables that say nothing of their columns.
 pub trait LoadedSources {
     /// A table that is loaded with the columns that its files have; `None` for one that is landed by its declared columns.
     ///
     /// # Errors
     /// Where neither can be.
-    fn loaded(&self, table: &SourceTable, node: &Node) -> Result<Option<SeedTable>, Problem>;
+    fn loaded(&self, table: &SourceTable, node: &Node) -> Result<Option<SeedTable>, NotLoaded>;
+}
+
+/// Why a source table has no columns.
+#[derive(Clone, Debug)]
+pub enum NotLoaded {
+    /// Its rows are nowhere that is known: what reads it cannot be checked, and is not built.
+    Absent(Problem),
+    /// What is said of it is wrong, or its files are.
+    Wrong(Problem),
 }
 
 /// No files at all.
 impl LoadedSources for () {
-    fn loaded(&self, _: &SourceTable, _: &Node) -> Result<Option<SeedTable>, Problem> {
+    fn loaded(&self, _: &SourceTable, _: &Node) -> Result<Option<SeedTable>, NotLoaded> {
         Ok(None)
     }
 }
@@ -117,8 +137,8 @@ impl Compiler<'_> {
     pub fn compile_each(&self, wanted: &NodeSet) -> CompiledEach {
         let mut work = CompileWork {
             compiler: self,
-            checking: Scope::for_planning(),
-            scope: Scope::for_planning(),
+            checking: Scope::for_planning().dividing(division(self.project)),
+            scope: Scope::for_planning().dividing(division(self.project)),
             views: HashMap::new(),
             names: Arc::new(Names::of(self.project, self.graph, wanted)),
             questions: Arc::default(),
@@ -127,6 +147,7 @@ impl Compiler<'_> {
             broken: HashSet::new(),
             unbuilt: Unbuilt::default(),
             unknown: HashMap::new(),
+            warned_of_division: false,
             problems: BTreeMap::new(),
         };
         for index in self.graph.ancestors(wanted, None) {
@@ -231,8 +252,15 @@ struct CompileWork<'a> {
     broken: HashSet<NodeIndex>,
     unbuilt: Unbuilt,
     /// Source tables of which no columns are known: that stops what reads them, and nothing else.
-    unknown: HashMap<NodeIndex, Problems>,
+    unknown: HashMap<NodeIndex, SourceProblem>,
+    warned_of_division: bool,
     problems: BTreeMap<NodeIndex, Problems>,
+}
+
+/// Why no columns of a source table are known.
+enum SourceProblem {
+    Absent(Problem),
+    Wrong(Problems),
 }
 
 impl CompileWork<'_> {
@@ -296,17 +324,18 @@ impl CompileWork<'_> {
         match &node.kind {
             NodeKind::Source { index: of, .. } => {
                 if !node.is_filled()
-                    && let Err(problems) = self.source(index, node, &self.compiler.project.sources[*of])
+                    && let Err(problem) = self.source(index, node, &self.compiler.project.sources[*of])
                 {
-                    self.unknown.insert(index, problems);
+                    self.unknown.insert(index, problem);
                 }
             }
             NodeKind::Seed { .. } => {
                 let seed = read_seed(&self.compiler.project.root, node)?;
+                self.compiled.warnings.extend(zeros_kept(node, &seed));
                 self.declare(&tested_relation(node), &seed.schema, &[]);
                 self.compiled.seeds.insert(index, seed);
             }
-            NodeKind::Model { index: of, uses_is_incremental } => {
+            NodeKind::Model { index: of, uses_is_incremental, .. } => {
                 self.check_streams_read(index, node)?;
                 let text = &self.compiler.project.models[*of].text;
                 let model = self.model(index, node, text, *uses_is_incremental)?;
@@ -322,19 +351,24 @@ impl CompileWork<'_> {
                 let test = self.test(index, node, detail)?;
                 self.compiled.tests.insert(index, test);
             }
-            NodeKind::Exposure { .. } => {}
+            NodeKind::Semantic(_) | NodeKind::Exposure { .. } => {}
         }
         Ok(())
     }
 
-    fn source(&mut self, index: NodeIndex, node: &Node, table: &SourceTable) -> Result<(), Problems> {
-        if let Some(loaded) = self.compiler.loaded.loaded(table, node)? {
+    fn source(&mut self, index: NodeIndex, node: &Node, table: &SourceTable) -> Result<(), SourceProblem> {
+        let loaded = self.compiler.loaded.loaded(table, node).map_err(|error| match error {
+            NotLoaded::Absent(problem) => SourceProblem::Absent(problem),
+            NotLoaded::Wrong(problem) => SourceProblem::Wrong(problem.into()),
+        })?;
+        if let Some(loaded) = loaded {
             self.declare(&tested_relation(node), &loaded.schema, &[]);
             self.compiled.seeds.insert(index, loaded);
             return Ok(());
         }
-        let table = landing_table(table, node)?;
-        let schema = table.table_schema().map_err(|error| Problems::from(schema_problem(node, &error)))?;
+        let table = landing_table(table, node).map_err(SourceProblem::Wrong)?;
+        let schema = table.table_schema();
+        let schema = schema.map_err(|error| SourceProblem::Wrong(schema_problem(node, &error).into()))?;
         self.declare(&table.raw, &schema, &table.partition_columns());
         self.compiled.sources.insert(index, table);
         Ok(())
@@ -343,11 +377,38 @@ impl CompileWork<'_> {
     /// Tells what is wrong with the source tables that a node reads, once.
     fn blame_sources(&mut self, index: NodeIndex) {
         for parent in self.compiler.graph.parents(index) {
-            if let Some(problems) = self.unknown.remove(parent) {
-                self.problems.entry(*parent).or_default().extend(problems);
-                self.broken.insert(*parent);
+            match self.unknown.remove(parent) {
+                Some(SourceProblem::Absent(problem)) if !self.compiler.project.is_strict => {
+                    self.unbuilt.absent.insert(*parent, problem);
+                }
+                Some(SourceProblem::Absent(problem)) => self.blame(*parent, problem.into()),
+                Some(SourceProblem::Wrong(problems)) => self.blame(*parent, problems),
+                None => {}
             }
         }
+    }
+
+    /// Says once that engines differ in what `/` is, where nobody says for which one the SQL is written.
+    fn warn_of_division(&mut self, rendered: &Rendered, checked: &PlannedQuery) {
+        let target = &self.compiler.project.target;
+        if target.dialect.is_some() || self.warned_of_division || !checked.divides_whole_numbers() {
+            return;
+        }
+        self.warned_of_division = true;
+        let at = rendered.sql.find('/').unwrap_or_default();
+        let problem = Problem::new(
+            "`/` of two whole numbers cuts off, as in PostgreSQL and Trino; DuckDB, Snowflake, BigQuery and Spark give a fraction",
+        );
+        let help = format!(
+            "say in profiles.yml, in the target `{}`, for which one the SQL is written: `dialect: duckdb`, or `dialect: postgres` to keep it so",
+            target.name
+        );
+        self.compiled.warnings.push(problem.at(&rendered.map.place(at..at + 1)).help(help));
+    }
+
+    fn blame(&mut self, source: NodeIndex, problems: Problems) {
+        self.problems.entry(source).or_default().extend(problems);
+        self.broken.insert(source);
     }
 
     /// What streaming models keep is not in the warehouse.
@@ -515,6 +576,7 @@ impl CompileWork<'_> {
         let rendered = self.render(node, text, self.names(index, false, None, Own::Nothing))?;
         let checked = self.checked(&rendered)?;
         self.check_inputs(index, &rendered, &checked)?;
+        self.warn_of_division(&rendered, &checked);
         let plan = if node.is_inlined() {
             self.over_views(&rendered, &checked)?
         } else {
@@ -526,6 +588,11 @@ impl CompileWork<'_> {
                 (rendered, plan.clone(), plan)
             }
             _ => (rendered, checked, plan),
+        };
+        let contracted = Contracted::of(&self.checking, node, &plan)?;
+        let (rendered, checked, plan) = match contracted.over(&rendered) {
+            Some(over) => self.planned_over(node, over)?,
+            None => (rendered, checked, plan),
         };
         let relation = tested_relation(node);
         let is_streaming = node.config.materialized == Materialization::Streaming;
@@ -568,14 +635,16 @@ impl CompileWork<'_> {
             Some(_) => derived::columns(&plan, &partition_columns),
             None => (None, BTreeMap::new()),
         };
-        let fingerprint = derived::fingerprint(node, &rendered.sql, &schema, recipe.as_ref(), &views);
+        let division = division(self.compiler.project);
+        let fingerprint =
+            derived::fingerprint(node, (&rendered.sql, division), &schema, recipe.as_ref(), &views);
         let is_volatile =
             is_volatile(&checked) || self.scope.calls_volatile(&rendered.sql) || views.are_volatile();
         let stream = is_streaming.then(|| {
             let sources = &self.compiled.sources;
             streaming::compile(&self.scope, node, &rendered, &plan, sources, &fingerprint, is_volatile)
         });
-        let model = CompiledModel {
+        let mut model = CompiledModel {
             sql: self.standalone(index, &rendered.sql),
             increment: None,
             batches: None,
@@ -589,6 +658,7 @@ impl CompileWork<'_> {
             looked_up: derived::looked_up(&self.scope, &plan, &alignment, &partition_columns),
             fingerprint,
             stream: stream.transpose()?,
+            constraints: Vec::new(),
             is_volatile,
             alignment,
             partition_columns,
@@ -597,6 +667,9 @@ impl CompileWork<'_> {
         };
         if is_stored {
             self.declare(&relation, &model.schema, &model.partition_columns);
+            let constraints = constraints::compile(&self.checking, self.compiler.graph, node, &model.schema)?;
+            model.fingerprint = constraints::fingerprint(model.fingerprint, &constraints);
+            model.constraints = constraints;
         } else {
             self.scope.register_view(&relation, plan).map_err(failed)?;
         }
@@ -614,11 +687,28 @@ impl CompileWork<'_> {
         }
         if node.config.is_microbatch() {
             let batching = Batching::of(node, &model.schema, uses_is_incremental)?;
-            let batches = Some(self.batches(index, node, text, batching)?);
+            let batches = Some(self.batches(index, node, text, batching, &contracted)?);
             return Ok(CompiledModel { batches, ..model });
         }
-        let increment = uses_is_incremental.then(|| self.increment(index, node, text, &model)).transpose()?;
+        let increment = uses_is_incremental
+            .then(|| self.increment(index, node, text, &model, &contracted))
+            .transpose()?;
         Ok(CompiledModel { increment, ..model })
+    }
+
+    /// The plans of a model's SELECT within another one that was made of it.
+    fn planned_over(
+        &self,
+        node: &Node,
+        over: Rendered,
+    ) -> Result<(Rendered, PlannedQuery, PlannedQuery), Problem> {
+        let checked = self.checked(&over)?;
+        let plan = if node.is_inlined() {
+            self.over_views(&over, &checked)?
+        } else {
+            self.inlined(&over, &checked)?
+        };
+        Ok((over, checked, plan))
     }
 
     /// The SQL of a batch, planned over the parts that the first batch would read.
@@ -628,6 +718,7 @@ impl CompileWork<'_> {
         node: &Node,
         text: &SourceText,
         batching: Batching,
+        contracted: &Contracted,
     ) -> Result<CompiledBatches, Problems> {
         let Batching { event_time, begin, size, lookback } = batching;
         let mut times = Vec::new();
@@ -656,6 +747,7 @@ impl CompileWork<'_> {
             inputs.push(input);
         }
         let rendered = self.render(node, text, self.names(index, false, Some(parts), Own::Nothing))?;
+        let rendered = contracted.over(&rendered).unwrap_or(rendered);
         self.checked(&rendered)?;
         let sql = self.standalone(index, &rendered.sql);
         Ok(CompiledBatches { sql, inputs, event_time, begin, size, lookback })
@@ -668,6 +760,7 @@ impl CompileWork<'_> {
         node: &Node,
         text: &SourceText,
         model: &CompiledModel,
+        contracted: &Contracted,
     ) -> Result<CompiledIncrement, Problems> {
         let stored = (self.compiler.stored)(node);
         if let Some(stored) = &stored {
@@ -675,6 +768,7 @@ impl CompileWork<'_> {
         }
         let own = stored.map_or_else(|| Own::Empty(model.schema.clone()), |_| Own::Stored);
         let rendered = self.render(node, text, self.names(index, true, None, own))?;
+        let rendered = contracted.over(&rendered).unwrap_or(rendered);
         let planned = self.checked(&rendered);
         self.declare(&tested_relation(node), &model.schema, &model.partition_columns);
         planned?;
@@ -702,7 +796,13 @@ impl CompileWork<'_> {
         let compiled = snapshot::compile(&self.scope, node, rendered, source, &plan, stored.as_ref())?;
         let (sql, schema) = (&compiled.rendered.sql, &compiled.schema);
         let views = ViewsBelow::of(self.compiler.graph, &self.compiled, index);
-        let sql = derived::fingerprint(node, sql, schema, recipe.as_ref(), &views);
+        let sql = derived::fingerprint(
+            node,
+            (sql, division(self.compiler.project)),
+            schema,
+            recipe.as_ref(),
+            &views,
+        );
         let fingerprint = Fingerprint::of([sql.as_str(), compiled.fingerprint.as_str()]);
         let is_volatile =
             compiled.is_volatile || self.scope.calls_volatile(&compiled.rendered.sql) || views.are_volatile();
@@ -720,6 +820,17 @@ impl CompileWork<'_> {
 
     fn test(&self, index: NodeIndex, node: &Node, detail: &TestDetail) -> Result<CompiledTest, Problems> {
         let rendered = match detail {
+            TestDetail::Unit { index: of, inputs } => {
+                let compiler = UnitCompiler {
+                    project: self.compiler.project,
+                    templates: self.compiler.templates,
+                    graph: self.compiler.graph,
+                    scope: &self.checking,
+                    names: &self.names,
+                };
+                let test = &self.compiler.project.unit_tests[*of];
+                return Ok(compiler.compile(test, self.compiler.graph.parents(index), inputs)?);
+            }
             TestDetail::Singular { index: of } => {
                 let text = &self.compiler.project.tests[*of].text;
                 self.render(node, text, self.names(index, false, None, Own::Nothing))?
@@ -744,11 +855,11 @@ impl CompileWork<'_> {
         inputs::check(self.compiler.graph, node, &rendered)?;
         self.check_config(node, &rendered)?;
         let checked = self.checked(&rendered).map_err(|placed| match detail {
-            TestDetail::Singular { .. } => placed,
+            TestDetail::Singular { .. } | TestDetail::Unit { .. } => placed,
             TestDetail::Generic { .. } => placed.label(format!("in the SQL of `{}`", node.name)),
         })?;
         self.check_inputs(index, &rendered, &checked)?;
-        Ok(CompiledTest { sql: self.standalone(index, &rendered.sql), rendered })
+        Ok(CompiledTest { sql: self.standalone(index, &rendered.sql), rendered, unit: None })
     }
 }
 
@@ -777,7 +888,7 @@ fn refused_keys(node: &Node) -> impl Iterator<Item = Problem> {
 }
 
 /// A semicolon at the end is a habit of editors; the query is to stand within others.
-fn one_query(mut rendered: Rendered) -> Rendered {
+pub(super) fn one_query(mut rendered: Rendered) -> Rendered {
     rendered.sql.truncate(without_semicolon(&rendered.sql).len());
     rendered
 }

@@ -8,16 +8,18 @@ use arrow::datatypes::SchemaRef;
 
 use super::asked::Late;
 use super::config::Materialization;
+use super::constraints::CompiledConstraint;
 use super::incremental::CompiledBatches;
 use super::node_index::{NodeIndex, NodeSet};
 use super::snapshot::CompiledSnapshot;
 use super::streaming::CompiledStream;
 use super::unbuilt::Unbuilt;
+use super::unit_tests::CompiledUnit;
 use mep_contract::source::{LandingTable, WholeTable};
 use mep_core::fingerprint::Fingerprint;
 use mep_core::relation::Relation;
 use mep_lang::jinja::Rendered;
-use mep_lang::project::Problems;
+use mep_lang::project::{Problem, Problems};
 use mep_sql::{Alignment, Origins, Recipe, RowUses};
 
 /// A model, compiled.
@@ -59,6 +61,8 @@ pub struct CompiledModel {
     pub is_volatile: bool,
     /// Of a streaming model.
     pub stream: Option<CompiledStream>,
+    /// What is promised of the rows of a table.
+    pub constraints: Vec<CompiledConstraint>,
 }
 
 impl Compiled {
@@ -93,8 +97,10 @@ pub struct CompiledIncrement {
 pub struct CompiledTest {
     /// The SQL as rendered; ephemeral models are names in it.
     pub rendered: Rendered,
-    /// The SQL that stands alone, which gives the rows that should not be.
+    /// The SQL that stands alone, which gives the rows that should not be; of a unit test, those that the model gives.
     pub sql: String,
+    /// Of a unit test: what is expected.
+    pub unit: Option<CompiledUnit>,
 }
 
 /// A table that is loaded as a whole: a seed, or files of a source.
@@ -144,6 +150,8 @@ pub struct Compiled {
     pub late: BTreeMap<NodeIndex, Late>,
     /// Statements of hooks that have no effect here, each with why.
     pub without_effect: BTreeSet<String>,
+    /// What comes out otherwise than in dbt, as far as that can be told.
+    pub warnings: Vec<Problem>,
     /// What asks for rows while it is rendered.
     pub asking: NodeSet,
     /// What of it is not built, since mep has no way to.

@@ -98,6 +98,40 @@ pub enum PublishWhen {
     AfterTests,
 }
 
+/// Who may refer to a model.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Access {
+    /// What is of its group.
+    Private,
+    /// What is of its project; other projects too, where its own does not restrict access.
+    #[default]
+    Protected,
+    /// All.
+    Public,
+}
+
+impl Access {
+    /// The word that config uses.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Private => "private",
+            Self::Protected => "protected",
+            Self::Public => "public",
+        }
+    }
+}
+
+/// What the rows that fail a test are kept as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FailuresKept {
+    /// A table, written anew by each run of the test.
+    Table,
+    /// A view of the test's SELECT.
+    View,
+    /// Nothing: they are counted.
+    Ephemeral,
+}
+
 /// How bad a failing test is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Severity {
@@ -141,6 +175,12 @@ pub struct NodeConfig {
     pub alias: Option<String>,
     /// Tags.
     pub tags: Vec<String>,
+    /// Who may refer to a model.
+    pub access: Access,
+    /// The group that it is of.
+    pub group: Option<String>,
+    /// Whether the columns that the properties say are those that a model must have.
+    pub contract: bool,
     /// Whether the node takes part at all.
     pub enabled: bool,
     /// `Some(false)` protects the table from `--full-refresh`.
@@ -171,6 +211,10 @@ pub struct NodeConfig {
     pub error_if: Threshold,
     /// How a test counts what fails.
     pub fail_calc: String,
+    /// Whether the rows that fail a test are kept.
+    pub store_failures: Option<bool>,
+    /// What they are kept as, where that is said.
+    pub store_failures_as: Option<FailuresKept>,
     /// Texts that are called around it.
     pub hooks: Hooks,
     /// Keys that mep refuses: the project can be read, and the node not be built.
@@ -199,6 +243,9 @@ impl Default for NodeConfig {
             schema: None,
             alias: None,
             tags: Vec::new(),
+            access: Access::default(),
+            group: None,
+            contract: false,
             enabled: true,
             full_refresh: None,
             meta: Json::Object(serde_json::Map::new()),
@@ -214,6 +261,8 @@ impl Default for NodeConfig {
             warn_if: Threshold::NOT_ZERO,
             error_if: Threshold::NOT_ZERO,
             fail_calc: "count(*)".to_owned(),
+            store_failures: None,
+            store_failures_as: None,
             hooks: Hooks::default(),
             refused: Vec::new(),
             raw: IndexMap::new(),
@@ -255,6 +304,15 @@ impl NodeConfig {
             None if has_key => IncrementalStrategy::Merge,
             None if !self.partition_by.is_empty() => IncrementalStrategy::InsertOverwrite,
             None => IncrementalStrategy::Append,
+        }
+    }
+
+    /// What the rows that fail a test are kept as; `unsaid` is whether they are kept where config does not say.
+    pub fn failures_kept(&self, unsaid: bool) -> FailuresKept {
+        match (self.store_failures_as, self.store_failures.unwrap_or(unsaid)) {
+            (Some(kept), _) => kept,
+            (None, true) => FailuresKept::Table,
+            (None, false) => FailuresKept::Ephemeral,
         }
     }
 

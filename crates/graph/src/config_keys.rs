@@ -4,7 +4,7 @@ use super::adapter_keys;
 use mep_core::keys::{Key, Section, accepted, key};
 
 /// Keys that every node may have.
-pub(super) const COMMON: [Key; 7] = [
+pub(super) const COMMON: [Key; 8] = [
     key("enabled", "true or false", "true", "Whether the node takes part at all."),
     key(
         "tags",
@@ -13,6 +13,7 @@ pub(super) const COMMON: [Key; 7] = [
         "Words to select by: `tag:nightly`. Those of folders are added to the node's own.",
     ),
     key("meta", "mapping", "", "Data of your own; charts of an exposure stand here too."),
+    key("group", "name", "", "The group that the node is of: private models of it are for this group alone."),
     accepted("docs", "Of dbt's own docs."),
     accepted("description", "Stands beside `config:`, and is read there."),
     accepted("database", "A warehouse of mep has schemas alone."),
@@ -36,7 +37,19 @@ pub(super) const HOOKS: [Key; 4] = [
     key("post-hook", "as `pre_hook`", "", "The same."),
 ];
 /// Keys of a model.
-pub(super) const MODEL: [Key; 29] = [
+pub(super) const MODEL: [Key; 31] = [
+    key(
+        "access",
+        "private, protected or public",
+        "protected",
+        "Who may refer to the model: its group, its project, or all.",
+    ),
+    key(
+        "contract",
+        "{enforced: true}",
+        "",
+        "The columns and types of the properties are those that the model must have, which is checked before anything is built; its constraints are checked before its rows are published.",
+    ),
     key(
         "materialized",
         "view, table, incremental, ephemeral, history or streaming",
@@ -194,16 +207,32 @@ pub(super) const SNAPSHOT: [Key; 13] = [
     accepted("quoting", "mep quotes where that is needed."),
 ];
 /// Keys of a test.
-pub(super) const TEST: [Key; 9] = [
+pub(super) const TEST: [Key; 10] = [
     key("severity", "error or warn", "error", "Whether failing rows fail the run or only warn."),
     key("where", "SQL", "", "The test looks only at rows for which this holds."),
     key("limit", "number", "", "The test counts at most this many rows."),
     key("warn_if", "comparison, as `>10`", "!=0", "The number of failing rows that warns."),
     key("error_if", "comparison, as `>10`", "!=0", "The number of failing rows that fails."),
     key("fail_calc", "SQL", "count(*)", "How failing rows are counted."),
-    accepted("schema", "Failing rows are not stored."),
-    accepted("alias", "Failing rows are not stored."),
-    accepted("store_failures_as", "Failing rows are not stored."),
+    key(
+        "store_failures",
+        "true or false",
+        "as called",
+        "Whether failing rows are kept in a table, which each run of the test writes anew; `--store-failures` says it for all tests that do not say.",
+    ),
+    key(
+        "store_failures_as",
+        "table, view or ephemeral",
+        "table",
+        "What failing rows are kept as; `ephemeral` keeps none.",
+    ),
+    key(
+        "schema",
+        "name",
+        "dbt_test__audit",
+        "The schema of the kept rows, added to the target's as dbt adds it.",
+    ),
+    key("alias", "name", "the test's", "The name of the table of kept rows."),
 ];
 /// Keys of a source table.
 pub(super) const SOURCE: [Key; 11] = [
@@ -226,13 +255,7 @@ pub(super) const SOURCE: [Key; 11] = [
 ];
 
 /// Keys that dbt knows and that would change results, were they not honoured.
-pub(super) const NOT_SUPPORTED: [Key; 13] = [
-    key(
-        "contract",
-        "",
-        "",
-        "Columns and types are checked before every run; a `not_null` constraint of a source's column is enforced.",
-    ),
+pub(super) const NOT_SUPPORTED: [Key; 12] = [
     key("sql_header", "", "", "A model is one SELECT."),
     key("partitions", "", "", "Which partitions are overwritten follows from the rows that a model gives."),
     key("immutable_where", "", "", "All rows of a table are those that its model gives."),

@@ -5,8 +5,8 @@ use serde_json::Value as Json;
 
 use super::adapter_keys::adapter_keys;
 use super::config::{
-    CheckColumns, IncrementalStrategy, Materialization, NodeConfig, OnCodeChange, OnSchemaChange,
-    PublishWhen, Severity,
+    Access, CheckColumns, FailuresKept, IncrementalStrategy, Materialization, NodeConfig, OnCodeChange,
+    OnSchemaChange, PublishWhen, Severity,
 };
 use super::config_keys::{COMMON, HOOKS, MODEL, NOT_SUPPORTED, SEED, SNAPSHOT, SOURCE, TEST};
 use super::history_config;
@@ -112,6 +112,9 @@ impl ConfigReader<'_> {
             "post_hook" | "post-hook" => config.hooks.after.extend(self.hooks()),
             "schema" => config.schema = self.text(),
             "alias" => config.alias = self.text(),
+            "access" => config.access = self.access().unwrap_or_default(),
+            "group" => config.group = self.text(),
+            "contract" => config.contract = self.contract(),
             "tags" => config.tags = self.list(),
             "enabled" => config.enabled = self.boolean().unwrap_or(true),
             "full_refresh" => config.full_refresh = self.boolean(),
@@ -142,8 +145,42 @@ impl ConfigReader<'_> {
             "limit" => config.limit = self.limit(),
             "warn_if" => config.warn_if = self.threshold(),
             "error_if" => config.error_if = self.threshold(),
+            "store_failures" => config.store_failures = self.boolean(),
+            "store_failures_as" => config.store_failures_as = self.failures_kept(),
             "fail_calc" => config.fail_calc = self.text().unwrap_or_else(|| "count(*)".to_owned()),
             _ => {}
+        }
+    }
+
+    fn access(&mut self) -> Option<Access> {
+        self.one_of(&[
+            ("private", Access::Private),
+            ("protected", Access::Protected),
+            ("public", Access::Public),
+        ])
+    }
+
+    fn failures_kept(&mut self) -> Option<FailuresKept> {
+        if self.located.value.is_null() {
+            return None;
+        }
+        self.one_of(&[
+            ("table", FailuresKept::Table),
+            ("view", FailuresKept::View),
+            ("ephemeral", FailuresKept::Ephemeral),
+        ])
+    }
+
+    /// Whether a contract is enforced.
+    fn contract(&mut self) -> bool {
+        let enforced = match &self.located.value {
+            Json::Object(entries) => entries.get("enforced").cloned().unwrap_or_default(),
+            other => other.clone(),
+        };
+        match enforced {
+            Json::Bool(enforced) => enforced,
+            Json::Null => false,
+            _ => self.expected("{enforced: true}").unwrap_or_default(),
         }
     }
 

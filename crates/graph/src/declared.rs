@@ -3,6 +3,8 @@
 use std::ops::Range;
 use std::path::Path;
 
+use arrow::array::{Array, ArrayRef, AsArray};
+
 use super::attached_tests::tested_relation;
 use super::compiled::{SeedRows, SeedTable};
 use super::node::Node;
@@ -32,7 +34,7 @@ pub(super) fn landing_table(table: &SourceTable, node: &Node) -> Result<LandingT
     let mut declared = Vec::new();
     for column in columns {
         if let Some(data_type) = &column.data_type {
-            declared.push((column.name.value.as_str(), data_type.value.as_str(), column.not_null));
+            declared.push((column.name.value.as_str(), data_type.value.as_str(), column.is_not_null()));
         } else {
             let problem = Problem::new(format!("column `{}` has no `data_type`", column.name.value));
             problems.push(
@@ -61,6 +63,34 @@ pub(super) fn landing_table(table: &SourceTable, node: &Node) -> Result<LandingT
     let raw = tested_relation(node);
     let rejects = raw.rejects();
     Ok(LandingTable { raw, rejects, schema })
+}
+
+/// Columns of a seed that are numbers in dbt, which drops their leading zeros.
+pub(super) fn zeros_kept(node: &Node, seed: &SeedTable) -> Option<Problem> {
+    let SeedRows::Read(rows) = &seed.rows else { return None };
+    let named = rows.schema_ref().fields().iter().zip(rows.columns());
+    let is_number = |column: &ArrayRef| {
+        let Some(texts) = column.as_string_opt::<i32>() else { return false };
+        let mut values = texts.iter().flatten();
+        texts.null_count() < texts.len() && values.all(|text| text.trim().parse::<f64>().is_ok())
+    };
+    let is_declared = |name: &str| node.config.column_types.contains_key(name);
+    let found = named.filter(|(field, column)| !is_declared(field.name()) && is_number(column));
+    let names: Vec<String> = found.map(|(field, _)| format!("`{}`", field.name())).collect();
+    if names.is_empty() {
+        return None;
+    }
+    let message = format!(
+        "{} of the seed `{}` keeps its digits as text; dbt makes numbers of them",
+        names.join(", "),
+        node.name
+    );
+    let problem =
+        Problem::new(message).help("say which it is under `column_types`: varchar, or bigint as in dbt");
+    Some(match &node.place {
+        Some(place) => problem.at(place),
+        None => problem,
+    })
 }
 
 pub(super) fn read_seed(root: &Path, node: &Node) -> Result<SeedTable, Problem> {

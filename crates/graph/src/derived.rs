@@ -9,13 +9,13 @@ use super::views::ViewsBelow;
 use mep_core::fingerprint::{Fingerprint, Structure};
 use mep_core::relation::Relation;
 use mep_sql::keyed::followed;
-use mep_sql::{Alignment, PlannedQuery, Recipe, Scope, structure};
+use mep_sql::{Alignment, Division, PlannedQuery, Recipe, Scope, structure};
 
 /// What stands for all that makes a model's rows and how they are stored: its recipe, or where that cannot be said, its SQL
 /// and that of the views in it.
 pub(super) fn fingerprint(
     node: &Node,
-    sql: &str,
+    (sql, division): (&str, Division),
     schema: &SchemaRef,
     recipe: Option<&Recipe>,
     views: &ViewsBelow<'_>,
@@ -25,7 +25,12 @@ pub(super) fn fingerprint(
         Some(recipe) => {
             parts.tag("recipe").text(recipe.fingerprint.as_str());
         }
-        None => structure::text(parts.tag("sql"), sql),
+        None => {
+            structure::text(parts.tag("sql"), sql);
+            if division == Division::Fraction {
+                parts.tag("divides in fractions");
+            }
+        }
     }
     parts.names(node.config.partition_by.iter().map(String::as_str));
     let is_stored = recipe.is_some() || node.relation.is_some();

@@ -62,6 +62,7 @@ impl Builder<'_> {
                 mentions,
                 description: exposure.description.clone(),
                 columns: Vec::new(),
+                constraints: Vec::new(),
                 kind: NodeKind::Exposure { index },
             });
         }

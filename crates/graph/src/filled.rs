@@ -30,7 +30,8 @@ impl Builder<'_> {
                 self.fillers.insert(node.id.clone(), filler);
                 continue;
             }
-            let name = names.of_table(table);
+            let package = project.package_of(table.place.text.path());
+            let name = names.of_table(table, package);
             let none = (NodeConfig::default(), GeneratedNames::default());
             let relation = self.relation(&none.0, &name, &none.1, &table.place);
             self.nodes[at].relation = Some(relation);
@@ -77,17 +78,31 @@ impl LandedNames {
         });
         for table in indices.map(|index| &builder.project.sources[index]) {
             *times.entry(table.land_as.clone().unwrap_or_else(|| short(table))).or_default() += 1;
+            *times.entry(long(table)).or_default() += 1;
         }
         Self { taken: times.into_iter().filter(|(_, times)| *times > 1).map(|(name, _)| name).collect() }
     }
 
-    fn of_table(&self, table: &SourceTable) -> String {
+    fn of_table(&self, table: &SourceTable, package: &str) -> String {
         if let Some(name) = &table.land_as {
             return name.clone();
         }
         let name = short(table);
-        if self.taken.contains(&name) { format!("raw_{}_{}", table.source, table.name) } else { name }
+        if !self.taken.contains(&name) {
+            return name;
+        }
+        // Of two packages.
+        let long = long(table);
+        if self.taken.contains(&long) {
+            format!("raw_{package}_{}_{}", table.source, table.name)
+        } else {
+            long
+        }
     }
+}
+
+fn long(table: &SourceTable) -> String {
+    format!("raw_{}_{}", table.source, table.name)
 }
 
 fn short(table: &SourceTable) -> String {

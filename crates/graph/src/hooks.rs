@@ -80,7 +80,7 @@ impl Compiler<'_> {
         let Place { text, .. } = &hook.text.place;
         let file = SourceText::new(text.path(), hook.text.value.clone());
         let target = &self.project.target.schema;
-        let id = format!("operation.{}.hook", self.project.name);
+        let id = format!("operation.{}.hook", self.project.package_of(text.path()));
         let (name, unique_id, fqn, this) = match hook.node {
             Some(node) => (node.name.as_str(), node.id.as_str(), &node.fqn[..], tested_relation(node)),
             None => ("hook", id.as_str(), &[][..], Relation::new(target, "hook")),

@@ -19,7 +19,7 @@ pub(super) fn check(graph: &Graph, node: &Node, rendered: &Rendered) -> Result<(
         let is_it = |of: &Node| {
             let kinds =
                 matches!(of.kind, NodeKind::Model { .. } | NodeKind::Seed { .. } | NodeKind::Snapshot { .. });
-            kinds && of.name == used.name
+            kinds && of.reference_names().any(|name| name == used.name)
         };
         if !needs(&is_it) {
             let call = format!("ref('{}')", used.name);

@@ -6,6 +6,7 @@
 pub mod config;
 pub mod node;
 
+mod access;
 mod adapter_keys;
 mod asked;
 mod attached_tests;
@@ -14,10 +15,13 @@ mod compile;
 mod compiled;
 mod config_keys;
 mod config_reader;
+mod constraints;
+mod contract;
 mod dag;
 mod declared;
 mod derived;
 mod exposures;
+mod failures;
 mod filled;
 mod history;
 mod history_config;
@@ -35,6 +39,7 @@ mod own_tests;
 mod resolve;
 mod select;
 mod selector_of;
+mod semantics;
 mod shown_graph;
 mod snapshot;
 mod snapshot_config;
@@ -45,23 +50,26 @@ mod test_name;
 mod tested_column;
 mod threshold;
 mod unbuilt;
+mod unit_tests;
 mod views;
 
+pub use access::deprecation_time;
 pub use asked::{Answers, Late, Question, Unanswered};
 pub use attached_tests::tested_relation;
-pub use compile::{CompiledEach, Compiler, LoadedSources};
+pub use compile::{CompiledEach, Compiler, LoadedSources, NotLoaded, division};
 pub use compiled::{Compiled, CompiledIncrement, CompiledModel, CompiledTest, SeedRows, SeedTable};
 pub use config::{
-    CheckColumns, Hooks, IncrementalStrategy, Materialization, NodeConfig, OnCodeChange, OnSchemaChange,
-    PublishWhen, Severity,
+    Access, CheckColumns, FailuresKept, Hooks, IncrementalStrategy, Materialization, NodeConfig,
+    OnCodeChange, OnSchemaChange, PublishWhen, Severity,
 };
 pub use config_keys::reference_of_config;
+pub use constraints::{CheckedConstraint, CompiledConstraint, Promise};
 pub use dag::Graph;
 pub use history_config::HistoryConfig;
 pub use hooks::{Called, Hook, HookNames, When};
 pub use incremental::{BatchInput, CompiledBatches};
 pub use incremental_config::{MergeColumns, MicrobatchConfig, time_of};
-pub use node::{Dependency, Mentions, Node, NodeId, NodeKind, TestDetail};
+pub use node::{Dependency, Mentions, Node, NodeId, NodeKind, SemanticDetail, TestDetail};
 pub use node_index::{NodeIndex, NodeMap, NodeSet};
 pub use select::{Beside, IndirectSelection, NamedSelectors, Selection, StateWords, Wanted, named};
 pub use shown_graph::shown_node;
@@ -69,4 +77,6 @@ pub use snapshot::CompiledSnapshot;
 pub use snapshot_config::{SnapshotConfig, SnapshotStrategy};
 pub use streaming::CompiledStream;
 pub use streaming_config::StreamingConfig;
+pub use test_name::python_quoted;
 pub use unbuilt::Unbuilt;
+pub use unit_tests::{CompiledUnit, csv_rows};

@@ -58,10 +58,12 @@ impl Names {
                     names.sources.insert((source.clone(), node.name.clone()), tested_relation(node));
                 }
                 NodeKind::Model { .. } | NodeKind::Seed { .. } | NodeKind::Snapshot { .. } => {
-                    let key = (package_of(&node.fqn).to_owned(), node.name.clone());
-                    names.refs.insert(key, tested_relation(node));
+                    for name in node.reference_names() {
+                        let key = (package_of(&node.fqn).to_owned(), name);
+                        names.refs.insert(key, tested_relation(node));
+                    }
                 }
-                NodeKind::Test(_) | NodeKind::Exposure { .. } => {}
+                NodeKind::Test(_) | NodeKind::Semantic(_) | NodeKind::Exposure { .. } => {}
             }
         }
         names
@@ -134,6 +136,10 @@ impl Resolver for NodeNames {
         let plan = scope.scan(relation).map_err(|error| format!("the columns of {relation}: {error}"))?;
         let fields = plan.schema().fields().iter();
         Ok(fields.map(|field| (field.name().clone(), sql_type(field.data_type()))).collect())
+    }
+
+    fn is_there(&self, relation: &Relation) -> bool {
+        self.names.refs.values().chain(self.names.sources.values()).any(|known| known == relation)
     }
 
     fn ask(&self, sql: &str) -> Result<Asked, Refusal> {

@@ -5,12 +5,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::config::{Materialization, NodeConfig};
+use super::constraints::CheckedConstraint;
 use mep_core::relation::Relation;
 use mep_lang::jinja::Parsed;
-use mep_lang::project::{Column, Place, TestUse};
+use mep_lang::project::{Column, ModelVersion, Place, TestUse};
 
 /// A node's unique id, in dbt's form: `model.<project>.<name>`, `seed.<project>.<name>`, `snapshot.<project>.<name>`,
-/// `source.<project>.<source>.<table>`, `test.<project>.<name>`, `exposure.<project>.<name>`.
+/// `source.<project>.<source>.<table>`, `test.<project>.<name>`, `unit_test.<project>.<model>.<name>`, `exposure.<project>.<name>`, and so on.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct NodeId(Arc<str>);
 
@@ -44,7 +45,7 @@ pub struct Dependency {
 /// What the text of a node names, for the artifacts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Mentions {
-    /// Package and name of every `ref()`.
+    /// Package and name of every `ref()`; the name of a version is `m.v2`.
     pub refs: Vec<(Option<String>, String)>,
     /// Source and table of every `source()`.
     pub sources: Vec<(String, String)>,
@@ -61,18 +62,18 @@ impl Mentions {
             macros: parsed.macros.clone(),
         }
     }
-}
 
-impl Mentions {
-    /// Adds what a test is of.
-    pub(super) fn tests(&mut self, node: &Node) {
+    /// Adds what is named beside the text: what a test is of, say.
+    pub(super) fn add(&mut self, node: &Node) {
         if let NodeKind::Source { source, .. } = &node.kind {
             let named = (source.clone(), node.name.clone());
             if !self.sources.contains(&named) {
                 self.sources.push(named);
             }
-        } else if self.refs.iter().all(|(_, name)| *name != node.name) {
-            self.refs.push((None, node.name.clone()));
+        } else if let Some(named) = node.reference_names().next()
+            && self.refs.iter().all(|(_, name)| *name != named)
+        {
+            self.refs.push((None, named));
         }
     }
 }
@@ -102,6 +103,8 @@ pub struct Node {
     pub description: Option<String>,
     /// The columns that the properties describe.
     pub columns: Vec<Column>,
+    /// What is promised of its rows, and checked before they are published.
+    pub constraints: Vec<CheckedConstraint>,
     /// What is particular to its kind.
     pub kind: NodeKind,
 }
@@ -115,6 +118,8 @@ pub enum NodeKind {
         index: usize,
         /// Whether its SQL asks `is_incremental()`, and so keeps its own increments.
         uses_is_incremental: bool,
+        /// Of a model with versions: which one it is.
+        version: Option<ModelVersion>,
     },
     /// A CSV file that becomes a table.
     Seed {
@@ -135,11 +140,24 @@ pub enum NodeKind {
     },
     /// A SELECT of rows that should not be.
     Test(TestDetail),
+    /// Something of dbt's semantic layer.
+    Semantic(SemanticDetail),
     /// Something that uses the models.
     Exposure {
         /// Index into `Project::exposures`.
         index: usize,
     },
+}
+
+/// What of dbt's semantic layer a node is: an index into what `Project::semantics` has of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SemanticDetail {
+    /// What a model's columns mean.
+    Model(usize),
+    /// A number over these.
+    Metric(usize),
+    /// A query over metrics.
+    SavedQuery(usize),
 }
 
 /// What a test is.
@@ -149,6 +167,13 @@ pub enum TestDetail {
     Singular {
         /// Index into `Project::tests`.
         index: usize,
+    },
+    /// Rows in the place of what a model reads, and the rows that it is to give.
+    Unit {
+        /// Index into `Project::unit_tests`.
+        index: usize,
+        /// For each input, the node that its rows stand for.
+        inputs: Vec<NodeId>,
     },
     /// A use of a generic test.
     Generic {
@@ -161,6 +186,11 @@ pub enum TestDetail {
     },
 }
 
+/// The name of a version as a relation has it.
+pub(super) fn with_version(name: &str, version: &ModelVersion) -> String {
+    format!("{name}_v{}", version.version.replace('.', "_"))
+}
+
 impl Node {
     /// dbt's word for the kind: `model`, `seed`, `snapshot`, `source`, `test`, `exposure`.
     pub fn resource_type(&self) -> &'static str {
@@ -169,8 +199,36 @@ impl Node {
             NodeKind::Seed { .. } => "seed",
             NodeKind::Snapshot { .. } => "snapshot",
             NodeKind::Source { .. } => "source",
+            NodeKind::Test(TestDetail::Unit { .. }) => "unit_test",
             NodeKind::Test(_) => "test",
+            NodeKind::Semantic(SemanticDetail::Model(_)) => "semantic_model",
+            NodeKind::Semantic(SemanticDetail::Metric(_)) => "metric",
+            NodeKind::Semantic(SemanticDetail::SavedQuery(_)) => "saved_query",
             NodeKind::Exposure { .. } => "exposure",
+        }
+    }
+
+    /// Of a model with versions, which one it is.
+    pub fn version(&self) -> Option<&ModelVersion> {
+        match &self.kind {
+            NodeKind::Model { version, .. } => version.as_ref(),
+            _ => None,
+        }
+    }
+
+    /// The names that `ref()` finds it by: of a version, `m.v2`, and `m` where it is the latest one.
+    pub fn reference_names(&self) -> impl Iterator<Item = String> {
+        let version = self.version();
+        let of_version = version.map(|version| format!("{}.v{}", self.name, version.version));
+        let plain = version.is_none_or(ModelVersion::is_latest).then(|| self.name.clone());
+        of_version.into_iter().chain(plain)
+    }
+
+    /// Its name as a relation has it: that of a version ends with it.
+    pub fn name_with_version(&self) -> String {
+        match self.version() {
+            Some(version) => with_version(&self.name, version),
+            None => self.name.clone(),
         }
     }
 
@@ -192,6 +250,7 @@ impl Node {
     pub fn shown_kind(&self) -> &'static str {
         match self.kind {
             NodeKind::Model { .. } => self.config.materialized.as_str(),
+            NodeKind::Test(TestDetail::Unit { .. }) => "unit test",
             _ => self.resource_type(),
         }
     }
@@ -199,6 +258,11 @@ impl Node {
     /// Whether it is a source table that another node of the project builds.
     pub fn is_filled(&self) -> bool {
         matches!(self.kind, NodeKind::Source { .. }) && !self.depends_on.is_empty()
+    }
+
+    /// Whether it is a test of a model on rows of the test's own, which is run before the model is built.
+    pub fn is_unit_test(&self) -> bool {
+        matches!(self.kind, NodeKind::Test(TestDetail::Unit { .. }))
     }
 
     /// Whether it is a test.

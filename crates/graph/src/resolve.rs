@@ -3,7 +3,7 @@
 use super::build::{Builder, package_of};
 use super::node::{Dependency, Node, NodeId, NodeKind};
 use mep_lang::jinja::Parsed;
-use mep_lang::project::{Place, Problem, nearest};
+use mep_lang::project::{Place, Problem, Weight, nearest};
 
 /// What a name stands for.
 #[derive(Clone, Debug)]
@@ -37,15 +37,23 @@ impl Builder<'_> {
             self.refs.insert(name.clone(), Named::Disabled);
         }
         for (at, node) in self.nodes.iter().enumerate() {
-            let key = (package_of(&node.fqn).to_owned(), node.name.clone());
-            if matches!(node.kind, NodeKind::Model { .. } | NodeKind::Seed { .. } | NodeKind::Snapshot { .. })
-                && let Some(Named::Node(_)) = self.refs.insert(key, Named::Node(node.id.clone()))
-            {
+            if !matches!(
+                node.kind,
+                NodeKind::Model { .. } | NodeKind::Seed { .. } | NodeKind::Snapshot { .. }
+            ) {
+                continue;
+            }
+            let package = package_of(&node.fqn).to_owned();
+            for name in node.reference_names() {
                 let is_alike = |earlier: &&Node| {
-                    earlier.name == node.name && package_of(&earlier.fqn) == package_of(&node.fqn)
+                    earlier.reference_names().any(|other| other == name)
+                        && package_of(&earlier.fqn) == package
                 };
-                self.problems
-                    .extend(self.nodes[..at].iter().find(is_alike).map(|earlier| named_twice(earlier, node)));
+                let earlier = self.nodes[..at].iter().find(is_alike);
+                let key = (package.clone(), name.clone());
+                if let Some(Named::Node(_)) = self.refs.insert(key, Named::Node(node.id.clone())) {
+                    self.problems.extend(earlier.map(|earlier| named_twice(earlier, node)));
+                }
             }
         }
     }
@@ -80,6 +88,28 @@ impl Builder<'_> {
         depends_on
     }
 
+    /// The same of a test. As in dbt, one that names what is not there is left out with a warning.
+    pub(super) fn dependencies_of_test(&mut self, parsed: &Parsed) -> Option<Vec<Dependency>> {
+        let refs = parsed.refs.iter();
+        let refs = refs.map(|used| self.resolve_ref(used.package.as_deref(), &used.name, &used.place).err());
+        let sources = parsed.sources.iter();
+        let sources = sources.map(|used| self.resolve_source(&used.source, &used.table, &used.place).err());
+        let missing: Vec<Problem> = refs.chain(sources).flatten().map(|problem| *problem).collect();
+        if missing.is_empty() {
+            return Some(self.dependencies(parsed));
+        }
+        let warning = |problem: Problem| {
+            let message = format!("{}: the test that names it is left out", problem.message());
+            let help = problem.help_text().map(str::to_owned);
+            let place = problem.place().cloned();
+            let warning = Problem::new(message).weighing(Weight::Warning);
+            let warning = place.into_iter().fold(warning, |warning, place| warning.at(&place));
+            help.into_iter().fold(warning, Problem::help)
+        };
+        self.problems.extend(missing.into_iter().map(warning));
+        None
+    }
+
     /// The node that a `ref()` means; `None` where it means one that has a problem of its own.
     fn resolve_ref(
         &self,
@@ -111,6 +141,12 @@ impl Builder<'_> {
                 let problem = Problem::new(format!("`{name}` is disabled")).at(place);
                 Err(Box::new(problem.help("enable it, or take the reference away")))
             }
+            None if self.versions_of(name).next().is_some() => {
+                let (model, version) = name.split_once(".v").unwrap_or((name, ""));
+                let problem = Problem::new(format!("there is no version {version} of `{model}`")).at(place);
+                let versions: Vec<&str> = self.versions_of(name).collect();
+                Err(Box::new(problem.help(format!("the versions are {}", versions.join(", ")))))
+            }
             None => {
                 let problem = Problem::new(format!("there is no model or seed `{name}`")).at(place);
                 let problem = problem.did_you_mean(name, self.refs.keys().map(|(_, name)| name.as_str()));
@@ -121,6 +157,13 @@ impl Builder<'_> {
                 }))
             }
         }
+    }
+
+    /// The versions of the model that a name with a version is of.
+    fn versions_of<'b>(&'b self, name: &'b str) -> impl Iterator<Item = &'b str> {
+        let model = name.split_once(".v").map_or("", |(model, _)| model);
+        let named = self.nodes.iter().filter(move |node| node.name == model);
+        named.filter_map(|node| node.version().map(|version| version.version.as_str()))
     }
 
     /// What a name stands for where it is written: in the package of the text, then in the project, then in any other.

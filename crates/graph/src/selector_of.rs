@@ -26,8 +26,11 @@ fn candidates(node: &Node) -> Vec<String> {
             let name = node.shown_name();
             vec![format!("source:{name}"), format!("source:{}", without_signs(&name))]
         }
+        NodeKind::Semantic(_) => vec![format!("{}:{}", node.resource_type(), node.name)],
         NodeKind::Exposure { .. } => vec![format!("exposure:{}", node.name)],
-        NodeKind::Test(TestDetail::Generic { .. }) => vec![node.name.clone(), without_signs(&node.name)],
+        NodeKind::Test(TestDetail::Generic { .. } | TestDetail::Unit { .. }) => {
+            vec![node.name.clone(), without_signs(&node.name)]
+        }
         NodeKind::Model { .. }
         | NodeKind::Seed { .. }
         | NodeKind::Snapshot { .. }

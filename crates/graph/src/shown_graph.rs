@@ -14,6 +14,7 @@ pub(super) fn of(project: &Project, graph: &Graph, other: Option<&str>) -> Json 
         let of_kind = match node.kind {
             NodeKind::Source { .. } => &mut sources,
             NodeKind::Exposure { .. } => &mut exposures,
+            NodeKind::Semantic(_) => continue,
             _ => &mut nodes,
         };
         of_kind.insert(node.id.as_str().to_owned(), shown_node(node));

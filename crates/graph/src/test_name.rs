@@ -14,6 +14,8 @@ use mep_lang::project::TestUse;
 pub(super) struct Attachment<'a> {
     /// The node's name; of a source table the table's alone.
     pub(super) name: &'a str,
+    /// Of a model with versions, which one it is.
+    pub(super) version: Option<&'a str>,
     /// Of a source table, the source.
     pub(super) source: Option<&'a str>,
     /// The column.
@@ -41,9 +43,10 @@ pub(super) fn test_name(test: &TestUse, attachment: Attachment<'_>) -> String {
 fn head(test: &TestUse, attachment: Attachment<'_>) -> String {
     let (package, name) = test.package_and_name();
     let package = package.map(|package| format!("{package}_")).unwrap_or_default();
-    match attachment.source {
-        Some(source) => format!("{package}source_{name}_{source}_{}", attachment.name),
-        None => format!("{package}{name}_{}", attachment.name),
+    match (attachment.source, attachment.version) {
+        (Some(source), _) => format!("{package}source_{name}_{source}_{}", attachment.name),
+        (None, Some(version)) => format!("{package}{name}_{}_v{version}", attachment.name),
+        (None, None) => format!("{package}{name}_{}", attachment.name),
     }
 }
 
@@ -52,8 +55,7 @@ impl Node {
     pub fn short_name(&self) -> String {
         match &self.kind {
             NodeKind::Test(TestDetail::Generic { test, attached, .. }) => {
-                let (source, name) = tested(attached);
-                short_name(test, source, name, &self.name)
+                short_name(test, tested(attached), &self.name)
             }
             _ => self.name.clone(),
         }
@@ -62,41 +64,51 @@ impl Node {
     /// Of a generic test, `model` as dbt gives it to the test; nothing of any other node.
     pub fn tested_model(&self) -> String {
         match &self.kind {
-            NodeKind::Test(TestDetail::Generic { attached, .. }) => {
-                let (source, name) = tested(attached);
-                tested_model(source, name)
-            }
+            NodeKind::Test(TestDetail::Generic { attached, .. }) => tested_model(tested(attached)),
             _ => String::new(),
         }
     }
 }
 
-/// The source and the name of what is tested, by its id.
-fn tested(attached: &NodeId) -> (Option<&str>, &str) {
+/// What is tested, by its id.
+fn tested(attached: &NodeId) -> Attachment<'_> {
     let mut parts = attached.as_str().splitn(3, '.');
-    let is_source = parts.next() == Some("source");
+    let kind = parts.next().unwrap_or_default();
     let name = parts.nth(1).unwrap_or_default();
-    match name.split_once('.').filter(|_| is_source) {
-        Some((source, name)) => (Some(source), name),
-        None => (None, name),
+    let whole = Attachment { name, version: None, source: None, column: None };
+    match kind {
+        "source" => name.split_once('.').map_or(whole, |(source, name)| Attachment {
+            name,
+            source: Some(source),
+            ..whole
+        }),
+        "model" => name.split_once(".v").map_or(whole, |(name, version)| Attachment {
+            name,
+            version: Some(version),
+            ..whole
+        }),
+        _ => whole,
     }
 }
 
 /// A test's name as its file and its alias have it: one of 64 letters or more is cut, with a hash of all of it.
-fn short_name(test: &TestUse, source: Option<&str>, name: &str, full_name: &str) -> String {
+fn short_name(test: &TestUse, attachment: Attachment<'_>, full_name: &str) -> String {
     const LONGEST: usize = 64;
     if test.name.is_some() || full_name.len() < LONGEST {
         return full_name.to_owned();
     }
-    let head: String = head(test, Attachment { name, source, column: None }).chars().take(30).collect();
+    let head: String = head(test, attachment).chars().take(30).collect();
     format!("{head}_{}", hex(&[full_name.as_bytes()], 16))
 }
 
 /// `model` as dbt gives it to the test: the rows that are tested, as a text of Jinja.
-fn tested_model(source: Option<&str>, name: &str) -> String {
-    match source {
-        Some(source) => format!("{{{{ get_where_subquery(source('{source}', '{name}')) }}}}"),
-        None => format!("{{{{ get_where_subquery(ref('{name}')) }}}}"),
+fn tested_model(Attachment { name, version, source, .. }: Attachment<'_>) -> String {
+    match (source, version) {
+        (Some(source), _) => format!("{{{{ get_where_subquery(source('{source}', '{name}')) }}}}"),
+        (None, Some(version)) => {
+            format!("{{{{ get_where_subquery(ref('{name}', version='{version}')) }}}}")
+        }
+        (None, None) => format!("{{{{ get_where_subquery(ref('{name}')) }}}}"),
     }
 }
 
@@ -108,13 +120,13 @@ pub(super) fn dbt_digest(full_name: &str, test: &TestUse, attachment: Attachment
     if let Some(column) = attachment.column {
         arguments.insert("column_name", column.into());
     }
-    arguments.insert("model", tested_model(attachment.source, attachment.name).into());
+    arguments.insert("model", tested_model(attachment).into());
     let arguments: Json = arguments.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
     let metadata = format!(
         "{{'kwargs': {}, 'name': {}, 'namespace': {}}}",
         repr(&arguments),
-        quoted(name),
-        quoted(package.unwrap_or("None"))
+        python_quoted(name),
+        python_quoted(package.unwrap_or("None"))
     );
     hex(&[full_name.as_bytes(), metadata.as_bytes()], 16).split_off(22)
 }
@@ -142,16 +154,16 @@ fn repr(value: &Json) -> String {
         Json::Object(entries) => {
             let mut entries: Vec<(&String, &Json)> = entries.iter().collect();
             entries.sort_by_key(|(key, _)| *key);
-            let entry = |(key, value): (&String, &Json)| format!("{}: {}", quoted(key), repr(value));
+            let entry = |(key, value): (&String, &Json)| format!("{}: {}", python_quoted(key), repr(value));
             format!("{{{}}}", entries.into_iter().map(entry).collect::<Vec<_>>().join(", "))
         }
         Json::Array(items) => format!("[{}]", items.iter().map(repr).collect::<Vec<_>>().join(", ")),
-        other => quoted(&text(other)),
+        other => python_quoted(&text(other)),
     }
 }
 
 /// A text in quotes, as Python's `repr` writes it.
-fn quoted(text: &str) -> String {
+pub fn python_quoted(text: &str) -> String {
     let quote = if text.contains('\'') && !text.contains('"') { '"' } else { '\'' };
     let mut quoted = String::from(quote);
     for c in text.chars() {
@@ -214,17 +226,30 @@ mod tests {
     use super::*;
     use mep_lang::project::{Located, SourceText, Span};
 
-    fn name(test: &str, arguments: &[(&str, Json)], name: &str, column: Option<&str>) -> String {
+    fn used(test: &str, arguments: &[(&str, Json)]) -> TestUse {
         let place = SourceText::new("schema.yml", "x").at(Span::default());
-        let test = TestUse {
+        TestUse {
             test: Located { value: test.to_owned(), place },
             name: None,
             arguments: arguments.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect(),
             places: Vec::new(),
             config: IndexMap::new(),
             description: None,
-        };
-        test_name(&test, Attachment { name, source: None, column })
+        }
+    }
+
+    fn name(test: &str, arguments: &[(&str, Json)], name: &str, column: Option<&str>) -> String {
+        test_name(&used(test, arguments), Attachment { name, version: None, source: None, column })
+    }
+
+    #[test]
+    fn tests_of_a_version_have_dbts_ids() {
+        let attached = NodeId::new("model.songs.m.v1");
+        let attachment = Attachment { column: Some("id"), ..tested(&attached) };
+        let unique = used("unique", &[]);
+        let name = test_name(&unique, attachment);
+        assert_eq!(name, "unique_m_v1_id");
+        assert_eq!(dbt_digest(&name, &unique, attachment), "9d5a57269f");
     }
 
     #[test]

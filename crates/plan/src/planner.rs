@@ -141,7 +141,7 @@ impl Planner<'_> {
                 None => Action::Current,
             },
             NodeKind::Test(_) => Action::Test,
-            NodeKind::Exposure { .. } => Action::Current,
+            NodeKind::Semantic(_) | NodeKind::Exposure { .. } => Action::Current,
         }
     }
 

@@ -4,5 +4,6 @@
 //! and whether that warns or fails. Must not know: how tables were built.
 
 pub mod data_test;
+pub mod unit_test;
 
 pub use data_test::{Finding, Verdict, run};

@@ -38,7 +38,7 @@ impl Session<'_> {
             return Ok(self.came_out_same(table, build, &stored));
         }
         if !stored.groups.is_empty()
-            && let Some(divided) = self.divided(table, model)?
+            && let Some(divided) = self.divided(table, model, true)?
         {
             // Where groups cannot be carried on, they are made anew with all rows.
             return self.by_groups(table, build, &stored, &divided, &changed);
@@ -100,7 +100,11 @@ impl Session<'_> {
 
     /// The inputs of a model whose content is another one than what a stored table was made of by the model as it is; `None` where
     /// it was made otherwise, or where that cannot be compared.
-    fn changed_inputs(&self, model: &CompiledModel, stored: &TableVersion) -> Option<Vec<ContentChange>> {
+    pub(super) fn changed_inputs(
+        &self,
+        model: &CompiledModel,
+        stored: &TableVersion,
+    ) -> Option<Vec<ContentChange>> {
         let (_, partition) = stored.partitions().next()?;
         let is_as_it_is = stored.partition_columns().is_empty()
             && stored.schema == model.schema
@@ -172,5 +176,8 @@ impl TableBuild<'_> {
 
 fn said(replaced: &ReplacedRows) -> String {
     let values = plural(replaced.keys as u64, "value");
+    if replaced.columns.is_empty() {
+        return "its one row was carried on".to_owned();
+    }
     format!("by {}: {values} looked at", replaced.columns.join(", "))
 }

@@ -10,7 +10,7 @@ use super::event::{Event, NodeResult, Status};
 use super::order::dependencies;
 use super::schedule::{Outcome, StepWeight, Steps, work_through};
 use super::session::Session;
-use mep_contract::warehouse::{self, Content, Presentation};
+use mep_contract::warehouse::{self, Content, Presentation, TableVersion};
 use mep_core::guard::Panicked;
 use mep_core::interrupt;
 use mep_core::relation::Relation;
@@ -91,7 +91,11 @@ impl Session<'_> {
             !tested.is_empty() && tested.iter().all(|one| *one != node && above.contains(one))
         };
         let cuts = |failed: &NodeIndex| {
-            if graph.node(*failed).is_test() {
+            if graph.node(*failed).is_unit_test() {
+                // It is run before its model.
+                let tested = |one: &NodeIndex| *one == node || above.contains(one);
+                !graph.node(node).is_test() && graph.parents(*failed).iter().all(tested)
+            } else if graph.node(*failed).is_test() {
                 !graph.node(node).is_test() && is_tested(*failed)
             } else {
                 above.contains(failed)
@@ -266,18 +270,27 @@ impl Session<'_> {
     fn create_view(&self, index: NodeIndex, node: &Node, reason: &Reason) -> Result<NodeResult, BuildError> {
         let model = self.model(index)?;
         let relation = tested_relation(node);
-        let view = self.view_of(model);
-        let mut presentation = presentation(node);
+        self.publish_view(&relation, self.view_of(model), &model.sql, presentation(node))?;
+        Ok(result_of(node, Status::Success).saying(reason.to_string()))
+    }
+
+    /// Points readers at a view.
+    pub(super) fn publish_view(
+        &self,
+        relation: &Relation,
+        view: TableVersion,
+        sql: &str,
+        mut presentation: Presentation,
+    ) -> Result<(), BuildError> {
         if let Some(catalog) = self.warehouse.trino_catalog() {
-            let plan = own_plan(self.engine, &model.sql)?;
+            let plan = own_plan(self.engine, sql)?;
             let text = TranslatedView::of(self.engine.scope(), &plan)?;
             let schema = relation.schema.as_deref().unwrap_or_default();
             let (hive, trino) = (text.hive.clone(), text.presto_view(catalog, schema));
             presentation.view = Some(warehouse::ViewText { hive, trino });
         }
-        self.warehouse.publish(&relation, &view, &presentation)?;
-        self.published(&relation, Arc::new(view))?;
-        Ok(result_of(node, Status::Success).saying(reason.to_string()))
+        self.warehouse.publish(relation, &view, &presentation)?;
+        Ok(self.published(relation, Arc::new(view))?)
     }
 
     fn increment(&self, index: NodeIndex, node: &Node) -> Result<NodeResult, BuildError> {
@@ -328,6 +341,17 @@ impl Session<'_> {
 
     fn test(&self, index: NodeIndex, node: &Node) -> Result<NodeResult, BuildError> {
         let Some(test) = self.compiled.tests.get(&index) else { return Ok(result_of(node, Status::Current)) };
+        if let Some(unit) = &test.unit {
+            let difference = self.block_on(quality::unit_test::difference(self.engine, unit))?;
+            return Ok(match difference {
+                None => result_of(node, Status::Pass),
+                Some(difference) => {
+                    let mut result = result_of(node, Status::Fail).saying(difference);
+                    result.rows = 1;
+                    result
+                }
+            });
+        }
         let tested =
             self.graph.parents(index).iter().filter_map(|parent| self.graph.node(*parent).relation.clone());
         // What streams keep outside the warehouse is known to the engine alone.
@@ -337,9 +361,14 @@ impl Session<'_> {
         if !not_there.is_empty() {
             return Ok(self.missing(node, &not_there));
         }
-        let finding = match self.tried(index) {
-            Some(finding) => finding,
-            None => self.block_on(quality::run(self.engine, &test.sql, &node.config))?,
+        let kept = self.keep_failures(node, &test.sql)?;
+        let finding = match (self.tried(index), kept) {
+            (Some(finding), _) => finding,
+            (None, Some(kept)) => {
+                let kept = format!("select * from {kept}");
+                self.block_on(quality::run(self.engine, &kept, &node.config))?
+            }
+            (None, None) => self.block_on(quality::run(self.engine, &test.sql, &node.config))?,
         };
         let mut result = result_of(
             node,
@@ -351,8 +380,10 @@ impl Session<'_> {
         );
         result.rows = finding.failures.unsigned_abs();
         if finding.verdict != Verdict::Pass {
-            let select = format!("see them with: mep show --select {} --limit 20", node.name);
-            result = result.saying(select);
+            result = result.saying(match kept {
+                Some(kept) => format!("they are kept: mep show --inline \"select * from {kept}\""),
+                None => format!("see them with: mep show --select {} --limit 20", node.name),
+            });
         }
         Ok(result)
     }

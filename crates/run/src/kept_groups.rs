@@ -25,11 +25,13 @@ const FILE_BYTES: u64 = 512 * 1024;
 const LITTLE: u64 = 1024 * 1024;
 
 impl Session<'_> {
-    /// A table's SELECT, divided into groups to be kept and what is made of them; `None` where none are kept.
+    /// A table's SELECT, divided into groups to be kept and what is made of them; `None` where none are kept. `loses` says whether rows go
+    /// from its inputs.
     pub(super) fn divided(
         &self,
         table: &TableBuild<'_>,
         model: &CompiledModel,
+        loses: bool,
     ) -> Result<Option<DividedQuery>, BuildError> {
         let can_keep = model.partition_columns.is_empty()
             && !model.is_volatile
@@ -40,7 +42,7 @@ impl Session<'_> {
         let grows = |relation: &Relation| {
             self.stored(relation).is_some_and(|table| !table.partition_columns().is_empty())
         };
-        let divided = DividedQuery::of(self.engine.scope(), &table.plan()?, &grows);
+        let divided = DividedQuery::of(self.engine.scope(), &table.plan()?, &grows, loses);
         Ok(divided.unwrap_or_else(|error| {
             // What cannot be divided is built as it is, which says what is wrong with it.
             tracing::debug!("{} cannot be divided: {error}", table.relation);
@@ -55,7 +57,10 @@ impl Session<'_> {
         model: &CompiledModel,
         build: &PartitionBuild,
     ) -> Result<Built, BuildError> {
-        let Some(divided) = self.divided(table, model)? else { return self.block_on(table.whole(build)) };
+        let loses = self.stored(table.relation).is_some_and(|stored| self.loses_rows(model, &stored));
+        let Some(divided) = self.divided(table, model, loses)? else {
+            return self.block_on(table.whole(build));
+        };
         match self.whole_by_groups(table, build, &divided) {
             Err(BuildError::Engine(error)) => {
                 // The SELECT as it was written says what is wrong with it, and where.
@@ -64,6 +69,13 @@ impl Session<'_> {
             }
             built => built,
         }
+    }
+
+    /// Whether rows went from the inputs of a stored table since it was built, or did so before.
+    fn loses_rows(&self, model: &CompiledModel, stored: &TableVersion) -> bool {
+        let went = |change: &ContentChange| change.gone().partitions().next().is_some();
+        !stored.groups.is_empty()
+            || self.changed_inputs(model, stored).is_some_and(|changed| changed.iter().any(went))
     }
 
     fn whole_by_groups(

@@ -19,13 +19,16 @@ pub(super) fn dependencies(graph: &Graph, plan: &Plan) -> Vec<Vec<usize>> {
         .steps
         .iter()
         .enumerate()
-        .filter(|(_, step)| graph.node(step.node).is_test())
+        .filter(|(_, step)| graph.node(step.node).is_test() && !graph.node(step.node).is_unit_test())
         .map(|(index, step)| (index, graph.parents(step.node)))
         .collect();
     let mut needs: Vec<Vec<usize>> = plan
         .steps
         .iter()
         .map(|step| {
+            if graph.node(step.node).is_unit_test() {
+                return Vec::new();
+            }
             let nearest = nearest(graph, step.node, &step_of);
             let mut needs: Vec<usize> = nearest.iter().filter_map(|node| step_of[*node]).collect();
             if !graph.node(step.node).is_test() {
@@ -36,6 +39,9 @@ pub(super) fn dependencies(graph: &Graph, plan: &Plan) -> Vec<Vec<usize>> {
                     is_above(tested, step.node) && !nearest.iter().any(|node| is_above(tested, *node))
                 });
                 needs.extend(of_inputs.map(|(index, _)| *index));
+                // A model is built once it has passed its unit tests.
+                let own = graph.children(step.node).iter().filter(|child| graph.node(**child).is_unit_test());
+                needs.extend(own.filter_map(|test| step_of[*test]));
             }
             needs
         })

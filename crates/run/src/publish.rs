@@ -36,6 +36,7 @@ impl Session<'_> {
     ) -> Result<(), BuildError> {
         let table = table.into();
         let relation = tested_relation(node);
+        self.check_constraints(index, &relation, &table)?;
         let is_tested = node.config.publish == PublishWhen::AfterTests;
         if is_tested {
             self.test_before_publish(index, node, &relation, &table)?;

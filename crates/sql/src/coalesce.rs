@@ -1,4 +1,5 @@
-//! `coalesce` of times and texts: a text beside a day or a time is one, as in PostgreSQL and DuckDB.
+//! `coalesce` of times and texts: a text beside a day or a time is one, as in PostgreSQL and DuckDB; and a truth value beside a number is
+//! 0 or 1, as in DuckDB: a column without a value is one of integers.
 //!
 //! The engine finds no type for them. All else is the engine's own.
 
@@ -42,6 +43,13 @@ impl ScalarUDFImpl for Coalesce {
     }
 
     fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
+        let is_truth = |data_type: &DataType| *data_type == DataType::Boolean;
+        if let Some(number) = types.iter().find(|data_type| data_type.is_numeric())
+            && types.iter().any(is_truth)
+        {
+            let of = |data_type: &DataType| if is_truth(data_type) { number } else { data_type }.clone();
+            return self.engine.coerce_types(&types.iter().map(of).collect::<Vec<_>>());
+        }
         if !types.iter().any(is_time) || !types.iter().any(is_text) {
             return self.engine.coerce_types(types);
         }

@@ -17,7 +17,8 @@ use datafusion::functions_aggregate::sum::Sum;
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::utils::{AggregateOrderSensitivity, format_state_name};
 use datafusion::logical_expr::{
-    Accumulator, AggregateUDFImpl, EmitTo, GroupsAccumulator, ReversedUDAF, SetMonotonicity, Signature,
+    Accumulator, AggregateUDF, AggregateUDFImpl, EmitTo, Expr, GroupsAccumulator, ReversedUDAF,
+    SetMonotonicity, Signature,
 };
 use datafusion::physical_expr::NullState;
 
@@ -25,6 +26,11 @@ use datafusion::physical_expr::NullState;
 #[derive(Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct ExactSum {
     engine: Sum,
+}
+
+/// The sum of an expression.
+pub(super) fn exact_sum(of: Expr) -> Expr {
+    AggregateUDF::new_from_impl(ExactSum::default()).call(vec![of])
 }
 
 impl AggregateUDFImpl for ExactSum {

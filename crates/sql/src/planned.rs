@@ -13,6 +13,7 @@ use datafusion::common::{Column, DataFusionError};
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, cast, lit};
 
 use super::failure::Failure;
+use super::rules::division::divides_whole_numbers;
 
 /// A SELECT, planned over the relations of a scope.
 ///
@@ -21,6 +22,11 @@ use super::failure::Failure;
 pub struct PlannedQuery(LogicalPlan);
 
 impl PlannedQuery {
+    /// Whether it divides a whole number by another one.
+    pub fn divides_whole_numbers(&self) -> bool {
+        divides_whole_numbers(&self.0).unwrap_or(false)
+    }
+
     /// The plan, for an engine.
     pub fn into_plan(self) -> LogicalPlan {
         self.0

@@ -30,7 +30,7 @@ use super::failure::Failure;
 use super::outside_rows::OutsideRows;
 use super::planned::{PlannedQuery, SqlError};
 use super::problem::{self, SqlProblem};
-use super::rules::{self, date_interval::DateAndInterval, microseconds::Microseconds};
+use super::rules::{self, date_interval::DateAndInterval, division::Division, microseconds::Microseconds};
 use super::view::{self, View};
 use super::{bounded, functions, pushed_filters, syntax, trial};
 use mep_core::relation::Relation;
@@ -52,8 +52,12 @@ pub struct Scope {
     context: SessionContext,
     /// The state for planning, which knows the same relations: the context copies all its functions at each asking.
     planning: Arc<SessionState>,
+    /// What `/` of whole numbers means.
+    division: Division,
     /// What optimizes plans that are looked at and not run: their arithmetic stays in the operators of the SQL.
     as_written: Arc<Optimizer>,
+    /// What optimizes plans of which parts are run by themselves.
+    as_meant: Arc<Optimizer>,
 }
 
 impl Scope {
@@ -92,12 +96,25 @@ impl Scope {
         context.register_udaf(AggregateUDF::new_from_impl(Least::default()));
         context.register_udaf(AggregateUDF::new_from_impl(Greatest::default()));
         let planning = Arc::new(context.state());
-        Self { context, planning, as_written: Arc::new(Optimizer::new()) }
+        Self {
+            context,
+            planning,
+            division: Division::default(),
+            as_written: Arc::new(Optimizer::with_rules(rules::of_reading())),
+            as_meant: Arc::new(Optimizer::with_rules(rules::of_meaning())),
+        }
     }
 
     /// A scope for planning alone.
     pub fn for_planning() -> Self {
         Self::new(1, Arc::new(RuntimeEnv::default()))
+    }
+
+    /// The scope in whose SQL `/` means this.
+    #[must_use]
+    pub fn dividing(mut self, division: Division) -> Self {
+        self.division = division;
+        self
     }
 
     /// The scope whose plans are mended by one more rule once they are made.
@@ -204,7 +221,8 @@ impl Scope {
     fn checked(&self, statement: Statement) -> Result<LogicalPlan, DataFusionError> {
         let state = self.planning.as_ref();
         // Planning is asynchronous only for catalogs that answer over a network; this one is in memory.
-        let plan = rules::mended(futures::executor::block_on(state.statement_to_plan(statement))?)?;
+        let plan = futures::executor::block_on(state.statement_to_plan(statement))?;
+        let plan = rules::mended(plan, self.division)?;
         // Types are first checked when operands are coerced, which is the analyzer's work. Those of a view were checked
         // when it was planned.
         let analyzed = state.analyzer().execute_and_check(plan.clone(), state.config_options(), |_, _| {})?;
@@ -248,6 +266,7 @@ impl Scope {
             std::mem::forget(statement);
             return Err(SqlProblem::nested_too_deep(nesting, sql, syntax::DEPTH));
         }
+        syntax::write_types_out(&mut statement);
         if let Some(unclear) = syntax::write_synonyms_out(&mut statement, sql) {
             return Err(unclear);
         }
@@ -342,9 +361,22 @@ impl Scope {
     /// # Errors
     /// Where the optimizer finds that the plan cannot run.
     pub fn optimize(&self, plan: &LogicalPlan) -> Result<LogicalPlan, DataFusionError> {
+        self.optimized_by(&self.as_written, plan)
+    }
+
+    /// The plan with filters pushed down and all that the optimizer knows, of which each part can be run by itself and gives the rows that it
+    /// gives in the whole.
+    ///
+    /// # Errors
+    /// Where the optimizer finds that the plan cannot run.
+    pub fn optimize_in_parts(&self, plan: &LogicalPlan) -> Result<LogicalPlan, DataFusionError> {
+        self.optimized_by(&self.as_meant, plan)
+    }
+
+    fn optimized_by(&self, rules: &Optimizer, plan: &LogicalPlan) -> Result<LogicalPlan, DataFusionError> {
         let state = self.context.state();
         let analyzed = state.analyzer().execute_and_check(plan.clone(), state.config_options(), |_, _| {})?;
-        self.as_written.optimize(analyzed, &state, |_, _| {})
+        rules.optimize(analyzed, &state, |_, _| {})
     }
 
     /// The name by which plans know the relation.

@@ -22,8 +22,8 @@ use mep_contract::source::{RowSchema, SourceError};
 use mep_core::relation::Relation;
 use mep_datafusion::{Engine, EngineOptions};
 use mep_local::warehouse::LocalWarehouse;
-use mep_sql::Scope;
 use mep_sql::streaming::{StreamInput, StreamQuery};
+use mep_sql::{Division, Scope};
 
 /// An event: its time in milliseconds, a key and a value; or what cannot be read.
 type Event = Option<(i64, Option<u8>, i64)>;
@@ -403,7 +403,9 @@ fn holds(
     let topic = Arc::new(Topic { partitions: partitions.to_vec(), seed: Mutex::new(seed) });
     let folder = tempfile::tempdir().unwrap();
     let warehouse = Arc::new(LocalWarehouse::new(folder.path()));
-    let engine = Engine::new(warehouse, EngineOptions { threads: 2, memory: 1 << 28 }).unwrap();
+    let engine =
+        Engine::new(warehouse, EngineOptions { threads: 2, memory: 1 << 28, division: Division::Whole })
+            .unwrap();
     let model = model(sql, key.0, key.1, 60_000, &store);
     let table = model.spec.table.clone();
     let job = Job {
@@ -499,7 +501,9 @@ fn past_the_limit_of_rejects_a_stream_ends_before_it_writes_what_it_read_last() 
     let topic = Arc::new(Topic { partitions, seed: Mutex::new(1) });
     let folder = tempfile::tempdir().unwrap();
     let warehouse = Arc::new(LocalWarehouse::new(folder.path()));
-    let engine = Engine::new(warehouse, EngineOptions { threads: 2, memory: 1 << 28 }).unwrap();
+    let engine =
+        Engine::new(warehouse, EngineOptions { threads: 2, memory: 1 << 28, division: Division::Whole })
+            .unwrap();
     let limit = |most: u64| {
         Some(RejectLimit { said: most.to_string(), allows: Arc::new(move |rejected, _| rejected <= most) })
     };

@@ -159,7 +159,13 @@ fn groups(graph: &Graph, nodes: &NodeSet, grain: Grain) -> Vec<TaskNodes> {
                 (TaskCommand::Snapshot, format!("snapshot.{}", node.name))
             }
             (NodeKind::Snapshot { .. }, Grain::Folder) => (TaskCommand::Snapshot, "snapshot".to_owned()),
-            (NodeKind::Model { .. } | NodeKind::Test(_) | NodeKind::Exposure { .. }, _) => continue,
+            (
+                NodeKind::Model { .. }
+                | NodeKind::Test(_)
+                | NodeKind::Semantic(_)
+                | NodeKind::Exposure { .. },
+                _,
+            ) => continue,
         };
         let is_shared =
             |group: &&mut TaskNodes| grain == Grain::Folder && (&group.id, group.call) == (&id, call);

@@ -5,7 +5,7 @@ use std::path::Path;
 use indexmap::IndexMap;
 use serde_json::{Map, Value as Json, json};
 
-use mep_graph::{Node, NodeKind, TestDetail};
+use mep_graph::{FailuresKept, Node, NodeKind, TestDetail, python_quoted};
 use mep_lang::project::Located;
 
 /// The config of a model, seed or snapshot without a word of the user's.
@@ -65,6 +65,12 @@ fn defaults(node: &Node) -> Map<String, Json> {
             });
             (of_relation(), more)
         }
+        NodeKind::Test(TestDetail::Unit { .. }) | NodeKind::Exposure { .. } => {
+            (json!({}), json!({ "enabled": true, "tags": [], "meta": {} }))
+        }
+        NodeKind::Semantic(_) => {
+            (json!({}), json!({ "enabled": true, "group": node.config.group, "meta": {} }))
+        }
         NodeKind::Test(_) => {
             let more = json!({
                 "enabled": true,
@@ -97,7 +103,6 @@ fn defaults(node: &Node) -> Map<String, Json> {
             });
             (json!({}), more)
         }
-        NodeKind::Exposure { .. } => (json!({}), json!({ "enabled": true, "tags": [], "meta": {} })),
     };
     let mut all = Map::new();
     for part in [base, more] {
@@ -137,6 +142,18 @@ pub(super) fn config(node: &Node) -> Map<String, Json> {
     }
     if matches!(node.kind, NodeKind::Model { .. }) {
         config.insert("materialized".to_owned(), node.config.materialized.as_str().into());
+        config.insert("access".to_owned(), node.config.access.as_str().into());
+        // `contract: true` says the same as `contract: {enforced: true}`.
+        if !config.get("contract").is_some_and(Json::is_object) {
+            config.insert("contract".to_owned(), json!({ "alias_types": true }));
+        }
+        config["contract"]["enforced"] = node.config.contract.into();
+    }
+    if matches!(node.kind, NodeKind::Semantic(_)) {
+        config.remove("tags");
+    }
+    if matches!(node.kind, NodeKind::Test(TestDetail::Generic { .. } | TestDetail::Singular { .. })) {
+        add_kept(&mut config, node);
     }
     // A long name of a test is cut for its alias, which dbt writes into its config.
     if matches!(node.kind, NodeKind::Test(TestDetail::Generic { .. }))
@@ -146,6 +163,17 @@ pub(super) fn config(node: &Node) -> Map<String, Json> {
         config.insert("alias".to_owned(), (short != node.name).then_some(short).into());
     }
     config
+}
+
+/// Each of the two words of what failing rows are kept as says the other.
+fn add_kept(config: &mut Map<String, Json>, node: &Node) {
+    let kept = node.config.store_failures_as.map(|kept| kept != FailuresKept::Ephemeral);
+    if let Some(kept) = kept {
+        config.insert("store_failures".to_owned(), kept.into());
+    } else if let Some(kept) = node.config.store_failures {
+        let word = if kept { "table" } else { "ephemeral" };
+        config.insert("store_failures_as".to_owned(), word.into());
+    }
 }
 
 fn hooks(called: &[Located<String>]) -> Json {
@@ -198,7 +226,7 @@ fn python(value: &Json) -> String {
         Json::Null => "None".to_owned(),
         Json::Bool(true) => "True".to_owned(),
         Json::Bool(false) => "False".to_owned(),
-        Json::String(text) => format!("'{}'", text.replace('\\', "\\\\").replace('\'', "\\'")),
+        Json::String(text) => python_quoted(text),
         Json::Array(items) => format!("[{}]", items.iter().map(python).collect::<Vec<_>>().join(", ")),
         Json::Object(entries) => {
             let entry = |(key, value): (&String, &Json)| format!("'{key}': {}", python(value));

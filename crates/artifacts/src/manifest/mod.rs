@@ -3,15 +3,20 @@
 //! A key has the meaning that it has for dbt, or is not there: what mep does not know is not made up.
 
 mod config;
+mod contract;
 mod exposure;
+mod groups;
 mod macros;
 mod node;
+mod semantics;
 mod source;
+mod unit_test;
 
 use std::io;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Map, Value as Json, json};
+use sha2::{Digest, Sha256};
 
 use self::node::NodeWriter;
 pub(super) use self::source::freshness;
@@ -19,7 +24,7 @@ use super::compiled_paths::CompiledPaths;
 use super::files;
 use mep_contract::warehouse::RunId;
 use mep_core::secrets;
-use mep_graph::{Compiled, Graph, NodeIndex, NodeKind};
+use mep_graph::{Compiled, Graph, NodeIndex, NodeKind, SemanticDetail, TestDetail};
 use mep_lang::jinja::Templates;
 use mep_lang::project::Project;
 
@@ -70,6 +75,11 @@ pub(super) fn metadata(schema: &str, described: Described<'_>) -> Json {
     })
 }
 
+/// A hash in the digits that dbt writes it in.
+fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// A time as dbt's artifacts have it.
 pub(super) fn time(time: DateTime<Utc>) -> String {
     time.to_rfc3339_opts(SecondsFormat::Micros, true)
@@ -81,6 +91,8 @@ pub(super) fn manifest(described: Described<'_>) -> Json {
     let paths = CompiledPaths::of(project, graph);
     let writer = NodeWriter { described, paths: &paths };
     let (mut nodes, mut sources, mut exposures) = (Map::new(), Map::new(), Map::new());
+    let (mut semantic_models, mut metrics, mut saved_queries) = (Map::new(), Map::new(), Map::new());
+    let mut unit_tests = Map::new();
     let (mut parents, mut children) = (Map::new(), Map::new());
     for (index, node) in graph.indexed() {
         let id = node.id.as_str().to_owned();
@@ -93,6 +105,10 @@ pub(super) fn manifest(described: Described<'_>) -> Json {
         match node.kind {
             NodeKind::Source { .. } => sources.insert(id, json),
             NodeKind::Exposure { .. } => exposures.insert(id, json),
+            NodeKind::Semantic(SemanticDetail::Model(_)) => semantic_models.insert(id, json),
+            NodeKind::Semantic(SemanticDetail::Metric(_)) => metrics.insert(id, json),
+            NodeKind::Semantic(SemanticDetail::SavedQuery(_)) => saved_queries.insert(id, json),
+            NodeKind::Test(TestDetail::Unit { .. }) => unit_tests.insert(id, json),
             _ => nodes.insert(id, json),
         };
     }
@@ -115,16 +131,16 @@ pub(super) fn manifest(described: Described<'_>) -> Json {
         ("macros", macros::macros(project, described.templates)),
         ("docs", macros::docs(project)),
         ("exposures", exposures.into()),
-        ("metrics", json!({})),
-        ("groups", json!({})),
+        ("metrics", metrics.into()),
+        ("groups", groups::groups(project)),
         ("selectors", json!({})),
         ("disabled", disabled.into()),
         ("parent_map", parents.into()),
         ("child_map", children.into()),
-        ("group_map", json!({})),
-        ("saved_queries", json!({})),
-        ("semantic_models", json!({})),
-        ("unit_tests", json!({})),
+        ("group_map", groups::group_map(project, graph)),
+        ("saved_queries", saved_queries.into()),
+        ("semantic_models", semantic_models.into()),
+        ("unit_tests", unit_tests.into()),
         ("functions", json!({})),
     ];
     sections.into_iter().map(|(name, section)| (name.to_owned(), section)).collect()

@@ -2,14 +2,13 @@
 
 use std::fs;
 
-use serde_json::{Map, Value as Json, json};
-use sha2::{Digest, Sha256};
+use serde_json::{Map, Number, Value as Json, json};
 
 use super::super::compiled_paths::CompiledPaths;
 use super::super::paths::{in_package, in_resources};
-use super::{Described, config, exposure, source};
-use mep_graph::{Node, NodeIndex, NodeKind, TestDetail};
-use mep_lang::project::{Column, Properties};
+use super::{Described, config, contract, exposure, groups, semantics, sha256, source, unit_test};
+use mep_graph::{Node, NodeIndex, NodeKind, TestDetail, deprecation_time};
+use mep_lang::project::{Column, Properties, SqlFile};
 
 /// What is added to a target's schema to name that of tests, as dbt has it without a word of the user's.
 pub(super) const TEST_SCHEMA: &str = "dbt_test__audit";
@@ -35,10 +34,21 @@ impl NodeWriter<'_> {
             "original_file_path": path.to_string_lossy(),
             "fqn": node.fqn,
             "description": node.description.clone().unwrap_or_default(),
-            "tags": node.config.tags,
-            "meta": node.config.meta,
             "config": config,
         });
+        match &node.kind {
+            NodeKind::Semantic(detail) => {
+                semantics::add(&mut json, self.described, node, *detail);
+                return json;
+            }
+            NodeKind::Test(TestDetail::Unit { index, .. }) => {
+                unit_test::add(&mut json, self.described, node, &project.unit_tests[*index]);
+                return json;
+            }
+            _ => {}
+        }
+        json["tags"] = node.config.tags.clone().into();
+        json["meta"] = node.config.meta.clone();
         if !matches!(node.kind, NodeKind::Exposure { .. }) {
             json["columns"] = node.columns.iter().map(|one| (one.name.value.clone(), column(one))).collect();
             json["database"] = Json::Null;
@@ -99,8 +109,10 @@ impl NodeWriter<'_> {
     fn add_stored(&self, json: &mut Json, node: &Node, index: Option<NodeIndex>) {
         let Described { project, .. } = self.described;
         let alias = node.relation.as_ref().map(|relation| relation.name.clone());
-        json["alias"] = alias.unwrap_or_else(|| node.short_name()).into();
-        json["group"] = json["config"]["group"].clone();
+        json["alias"] = alias
+            .unwrap_or_else(|| node.version().map_or_else(|| node.short_name(), |_| node.name_with_version()))
+            .into();
+        json["group"] = groups::group(self.described.graph, node).into();
         json["docs"] = json["config"].get("docs").cloned().unwrap_or_else(|| json!({ "show": true }));
         json["build_path"] = Json::Null;
         let code = self.raw_code(node);
@@ -120,8 +132,8 @@ impl NodeWriter<'_> {
             contract["checksum"] = Json::Null;
             json["contract"] = contract;
         }
-        if matches!(node.kind, NodeKind::Model { .. }) {
-            json["access"] = json["config"]["access"].clone();
+        if let NodeKind::Model { index, .. } = node.kind {
+            add_model(json, node, &project.models[index]);
         }
         if let NodeKind::Test(TestDetail::Generic { test, attached, column }) = &node.kind {
             let (package, name) = test.package_and_name();
@@ -171,7 +183,11 @@ impl NodeWriter<'_> {
                 let call = format!("{{{{ {package}test_{name}(**_dbt_generic_test_kwargs) }}}}");
                 call + &config::call(node, &test.config)
             }
-            NodeKind::Seed { .. } | NodeKind::Source { .. } | NodeKind::Exposure { .. } => String::new(),
+            NodeKind::Test(TestDetail::Unit { .. })
+            | NodeKind::Seed { .. }
+            | NodeKind::Source { .. }
+            | NodeKind::Semantic(_)
+            | NodeKind::Exposure { .. } => String::new(),
         }
     }
 
@@ -189,44 +205,80 @@ impl NodeWriter<'_> {
                     let path = in_package(project, &node.path);
                     return json!({ "name": "path", "checksum": path.to_string_lossy() });
                 }
-                fs::read_to_string(&path).map_or(nothing, |text| sha256(text.trim().as_bytes()))
+                fs::read_to_string(&path).map_or(nothing, |text| checksum(text.trim().as_bytes()))
             }
-            _ => sha256(code.as_bytes()),
+            _ => checksum(code.as_bytes()),
         }
     }
 }
 
-fn sha256(bytes: &[u8]) -> Json {
-    let digest: String = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-    json!({ "name": "sha256", "checksum": digest })
+fn checksum(bytes: &[u8]) -> Json {
+    json!({ "name": "sha256", "checksum": sha256(bytes) })
+}
+
+/// What models have, and nothing else that is stored.
+fn add_model(json: &mut Json, node: &Node, file: &SqlFile) {
+    let properties = &file.properties;
+    json["access"] = node.config.access.as_str().into();
+    json["constraints"] = properties.constraints.iter().map(contract::of_model).collect();
+    if node.config.contract {
+        json["contract"]["checksum"] = contract::checksum(node, &properties.constraints).into();
+    }
+    let of = node.version();
+    json["version"] = of.map(|of| version(&of.version)).into();
+    json["latest_version"] = of.map(|of| version(&of.latest)).into();
+    let date = properties.deprecation_date.as_ref().and_then(|written| deprecation_time(&written.value));
+    json["deprecation_date"] = date.map(|time| time.and_utc().to_rfc3339()).into();
+}
+
+/// A version of a model: a number, where it is one.
+pub(super) fn version(written: &str) -> Json {
+    serde_json::from_str::<Number>(written).map_or_else(|_| written.into(), Json::Number)
 }
 
 /// What a node is made of.
 fn add_inputs(json: &mut Json, node: &Node) {
-    let reference = |(package, name): &(Option<String>, String)| json!({ "name": name, "package": package, "version": null });
-    json["refs"] = node.mentions.refs.iter().map(reference).collect();
+    json["refs"] = references(node);
     json["sources"] = node.mentions.sources.iter().map(|(source, table)| json!([source, table])).collect();
     json["metrics"] = json!([]);
-    json["depends_on"] = json!({
+    json["depends_on"] = depends_on(node);
+}
+
+/// What a node's `ref()` name.
+pub(super) fn references(node: &Node) -> Json {
+    let reference = |(package, name): &(Option<String>, String)| {
+        let (plain, of) = match name.split_once(".v") {
+            Some((plain, of)) if is_text(node, name) => (plain, of.into()),
+            Some((plain, of)) => (plain, version(of)),
+            None => (name.as_str(), Json::Null),
+        };
+        json!({ "name": plain, "package": package, "version": of })
+    };
+    node.mentions.refs.iter().map(reference).collect()
+}
+
+/// Whether dbt has the version of what a test tests from a text of its own: two tests it knows without one.
+fn is_text(node: &Node, name: &str) -> bool {
+    let NodeKind::Test(TestDetail::Generic { test, attached, .. }) = &node.kind else { return false };
+    let is_tested = attached.as_str().splitn(3, '.').nth(2) == Some(name);
+    is_tested && !["unique", "not_null"].contains(&test.test.value.as_str())
+}
+
+/// The macros and the nodes that a node needs.
+pub(super) fn depends_on(node: &Node) -> Json {
+    json!({
         "macros": node.mentions.macros,
         "nodes": node.depends_on.iter().map(|needed| needed.id.as_str()).collect::<Vec<_>>(),
-    });
+    })
 }
 
 /// A column as the files describe it.
 fn column(column: &Column) -> Json {
-    let constraint = json!({
-        "type": "not_null",
-        "name": null,
-        "expression": null,
-        "warn_unenforced": true,
-        "warn_unsupported": true,
-    });
     json!({
         "name": column.name.value,
         "description": column.description.clone().unwrap_or_default(),
         "data_type": column.data_type.as_ref().map(|data_type| &data_type.value),
-        "constraints": column.not_null.then_some(constraint).into_iter().collect::<Vec<_>>(),
+        "constraints": column.constraints.iter().map(contract::of_column).collect::<Vec<_>>(),
         "quote": column.quote.then_some(true),
         "meta": column.meta,
         "tags": column.tags,

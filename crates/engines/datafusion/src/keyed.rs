@@ -7,11 +7,10 @@
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
-use arrow::array::{RecordBatch, UInt64Array};
-use arrow::compute::{concat_batches, take_record_batch};
+use arrow::array::RecordBatch;
+use arrow::compute::concat_batches;
 use arrow::datatypes::{DataType, Field, SchemaRef};
 use datafusion::catalog::Session;
-use datafusion::common::cast::as_int64_array;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{Column, DataFusionError, Result, ScalarValue};
 use datafusion::datasource::{MemTable, TableProvider, provider_as_source, source_as_provider};
@@ -27,8 +26,8 @@ use mep_contract::executor::keyed::{ContentChange, KeyedRows, ReplacedRows, Stor
 use mep_contract::warehouse::{PartitionKey, TableVersion};
 use mep_core::relation::Relation;
 use mep_sql::keyed::{
-    ChangedTable, Changes, KEYS_TABLE, Merge, Restricted, Wanted, all_columns, differing_rows, merged,
-    optimized, rows_by_key,
+    CarriedOn, ChangedTable, Changes, KEYS_TABLE, Merge, Restricted, Wanted, all_columns, by_sign,
+    differing_rows, merged, optimized, rows_by_key,
 };
 
 /// More keys than this are not told apart.
@@ -97,7 +96,7 @@ impl Engine {
         collect: &mut RunPlan<'_>,
     ) -> Result<Option<Vec<RecordBatch>>> {
         // All columns of the plan are needed: a partition is another one where any of them is.
-        let Some(plan) = optimized(self.scope(), plan)? else { return Ok(None) };
+        let plan = optimized(self.scope(), plan)?;
         let mut wanted = Wanted::new();
         for field in columns {
             let (qualifier, _) = plan.schema().qualified_field_with_unqualified_name(field.name())?;
@@ -123,7 +122,7 @@ impl Engine {
         changed: &[ContentChange],
         collect: &mut RunPlan<'_>,
     ) -> Result<Option<KeyedRows>> {
-        let Some(plan) = optimized(self.scope(), plan)? else { return Ok(None) };
+        let plan = optimized(self.scope(), plan)?;
         let changes = self.changes(&plan, changed, collect)?;
         if changes.0.is_empty() {
             return Ok(Some(KeyedRows::Same));
@@ -176,7 +175,11 @@ struct KeyedWork<'a> {
 impl KeyedWork<'_> {
     /// What the rows that came add to groups, merged with what is stored of these.
     fn carried_on(&self, collect: &mut RunPlan<'_>) -> Result<Option<KeyedRows>> {
-        let Some(carried) = self.changes.carried_on(&self.plan)? else { return Ok(None) };
+        let carried = match self.changes.carried_on(&self.plan)? {
+            Some(carried) => Some(carried),
+            None => self.carried_on_by_key(collect)?,
+        };
+        let Some(carried) = carried else { return Ok(None) };
         let to_add = self.engine.cost(&carried.added)?;
         if !is_worth(to_add + self.stored.table.bytes(), self.whole) {
             return Ok(None);
@@ -210,6 +213,19 @@ impl KeyedWork<'_> {
         let merged = merged(self.engine.scope(), stored, added, &merges)?;
         let new = batch(schema.clone(), &collect(merged)?)?;
         self.replaced(files, (old, new), &keys, &on, columns, collect)
+    }
+
+    /// The same of groups whose rows are not each made of one row of a changed table.
+    fn carried_on_by_key(&self, collect: &mut RunPlan<'_>) -> Result<Option<CarriedOn>> {
+        let mut find = |plan: LogicalPlan| {
+            if !is_worth(self.engine.cost(&plan)?, self.whole) {
+                return Ok(None);
+            }
+            let asked = LogicalPlanBuilder::from(plan).limit(0, Some(KEYS + 1))?.build()?;
+            let rows = batch(asked.schema().as_arrow().clone().into(), &collect(asked)?)?;
+            Ok((rows.num_rows() <= KEYS).then_some(rows))
+        };
+        self.changes.carried_on_by_key(&self.plan, &mut find)
     }
 
     /// The rows of the keys that are reached, computed of the rows of the inputs that bear them.
@@ -351,19 +367,9 @@ fn rows_that_differ(
     }
     let (mut came, mut went) = (Vec::new(), Vec::new());
     for batch in differing.iter().filter(|batch| batch.num_rows() > 0) {
-        let signs = batch.column(batch.num_columns() - 1);
-        let signs = as_int64_array(signs)?;
-        let columns: Vec<usize> = (0..batch.num_columns() - 1).collect();
-        let rows = RecordBatch::try_new(schema.clone(), batch.project(&columns)?.columns().to_vec())?;
-        let times = |sign: i64| {
-            let rows = signs.iter().enumerate().flat_map(move |(row, count)| {
-                let count = usize::try_from(count.unwrap_or_default() * sign).unwrap_or_default();
-                std::iter::repeat_n(row as u64, count)
-            });
-            UInt64Array::from_iter_values(rows)
-        };
-        came.push(take_record_batch(&rows, &times(1))?);
-        went.push(take_record_batch(&rows, &times(-1))?);
+        let (come, gone) = by_sign(&schema, batch)?;
+        came.push(come);
+        went.push(gone);
     }
     let content = |rows: Vec<RecordBatch>| -> Result<Option<Arc<dyn TableProvider>>> {
         if rows.iter().all(|batch| batch.num_rows() == 0) {

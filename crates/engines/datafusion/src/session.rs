@@ -26,7 +26,7 @@ use mep_contract::warehouse::{
 };
 use mep_core::guard::Panicked;
 use mep_core::relation::Relation;
-use mep_sql::{PlannedQuery, Scope, SqlError};
+use mep_sql::{Division, PlannedQuery, Scope, SqlError};
 
 /// What an engine may use.
 #[derive(Clone, Copy, Debug)]
@@ -35,6 +35,8 @@ pub struct EngineOptions {
     pub threads: usize,
     /// Bytes that all queries together may hold; past it they spill to disk.
     pub memory: usize,
+    /// What `/` of whole numbers means in SQL.
+    pub division: Division,
 }
 
 /// The embedded engine over the tables of one warehouse.
@@ -57,7 +59,8 @@ impl Engine {
         let storage = warehouse.storage();
         let url = ObjectStoreUrl::parse(storage.url()).map_err(SqlError::from)?;
         runtime.register_object_store(url.as_ref(), storage.object_store());
-        let scope = Scope::new(options.threads, runtime).with_physical_rule(Arc::new(BoundedPruning));
+        let scope = Scope::new(options.threads, runtime).dividing(options.division);
+        let scope = scope.with_physical_rule(Arc::new(BoundedPruning));
         Ok(Self { scope, warehouse })
     }
 

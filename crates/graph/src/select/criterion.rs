@@ -3,24 +3,29 @@
 use mep_lang::project::{Problem, nearest};
 
 /// The methods that a criterion can begin with.
-const METHODS: [&str; 17] = [
+const METHODS: [&str; 22] = [
+    "access",
     "config",
     "exposure",
     "file",
     "fqn",
     "group",
+    "metric",
     "name",
     "package",
     "path",
     "resource_type",
     "result",
+    "saved_query",
     "selector",
+    "semantic_model",
     "source",
     "source_status",
     "state",
     "tag",
     "test_name",
     "test_type",
+    "version",
 ];
 
 /// How many steps; `None` for any number.
@@ -31,6 +36,7 @@ pub(super) struct Distance(pub(super) Option<usize>);
 pub(super) enum Method {
     /// No method was written: a path, a file or a name.
     Unsaid,
+    Access,
     Config(String),
     Exposure,
     File,
@@ -42,12 +48,15 @@ pub(super) enum Method {
     ResourceType,
     Result,
     Selector,
+    /// A part of dbt's semantic layer, by dbt's word for it.
+    Semantic(&'static str),
     Source,
     SourceStatus,
     State,
     Tag,
     TestName,
     TestType,
+    Version,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -100,22 +109,27 @@ impl Criterion {
             return Ok(Method::Config(key.to_owned()));
         }
         Ok(match word {
+            "access" => Method::Access,
             "exposure" => Method::Exposure,
             "file" => Method::File,
             "fqn" => Method::Fqn,
+            "metric" => Method::Semantic("metric"),
             "name" => Method::Name,
             "group" => Method::Group,
             "package" => Method::Package,
             "path" => Method::Path,
             "resource_type" => Method::ResourceType,
             "result" => Method::Result,
+            "saved_query" => Method::Semantic("saved_query"),
             "selector" => Method::Selector,
+            "semantic_model" => Method::Semantic("semantic_model"),
             "source" => Method::Source,
             "source_status" => Method::SourceStatus,
             "state" => Method::State,
             "tag" => Method::Tag,
             "test_name" => Method::TestName,
             "test_type" => Method::TestType,
+            "version" => Method::Version,
             _ => {
                 let problem = Problem::new(format!("the selector `{text}` has an unknown method `{word}`"));
                 let known = METHODS.join(", ").replace("config", "config.<key>");

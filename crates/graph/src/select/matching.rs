@@ -40,7 +40,8 @@ pub(super) fn matches(node: &Node, criterion: &Criterion, pattern: &NamePattern<
         }
         // A bare word never means a source or an exposure, as in dbt: those have methods of their own.
         Method::Unsaid | Method::Fqn => {
-            !matches!(node.kind, NodeKind::Source { .. } | NodeKind::Exposure { .. }) && is_fqn(node, pattern)
+            !matches!(node.kind, NodeKind::Source { .. } | NodeKind::Semantic(_) | NodeKind::Exposure { .. })
+                && is_fqn(node, pattern)
         }
         Method::Name => pattern.is(&node.name),
         Method::File => is_file(node, pattern),
@@ -49,6 +50,12 @@ pub(super) fn matches(node: &Node, criterion: &Criterion, pattern: &NamePattern<
             pattern.text == "this" || node.fqn.first().is_some_and(|package| pattern.is(package))
         }
         Method::ResourceType => node.resource_type() == pattern.text,
+        Method::Access => {
+            matches!(node.kind, NodeKind::Model { .. }) && node.config.access.as_str() == pattern.text
+        }
+        Method::Semantic(word) => node.resource_type() == *word && is_in_package(node, pattern),
+        Method::Group => node.config.group.as_deref().is_some_and(|group| pattern.is(group)),
+        Method::Version => is_of_version(node, pattern.text),
         Method::Tag => node.config.tags.iter().any(|tag| pattern.is(tag)),
         Method::Exposure => {
             matches!(node.kind, NodeKind::Exposure { .. })
@@ -56,6 +63,7 @@ pub(super) fn matches(node: &Node, criterion: &Criterion, pattern: &NamePattern<
         }
         Method::Source => is_source(node, pattern),
         Method::TestType => match &node.kind {
+            NodeKind::Test(TestDetail::Unit { .. }) => pattern.text == "unit",
             NodeKind::Test(TestDetail::Generic { .. }) => ["generic", "data"].contains(&pattern.text),
             NodeKind::Test(TestDetail::Singular { .. }) => ["singular", "data"].contains(&pattern.text),
             _ => false,
@@ -64,9 +72,26 @@ pub(super) fn matches(node: &Node, criterion: &Criterion, pattern: &NamePattern<
             NodeKind::Test(TestDetail::Generic { test, .. }) => pattern.is(test.package_and_name().1),
             _ => false,
         },
-        Method::Group => node.config.raw.get("group").is_some_and(|group| holds(group, pattern)),
         Method::Config(key) => is_configured(node, key, pattern),
         Method::Result | Method::Selector | Method::SourceStatus | Method::State => false,
+    }
+}
+
+/// Whether the value is the node's name, with the package's before it or without.
+fn is_in_package(node: &Node, pattern: &NamePattern<'_>) -> bool {
+    let package = node.fqn.first().map(String::as_str).unwrap_or_default();
+    pattern.is(&node.name) || pattern.is(&format!("{package}.{}", node.name))
+}
+
+/// `latest`, `old`, `prerelease`: beside the latest version; `none`: a model without versions.
+fn is_of_version(node: &Node, word: &str) -> bool {
+    let is_model = matches!(node.kind, NodeKind::Model { .. });
+    match (node.version(), word) {
+        (None, word) => is_model && word == "none",
+        (Some(version), "latest") => version.is_latest(),
+        (Some(version), "old") => version.beside_latest().is_lt(),
+        (Some(version), "prerelease") => version.beside_latest().is_gt(),
+        (Some(_), _) => false,
     }
 }
 
@@ -89,7 +114,9 @@ fn is_below(node: &Node, pattern: &NamePattern<'_>) -> bool {
 
 /// Whether the value is the node's name, or the head of its folders, with the project's name or without.
 fn is_fqn(node: &Node, pattern: &NamePattern<'_>) -> bool {
-    if pattern.is(&node.name) {
+    if pattern.is(&node.name)
+        || node.version().is_some() && node.reference_names().any(|name| pattern.is(&name))
+    {
         return true;
     }
     let parts: Vec<&str> = node.fqn.iter().flat_map(|part| part.split('.')).collect();

@@ -11,7 +11,7 @@ use super::column_value::{Api, created, quoted};
 use super::macros::Macro;
 use super::namespaces::{DBT, PREFIXES};
 use super::patterns::ReModule;
-use super::problem::{invalid, invalid_with_help, unsupported};
+use super::problem::{invalid, invalid_with_help, missing_macro, unsupported};
 use super::python_text::shown;
 use super::relation_value::RelationValue;
 use super::scope::{RenderScope, SCOPE, Shared};
@@ -19,8 +19,9 @@ use super::time::Modules;
 use super::visits;
 use crate::project::nearest;
 
-/// The adapter's own name.
-const ADAPTER: &str = "mep";
+/// What `target.type` and `adapter.type()` say: the adapter of dbt whose macros are taken, so that what a project does for it is
+/// done whether its macros are dispatched or ask.
+pub(crate) const ADAPTER: &str = "duckdb";
 
 /// The macros that `adapter.dispatch` looks for, the first one first.
 pub(super) fn dispatched(name: &str) -> [String; 3] {
@@ -78,8 +79,8 @@ impl Object for Adapter {
             "dispatch" => self.dispatch(arguments),
             "type" => Ok(ADAPTER.into()),
             "quote" => {
-                let (name,): (&str,) = from_args(arguments)?;
-                Ok(quoted(name).into())
+                let (name,): (Value,) = from_args(arguments)?;
+                Ok(quoted(&shown(&name)).into())
             }
             "quote_as_configured" => {
                 let (name, _): (&str, Option<&str>) = from_args(arguments)?;
@@ -110,8 +111,8 @@ impl Adapter {
             [relation] if RelationValue::relation(relation).is_some() => relation.clone(),
             arguments => created(arguments)?,
         };
-        let columns = self.scope.columns_of(&relation)?;
-        Ok(if columns.len() == Some(0) { Value::from(()) } else { relation })
+        let is_there = self.scope.is_there(&relation)?;
+        Ok(if is_there { relation } else { Value::from(()) })
     }
 
     fn dispatch(&self, arguments: &[Value]) -> Result<Value, Error> {
@@ -216,7 +217,11 @@ impl Object for PackageMacros {
     }
 
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
-        self.shared.macros.qualified(&self.name, key.as_str()?).map(Macro::value)
+        let name = key.as_str()?;
+        if let Some(value) = self.shared.overridden.of_package(&self.name, name) {
+            return Some(value.clone());
+        }
+        self.shared.macros.qualified(&self.name, name).map(Macro::value)
     }
 
     fn call_method(
@@ -225,6 +230,9 @@ impl Object for PackageMacros {
         method: &str,
         arguments: &[Value],
     ) -> Result<Value, Error> {
+        if let Some(value) = self.shared.overridden.of_package(&self.name, method) {
+            return value.call(state, arguments);
+        }
         let macros = &self.shared.macros;
         if let Some(found) = macros.qualified(&self.name, method) {
             return found.call(state, arguments);
@@ -241,8 +249,8 @@ impl Object for PackageMacros {
             ));
         }
         if !macros.is_installed(&self.name) {
-            return Err(invalid_with_help(
-                format!(
+            return Err(missing_macro(
+                &format!(
                     "the package `{}` is not installed: there is no macro `{}.{method}`",
                     self.name, self.name
                 ),
@@ -250,15 +258,15 @@ impl Object for PackageMacros {
             ));
         }
         if self.name != macros.root() {
-            return Err(invalid_with_help(
-                format!("the package `{}` has no macro `{method}`", self.name),
+            return Err(missing_macro(
+                &format!("the package `{}` has no macro `{method}`", self.name),
                 "look which version of it is installed",
             ));
         }
         let near = nearest(method, macros.names());
         let help =
             near.map_or_else(|| "define it in macros/".to_owned(), |near| format!("did you mean `{near}`?"));
-        Err(invalid_with_help(format!("there is no macro `{method}`"), &help))
+        Err(missing_macro(&format!("there is no macro `{method}`"), &help))
     }
 }
 

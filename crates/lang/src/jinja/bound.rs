@@ -7,7 +7,7 @@ use minijinja::value::{Kwargs, Object, ObjectRepr, from_args};
 use minijinja::{Error, ErrorKind, State, Value};
 use serde_json::Value as Json;
 
-use super::collections::{List, of_json};
+use super::collections::{Dict, List, of_json};
 use super::column_value::ApiColumn;
 use super::depth::is_writable;
 use super::problem::{invalid, invalid_with_help};
@@ -132,6 +132,16 @@ impl Object for Bound {
         ObjectRepr::Plain
     }
 
+    /// Packages ask `builtins.ref.config` for their own version.
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        let is_config = self.function == Function::Ref && key.as_str() == Some("config");
+        let shared = &self.scope.shared;
+        is_config.then(|| {
+            let name = shared.project_name.as_str().into();
+            Dict::with([("project_name", name), ("dependencies", shared.dependencies.clone())])
+        })
+    }
+
     fn call(self: &Arc<Self>, state: &mut State<'_, '_>, arguments: &[Value]) -> Result<Value, Error> {
         let scope = &self.scope;
         match self.function {
@@ -190,14 +200,14 @@ impl Object for Bound {
         arguments: &[Value],
     ) -> Result<Value, Error> {
         match (self.function, method) {
-            (Function::Config, "get") => {
+            (Function::Config, "get" | "meta_get") => {
                 let (key, default) = first_and_default(arguments)?;
-                let value = self.scope.config_value(key).or(default);
+                let value = self.configured(key, method == "meta_get").or(default);
                 Ok(value.unwrap_or_else(|| Value::from(())))
             }
-            (Function::Config, "require") => {
+            (Function::Config, "require" | "meta_require") => {
                 let (key, _) = first_and_default(arguments)?;
-                self.scope.config_value(key).ok_or_else(|| {
+                self.configured(key, method == "meta_require").ok_or_else(|| {
                     let help = format!("set it: config({key}=...)");
                     invalid_with_help(format!("the config `{key}` is required here"), &help)
                 })
@@ -211,18 +221,41 @@ impl Object for Bound {
     }
 }
 
+impl Bound {
+    /// A value of config, or of its `meta`.
+    fn configured(&self, key: &str, of_meta: bool) -> Option<Value> {
+        if !of_meta {
+            return self.scope.config_value(key);
+        }
+        self.scope.config_value("meta")?.get_attr(key).ok().filter(|value| !value.is_undefined())
+    }
+}
+
 fn texts(arguments: &[Value]) -> Option<Vec<&str>> {
     arguments.iter().map(Value::as_str).collect()
 }
 
+/// The arguments of `ref()` without the version, and the version that `v` or `version` says.
+fn with_version(arguments: &[Value]) -> Result<(&[Value], Option<String>), Error> {
+    let Some((last, names)) = arguments.split_last().filter(|(last, _)| last.is_kwargs()) else {
+        return Ok((arguments, None));
+    };
+    let named = Kwargs::try_from(last.clone())?;
+    let version = ["v", "version"].into_iter().find(|name| named.has(name));
+    let version: Option<Value> = version.map(|name| named.get(name)).transpose()?;
+    if let Some(other) = named.args().find(|name| !["v", "version"].contains(name)) {
+        return Err(invalid_with_help(
+            format!("ref() takes no argument `{other}`"),
+            "write ref('model', v=2) for a version of a model",
+        ));
+    }
+    let version = version.filter(|version| !version.is_none() && !version.is_undefined());
+    Ok((names, version.map(|version| version.to_string())))
+}
+
 impl RenderScope {
     fn reference(&self, arguments: &[Value]) -> Result<Value, Error> {
-        if arguments.last().is_some_and(Value::is_kwargs) {
-            return Err(invalid_with_help(
-                "ref() takes no named arguments",
-                "mep has no versions of models: give each version a name of its own",
-            ));
-        }
+        let (arguments, version) = with_version(arguments)?;
         let (package, name) = match texts(arguments).as_deref() {
             Some([name]) => (None, *name),
             Some([package, name]) => (Some(*package), *name),
@@ -233,6 +266,8 @@ impl RenderScope {
                 ));
             }
         };
+        let of_version = version.map(|version| format!("{name}.v{version}"));
+        let name = of_version.as_deref().unwrap_or(name);
         let resolved = match &self.resolver {
             Some(resolver) => {
                 // A name alone is that of the text's own package before it is that of another one.
@@ -293,6 +328,17 @@ impl RenderScope {
             ));
         }
         Ok(List::of(columns.iter().map(|(name, data_type)| ApiColumn::of(name, data_type)).collect()))
+    }
+
+    /// Whether a relation is there: an input, or the text's own, as the plan of it says; any other where a node of the project is it.
+    pub(super) fn is_there(&self, relation: &Value) -> Result<bool, Error> {
+        if let (Some(of), Some(resolver)) = (RelationValue::relation(relation), &self.resolver)
+            && of != self.about.this
+            && !self.noted().relations.contains(&of)
+        {
+            return Ok(resolver.is_there(&of));
+        }
+        Ok(self.columns_of(relation)?.len() != Some(0))
     }
 
     fn configure(&self, arguments: &[Value]) -> Result<Value, Error> {

@@ -5,16 +5,20 @@ use minijinja::{Environment, Error, State, Value};
 
 use super::given::Given;
 use super::layout::laid_out;
-use super::problem::invalid;
 use super::{json_text, list_filters, number_filters, text_filters};
 use mep_core::keys::{Key, key};
 
 /// The filters that are added.
 pub(super) const FILTERS: [Key; 6] = [
-    key("as_text", "value | as_text", "", "The value as text."),
-    key("as_native", "text | as_native", "", "The number, truth value or none that a text stands for."),
-    key("as_number", "text | as_number", "", "The same, and an error where it is no number."),
-    key("as_bool", "text | as_bool", "", "The same, and an error where it is neither true nor false."),
+    key("as_text", "value | as_text", "", "The value as it is, as in dbt; in YAML its text."),
+    key(
+        "as_native",
+        "text | as_native",
+        "",
+        "The value as it is, as in dbt; in YAML the number or truth value that a text stands for.",
+    ),
+    key("as_number", "text | as_number", "", "The same."),
+    key("as_bool", "text | as_bool", "", "The same."),
     key("center", "text | center(80)", "", "The text in the middle of a width."),
     key("truncate", "text | truncate(255, false, '...')", "", "The text cut to a length, at a word."),
 ];
@@ -49,16 +53,10 @@ pub(super) fn add_to(environment: &mut Environment<'_>) {
         });
     }
     add(environment, "tojson", |_, value, arguments| json_text::filter(value, arguments));
-    environment.add_filter("as_text", |value: &Value| value.to_string());
-    environment.add_filter("as_native", |value: Value| native(&value).unwrap_or(value));
-    environment.add_filter("as_number", |value: &Value| match native(value) {
-        Some(number) if number.is_number() => Ok(number),
-        _ => Err(invalid(format!("as_number: {value:?} is not a number"))),
-    });
-    environment.add_filter("as_bool", |value: &Value| match native(value) {
-        Some(found) if bool::try_from(found.clone()).is_ok() => Ok(found),
-        _ => Err(invalid(format!("as_bool: {value:?} is neither true nor false"))),
-    });
+    // They decide of which type a value of YAML is: in SQL all becomes text, and dbt leaves values as they are.
+    for name in ["as_text", "as_native", "as_number", "as_bool"] {
+        environment.add_filter(name, |value: Value| value);
+    }
     text_filters::add_to(environment);
     number_filters::add_to(environment);
     list_filters::add_to(environment);
@@ -71,19 +69,4 @@ fn or_default(value: Value, arguments: &[Value]) -> Result<Value, Error> {
     let is_for_false = given.value::<bool>("boolean")?.unwrap_or(false);
     given.end()?;
     Ok(if value.is_undefined() || is_for_false && !value.is_true() { default } else { value })
-}
-
-/// What a text stands for where it is the text of a number, a truth value or none.
-fn native(value: &Value) -> Option<Value> {
-    let Some(text) = value.as_str() else { return Some(value.clone()) };
-    Some(match text.trim() {
-        "true" | "True" => true.into(),
-        "false" | "False" => false.into(),
-        "none" | "None" | "null" => Value::from(()),
-        text => match (text.parse::<i64>(), text.parse::<f64>()) {
-            (Ok(number), _) => number.into(),
-            (_, Ok(number)) => number.into(),
-            _ => return None,
-        },
-    })
 }

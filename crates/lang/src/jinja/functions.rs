@@ -2,7 +2,7 @@
 
 use indexmap::IndexMap;
 use md5::{Digest, Md5};
-use minijinja::value::{Kwargs, Rest, Tuple, ValueOrKwargs};
+use minijinja::value::{Kwargs, Rest, Tuple, ValueOrKwargs, from_args};
 use minijinja::{Environment, Error, ErrorKind, State, Value};
 use serde_json::Value as Json;
 
@@ -356,6 +356,12 @@ fn log(
         (true, _) => tracing::debug!("{message}"),
     }
     Ok("")
+}
+
+/// The value of a call of `env_var` with these arguments.
+pub(super) fn env_var_of(arguments: &[Value]) -> Result<Value, Error> {
+    let (name, default, named): (&str, Rest<Value>, Kwargs) = from_args(arguments)?;
+    env_var(name, default, &named)
 }
 
 fn env_var(name: &str, default: Rest<Value>, named: &Kwargs) -> Result<Value, Error> {

@@ -310,9 +310,10 @@ impl Templates {
                 None => arguments.push((name.clone(), value)),
             }
         }
+        // A macro that was written for it may do without an argument, as in dbt: it is not defined then.
         let given = |name: &str| arguments.iter().any(|(argument, _)| argument == name);
-        let missing =
-            test.parameters.iter().find(|parameter| !parameter.has_default && !given(&parameter.name));
+        let mut parameters = test.parameters.iter().filter(|_| test.is_builtin());
+        let missing = parameters.find(|parameter| !parameter.has_default && !given(&parameter.name));
         if let Some(missing) = missing {
             let help = match missing.name.as_str() {
                 "column_name" => "put the test below a column, or give it `column_name`".to_owned(),

@@ -36,6 +36,7 @@ mod noted;
 mod number_filters;
 mod of_project;
 mod operators;
+mod overridden;
 mod overrides;
 mod passes;
 mod patterns;
@@ -62,8 +63,12 @@ mod widths;
 mod yaml_text;
 mod yaml_value;
 
+use std::sync::LazyLock;
+
+use chrono::{DateTime, Utc};
 use mep_core::keys::Section;
 
+pub(crate) use adapter::ADAPTER;
 pub use answer::{Answer, Asked, Cell};
 pub use generated_names::GeneratedName;
 pub use generic_test::TestSubject;
@@ -75,7 +80,12 @@ pub use templates::Templates;
 
 /// The engine for the texts of YAML files, which see no node: all that is the same for every text.
 pub(crate) fn engine_of_yaml() -> minijinja::Environment<'static> {
-    templates::environment()
+    /// All files are read as if at one time.
+    static NOW: LazyLock<DateTime<Utc>> = LazyLock::new(Utc::now);
+    let mut environment = templates::environment();
+    let now = || minijinja::Value::from_object(time::Timestamp::utc(*NOW));
+    environment.add_function("__run_started_at", now);
+    environment
 }
 
 /// A text of a YAML file as the engine takes it.

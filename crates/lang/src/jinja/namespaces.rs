@@ -23,7 +23,7 @@ const FOREIGN: [&str; 5] = ["dbt_utils", "dbt_expectations", "dbt_date", "audit_
 pub(super) type Macros = IndexMap<String, Arc<Macro>>;
 
 /// The macros of the project, of its packages, and what is built in.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Namespaces {
     root: String,
     /// By package; the project's own are one of them.
@@ -128,10 +128,9 @@ impl Namespaces {
     }
 
     fn order<'a>(&'a self, from: &'a str, namespace: Option<&'a str>) -> Vec<&'a str> {
-        let Some(namespace) = namespace else {
-            let own = (from != self.root).then_some(from);
-            return own.into_iter().chain([self.root.as_str(), DBT]).collect();
-        };
+        let own = (from != self.root).then_some(from);
+        let without = || own.into_iter().chain([self.root.as_str(), DBT]).collect();
+        let Some(namespace) = namespace else { return without() };
         if let Some(order) = self.dispatch.get(namespace) {
             let before = order.iter().position(|package| package == namespace).unwrap_or(order.len());
             let mut order: Vec<&str> = order.iter().map(String::as_str).collect();
@@ -141,7 +140,8 @@ impl Namespaces {
         if self.is_installed(namespace) {
             return vec![&self.root, OF_MEP, namespace];
         }
-        vec![&self.root, DBT]
+        // No package has this name, so it says nothing.
+        without()
     }
 
     /// The names of all macros that a text of the project sees.

@@ -96,6 +96,17 @@ pub(super) fn unsupported(what: &str, help: &str) -> Error {
     invalid_with_help(format!("{what} is not supported by mep"), help)
 }
 
+/// An error about a macro that is not there.
+pub(super) fn missing_macro(message: &str, help: &str) -> Error {
+    Error::new(ErrorKind::UnknownFunction, format!("{message}{HELP}{help}"))
+}
+
+/// Whether rendering ended at a call of a macro that is not there.
+pub(super) fn is_missing_macro(error: &Error) -> bool {
+    let root = root(error);
+    root.kind() == ErrorKind::UnknownFunction || is_call_of_nothing(root)
+}
+
 /// An error's message and its help, if it has one.
 pub(super) fn message_and_help(error: &Error) -> (String, Option<String>) {
     let detail = error.detail().map_or_else(|| error.kind().to_string(), str::to_owned);

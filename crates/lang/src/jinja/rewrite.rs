@@ -164,6 +164,9 @@ impl Rewritten {
 impl Definition {
     /// Whether it takes arguments beyond its parameters.
     pub(super) fn takes_any(&self) -> bool {
-        self.words.contains("kwargs") || self.words.contains("varargs")
+        let is_own = |name: &str| self.parameters.iter().any(|parameter| parameter.name == name);
+        !is_own("varargs")
+            && !is_own("kwargs")
+            && (self.words.contains("kwargs") || self.words.contains("varargs"))
     }
 }

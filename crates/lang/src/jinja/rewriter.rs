@@ -16,6 +16,36 @@ const PRELUDE: &str = "{% include 'mep/loader' %}";
 /// Stands for a default that is worked out inside of a macro: a name that is never defined.
 const MISSING: &str = "=__mep_missing";
 
+/// The words that statements begin with.
+const STATEMENTS: [&str; 26] = [
+    "autoescape",
+    "block",
+    "break",
+    "call",
+    "continue",
+    "do",
+    "elif",
+    "else",
+    "endautoescape",
+    "endblock",
+    "endcall",
+    "endfilter",
+    "endfor",
+    "endif",
+    "endraw",
+    "endset",
+    "endwith",
+    "extends",
+    "filter",
+    "for",
+    "from",
+    "if",
+    "import",
+    "include",
+    "raw",
+    "set",
+];
+
 /// What stands in the place of a range. Of those at one place, what closes comes first, then what opens, from the outside
 /// in, then what stands for a token.
 struct Replacement {
@@ -177,6 +207,14 @@ impl<'a> Rewriter<'a> {
                         let close = self.tokens[at..].iter().find(is_close);
                         definition.block.end = close.map_or(self.text.len(), |close| close.end);
                         self.keep(definition, since);
+                    }
+                    continue;
+                }
+                // What stands between the macros of a file is read by nobody.
+                word if depth == 0 && !STATEMENTS.contains(&word) => {
+                    let close = self.tokens[at..].iter().find(|token| token.kind == TokenKind::Close);
+                    if let Some(close) = close.map(|close| close.end) {
+                        self.replace(self.tokens[at].start..close, "");
                     }
                     continue;
                 }
@@ -358,6 +396,10 @@ impl<'a> Rewriter<'a> {
                 TokenKind::Symbol(b'{') => {
                     self.wrap(index, "__dict(");
                     self.keys(index);
+                }
+                // The engine has no sign before a number but minus.
+                TokenKind::Symbol(b'+') if !ends_value(self.text, self.tokens, index.wrapping_sub(1)) => {
+                    self.replace(token.range(), "");
                 }
                 TokenKind::Name => match token.text(self.text) {
                     "ref" => self.call("ref", index),

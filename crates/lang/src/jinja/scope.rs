@@ -19,6 +19,7 @@ use super::macros::Macro;
 use super::model_value::{Model, Names};
 use super::namespaces::Namespaces;
 use super::of_project::{OfProject, OfProjectName};
+use super::overridden::Overridden;
 use super::relation_value::RelationValue;
 use super::subject::{Invocation, Resolver};
 use super::time::{Modules, Path, Timestamp};
@@ -32,14 +33,18 @@ pub(super) const SCOPE: &str = "__mep_scope";
 const DBT_VERSION: &str = "1.11.16";
 
 /// What is the same for all texts: from the project and the invocation.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Shared {
     pub(super) invocation: Invocation,
     pub(super) project_name: String,
     /// The variables of the project, and as each of its packages sees them.
     pub(super) vars: IndexMap<String, IndexMap<String, Json>>,
     pub(super) target: Value,
+    /// The packages by name, with the version of each.
+    pub(super) dependencies: Value,
     pub(super) macros: Namespaces,
+    /// What a unit test says that names mean.
+    pub(super) overridden: Overridden,
 }
 
 impl Shared {
@@ -72,6 +77,15 @@ pub(super) struct About {
     pub(super) raw: String,
 }
 
+impl About {
+    /// Of a model with versions, which one it is: the end of its id says it.
+    pub(super) fn version(&self) -> Option<&str> {
+        let id = self.unique_id.strip_prefix("model.")?;
+        let (_, rest) = id.split_once('.')?;
+        rest.strip_prefix(&self.name)?.strip_prefix(".v")
+    }
+}
+
 /// What a text refers to, noted while it is rendered.
 #[allow(clippy::struct_excessive_bools, reason = "each is one thing that a text may have asked")]
 #[derive(Clone, Debug, Default)]
@@ -89,6 +103,8 @@ pub(super) struct Noted {
     pub(super) asks_execute: bool,
     /// Whether it asks for rows, so that what it holds before there are any says nothing of what will be defined.
     pub(super) asks_rows: bool,
+    /// Whether it ended at a call of a macro that is not there.
+    pub(super) lacks_macro: bool,
     /// What was not defined and taken for nothing.
     pub(super) missing: Vec<Problem>,
 }
@@ -350,6 +366,9 @@ impl Object for RenderScope {
 
     fn get_value_by_str(self: &Arc<Self>, name: &str) -> Option<Value> {
         if let Some((_, value)) = self.extra.iter().find(|(extra, _)| *extra == name) {
+            return Some(value.clone());
+        }
+        if let Some(value) = self.shared.overridden.get(name) {
             return Some(value.clone());
         }
         if let Some(function) = Function::named(name) {

@@ -164,6 +164,11 @@ pub trait Resolver: Send + Sync {
         Ok(Vec::new())
     }
 
+    /// Whether a node of the project is this relation. While names are not known yet, none is.
+    fn is_there(&self, _: &Relation) -> bool {
+        false
+    }
+
     /// The rows of a SELECT.
     ///
     /// # Errors

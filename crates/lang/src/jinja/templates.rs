@@ -11,7 +11,7 @@ use minijinja::{
     escape_formatter,
 };
 
-use super::adapter::dispatched;
+use super::adapter::{ADAPTER, dispatched};
 use super::arithmetic;
 use super::collections::{Dict, of_json};
 use super::depth::is_writable;
@@ -19,8 +19,9 @@ use super::macros::{BUILTIN_FILES, LOADER_TEXT, Macro};
 use super::methods::unknown_method;
 use super::namespaces::{DBT, Macros, Namespaces};
 use super::noted::{config_place, located};
+use super::overridden::Overridden;
 use super::overrides;
-use super::problem::{Origin, PlaceFinder, invalid, invalid_with_help, root, valid};
+use super::problem::{Origin, PlaceFinder, invalid, invalid_with_help, is_missing_macro, root, valid};
 use super::python_text::shown;
 use super::rewrite::{Definition, LOADER, Materialization, Rewritten};
 use super::scope::{About, RenderScope, Shared};
@@ -28,7 +29,9 @@ use super::source_map::SourceMap;
 use super::subject::{Invocation, Parsed, Rendered, Resolver, Subject};
 use super::visits::{self, bounded};
 use super::{adapter, filters, functions, passes, tests_of_values};
-use crate::project::{Column, OF_OTHER_TARGETS, Place, Problem, Problems, Project, SourceText, Span, Weight};
+use crate::project::{
+    Column, OF_OTHER_TARGETS, Overrides, Place, Problem, Problems, Project, SourceText, Span, Weight,
+};
 use mep_core::guard::guarded;
 
 /// The template that calls a generic test.
@@ -124,12 +127,25 @@ impl Templates {
             ("schema", project.target.schema.as_str().into()),
             ("dataset", project.target.schema.as_str().into()),
             ("threads", project.target.threads.into()),
-            ("type", project.target.warehouse.kind().into()),
+            ("type", ADAPTER.into()),
         ];
         let nothing = OF_OTHER_TARGETS.map(|name| (name, Value::from(())));
         let target = nothing.into_iter().chain(known).map(|(name, value)| (Value::from(name), value));
         let target = Dict::of(target.collect());
-        let shared = Shared { invocation, project_name: project.name.clone(), vars, target, macros };
+        let dependencies = project.packages.iter().map(|package| {
+            let of = [("project_name", &package.name), ("version", &package.version)];
+            (package.name.as_str().into(), Dict::with(of.map(|(key, value)| (key, value.as_str().into()))))
+        });
+        let dependencies = Dict::of(dependencies.collect());
+        let shared = Shared {
+            invocation,
+            project_name: project.name.clone(),
+            vars,
+            target,
+            dependencies,
+            macros,
+            overridden: Overridden::default(),
+        };
         let mut lenient = environment.clone();
         lenient.set_undefined_behavior(UndefinedBehavior::Lenient);
         let (shared, is_strict) = (Arc::new(shared), project.is_strict);
@@ -173,7 +189,15 @@ impl Templates {
             let (rendered, scope, missing) = self.rendered(&origin, &scope, &Template::render);
             let mut noted = std::mem::take(&mut *scope.noted());
             noted.missing.extend(missing.filter(|_| !noted.asks_rows));
-            (rendered.map(|_| ()), noted)
+            // As in dbt, a macro that is not there stops what calls it, and not all else: the second pass ends with an error.
+            let rendered = match rendered {
+                Err(problem) if noted.lacks_macro && !self.is_strict => {
+                    noted.missing.push(problem.weighing(Weight::Warning));
+                    Ok(())
+                }
+                rendered => rendered.map(|_| ()),
+            };
+            (rendered, noted)
         };
         let (noted, depending) = passes::all(&subject.this, &pass)?;
         let parsed = located(noted, &origin);
@@ -188,11 +212,29 @@ impl Templates {
     /// # Errors
     /// Where the text cannot be rendered.
     pub fn render(&self, subject: &Subject<'_>, resolver: Arc<dyn Resolver>) -> Result<Rendered, Problem> {
-        let (rendered, missing) = self.in_full(subject, resolver, &[])?;
+        let (rendered, missing) = self.in_full(&self.shared, subject, resolver, &[])?;
         if let Some((missing, true)) = missing {
             tell(&missing);
         }
         Ok(rendered)
+    }
+
+    /// The SQL as a unit test renders it, with what it says in the place of macros, variables and the environment.
+    ///
+    /// # Errors
+    /// Where the text cannot be rendered.
+    pub fn render_overriding(
+        &self,
+        subject: &Subject<'_>,
+        resolver: Arc<dyn Resolver>,
+        overrides: &Overrides,
+    ) -> Result<Rendered, Problem> {
+        let mut shared = Shared::clone(&self.shared);
+        shared.overridden = Overridden::of(overrides);
+        for vars in shared.vars.values_mut() {
+            vars.extend(overrides.vars.iter().map(|(name, value)| (name.clone(), value.clone())));
+        }
+        Ok(self.in_full(&Arc::new(shared), subject, resolver, &[])?.0)
     }
 
     /// The only pass over a text that may see more than all texts see.
@@ -205,7 +247,7 @@ impl Templates {
         resolver: Arc<dyn Resolver>,
         sees: &[(&'static str, serde_json::Value)],
     ) -> Result<Rendered, Problem> {
-        let (rendered, missing) = self.in_full(subject, resolver, sees)?;
+        let (rendered, missing) = self.in_full(&self.shared, subject, resolver, sees)?;
         if let Some((missing, _)) = missing {
             tell(&missing);
         }
@@ -215,6 +257,7 @@ impl Templates {
     /// The SQL, and what is not defined and taken for nothing, with whether the first pass has kept that to itself.
     fn in_full(
         &self,
+        shared: &Arc<Shared>,
         subject: &Subject<'_>,
         resolver: Arc<dyn Resolver>,
         sees: &[(&'static str, serde_json::Value)],
@@ -222,7 +265,7 @@ impl Templates {
         let origin = Origin::of(subject);
         let extra: Vec<(&'static str, Value)> =
             sees.iter().map(|(name, value)| (*name, of_json(value))).collect();
-        let scope = move || self.scope_seeing(subject, Some(resolver.clone()), extra.clone());
+        let scope = move || scope_seeing(shared, subject, Some(resolver.clone()), extra.clone());
         let (rendered, scope, missing) = self.rendered(&origin, &scope, &Template::render_with_spans);
         let (sql, spans) = rendered?;
         let map = SourceMap::new(subject.text, &sql, &spans, &origin.rewritten);
@@ -237,34 +280,7 @@ impl Templates {
     }
 
     fn scope(&self, subject: &Subject<'_>, resolver: Option<Arc<dyn Resolver>>) -> Arc<RenderScope> {
-        self.scope_seeing(subject, resolver, Vec::new())
-    }
-
-    fn scope_seeing(
-        &self,
-        subject: &Subject<'_>,
-        resolver: Option<Arc<dyn Resolver>>,
-        extra: Vec<(&'static str, Value)>,
-    ) -> Arc<RenderScope> {
-        let about = About {
-            name: subject.name.to_owned(),
-            unique_id: subject.unique_id.to_owned(),
-            package: self.shared.macros.package_of(subject.unique_id).to_owned(),
-            resource_type: subject.resource_type.to_owned(),
-            fqn: subject.fqn.to_vec(),
-            path: subject.text.path().to_string_lossy().into_owned(),
-            this: subject.this.clone(),
-            config: subject.config.clone(),
-            description: subject.description.to_owned(),
-            columns: described(subject.columns),
-            raw: match subject.block {
-                Some(block) => {
-                    subject.text.text().get(block.start..block.end()).unwrap_or_default().to_owned()
-                }
-                None => subject.text.text().to_owned(),
-            },
-        };
-        RenderScope::new(self.shared.clone(), about, resolver, extra)
+        scope_seeing(&self.shared, subject, resolver, Vec::new())
     }
 
     /// Renders. Where something is not defined that is printed, gone through or given to a filter, it is nothing, as for
@@ -283,7 +299,11 @@ impl Templates {
         let (rendered, scope) = once(&self.environment, 0);
         let missing = match &rendered {
             Err(error) if self.forgives(error) => error,
-            _ => return (rendered.map_err(|error| self.problem(origin, &error)), scope, None),
+            Err(error) => {
+                scope.noted().lacks_macro = is_missing_macro(error);
+                return (rendered.map_err(|error| self.problem(origin, &error)), scope, None);
+            }
+            Ok(_) => return (rendered.map_err(|error| self.problem(origin, &error)), scope, None),
         };
         let missing = self.problem(origin, missing);
         // What was told on the way is not told again.
@@ -291,6 +311,7 @@ impl Templates {
         match rendered {
             Ok(rendered) => (Ok(rendered), scope, Some(printed_as_nothing(missing))),
             Err(error) => {
+                scope.noted().lacks_macro = is_missing_macro(&error);
                 let problem = self.problem(origin, &error);
                 (Err(problem), scope, None)
             }
@@ -311,6 +332,32 @@ impl Templates {
         let names = self.macro_names().collect();
         PlaceFinder { subject: (origin.name(), origin), macros: &self.macro_files, names }.problem(error)
     }
+}
+
+/// What a text sees.
+fn scope_seeing(
+    shared: &Arc<Shared>,
+    subject: &Subject<'_>,
+    resolver: Option<Arc<dyn Resolver>>,
+    extra: Vec<(&'static str, Value)>,
+) -> Arc<RenderScope> {
+    let about = About {
+        name: subject.name.to_owned(),
+        unique_id: subject.unique_id.to_owned(),
+        package: shared.macros.package_of(subject.unique_id).to_owned(),
+        resource_type: subject.resource_type.to_owned(),
+        fqn: subject.fqn.to_vec(),
+        path: subject.text.path().to_string_lossy().into_owned(),
+        this: subject.this.clone(),
+        config: subject.config.clone(),
+        description: subject.description.to_owned(),
+        columns: described(subject.columns),
+        raw: match subject.block {
+            Some(block) => subject.text.text().get(block.start..block.end()).unwrap_or_default().to_owned(),
+            None => subject.text.text().to_owned(),
+        },
+    };
+    RenderScope::new(shared.clone(), about, resolver, extra)
 }
 
 /// Renders by an engine.

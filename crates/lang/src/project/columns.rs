@@ -3,10 +3,11 @@
 use indexmap::IndexMap;
 
 use super::config_tree::Config;
+use super::constraints::read_constraints;
 use super::docs::{Docs, written_twice};
 use super::item::Mapping;
 use super::test_uses::read_tests;
-use super::{Column, Problem, Problems, TestUse, Weight};
+use super::{Column, Problems, TestUse, Weight};
 use mep_core::keys::{Key, Section, accepted, key, without_effect};
 
 const KEYS: [Key; 19] = [
@@ -20,9 +21,9 @@ const KEYS: [Key; 19] = [
     ),
     key(
         "constraints",
-        "list of {type: not_null}",
+        "list of constraints",
         "",
-        "Of a source's column: a row without a value is rejected.",
+        "Of a model with a contract: what is promised of its rows. Of a source's column, `not_null` rejects rows without a value.",
     ),
     key("tests", "list of tests", "", "The old name of `data_tests`."),
     key(
@@ -52,15 +53,6 @@ const CONFIG_KEYS: [Key; 3] = [
     key("quote", "true or false", "where needed", "Whether tests write the name in quotes."),
 ];
 
-/// Constraints that mep cannot enforce, and the data test that can.
-const NOT_ENFORCED: [(&str, &str); 5] = [
-    ("unique", "use the data test `unique`"),
-    ("primary_key", "use the data tests `unique` and `not_null`"),
-    ("foreign_key", "use the data test `relationships`"),
-    ("check", "use a test of your own in tests/"),
-    ("custom", "use a test of your own in tests/"),
-];
-
 /// The keys of a column.
 pub(super) fn reference() -> Section {
     Section::of("A column", &[&KEYS])
@@ -76,6 +68,10 @@ pub(super) fn read_columns(
     let Some(columns) = table.get("columns") else { return Vec::new() };
     let mut read: Vec<Column> = Vec::new();
     for column in columns.mappings(problems) {
+        // Of a version: which columns of its model it takes.
+        if column.get("include").is_some() && column.get("name").is_none() {
+            continue;
+        }
         let Some(column) = read_column(column, test_config, docs, problems) else { continue };
         if let Some(first) = read.iter().find(|known| known.name.value == column.name.value) {
             let problem = written_twice("columns", &first.name.value, &column.name.place, &first.name.place);
@@ -95,7 +91,7 @@ fn merge(read: &mut [Column], column: Column) {
     let earlier = std::mem::replace(known, column);
     known.description = known.description.take().or(earlier.description);
     known.data_type = known.data_type.take().or(earlier.data_type);
-    known.not_null |= earlier.not_null;
+    known.constraints.splice(0..0, earlier.constraints);
     known.quote |= earlier.quote;
     let later = std::mem::replace(&mut known.tests, earlier.tests);
     let is_new = |test: &TestUse| !known.tests.iter().any(|one| is_same_test(one, test));
@@ -125,47 +121,15 @@ fn read_column(
         meta.extend(config.get("meta").map_or_else(IndexMap::new, |item| item.data(problems)));
         quote = quote.or_else(|| config.get("quote")?.boolean(problems));
     }
+    let name = column.required("name", "a column", problems)?;
     Some(Column {
-        name: column.required("name", "a column", problems)?,
         description: docs.description(column.get("description"), problems),
         data_type: column.get("data_type").and_then(|item| item.located_text(problems)),
-        not_null: read_constraints(column, problems),
+        constraints: read_constraints(column, Some(&name), problems),
         tests: read_tests(column, test_config, docs, problems),
         tags,
         quote: quote == Some(true),
         meta,
+        name,
     })
-}
-
-/// Whether a `not_null` is among the constraints; the others are told of.
-fn read_constraints(column: Mapping<'_>, problems: &mut Problems) -> bool {
-    let Some(constraints) = column.get("constraints") else { return false };
-    let mut not_null = false;
-    for constraint in constraints.mappings(problems) {
-        let Some(kind) = constraint.required("type", "a constraint", problems) else { continue };
-        if kind.value == "not_null" {
-            not_null = true;
-            continue;
-        }
-        problems.push(refused(&kind.value).at(&kind.place));
-    }
-    not_null
-}
-
-fn refused(constraint: &str) -> Problem {
-    if let Some((name, help)) = NOT_ENFORCED.iter().find(|(name, _)| *name == constraint) {
-        return Problem::new(format!("the constraint `{name}` is not supported by mep")).help(*help);
-    }
-    let problem = Problem::new(format!("unknown constraint `{constraint}`"));
-    let problem = problem.help("the only constraint is not_null; for others use data tests");
-    problem.did_you_mean(constraint, ["not_null"])
-}
-
-/// Tells of constraints of a whole table, none of which mep enforces.
-pub(super) fn refuse_table_constraints(table: Mapping<'_>, problems: &mut Problems) {
-    let written = table.items().filter(|(key, item)| key.text == "constraints" && !item.is_empty());
-    for (key, _) in written {
-        let problem = key.problem("constraints of a whole table are not supported by mep");
-        problems.push(problem.help("use data tests, or a `not_null` constraint of a column"));
-    }
 }

@@ -28,6 +28,12 @@ impl FoundFile {
         matches!(self.extension.as_str(), "yml" | "yaml")
     }
 
+    /// Whether it holds rows for unit tests.
+    pub(super) fn is_fixture(&self) -> bool {
+        self.folders.iter().any(|folder| folder == "fixtures")
+            && matches!(self.extension.as_str(), "csv" | "sql")
+    }
+
     /// The project's name, the folders, then the stem.
     pub(super) fn fqn(&self, project: &str) -> Vec<String> {
         let mut fqn = vec![project.to_owned()];

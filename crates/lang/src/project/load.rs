@@ -1,6 +1,6 @@
 //! From a folder to a [`Project`]: every file is found, read and checked, and what is wrong is told at once.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use ignore::gitignore::Gitignore;
@@ -10,13 +10,17 @@ use serde_json::Value as Json;
 use super::config_tree::{ConfigTree, overlay_all};
 use super::docs::Docs;
 use super::files::{FoundFile, below, in_parallel, in_root};
+use super::groups::ModelGroup;
 use super::ignored_files::{ignored_files, leaves_out};
 use super::packages::{self, Installed};
 use super::profiles;
 use super::project_file::{self, ConfigTrees, Folders, ProjectFile};
 use super::properties::{Entries, PropertiesEntry, PropertiesFile, PropertiesReader};
+use super::semantics::Semantics;
 use super::sources::share_descriptions;
 use super::strings::Strings;
+use super::unit_tests::UnitTest;
+use super::versions::{VersionEntry, without_file};
 use super::{
     Exposure, Package, Problem, Problems, Project, SeedFile, Snapshot, SourceTable, SourceText, SqlFile,
     selectors, snapshots, vars, yaml,
@@ -39,6 +43,8 @@ pub struct LoadOptions {
     pub threads: Option<usize>,
     /// Whether a key that nothing reads is an error.
     pub is_strict: bool,
+    /// Whether the rows that fail a test are kept, where its config does not say.
+    pub store_failures: bool,
 }
 
 /// YAML in the root that says nothing of models and sources.
@@ -80,7 +86,7 @@ pub fn load(options: &LoadOptions) -> Result<Project, Problems> {
     let cli_vars = vars::of_command_line(options.vars.as_deref(), &mut problems);
     let mut file = ProjectFile::read(&options.root, &cli_vars, &mut problems);
     let target = profiles::choose(options, &file, &Strings::of_profile(&file.vars), &mut problems);
-    let strings = Strings::new(&file.vars).with_target(target.as_ref());
+    let strings = Strings::new(&file.vars).with_target(&file.name, target.as_ref());
     let trees = file.config_trees(&strings, &mut problems);
     let wanted = packages::read_wanted(&options.root, &Strings::new(&file.vars), &mut problems);
     let installed = packages::installed(&options.root, &file.install_path, &wanted, &cli_vars, &mut problems);
@@ -92,31 +98,46 @@ pub fn load(options: &LoadOptions) -> Result<Project, Problems> {
     let mut of_packages = Vec::new();
     let (mut on_run_start, mut on_run_end) = (Vec::new(), Vec::new());
     for Installed { file: of, folder } in installed {
+        let version = of.version();
         let mut vars = of.vars.clone();
         vars.extend(file.vars_for(&of.name));
         vars.extend(cli_vars.clone());
-        let strings = Strings::new(&vars).with_target(target.as_ref());
+        let strings = Strings::new(&vars).with_target(&file.name, target.as_ref());
         let mut wrong = Problems::default();
         let trees = of.config_trees(&strings, &mut wrong).below(&trees);
         let found = ProjectFiles::below_root(&options.root, &of.folders, &Gitignore::empty(), &mut wrong);
         let docs = read_docs(&found.markdown, &strings, &mut wrong);
         on_run_start.extend(of.on_run_start);
         on_run_end.extend(of.on_run_end);
-        of_packages.push((InstalledFiles { name: of.name, folder, vars, found, trees, docs }, wrong));
+        of_packages.push((
+            InstalledFiles {
+                name: of.name,
+                version,
+                restricts_access: of.restricts_access,
+                folder,
+                vars,
+                found,
+                trees,
+                docs,
+            },
+            wrong,
+        ));
     }
     share_docs(&mut docs, &mut of_packages.iter_mut().map(|(of, _)| &mut of.docs).collect::<Vec<_>>());
     let mut all = Contents::read(&file.name, &found, &docs, &trees, &mut problems);
     warnings.extend(std::mem::take(&mut all.warnings));
     let mut packages = Vec::new();
     let mut blocks = docs.of_package(&file.name);
-    for (InstalledFiles { name, folder, vars, found, trees, docs }, mut wrong) in of_packages {
+    for (InstalledFiles { name, version, restricts_access, folder, vars, found, trees, docs }, mut wrong) in
+        of_packages
+    {
         let contents = Contents::read(&name, &found, &docs, &trees, &mut wrong);
         blocks.extend(docs.of_package(&name));
         // What a package says to no purpose is not for the project to mend.
         wrong.take_warnings(false);
         problems.extend(wrong);
         let macros = all.add(contents);
-        packages.push(Package { name, folder, vars, macros });
+        packages.push(Package { name, version, folder, vars, restricts_access, macros });
     }
     all.warn_of_unused_config(&trees, &mut warnings);
     on_run_start.extend(std::mem::take(&mut file.on_run_start));
@@ -147,7 +168,11 @@ pub fn load(options: &LoadOptions) -> Result<Project, Problems> {
         exposures: all.exposures,
         docs: blocks,
         selectors,
+        unit_tests: all.unit_tests,
+        groups: all.groups,
+        semantics: all.semantics,
         is_strict: options.is_strict,
+        store_failures: options.store_failures,
         on_run_start,
         on_run_end,
         warnings: in_order(warnings).collect(),
@@ -157,6 +182,8 @@ pub fn load(options: &LoadOptions) -> Result<Project, Problems> {
 /// The files of a package, and how they are read.
 struct InstalledFiles {
     name: String,
+    restricts_access: bool,
+    version: String,
     folder: String,
     vars: IndexMap<String, Json>,
     found: ProjectFiles,
@@ -185,6 +212,9 @@ struct Contents {
     sources: Vec<SourceTable>,
     source_fqns: Vec<Vec<String>>,
     exposures: Vec<Exposure>,
+    unit_tests: Vec<UnitTest>,
+    groups: Vec<ModelGroup>,
+    semantics: Semantics,
     warnings: Problems,
 }
 
@@ -196,7 +226,11 @@ impl Contents {
         trees: &ConfigTrees,
         problems: &mut Problems,
     ) -> Self {
-        let reader = PropertiesReader { project: name, docs, strings: docs.strings(), trees };
+        let fixtures = read_texts(&found.fixtures, problems).into_iter();
+        let fixtures = fixtures.map(|(file, text)| ((file.stem.clone(), file.extension.clone()), text));
+        let fixtures = fixtures.collect();
+        let reader =
+            PropertiesReader { project: name, docs, strings: docs.strings(), trees, fixtures: &fixtures };
         let mut entries = Entries::default();
         for properties in read_properties(&found.yaml, problems) {
             reader.read(properties, &mut entries, problems);
@@ -221,6 +255,9 @@ impl Contents {
             sources: entries.sources.into_values().collect(),
             source_fqns: entries.source_fqns,
             exposures: entries.exposures,
+            unit_tests: entries.unit_tests,
+            groups: entries.groups,
+            semantics: entries.semantics,
             warnings: assembly.warnings,
         }
     }
@@ -234,6 +271,11 @@ impl Contents {
         self.sources.extend(package.sources);
         self.source_fqns.extend(package.source_fqns);
         self.exposures.extend(package.exposures);
+        self.unit_tests.extend(package.unit_tests);
+        self.groups.extend(package.groups);
+        self.semantics.models.extend(package.semantics.models);
+        self.semantics.metrics.extend(package.semantics.metrics);
+        self.semantics.saved_queries.extend(package.semantics.saved_queries);
         package.macros
     }
 
@@ -266,6 +308,8 @@ struct ProjectFiles {
     macros: Vec<FoundFile>,
     seeds: Vec<FoundFile>,
     snapshots: Vec<FoundFile>,
+    /// Rows for unit tests.
+    fixtures: Vec<FoundFile>,
     yaml: Vec<FoundFile>,
     markdown: Vec<FoundFile>,
 }
@@ -314,11 +358,14 @@ impl ProjectFiles {
         keep(below(&folders.seeds, problems), "csv", &mut |file| this.seeds.push(file));
         keep(below(&folders.macros, problems), "sql", &mut |file| macros.push(file));
         keep(below(&folders.snapshots, problems), "sql", &mut |file| snapshots.push(file));
-        keep(below(&folders.tests, problems), "sql", &mut |file| {
+        let (fixtures, others): (Vec<FoundFile>, Vec<FoundFile>) =
+            below(&folders.tests, problems).into_iter().partition(FoundFile::is_fixture);
+        keep(others, "sql", &mut |file| {
             let is_generic = file.folders.first().is_some_and(|folder| folder == "generic");
             if is_generic { macros.push(file) } else { tests.push(file) }
         });
         (this.macros, this.tests, this.snapshots) = (macros, tests, snapshots);
+        this.fixtures = fixtures;
         let docs = below(&folders.docs, problems);
         this.markdown.extend(docs.into_iter().filter(|file| file.extension == "md"));
         for files in [&mut this.yaml, &mut this.markdown] {
@@ -386,10 +433,26 @@ impl Assembly<'_> {
     fn models(&mut self, files: &[FoundFile]) -> Vec<SqlFile> {
         let texts = read_texts(files, &mut self.problems);
         let entries = &self.entries.models;
+        let stems: HashSet<&str> = files.iter().map(|file| file.stem.as_str()).collect();
+        let mut versions: HashMap<String, (&str, &VersionEntry)> = HashMap::new();
+        for (model, version) in
+            entries.values().flat_map(|entry| entry.versions.iter().map(move |one| (&entry.name.value, one)))
+        {
+            match version.stems(model).into_iter().find(|stem| stems.contains(stem.as_str())) {
+                Some(stem) => {
+                    versions.insert(stem, (model.as_str(), version));
+                }
+                None => self.problems.push(without_file(model, version)),
+            }
+        }
         let read = texts
             .into_iter()
-            .map(|(file, text)| sql_file(self.project, file, text, &self.trees.models, entries))
+            .map(|(file, text)| match versions.get(&file.stem) {
+                Some(version) => version_file(self.project, file, text, &self.trees.models, *version),
+                None => sql_file(self.project, file, text, &self.trees.models, entries),
+            })
             .collect();
+        self.entries.models.retain(|_, entry| entry.versions.is_empty());
         take_described(&mut self.entries.models, files);
         read
     }
@@ -439,7 +502,8 @@ impl Assembly<'_> {
                 });
                 let properties = properties.unwrap_or_default();
                 let (name, text) = (block.name, text.clone());
-                let file = SqlFile { name, text, block: Some(block.body), fqn, properties, config };
+                let file =
+                    SqlFile { name, text, block: Some(block.body), fqn, properties, config, version: None };
                 found.push(Snapshot { file, relation: None });
             }
         }
@@ -465,7 +529,7 @@ impl Assembly<'_> {
         overlay_all(&mut config, &entry.config);
         let text = SourceText::new(path, format!("select * from {{{{ {} }}}}", relation.value));
         let (name, properties) = (entry.name.value, entry.properties);
-        let file = SqlFile { name, text, block: None, fqn, properties, config };
+        let file = SqlFile { name, text, block: None, fqn, properties, config, version: None };
         Some(Snapshot { file, relation: Some(relation) })
     }
 
@@ -531,5 +595,30 @@ fn sql_file(
         fqn,
         properties: properties.unwrap_or_default(),
         config,
+        version: None,
+    }
+}
+
+/// A file that is a version of a model: it is known by the model's name, and then by the version.
+fn version_file(
+    project: &str,
+    file: &FoundFile,
+    text: SourceText,
+    tree: &ConfigTree,
+    (model, entry): (&str, &VersionEntry),
+) -> SqlFile {
+    let mut fqn = file.fqn(project);
+    fqn.pop();
+    fqn.extend([model.to_owned(), format!("v{}", entry.version.version)]);
+    let mut config = tree.of(fqn.iter().map(String::as_str));
+    overlay_all(&mut config, &entry.config);
+    SqlFile {
+        name: model.to_owned(),
+        text,
+        block: None,
+        fqn,
+        properties: entry.properties.clone(),
+        config,
+        version: Some(entry.version.clone()),
     }
 }

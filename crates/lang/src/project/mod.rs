@@ -9,10 +9,13 @@ pub mod text;
 
 mod columns;
 mod config_tree;
+mod constraints;
+mod dialect;
 mod docs;
 mod exposures;
 mod external_location;
 mod files;
+mod groups;
 mod hive_target;
 mod ignored_files;
 mod item;
@@ -27,6 +30,7 @@ mod profiles;
 mod project_file;
 mod properties;
 mod selectors;
+mod semantics;
 mod snapshots;
 mod snippet;
 mod sources;
@@ -36,7 +40,9 @@ mod target;
 mod target_path;
 mod test_uses;
 mod types;
+mod unit_tests;
 mod vars;
+mod versions;
 mod yaml;
 
 #[cfg(test)]
@@ -45,18 +51,24 @@ mod tests;
 use mep_core::keys::Section;
 
 pub use config_tree::hooks_after;
+pub use constraints::{Constraint, ConstraintKind};
+pub use dialect::Dialect;
 pub use external_location::{ExternalFormat, ExternalLocation};
+pub use groups::ModelGroup;
 pub use load::{LoadOptions, find_root, load};
 pub use max_rejected::MaxRejected;
 pub use nesting::{TOO_DEEP, TemplateNesting};
 pub use package_lock::{LOCK_FILE, PackageLock};
 pub use packages::{Package, PackageOrigin, Packages, WantedPackage};
 pub use problem::{Problem, Problems, Weight, nearest};
+pub use semantics::{Metric, SavedQuery, SemanticModel, SemanticWords, Semantics};
 pub(crate) use strings::OF_OTHER_TARGETS;
 pub use target::bytes_of;
 pub use text::{Located, Place, SourceText, Span};
 pub use types::*;
+pub use unit_tests::{Overrides, UnitInput, UnitRows, UnitTest};
 pub use vars::mapping_of_yaml;
+pub use versions::ModelVersion;
 
 /// The value of a text of YAML, which is no file of the project.
 ///
@@ -73,10 +85,15 @@ pub fn reference_of_files() -> Vec<Section> {
     let mut sections = project_file::reference();
     sections.extend(properties::reference());
     sections.push(columns::reference());
+    sections.push(constraints::reference());
     sections.push(test_uses::reference());
     sections.extend(sources::reference());
     sections.push(exposures::reference());
     sections.push(selectors::reference());
+    sections.push(groups::reference());
+    sections.push(versions::reference());
+    sections.extend(unit_tests::reference());
+    sections.extend(semantics::reference());
     sections
 }
 

@@ -27,10 +27,14 @@ pub(super) const INSTALL_PATH: &str = "dbt_packages";
 pub struct Package {
     /// Its name: of its own `dbt_project.yml`.
     pub name: String,
+    /// Its version: of the same file.
+    pub version: String,
     /// Its folder, relative to the project's root, with slashes.
     pub folder: String,
     /// The variables as its texts see them.
     pub vars: IndexMap<String, Json>,
+    /// Whether its models that are not public are for its own texts alone.
+    pub restricts_access: bool,
     /// Its macros and generic tests.
     pub macros: Vec<SourceText>,
 }

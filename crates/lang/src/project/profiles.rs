@@ -4,6 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::dialect::Dialect;
 use super::files::read_text;
 use super::item::{Item, Mapping};
 use super::project_file::ProjectFile;
@@ -144,6 +145,7 @@ impl Profile<'_> {
         }
         let output = Item { node: &node, ..output };
         let mut target = read_target(self.name, key, output, problems)?;
+        target.dialect = target.dialect.or_else(|| Dialect::of_adapters(outputs));
         if let Some(threads) = options.threads {
             target.threads = threads;
         }

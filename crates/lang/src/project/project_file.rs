@@ -32,7 +32,12 @@ const HARMLESS: [Key; 27] = [
     accepted("flags", "Of dbt."),
     accepted("query-comment", "Of dbt."),
     accepted("description", "Of dbt's own docs."),
-    accepted("restrict-access", "Of dbt's access rules."),
+    key(
+        "restrict-access",
+        "true or false",
+        "false",
+        "Of a package: whether its models that are not `access: public` are for its own texts alone.",
+    ),
     accepted("semantic-models", "Config of semantic models, which change no table."),
     accepted("saved-queries", "Config of saved queries, which change no table."),
     accepted("metrics", "Config of metrics, which change no table."),
@@ -84,7 +89,7 @@ const OWN: [Key; 20] = [
 /// Names of dbt before 1.0, which are read as the present ones.
 const RENAMED: [(&str, &str); 2] = [("source-paths", "model-paths"), ("data-paths", "seed-paths")];
 /// Keys whose strings are rendered once the target is known, where they are read, or never.
-const RENDERED_LATER: [&str; 11] = [
+const RENDERED_LATER: [&str; 12] = [
     "vars",
     "models",
     "seeds",
@@ -94,6 +99,7 @@ const RENDERED_LATER: [&str; 11] = [
     "on-run-start",
     "on-run-end",
     "query-comment",
+    "quoting",
     "dispatch",
     "snapshots",
 ];
@@ -159,6 +165,8 @@ pub(super) struct ProjectFile {
     pub(super) vars: Vars,
     /// The folder of packages.
     pub(super) install_path: String,
+    /// Whether models that are not public are for the texts of this package alone.
+    pub(super) restricts_access: bool,
     /// In which packages `adapter.dispatch` looks for the macros of a package.
     pub(super) dispatch: IndexMap<String, Vec<String>>,
     /// Texts that are called before a run.
@@ -217,6 +225,7 @@ impl ProjectFile {
             target_path: PathBuf::from(target_path::DEFAULT),
             vars: Vars::new(),
             install_path: INSTALL_PATH.to_owned(),
+            restricts_access: false,
             dispatch: IndexMap::new(),
             on_run_start: Vec::new(),
             on_run_end: Vec::new(),
@@ -231,6 +240,13 @@ impl ProjectFile {
             }
         }
         this
+    }
+
+    /// The version that the file says.
+    pub(super) fn version(&self) -> String {
+        let Some((text, node)) = &self.content else { return String::new() };
+        let version = Item::file(text, node).mapping(&mut Problems::default()).get("version");
+        version.and_then(|item| item.text(&mut Problems::default())).unwrap_or_default()
     }
 
     /// The variables that the file sets for the texts of a package.
@@ -258,6 +274,8 @@ impl ProjectFile {
         {
             self.install_path = slashed(Path::new(&path));
         }
+        let restricts = mapping.get("restrict-access").and_then(|item| item.boolean(problems));
+        self.restricts_access = restricts.unwrap_or_default();
         if let Some(item) = mapping.get("dispatch").filter(|item| !item.is_null()) {
             self.dispatch = read_dispatch(item, problems);
         }

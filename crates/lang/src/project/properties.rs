@@ -2,21 +2,26 @@
 
 use indexmap::IndexMap;
 
-use super::columns::{read_columns, refuse_table_constraints};
+use super::columns::read_columns;
 use super::config_tree::{Config, overlay, overlay_all};
+use super::constraints::read_constraints;
 use super::docs::{Docs, written_twice};
 use super::exposures::read_exposure;
+use super::groups::{ModelGroup, read_group};
 use super::item::{Item, Mapping, has_no_effect, unknown_key};
 use super::project_file::ConfigTrees;
+use super::semantics::{Semantics, read_metric, read_saved_query, read_semantic_model};
 use super::sources::read_source;
 use super::strings::Strings;
 use super::test_uses::read_tests;
+use super::unit_tests::{Fixtures, UnitTest, read_unit_test};
+use super::versions::{VersionEntry, read_versions};
 use super::yaml::{self, Value, YamlNode};
 use super::{Exposure, Located, Place, Problem, Problems, Properties, SourceTable, SourceText, Weight};
 use mep_core::keys::{self, Effect, Key, Section, accepted, key, without_effect};
 
 /// Keys at the top of a file that say what the file is.
-const OWN: [Key; 8] = [
+const OWN: [Key; 13] = [
     key("models", "list of entries", "", "What is known of models."),
     key("seeds", "list of entries", "", "What is known of seeds."),
     key(
@@ -27,24 +32,34 @@ const OWN: [Key; 8] = [
     ),
     key("sources", "list of sources", "", "Tables that come from outside."),
     key("exposures", "list of exposures", "", "What uses the models."),
+    key(
+        "semantic_models",
+        "list of semantic models",
+        "",
+        "What columns of models mean to metrics; read and checked.",
+    ),
+    key(
+        "metrics",
+        "list of metrics",
+        "",
+        "Numbers over semantic models; read and checked, and not computed.",
+    ),
+    key("saved_queries", "list of saved queries", "", "Queries over metrics; read and checked."),
+    key("groups", "list of groups", "", "Parts of the project, each with who looks after it."),
+    key("unit_tests", "list of unit tests", "", "Tests of models on rows that stand in the file."),
     key("data_tests", "list of entries", "", "What is known of singular tests."),
     key("tests", "list of entries", "", "The old name of `data_tests`."),
     accepted("macros", "Descriptions of macros are not read."),
 ];
 /// Keys that are accepted and not read.
-const HARMLESS: [Key; 4] = [
+const HARMLESS: [Key; 3] = [
     accepted("version", "Of the file's form: 2."),
     accepted("analyses", "Analyses are not read."),
-    accepted("groups", "Of dbt's access rules."),
     accepted("anchors", "A place for YAML's anchors."),
 ];
 const METRICS: &str = "Metrics are not computed, and no table is another for them.";
 /// Keys whose content mep does not read, and whose Jinja has names of its own.
-const NOT_READ: [Key; 6] = [
-    without_effect("unit_tests", "Unit tests are not run; they test no table."),
-    without_effect("semantic_models", METRICS),
-    without_effect("metrics", METRICS),
-    without_effect("saved_queries", METRICS),
+const NOT_READ: [Key; 2] = [
     without_effect("time_spines", METRICS),
     without_effect("functions", "No function is made; a model that calls one does not compile."),
 ];
@@ -61,7 +76,7 @@ const CONFIG: Key =
     key("config", "mapping", "", "Config, over that of the folder and under that of the file.");
 const DOCS: Key = accepted("docs", "Of dbt's own docs.");
 
-const MODEL_KEYS: [Key; 18] = [
+const MODEL_KEYS: [Key; 20] = [
     key("name", "name", "needed", "The file's name without `.sql`."),
     DESCRIPTION,
     COLUMNS,
@@ -71,15 +86,37 @@ const MODEL_KEYS: [Key; 18] = [
     META,
     CONFIG,
     DOCS,
-    without_effect("access", "Any model may be read by any other one here."),
-    without_effect("group", "Any model may be read by any other one here."),
-    accepted("deprecation_date", "Of dbt."),
+    key(
+        "access",
+        "private, protected or public",
+        "protected",
+        "Who may refer to it: its group, its project, or all.",
+    ),
+    key("group", "name", "", "The group that it is of."),
+    key("versions", "list of versions", "", "Its versions, each in a file of its own."),
+    key(
+        "latest_version",
+        "number or text",
+        "the greatest",
+        "The version that `ref()` means where it says none.",
+    ),
+    key(
+        "deprecation_date",
+        "date",
+        "",
+        "The day from which on nothing should refer to it; who does is told.",
+    ),
     without_effect("time_spine", METRICS),
     without_effect("semantic_model", METRICS),
     without_effect("primary_entity", METRICS),
     without_effect("agg_time_dimension", METRICS),
     without_effect("metrics", METRICS),
-    accepted("constraints", "Only an empty list: constraints of a whole table are refused."),
+    key(
+        "constraints",
+        "list of constraints",
+        "",
+        "Of a model with a contract: what is promised of its rows; checked before they are published.",
+    ),
 ];
 const SEED_KEYS: [Key; 9] = [
     key("name", "name", "needed", "The file's name without `.csv`."),
@@ -145,6 +182,8 @@ pub(super) struct PropertiesEntry {
     pub(super) relation: Option<Located<String>>,
     pub(super) properties: Properties,
     pub(super) config: Config,
+    /// Of a model with versions: these.
+    pub(super) versions: Vec<VersionEntry>,
 }
 
 /// What all properties files say.
@@ -159,6 +198,9 @@ pub(super) struct Entries {
     /// The names under which config of `dbt_project.yml` finds each source table.
     pub(super) source_fqns: Vec<Vec<String>>,
     pub(super) exposures: Vec<Exposure>,
+    pub(super) unit_tests: Vec<UnitTest>,
+    pub(super) groups: Vec<ModelGroup>,
+    pub(super) semantics: Semantics,
 }
 
 /// What reading a properties file needs to know.
@@ -167,14 +209,28 @@ pub(super) struct PropertiesReader<'a> {
     pub(super) docs: &'a Docs,
     pub(super) strings: &'a Strings,
     pub(super) trees: &'a ConfigTrees,
+    /// Files of rows for unit tests.
+    pub(super) fixtures: &'a Fixtures,
 }
 
 impl PropertiesReader<'_> {
     /// Adds what a file says.
     pub(super) fn read(&self, mut file: PropertiesFile, entries: &mut Entries, problems: &mut Problems) {
         // Jinja of descriptions, tests, references and charts has its own names, and its own time.
-        let skip =
-            ["description", "tests", "data_tests", "depends_on", "relation", "macros", "analyses", "charts"];
+        let skip = [
+            "description",
+            "tests",
+            "data_tests",
+            "depends_on",
+            "relation",
+            "macros",
+            "analyses",
+            "charts",
+            "given",
+            "expect",
+            "filter",
+            "where",
+        ];
         if let Value::Mapping(entries) = &mut file.node.value {
             let not_read = entries.iter_mut().filter(|entry| keys::has(&NOT_READ, &entry.key));
             for entry in not_read.filter(|entry| !is_nothing(&entry.node)) {
@@ -210,6 +266,33 @@ impl PropertiesReader<'_> {
                 "sources" => {
                     for source in item.mappings(problems) {
                         read_source(&inside, source, entries, problems);
+                    }
+                }
+                "semantic_models" => {
+                    let read = item.mappings(problems).into_iter();
+                    let read = read.filter_map(|one| read_semantic_model(one, self.docs, problems));
+                    entries.semantics.models.extend(read);
+                }
+                "metrics" => {
+                    let read = item.mappings(problems).into_iter();
+                    let read = read.filter_map(|one| read_metric(one, self.docs, problems));
+                    entries.semantics.metrics.extend(read);
+                }
+                "saved_queries" => {
+                    let read = item.mappings(problems).into_iter();
+                    let read = read.filter_map(|one| read_saved_query(one, self.docs, problems));
+                    entries.semantics.saved_queries.extend(read);
+                }
+                "groups" => {
+                    for group in item.mappings(problems) {
+                        let group = read_group(group, self.docs, problems);
+                        add_group(group, &mut entries.groups, problems);
+                    }
+                }
+                "unit_tests" => {
+                    for test in item.mappings(problems) {
+                        let test = read_unit_test(test, &folders, self.docs, self.fixtures, problems);
+                        add_unit_test(test, &mut entries.unit_tests, problems);
                     }
                 }
                 "exposures" => {
@@ -268,6 +351,28 @@ fn check_top(mapping: Mapping<'_>, problems: &mut Problems) {
             let problem = unknown_key(key, "a properties file", &[&OWN]);
             problems.push(problem.weighing(Weight::UnknownKey));
         }
+    }
+}
+
+fn add_group(group: Option<ModelGroup>, groups: &mut Vec<ModelGroup>, problems: &mut Problems) {
+    let Some(group) = group else { return };
+    match groups.iter().find(|known| known.name.value == group.name.value) {
+        Some(first) => {
+            problems.push(written_twice("groups", &group.name.value, &group.name.place, &first.name.place));
+        }
+        None => groups.push(group),
+    }
+}
+
+fn add_unit_test(test: Option<UnitTest>, tests: &mut Vec<UnitTest>, problems: &mut Problems) {
+    let Some(test) = test else { return };
+    let is_same =
+        |known: &&UnitTest| known.name.value == test.name.value && known.model.value == test.model.value;
+    match tests.iter().find(is_same) {
+        Some(first) => {
+            problems.push(written_twice("unit tests", &test.name.value, &test.name.place, &first.name.place));
+        }
+        None => tests.push(test),
     }
 }
 
@@ -336,7 +441,11 @@ impl InFile<'_> {
             self.properties(name.place.clone(), mapping, &config, problems)
         };
         let relation = mapping.get("relation").and_then(|item| item.located_text(problems));
-        PropertiesEntry { name, relation, properties, config }
+        let mut entry = PropertiesEntry { name, relation, properties, config, versions: Vec::new() };
+        if thing == "model" {
+            entry.versions = read_versions(self, mapping, &entry, problems);
+        }
+        entry
     }
 
     /// What is the same for models, seeds, snapshots and source tables.
@@ -347,7 +456,6 @@ impl InFile<'_> {
         config: &Config,
         problems: &mut Problems,
     ) -> Properties {
-        refuse_table_constraints(mapping, problems);
         let docs = self.reader.docs;
         let meta = config.get("meta").and_then(|meta| meta.value.as_object());
         let meta = meta.into_iter().flatten().map(|(key, value)| (key.clone(), value.clone())).collect();
@@ -356,7 +464,9 @@ impl InFile<'_> {
             description: docs.description(mapping.get("description"), problems),
             columns: read_columns(mapping, &self.test_config, docs, problems),
             tests: read_tests(mapping, &self.test_config, docs, problems),
+            constraints: read_constraints(mapping, None, problems),
             meta,
+            deprecation_date: mapping.get("deprecation_date").and_then(|item| item.located_text(problems)),
         }
     }
 }
@@ -364,9 +474,11 @@ impl InFile<'_> {
 /// The config of an entry: `tags:` and `meta:` beside it, then `config:`.
 pub(super) fn read_config(mapping: Mapping<'_>, problems: &mut Problems) -> Config {
     let mut config = Config::new();
-    for key in ["tags", "meta"] {
+    for key in ["tags", "meta", "access", "group"] {
         let Some(item) = mapping.get(key).filter(|item| !item.is_null()) else { continue };
-        if key == "meta" {
+        if ["access", "group"].contains(&key) {
+            item.text(problems);
+        } else if key == "meta" {
             item.data(problems);
         } else {
             item.texts(problems);
@@ -391,9 +503,6 @@ fn check_entry_keys(mapping: Mapping<'_>, thing: &str, known: &[Key], problems: 
             continue;
         }
         let problem = match key.text {
-            "versions" | "latest_version" => {
-                key.problem("versions of a model are not supported by mep").help("give each version a file")
-            }
             "materialized"
             | "schema"
             | "alias"

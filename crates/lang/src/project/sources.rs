@@ -6,6 +6,7 @@ use indexmap::IndexMap;
 use serde_json::Value as Json;
 
 use super::config_tree::{Config, overlay, overlay_all, tags_of};
+use super::constraints::warn_of_source;
 use super::docs::written_twice;
 use super::item::{Item, Mapping};
 use super::kafka_connection::read_on_lost;
@@ -99,7 +100,7 @@ const TABLE_KEYS: [Key; 25] = [
     ),
     key("loaded_at_field", "SQL", "", "When a row was loaded, for `mep source freshness`."),
     accepted("docs", "Of dbt's own docs."),
-    accepted("constraints", "Only an empty list: constraints of a whole table are refused."),
+    accepted("constraints", "Those of a whole source table are not checked, which a warning says."),
     accepted("quoting", "mep quotes where that is needed."),
     key("loaded_at_query", "SQL", "", "A query of when the latest row was loaded, in place of it."),
     key("loader", "text", "", "What brings its rows, for the artifacts."),
@@ -188,6 +189,7 @@ fn read_table(
     fqn.extend([source.name.to_owned(), name.value.clone()]);
     let own = config_of(table, problems);
     let properties = file.properties(name.place.clone(), table, &own, problems);
+    warn_of_source(&properties, problems);
     let mut config = file.reader.trees.sources.of(fqn.iter().map(String::as_str));
     overlay_all(&mut config, source.config);
     overlay_all(&mut config, &own);

@@ -9,7 +9,7 @@ use serde_json::Value as Json;
 
 use super::yaml::{Entry, Value, YamlNode, plain};
 use super::{Problem, Problems, SourceText, Span, TOO_DEEP, Target, TemplateNesting, nearest};
-use crate::jinja::{engine_of_yaml, engine_said, within_bounds, yaml_expression, yaml_template};
+use crate::jinja::{ADAPTER, engine_of_yaml, engine_said, within_bounds, yaml_expression, yaml_template};
 use mep_core::secrets;
 
 /// How much work one string may ask for: far more than any needs, and done within a second.
@@ -96,8 +96,8 @@ impl Strings {
         std::mem::take(&mut *self.taken.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Makes `target` known; with empty values where none could be chosen, which is a problem told already.
-    pub(super) fn with_target(mut self, target: Option<&Target>) -> Self {
+    /// Makes `project_name` and `target` known; with empty values where none could be chosen, which is a problem told already.
+    pub(super) fn with_target(mut self, project: &str, target: Option<&Target>) -> Self {
         let text = |of: fn(&Target) -> &str| target.map_or("", of).to_owned();
         let known = [
             ("name", Json::from(text(|target| &target.name))),
@@ -106,12 +106,13 @@ impl Strings {
             ("schema", Json::from(text(|target| &target.schema))),
             ("dataset", Json::from(text(|target| &target.schema))),
             ("threads", Json::from(target.map_or(1, |target| target.threads))),
-            ("type", Json::from("local")),
+            ("type", Json::from(ADAPTER)),
         ];
         let nothing = OF_OTHER_TARGETS.map(|name| (name, Json::Null));
         let all: Json =
             nothing.into_iter().chain(known).map(|(name, value)| (name.to_owned(), value)).collect();
         self.environment.add_global("target", Jinja::from(Serde(all)));
+        self.environment.add_global("project_name", project);
         // Texts of variables may read it too.
         add_var(&mut self.environment, self.vars.clone(), 0);
         self
@@ -153,6 +154,8 @@ impl Strings {
         block: impl Fn(&str) -> Option<String> + Send + Sync + 'static,
     ) -> Result<String, Problem> {
         let mut environment = self.environment.clone();
+        // As in dbt: a description is read by people, and no row depends on it.
+        environment.set_undefined_behavior(UndefinedBehavior::Chainable);
         environment.add_function("doc", move |names: Rest<String>| {
             let name = names.last().map_or("", String::as_str);
             block(name).ok_or_else(|| {
@@ -243,7 +246,8 @@ fn problem(error: &Error) -> Problem {
         Some(_) => format!("the Jinja of this text fails: {}: {said}", error.kind()),
         None => format!("the Jinja of this text fails: {}", error.kind()),
     };
-    Problem::new(message).help("in YAML, Jinja knows env_var(), var() and target")
+    Problem::new(message)
+        .help("in YAML, Jinja knows env_var(), var(), target, project_name and run_started_at")
 }
 
 fn refuse(message: String, help: String) -> Error {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use chrono::NaiveDate;
 use indexmap::IndexMap;
 
+use super::dialect::Dialect;
 use super::hive_target::read_hive;
 use super::item::{self, Item, Mapping};
 use super::kafka_connection::{self, read_kafka};
@@ -14,12 +15,18 @@ use super::{Problem, Problems, SourceConnection, Target, WarehouseConfig};
 use mep_core::connection::SimulatorConfig;
 use mep_core::keys::{Key, Section, key};
 
-const KEYS: [Key; 7] = [
+const KEYS: [Key; 8] = [
     key("type", "local or hive", "needed", "Where tables live."),
     key("schema", "name", "needed", "The schema (Hive's database) of tables whose config names no other."),
     key("threads", "1 to 256", "4", "How many nodes run at once."),
     key("memory", "bytes, as `2GiB`", "2GiB", "What queries may take before they write to disk."),
     key("retention_days", "days", "7", "How long superseded folders stay before `mep clean` deletes them."),
+    key(
+        "dialect",
+        "duckdb, snowflake, bigquery, spark, postgres or trino",
+        "that of the profile's targets of dbt",
+        "For which engine the SQL is written: by the first four, `/` of two whole numbers gives a fraction.",
+    ),
     key("sources", "mapping of connections", "", "Where each source of the project comes from, by its name."),
     key("streaming", "mapping", "local tables", "Where the rows of streaming models go."),
 ];
@@ -114,6 +121,7 @@ pub(super) fn read_target(
     let retention_days = whole("retention_days", 0..=36_500, RETENTION_DAYS);
     let memory = output.get("memory").and_then(|item| read_memory(item, problems));
     let sources = output.get("sources").map(|item| read_connections(item, problems)).unwrap_or_default();
+    let dialect = output.get("dialect").and_then(|item| Dialect::written(item, problems));
     let streaming = output.get("streaming").and_then(|item| read_streaming(item, problems));
     Some(Target {
         profile: profile.to_owned(),
@@ -125,6 +133,7 @@ pub(super) fn read_target(
         retention_days: retention_days as u32,
         sources,
         streaming,
+        dialect,
         place: Some(name.place()),
     })
 }

@@ -114,8 +114,16 @@ fn read_use(
             "test_name" | "description" => {}
             "name" => read.name = rendered(item, docs, problems, |item, problems| item.text(problems)),
             "arguments" => {
-                read.arguments.extend(item.data(problems));
-                read.places.extend(item.mapping(&mut Problems::default()).items().map(argument_place));
+                for (key, item) in item.mapping(problems).items() {
+                    if key.text == "config" {
+                        for (key, item) in item.mapping(problems).items() {
+                            set(&mut own, key.text, item, docs, problems);
+                        }
+                        continue;
+                    }
+                    read.arguments.insert(key.text.to_owned(), item.node.json());
+                    read.places.push(argument_place((key, item)));
+                }
             }
             "config" => {
                 for (key, item) in item.mapping(problems).items() {

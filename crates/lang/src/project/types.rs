@@ -5,7 +5,13 @@ use std::path::{Path, PathBuf};
 use indexmap::IndexMap;
 use serde_json::Value as Json;
 
+use super::constraints::{Constraint, ConstraintKind};
+use super::dialect::Dialect;
+use super::groups::ModelGroup;
+use super::semantics::Semantics;
 use super::text::{Located, Place, SourceText, Span};
+use super::unit_tests::UnitTest;
+use super::versions::ModelVersion;
 use mep_core::connection::{CassandraConnection, KafkaConnection, MessageFormat, SimulatorConfig};
 use mep_core::root::{Outside, Root};
 
@@ -48,8 +54,16 @@ pub struct Project {
     pub docs: Vec<DocsBlock>,
     /// The selections of `selectors.yml`.
     pub selectors: Vec<SelectorDefinition>,
+    /// What dbt's semantic layer reads.
+    pub semantics: Semantics,
+    /// Every `groups:` entry.
+    pub groups: Vec<ModelGroup>,
+    /// Every `unit_tests:` entry.
+    pub unit_tests: Vec<UnitTest>,
     /// Whether a key that nothing reads is an error.
     pub is_strict: bool,
+    /// Whether the rows that fail a test are kept, where its config does not say.
+    pub store_failures: bool,
     /// Texts that are called before a run: those of the packages, then the project's own.
     pub on_run_start: Vec<Located<String>>,
     /// Texts that are called after a run.
@@ -95,9 +109,19 @@ pub struct SqlFile {
     /// Config from `dbt_project.yml` by folder, then from the properties' `config:`; later ones win per key.
     /// `tags` add up. `config()` in the SQL wins over all of it.
     pub config: IndexMap<String, Located<Json>>,
+    /// Of a model with versions: which one it is.
+    pub version: Option<ModelVersion>,
 }
 
 impl SqlFile {
+    /// Its name, and after it the version that it is of: `m.v2`, as references to it write it.
+    pub fn versioned_name(&self) -> String {
+        match &self.version {
+            Some(version) => format!("{}.v{}", self.name, version.version),
+            None => self.name.clone(),
+        }
+    }
+
     /// Whether it is a model in Python, which is part of the graph and not built.
     pub fn is_python(&self) -> bool {
         self.text.path().extension().is_some_and(|extension| extension == "py")
@@ -139,8 +163,12 @@ pub struct Properties {
     pub columns: Vec<Column>,
     /// Tests of the whole table.
     pub tests: Vec<TestUse>,
+    /// What is promised of its rows, beside what is promised of its columns.
+    pub constraints: Vec<Constraint>,
     /// Free data for the user's own use.
     pub meta: IndexMap<String, Json>,
+    /// The day from which on nothing should refer to it.
+    pub deprecation_date: Option<Located<String>>,
 }
 
 /// A column as a properties file describes it.
@@ -152,8 +180,8 @@ pub struct Column {
     pub description: Option<String>,
     /// A SQL type (`bigint`, `varchar`, `double`, `boolean`, `timestamp`, `date`, ...).
     pub data_type: Option<Located<String>>,
-    /// Whether a `not_null` constraint stands on it: for a source, a row without it is rejected.
-    pub not_null: bool,
+    /// What is promised of its values.
+    pub constraints: Vec<Constraint>,
     /// Tests of this column.
     pub tests: Vec<TestUse>,
     /// Tags that its tests inherit.
@@ -162,6 +190,13 @@ pub struct Column {
     pub quote: bool,
     /// Free data for the user's own use.
     pub meta: IndexMap<String, Json>,
+}
+
+impl Column {
+    /// Whether it is promised to have a value in every row.
+    pub fn is_not_null(&self) -> bool {
+        self.constraints.iter().any(|constraint| constraint.kind == ConstraintKind::NotNull)
+    }
 }
 
 /// One use of a generic test: `- unique`, or `- relationships: {to: ref('dim_user'), field: user_key}`.
@@ -318,6 +353,8 @@ pub struct Target {
     pub sources: IndexMap<String, SourceConnection>,
     /// Where the rows of streaming models go; `None`: the target streams none.
     pub streaming: Option<StreamingTarget>,
+    /// For which engine the SQL is written, where that is known.
+    pub dialect: Option<Dialect>,
     /// Where the target's name stands in `profiles.yml`.
     pub place: Option<Place>,
 }

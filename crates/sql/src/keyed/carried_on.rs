@@ -1,13 +1,20 @@
 //! Groups that are carried on: what changed rows add to them is merged with what is stored of them.
 //!
-//! It is so of a plan that gives a row for each group, where rows only came, and each aggregate of more rows can be made of that of some
-//! and that of the others. The sums of floats can not: they are as exact as the order in which they are added.
+//! It is so of a plan that gives a row for each group, where each aggregate of more rows can be made of that of some and that of the
+//! others. The sums of floats can not: they are as exact as the order in which they are added. Rows may go too, where counts and sums are all that
+//! there is, and one of them counts the rows of a group.
 
 use datafusion::common::{Column, Result};
 use datafusion::logical_expr::expr::{AggregateFunction, AggregateFunctionParams};
-use datafusion::logical_expr::{Aggregate, Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, Projection};
+use datafusion::logical_expr::{
+    Aggregate, Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, Projection, lit,
+};
 
-use super::{Changes, column_at, named, named_as};
+use crate::exact_sum::exact_sum;
+
+use super::changed_rows::sign;
+use super::states::with_signs;
+use super::{Changes, column_at, columns_of, named, named_as};
 
 /// How a stored value and that of the rows that came make one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +27,8 @@ pub enum Merge {
     Greatest,
     /// Both together.
     Sum,
+    /// How many rows a group has: both together, and a group that has none is none.
+    Rows,
     /// Whether both are true.
     And,
     /// Whether one is.
@@ -42,9 +51,6 @@ impl Changes {
     /// # Errors
     /// Where a plan cannot be made.
     pub fn carried_on(&self, plan: &LogicalPlan) -> Result<Option<CarriedOn>> {
-        if self.take_rows(plan) {
-            return Ok(None);
-        }
         match plan {
             LogicalPlan::Projection(node) => self.of_projection(plan, node),
             LogicalPlan::SubqueryAlias(node) => {
@@ -92,8 +98,8 @@ impl Changes {
             };
             columns.push(column);
         }
-        // A stored row is of one group only where all that tells groups apart is stored.
-        if (0..told.len()).any(|at| merged(at) == Merge::Key && !told[at]) {
+        // A stored row is of one group only where all that tells groups apart is stored; that one is gone is known where its rows are.
+        if (0..told.len()).any(|at| matches!(merged(at), Merge::Key | Merge::Rows) && !told[at]) {
             return Ok(None);
         }
         let project = |input: LogicalPlan| {
@@ -105,14 +111,17 @@ impl Changes {
     }
 
     fn of_groups(&self, node: &Aggregate) -> Result<Option<CarriedOn>> {
-        let is_plain = !node.group_expr.is_empty()
-            && !node.group_expr.iter().any(|key| matches!(key, Expr::GroupingSet(_)) || key.is_volatile());
+        let is_plain =
+            !node.group_expr.iter().any(|key| matches!(key, Expr::GroupingSet(_)) || key.is_volatile());
         let Some(rows) = self.rows(&node.input)?.filter(|_| is_plain) else { return Ok(None) };
         for key in &node.group_expr {
             // Zeros of both signs are one group, and two values.
             if key.get_type(node.input.schema().as_ref())?.is_floating() {
                 return Ok(None);
             }
+        }
+        if self.take_rows(&node.input) {
+            return of_signed_rows(rows, node);
         }
         let merges: Option<Vec<Merge>> = node.aggr_expr.iter().map(|one| merge_of(one, node)).collect();
         let Some(merges) = merges else { return Ok(None) };
@@ -123,6 +132,27 @@ impl Changes {
             .build()?;
         Ok(Some(CarriedOn { added: named_as(added, &node.schema)?, columns, others: Vec::new() }))
     }
+}
+
+/// The same where rows went too.
+fn of_signed_rows(rows: LogicalPlan, node: &Aggregate) -> Result<Option<CarriedOn>> {
+    let Some(states) = with_signs(node, &sign())? else { return Ok(None) };
+    let keys = node.group_expr.len();
+    let (values, types): (Vec<Expr>, Vec<_>) = states.signed.into_iter().unzip();
+    let values = values.into_iter().enumerate().map(|(at, value)| exact_sum(value).alias(format!("__s{at}")));
+    let added = LogicalPlanBuilder::from(rows)
+        .aggregate(node.group_expr.clone(), values.collect::<Vec<_>>())?
+        .build()?;
+    let typed = columns_of(added.schema()).enumerate().map(|(at, column)| match at.checked_sub(keys) {
+        Some(value) => column.cast_to(&types[value], added.schema()),
+        None => Ok(column),
+    });
+    let typed = typed.collect::<Result<Vec<_>>>()?;
+    let named: Vec<Expr> = named(typed.into_iter(), &node.schema).collect();
+    let added = LogicalPlanBuilder::from(added).project(named)?.build()?;
+    let mut columns = vec![Merge::Key; keys];
+    columns.extend((0..types.len()).map(|at| if at == states.rows { Merge::Rows } else { Merge::Sum }));
+    Ok(Some(CarriedOn { added, columns, others: Vec::new() }))
 }
 
 /// How an aggregate of some rows and that of others make that of all.
@@ -179,7 +209,7 @@ pub fn merged(
             }
             Merge::Least => Some("min"),
             Merge::Greatest => Some("max"),
-            Merge::Sum => Some("sum"),
+            Merge::Sum | Merge::Rows => Some("sum"),
             Merge::And => Some("bool_and"),
             Merge::Or => Some("bool_or"),
         };
@@ -188,7 +218,14 @@ pub fn merged(
         }
         rows.push((name, schema.field(at).clone()));
     }
-    let groups = LogicalPlanBuilder::from(all).aggregate(keys, values)?.build()?;
+    let is_one = keys.is_empty();
+    let mut groups = LogicalPlanBuilder::from(all).aggregate(keys, values)?;
+    if let Some(at) = columns.iter().position(|merge| *merge == Merge::Rows)
+        && !is_one
+    {
+        groups = groups.filter(Expr::Column(Column::from_name(format!("__m{at}"))).not_eq(lit(0_i64)))?;
+    }
+    let groups = groups.build()?;
     let columns = rows.into_iter().map(|(name, field)| {
         let merged = Expr::Column(Column::from_name(name));
         Ok(merged.cast_to(field.data_type(), groups.schema())?.alias(field.name()))

@@ -25,7 +25,7 @@ pub fn followed(
     table: &Relation,
     columns: &[String],
 ) -> Result<Vec<String>, SqlError> {
-    let Some(plan) = optimized(scope, query)? else { return Ok(Vec::new()) };
+    let plan = optimized(scope, query)?;
     let mut wanted = Wanted::new();
     for name in columns {
         let (qualifier, _) = plan.schema().qualified_field_with_unqualified_name(name)?;
@@ -114,7 +114,7 @@ mod tests {
             of(
                 "select d.key from m.dim d join (select id from m.fact order by day limit 3) f on f.id = d.key"
             ),
-            ""
+            "key"
         );
         assert_eq!(of("select f.day from m.fact f where f.city < (select max(key) from m.dim)"), "");
     }

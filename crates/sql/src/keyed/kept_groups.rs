@@ -8,11 +8,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use arrow::datatypes::{Field, Schema, SchemaRef};
+use datafusion::common::Result;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
-use datafusion::common::{Column, Result};
 use datafusion::datasource::TableProvider;
 use datafusion::logical_expr::{Aggregate, Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder};
 
+use super::states::GroupStates;
 use super::{ChangedTable, Changes, columns_of, optimized};
 use crate::alignment::{is_stored, relation};
 use crate::planned::{PlannedQuery, SqlError};
@@ -43,13 +44,16 @@ pub struct Groups {
     pub schema: SchemaRef,
     /// How many columns, the first ones, tell them apart.
     keys: usize,
+    /// What is stored of them.
+    states: GroupStates,
     /// The part of the plan that makes them.
     made_by: LogicalPlan,
 }
 
 impl DividedQuery {
     /// The query, divided; `None` where it makes no groups that can be carried on, or is itself nothing but such groups. Only groups
-    /// of tables that grow, as `grows` says, are worth it.
+    /// of tables that grow, as `grows` says, are worth it. Where rows go from its tables, as `loses` says, a query that is nothing but groups
+    /// is divided too, if what is kept of these can lose rows.
     ///
     /// # Errors
     /// Where the optimizer finds that the query cannot run.
@@ -57,9 +61,11 @@ impl DividedQuery {
         scope: &Scope,
         query: &PlannedQuery,
         grows: &dyn Fn(&Relation) -> bool,
+        loses: bool,
     ) -> Result<Option<Self>, SqlError> {
-        let Some(plan) = optimized(scope, query)? else { return Ok(None) };
-        if insertions(&plan)?.carried_on(&plan)?.is_some() {
+        let plan = optimized(scope, query)?;
+        let is_groups = insertions(&plan)?.carried_on(&plan)?.is_some();
+        if is_groups && !loses {
             return Ok(None);
         }
         let mut groups: Vec<Groups> = Vec::new();
@@ -69,7 +75,7 @@ impl DividedQuery {
                 return Ok(TreeNodeRecursion::Jump);
             }
             match kept(node, aggregate, grows)? {
-                Some(one) if groups.len() < MOST => {
+                Some(one) if groups.len() < MOST && (!is_groups || one.can_lose_rows()?) => {
                     groups.push(one);
                     Ok(TreeNodeRecursion::Jump)
                 }
@@ -114,13 +120,22 @@ impl Groups {
     /// Stored groups, by the names and types of what makes them.
     fn read(&self, stored: LogicalPlan) -> Result<LogicalPlan> {
         let schema = self.made_by.schema();
-        let columns = schema.iter().enumerate().map(|(at, (qualifier, field))| {
-            let column = Expr::Column(Column::from(stored.schema().qualified_field(at)));
+        let columns = self.states.columns(&stored)?.into_iter().zip(schema.iter());
+        let columns = columns.map(|(column, (qualifier, field))| {
             let column = column.cast_to(field.data_type(), stored.schema())?;
             Ok(column.alias_qualified(qualifier.cloned(), field.name()))
         });
         let columns = columns.collect::<Result<Vec<_>>>()?;
         LogicalPlanBuilder::from(stored).project(columns)?.build()
+    }
+
+    /// Whether they are carried on where rows go too.
+    fn can_lose_rows(&self) -> Result<bool> {
+        let mut changes = insertions(&self.states.plan)?;
+        for change in changes.0.values_mut() {
+            change.gone.clone_from(&change.come);
+        }
+        Ok(changes.carried_on(&self.states.plan)?.is_some())
     }
 }
 
@@ -131,7 +146,13 @@ fn kept(
     grows: &dyn Fn(&Relation) -> bool,
 ) -> Result<Option<Groups>> {
     let changes = insertions(node)?;
-    if !changes.0.keys().any(grows) || changes.carried_on(node)?.is_none() {
+    if !changes.0.keys().any(grows) {
+        return Ok(None);
+    }
+    let Some(states) = GroupStates::of(aggregate)? else { return Ok(None) };
+    let made_by = node.clone();
+    let node = &states.plan;
+    if changes.carried_on(node)?.is_none() && !changes.can_be_carried_on_by_key(node)? {
         return Ok(None);
     }
     let Some(schema) = stored_columns(node) else { return Ok(None) };
@@ -147,7 +168,8 @@ fn kept(
         rows: PlannedQuery::from(rows),
         schema,
         keys: aggregate.group_expr.len(),
-        made_by: node.clone(),
+        made_by,
+        states,
     }))
 }
 

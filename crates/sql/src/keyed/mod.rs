@@ -14,8 +14,10 @@ mod carried_on;
 mod changed_rows;
 mod followed;
 mod kept_groups;
+mod made_linear;
 mod restricted;
 mod sides;
+mod states;
 #[cfg(test)]
 mod tests;
 mod touched;
@@ -39,6 +41,7 @@ pub use carried_on::{CarriedOn, Merge, merged};
 pub use changed_rows::{SIGN, differing_rows};
 pub use followed::followed;
 pub use kept_groups::{DividedQuery, Groups};
+pub use made_linear::{FindRows, by_sign};
 pub use restricted::{KEYS_TABLE, Restricted, rows_by_key};
 pub use touched::Touched;
 
@@ -85,31 +88,12 @@ impl Changes {
     }
 }
 
-/// The plan through which changes are followed, and of which parts are executed as they stand; `None` where that would give other rows than
-/// the SELECT.
+/// The plan through which changes are followed, and of which parts are executed as they stand.
 ///
 /// # Errors
 /// Where the optimizer finds that the plan cannot run.
-pub fn optimized(scope: &Scope, plan: &LogicalPlan) -> Result<Option<LogicalPlan>> {
-    let plan = scope.optimize(plan)?;
-    Ok((!is_limited(&plan)).then_some(plan))
-}
-
-/// Whether a plan takes so many rows of an order, anywhere in it. The optimizer may leave out what decides between rows that are equal by the
-/// keys before, so that an optimized plan takes other rows than the one that was written.
-fn is_limited(plan: &LogicalPlan) -> bool {
-    let mut found = false;
-    // The closure returns no error, so neither does the walk.
-    let _ = plan.apply_with_subqueries(|node| {
-        found |= match node {
-            LogicalPlan::Limit(_) => true,
-            LogicalPlan::Sort(sort) => sort.fetch.is_some(),
-            LogicalPlan::TableScan(scan) => scan.fetch.is_some(),
-            _ => false,
-        };
-        Ok(if found { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
-    });
-    found
+pub fn optimized(scope: &Scope, plan: &LogicalPlan) -> Result<LogicalPlan> {
+    scope.optimize_in_parts(plan)
 }
 
 /// The scan with another table in place of the one that it reads.

@@ -256,6 +256,11 @@ pub fn rows_by_key(
     on: &[(Expr, usize)],
     join_type: JoinType,
 ) -> Result<LogicalPlan> {
+    if on.is_empty() {
+        // All rows are of the one key that there is.
+        let is_all = (keys.num_rows() > 0) == (join_type == JoinType::LeftSemi);
+        return if is_all { Ok(rows) } else { LogicalPlanBuilder::from(rows).filter(lit(false))?.build() };
+    }
     let table = MemTable::try_new(keys.schema(), vec![vec![keys.clone()]])?;
     let keys = LogicalPlanBuilder::scan(KEYS_TABLE, provider_as_source(Arc::new(table)), None)?.build()?;
     let on = on.iter().map(|(of_row, at)| (of_row.clone(), super::column_at(keys.schema(), *at))).collect();

@@ -10,9 +10,7 @@ use arrow::util::display::array_value_to_string;
 use datafusion::datasource::{MemTable, TableProvider, provider_as_source};
 use datafusion::logical_expr::{Expr, JoinType, LogicalPlan, LogicalPlanBuilder};
 
-use super::{
-    ChangedTable, Changes, DividedQuery, Restricted, all_columns, column_at, is_limited, merged, rows_by_key,
-};
+use super::{ChangedTable, Changes, DividedQuery, Restricted, all_columns, column_at, merged, rows_by_key};
 use crate::Scope;
 use mep_core::relation::Relation;
 
@@ -67,7 +65,7 @@ fn select(random: &mut Random, depth: usize) -> String {
         return of_table(random);
     }
     let one = select(random, depth - 1);
-    match random.next(24) {
+    match random.next(26) {
         0 => format!("select a, b, c from ({one}) where {}", condition(random, "")),
         1 => format!("select a, b, {} as c from ({one}) group by a, b", aggregate(random)),
         2 => format!(
@@ -158,6 +156,8 @@ fn select(random: &mut Random, depth: usize) -> String {
             )
         }
         21 => format!("select a, b, c from ({one}) order by a, b, c limit 3"),
+        23 => format!("select {0} as a, {1} as b, {0} as c from ({one})", aggregate(random), sum(random)),
+        24 => format!("select a, {} as b, {} as c from ({one}) group by a", sum(random), sum(random)),
         22 => {
             let other = select(random, depth - 1);
             format!(
@@ -212,6 +212,18 @@ fn aggregate(random: &mut Random) -> &'static str {
         "cast(bool_or(c > 1) as bigint)",
         "cast(sum(c) filter (where b > 1) as bigint)",
         "min(a + coalesce(b, 0))",
+    ])
+}
+
+/// What can lose rows.
+fn sum(random: &mut Random) -> &'static str {
+    random.one(&[
+        "count(*)",
+        "count(b)",
+        "sum(b)",
+        "sum(a) filter (where b > 1)",
+        "cast(10000 * avg(arrow_cast(b, 'Decimal128(6, 2)')) as bigint)",
+        "sum(case when b > 1 then a end)",
     ])
 }
 
@@ -293,9 +305,9 @@ impl Case {
         Ok(concat_batches(&rows.first().map_or(schema, RecordBatch::schema), &rows)?)
     }
 
-    fn divided(&self) -> Option<DividedQuery> {
+    fn divided(&self, loses: bool) -> Option<DividedQuery> {
         let plan = self.scope.plan(&self.sql).unwrap();
-        DividedQuery::of(&self.scope, &plan, &|_| true).ok().flatten()
+        DividedQuery::of(&self.scope, &plan, &|_| true, loses).ok().flatten()
     }
 
     /// The rows as the change leaves them, made of those before by way of groups that are kept.
@@ -303,12 +315,13 @@ impl Case {
         &self,
         (before, groups_before): (&RecordBatch, &[RecordBatch]),
         changes: &Changes,
+        loses: bool,
     ) -> Option<Vec<RecordBatch>> {
-        let divided = self.divided().unwrap();
+        let divided = self.divided(loses).unwrap();
         let mut changes_of_rest = changes.clone();
         let mut names = Vec::new();
         for (groups, old) in divided.groups().iter().zip(groups_before) {
-            let plan = self.scope.optimize(&groups.rows).unwrap();
+            let plan = self.scope.optimize_in_parts(&groups.rows).unwrap();
             let (way, new) = self.changed(old, &plan, changes).unwrap();
             if way == Way::Whole {
                 return None;
@@ -333,7 +346,7 @@ impl Case {
             names.push(name);
         }
         let rest = divided.rest(&self.scope, &names).unwrap();
-        let rest = self.scope.optimize(&rest).unwrap();
+        let rest = self.scope.optimize_in_parts(&rest).unwrap();
         // Names that are unique in the SELECT need not be so in what is made of it; all is built then.
         let (way, rows) = self.changed(before, &rest, &changes_of_rest).ok()?;
         if way == Way::Whole { self.run(rest).ok() } else { Some(rows) }
@@ -359,9 +372,6 @@ impl Case {
         plan: &LogicalPlan,
         changes: &Changes,
     ) -> datafusion::common::Result<(Way, Vec<RecordBatch>)> {
-        if is_limited(plan) {
-            return Ok((Way::Whole, Vec::new()));
-        }
         if let Some(rows) = self.carried_on(changes, plan, before) {
             return Ok((Way::CarriedOn, rows));
         }
@@ -393,10 +403,23 @@ impl Case {
         plan: &LogicalPlan,
         before: &RecordBatch,
     ) -> Option<Vec<RecordBatch>> {
-        let carried = changes.carried_on(plan).unwrap()?;
+        let mut find = |plan: LogicalPlan| {
+            let schema: SchemaRef = Arc::new(plan.schema().as_arrow().clone());
+            let rows = self.run(plan)?;
+            Ok(Some(concat_batches(&rows.first().map_or(schema, RecordBatch::schema), &rows)?))
+        };
+        let carried = match changes.carried_on(plan).unwrap() {
+            Some(carried) => carried,
+            None => changes
+                .carried_on_by_key(plan, &mut find)
+                .unwrap_or_else(|error| panic!("{}: {error}", self.sql))?,
+        };
         let keys: Vec<usize> =
             (0..carried.columns.len()).filter(|at| carried.columns[*at] == super::Merge::Key).collect();
-        let added = self.run(carried.added).unwrap();
+        let added = carried.added.clone();
+        let added = self.run(added).unwrap_or_else(|error| {
+            panic!("{}: {error}\n{}", self.sql, carried.added.display_indent_schema())
+        });
         let added =
             concat_batches(&added.first().map_or(before.schema(), RecordBatch::schema), &added).unwrap();
         let of_keys = added.project(&keys).unwrap();
@@ -454,9 +477,9 @@ fn check(seed: u64) -> Way {
     let Ok(plan) = case.scope.plan(&case.sql) else { return Way::NotSql };
     let plan = plan.into_plan();
     let Ok(before) = case.all(plan) else { return Way::NotSql };
-    let is_divided = random.next(2) == 0;
+    let (is_divided, loses) = (random.next(2) == 0, random.next(3) > 0);
     let groups: Vec<RecordBatch> = case
-        .divided()
+        .divided(loses)
         .filter(|_| is_divided)
         .iter()
         .flat_map(|divided| divided.groups())
@@ -466,11 +489,12 @@ fn check(seed: u64) -> Way {
     let plan = case.scope.plan(&case.sql).unwrap().into_plan();
     let Ok(expected) = case.run(plan) else { return Way::NotSql };
     let changes = Case::changes(&contents);
-    let by_groups = if groups.is_empty() { None } else { case.by_groups((&before, &groups), &changes) };
+    let by_groups =
+        if groups.is_empty() { None } else { case.by_groups((&before, &groups), &changes, loses) };
     let (way, rows) = by_groups.map_or_else(
         || {
             let plan = case.scope.plan(&case.sql).unwrap();
-            case.changed(&before, &case.scope.optimize(&plan).unwrap(), &changes).unwrap()
+            case.changed(&before, &case.scope.optimize_in_parts(&plan).unwrap(), &changes).unwrap()
         },
         |rows| (Way::Groups, rows),
     );

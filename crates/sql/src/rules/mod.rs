@@ -13,8 +13,10 @@ pub mod bounded_values;
 pub mod coerced;
 pub mod correlated;
 pub mod date_interval;
+pub mod division;
 pub mod floats;
 pub mod guarded;
+pub mod joined_values;
 pub mod marks;
 pub mod membership;
 pub mod microseconds;
@@ -25,6 +27,7 @@ pub mod order_once;
 pub mod overflow;
 mod parts;
 pub mod places;
+pub mod row_keys;
 pub mod set_all;
 pub mod using;
 
@@ -32,30 +35,52 @@ pub mod using;
 ///
 /// # Errors
 /// Where a mended node cannot be built.
-pub fn mended(plan: LogicalPlan) -> Result<LogicalPlan> {
-    let keyed = set_all::number_equal_rows(using::merge_keys(apart::as_meant(plan)?)?)?;
+pub fn mended(plan: LogicalPlan, division: division::Division) -> Result<LogicalPlan> {
+    let told = row_keys::as_written(apart::as_meant(plan)?)?;
+    let keyed = set_all::number_equal_rows(using::merge_keys(told)?)?;
     let asked = membership::spell_out(correlated::keep_their_meaning(keyed)?)?;
     let ordered = order_once::order_once(marks::join_what_is_looked_for(asked)?)?;
-    numbers::meet(places::of_one_type(ordered)?)
+    let joined = joined_values::as_texts(places::of_one_type(ordered)?)?;
+    numbers::meet(division::divided(joined, division)?)
 }
 
 /// The optimizer's rules for plans that are run.
 pub fn of_execution() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
-    let mut rules = Optimizer::new().rules;
-    for rule in &mut rules {
-        if null_safe_keys::RULES.contains(&rule.name()) {
-            *rule = Arc::new(null_safe_keys::NullSafeKeys(Arc::clone(rule)));
-        }
-    }
+    let mut rules = of_meaning();
+    rules.push(Arc::new(guarded::GuardedConditions));
+    rules.push(Arc::new(bounded_values::RepeatedConstants));
+    rules.push(Arc::new(order_keys::OrderedByColumns));
+    rules
+}
+
+/// The optimizer's rules after which a plan, or a part of it, still gives the rows that SQL means when it is optimized once more to be run.
+pub fn of_meaning() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
+    let mut rules = of_reading();
     // Equal rows are grouped by then, and what is in a subquery is not yet a join.
     let grouped = rules.iter().position(|rule| rule.name() == "replace_distinct_aggregate");
     rules.insert(grouped.map_or(0, |at| at + 1), Arc::new(floats::ComparableFloats));
     rules.insert(0, Arc::new(overflow::CheckedArithmetic));
     rules.insert(1, Arc::new(bounded_values::BoundedValues));
     rules.insert(2, Arc::new(floats::ComparableConstants));
-    rules.push(Arc::new(guarded::GuardedConditions));
-    rules.push(Arc::new(bounded_values::RepeatedConstants));
-    rules.push(Arc::new(order_keys::OrderedByColumns));
+    rules
+}
+
+/// The optimizer's rules for plans that are looked at, whose expressions stay in the operators of the SQL. They leave out nothing that decides
+/// about rows.
+pub fn of_reading() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
+    let mut rules: Vec<Arc<dyn OptimizerRule + Send + Sync>> = Vec::new();
+    for mut rule in Optimizer::new().rules {
+        if null_safe_keys::RULES.contains(&rule.name()) {
+            rule = Arc::new(null_safe_keys::NullSafeKeys(rule));
+        }
+        if row_keys::USED_BY.contains(&rule.name()) {
+            rules.push(Arc::new(row_keys::CertainKeys));
+        }
+        if rule.name() == "eliminate_duplicated_expr" {
+            rule = Arc::new(row_keys::OrderAsWritten(rule));
+        }
+        rules.push(rule);
+    }
     rules
 }
 
@@ -89,7 +114,8 @@ pub(crate) mod executed {
         rows_in(&Scope::new(4, Arc::new(RuntimeEnv::default())), sql)
     }
 
-    fn rows_in(scope: &Scope, sql: &str) -> String {
+    /// The same, in a scope.
+    pub(crate) fn rows_in(scope: &Scope, sql: &str) -> String {
         let plan = scope.plan(sql).unwrap();
         let runtime = tokio::runtime::Runtime::new().unwrap();
         let batches = runtime

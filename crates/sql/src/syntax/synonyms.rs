@@ -21,7 +21,7 @@ use crate::offset;
 use crate::problem::SqlProblem;
 
 /// Names that stand for another function with the same arguments.
-const RENAMED: [(&str, &str); 29] = [
+const RENAMED: [(&str, &str); 41] = [
     ("lcase", "lower"),
     ("ucase", "upper"),
     ("ceiling", "ceil"),
@@ -51,6 +51,18 @@ const RENAMED: [(&str, &str); 29] = [
     ("json_extract_path", "json_extract"),
     ("json_extract_path_text", "json_extract_string"),
     ("get_json_object", "json_extract_string"),
+    ("startswith", "starts_with"),
+    ("endswith", "ends_with"),
+    ("boolor_agg", "bool_or"),
+    ("booland_agg", "bool_and"),
+    ("logical_or", "bool_or"),
+    ("logical_and", "bool_and"),
+    ("generate_uuid", "uuid"),
+    ("uuid_string", "uuid"),
+    ("timestamp_add", "date_add"),
+    ("datetime_add", "date_add"),
+    ("timestampadd", "date_add"),
+    ("datetime_trunc", "date_trunc"),
 ];
 
 /// Functions that count up, as tables.
@@ -233,6 +245,10 @@ fn of_call(function: &mut Function) -> Result<Option<Expr>, Box<Unclear>> {
         joined(function);
         return Ok(None);
     }
+    if function.over.is_some() && name == "percentile_cont" {
+        percentile_over_window(function);
+        return Ok(None);
+    }
     if matches!(name.as_str(), "count_if" | "countif") {
         count_of_true(function);
         return Ok(None);
@@ -249,15 +265,66 @@ fn of_call(function: &mut Function) -> Result<Option<Expr>, Box<Unclear>> {
         return Ok(Some(times(interval(one), number.clone())));
     }
     Ok(match (name.as_str(), &given[..]) {
-        ("date", [value]) => Some(Expr::Cast {
-            kind: CastKind::Cast,
-            expr: Box::new(value.clone()),
-            data_type: DataType::Date,
-            array: false,
-            format: None,
-        }),
+        ("date", [value]) => Some(cast_to(value, DataType::Date)),
         ("mod", [left, right]) => Some(operation(left, BinaryOperator::Modulo, right)),
         ("if" | "iff", [condition, yes, no]) => Some(case(condition, yes, Some(no))),
+        ("nullifzero", [value]) => Some(call_at(function, "nullif", vec![value.clone(), number("0")])),
+        ("div0" | "div0null", [left, right]) => {
+            let given = |of: &Expr| {
+                if name == "div0" { of.clone() } else { call("coalesce", vec![of.clone(), number("0")]) }
+            };
+            let right = given(right);
+            let is_zero = operation(&right, BinaryOperator::Eq, &number("0"));
+            let divided = operation(left, BinaryOperator::Divide, &right);
+            Some(case(&is_zero, &operation(left, BinaryOperator::Multiply, &number("0")), Some(&divided)))
+        }
+        // BigQuery divides in doubles.
+        ("safe_divide", [left, right]) => {
+            let right = call("nullif", vec![right.clone(), number("0")]);
+            Some(operation(&cast_to(left, DataType::DoublePrecision), BinaryOperator::Divide, &right))
+        }
+        ("ifnull", [value, other]) => Some(call_at(function, "coalesce", vec![value.clone(), other.clone()])),
+        ("to_varchar", [value]) => Some(cast_to(value, DataType::Varchar(None))),
+        ("to_timestamp_ntz", [value]) => Some(cast_to(value, DataType::Timestamp(None, TimezoneInfo::None))),
+        ("try_to_date", [value]) => Some(tried(value, DataType::Date)),
+        ("try_to_timestamp", [value]) => Some(tried(value, DataType::Timestamp(None, TimezoneInfo::None))),
+        ("to_char" | "to_date" | "to_timestamp" | "date_format", [value, pattern]) => {
+            let equal = text_of(pattern).and_then(|pattern| super::patterns::equal(&name, &pattern));
+            equal.map(|pattern| call_at(function, &name, vec![value.clone(), text(&pattern)]))
+        }
+        ("format_date" | "format_timestamp" | "format_datetime", [pattern, time]) => {
+            Some(call_at(function, "strftime", vec![time.clone(), pattern.clone()]))
+        }
+        // The clock of one zone, read in another one.
+        ("convert_timezone", [from, to, time]) => {
+            let at = |time: Expr, zone: &Expr| Expr::AtTimeZone {
+                timestamp: Box::new(time),
+                time_zone: Box::new(zone.clone()),
+            };
+            let local = cast_to(time, DataType::Timestamp(None, TimezoneInfo::None));
+            Some(call_at(function, "to_local_time", vec![at(at(local, from), to)]))
+        }
+        // BigQuery names the unit at the end.
+        ("date_trunc" | "timestamp_trunc", [time, unit])
+            if is_word(unit) && !is_word(time) && unit_of(time).is_none() =>
+        {
+            let name = bare_unit(unit).unwrap_or_default();
+            if name.eq_ignore_ascii_case("week") {
+                return Err(Box::new(Unclear {
+                    message:
+                        "the weeks of this form of `date_trunc` begin on Sunday, those of others on Monday"
+                            .to_owned(),
+                    help: "write date_trunc('week', time), whose weeks begin on Monday",
+                    span: function.name.span(),
+                }));
+            }
+            Some(call_at(function, "date_trunc", vec![text(&name), time.clone()]))
+        }
+        // Snowflake and Redshift name it at the start, without quotes.
+        ("date_trunc", [unit, time]) if is_word(unit) && !is_word(time) => {
+            let name = bare_unit(unit).unwrap_or_default();
+            Some(call_at(function, "date_trunc", vec![text(&name), time.clone()]))
+        }
         ("zeroifnull", [value]) => Some(call_at(function, "coalesce", vec![value.clone(), number("0")])),
         ("json_extract" | "json_extract_string", given) => by_keys(function, given),
         ("yearweek", [time]) => {
@@ -478,6 +545,33 @@ fn of_interval(written: &Interval) -> Option<Expr> {
         }
         value if !is_literal => Some(times(interval(&format!("{per} {word}")), value.clone())),
         _ => None,
+    }
+}
+
+fn cast_to(value: &Expr, data_type: DataType) -> Expr {
+    cast_by(CastKind::Cast, value, data_type)
+}
+
+/// NULL where the value is none of the type.
+fn tried(value: &Expr, data_type: DataType) -> Expr {
+    cast_by(CastKind::TryCast, value, data_type)
+}
+
+fn cast_by(kind: CastKind, value: &Expr, data_type: DataType) -> Expr {
+    Expr::Cast { kind, expr: Box::new(value.clone()), data_type, array: false, format: None }
+}
+
+/// `percentile_cont(0.5) within group (order by x) over (…)`: over a window, the engine takes the column as the first argument.
+fn percentile_over_window(function: &mut Function) {
+    let Some(given) = arguments(function) else { return };
+    let ([share], [OrderByExpr { expr, options, .. }], FunctionArguments::List(list)) =
+        (&given[..], &function.within_group[..], &mut function.args)
+    else {
+        return;
+    };
+    if options.asc != Some(false) {
+        list.args = vec![unnamed(expr.clone()), unnamed(share.clone())];
+        function.within_group.clear();
     }
 }
 

@@ -84,3 +84,14 @@ where parent.to_field is null
 {% macro load_relation(relation) -%}
 {% do return(load_cached_relation(relation)) %}
 {%- endmacro %}
+
+{% macro generate_schema_name(custom_schema_name=none, node=none) -%}
+{% do return(adapter.dispatch('generate_schema_name', 'dbt')(custom_schema_name, node)) %}
+{%- endmacro %}
+
+{% macro generate_alias_name(custom_alias_name=none, node=none) -%}
+{% do return(adapter.dispatch('generate_alias_name', 'dbt')(custom_alias_name, node)) %}
+{%- endmacro %}
+
+{% macro register_upstream_external_models() -%}
+{%- endmacro %}

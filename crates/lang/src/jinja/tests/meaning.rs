@@ -103,7 +103,7 @@ fn the_second_pass_knows_the_run() {
         sql(&[], "{{ adapter.quote('Name') }} {{ project_name }} {{ model.name }}"),
         "\"Name\" shop m"
     );
-    assert_eq!(sql(&[], "{{ target.type }} {{ target.schema }}"), "local music");
+    assert_eq!(sql(&[], "{{ target.type }} {{ target.schema }}"), "duckdb music");
 }
 
 #[test]

@@ -100,7 +100,11 @@ fn project(macros: &[(&str, &str)]) -> Project {
         exposures: Vec::new(),
         docs: Vec::new(),
         selectors: Vec::new(),
+        unit_tests: Vec::new(),
+        groups: Vec::new(),
+        semantics: crate::project::Semantics::default(),
         is_strict: true,
+        store_failures: false,
         warnings: Vec::new(),
     }
 }

@@ -82,10 +82,10 @@ fn wrong_arguments_are_named() {
        at: models/m.sql:1:11 `ref(nothing)`
      help: write ref('model') or ref('project', 'model')
     ");
-    insta::assert_snapshot!(sql(&[], "select {{ ref('a', v=2) }}"), @r"
-    problem: ref() takes no named arguments
-       at: models/m.sql:1:11 `ref('a', v=2)`
-     help: mep has no versions of models: give each version a name of its own
+    insta::assert_snapshot!(sql(&[], "select {{ ref('a', w=2) }}"), @r"
+    problem: ref() takes no argument `w`
+       at: models/m.sql:1:11 `ref('a', w=2)`
+     help: write ref('model', v=2) for a version of a model
     ");
     insta::assert_snapshot!(sql(&[], "select {{ source('a') }}"), @r"
     problem: source() takes the name of a source and the name of a table, found 'a'

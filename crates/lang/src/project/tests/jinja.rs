@@ -145,13 +145,13 @@ fn what_fails_is_told_at_its_place() {
     sources.yml:6:25: var `day` is not set
         set it with --vars, or give a default: var('day', 'a default')
     sources.yml:7:25: the Jinja of this text fails: undefined value: `day` is undefined
-        in YAML, Jinja knows env_var(), var() and target
+        in YAML, Jinja knows env_var(), var(), target, project_name and run_started_at
     sources.yml:8:25: the Jinja of this text fails: unknown function: ref is unknown
-        in YAML, Jinja knows env_var(), var() and target
+        in YAML, Jinja knows env_var(), var(), target, project_name and run_started_at
     sources.yml:9:25: the Jinja of this text fails: syntax error: unexpected end of input, expected expression
-        in YAML, Jinja knows env_var(), var() and target
+        in YAML, Jinja knows env_var(), var(), target, project_name and run_started_at
     sources.yml:10:25: the Jinja of this text fails: syntax error: unexpected end of block
-        in YAML, Jinja knows env_var(), var() and target
+        in YAML, Jinja knows env_var(), var(), target, project_name and run_started_at
     ");
 }
 

@@ -67,7 +67,7 @@ macros: [{name: x, arguments: []}]
     assert_eq!(model.description.as_deref(), Some("A model."));
     assert_eq!(model.meta["owner"], "me");
     let column = &model.columns[0];
-    assert_eq!((column.name.value.as_str(), column.not_null), ("c", true));
+    assert_eq!((column.name.value.as_str(), column.is_not_null()), ("c", true));
     assert_eq!(column.data_type.as_ref().unwrap().value, "bigint");
     assert_eq!(column.tags, ["x", "y"]);
     assert_eq!(project.seeds[0].config["delimiter"].value, ";");
@@ -116,15 +116,24 @@ fn what_is_no_properties_file_is_told() {
         ("models/b.yml", "- name: a"),
         (
             "models/c.yml",
-            "unit_tests: [{name: a}]\nsemantic_models: [{name: a}]\nmetrics: []\n",
+            "unit_tests: [{name: a}]\nsemantic_models: [{name: a}]\nmetrics: [{name: a, type: simpel}]\ngroups: [{}]\n",
         ),
     ]), @r"
     models/a.yml:1:10: `version`: expected a whole number from 0 to 2, found `3`
     models/a.yml:2:1: unknown key `model` in a properties file
         did you mean `models`?
     models/a.yml:3:1: unknown key `colour` in a properties file
-        the keys are models, seeds, snapshots, sources, exposures, data_tests, tests, macros
+        the keys are models, seeds, snapshots, sources, exposures, semantic_models, metrics, saved_queries, groups, unit_tests, data_tests, tests, macros
     models/b.yml:1:1: expected a mapping, found a list
+    models/c.yml:1:14: a unit test needs `model`
+    models/c.yml:1:14: a unit test needs `expect`
+        write expect: {rows: [...]}
+    models/c.yml:2:19: a semantic model needs `model`
+    models/c.yml:3:27: `type`: expected one of simple, ratio, cumulative, derived, conversion, found `simpel`
+        did you mean `simple`?
+    models/c.yml:4:10: a group needs `owner`
+        write owner: {name: a_team}
+    models/c.yml:4:10: a group needs `name`
     ");
 }
 
@@ -153,12 +162,11 @@ fn what_dbt_reads_and_mep_does_not_is_said_with_why_that_is_safe() {
         ("models/a.sql", ""),
         (
             "models/c.yml",
-            "unit_tests: [{name: a}]\nsemantic_models: [{name: \"{{ Dimension('x') }}\"}]\nmetrics: []\nmodels: [{name: a, access: public}]",
+            "metrics: [{name: a, type: simple, filter: \"{{ Dimension('x') }}\"}]\nmodels: [{name: a, access: public, time_spine: {standard_granularity_column: day}}]\nfunctions: [{name: f}]",
         ),
     ]), @r"
-    models/c.yml:1:1: `unit_tests` has no effect here: unit tests are not run; they test no table
-    models/c.yml:2:1: `semantic_models` has no effect here: metrics are not computed, and no table is another for them
-    models/c.yml:4:20: `access` has no effect here: any model may be read by any other one here
+    models/c.yml:2:36: `time_spine` has no effect here: metrics are not computed, and no table is another for them
+    models/c.yml:3:1: `functions` has no effect here: no function is made; a model that calls one does not compile
     ");
 }
 
@@ -196,7 +204,7 @@ fn entries_are_checked() {
   - name: a
     descripton: typo
     materialized: table
-    versions: [{v: 1}]
+    versions: [{v: 1}, {}]
     description: [not, a, text]
     tags: {a: b}
     config: text
@@ -218,8 +226,8 @@ fn entries_are_checked() {
         did you mean `description`?
     models/a.yml:6:5: unknown key `materialized` in the entry of a model
         put it under `config:`, as in `config: {materialized: ...}`
-    models/a.yml:7:5: versions of a model are not supported by mep
-        give each version a file
+    models/a.yml:7:24: a version of a model needs `v`
+        write v: 1
     models/a.yml:8:18: `description`: expected a text, found a list
     models/a.yml:9:11: `tags`: expected a text or a list of texts, found a mapping
     models/a.yml:10:13: `config`: expected a mapping, found `text`
@@ -230,16 +238,14 @@ fn entries_are_checked() {
     models/a.yml:15:32: `description`: expected a text, found `12`
         put it in quotes
     models/a.yml:16:8: `columns`: expected a mapping, found nothing
-    models/a.yml:18:30: the constraint `unique` is not supported by mep
-        use the data test `unique`
     models/a.yml:18:46: unknown constraint `not_nul`
         did you mean `not_null`?
     models/a.yml:18:63: unknown constraint `sorted`
-        the only constraint is not_null; for others use data tests
+        the constraints are not_null, unique, primary_key, foreign_key, check, custom
     models/a.yml:18:72: `constraints`: expected a mapping, found `not_null`
     models/a.yml:18:82: a constraint needs `type`
-    models/a.yml:19:5: constraints of a whole table are not supported by mep
-        use data tests, or a `not_null` constraint of a column
+    models/a.yml:19:26: a constraint `check` needs `expression`
+        write the condition, such as amount > 0
     ");
 }
 

@@ -38,7 +38,7 @@ fn a_table_takes_on_what_its_source_says() {
     assert_eq!((plays.land_as.as_deref(), plays.path.as_deref()), (None, None));
     assert_eq!(plays.event_time.as_ref().unwrap().value, "ts");
     assert_eq!(plays.source_description.as_deref(), Some("All of it."));
-    assert!(plays.properties.columns[0].not_null);
+    assert!(plays.properties.columns[0].is_not_null());
     assert_eq!((logins.land_as.as_deref(), logins.path.as_deref()), (Some("landed"), Some("x/*.json")));
     assert_eq!(logins.event_time.as_ref().unwrap().value, "at");
     assert_eq!(pages.identifier.as_deref(), Some("page_views"));

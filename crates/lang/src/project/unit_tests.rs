@@ -1,0 +1,272 @@
+//! Unit tests of models: rows in the place of what a model reads, and the rows that it is to give for them.
+
+use std::collections::HashMap;
+
+use indexmap::IndexMap;
+use serde_json::Value as Json;
+
+use super::docs::Docs;
+use super::item::{Item, Mapping};
+use super::yaml::Value;
+use super::{Located, Place, Problem, Problems, SourceText, Span};
+use mep_core::keys::{Key, Section, accepted, key};
+
+/// A unit test.
+#[derive(Clone, Debug)]
+pub struct UnitTest {
+    /// Its name.
+    pub name: Located<String>,
+    /// The model that it tests.
+    pub model: Located<String>,
+    /// The rows of what the model reads.
+    pub given: Vec<UnitInput>,
+    /// The rows that it is to give, in any order.
+    pub expect: UnitRows,
+    /// What Jinja finds otherwise while the model is rendered.
+    pub overrides: Overrides,
+    /// Markdown for the docs.
+    pub description: Option<String>,
+    /// Words to select by.
+    pub tags: Vec<String>,
+    /// Free data.
+    pub meta: IndexMap<String, Json>,
+    /// Of a model with versions: those that are tested; empty: all.
+    pub include: Vec<String>,
+    /// Those that are not.
+    pub exclude: Vec<String>,
+    /// The folders of its file.
+    pub folders: Vec<String>,
+}
+
+/// Rows that stand in the place of what a model reads.
+#[derive(Clone, Debug)]
+pub struct UnitInput {
+    /// `ref('m')`, `source('s', 't')` or `this`, as written.
+    pub input: Located<String>,
+    /// The rows.
+    pub rows: UnitRows,
+}
+
+/// Rows as a unit test writes them.
+#[derive(Clone, Debug)]
+pub enum UnitRows {
+    /// Mappings of columns to values.
+    Listed(Located<Vec<IndexMap<String, Json>>>),
+    /// A text of CSV, with the names of columns in its first line.
+    Csv(Located<String>),
+    /// A SELECT that gives them.
+    Sql(Located<String>),
+}
+
+impl UnitRows {
+    /// Where they stand.
+    pub fn place(&self) -> &Place {
+        match self {
+            Self::Listed(rows) => &rows.place,
+            Self::Csv(text) | Self::Sql(text) => &text.place,
+        }
+    }
+}
+
+/// What Jinja finds otherwise while a model is rendered.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Overrides {
+    /// What macros give, by their names, of a package's with the package's before it.
+    pub macros: IndexMap<String, Json>,
+    /// Variables.
+    pub vars: IndexMap<String, Json>,
+    /// Variables of the environment.
+    pub env_vars: IndexMap<String, Json>,
+}
+
+/// The texts of files of rows, by their names and extensions.
+pub(super) type Fixtures = HashMap<(String, String), SourceText>;
+
+const KEYS: [Key; 10] = [
+    key("name", "name", "needed", "The test's name."),
+    key("model", "name", "needed", "The model that is tested."),
+    key("given", "list of inputs", "", "The rows of everything that the model reads."),
+    key(
+        "expect",
+        "rows",
+        "needed",
+        "The rows that it is to give, in any order; columns that are left out are not compared.",
+    ),
+    key(
+        "overrides",
+        "mapping",
+        "",
+        "`macros`, `vars` and `env_vars`: what Jinja finds in their place. `macros: {is_incremental: true}` tests the incremental side.",
+    ),
+    key("description", "text", "", "What it shows."),
+    key("config", "mapping", "", "`tags`, `meta` and `enabled`."),
+    key(
+        "versions",
+        "{include: [..]} or {exclude: [..]}",
+        "all",
+        "Of a model with versions: which of them are tested.",
+    ),
+    key("tags", "text or list", "", "Words to select by."),
+    accepted("docs", "Of dbt's own docs."),
+];
+const GIVEN_KEYS: [Key; 4] = [
+    key(
+        "input",
+        "ref, source or this",
+        "needed",
+        "What the rows stand for; `this` is what the model has stored.",
+    ),
+    key("rows", "list of mappings, CSV or SQL", "", "The rows; a column that they leave out is NULL."),
+    key("format", "dict, csv or sql", "dict", "How the rows are written."),
+    key("fixture", "name", "", "A file of rows in tests/fixtures, without `.csv` or `.sql`."),
+];
+const CONFIG_KEYS: [Key; 3] = [
+    key("tags", "text or list", "", "Words to select by."),
+    key("meta", "mapping", "", "Data of your own."),
+    key("enabled", "true or false", "true", "Whether it takes part at all."),
+];
+const OVERRIDE_KEYS: [Key; 3] = [
+    key("macros", "mapping", "", "What macros give."),
+    key("vars", "mapping", "", "Variables."),
+    key("env_vars", "mapping", "", "Variables of the environment."),
+];
+const VERSION_KEYS: [Key; 2] =
+    [key("include", "list", "", "Versions."), key("exclude", "list", "", "Versions.")];
+
+/// The keys of a unit test.
+pub(super) fn reference() -> Vec<Section> {
+    vec![
+        Section::of("A unit test", &[&KEYS]),
+        Section::of("An input of a unit test; `expect` has the same but for `input`", &[&GIVEN_KEYS]),
+    ]
+}
+
+/// Reads an entry of `unit_tests:`.
+pub(super) fn read_unit_test(
+    test: Mapping<'_>,
+    folders: &[String],
+    docs: &Docs,
+    fixtures: &Fixtures,
+    problems: &mut Problems,
+) -> Option<UnitTest> {
+    test.check_keys("a unit test", &[&KEYS], problems);
+    let mut tags = test.get("tags").map(|item| item.words(problems)).unwrap_or_default();
+    let mut meta = IndexMap::new();
+    if let Some(config) = test.get("config") {
+        let config = config.mapping(problems);
+        config.check_keys("the config of a unit test", &[&CONFIG_KEYS], problems);
+        tags.extend(config.get("tags").map(|item| item.words(problems)).unwrap_or_default());
+        meta = config.get("meta").map_or_else(IndexMap::new, |item| item.data(problems));
+        if config.get("enabled").and_then(|item| item.boolean(problems)) == Some(false) {
+            return None;
+        }
+    }
+    let description = docs.description(test.get("description"), problems);
+    let mut given = Vec::new();
+    for input in test.get("given").map(|item| item.mappings(problems)).unwrap_or_default() {
+        input.check_keys("an input of a unit test", &[&GIVEN_KEYS], problems);
+        let of = input.required("input", "an input of a unit test", problems);
+        let rows = read_rows(input, fixtures, problems);
+        given.extend(of.zip(rows).map(|(input, rows)| UnitInput { input, rows }));
+    }
+    let overrides = read_overrides(test, problems);
+    let (include, exclude) = read_versions(test, problems);
+    let name = test.required("name", "a unit test", problems);
+    let model = test.required("model", "a unit test", problems);
+    let Some(expect) = test.get("expect").filter(|item| !item.is_null()) else {
+        problems.push(test.item.problem("a unit test needs `expect`").help("write expect: {rows: [...]}"));
+        return None;
+    };
+    let expect = expect.mapping(problems);
+    expect.check_keys("what a unit test expects", &[&GIVEN_KEYS[1..]], problems);
+    let expect = read_rows(expect, fixtures, problems);
+    Some(UnitTest {
+        name: name?,
+        model: model?,
+        given,
+        expect: expect?,
+        overrides,
+        description,
+        tags,
+        meta,
+        include,
+        exclude,
+        folders: folders.to_vec(),
+    })
+}
+
+fn read_overrides(test: Mapping<'_>, problems: &mut Problems) -> Overrides {
+    let Some(overrides) = test.get("overrides").filter(|item| !item.is_null()) else {
+        return Overrides::default();
+    };
+    let overrides = overrides.mapping(problems);
+    overrides.check_keys("the overrides of a unit test", &[&OVERRIDE_KEYS], problems);
+    let mut of = |key: &str| {
+        let item = overrides.get(key).filter(|item| !item.is_null());
+        item.map_or_else(IndexMap::new, |item| item.data(problems))
+    };
+    Overrides { macros: of("macros"), vars: of("vars"), env_vars: of("env_vars") }
+}
+
+/// The versions that a test says that it is of, and those that it is not of, as texts.
+fn read_versions(test: Mapping<'_>, problems: &mut Problems) -> (Vec<String>, Vec<String>) {
+    let Some(versions) = test.get("versions").filter(|item| !item.is_null()) else {
+        return (Vec::new(), Vec::new());
+    };
+    let versions = versions.mapping(problems);
+    versions.check_keys("the versions of a unit test", &[&VERSION_KEYS], problems);
+    let mut of = |key: &str| {
+        let items = versions.get(key).map(|item| item.list(problems)).unwrap_or_default();
+        let word = |item: Item<'_>| match item.json().value {
+            Json::String(text) => text,
+            other => other.to_string(),
+        };
+        items.into_iter().map(word).collect()
+    };
+    (of("include"), of("exclude"))
+}
+
+/// Reads `rows:` or `fixture:`, in the format that is said.
+fn read_rows(of: Mapping<'_>, fixtures: &Fixtures, problems: &mut Problems) -> Option<UnitRows> {
+    let format = of.get("format").and_then(|item| item.located_text(problems));
+    let is_said = format.as_ref().map_or("dict", |format| format.value.as_str());
+    if let (Some(format), false) = (&format, ["dict", "csv", "sql"].contains(&is_said)) {
+        let problem = Problem::new(format!("unknown format `{is_said}` of rows")).at(&format.place);
+        problems.push(problem.help("the formats are dict, csv and sql"));
+        return None;
+    }
+    if let Some(named) = of.get("fixture").and_then(|item| item.located_text(problems)) {
+        let extension = if is_said == "dict" { "csv" } else { is_said };
+        let Some(text) = fixtures.get(&(named.value.clone(), extension.to_owned())) else {
+            let problem = Problem::new(format!("there is no file of rows `{}.{extension}`", named.value));
+            problems.push(problem.at(&named.place).help("put it into tests/fixtures"));
+            return None;
+        };
+        let place = text.at(Span { start: 0, len: text.text().len() });
+        let located = Located { value: text.text().to_owned(), place };
+        return Some(if is_said == "sql" { UnitRows::Sql(located) } else { UnitRows::Csv(located) });
+    }
+    let rows = of.get("rows").filter(|item| !item.is_null());
+    let listed = |rows: Vec<IndexMap<String, Json>>, place: Place| {
+        Some(UnitRows::Listed(Located { value: rows, place }))
+    };
+    match (rows, is_said) {
+        (None, "dict") => listed(Vec::new(), of.item.place()),
+        (None, _) => {
+            problems.push(of.item.problem("rows of this format need `rows` or `fixture`"));
+            None
+        }
+        (Some(rows), "dict") if !matches!(rows.node.value, Value::List(_)) => {
+            let problem = rows.expected("a list of mappings");
+            problems.push(problem.help("write `format: csv` or `format: sql` beside a text"));
+            None
+        }
+        (Some(rows), "dict") => {
+            let mappings = rows.mappings(problems);
+            let read = mappings.into_iter().map(|row| row.item.data(problems)).collect();
+            listed(read, rows.place())
+        }
+        (Some(rows), "csv") => rows.located_text(problems).map(UnitRows::Csv),
+        (Some(rows), _) => rows.located_text(problems).map(UnitRows::Sql),
+    }
+}

@@ -1,0 +1,105 @@
+//! What `/` of two exact numbers gives: engines differ.
+//!
+//! PostgreSQL and Trino cut off, as the engine does: `7 / 2` is 3. DuckDB, Snowflake, BigQuery and Spark give 3.5, and SQL that was
+//! written for one of them means that.
+
+use arrow::datatypes::DataType;
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion::common::{DFSchema, Result};
+use datafusion::logical_expr::utils::merge_schema;
+use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, LogicalPlan, Operator, cast};
+
+use super::parts::replaced;
+
+/// What `/` of two whole numbers is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Division {
+    /// A whole number, cut off.
+    #[default]
+    Whole,
+    /// A double, and so is that of decimals.
+    Fraction,
+}
+
+/// The plan in which `/` means what is said.
+///
+/// # Errors
+/// Where a mended node cannot be built.
+pub fn divided(plan: LogicalPlan, division: Division) -> Result<LogicalPlan> {
+    if division == Division::Whole {
+        return Ok(plan);
+    }
+    let mut has_changed = false;
+    let made = plan.transform_up_with_subqueries(|node| {
+        // What is above a node that changed has other types too.
+        let node = if has_changed { node.recompute_schema()? } else { node };
+        let made = replaced(node, is_division, in_fractions)?;
+        has_changed |= made.transformed;
+        if made.transformed { made.map_data(LogicalPlan::recompute_schema) } else { Ok(made) }
+    });
+    Ok(made?.data)
+}
+
+/// Whether a plan divides a whole number by another one.
+///
+/// # Errors
+/// None of its own; to go through a plan returns a `Result`.
+pub fn divides_whole_numbers(plan: &LogicalPlan) -> Result<bool> {
+    let mut found = false;
+    plan.apply_with_subqueries(|node| {
+        let schema = merge_schema(&node.inputs());
+        node.apply_expressions(|expression| {
+            expression.apply(|part| {
+                found |= operands(part).is_some_and(|operands| {
+                    operands.iter().all(|of| of.get_type(&schema).is_ok_and(|of| of.is_integer()))
+                });
+                Ok(if found { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
+            })
+        })
+    })?;
+    Ok(found)
+}
+
+fn operands(part: &Expr) -> Option<[&Expr; 2]> {
+    match part {
+        Expr::BinaryExpr(BinaryExpr { left, op: Operator::Divide, right }) => Some([left, right]),
+        _ => None,
+    }
+}
+
+fn is_division(part: &Expr) -> bool {
+    operands(part).is_some()
+}
+
+fn in_fractions(part: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
+    let is_exact = |of: &Expr| of.get_type(schema).is_ok_and(|of| of.is_integer() || of.is_decimal());
+    if !operands(&part).is_some_and(|operands| operands.into_iter().all(is_exact)) {
+        return Ok(Transformed::no(part));
+    }
+    let Expr::BinaryExpr(BinaryExpr { left, op, right }) = part else { return Ok(Transformed::no(part)) };
+    let double = |of: Box<Expr>| Box::new(cast(*of, DataType::Float64));
+    Ok(Transformed::yes(Expr::BinaryExpr(BinaryExpr { left: double(left), op, right: double(right) })))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Scope;
+    use crate::rules::executed::rows_in;
+
+    #[test]
+    fn whole_numbers_give_what_the_dialect_says() {
+        let sql = "with t(a, b) as (values (7, 2), (-7, 2)) select a / b, sum(a / b), a / 2.0 from t where a / b in (select 7 / 2) or a < 0 group by a, b order by a";
+        let fractions = Scope::for_planning().dividing(Division::Fraction);
+        insta::assert_snapshot!(rows_in(&Scope::for_planning(), sql), @"-3-3-3.5 333.5");
+        insta::assert_snapshot!(rows_in(&fractions, sql), @"-3.5-3.5-3.5 3.53.53.5");
+    }
+
+    #[test]
+    fn a_plan_says_whether_it_divides_whole_numbers() {
+        let divides =
+            |sql: &str| divides_whole_numbers(&Scope::for_planning().plan(sql).unwrap().into_plan()).unwrap();
+        assert!(divides("select 1 from (values (7)) t(a) where exists (select 1 where a / 2 = 3)"));
+        assert!(!divides("select a / 2.0, cast(a as double) / 2 from (values (7)) t(a)"));
+    }
+}

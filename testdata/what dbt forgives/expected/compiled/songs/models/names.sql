@@ -1,0 +1,2 @@
+
+select left(name, 3) as short from (values ('Cocteau')) as t (name)

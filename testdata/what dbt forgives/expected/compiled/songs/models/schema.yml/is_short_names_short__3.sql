@@ -1,0 +1,2 @@
+
+select * from main.names where length(short) > 3
