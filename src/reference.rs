@@ -9,7 +9,7 @@ use std::path::Path;
 use clap::{Arg, Command, CommandFactory as _};
 
 use mep_cli::exit::{Exit, VARIABLES};
-use mep_cli::{Arguments, arguments::Global};
+use mep_cli::{Arguments, arguments::Global, reference_of_dbt_flags};
 use mep_core::keys::{Effect, Key, Section};
 use mep_docs as docs;
 use mep_graph as graph;
@@ -205,6 +205,9 @@ fn commands() -> String {
     let _ = write!(text, "\n## Options of all commands\n\n{}", options(&all, Arg::is_global_set));
     for inner in shown() {
         command(&format!("mep {}", inner.get_name()), inner, &mut text);
+    }
+    for flags in reference_of_dbt_flags() {
+        let _ = write!(text, "\n{}", section(&flags));
     }
     text
 }

@@ -4,6 +4,7 @@
 
 mod airflow;
 mod aligned;
+mod artifacts;
 mod asked;
 mod bad_files;
 mod bad_input;

@@ -192,8 +192,9 @@ fn a_selection_of_nothing_is_an_error_with_a_near_name() {
     ");
     insta::assert_snapshot!(project.fail(2, &["ls", "--select", "tagg:daily"]), @r"
     error: the selector `tagg:daily` has an unknown method `tagg`
-    help: did you mean `tag:`? the methods are config.<key>, exposure, file, fqn, name, package, path,
-          resource_type, source, tag, test_type
+    help: did you mean `tag:`? the methods are access, config.<key>, exposure, file, fqn, group, metric, name,
+          package, path, resource_type, result, saved_query, selector, semantic_model, source, source_status,
+          state, tag, test_name, test_type, version
     ");
     insta::assert_snapshot!(project.fail(2, &["ls", "--select", "+"]), @r"
     error: the selector `+` names nothing
@@ -204,11 +205,133 @@ fn a_selection_of_nothing_is_an_error_with_a_near_name() {
     help: `@` stands for a node, its children, and all that those need: leave `+` out
     ");
     insta::assert_snapshot!(project.fail(2, &["ls", "--select", "state:modified"]), @r"
-    error: the selector `state:modified` has an unknown method `state`
-    help: the methods are config.<key>, exposure, file, fqn, name, package, path, resource_type, source, tag,
-          test_type
+    error: the selector `state:` needs the manifest.json of an earlier call
+    help: give --state and the folder that holds a copy of it
     ");
     let output = project.run(&["ls", "--output", "name", "--select", "report", "by_dya"]);
     assert_eq!((output.code, output.stdout.as_str()), (Some(0), "report\n"));
     insta::assert_snapshot!(output.stderr, @r" WARN `by_dya` matches no node; did you mean `by_day`?");
+}
+
+#[test]
+fn selections_have_names_and_tests_come_as_they_are_asked_for() {
+    let project = project();
+    project.file(
+        "selectors.yml",
+        "\
+selectors:
+  - name: daily
+    definition: {method: tag, value: daily, exclude: [{method: fqn, value: plays}]}
+  - name: most
+    default: true
+    definition:
+      union:
+        - {method: selector, value: daily}
+        - {method: fqn, value: plays, parents: true, indirect_selection: empty}
+        - exclude: [{resource_type: test}]
+",
+    );
+    assert_eq!(names(&project, &["--selector", "daily"]), "by_day not_null_by_day_n");
+    assert_eq!(names(&project, &[]), "by_day listens plays");
+    assert_eq!(
+        names(&project, &["--select", "selector:daily", "--indirect-selection", "empty"]),
+        "by_day not_null_by_day_n"
+    );
+    assert_eq!(names(&project, &["--select", "by_day", "--indirect-selection", "empty"]), "by_day");
+    assert_eq!(names(&project, &["--select", "by_day", "--exclude-resource-type", "test"]), "by_day");
+    assert!(project.fail(2, &["ls", "--selector", "dail"]).contains("did you mean `daily`?"));
+    project
+        .file("tests/both.sql", "select 1 as x from {{ ref('by_song') }} join {{ ref('report') }} using (n)");
+    let cautious = ["--select", "by_song", "--indirect-selection", "cautious"];
+    assert_eq!(names(&project, &cautious), "by_song");
+    assert_eq!(
+        names(&project, &["--select", "by_song", "report", "--indirect-selection", "cautious"]),
+        "both by_song report"
+    );
+    assert_eq!(names(&project, &["--select", "by_song"]), "both by_song");
+}
+
+#[test]
+fn what_changed_since_an_earlier_state_is_selected() {
+    let project = project();
+    project.file("macros/one.sql", "{% macro one() %}1{% endmacro %}");
+    project.model("marts/ones", "select {{ one() }} as one");
+    project.succeed(&["parse"]);
+    std::fs::create_dir(project.path("before")).unwrap();
+    std::fs::copy(project.path("target/manifest.json"), project.path("before/manifest.json")).unwrap();
+    let changed = |what: &str| {
+        let words = ["--select", what, "--state", "before", "--indirect-selection", "empty"];
+        let all = [&["ls", "--output", "name"][..], &words[..]].concat();
+        project.run(&all).stdout.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(changed("state:modified"), "");
+    project.model("marts/by_song", "select song, count(*) as times from {{ ref('plays') }} group by 1");
+    project.model("marts/more", "select 1 as one");
+    project.file("macros/one.sql", "{% macro one() %}2 - 1{% endmacro %}");
+    assert_eq!(changed("state:modified"), "by_song more ones");
+    assert_eq!(
+        (changed("state:new"), changed("state:modified.macros")),
+        ("more".to_owned(), "ones".to_owned())
+    );
+    assert_eq!(changed("state:modified.configs"), "more");
+    assert!(changed("state:unmodified").contains("by_day"));
+}
+
+#[test]
+fn what_failed_is_done_again() {
+    let project = project();
+    project.listens("a.json", &[(0, 1, "x")]);
+    project.file("models/marts/by_song.sql", "select cast(song as int) as n from {{ ref('plays') }}");
+    project.file(
+        "models/marts/after.sql",
+        "{{ config(materialized='table') }} select * from {{ ref('by_song') }}",
+    );
+    assert_eq!(project.run(&["run"]).code, Some(1));
+    project.file("models/marts/by_song.sql", "select 1 as n from {{ ref('plays') }}");
+    let again = project.run(&["retry"]);
+    assert_eq!(again.code, Some(0), "{}", again.stderr);
+    assert!(again.stderr.contains("after") && !again.stderr.contains("report"), "{}", again.stderr);
+    assert!(project.run(&["retry"]).stderr.contains("nothing to do"));
+}
+
+#[test]
+fn the_age_of_sources_is_asked_of_their_rows() {
+    let project = project();
+    project.listens("a.json", &[(0, 1, "x")]);
+    let sources = std::fs::read_to_string(project.path("sources.yml")).unwrap();
+    let aged = sources.replace(
+        "        event_time: ts\n",
+        "        event_time: ts\n        loaded_at_field: to_timestamp_millis(ts)\n        freshness: {warn_after: {count: 1, period: day}}\n",
+    );
+    project.file("sources.yml", aged);
+    project.succeed(&["run"]);
+    let looked = project.run(&["source", "freshness"]);
+    assert_eq!(looked.code, Some(0), "{}", looked.stderr);
+    let found: Json =
+        serde_json::from_slice(&std::fs::read(project.path("target/sources.json")).unwrap()).unwrap();
+    let result = &found["results"][0];
+    assert_eq!(
+        (&result["status"], &result["max_loaded_at"]),
+        (&"warn".into(), &"2018-11-01T00:00:00.000000Z".into())
+    );
+    assert_eq!(result["criteria"]["warn_after"]["count"], 1);
+}
+
+#[test]
+fn a_column_is_followed_both_ways() {
+    let project = project();
+    project.listens("a.json", &[(0, 1, "x")]);
+    insta::assert_snapshot!(project.print(&["lineage", "by_song.song"]), @r"
+    comes from by_song.song
+      plays.song (direct)
+        events.listens.song (direct)
+    goes to by_song.song
+    ");
+    insta::assert_snapshot!(project.print(&["lineage", "report.n", "--upstream", "--rows"]), @r"
+    comes from report.n
+      by_day.n (transformed)
+        plays.event_date (group)
+        plays.user_id (join)
+        people.user_id (join)
+    ");
 }

@@ -9,6 +9,7 @@ pub mod compaction;
 pub mod connect;
 pub mod deps;
 mod error;
+pub mod freshness;
 mod hooks;
 mod late;
 pub mod preview;

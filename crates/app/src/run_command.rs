@@ -18,6 +18,9 @@ pub enum RunCommand {
 }
 
 impl RunCommand {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Run, Self::Build, Self::Test, Self::Seed, Self::Snapshot];
+
     /// Its name.
     pub fn word(self) -> &'static str {
         match self {

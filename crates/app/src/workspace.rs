@@ -17,8 +17,8 @@ use mep_core::secrets;
 use mep_core::threads::STACK_BYTES;
 use mep_datafusion::{Engine, EngineOptions};
 use mep_graph::{
-    Answers, Compiled, CompiledEach, Compiler, Graph, LoadedSources, Node, NodeIndex, NodeKind, NodeSet,
-    NotLoaded, PublishWhen, SeedTable, division,
+    Answers, Beside, Compiled, CompiledEach, Compiler, Graph, IndirectSelection, LoadedSources,
+    NamedSelectors, Node, NodeIndex, NodeKind, NodeSet, NotLoaded, PublishWhen, SeedTable, Wanted, division,
 };
 use mep_hive::{HiveLocation, HiveWarehouse};
 use mep_lang::jinja::{Invocation, Templates};
@@ -43,6 +43,16 @@ pub struct Selectors<'a> {
     pub select: &'a [String],
     /// Nodes to leave out.
     pub exclude: &'a [String],
+    /// A selector of `selectors.yml`.
+    pub selector: Option<&'a str>,
+    /// Which tests come with what they test.
+    pub indirect: IndirectSelection,
+    /// Types of nodes to take; empty: all.
+    pub types: &'a [String],
+    /// Types of nodes to leave out.
+    pub other_types: &'a [String],
+    /// These nodes alone, by unique id.
+    pub only: Option<&'a [String]>,
 }
 
 /// A project, read.
@@ -55,7 +65,7 @@ pub struct Selectors<'a> {
 ///     let opening = Opening { project_dir: Some("shop".into()), ..Opening::default() };
 ///     let workspace = Workspace::open(&opening, "compile", Rendering::default())?;
 ///     let select = ["path:models/marts".to_owned()];
-///     let nodes = workspace.select(Selectors { select: &select, exclude: &[] }, |node| !node.is_test())?;
+///     let nodes = workspace.select(Selectors { select: &select, ..Selectors::default() }, |node| !node.is_test())?;
 ///     let compiled = workspace.compile(&nodes)?;
 ///     Ok(compiled.models.into_values().map(|model| model.sql).collect())
 /// }
@@ -71,6 +81,9 @@ pub struct Workspace {
     pub run: RunId,
     /// As asked for.
     pub rendering: Rendering,
+    /// What earlier runs left, where a selection may ask for it.
+    pub beside: Option<Beside>,
+    selectors: NamedSelectors,
     called_with: String,
     /// Answers nothing.
     nobody: Arc<dyn Answers>,
@@ -191,12 +204,15 @@ impl Workspace {
         let graph = Graph::of(&project, &templates)?;
         warn(graph.warnings());
         let called_with = opening.called_with.clone();
+        let selectors = NamedSelectors::of(&project.selectors)?;
         Ok(Self {
             project,
             templates,
             graph,
             run,
             rendering,
+            beside: None,
+            selectors,
             called_with,
             nobody: Arc::new(()),
             warehouse: OnceLock::new(),
@@ -212,7 +228,23 @@ impl Workspace {
         selectors: Selectors<'_>,
         is_meant: impl Fn(&Node) -> bool,
     ) -> Result<NodeSet, AppError> {
-        let selection = self.graph.select(selectors.select, selectors.exclude)?;
+        let Selectors { select, exclude, selector, indirect, types, other_types, only } = selectors;
+        let selection = self.graph.selected(Wanted {
+            select,
+            exclude,
+            selector,
+            indirect,
+            named: Some(&self.selectors),
+            beside: self.beside.as_ref(),
+        })?;
+        let names = |types: &[String], node: &Node| types.iter().any(|word| word == node.resource_type());
+        let is_any = types.is_empty() || types.iter().any(|word| word == "all" || word == "default");
+        let is_meant = |node: &Node| {
+            (is_any || names(types, node))
+                && !names(other_types, node)
+                && only.is_none_or(|ids| ids.iter().any(|id| id == node.id.as_str()))
+                && is_meant(node)
+        };
         let nodes: NodeSet =
             selection.nodes.iter().copied().filter(|index| is_meant(self.graph.node(*index))).collect();
         let unmatched = selection.unmatched.iter().map(|(criterion, near)| match near {

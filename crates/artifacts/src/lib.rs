@@ -7,14 +7,22 @@
 
 pub mod airflow;
 
+mod catalog;
+mod compiled_paths;
 mod compiled_sql;
 mod files;
 mod manifest;
+mod paths;
 mod run_results;
+mod sources;
+mod state;
 mod test_results;
 
+pub use catalog::write_catalog;
 pub use compiled_sql::write_compiled;
 pub use files::write as write_file;
-pub use manifest::write_manifest;
-pub use run_results::write_run;
+pub use manifest::{Described, write_manifest};
+pub use run_results::{CallArguments, write_run};
+pub use sources::{FreshnessResult, write_sources};
+pub use state::{LastRun, StateError, beside, last_run};
 pub use test_results::{TEST_RESULTS, TestResult, TestResults};

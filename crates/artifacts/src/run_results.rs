@@ -5,50 +5,63 @@ use std::time::Duration;
 
 use serde_json::{Value as Json, json};
 
-use super::compiled_sql::compiled_path;
-use super::{files, manifest, test_results};
-use mep_contract::warehouse::RunId;
+use super::manifest::{self, Described};
+use super::{files, test_results};
 use mep_core::secrets;
-use mep_graph::{Compiled, Graph, NodeId};
-use mep_lang::project::Project;
+use mep_graph::NodeId;
 use mep_run::event::{NodeResult, Status};
+
+/// What a run was called with, so that it can be done again.
+#[derive(Clone, Debug, Default)]
+pub struct CallArguments<'a> {
+    /// The command.
+    pub command: &'a str,
+    /// Whether everything is built anew.
+    pub full_refresh: bool,
+    /// Whether the rows that fail a test are kept, where its config does not say.
+    pub store_failures: bool,
+    /// `--vars`.
+    pub vars: Option<Json>,
+    /// The logical date, as `--date` has it.
+    pub date: Option<String>,
+}
 
 /// Writes the manifest, the results, and what the tests among them found.
 ///
 /// # Errors
 /// Where a file cannot be written.
 pub fn write_run(
-    project: &Project,
-    graph: &Graph,
-    compiled: &Compiled,
-    run: &RunId,
+    described: Described<'_>,
     results: &[NodeResult],
     elapsed: Duration,
-    command: &str,
+    arguments: &CallArguments<'_>,
 ) -> io::Result<()> {
-    manifest::write_manifest(project, graph, compiled, run)?;
+    let Described { project, graph, compiled, .. } = described;
+    manifest::write_manifest(described)?;
     super::write_compiled(project, graph, compiled)?;
     let mut json = json!({
-        "metadata": manifest::metadata("https://schemas.getdbt.com/dbt/run-results/v6.json", run),
-        "results": results.iter().map(|one| result(project, graph, compiled, one)).collect::<Vec<_>>(),
+        "metadata": manifest::metadata("run-results/v6", described),
+        "results": results.iter().map(|one| result(described, one)).collect::<Vec<_>>(),
         "elapsed_time": elapsed.as_secs_f64(),
-        "args": {"which": command, "target": project.target.name},
+        "args": {
+            "which": arguments.command,
+            "target": project.target.name,
+            "full_refresh": arguments.full_refresh,
+            "store_failures": arguments.store_failures,
+            "vars": arguments.vars.as_ref().unwrap_or(&Json::Object(serde_json::Map::new())),
+            "date": arguments.date,
+        },
     });
     secrets::mask_json(&mut json);
     files::write(&project.artifact("run_results.json")?, &serde_json::to_vec(&json)?)?;
     test_results::note(&project.artifact("")?, &project.target.name, graph, results)
 }
 
-fn result(project: &Project, graph: &Graph, compiled: &Compiled, one: &NodeResult) -> Json {
+fn result(described: Described<'_>, one: &NodeResult) -> Json {
+    let Described { graph, compiled, .. } = described;
     let index = graph.position(&NodeId::new(&one.unique_id));
-    let sql = index.and_then(|index| {
-        let model = compiled.models.get(&index).map(|model| &model.sql);
-        model.or(compiled.tests.get(&index).map(|test| &test.sql))
-    });
+    let sql = index.and_then(|index| compiled.sql(index));
     let node = index.map(|index| graph.node(index));
-    let compiled_at = node
-        .filter(|_| sql.is_some())
-        .map(|node| project.target_path.join(compiled_path(project, node)).to_string_lossy().into_owned());
     let failures = matches!(one.status, Status::Pass | Status::Warn | Status::Fail).then_some(one.rows);
     // dbt has no word for what was left as it is: to its readers it is a success.
     let status = match one.status {
@@ -75,6 +88,5 @@ fn result(project: &Project, graph: &Graph, compiled: &Compiled, one: &NodeResul
         "compiled": sql.is_some(),
         "compiled_code": sql,
         "relation_name": node.and_then(|node| node.relation.as_ref()).map(ToString::to_string),
-        "compiled_path": compiled_at,
     })
 }

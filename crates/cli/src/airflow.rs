@@ -6,7 +6,7 @@ use super::arguments::{AirflowExport, ExportGrain, Global};
 use super::exit::Exit;
 use super::terminal::Terminal;
 use mep_app::AppError;
-use mep_app::{Rendering, Workspace};
+use mep_app::Rendering;
 use mep_artifacts::airflow::{DagFile, Grain, Tasks, command_line};
 use mep_lang::project::Problem;
 
@@ -15,7 +15,7 @@ use mep_lang::project::Problem;
 /// # Errors
 /// Where the project or the words are wrong, or the file cannot be written.
 pub(super) fn export(global: &Global, arguments: &AirflowExport) -> Result<Exit, AppError> {
-    let workspace = Workspace::open(&global.opening(), "airflow export", Rendering::default())?;
+    let workspace = super::opened(global, &arguments.selecting, "airflow export", Rendering::default())?;
     let nodes = workspace.select(arguments.selecting.selectors(), |_| true)?;
     let grain = match arguments.by {
         ExportGrain::Model => Grain::Model,

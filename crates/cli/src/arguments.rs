@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use mep_app::{Opening, Selectors};
 
 use mep_core::time_range::TimeRange;
-use mep_graph::time_of;
+use mep_graph::{IndirectSelection, time_of};
 use mep_lang::project::{Problem, bytes_of};
 
 /// SQL models in, tables out: every incremental run gives the rows of a full refresh.
@@ -109,6 +109,13 @@ pub enum Command {
     RunOperation(RunOperationArguments),
     /// Print rows of a model, or of a query over the models.
     Show(ShowArguments),
+    /// Do again what failed in the last run, or was not begun because of that.
+    Retry(RetryArguments),
+    /// Source tables.
+    #[command(subcommand)]
+    Source(SourceCommand),
+    /// Show where the values of a column come from, and where they go.
+    Lineage(LineageArguments),
     /// List what is in the project.
     #[command(visible_alias = "list")]
     Ls(LsArguments),
@@ -149,6 +156,71 @@ pub enum Command {
     /// Write the manual pages, for packages.
     #[command(hide = true)]
     Man(ManArguments),
+}
+
+/// What is done with source tables.
+#[derive(Debug, Subcommand)]
+pub enum SourceCommand {
+    /// Ask how old the rows of source tables are that say how old they may be.
+    Freshness(SourceFreshnessArguments),
+}
+
+/// Arguments of source freshness.
+#[derive(Args, Debug)]
+pub struct SourceFreshnessArguments {
+    /// Which source tables; all of them without this.
+    #[command(flatten)]
+    pub selecting: Selecting,
+    /// The file that is written; without it, sources.json in the target path.
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
+/// Arguments of retry.
+#[derive(Args, Debug)]
+pub struct RetryArguments {
+    /// The folder with the results of the run, in place of the target path.
+    #[arg(long, value_name = "FOLDER", env = "DBT_STATE")]
+    pub state: Option<PathBuf>,
+    /// Begin nothing more once a node has failed.
+    #[arg(long, short = 'x')]
+    pub fail_fast: bool,
+    /// For how many seconds to wait for another run that holds the warehouse.
+    #[arg(long, value_name = "SECONDS", default_value_t = 0)]
+    pub wait: u64,
+}
+
+/// Arguments of lineage.
+#[derive(Args, Debug)]
+pub struct LineageArguments {
+    /// The column: node.column, or source.table.column.
+    #[arg(value_name = "COLUMN")]
+    pub column: String,
+    /// Only where it comes from.
+    #[arg(long, conflicts_with = "downstream")]
+    pub upstream: bool,
+    /// Only where it goes.
+    #[arg(long)]
+    pub downstream: bool,
+    /// Also the columns that decide which rows there are: of filters, joins and groups.
+    #[arg(long)]
+    pub rows: bool,
+    /// The form of what is printed.
+    #[arg(long, value_name = "FORMAT", default_value = "tree")]
+    pub output: LineageOutput,
+}
+
+/// How lineage is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LineageOutput {
+    /// For people.
+    Tree,
+    /// For programs.
+    Json,
+    /// For Graphviz.
+    Dot,
+    /// For Markdown.
+    Mermaid,
 }
 
 /// What is done with the docs.
@@ -197,12 +269,65 @@ pub struct Selecting {
     /// Nodes to leave out.
     #[arg(long, value_name = "SELECTOR", num_args = 1.., action = clap::ArgAction::Append)]
     pub exclude: Vec<String>,
+    /// A selector of selectors.yml, in place of --select and --exclude.
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["select", "exclude"])]
+    pub selector: Option<String>,
+    /// Which tests come with what they test.
+    #[arg(long, value_name = "WHICH", default_value = "eager", env = "DBT_INDIRECT_SELECTION")]
+    pub indirect_selection: WhichTests,
+    /// The folder with the artifacts of an earlier state, for state:, result: and source_status:.
+    #[arg(long, value_name = "FOLDER", env = "DBT_STATE")]
+    pub state: Option<PathBuf>,
+    /// Only nodes of these types: model, seed, snapshot, source, test, unit_test, exposure, semantic_model, metric, saved_query.
+    #[arg(long, value_name = "TYPE", num_args = 1.., action = clap::ArgAction::Append)]
+    #[arg(visible_alias = "resource-types")]
+    pub resource_type: Vec<String>,
+    /// Nodes of other types alone.
+    #[arg(long, value_name = "TYPE", num_args = 1.., action = clap::ArgAction::Append)]
+    #[arg(visible_alias = "exclude-resource-types")]
+    pub exclude_resource_type: Vec<String>,
+    /// These nodes alone, by unique id.
+    #[arg(skip)]
+    pub only: Option<Vec<String>>,
+}
+
+/// Which tests come with what they test.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum WhichTests {
+    /// Those of which any input is selected.
+    #[default]
+    Eager,
+    /// Those of which all inputs are.
+    Cautious,
+    /// Those of which all inputs are, or are needed by what is.
+    Buildable,
+    /// None that is not named.
+    Empty,
+}
+
+impl From<WhichTests> for IndirectSelection {
+    fn from(which: WhichTests) -> Self {
+        match which {
+            WhichTests::Eager => Self::Eager,
+            WhichTests::Cautious => Self::Cautious,
+            WhichTests::Buildable => Self::Buildable,
+            WhichTests::Empty => Self::Empty,
+        }
+    }
 }
 
 impl Selecting {
     /// In the words of the selector grammar.
     pub fn selectors(&self) -> Selectors<'_> {
-        Selectors { select: &self.select, exclude: &self.exclude }
+        Selectors {
+            select: &self.select,
+            exclude: &self.exclude,
+            selector: self.selector.as_deref(),
+            indirect: self.indirect_selection.into(),
+            types: &self.resource_type,
+            other_types: &self.exclude_resource_type,
+            only: self.only.as_deref(),
+        }
     }
 }
 
@@ -386,9 +511,6 @@ pub struct LsArguments {
     /// How each is printed.
     #[arg(long, value_name = "FORMAT", default_value = "selector")]
     pub output: LsOutput,
-    /// Only nodes of these types.
-    #[arg(long, value_name = "TYPE", num_args = 1.., action = clap::ArgAction::Append)]
-    pub resource_type: Vec<String>,
     /// With --output json: the keys to print.
     #[arg(long, value_name = "KEY", num_args = 1.., action = clap::ArgAction::Append)]
     pub output_keys: Vec<String>,

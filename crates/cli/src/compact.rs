@@ -6,7 +6,7 @@ use super::arguments::{CompactArguments, Global, TextOrJson};
 use super::exit::Exit;
 use super::terminal::{Palette, Terminal};
 use mep_app::compaction::{self, Fragmented, fragmented, has_table};
-use mep_app::{AppError, Rendering, Workspace};
+use mep_app::{AppError, Rendering};
 use mep_core::quantity::{bytes, count, plural};
 use mep_core::relation::Relation;
 use mep_plan::FileSizes;
@@ -17,7 +17,7 @@ use mep_run::Compacted;
 /// # Errors
 /// Where another run holds the warehouse, or something cannot be read or written.
 pub(super) fn compact(global: &Global, arguments: &CompactArguments) -> Result<Exit, AppError> {
-    let workspace = Workspace::open(&global.opening(), "compact", Rendering::default())?;
+    let workspace = super::opened(global, &arguments.selecting, "compact", Rendering::default())?;
     let nodes = workspace.select(arguments.selecting.selectors(), has_table)?;
     let warehouse = workspace.warehouse()?;
     let _lease = if arguments.dry_run { None } else { Some(workspace.lease(warehouse.as_ref())?) };

@@ -19,7 +19,7 @@ use mep_lang::project::{Problem, SourceText};
 pub(super) fn compile(global: &Global, arguments: &CompileArguments) -> Result<Exit, AppError> {
     let began = Instant::now();
     let rendering = Rendering { full_refresh: arguments.full_refresh, date: None };
-    let workspace = Workspace::open(&global.opening(), "compile", rendering)?;
+    let workspace = super::opened(global, &arguments.selecting, "compile", rendering)?;
     if let Some(query) = &arguments.inline {
         let nothing = |_: &mep_graph::Node| None;
         let text = SourceText::new("--inline", query.clone());
@@ -31,7 +31,7 @@ pub(super) fn compile(global: &Global, arguments: &CompileArguments) -> Result<E
         !matches!(node.kind, NodeKind::Source { .. } | NodeKind::Semantic(_) | NodeKind::Exposure { .. })
     })?;
     let compiled = workspace.compile(&nodes)?;
-    artifacts::write_manifest(&workspace.project, &workspace.graph, &compiled, &workspace.run)
+    artifacts::write_manifest(super::described(&workspace, &compiled))
         .and_then(|()| artifacts::write_compiled(&workspace.project, &workspace.graph, &compiled))
         .map_err(AppError::io("writing the artifacts"))?;
     let only_one = (nodes.len() == 1).then(|| nodes.first().copied()).flatten();
@@ -120,7 +120,7 @@ pub(super) fn parse(global: &Global) -> Result<Exit, AppError> {
     let began = Instant::now();
     let workspace = Workspace::open(&global.opening(), "parse", Rendering::default())?;
     let compiled = mep_graph::Compiled::default();
-    artifacts::write_manifest(&workspace.project, &workspace.graph, &compiled, &workspace.run)
+    artifacts::write_manifest(super::described(&workspace, &compiled))
         .map_err(AppError::io("writing the artifacts"))?;
     let number = |resource_type: &str| {
         workspace.graph.nodes().iter().filter(|node| node.resource_type() == resource_type).count() as u64

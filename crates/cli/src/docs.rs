@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use serde_json::Value as Json;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::arguments::{DocsCommand, DocsGenerateArguments, DocsServeArguments, Global, Selecting};
@@ -17,10 +18,10 @@ use mep_contract::warehouse::Warehouse;
 use mep_core::quantity::{bytes, plural};
 use mep_core::secrets;
 use mep_docs::{
-    Chart, ChartError, ChartSpec, Holdings, Results, Site, SiteInputs, chart_specs, gather, live_page, page,
-    read_chart, results, server,
+    Chart, ChartError, ChartSpec, Holdings, Results, Site, SiteInputs, catalog, chart_specs, gather,
+    live_page, page, read_chart, results, server,
 };
-use mep_graph::{Node, NodeIndex};
+use mep_graph::{Compiled, Node, NodeIndex};
 use mep_lang::project::{Project, WarehouseConfig};
 
 /// Writes the page, or serves it.
@@ -35,8 +36,9 @@ pub(super) fn docs(global: &Global, command: &DocsCommand) -> Result<Exit, AppEr
 }
 
 fn generate(global: &Global, arguments: &DocsGenerateArguments) -> Result<Exit, AppError> {
-    let workspace = Workspace::open(&global.opening(), "docs", Rendering::default())?;
-    let site = site(&workspace, &arguments.selecting, arguments.no_warehouse)?;
+    let workspace = super::opened(global, &arguments.selecting, "docs", Rendering::default())?;
+    let Looked { site, catalog, compiled } =
+        looked(&workspace, &arguments.selecting, arguments.no_warehouse)?;
     for notice in &site.notices {
         tracing::warn!("{notice}");
     }
@@ -57,6 +59,10 @@ fn generate(global: &Global, arguments: &DocsGenerateArguments) -> Result<Exit, 
             .map_err(|outside| AppError::io("writing the docs")(outside.into()))?,
     };
     artifacts::write_file(&path, page.as_bytes()).map_err(AppError::io("writing the docs"))?;
+    let described = super::described(&workspace, &compiled);
+    artifacts::write_manifest(described)
+        .and_then(|()| artifacts::write_catalog(described, catalog))
+        .map_err(AppError::io("writing the artifacts"))?;
     let terminal = Terminal::new(global.log_format, global.quiet);
     terminal.say(&format!(
         "wrote the docs of {} and {} to {} ({})",
@@ -68,8 +74,15 @@ fn generate(global: &Global, arguments: &DocsGenerateArguments) -> Result<Exit, 
     Ok(Exit::Success)
 }
 
-/// What the page says.
-fn site(workspace: &Workspace, selecting: &Selecting, no_warehouse: bool) -> Result<Site, AppError> {
+/// What is known once the warehouse was looked at.
+struct Looked {
+    site: Site,
+    catalog: Json,
+    compiled: Compiled,
+}
+
+/// What the page says, and the catalog.
+fn looked(workspace: &Workspace, selecting: &Selecting, no_warehouse: bool) -> Result<Looked, AppError> {
     let nodes = workspace.select(selecting.selectors(), |node| !node.is_test())?;
     let specs = chart_specs(&workspace.project, &workspace.graph, &nodes)?;
     let nothing = |_: &Node| None;
@@ -101,7 +114,9 @@ fn site(workspace: &Workspace, selecting: &Selecting, no_warehouse: bool) -> Res
         holdings: &holdings,
         results: &results,
     };
-    Ok(gather(known, &nodes, charts, notices))
+    let site = gather(known, &nodes, charts, notices);
+    let catalog = catalog(known, &nodes, &site);
+    Ok(Looked { site, catalog, compiled })
 }
 
 /// The charts, each with its values or with why it has none.
@@ -144,7 +159,8 @@ fn serve(global: &Global, arguments: &DocsServeArguments) -> Result<Exit, AppErr
     let (owned, no_warehouse) = (global.clone(), arguments.no_warehouse);
     let make = move || {
         let made = Workspace::open(&owned.opening(), "docs", Rendering::default())
-            .and_then(|workspace| site(&workspace, &Selecting::default(), no_warehouse));
+            .and_then(|workspace| looked(&workspace, &Selecting::default(), no_warehouse))
+            .map(|looked| looked.site);
         let said = Terminal::new(owned.log_format, owned.quiet);
         match made {
             Ok(site) => {

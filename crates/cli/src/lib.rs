@@ -3,36 +3,39 @@
 //! Owns arguments, exit codes, and what the terminal shows. Comes in: words. Goes out: an exit code. Must not know how
 //! anything is done: it calls the stages and shows what they return.
 
-pub mod arguments;
-pub mod error;
-pub mod exit;
-mod explain;
-pub mod terminal;
-
 mod airflow;
+pub mod arguments;
 mod clean;
 mod compact;
 mod compile;
 mod completions;
+mod dbt_flags;
 mod debug;
 mod deps;
 mod docs;
+pub mod error;
+pub mod exit;
+mod explain;
 mod generate;
 mod generate_live;
 mod generate_to_kafka;
 mod init;
 mod interrupted;
+mod lineage;
 mod logging;
 mod ls;
 mod man;
 mod operation;
 mod plan;
 mod reconcile;
+mod retry;
 mod run;
 mod show;
+mod source;
 mod stream;
 mod stream_metrics;
 mod stream_view;
+pub mod terminal;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -40,18 +43,29 @@ use std::process::ExitCode;
 use clap::{CommandFactory as _, FromArgMatches as _};
 
 pub use arguments::Arguments;
+pub use dbt_flags::reference_of_dbt_flags;
 pub use exit::Exit;
 
-use arguments::{AirflowCommand, Command, Global};
-use mep_app::AppError;
-use mep_app::RunCommand;
+use arguments::{AirflowCommand, Command, Global, Selecting, SourceCommand};
+use mep_app::{AppError, Opening, Rendering, RunCommand, Workspace};
+use mep_artifacts::Described;
 use terminal::Palette;
 
 use mep_core::secrets;
+use mep_graph::Compiled;
+use mep_lang::project::{Problem, nearest};
 
 /// Does what the words of the command line say. The version is what `--version` prints.
 pub fn main(version: &'static str) -> ExitCode {
-    let matches = Arguments::command().version(version).try_get_matches();
+    let (words, told) = match dbt_flags::settled(std::env::args_os()) {
+        Ok(settled) => settled,
+        Err(problem) => {
+            let shown = error::shown(&problem.into(), Palette::of_stderr());
+            let _ = write!(std::io::stderr(), "{}", secrets::masked(&shown));
+            return Exit::Usage.into();
+        }
+    };
+    let matches = Arguments::command().version(version).try_get_matches_from(words);
     let arguments = match matches.and_then(|matches| Arguments::from_arg_matches(&matches)) {
         Ok(arguments) => arguments,
         Err(error) => {
@@ -62,6 +76,9 @@ pub fn main(version: &'static str) -> ExitCode {
         }
     };
     logging::start(&arguments.global);
+    for said in told {
+        tracing::warn!("{said}");
+    }
     match dispatch(&arguments.global, &arguments.command) {
         Ok(exit) => exit.into(),
         Err(error) => {
@@ -84,6 +101,9 @@ fn dispatch(global: &Global, command: &Command) -> Result<Exit, AppError> {
         Command::Plan(arguments) => plan::plan(global, arguments),
         Command::RunOperation(arguments) => operation::run_operation(global, arguments),
         Command::Show(arguments) => show::show(global, arguments),
+        Command::Retry(arguments) => retry::retry(global, arguments),
+        Command::Source(SourceCommand::Freshness(arguments)) => source::freshness(global, arguments),
+        Command::Lineage(arguments) => lineage::lineage(global, arguments),
         Command::Ls(arguments) => ls::ls(global, arguments),
         Command::Docs(command) => docs::docs(global, command),
         Command::Compile(arguments) => compile::compile(global, arguments),
@@ -98,6 +118,74 @@ fn dispatch(global: &Global, command: &Command) -> Result<Exit, AppError> {
         Command::Completions(arguments) => completions::completions(arguments),
         Command::Man(arguments) => man::man(arguments),
     }
+}
+
+/// Opens the project, with the earlier state that a selection may ask for.
+///
+/// # Errors
+/// All that is wrong with the project's files, and where the state cannot be read.
+fn opened(
+    global: &Global,
+    selecting: &Selecting,
+    command: &str,
+    rendering: Rendering,
+) -> Result<Workspace, AppError> {
+    opened_as(&global.opening(), selecting, command, rendering)
+}
+
+/// The same, where more is said of how it is opened.
+///
+/// # Errors
+/// As above.
+fn opened_as(
+    opening: &Opening,
+    selecting: &Selecting,
+    command: &str,
+    rendering: Rendering,
+) -> Result<Workspace, AppError> {
+    check_types(selecting)?;
+    let mut workspace = Workspace::open(opening, command, rendering)?;
+    if let Some(state) = &selecting.state {
+        let folder = workspace.project.root.join(state);
+        let now = workspace.project.root.join(&workspace.project.target_path);
+        let compiled = Compiled::default();
+        let found = mep_artifacts::beside(described(&workspace, &compiled), &folder, &now);
+        workspace.beside = Some(found.map_err(|error| {
+            Problem::new(error.to_string()).help("give --state and a folder with copies of earlier artifacts")
+        })?);
+    }
+    Ok(workspace)
+}
+
+/// Refuses types of nodes that there are not.
+fn check_types(selecting: &Selecting) -> Result<(), Problem> {
+    const TYPES: [&str; 12] = [
+        "model",
+        "seed",
+        "snapshot",
+        "source",
+        "test",
+        "unit_test",
+        "exposure",
+        "semantic_model",
+        "metric",
+        "saved_query",
+        "all",
+        "default",
+    ];
+    let mut words = selecting.resource_type.iter().chain(&selecting.exclude_resource_type);
+    let Some(unknown) = words.find(|word| !TYPES.contains(&word.as_str())) else { return Ok(()) };
+    let problem = Problem::new(format!("unknown resource type `{unknown}`"));
+    Err(match nearest(unknown, TYPES) {
+        Some(near) => problem.help(format!("did you mean `{near}`?")),
+        None => problem.help(format!("the types are {}", TYPES.join(", "))),
+    })
+}
+
+/// What artifacts are made of.
+fn described<'a>(workspace: &'a Workspace, compiled: &'a Compiled) -> Described<'a> {
+    let Workspace { project, templates, graph, run, .. } = workspace;
+    Described { project, templates, graph, compiled, run }
 }
 
 /// Prints to standard output. A reader that has gone away, such as `head`, is no reason to fail.

@@ -5,46 +5,16 @@ use serde_json::{Map, Value as Json, json};
 use super::arguments::{Global, LsArguments, LsOutput};
 use super::exit::Exit;
 use mep_app::AppError;
-use mep_app::{Rendering, Workspace};
+use mep_app::Rendering;
 use mep_graph::{Node, NodeKind};
-use mep_lang::project::{Problem, nearest};
-
-const TYPES: [&str; 12] = [
-    "model",
-    "seed",
-    "snapshot",
-    "source",
-    "test",
-    "unit_test",
-    "exposure",
-    "semantic_model",
-    "metric",
-    "saved_query",
-    "all",
-    "default",
-];
 
 /// Lists nodes.
 ///
 /// # Errors
 /// Where the project or the words are wrong, or nothing is selected.
 pub(super) fn ls(global: &Global, arguments: &LsArguments) -> Result<Exit, AppError> {
-    for word in &arguments.resource_type {
-        if !TYPES.contains(&word.as_str()) {
-            let problem = Problem::new(format!("unknown resource type `{word}`"));
-            let problem = match nearest(word, TYPES) {
-                Some(near) => problem.help(format!("did you mean `{near}`?")),
-                None => problem.help(format!("the types are {}", TYPES.join(", "))),
-            };
-            return Err(problem.into());
-        }
-    }
-    let workspace = Workspace::open(&global.opening(), "list", Rendering::default())?;
-    let types = &arguments.resource_type;
-    let is_any = types.is_empty() || types.iter().any(|word| word == "all" || word == "default");
-    let nodes = workspace.select(arguments.selecting.selectors(), |node| {
-        is_any || types.iter().any(|word| word == node.resource_type())
-    })?;
+    let workspace = super::opened(global, &arguments.selecting, "list", Rendering::default())?;
+    let nodes = workspace.select(arguments.selecting.selectors(), |_| true)?;
     let mut lines: Vec<String> = nodes
         .iter()
         .map(|index| workspace.graph.node(*index))

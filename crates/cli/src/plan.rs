@@ -9,7 +9,7 @@ use super::exit::Exit;
 use super::explain::{explained, inputs, is_at_most};
 use super::terminal::Palette;
 use mep_app::preview::{FollowedKeys, Preview, PreviewRequest};
-use mep_app::{AppError, Rendering, SourceRejects, Workspace};
+use mep_app::{AppError, Rendering, SourceRejects};
 use mep_core::quantity::{bytes, count, plural};
 use mep_core::time_range::TimeRange;
 use mep_graph::{Compiled, Graph, NodeIndex, NodeSet};
@@ -23,7 +23,7 @@ use mep_run::landings::why;
 /// Where a plan cannot be made.
 pub(super) fn plan(global: &Global, arguments: &PlanArguments) -> Result<Exit, AppError> {
     let rendering = Rendering { full_refresh: arguments.full_refresh, date: arguments.date };
-    let workspace = Workspace::open(&global.opening(), "plan", rendering)?;
+    let workspace = super::opened(global, &arguments.selecting, "plan", rendering)?;
     let request = PreviewRequest {
         full_refresh: arguments.full_refresh,
         date: arguments.date,

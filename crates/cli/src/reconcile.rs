@@ -6,9 +6,9 @@ use super::arguments::{Global, ReconcileArguments, TextOrJson};
 use super::exit::Exit;
 use super::terminal::{Palette, Terminal};
 use mep_app::AppError;
+use mep_app::Rendering;
 use mep_app::is_streaming;
 use mep_app::reconcile::{Reconciled, reconcile as compare};
-use mep_app::{Rendering, Workspace};
 use mep_core::quantity::{count, plural};
 use mep_stream::reconcile::{Cause, Difference, DifferenceKind, Reconciliation};
 
@@ -17,7 +17,7 @@ use mep_stream::reconcile::{Cause, Difference, DifferenceKind, Reconciliation};
 /// # Errors
 /// Where a side cannot be read.
 pub(super) fn reconcile(global: &Global, arguments: &ReconcileArguments) -> Result<Exit, AppError> {
-    let workspace = Workspace::open(&global.opening(), "reconcile", Rendering::default())?;
+    let workspace = super::opened(global, &arguments.selecting, "reconcile", Rendering::default())?;
     let nodes = workspace.select(arguments.selecting.selectors(), is_streaming)?;
     let all = compare(&workspace, &nodes, arguments.since)?;
     let is_past = all.iter().any(|of| of.outcome.share() > arguments.tolerance);

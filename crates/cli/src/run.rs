@@ -9,10 +9,11 @@ use super::stream::shown_run;
 use super::terminal::{Terminal, rejected_lines, summary};
 use mep_app::run::{LeftOut, Run, RunOutcome, RunRequest};
 use mep_app::streams::catching_up;
-use mep_app::{AppError, Opening, Rendering, RunCommand, Workspace};
-use mep_artifacts as artifacts;
+use mep_app::{AppError, Opening, Rendering, RunCommand};
+use mep_artifacts::{self as artifacts, CallArguments};
 use mep_core::interrupt;
 use mep_core::quantity::plural;
+use mep_lang::project::yaml_of;
 
 /// Runs.
 ///
@@ -22,7 +23,7 @@ pub(super) fn run(global: &Global, arguments: &RunArguments, command: RunCommand
     let began = Instant::now();
     let rendering = Rendering { full_refresh: arguments.full_refresh, date: arguments.date };
     let opening = Opening { store_failures: arguments.store_failures, ..global.opening() };
-    let workspace = Workspace::open(&opening, command.word(), rendering)?;
+    let workspace = super::opened_as(&opening, &arguments.selecting, command.word(), rendering)?;
     let request = RunRequest {
         command,
         full_refresh: arguments.full_refresh,
@@ -57,13 +58,16 @@ pub(super) fn run(global: &Global, arguments: &RunArguments, command: RunCommand
         exit = Exit::Interrupted;
     }
     artifacts::write_run(
-        &workspace.project,
-        &workspace.graph,
-        &built.compiled,
-        &workspace.run,
+        super::described(&workspace, &built.compiled),
         &built.results,
         elapsed,
-        command.word(),
+        &CallArguments {
+            command: command.word(),
+            full_refresh: arguments.full_refresh,
+            store_failures: arguments.store_failures,
+            vars: global.vars.as_deref().and_then(|vars| yaml_of(vars).ok()),
+            date: arguments.date.map(|date| date.to_string()),
+        },
     )
     .map_err(AppError::io("writing the artifacts"))?;
     Ok(exit)

@@ -43,7 +43,7 @@ pub(super) fn show(global: &Global, arguments: &ShowArguments) -> Result<Exit, A
 
 /// The one node that the words take.
 fn the_one(workspace: &Workspace, words: &str) -> Result<NodeIndex, AppError> {
-    let selecting = Selecting { select: vec![words.to_owned()], exclude: Vec::new() };
+    let selecting = Selecting { select: vec![words.to_owned()], ..Selecting::default() };
     let nodes = workspace.select(selecting.selectors(), |node| node.name == words || !node.is_test())?;
     let [index] = nodes.iter().copied().collect::<Vec<_>>()[..] else {
         let names: Vec<&str> = nodes.iter().map(|index| workspace.graph.node(*index).name.as_str()).collect();

@@ -13,7 +13,7 @@ use super::stream_metrics;
 use super::stream_view::StreamView;
 use super::terminal::Terminal;
 use mep_app::streams::{CATCHING_UP, Streams};
-use mep_app::{AppError, Rendering, Workspace, cores, is_streaming, runtime};
+use mep_app::{AppError, Rendering, cores, is_streaming, runtime};
 use mep_core::quantity::{count, plural};
 use mep_stream::{Counts, JobOptions, Until};
 
@@ -26,7 +26,7 @@ const LAST_THREADS: Duration = Duration::from_millis(500);
 /// Where the streams cannot begin, or one of them ends early.
 pub(super) fn stream(global: &Global, arguments: &StreamArguments) -> Result<Exit, AppError> {
     let rendering = Rendering { full_refresh: arguments.full_refresh, date: None };
-    let workspace = Workspace::open(&global.opening(), "stream", rendering)?;
+    let workspace = super::opened(global, &arguments.selecting, "stream", rendering)?;
     let nodes = workspace.select(arguments.selecting.selectors(), is_streaming)?;
     let compiled = workspace.compile(&nodes)?;
     let options = JobOptions {

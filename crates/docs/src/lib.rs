@@ -5,6 +5,7 @@
 //! HTML. Must not know: how tables are built, how the command line speaks.
 
 mod bundle;
+mod catalog;
 mod charts;
 mod gather;
 mod holdings;
@@ -13,6 +14,7 @@ mod results;
 pub mod server;
 mod site;
 
+pub use catalog::catalog;
 pub use charts::{ChartError, ChartSpec, chart_specs, read_chart, reference as reference_of_charts};
 pub use gather::{SiteInputs, gather};
 pub use holdings::Holdings;

@@ -101,7 +101,7 @@ impl Builder<'_> {
         for model in &self.nodes {
             let NodeKind::Model { index, .. } = model.kind else { continue };
             let Some(written) = &self.project.models[index].properties.deprecation_date else { continue };
-            let Some(time) = time_of(&written.value) else {
+            let Some(time) = deprecation_time(&written.value) else {
                 let message = format!("`deprecation_date`: expected a day, found `{}`", written.value);
                 let problem = Problem::new(message).at(&written.place);
                 self.problems.push(problem.help("write it as 2025-12-31"));
@@ -147,8 +147,8 @@ fn at(problem: Problem, node: &Node, key: &str) -> Problem {
     super::named::at(problem, node, key)
 }
 
-/// A day, or a day and a time, as YAML writes them.
-fn time_of(text: &str) -> Option<NaiveDateTime> {
+/// When a model is deprecated: a day, or a day and a time, as YAML writes them; `None` where it is neither.
+pub fn deprecation_time(text: &str) -> Option<NaiveDateTime> {
     let text = text.trim();
     let day = NaiveDate::parse_from_str(text.get(..10)?, "%Y-%m-%d").ok()?;
     super::incremental_config::time_of(text).or_else(|| day.and_hms_opt(0, 0, 0))

@@ -1,6 +1,6 @@
 //! Tests that properties attach to models, seeds, snapshots, source tables and their columns.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::path::Path;
 
 use indexmap::IndexMap;
@@ -9,9 +9,9 @@ use serde_json::Value as Json;
 use super::build::{Builder, merged, parse_all, unique};
 use super::config::NodeConfig;
 use super::config_reader::{self, ConfigOf};
-use super::node::{Node, NodeId, NodeKind, TestDetail};
+use super::node::{Mentions, Node, NodeId, NodeKind, TestDetail};
 use super::stored_names::file_name_problem;
-use super::test_name::{Attachment, digest, test_name};
+use super::test_name::{Attachment, dbt_digest, digest_with_config, test_name};
 use mep_core::relation::Relation;
 use mep_lang::jinja::{Parsed, TestSubject};
 use mep_lang::project::{Located, Problem, Properties, TestUse};
@@ -56,16 +56,14 @@ impl AttachedTests {
             let inherited = &builder.nodes[used.node].config.tags;
             config.tags = unique(config.tags.iter().chain(used.tags).chain(inherited));
             match parsed {
-                Ok(parsed) if config.enabled => {
-                    if let Some(node) = test_node(builder, used, config, &parsed, &mut taken) {
-                        nodes.push(node);
-                    }
-                }
-                Ok(_) => {}
+                Ok(parsed) => match test_node(builder, used, config, &parsed, &mut taken) {
+                    Some(node) if node.config.enabled => nodes.push(node),
+                    Some(node) => builder.disabled_nodes.push(node),
+                    None => {}
+                },
                 Err(problem) => builder.problems.push(problem),
             }
         }
-        name_apart(&builder.nodes, &mut nodes);
         nodes
     }
 }
@@ -93,20 +91,6 @@ fn test_config(
     merged(&merged(&project, of_macro), &own)
 }
 
-/// Tests that share their name with anything else get the digits that tell them apart, so that a name selects one.
-fn name_apart(others: &[Node], tests: &mut [Node]) {
-    let mut times: HashMap<String, usize> = HashMap::new();
-    for node in others.iter().chain(tests.iter()) {
-        *times.entry(node.name.clone()).or_default() += 1;
-    }
-    for test in tests.iter_mut().filter(|test| times.get(&test.name).is_some_and(|times| *times > 1)) {
-        let digest = test.id.as_str().rsplit('.').next().unwrap_or_default();
-        test.name = format!("{}_{digest}", test.name);
-        test.fqn.pop();
-        test.fqn.push(test.name.clone());
-    }
-}
-
 fn parse(builder: &Builder<'_>, used: &Attached<'_>) -> Result<Parsed, Problem> {
     let node = &builder.nodes[used.node];
     let config = used.test.config.iter().map(|(key, located)| (key.clone(), located.value.clone())).collect();
@@ -128,43 +112,54 @@ pub fn tested_relation(node: &Node) -> Relation {
 fn test_node(
     builder: &mut Builder<'_>,
     used: &Attached<'_>,
-    config: NodeConfig,
+    mut config: NodeConfig,
     parsed: &Parsed,
     taken: &mut HashSet<NodeId>,
 ) -> Option<Node> {
-    builder.problems.extend(parsed.missing.iter().cloned());
-    let mut depends_on = builder.dependencies_of_test(parsed)?;
+    let mut depends_on = Vec::new();
+    if config.enabled {
+        builder.problems.extend(parsed.missing.iter().cloned());
+        match builder.dependencies_of_test(parsed) {
+            Some(found) => depends_on = found,
+            // As in dbt, such a test is there, and takes no part.
+            None => config.enabled = false,
+        }
+    }
     let node = &builder.nodes[used.node];
-    if !depends_on.iter().any(|needed| needed.id == node.id) {
+    if config.enabled && !depends_on.iter().any(|needed| needed.id == node.id) {
         depends_on.insert(0, super::node::Dependency { id: node.id.clone(), place: None });
     }
-    let source_name = match &node.kind {
-        NodeKind::Source { source, .. } => Some(format!("{source}_{}", node.name)),
+    let mut mentions = Mentions::of(parsed);
+    mentions.add(node);
+    let source = match &node.kind {
+        NodeKind::Source { source, .. } => Some(source.as_str()),
         _ => None,
     };
-    let tested_name = node.name_with_version();
-    let attachment = Attachment {
-        name: source_name.as_deref().unwrap_or(&tested_name),
-        is_source: source_name.is_some(),
-        column: used.column,
-    };
+    let version = node.version().map(|version| version.version.as_str());
+    let attachment = Attachment { name: &node.name, version, source, column: used.column };
     let name = test_name(used.test, attachment);
     if let Some(problem) = used.test.name.as_deref().and_then(|name| file_name_problem("test", name)) {
         builder.problems.push(problem.at(&used.test.test.place));
         return None;
     }
-    let digest = digest(used.test, attachment);
-    let id = NodeId::new(format!(
-        "test.{}.{name}.{digest}",
-        builder.project.package_of(used.test.test.place.text.path())
-    ));
-    if !taken.insert(id.clone()) {
+    let package = builder.project.package_of(used.test.test.place.text.path());
+    let id = |digest: String| NodeId::new(format!("test.{package}.{name}.{digest}"));
+    // Uses that differ in their config alone have one id in dbt, which refuses the second one.
+    let ids = [id(dbt_digest(&name, used.test, attachment)), id(digest_with_config(used.test, attachment))];
+    let is_free = |id: &NodeId| !config.enabled || !taken.contains(id);
+    let Some(id) = ids.into_iter().find(is_free) else {
         let problem = Problem::new(format!("the test `{name}` is written twice")).at(&used.test.test.place);
         builder.problems.push(problem.help("take one of them away, or give one a `name`"));
         return None;
+    };
+    if config.enabled {
+        taken.insert(id.clone());
     }
     let mut fqn = node.fqn.clone();
     fqn.pop();
+    if node.version().is_some() {
+        fqn.pop();
+    }
     fqn.push(name.clone());
     Some(Node {
         id,
@@ -175,6 +170,7 @@ fn test_node(
         relation: None,
         config,
         depends_on,
+        mentions,
         description: used.test.description.clone(),
         columns: Vec::new(),
         constraints: Vec::new(),

@@ -10,7 +10,7 @@ use super::attached_tests::AttachedTests;
 use super::config::{Materialization, NodeConfig};
 use super::config_reader::{self, ConfigOf};
 use super::dag::Graph;
-use super::node::{Node, NodeId, NodeKind, TestDetail, with_version};
+use super::node::{Mentions, Node, NodeId, NodeKind, TestDetail, with_version};
 use super::resolve::Named;
 use super::snapshot_config;
 use super::stored_names::{GeneratedNames, StoredNames, file_name_problem};
@@ -48,7 +48,7 @@ impl Graph {
         StoredNames::of(project).check_all(&builder.nodes, &mut builder.problems);
         let warnings = builder.problems.take_warnings(project.is_strict);
         let nodes = builder.problems.none_or(builder.nodes)?;
-        Ok(Graph::new(nodes)?.warning(warnings))
+        Ok(Graph::new(nodes)?.without(builder.disabled_nodes).warning(warnings))
     }
 }
 
@@ -60,6 +60,8 @@ pub(super) struct Builder<'a> {
     parsed: Vec<(usize, Parsed)>,
     /// By package and name.
     pub(super) disabled: Vec<(String, String)>,
+    /// The same, as nodes, and what else is disabled.
+    pub(super) disabled_nodes: Vec<Node>,
     pub(super) refs: HashMap<(String, String), Named>,
     pub(super) sources: BTreeMap<(String, String), NodeId>,
     /// For a source table that a node of the project fills, that node.
@@ -75,6 +77,7 @@ impl<'a> Builder<'a> {
             problems: Problems::default(),
             parsed: Vec::new(),
             disabled: Vec::new(),
+            disabled_nodes: Vec::new(),
             refs: HashMap::new(),
             sources: BTreeMap::new(),
             fillers: HashMap::new(),
@@ -86,9 +89,6 @@ impl<'a> Builder<'a> {
             let config = config_reader::read(ConfigOf::Source, &table.config, &mut self.problems);
             let package = self.project.package_of(table.place.text.path());
             let id = NodeId::new(format!("source.{package}.{}.{}", table.source, table.name));
-            if !config.enabled {
-                continue;
-            }
             let mut fqn = vec![package.to_owned()];
             let folders = table.place.text.path().parent();
             let folders = folders.and_then(|path| path.strip_prefix("models").ok());
@@ -100,14 +100,17 @@ impl<'a> Builder<'a> {
             config.tags = unique(table.tags.iter().chain(&config.tags));
             // Only dots within names can do this: a source `a.b` with a table `c`, and `a` with `b.c`.
             let has_dot = table.source.contains('.') || table.name.contains('.');
-            if has_dot && self.nodes.iter().any(|node| node.id == id) {
+            if has_dot && config.enabled && self.nodes.iter().any(|node| node.id == id) {
                 let problem = Problem::new(format!("two source tables are both known as `{}`", id.as_str()));
                 let help = "give the source or the table another name, without a dot";
                 self.problems.push(problem.at(&table.place).help(help));
                 continue;
             }
-            self.sources.insert((table.source.clone(), table.name.clone()), id.clone());
-            self.nodes.push(Node {
+            let is_enabled = config.enabled;
+            if is_enabled {
+                self.sources.insert((table.source.clone(), table.name.clone()), id.clone());
+            }
+            let node = Node {
                 id,
                 name: table.name.clone(),
                 fqn,
@@ -117,38 +120,46 @@ impl<'a> Builder<'a> {
                 relation: None,
                 config,
                 depends_on: Vec::new(),
+                mentions: Mentions::default(),
                 description: table.properties.description.clone(),
                 columns: table.properties.columns.clone(),
                 constraints: Vec::new(),
                 kind: NodeKind::Source { source: table.source.clone(), index },
-            });
+            };
+            if is_enabled { self.nodes.push(node) } else { self.disabled_nodes.push(node) }
         }
     }
 
     fn add_seeds(&mut self) {
         for (index, seed) in self.project.seeds.iter().enumerate() {
             let config = config_reader::read(ConfigOf::Seed, &seed.config, &mut self.problems);
-            if !config.enabled {
-                self.disabled.push((package_of(&seed.fqn).to_owned(), seed.name.clone()));
-                continue;
-            }
             let place = SourceText::new(seed.path.clone(), "").at(mep_lang::project::Span::default());
-            let generated = self.generated("seed", &seed.name, &seed.fqn, &place.text, &seed.config, &config);
-            let relation = self.relation(&config, &seed.name, &generated, &place);
-            self.nodes.push(Node {
+            let is_enabled = config.enabled;
+            let relation = is_enabled.then(|| {
+                let generated =
+                    self.generated("seed", &seed.name, &seed.fqn, &place.text, &seed.config, &config);
+                self.relation(&config, &seed.name, &generated, &place)
+            });
+            let node = Node {
                 id: NodeId::new(format!("seed.{}.{}", package_of(&seed.fqn), seed.name)),
                 name: seed.name.clone(),
                 fqn: seed.fqn.clone(),
                 path: seed.path.clone(),
                 place: Some(place),
-                relation: Some(relation),
+                relation,
                 config,
                 depends_on: Vec::new(),
+                mentions: Mentions::default(),
                 description: seed.properties.description.clone(),
                 columns: seed.properties.columns.clone(),
                 constraints: Vec::new(),
                 kind: NodeKind::Seed { index },
-            });
+            };
+            if is_enabled {
+                self.nodes.push(node);
+            } else {
+                self.disable(node);
+            }
         }
     }
 
@@ -170,8 +181,16 @@ impl<'a> Builder<'a> {
             if model.is_python() {
                 config.materialized = Materialization::Table;
             }
+            let kind = NodeKind::Model {
+                index,
+                uses_is_incremental: parsed.uses_is_incremental
+                    && config.materialized == Materialization::Incremental,
+                version: model.version.clone(),
+            };
             if !config.enabled {
-                self.disabled.push((package_of(&model.fqn).to_owned(), model.versioned_name()));
+                let mut node = Self::sql_node("model", model, None, config, &model.properties, kind);
+                node.mentions = Mentions::of(&parsed);
+                self.disable(node);
                 continue;
             }
             let is_ephemeral = config.materialized == Materialization::Ephemeral;
@@ -182,15 +201,16 @@ impl<'a> Builder<'a> {
                 let stored = model.version.as_ref().map(|version| with_version(&model.name, version));
                 self.relation(&config, stored.as_ref().unwrap_or(&model.name), &generated, &place)
             });
-            let kind = NodeKind::Model {
-                index,
-                uses_is_incremental: parsed.uses_is_incremental
-                    && config.materialized == Materialization::Incremental,
-                version: model.version.clone(),
-            };
             self.parsed.push((self.nodes.len(), parsed));
             self.nodes.push(Self::sql_node("model", model, relation, config, &model.properties, kind));
         }
+    }
+
+    /// Takes a node out of the graph by its config, so that what refers to it is told of that.
+    fn disable(&mut self, node: Node) {
+        let package = package_of(&node.fqn);
+        self.disabled.extend(node.reference_names().map(|name| (package.to_owned(), name)));
+        self.disabled_nodes.push(node);
     }
 
     fn add_snapshots(&mut self) {
@@ -214,7 +234,10 @@ impl<'a> Builder<'a> {
             let raw = self.settled(&file.fqn, &file.config, &parsed.config);
             let config = config_reader::read(ConfigOf::Snapshot, &raw, &mut self.problems);
             if !config.enabled {
-                self.disabled.push((package_of(&file.fqn).to_owned(), file.name.clone()));
+                let kind = NodeKind::Snapshot { index };
+                let mut node = Self::sql_node("snapshot", file, None, config, &file.properties, kind);
+                node.mentions = Mentions::of(&parsed);
+                self.disable(node);
                 continue;
             }
             let start = file.block.map_or(0, |block| block.start);
@@ -250,6 +273,7 @@ impl<'a> Builder<'a> {
             relation,
             config,
             depends_on: Vec::new(),
+            mentions: Mentions::default(),
             description: properties.description.clone(),
             columns: properties.columns.clone(),
             constraints: Vec::new(),
@@ -349,6 +373,7 @@ impl<'a> Builder<'a> {
         for (index, parsed) in std::mem::take(&mut self.parsed) {
             let depends_on = self.dependencies(&parsed);
             self.nodes[index].depends_on = depends_on;
+            self.nodes[index].mentions = Mentions::of(&parsed);
         }
     }
 
@@ -365,23 +390,32 @@ impl<'a> Builder<'a> {
             self.problems.extend(parsed.missing.iter().cloned());
             let raw = self.settled(&test.fqn, &test.config, &parsed.config);
             let config = config_reader::read(ConfigOf::Test, &raw, &mut self.problems);
-            if !config.enabled {
+            let kind = NodeKind::Test(TestDetail::Singular { index });
+            let mut node = Self::sql_node("test", test, None, config, &test.properties, kind);
+            node.mentions = Mentions::of(&parsed);
+            if !node.config.enabled {
+                self.disabled_nodes.push(node);
                 continue;
             }
             // What the project's file says of all tests is meant for those that can follow it.
             let is_own = |place: &&Place| place.text.path() != Path::new("dbt_project.yml");
-            if let Some(place) = config.places.get("where").filter(is_own)
-                && config.where_sql.is_some()
+            if let Some(place) = node.config.places.get("where").filter(is_own)
+                && node.config.where_sql.is_some()
             {
                 let problem =
                     Problem::new("`where` is for uses of generic tests: this test is its own SELECT");
                 self.problems.push(problem.at(place).help("put the condition into its SQL"));
             }
-            let Some(depends_on) = self.dependencies_of_test(&parsed) else { continue };
-            let kind = NodeKind::Test(TestDetail::Singular { index });
-            let mut node = Self::sql_node("test", test, None, config, &test.properties, kind);
-            node.depends_on = depends_on;
-            self.nodes.push(node);
+            match self.dependencies_of_test(&parsed) {
+                Some(depends_on) => {
+                    node.depends_on = depends_on;
+                    self.nodes.push(node);
+                }
+                None => {
+                    node.config.enabled = false;
+                    self.disabled_nodes.push(node);
+                }
+            }
         }
     }
 

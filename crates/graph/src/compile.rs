@@ -31,8 +31,8 @@ use mep_core::relation::Relation;
 use mep_lang::jinja::{Rendered, SourceMap, Subject, Templates, TestSubject, silently};
 use mep_lang::project::{Problem, Problems, Project, Snapshot, SourceTable, SourceText, Span};
 use mep_sql::{
-    DeclaredTable, Division, PlannedQuery, Recipe, Scope, SqlError, SqlProblem, alignment, is_volatile,
-    origins, stored_schema, without_semicolon,
+    DeclaredTable, Division, PlannedQuery, Recipe, Scope, SqlError, SqlProblem, alignment, copies,
+    is_volatile, origins, row_uses, stored_schema, without_semicolon,
 };
 
 /// What compiling needs beside the graph.
@@ -648,7 +648,9 @@ impl CompileWork<'_> {
             sql: self.standalone(index, &rendered.sql),
             increment: None,
             batches: None,
-            lineage: columns.into_iter().zip(origins(&checked)).collect(),
+            lineage: columns.iter().cloned().zip(origins(&checked)).collect(),
+            copied: columns.into_iter().zip(copies(&checked)).collect(),
+            row_uses: row_uses(&checked),
             recipe,
             rows,
             columns: recipes,

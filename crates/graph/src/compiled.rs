@@ -20,7 +20,7 @@ use mep_core::fingerprint::Fingerprint;
 use mep_core::relation::Relation;
 use mep_lang::jinja::Rendered;
 use mep_lang::project::{Problem, Problems};
-use mep_sql::{Alignment, Origins, Recipe};
+use mep_sql::{Alignment, Origins, Recipe, RowUses};
 
 /// A model, compiled.
 #[derive(Clone, Debug)]
@@ -41,6 +41,10 @@ pub struct CompiledModel {
     pub alignment: Alignment,
     /// For each of its columns, the columns of the relations that it reads whose values it takes.
     pub lineage: BTreeMap<String, Origins>,
+    /// For each of its columns, those of its lineage whose values it has as they are.
+    pub copied: BTreeMap<String, Origins>,
+    /// The columns that decide which rows it has.
+    pub row_uses: RowUses,
     /// Of its SQL, the views and ephemeral models in it, and how it is stored.
     pub fingerprint: Fingerprint,
     /// Of a stored model: what makes its rows; `None` where its SQL has parts of which that cannot be said.
@@ -59,6 +63,15 @@ pub struct CompiledModel {
     pub stream: Option<CompiledStream>,
     /// What is promised of the rows of a table.
     pub constraints: Vec<CompiledConstraint>,
+}
+
+impl Compiled {
+    /// The SQL of a model, snapshot or test.
+    pub fn sql(&self, index: NodeIndex) -> Option<&str> {
+        let model = self.models.get(&index).map(|model| model.sql.as_str());
+        let snapshot = || self.snapshots.get(&index).map(|snapshot| snapshot.query.source.as_str());
+        model.or_else(snapshot).or_else(|| self.tests.get(&index).map(|test| test.sql.as_str()))
+    }
 }
 
 impl CompiledModel {

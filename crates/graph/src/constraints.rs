@@ -87,7 +87,7 @@ impl Builder<'_> {
                 continue;
             }
             if let Some((message, help)) = why_unchecked(&self.nodes[index]) {
-                if let Some(first) = written.iter().find(|constraint| constraint.warns) {
+                if let Some(first) = written.iter().find(|constraint| constraint.warns()) {
                     let problem = Problem::new(message).at(&first.place).help(help);
                     self.problems.push(problem.weighing(Weight::Once));
                 }
@@ -97,7 +97,7 @@ impl Builder<'_> {
             let mut checked = Vec::new();
             for constraint in written {
                 if constraint.kind == ConstraintKind::Custom {
-                    if constraint.warns {
+                    if constraint.warns() {
                         let problem = Problem::new(
                             "a `custom` constraint is in the words of one database, and is not checked",
                         );
@@ -114,6 +114,13 @@ impl Builder<'_> {
                     },
                     _ => None,
                 };
+                if let Some(named) =
+                    to.as_ref().and_then(|(id, _)| self.nodes.iter().find(|node| node.id == *id))
+                {
+                    let mut mentions = self.nodes[index].mentions.clone();
+                    mentions.add(named);
+                    self.nodes[index].mentions = mentions;
+                }
                 if let Some((id, _)) = &to
                     && *id != self.nodes[index].id
                     && self.nodes[index].depends_on.iter().all(|needed| needed.id != *id)
@@ -171,7 +178,7 @@ impl Builder<'_> {
             named(parts[0], &relation.name) && parts.get(1).is_none_or(|part| named(part, schema))
         };
         let Some(node) = self.nodes.iter().find(is_it) else {
-            if constraint.warns {
+            if constraint.warns() {
                 let message =
                     format!("`{name}` is no table of the project, so the foreign key is not checked");
                 let problem = Problem::new(message).at(&expression.place).weighing(Weight::Warning);

@@ -273,6 +273,7 @@ mod tests {
             tests: Vec::new(),
             tags: Vec::new(),
             quote: false,
+            meta: indexmap::IndexMap::new(),
         };
         match TypeFit::of(&Scope::for_planning(), found, &column) {
             Ok(TypeFit::Same) => "same",

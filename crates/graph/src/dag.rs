@@ -32,6 +32,8 @@ pub struct Graph {
     by_id: HashMap<NodeId, NodeIndex>,
     parents: NodeMap<Vec<NodeIndex>>,
     children: NodeMap<Vec<NodeIndex>>,
+    /// Nodes that config takes out of the graph, for the artifacts.
+    disabled: Vec<Node>,
     /// What is worth saying of the nodes, and wrong with nothing.
     warnings: Vec<Problem>,
 }
@@ -78,12 +80,22 @@ impl Graph {
                 children[*parent].push(index);
             }
         }
-        Ok(Self { nodes, by_id, parents, children, warnings: Vec::new() })
+        Ok(Self { nodes, by_id, parents, children, disabled: Vec::new(), warnings: Vec::new() })
     }
 
     /// The graph, with what is worth saying of its nodes.
     pub(super) fn warning(self, warnings: Vec<Problem>) -> Self {
         Self { warnings, ..self }
+    }
+
+    /// The graph, with the nodes that are not in it.
+    pub(super) fn without(self, disabled: Vec<Node>) -> Self {
+        Self { disabled, ..self }
+    }
+
+    /// The nodes that config takes out of the graph: nothing refers to them, and they have no relation.
+    pub fn disabled(&self) -> &[Node] {
+        &self.disabled
     }
 
     /// What is worth saying of the nodes, and wrong with nothing.

@@ -5,7 +5,7 @@ use serde_json::Value as Json;
 
 use super::build::Builder;
 use super::config::NodeConfig;
-use super::node::{Dependency, Node, NodeId, NodeKind};
+use super::node::{Dependency, Mentions, Node, NodeId, NodeKind};
 use mep_core::relation::Relation;
 use mep_lang::jinja::Subject;
 use mep_lang::project::{Problem, SourceText};
@@ -14,6 +14,7 @@ impl Builder<'_> {
     pub(super) fn add_exposures(&mut self) {
         for (index, exposure) in self.project.exposures.iter().enumerate() {
             let mut depends_on: Vec<Dependency> = Vec::new();
+            let mut mentions = Mentions::default();
             for written in &exposure.depends_on {
                 let text = SourceText::new(
                     written.place.text.path().to_owned(),
@@ -40,6 +41,9 @@ impl Builder<'_> {
                         continue;
                     }
                 };
+                let named = Mentions::of(&parsed);
+                mentions.refs.extend(named.refs);
+                mentions.sources.extend(named.sources);
                 depends_on.extend(self.dependencies(&parsed.placed(&written.place)));
             }
             let mut config = NodeConfig { tags: exposure.tags.clone(), ..NodeConfig::default() };
@@ -55,6 +59,7 @@ impl Builder<'_> {
                 relation: None,
                 config,
                 depends_on,
+                mentions,
                 description: exposure.description.clone(),
                 columns: Vec::new(),
                 constraints: Vec::new(),

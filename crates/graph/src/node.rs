@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::config::{Materialization, NodeConfig};
 use super::constraints::CheckedConstraint;
 use mep_core::relation::Relation;
+use mep_lang::jinja::Parsed;
 use mep_lang::project::{Column, ModelVersion, Place, TestUse};
 
 /// A node's unique id, in dbt's form: `model.<project>.<name>`, `seed.<project>.<name>`, `snapshot.<project>.<name>`,
@@ -41,6 +42,42 @@ pub struct Dependency {
     pub place: Option<Place>,
 }
 
+/// What the text of a node names, for the artifacts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Mentions {
+    /// Package and name of every `ref()`; the name of a version is `m.v2`.
+    pub refs: Vec<(Option<String>, String)>,
+    /// Source and table of every `source()`.
+    pub sources: Vec<(String, String)>,
+    /// The unique ids of the macros that it calls.
+    pub macros: Vec<String>,
+}
+
+impl Mentions {
+    /// What the first pass found.
+    pub(super) fn of(parsed: &Parsed) -> Self {
+        Self {
+            refs: parsed.refs.iter().map(|used| (used.package.clone(), used.name.clone())).collect(),
+            sources: parsed.sources.iter().map(|used| (used.source.clone(), used.table.clone())).collect(),
+            macros: parsed.macros.clone(),
+        }
+    }
+
+    /// Adds what is named beside the text: what a test is of, say.
+    pub(super) fn add(&mut self, node: &Node) {
+        if let NodeKind::Source { source, .. } = &node.kind {
+            let named = (source.clone(), node.name.clone());
+            if !self.sources.contains(&named) {
+                self.sources.push(named);
+            }
+        } else if let Some(named) = node.reference_names().next()
+            && self.refs.iter().all(|(_, name)| *name != named)
+        {
+            self.refs.push((None, named));
+        }
+    }
+}
+
 /// A part of the project that can be selected.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Node {
@@ -60,6 +97,8 @@ pub struct Node {
     pub config: NodeConfig,
     /// What it needs, each once, in the order in which it is named.
     pub depends_on: Vec<Dependency>,
+    /// What its text names, as it names it.
+    pub mentions: Mentions,
     /// Markdown for the docs.
     pub description: Option<String>,
     /// The columns that the properties describe.
@@ -186,7 +225,7 @@ impl Node {
     }
 
     /// Its name as a relation has it: that of a version ends with it.
-    pub(super) fn name_with_version(&self) -> String {
+    pub fn name_with_version(&self) -> String {
         match self.version() {
             Some(version) => with_version(&self.name, version),
             None => self.name.clone(),

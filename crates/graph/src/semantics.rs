@@ -1,12 +1,13 @@
 //! Semantic models, metrics and saved queries: what they name is there, and they can be selected. Nothing is computed of them.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use serde_json::Value as Json;
 
 use super::build::Builder;
 use super::config::NodeConfig;
-use super::node::{Dependency, Node, NodeId, NodeKind, SemanticDetail};
+use super::node::{Dependency, Mentions, Node, NodeId, NodeKind, SemanticDetail};
 use mep_lang::project::{Located, Place, Problem, SemanticWords, Weight, nearest};
 
 /// What has been named so far, and the node that it leads to.
@@ -65,6 +66,14 @@ impl Builder<'_> {
         }
     }
 
+    /// The folders of a file of YAML below the one in which files of its kind are looked for.
+    fn folders(&self, path: &Path) -> Vec<String> {
+        let packages = self.project.packages.iter();
+        let within = packages.filter_map(|package| path.strip_prefix(&package.folder).ok()).next();
+        let folders = within.unwrap_or(path).parent().into_iter().flat_map(Path::iter).skip(1);
+        folders.map(|folder| folder.to_string_lossy().into_owned()).collect()
+    }
+
     fn semantic_id(&self, thing: &str, name: &Located<String>) -> NodeId {
         let package = self.project.package_of(name.place.text.path());
         NodeId::new(format!("{thing}.{package}.{}", name.value))
@@ -114,6 +123,15 @@ impl Builder<'_> {
         }
         let place: &Place = &name.place;
         let package = self.project.package_of(place.text.path()).to_owned();
+        let mut fqn = vec![package];
+        fqn.extend(self.folders(place.text.path()));
+        fqn.push(name.value.clone());
+        let mut mentions = Mentions::default();
+        if let (SemanticDetail::Model(_), [needed]) = (detail, depends_on.as_slice())
+            && let Some(model) = self.nodes.iter().find(|node| node.id == needed.id)
+        {
+            mentions.add(model);
+        }
         let mut config =
             NodeConfig { tags: said.tags.clone(), group: said.group.clone(), ..NodeConfig::default() };
         config.raw.insert("tags".to_owned(), said.tags.clone().into());
@@ -121,12 +139,13 @@ impl Builder<'_> {
         self.nodes.push(Node {
             id,
             name: name.value.clone(),
-            fqn: vec![package, name.value.clone()],
+            fqn,
             path: place.text.path().to_owned(),
             place: Some(place.clone()),
             relation: None,
             config,
             depends_on,
+            mentions,
             description: said.description.clone(),
             columns: Vec::new(),
             constraints: Vec::new(),

@@ -1,17 +1,23 @@
 //! The names that dbt gives to uses of generic tests, so that selections and reports carry over.
 
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
 use md5::{Digest, Md5};
 use serde_json::Value as Json;
 
+use super::node::{Node, NodeId, NodeKind, TestDetail};
 use mep_lang::project::TestUse;
 
 /// What a generic test is attached to.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Attachment<'a> {
-    /// The model's or seed's name; of a source table `source_<source>_<table>` without the first word.
+    /// The node's name; of a source table the table's alone.
     pub(super) name: &'a str,
-    /// Whether it is a source table.
-    pub(super) is_source: bool,
+    /// Of a model with versions, which one it is.
+    pub(super) version: Option<&'a str>,
+    /// Of a source table, the source.
+    pub(super) source: Option<&'a str>,
     /// The column.
     pub(super) column: Option<&'a str>,
 }
@@ -29,27 +35,152 @@ pub(super) fn test_name(test: &TestUse, attachment: Attachment<'_>) -> String {
     arguments.sort_by_key(|(a, _)| *a);
     let parts: Vec<String> =
         arguments.iter().flat_map(|(_, value)| flat(value)).map(|part| clean(&part)).collect();
-    let prefix = if attachment.is_source { "source_" } else { "" };
-    let test = test.test.value.replace('.', "_");
-    let head = format!("{prefix}{test}_{}", attachment.name);
+    let head = head(test, attachment);
     if parts.is_empty() { head } else { format!("{head}_{}", parts.join("__")) }
 }
 
-/// Ten hex digits that tell apart uses of one name.
-pub(super) fn digest(test: &TestUse, attachment: Attachment<'_>) -> String {
+/// What its name begins with: the test, with what is tested.
+fn head(test: &TestUse, attachment: Attachment<'_>) -> String {
+    let (package, name) = test.package_and_name();
+    let package = package.map(|package| format!("{package}_")).unwrap_or_default();
+    match (attachment.source, attachment.version) {
+        (Some(source), _) => format!("{package}source_{name}_{source}_{}", attachment.name),
+        (None, Some(version)) => format!("{package}{name}_{}_v{version}", attachment.name),
+        (None, None) => format!("{package}{name}_{}", attachment.name),
+    }
+}
+
+impl Node {
+    /// The name as a file and an alias have it: that of a generic test is cut where it is long.
+    pub fn short_name(&self) -> String {
+        match &self.kind {
+            NodeKind::Test(TestDetail::Generic { test, attached, .. }) => {
+                short_name(test, tested(attached), &self.name)
+            }
+            _ => self.name.clone(),
+        }
+    }
+
+    /// Of a generic test, `model` as dbt gives it to the test; nothing of any other node.
+    pub fn tested_model(&self) -> String {
+        match &self.kind {
+            NodeKind::Test(TestDetail::Generic { attached, .. }) => tested_model(tested(attached)),
+            _ => String::new(),
+        }
+    }
+}
+
+/// What is tested, by its id.
+fn tested(attached: &NodeId) -> Attachment<'_> {
+    let mut parts = attached.as_str().splitn(3, '.');
+    let kind = parts.next().unwrap_or_default();
+    let name = parts.nth(1).unwrap_or_default();
+    let whole = Attachment { name, version: None, source: None, column: None };
+    match kind {
+        "source" => name.split_once('.').map_or(whole, |(source, name)| Attachment {
+            name,
+            source: Some(source),
+            ..whole
+        }),
+        "model" => name.split_once(".v").map_or(whole, |(name, version)| Attachment {
+            name,
+            version: Some(version),
+            ..whole
+        }),
+        _ => whole,
+    }
+}
+
+/// A test's name as its file and its alias have it: one of 64 letters or more is cut, with a hash of all of it.
+fn short_name(test: &TestUse, attachment: Attachment<'_>, full_name: &str) -> String {
+    const LONGEST: usize = 64;
+    if test.name.is_some() || full_name.len() < LONGEST {
+        return full_name.to_owned();
+    }
+    let head: String = head(test, attachment).chars().take(30).collect();
+    format!("{head}_{}", hex(&[full_name.as_bytes()], 16))
+}
+
+/// `model` as dbt gives it to the test: the rows that are tested, as a text of Jinja.
+fn tested_model(Attachment { name, version, source, .. }: Attachment<'_>) -> String {
+    match (source, version) {
+        (Some(source), _) => format!("{{{{ get_where_subquery(source('{source}', '{name}')) }}}}"),
+        (None, Some(version)) => {
+            format!("{{{{ get_where_subquery(ref('{name}', version='{version}')) }}}}")
+        }
+        (None, None) => format!("{{{{ get_where_subquery(ref('{name}')) }}}}"),
+    }
+}
+
+/// Ten hex digits that tell apart uses of one name, as dbt has them.
+pub(super) fn dbt_digest(full_name: &str, test: &TestUse, attachment: Attachment<'_>) -> String {
+    let (package, name) = test.package_and_name();
+    let mut arguments: BTreeMap<&str, Json> =
+        test.arguments.iter().map(|(key, value)| (key.as_str(), value.clone())).collect();
+    if let Some(column) = attachment.column {
+        arguments.insert("column_name", column.into());
+    }
+    arguments.insert("model", tested_model(attachment).into());
+    let arguments: Json = arguments.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
+    let metadata = format!(
+        "{{'kwargs': {}, 'name': {}, 'namespace': {}}}",
+        repr(&arguments),
+        python_quoted(name),
+        python_quoted(package.unwrap_or("None"))
+    );
+    hex(&[full_name.as_bytes(), metadata.as_bytes()], 16).split_off(22)
+}
+
+/// Ten hex digits that tell apart uses that differ in their config alone.
+pub(super) fn digest_with_config(test: &TestUse, attachment: Attachment<'_>) -> String {
+    let mut text = format!("{}\0{}\0", dbt_digest("", test, attachment), attachment.name);
+    for (key, located) in &test.config {
+        // A text into a text cannot fail.
+        let _ = write!(text, "{key}={}\0", located.value);
+    }
+    hex(&[text.as_bytes()], 5)
+}
+
+/// The MD5 of all parts together, the first `bytes` of it.
+fn hex(parts: &[&[u8]], bytes: usize) -> String {
     let mut md5 = Md5::new();
-    for part in [&test.test.value, attachment.name, attachment.column.unwrap_or_default()] {
-        md5.update(part.as_bytes());
-        md5.update([0]);
+    parts.iter().for_each(|part| md5.update(part));
+    md5.finalize().iter().take(bytes).map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// As Python writes what dbt makes of a test's arguments before it hashes them: keys in their order, and all else as texts.
+fn repr(value: &Json) -> String {
+    match value {
+        Json::Object(entries) => {
+            let mut entries: Vec<(&String, &Json)> = entries.iter().collect();
+            entries.sort_by_key(|(key, _)| *key);
+            let entry = |(key, value): (&String, &Json)| format!("{}: {}", python_quoted(key), repr(value));
+            format!("{{{}}}", entries.into_iter().map(entry).collect::<Vec<_>>().join(", "))
+        }
+        Json::Array(items) => format!("[{}]", items.iter().map(repr).collect::<Vec<_>>().join(", ")),
+        other => python_quoted(&text(other)),
     }
-    let mut arguments: Vec<String> =
-        test.arguments.iter().map(|(key, value)| format!("{key}={value}")).collect();
-    arguments.extend(test.config.iter().map(|(key, located)| format!("{key}={}", located.value)));
-    for argument in arguments {
-        md5.update(argument.as_bytes());
-        md5.update([0]);
+}
+
+/// A text in quotes, as Python's `repr` writes it.
+pub fn python_quoted(text: &str) -> String {
+    let quote = if text.contains('\'') && !text.contains('"') { '"' } else { '\'' };
+    let mut quoted = String::from(quote);
+    for c in text.chars() {
+        match c {
+            '\\' => quoted.push_str("\\\\"),
+            '\n' => quoted.push_str("\\n"),
+            '\r' => quoted.push_str("\\r"),
+            '\t' => quoted.push_str("\\t"),
+            c if c == quote => quoted.extend(['\\', c]),
+            c if c.is_control() || matches!(c, '\u{a0}' | '\u{ad}') => {
+                let _ = write!(quoted, "\\x{:02x}", u32::from(c));
+            }
+            c => quoted.push(c),
+        }
     }
-    md5.finalize().iter().take(5).map(|byte| format!("{byte:02x}")).collect()
+    quoted.push(quote);
+    quoted
 }
 
 fn flat(value: &Json) -> Vec<String> {
@@ -95,17 +226,30 @@ mod tests {
     use super::*;
     use mep_lang::project::{Located, SourceText, Span};
 
-    fn name(test: &str, arguments: &[(&str, Json)], name: &str, column: Option<&str>) -> String {
+    fn used(test: &str, arguments: &[(&str, Json)]) -> TestUse {
         let place = SourceText::new("schema.yml", "x").at(Span::default());
-        let test = TestUse {
+        TestUse {
             test: Located { value: test.to_owned(), place },
             name: None,
             arguments: arguments.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect(),
             places: Vec::new(),
             config: IndexMap::new(),
             description: None,
-        };
-        test_name(&test, Attachment { name, is_source: false, column })
+        }
+    }
+
+    fn name(test: &str, arguments: &[(&str, Json)], name: &str, column: Option<&str>) -> String {
+        test_name(&used(test, arguments), Attachment { name, version: None, source: None, column })
+    }
+
+    #[test]
+    fn tests_of_a_version_have_dbts_ids() {
+        let attached = NodeId::new("model.songs.m.v1");
+        let attachment = Attachment { column: Some("id"), ..tested(&attached) };
+        let unique = used("unique", &[]);
+        let name = test_name(&unique, attachment);
+        assert_eq!(name, "unique_m_v1_id");
+        assert_eq!(dbt_digest(&name, &unique, attachment), "9d5a57269f");
     }
 
     #[test]

@@ -19,7 +19,7 @@ use super::dag::Graph;
 use super::history;
 use super::inline::{Ephemeral, with_ephemerals};
 use super::names::{Names, NodeNames};
-use super::node::{Dependency, Node, NodeId, NodeKind, TestDetail, with_version};
+use super::node::{Dependency, Mentions, Node, NodeId, NodeKind, TestDetail, with_version};
 use super::node_index::NodeIndex;
 use super::resolve::Named;
 use mep_core::relation::Relation;
@@ -64,7 +64,10 @@ impl Builder<'_> {
                 config.meta = Json::Object(test.meta.clone().into_iter().collect());
                 let mut fqn = test.folders.clone();
                 fqn.extend([self.nodes[model].name.clone(), name.clone()]);
-                let id = format!("unit_test.{package}.{}.{}", self.nodes[model].name, name);
+                let mut id = format!("unit_test.{package}.{}.{}", self.nodes[model].name, test.name.value);
+                if let Some(version) = self.nodes[model].version() {
+                    id = format!("{id}_v{}", version.version);
+                }
                 self.nodes.push(Node {
                     id: NodeId::new(id),
                     name,
@@ -74,6 +77,7 @@ impl Builder<'_> {
                     relation: None,
                     config,
                     depends_on: vec![Dependency { id: model_id, place: Some(test.model.place.clone()) }],
+                    mentions: Mentions::default(),
                     description: test.description.clone(),
                     columns: Vec::new(),
                     constraints: Vec::new(),
@@ -448,7 +452,10 @@ fn simple_literal(value: &Json) -> Option<String> {
 }
 
 /// The rows of a text of CSV; a value that is not there is NULL.
-fn csv_rows(text: &str) -> Result<Vec<IndexMap<String, Json>>, String> {
+///
+/// # Errors
+/// Where it is no CSV.
+pub fn csv_rows(text: &str) -> Result<Vec<IndexMap<String, Json>>, String> {
     let text = text.trim_start_matches(['\n', '\r']);
     let names: Vec<String> = text
         .lines()

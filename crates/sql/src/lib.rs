@@ -70,7 +70,7 @@ pub use effect::{StatementEffect, statements};
 pub use event_time::EventTime;
 pub use failing_rows::failing_rows;
 pub use failure::Failure;
-pub use lineage::{ColumnOf, Origins, origins};
+pub use lineage::{ColumnOf, Origins, RowUses, copies, origins, row_uses};
 pub use merge::KeyedMerge;
 pub use named_tables::named_tables;
 pub use names::{is_plain_name, quoted};

@@ -3,7 +3,7 @@
 //! Only where values come from counts here, not what decides which rows there are. It goes back to the next relation of
 //! the project, view or table: a view is a step on the way, not looked through.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::common::{DFSchema, TableReference};
@@ -23,9 +23,93 @@ pub struct ColumnOf {
 /// Where the values of one column come from.
 pub type Origins = BTreeSet<ColumnOf>;
 
+/// What a column decides of the rows that a SELECT gives, whatever values these have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum RowUse {
+    /// Rows are kept or left out by it.
+    Filter,
+    /// Rows are joined by it.
+    Join,
+    /// Rows are put together by it.
+    Group,
+}
+
+/// The columns that decide which rows there are, and how.
+pub type RowUses = BTreeMap<ColumnOf, BTreeSet<RowUse>>;
+
+/// Which expressions hand the values of a column on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Handing {
+    /// All that are made of it.
+    Any,
+    /// Those that are the column, whatever its name becomes.
+    AsItIs,
+}
+
 /// Where the values of each column of a plan come from, in the plan's order. The plan was made from SQL and not yet
 /// optimized.
 pub fn origins(plan: &LogicalPlan) -> Vec<Origins> {
+    handed(plan, Handing::Any)
+}
+
+/// Of each column of a plan the columns whose values it has as they are: a part of its [`origins`].
+pub fn copies(plan: &LogicalPlan) -> Vec<Origins> {
+    handed(plan, Handing::AsItIs)
+}
+
+/// The columns by which a plan filters, joins and groups rows, of whatever it reads.
+pub fn row_uses(plan: &LogicalPlan) -> RowUses {
+    let mut uses = RowUses::new();
+    add_row_uses(plan, &mut uses);
+    uses
+}
+
+fn add_row_uses(plan: &LogicalPlan, uses: &mut RowUses) {
+    // What a relation of the project is made of is its own.
+    match plan {
+        LogicalPlan::SubqueryAlias(alias) if of_project(&alias.alias).is_some() => return,
+        LogicalPlan::TableScan(_) => return,
+        _ => {}
+    }
+    let mut add = |found: Origins, how: RowUse| {
+        for column in found {
+            uses.entry(column).or_default().insert(how);
+        }
+    };
+    let of = |expression: &Expr, schema: &DFSchema, below: &[Origins]| {
+        of_expression(expression, schema, below, Handing::Any)
+    };
+    match plan {
+        LogicalPlan::Filter(filter) => {
+            let below = origins(&filter.input);
+            add(of(&filter.predicate, filter.input.schema(), &below), RowUse::Filter);
+        }
+        LogicalPlan::Join(join) => {
+            let (left, right) = (origins(&join.left), origins(&join.right));
+            for (one, other) in &join.on {
+                add(of(one, join.left.schema(), &left), RowUse::Join);
+                add(of(other, join.right.schema(), &right), RowUse::Join);
+            }
+            if let (Some(filter), Ok(schema)) = (&join.filter, join.left.schema().join(join.right.schema())) {
+                add(of(filter, &schema, &[left, right].concat()), RowUse::Join);
+            }
+        }
+        LogicalPlan::Aggregate(aggregate) => {
+            let below = origins(&aggregate.input);
+            for key in &aggregate.group_expr {
+                add(of(key, aggregate.input.schema(), &below), RowUse::Group);
+            }
+        }
+        _ => {}
+    }
+    for input in plan.inputs() {
+        add_row_uses(input, uses);
+    }
+}
+
+fn handed(plan: &LogicalPlan, how: Handing) -> Vec<Origins> {
+    let origins = |plan: &LogicalPlan| handed(plan, how);
+    let of_all = |expressions: &[Expr], input: &LogicalPlan| of_all(expressions, input, how);
     match plan {
         LogicalPlan::SubqueryAlias(alias) => match of_project(&alias.alias) {
             Some(relation) => columns_of(&relation, plan.schema()),
@@ -94,13 +178,20 @@ fn nothing(plan: &LogicalPlan) -> Vec<Origins> {
     vec![Origins::new(); plan.schema().fields().len()]
 }
 
-fn of_all(expressions: &[Expr], input: &LogicalPlan) -> Vec<Origins> {
-    let below = origins(input);
-    expressions.iter().map(|expression| of_expression(expression, input.schema(), &below)).collect()
+fn of_all(expressions: &[Expr], input: &LogicalPlan, how: Handing) -> Vec<Origins> {
+    let below = handed(input, how);
+    expressions.iter().map(|expression| of_expression(expression, input.schema(), &below, how)).collect()
 }
 
-fn of_expression(expression: &Expr, schema: &DFSchema, below: &[Origins]) -> Origins {
+fn of_expression(expression: &Expr, schema: &DFSchema, below: &[Origins], how: Handing) -> Origins {
     let mut found = Origins::new();
+    let named = std::iter::successors(Some(expression), |expression| match expression {
+        Expr::Alias(alias) => Some(&alias.expr),
+        _ => None,
+    });
+    if how == Handing::AsItIs && !matches!(named.last(), Some(Expr::Column(_))) {
+        return found;
+    }
     // The closure returns no error, so neither does the walk.
     let _ = expression.apply(|part| {
         match part {
@@ -164,6 +255,34 @@ mod tests {
             "x <- dim.kind raw.id"
         );
         assert_eq!(lineage("select (select max(kind) from m.dim) as top from m.raw"), "top <- dim.kind");
+    }
+
+    #[test]
+    fn what_is_copied_and_what_decides_rows_is_told_apart() {
+        let scope = Scope::for_planning();
+        for (name, columns) in [("raw", ["id", "ts", "city"]), ("dim", ["id", "title", "kind"])] {
+            let fields = columns.map(|column| Field::new(column, DataType::Int64, true));
+            let table = DeclaredTable::new(Arc::new(Schema::new(fields.to_vec())), Vec::new());
+            scope.register(&Relation::new("m", name), Arc::new(table)).unwrap();
+        }
+        let sql =
+            "select d.title as called, r.ts + 1 as later, count(*) from m.raw r join m.dim d on d.id = r.city
+            where r.id > 3 group by 1, 2";
+        let plan = scope.plan(sql).unwrap();
+        let shown = |origins: &Origins| -> Vec<String> {
+            origins.iter().map(|origin| format!("{}.{}", origin.relation.name, origin.column)).collect()
+        };
+        let copied: Vec<Vec<String>> = copies(&plan).iter().map(shown).collect();
+        assert_eq!(copied, [vec!["dim.title".to_owned()], vec![], vec![]]);
+        let uses = row_uses(&plan);
+        let told: Vec<String> = uses
+            .iter()
+            .map(|(column, how)| format!("{}.{} {how:?}", column.relation.name, column.column))
+            .collect();
+        assert_eq!(
+            told,
+            ["dim.id {Join}", "dim.title {Group}", "raw.city {Join}", "raw.id {Filter}", "raw.ts {Group}"]
+        );
     }
 
     #[test]

@@ -386,17 +386,6 @@ impl RenderScope {
     }
 }
 
-/// The names that `ref()` is given, and the version of a model where it is not none.
-fn without_version(arguments: &[Value]) -> Result<(&[Value], Option<Value>), Error> {
-    let Some((last, names)) = arguments.split_last().filter(|(last, _)| last.is_kwargs()) else {
-        return Ok((arguments, None));
-    };
-    let named = Kwargs::try_from(last.clone())?;
-    let version = [named.get::<Option<Value>>("version")?, named.get::<Option<Value>>("v")?];
-    named.assert_all_used()?;
-    Ok((names, version.into_iter().flatten().find(|version| !version.is_none())))
-}
-
 /// Arguments as a message names them.
 fn described(arguments: &[Value]) -> String {
     if arguments.is_empty() {

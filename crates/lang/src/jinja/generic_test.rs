@@ -101,6 +101,14 @@ impl Templates {
                 Ok((self.arguments(subject, test, &scope)?, config.clone()))
             });
             let mut noted = std::mem::take(&mut *scope.noted());
+            noted.calls(test.unique_id());
+            // These two are written so that they need no rendering to be known.
+            if !test.is_builtin() || !["test_unique", "test_not_null"].contains(&test.name.as_str()) {
+                let rows = self.shared.macros.get("get_where_subquery");
+                if let Some(rows) = rows {
+                    noted.calls(rows.unique_id());
+                }
+            }
             let called = settled.and_then(|(arguments, config)| {
                 let subject = &TestSubject { config: &config, ..subject.clone() };
                 if !test.reaches {

@@ -82,6 +82,11 @@ impl Macro {
         Value::from_dyn_object(this.clone())
     }
 
+    /// Its unique id, in dbt's form.
+    pub(super) fn unique_id(&self) -> String {
+        format!("macro.{}.{}", self.package, self.name)
+    }
+
     /// Whether it is one of mep's own.
     pub(super) fn is_builtin(&self) -> bool {
         self.file.starts_with(BUILTIN)
@@ -208,6 +213,9 @@ impl Object for Macro {
             return Err(invalid(format!("the macro `{}` cannot be called here", self.name)));
         };
         let depth = state.get_or_insert_extension(Depth(0));
+        if depth.0 == 0 {
+            scope.noted().calls(self.unique_id());
+        }
         if depth.0 == MOST_CALLS {
             return Err(invalid_with_help(
                 format!("macros call each other more than {MOST_CALLS} deep, at last `{}`", self.name),

@@ -59,6 +59,7 @@ fn placed(
     Parsed {
         refs: refs.collect(),
         sources: sources.collect(),
+        macros: noted.macros,
         config: config.collect(),
         uses_is_incremental: noted.uses_is_incremental,
         uses_run_time: noted.uses_run_time,

@@ -11,6 +11,7 @@ use std::ops::Range;
 
 use minijinja::Error;
 
+use super::called::MacroCall;
 use super::problem::invalid_with_help;
 use super::rewriter::Rewriter;
 use super::tokens::tokens;
@@ -42,9 +43,13 @@ pub(super) struct Rewritten {
 pub(super) struct Definition {
     pub(super) name: String,
     pub(super) place: Range<usize>,
+    /// From its first tag to its last.
+    pub(super) block: Range<usize>,
     pub(super) parameters: Vec<Parameter>,
     /// Every name and text in it.
     pub(super) words: HashSet<String>,
+    /// What it calls, each once.
+    pub(super) calls: Vec<MacroCall>,
 }
 
 /// A `{% materialization %}` block.

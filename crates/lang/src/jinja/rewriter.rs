@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 use std::ops::Range;
 
+use super::called;
 use super::late_defaults::LateDefault;
 use super::operators::{CalledOperator, Operators};
 use super::rewrite::{BODY, Definition, Edit, GraphCall, Materialization, Parameter, Rewritten};
@@ -201,6 +202,10 @@ impl<'a> Rewriter<'a> {
                         && let Some(mut definition) = open.take()
                     {
                         definition.words = self.words(since..at);
+                        definition.calls = called::in_tokens(self.text, &self.tokens[since..at]);
+                        let is_close = |token: &&Token| token.kind == TokenKind::Close;
+                        let close = self.tokens[at..].iter().find(is_close);
+                        definition.block.end = close.map_or(self.text.len(), |close| close.end);
                         self.keep(definition, since);
                     }
                     continue;
@@ -229,8 +234,10 @@ impl<'a> Rewriter<'a> {
             open = Some(Definition {
                 name: format!("{}{}", if is_test { "test_" } else { "" }, name.text(self.text)),
                 place: name.range(),
+                block: self.tokens[at].start..self.text.len(),
                 parameters: self.parameters(since),
                 words: HashSet::new(),
+                calls: Vec::new(),
             });
         }
         if let Some(definition) = open {

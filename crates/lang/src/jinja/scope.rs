@@ -92,6 +92,8 @@ impl About {
 pub(super) struct Noted {
     pub(super) refs: Vec<(Option<String>, String)>,
     pub(super) sources: Vec<(String, String)>,
+    /// The macros that the text itself called, by their unique ids.
+    pub(super) macros: Vec<String>,
     /// What `ref()` and `source()` stood for.
     pub(super) relations: Vec<Relation>,
     pub(super) config: IndexMap<String, Json>,
@@ -108,6 +110,13 @@ pub(super) struct Noted {
 }
 
 impl Noted {
+    /// Notes a macro that the text called.
+    pub(super) fn calls(&mut self, called: String) {
+        if !self.macros.contains(&called) {
+            self.macros.push(called);
+        }
+    }
+
     /// Adds what another pass noted; config is that of the first one.
     pub(super) fn add(&mut self, more: Self) {
         for used in more.refs {
@@ -119,6 +128,9 @@ impl Noted {
             if !self.sources.contains(&used) {
                 self.sources.push(used);
             }
+        }
+        for used in more.macros {
+            self.calls(used);
         }
         self.uses_is_incremental |= more.uses_is_incremental;
         self.uses_run_time |= more.uses_run_time;

@@ -78,6 +78,8 @@ pub struct Parsed {
     pub refs: Vec<RefUse>,
     /// Every `source()`, each once.
     pub sources: Vec<SourceUse>,
+    /// The unique ids of the macros that the text itself calls, each once: `macro.<package>.<name>`.
+    pub macros: Vec<String>,
     /// What `config()` says.
     pub config: IndexMap<String, Located<Json>>,
     /// Whether the text asks `is_incremental()`.

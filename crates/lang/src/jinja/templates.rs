@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use indexmap::IndexMap;
 use minijinja::value::ValueKind;
 use minijinja::{
@@ -52,6 +53,8 @@ pub struct Templates {
     is_strict: bool,
     pub(super) shared: Arc<Shared>,
     macro_files: HashMap<String, Origin>,
+    /// What files of macros define, by package.
+    pub(super) defined: Vec<(String, IndexMap<String, (Place, Definition)>)>,
     /// Macros of the project that dbt would ask and mep does not.
     pub warnings: Vec<Problem>,
 }
@@ -146,7 +149,13 @@ impl Templates {
         let mut lenient = environment.clone();
         lenient.set_undefined_behavior(UndefinedBehavior::Lenient);
         let (shared, is_strict) = (Arc::new(shared), project.is_strict);
-        problems.none_or(Self { environment, lenient, is_strict, shared, macro_files, warnings })
+        let defined = defined.into_iter().map(|(package, of)| (package.to_owned(), of)).collect();
+        problems.none_or(Self { environment, lenient, is_strict, shared, macro_files, defined, warnings })
+    }
+
+    /// When this call of mep began.
+    pub fn run_started_at(&self) -> DateTime<Utc> {
+        self.shared.invocation.run_started_at
     }
 
     /// The names of all generic tests.

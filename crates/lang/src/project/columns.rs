@@ -1,5 +1,7 @@
 //! Columns as properties files describe them.
 
+use indexmap::IndexMap;
+
 use super::config_tree::Config;
 use super::constraints::read_constraints;
 use super::docs::{Docs, written_twice};
@@ -31,7 +33,7 @@ const KEYS: [Key; 19] = [
         "Tests of the column: unique, not_null, accepted_values, relationships, or your own.",
     ),
     key("tags", "text or list", "", "Words of your own."),
-    accepted("meta", "Data of your own."),
+    key("meta", "mapping", "", "Data of your own."),
     key("quote", "true or false", "where needed", "Whether tests write the name in quotes."),
     key("config", "mapping", "", "`tags`, `meta` and `quote`, once more."),
     accepted("docs", "Of dbt's own docs."),
@@ -47,7 +49,7 @@ const KEYS: [Key; 19] = [
 const METRICS: &str = "Metrics are not computed, and no table is another for them.";
 const CONFIG_KEYS: [Key; 3] = [
     key("tags", "text or list", "", "Words of your own."),
-    accepted("meta", "Data of your own."),
+    key("meta", "mapping", "", "Data of your own."),
     key("quote", "true or false", "where needed", "Whether tests write the name in quotes."),
 ];
 
@@ -111,10 +113,12 @@ fn read_column(
     column.check_keys("a column", &[&KEYS], problems);
     let mut quote = column.get("quote").and_then(|item| item.boolean(problems));
     let mut tags = column.get("tags").map(|item| item.words(problems)).unwrap_or_default();
+    let mut meta = column.get("meta").map_or_else(IndexMap::new, |item| item.data(problems));
     if let Some(config) = column.get("config") {
         let config = config.mapping(problems);
         config.check_keys("the config of a column", &[&CONFIG_KEYS], problems);
         tags.extend(config.get("tags").map(|item| item.words(problems)).unwrap_or_default());
+        meta.extend(config.get("meta").map_or_else(IndexMap::new, |item| item.data(problems)));
         quote = quote.or_else(|| config.get("quote")?.boolean(problems));
     }
     let name = column.required("name", "a column", problems)?;
@@ -125,6 +129,7 @@ fn read_column(
         tests: read_tests(column, test_config, docs, problems),
         tags,
         quote: quote == Some(true),
+        meta,
         name,
     })
 }

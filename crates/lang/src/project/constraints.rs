@@ -53,10 +53,19 @@ pub struct Constraint {
     pub to: Option<Located<String>>,
     /// Of a foreign key: the columns that `to` has for `columns`.
     pub to_columns: Vec<Located<String>>,
-    /// Whether the user is told where nothing checks it.
-    pub warns: bool,
+    /// Whether the user is told of it by a database that knows it and does not check it.
+    pub warn_unenforced: bool,
+    /// Whether the user is told of it by one that does not know it.
+    pub warn_unsupported: bool,
     /// Where its type stands.
     pub place: Place,
+}
+
+impl Constraint {
+    /// Whether the user is told where nothing checks it.
+    pub fn warns(&self) -> bool {
+        self.warn_unenforced && self.warn_unsupported
+    }
 }
 
 const KEYS: [Key; 8] = [
@@ -121,8 +130,7 @@ fn read_constraint(
     let mut text = |key: &str| constraint.get(key).and_then(|item| item.located_text(problems));
     let (name, expression, to) = (text("name"), text("expression"), text("to"));
     let mut told = |key: &str| constraint.get(key).and_then(|item| item.boolean(problems)).unwrap_or(true);
-    // dbt has two words, of databases that know a constraint and do not check it, and of those that do not know it.
-    let warns = told("warn_unenforced") & told("warn_unsupported");
+    let (warn_unenforced, warn_unsupported) = (told("warn_unenforced"), told("warn_unsupported"));
     let place = written.place;
     let read = Constraint {
         kind,
@@ -131,7 +139,8 @@ fn read_constraint(
         expression,
         to,
         to_columns,
-        warns,
+        warn_unenforced,
+        warn_unsupported,
         place,
     };
     match lacks(&read) {
@@ -171,7 +180,7 @@ fn lacks(read: &Constraint) -> Option<(&'static str, &'static str)> {
 pub(super) fn warn_of_source(table: &Properties, problems: &mut Problems) {
     let of_columns = table.columns.iter().flat_map(|column| &column.constraints);
     let of_columns = of_columns.filter(|constraint| constraint.kind != ConstraintKind::NotNull);
-    for constraint in of_columns.chain(&table.constraints).filter(|constraint| constraint.warns) {
+    for constraint in of_columns.chain(&table.constraints).filter(|constraint| constraint.warns()) {
         let message = format!("the constraint `{}` of a source is not checked", constraint.kind.as_str());
         let problem = Problem::new(message).at(&constraint.place).weighing(Weight::Warning);
         problems.push(problem.help("use a data test; `not_null` of a column rejects rows without a value"));

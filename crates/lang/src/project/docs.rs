@@ -7,7 +7,7 @@ use regex::{Captures, Regex};
 
 use super::item::Item;
 use super::strings::{Strings, is_jinja};
-use super::{Place, Problem, Problems, SourceText, Span};
+use super::{DocsBlock, Place, Problem, Problems, SourceText, Span};
 
 #[expect(clippy::unwrap_used, reason = "the pattern is constant, and a test uses it")]
 static BLOCK: LazyLock<Regex> =
@@ -37,6 +37,17 @@ impl Docs {
     /// The texts by their names, for others to name.
     pub(super) fn texts(&self) -> impl Iterator<Item = (String, String)> + use<'_> {
         self.blocks.iter().map(|(name, (text, _))| (name.clone(), text.clone()))
+    }
+
+    /// The blocks, for the artifacts.
+    pub(super) fn of_package(&self, package: &str) -> Vec<DocsBlock> {
+        let block = |(name, (text, place)): (&String, &(String, Place))| DocsBlock {
+            package: package.to_owned(),
+            name: name.clone(),
+            text: text.clone(),
+            path: place.text.path().to_owned(),
+        };
+        self.blocks.iter().map(block).collect()
     }
 
     /// Makes texts of others known, of which an earlier one stays.

@@ -9,9 +9,9 @@ use mep_core::keys::{Key, Section, accepted, key};
 
 const KEYS: [Key; 12] = [
     key("name", "name", "needed", "The exposure's name."),
-    accepted("label", "Of dbt's own docs."),
+    key("label", "text", "", "Its name for people."),
     key("type", "dashboard, notebook, analysis, ml or application", "needed", "What it is."),
-    accepted("maturity", "Of dbt's own docs."),
+    key("maturity", "high, medium or low", "", "How far others may rely on it."),
     key("url", "text", "", "Where it is."),
     key("description", "text", "", "What it shows."),
     key("depends_on", "list of ref() and source()", "", "What it uses."),
@@ -53,6 +53,8 @@ pub(super) fn read_exposure(exposure: Mapping<'_>, docs: &Docs, problems: &mut P
         let items = item.list(problems);
         items.into_iter().filter_map(|item| item.located_text(problems)).collect()
     });
+    let label = exposure.get("label").and_then(|item| item.text(problems));
+    let maturity = exposure.get("maturity").and_then(|item| item.text(problems));
     let owner = exposure.get("owner").map_or_else(IndexMap::new, |item| item.data(problems));
     let kind = exposure.required("type", "an exposure", problems);
     if let Some(kind) = kind.as_ref().filter(|kind| !KINDS.contains(&kind.value.as_str())) {
@@ -63,7 +65,9 @@ pub(super) fn read_exposure(exposure: Mapping<'_>, docs: &Docs, problems: &mut P
     let name = exposure.required("name", "an exposure", problems)?;
     Some(Exposure {
         name: name.value,
+        label,
         kind: kind?.value,
+        maturity,
         description,
         url,
         depends_on: depends_on.unwrap_or_default(),

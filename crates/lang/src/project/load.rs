@@ -12,7 +12,6 @@ use super::docs::Docs;
 use super::files::{FoundFile, below, in_parallel, in_root};
 use super::groups::ModelGroup;
 use super::ignored_files::{ignored_files, leaves_out};
-use super::left_out::left_out;
 use super::packages::{self, Installed};
 use super::profiles;
 use super::project_file::{self, ConfigTrees, Folders, ProjectFile};
@@ -24,7 +23,7 @@ use super::unit_tests::UnitTest;
 use super::versions::{VersionEntry, without_file};
 use super::{
     Exposure, Package, Problem, Problems, Project, SeedFile, Snapshot, SourceTable, SourceText, SqlFile,
-    snapshots, vars, yaml,
+    selectors, snapshots, vars, yaml,
 };
 
 /// Which project to read, and what the command line says of it.
@@ -55,7 +54,7 @@ const NOT_PROPERTIES: [&str; 12] = [
     "packages.yml",
     "package-lock.yml",
     "dependencies.yml",
-    "selectors.yml",
+    selectors::FILE,
     "docker-compose.yml",
     "docker-compose.yaml",
     "compose.yml",
@@ -93,7 +92,7 @@ pub fn load(options: &LoadOptions) -> Result<Project, Problems> {
     let installed = packages::installed(&options.root, &file.install_path, &wanted, &cli_vars, &mut problems);
     let mut warnings = Problems::default();
     let missing_packages = packages::missing(&options.root, &wanted, &installed, &mut warnings);
-    left_out(&options.root).for_each(|warning| warnings.push(warning));
+    let selectors = selectors::read(&options.root, &strings, &mut problems);
     let found = ProjectFiles::of(&options.root, &file.folders, &mut problems);
     let mut docs = read_docs(&found.markdown, &strings, &mut problems);
     let mut of_packages = Vec::new();
@@ -128,10 +127,12 @@ pub fn load(options: &LoadOptions) -> Result<Project, Problems> {
     let mut all = Contents::read(&file.name, &found, &docs, &trees, &mut problems);
     warnings.extend(std::mem::take(&mut all.warnings));
     let mut packages = Vec::new();
+    let mut blocks = docs.of_package(&file.name);
     for (InstalledFiles { name, version, restricts_access, folder, vars, found, trees, docs }, mut wrong) in
         of_packages
     {
         let contents = Contents::read(&name, &found, &docs, &trees, &mut wrong);
+        blocks.extend(docs.of_package(&name));
         // What a package says to no purpose is not for the project to mend.
         wrong.take_warnings(false);
         problems.extend(wrong);
@@ -165,6 +166,8 @@ pub fn load(options: &LoadOptions) -> Result<Project, Problems> {
         seeds: all.seeds,
         sources,
         exposures: all.exposures,
+        docs: blocks,
+        selectors,
         unit_tests: all.unit_tests,
         groups: all.groups,
         semantics: all.semantics,

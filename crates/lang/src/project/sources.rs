@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use indexmap::IndexMap;
 use serde_json::Value as Json;
 
 use super::config_tree::{Config, overlay, overlay_all, tags_of};
@@ -35,10 +36,15 @@ const SOURCE_KEYS: [Key; 16] = [
         "Where dbt finds its tables: a node of the project that is built there is the table.",
     ),
     accepted("database", "A warehouse of mep has schemas alone."),
-    accepted("loader", "Of dbt's own docs."),
-    accepted("freshness", "Of `dbt source freshness`."),
-    accepted("loaded_at_field", "Of `dbt source freshness`."),
-    accepted("loaded_at_query", "Of `dbt source freshness`."),
+    key("loader", "text", "", "What brings its rows, for the artifacts."),
+    key(
+        "freshness",
+        "mapping",
+        "",
+        "How old its rows may be: `warn_after` and `error_after` of `count` and `period`, and a `filter`.",
+    ),
+    key("loaded_at_field", "SQL", "", "When a row was loaded, for `mep source freshness`."),
+    key("loaded_at_query", "SQL", "", "A query of when the latest row was loaded, in place of it."),
     accepted("quoting", "mep quotes where that is needed."),
     accepted("docs", "Of dbt's own docs."),
     without_effect("overrides", "A package's source of this name stays as the package declares it."),
@@ -86,20 +92,25 @@ const TABLE_KEYS: [Key; 25] = [
     key("tags", "text or list", "", "Words to select by."),
     key("meta", "mapping", "", "Data of your own."),
     key("config", "mapping", "", "Config of the table."),
-    accepted("freshness", "Of `dbt source freshness`."),
-    accepted("loaded_at_field", "Of `dbt source freshness`."),
+    key(
+        "freshness",
+        "mapping",
+        "",
+        "How old its rows may be: `warn_after` and `error_after` of `count` and `period`, and a `filter`.",
+    ),
+    key("loaded_at_field", "SQL", "", "When a row was loaded, for `mep source freshness`."),
     accepted("docs", "Of dbt's own docs."),
     accepted("constraints", "Those of a whole source table are not checked, which a warning says."),
     accepted("quoting", "mep quotes where that is needed."),
-    accepted("loaded_at_query", "Of `dbt source freshness`."),
-    accepted("loader", "Of dbt's own docs."),
+    key("loaded_at_query", "SQL", "", "A query of when the latest row was loaded, in place of it."),
+    key("loader", "text", "", "What brings its rows, for the artifacts."),
     without_effect(
         "external",
         "No external table is made; say where its files are by the target, or by `external_location`.",
     ),
 ];
 /// Keys that dbt allows beside `config:` as well as in it.
-const CONFIG_KEYS: [&str; 2] = ["freshness", "loaded_at_field"];
+const CONFIG_KEYS: [&str; 3] = ["freshness", "loaded_at_field", "loaded_at_query"];
 
 /// The keys of sources.
 pub(super) fn reference() -> Vec<Section> {
@@ -118,6 +129,9 @@ pub(super) fn read_source(
     let Some(name) = source.required("name", "a source", problems) else { return };
     let config = config_of(source, problems);
     let schema = source.get("schema").and_then(|item| item.text(problems));
+    let loader = source.get("loader").and_then(|item| item.text(problems));
+    let meta = config.get("meta").and_then(|meta| meta.value.as_object());
+    let meta = meta.into_iter().flatten().map(|(key, value)| (key.clone(), value.clone())).collect();
     let Some(tables) = source.get("tables") else { return };
     for table in tables.mappings(problems) {
         let max_rejected = source.get("max_rejected");
@@ -126,6 +140,8 @@ pub(super) fn read_source(
             description: description.as_deref(),
             config: &config,
             schema: schema.as_deref(),
+            loader: loader.as_deref(),
+            meta: &meta,
             max_rejected,
         };
         let Some((table, fqn)) = read_table(file, &above, table, problems) else { continue };
@@ -146,6 +162,8 @@ struct Above<'a> {
     description: Option<&'a str>,
     config: &'a Config,
     schema: Option<&'a str>,
+    loader: Option<&'a str>,
+    meta: &'a IndexMap<String, Json>,
     max_rejected: Option<Item<'a>>,
 }
 
@@ -175,6 +193,7 @@ fn read_table(
     let mut config = file.reader.trees.sources.of(fqn.iter().map(String::as_str));
     overlay_all(&mut config, source.config);
     overlay_all(&mut config, &own);
+    join_freshness(&mut config, source.config, &own);
     let mut text = |key: &str| match table.get(key) {
         Some(item) => item.located_text(problems),
         None => in_config(&config, key),
@@ -182,6 +201,7 @@ fn read_table(
     let (event_time, land_as, path) = (text("event_time"), text("land_as"), text("path"));
     let (identifier, external_location) = (text("identifier"), text("external_location"));
     let external_location = external_location.or_else(|| in_meta(&config, "external_location"));
+    let loader = table.get("loader").and_then(|item| item.located_text(problems));
     let schema = table.get("schema").and_then(|item| item.located_text(problems));
     let schema = schema.map(|schema| schema.value).or_else(|| source.schema.map(str::to_owned));
     if let Some(land_as) = &land_as {
@@ -207,11 +227,25 @@ fn read_table(
         on_lost_offsets,
         max_rejected,
         tags: config.get("tags").and_then(|tags| tags_of(&tags.value)).unwrap_or_default(),
+        source_meta: source.meta.clone(),
+        loader: loader.map(|loader| loader.value).or_else(|| source.loader.map(str::to_owned)),
         config,
         place: name.place,
         name: name.value,
     };
     Some((table, fqn))
+}
+
+/// Of `freshness`, a table says each limit over that of its source.
+fn join_freshness(config: &mut Config, of_source: &Config, own: &Config) {
+    let (Some(above), Some(said)) = (of_source.get("freshness"), own.get("freshness")) else { return };
+    if let (Json::Object(above), Json::Object(said)) = (&above.value, &said.value)
+        && let Some(joined) = config.get_mut("freshness")
+    {
+        let mut both = above.clone();
+        both.extend(said.clone());
+        joined.value = both.into();
+    }
 }
 
 /// How many rows may be rejected, where that is said.

@@ -50,6 +50,10 @@ pub struct Project {
     pub sources: Vec<SourceTable>,
     /// Every `exposures:` entry.
     pub exposures: Vec<Exposure>,
+    /// Every `docs` block.
+    pub docs: Vec<DocsBlock>,
+    /// The selections of `selectors.yml`.
+    pub selectors: Vec<SelectorDefinition>,
     /// What dbt's semantic layer reads.
     pub semantics: Semantics,
     /// Every `groups:` entry.
@@ -184,6 +188,8 @@ pub struct Column {
     pub tags: Vec<String>,
     /// Whether its tests write the name in quotes, whatever it is.
     pub quote: bool,
+    /// Free data for the user's own use.
+    pub meta: IndexMap<String, Json>,
 }
 
 impl Column {
@@ -208,6 +214,16 @@ pub struct TestUse {
     pub config: IndexMap<String, Located<Json>>,
     /// Markdown for the docs.
     pub description: Option<String>,
+}
+
+impl TestUse {
+    /// The package that stands before the test's name, and the name.
+    pub fn package_and_name(&self) -> (Option<&str>, &str) {
+        match self.test.value.rsplit_once('.') {
+            Some((package, name)) => (Some(package), name),
+            None => (None, &self.test.value),
+        }
+    }
 }
 
 /// Where an argument of a test stands, and what is written in it.
@@ -253,6 +269,10 @@ pub struct SourceTable {
     pub max_rejected: Option<super::MaxRejected>,
     /// `tags:` of the source and the table together.
     pub tags: Vec<String>,
+    /// `meta:` of the source.
+    pub source_meta: IndexMap<String, Json>,
+    /// `loader:` of the table, else of the source: what brings its rows, in the user's words.
+    pub loader: Option<String>,
     /// Other `config:`/`meta:` keys.
     pub config: IndexMap<String, Located<Json>>,
     /// Where the table's name stands.
@@ -264,8 +284,12 @@ pub struct SourceTable {
 pub struct Exposure {
     /// The name.
     pub name: String,
+    /// The name for people.
+    pub label: Option<String>,
     /// `dashboard`, `notebook`, `analysis`, `ml` or `application`.
     pub kind: String,
+    /// `high`, `medium` or `low`.
+    pub maturity: Option<String>,
     /// Markdown for the docs.
     pub description: Option<String>,
     /// Where it can be seen.
@@ -280,6 +304,32 @@ pub struct Exposure {
     pub meta: IndexMap<String, Json>,
     /// Where the name stands.
     pub place: Place,
+}
+
+/// A selection of `selectors.yml`.
+#[derive(Clone, Debug)]
+pub struct SelectorDefinition {
+    /// Its name.
+    pub name: Located<String>,
+    /// What it is for.
+    pub description: Option<String>,
+    /// What it takes, as written.
+    pub definition: Json,
+    /// Whether it is taken where nothing is selected.
+    pub is_default: bool,
+}
+
+/// A `{% docs %}` block: a text that descriptions name.
+#[derive(Clone, Debug)]
+pub struct DocsBlock {
+    /// The package whose file it stands in.
+    pub package: String,
+    /// The name.
+    pub name: String,
+    /// The Markdown in it.
+    pub text: String,
+    /// The file, relative to the project's root.
+    pub path: PathBuf,
 }
 
 /// One output of a profile: where tables go, and where sources come from.

@@ -99,6 +99,8 @@ fn project(macros: &[(&str, &str)]) -> Project {
         seeds: Vec::new(),
         sources: Vec::new(),
         exposures: Vec::new(),
+        docs: Vec::new(),
+        selectors: Vec::new(),
         unit_tests: Vec::new(),
         groups: Vec::new(),
         semantics: crate::project::Semantics::default(),
