@@ -7,7 +7,7 @@ use mep_lang::project::Problem;
 
 /// What comes of a flag.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Fate {
+enum FlagEffect {
     /// It is told that it does nothing here, with why nothing is another for it.
     WithoutEffect,
     /// It is an error, with a way on.
@@ -18,20 +18,20 @@ enum Fate {
 struct DbtFlag {
     name: &'static str,
     takes_value: bool,
-    fate: Fate,
+    fate: FlagEffect,
     why: &'static str,
 }
 
 const fn none(name: &'static str, why: &'static str) -> DbtFlag {
-    DbtFlag { name, takes_value: false, fate: Fate::WithoutEffect, why }
+    DbtFlag { name, takes_value: false, fate: FlagEffect::WithoutEffect, why }
 }
 
 const fn none_with_value(name: &'static str, why: &'static str) -> DbtFlag {
-    DbtFlag { name, takes_value: true, fate: Fate::WithoutEffect, why }
+    DbtFlag { name, takes_value: true, fate: FlagEffect::WithoutEffect, why }
 }
 
 const fn refused(name: &'static str, takes_value: bool, why: &'static str) -> DbtFlag {
-    DbtFlag { name, takes_value, fate: Fate::Refused, why }
+    DbtFlag { name, takes_value, fate: FlagEffect::Refused, why }
 }
 
 const PARSING: &str = "all files are read on every call, and fast enough for that";
@@ -135,7 +135,7 @@ pub(super) fn settled(
             kept.push(word);
             continue;
         };
-        if flag.fate == Fate::Refused {
+        if flag.fate == FlagEffect::Refused {
             return Err(
                 Problem::new(format!("the flag `{name}` of dbt is not supported by mep")).help(flag.why)
             );
@@ -150,13 +150,13 @@ pub(super) fn settled(
 
 /// The flags, for the reference.
 pub fn reference_of_dbt_flags() -> [Section; 2] {
-    let keys = |fate: Fate| -> Vec<Key> {
+    let keys = |fate: FlagEffect| -> Vec<Key> {
         let of_fate = FLAGS.iter().filter(|flag| flag.fate == fate);
         of_fate.map(|flag| without_effect(flag.name, flag.why)).collect()
     };
     [
-        Section::of("Flags of dbt without an effect here", &[&keys(Fate::WithoutEffect)]),
-        Section::refused("Flags of dbt that are refused", &keys(Fate::Refused)),
+        Section::of("Flags of dbt without an effect here", &[&keys(FlagEffect::WithoutEffect)]),
+        Section::refused("Flags of dbt that are refused", &keys(FlagEffect::Refused)),
     ]
 }
 

@@ -14,7 +14,7 @@ use mep_lang::project::Problem;
 use mep_sql::lineage::RowUse;
 
 /// A column of a node.
-type Column = (NodeIndex, String);
+type ColumnOfNode = (NodeIndex, String);
 
 /// How a column comes to another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -40,7 +40,7 @@ impl Way {
 }
 
 /// From which column to which one, and how.
-type Edges = BTreeSet<(Column, Column, Way)>;
+type Edges = BTreeSet<(ColumnOfNode, ColumnOfNode, Way)>;
 
 /// Prints where a column comes from, and where it goes.
 ///
@@ -86,7 +86,7 @@ pub(super) fn lineage(global: &Global, arguments: &LineageArguments) -> Result<E
 }
 
 /// The column that `node.column`, or `source.table.column`, names.
-fn column(workspace: &Workspace, compiled: &Compiled, words: &str) -> Result<Column, AppError> {
+fn column(workspace: &Workspace, compiled: &Compiled, words: &str) -> Result<ColumnOfNode, AppError> {
     let Some((node, column)) = words.rsplit_once('.') else {
         let problem = Problem::new(format!("expected a column, found `{words}`"));
         return Err(problem.help("write node.column, such as fact_listen.song_id").into());
@@ -152,7 +152,7 @@ fn edges(workspace: &Workspace, compiled: &Compiled, with_rows: bool) -> Edges {
 }
 
 /// The ways that lead to a column, or from it. What decides rows is a step, and not followed further.
-fn reached(edges: &Edges, asked: &Column, is_up: bool) -> Edges {
+fn reached(edges: &Edges, asked: &ColumnOfNode, is_up: bool) -> Edges {
     let (mut reached, mut open, mut seen) = (Edges::new(), vec![asked.clone()], BTreeSet::new());
     while let Some(at) = open.pop() {
         if !seen.insert(at.clone()) {
@@ -168,17 +168,17 @@ fn reached(edges: &Edges, asked: &Column, is_up: bool) -> Edges {
     reached
 }
 
-fn name(workspace: &Workspace, (node, column): &Column) -> String {
+fn name(workspace: &Workspace, (node, column): &ColumnOfNode) -> String {
     format!("{}.{column}", workspace.graph.node(*node).shown_name())
 }
 
 fn tree(
     workspace: &Workspace,
     edges: &Edges,
-    at: &Column,
+    at: &ColumnOfNode,
     is_up: bool,
     depth: usize,
-    above: &mut BTreeSet<Column>,
+    above: &mut BTreeSet<ColumnOfNode>,
     text: &mut String,
 ) {
     if !above.insert(at.clone()) {
@@ -197,12 +197,12 @@ fn tree(
     above.remove(at);
 }
 
-fn as_json(workspace: &Workspace, asked: &Column, edges: &Edges) -> Json {
-    let column = |(node, column): &Column| {
+fn as_json(workspace: &Workspace, asked: &ColumnOfNode, edges: &Edges) -> Json {
+    let column = |(node, column): &ColumnOfNode| {
         let node = workspace.graph.node(*node);
         json!({ "unique_id": node.id.as_str(), "column": column })
     };
-    let edge = |(from, to, way): &(Column, Column, Way)| json!({ "from": column(from), "to": column(to), "how": way.word() });
+    let edge = |(from, to, way): &(ColumnOfNode, ColumnOfNode, Way)| json!({ "from": column(from), "to": column(to), "how": way.word() });
     json!({ "column": column(asked), "edges": edges.iter().map(edge).collect::<Vec<_>>() })
 }
 
@@ -219,8 +219,8 @@ fn as_dot(workspace: &Workspace, edges: &Edges) -> String {
 
 fn as_mermaid(workspace: &Workspace, edges: &Edges) -> String {
     let mut text = String::from("flowchart LR\n");
-    let columns: BTreeSet<&Column> = edges.iter().flat_map(|(from, to, _)| [from, to]).collect();
-    let places: BTreeMap<&Column, usize> =
+    let columns: BTreeSet<&ColumnOfNode> = edges.iter().flat_map(|(from, to, _)| [from, to]).collect();
+    let places: BTreeMap<&ColumnOfNode, usize> =
         columns.iter().enumerate().map(|(at, column)| (*column, at)).collect();
     for (column, at) in &places {
         let _ = writeln!(text, "  c{at}[\"{}\"]", name(workspace, column).replace('"', "#quot;"));

@@ -20,7 +20,7 @@ pub use yaml::NamedSelectors;
 
 use criterion::{Criterion, Method};
 use matching::{NamePattern, matches, source_name};
-use spec::Spec;
+use spec::SelectorSpec;
 
 /// What words selected.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -70,7 +70,7 @@ impl Graph {
     /// # Errors
     /// Where a word is not of the grammar, asks for what is not known, or names a selector that there is not.
     pub fn selected(&self, asked: Wanted<'_>) -> Result<Selection, Problem> {
-        let spec = Spec::of(asked)?;
+        let spec = SelectorSpec::of(asked)?;
         let mut unmatched = Vec::new();
         let taken = self.taken(&spec, asked, &mut unmatched)?;
         Ok(Selection { nodes: taken.direct, unmatched })
@@ -78,24 +78,26 @@ impl Graph {
 
     fn taken(
         &self,
-        spec: &Spec,
+        spec: &SelectorSpec,
         asked: Wanted<'_>,
         unmatched: &mut Vec<(String, Option<String>)>,
     ) -> Result<SelectedSet, Problem> {
         let (parts, indirect) = match spec {
-            Spec::All => {
+            SelectorSpec::All => {
                 let direct: NodeSet = self.indices().collect();
                 return Ok(SelectedSet { indirect: NodeSet::new(), direct });
             }
-            Spec::One { criterion, written, indirect } => {
+            SelectorSpec::One { criterion, written, indirect } => {
                 let matched = self.matching(criterion, asked)?;
                 if matched.is_empty() {
                     unmatched.push((written.clone(), self.near(criterion)));
                 }
                 return Ok(self.with_tests(self.reached(criterion, &matched), *indirect));
             }
-            Spec::Union(parts, indirect) | Spec::Intersection(parts, indirect) => (parts, *indirect),
-            Spec::Without(both, indirect) => (both, *indirect),
+            SelectorSpec::Union(parts, indirect) | SelectorSpec::Intersection(parts, indirect) => {
+                (parts, *indirect)
+            }
+            SelectorSpec::Without(both, indirect) => (both, *indirect),
         };
         let taken: Vec<SelectedSet> =
             parts.iter().map(|part| self.taken(part, asked, unmatched)).collect::<Result<_, _>>()?;

@@ -36,20 +36,20 @@ impl IndirectSelection {
 
 /// A selection.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Spec {
+pub(super) enum SelectorSpec {
     /// Every node.
     All,
     /// What one word takes.
     One { criterion: Criterion, written: String, indirect: IndirectSelection },
     /// What any part takes.
-    Union(Vec<Spec>, IndirectSelection),
+    Union(Vec<SelectorSpec>, IndirectSelection),
     /// What all parts take.
-    Intersection(Vec<Spec>, IndirectSelection),
+    Intersection(Vec<SelectorSpec>, IndirectSelection),
     /// What the first part takes and no other one.
-    Without(Vec<Spec>, IndirectSelection),
+    Without(Vec<SelectorSpec>, IndirectSelection),
 }
 
-impl Spec {
+impl SelectorSpec {
     /// What is asked for.
     ///
     /// # Errors

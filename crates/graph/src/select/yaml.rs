@@ -4,13 +4,13 @@ use indexmap::IndexMap;
 use serde_json::{Map, Value as Json};
 
 use super::criterion::{Criterion, Distance};
-use super::spec::{IndirectSelection, Spec};
+use super::spec::{IndirectSelection, SelectorSpec};
 use mep_lang::project::{Problem, Problems, SelectorDefinition};
 
 /// The selectors of a project, by name.
 #[derive(Clone, Debug, Default)]
 pub struct NamedSelectors {
-    selectors: IndexMap<String, Spec>,
+    selectors: IndexMap<String, SelectorSpec>,
     default: Option<String>,
 }
 
@@ -41,12 +41,12 @@ impl NamedSelectors {
     }
 
     /// A selector.
-    pub(super) fn get(&self, name: &str) -> Option<&Spec> {
+    pub(super) fn get(&self, name: &str) -> Option<&SelectorSpec> {
         self.selectors.get(name)
     }
 
     /// The one that is taken where nothing is selected.
-    pub(super) fn preset(&self) -> Option<&Spec> {
+    pub(super) fn preset(&self) -> Option<&SelectorSpec> {
         self.get(self.default.as_deref()?)
     }
 
@@ -55,16 +55,16 @@ impl NamedSelectors {
         self.selectors.keys().map(String::as_str)
     }
 
-    fn spec(&self, definition: &Json, is_root: bool) -> Result<Spec, Problem> {
+    fn spec(&self, definition: &Json, is_root: bool) -> Result<SelectorSpec, Problem> {
         let Json::Object(mapping) = definition else {
             let Json::String(text) = definition else {
                 return Err(expected("a text or a mapping", definition));
             };
-            return Spec::criterion(text, IndirectSelection::default());
+            return SelectorSpec::criterion(text, IndirectSelection::default());
         };
         for (key, make) in [
-            ("union", Spec::Union as fn(Vec<Spec>, IndirectSelection) -> Spec),
-            ("intersection", Spec::Intersection),
+            ("union", SelectorSpec::Union as fn(Vec<SelectorSpec>, IndirectSelection) -> SelectorSpec),
+            ("intersection", SelectorSpec::Intersection),
         ] {
             if let Some(parts) = mapping.get(key) {
                 if is_root && mapping.len() > 1 {
@@ -78,7 +78,11 @@ impl NamedSelectors {
     }
 
     /// The parts of a group, with what an `exclude` among them leaves out.
-    fn group(&self, parts: &Json, make: fn(Vec<Spec>, IndirectSelection) -> Spec) -> Result<Spec, Problem> {
+    fn group(
+        &self,
+        parts: &Json,
+        make: fn(Vec<SelectorSpec>, IndirectSelection) -> SelectorSpec,
+    ) -> Result<SelectorSpec, Problem> {
         let Json::Array(parts) = parts else { return Err(expected("a list", parts)) };
         let (mut included, mut excluded) = (Vec::new(), None);
         for part in parts {
@@ -93,14 +97,14 @@ impl NamedSelectors {
         Ok(without(make(included, IndirectSelection::default()), excluded))
     }
 
-    fn excluded(&self, parts: &Json) -> Result<Spec, Problem> {
+    fn excluded(&self, parts: &Json) -> Result<SelectorSpec, Problem> {
         let Json::Array(parts) = parts else { return Err(expected("a list", parts)) };
         let parts = parts.iter().map(|part| self.spec(part, false)).collect::<Result<_, _>>()?;
-        Ok(Spec::Union(parts, IndirectSelection::default()))
+        Ok(SelectorSpec::Union(parts, IndirectSelection::default()))
     }
 
     /// `{method: …, value: …}` and what may stand beside both, or one method alone: `{tag: nightly}`.
-    fn criterion(&self, mapping: &Map<String, Json>) -> Result<Spec, Problem> {
+    fn criterion(&self, mapping: &Map<String, Json>) -> Result<SelectorSpec, Problem> {
         if let (1, Some((method, value))) = (mapping.len(), mapping.iter().next()) {
             return self.method(method, &text(value)?, &Map::new());
         }
@@ -117,7 +121,7 @@ impl NamedSelectors {
         }
     }
 
-    fn method(&self, method: &str, value: &str, beside: &Map<String, Json>) -> Result<Spec, Problem> {
+    fn method(&self, method: &str, value: &str, beside: &Map<String, Json>) -> Result<SelectorSpec, Problem> {
         const KNOWN: [&str; 9] = [
             "method",
             "value",
@@ -160,13 +164,13 @@ impl NamedSelectors {
                 problem.did_you_mean(&word, IndirectSelection::WORDS.map(|(word, _)| word))
             })?,
         };
-        Ok(without(Spec::One { criterion, written: format!("{method}:{value}"), indirect }, excluded))
+        Ok(without(SelectorSpec::One { criterion, written: format!("{method}:{value}"), indirect }, excluded))
     }
 }
 
-fn without(spec: Spec, excluded: Option<Spec>) -> Spec {
+fn without(spec: SelectorSpec, excluded: Option<SelectorSpec>) -> SelectorSpec {
     match excluded {
-        Some(excluded) => Spec::Without(vec![spec, excluded], IndirectSelection::default()),
+        Some(excluded) => SelectorSpec::Without(vec![spec, excluded], IndirectSelection::default()),
         None => spec,
     }
 }

@@ -12,7 +12,7 @@ use datafusion::logical_expr::{
 
 use crate::exact_sum::exact_sum;
 
-use super::changed_rows::sign;
+use super::changed_rows::{plan_asks, sign};
 use super::states::with_signs;
 use super::{Changes, column_at, columns_of, named, named_as};
 
@@ -51,6 +51,10 @@ impl Changes {
     /// # Errors
     /// Where a plan cannot be made.
     pub fn carried_on(&self, plan: &LogicalPlan) -> Result<Option<CarriedOn>> {
+        // What a subquery answers is no part of a group, and may be another one now.
+        if plan_asks(plan)? {
+            return Ok(None);
+        }
         match plan {
             LogicalPlan::Projection(node) => self.of_projection(plan, node),
             LogicalPlan::SubqueryAlias(node) => {
