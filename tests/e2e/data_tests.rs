@@ -130,7 +130,7 @@ fn warnings_are_shown_and_do_not_fail_the_build() {
 #[test]
 fn fail_fast_begins_nothing_more() {
     let project = project("[]");
-    project.model("apart", "{{ config(materialized='table') }} select 1 / 0 as x");
+    project.model("apart", "{{ config(materialized='table') }} select 1 % 0 as x");
     let said = project.fail(1, &["build", "--fail-fast"]);
     insta::assert_snapshot!(said, @r"
         plan  3 tables
@@ -251,7 +251,7 @@ fn a_query_that_fails_leaves_the_table_and_skips_what_reads_it() {
     let project = project("[]");
     project.succeed(&["build"]);
     project
-        .model("first", "{{ config(materialized='table') }} select 1 / (x - 1) as x from {{ ref('apart') }}");
+        .model("first", "{{ config(materialized='table') }} select 1 % (x - 1) as x from {{ ref('apart') }}");
     insta::assert_snapshot!(project.fail(1, &["build"]), @r"
         plan  2 tables; 1 current
      current  view apart
@@ -262,7 +262,7 @@ fn a_query_that_fails_leaves_the_table_and_skips_what_reads_it() {
     what failed:
       table first
           division by zero
-          at models/first.sql:1:43: 1 / (x - 1)
+          at models/first.sql:1:43: 1 % (x - 1)
           help: nullif(…, 0) around the divisor gives NULL there
     failed in [time]: 1 current, 1 in error, 1 skipped
     ");

@@ -98,7 +98,7 @@ fn a_batch_reads_only_its_own_time_of_inputs_with_an_event_time_unless_they_are_
 #[test]
 fn a_batch_that_fails_fails_alone_and_the_next_run_tries_it_again() {
     let project = project("");
-    let dividing = "1 / case when min(song) = 'b' then 0 else 1 end as n";
+    let dividing = "1 % case when min(song) = 'b' then 0 else 2 end as n";
     let sql = daily(", partition_by='event_date'");
     project.model("plays", &sql.replace("count(*) as n", dividing));
     project.model("below", "{{ config(materialized='table') }} select count(*) as n from {{ ref('plays') }}");
@@ -114,7 +114,7 @@ fn a_batch_that_fails_fails_alone_and_the_next_run_tries_it_again() {
       incremental plays
           1 of 4 batches failed; the others are published, and the next run tries again:
           2018-11-02: division by zero
-            at models/plays.sql:2:34: 1 / case when min(song) = 'b' then 0 else 1 end
+            at models/plays.sql:2:34: 1 % case when min(song) = 'b' then 0 else 2 end
             help: nullif(…, 0) around the divisor gives NULL there
     failed in [time]: 1 built, 1 in error, 1 skipped
     ");
@@ -147,14 +147,14 @@ fn a_full_refresh_shows_readers_the_old_table_until_all_batches_are_done() {
     project.succeed(&["run", "--date", "2018-11-04"]);
     let before = project.rows(ROWS);
     let failing = daily(", partition_by='event_date'")
-        .replace("count(*)", "1 / case when min(song) = 'c' then 0 else 1 end");
+        .replace("count(*)", "1 % case when min(song) = 'c' then 0 else 2 end");
     project.model("plays", &failing);
     let said = project.fail(1, &["run", "--date", "2018-11-04", "--full-refresh"]);
     insta::assert_snapshot!(said.split("what failed:").nth(1).unwrap(), @r"
       incremental plays
           1 of 4 batches failed, so the old table stays as it is:
           2018-11-04: division by zero
-            at models/plays.sql:2:34: 1 / case when min(song) = 'c' then 0 else 1 end
+            at models/plays.sql:2:34: 1 % case when min(song) = 'c' then 0 else 2 end
             help: nullif(…, 0) around the divisor gives NULL there
     failed in [time]: 1 built, 1 in error
     ");

@@ -37,7 +37,7 @@ impl CompiledPaths {
         let id = node.id.as_str();
         let digest = match &node.kind {
             // Unit tests of one name are of several models.
-            NodeKind::Test(TestDetail::Unit { .. }) => id.splitn(4, '.').nth(2),
+            NodeKind::Test(TestDetail::Unit { .. }) => id.split('.').nth(2),
             _ => id.rsplit('.').next(),
         };
         let digest = digest.unwrap_or_default();

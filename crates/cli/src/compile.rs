@@ -10,7 +10,7 @@ use mep_app::{Rendering, Workspace};
 use mep_artifacts as artifacts;
 use mep_core::quantity::plural;
 use mep_graph::{Compiled, Graph, Late, Materialization, NodeIndex, NodeKind, NodeSet};
-use mep_lang::project::{Problem, SourceText};
+use mep_lang::project::SourceText;
 
 /// Compiles, checks, and writes the SQL.
 ///
@@ -49,8 +49,7 @@ pub(super) fn compile(global: &Global, arguments: &CompileArguments) -> Result<E
         return Ok(Exit::Success);
     }
     let terminal = Terminal::new(global.log_format, global.quiet);
-    let waiting = waiting(&workspace.graph, &nodes, &compiled);
-    for line in waiting.into_iter().chain(unchecked(&workspace.graph, &compiled)) {
+    for line in waiting(&workspace.graph, &nodes, &compiled) {
         terminal.warn(&line);
     }
     let is_seed = |index: &&NodeIndex| matches!(workspace.graph.node(**index).kind, NodeKind::Seed { .. });
@@ -91,25 +90,6 @@ fn waiting(graph: &Graph, nodes: &NodeSet, compiled: &Compiled) -> Vec<String> {
         }
     };
     late.map(line).collect()
-}
-
-/// What was not compiled, since it reads source tables that are nowhere: a run says so as an error.
-fn unchecked(graph: &Graph, compiled: &Compiled) -> Vec<String> {
-    let unbuilt = &compiled.unbuilt;
-    let line = |(source, problem): (&NodeIndex, &Problem)| {
-        let of = |is_test: bool| {
-            let of = unbuilt.skipped.iter().filter(|(_, cause)| *cause == source);
-            of.filter(|(index, _)| graph.node(**index).is_test() == is_test).count() as u64
-        };
-        let place = problem.place().map(|place| {
-            let (line, column) = place.line_column();
-            format!("{}:{line}:{column}: ", place.text.path().display())
-        });
-        let (nodes, tests) = (plural(of(false), "node"), plural(of(true), "test"));
-        format!("{}{problem}; what reads it is not compiled: {nodes} and {tests}", place.unwrap_or_default())
-    };
-    let help = unbuilt.absent.values().next().and_then(|problem| problem.help_text().map(str::to_owned));
-    unbuilt.absent.iter().map(line).chain(help).collect()
 }
 
 /// Reads and checks the files.

@@ -406,15 +406,12 @@ impl<'a> Builder<'a> {
                     Problem::new("`where` is for uses of generic tests: this test is its own SELECT");
                 self.problems.push(problem.at(place).help("put the condition into its SQL"));
             }
-            match self.dependencies_of_test(&parsed) {
-                Some(depends_on) => {
-                    node.depends_on = depends_on;
-                    self.nodes.push(node);
-                }
-                None => {
-                    node.config.enabled = false;
-                    self.disabled_nodes.push(node);
-                }
+            if let Some(depends_on) = self.dependencies_of_test(&parsed) {
+                node.depends_on = depends_on;
+                self.nodes.push(node);
+            } else {
+                node.config.enabled = false;
+                self.disabled_nodes.push(node);
             }
         }
     }

@@ -162,9 +162,10 @@ impl Compiled {
     /// It, where all of it is built.
     ///
     /// # Errors
-    /// What mep has no way to build.
+    /// What mep has no way to build, and source tables that are nowhere.
     pub fn whole(mut self) -> Result<Self, Problems> {
-        let refused = std::mem::take(&mut self.unbuilt).refused;
-        refused.into_values().flatten().collect::<Problems>().none_or(self)
+        let unbuilt = std::mem::take(&mut self.unbuilt);
+        let absent = unbuilt.absent.into_values();
+        unbuilt.refused.into_values().flatten().chain(absent).collect::<Problems>().none_or(self)
     }
 }

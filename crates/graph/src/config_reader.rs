@@ -194,7 +194,7 @@ impl ConfigReader<'_> {
             Some(near) => problem.help(format!("did you mean `{near}`?")),
             None => problem.help("keys for your own use belong under `meta`"),
         };
-        self.problems.push(problem.weighing(Weight::UnknownKey));
+        self.problems.push(problem.weighing(Weight::Unknown));
     }
 
     fn has_no_effect(&mut self, known: &Key) {

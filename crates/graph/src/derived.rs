@@ -21,15 +21,12 @@ pub(super) fn fingerprint(
     views: &ViewsBelow<'_>,
 ) -> Fingerprint {
     let mut parts = Structure::default();
-    match recipe {
-        Some(recipe) => {
-            parts.tag("recipe").text(recipe.fingerprint.as_str());
-        }
-        None => {
-            structure::text(parts.tag("sql"), sql);
-            if division == Division::Fraction {
-                parts.tag("divides in fractions");
-            }
+    if let Some(recipe) = recipe {
+        parts.tag("recipe").text(recipe.fingerprint.as_str());
+    } else {
+        structure::text(parts.tag("sql"), sql);
+        if division == Division::Fraction {
+            parts.tag("divides in fractions");
         }
     }
     parts.names(node.config.partition_by.iter().map(String::as_str));

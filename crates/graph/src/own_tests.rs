@@ -13,7 +13,7 @@ impl Graph {
             let of = match &self.node(*test).kind {
                 NodeKind::Test(TestDetail::Generic { attached, .. }) => *attached == self.node(node).id,
                 NodeKind::Test(TestDetail::Singular { .. }) => true,
-                NodeKind::Test(TestDetail::Unit { .. }) => false,
+                // A unit test says nothing of rows.
                 _ => false,
             };
             of && self.parents(*test).iter().all(|parent| *parent == node || !below.contains(parent))

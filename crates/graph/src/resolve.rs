@@ -102,7 +102,7 @@ impl Builder<'_> {
             let message = format!("{}: the test that names it is left out", problem.message());
             let help = problem.help_text().map(str::to_owned);
             let place = problem.place().cloned();
-            let warning = Problem::new(message).weighing(Weight::Warning);
+            let warning = Problem::new(message).weighing(Weight::Unknown);
             let warning = place.into_iter().fold(warning, |warning, place| warning.at(&place));
             help.into_iter().fold(warning, Problem::help)
         };

@@ -68,8 +68,8 @@ impl Builder<'_> {
 
     /// The folders of a file of YAML below the one in which files of its kind are looked for.
     fn folders(&self, path: &Path) -> Vec<String> {
-        let packages = self.project.packages.iter();
-        let within = packages.filter_map(|package| path.strip_prefix(&package.folder).ok()).next();
+        let mut packages = self.project.packages.iter();
+        let within = packages.find_map(|package| path.strip_prefix(&package.folder).ok());
         let folders = within.unwrap_or(path).parent().into_iter().flat_map(Path::iter).skip(1);
         folders.map(|folder| folder.to_string_lossy().into_owned()).collect()
     }

@@ -144,7 +144,9 @@ pub(super) fn digest_with_config(test: &TestUse, attachment: Attachment<'_>) -> 
 /// The MD5 of all parts together, the first `bytes` of it.
 fn hex(parts: &[&[u8]], bytes: usize) -> String {
     let mut md5 = Md5::new();
-    parts.iter().for_each(|part| md5.update(part));
+    for part in parts {
+        md5.update(part);
+    }
     md5.finalize().iter().take(bytes).map(|byte| format!("{byte:02x}")).collect()
 }
 

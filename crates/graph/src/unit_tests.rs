@@ -147,7 +147,7 @@ struct UnitNames {
 }
 
 impl UnitNames {
-    fn resolved(&self, resolved: Resolved, said: &str) -> Result<Resolved, String> {
+    fn resolved(&self, resolved: &Resolved, said: &str) -> Result<Resolved, String> {
         let given = self.given.get(&resolved.relation);
         given.map(|cte| cte.clone().into()).ok_or_else(|| format!("the test gives no rows for {said}"))
     }
@@ -155,12 +155,12 @@ impl UnitNames {
 
 impl Resolver for UnitNames {
     fn resolve_ref(&self, package: Option<&str>, name: &str) -> Result<Resolved, String> {
-        self.resolved(self.inner.resolve_ref(package, name)?, &format!("ref('{name}')"))
+        self.resolved(&self.inner.resolve_ref(package, name)?, &format!("ref('{name}')"))
     }
 
     fn resolve_source(&self, source: &str, table: &str) -> Result<Resolved, String> {
         let resolved = self.inner.resolve_source(source, table)?;
-        self.resolved(resolved, &format!("source('{source}', '{table}')"))
+        self.resolved(&resolved, &format!("source('{source}', '{table}')"))
     }
 
     fn is_incremental(&self) -> bool {
@@ -352,7 +352,7 @@ impl UnitCompiler<'_> {
         let place = rows.place();
         let mut selects = Vec::new();
         for row in &listed {
-            for name in row.keys().filter(|name| column(schema, name).is_none()) {
+            if let Some(name) = row.keys().find(|name| column(schema, name).is_none()) {
                 let names: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
                 let message = format!("the rows of {of} have a column `{name}`, and there is no such column");
                 let problem = Problem::new(message).at(place);

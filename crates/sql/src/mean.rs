@@ -52,16 +52,14 @@ impl ScalarUDFImpl for Mean {
         let totals = totals.as_primitive::<Decimal128Type>();
         let counts = counts.as_primitive::<Int64Type>();
         let times = 10_i128.pow(u32::from((digits - scale).unsigned_abs()));
-        let mean = |(total, count): (Option<i128>, Option<i64>)| match (total, count) {
-            (Some(total), Some(count)) if count > 0 => match total.checked_mul(times) {
-                Some(total) => {
-                    let mean = total / i128::from(count);
-                    Decimal128Type::validate_decimal_precision(mean, precision, digits)?;
-                    Ok(Some(mean))
-                }
-                None => exec_err!("a mean of decimals has more than 38 digits on its way"),
-            },
-            _ => Ok(None),
+        let mean = |(total, count): (Option<i128>, Option<i64>)| {
+            let (Some(total), Some(count @ 1..)) = (total, count) else { return Ok(None) };
+            let Some(total) = total.checked_mul(times) else {
+                return exec_err!("a mean of decimals has more than 38 digits on its way");
+            };
+            let mean = total / i128::from(count);
+            Decimal128Type::validate_decimal_precision(mean, precision, digits)?;
+            Ok(Some(mean))
         };
         let means = totals.iter().zip(counts.iter()).map(mean).collect::<Result<Vec<_>>>()?;
         let means = Decimal128Array::from(means).with_precision_and_scale(precision, digits)?;

@@ -44,15 +44,6 @@ fn sql_and_jinja_in_an_argument_are_pointed_at_in_the_yaml_file() {
       ╰────
      help: did you mean `song`?
     ");
-    insta::assert_snapshot!(tested("relationships: {arguments: {to: ref('pleys'), field: song}}"), @r"
-     error: there is no model or seed `pleys`
-      ╭─[models/schema.yml:6:50]
-    5 │         data_tests:
-    6 │           - relationships: {arguments: {to: ref('pleys'), field: song}}
-      ·                                                  ─────
-      ╰────
-     help: did you mean `plays`?
-    ");
     insta::assert_snapshot!(tested("not_null:\n              config:\n                where: >\n                  user_id > 1\n                  and cast('x' as bigint) = 1"), @r"
      error: the text 'x' is no bigint
        ╭─[models/schema.yml:9:19]

@@ -159,7 +159,7 @@ fn a_wrong_test_is_told() {
      help: did you mean `values`?
     ");
     insta::assert_snapshot!(tested("relationships: {arguments: {to: ref('nothing'), field: x}}"), @r"
-     error: there is no model or seed `nothing`
+     error: there is no model or seed `nothing`: the test that names it is left out
       ╭─[models/schema.yml:6:50]
     5 │         data_tests:
     6 │           - relationships: {arguments: {to: ref('nothing'), field: x}}

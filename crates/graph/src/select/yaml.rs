@@ -108,17 +108,17 @@ impl NamedSelectors {
         if let (1, Some((method, value))) = (mapping.len(), mapping.iter().next()) {
             return self.method(method, &text(value)?, &Map::new());
         }
-        match (mapping.get("method").and_then(Json::as_str), mapping.get("value")) {
-            (Some(method), Some(value)) => self.method(method, &text(value)?, mapping),
-            _ => {
-                let keys: Vec<&str> = mapping.keys().map(String::as_str).collect();
-                let problem = Problem::new(format!(
-                    "expected `method` and `value`, or one method alone, found {}",
-                    keys.join(", ")
-                ));
-                Err(problem.help("write {method: tag, value: nightly}, or {tag: nightly}"))
-            }
+        if let (Some(method), Some(value)) =
+            (mapping.get("method").and_then(Json::as_str), mapping.get("value"))
+        {
+            return self.method(method, &text(value)?, mapping);
         }
+        let keys: Vec<&str> = mapping.keys().map(String::as_str).collect();
+        let problem = Problem::new(format!(
+            "expected `method` and `value`, or one method alone, found {}",
+            keys.join(", ")
+        ));
+        Err(problem.help("write {method: tag, value: nightly}, or {tag: nightly}"))
     }
 
     fn method(&self, method: &str, value: &str, beside: &Map<String, Json>) -> Result<SelectorSpec, Problem> {

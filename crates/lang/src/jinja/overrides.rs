@@ -3,14 +3,13 @@
 //!
 //! Must not know: what the macros say that mep asks, such as the built-in tests and `generate_schema_name`.
 
-use indexmap::IndexMap;
-
 use super::adapter::Unsupported;
 use super::bound::Function;
 use super::macros::is_builtin_file;
 use super::namespaces::PREFIXES;
-use super::rewrite::{Definition, Materialization};
+use super::rewrite::Materialization;
 use super::scope::OVERRIDABLE;
+use super::templates::DefinedMacros;
 use crate::project::{Place, Problem};
 
 /// Macros of dbt with one purpose.
@@ -179,7 +178,7 @@ const OWN_NAMES: [&str; 14] = [
 ];
 
 /// A warning of each macro of the project that dbt would ask and mep does not.
-pub(super) fn ignored(definitions: &IndexMap<String, (Place, Definition)>) -> Vec<Problem> {
+pub(super) fn ignored(definitions: &DefinedMacros) -> Vec<Problem> {
     let is_own = |place: &Place| !is_builtin_file(place.text.path());
     let is_builtin = |name: &str| ASKED.contains(&name) || BUILTIN_TESTS.contains(&name);
     let own = definitions.iter().filter(|(_, (place, _))| is_own(place));

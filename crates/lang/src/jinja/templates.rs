@@ -45,6 +45,9 @@ const RECURSION_LIMIT: usize = 10_000;
 /// than a few seconds, or more than 1 GiB.
 const FUEL: u64 = 16 << 20;
 
+/// What a file defines, by name.
+pub(super) type DefinedMacros = IndexMap<String, (Place, Definition)>;
+
 /// Renders texts, on any number of threads.
 pub struct Templates {
     pub(super) environment: Environment<'static>,
@@ -54,7 +57,7 @@ pub struct Templates {
     pub(super) shared: Arc<Shared>,
     macro_files: HashMap<String, Origin>,
     /// What files of macros define, by package.
-    pub(super) defined: Vec<(String, IndexMap<String, (Place, Definition)>)>,
+    pub(super) defined: Vec<(String, DefinedMacros)>,
     /// Macros of the project that dbt would ask and mep does not.
     pub warnings: Vec<Problem>,
 }
@@ -77,7 +80,7 @@ impl Templates {
             .chain([(project.name.as_str(), &project.macros[..])])
             .chain(packages)
         {
-            let mut definitions: IndexMap<String, (Place, Definition)> = IndexMap::new();
+            let mut definitions: DefinedMacros = IndexMap::new();
             let mut materializations = Vec::new();
             for text in texts {
                 let name = text.path().to_string_lossy().into_owned();
@@ -463,7 +466,7 @@ fn defined_twice(name: &str, earlier: &Place, place: &Place) -> Problem {
 }
 
 /// The macros that packages define, by their names.
-type Defined<'a> = [(&'a str, IndexMap<String, (Place, Definition)>)];
+type Defined<'a> = [(&'a str, DefinedMacros)];
 
 /// The macros of all files, and which of them reach further than their arguments.
 fn namespaces(project: &Project, defined: &Defined<'_>) -> Namespaces {

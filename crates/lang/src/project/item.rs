@@ -299,7 +299,7 @@ impl<'a> Mapping<'a> {
                     problems.push(has_no_effect(key, found));
                 }
                 Some(_) => {}
-                None => problems.push(unknown_key(key, thing, known).weighing(Weight::UnknownKey)),
+                None => problems.push(unknown_key(key, thing, known).weighing(Weight::Unknown)),
             }
         }
     }

@@ -34,8 +34,8 @@ pub enum Weight {
     Warning,
     /// The user is told once, however often it stands there, and mep goes on.
     Once,
-    /// A key that nothing reads: told once, and an error where the user asked for strictness.
-    UnknownKey,
+    /// A key that nothing reads, or a name that nothing has: told once, and an error where the user asked for strictness.
+    Unknown,
 }
 
 impl Problem {
@@ -200,7 +200,7 @@ impl Problems {
     /// error where `is_strict`.
     pub fn take_warnings(&mut self, is_strict: bool) -> Vec<Problem> {
         let is_error = |problem: &Problem| {
-            problem.weight == Weight::Error || is_strict && problem.weight == Weight::UnknownKey
+            problem.weight == Weight::Error || is_strict && problem.weight == Weight::Unknown
         };
         let (errors, told) = std::mem::take(&mut self.0).into_iter().partition(is_error);
         self.0 = errors;

@@ -367,7 +367,7 @@ fn check_keys(mapping: Mapping<'_>, problems: &mut Problems) {
         } else if !keys::has(&OWN, key.text) && !keys::has(&HARMLESS, key.text) {
             let known = keys::names(&OWN).chain(keys::names(&HARMLESS));
             let problem = unknown_key(key, "a project", &[&OWN]).did_you_mean(key.text, known);
-            problems.push(problem.weighing(Weight::UnknownKey));
+            problems.push(problem.weighing(Weight::Unknown));
         }
     }
 }

@@ -349,7 +349,7 @@ fn check_top(mapping: Mapping<'_>, problems: &mut Problems) {
             }
         } else if !keys::has(&OWN, key.text) && !keys::has(&HARMLESS, key.text) {
             let problem = unknown_key(key, "a properties file", &[&OWN]);
-            problems.push(problem.weighing(Weight::UnknownKey));
+            problems.push(problem.weighing(Weight::Unknown));
         }
     }
 }
@@ -522,9 +522,9 @@ fn check_entry_keys(mapping: Mapping<'_>, thing: &str, known: &[Key], problems: 
                 let problem = key.problem(format!("unknown key `{}` in {in_thing}", key.text));
                 problem
                     .help(format!("put it under `config:`, as in `config: {{{}: ...}}`", key.text))
-                    .weighing(Weight::UnknownKey)
+                    .weighing(Weight::Unknown)
             }
-            _ => unknown_key(key, &in_thing, &[known]).weighing(Weight::UnknownKey),
+            _ => unknown_key(key, &in_thing, &[known]).weighing(Weight::Unknown),
         };
         problems.push(problem);
     }

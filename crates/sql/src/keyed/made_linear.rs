@@ -120,9 +120,11 @@ impl Changes {
             return Ok(None);
         }
         let below = match plan {
-            LogicalPlan::Projection(_) | LogicalPlan::Filter(_) | LogicalPlan::SubqueryAlias(_) => true,
+            LogicalPlan::Projection(_)
+            | LogicalPlan::Filter(_)
+            | LogicalPlan::SubqueryAlias(_)
+            | LogicalPlan::Union(_) => true,
             LogicalPlan::Sort(node) => node.fetch.is_none(),
-            LogicalPlan::Union(_) => true,
             LogicalPlan::Join(node) => node.join_type == JoinType::Inner,
             LogicalPlan::TableScan(_) => return Ok(None),
             _ => false,

@@ -71,6 +71,7 @@ fn is_division(part: &Expr) -> bool {
     operands(part).is_some()
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "the parts of a node are replaced by what can fail")]
 fn in_fractions(part: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
     let is_exact = |of: &Expr| of.get_type(schema).is_ok_and(|of| of.is_integer() || of.is_decimal());
     if !operands(&part).is_some_and(|operands| operands.into_iter().all(is_exact)) {

@@ -21,6 +21,7 @@ fn is_joined(part: &Expr) -> bool {
     matches!(part, Expr::BinaryExpr(BinaryExpr { op: Operator::StringConcat, .. }))
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "the parts of a node are replaced by what can fail")]
 fn with_texts(part: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
     let Expr::BinaryExpr(BinaryExpr { left, op: op @ Operator::StringConcat, right }) = part else {
         return Ok(Transformed::no(part));

@@ -317,15 +317,12 @@ fn read_by(expressions: &[Expr], used: &mut HashSet<Column>) -> Result<()> {
         // Those of the query within a subquery that reads this one too.
         expression.apply(|part| {
             match part {
-                Expr::Column(column) => {
+                Expr::Column(column) | Expr::OuterReferenceColumn(_, column) => {
                     used.insert(column.clone());
                 }
                 Expr::Exists(exists) => read_by(&exists.subquery.outer_ref_columns, used)?,
                 Expr::InSubquery(found) => read_by(&found.subquery.outer_ref_columns, used)?,
                 Expr::ScalarSubquery(subquery) => read_by(&subquery.outer_ref_columns, used)?,
-                Expr::OuterReferenceColumn(_, column) => {
-                    used.insert(column.clone());
-                }
                 _ => {}
             }
             Ok(TreeNodeRecursion::Continue)
