@@ -142,7 +142,7 @@ fn fail_fast_begins_nothing_more() {
     what failed:
       table apart
           division by zero
-          at models/apart.sql:1:43: 1 / 0
+          at models/apart.sql:1:43: 1 % 0
           help: nullif(…, 0) around the divisor gives NULL there
     failed in [time]: 1 in error, 2 skipped
     ");

@@ -101,12 +101,15 @@ fn a_seed_without_rows_and_one_that_is_no_csv() {
     done in [time]: 1 built
     ");
     project.file("seeds/people.csv", "name,age\nAnn\n");
+    project.succeed(&["seed"]);
+    assert_eq!(project.rows("select * from main.people"), json!([{"name": "Ann", "age": null}]));
+    project.file("seeds/people.csv", "name,age\nAnn,1,2\n");
     insta::assert_snapshot!(project.fail(2, &["seed"]), @r"
-     error: expected 2 fields as the first line has, found 1
+     error: expected 2 fields as the first line has, found 3
       ╭─[seeds/people.csv:2:1]
     1 │ name,age
-    2 │ Ann
-      · ───
+    2 │ Ann,1,2
+      · ───────
       ╰────
     ");
     project.file("seeds/people.csv", "");

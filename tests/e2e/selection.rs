@@ -330,8 +330,8 @@ fn a_column_is_followed_both_ways() {
     insta::assert_snapshot!(project.print(&["lineage", "report.n", "--upstream", "--rows"]), @r"
     comes from report.n
       by_day.n (transformed)
+        people.user_id (join)
         plays.event_date (group)
         plays.user_id (join)
-        people.user_id (join)
     ");
 }

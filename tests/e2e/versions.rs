@@ -29,7 +29,10 @@ fn a_reference_means_the_latest_version_or_the_one_that_it_says() {
     assert!(project.print(&["show", "--select", "first"]).contains("| a "));
     project.model("first", "select * from {{ ref('users', v=3) }}");
     let failed = project.fail(2, &["parse"]);
-    assert!(failed.contains("there is no version 3 of `users`") && failed.contains("1, 2"), "{failed}");
+    assert!(
+        failed.contains("there is no version 3 of `users`") && failed.contains("the versions are 2, 1"),
+        "{failed}"
+    );
 }
 
 #[test]
@@ -48,7 +51,8 @@ models:
     };
     project.file("models/schema.yml", groups("sales"));
     let failed = project.fail(2, &["parse"]);
-    let why = "model.songs.reader refers to model.songs.secret, which it may not: `secret` is private to the group `finance`";
+    let why =
+        "model.songs.reader refers to model.songs.secret, which it may not: `secret` is private to the group";
     assert!(failed.contains(why) && failed.contains("models/reader.sql:1:"), "{failed}");
     project.file("models/schema.yml", groups("finance"));
     project.succeed(&["parse"]);

@@ -227,7 +227,7 @@ pub enum LineageOutput {
 #[derive(Debug, Subcommand)]
 pub enum DocsCommand {
     /// Write them to a file that needs no server and no network.
-    Generate(DocsGenerateArguments),
+    Generate(Box<DocsGenerateArguments>),
     /// Serve them on this machine, and follow the project's files.
     Serve(DocsServeArguments),
 }

@@ -100,17 +100,12 @@ fn column(workspace: &Workspace, compiled: &Compiled, words: &str) -> Result<Col
         return Err(problem.did_you_mean(node, names.iter().map(String::as_str)).into());
     };
     let columns = columns(compiled, index);
-    match columns
-        .iter()
-        .find(|known| *known == column)
-        .or_else(|| columns.iter().find(|known| known.eq_ignore_ascii_case(column)))
-    {
-        Some(found) => Ok((index, found.clone())),
-        None => {
-            let problem = Problem::new(format!("`{node}` has no column `{column}`"));
-            Err(problem.did_you_mean(column, columns.iter().map(String::as_str)).into())
-        }
-    }
+    let in_any_case = || columns.iter().find(|known| known.eq_ignore_ascii_case(column));
+    let Some(found) = columns.iter().find(|known| *known == column).or_else(in_any_case) else {
+        let problem = Problem::new(format!("`{node}` has no column `{column}`"));
+        return Err(problem.did_you_mean(column, columns.iter().map(String::as_str)).into());
+    };
+    Ok((index, found.clone()))
 }
 
 fn columns(compiled: &Compiled, index: NodeIndex) -> Vec<String> {

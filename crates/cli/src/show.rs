@@ -43,6 +43,10 @@ pub(super) fn show(global: &Global, arguments: &ShowArguments) -> Result<Exit, A
 
 /// The one node that the words take.
 fn the_one(workspace: &Workspace, words: &str) -> Result<NodeIndex, AppError> {
+    // Tests may share a name; their ids differ.
+    if let Some((index, _)) = workspace.graph.indexed().find(|(_, node)| node.id.as_str() == words) {
+        return Ok(index);
+    }
     let selecting = Selecting { select: vec![words.to_owned()], ..Selecting::default() };
     let nodes = workspace.select(selecting.selectors(), |node| node.name == words || !node.is_test())?;
     let [index] = nodes.iter().copied().collect::<Vec<_>>()[..] else {

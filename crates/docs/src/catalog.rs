@@ -28,13 +28,13 @@ fn table(known: SiteInputs<'_>, index: NodeIndex, node: &Node, entry: &NodeEntry
     let relation = known.graph.node(index).relation.as_ref()?;
     let (kind, stats) = match &entry.stored {
         Stored::View { .. } => {
-            ("VIEW", json!({ "has_stats": stat("has_stats", "Has Stats?", false.into(), false) }))
+            ("VIEW", json!({ "has_stats": stat("has_stats", "Has Stats?", false, false) }))
         }
         Stored::Table(table) => {
             let stats = json!({
-                "num_rows": stat("num_rows", "# Rows", table.rows.into(), true),
-                "bytes": stat("bytes", "Approximate Size", table.bytes.into(), true),
-                "has_stats": stat("has_stats", "Has Stats?", true.into(), false),
+                "num_rows": stat("num_rows", "# Rows", table.rows, true),
+                "bytes": stat("bytes", "Approximate Size", table.bytes, true),
+                "has_stats": stat("has_stats", "Has Stats?", true, false),
             });
             ("BASE TABLE", stats)
         }
@@ -69,6 +69,6 @@ fn table(known: SiteInputs<'_>, index: NodeIndex, node: &Node, entry: &NodeEntry
     }))
 }
 
-fn stat(id: &str, label: &str, value: Json, include: bool) -> Json {
-    json!({ "id": id, "label": label, "value": value, "include": include, "description": null })
+fn stat(id: &str, label: &str, value: impl Into<Json>, include: bool) -> Json {
+    json!({ "id": id, "label": label, "value": value.into(), "include": include, "description": null })
 }

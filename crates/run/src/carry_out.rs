@@ -382,10 +382,16 @@ impl Session<'_> {
         if finding.verdict != Verdict::Pass {
             result = result.saying(match kept {
                 Some(kept) => format!("they are kept: mep show --inline \"select * from {kept}\""),
-                None => format!("see them with: mep show --select {} --limit 20", node.name),
+                None => format!("see them with: mep show --select {} --limit 20", self.told_apart(node)),
             });
         }
         Ok(result)
+    }
+
+    /// The name of a node, or its id where another one has the same name.
+    fn told_apart<'n>(&self, node: &'n Node) -> &'n str {
+        let of_name = self.graph.indexed().filter(|(_, other)| other.name == node.name);
+        if of_name.count() > 1 { node.id.as_str() } else { &node.name }
     }
 
     fn missing(&self, node: &Node, relations: &[Relation]) -> NodeResult {

@@ -140,6 +140,9 @@ impl Namespaces {
         if self.is_installed(namespace) {
             return vec![&self.root, OF_MEP, namespace];
         }
+        if namespace == DBT {
+            return vec![&self.root, DBT];
+        }
         // No package has this name, so it says nothing.
         without()
     }
