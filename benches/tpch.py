@@ -139,11 +139,12 @@ class Tables:
         return [[name, query.format(fraction=self.fraction, **reads)] for name, query in self.queries.items()]
 
 
-def way_of(folder):
-    """How the one model of the last run was brought up to date, as its result says."""
-    results = json.loads((folder / "target" / "run_results.json").read_text(encoding="utf-8"))["results"]
-    said = [result.get("message") or "" for result in results if result["unique_id"].startswith("model.")]
-    return said[-1] if said else ""
+def way_of(said, name):
+    """How a query was brought up to date, as the run says: what stands last in the brackets of its line."""
+    line = next((line for line in said.splitlines() if f"table {name} " in line and line.rstrip().endswith(")")), "")
+    told = line.rstrip(")").rpartition("; ")[2] if "; " in line else ""
+    ways = ("by ", "all rows", "its groups", "its one row")
+    return told if told.startswith(ways) else "all rows" if line else "nothing to do"
 
 
 def rows_of(mep, name):
@@ -153,7 +154,8 @@ def rows_of(mep, name):
 
 
 def measure(tables, binary, days):
-    mep = [binary, "--project-dir", tables.folder, "--profiles-dir", tables.folder, "--quiet"]
+    telling = [binary, "--project-dir", tables.folder, "--profiles-dir", tables.folder]
+    mep = [*telling, "--quiet"]
     measured.output([*mep, "run"], "")
     more, full, ways = ({name: [] for name in tables.queries} for _ in range(3))
     duckdb = {name: [] for name in tables.queries}
@@ -161,8 +163,9 @@ def measure(tables, binary, days):
         tables.next_day(day)
         measured.output([*mep, "run", "--select", "source:tpch"], "")
         for name in tables.queries:
-            more[name].append(measured.run([*mep, "run", "--select", name]).cpu)
-            ways[name].append(way_of(tables.folder))
+            said = []
+            more[name].append(measured.run([*telling, "run", "--select", name], said=said).cpu)
+            ways[name].append(way_of(said[0], name))
             kept = rows_of(mep, name)
             full[name].append(measured.run([*mep, "run", "--full-refresh", "--select", name]).cpu)
             if kept != rows_of(mep, name):
