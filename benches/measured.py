@@ -104,6 +104,12 @@ def data_folder(path):
         yield folder
 
 
+def add_options(parser):
+    """The options of each benchmark that makes its own data."""
+    parser.add_argument("--mep", default=ROOT / "target" / "release" / "mep", help="the program to measure")
+    parser.add_argument("--data", default=ROOT / "target" / "bench-data", help="the folder of generated data")
+
+
 def mep_binary(path):
     """The program to measure, which is not built here."""
     binary = Path(path).absolute()

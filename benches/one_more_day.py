@@ -282,8 +282,7 @@ def parsed():
     parser.add_argument("--only-small", action="store_true", help="leave the bundled project out")
     parser.add_argument("--rows", type=int, default=20_000, help="events a day")
     parser.add_argument("--with-dbt", action="store_true", help="run dbt beside mep")
-    parser.add_argument("--mep", default=measured.ROOT / "target" / "release" / "mep", help="the program to measure")
-    parser.add_argument("--data", default=measured.ROOT / "target" / "bench-data", help="the folder of generated data")
+    measured.add_options(parser)
     return parser.parse_args()
 
 

@@ -182,8 +182,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--scale", type=float, default=1.0, help="the scale factor: 1 is 6 million lines of 1.5 million orders")
     parser.add_argument("--days", type=int, default=3, help="days that come; the median of them is shown")
-    parser.add_argument("--mep", default=measured.ROOT / "target" / "release" / "mep", help="the program to measure")
-    parser.add_argument("--data", default=measured.ROOT / "target" / "bench-data", help="the folder of generated data")
+    measured.add_options(parser)
     arguments = parser.parse_args()
     binary = measured.mep_binary(arguments.mep)
     python = measured.tool("duckdb", DUCKDB) / "python"

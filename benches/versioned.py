@@ -184,8 +184,7 @@ def main():
     parser.add_argument("--days", type=int, default=365, help="length of history")
     parser.add_argument("--rows", type=int, default=63_000, help="events a day: 23 million in a year")
     parser.add_argument("--users", type=int, default=100_000, help="users")
-    parser.add_argument("--mep", default=measured.ROOT / "target" / "release" / "mep", help="the program to measure")
-    parser.add_argument("--data", default=measured.ROOT / "target" / "bench-data", help="the folder of generated data")
+    measured.add_options(parser)
     arguments = parser.parse_args()
     binary = measured.mep_binary(arguments.mep)
     python = measured.tool("duckdb", DUCKDB) / "python"

@@ -3,18 +3,20 @@
 use crate::project::Project;
 use crate::python_environment::programs;
 
-/// A project with one of everything that both tools make of the same files.
-fn project() -> Project {
-    let project = Project::new();
-    let profiles = "\
+/// Both tools build into a target of their own.
+const PROFILES: &str = "\
 songs:
   target: dev
   outputs:
     dev: {type: local, path: warehouse, schema: main, threads: 1}
     duck: {type: duckdb, path: 'songs.duckdb', schema: main, threads: 1}
 ";
+
+/// A project with one of everything that both tools make of the same files.
+fn project() -> Project {
+    let project = Project::new();
     project
-        .file("profiles.yml", profiles)
+        .file("profiles.yml", PROFILES)
         .file(
             "dbt_project.yml",
             "name: songs\nprofile: songs\nversion: '1.0'\nmodels:\n  songs:\n    marts:\n      +materialized: table\n      +tags: [nightly]\n",
@@ -67,15 +69,8 @@ exposures:
 /// A project with what dbt knows of models beside their SQL.
 fn governed() -> Project {
     let project = Project::new();
-    let profiles = "\
-songs:
-  target: dev
-  outputs:
-    dev: {type: local, path: warehouse, schema: main, threads: 1}
-    duck: {type: duckdb, path: 'songs.duckdb', schema: main, threads: 1}
-";
     project
-        .file("profiles.yml", profiles)
+        .file("profiles.yml", PROFILES)
         .file("dbt_project.yml", "name: songs\nprofile: songs\nversion: '1.0'\n")
         .file("seeds/plays.csv", "id,user_id,song\n1,1,a\n2,2,b\n")
         .file("tests/fixtures/rows.csv", "id,user_id\n1,\n2,3\n")

@@ -101,7 +101,7 @@ pub enum NotLoaded {
     /// Its rows are nowhere that is known: what reads it cannot be checked, and is not built.
     Absent(Problem),
     /// What is said of it is wrong, or its files are.
-    Wrong(Problem),
+    Wrong(Problems),
 }
 
 /// No files at all.
@@ -252,15 +252,9 @@ struct CompileWork<'a> {
     broken: HashSet<NodeIndex>,
     unbuilt: Unbuilt,
     /// Source tables of which no columns are known: that stops what reads them, and nothing else.
-    unknown: HashMap<NodeIndex, SourceProblem>,
+    unknown: HashMap<NodeIndex, NotLoaded>,
     warned_of_division: bool,
     problems: BTreeMap<NodeIndex, Problems>,
-}
-
-/// Why no columns of a source table are known.
-enum SourceProblem {
-    Absent(Problem),
-    Wrong(Problems),
 }
 
 impl CompileWork<'_> {
@@ -356,19 +350,15 @@ impl CompileWork<'_> {
         Ok(())
     }
 
-    fn source(&mut self, index: NodeIndex, node: &Node, table: &SourceTable) -> Result<(), SourceProblem> {
-        let loaded = self.compiler.loaded.loaded(table, node).map_err(|error| match error {
-            NotLoaded::Absent(problem) => SourceProblem::Absent(problem),
-            NotLoaded::Wrong(problem) => SourceProblem::Wrong(problem.into()),
-        })?;
-        if let Some(loaded) = loaded {
+    fn source(&mut self, index: NodeIndex, node: &Node, table: &SourceTable) -> Result<(), NotLoaded> {
+        if let Some(loaded) = self.compiler.loaded.loaded(table, node)? {
             self.declare(&tested_relation(node), &loaded.schema, &[]);
             self.compiled.seeds.insert(index, loaded);
             return Ok(());
         }
-        let table = landing_table(table, node).map_err(SourceProblem::Wrong)?;
+        let table = landing_table(table, node).map_err(NotLoaded::Wrong)?;
         let schema = table.table_schema();
-        let schema = schema.map_err(|error| SourceProblem::Wrong(schema_problem(node, &error).into()))?;
+        let schema = schema.map_err(|error| NotLoaded::Wrong(schema_problem(node, &error).into()))?;
         self.declare(&table.raw, &schema, &table.partition_columns());
         self.compiled.sources.insert(index, table);
         Ok(())
@@ -378,11 +368,11 @@ impl CompileWork<'_> {
     fn blame_sources(&mut self, index: NodeIndex) {
         for parent in self.compiler.graph.parents(index) {
             match self.unknown.remove(parent) {
-                Some(SourceProblem::Absent(problem)) if !self.compiler.project.is_strict => {
+                Some(NotLoaded::Absent(problem)) if !self.compiler.project.is_strict => {
                     self.unbuilt.absent.insert(*parent, problem);
                 }
-                Some(SourceProblem::Absent(problem)) => self.blame(*parent, problem.into()),
-                Some(SourceProblem::Wrong(problems)) => self.blame(*parent, problems),
+                Some(NotLoaded::Absent(problem)) => self.blame(*parent, problem.into()),
+                Some(NotLoaded::Wrong(problems)) => self.blame(*parent, problems),
                 None => {}
             }
         }

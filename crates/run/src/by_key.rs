@@ -21,19 +21,19 @@ use mep_plan::{PartitionBuild, was_made_of};
 use mep_sql::PlannedQuery;
 
 impl Session<'_> {
-    /// The build of a table by the keys that its changed inputs reach, with what is to be said of it; `None` where all of it is
-    /// to be built.
+    /// The build of a table by the keys that its changed inputs reach, as far as these are known, with what is to be said of it; `None` where
+    /// all of it is to be built.
     pub(super) fn by_key(
         &self,
         table: &TableBuild<'_>,
         model: &CompiledModel,
         build: &PartitionBuild,
+        changed: Option<&[ContentChange]>,
     ) -> Result<Option<(Built, String)>, BuildError> {
-        let Some(stored) = self.stored(table.relation) else { return Ok(None) };
+        let (Some(stored), Some(changed)) = (self.stored(table.relation), changed) else { return Ok(None) };
         if !build.is_of_inputs() || model.is_volatile {
             return Ok(None);
         }
-        let Some(changed) = self.changed_inputs(model, &stored) else { return Ok(None) };
         if changed.is_empty() {
             return Ok(self.came_out_same(table, build, &stored));
         }
@@ -41,9 +41,9 @@ impl Session<'_> {
             && let Some(divided) = self.divided(table, model, true)?
         {
             // Where groups cannot be carried on, they are made anew with all rows.
-            return self.by_groups(table, build, &stored, &divided, &changed);
+            return self.by_groups(table, build, &stored, &divided, changed);
         }
-        let found = self.rows_of_keys(table, table.plan()?, &stored, &changed);
+        let found = self.rows_of_keys(table, table.plan()?, &stored, changed);
         self.of_keys(table, build, &stored, found)
     }
 

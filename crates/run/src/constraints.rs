@@ -39,25 +39,15 @@ impl Session<'_> {
             return Ok(());
         }
         let mut broken: Vec<(&CompiledConstraint, i64)> = Vec::new();
+        let condition = |constraint: &'_ CompiledConstraint| match &constraint.promise {
+            Promise::OfEach(condition) => Some(condition.clone()),
+            _ => None,
+        };
         let (of_each, others): (Vec<_>, Vec<_>) =
-            model.constraints.iter().partition(|constraint| matches!(constraint.promise, Promise::OfEach(_)));
-        let whole = |key: &PartitionKey| unseen.contains_key(key);
-        let touched: Partitions = table
-            .partitions()
-            .filter(|(key, _)| whole(key))
-            .map(|(key, partition)| (key.clone(), partition.clone()))
-            .collect();
-        let all: Partitions =
-            table.partitions().map(|(key, partition)| (key.clone(), partition.clone())).collect();
+            model.constraints.iter().partition(|constraint| condition(constraint).is_some());
         if !of_each.is_empty() {
-            let conditions: Vec<String> = of_each
-                .iter()
-                .filter_map(|constraint| match &constraint.promise {
-                    Promise::OfEach(condition) => Some(condition.clone()),
-                    _ => None,
-                })
-                .collect();
-            let counts = self.counted(relation, table, "unseen", unseen, |name| {
+            let conditions: Vec<String> = of_each.iter().filter_map(|one| condition(one)).collect();
+            let counts = self.counted(relation, table, "unseen", unseen.clone(), |name| {
                 rows_where(&name.to_string(), &conditions)
             })?;
             broken.extend(of_each.into_iter().zip(counts));
@@ -69,7 +59,9 @@ impl Session<'_> {
                 }
                 _ => false,
             };
-            let looked_at = if is_of_partition { touched.clone() } else { all.clone() };
+            let looked_at =
+                table.partitions().filter(|(key, _)| !is_of_partition || unseen.contains_key(*key));
+            let looked_at = looked_at.map(|(key, partition)| (key.clone(), partition.clone())).collect();
             let counts =
                 self.counted(relation, table, "constrained", looked_at, |name| match &constraint.promise {
                     Promise::OfOther { columns, to, to_columns } if to == relation => Promise::OfOther {

@@ -50,14 +50,18 @@ impl Session<'_> {
         }))
     }
 
-    /// Builds all of a table, and the groups on the way to it, where some are kept.
+    /// Builds all of a table, and the groups on the way to it, where some are kept. `changed` are its changed inputs, as far as these are known.
     pub(super) fn whole(
         &self,
         table: &TableBuild<'_>,
         model: &CompiledModel,
         build: &PartitionBuild,
+        changed: Option<&[ContentChange]>,
     ) -> Result<Built, BuildError> {
-        let loses = self.stored(table.relation).is_some_and(|stored| self.loses_rows(model, &stored));
+        // Rows went from its inputs since it was built, or did so before.
+        let went = |change: &ContentChange| change.gone().partitions().next().is_some();
+        let loses = self.stored(table.relation).is_some_and(|stored| !stored.groups.is_empty())
+            || changed.is_some_and(|changed| changed.iter().any(went));
         let Some(divided) = self.divided(table, model, loses)? else {
             return self.block_on(table.whole(build));
         };
@@ -69,13 +73,6 @@ impl Session<'_> {
             }
             built => built,
         }
-    }
-
-    /// Whether rows went from the inputs of a stored table since it was built, or did so before.
-    fn loses_rows(&self, model: &CompiledModel, stored: &TableVersion) -> bool {
-        let went = |change: &ContentChange| change.gone().partitions().next().is_some();
-        !stored.groups.is_empty()
-            || self.changed_inputs(model, stored).is_some_and(|changed| changed.iter().any(went))
     }
 
     fn whole_by_groups(

@@ -22,7 +22,7 @@ use mep_sql::stored_schema;
 /// # Errors
 /// Where it has no files, or they cannot be read.
 pub fn loaded(project: &Project, table: &SourceTable, node: &Node) -> Result<Option<SeedTable>, NotLoaded> {
-    let wrong = NotLoaded::Wrong;
+    let wrong = |problem: Problem| NotLoaded::Wrong(problem.into());
     let files = match (&table.external_location, project.target.sources.get(&table.source)) {
         (Some(written), _) => Files::external(project, table, written).map_err(wrong)?,
         (None, _) if is_declared(table) => return Ok(None),

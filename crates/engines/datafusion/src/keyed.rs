@@ -27,7 +27,7 @@ use mep_contract::warehouse::{PartitionKey, TableVersion};
 use mep_core::relation::Relation;
 use mep_sql::keyed::{
     CarriedOn, ChangedTable, Changes, KEYS_TABLE, Merge, Restricted, Wanted, all_columns, by_sign,
-    differing_rows, merged, optimized, rows_by_key,
+    differing_rows, is_exact_type, merged, rows_by_key,
 };
 
 /// More keys than this are not told apart.
@@ -96,7 +96,7 @@ impl Engine {
         collect: &mut RunPlan<'_>,
     ) -> Result<Option<Vec<RecordBatch>>> {
         // All columns of the plan are needed: a partition is another one where any of them is.
-        let plan = optimized(self.scope(), plan)?;
+        let plan = self.scope().optimize_in_parts(plan)?;
         let mut wanted = Wanted::new();
         for field in columns {
             let (qualifier, _) = plan.schema().qualified_field_with_unqualified_name(field.name())?;
@@ -122,7 +122,7 @@ impl Engine {
         changed: &[ContentChange],
         collect: &mut RunPlan<'_>,
     ) -> Result<Option<KeyedRows>> {
-        let plan = optimized(self.scope(), plan)?;
+        let plan = self.scope().optimize_in_parts(plan)?;
         let changes = self.changes(&plan, changed, collect)?;
         if changes.0.is_empty() {
             return Ok(Some(KeyedRows::Same));
@@ -221,9 +221,7 @@ impl KeyedWork<'_> {
             if !is_worth(self.engine.cost(&plan)?, self.whole) {
                 return Ok(None);
             }
-            let asked = LogicalPlanBuilder::from(plan).limit(0, Some(KEYS + 1))?.build()?;
-            let rows = batch(asked.schema().as_arrow().clone().into(), &collect(asked)?)?;
-            Ok((rows.num_rows() <= KEYS).then_some(rows))
+            told_apart(plan, collect)
         };
         self.changes.carried_on_by_key(&self.plan, &mut find)
     }
@@ -245,8 +243,7 @@ impl KeyedWork<'_> {
         if !is_worth(to_find, self.whole) {
             return Ok(None);
         }
-        let asked = LogicalPlanBuilder::from(touched.plan).limit(0, Some(KEYS + 1))?.build()?;
-        let keys = batch(asked.schema().as_arrow().clone().into(), &collect(asked)?)?;
+        let Some(keys) = told_apart(touched.plan, collect)? else { return Ok(None) };
         if keys.num_rows() == 0 {
             return Ok(Some(KeyedRows::Same));
         }
@@ -254,7 +251,7 @@ impl KeyedWork<'_> {
         let to_make = self.engine.cost(&of_keys)?;
         // To find keys takes a pass over some columns; to make rows of them, all the rest of the work too.
         let all = to_find / 2 + to_make + self.stored.table.bytes();
-        if keys.num_rows() > KEYS || !is_worth(all, self.whole) {
+        if !is_worth(all, self.whole) {
             return Ok(None);
         }
         let on: Vec<(Expr, usize)> = columns.iter().enumerate().map(|(at, name)| (named(name), at)).collect();
@@ -386,6 +383,13 @@ fn named(name: &str) -> Expr {
     Expr::Column(Column::from_name(name))
 }
 
+/// The rows of a plan, where they are not more than are told apart.
+fn told_apart(plan: LogicalPlan, collect: &mut RunPlan<'_>) -> Result<Option<RecordBatch>> {
+    let asked = LogicalPlanBuilder::from(plan).limit(0, Some(KEYS + 1))?.build()?;
+    let rows = batch(asked.schema().as_arrow().clone().into(), &collect(asked)?)?;
+    Ok((rows.num_rows() <= KEYS).then_some(rows))
+}
+
 fn batch(schema: SchemaRef, batches: &[RecordBatch]) -> Result<RecordBatch> {
     let schema = batches.first().map_or(schema, RecordBatch::schema);
     Ok(concat_batches(&schema, batches)?)
@@ -399,12 +403,7 @@ fn keys_of(plan: &LogicalPlan, schema: &SchemaRef) -> Wanted {
     let is_key = |(column, name, data_type): (Option<Expr>, &String, &DataType)| {
         let stored = schema.field_with_name(name).ok()?.data_type();
         let is_same = stored == data_type || (stored.is_string() && data_type.is_string());
-        let is_exact = data_type.is_integer()
-            || data_type.is_string()
-            || data_type.is_temporal()
-            || data_type.is_decimal()
-            || *data_type == DataType::Boolean;
-        column.filter(|_| is_same && is_exact)
+        column.filter(|_| is_same && is_exact_type(data_type))
     };
     columns
         .into_iter()

@@ -16,6 +16,16 @@ use super::properties::{Entries, InFile, read_config};
 use super::{Located, MaxRejected, Problem, Problems, SourceTable};
 use mep_core::keys::{Key, Section, accepted, key, without_effect};
 
+/// What a source says of the age of its rows, and each of its tables in place of it.
+const FRESHNESS: Key = key(
+    "freshness",
+    "mapping",
+    "",
+    "How old its rows may be: `warn_after` and `error_after` of `count` and `period`, and a `filter`.",
+);
+const LOADED_AT_FIELD: Key =
+    key("loaded_at_field", "SQL", "", "When a row was loaded, for `mep source freshness`.");
+
 const SOURCE_KEYS: [Key; 16] = [
     key("name", "name", "needed", "As `source()` names it, and the target's connection."),
     key("description", "text", "", "What it is."),
@@ -37,13 +47,8 @@ const SOURCE_KEYS: [Key; 16] = [
     ),
     accepted("database", "A warehouse of mep has schemas alone."),
     key("loader", "text", "", "What brings its rows, for the artifacts."),
-    key(
-        "freshness",
-        "mapping",
-        "",
-        "How old its rows may be: `warn_after` and `error_after` of `count` and `period`, and a `filter`.",
-    ),
-    key("loaded_at_field", "SQL", "", "When a row was loaded, for `mep source freshness`."),
+    FRESHNESS,
+    LOADED_AT_FIELD,
     key("loaded_at_query", "SQL", "", "A query of when the latest row was loaded, in place of it."),
     accepted("quoting", "mep quotes where that is needed."),
     accepted("docs", "Of dbt's own docs."),
@@ -92,13 +97,8 @@ const TABLE_KEYS: [Key; 25] = [
     key("tags", "text or list", "", "Words to select by."),
     key("meta", "mapping", "", "Data of your own."),
     key("config", "mapping", "", "Config of the table."),
-    key(
-        "freshness",
-        "mapping",
-        "",
-        "How old its rows may be: `warn_after` and `error_after` of `count` and `period`, and a `filter`.",
-    ),
-    key("loaded_at_field", "SQL", "", "When a row was loaded, for `mep source freshness`."),
+    FRESHNESS,
+    LOADED_AT_FIELD,
     accepted("docs", "Of dbt's own docs."),
     accepted("constraints", "Those of a whole source table are not checked, which a warning says."),
     accepted("quoting", "mep quotes where that is needed."),

@@ -8,7 +8,7 @@ use datafusion::common::{Column, Result};
 use datafusion::datasource::TableProvider;
 use datafusion::logical_expr::{Expr, LogicalPlan};
 
-use super::{ChangedTable, Changes, Wanted, optimized};
+use super::{ChangedTable, Changes, Wanted};
 use crate::alignment::{is_stored, relation};
 use crate::planned::{PlannedQuery, SqlError};
 use crate::scope::{DeclaredTable, Scope};
@@ -25,7 +25,7 @@ pub fn followed(
     table: &Relation,
     columns: &[String],
 ) -> Result<Vec<String>, SqlError> {
-    let plan = optimized(scope, query)?;
+    let plan = scope.optimize_in_parts(query)?;
     let mut wanted = Wanted::new();
     for name in columns {
         let (qualifier, _) = plan.schema().qualified_field_with_unqualified_name(name)?;

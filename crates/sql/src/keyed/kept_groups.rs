@@ -14,7 +14,7 @@ use datafusion::datasource::TableProvider;
 use datafusion::logical_expr::{Aggregate, Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder};
 
 use super::states::GroupStates;
-use super::{ChangedTable, Changes, columns_of, optimized};
+use super::{ChangedTable, Changes, columns_of};
 use crate::alignment::{is_stored, relation};
 use crate::planned::{PlannedQuery, SqlError};
 use crate::recipe::Recipe;
@@ -63,7 +63,7 @@ impl DividedQuery {
         grows: &dyn Fn(&Relation) -> bool,
         loses: bool,
     ) -> Result<Option<Self>, SqlError> {
-        let plan = optimized(scope, query)?;
+        let plan = scope.optimize_in_parts(query)?;
         let is_groups = insertions(&plan)?.carried_on(&plan)?.is_some();
         if is_groups && !loses {
             return Ok(None);

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use arrow::array::{RecordBatch, UInt64Array};
 use arrow::compute::take_record_batch;
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::datatypes::{Field, Schema, SchemaRef};
 use datafusion::common::cast::as_int64_array;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, Result, TableReference};
@@ -15,7 +15,9 @@ use datafusion::datasource::{MemTable, TableProvider, provider_as_source};
 use datafusion::logical_expr::{Expr, JoinType, LogicalPlan, LogicalPlanBuilder};
 
 use super::changed_rows::plan_asks;
-use super::{CarriedOn, ChangedTable, Changes, Restricted, Wanted, columns_of, differing_rows, named_as};
+use super::{
+    CarriedOn, ChangedTable, Changes, Restricted, Wanted, columns_of, differing_rows, is_exact_type, named_as,
+};
 use crate::scope::DeclaredTable;
 use crate::view::{self, View};
 use mep_core::relation::Relation;
@@ -206,13 +208,7 @@ fn in_place_of(part: &LogicalPlan, name: &Relation, now: &Arc<dyn TableProvider>
 /// The columns of a part whose values are equal only where they are the same.
 fn exact_columns(part: &LogicalPlan) -> Wanted {
     let columns = part.schema().iter().map(|(qualifier, field)| {
-        let of = field.data_type();
-        let is_exact = of.is_integer()
-            || of.is_string()
-            || of.is_temporal()
-            || of.is_decimal()
-            || *of == DataType::Boolean;
-        is_exact.then(|| Expr::Column(Column::from((qualifier, field))))
+        is_exact_type(field.data_type()).then(|| Expr::Column(Column::from((qualifier, field))))
     });
     columns.collect()
 }

@@ -25,6 +25,7 @@ mod touched;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use arrow::datatypes::DataType;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{Column, DFSchema, DataFusionError, Result};
 use datafusion::datasource::{TableProvider, provider_as_source};
@@ -34,7 +35,6 @@ use datafusion::logical_expr::{
 
 use super::alignment::{is_stored, relation};
 pub use super::carried::Wanted;
-use super::scope::Scope;
 use mep_core::relation::Relation;
 
 pub use carried_on::{CarriedOn, Merge, merged};
@@ -88,14 +88,6 @@ impl Changes {
     }
 }
 
-/// The plan through which changes are followed, and of which parts are executed as they stand.
-///
-/// # Errors
-/// Where the optimizer finds that the plan cannot run.
-pub fn optimized(scope: &Scope, plan: &LogicalPlan) -> Result<LogicalPlan> {
-    scope.optimize_in_parts(plan)
-}
-
 /// The scan with another table in place of the one that it reads.
 fn scan_of(scan: &TableScan, table: &Arc<dyn TableProvider>) -> Result<LogicalPlan> {
     let source: Arc<dyn TableSource> = provider_as_source(table.clone());
@@ -105,6 +97,11 @@ fn scan_of(scan: &TableScan, table: &Arc<dyn TableProvider>) -> Result<LogicalPl
         .with_fetch(scan.fetch)
         .build()?;
     Ok(LogicalPlan::TableScan(scan))
+}
+
+/// Whether values of a type are equal only where they are the same, so that they can be a key: of floats, two zeros are equal.
+pub fn is_exact_type(of: &DataType) -> bool {
+    of.is_integer() || of.is_string() || of.is_temporal() || of.is_decimal() || *of == DataType::Boolean
 }
 
 fn column_at(schema: &DFSchema, position: usize) -> Expr {

@@ -8,6 +8,8 @@ use datafusion::common::Result;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::optimizer::{Optimizer, OptimizerRule};
 
+use self::held_back::HeldBack;
+
 pub mod apart;
 pub mod bounded_values;
 pub mod coerced;
@@ -16,6 +18,7 @@ pub mod date_interval;
 pub mod division;
 pub mod floats;
 pub mod guarded;
+pub mod held_back;
 pub mod joined_values;
 pub mod marks;
 pub mod membership;
@@ -88,13 +91,13 @@ fn of_engine() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
     let mut rules: Vec<Arc<dyn OptimizerRule + Send + Sync>> = Vec::new();
     for mut rule in Optimizer::new().rules {
         if null_safe_keys::RULES.contains(&rule.name()) {
-            rule = Arc::new(null_safe_keys::NullSafeKeys(rule));
+            rule = Arc::new(HeldBack::new(rule, null_safe_keys::is_null_safe));
         }
         if row_keys::USED_BY.contains(&rule.name()) {
             rules.push(Arc::new(row_keys::CertainKeys));
         }
         if rule.name() == "eliminate_duplicated_expr" {
-            rule = Arc::new(row_keys::OrderAsWritten(rule));
+            rule = Arc::new(HeldBack::new(rule, row_keys::is_order));
         }
         rules.push(rule);
     }

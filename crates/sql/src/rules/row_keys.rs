@@ -15,7 +15,9 @@ use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{
     Column, DFSchema, DFSchemaRef, Dependency, FunctionalDependence, FunctionalDependencies, JoinType, Result,
 };
-use datafusion::logical_expr::{Aggregate, Expr, LogicalPlan, Projection, Window, WindowFunctionDefinition};
+use datafusion::logical_expr::{
+    Aggregate, Expr, Join, LogicalPlan, Projection, Window, WindowFunctionDefinition,
+};
 use datafusion::optimizer::{ApplyOrder, OptimizerConfig, OptimizerRule};
 
 /// The optimizer's rules that use what determines what.
@@ -46,30 +48,9 @@ impl OptimizerRule for CertainKeys {
     }
 }
 
-/// The engine's rule about what stands twice, which leaves the keys of an order as they are: it compares them by name.
-#[derive(Debug)]
-pub struct OrderAsWritten(pub Arc<dyn OptimizerRule + Send + Sync>);
-
-impl OptimizerRule for OrderAsWritten {
-    fn name(&self) -> &str {
-        self.0.name()
-    }
-
-    fn apply_order(&self) -> Option<ApplyOrder> {
-        self.0.apply_order()
-    }
-
-    fn supports_rewrite(&self) -> bool {
-        true
-    }
-
-    fn rewrite(&self, plan: LogicalPlan, config: &dyn OptimizerConfig) -> Result<Transformed<LogicalPlan>> {
-        if matches!(plan, LogicalPlan::Sort(_)) {
-            Ok(Transformed::no(plan))
-        } else {
-            self.0.rewrite(plan, config)
-        }
-    }
+/// Whether a node orders rows. The engine's rule about what stands twice is held back from it: it compares the keys of an order by name.
+pub fn is_order(node: &LogicalPlan) -> bool {
+    matches!(node, LogicalPlan::Sort(_))
 }
 
 /// The plan as it was just planned, with what is certain of its keys, and without the keys of groups that the planner added since it took
@@ -105,47 +86,37 @@ fn certain(plan: LogicalPlan) -> Result<LogicalPlan> {
 }
 
 /// The node with its own keys, where those of its inputs are certain.
-fn with_certain_keys(node: LogicalPlan) -> Result<LogicalPlan> {
-    Ok(match node {
-        LogicalPlan::Projection(mut projection) => {
-            let keys = keys_of_projection(&projection);
-            with_keys(&mut projection.schema, keys)?;
-            LogicalPlan::Projection(projection)
-        }
-        LogicalPlan::SubqueryAlias(mut alias) => {
-            let keys = keys_of(&alias.input);
-            with_keys(&mut alias.schema, keys)?;
-            LogicalPlan::SubqueryAlias(alias)
-        }
-        LogicalPlan::Aggregate(mut aggregate) => {
-            let keys = keys_of_groups(&aggregate);
-            with_keys(&mut aggregate.schema, keys)?;
-            if aggregate.group_expr.iter().any(|key| column(key).is_none()) {
-                aggregate.input = Arc::new(without_keys(Arc::unwrap_or_clone(aggregate.input))?);
-            }
-            LogicalPlan::Aggregate(aggregate)
-        }
-        LogicalPlan::Join(mut join) => {
-            use JoinType::{LeftAnti, LeftMark, LeftSemi, RightAnti, RightMark, RightSemi};
-            let keys = match join.join_type {
-                LeftSemi | LeftAnti | LeftMark => keys_of(&join.left),
-                RightSemi | RightAnti | RightMark => keys_of(&join.right),
-                _ => Vec::new(),
-            };
-            with_keys(&mut join.schema, keys)?;
-            LogicalPlan::Join(join)
-        }
-        LogicalPlan::Window(mut window) => {
-            let keys = keys_of_window(&window);
-            with_keys(&mut window.schema, keys)?;
-            LogicalPlan::Window(window)
-        }
-        LogicalPlan::Unnest(mut unnest) => {
-            with_keys(&mut unnest.schema, Vec::new())?;
-            LogicalPlan::Unnest(unnest)
-        }
-        other => other,
-    })
+fn with_certain_keys(mut node: LogicalPlan) -> Result<LogicalPlan> {
+    let keys = match &node {
+        LogicalPlan::Projection(projection) => keys_of_projection(projection),
+        LogicalPlan::SubqueryAlias(alias) => keys_of(&alias.input),
+        LogicalPlan::Aggregate(aggregate) => keys_of_groups(aggregate),
+        LogicalPlan::Join(join) => keys_of_join(join),
+        LogicalPlan::Window(window) => keys_of_window(window),
+        _ => Vec::new(),
+    };
+    if let Some(schema) = own_schema(&mut node) {
+        with_keys(schema, keys)?;
+    }
+    if let LogicalPlan::Aggregate(aggregate) = &mut node
+        && aggregate.group_expr.iter().any(|key| column(key).is_none())
+    {
+        aggregate.input = Arc::new(without_keys(aggregate.input.as_ref().clone())?);
+    }
+    Ok(node)
+}
+
+/// The schema that a node keeps of itself, in which it says what its keys are. Other nodes have that of what they read, or say nothing of keys.
+fn own_schema(node: &mut LogicalPlan) -> Option<&mut DFSchemaRef> {
+    match node {
+        LogicalPlan::Projection(node) => Some(&mut node.schema),
+        LogicalPlan::SubqueryAlias(node) => Some(&mut node.schema),
+        LogicalPlan::Aggregate(node) => Some(&mut node.schema),
+        LogicalPlan::Join(node) => Some(&mut node.schema),
+        LogicalPlan::Window(node) => Some(&mut node.schema),
+        LogicalPlan::Unnest(node) => Some(&mut node.schema),
+        _ => None,
+    }
 }
 
 /// Columns of which no two rows have the same values; NULL is a value of groups, and may come again where an outer join made it.
@@ -180,6 +151,15 @@ fn moved(keys: Vec<RowKey>, at: &dyn Fn(&usize) -> Option<usize>) -> Vec<RowKey>
         Some(RowKey { columns: columns?, is_nullable: key.is_nullable })
     });
     moved.flatten().collect()
+}
+
+fn keys_of_join(join: &Join) -> Vec<RowKey> {
+    use JoinType::{LeftAnti, LeftMark, LeftSemi, RightAnti, RightMark, RightSemi};
+    match join.join_type {
+        LeftSemi | LeftAnti | LeftMark => keys_of(&join.left),
+        RightSemi | RightAnti | RightMark => keys_of(&join.right),
+        _ => Vec::new(),
+    }
 }
 
 fn keys_of_groups(aggregate: &Aggregate) -> Vec<RowKey> {
@@ -235,34 +215,16 @@ fn with_keys(schema: &mut DFSchemaRef, keys: Vec<RowKey>) -> Result<()> {
 }
 
 /// A plan that says of no column that it tells rows apart.
-fn without_keys(plan: LogicalPlan) -> Result<LogicalPlan> {
+fn without_keys(mut plan: LogicalPlan) -> Result<LogicalPlan> {
     if plan.schema().functional_dependencies().is_empty() {
         return Ok(plan);
     }
-    match plan {
-        LogicalPlan::Projection(mut node) => {
-            with_keys(&mut node.schema, Vec::new())?;
-            Ok(LogicalPlan::Projection(node))
-        }
-        LogicalPlan::SubqueryAlias(mut node) => {
-            with_keys(&mut node.schema, Vec::new())?;
-            Ok(LogicalPlan::SubqueryAlias(node))
-        }
-        LogicalPlan::Aggregate(mut node) => {
-            with_keys(&mut node.schema, Vec::new())?;
-            Ok(LogicalPlan::Aggregate(node))
-        }
-        LogicalPlan::Join(mut node) => {
-            with_keys(&mut node.schema, Vec::new())?;
-            Ok(LogicalPlan::Join(node))
-        }
-        LogicalPlan::Window(mut node) => {
-            with_keys(&mut node.schema, Vec::new())?;
-            Ok(LogicalPlan::Window(node))
-        }
-        // These have the schema of what they read.
-        other => Ok(other.map_children(|input| Ok(Transformed::yes(without_keys(input)?)))?.data),
+    if let Some(schema) = own_schema(&mut plan) {
+        with_keys(schema, Vec::new())?;
+        return Ok(plan);
     }
+    // What has no schema of its own has that of what it reads.
+    Ok(plan.map_children(|input| Ok(Transformed::yes(without_keys(input)?)))?.data)
 }
 
 /// What is directly over groups, without the keys that the planner added to them and that nothing reads: it took an expression for the column of
