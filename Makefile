@@ -7,6 +7,9 @@ check:
 	cargo fmt --all --check
 	if cargo nextest --version > /dev/null 2>&1; then cargo nextest run --locked --workspace --lib; else cargo test --locked --workspace --lib; fi
 
+# Most end-to-end tests wait for a service rather than compute, so a few more run at once than there are cores.
+export RUST_TEST_THREADS ?= $(shell cores=$$(getconf _NPROCESSORS_ONLN); echo $$((cores < 4 ? 4 : cores)))
+
 # The tests are built first, so that no service waits for a compiler. Services are the tests' own: they start empty and end
 # with them; see stack/README.md.
 test:

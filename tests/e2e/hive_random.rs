@@ -11,7 +11,7 @@ use proptest::prelude::*;
 
 use crate::hive_faults::POINTS;
 use crate::project::{DAY, NOVEMBER};
-use crate::random::check_cases;
+use crate::random::check_slow_cases;
 use crate::services::hive_project::HiveProject;
 
 /// Cases that run at once, each in a schema of its own.
@@ -127,7 +127,9 @@ fn check_at_once(cases: u32) {
     std::thread::scope(|scope| {
         for seed in 0..AT_ONCE {
             let happenings = &happenings;
-            scope.spawn(move || check_cases(share, 2018 + seed, happenings, |happenings| check(&happenings)));
+            scope.spawn(move || {
+                check_slow_cases(share, 20, 2018 + seed, happenings, |happenings| check(&happenings))
+            });
         }
     });
 }

@@ -51,6 +51,7 @@ mod publish;
 mod python_environment;
 mod random;
 mod reading;
+mod reasons;
 mod rejected;
 mod secrets;
 mod seeds;

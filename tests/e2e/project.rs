@@ -58,6 +58,7 @@ pub(crate) struct Output {
 impl Project {
     /// A project without models or sources.
     pub(crate) fn new() -> Self {
+        crate::reasons::are_told_at_once();
         let project = Self { folder: tempfile::Builder::new().prefix("mep").tempdir_in(scratch()).unwrap() };
         project.file("dbt_project.yml", PROJECT).file("profiles.yml", PROFILES);
         fs::create_dir(project.path("events")).unwrap();

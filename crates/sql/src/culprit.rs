@@ -7,10 +7,11 @@
 use std::ops::{ControlFlow, Range};
 
 use datafusion::sql::sqlparser::ast::{
-    self, BinaryOperator, Expr, LimitClause, Spanned, TypedString, UnaryOperator, Value, Visit, Visitor,
+    self, BinaryOperator, Expr, LimitClause, Spanned, TypedString, UnaryOperator, Value, Visitor,
 };
 use datafusion::sql::sqlparser::tokenizer::Span;
 
+use super::syntax::visits::visit;
 use super::{offset, syntax};
 
 /// What failed.
@@ -58,7 +59,7 @@ impl Culprit {
         }
         let Some(query) = syntax::query(&statement) else { return Vec::new() };
         let mut search = CulpritSearch { culprit: self, sure: Vec::new(), likely: Vec::new() };
-        let _ = Visit::visit(query, &mut search);
+        let _ = visit(query, &mut search);
         let found = if search.sure.is_empty() { search.likely } else { search.sure };
         let mut ranges: Vec<Range<usize>> = found.into_iter().filter_map(|spot| spot.bytes(sql)).collect();
         // The longest first of those that begin at the same place: a chain is one place, and not one for each link.

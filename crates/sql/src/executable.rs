@@ -10,9 +10,10 @@ use datafusion::common::{DataFusionError, ScalarValue};
 use datafusion::logical_expr::{Distinct, Expr, JoinType, LogicalPlan};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::aggregates::AggregateExec;
-use datafusion::sql::sqlparser::ast::{Expr as Syntax, Spanned, visit_expressions};
+use datafusion::sql::sqlparser::ast::{Expr as Syntax, Spanned};
 
 use super::problem::SqlProblem;
+use super::syntax::visits::visit_expressions;
 use super::{offset, syntax};
 
 /// Whether a plan consists of nothing but what the engine executes in any combination: scans, filters, projections, joins, groups

@@ -9,10 +9,11 @@ use std::ops::{ControlFlow, Range};
 use std::time::{Duration, Instant};
 
 use datafusion::sql::parser::Statement;
-use datafusion::sql::sqlparser::ast::{self, Expr, Spanned, Value, Visit, VisitMut, Visitor, VisitorMut};
+use datafusion::sql::sqlparser::ast::{self, Expr, Spanned, Value, Visitor, VisitorMut};
 use datafusion::sql::sqlparser::tokenizer;
 
 use super::offset;
+use super::syntax::visits::{visit, visit_mut};
 
 /// How often the SQL is planned at most.
 const TRIALS: usize = 64;
@@ -27,7 +28,7 @@ pub(super) fn range(
 ) -> Option<Range<usize>> {
     let Statement::Statement(tree) = statement else { return None };
     let mut listed = Listed::default();
-    let _ = Visit::visit(tree.as_ref(), &mut listed);
+    let _ = visit(tree.as_ref(), &mut listed);
     let mut trials = Trials { began: Instant::now(), left: TRIALS, tree, still_fails };
     let mut found = None;
     let mut within = 0..listed.expressions.len();
@@ -129,7 +130,7 @@ impl Trials<'_> {
         self.left -= 1;
         let mut tree = self.tree.clone();
         let mut nulls = Nulls { at: expressions.iter().copied().collect(), next: 0, open: Vec::new() };
-        let _ = VisitMut::visit(&mut tree, &mut nulls);
+        let _ = visit_mut(&mut tree, &mut nulls);
         !(self.still_fails)(Statement::Statement(Box::new(tree)))
     }
 }

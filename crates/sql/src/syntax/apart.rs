@@ -10,12 +10,13 @@ use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast::{
     CastKind, DataType, Distinct, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause,
     FunctionArguments, GroupByExpr, Ident, NamedWindowDefinition, NamedWindowExpr, OrderBy, OrderByKind,
-    Query, Select, SelectItem, Statement as Tree, UnaryOperator, Value, ValueWithSpan, Visit, VisitMut,
-    Visitor, VisitorMut, WindowSpec, WindowType,
+    Query, Select, SelectItem, Statement as Tree, UnaryOperator, Value, ValueWithSpan, Visitor, VisitorMut,
+    WindowSpec, WindowType,
 };
 use datafusion::sql::sqlparser::tokenizer::Span;
 
 use super::columns::{call, folded};
+use super::visits::{visit, visit_mut};
 use super::walk::{own_expressions, selects_of};
 
 /// The name of the call.
@@ -26,7 +27,7 @@ pub(crate) fn write_apart(statement: &mut Statement, is_scalar: &dyn Fn(&str) ->
     if let Statement::Statement(tree) = statement {
         let tree: &mut Tree = tree;
         // The visitor breaks nowhere.
-        let _ = VisitMut::visit(tree, &mut Queries { is_scalar });
+        let _ = visit_mut(tree, &mut Queries { is_scalar });
     }
 }
 
@@ -156,7 +157,7 @@ fn written(expression: &Expr, windows: &NamedWindows, is_whole: bool) -> String 
     while let Expr::Nested(inner) = expression {
         expression = *inner;
     }
-    let _ = VisitMut::visit(&mut expression, &mut WrittenOnce { windows, is_whole });
+    let _ = visit_mut(&mut expression, &mut WrittenOnce { windows, is_whole });
     expression.to_string()
 }
 
@@ -294,7 +295,7 @@ fn parts(function: &mut Function) -> Vec<&mut Expr> {
 /// Whether an expression has a part that its name leaves out.
 fn tells_apart(expression: &Expr) -> bool {
     let mut search = Telling { found: false };
-    let _ = Visit::visit(expression, &mut search);
+    let _ = visit(expression, &mut search);
     search.found
 }
 

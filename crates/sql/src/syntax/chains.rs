@@ -7,11 +7,12 @@ use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
     BinaryOperator, Expr, Ident, Query, SetExpr, SetOperator, SetQuantifier, Spanned, Statement, Values,
-    VisitMut, VisitorMut,
+    VisitorMut,
 };
 use datafusion::sql::sqlparser::tokenizer::Location;
 
 use super::nesting::Nesting;
+use super::visits::visit_mut;
 
 /// Terms that a chain may have before it is grouped anew: people's own SQL stays as it was written.
 const TERMS: usize = 64;
@@ -23,7 +24,7 @@ pub(crate) const DEPTH: usize = 500;
 /// # Errors
 /// Where something is nested deeper than [`DEPTH`] all the same.
 pub(crate) fn balance(statement: &mut Statement) -> Result<(), Nesting> {
-    match statement.visit(&mut Balance { depth: 0 }) {
+    match visit_mut(statement, &mut Balance { depth: 0 }) {
         ControlFlow::Continue(()) => Ok(()),
         ControlFlow::Break(nesting) => Err(nesting),
     }

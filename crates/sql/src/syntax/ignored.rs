@@ -9,19 +9,19 @@ use std::ops::ControlFlow;
 use datafusion::sql::sqlparser::ast::{
     DuplicateTreatment, Expr, Function, FunctionArgumentClause, FunctionArguments, GroupByExpr,
     NullTreatment, Query, Select, Spanned, TableAlias, TableFactor, Visit, Visitor, WindowType,
-    visit_expressions,
 };
 use datafusion::sql::sqlparser::tokenizer::{Location, Span, Token, Tokenizer};
 
 use super::Sql;
 use super::patterns::{NoPattern, no_pattern};
+use super::visits::{visit, visit_expressions};
 use crate::offset;
 use crate::problem::SqlProblem;
 
 /// The first part of a query that would be left out, if there is one.
 pub(crate) fn ignored(query: &Query, sql: &str, is_scalar: &dyn Fn(&str) -> bool) -> Option<SqlProblem> {
     let mut search = Search { is_scalar };
-    match query.visit(&mut search) {
+    match visit(query, &mut search) {
         ControlFlow::Break(part) => Some(part.problem(sql)),
         ControlFlow::Continue(()) => None,
     }

@@ -15,6 +15,7 @@ use datafusion::sql::sqlparser::ast::{
 use datafusion::sql::sqlparser::tokenizer::Span;
 
 use super::columns::is_plain;
+use super::visits::visit_mut;
 use super::walk::{constraint, own_expressions};
 
 /// Names the joined columns in all SELECTs of a statement.
@@ -22,7 +23,7 @@ pub(crate) fn name_joined(statement: &mut Statement) {
     if let Statement::Statement(tree) = statement {
         let tree: &mut Tree = tree;
         // The visitor breaks nowhere.
-        let _ = tree.visit(&mut Selects);
+        let _ = visit_mut(tree, &mut Selects);
     }
 }
 

@@ -17,6 +17,7 @@ use datafusion::sql::sqlparser::ast::{
 use datafusion::sql::sqlparser::tokenizer::Span;
 
 use super::columns::{self, ColumnSource, ColumnsOfTables, Relations, folded};
+use super::visits::visit_mut;
 use super::walk::{constraint, constraint_mut, own_expressions, selects_of};
 use crate::offset;
 use crate::problem::SqlProblem;
@@ -31,11 +32,11 @@ pub(crate) fn write_out_joined(
     let Statement::Statement(tree) = statement else { return None };
     let Tree::Query(query) = tree.as_mut() else { return None };
     let mut any = AnyJoined { found: false };
-    let _ = query.visit(&mut any);
+    let _ = visit_mut(query, &mut any);
     if any.found {
         of_query(query, &Relations::new(tables));
         let mut search = TwoInOne { found: None };
-        let _ = query.visit(&mut search);
+        let _ = visit_mut(query, &mut search);
         return search.found.map(|column| two_in_one(&column, sql));
     }
     None
@@ -158,8 +159,8 @@ fn of_query(query: &mut Query, relations: &Relations<'_>) {
         let _ = of_select(select, order_by, &relations);
     });
     let mut nested = Nested { relations: &relations, depth: 0 };
-    let _ = query.body.visit(&mut nested);
-    let _ = query.order_by.visit(&mut nested);
+    let _ = visit_mut(&mut query.body, &mut nested);
+    let _ = visit_mut(&mut query.order_by, &mut nested);
 }
 
 /// The queries within a query, each with the relations that it can read.
@@ -208,20 +209,20 @@ fn of_select(select: &mut Select, order_by: Option<&mut OrderBy>, relations: &Re
     }
     let outputs: HashSet<String> = items.iter().filter_map(output).collect();
     select.projection = items;
-    let _ = select.selection.visit(&mut names);
-    let _ = select.group_by.visit(&mut names);
-    let _ = select.having.visit(&mut names);
-    let _ = select.named_window.visit(&mut names);
-    let _ = select.qualify.visit(&mut names);
+    let _ = visit_mut(&mut select.selection, &mut names);
+    let _ = visit_mut(&mut select.group_by, &mut names);
+    let _ = visit_mut(&mut select.having, &mut names);
+    let _ = visit_mut(&mut select.named_window, &mut names);
+    let _ = visit_mut(&mut select.qualify, &mut names);
     // DISTINCT ON knows the names that are given by AS alone.
     names.kept = select.projection.iter().filter_map(output_alias).collect();
     if let Some(Distinct::On(keys)) = &mut select.distinct {
-        let _ = keys.visit(&mut names);
+        let _ = visit_mut(keys, &mut names);
     }
     names.kept = outputs;
     let order_by = order_by?;
     if let OrderByKind::Expressions(keys) = &mut order_by.kind {
-        let _ = keys.visit(&mut names);
+        let _ = visit_mut(keys, &mut names);
     }
     Some(())
 }
@@ -239,7 +240,7 @@ fn in_joins(from: &mut TableWithJoins, names: &mut MergedNames<'_>) -> Option<Co
                 let relations = names.relations;
                 let mut here =
                     MergedNames { relations, merged: &merged, shadows: Vec::new(), kept: HashSet::new() };
-                let _ = on.visit(&mut here);
+                let _ = visit_mut(on, &mut here);
             }
             JoinConstraint::Using(_) | JoinConstraint::Natural => {
                 *by = condition.map_or(JoinConstraint::None, JoinConstraint::On);
@@ -284,7 +285,7 @@ fn of_item(
                 items.push(match (star.instead.get(name), &column.value) {
                     (Some(other), _) => {
                         let mut expr = other.clone();
-                        let _ = expr.visit(names);
+                        let _ = visit_mut(&mut expr, names);
                         SelectItem::ExprWithAlias { expr, alias }
                     }
                     (None, value @ Expr::CompoundIdentifier(_)) => SelectItem::UnnamedExpr(value.clone()),
@@ -293,7 +294,7 @@ fn of_item(
             }
         }
         mut other => {
-            let _ = other.visit(names);
+            let _ = visit_mut(&mut other, names);
             items.push(other);
         }
     }
@@ -368,7 +369,7 @@ impl MergedNames<'_> {
             return None;
         }
         let mut value = self.merged.get(&name)?.clone();
-        let _ = value.visit(&mut At(column.span));
+        let _ = visit_mut(&mut value, &mut At(column.span));
         Some(value)
     }
 
@@ -412,7 +413,7 @@ fn output_alias(item: &SelectItem) -> Option<String> {
 fn speaks_of(value: &Expr, table: &[Ident]) -> bool {
     let mut search = value.clone();
     let mut of = Of { table: table.last().map(folded), found: false };
-    let _ = search.visit(&mut of);
+    let _ = visit_mut(&mut search, &mut of);
     of.found
 }
 

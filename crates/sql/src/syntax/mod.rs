@@ -17,6 +17,7 @@ mod quantified;
 mod spelled;
 mod synonyms;
 mod types;
+pub(crate) mod visits;
 mod walk;
 
 use datafusion::common::{DataFusionError, plan_datafusion_err};

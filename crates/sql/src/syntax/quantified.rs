@@ -3,14 +3,16 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::parser::Statement;
-use datafusion::sql::sqlparser::ast::{BinaryOperator, Expr, Ident, Statement as Tree, VisitMut, VisitorMut};
+use datafusion::sql::sqlparser::ast::{BinaryOperator, Expr, Ident, Statement as Tree, VisitorMut};
+
+use super::visits::visit_mut;
 
 /// Writes them so in all of a statement.
 pub(crate) fn write_as_membership(statement: &mut Statement) {
     if let Statement::Statement(tree) = statement {
         let tree: &mut Tree = tree;
         // The visitor breaks nowhere.
-        let _ = tree.visit(&mut Quantified);
+        let _ = visit_mut(tree, &mut Quantified);
     }
 }
 

@@ -11,11 +11,12 @@ use datafusion::sql::sqlparser::ast::{
     BinaryOperator, CaseWhen, CastKind, DataType, DateTimeField, Expr, Function, FunctionArg,
     FunctionArgExpr, FunctionArgumentClause, FunctionArgumentList, FunctionArguments, Ident, Interval,
     ObjectName, ObjectNamePart, OrderByExpr, OrderByOptions, Spanned, Statement as Tree, TableAlias,
-    TableAliasColumnDef, TableFactor, TimezoneInfo, Value, VisitMut, VisitorMut, visit_expressions,
+    TableAliasColumnDef, TableFactor, TimezoneInfo, Value, VisitorMut,
 };
 use datafusion::sql::sqlparser::tokenizer::Span;
 
 use super::columns::call;
+use super::visits::{visit_expressions, visit_mut};
 use crate::calendar::CalendarUnit;
 use crate::offset;
 use crate::problem::SqlProblem;
@@ -115,7 +116,7 @@ pub(crate) fn write_synonyms_out(statement: &mut Statement, sql: &str) -> Option
     let Statement::Statement(tree) = statement else { return None };
     let tree: &mut Tree = tree;
     let mut synonyms = Synonyms { names_series: names_series(tree) };
-    match VisitMut::visit(tree, &mut synonyms) {
+    match visit_mut(tree, &mut synonyms) {
         ControlFlow::Continue(()) => None,
         ControlFlow::Break(unclear) => Some(unclear.problem(sql)),
     }

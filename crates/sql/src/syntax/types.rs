@@ -2,26 +2,23 @@
 //!
 //! A type that holds other values than any of the engine's is not read as one that is near to it.
 
-use std::ops::ControlFlow;
-
 use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast::{
     CharacterLength, DataType, ExactNumberInfo, Expr, ObjectName, Statement as Tree, TimezoneInfo,
-    visit_expressions_mut,
 };
+
+use super::visits::visit_expressions_mut;
 
 /// Reads the types of all casts of a statement.
 pub(crate) fn write_types_out(statement: &mut Statement) {
     let Statement::Statement(tree) = statement else { return };
     let tree: &mut Tree = tree;
-    // The closure never breaks off.
-    let _ = visit_expressions_mut(tree, |expression| {
+    visit_expressions_mut(tree, |expression| {
         if let Expr::Cast { data_type, .. } = expression
             && let Some(known) = known(data_type)
         {
             *data_type = known;
         }
-        ControlFlow::<()>::Continue(())
     });
 }
 

@@ -6,6 +6,8 @@ use datafusion::sql::sqlparser::ast::{
     Expr, JoinConstraint, JoinOperator, OrderBy, Query, Select, SetExpr, VisitMut, VisitorMut,
 };
 
+use super::visits::visit_mut;
+
 /// Calls `each` for the SELECTs that a query consists of, not for those of the queries within; with the order of its rows where it
 /// is one SELECT.
 pub(super) fn selects_of(query: &mut Query, mut each: impl FnMut(&mut Select, Option<&mut OrderBy>)) {
@@ -26,7 +28,7 @@ pub(super) fn selects_of(query: &mut Query, mut each: impl FnMut(&mut Select, Op
 /// other ones.
 pub(super) fn own_expressions(part: &mut impl VisitMut, each: impl FnMut(&mut Expr)) {
     // The visitor breaks nowhere.
-    let _ = part.visit(&mut OwnExpressions { queries: 0, each });
+    let _ = visit_mut(part, &mut OwnExpressions { queries: 0, each });
 }
 
 struct OwnExpressions<F> {
