@@ -30,7 +30,10 @@ impl Session<'_> {
         build: &PartitionBuild,
         changed: Option<&[ContentChange]>,
     ) -> Result<Option<(Built, String)>, BuildError> {
-        let (Some(stored), Some(changed)) = (self.stored(table.relation), changed) else { return Ok(None) };
+        let (Some(stored), Some(changed)) = (self.stored(table.relation), changed) else {
+            tracing::debug!("what {} was made of is not known", table.relation);
+            return Ok(None);
+        };
         if !build.is_of_inputs() || model.is_volatile {
             return Ok(None);
         }

@@ -180,8 +180,9 @@ impl KeyedWork<'_> {
             None => self.carried_on_by_key(collect)?,
         };
         let Some(carried) = carried else { return Ok(None) };
-        let to_add = self.engine.cost(&carried.added)?;
-        if !is_worth(to_add + self.stored.table.bytes(), self.whole) {
+        let (to_add, stored) = (self.engine.cost(&carried.added)?, self.stored.table.bytes());
+        if !is_worth(to_add + stored, self.whole) {
+            tracing::debug!("carrying on reads {to_add} bytes and {stored} stored ones, of {}", self.whole);
             return Ok(None);
         }
         let schema = self.stored.schema;
@@ -238,20 +239,30 @@ impl KeyedWork<'_> {
             .iter()
             .map(|at| Some(self.plan.schema().fields().get(*at)?.name().clone()))
             .collect::<Option<Vec<String>>>();
-        let Some(columns) = columns.filter(|columns| !columns.is_empty()) else { return Ok(None) };
+        let Some(columns) = columns.filter(|columns| !columns.is_empty()) else {
+            tracing::debug!("a change reaches rows of any key");
+            return Ok(None);
+        };
         let to_find = self.engine.cost(&touched.plan)?;
         if !is_worth(to_find, self.whole) {
+            tracing::debug!("finding keys reads {to_find} bytes of {}", self.whole);
             return Ok(None);
         }
-        let Some(keys) = told_apart(touched.plan, collect)? else { return Ok(None) };
+        let Some(keys) = told_apart(touched.plan, collect)? else {
+            tracing::debug!("a change reaches more than {KEYS} keys");
+            return Ok(None);
+        };
         if keys.num_rows() == 0 {
             return Ok(Some(KeyedRows::Same));
         }
         let of_keys = Restricted::new(collect).plan(&self.plan, &wanted, &keys, &touched.told)?;
         let to_make = self.engine.cost(&of_keys)?;
         // To find keys takes a pass over some columns; to make rows of them, all the rest of the work too.
-        let all = to_find / 2 + to_make + self.stored.table.bytes();
+        let stored = self.stored.table.bytes();
+        let all = to_find / 2 + to_make + stored;
         if !is_worth(all, self.whole) {
+            let (keys, whole) = (keys.num_rows(), self.whole);
+            tracing::debug!("{keys} keys: {to_find} bytes to find them, {to_make} to make them, {stored} stored, of {whole}");
             return Ok(None);
         }
         let on: Vec<(Expr, usize)> = columns.iter().enumerate().map(|(at, name)| (named(name), at)).collect();
@@ -279,7 +290,11 @@ impl KeyedWork<'_> {
         let old = shaped(rows, self.stored.schema)?;
         let old = LogicalPlanBuilder::from(old).limit(0, Some(most + 1))?.build()?;
         let old = batch(self.stored.schema.clone(), &collect(old)?)?;
-        Ok((old.num_rows() <= most).then_some(old))
+        if old.num_rows() > most {
+            tracing::debug!("{} keys are those of most of {} rows", keys.num_rows(), files.all_rows());
+            return Ok(None);
+        }
+        Ok(Some(old))
     }
 
     fn replaced(
