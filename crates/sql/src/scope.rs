@@ -292,6 +292,7 @@ impl Scope {
             return Err(refused);
         }
         syntax::name_joined(&mut statement);
+        syntax::name_unnamed(&mut statement);
         syntax::write_apart(&mut statement, &is_scalar);
         Ok(statement)
     }
