@@ -47,7 +47,7 @@ impl Changes {
         };
         let may_stay = matches!(plan, LogicalPlan::Union(_) | LogicalPlan::Join(_));
         for input in plan.inputs().into_iter().filter(|_| is_so) {
-            if !(may_stay && !self.reach(input)) && !self.is_linear(input)? {
+            if (!may_stay || self.reach(input)) && !self.is_linear(input)? {
                 return Ok(false);
             }
         }
