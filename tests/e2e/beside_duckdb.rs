@@ -43,7 +43,7 @@ fn compared(script: &str, project: &Path, arguments: &[String]) {
     let said = String::from_utf8_lossy(&output.stdout);
     let failed = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{said}\n{failed}");
-    println!("{said}");
+    eprintln!("{said}");
 }
 
 /// So many SELECTs stand over tables that change, and so often they do.
