@@ -45,6 +45,7 @@ mod microbatch;
 mod names_as_written;
 mod outside_tables;
 mod packages;
+mod past;
 mod project;
 mod promise;
 mod publish;

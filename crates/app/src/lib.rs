@@ -12,6 +12,7 @@ mod error;
 pub mod freshness;
 mod hooks;
 mod late;
+pub mod past;
 pub mod preview;
 pub mod query;
 pub mod reconcile;

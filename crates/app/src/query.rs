@@ -7,6 +7,7 @@ use arrow::array::RecordBatch;
 
 use super::error::AppError;
 use super::late::Answering;
+use super::past::{AsOf, Past, keeps_nothing};
 use super::streamed::{is_streaming, register_streamed};
 use super::workspace::{Workspace, runtime};
 use mep_contract::executor::{EngineError, Executor};
@@ -15,7 +16,7 @@ use mep_core::relation::Relation;
 use mep_datafusion::Engine;
 use mep_graph::{Answers, Compiled, Compiler, Graph, Node, NodeIndex, NodeKind, NodeSet, tested_relation};
 use mep_lang::jinja::SourceMap;
-use mep_lang::project::{Problem, SourceText, Span};
+use mep_lang::project::{Problem, SourceText, Span, StreamingTarget};
 use mep_sql::named_tables;
 
 /// What rows are read by.
@@ -24,6 +25,8 @@ pub struct Reader<'a> {
     warehouse: Arc<dyn Warehouse>,
     engine: Engine,
     runtime: Arc<tokio::runtime::Runtime>,
+    /// What tables were, where these are read as such.
+    past: Option<Past>,
 }
 
 /// A SELECT, and where its text came from.
@@ -41,7 +44,23 @@ impl<'a> Reader<'a> {
         let warehouse = workspace.warehouse()?;
         let engine = workspace.engine(&warehouse)?;
         register_all(&workspace.graph, warehouse.as_ref(), &engine)?;
-        Ok(Self { workspace, warehouse, engine, runtime: runtime()? })
+        Ok(Self { workspace, warehouse, engine, runtime: runtime()?, past: None })
+    }
+
+    /// One by which tables are read as they were.
+    ///
+    /// # Errors
+    /// Where the warehouse cannot be read, or does not keep that.
+    pub fn as_of(workspace: &'a Workspace, as_of: &AsOf) -> Result<Self, AppError> {
+        let warehouse = workspace.warehouse()?;
+        let engine = workspace.engine(&warehouse)?;
+        let past = Some(Past::of(warehouse.clone(), as_of)?);
+        Ok(Self { workspace, warehouse, engine, runtime: runtime()?, past })
+    }
+
+    /// What tables were, where these are read as such.
+    pub fn past(&self) -> Option<&Past> {
+        self.past.as_ref()
     }
 
     /// A query with Jinja. What it reads that no warehouse holds becomes known.
@@ -58,12 +77,15 @@ impl<'a> Reader<'a> {
         let named = named_tables(&rendered.sql);
         let streams_elsewhere = workspace.project.target.streaming.is_some();
         let is_read = |node: &Node| match &node.relation {
-            None => matches!(node.kind, NodeKind::Model { .. }),
+            None => matches!(node.kind, NodeKind::Model { .. }) && named.contains(&tested_relation(node)),
             Some(relation) => streams_elsewhere && is_streaming(node) && named.contains(relation),
         };
         let nodes = workspace.graph.indexed();
         let read: NodeSet = nodes.filter(|(_, node)| is_read(node)).map(|(index, _)| index).collect();
-        if !read.is_empty() {
+        if let Some(past) = &self.past {
+            let compiled = if read.is_empty() { None } else { Some(workspace.compile(&read)?) };
+            self.know_past(past, &rendered.sql, compiled.as_ref())?;
+        } else if !read.is_empty() {
             let compiled = workspace.compile(&read)?;
             register_ephemeral(&workspace.graph, &compiled, &self.engine);
             register_streamed(workspace, &compiled, &read, &self.engine, &self.runtime)?;
@@ -78,6 +100,9 @@ impl<'a> Reader<'a> {
     pub fn node(&self, index: NodeIndex) -> Result<Query, AppError> {
         let workspace = self.workspace;
         let nodes = NodeSet::from([index]);
+        if let Some(past) = &self.past {
+            return self.node_as_it_was(past, index);
+        }
         let compiled = workspace.compile(&nodes)?;
         if compiled.late.contains_key(&index) {
             let name = &workspace.graph.node(index).name;
@@ -109,6 +134,46 @@ impl<'a> Reader<'a> {
             None => false,
         };
         Ok(Query { sql: if is_stored { all } else { model.sql.clone() }, map })
+    }
+
+    /// What gives the rows that a node's table had. What is not stored has its SQL of now, over tables as they were.
+    fn node_as_it_was(&self, past: &Past, index: NodeIndex) -> Result<Query, AppError> {
+        let node = self.workspace.graph.node(index);
+        let whole = node.place.clone().map(SourceMap::whole);
+        let text = SourceText::new(node.path.clone(), "");
+        let map = whole.unwrap_or_else(|| SourceMap::whole(text.at(Span::default())));
+        let compiled = match &node.relation {
+            Some(_) if !node.is_test() => None,
+            _ => Some(self.workspace.compile(&NodeSet::from([index]))?),
+        };
+        let test = compiled.as_ref().and_then(|compiled| compiled.tests.get(&index));
+        let query = match test {
+            Some(test) => Query { sql: test.sql.clone(), map: test.rendered.map.clone() },
+            None => Query { sql: format!("select * from {}", tested_relation(node)), map },
+        };
+        self.know_past(past, &query.sql, compiled.as_ref())?;
+        Ok(query)
+    }
+
+    /// Makes known what a query reads, as it was.
+    fn know_past(&self, past: &Past, sql: &str, compiled: Option<&Compiled>) -> Result<(), AppError> {
+        let graph = &self.workspace.graph;
+        let named = named_tables(sql);
+        if let Some(StreamingTarget::Cassandra(_)) = &self.workspace.project.target.streaming
+            && graph.nodes().iter().any(|node| is_streaming(node) && named.contains(&tested_relation(node)))
+        {
+            return Err(keeps_nothing("Cassandra"));
+        }
+        let ephemeral = |relation: &Relation| {
+            let mut nodes = graph.indexed().filter(|(_, node)| node.relation.is_none());
+            let (index, _) = nodes.find(|(_, node)| tested_relation(node) == *relation)?;
+            Some(compiled?.models.get(&index)?.sql.clone())
+        };
+        past.make_known(sql, &ephemeral, &self.engine)?;
+        if let Some(compiled) = compiled {
+            register_ephemeral(graph, compiled, &self.engine);
+        }
+        Ok(())
     }
 
     /// The first rows of a query; where there are none, one batch without rows that says the columns.

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use chrono::{NaiveDate, NaiveDateTime};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use mep_app::past::AsOf;
 use mep_app::{Opening, Selectors};
 
 use mep_core::time_range::TimeRange;
@@ -349,6 +350,14 @@ fn parse_time(text: &str) -> Result<NaiveDateTime, String> {
     })
 }
 
+fn parse_as_of(text: &str) -> Result<AsOf, String> {
+    AsOf::of_text(text).ok_or_else(|| {
+        "expected a day, a time or the id of a run, such as 2018-11-01, 2018-11-01T06:00:00Z or the \
+         invocation_id in run_results.json"
+            .to_owned()
+    })
+}
+
 impl EventTimes {
     /// The stretch between both, where the user named one.
     ///
@@ -494,6 +503,9 @@ pub struct ShowArguments {
     /// A query, in which Jinja works as in a model.
     #[arg(long, value_name = "SQL")]
     pub inline: Option<String>,
+    /// Read tables as they were at a time in UTC, at the end of a day, or after a run, by the `invocation_id` in `run_results.json`.
+    #[arg(long, value_name = "TIME OR RUN", value_parser = parse_as_of)]
+    pub at: Option<AsOf>,
     /// How many rows; -1 for all.
     #[arg(long, value_name = "N", default_value_t = 5, allow_negative_numbers = true)]
     pub limit: i64,

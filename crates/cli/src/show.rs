@@ -6,6 +6,7 @@ use arrow::util::pretty::pretty_format_batches_with_options;
 
 use super::arguments::{Global, Selecting, ShowArguments, TextOrJson};
 use super::exit::Exit;
+use mep_app::past::Past;
 use mep_app::query::Reader;
 use mep_app::{AppError, Rendering, Workspace};
 use mep_contract::executor::EngineError;
@@ -18,15 +19,19 @@ use mep_lang::project::{Problem, SourceText};
 /// Where there is no such node, the query is wrong, or it fails.
 pub(super) fn show(global: &Global, arguments: &ShowArguments) -> Result<Exit, AppError> {
     let workspace = Workspace::open(&global.opening(), "show", Rendering::default())?;
+    let open = |workspace| match &arguments.at {
+        Some(as_of) => Reader::as_of(workspace, as_of),
+        None => Reader::open(workspace),
+    };
     let (reader, query) = match (&arguments.inline, &arguments.select) {
         (Some(query), _) => {
-            let reader = Reader::open(&workspace)?;
+            let reader = open(&workspace)?;
             let query = reader.inline(&SourceText::new("--inline", query.clone()))?;
             (reader, query)
         }
         (None, Some(words)) => {
             let index = the_one(&workspace, words)?;
-            let reader = Reader::open(&workspace)?;
+            let reader = open(&workspace)?;
             let query = reader.node(index)?;
             (reader, query)
         }
@@ -35,10 +40,15 @@ pub(super) fn show(global: &Global, arguments: &ShowArguments) -> Result<Exit, A
     let batches = reader.rows(&query, usize::try_from(arguments.limit).ok())?;
     let text = match arguments.output {
         TextOrJson::Json => as_json(&batches)?,
-        TextOrJson::Text => as_table(&batches)?,
+        TextOrJson::Text => as_table(&batches)? + &said_of_past(reader.past()),
     };
     super::print(&text)?;
     Ok(Exit::Success)
+}
+
+/// Which contents of which tables were read.
+fn said_of_past(past: Option<&Past>) -> String {
+    past.map(Past::read).unwrap_or_default().iter().map(|read| format!("{read}\n")).collect()
 }
 
 /// The one node that the words take.

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 
 use super::build::{BuildCounts, BuildError, Built, TableBuild};
+use super::kept_groups::DividedOnce;
 use super::session::Session;
 use mep_contract::executor::EngineError;
 use mep_contract::executor::keyed::{ContentChange, KeyedRows, ReplacedRows, StoredRows};
@@ -26,7 +27,7 @@ impl Session<'_> {
     pub(super) fn by_key(
         &self,
         table: &TableBuild<'_>,
-        model: &CompiledModel,
+        divided: &DividedOnce<'_>,
         build: &PartitionBuild,
         changed: Option<&[ContentChange]>,
     ) -> Result<Option<(Built, String)>, BuildError> {
@@ -34,17 +35,17 @@ impl Session<'_> {
             tracing::debug!("what {} was made of is not known", table.relation);
             return Ok(None);
         };
-        if !build.is_of_inputs() || model.is_volatile {
+        if !build.is_of_inputs() || divided.model.is_volatile {
             return Ok(None);
         }
         if changed.is_empty() {
             return Ok(self.came_out_same(table, build, &stored));
         }
         if !stored.groups.is_empty()
-            && let Some(divided) = self.divided(table, model, true)?
+            && let Some(divided) = self.divided(table, divided)?
         {
             // Where groups cannot be carried on, they are made anew with all rows.
-            return self.by_groups(table, build, &stored, &divided, changed);
+            return self.by_groups(table, build, &stored, divided, changed);
         }
         let found = self.rows_of_keys(table, table.plan()?, &stored, changed);
         self.of_keys(table, build, &stored, found)

@@ -209,10 +209,11 @@ impl Session<'_> {
                 let model = self.model(index)?;
                 let table = self.table_build(&relation, model);
                 let changed = self.stored(&relation).and_then(|stored| self.changed_inputs(model, &stored));
-                if let Some((built, by_key)) = self.by_key(&table, model, build, changed.as_deref())? {
+                let divided = self.divided_once(&relation, model, changed.as_deref());
+                if let Some((built, by_key)) = self.by_key(&table, &divided, build, changed.as_deref())? {
                     return self.built(index, node, built, &format!("{}; {by_key}", build.reason));
                 }
-                let built = self.whole(&table, model, build, changed.as_deref())?;
+                let built = self.whole(&table, &divided, build)?;
                 let is_whole = model.partition_columns.is_empty();
                 let looked_at = if is_whole { std::slice::from_ref(build) } else { &[] };
                 let built = self.keeping_same_rows(&table, built, looked_at);

@@ -3,6 +3,7 @@
 //! Where a SELECT makes groups of tables that grow, these are written first, and the table is made of them. The next run carries the groups
 //! on, and makes those rows of the table that the groups which changed reach. Groups are published with the table, in one step.
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -24,10 +25,43 @@ const FILE_BYTES: u64 = 512 * 1024;
 /// Groups of so few bytes are kept whatever they are made of.
 const LITTLE: u64 = 1024 * 1024;
 
+/// How a model's SELECT is divided: found out where it is first asked for.
+pub(super) struct DividedOnce<'a> {
+    pub(super) model: &'a CompiledModel,
+    /// Whether rows go from its inputs.
+    loses: bool,
+    found: OnceCell<Option<DividedQuery>>,
+}
+
 impl Session<'_> {
-    /// A table's SELECT, divided into groups to be kept and what is made of them; `None` where none are kept. `loses` says whether rows go
-    /// from its inputs.
-    pub(super) fn divided(
+    /// What tells how a table's SELECT is divided. `changed` are its changed inputs, as far as these are known.
+    pub(super) fn divided_once<'a>(
+        &self,
+        relation: &Relation,
+        model: &'a CompiledModel,
+        changed: Option<&[ContentChange]>,
+    ) -> DividedOnce<'a> {
+        // Rows went from its inputs since it was built, or did so before.
+        let went = |change: &ContentChange| change.gone().partitions().next().is_some();
+        let loses = self.stored(relation).is_some_and(|stored| !stored.groups.is_empty())
+            || changed.is_some_and(|changed| changed.iter().any(went));
+        DividedOnce { model, loses, found: OnceCell::new() }
+    }
+
+    /// A table's SELECT, divided into groups to be kept and what is made of them; `None` where none are kept.
+    pub(super) fn divided<'a>(
+        &self,
+        table: &TableBuild<'_>,
+        once: &'a DividedOnce<'_>,
+    ) -> Result<Option<&'a DividedQuery>, BuildError> {
+        if let Some(divided) = once.found.get() {
+            return Ok(divided.as_ref());
+        }
+        let divided = self.divided_anew(table, once.model, once.loses)?;
+        Ok(once.found.get_or_init(|| divided).as_ref())
+    }
+
+    fn divided_anew(
         &self,
         table: &TableBuild<'_>,
         model: &CompiledModel,
@@ -50,22 +84,17 @@ impl Session<'_> {
         }))
     }
 
-    /// Builds all of a table, and the groups on the way to it, where some are kept. `changed` are its changed inputs, as far as these are known.
+    /// Builds all of a table, and the groups on the way to it, where some are kept.
     pub(super) fn whole(
         &self,
         table: &TableBuild<'_>,
-        model: &CompiledModel,
+        divided: &DividedOnce<'_>,
         build: &PartitionBuild,
-        changed: Option<&[ContentChange]>,
     ) -> Result<Built, BuildError> {
-        // Rows went from its inputs since it was built, or did so before.
-        let went = |change: &ContentChange| change.gone().partitions().next().is_some();
-        let loses = self.stored(table.relation).is_some_and(|stored| !stored.groups.is_empty())
-            || changed.is_some_and(|changed| changed.iter().any(went));
-        let Some(divided) = self.divided(table, model, loses)? else {
+        let Some(divided) = self.divided(table, divided)? else {
             return self.block_on(table.whole(build));
         };
-        match self.whole_by_groups(table, build, &divided) {
+        match self.whole_by_groups(table, build, divided) {
             Err(BuildError::Engine(error)) => {
                 // The SELECT as it was written says what is wrong with it, and where.
                 tracing::debug!("{} cannot be made of its groups: {error}", table.relation);

@@ -21,6 +21,7 @@ mod date_trunc;
 pub mod dialect;
 mod effect;
 pub mod event_time;
+mod exact_mean;
 mod exact_sum;
 mod executable;
 mod extremes;

@@ -1,8 +1,10 @@
-//! A mean of decimals, made of their total and their number as the engine's `avg` makes it: cut off after as many digits as its type has.
+//! A mean made of a total and a number of values as `avg` makes it: of decimals cut off after as many digits as its type has, of whole numbers
+//! divided once.
 
 use std::sync::Arc;
 
-use arrow::array::{Array, AsArray, Decimal128Array};
+use crate::exact_mean::mean_of;
+use arrow::array::{Array, AsArray, Decimal128Array, Float64Array};
 use arrow::datatypes::{DataType, Decimal128Type, DecimalType, Int64Type};
 use datafusion::common::{Result, exec_err, internal_err, plan_err};
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility};
@@ -32,6 +34,7 @@ impl ScalarUDFImpl for Mean {
 
     fn return_type(&self, types: &[DataType]) -> Result<DataType> {
         match (types, &self.of) {
+            ([DataType::Decimal128(_, 0), DataType::Int64], DataType::Float64) => Ok(DataType::Float64),
             ([DataType::Decimal128(_, scale), DataType::Int64], DataType::Decimal128(_, digits))
                 if digits >= scale =>
             {
@@ -44,13 +47,14 @@ impl ScalarUDFImpl for Mean {
     fn invoke_with_args(&self, arguments: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let arrays = ColumnarValue::values_to_arrays(&arguments.args)?;
         let [totals, counts] = arrays.as_slice() else { return internal_err!("a mean has two arguments") };
-        let (DataType::Decimal128(_, scale), DataType::Decimal128(precision, digits)) =
-            (totals.data_type().clone(), self.of.clone())
-        else {
-            return internal_err!("a mean is a decimal");
-        };
+        let (of_total, of_mean) = (totals.data_type().clone(), self.of.clone());
         let totals = totals.as_primitive::<Decimal128Type>();
         let counts = counts.as_primitive::<Int64Type>();
+        let (DataType::Decimal128(_, scale), DataType::Decimal128(precision, digits)) = (of_total, of_mean)
+        else {
+            let means = totals.iter().zip(counts.iter()).map(|(total, count)| mean_of(total?, count?));
+            return Ok(ColumnarValue::Array(Arc::new(means.collect::<Float64Array>())));
+        };
         let times = 10_i128.pow(u32::from((digits - scale).unsigned_abs()));
         let mean = |(total, count): (Option<i128>, Option<i64>)| {
             let (Some(total), Some(count @ 1..)) = (total, count) else { return Ok(None) };

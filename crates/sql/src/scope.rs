@@ -24,6 +24,7 @@ use datafusion::sql::parser::Statement;
 use datafusion::sql::planner::object_name_to_table_reference;
 use datafusion::sql::sqlparser::ast::ObjectName;
 
+use super::exact_mean::ExactMean;
 use super::exact_sum::ExactSum;
 use super::extremes::{Greatest, Least};
 use super::failure::Failure;
@@ -93,6 +94,7 @@ impl Scope {
         }
         context.register_udf(rules::apart::function());
         context.register_udaf(AggregateUDF::new_from_impl(ExactSum::default()));
+        context.register_udaf(AggregateUDF::new_from_impl(ExactMean::default()));
         context.register_udaf(AggregateUDF::new_from_impl(Least::default()));
         context.register_udaf(AggregateUDF::new_from_impl(Greatest::default()));
         let planning = Arc::new(context.state());
@@ -290,6 +292,7 @@ impl Scope {
             return Err(refused);
         }
         syntax::name_joined(&mut statement);
+        syntax::name_unnamed(&mut statement);
         syntax::write_apart(&mut statement, &is_scalar);
         Ok(statement)
     }

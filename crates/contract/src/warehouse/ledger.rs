@@ -32,6 +32,12 @@ impl RunId {
         Self(None)
     }
 
+    /// The id that a text is, as mep writes it or with the dashes of a UUID.
+    pub fn of_text(text: &str) -> Option<Self> {
+        let id = uuid::Uuid::try_parse(text).ok()?;
+        Some(Self(Some(Hex::of_bytes(id.into_bytes()))))
+    }
+
     /// When the run began: its id holds the time. `None` for a name that was not generated.
     pub fn began(&self) -> Option<DateTime<Utc>> {
         let (seconds, nanos) = uuid::Uuid::try_parse(self.as_str()).ok()?.get_timestamp()?.to_unix();

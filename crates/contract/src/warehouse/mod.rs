@@ -15,6 +15,7 @@ pub mod lease;
 pub mod ledger;
 pub mod partition;
 pub mod presentation;
+pub mod publication;
 pub mod storage;
 pub mod table;
 pub mod writer;
@@ -34,6 +35,7 @@ pub use lease::{Holder, Lease, LeaseError, Taken, take_within};
 pub use ledger::{Batch, Inputs, LandedUnit, Ledger, RunId, Version};
 pub use partition::PartitionKey;
 pub use presentation::{Presentation, ViewText};
+pub use publication::Publication;
 pub use storage::{NewFile, Storage, TableFolder};
 pub use table::{Content, DataFile, KeptGroups, Partition, TableVersion};
 pub use writer::{PartitionWriter, WriteError, WriteTarget, WrittenFiles};
@@ -93,6 +95,15 @@ pub trait Warehouse: fmt::Debug + Send + Sync {
     /// Where what is known cannot be read.
     fn read_former(&self, _relation: &Relation) -> Result<Vec<TableVersion>, WarehouseError> {
         Ok(Vec::new())
+    }
+
+    /// What was published under a relation's name, the latest first, as far as all of it is still there: the first is what it holds.
+    /// `None` where the warehouse keeps nothing but that.
+    ///
+    /// # Errors
+    /// Where what is known cannot be read.
+    fn publications(&self, _relation: &Relation) -> Result<Option<Vec<Publication>>, WarehouseError> {
+        Ok(None)
     }
 
     /// Points the relation at `table`: the one atomic step by which readers come to see new content.

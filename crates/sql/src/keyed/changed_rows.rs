@@ -25,55 +25,73 @@ pub(super) fn sign() -> Expr {
 impl Changes {
     /// The changed rows of a plan, with its columns and their sign; `None` where it is not linear.
     pub(super) fn rows(&self, plan: &LogicalPlan) -> Result<Option<LogicalPlan>> {
+        if self.is_linear(plan)? { self.linear_rows(plan) } else { Ok(None) }
+    }
+
+    /// Whether each row of a plan is made of one row of a changed table, as far as its operators say. No plan is made for that: it is asked of
+    /// every part of one.
+    fn is_linear(&self, plan: &LogicalPlan) -> Result<bool> {
         if plan_asks(plan)? {
-            return Ok(None);
+            return Ok(false);
         }
+        let is_so = match plan {
+            LogicalPlan::TableScan(scan) => scan.fetch.is_none() && self.of(scan).is_some(),
+            LogicalPlan::Projection(node) => !node.expr.iter().any(Expr::is_volatile),
+            LogicalPlan::Filter(node) => !node.predicate.is_volatile(),
+            LogicalPlan::SubqueryAlias(_) | LogicalPlan::Union(_) => true,
+            LogicalPlan::Sort(node) => node.fetch.is_none(),
+            LogicalPlan::Join(node) => {
+                node.join_type == JoinType::Inner && !node.filter.as_ref().is_some_and(Expr::is_volatile)
+            }
+            _ => false,
+        };
+        let may_stay = matches!(plan, LogicalPlan::Union(_) | LogicalPlan::Join(_));
+        for input in plan.inputs().into_iter().filter(|_| is_so) {
+            if (!may_stay || self.reach(input)) && !self.is_linear(input)? {
+                return Ok(false);
+            }
+        }
+        Ok(is_so)
+    }
+
+    fn linear_rows(&self, plan: &LogicalPlan) -> Result<Option<LogicalPlan>> {
         match plan {
             LogicalPlan::TableScan(scan) => match self.of(scan) {
-                Some(table) if scan.fetch.is_none() => of_scan(scan, table),
-                _ => Ok(None),
+                Some(table) => of_scan(scan, table),
+                None => Ok(None),
             },
             LogicalPlan::Projection(node) => {
-                let Some(rows) = self.rows(&node.input)? else { return Ok(None) };
-                if node.expr.iter().any(Expr::is_volatile) {
-                    return Ok(None);
-                }
+                let Some(rows) = self.linear_rows(&node.input)? else { return Ok(None) };
                 signed(rows, node.expr.iter().cloned(), plan.schema(), sign()).map(Some)
             }
             LogicalPlan::Filter(node) => {
-                let Some(rows) = self.rows(&node.input)? else { return Ok(None) };
-                if node.predicate.is_volatile() {
-                    return Ok(None);
-                }
+                let Some(rows) = self.linear_rows(&node.input)? else { return Ok(None) };
                 LogicalPlanBuilder::from(rows).filter(node.predicate.clone())?.build().map(Some)
             }
             LogicalPlan::SubqueryAlias(node) => {
-                let Some(rows) = self.rows(&node.input)? else { return Ok(None) };
+                let Some(rows) = self.linear_rows(&node.input)? else { return Ok(None) };
                 named_like(rows, plan).map(Some)
             }
-            LogicalPlan::Sort(node) if node.fetch.is_none() => self.rows(&node.input),
+            LogicalPlan::Sort(node) => self.linear_rows(&node.input),
             LogicalPlan::Union(node) => {
                 let mut all = Vec::new();
                 for input in node.inputs.iter().filter(|input| self.reach(input)) {
-                    let Some(rows) = self.rows(input)? else { return Ok(None) };
+                    let Some(rows) = self.linear_rows(input)? else { return Ok(None) };
                     all.push(named_like(rows, plan)?);
                 }
                 all_of(all)
             }
-            LogicalPlan::Join(node) if node.join_type == JoinType::Inner => self.rows_of_join(plan, node),
+            LogicalPlan::Join(node) => self.rows_of_join(plan, node),
             _ => Ok(None),
         }
     }
 
     fn rows_of_join(&self, plan: &LogicalPlan, node: &Join) -> Result<Option<LogicalPlan>> {
-        if node.filter.as_ref().is_some_and(Expr::is_volatile) {
-            return Ok(None);
-        }
         let (is_left, is_right) = (self.reach(&node.left), self.reach(&node.right));
         let left = node.left.schema().fields().len();
         let mut all = Vec::new();
         if is_left {
-            let Some(rows) = self.rows(&node.left)? else { return Ok(None) };
+            let Some(rows) = self.linear_rows(&node.left)? else { return Ok(None) };
             // What came and went on both sides is told by both terms together.
             let others = if is_right { self.before(&node.right)? } else { node.right.as_ref().clone() };
             let joined = joined(node, rows, others)?;
@@ -83,7 +101,7 @@ impl Changes {
             all.push(signed(joined, columns, plan.schema(), sign())?);
         }
         if is_right {
-            let Some(rows) = self.rows(&node.right)? else { return Ok(None) };
+            let Some(rows) = self.linear_rows(&node.right)? else { return Ok(None) };
             all.push(named_like(joined(node, node.left.as_ref().clone(), rows)?, plan)?);
         }
         all_of(all)

@@ -15,6 +15,9 @@ use datafusion::logical_expr::{
 use crate::exact_sum::exact_sum;
 use crate::mean::Mean;
 
+/// The decimals that hold any whole number.
+const DIGITS_OF_WHOLE: DataType = DataType::Decimal128(20, 0);
+
 /// Groups by what is kept of them.
 #[derive(Clone, Debug)]
 pub(super) struct GroupStates {
@@ -102,8 +105,7 @@ fn made_of(one: &Expr, aggregate: &Aggregate, states: &mut Vec<Expr>) -> Result<
     };
     let data_type = value.get_type(schema)?;
     let (whole, is_decimal) = (data_type.is_integer(), matches!(data_type, DataType::Decimal128(..)));
-    let is_summed =
-        matches!(func.name(), "sum" if whole || is_decimal) || (func.name() == "avg" && is_decimal);
+    let is_summed = matches!(func.name(), "sum" | "avg") && (whole || is_decimal);
     if func.name() != "count" && !is_summed {
         return Ok(None);
     }
@@ -112,6 +114,12 @@ fn made_of(one: &Expr, aggregate: &Aggregate, states: &mut Vec<Expr>) -> Result<
     if !is_summed {
         return Ok(Some(Made::State(values)));
     }
+    // A total of which only the mean is wanted may be more than 64 bits hold.
+    let (value, data_type) = if whole && func.name() == "avg" {
+        (cast(value, DIGITS_OF_WHOLE), DIGITS_OF_WHOLE)
+    } else {
+        (value, data_type)
+    };
     let zero = ScalarValue::new_zero(&data_type)?;
     // `coalesce`, in words that the optimizer leaves as they are.
     let present =
@@ -152,8 +160,7 @@ pub(super) fn with_signs(node: &Aggregate, sign: &Expr) -> Result<Option<SignedS
             }
         } else if func.name() == "sum" && !may_lack && (value_type.is_integer() || value_type.is_decimal()) {
             let times = if value_type.is_integer() {
-                cast(value.clone(), DataType::Decimal128(20, 0))
-                    * cast(sign.clone(), DataType::Decimal128(10, 0))
+                cast(value.clone(), DIGITS_OF_WHOLE) * cast(sign.clone(), DataType::Decimal128(10, 0))
             } else {
                 value.clone() * cast(sign.clone(), DataType::Decimal128(10, 0))
             };

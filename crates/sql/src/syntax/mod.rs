@@ -1,7 +1,7 @@
 //! From SQL text to its syntax tree: the one way in which mep parses SQL.
 //!
 //! Owns how text is read (the [dialect]) and what is refused before anything is planned, since the planner would leave
-//! it out without a word ([ignored]), what is written out for it ([merged], [joined], [apart], [quantified], [synonyms], [types]), and how deep SQL may be
+//! it out without a word ([ignored]), what is written out for it ([merged], [joined], [apart], [quantified], [synonyms], [types], [unnamed]), and how deep SQL may be
 //! nested ([chains], [nesting]). Must not know: relations, types, plans.
 
 mod apart;
@@ -17,6 +17,7 @@ mod quantified;
 mod spelled;
 mod synonyms;
 mod types;
+mod unnamed;
 pub(crate) mod visits;
 mod walk;
 
@@ -35,6 +36,7 @@ pub(super) use quantified::write_as_membership;
 pub(super) use spelled::write_as_meant;
 pub(super) use synonyms::write_synonyms_out;
 pub(super) use types::write_types_out;
+pub(super) use unnamed::name_unnamed;
 
 /// The one statement of a text.
 ///

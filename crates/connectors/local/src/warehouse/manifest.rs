@@ -8,6 +8,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::checksum::{check, sealed};
@@ -40,6 +41,9 @@ pub(super) struct ManifestHead {
     #[serde(default)]
     pub(super) parts: Vec<String>,
     run: RunId,
+    /// When it was written, to be published at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    published: Option<String>,
     columns: Vec<ColumnText>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     view: Option<StoredView>,
@@ -114,12 +118,19 @@ impl ManifestHead {
             format: FORMAT,
             parts,
             run: table.run.clone(),
+            published: Some(Utc::now().to_rfc3339_opts(SecondsFormat::Micros, true)),
             columns: columns_of(&table.schema),
             view,
             sql: table.sql.clone(),
             partition_columns: table.partition_columns().to_vec(),
             groups: table.groups.iter().map(GroupsText::of).collect(),
         }
+    }
+
+    /// When it was published, where that stands in it.
+    pub(super) fn published(&self) -> Option<DateTime<Utc>> {
+        let time = DateTime::parse_from_rfc3339(self.published.as_deref()?).ok()?;
+        Some(time.to_utc())
     }
 
     /// The text of the manifest that has this head and these entries.

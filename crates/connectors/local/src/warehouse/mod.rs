@@ -15,6 +15,7 @@ mod checksum;
 mod former;
 mod manifest;
 mod parts;
+mod published;
 #[cfg(test)]
 mod tests;
 
@@ -34,7 +35,7 @@ use mep_contract::warehouse::error::WarehouseError;
 use mep_contract::warehouse::lease::{Holder, Lease, LeaseError, lock_file};
 use mep_contract::warehouse::storage::{LocalFiles, Storage, TableFolder};
 use mep_contract::warehouse::table::{Content, TableVersion};
-use mep_contract::warehouse::{Cleaned, Presentation, RunId, Warehouse};
+use mep_contract::warehouse::{Cleaned, Presentation, Publication, RunId, Warehouse};
 use mep_core::path_name::PathName;
 use mep_core::relation::Relation;
 use mep_core::root::Root;
@@ -296,6 +297,10 @@ impl Warehouse for LocalWarehouse {
             }
         }
         Ok(found)
+    }
+
+    fn publications(&self, relation: &Relation) -> Result<Option<Vec<Publication>>, WarehouseError> {
+        self.published(relation).map(Some)
     }
 
     fn publish(

@@ -283,3 +283,30 @@ fn a_manifest_of_before_there_were_parts_is_read() {
     fs::write(warehouse.manifest_path(&relation).unwrap(), earlier.to_string()).unwrap();
     assert_eq!(warehouse.read(&relation).unwrap(), Some(table));
 }
+
+#[test]
+fn what_was_published_is_kept_with_its_time_until_its_files_are_gone() {
+    let folder = tempfile::tempdir().unwrap();
+    let warehouse = LocalWarehouse::new(folder.path());
+    let relation = Relation::new("music", "fact_listen");
+    assert_eq!(warehouse.publications(&relation).unwrap(), Some(Vec::new()));
+    let runs: Vec<RunId> = (0..3).map(|_| RunId::generate()).collect();
+    let before = chrono::Utc::now();
+    for run in &runs {
+        let table = table(run);
+        write_files(&warehouse, &relation, &table);
+        warehouse.publish(&relation, &table, &Presentation::default()).unwrap();
+    }
+    let published = || warehouse.publications(&relation).unwrap().unwrap();
+    let runs_of = |published: &[Publication]| -> Vec<RunId> {
+        published.iter().map(|one| one.table.run.clone()).collect()
+    };
+    let all = published();
+    assert_eq!(runs_of(&all), runs.iter().rev().cloned().collect::<Vec<_>>());
+    assert!(all.iter().map(|one| one.at).is_sorted_by(|later, earlier| later >= earlier));
+    assert!(all[2].at > before - chrono::TimeDelta::seconds(1) && all[0].at <= chrono::Utc::now());
+    // With the files of one content, those before it are of no use either.
+    let data = warehouse.folder(&relation).unwrap().join(DATA);
+    fs::remove_dir_all(data.join(runs[1].as_str())).unwrap();
+    assert_eq!(runs_of(&published()), [runs[2].clone()]);
+}
