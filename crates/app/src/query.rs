@@ -64,7 +64,8 @@ impl<'a> Reader<'a> {
         let nodes = workspace.graph.indexed();
         let read: NodeSet = nodes.filter(|(_, node)| is_read(node)).map(|(index, _)| index).collect();
         if !read.is_empty() {
-            let compiled = workspace.compile(&read)?;
+            // A query reads few of them: what is wrong with others is nothing to it.
+            let compiled = workspace.compile_while(&read, &NodeSet::new())?;
             register_ephemeral(&workspace.graph, &compiled, &self.engine);
             register_streamed(workspace, &compiled, &read, &self.engine, &self.runtime)?;
         }

@@ -17,7 +17,7 @@ use mep_lang::project::{Problem, SourceText};
 /// # Errors
 /// Where there is no such node, the query is wrong, or it fails.
 pub(super) fn show(global: &Global, arguments: &ShowArguments) -> Result<Exit, AppError> {
-    let workspace = Workspace::open(&global.opening(), "show", Rendering::default())?;
+    let workspace = Workspace::open(&global.opening_in_part(), "show", Rendering::default())?;
     let (reader, query) = match (&arguments.inline, &arguments.select) {
         (Some(query), _) => {
             let reader = Reader::open(&workspace)?;
