@@ -180,7 +180,7 @@ impl<'a> Run<'a> {
         if request.fail_fast && !broken.is_empty() {
             results.extend(session.never_rendered(nodes, &broken, &BTreeMap::new()));
             let rejected = SourceRejects::by_now(&session, &compiled, nodes);
-            self.call_after(&hooks, &mut results, reporter);
+            call_after(&hooks, &mut results, reporter);
             return Ok(self.outcome(results, rejected, compiled, taken));
         }
         let landing_plans = plan_landings(&sources, &stored, asked);
@@ -205,7 +205,7 @@ impl<'a> Run<'a> {
             after = self.go_on(ManuallyDrop::into_inner(session), &compiled, &mut rounds);
             results = rounds.results;
         }
-        self.call_after(&hooks, &mut results, reporter);
+        call_after(&hooks, &mut results, reporter);
         let compiled = after.unwrap_or(compiled);
         Ok(self.outcome(results, rejected, compiled, taken))
     }
@@ -222,14 +222,6 @@ impl<'a> Run<'a> {
         let broken = broken.map(|(index, problems)| (id(*index), problems.clone())).collect();
         let streaming = compiled.unbuilt.rest_of(&self.work.streaming);
         RunOutcome { results, rejected, compiled, broken, streaming, _lease: lease }
-    }
-
-    /// Calls what the project says after its runs.
-    fn call_after(&self, hooks: &ProjectHooks<'_>, results: &mut Vec<NodeResult>, reporter: &dyn Reporter) {
-        for result in hooks.after_run(results) {
-            reporter.report(Event::Ended(&result));
-            results.push(result);
-        }
     }
 
     /// What comes of the nodes that cannot be built.
@@ -464,6 +456,14 @@ impl Rounds {
     ) {
         self.results.extend(session.never_rendered(nodes, &self.failed, problems));
         self.failed.extend(nodes);
+    }
+}
+
+/// Calls what the project says after its runs.
+fn call_after(hooks: &ProjectHooks<'_>, results: &mut Vec<NodeResult>, reporter: &dyn Reporter) {
+    for result in hooks.after_run(results) {
+        reporter.report(Event::Ended(&result));
+        results.push(result);
     }
 }
 

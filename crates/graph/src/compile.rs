@@ -152,10 +152,8 @@ impl Compiler<'_> {
         let tests = (node.config.publish == PublishWhen::AfterTests).then(|| self.graph.own_tests(index))?;
         let test = tests.into_iter().find(|test| unbuilt.has(*test))?;
         let of = unbuilt.skipped.get(&test).map_or(test, |of| *of);
-        let why = match of == test {
-            true => String::new(),
-            false => format!(", because of `{}`", self.graph.node(of).name),
-        };
+        let why =
+            if of == test { String::new() } else { format!(", because of `{}`", self.graph.node(of).name) };
         let message = format!(
             "`{}` is shown once it has passed its tests, and `{}` cannot be run{why}",
             node.name,
