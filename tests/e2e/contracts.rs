@@ -26,7 +26,7 @@ fn columns_that_are_not_the_promised_ones_are_told_before_anything_is_built() {
         "1,2\n",
         "    columns:\n      - {name: id, data_type: varchar}\n      - {name: price, data_type: bigint}\n",
     );
-    insta::assert_snapshot!(project.fail(2, &["run"]), @r#"
+    insta::assert_snapshot!(project.fail(2, &["compile"]), @r#"
       error: `totals` has an enforced contract, and the columns of its SELECT are not the promised ones
       │ 
       │ | column_name | definition_type | contract_type | mismatch_reason       |

@@ -162,7 +162,7 @@ fn config_that_the_strategy_would_not_look_at_is_refused() {
     let project = Project::with_listens();
     let said = |config: &str| {
         project.model("kept", &newer(config, LATEST));
-        project.fail(2, &["plan"])
+        project.fail(2, &["compile"])
     };
     insta::assert_snapshot!(said("unique_key='sung'"), @r"
      error: `unique_key` names `sung`, which is not a column of the model

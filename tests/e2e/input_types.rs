@@ -217,9 +217,9 @@ fn a_seed_takes_the_types_that_warehouses_have_and_refuses_a_value_that_would_lo
     );
     declare("a: \"numeric(10,1)\"");
     project.file("seeds/t.csv", "a,b,c,d,e\n1.55,ab,2018-11-01 10:00:00+02:00,7,12\n");
-    insta::assert_snapshot!(project.fail(2, &["seed"]));
+    insta::assert_snapshot!(project.fail(2, &["compile"]));
     declare("b: \"varchar(1)\"");
-    insta::assert_snapshot!(project.fail(2, &["seed"]));
+    insta::assert_snapshot!(project.fail(2, &["compile"]));
     declare("b: \"polygon\"");
-    insta::assert_snapshot!(project.fail(2, &["seed"]));
+    insta::assert_snapshot!(project.fail(2, &["compile"]));
 }

@@ -215,7 +215,7 @@ fn what_a_microbatch_model_lacks_is_said_at_its_place() {
                 "{{{{ config({config}) }}}} select {columns} from {{{{ source('events', 'listens') }}}}"
             ),
         );
-        project.fail(2, &["plan"])
+        project.fail(2, &["compile"])
     };
     insta::assert_snapshot!(said("batch_size='day', begin='2018-11-01'", "*"), @r"
      error: a microbatch model needs `event_time`

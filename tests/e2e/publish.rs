@@ -213,7 +213,7 @@ fn clean_takes_away_rejected_rows_and_the_folders_that_nothing_points_at() {
 fn only_tables_can_be_published_after_their_tests() {
     let project = Project::new();
     project.model("seen", "{{ config(publish='after_tests') }} select 1 as x");
-    insta::assert_snapshot!(project.fail(2, &["plan"]), @r"
+    insta::assert_snapshot!(project.fail(2, &["compile"]), @r"
      error: `publish` is about tables, and this model is view
       ╭─[models/seen.sql:1:11]
     1 │ {{ config(publish='after_tests') }} select 1 as x
@@ -222,7 +222,7 @@ fn only_tables_can_be_published_after_their_tests() {
      help: write materialized='table' or 'incremental', or take it away
     ");
     project.model("seen", "{{ config(materialized='table', publish='after_test') }} select 1 as x");
-    insta::assert_snapshot!(project.fail(2, &["plan"]), @r"
+    insta::assert_snapshot!(project.fail(2, &["compile"]), @r"
      error: `publish`: expected one of at_once, after_tests, found `after_test`
       ╭─[models/seen.sql:1:33]
     1 │ {{ config(materialized='table', publish='after_test') }} select 1 as x
@@ -231,7 +231,7 @@ fn only_tables_can_be_published_after_their_tests() {
     ");
     project.model("seen", "{{ config(materialized='table', publish='after_tests') }} select 1 as x");
     project.model("seen__rejected", "{{ config(materialized='table') }} select 1 as x");
-    insta::assert_snapshot!(project.fail(2, &["plan"]), @r"
+    insta::assert_snapshot!(project.fail(2, &["compile"]), @r"
      error: model.songs.seen__rejected is main.seen__rejected, which keeps the rows that fail the tests of
      │ model.songs.seen
       ╭─[models/seen__rejected.sql:1:1]

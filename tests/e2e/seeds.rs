@@ -35,7 +35,7 @@ fn types_and_the_delimiter_can_be_declared() {
         "seeds/schema.yml",
         "seeds:\n  - name: places\n    config: {delimiter: ';', column_types: {zip: date}}\n",
     );
-    insta::assert_snapshot!(project.fail(2, &["seed"]), @r"
+    insta::assert_snapshot!(project.fail(2, &["compile"]), @r"
      error: column `zip`: `1234` is no date
       ╭─[seeds/places.csv:2:1]
     1 │ zip;people
@@ -104,7 +104,7 @@ fn a_seed_without_rows_and_one_that_is_no_csv() {
     project.succeed(&["seed"]);
     assert_eq!(project.rows("select * from main.people"), json!([{"name": "Ann", "age": null}]));
     project.file("seeds/people.csv", "name,age\nAnn,1,2\n");
-    insta::assert_snapshot!(project.fail(2, &["seed"]), @r"
+    insta::assert_snapshot!(project.fail(2, &["compile"]), @r"
      error: expected 2 fields as the first line has, found 3
       ╭─[seeds/people.csv:2:1]
     1 │ name,age
@@ -113,13 +113,13 @@ fn a_seed_without_rows_and_one_that_is_no_csv() {
       ╰────
     ");
     project.file("seeds/people.csv", "");
-    insta::assert_snapshot!(project.fail(2, &["seed"]), @r"
+    insta::assert_snapshot!(project.fail(2, &["compile"]), @r"
     error: the file is empty; expected a first line of column names
      ╭─[seeds/people.csv:1:1]
      ╰────
     ");
     project.file("seeds/people.csv", b"name\n\xff\n");
-    insta::assert_snapshot!(project.fail(2, &["seed"]), @r"
+    insta::assert_snapshot!(project.fail(2, &["compile"]), @r"
      error: expected a file in UTF-8, found the byte 0xFF: save it as UTF-8
       ╭─[seeds/people.csv:2:1]
     1 │ name

@@ -427,7 +427,7 @@ fn a_column_may_come_and_go_and_old_versions_keep_what_they_had() {
     );
     let text = text.replace("select *", "select id, city, id as code");
     project.file(path, text);
-    insta::assert_snapshot!(project.fail(2, &["snapshot"]), @r"
+    insta::assert_snapshot!(project.fail(2, &["compile"]), @r"
      error: column `code` is varchar in the stored snapshot and bigint now: what was stored cannot be read as
      │ that
       ╭─[snapshots/addresses.sql:1:25]
@@ -447,7 +447,7 @@ fn a_table_that_is_no_snapshot_is_left_alone() {
     project.succeed(&["run"]);
     std::fs::remove_file(project.path("models/addresses.sql")).unwrap();
     snapshot(&project, BY_TIME);
-    insta::assert_snapshot!(project.fail(2, &["snapshot"]), @r"
+    insta::assert_snapshot!(project.fail(2, &["compile"]), @r"
      error: there is a table `main.addresses` already, which lacks `dbt_scd_id`: it is not a snapshot with
      │ these columns
       ╭─[snapshots/addresses.sql:1:25]

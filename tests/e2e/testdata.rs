@@ -1,4 +1,5 @@
-//! Projects as data: each folder of `testdata/` is a project beside what it compiles to and what its plan is.
+//! Projects as data: each folder of `testdata/` is a project beside what it compiles to and what its plan is. Where a part of it does
+//! not compile, beside the errors, the plan of the rest and what a build says.
 //!
 //! `MEP_UPDATE_TESTDATA=1 cargo test --test e2e testdata` writes what is found as what is expected; then read the diff.
 
@@ -28,7 +29,14 @@ fn found(case: &Path) -> BTreeMap<PathBuf, String> {
     }
     let compiled = project.run(&["compile"]);
     if compiled.code != Some(0) {
-        return BTreeMap::from([("error.txt".into(), compiled.stderr)]);
+        let mut found = BTreeMap::from([("error.txt".into(), compiled.stderr)]);
+        let plan = project.run(&["plan"]);
+        if plan.code == Some(1) {
+            found.insert("plan.txt".into(), plan.stdout);
+            found.insert("build.txt".into(), project.fail(1, &["build"]));
+            found.insert("plan after a build.txt".into(), project.run(&["plan"]).stdout);
+        }
+        return found;
     }
     let below = texts(&project.path("target/compiled"));
     let mut found: BTreeMap<PathBuf, String> = below

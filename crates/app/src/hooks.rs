@@ -112,21 +112,22 @@ fn seen_after_run(workspace: &Workspace, results: &[NodeResult]) -> Vec<(&'stati
 }
 
 impl Workspace {
-    /// What can be told of the run's own hooks before a run.
+    /// What can be told of the run's own hooks, those before it or those after it, before it begins.
     ///
     /// # Errors
     /// Where one writes, or cannot be rendered.
-    pub(super) fn check_hooks(&self) -> Result<BTreeSet<String>, Problems> {
+    pub(super) fn check_hooks(&self, when: When) -> Result<BTreeSet<String>, Problems> {
         let (mut problems, mut without_effect) = (Problems::default(), BTreeSet::new());
         let nobody: Arc<dyn Answers> = Arc::new(());
-        let after = seen_after_run(self, &[]);
         let stored = |_: &Node| None;
         let compiler = self.compiler(&stored);
         let names = LazyCell::new(|| compiler.hook_names());
-        let of_start = self.project.on_run_start.iter().map(|text| (text, &[][..]));
-        let of_end = self.project.on_run_end.iter().map(|text| (text, &after[..]));
-        for (text, sees) in of_start.chain(of_end) {
-            let hook = Hook { node: None, text, sees };
+        let (texts, sees) = match when {
+            When::Before => (&self.project.on_run_start, Vec::new()),
+            When::After => (&self.project.on_run_end, seen_after_run(self, &[])),
+        };
+        for text in texts {
+            let hook = Hook { node: None, text, sees: &sees };
             match silently(|| compiler.call(&names, hook, &nobody)) {
                 Ok(called) => without_effect.extend(called.without_effect),
                 Err(problem) => problems.push(problem),

@@ -14,7 +14,8 @@ use mep_contract::executor::{EngineError, Executor};
 use mep_contract::warehouse::Warehouse;
 use mep_core::relation::Relation;
 use mep_datafusion::Engine;
-use mep_graph::{Answers, Compiled, NodeSet, Question, Unanswered, tested_relation};
+use mep_graph::{Answers, Compiled, NodeSet, Question, Unanswered, When, tested_relation};
+use mep_lang::project::Problems;
 use mep_plan::Action;
 use mep_run::event::SilentReporter;
 use mep_run::{RunOptions, Session, held};
@@ -74,14 +75,21 @@ impl Workspace {
     /// # Errors
     /// All that is wrong with them.
     pub fn compile(&self, nodes: &NodeSet) -> Result<Compiled, AppError> {
-        Ok(self.compile_while(nodes, &NodeSet::new())?.whole()?)
+        let after = self.check_hooks(When::After).err().unwrap_or_default();
+        let compiled = self.compile_while(nodes, &NodeSet::new());
+        match compiled.and_then(|compiled| Ok(compiled.whole()?)) {
+            Ok(compiled) => Ok(after.none_or(compiled)?),
+            Err(AppError::Problems(found)) => {
+                Err(found.into_iter().chain(after).collect::<Problems>().into())
+            }
+            Err(other) => Err(other),
+        }
     }
 
-    /// Compiles nodes and all that they need, but for what mep refuses to build, while a run would bring new rows into these source
-    /// tables.
+    /// Compiles nodes and all that they need, but for what is broken, while a run would bring new rows into these source tables.
     ///
     /// # Errors
-    /// All that is wrong with them.
+    /// All that is wrong with the hooks of the run, and what keeps questions from being answered.
     pub(super) fn compile_while(&self, nodes: &NodeSet, moving: &NodeSet) -> Result<Compiled, AppError> {
         let mut compiled = self.compile_unanswered(nodes)?;
         if compiled.late.is_empty() {
@@ -99,7 +107,7 @@ impl Workspace {
             let engine = self.engine(&warehouse)?;
             let built = self.built(&compiled, nodes, moving, warehouse.as_ref(), &engine, &runtime)?;
             let answering: Arc<dyn Answers> = Arc::new(Answering { engine, runtime: runtime.clone(), built });
-            let next = self.compile_answered(nodes, &answering)?;
+            let next = self.compile_answered(nodes, &answering);
             if next.late.is_empty() || next.late.len() == compiled.late.len() {
                 return Ok(next);
             }

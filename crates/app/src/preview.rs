@@ -7,15 +7,14 @@ use chrono::NaiveDate;
 use super::connect::connect;
 use super::error::AppError;
 use super::rejected::SourceRejects;
-use super::run::placed;
 use super::run_command::RunCommand;
 use super::streamed::is_streaming;
 use super::workspace::{Selectors, Workspace, cores, runtime};
 use mep_contract::source::Unit;
 use mep_core::relation::Relation;
 use mep_core::time_range::TimeRange;
-use mep_graph::{Compiled, NodeIndex, NodeKind, NodeSet};
-use mep_lang::project::{Problem, Problems};
+use mep_graph::{Compiled, NodeIndex, NodeKind, NodeSet, Unbuilt};
+use mep_lang::project::Problem;
 use mep_plan::{
     Action, Asked, LandingPlan, Plan, Reason, Rejects, ShortUnit, Step, TableState, UnitContent,
     after_landing,
@@ -43,6 +42,8 @@ pub struct Preview {
     pub compiled: Compiled,
     /// The steps.
     pub plan: Plan,
+    /// What of the selection, and of what it needs, cannot be built.
+    pub unbuilt: Unbuilt,
     /// By which columns a change is followed in tables that are built as a whole.
     pub keys: BTreeMap<NodeIndex, FollowedKeys>,
     /// The streaming models that it would carry on.
@@ -111,8 +112,9 @@ impl Preview {
         let (streaming, nodes): (NodeSet, NodeSet) =
             selected.iter().partition(|index| is_streaming(workspace.graph.node(**index)));
         let mut moving = NodeSet::new();
+        let wanted = workspace.with_tests_before_publish(&selected);
         let (compiled, planned) = loop {
-            let compiled = workspace.compile_while(&selected, &moving)?;
+            let compiled = workspace.compile_while(&wanted, &moving)?;
             let planned = PreviewedPlan::of(workspace, request, &compiled, &nodes)?;
             // What was asked of a table that is to get new rows is asked again once it has them.
             if compiled.asking.is_empty() || planned.landing.is_subset(&moving) {
@@ -124,7 +126,9 @@ impl Preview {
         // A run leaves streaming models out too, where they are not asked for.
         let (streaming, left_out) =
             if is_asked_for { (streaming, 0) } else { (NodeSet::new(), streaming.len()) };
-        Ok(Self { compiled, plan, keys, streaming, left_out, rejected, notes })
+        let unbuilt = compiled.unbuilt.told_of(&selected);
+        let streaming = unbuilt.rest_of(&streaming);
+        Ok(Self { compiled, plan, unbuilt, keys, streaming, left_out, rejected, notes })
     }
 }
 
@@ -155,9 +159,7 @@ impl PreviewedPlan {
         let context = workspace.run_context(compiled, warehouse.as_ref(), &engine, &runtime);
         let session = Session::new(context, options, &SilentReporter, known);
         session.register_held(nodes);
-        let mut notes: Vec<String> =
-            compiled.unbuilt.refused.values().flat_map(Problems::iter).map(placed).collect();
-        notes.extend(compiled.unbuilt.absent.values().map(placed));
+        let mut notes = Vec::new();
         let landings = landings(&session, &sources, &mut notes)?;
         let mut tables = session.tables();
         let plan = session.with_planner(|planner| planner.plan(nodes, &landings, &mut tables));

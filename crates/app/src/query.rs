@@ -82,11 +82,13 @@ impl<'a> Reader<'a> {
         };
         let nodes = workspace.graph.indexed();
         let read: NodeSet = nodes.filter(|(_, node)| is_read(node)).map(|(index, _)| index).collect();
+        // A query reads few of them: what is wrong with others is nothing to it.
         if let Some(past) = &self.past {
-            let compiled = if read.is_empty() { None } else { Some(workspace.compile(&read)?) };
+            let compiled =
+                if read.is_empty() { None } else { Some(workspace.compile_while(&read, &NodeSet::new())?) };
             self.know_past(past, &rendered.sql, compiled.as_ref())?;
         } else if !read.is_empty() {
-            let compiled = workspace.compile(&read)?;
+            let compiled = workspace.compile_while(&read, &NodeSet::new())?;
             register_ephemeral(&workspace.graph, &compiled, &self.engine);
             register_streamed(workspace, &compiled, &read, &self.engine, &self.runtime)?;
         }

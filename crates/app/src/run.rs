@@ -20,10 +20,8 @@ use mep_contract::warehouse::Taken;
 use mep_core::interrupt;
 use mep_core::relation::Relation;
 use mep_core::time_range::TimeRange;
-use mep_graph::{
-    Answers, Compiled, CompiledEach, Graph, Node, NodeIndex, NodeKind, NodeSet, Unbuilt, tested_relation,
-};
-use mep_lang::project::Problem;
+use mep_graph::{Answers, Compiled, Node, NodeIndex, NodeKind, NodeSet, tested_relation};
+use mep_lang::project::Problems;
 use mep_plan::Asked;
 use mep_run::event::{Event, NodeResult, PlanCounts, Reporter, Status};
 use mep_run::session::RunContext;
@@ -84,6 +82,10 @@ pub struct RunOutcome {
     pub rejected: Vec<SourceRejects>,
     /// What was built, as it is known to be with the lease.
     pub compiled: Compiled,
+    /// What is wrong with those that do not compile, by their unique ids.
+    pub broken: BTreeMap<String, Problems>,
+    /// The streaming models that can be carried on.
+    streaming: NodeSet,
     /// Held until the artifacts are written.
     _lease: Option<Taken>,
 }
@@ -124,10 +126,10 @@ impl<'a> Run<'a> {
         self.work.left_out
     }
 
-    /// Compiles it.
+    /// Compiles it, but for what is broken and what needs that.
     ///
     /// # Errors
-    /// All that is wrong with the nodes.
+    /// All that is wrong with the hooks of the run.
     pub fn compile(&self) -> Result<Compiled, AppError> {
         self.workspace.read_ahead(&self.selected);
         self.workspace.compile_unanswered(&self.workspace.with_tests_before_publish(&self.selected))
@@ -139,12 +141,17 @@ impl<'a> Run<'a> {
     /// Where it cannot begin; what fails in it is told by the results.
     pub fn build(&self, compiled: Compiled, reporter: &dyn Reporter) -> Result<RunOutcome, AppError> {
         let Self { workspace, request, .. } = self;
-        let nodes = &compiled.unbuilt.rest_of(&self.work.nodes);
-        if nodes.is_empty() && !self.work.streaming.is_empty() {
+        if self.work.nodes.is_empty() && !self.work.streaming.is_empty() {
             // Streams alone need no warehouse, and no lease of it.
-            return Ok(RunOutcome { results: Vec::new(), rejected: Vec::new(), compiled, _lease: None });
+            let results = self.unbuilt(&compiled, reporter);
+            return Ok(self.outcome(results, Vec::new(), compiled, None));
         }
-        let sources = connect(&workspace.project, &workspace.graph, &compiled, nodes.iter().copied())?;
+        let connected = |compiled: &Compiled| {
+            let nodes = compiled.unbuilt.rest_of(&self.work.nodes);
+            let sources = connect(&workspace.project, &workspace.graph, compiled, nodes.iter().copied())?;
+            Ok::<_, AppError>((nodes, sources))
+        };
+        let (mut nodes, mut sources) = connected(&compiled)?;
         let warehouse = workspace.warehouse()?;
         // Tests alone write nothing but the rows that fail them, so that without these they may run beside a run.
         let lease = || workspace.lease_within(warehouse.as_ref(), request.wait, reporter);
@@ -154,6 +161,10 @@ impl<'a> Run<'a> {
         // Which tables are there, and with which columns, decides what models compile to.
         let is_old = taken.as_ref().is_some_and(|taken| taken.after_waiting);
         let compiled = if is_old { self.compile()? } else { compiled };
+        if is_old {
+            (nodes, sources) = connected(&compiled)?;
+        }
+        let nodes = &nodes;
         let engine = workspace.engine(&warehouse)?;
         let runtime = runtime()?;
         let hooks = ProjectHooks::new(workspace, engine.clone(), runtime.clone());
@@ -164,13 +175,23 @@ impl<'a> Run<'a> {
         self.warn(reporter, !sources.is_empty());
         let stored = |relation: &Relation| session.stored(relation);
         let asked = Asked { full_refresh: request.full_refresh, until: request.date, run: &workspace.run };
+        let mut results = self.unbuilt(&compiled, reporter);
+        let broken: NodeSet = compiled.unbuilt.broken.keys().copied().collect();
+        if request.fail_fast && !broken.is_empty() {
+            results.extend(session.never_rendered(nodes, &broken, &BTreeMap::new()));
+            let rejected = SourceRejects::by_now(&session, &compiled, nodes);
+            call_after(&hooks, &mut results, reporter);
+            return Ok(self.outcome(results, rejected, compiled, taken));
+        }
         let landing_plans = plan_landings(&sources, &stored, asked);
-        let landings = session.land(&sources, landing_plans);
-        let mut results = unbuilt(&workspace.graph, &compiled.unbuilt, reporter);
+        let mut landings = session.land(&sources, landing_plans);
+        let is_landed = landings.failed.is_empty();
         results.extend(landings.results);
+        // What reads a model whose test is broken is not built, as after a test that fails.
+        landings.failed.extend(broken);
         let (late, known): (NodeSet, NodeSet) =
             nodes.iter().partition(|index| compiled.late.contains_key(*index));
-        if !request.fail_fast || landings.failed.is_empty() {
+        if !request.fail_fast || is_landed {
             results.extend(self.carry_out(&session, &known, &landings.failed));
         }
         let rejected = SourceRejects::by_now(&session, &compiled, nodes);
@@ -184,12 +205,43 @@ impl<'a> Run<'a> {
             after = self.go_on(ManuallyDrop::into_inner(session), &compiled, &mut rounds);
             results = rounds.results;
         }
-        for result in hooks.after_run(&results) {
-            reporter.report(Event::Ended(&result));
-            results.push(result);
-        }
+        call_after(&hooks, &mut results, reporter);
         let compiled = after.unwrap_or(compiled);
-        Ok(RunOutcome { results, rejected, compiled, _lease: taken })
+        Ok(self.outcome(results, rejected, compiled, taken))
+    }
+
+    fn outcome(
+        &self,
+        results: Vec<NodeResult>,
+        rejected: Vec<SourceRejects>,
+        compiled: Compiled,
+        lease: Option<Taken>,
+    ) -> RunOutcome {
+        let broken = compiled.unbuilt.broken.iter();
+        let id = |index: NodeIndex| self.workspace.graph.node(index).id.as_str().to_owned();
+        let broken = broken.map(|(index, problems)| (id(*index), problems.clone())).collect();
+        let streaming = compiled.unbuilt.rest_of(&self.work.streaming);
+        RunOutcome { results, rejected, compiled, broken, streaming, _lease: lease }
+    }
+
+    /// What comes of the nodes that cannot be built.
+    fn unbuilt(&self, compiled: &Compiled, reporter: &dyn Reporter) -> Vec<NodeResult> {
+        let graph = &self.workspace.graph;
+        let unbuilt = compiled.unbuilt.told_of(&self.selected);
+        let result = |index: NodeIndex, status, message: String| {
+            let node = graph.node(index);
+            NodeResult::new(node.id.as_str(), &node.shown_name(), node.shown_kind(), status).saying(message)
+        };
+        let broken = unbuilt.broken.iter();
+        let broken = broken.map(|(index, problems)| result(*index, Status::Error, in_lines(problems)));
+        let skipped = unbuilt.skipped.iter().map(|(index, of)| {
+            result(*index, Status::Skipped, format!("because of {}", graph.node(*of).shown_name()))
+        });
+        let results: Vec<NodeResult> = broken.chain(skipped).collect();
+        for result in &results {
+            reporter.report(Event::Ended(result));
+        }
+        results
     }
 
     /// Carries out what is late: round after round, each with the SQL that the tables of the one before give. What was compiled last
@@ -201,7 +253,8 @@ impl<'a> Run<'a> {
         rounds: &mut Rounds,
     ) -> Option<Compiled> {
         let graph = &self.workspace.graph;
-        let late = self.work.nodes.iter().copied().filter(|index| compiled.late.contains_key(index));
+        let nodes = compiled.unbuilt.rest_of(&self.work.nodes);
+        let late = nodes.iter().copied().filter(|index| compiled.late.contains_key(index));
         let late: NodeSet = late.collect();
         let ends = interrupt::is_requested() || self.request.fail_fast && !rounds.failed.is_empty();
         if late.is_empty() || ends {
@@ -227,9 +280,10 @@ impl<'a> Run<'a> {
             runtime: rounds.answering.runtime.clone(),
         });
         let all = self.workspace.with_tests_before_publish(&self.selected);
-        let CompiledEach { compiled: next, problems } = self.workspace.compile_each(&all, &answering);
+        let next = self.workspace.compile_answered(&all, &answering);
+        let problems = next.unbuilt.broken.iter();
         let problems: BTreeMap<NodeIndex, String> =
-            problems.iter().map(|(index, problems)| (*index, in_lines(problems))).collect();
+            problems.map(|(index, problems)| (*index, in_lines(problems))).collect();
         rounds.failed.extend(problems.keys());
         let is_known = |index: &NodeIndex| {
             next.models.contains_key(index)
@@ -270,8 +324,8 @@ impl<'a> Run<'a> {
     pub fn streams<'s>(&'s self, built: &'s RunOutcome) -> Option<Streams<'s>> {
         let is_over = self.request.fail_fast && built.has_failed() || interrupt::is_requested();
         let streams =
-            Streams { workspace: self.workspace, compiled: &built.compiled, nodes: &self.work.streaming };
-        (!self.work.streaming.is_empty() && !is_over).then_some(streams)
+            Streams { workspace: self.workspace, compiled: &built.compiled, nodes: &built.streaming };
+        (!built.streaming.is_empty() && !is_over).then_some(streams)
     }
 
     /// Runs the tests of streams on what these have written by now; those that read what failed are left out.
@@ -283,7 +337,7 @@ impl<'a> Run<'a> {
         built: &RunOutcome,
         reporter: &dyn Reporter,
     ) -> Result<Vec<NodeResult>, AppError> {
-        let tests = &self.work.tests_of_streams;
+        let tests = &built.compiled.unbuilt.rest_of(&self.work.tests_of_streams);
         if tests.is_empty() {
             return Ok(Vec::new());
         }
@@ -405,32 +459,11 @@ impl Rounds {
     }
 }
 
-/// What comes of the nodes that mep does not build.
-fn unbuilt(graph: &Graph, unbuilt: &Unbuilt, reporter: &dyn Reporter) -> Vec<NodeResult> {
-    let result = |index: NodeIndex, status, message: String| {
-        let node = graph.node(index);
-        NodeResult::new(node.id.as_str(), &node.shown_name(), node.shown_kind(), status).saying(message)
-    };
-    let refused = unbuilt.refused.iter().map(|(index, problems)| {
-        let said: Vec<String> = problems.iter().map(placed).collect();
-        result(*index, Status::Error, said.join("; "))
-    });
-    let absent = unbuilt.absent.iter().map(|(index, problem)| result(*index, Status::Error, placed(problem)));
-    let skipped = unbuilt.skipped.iter().map(|(index, of)| {
-        result(*index, Status::Skipped, format!("because of {}", graph.node(*of).shown_name()))
-    });
-    let results: Vec<NodeResult> = refused.chain(absent).chain(skipped).collect();
-    for result in &results {
-        reporter.report(Event::Ended(result));
-    }
-    results
-}
-
-/// A problem in one line, with its place.
-pub(super) fn placed(problem: &Problem) -> String {
-    match problem.place() {
-        Some(place) => format!("{problem} ({}:{})", place.text.path().display(), place.line_column().0),
-        None => problem.to_string(),
+/// Calls what the project says after its runs.
+fn call_after(hooks: &ProjectHooks<'_>, results: &mut Vec<NodeResult>, reporter: &dyn Reporter) {
+    for result in hooks.after_run(results) {
+        reporter.report(Event::Ended(&result));
+        results.push(result);
     }
 }
 

@@ -17,8 +17,8 @@ use mep_core::secrets;
 use mep_core::threads::STACK_BYTES;
 use mep_datafusion::{Engine, EngineOptions};
 use mep_graph::{
-    Answers, Beside, Compiled, CompiledEach, Compiler, Graph, IndirectSelection, LoadedSources,
-    NamedSelectors, Node, NodeIndex, NodeKind, NodeSet, NotLoaded, PublishWhen, SeedTable, Wanted, division,
+    Answers, Beside, Compiled, Compiler, Graph, IndirectSelection, LoadedSources, NamedSelectors, Node,
+    NodeIndex, NodeKind, NodeSet, PublishWhen, SeedTable, Wanted, When, division,
 };
 use mep_hive::{HiveLocation, HiveWarehouse};
 use mep_lang::jinja::{Invocation, Templates};
@@ -110,6 +110,8 @@ pub struct Opening {
     pub is_strict: bool,
     /// Whether the rows that fail a test are kept, where its config does not say.
     pub store_failures: bool,
+    /// Whether a text that cannot be read is an error of its node alone, for what works on nodes one by one.
+    pub in_part: bool,
     /// What this process was called with, as whoever waits for its lease is told.
     pub called_with: String,
 }
@@ -177,7 +179,7 @@ fn warn<'a>(warnings: impl IntoIterator<Item = &'a Problem>) {
 }
 
 impl LoadedSources for Workspace {
-    fn loaded(&self, table: &SourceTable, node: &Node) -> Result<Option<SeedTable>, NotLoaded> {
+    fn loaded(&self, table: &SourceTable, node: &Node) -> Result<Option<SeedTable>, Problem> {
         loaded(&self.project, table, node)
     }
 }
@@ -201,7 +203,8 @@ impl Workspace {
         };
         let templates = Templates::new(&project, invocation)?;
         warn(&templates.warnings);
-        let graph = Graph::of(&project, &templates)?;
+        let graph = Graph::as_far_as_read(&project, &templates)?;
+        let graph = if opening.in_part { graph } else { graph.wholly_read()? };
         warn(graph.warnings());
         let called_with = opening.called_with.clone();
         let selectors = NamedSelectors::of(&project.selectors)?;
@@ -273,34 +276,23 @@ impl Workspace {
         nodes.iter().copied().chain(tests).collect()
     }
 
-    /// Compiles nodes and all that they need, but for what mep refuses to build, with no answer to what they ask.
+    /// Compiles nodes and all that they need, but for what is broken, with no answer to what they ask.
     ///
     /// # Errors
-    /// All that is wrong with them.
+    /// All that is wrong with the hooks before the run. What is wrong with those after it is told by whoever calls them.
     pub(super) fn compile_unanswered(&self, nodes: &NodeSet) -> Result<Compiled, AppError> {
-        let of_run = self.check_hooks()?;
-        let compiled = self.compile_answered(nodes, &self.nobody)?;
-        for said in of_run.union(&compiled.without_effect) {
+        let mut without_effect = self.check_hooks(When::Before)?;
+        without_effect.extend(self.check_hooks(When::After).unwrap_or_default());
+        let compiled = self.compile_answered(nodes, &self.nobody);
+        for said in without_effect.union(&compiled.without_effect) {
             tracing::warn!("of a hook, without effect here: {said}");
         }
         warn(&compiled.warnings);
         Ok(compiled)
     }
 
-    /// Compiles nodes and all that they need, but for what mep refuses to build and what needs that.
-    ///
-    /// # Errors
-    /// All that is wrong with them.
-    pub(super) fn compile_answered(
-        &self,
-        nodes: &NodeSet,
-        answers: &Arc<dyn Answers>,
-    ) -> Result<Compiled, AppError> {
-        self.with_compiler(answers, |compiler| Ok(compiler.compile_rest(nodes)?))
-    }
-
-    /// Compiles nodes and all that they need, and keeps apart what is wrong with each.
-    pub(super) fn compile_each(&self, nodes: &NodeSet, answers: &Arc<dyn Answers>) -> CompiledEach {
+    /// Compiles nodes and all that they need, but for what is broken and what needs that.
+    pub(super) fn compile_answered(&self, nodes: &NodeSet, answers: &Arc<dyn Answers>) -> Compiled {
         self.with_compiler(answers, |compiler| compiler.compile_each(nodes))
     }
 

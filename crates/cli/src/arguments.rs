@@ -57,6 +57,11 @@ pub struct Global {
 }
 
 impl Global {
+    /// Which project is opened, where a text that cannot be read matters to what works on its node alone.
+    pub fn opening_in_part(&self) -> Opening {
+        Opening { in_part: true, ..self.opening() }
+    }
+
     /// Which project is opened.
     pub fn opening(&self) -> Opening {
         let words: Vec<String> = std::env::args().skip(1).collect();
@@ -69,6 +74,7 @@ impl Global {
             threads: self.threads.map(usize::from),
             is_strict: self.strict,
             store_failures: false,
+            in_part: false,
             called_with: format!("mep {}", words.join(" ")),
         }
     }

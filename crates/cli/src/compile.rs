@@ -19,7 +19,7 @@ use mep_lang::project::SourceText;
 pub(super) fn compile(global: &Global, arguments: &CompileArguments) -> Result<Exit, AppError> {
     let began = Instant::now();
     let rendering = Rendering { full_refresh: arguments.full_refresh, date: None };
-    let workspace = super::opened(global, &arguments.selecting, "compile", rendering)?;
+    let workspace = super::opened_as(&global.opening_in_part(), &arguments.selecting, "compile", rendering)?;
     if let Some(query) = &arguments.inline {
         let nothing = |_: &mep_graph::Node| None;
         let text = SourceText::new("--inline", query.clone());

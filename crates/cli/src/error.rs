@@ -30,8 +30,17 @@ pub fn shown(error: &AppError, palette: Palette) -> String {
     }
 }
 
-/// Each problem with its place, the source line and a way on.
+/// Each problem with its place, the source line and a way on, and their number.
 pub fn shown_problems(problems: &Problems, palette: Palette) -> String {
+    let mut text = each_shown(problems, palette);
+    if problems.len() > 1 {
+        text.push_str(&format!("{} problems\n", problems.len()));
+    }
+    text
+}
+
+/// Each problem with its place, the source line and a way on.
+pub(super) fn each_shown(problems: &Problems, palette: Palette) -> String {
     let mut theme =
         if palette.is_coloured() { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
     "error:".clone_into(&mut theme.characters.error);
@@ -41,9 +50,6 @@ pub fn shown_problems(problems: &Problems, palette: Palette) -> String {
         // Writing to a String cannot fail.
         let _ = handler.render_report(&mut text, problem);
         text.push('\n');
-    }
-    if problems.len() > 1 {
-        text.push_str(&format!("{} problems\n", problems.len()));
     }
     text
 }

@@ -11,7 +11,7 @@ use mep_lang::project::mapping_of_yaml;
 /// # Errors
 /// Where there is none, it fails, or it writes.
 pub(super) fn run_operation(global: &Global, arguments: &RunOperationArguments) -> Result<Exit, AppError> {
-    let workspace = Workspace::open(&global.opening(), "run-operation", Rendering::default())?;
+    let workspace = Workspace::open(&global.opening_in_part(), "run-operation", Rendering::default())?;
     let given = mapping_of_yaml("--args", arguments.args.as_deref())?;
     let without_effect = workspace.run_operation(&arguments.name, given.into_iter().collect())?;
     let terminal = Terminal::new(global.log_format, global.quiet);

@@ -12,7 +12,8 @@ use mep_app::preview::{FollowedKeys, Preview, PreviewRequest};
 use mep_app::{AppError, Rendering, SourceRejects};
 use mep_core::quantity::{bytes, count, plural};
 use mep_core::time_range::TimeRange;
-use mep_graph::{Compiled, Graph, NodeIndex, NodeSet};
+use mep_graph::{Compiled, Graph, NodeIndex, NodeSet, Unbuilt};
+use mep_lang::project::Problem;
 use mep_plan::{Action, BatchPlan, BatchReason, LandingPlan, PartitionBuild, Plan};
 use mep_run::in_short as reasons_in_short;
 use mep_run::landings::why;
@@ -23,7 +24,7 @@ use mep_run::landings::why;
 /// Where a plan cannot be made.
 pub(super) fn plan(global: &Global, arguments: &PlanArguments) -> Result<Exit, AppError> {
     let rendering = Rendering { full_refresh: arguments.full_refresh, date: arguments.date };
-    let workspace = super::opened(global, &arguments.selecting, "plan", rendering)?;
+    let workspace = super::opened_as(&global.opening_in_part(), &arguments.selecting, "plan", rendering)?;
     let request = PreviewRequest {
         full_refresh: arguments.full_refresh,
         date: arguments.date,
@@ -34,6 +35,7 @@ pub(super) fn plan(global: &Global, arguments: &PlanArguments) -> Result<Exit, A
         graph: &workspace.graph,
         compiled: &preview.compiled,
         plan: &preview.plan,
+        unbuilt: &preview.unbuilt,
         keys: &preview.keys,
         streaming: &preview.streaming,
         rejected: &preview.rejected,
@@ -51,7 +53,7 @@ pub(super) fn plan(global: &Global, arguments: &PlanArguments) -> Result<Exit, A
         }
     };
     super::print(&text)?;
-    Ok(Exit::Success)
+    Ok(if preview.unbuilt.broken.is_empty() { Exit::Success } else { Exit::Failed })
 }
 
 /// What is to be done with a node, as words.
@@ -126,6 +128,8 @@ struct Planned<'a> {
     graph: &'a Graph,
     compiled: &'a Compiled,
     plan: &'a Plan,
+    /// What of it cannot be built.
+    unbuilt: &'a Unbuilt,
     /// By which columns changes are followed in tables that are built as a whole.
     keys: &'a BTreeMap<NodeIndex, FollowedKeys>,
     /// The streaming models that it would carry on.
@@ -151,8 +155,21 @@ fn named(columns: &[&str]) -> String {
 const STREAM: [&str; 2] = ["stream", "up to what its source holds when it runs"];
 
 impl Planned<'_> {
+    /// The nodes that cannot be built, each with what becomes of it and why.
+    fn left(&self) -> impl Iterator<Item = (NodeIndex, &'static str, String)> {
+        let broken = self.unbuilt.broken.iter().map(|(index, problems)| {
+            let said: Vec<String> = problems.iter().map(in_a_line).collect();
+            (*index, "error", said.join("; "))
+        });
+        let skipped =
+            self.unbuilt.skipped.iter().map(|(index, of)| {
+                (*index, "skip", format!("because of {}", self.graph.node(*of).shown_name()))
+            });
+        broken.chain(skipped)
+    }
+
     fn as_text(&self, explains: bool, palette: Palette) -> String {
-        let Self { graph, compiled, plan, keys, streaming, rejected, notes } = self;
+        let Self { graph, compiled, plan, unbuilt, keys, streaming, rejected, notes } = self;
         let mut lines: Vec<[String; 4]> = Vec::new();
         let mut explanations: Vec<Vec<String>> = Vec::new();
         let mut current = 0;
@@ -190,11 +207,22 @@ impl Planned<'_> {
             lines.push([verb, format!("{} {}", node.shown_kind(), node.shown_name()), String::new(), why]);
             explanations.push(Vec::new());
         }
+        for (index, verb, why) in self.left() {
+            let node = graph.node(index);
+            let name = format!("{} {}", node.shown_kind(), node.shown_name());
+            lines.push([verb.to_owned(), name, String::new(), why]);
+            explanations.push(Vec::new());
+        }
         let mut text = String::new();
         let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
         let widths = [width(0), width(1), width(2)];
         for ([verb, name, what, why], explanation) in lines.iter().zip(&explanations) {
-            let verb = palette.good(&format!("{verb:<width$}", width = widths[0]));
+            let padded = format!("{verb:<width$}", width = widths[0]);
+            let verb = match verb.as_str() {
+                "error" => palette.bad(&padded),
+                "skip" => palette.warning(&padded),
+                _ => palette.good(&padded),
+            };
             let name = palette.strong(&format!("{name:<width$}", width = widths[1]));
             let line = format!("{verb}  {name}  {what:<width$}  {}", palette.faint(why), width = widths[2]);
             text.push_str(line.trim_end());
@@ -210,8 +238,9 @@ impl Planned<'_> {
         for of in *rejected {
             text.push_str(&format!("{}  {of}\n", palette.warning("rejected")));
         }
+        let is_whole = unbuilt.broken.is_empty() && rejected.is_empty() && notes.is_empty();
         let current = match (steps, current) {
-            (0, _) if !rejected.is_empty() || !notes.is_empty() => "nothing to do".to_owned(),
+            (0, _) if !is_whole => "nothing to do".to_owned(),
             (0, _) => "nothing to do: everything is as it should be".to_owned(),
             (steps, 0) => plural(steps as u64, "step"),
             (steps, current) => {
@@ -219,12 +248,17 @@ impl Planned<'_> {
             }
         };
         text.push_str(&current);
+        for (number, what) in [(unbuilt.broken.len(), "in error"), (unbuilt.skipped.len(), "skipped")] {
+            if number > 0 {
+                text.push_str(&format!(", {} {what}", count(number as u64)));
+            }
+        }
         text.push('\n');
         text
     }
 
     fn as_json(&self) -> Json {
-        let Self { graph, compiled, plan, keys, streaming, rejected, notes } = self;
+        let Self { graph, compiled, plan, unbuilt: _, keys, streaming, rejected, notes } = self;
         let steps = plan.steps.iter().map(|step| {
         let node = graph.node(step.node);
         let (rows, bytes) = reads(&step.action);
@@ -279,8 +313,26 @@ impl Planned<'_> {
                 "reason": reason,
             })
         });
-        let steps = steps.chain(streams).collect::<Vec<_>>();
+        let left = self.left().map(|(index, action, reason)| {
+            let node = graph.node(index);
+            json!({
+                "unique_id": node.id.as_str(),
+                "name": node.shown_name(),
+                "kind": node.shown_kind(),
+                "action": action,
+                "reason": reason,
+            })
+        });
+        let steps = steps.chain(streams).chain(left).collect::<Vec<_>>();
         json!({"steps": steps, "rejected": rejected, "warnings": notes})
+    }
+}
+
+/// A problem in one line, with its place.
+fn in_a_line(problem: &Problem) -> String {
+    match problem.place() {
+        Some(place) => format!("{problem} ({}:{})", place.text.path().display(), place.line_column().0),
+        None => problem.to_string(),
     }
 }
 

@@ -22,7 +22,7 @@ use mep_lang::project::yaml_of;
 pub(super) fn run(global: &Global, arguments: &RunArguments, command: RunCommand) -> Result<Exit, AppError> {
     let began = Instant::now();
     let rendering = Rendering { full_refresh: arguments.full_refresh, date: arguments.date };
-    let opening = Opening { store_failures: arguments.store_failures, ..global.opening() };
+    let opening = Opening { store_failures: arguments.store_failures, ..global.opening_in_part() };
     let workspace = super::opened_as(&opening, &arguments.selecting, command.word(), rendering)?;
     let request = RunRequest {
         command,
@@ -86,7 +86,7 @@ fn finish(
     built: &RunOutcome,
     elapsed: Duration,
 ) -> Result<Exit, AppError> {
-    let RunOutcome { results, rejected, .. } = built;
+    let RunOutcome { results, rejected, broken, .. } = built;
     let failed = built.has_failed();
     if output == TextOrJson::Json {
         let json = serde_json::json!({
@@ -101,6 +101,6 @@ fn finish(
         // The summary is not told, and these are warnings.
         rejected_lines(rejected, terminal.palette()).for_each(|line| terminal.warn(&line));
     }
-    terminal.result(&summary(results, rejected, elapsed, terminal.palette()), failed);
+    terminal.result(&summary(results, broken, rejected, elapsed, terminal.palette()), failed);
     Ok(if failed { Exit::Failed } else { Exit::Success })
 }

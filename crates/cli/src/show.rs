@@ -18,7 +18,7 @@ use mep_lang::project::{Problem, SourceText};
 /// # Errors
 /// Where there is no such node, the query is wrong, or it fails.
 pub(super) fn show(global: &Global, arguments: &ShowArguments) -> Result<Exit, AppError> {
-    let workspace = Workspace::open(&global.opening(), "show", Rendering::default())?;
+    let workspace = Workspace::open(&global.opening_in_part(), "show", Rendering::default())?;
     let open = |workspace| match &arguments.at {
         Some(as_of) => Reader::as_of(workspace, as_of),
         None => Reader::open(workspace),

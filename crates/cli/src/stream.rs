@@ -26,7 +26,7 @@ const LAST_THREADS: Duration = Duration::from_millis(500);
 /// Where the streams cannot begin, or one of them ends early.
 pub(super) fn stream(global: &Global, arguments: &StreamArguments) -> Result<Exit, AppError> {
     let rendering = Rendering { full_refresh: arguments.full_refresh, date: None };
-    let workspace = super::opened(global, &arguments.selecting, "stream", rendering)?;
+    let workspace = super::opened_as(&global.opening_in_part(), &arguments.selecting, "stream", rendering)?;
     let nodes = workspace.select(arguments.selecting.selectors(), is_streaming)?;
     let compiled = workspace.compile(&nodes)?;
     let options = JobOptions {

@@ -1,5 +1,6 @@
 //! What the terminal shows while nodes run: a bar and the nodes at work on a terminal, plain lines elsewhere.
 
+use std::collections::BTreeMap;
 use std::io::{IsTerminal as _, Write as _};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -7,9 +8,11 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::arguments::LogFormat;
+use super::error::each_shown;
 use mep_app::SourceRejects;
 use mep_core::quantity::{bytes, count, plural};
 use mep_core::secrets;
+use mep_lang::project::Problems;
 use mep_run::event::{Event, NodeResult, PlanCounts, Reporter, Status};
 
 /// Colours and whether to use them.
@@ -301,9 +304,11 @@ fn counts_rows(result: &NodeResult) -> bool {
     result.kind != "unit test"
 }
 
-/// The summary after the last node: what failed and why, then the numbers.
+/// The summary after the last node: what failed and why, then the numbers. What is wrong with nodes that do not compile, by
+/// their unique ids, is shown where it stands in their files.
 pub fn summary(
     results: &[NodeResult],
+    broken: &BTreeMap<String, Problems>,
     rejected: &[SourceRejects],
     elapsed: Duration,
     palette: Palette,
@@ -314,6 +319,14 @@ pub fn summary(
     if !failed.is_empty() {
         text.push_str(&format!("\n{}\n", palette.bad("what failed:")));
         for result in &failed {
+            if let Some(problems) = broken.get(&result.unique_id) {
+                text.push_str(&format!("  {} {}\n", result.kind, palette.strong(&result.name)));
+                for line in each_shown(problems, palette).lines() {
+                    text.push_str(format!("    {line}").trim_end());
+                    text.push('\n');
+                }
+                continue;
+            }
             let why = result.message.clone().unwrap_or_default();
             let why = match result.status {
                 Status::Fail if counts_rows(result) => {
@@ -417,7 +430,7 @@ mod tests {
             result("b", "table", Status::Error).saying("division by zero"),
             result("c", "table", Status::Skipped),
         ];
-        insta::assert_snapshot!(summary(&results, &[], Duration::from_millis(1500), Palette::plain()), @"
+        insta::assert_snapshot!(summary(&results, &BTreeMap::new(), &[], Duration::from_millis(1500), Palette::plain()), @"
 
         what failed:
           table b

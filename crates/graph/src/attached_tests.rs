@@ -50,18 +50,21 @@ impl AttachedTests {
         let mut nodes = Vec::new();
         let mut taken = HashSet::new();
         for (used, parsed) in uses.iter().zip(parsed) {
-            let of_macro = parsed.as_ref().map(|parsed| parsed.config.clone()).unwrap_or_default();
-            let raw = test_config(&used.test.config, &of_macro);
+            let (parsed, unreadable) = match parsed {
+                Ok(parsed) => (parsed, None),
+                Err(problem) => (Parsed::default(), Some(problem)),
+            };
+            let raw = test_config(&used.test.config, &parsed.config);
             let mut config = config_reader::read(ConfigOf::Test, &raw, &mut builder.problems);
             let inherited = &builder.nodes[used.node].config.tags;
             config.tags = unique(config.tags.iter().chain(used.tags).chain(inherited));
-            match parsed {
-                Ok(parsed) => match test_node(builder, used, config, &parsed, &mut taken) {
-                    Some(node) if node.config.enabled => nodes.push(node),
-                    Some(node) => builder.disabled_nodes.push(node),
-                    None => {}
-                },
-                Err(problem) => builder.problems.push(problem),
+            match test_node(builder, used, config, &parsed, &mut taken) {
+                Some(node) if node.config.enabled => {
+                    builder.unreadable.extend(unreadable.map(|problem| (node.id.clone(), problem)));
+                    nodes.push(node);
+                }
+                Some(node) => builder.disabled_nodes.push(node),
+                None => {}
             }
         }
         nodes

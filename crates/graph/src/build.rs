@@ -17,7 +17,7 @@ use super::stored_names::{GeneratedNames, StoredNames, file_name_problem};
 use mep_core::relation::Relation;
 use mep_lang::jinja::{GeneratedName, Parsed, Subject, Templates};
 use mep_lang::project::{
-    Located, Place, Problem, Problems, Project, Properties, SourceText, Span, SqlFile, hooks_after,
+    Located, Place, Problem, Problems, Project, Properties, Snapshot, SourceText, Span, SqlFile, hooks_after,
 };
 use mep_lang::python;
 
@@ -27,6 +27,15 @@ impl Graph {
     /// # Errors
     /// All that is wrong: templates that cannot be read, config, names that stand for nothing, cycles.
     pub fn of(project: &Project, templates: &Templates) -> Result<Self, Problems> {
+        Self::as_far_as_read(project, templates)?.wholly_read()
+    }
+
+    /// The graph of a project, of which some texts may be such that they cannot be read to their end.
+    ///
+    /// # Errors
+    /// All that is wrong with the project as a whole: config, names that stand for nothing, cycles. Where there is anything,
+    /// templates that cannot be read too.
+    pub fn as_far_as_read(project: &Project, templates: &Templates) -> Result<Self, Problems> {
         let mut builder = Builder::new(project, templates);
         builder.add_sources();
         builder.add_seeds();
@@ -45,10 +54,17 @@ impl Graph {
         builder.check_groups();
         builder.check_access();
         builder.warn_of_deprecated();
-        StoredNames::of(project).check_all(&builder.nodes, &mut builder.problems);
+        // What makes the name of such a node may stand after what cannot be read.
+        let is_read = |node: &&Node| builder.unreadable.iter().all(|(id, _)| *id != node.id);
+        let named: Vec<&Node> = builder.nodes.iter().filter(is_read).collect();
+        StoredNames::of(project).check_all(&named, &mut builder.problems);
         let warnings = builder.problems.take_warnings(project.is_strict);
-        let nodes = builder.problems.none_or(builder.nodes)?;
-        Ok(Graph::new(nodes)?.without(builder.disabled_nodes).warning(warnings))
+        if !builder.problems.is_empty() {
+            let unreadable = builder.unreadable.into_iter().map(|(_, problem)| problem);
+            return Err(unreadable.chain(builder.problems).collect());
+        }
+        let graph = Graph::new(builder.nodes)?.without(builder.disabled_nodes).warning(warnings);
+        Ok(graph.reading(builder.unreadable))
     }
 }
 
@@ -58,6 +74,8 @@ pub(super) struct Builder<'a> {
     pub(super) nodes: Vec<Node>,
     pub(super) problems: Problems,
     parsed: Vec<(usize, Parsed)>,
+    /// Texts that cannot be read to their end, each with why.
+    pub(super) unreadable: Vec<(NodeId, Problem)>,
     /// By package and name.
     pub(super) disabled: Vec<(String, String)>,
     /// The same, as nodes, and what else is disabled.
@@ -76,6 +94,7 @@ impl<'a> Builder<'a> {
             nodes: Vec::new(),
             problems: Problems::default(),
             parsed: Vec::new(),
+            unreadable: Vec::new(),
             disabled: Vec::new(),
             disabled_nodes: Vec::new(),
             refs: HashMap::new(),
@@ -165,45 +184,52 @@ impl<'a> Builder<'a> {
 
     fn add_models(&mut self) {
         let parsed = parse_all(&self.project.models, |model| self.parse(model, "model"));
-        for (index, (model, parsed)) in self.project.models.iter().zip(parsed).enumerate() {
-            let parsed = match parsed {
-                Ok(parsed) => parsed,
-                Err(problem) => {
-                    self.problems.push(problem);
-                    // What refers to it must not be told that there is no such model.
-                    self.disabled.push((package_of(&model.fqn).to_owned(), model.versioned_name()));
-                    continue;
-                }
-            };
-            self.problems.extend(parsed.missing.iter().cloned());
-            let raw = self.settled(&model.fqn, &model.config, &parsed.config);
-            let mut config = config_reader::read(ConfigOf::Model, &raw, &mut self.problems);
-            if model.is_python() {
-                config.materialized = Materialization::Table;
-            }
-            let kind = NodeKind::Model {
-                index,
-                uses_is_incremental: parsed.uses_is_incremental
-                    && config.materialized == Materialization::Incremental,
-                version: model.version.clone(),
-            };
-            if !config.enabled {
-                let mut node = Self::sql_node("model", model, None, config, &model.properties, kind);
-                node.mentions = Mentions::of(&parsed);
-                self.disable(node);
-                continue;
-            }
-            let is_ephemeral = config.materialized == Materialization::Ephemeral;
-            let place = model.text.at(Span::default());
-            let relation = (!is_ephemeral).then(|| {
-                let name = model.versioned_name();
-                let generated = self.generated("model", &name, &model.fqn, &model.text, &raw, &config);
-                let stored = model.version.as_ref().map(|version| with_version(&model.name, version));
-                self.relation(&config, stored.as_ref().unwrap_or(&model.name), &generated, &place)
-            });
-            self.parsed.push((self.nodes.len(), parsed));
-            self.nodes.push(Self::sql_node("model", model, relation, config, &model.properties, kind));
+        for (index, (model, (parsed, unreadable))) in self.project.models.iter().zip(parsed).enumerate() {
+            self.as_far_as_read(unreadable, |builder| builder.add_model(index, model, parsed));
         }
+    }
+
+    /// Adds a node. Where its text cannot be read to its end, that is what is wrong with it; what follows from config that was not
+    /// read is not told.
+    fn as_far_as_read(&mut self, unreadable: Option<Problem>, add: impl FnOnce(&mut Self)) {
+        let Some(problem) = unreadable else { return add(self) };
+        let (told, before) = (std::mem::take(&mut self.problems), self.nodes.len());
+        add(self);
+        self.problems = told;
+        // None is added where the node is disabled.
+        let added = self.nodes.get(before).map(|node| node.id.clone());
+        self.unreadable.extend(added.map(|id| (id, problem)));
+    }
+
+    fn add_model(&mut self, index: usize, model: &SqlFile, parsed: Parsed) {
+        self.problems.extend(parsed.missing.iter().cloned());
+        let raw = self.settled(&model.fqn, &model.config, &parsed.config);
+        let mut config = config_reader::read(ConfigOf::Model, &raw, &mut self.problems);
+        if model.is_python() {
+            config.materialized = Materialization::Table;
+        }
+        let kind = NodeKind::Model {
+            index,
+            uses_is_incremental: parsed.uses_is_incremental
+                && config.materialized == Materialization::Incremental,
+            version: model.version.clone(),
+        };
+        if !config.enabled {
+            let mut node = Self::sql_node("model", model, None, config, &model.properties, kind);
+            node.mentions = Mentions::of(&parsed);
+            self.disable(node);
+            return;
+        }
+        let is_ephemeral = config.materialized == Materialization::Ephemeral;
+        let place = model.text.at(Span::default());
+        let relation = (!is_ephemeral).then(|| {
+            let name = model.versioned_name();
+            let generated = self.generated("model", &name, &model.fqn, &model.text, &raw, &config);
+            let stored = model.version.as_ref().map(|version| with_version(&model.name, version));
+            self.relation(&config, stored.as_ref().unwrap_or(&model.name), &generated, &place)
+        });
+        self.parsed.push((self.nodes.len(), parsed));
+        self.nodes.push(Self::sql_node("model", model, relation, config, &model.properties, kind));
     }
 
     /// Takes a node out of the graph by its config, so that what refers to it is told of that.
@@ -215,45 +241,45 @@ impl<'a> Builder<'a> {
 
     fn add_snapshots(&mut self) {
         for (index, snapshot) in self.project.snapshots.iter().enumerate() {
-            let file = &snapshot.file;
-            let parsed = match (self.parse(file, "snapshot"), &snapshot.relation) {
-                (Ok(parsed), None) => parsed,
-                (Ok(parsed), Some(relation)) => parsed.placed(&relation.place),
-                (Err(problem), relation) => {
-                    self.problems.push(match relation {
-                        Some(relation) => Problem::new(problem.message())
-                            .at(&relation.place)
-                            .help("write ref('a_model') or source('a_source', 'a_table')"),
-                        None => problem,
-                    });
-                    self.disabled.push((package_of(&file.fqn).to_owned(), file.name.clone()));
-                    continue;
+            let (parsed, unreadable) = match (self.parse(&snapshot.file, "snapshot"), &snapshot.relation) {
+                (read, None) => read,
+                ((parsed, unreadable), Some(relation)) => {
+                    let placed = |problem: Problem| {
+                        let problem = Problem::new(problem.message()).at(&relation.place);
+                        problem.help("write ref('a_model') or source('a_source', 'a_table')")
+                    };
+                    (parsed.placed(&relation.place), unreadable.map(placed))
                 }
             };
-            self.problems.extend(parsed.missing.iter().cloned());
-            let raw = self.settled(&file.fqn, &file.config, &parsed.config);
-            let config = config_reader::read(ConfigOf::Snapshot, &raw, &mut self.problems);
-            if !config.enabled {
-                let kind = NodeKind::Snapshot { index };
-                let mut node = Self::sql_node("snapshot", file, None, config, &file.properties, kind);
-                node.mentions = Mentions::of(&parsed);
-                self.disable(node);
-                continue;
-            }
-            let start = file.block.map_or(0, |block| block.start);
-            let of_yaml = snapshot.relation.as_ref().map(|relation| relation.place.clone());
-            let place = of_yaml.unwrap_or_else(|| file.text.at(Span { start, len: 0 }));
-            snapshot_config::check(&config, &place, &mut self.problems);
-            let named = file.properties.place.as_ref().unwrap_or(&place);
-            self.problems.extend(file_name_problem("snapshot", &file.name).map(|problem| problem.at(named)));
-            let generated = self.generated("snapshot", &file.name, &file.fqn, &file.text, &raw, &config);
-            let relation = self.relation(&config, &file.name, &generated, named);
-            let kind = NodeKind::Snapshot { index };
-            let mut node = Self::sql_node("snapshot", file, Some(relation), config, &file.properties, kind);
-            node.place = Some(place);
-            self.parsed.push((self.nodes.len(), parsed));
-            self.nodes.push(node);
+            self.as_far_as_read(unreadable, |builder| builder.add_snapshot(index, snapshot, parsed));
         }
+    }
+
+    fn add_snapshot(&mut self, index: usize, snapshot: &Snapshot, parsed: Parsed) {
+        let file = &snapshot.file;
+        self.problems.extend(parsed.missing.iter().cloned());
+        let raw = self.settled(&file.fqn, &file.config, &parsed.config);
+        let config = config_reader::read(ConfigOf::Snapshot, &raw, &mut self.problems);
+        if !config.enabled {
+            let kind = NodeKind::Snapshot { index };
+            let mut node = Self::sql_node("snapshot", file, None, config, &file.properties, kind);
+            node.mentions = Mentions::of(&parsed);
+            self.disable(node);
+            return;
+        }
+        let start = file.block.map_or(0, |block| block.start);
+        let of_yaml = snapshot.relation.as_ref().map(|relation| relation.place.clone());
+        let place = of_yaml.unwrap_or_else(|| file.text.at(Span { start, len: 0 }));
+        snapshot_config::check(&config, &place, &mut self.problems);
+        let named = file.properties.place.as_ref().unwrap_or(&place);
+        self.problems.extend(file_name_problem("snapshot", &file.name).map(|problem| problem.at(named)));
+        let generated = self.generated("snapshot", &file.name, &file.fqn, &file.text, &raw, &config);
+        let relation = self.relation(&config, &file.name, &generated, named);
+        let kind = NodeKind::Snapshot { index };
+        let mut node = Self::sql_node("snapshot", file, Some(relation), config, &file.properties, kind);
+        node.place = Some(place);
+        self.parsed.push((self.nodes.len(), parsed));
+        self.nodes.push(node);
     }
 
     pub(super) fn sql_node(
@@ -298,14 +324,15 @@ impl<'a> Builder<'a> {
         merged(&all, &over.map(|(key, located)| (key.clone(), located.clone())).collect())
     }
 
-    fn parse(&self, file: &SqlFile, resource_type: &str) -> Result<Parsed, Problem> {
+    /// What a file says, as far as it can be read, and why that is not all of it.
+    fn parse(&self, file: &SqlFile, resource_type: &str) -> (Parsed, Option<Problem>) {
         if file.is_python() {
-            return Ok(python::reads(&file.text));
+            return (python::reads(&file.text), None);
         }
         let unique_id = format!("{resource_type}.{}.{}", package_of(&file.fqn), file.versioned_name());
         let config: IndexMap<String, Json> =
             file.config.iter().map(|(key, located)| (key.clone(), located.value.clone())).collect();
-        self.templates.parse(&Subject {
+        self.templates.parse_as_far(&Subject {
             text: &file.text,
             block: file.block,
             name: &file.name,
@@ -379,40 +406,36 @@ impl<'a> Builder<'a> {
 
     fn add_singular_tests(&mut self) {
         let parsed = parse_all(&self.project.tests, |test| self.parse(test, "test"));
-        for (index, (test, parsed)) in self.project.tests.iter().zip(parsed).enumerate() {
-            let parsed = match parsed {
-                Ok(parsed) => parsed,
-                Err(problem) => {
-                    self.problems.push(problem);
-                    continue;
-                }
-            };
-            self.problems.extend(parsed.missing.iter().cloned());
-            let raw = self.settled(&test.fqn, &test.config, &parsed.config);
-            let config = config_reader::read(ConfigOf::Test, &raw, &mut self.problems);
-            let kind = NodeKind::Test(TestDetail::Singular { index });
-            let mut node = Self::sql_node("test", test, None, config, &test.properties, kind);
-            node.mentions = Mentions::of(&parsed);
-            if !node.config.enabled {
-                self.disabled_nodes.push(node);
-                continue;
-            }
-            // What the project's file says of all tests is meant for those that can follow it.
-            let is_own = |place: &&Place| place.text.path() != Path::new("dbt_project.yml");
-            if let Some(place) = node.config.places.get("where").filter(is_own)
-                && node.config.where_sql.is_some()
-            {
-                let problem =
-                    Problem::new("`where` is for uses of generic tests: this test is its own SELECT");
-                self.problems.push(problem.at(place).help("put the condition into its SQL"));
-            }
-            if let Some(depends_on) = self.dependencies_of_test(&parsed) {
-                node.depends_on = depends_on;
-                self.nodes.push(node);
-            } else {
-                node.config.enabled = false;
-                self.disabled_nodes.push(node);
-            }
+        for (index, (test, (parsed, unreadable))) in self.project.tests.iter().zip(parsed).enumerate() {
+            self.as_far_as_read(unreadable, |builder| builder.add_singular_test(index, test, &parsed));
+        }
+    }
+
+    fn add_singular_test(&mut self, index: usize, test: &SqlFile, parsed: &Parsed) {
+        self.problems.extend(parsed.missing.iter().cloned());
+        let raw = self.settled(&test.fqn, &test.config, &parsed.config);
+        let config = config_reader::read(ConfigOf::Test, &raw, &mut self.problems);
+        let kind = NodeKind::Test(TestDetail::Singular { index });
+        let mut node = Self::sql_node("test", test, None, config, &test.properties, kind);
+        node.mentions = Mentions::of(parsed);
+        if !node.config.enabled {
+            self.disabled_nodes.push(node);
+            return;
+        }
+        // What the project's file says of all tests is meant for those that can follow it.
+        let is_own = |place: &&Place| place.text.path() != Path::new("dbt_project.yml");
+        if let Some(place) = node.config.places.get("where").filter(is_own)
+            && node.config.where_sql.is_some()
+        {
+            let problem = Problem::new("`where` is for uses of generic tests: this test is its own SELECT");
+            self.problems.push(problem.at(place).help("put the condition into its SQL"));
+        }
+        if let Some(depends_on) = self.dependencies_of_test(parsed) {
+            node.depends_on = depends_on;
+            self.nodes.push(node);
+        } else {
+            node.config.enabled = false;
+            self.disabled_nodes.push(node);
         }
     }
 

@@ -1,6 +1,6 @@
 //! Compiling: every template becomes SQL, and every SQL is planned against the schemas of what it reads, with no data.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arrow::datatypes::{Schema, SchemaRef};
@@ -69,15 +69,6 @@ pub struct Compiler<'a> {
     pub answers: &'a Arc<dyn Answers>,
 }
 
-/// What compiling gives where not all that is wrong is wrong with all of it.
-#[derive(Debug)]
-pub struct CompiledEach {
-    /// What was compiled.
-    pub compiled: Compiled,
-    /// What is wrong, by the node that it is wrong with.
-    pub problems: BTreeMap<NodeIndex, Problems>,
-}
-
 /// What `/` of whole numbers means in a project's SQL.
 pub fn division(project: &Project) -> Division {
     match project.target.dialect {
@@ -91,22 +82,13 @@ pub trait LoadedSources {
     /// A table that is loaded with the columns that its files have; `None` for one that is landed by its declared columns.
     ///
     /// # Errors
-    /// Where neither can be.
-    fn loaded(&self, table: &SourceTable, node: &Node) -> Result<Option<SeedTable>, NotLoaded>;
-}
-
-/// Why a source table has no columns.
-#[derive(Clone, Debug)]
-pub enum NotLoaded {
-    /// Its rows are nowhere that is known: what reads it cannot be checked, and is not built.
-    Absent(Problem),
-    /// What is said of it is wrong, or its files are.
-    Wrong(Problems),
+    /// Where neither can be: its rows are nowhere that is known, or what is said of it is wrong, or its files are.
+    fn loaded(&self, table: &SourceTable, node: &Node) -> Result<Option<SeedTable>, Problem>;
 }
 
 /// No files at all.
 impl LoadedSources for () {
-    fn loaded(&self, _: &SourceTable, _: &Node) -> Result<Option<SeedTable>, NotLoaded> {
+    fn loaded(&self, _: &SourceTable, _: &Node) -> Result<Option<SeedTable>, Problem> {
         Ok(None)
     }
 }
@@ -117,24 +99,11 @@ impl Compiler<'_> {
     /// # Errors
     /// All that is wrong with any of them. What reads a model that is wrong is not looked at.
     pub fn compile(&self, wanted: &NodeSet) -> Result<Compiled, Problems> {
-        self.compile_rest(wanted)?.whole()
+        self.compile_each(wanted).whole()
     }
 
-    /// Compiles these nodes and all that they need, but for what mep refuses to build and what needs that.
-    ///
-    /// # Errors
-    /// All that is wrong with any of them.
-    pub fn compile_rest(&self, wanted: &NodeSet) -> Result<Compiled, Problems> {
-        let CompiledEach { compiled, problems } = self.compile_each(wanted);
-        if problems.is_empty() {
-            return Ok(compiled);
-        }
-        // All is told at once.
-        Err(problems.into_values().chain(compiled.unbuilt.refused.into_values()).flatten().collect())
-    }
-
-    /// Compiles these nodes and all that they need, and keeps apart what is wrong with each.
-    pub fn compile_each(&self, wanted: &NodeSet) -> CompiledEach {
+    /// Compiles these nodes and all that they need, but for what is broken and what needs that.
+    pub fn compile_each(&self, wanted: &NodeSet) -> Compiled {
         let mut work = CompileWork {
             compiler: self,
             checking: Scope::for_planning().dividing(division(self.project)),
@@ -144,41 +113,37 @@ impl Compiler<'_> {
             questions: Arc::default(),
             compiled: Compiled::default(),
             ephemerals: Arc::default(),
-            broken: HashSet::new(),
             unbuilt: Unbuilt::default(),
             unknown: HashMap::new(),
             warned_of_division: false,
-            problems: BTreeMap::new(),
         };
-        for index in self.graph.ancestors(wanted, None) {
-            work.blame_sources(index);
-            let parents = self.graph.parents(index);
-            if parents.iter().any(|parent| work.broken.contains(parent)) {
-                work.broken.insert(index);
+        let needed = self.graph.ancestors(wanted, None);
+        for index in &needed {
+            work.blame_sources(*index);
+            if work.unbuilt.skip_after(self.graph.parents(*index), *index) {
                 continue;
             }
-            if let Some(parent) = parents.iter().find(|parent| work.unbuilt.has(**parent)) {
-                let of = work.unbuilt.skipped.get(parent).unwrap_or(parent);
-                work.unbuilt.skipped.insert(index, *of);
-                continue;
-            }
-            let refused = work.refused(index);
-            if !refused.is_empty() {
-                work.unbuilt.refused.insert(index, refused);
-                continue;
-            }
-            if let Err(problems) = work.at_its_time(index) {
-                work.broken.insert(index);
-                work.problems.entry(index).or_default().extend(problems);
+            let done = work.refused(*index).none_or(()).and_then(|()| work.at_its_time(*index));
+            if let Err(problems) = done {
+                work.unbuilt.broken.insert(*index, problems);
             }
         }
-        for index in wanted.iter().filter(|index| !work.unbuilt.has(**index)) {
-            if let Some(problem) = self.untested(*index, &work.unbuilt) {
-                work.problems.entry(*index).or_default().push(problem);
+        while self.break_untested(wanted, &mut work.unbuilt) {
+            for index in &needed {
+                work.unbuilt.skip_after(self.graph.parents(*index), *index);
             }
         }
-        work.compiled.unbuilt = work.unbuilt;
-        CompiledEach { compiled: work.compiled, problems: work.problems }
+        work.compiled.without(work.unbuilt)
+    }
+
+    /// Whether there are more tables that cannot be tested before they are shown.
+    fn break_untested(&self, wanted: &NodeSet, unbuilt: &mut Unbuilt) -> bool {
+        let open = wanted.iter().filter(|index| !unbuilt.has(**index));
+        let untested = open.filter_map(|index| Some((*index, self.untested(*index, unbuilt)?.into())));
+        let untested: Vec<(NodeIndex, Problems)> = untested.collect();
+        let has_any = !untested.is_empty();
+        unbuilt.broken.extend(untested);
+        has_any
     }
 
     /// A table is not shown before it has passed its tests, so it needs all of them.
@@ -187,11 +152,12 @@ impl Compiler<'_> {
         let tests = (node.config.publish == PublishWhen::AfterTests).then(|| self.graph.own_tests(index))?;
         let test = tests.into_iter().find(|test| unbuilt.has(*test))?;
         let of = unbuilt.skipped.get(&test).map_or(test, |of| *of);
+        let why =
+            if of == test { String::new() } else { format!(", because of `{}`", self.graph.node(of).name) };
         let message = format!(
-            "`{}` is shown once it has passed its tests, and `{}` cannot be run, because of `{}`",
+            "`{}` is shown once it has passed its tests, and `{}` cannot be run{why}",
             node.name,
-            self.graph.node(test).name,
-            self.graph.node(of).name
+            self.graph.node(test).name
         );
         let problem = Problem::new(message).help("take `publish` away, or the test");
         Some(match node.config.places.get("publish").or(node.place.as_ref()) {
@@ -249,18 +215,20 @@ struct CompileWork<'a> {
     /// What came of the questions of the node that is compiled.
     questions: Arc<Mutex<Questions>>,
     ephemerals: Arc<HashMap<NodeIndex, Ephemeral>>,
-    broken: HashSet<NodeIndex>,
     unbuilt: Unbuilt,
     /// Source tables of which no columns are known: that stops what reads them, and nothing else.
-    unknown: HashMap<NodeIndex, NotLoaded>,
+    unknown: HashMap<NodeIndex, Problems>,
     warned_of_division: bool,
-    problems: BTreeMap<NodeIndex, Problems>,
 }
 
 impl CompileWork<'_> {
-    /// What mep has no way to build a node by; that is known before it is rendered.
+    /// What is wrong with a node, as far as that is known before it is rendered: that its text cannot be read, or that mep has no way
+    /// to build it.
     fn refused(&self, index: NodeIndex) -> Problems {
         let Compiler { project, graph, .. } = self.compiler;
+        if let Some(problem) = graph.unreadable(index) {
+            return problem.clone().into();
+        }
         let node = graph.node(index);
         let mut problems: Problems = refused_keys(node).collect();
         if let NodeKind::Model { index: of, .. } = &node.kind
@@ -318,9 +286,9 @@ impl CompileWork<'_> {
         match &node.kind {
             NodeKind::Source { index: of, .. } => {
                 if !node.is_filled()
-                    && let Err(problem) = self.source(index, node, &self.compiler.project.sources[*of])
+                    && let Err(problems) = self.source(index, node, &self.compiler.project.sources[*of])
                 {
-                    self.unknown.insert(index, problem);
+                    self.unknown.insert(index, problems);
                 }
             }
             NodeKind::Seed { .. } => {
@@ -350,15 +318,14 @@ impl CompileWork<'_> {
         Ok(())
     }
 
-    fn source(&mut self, index: NodeIndex, node: &Node, table: &SourceTable) -> Result<(), NotLoaded> {
+    fn source(&mut self, index: NodeIndex, node: &Node, table: &SourceTable) -> Result<(), Problems> {
         if let Some(loaded) = self.compiler.loaded.loaded(table, node)? {
             self.declare(&tested_relation(node), &loaded.schema, &[]);
             self.compiled.seeds.insert(index, loaded);
             return Ok(());
         }
-        let table = landing_table(table, node).map_err(NotLoaded::Wrong)?;
-        let schema = table.table_schema();
-        let schema = schema.map_err(|error| NotLoaded::Wrong(schema_problem(node, &error).into()))?;
+        let table = landing_table(table, node)?;
+        let schema = table.table_schema().map_err(|error| schema_problem(node, &error))?;
         self.declare(&table.raw, &schema, &table.partition_columns());
         self.compiled.sources.insert(index, table);
         Ok(())
@@ -367,13 +334,8 @@ impl CompileWork<'_> {
     /// Tells what is wrong with the source tables that a node reads, once.
     fn blame_sources(&mut self, index: NodeIndex) {
         for parent in self.compiler.graph.parents(index) {
-            match self.unknown.remove(parent) {
-                Some(NotLoaded::Absent(problem)) if !self.compiler.project.is_strict => {
-                    self.unbuilt.absent.insert(*parent, problem);
-                }
-                Some(NotLoaded::Absent(problem)) => self.blame(*parent, problem.into()),
-                Some(NotLoaded::Wrong(problems)) => self.blame(*parent, problems),
-                None => {}
+            if let Some(problems) = self.unknown.remove(parent) {
+                self.unbuilt.broken.insert(*parent, problems);
             }
         }
     }
@@ -394,11 +356,6 @@ impl CompileWork<'_> {
             target.name
         );
         self.compiled.warnings.push(problem.at(&rendered.map.place(at..at + 1)).help(help));
-    }
-
-    fn blame(&mut self, source: NodeIndex, problems: Problems) {
-        self.problems.entry(source).or_default().extend(problems);
-        self.broken.insert(source);
     }
 
     /// What streaming models keep is not in the warehouse.

@@ -154,7 +154,7 @@ pub struct Compiled {
     pub warnings: Vec<Problem>,
     /// What asks for rows while it is rendered.
     pub asking: NodeSet,
-    /// What of it is not built, since mep has no way to.
+    /// What of it is not built, since something is wrong with it or with what it needs.
     pub unbuilt: Unbuilt,
 }
 
@@ -162,10 +162,20 @@ impl Compiled {
     /// It, where all of it is built.
     ///
     /// # Errors
-    /// What mep has no way to build, and source tables that are nowhere.
+    /// All that is wrong with any of it.
     pub fn whole(mut self) -> Result<Self, Problems> {
         let unbuilt = std::mem::take(&mut self.unbuilt);
-        let absent = unbuilt.absent.into_values();
-        unbuilt.refused.into_values().flatten().chain(absent).collect::<Problems>().none_or(self)
+        unbuilt.broken.into_values().flatten().collect::<Problems>().none_or(self)
+    }
+
+    /// It, without what came of nodes that are not built.
+    pub(super) fn without(mut self, unbuilt: Unbuilt) -> Self {
+        self.models.retain(|index, _| !unbuilt.has(*index));
+        self.snapshots.retain(|index, _| !unbuilt.has(*index));
+        self.tests.retain(|index, _| !unbuilt.has(*index));
+        self.seeds.retain(|index, _| !unbuilt.has(*index));
+        self.sources.retain(|index, _| !unbuilt.has(*index));
+        self.late.retain(|index, _| !unbuilt.has(*index));
+        Self { unbuilt, ..self }
     }
 }

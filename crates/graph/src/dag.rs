@@ -1,6 +1,6 @@
 //! The graph: nodes in an order in which each comes after what it needs, and the edges between them.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Index;
 
 use petgraph::algo::{tarjan_scc, toposort};
@@ -36,6 +36,8 @@ pub struct Graph {
     disabled: Vec<Node>,
     /// What is worth saying of the nodes, and wrong with nothing.
     warnings: Vec<Problem>,
+    /// The nodes whose texts cannot be read to their end, each with why.
+    unreadable: BTreeMap<NodeIndex, Problem>,
 }
 
 impl Graph {
@@ -80,7 +82,7 @@ impl Graph {
                 children[*parent].push(index);
             }
         }
-        Ok(Self { nodes, by_id, parents, children, disabled: Vec::new(), warnings: Vec::new() })
+        Ok(Self { nodes, by_id, parents, children, ..Self::default() })
     }
 
     /// The graph, with what is worth saying of its nodes.
@@ -91,6 +93,27 @@ impl Graph {
     /// The graph, with the nodes that are not in it.
     pub(super) fn without(self, disabled: Vec<Node>) -> Self {
         Self { disabled, ..self }
+    }
+
+    /// The graph, in which these texts cannot be read to their end.
+    pub(super) fn reading(self, unreadable: impl IntoIterator<Item = (NodeId, Problem)>) -> Self {
+        let at = |(id, problem): (NodeId, Problem)| Some((self.position(&id)?, problem));
+        let unreadable = unreadable.into_iter().filter_map(at).collect();
+        Self { unreadable, ..self }
+    }
+
+    /// Why the text of a node cannot be read to its end, where it cannot: what it needs and how it is configured is known as far
+    /// as that.
+    pub fn unreadable(&self, index: NodeIndex) -> Option<&Problem> {
+        self.unreadable.get(&index)
+    }
+
+    /// The graph, where all texts can be read to their end.
+    ///
+    /// # Errors
+    /// What is wrong with those that cannot.
+    pub fn wholly_read(self) -> Result<Self, Problems> {
+        self.unreadable.values().cloned().collect::<Problems>().none_or(self)
     }
 
     /// The nodes that config takes out of the graph: nothing refers to them, and they have no relation.

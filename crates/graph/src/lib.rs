@@ -56,7 +56,7 @@ mod views;
 pub use access::deprecation_time;
 pub use asked::{Answers, Late, Question, Unanswered};
 pub use attached_tests::tested_relation;
-pub use compile::{CompiledEach, Compiler, LoadedSources, NotLoaded, division};
+pub use compile::{Compiler, LoadedSources, division};
 pub use compiled::{Compiled, CompiledIncrement, CompiledModel, CompiledTest, SeedRows, SeedTable};
 pub use config::{
     Access, CheckColumns, FailuresKept, Hooks, IncrementalStrategy, Materialization, NodeConfig,

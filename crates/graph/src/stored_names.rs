@@ -79,9 +79,9 @@ impl<'a> StoredNames<'a> {
     }
 
     /// No two nodes may become the same relation, nor one that mep keeps beside another.
-    pub(super) fn check_all(&self, nodes: &[Node], problems: &mut Problems) {
+    pub(super) fn check_all(&self, nodes: &[&Node], problems: &mut Problems) {
         let mut taken: HashMap<Relation, &Node> = HashMap::new();
-        for node in nodes {
+        for node in nodes.iter().copied() {
             let Some(relation) = node.relation.as_ref().filter(|_| !node.is_filled()) else { continue };
             // Two nodes of one name are told of as that.
             let is_named_so = |earlier: &&Node| {

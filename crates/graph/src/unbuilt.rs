@@ -1,29 +1,23 @@
-//! What mep refuses to build or finds no rows of, and what needs that: all else of a project can be built.
+//! What of a selection cannot be built, and what needs that: all else of a project can be.
 //!
-//! Must not know: how anything is built, what is wrong with SQL (that stops a run before it begins).
+//! Must not know: how anything is built.
 
 use std::collections::BTreeMap;
 
 use super::node_index::{NodeIndex, NodeSet};
-use mep_lang::project::{Problem, Problems};
+use mep_lang::project::Problems;
 
 /// What of a selection is not built.
 #[derive(Clone, Debug, Default)]
 pub struct Unbuilt {
-    /// What mep has no way to build, each with why.
-    pub refused: BTreeMap<NodeIndex, Problems>,
-    /// The source tables that are nowhere and that something reads, each with where its rows were looked for.
-    pub absent: BTreeMap<NodeIndex, Problem>,
+    /// What does not compile, what mep has no way to build, and the source tables that something reads and that are nowhere: each
+    /// with why.
+    pub broken: BTreeMap<NodeIndex, Problems>,
     /// What needs that, each with what it needs.
     pub skipped: BTreeMap<NodeIndex, NodeIndex>,
 }
 
 impl Unbuilt {
-    /// Whether all is built.
-    pub fn is_empty(&self) -> bool {
-        self.refused.is_empty() && self.absent.is_empty() && self.skipped.is_empty()
-    }
-
     /// The nodes of a set that are built.
     #[must_use]
     pub fn rest_of(&self, nodes: &NodeSet) -> NodeSet {
@@ -32,8 +26,25 @@ impl Unbuilt {
 
     /// Whether a node is not built.
     pub fn has(&self, index: NodeIndex) -> bool {
-        self.refused.contains_key(&index)
-            || self.absent.contains_key(&index)
-            || self.skipped.contains_key(&index)
+        self.broken.contains_key(&index) || self.skipped.contains_key(&index)
+    }
+
+    /// What of it concerns a selection: all that is broken, and what of the selection needs that.
+    #[must_use]
+    pub fn told_of(&self, selected: &NodeSet) -> Self {
+        let is_selected = |(index, _): &(&NodeIndex, &NodeIndex)| selected.contains(index);
+        let skipped = self.skipped.iter().filter(is_selected).map(|(index, of)| (*index, *of));
+        Self { broken: self.broken.clone(), skipped: skipped.collect() }
+    }
+
+    /// Whether a node is not built, since one of those that it needs is not.
+    pub(super) fn skip_after(&mut self, needed: &[NodeIndex], index: NodeIndex) -> bool {
+        if self.has(index) {
+            return true;
+        }
+        let Some(missing) = needed.iter().find(|needed| self.has(**needed)) else { return false };
+        let of = *self.skipped.get(missing).unwrap_or(missing);
+        self.skipped.insert(index, of);
+        true
     }
 }

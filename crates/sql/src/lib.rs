@@ -57,6 +57,7 @@ mod syntax;
 mod time_text;
 mod times;
 mod trial;
+mod truth_numbers;
 mod tumble;
 mod types_said;
 mod view;

@@ -32,6 +32,7 @@ use super::outside_rows::OutsideRows;
 use super::planned::{PlannedQuery, SqlError};
 use super::problem::{self, SqlProblem};
 use super::rules::{self, date_interval::DateAndInterval, division::Division, microseconds::Microseconds};
+use super::truth_numbers::TruthsBesideNumbers;
 use super::view::{self, View};
 use super::{bounded, functions, pushed_filters, syntax, trial};
 use mep_core::relation::Relation;
@@ -76,16 +77,16 @@ impl Scope {
         options.execution.skip_physical_aggregate_schema_check = true;
         // Facts have a group for each row: the sooner that is noticed, the fewer rows are grouped twice.
         options.execution.skip_partial_aggregation_probe_rows_threshold = 16_384;
-        let state = SessionStateBuilder::new()
+        let mut state = SessionStateBuilder::new()
             .with_config(config)
             .with_runtime_env(runtime)
             .with_default_features()
             .with_analyzer_rule(Arc::new(DateAndInterval))
             .with_analyzer_rule(Arc::new(Microseconds))
             .with_optimizer_rules(rules::of_execution())
-            .with_physical_optimizer_rules(pushed_filters::rules())
-            .build();
-        let context = SessionContext::new_with_state(state);
+            .with_physical_optimizer_rules(pushed_filters::rules());
+        state.expr_planners().get_or_insert_default().push(Arc::new(TruthsBesideNumbers));
+        let context = SessionContext::new_with_state(state.build());
         for function in bounded::all(&context.state()) {
             context.register_udf(function);
         }

@@ -1,6 +1,6 @@
 //! Profiles, targets and the words of the command line.
 
-use super::{refusal, refused};
+use super::refusal;
 use crate::project::Project;
 
 #[test]
@@ -51,7 +51,9 @@ fn a_wrong_profile_or_target_is_told_with_those_there_are() {
 fn a_source_that_the_target_does_not_connect_is_told() {
     let profiles =
         "songs:\n  target: dev\n  outputs:\n    dev: {type: local, path: warehouse, schema: main}\n";
-    insta::assert_snapshot!(refused(&[("profiles.yml", profiles), ("models/counts.sql", "select * from {{ source('events', 'listens') }}")]), @r"
+    let project = Project::with_listens();
+    project.file("profiles.yml", profiles).model("counts", "select * from {{ source('events', 'listens') }}");
+    insta::assert_snapshot!(refusal(&project, &["build"]), @r"
    profiles.yml:4:5
 
      error: the target `dev` does not say where the source `events` is

@@ -11,14 +11,14 @@ mod sql;
 
 use crate::project::Project;
 
-/// What a build of a project with these files says, which must end with the code for a wrong project.
+/// What compiling a project with these files says, which must end with the code for a wrong project.
 #[track_caller]
 fn refused(files: &[(&str, &str)]) -> String {
     let project = Project::with_listens();
     for (path, text) in files {
         project.file(path, text);
     }
-    refusal(&project, &["build", "--strict"])
+    refusal(&project, &["compile", "--strict"])
 }
 
 #[track_caller]
@@ -28,7 +28,7 @@ fn refusal(project: &Project, words: &[&str]) -> String {
     said
 }
 
-/// What a build of one model says.
+/// What compiling one model says.
 #[track_caller]
 fn model(sql: &str) -> String {
     refused(&[("models/counts.sql", sql)])
@@ -43,25 +43,12 @@ fn all_problems_are_told_at_once() {
         ("models/schema.yml", "models:\n  - name: a\n    columns: [{name: x, data_tests: [uniqe]}]\n"),
     ]);
     insta::assert_snapshot!(said, @r"
-      error: unknown config key `colour`
-       ╭─[models/b.sql:1:11]
-     1 │ {{ config(colour='red') }} select 1 as x
-       ·           ──────
-       ╰────
-      help: keys for your own use belong under `meta`
-
       error: there is no function or macro `unknown`
        ╭─[models/c.sql:1:11]
      1 │ select {{ unknown() }} as x
        ·           ─────────
        ╰────
       help: define it by a `macro` block in macros/
-
-      error: there is no model or seed `nothing`
-       ╭─[models/a.sql:1:23]
-     1 │ select * from {{ ref('nothing') }}
-       ·                       ───────
-       ╰────
 
       error: there is no test `uniqe`
        ╭─[models/schema.yml:3:38]
@@ -70,6 +57,19 @@ fn all_problems_are_told_at_once() {
        ·                                      ─────
        ╰────
       help: did you mean `unique`?
+
+      error: unknown config key `colour`
+       ╭─[models/b.sql:1:11]
+     1 │ {{ config(colour='red') }} select 1 as x
+       ·           ──────
+       ╰────
+      help: keys for your own use belong under `meta`
+
+      error: there is no model or seed `nothing`
+       ╭─[models/a.sql:1:23]
+     1 │ select * from {{ ref('nothing') }}
+       ·                       ───────
+       ╰────
 
     4 problems
     ");

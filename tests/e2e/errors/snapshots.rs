@@ -228,13 +228,24 @@ fn errors_within_a_block_are_pointed_at_in_its_file() {
         "-- two of them\n{{% snapshot a %}}{config}\nselect user_id,\n  sonk from {{{{ source('events', 'listens') }}}}{{% endsnapshot %}}\n\n{{% snapshot b %}}{config}\nselect user_id, {{{{ nothing }}}} from {{{{ ref('a') }}}}{{% endsnapshot %}}\n"
     );
     insta::assert_snapshot!(refused(&[("snapshots/both.sql", &sql)]), @r"
-     error: `nothing` is not defined
-      ╭─[snapshots/both.sql:7:20]
-    6 │ {% snapshot b %}{{ config(unique_key='user_id', strategy='check', check_cols='all') }}
-    7 │ select user_id, {{ nothing }} from {{ ref('a') }}{% endsnapshot %}
-      ·                    ───────
-      ╰────
-     help: give it a value, or ask `nothing is defined` first
+      error: there is no column `sonk` here
+       ╭─[snapshots/both.sql:4:3]
+     3 │ select user_id,
+     4 │   sonk from {{ source('events', 'listens') }}{% endsnapshot %}
+       ·   ────
+     5 │
+       ╰────
+      help: did you mean `song`?
+
+      error: `nothing` is not defined
+       ╭─[snapshots/both.sql:7:20]
+     6 │ {% snapshot b %}{{ config(unique_key='user_id', strategy='check', check_cols='all') }}
+     7 │ select user_id, {{ nothing }} from {{ ref('a') }}{% endsnapshot %}
+       ·                    ───────
+       ╰────
+      help: give it a value, or ask `nothing is defined` first
+
+    2 problems
     ");
     let sql = sql.replace("{{ nothing }}", "1 as one");
     insta::assert_snapshot!(refused(&[("snapshots/both.sql", &sql)]), @r"

@@ -10,7 +10,7 @@ use mep_contract::source::WholeTable as _;
 use mep_contract::source::declared_type::declared_row_type;
 use mep_core::fingerprint::Fingerprint;
 use mep_files::{FileFormat, FilesTable, WholeOptions};
-use mep_graph::{Node, NotLoaded, SeedRows, SeedTable};
+use mep_graph::{Node, SeedRows, SeedTable};
 use mep_lang::project::{
     ExternalFormat, ExternalLocation, Located, Place, Problem, Project, SourceConnection, SourceTable,
 };
@@ -21,30 +21,28 @@ use mep_sql::stored_schema;
 ///
 /// # Errors
 /// Where it has no files, or they cannot be read.
-pub fn loaded(project: &Project, table: &SourceTable, node: &Node) -> Result<Option<SeedTable>, NotLoaded> {
-    let wrong = |problem: Problem| NotLoaded::Wrong(problem.into());
+pub fn loaded(project: &Project, table: &SourceTable, node: &Node) -> Result<Option<SeedTable>, Problem> {
     let files = match (&table.external_location, project.target.sources.get(&table.source)) {
-        (Some(written), _) => Files::external(project, table, written).map_err(wrong)?,
+        (Some(written), _) => Files::external(project, table, written)?,
         (None, _) if is_declared(table) => return Ok(None),
         (None, Some(SourceConnection::Files { path })) => Files::of_connection(project, table, path),
         (None, Some(_)) => return Ok(None),
-        (None, None) => return Err(NotLoaded::Absent(has_no_place(project, table))),
+        (None, None) => return Err(has_no_place(project, table)),
     };
-    let options = WholeOptions { declared: declared(table).map_err(wrong)?, ..files.options.clone() };
+    let options = WholeOptions { declared: declared(table)?, ..files.options.clone() };
     let mut found = None;
     for (root, patterns) in &files.places {
         let here = FilesTable::find(root.clone(), patterns, &options);
-        let here = here.map_err(|error| wrong(Problem::new(error.to_string()).at(&files.place)))?;
+        let here = here.map_err(|error| Problem::new(error.to_string()).at(&files.place))?;
         found = found.or(here);
     }
     let Some(found) = found else {
         let message = format!("the source table `{}.{}` has no files", table.source, table.name);
-        let problem = Problem::new(message).at(&files.place).help(files.looked_for());
-        return Err(wrong(problem));
+        return Err(Problem::new(message).at(&files.place).help(files.looked_for()));
     };
     let schema = stored_schema(&found.schema(), &[]).map_err(|unstorable| {
         let problem = Problem::new(unstorable.to_string()).at(&files.place);
-        wrong(problem.help("leave the column out of the files, or declare its `data_type`"))
+        problem.help("leave the column out of the files, or declare its `data_type`")
     })?;
     let found = found.stored_as(schema.clone());
     let fingerprint = Fingerprint::of([found.fingerprint().as_str(), node.id.as_str()]);

@@ -11,7 +11,7 @@ use arrow::array::RecordBatch;
 use arrow::compute::concat_batches;
 use arrow::datatypes::{DataType, Field, SchemaRef};
 use datafusion::catalog::Session;
-use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, DataFusionError, Result, ScalarValue};
 use datafusion::datasource::{MemTable, TableProvider, provider_as_source, source_as_provider};
 use datafusion::logical_expr::{
@@ -243,7 +243,8 @@ impl KeyedWork<'_> {
             tracing::debug!("a change reaches rows of any key");
             return Ok(None);
         };
-        let to_find = self.engine.cost(&touched.plan)?;
+        // To find keys takes a pass over some columns; to make rows of them, all the rest of the work too.
+        let to_find = self.engine.cost(&touched.plan)? / if has_groups(&self.plan)? { 4 } else { 2 };
         if !is_worth(to_find, self.whole) {
             tracing::debug!("finding keys reads {to_find} bytes of {}", self.whole);
             return Ok(None);
@@ -257,12 +258,13 @@ impl KeyedWork<'_> {
         }
         let of_keys = Restricted::new(collect).plan(&self.plan, &wanted, &keys, &touched.told)?;
         let to_make = self.engine.cost(&of_keys)?;
-        // To find keys takes a pass over some columns; to make rows of them, all the rest of the work too.
         let stored = self.stored.table.bytes();
-        let all = to_find / 2 + to_make + stored;
+        let all = to_find + to_make + stored;
         if !is_worth(all, self.whole) {
             let (keys, whole) = (keys.num_rows(), self.whole);
-            tracing::debug!("{keys} keys: {to_find} bytes to find them, {to_make} to make them, {stored} stored, of {whole}");
+            tracing::debug!(
+                "{keys} keys: {to_find} bytes to find them, {to_make} to make them, {stored} stored, of {whole}"
+            );
             return Ok(None);
         }
         let on: Vec<(Expr, usize)> = columns.iter().enumerate().map(|(at, name)| (named(name), at)).collect();
@@ -425,6 +427,13 @@ fn keys_of(plan: &LogicalPlan, schema: &SchemaRef) -> Wanted {
         .zip(fields)
         .map(|(column, field)| is_key((column, field.name(), field.data_type())))
         .collect()
+}
+
+/// Whether rows are grouped or numbered, which takes more than to read them.
+fn has_groups(plan: &LogicalPlan) -> Result<bool> {
+    plan.exists(|node| {
+        Ok(matches!(node, LogicalPlan::Aggregate(_) | LogicalPlan::Window(_) | LogicalPlan::Distinct(_)))
+    })
 }
 
 /// Whether what takes so much is worth it where all takes so much.

@@ -127,8 +127,8 @@ impl Templates {
             });
             (called, noted)
         };
-        let (noted, depending) = passes::all(&subject.relation, &pass)?;
-        match depending {
+        let (passed, noted) = passes::all(&subject.relation, &pass);
+        match passed? {
             Some(key) => Err(passes::config_depends(&key).at(&subject.test.test.place)),
             None => Ok(located_in_yaml(noted, &subject.test.test.place)),
         }

@@ -5,10 +5,10 @@
 use std::fmt;
 use std::sync::Arc;
 
-use minijinja::Value;
 use minijinja::value::{Enumerator, Object, ObjectRepr};
+use minijinja::{Error, State, Value};
 
-use super::collections::{List, of_json};
+use super::collections::List;
 use super::scope::RenderScope;
 
 /// Which of the two it is.
@@ -40,7 +40,7 @@ impl OfProject {
         self.scope.noted().asks_execute = true;
         let resolver = self.scope.resolver.as_ref();
         match self.named {
-            OfProjectName::Graph => of_json(&self.scope.graph()),
+            OfProjectName::Graph => self.scope.graph().clone(),
             OfProjectName::Selected => {
                 let selected = resolver.map(|resolver| resolver.selected()).unwrap_or_default();
                 List::of(selected.into_iter().map(Value::from).collect())
@@ -63,9 +63,20 @@ impl Object for OfProject {
 
     fn enumerate(self: &Arc<Self>) -> Enumerator {
         match self.named {
-            OfProjectName::Graph => Enumerator::Str(&["nodes", "sources", "exposures", "metrics", "groups"]),
+            OfProjectName::Graph => {
+                Enumerator::Values(self.value().try_iter().into_iter().flatten().collect())
+            }
             OfProjectName::Selected => Enumerator::Seq(self.value().len().unwrap_or_default()),
         }
+    }
+
+    fn call_method(
+        self: &Arc<Self>,
+        state: &mut State<'_, '_>,
+        method: &str,
+        arguments: &[Value],
+    ) -> Result<Value, Error> {
+        self.value().call_method(state, method, arguments)
     }
 
     fn render(self: &Arc<Self>, f: &mut fmt::Formatter<'_>) -> fmt::Result {

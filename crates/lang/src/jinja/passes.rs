@@ -38,16 +38,17 @@ impl Resolver for Guess {
     }
 }
 
-/// What all passes note, and a key of the config that they do not agree on; `this` stands for the schema of all names.
-///
-/// # Errors
-/// Where the pass without resolved names fails. Where another one does, so does the second pass, which says why.
+/// What all passes note, and a key of the config that they do not agree on; `this` stands for the schema of all names. Where the
+/// pass without resolved names fails, why, and what it noted until then. Where another one fails, so does the second pass, which
+/// says why.
 pub(super) fn all(
     this: &Relation,
     pass: &dyn Fn(Option<Arc<dyn Resolver>>) -> Pass<()>,
-) -> Result<(Noted, Option<String>), Problem> {
+) -> Pass<Option<String>> {
     let (rendered, mut noted) = pass(None);
-    rendered?;
+    if let Err(problem) = rendered {
+        return (Err(problem), noted);
+    }
     let mut depending = None;
     for is_incremental in [false, true] {
         let is_another = if is_incremental { noted.uses_is_incremental } else { noted.asks_execute };
@@ -63,7 +64,7 @@ pub(super) fn all(
         });
         noted.add(more);
     }
-    Ok((noted, depending))
+    (Ok(depending), noted)
 }
 
 /// Does `work`, of which nothing that it logs is told: it was told, or will be.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use chrono::{DateTime, Utc};
 use indexmap::IndexMap;
@@ -163,6 +163,8 @@ pub(super) struct RenderScope {
     given: Mutex<Option<Value>>,
     /// How many variables are being rendered, each within the one before.
     vars: AtomicUsize,
+    /// The nodes of the project, as the text has changed them.
+    graph: OnceLock<Value>,
     /// The package of what is looking names up.
     package: Mutex<String>,
     /// How many messages the text had for the user so far, and how many of them an earlier rendering told.
@@ -196,6 +198,7 @@ impl RenderScope {
             noted: Mutex::default(),
             loaded: Mutex::default(),
             results: Mutex::default(),
+            graph: OnceLock::new(),
             given: Mutex::default(),
             vars: AtomicUsize::new(0),
             told: AtomicUsize::new(0),
@@ -336,12 +339,15 @@ impl RenderScope {
         ])
     }
 
-    /// The nodes of the project, as far as they are known.
-    pub(super) fn graph(&self) -> Json {
-        self.resolver.as_ref().map_or_else(
-            || serde_json::json!({ "nodes": {}, "sources": {}, "exposures": {}, "metrics": {}, "groups": {} }),
-            |resolver| resolver.graph(),
-        )
+    /// The nodes of the project, as far as they are known: a mapping that a text may change for itself, as packages do to keep
+    /// something between their macros.
+    pub(super) fn graph(&self) -> &Value {
+        self.graph.get_or_init(|| {
+            let known = self.resolver.as_ref().map(|resolver| resolver.graph());
+            of_json(&known.unwrap_or_else(
+                || serde_json::json!({ "nodes": {}, "sources": {}, "exposures": {}, "metrics": {}, "groups": {} }),
+            ))
+        })
     }
 
     fn builtins(self: &Arc<Self>) -> Value {

@@ -186,6 +186,14 @@ impl Templates {
     /// # Errors
     /// Where the text cannot be rendered.
     pub fn parse(&self, subject: &Subject<'_>) -> Result<Parsed, Problem> {
+        match self.parse_as_far(subject) {
+            (parsed, None) => Ok(parsed),
+            (_, Some(problem)) => Err(problem),
+        }
+    }
+
+    /// The first pass as far as it goes, and what is wrong where it does not go to the end.
+    pub fn parse_as_far(&self, subject: &Subject<'_>) -> (Parsed, Option<Problem>) {
         let origin = Origin::of(subject);
         let pass = |resolver: Option<Arc<dyn Resolver>>| {
             let scope = || self.scope(subject, resolver.clone());
@@ -202,12 +210,15 @@ impl Templates {
             };
             (rendered, noted)
         };
-        let (noted, depending) = passes::all(&subject.this, &pass)?;
+        let (passed, noted) = passes::all(&subject.this, &pass);
         let parsed = located(noted, &origin);
-        match depending {
-            Some(key) => Err(passes::config_depends(&key).at(&config_place(&origin, &key))),
-            None => Ok(parsed),
-        }
+        let problem = match passed {
+            Ok(depending) => {
+                depending.map(|key| passes::config_depends(&key).at(&config_place(&origin, &key)))
+            }
+            Err(problem) => Some(problem),
+        };
+        (parsed, problem)
     }
 
     /// The second pass: the SQL.

@@ -39,6 +39,11 @@ impl Changes {
         if !self.reach(plan) {
             return Ok(None);
         }
+        if let LogicalPlan::Join(join) = plan
+            && self.is_told_by_one_side(join, wanted)
+        {
+            return self.of_sides(join, wanted, needed);
+        }
         if let Some(rows) = self.rows(plan)? {
             return of_rows(rows, wanted).map(Some);
         }
@@ -88,6 +93,15 @@ impl Changes {
             LogicalPlan::Join(node) => self.of_sides(node, wanted, needed),
             _ => nothing_told().map(Some),
         }
+    }
+
+    /// Whether the changed rows of one side of an inner join say by themselves all that is wanted, so that nothing need be read of the other.
+    fn is_told_by_one_side(&self, node: &Join, wanted: &Wanted) -> bool {
+        let (of_left, of_right) = carried::of_join(node, wanted);
+        let all = wanted.iter().flatten().count();
+        let tells =
+            |side: &LogicalPlan, direct: &Wanted| self.reach(side) && direct.iter().flatten().count() == all;
+        node.join_type == JoinType::Inner && (tells(&node.left, &of_left) || tells(&node.right, &of_right))
     }
 
     fn of_sides(&self, node: &Join, wanted: &Wanted, needed: &BTreeSet<usize>) -> Result<Option<Touched>> {
@@ -152,9 +166,12 @@ impl Changes {
     ) -> Result<Touched> {
         let (own, other) = side.of(node);
         let goes = self.take_rows(own);
+        let condition = node.on.iter().flat_map(|(left, right)| [left, right]).chain(&node.filter);
+        let read = used(condition.chain(wanted.iter().flatten()), other);
+        let others = self.both_of(other, &read)?;
         let pairs = match side {
-            JoinSide::Left => joined(node, rows, self.both(other)?)?,
-            JoinSide::Right => joined(node, self.both(other)?, rows)?,
+            JoinSide::Left => joined(node, rows, others)?,
+            JoinSide::Right => joined(node, others, rows)?,
         };
         let told: Vec<usize> = (0..wanted.len()).filter(|at| wanted[*at].is_some()).collect();
         let keys = told.iter().filter_map(|at| Some((*at, wanted[*at].clone()?)));

@@ -177,6 +177,10 @@ impl VisitorMut for Synonyms {
             }
             Expr::Interval(interval) => Ok(of_interval(interval)),
             Expr::AtTimeZone { timestamp, time_zone } => Ok(of_zone(timestamp, time_zone)),
+            Expr::Extract { field, expr, .. } => {
+                let part = other_part(&field.to_string());
+                Ok(part.map(|part| call("date_part", vec![text(part), expr.as_ref().clone()])))
+            }
             _ => Ok(None),
         };
         match read {
@@ -188,6 +192,13 @@ impl VisitorMut for Synonyms {
             Err(unclear) => ControlFlow::Break(*unclear),
         }
     }
+}
+
+/// The part of a time that another name stands for. That of a day in its week is one number in some engines and another in others.
+fn other_part(name: &str) -> Option<&'static str> {
+    let name = name.to_lowercase();
+    let found = PARTS.iter().find(|(of, part)| *of == name && of != part)?;
+    (found.1 != "dow").then_some(found.1)
 }
 
 /// Whether a statement knows the column of a series by the function's name, as DuckDB does, and not as `value`, as DataFusion does.
@@ -325,6 +336,20 @@ fn of_call(function: &mut Function) -> Result<Option<Expr>, Box<Unclear>> {
         ("date_trunc", [unit, time]) if is_word(unit) && !is_word(time) => {
             let name = bare_unit(unit).unwrap_or_default();
             Some(call_at(function, "date_trunc", vec![text(&name), time.clone()]))
+        }
+        ("date_part", [part, time]) => {
+            let part = text_of(part).and_then(|part| other_part(&part));
+            part.map(|part| call_at(function, "date_part", vec![text(part), time.clone()]))
+        }
+        ("regexp_like", [value, pattern, flags]) => {
+            let flags = text_of(flags).filter(|flags| flags.contains('c') && !flags.contains('i'));
+            flags.map(|flags| {
+                let mut given = vec![value.clone(), pattern.clone()];
+                // That capitals count is so without a flag.
+                let others = flags.replace('c', "");
+                given.extend((!others.is_empty()).then(|| text(&others)));
+                call_at(function, "regexp_like", given)
+            })
         }
         ("zeroifnull", [value]) => Some(call_at(function, "coalesce", vec![value.clone(), number("0")])),
         ("json_extract" | "json_extract_string", given) => by_keys(function, given),

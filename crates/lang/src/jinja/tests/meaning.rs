@@ -176,3 +176,12 @@ fn what_differs_on_every_run_is_noted() {
     assert!(parse(&macros, "{{ now() }}").uses_run_time);
     assert!(!parse(&macros, "{{ other() }}").uses_run_time);
 }
+
+#[test]
+fn what_a_text_keeps_in_the_graph_is_there_for_its_macros_and_for_no_other_text() {
+    let macros = "{% macro kept() %}{% do graph.kept.update({'n': 1}) %}{{ graph['kept'].n }}{% endmacro %}";
+    let text = "{{ graph.get('kept') }} {% do graph.setdefault('kept', {}) %}{{ kept() }} {{ 'kept' in graph }} {{ graph.nodes | length }}";
+    let macros = [("macros/kept.sql", macros)];
+    assert_eq!(sql(&macros, text), "None 1 True 0");
+    assert_eq!(sql(&macros, "{{ graph.get('kept') }}"), "None");
+}

@@ -1,0 +1,1 @@
+select loud from {{ ref('titles') }}

@@ -1,0 +1,2 @@
+{{ config(materialized='table') }}
+{{ exceptions.raise_compiler_error('no songs for ' ~ ref('songs')) }}

@@ -1,0 +1,2 @@
+{{ config(materialized='table', publish='after_tests') }}
+select id from {{ ref('songs') }}

@@ -1,0 +1,2 @@
+{{ config(materialized='table') }}
+select title, uper(title) as loud from {{ ref('songs') }}

@@ -1,0 +1,1 @@
+select * from {{ ref('songs') }} {% if true %} where id = 1

@@ -1,0 +1,1 @@
+select * from {{ ref('songs') }} where ident = 0
