@@ -243,9 +243,10 @@ impl KeyedWork<'_> {
             tracing::debug!("a change reaches rows of any key");
             return Ok(None);
         };
-        // To find keys takes a pass over some columns; to make rows of them, all the rest of the work too.
-        let to_find = self.engine.cost(&touched.plan)? / if has_groups(&self.plan)? { 4 } else { 2 };
-        if !is_worth(to_find, self.whole) {
+        let to_find = self.engine.cost(&touched.plan)?;
+        // To find keys takes a pass over some columns; to make rows of them, all the rest of the work too, which is more where these are grouped.
+        let is_grouped = has_groups(&self.plan)?;
+        if !is_worth(if is_grouped { to_find / 4 * 3 } else { to_find }, self.whole) {
             tracing::debug!("finding keys reads {to_find} bytes of {}", self.whole);
             return Ok(None);
         }
@@ -259,7 +260,7 @@ impl KeyedWork<'_> {
         let of_keys = Restricted::new(collect).plan(&self.plan, &wanted, &keys, &touched.told)?;
         let to_make = self.engine.cost(&of_keys)?;
         let stored = self.stored.table.bytes();
-        let all = to_find + to_make + stored;
+        let all = to_find / if is_grouped { 4 } else { 2 } + to_make + stored;
         if !is_worth(all, self.whole) {
             let (keys, whole) = (keys.num_rows(), self.whole);
             tracing::debug!(
