@@ -24,30 +24,37 @@ impl Changes {
         Ok(old.data)
     }
 
-    /// The rows of both contents, of which only some columns are read, by place. Where these are keys of groups, the groups of all rows
-    /// that are there now or were before have them all.
+    /// The rows of both contents, of which only some columns are read, by place.
     pub(super) fn both_of(&self, plan: &LogicalPlan, read: &BTreeSet<usize>) -> Result<LogicalPlan> {
-        if !self.reach(plan) {
-            return Ok(plan.clone());
+        match self.groups_of_both(plan, read)? {
+            Some(groups) => Ok(groups),
+            None => self.both(plan),
         }
+    }
+
+    /// The groups of all rows that are there now or were before, which have all keys of both; `None` where more than keys are read.
+    fn groups_of_both(&self, plan: &LogicalPlan, read: &BTreeSet<usize>) -> Result<Option<LogicalPlan>> {
         match plan {
-            LogicalPlan::Aggregate(node)
-                if !node.group_expr.is_empty()
-                    && !matches!(node.group_expr[..], [Expr::GroupingSet(_)])
-                    && read.iter().all(|at| *at < node.group_expr.len()) =>
-            {
-                plan.with_new_exprs(plan.expressions(), vec![self.both(&node.input)?])
+            LogicalPlan::Aggregate(node) => {
+                let is_of_sets = matches!(node.group_expr[..], [Expr::GroupingSet(_)]);
+                if is_of_sets || !self.reach(plan) || read.iter().any(|at| *at >= node.group_expr.len()) {
+                    return Ok(None);
+                }
+                plan.with_new_exprs(plan.expressions(), vec![self.both(&node.input)?]).map(Some)
             }
             LogicalPlan::SubqueryAlias(node) => {
-                plan.with_new_exprs(plan.expressions(), vec![self.both_of(&node.input, read)?])
+                let Some(input) = self.groups_of_both(&node.input, read)? else { return Ok(None) };
+                named_as(input, plan.schema()).map(Some)
             }
             LogicalPlan::Projection(node) => {
                 let columns = read.iter().filter_map(|at| node.expr.get(*at)).flat_map(Expr::column_refs);
                 let below = columns.filter_map(|column| node.input.schema().maybe_index_of_column(column));
-                let input = self.both_of(&node.input, &below.collect())?;
-                plan.with_new_exprs(plan.expressions(), vec![input])
+                let Some(input) = self.groups_of_both(&node.input, &below.collect())? else {
+                    return Ok(None);
+                };
+                plan.with_new_exprs(plan.expressions(), vec![input]).map(Some)
             }
-            _ => self.both(plan),
+            _ => Ok(None),
         }
     }
 

@@ -289,7 +289,11 @@ fn check(seed: u64) -> Way {
     let (way, rows) = by_groups.map_or_else(
         || {
             let plan = case.scope.plan(&case.sql).unwrap();
-            case.changed(&before, &case.scope.optimize_in_parts(&plan).unwrap(), &changes).unwrap()
+            let plan = case.scope.optimize_in_parts(&plan).unwrap();
+            let changed = case.changed(&before, &plan, &changes);
+            changed.unwrap_or_else(|error| {
+                panic!("seed {seed}: {error}\n{}\n{}", case.sql, plan.display_indent())
+            })
         },
         |rows| (Way::Groups, rows),
     );

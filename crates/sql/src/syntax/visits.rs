@@ -13,14 +13,14 @@ use datafusion::sql::sqlparser::ast::{
 /// Walks through a part; what the visitor breaks off with is given back.
 pub(crate) fn visit<V: Visitor>(part: &impl Visit, visitor: &mut V) -> ControlFlow<V::Break> {
     let mut kept = Kept { visitor, found: None };
-    let _ = part.visit(&mut Looked(&mut kept));
+    let _ = part.visit(&mut LookingOnly(&mut kept));
     kept.found.map_or(ControlFlow::Continue(()), ControlFlow::Break)
 }
 
 /// The same, by a visitor that changes what it sees.
 pub(crate) fn visit_mut<V: VisitorMut>(part: &mut impl VisitMut, visitor: &mut V) -> ControlFlow<V::Break> {
     let mut kept = Kept { visitor, found: None };
-    let _ = part.visit(&mut Changed(&mut kept));
+    let _ = part.visit(&mut Changing(&mut kept));
     kept.found.map_or(ControlFlow::Continue(()), ControlFlow::Break)
 }
 
@@ -71,10 +71,10 @@ impl<V, B> Kept<'_, V, B> {
 }
 
 /// Any visitor that only looks.
-struct Looked<'a>(&'a mut dyn Visitor<Break = ()>);
+struct LookingOnly<'a>(&'a mut dyn Visitor<Break = ()>);
 
 /// Any visitor that changes.
-struct Changed<'a>(&'a mut dyn VisitorMut<Break = ()>);
+struct Changing<'a>(&'a mut dyn VisitorMut<Break = ()>);
 
 /// All that a walk calls, passed on.
 macro_rules! passed_on {
@@ -105,7 +105,7 @@ macro_rules! passed_on {
                 }
             )*
         }
-        impl Visitor for Looked<'_> {
+        impl Visitor for LookingOnly<'_> {
             type Break = ();
             $(
                 fn $before(&mut self, part: &$part) -> ControlFlow<()> {
@@ -116,7 +116,7 @@ macro_rules! passed_on {
                 }
             )*
         }
-        impl VisitorMut for Changed<'_> {
+        impl VisitorMut for Changing<'_> {
             type Break = ();
             $(
                 fn $before(&mut self, part: &mut $part) -> ControlFlow<()> {
