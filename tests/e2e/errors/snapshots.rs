@@ -233,7 +233,7 @@ fn errors_within_a_block_are_pointed_at_in_its_file() {
      3 │ select user_id,
      4 │   sonk from {{ source('events', 'listens') }}{% endsnapshot %}
        ·   ────
-     5 │
+     5 │ 
        ╰────
       help: did you mean `song`?
 
