@@ -128,7 +128,7 @@ fn check_at_once(cases: u32) {
         for seed in 0..AT_ONCE {
             let happenings = &happenings;
             scope.spawn(move || {
-                check_slow_cases(share, 20, 2018 + seed, happenings, |happenings| check(&happenings))
+                check_slow_cases(share, 20, 2018 + seed, happenings, |happenings| check(&happenings));
             });
         }
     });
