@@ -19,6 +19,12 @@ use mep_lang::jinja::SourceMap;
 use mep_lang::project::{Problem, SourceText, Span, StreamingTarget};
 use mep_sql::named_tables;
 
+/// Where the text of a node came from, as a whole.
+fn map_of(node: &Node) -> SourceMap {
+    let place = || SourceText::new(node.path.clone(), "").at(Span::default());
+    SourceMap::whole(node.place.clone().unwrap_or_else(place))
+}
+
 /// What rows are read by.
 pub struct Reader<'a> {
     workspace: &'a Workspace,
@@ -83,14 +89,13 @@ impl<'a> Reader<'a> {
         let nodes = workspace.graph.indexed();
         let read: NodeSet = nodes.filter(|(_, node)| is_read(node)).map(|(index, _)| index).collect();
         // A query reads few of them: what is wrong with others is nothing to it.
+        let compiled =
+            if read.is_empty() { None } else { Some(workspace.compile_while(&read, &NodeSet::new())?) };
         if let Some(past) = &self.past {
-            let compiled =
-                if read.is_empty() { None } else { Some(workspace.compile_while(&read, &NodeSet::new())?) };
             self.know_past(past, &rendered.sql, compiled.as_ref())?;
-        } else if !read.is_empty() {
-            let compiled = workspace.compile_while(&read, &NodeSet::new())?;
-            register_ephemeral(&workspace.graph, &compiled, &self.engine);
-            register_streamed(workspace, &compiled, &read, &self.engine, &self.runtime)?;
+        } else if let Some(compiled) = &compiled {
+            register_ephemeral(&workspace.graph, compiled, &self.engine);
+            register_streamed(workspace, compiled, &read, &self.engine, &self.runtime)?;
         }
         Ok(Query { sql: rendered.sql, map: rendered.map })
     }
@@ -117,9 +122,7 @@ impl<'a> Reader<'a> {
         let streamed = register_streamed(workspace, &compiled, &read, &self.engine, &self.runtime)?;
         let node = workspace.graph.node(index);
         let relation = tested_relation(node);
-        let whole = node.place.clone().map(SourceMap::whole);
-        let text = SourceText::new(node.path.clone(), "");
-        let map = whole.unwrap_or_else(|| SourceMap::whole(text.at(Span::default())));
+        let map = map_of(node);
         if let Some(test) = compiled.tests.get(&index) {
             return Ok(Query { sql: test.sql.clone(), map: test.rendered.map.clone() });
         }
@@ -141,9 +144,7 @@ impl<'a> Reader<'a> {
     /// What gives the rows that a node's table had. What is not stored has its SQL of now, over tables as they were.
     fn node_as_it_was(&self, past: &Past, index: NodeIndex) -> Result<Query, AppError> {
         let node = self.workspace.graph.node(index);
-        let whole = node.place.clone().map(SourceMap::whole);
-        let text = SourceText::new(node.path.clone(), "");
-        let map = whole.unwrap_or_else(|| SourceMap::whole(text.at(Span::default())));
+        let map = map_of(node);
         let compiled = match &node.relation {
             Some(_) if !node.is_test() => None,
             _ => Some(self.workspace.compile(&NodeSet::from([index]))?),

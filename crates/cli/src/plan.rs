@@ -155,8 +155,10 @@ fn named(columns: &[&str]) -> String {
 const STREAM: [&str; 2] = ["stream", "up to what its source holds when it runs"];
 
 impl Planned<'_> {
-    /// The nodes that cannot be built, each with what becomes of it and why.
-    fn left(&self) -> impl Iterator<Item = (NodeIndex, &'static str, String)> {
+    /// The nodes without a step: streaming models, and what cannot be built, each with what becomes of it and why.
+    fn without_step(&self) -> impl Iterator<Item = (NodeIndex, &'static str, String)> {
+        let [verb, why] = STREAM;
+        let streams = self.streaming.iter().map(move |index| (*index, verb, why.to_owned()));
         let broken = self.unbuilt.broken.iter().map(|(index, problems)| {
             let said: Vec<String> = problems.iter().map(in_a_line).collect();
             (*index, "error", said.join("; "))
@@ -165,7 +167,7 @@ impl Planned<'_> {
             self.unbuilt.skipped.iter().map(|(index, of)| {
                 (*index, "skip", format!("because of {}", self.graph.node(*of).shown_name()))
             });
-        broken.chain(skipped)
+        streams.chain(broken).chain(skipped)
     }
 
     fn as_text(&self, explains: bool, palette: Palette) -> String {
@@ -202,12 +204,7 @@ impl Planned<'_> {
             }
             lines.push([verb.to_owned(), format!("{} {}", node.shown_kind(), node.shown_name()), what, why]);
         }
-        for node in streaming.iter().map(|index| graph.node(*index)) {
-            let [verb, why] = STREAM.map(str::to_owned);
-            lines.push([verb, format!("{} {}", node.shown_kind(), node.shown_name()), String::new(), why]);
-            explanations.push(Vec::new());
-        }
-        for (index, verb, why) in self.left() {
+        for (index, verb, why) in self.without_step() {
             let node = graph.node(index);
             let name = format!("{} {}", node.shown_kind(), node.shown_name());
             lines.push([verb.to_owned(), name, String::new(), why]);
@@ -258,7 +255,7 @@ impl Planned<'_> {
     }
 
     fn as_json(&self) -> Json {
-        let Self { graph, compiled, plan, unbuilt: _, keys, streaming, rejected, notes } = self;
+        let Self { graph, compiled, plan, keys, rejected, notes, .. } = self;
         let steps = plan.steps.iter().map(|step| {
         let node = graph.node(step.node);
         let (rows, bytes) = reads(&step.action);
@@ -302,18 +299,7 @@ impl Planned<'_> {
         }
         json
     });
-        let streams = streaming.iter().map(|index| {
-            let node = graph.node(*index);
-            let [action, reason] = STREAM;
-            json!({
-                "unique_id": node.id.as_str(),
-                "name": node.shown_name(),
-                "kind": node.shown_kind(),
-                "action": action,
-                "reason": reason,
-            })
-        });
-        let left = self.left().map(|(index, action, reason)| {
+        let others = self.without_step().map(|(index, action, reason)| {
             let node = graph.node(index);
             json!({
                 "unique_id": node.id.as_str(),
@@ -323,7 +309,7 @@ impl Planned<'_> {
                 "reason": reason,
             })
         });
-        let steps = steps.chain(streams).chain(left).collect::<Vec<_>>();
+        let steps = steps.chain(others).collect::<Vec<_>>();
         json!({"steps": steps, "rejected": rejected, "warnings": notes})
     }
 }

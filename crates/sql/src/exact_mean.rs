@@ -4,13 +4,8 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, Decimal128Array, Float64Array, Int64Array, PrimitiveArray,
-};
-use arrow::datatypes::{
-    ArrowPrimitiveType, DECIMAL128_MAX_PRECISION, DataType, Decimal128Type, Field, FieldRef, Int64Type,
-    UInt64Type,
-};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Decimal128Array, Float64Array, Int64Array};
+use arrow::datatypes::{DECIMAL128_MAX_PRECISION, DataType, Field, FieldRef};
 use datafusion::common::types::{
     NativeType, logical_float64, logical_int8, logical_int16, logical_int32, logical_int64, logical_uint8,
     logical_uint16, logical_uint32, logical_uint64,
@@ -24,6 +19,8 @@ use datafusion::logical_expr::{
     Accumulator, AggregateUDFImpl, Coercion, EmitTo, GroupsAccumulator, ReversedUDAF, Signature,
     TypeSignature, TypeSignatureClass, Volatility,
 };
+
+use crate::exact_sum::each;
 
 /// The mean of whole numbers by their exact total and their number; `None` of none.
 pub(crate) fn mean_of(total: i128, count: i64) -> Option<f64> {
@@ -136,24 +133,6 @@ fn of_total() -> DataType {
 
 fn totals(of: Vec<i128>) -> Decimal128Array {
     Decimal128Array::new(of.into(), None).with_data_type(of_total())
-}
-
-/// Does something with each value of a column of whole numbers, or of totals.
-fn each(column: &ArrayRef, mut take: impl FnMut(usize, i128)) {
-    match column.data_type() {
-        DataType::Int64 => each_of::<Int64Type>(column, |row, value| take(row, i128::from(value))),
-        DataType::UInt64 => each_of::<UInt64Type>(column, |row, value| take(row, i128::from(value))),
-        DataType::Null => {}
-        _ => each_of::<Decimal128Type>(column, take),
-    }
-}
-
-fn each_of<T: ArrowPrimitiveType>(column: &ArrayRef, mut take: impl FnMut(usize, T::Native)) {
-    let column: &PrimitiveArray<T> = column.as_primitive();
-    match column.nulls() {
-        Some(nulls) => nulls.valid_indices().for_each(|row| take(row, column.value(row))),
-        None => column.values().iter().enumerate().for_each(|(row, value)| take(row, *value)),
-    }
 }
 
 /// The mean of all rows, or of a window that slides over them.

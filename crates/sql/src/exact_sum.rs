@@ -7,10 +7,13 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Decimal128Array, Int64Array, UInt64Array};
+use arrow::array::{
+    Array, ArrayRef, AsArray, BooleanArray, Decimal128Array, Int64Array, PrimitiveArray, UInt64Array,
+};
 use arrow::buffer::NullBuffer;
 use arrow::datatypes::{
-    DECIMAL128_MAX_PRECISION, DataType, Decimal128Type, Field, FieldRef, Int64Type, UInt64Type,
+    ArrowPrimitiveType, DECIMAL128_MAX_PRECISION, DataType, Decimal128Type, Field, FieldRef, Int64Type,
+    UInt64Type,
 };
 use datafusion::common::{DataFusionError, Result, ScalarValue};
 use datafusion::functions_aggregate::sum::Sum;
@@ -193,6 +196,24 @@ impl SumKind {
     }
 }
 
+/// Does something with each value of a column of whole numbers, or of decimals.
+pub(crate) fn each(column: &ArrayRef, mut take: impl FnMut(usize, i128)) {
+    match column.data_type() {
+        DataType::Int64 => each_of::<Int64Type>(column, |row, value| take(row, i128::from(value))),
+        DataType::UInt64 => each_of::<UInt64Type>(column, |row, value| take(row, i128::from(value))),
+        DataType::Null => {}
+        _ => each_of::<Decimal128Type>(column, take),
+    }
+}
+
+fn each_of<T: ArrowPrimitiveType>(column: &ArrayRef, mut take: impl FnMut(usize, T::Native)) {
+    let column: &PrimitiveArray<T> = column.as_primitive();
+    match column.nulls() {
+        Some(nulls) => nulls.valid_indices().for_each(|row| take(row, column.value(row))),
+        None => column.values().iter().enumerate().for_each(|(row, value)| take(row, *value)),
+    }
+}
+
 /// The exact sum: the halves of the values are added apart, each in 64 bits that they cannot leave.
 fn fast_sum(values: &[i64]) -> i128 {
     // So many values of 32 bits fit 64.
@@ -267,16 +288,9 @@ struct DistinctSum {
 
 impl Accumulator for DistinctSum {
     fn update_batch(&mut self, columns: &[ArrayRef]) -> Result<()> {
-        let column = &columns[0];
-        match column.data_type() {
-            DataType::Int64 => {
-                self.values.extend(column.as_primitive::<Int64Type>().iter().flatten().map(i128::from));
-            }
-            DataType::UInt64 => {
-                self.values.extend(column.as_primitive::<UInt64Type>().iter().flatten().map(i128::from));
-            }
-            _ => self.values.extend(column.as_primitive::<Decimal128Type>().iter().flatten()),
-        }
+        each(&columns[0], |_, value| {
+            self.values.insert(value);
+        });
         Ok(())
     }
 

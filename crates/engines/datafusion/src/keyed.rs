@@ -245,8 +245,9 @@ impl KeyedWork<'_> {
         };
         let to_find = self.engine.cost(&touched.plan)?;
         // To find keys takes a pass over some columns; to make rows of them, all the rest of the work too, which is more where these are grouped.
-        let is_grouped = has_groups(&self.plan)?;
-        if !is_worth(if is_grouped { to_find / 4 * 3 } else { to_find }, self.whole) {
+        let (at_once, beside) =
+            if has_groups(&self.plan)? { (to_find / 4 * 3, to_find / 4) } else { (to_find, to_find / 2) };
+        if !is_worth(at_once, self.whole) {
             tracing::debug!("finding keys reads {to_find} bytes of {}", self.whole);
             return Ok(None);
         }
@@ -260,7 +261,7 @@ impl KeyedWork<'_> {
         let of_keys = Restricted::new(collect).plan(&self.plan, &wanted, &keys, &touched.told)?;
         let to_make = self.engine.cost(&of_keys)?;
         let stored = self.stored.table.bytes();
-        let all = to_find / if is_grouped { 4 } else { 2 } + to_make + stored;
+        let all = beside + to_make + stored;
         if !is_worth(all, self.whole) {
             let (keys, whole) = (keys.num_rows(), self.whole);
             tracing::debug!(

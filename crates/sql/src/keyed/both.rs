@@ -7,6 +7,7 @@ use datafusion::common::tree_node::Transformed;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, lit};
 
 use super::changed_rows::sign;
+use super::touched::used;
 use super::{Changes, named_as, scan_of};
 
 impl Changes {
@@ -47,11 +48,8 @@ impl Changes {
                 named_as(input, plan.schema()).map(Some)
             }
             LogicalPlan::Projection(node) => {
-                let columns = read.iter().filter_map(|at| node.expr.get(*at)).flat_map(Expr::column_refs);
-                let below = columns.filter_map(|column| node.input.schema().maybe_index_of_column(column));
-                let Some(input) = self.groups_of_both(&node.input, &below.collect())? else {
-                    return Ok(None);
-                };
+                let below = used(read.iter().filter_map(|at| node.expr.get(*at)), &node.input);
+                let Some(input) = self.groups_of_both(&node.input, &below)? else { return Ok(None) };
                 plan.with_new_exprs(plan.expressions(), vec![input]).map(Some)
             }
             _ => Ok(None),

@@ -98,9 +98,7 @@ impl Changes {
     /// Whether the changed rows of one side of an inner join say by themselves all that is wanted, so that nothing need be read of the other.
     fn is_told_by_one_side(&self, node: &Join, wanted: &Wanted) -> bool {
         let (of_left, of_right) = carried::of_join(node, wanted);
-        let all = wanted.iter().flatten().count();
-        let tells =
-            |side: &LogicalPlan, direct: &Wanted| self.reach(side) && direct.iter().flatten().count() == all;
+        let tells = |side: &LogicalPlan, direct: &Wanted| self.reach(side) && tells_all(direct, wanted);
         node.join_type == JoinType::Inner && (tells(&node.left, &of_left) || tells(&node.right, &of_right))
     }
 
@@ -129,9 +127,8 @@ impl Changes {
         }
         let needed = needed_of(node, side, needed);
         let mut needed_below = needed.clone();
-        let condition = node.on.iter().flat_map(|(left, right)| [left, right]).chain(&node.filter);
-        needed_below.extend(used(condition, own));
-        if direct.iter().flatten().count() == wanted.iter().flatten().count() {
+        needed_below.extend(used(condition_of(node), own));
+        if tells_all(direct, wanted) {
             return self.at(own, direct, &needed_below);
         }
         // A row that may stay alone has no row of the other side to tell of then.
@@ -166,8 +163,7 @@ impl Changes {
     ) -> Result<Touched> {
         let (own, other) = side.of(node);
         let goes = self.take_rows(own);
-        let condition = node.on.iter().flat_map(|(left, right)| [left, right]).chain(&node.filter);
-        let read = used(condition.chain(wanted.iter().flatten()), other);
+        let read = used(condition_of(node).chain(wanted.iter().flatten()), other);
         let others = self.both_of(other, &read)?;
         let pairs = match side {
             JoinSide::Left => joined(node, rows, others)?,
@@ -178,8 +174,8 @@ impl Changes {
         let mut columns: Vec<Expr> = keys.map(|(at, wanted)| wanted.alias(key_name(at))).collect();
         if goes {
             // Rows of one condition are joined with the same rows, so that together they say what each of them would.
-            let condition = node.on.iter().flat_map(|(left, right)| [left, right]).chain(&node.filter);
-            let other_columns = used(condition, other).into_iter().map(|at| column_at(other.schema(), at));
+            let other_columns =
+                used(condition_of(node), other).into_iter().map(|at| column_at(other.schema(), at));
             let own_columns = needed.iter().map(|at| column_at(own.schema(), *at));
             for (at, column) in other_columns.chain(own_columns).enumerate() {
                 columns.push(column.alias(format!("__c{at}")));
@@ -282,8 +278,21 @@ fn union(all: Vec<Touched>) -> Result<Option<Touched>> {
     Ok(plan.map(|plan| Touched { plan, told }))
 }
 
+/// Whether what one side says by itself is all that is wanted.
+fn tells_all(direct: &Wanted, wanted: &Wanted) -> bool {
+    direct.iter().flatten().count() == wanted.iter().flatten().count()
+}
+
+/// The expressions by which a join joins.
+fn condition_of(node: &Join) -> impl Iterator<Item = &Expr> {
+    node.on.iter().flat_map(|(left, right)| [left, right]).chain(&node.filter)
+}
+
 /// The columns of an input that expressions read, by place.
-fn used<'a>(expressions: impl IntoIterator<Item = &'a Expr>, input: &LogicalPlan) -> BTreeSet<usize> {
+pub(super) fn used<'a>(
+    expressions: impl IntoIterator<Item = &'a Expr>,
+    input: &LogicalPlan,
+) -> BTreeSet<usize> {
     let columns = expressions.into_iter().flat_map(Expr::column_refs);
     columns.filter_map(|column| input.schema().maybe_index_of_column(column)).collect()
 }

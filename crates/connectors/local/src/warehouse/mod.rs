@@ -285,18 +285,7 @@ impl Warehouse for LocalWarehouse {
     }
 
     fn read_former(&self, relation: &Relation) -> Result<Vec<TableVersion>, WarehouseError> {
-        let folder = self.folder(relation)?;
-        let mut found = Vec::new();
-        for path in former::latest(&folder)? {
-            let text = fs::read(&path).map_err(at("reading", &path))?;
-            let (head, own) = ManifestHead::read(&text).map_err(|error| unreadable(&path, error))?;
-            // Its parts may be gone by now, and those before it with it.
-            match self.table_of(&folder, head, &own) {
-                Ok(table) => found.push(table),
-                Err(_) => break,
-            }
-        }
-        Ok(found)
+        self.former_contents(self.folder(relation)?)?.map(|one| Ok(one?.table)).collect()
     }
 
     fn publications(&self, relation: &Relation) -> Result<Option<Vec<Publication>>, WarehouseError> {
