@@ -671,16 +671,16 @@ async fn by_way_of(outage: &Outage, cassandra: &Cassandra) -> CassandraSink {
     (connection.contact_points, connection.timeout) = (vec![outage.address.clone()], Duration::from_secs(2));
     let owner = Owner { host: "test-host".into(), pid: 1 };
     let sink = CassandraCluster::connect(connection).sink(plays_table(), owner);
-    sink.open().await.unwrap();
+    until_it_is_back(async || sink.open().await.map(drop)).await;
     sink
 }
 
-/// Makes a call until Cassandra is back.
+/// Makes a call until Cassandra is back: on a busy machine an answer takes longer than this sink waits, too.
 async fn until_it_is_back(mut call: impl AsyncFnMut() -> Result<(), SinkError>) {
     let began = std::time::Instant::now();
     while let Err(error) = call().await {
         assert!(matches!(error, SinkError::Passing(_)), "{error:?}");
-        assert!(began.elapsed() < Duration::from_mins(1), "{error:?}");
+        assert!(began.elapsed() < Duration::from_mins(3), "{error:?}");
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }
@@ -693,7 +693,7 @@ async fn it_comes_to(cassandra: &Cassandra, query: &str, row: [&str; 2]) {
         if rows == [row] {
             return;
         }
-        assert!(began.elapsed() < Duration::from_secs(20), "{rows:?}");
+        assert!(began.elapsed() < Duration::from_mins(1), "{rows:?}");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
@@ -703,8 +703,8 @@ async fn a_cluster_that_goes_away_is_found_again() {
     let cassandra = Cassandra::new("away").await;
     let outage = Outage::before(address("MEP_TEST_CASSANDRA")).await;
     let sink = by_way_of(&outage, &cassandra).await;
-    sink.prepare(Epoch(1), b"to 10").await.unwrap();
-    sink.upsert(Epoch(1), &[plays(&[("A", 1, Some(1))])]).await.unwrap();
+    until_it_is_back(async || sink.prepare(Epoch(1), b"to 10").await).await;
+    until_it_is_back(async || sink.upsert(Epoch(1), &[plays(&[("A", 1, Some(1))])]).await).await;
     outage.set(Way::Closed);
     let rows = [plays(&[("A", 1, Some(1)), ("B", 1, Some(1))])];
     for result in [
@@ -732,9 +732,9 @@ async fn what_was_done_without_an_answer_is_not_done_twice() {
     let cassandra = Cassandra::new("mute").await;
     let outage = Outage::before(address("MEP_TEST_CASSANDRA")).await;
     let sink = by_way_of(&outage, &cassandra).await;
-    sink.prepare(Epoch(1), b"to 10").await.unwrap();
+    until_it_is_back(async || sink.prepare(Epoch(1), b"to 10").await).await;
     // So that the statements are known, and what is cut off is their execution.
-    sink.commit(Epoch(1), b"one").await.unwrap();
+    until_it_is_back(async || sink.commit(Epoch(1), b"one").await).await;
     let stands = "SELECT epoch, prepared_epoch FROM KS.mep_streams";
     outage.set(Way::NoAnswers);
     assert!(matches!(sink.prepare(Epoch(2), b"to 20").await, Err(SinkError::Passing(_))));
@@ -742,14 +742,14 @@ async fn what_was_done_without_an_answer_is_not_done_twice() {
     outage.set(Way::Open);
     until_it_is_back(async || sink.prepare(Epoch(2), b"to 20").await).await;
     // No doubt is left, and an empty checkpoint has no chunks: the first thing that is cut off is the commit itself.
-    sink.upsert(Epoch(2), &[plays(&[("A", 2, Some(2))])]).await.unwrap();
+    until_it_is_back(async || sink.upsert(Epoch(2), &[plays(&[("A", 2, Some(2))])]).await).await;
     outage.set(Way::NoAnswers);
     assert!(matches!(sink.commit(Epoch(2), b"").await, Err(SinkError::Passing(_))));
     it_comes_to(&cassandra, stands, ["2", NULL]).await;
     outage.set(Way::Open);
     until_it_is_back(async || sink.commit(Epoch(2), b"").await).await;
-    sink.prepare(Epoch(3), b"to 30").await.unwrap();
-    sink.commit(Epoch(3), b"three").await.unwrap();
+    until_it_is_back(async || sink.prepare(Epoch(3), b"to 30").await).await;
+    until_it_is_back(async || sink.commit(Epoch(3), b"three").await).await;
     sink.release().await.unwrap();
     let standing = cassandra.sink(&plays_table(), 2).open().await.unwrap();
     assert_eq!(standing, Standing { committed: Some((Epoch(3), b"three".to_vec())), prepared: None });
@@ -767,9 +767,9 @@ async fn what_nodes_lose_in_a_crash_is_written_again_before_the_commit() {
         let rows = [plays(&[("A", epoch, Some(epoch))])];
         let late = [LateEvent { topic: "t".into(), partition: 0, offset: epoch, window: 0 }];
         let number = Epoch(epoch.unsigned_abs());
-        sink.prepare(number, b"to 10").await.unwrap();
-        sink.upsert(number, &rows).await.unwrap();
-        sink.keep_late(number, &late).await.unwrap();
+        until_it_is_back(async || sink.prepare(number, b"to 10").await).await;
+        until_it_is_back(async || sink.upsert(number, &rows).await).await;
+        until_it_is_back(async || sink.keep_late(number, &late).await).await;
         outage.set(Way::Closed);
         assert!(matches!(sink.renew().await, Err(SinkError::Passing(_))));
         // As the log of a node that is back leaves it.
@@ -790,7 +790,7 @@ async fn what_nodes_lose_in_a_crash_is_written_again_before_the_commit() {
         }
         assert_eq!(cassandra.value("SELECT count(*) FROM KS.plays_late").await, "1");
     }
-    sink.commit(Epoch(2), b"").await.unwrap();
+    until_it_is_back(async || sink.commit(Epoch(2), b"").await).await;
     // A commit that was taken back is told, and not gone over.
     cassandra.run("UPDATE KS.mep_streams SET epoch = 1 WHERE model = 'plays' IF EXISTS").await;
     insta::assert_snapshot!(refused(sink.prepare(Epoch(3), b"to 20").await), @"plays stands at epoch 1 in cassandra, expected 2: nodes lost in a crash what they had acknowledged, or it was changed by hand; start the stream again, and it goes on from there");

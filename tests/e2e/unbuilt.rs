@@ -25,13 +25,13 @@ fn a_model_that_does_not_compile_keeps_its_table_and_is_built_once_it_does() {
     skip   table top                because of counts
     2 steps, 1 in error, 1 skipped
     ");
-    assert_eq!(plan.code, Some(1));
+    assert_eq!(plan.code, Some(2));
     let planned =
         serde_json::from_str::<serde_json::Value>(&project.run(&["plan", "--output", "json"]).stdout);
     let planned = planned.unwrap();
     let step = planned["steps"].as_array().unwrap().iter().find(|step| step["name"] == "counts").unwrap();
     assert_eq!(step["action"], "error");
-    insta::assert_snapshot!(project.fail(1, &["build"]), @r"
+    insta::assert_snapshot!(project.fail(2, &["build"]), @r"
        error  table counts  [time]
      skipped  table top  (because of counts)
         plan  1 seed, 1 table
@@ -73,7 +73,7 @@ fn a_broken_model_that_is_not_selected_is_no_error_and_failing_fast_begins_nothi
     project.model("above", "{{ config(materialized='table') }} select y from {{ ref('good') }}");
     project.model("below", "select y from {{ ref('above') }}");
     project.succeed(&["compile", "--select", "good"]);
-    insta::assert_snapshot!(project.fail(1, &["run", "--fail-fast"]), @r"
+    insta::assert_snapshot!(project.fail(2, &["run", "--fail-fast"]), @r"
        error  view bad  [time]
        error  table above  [time]
      skipped  view below  (because of above)
@@ -100,7 +100,7 @@ fn a_broken_model_that_is_not_selected_is_no_error_and_failing_fast_begins_nothi
     ");
     project.succeed(&["run", "--select", "good"]);
     assert_eq!(project.rows("select x from {{ ref('good') }}"), json!([{"x": 1}]));
-    insta::assert_snapshot!(project.fail(1, &["run", "--select", "below"]), @r"
+    insta::assert_snapshot!(project.fail(2, &["run", "--select", "below"]), @r"
        error  table above  [time]
      skipped  view below  (because of above)
 
@@ -131,7 +131,7 @@ fn what_mep_refuses_keeps_only_what_reads_it_from_being_built() {
         "macros/kept.sql",
         "{% materialization kept, default %}{{ nothing() }}{% endmaterialization %}",
     );
-    insta::assert_snapshot!(project.fail(1, &["build"]), @r"
+    insta::assert_snapshot!(project.fail(2, &["build"]), @r"
      WARN models/a.sql:1: `materialized_view` is built as a table: its rows are those of its SELECT when a run built it
        error  view m  [time]
        error  table p  [time]

@@ -95,6 +95,12 @@ impl RunOutcome {
     pub fn has_failed(&self) -> bool {
         self.results.iter().any(|result| result.status.is_failure())
     }
+
+    /// Whether all that failed is what cannot be built of the project as it is written: the same call fails in the same way.
+    pub fn fails_by_the_project_alone(&self) -> bool {
+        let mut failures = self.results.iter().filter(|result| result.status.is_failure()).peekable();
+        failures.peek().is_some() && failures.all(|result| self.broken.contains_key(&result.unique_id))
+    }
 }
 
 impl<'a> Run<'a> {

@@ -11,7 +11,7 @@ pub enum Exit {
     Success,
     /// 1: a node or a test failed.
     Failed,
-    /// 2: wrong usage, a problem in the project, or a selection of nothing.
+    /// 2: wrong usage, a selection of nothing, or problems in the project and nothing else that failed.
     Usage,
     /// 3: another run holds the warehouse.
     Held,
@@ -28,7 +28,9 @@ impl Exit {
         match self {
             Self::Success => "all went well",
             Self::Failed => "a node or a test failed, or a comparison found differences",
-            Self::Usage => "wrong usage, a problem in the project, or an empty selection",
+            Self::Usage => {
+                "wrong usage, an empty selection, or problems in the project and no other failure: trying again does not help"
+            }
             Self::Held => {
                 "another run holds the warehouse; --wait SECONDS of run, build and seed waits for it"
             }

@@ -53,7 +53,7 @@ pub(super) fn plan(global: &Global, arguments: &PlanArguments) -> Result<Exit, A
         }
     };
     super::print(&text)?;
-    Ok(if preview.unbuilt.broken.is_empty() { Exit::Success } else { Exit::Failed })
+    Ok(if preview.unbuilt.broken.is_empty() { Exit::Success } else { Exit::Usage })
 }
 
 /// What is to be done with a node, as words.

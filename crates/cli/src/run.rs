@@ -102,5 +102,10 @@ fn finish(
         rejected_lines(rejected, terminal.palette()).for_each(|line| terminal.warn(&line));
     }
     terminal.result(&summary(results, broken, rejected, elapsed, terminal.palette()), failed);
-    Ok(if failed { Exit::Failed } else { Exit::Success })
+    // Whoever calls mep again after a failure need not, where only the project's files can mend it.
+    Ok(match failed {
+        false => Exit::Success,
+        true if built.fails_by_the_project_alone() => Exit::Usage,
+        true => Exit::Failed,
+    })
 }

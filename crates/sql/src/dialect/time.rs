@@ -3,12 +3,13 @@
 //! Hive and Spark share no function that cuts a timestamp or makes one of a number without going through the session's
 //! zone. A timestamp's text has no zone, so it is cut and made there.
 
-use arrow::datatypes::{DataType, IntervalMonthDayNano, TimeUnit};
+use arrow::datatypes::{DataType, IntervalMonthDayNano};
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::{BinaryExpr, Expr, Operator};
 
 use super::expression::{Writer, constant, constant_text};
 use super::{Dialect, Result, types};
+use crate::rules::whole_days::number_of_days;
 
 const NANOSECONDS_A_DAY: i64 = 86_400_000_000_000;
 
@@ -145,19 +146,6 @@ pub(super) fn arithmetic(writer: &Writer<'_>, binary: &BinaryExpr) -> Result<Opt
     }
 }
 
-/// The `n` of a date plus `n` days, which the planner writes as `n * 86400` seconds made an interval.
-fn whole_days(interval: &Expr) -> Option<&Expr> {
-    let Expr::Cast(interval) = interval else { return None };
-    let Expr::Cast(duration) = interval.expr.as_ref() else { return None };
-    match (duration.field.data_type(), duration.expr.as_ref()) {
-        (
-            DataType::Duration(TimeUnit::Second),
-            Expr::BinaryExpr(BinaryExpr { left, op: Operator::Multiply, right }),
-        ) if matches!(right.as_ref(), Expr::Literal(ScalarValue::Int64(Some(86_400)), _)) => Some(left),
-        _ => None,
-    }
-}
-
 fn shifted(
     writer: &Writer<'_>,
     value: &Expr,
@@ -167,7 +155,7 @@ fn shifted(
 ) -> Result<String> {
     let refused = || writer.refused(format!("a {data_type} moved by `{interval}`"));
     if *data_type == DataType::Date32
-        && let Some(days) = whole_days(interval)
+        && let Some(days) = number_of_days(interval)
     {
         let (date, days) = (writer.expression(value)?, writer.expression(days)?);
         return Ok(match (writer.dialect, sign) {

@@ -9,11 +9,12 @@ use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{DFSchema, Result, ScalarValue};
 use datafusion::config::ConfigOptions;
 use datafusion::logical_expr::utils::merge_schema;
-use datafusion::logical_expr::{BinaryExpr, Cast, Expr, ExprSchemable, LogicalPlan, Operator, cast};
+use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, LogicalPlan, Operator, cast};
 use datafusion::optimizer::AnalyzerRule;
 use datafusion::optimizer::analyzer::type_coercion::TypeCoercion;
 
 use super::parts::under_their_names;
+use super::whole_days::{is_days_interval, number_of_days};
 
 /// The rule. It comes after types are made equal, since only then they are known, and makes them equal again where it
 /// changes one.
@@ -89,22 +90,13 @@ fn is_of_days(interval: &Expr) -> bool {
         Expr::Literal(value, _) => value.is_null(),
         Expr::Negative(inner) => is_of_days(inner),
         Expr::Alias(alias) => is_of_days(&alias.expr),
-        Expr::Cast(inner) => is_of_days(&inner.expr) || is_number_of_days(&inner.expr),
+        Expr::Cast(inner) => number_of_days(interval).is_some() || is_of_days(&inner.expr),
+        Expr::ScalarFunction(_) => is_days_interval(interval),
         Expr::BinaryExpr(BinaryExpr { left, op: Operator::Plus | Operator::Minus, right }) => {
             is_of_days(left) && is_of_days(right)
         }
         _ => false,
     }
-}
-
-/// What the analyzer makes of `date + 7`: a duration of so many times 86,400 seconds.
-fn is_number_of_days(duration: &Expr) -> bool {
-    let Expr::Cast(Cast { expr, field }) = duration else { return false };
-    let Expr::BinaryExpr(BinaryExpr { op: Operator::Multiply, right, .. }) = expr.as_ref() else {
-        return false;
-    };
-    let a_day = matches!(right.as_ref(), Expr::Literal(ScalarValue::Int64(Some(86_400)), _));
-    a_day && *field.data_type() == DataType::Duration(TimeUnit::Second)
 }
 
 #[cfg(test)]

@@ -188,7 +188,8 @@ fn may_fail(expression: &Expr, schema: &DFSchema) -> Result<bool> {
 }
 
 /// Functions that are an error for some values.
-const FALLIBLE: [&str; 14] = [
+const FALLIBLE: [&str; 15] = [
+    super::whole_days::NAME,
     "to_timestamp",
     "to_timestamp_seconds",
     "to_timestamp_millis",

@@ -33,6 +33,7 @@ pub mod places;
 pub mod row_keys;
 pub mod set_all;
 pub mod using;
+pub mod whole_days;
 
 /// The plan of a query, just planned, as SQL means it.
 ///
@@ -67,9 +68,10 @@ fn with_meaning(
     // Equal rows are grouped by then, and what is in a subquery is not yet a join.
     let grouped = rules.iter().position(|rule| rule.name() == "replace_distinct_aggregate");
     rules.insert(grouped.map_or(0, |at| at + 1), Arc::new(floats::ComparableFloats));
-    rules.insert(0, Arc::new(overflow::CheckedArithmetic));
-    rules.insert(1, Arc::new(bounded_values::BoundedValues));
-    rules.insert(2, Arc::new(floats::ComparableConstants));
+    rules.insert(0, Arc::new(whole_days::WholeDays));
+    rules.insert(1, Arc::new(overflow::CheckedArithmetic));
+    rules.insert(2, Arc::new(bounded_values::BoundedValues));
+    rules.insert(3, Arc::new(floats::ComparableConstants));
     rules
 }
 
