@@ -20,6 +20,7 @@ mod corners;
 mod cross_database;
 mod data_tests;
 mod dbt_packages;
+mod deferred;
 mod demo;
 mod dialect;
 mod docs;

@@ -192,9 +192,9 @@ fn a_selection_of_nothing_is_an_error_with_a_near_name() {
     ");
     insta::assert_snapshot!(project.fail(2, &["ls", "--select", "tagg:daily"]), @r"
     error: the selector `tagg:daily` has an unknown method `tagg`
-    help: did you mean `tag:`? the methods are access, config.<key>, exposure, file, fqn, group, metric, name,
-          package, path, resource_type, result, saved_query, selector, semantic_model, source, source_status,
-          state, tag, test_name, test_type, version
+    help: did you mean `tag:`? the methods are access, column, config.<key>, exposure, file, fqn, group,
+          metric, name, package, path, resource_type, result, saved_query, selector, semantic_model, source,
+          source_status, state, tag, test_name, test_type, version
     ");
     insta::assert_snapshot!(project.fail(2, &["ls", "--select", "+"]), @r"
     error: the selector `+` names nothing
@@ -333,5 +333,40 @@ fn a_column_is_followed_both_ways() {
         people.user_id (join)
         plays.event_date (group)
         plays.user_id (join)
+    ");
+}
+
+#[test]
+fn a_column_selects_what_it_reaches_and_not_all_that_reads_its_table() {
+    let project = project();
+    for (select, expected) in [
+        ("column:plays.song", "plays some_plays"),
+        ("column:plays.song+", "by_song plays some_plays"),
+        // It joins, and so decides which rows there are.
+        ("column:plays.user_id+", "board by_day not_null_by_day_n plays report some_plays"),
+        ("column:plays.user_id+1", "by_day not_null_by_day_n plays some_plays"),
+        ("column:people.name+", "people"),
+        ("+column:by_song.song", "by_song listens plays some_plays"),
+        ("column:events.listens.song+", "by_song listens plays some_plays"),
+        ("@column:plays.song", "by_song listens plays some_plays"),
+    ] {
+        assert_eq!(names(&project, &["--select", select]), expected, "{select}");
+    }
+    assert_eq!(
+        names(&project, &["--select", "by_*", "--exclude", "column:plays.song+"]),
+        "by_day not_null_by_day_n"
+    );
+    insta::assert_snapshot!(project.fail(2, &["ls", "--select", "column:plays.sogn+"]), @r"
+    error: `plays` has no column `sogn`
+    help: did you mean `song`?
+    ");
+    insta::assert_snapshot!(project.fail(2, &["ls", "--select", "column:plays"]), @r"
+    error: expected a column, found `plays`
+    help: write node.column, such as fact_listen.song_id
+    ");
+    project.model("wrong", "select nothing from {{ ref('plays') }}");
+    insta::assert_snapshot!(project.fail(2, &["ls", "--select", "column:plays.song+"]), @r"
+    error: the selector `column:plays.song` needs a project that compiles: there is no column `nothing` here
+    help: see all that is wrong with: mep compile
     ");
 }

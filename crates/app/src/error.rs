@@ -39,6 +39,14 @@ pub enum AppError {
         /// Why not.
         error: BuildError,
     },
+    /// A table cannot be written under another name.
+    #[error("cloning {relation}: {error}")]
+    Clone {
+        /// The table that is cloned.
+        relation: String,
+        /// Why not.
+        error: BuildError,
+    },
     /// A file or stream cannot be used.
     #[error("{what}: {}", mep_core::os_error::OsMessage(.error))]
     Io {

@@ -5,8 +5,10 @@
 //! and which of its nodes. Goes out: results. Must not know: arguments,
 //! exit codes, the terminal.
 
+pub mod cloning;
 pub mod compaction;
 pub mod connect;
+pub mod deferred;
 pub mod deps;
 mod error;
 pub mod freshness;

@@ -98,7 +98,10 @@ impl RunOutcome {
 
     /// Whether all that failed is what cannot be built of the project as it is written: the same call fails in the same way.
     pub fn fails_by_the_project_alone(&self) -> bool {
-        let mut failures = self.results.iter().filter(|result| result.status.is_failure()).peekable();
+        // What is skipped is so because of another failure.
+        let has_failed =
+            |result: &&NodeResult| result.status.is_failure() && result.status != Status::Skipped;
+        let mut failures = self.results.iter().filter(has_failed).peekable();
         failures.peek().is_some() && failures.all(|result| self.broken.contains_key(&result.unique_id))
     }
 }

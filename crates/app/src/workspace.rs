@@ -17,12 +17,12 @@ use mep_core::secrets;
 use mep_core::threads::STACK_BYTES;
 use mep_datafusion::{Engine, EngineOptions};
 use mep_graph::{
-    Answers, Beside, Compiled, Compiler, Graph, IndirectSelection, LoadedSources, NamedSelectors, Node,
-    NodeIndex, NodeKind, NodeSet, PublishWhen, SeedTable, Wanted, When, division,
+    Answers, Beside, ColumnFlows, Compiled, Compiler, Graph, IndirectSelection, LazyFlows, LoadedSources,
+    NamedSelectors, Node, NodeIndex, NodeKind, NodeSet, PublishWhen, SeedTable, Wanted, When, division,
 };
 use mep_hive::{HiveLocation, HiveWarehouse};
 use mep_lang::jinja::{Invocation, Templates};
-use mep_lang::project::{self, LoadOptions, Problem, Project, SourceTable, WarehouseConfig};
+use mep_lang::project::{self, LoadOptions, Problem, Problems, Project, SourceTable, WarehouseConfig};
 use mep_local::warehouse::LocalWarehouse;
 use mep_run::event::{Event, Reporter};
 use mep_run::session::RunContext;
@@ -239,6 +239,7 @@ impl Workspace {
             indirect,
             named: Some(&self.selectors),
             beside: self.beside.as_ref(),
+            columns: Some(&LazyFlows::new(&|| self.column_flows())),
         })?;
         let names = |types: &[String], node: &Node| types.iter().any(|word| word == node.resource_type());
         let is_any = types.is_empty() || types.iter().any(|word| word == "all" || word == "default");
@@ -266,6 +267,19 @@ impl Workspace {
             tracing::warn!("{said}");
         }
         Ok(nodes)
+    }
+
+    /// How the columns of all models come from one another, as the project is written.
+    ///
+    /// # Errors
+    /// Where it does not compile.
+    pub fn column_flows(&self) -> Result<ColumnFlows, Problems> {
+        let has_columns = |(_, node): &(NodeIndex, &Node)| {
+            !node.is_test() && !matches!(node.kind, NodeKind::Semantic(_) | NodeKind::Exposure { .. })
+        };
+        let nodes: NodeSet = self.graph.indexed().filter(has_columns).map(|(index, _)| index).collect();
+        let compiled = self.compiler(&|_| None).compile(&nodes)?;
+        Ok(ColumnFlows::of(&self.graph, &compiled))
     }
 
     /// The nodes, and the tests that some of them must pass before they are published.

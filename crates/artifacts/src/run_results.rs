@@ -1,6 +1,7 @@
 //! What came of the last run: `run_results.json`.
 
 use std::io;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde_json::{Value as Json, json};
@@ -24,6 +25,17 @@ pub struct CallArguments<'a> {
     pub vars: Option<Json>,
     /// The logical date, as `--date` has it.
     pub date: Option<String>,
+    /// Where what is not selected was read from: the folder of a manifest, and whether it is favoured.
+    pub deferred_to: Option<DeferredTo>,
+}
+
+/// The earlier state that a call defers to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeferredTo {
+    /// The folder of its manifest.
+    pub folder: PathBuf,
+    /// Whether its tables are read where this target has them too.
+    pub is_favored: bool,
 }
 
 /// Writes the manifest, the results, and what the tests among them found.
@@ -50,6 +62,9 @@ pub fn write_run(
             "store_failures": arguments.store_failures,
             "vars": arguments.vars.as_ref().unwrap_or(&Json::Object(serde_json::Map::new())),
             "date": arguments.date,
+            "defer": arguments.deferred_to.is_some(),
+            "defer_state": arguments.deferred_to.as_ref().map(|to| to.folder.to_string_lossy()),
+            "favor_state": arguments.deferred_to.as_ref().is_some_and(|to| to.is_favored),
         },
     });
     secrets::mask_json(&mut json);

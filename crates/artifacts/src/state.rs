@@ -11,6 +11,8 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value as Json};
 
 use super::manifest::{self, Described};
+use super::run_results::DeferredTo;
+use mep_core::relation::Relation;
 use mep_graph::{Beside, StateWords};
 
 /// Why an earlier state cannot be used.
@@ -19,6 +21,9 @@ pub enum StateError {
     /// There is nothing of it.
     #[error("there is no manifest.json, run_results.json or sources.json in {}", .0.display())]
     Nothing(PathBuf),
+    /// There is no manifest.
+    #[error("there is no manifest.json in {}", .0.display())]
+    NoManifest(PathBuf),
     /// A file cannot be read.
     #[error("{} cannot be read: {}", .0.display(), mep_core::os_error::OsMessage(.1))]
     Read(PathBuf, #[source] io::Error),
@@ -53,6 +58,24 @@ pub fn beside(described: Described<'_>, folder: &Path, now: &Path) -> Result<Bes
     Ok(Beside { states, results: results.map(|results| statuses(&results)), fresher })
 }
 
+/// What each model, seed and snapshot of a manifest was built as.
+///
+/// # Errors
+/// Where there is none, or it cannot be read.
+pub fn relations_of(folder: &Path) -> Result<HashMap<String, Relation>, StateError> {
+    let earlier = read(&folder.join("manifest.json"))?;
+    earlier.as_ref().map(relations).ok_or_else(|| StateError::NoManifest(folder.to_owned()))
+}
+
+fn relations(manifest: &Json) -> HashMap<String, Relation> {
+    let relation = |(id, node): (&String, &Json)| {
+        let is_built = ["model", "seed", "snapshot"].contains(&node["resource_type"].as_str()?);
+        node["relation_name"].as_str().filter(|_| is_built)?;
+        Some((id.clone(), Relation::new(node["schema"].as_str()?, node["alias"].as_str()?)))
+    };
+    manifest["nodes"].as_object().into_iter().flatten().filter_map(relation).collect()
+}
+
 fn read(path: &Path) -> Result<Option<Json>, StateError> {
     match std::fs::read(path) {
         Ok(text) => {
@@ -78,6 +101,8 @@ pub struct LastRun {
     pub store_failures: bool,
     /// Its logical date.
     pub date: Option<String>,
+    /// The earlier state that it deferred to.
+    pub deferred_to: Option<DeferredTo>,
     /// What failed, and what was not begun because of that, by unique id.
     pub unfinished: Vec<String>,
 }
@@ -107,6 +132,10 @@ pub fn last_run(folder: &Path) -> Result<LastRun, StateError> {
         full_refresh: arguments["full_refresh"] == Json::Bool(true),
         store_failures: arguments["store_failures"] == Json::Bool(true),
         date: text("date"),
+        deferred_to: text("defer_state").map(|folder| DeferredTo {
+            folder: folder.into(),
+            is_favored: arguments["favor_state"] == Json::Bool(true),
+        }),
         unfinished,
     })
 }

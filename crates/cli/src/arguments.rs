@@ -6,6 +6,7 @@ use chrono::{NaiveDate, NaiveDateTime};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use mep_app::past::AsOf;
 use mep_app::{Opening, Selectors};
+use mep_artifacts::DeferredTo;
 
 use mep_core::time_range::TimeRange;
 use mep_graph::{IndirectSelection, time_of};
@@ -145,6 +146,10 @@ pub enum Command {
     ///
     /// They go to dbt_packages/: folders are linked, repositories fetched by git. package-lock.yml says what they came to.
     Deps(DepsArguments),
+    /// Write the tables that an earlier state has in another schema as those of this target.
+    ///
+    /// Snapshots and models that keep their own increments go on from there; other tables are built anew by the next run.
+    Clone(CloneArguments),
     /// Write small files of tables anew as fewer and larger ones.
     ///
     /// Rows and versions stay the same, so that nothing is built because of it.
@@ -269,7 +274,7 @@ pub struct DocsServeArguments {
 pub struct Selecting {
     /// Nodes to take: names, globs, +parents, children+, tag:, path:, source: and more; a space joins, a comma intersects.
     ///
-    /// Also @both, file:, exposure:, package:, config.key:, resource_type: and test_type:.
+    /// Also @both, column:fact_listen.song_id+, file:, exposure:, package:, config.key:, resource_type: and test_type:.
     #[arg(long, short, value_name = "SELECTOR", num_args = 1.., action = clap::ArgAction::Append)]
     #[arg(visible_alias = "models", short_alias = 'm')]
     pub select: Vec<String>,
@@ -285,6 +290,15 @@ pub struct Selecting {
     /// The folder with the artifacts of an earlier state, for state:, result: and source_status:.
     #[arg(long, value_name = "FOLDER", env = "DBT_STATE")]
     pub state: Option<PathBuf>,
+    /// Read what is not selected, and not built in this target, where the manifest in --state says that it was built.
+    #[arg(long, env = "DBT_DEFER")]
+    pub defer: bool,
+    /// With --defer: read it there even where it is built in this target too.
+    #[arg(long, env = "DBT_FAVOR_STATE")]
+    pub favor_state: bool,
+    /// The folder with the manifest for --defer, where that is not the one of --state.
+    #[arg(long, value_name = "FOLDER", env = "DBT_DEFER_STATE")]
+    pub defer_state: Option<PathBuf>,
     /// Only nodes of these types: model, seed, snapshot, source, test, unit_test, exposure, semantic_model, metric, saved_query.
     #[arg(long, value_name = "TYPE", num_args = 1.., action = clap::ArgAction::Append)]
     #[arg(visible_alias = "resource-types")]
@@ -324,6 +338,12 @@ impl From<WhichTests> for IndirectSelection {
 }
 
 impl Selecting {
+    /// The earlier state that what is not selected is read from.
+    pub fn deferred_to(&self) -> Option<DeferredTo> {
+        let folder = self.defer_state.as_ref().or(self.state.as_ref()).filter(|_| self.defer)?;
+        Some(DeferredTo { folder: folder.clone(), is_favored: self.favor_state })
+    }
+
     /// In the words of the selector grammar.
     pub fn selectors(&self) -> Selectors<'_> {
         Selectors {
@@ -566,6 +586,20 @@ pub struct CompileArguments {
 pub struct InitArguments {
     /// The folder to make; its name becomes the project's.
     pub folder: PathBuf,
+}
+
+/// Arguments of clone.
+#[derive(Args, Debug)]
+pub struct CloneArguments {
+    /// Which tables; all of them without this. --state says of which earlier state.
+    #[command(flatten)]
+    pub selecting: Selecting,
+    /// Clone anew what this target has already.
+    #[arg(long, short)]
+    pub full_refresh: bool,
+    /// The form of what is printed on standard output.
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub output: TextOrJson,
 }
 
 /// Arguments of compact.

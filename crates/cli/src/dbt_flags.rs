@@ -39,7 +39,6 @@ const LOGS: &str = "mep writes no log files; --quiet, --log-format and MEP_LOG s
 const CACHE: &str = "there is no cache of relations to fill";
 const NOTHING_SENT: &str = "mep sends nothing anywhere";
 const AS_IT_IS: &str = "that is how mep works";
-const STATE: &str = "every ref() is compiled and planned here: build what is missing in this target, or select it with +parents";
 
 const FLAGS: &[DbtFlag] = &[
     none("--cache-selected-only", CACHE),
@@ -95,9 +94,6 @@ const FLAGS: &[DbtFlag] = &[
     none_with_value("--sqlparse", PARSING),
     none("--single-threaded", "say --threads 1 for one node at a time"),
     none("--introspect", AS_IT_IS),
-    refused("--defer", false, STATE),
-    refused("--favor-state", false, STATE),
-    refused("--defer-state", true, STATE),
     refused("--empty", false, "mep compile checks the SQL of all models with no row read"),
     refused(
         "--sample",
@@ -174,6 +170,6 @@ mod tests {
         let words =
             ["mep", "--log-level", "debug", "run", "--no-partial-parse", "--log-path=logs", "-s", "a"];
         assert_eq!(kept(&words), Ok((["mep", "run", "-s", "a"].map(OsString::from).to_vec(), 3)));
-        assert!(kept(&["mep", "run", "--defer"]).is_err());
+        assert!(kept(&["mep", "run", "--empty"]).is_err());
     }
 }

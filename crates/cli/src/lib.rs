@@ -6,6 +6,7 @@
 mod airflow;
 pub mod arguments;
 mod clean;
+mod clone;
 mod compact;
 mod compile;
 mod completions;
@@ -37,7 +38,9 @@ mod stream_metrics;
 mod stream_view;
 pub mod terminal;
 
+use std::collections::HashMap;
 use std::io::Write;
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, FromArgMatches as _};
@@ -47,10 +50,12 @@ pub use dbt_flags::reference_of_dbt_flags;
 pub use exit::Exit;
 
 use arguments::{AirflowCommand, Command, Global, Selecting, SourceCommand};
+use mep_app::deferred::Favor;
 use mep_app::{AppError, Opening, Rendering, RunCommand, Workspace};
 use mep_artifacts::Described;
 use terminal::Palette;
 
+use mep_core::relation::Relation;
 use mep_core::secrets;
 use mep_graph::Compiled;
 use mep_lang::project::{Problem, nearest};
@@ -111,6 +116,7 @@ fn dispatch(global: &Global, command: &Command) -> Result<Exit, AppError> {
         Command::Init(arguments) => init::init(global, arguments),
         Command::Debug => debug::debug(global),
         Command::Deps(arguments) => deps::deps(global, arguments),
+        Command::Clone(arguments) => clone::clone(global, arguments),
         Command::Compact(arguments) => compact::compact(global, arguments),
         Command::Clean(arguments) => clean::clean(global, arguments),
         Command::Generate(arguments) => generate::generate(global, arguments),
@@ -154,7 +160,27 @@ fn opened_as(
             Problem::new(error.to_string()).help("give --state and a folder with copies of earlier artifacts")
         })?);
     }
+    if selecting.defer {
+        defer(&mut workspace, selecting)?;
+    }
     Ok(workspace)
+}
+
+/// Has what is not selected read where an earlier state has it.
+fn defer(workspace: &mut Workspace, selecting: &Selecting) -> Result<(), AppError> {
+    let Some(to) = selecting.deferred_to() else {
+        let problem = Problem::new("--defer needs the manifest.json of the state that it defers to");
+        return Err(problem.help("give --state and the folder that holds a copy of it").into());
+    };
+    let relations = relations_of(workspace, &to.folder)?;
+    let favor = if to.is_favored { Favor::State } else { Favor::Target };
+    workspace.defer(selecting.selectors(), &relations, favor)
+}
+
+/// What each model, seed and snapshot of an earlier state was built as, by unique id.
+fn relations_of(workspace: &Workspace, state: &Path) -> Result<HashMap<String, Relation>, Problem> {
+    let relations = mep_artifacts::relations_of(&workspace.project.root.join(state));
+    relations.map_err(|error| Problem::new(error.to_string()))
 }
 
 /// Refuses types of nodes that there are not.

@@ -36,8 +36,13 @@ pub(super) fn retry(global: &Global, arguments: &RetryArguments) -> Result<Exit,
     if global.target.is_none() {
         global.target = last.target;
     }
+    let mut selecting = Selecting { only: Some(last.unfinished), ..Selecting::default() };
+    if let Some(to) = last.deferred_to {
+        (selecting.defer, selecting.favor_state) = (true, to.is_favored);
+        selecting.defer_state = Some(to.folder);
+    }
     let again = RunArguments {
-        selecting: Selecting { only: Some(last.unfinished), ..Selecting::default() },
+        selecting,
         full_refresh: last.full_refresh,
         store_failures: last.store_failures,
         date: last.date.and_then(|date| date.parse().ok()),

@@ -67,6 +67,7 @@ pub(super) fn run(global: &Global, arguments: &RunArguments, command: RunCommand
             store_failures: arguments.store_failures,
             vars: global.vars.as_deref().and_then(|vars| yaml_of(vars).ok()),
             date: arguments.date.map(|date| date.to_string()),
+            deferred_to: arguments.selecting.deferred_to(),
         },
     )
     .map_err(AppError::io("writing the artifacts"))?;

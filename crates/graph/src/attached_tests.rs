@@ -171,6 +171,7 @@ fn test_node(
         path: used.test.test.place.text.path().to_owned(),
         place: Some(used.test.test.place.clone()),
         relation: None,
+        deferred: None,
         config,
         depends_on,
         mentions,

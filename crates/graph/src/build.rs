@@ -137,6 +137,7 @@ impl<'a> Builder<'a> {
                 place: Some(table.place.clone()),
                 // It is known once all nodes are.
                 relation: None,
+                deferred: None,
                 config,
                 depends_on: Vec::new(),
                 mentions: Mentions::default(),
@@ -166,6 +167,7 @@ impl<'a> Builder<'a> {
                 path: seed.path.clone(),
                 place: Some(place),
                 relation,
+                deferred: None,
                 config,
                 depends_on: Vec::new(),
                 mentions: Mentions::default(),
@@ -297,6 +299,7 @@ impl<'a> Builder<'a> {
             path: file.text.path().to_owned(),
             place: Some(file.text.at(mep_lang::project::Span::default())),
             relation,
+            deferred: None,
             config,
             depends_on: Vec::new(),
             mentions: Mentions::default(),

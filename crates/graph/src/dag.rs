@@ -8,6 +8,7 @@ use petgraph::graph::DiGraph;
 
 use super::node::{Node, NodeId};
 use super::node_index::{NodeIndex, NodeMap, NodeSet};
+use mep_core::relation::Relation;
 use mep_lang::project::{Problem, Problems};
 
 /// The nodes of a project, each after what it depends on. A node is named by its index in this order.
@@ -149,6 +150,15 @@ impl Graph {
     /// The node at an index.
     pub fn node(&self, index: NodeIndex) -> &Node {
         &self[index]
+    }
+
+    /// Has another relation read in place of a node's own, also where a source table is what the node builds.
+    pub fn defer(&mut self, index: NodeIndex, to: &Relation) {
+        let Some(own) = self[index].own_relation().cloned() else { return };
+        for node in self.nodes.iter_mut().filter(|node| node.own_relation() == Some(&own)) {
+            node.deferred = Some(own.clone());
+            node.relation = Some(to.clone());
+        }
     }
 
     /// The index of the node with this id.

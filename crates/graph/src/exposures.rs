@@ -57,6 +57,7 @@ impl Builder<'_> {
                 path: exposure.place.text.path().to_owned(),
                 place: Some(exposure.place.clone()),
                 relation: None,
+                deferred: None,
                 config,
                 depends_on,
                 mentions,

@@ -11,6 +11,7 @@ mod adapter_keys;
 mod asked;
 mod attached_tests;
 mod build;
+mod column_flows;
 mod compile;
 mod compiled;
 mod config_keys;
@@ -56,6 +57,7 @@ mod views;
 pub use access::deprecation_time;
 pub use asked::{Answers, Late, Question, Unanswered};
 pub use attached_tests::tested_relation;
+pub use column_flows::{ColumnFlows, ColumnOfNode, Flow, FlowEdges, Towards};
 pub use compile::{Compiler, LoadedSources, division};
 pub use compiled::{Compiled, CompiledIncrement, CompiledModel, CompiledTest, SeedRows, SeedTable};
 pub use config::{
@@ -71,7 +73,9 @@ pub use incremental::{BatchInput, CompiledBatches};
 pub use incremental_config::{MergeColumns, MicrobatchConfig, time_of};
 pub use node::{Dependency, Mentions, Node, NodeId, NodeKind, SemanticDetail, TestDetail};
 pub use node_index::{NodeIndex, NodeMap, NodeSet};
-pub use select::{Beside, IndirectSelection, NamedSelectors, Selection, StateWords, Wanted, named};
+pub use select::{
+    Beside, IndirectSelection, LazyFlows, NamedSelectors, Selection, StateWords, Wanted, named,
+};
 pub use shown_graph::shown_node;
 pub use snapshot::CompiledSnapshot;
 pub use snapshot_config::{SnapshotConfig, SnapshotStrategy};

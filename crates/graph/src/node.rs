@@ -93,6 +93,8 @@ pub struct Node {
     pub place: Option<Place>,
     /// Its relation in the warehouse; tests, exposures and ephemeral models have none there.
     pub relation: Option<Relation>,
+    /// Its own relation, where another one is read in its place.
+    pub deferred: Option<Relation>,
     /// How it is configured.
     pub config: NodeConfig,
     /// What it needs, each once, in the order in which it is named.
@@ -222,6 +224,11 @@ impl Node {
         let of_version = version.map(|version| format!("{}.v{}", self.name, version.version));
         let plain = version.is_none_or(ModelVersion::is_latest).then(|| self.name.clone());
         of_version.into_iter().chain(plain)
+    }
+
+    /// The relation that it is built as, whichever one is read in its place.
+    pub fn own_relation(&self) -> Option<&Relation> {
+        self.deferred.as_ref().or(self.relation.as_ref())
     }
 
     /// Its name as a relation has it: that of a version ends with it.

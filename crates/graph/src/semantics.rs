@@ -143,6 +143,7 @@ impl Builder<'_> {
             path: place.text.path().to_owned(),
             place: Some(place.clone()),
             relation: None,
+            deferred: None,
             config,
             depends_on,
             mentions,

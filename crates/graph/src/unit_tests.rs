@@ -75,6 +75,7 @@ impl Builder<'_> {
                     path: test.name.place.text.path().to_owned(),
                     place: Some(test.name.place.clone()),
                     relation: None,
+                    deferred: None,
                     config,
                     depends_on: vec![Dependency { id: model_id, place: Some(test.model.place.clone()) }],
                     mentions: Mentions::default(),

@@ -140,7 +140,7 @@ impl Compacted {
 }
 
 /// No row may get lost on the way, or be doubled.
-fn check_rows(
+pub(super) fn check_rows(
     relation: &Relation,
     key: &PartitionKey,
     old: &[DataFile],

@@ -7,6 +7,7 @@ mod batches;
 pub mod build;
 mod by_key;
 pub mod carry_out;
+mod clone;
 pub mod compact;
 mod constraints;
 mod early_cutoff;
@@ -29,6 +30,7 @@ pub mod snapshot;
 pub mod sources;
 
 pub use carry_out::{in_short, presentation};
+pub use clone::Cloner;
 pub use compact::{Compacted, Compactor};
 pub use landings::Landings;
 pub use publish::drop_old_rejected;

@@ -53,7 +53,7 @@ impl NodeWriter<'_> {
             json["columns"] = node.columns.iter().map(|one| (one.name.value.clone(), column(one))).collect();
             json["database"] = Json::Null;
             json["schema"] = self.schema(node).into();
-            json["relation_name"] = node.relation.as_ref().map(ToString::to_string).into();
+            json["relation_name"] = node.own_relation().map(ToString::to_string).into();
             json["patch_path"] = self.patch_path(node).into();
         }
         match &node.kind {
@@ -84,7 +84,7 @@ impl NodeWriter<'_> {
 
     fn schema(&self, node: &Node) -> String {
         let target = &self.described.project.target.schema;
-        let own = node.relation.as_ref().and_then(|relation| relation.schema.clone());
+        let own = node.own_relation().and_then(|relation| relation.schema.clone());
         own.unwrap_or_else(|| match node.kind {
             NodeKind::Test(_) => format!("{target}_{TEST_SCHEMA}"),
             _ => target.clone(),
@@ -108,7 +108,7 @@ impl NodeWriter<'_> {
     /// What models, seeds, snapshots and tests have.
     fn add_stored(&self, json: &mut Json, node: &Node, index: Option<NodeIndex>) {
         let Described { project, .. } = self.described;
-        let alias = node.relation.as_ref().map(|relation| relation.name.clone());
+        let alias = node.own_relation().map(|relation| relation.name.clone());
         json["alias"] = alias
             .unwrap_or_else(|| node.version().map_or_else(|| node.short_name(), |_| node.name_with_version()))
             .into();

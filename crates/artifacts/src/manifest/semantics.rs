@@ -145,7 +145,7 @@ fn add_model(json: &mut Json, described: Described<'_>, node: &Node, model: &Sem
     let target = &described.project.target.schema;
     json["node_relation"] = related
         .map(|model| {
-            let relation = model.relation.as_ref();
+            let relation = model.own_relation();
             json!({
                 "alias": relation.map_or_else(|| model.name_with_version(), |relation| relation.name.clone()),
                 "schema_name": relation.and_then(|relation| relation.schema.as_ref()).unwrap_or(target),

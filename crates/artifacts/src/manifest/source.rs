@@ -11,8 +11,7 @@ pub(super) fn add(json: &mut Json, node: &Node, table: &SourceTable) {
     json["source_description"] = table.source_description.clone().unwrap_or_default().into();
     json["source_meta"] = json!(table.source_meta);
     json["loader"] = table.loader.clone().unwrap_or_default().into();
-    json["identifier"] =
-        node.relation.as_ref().map_or(&table.name, |relation| &relation.name).as_str().into();
+    json["identifier"] = node.own_relation().map_or(&table.name, |relation| &relation.name).as_str().into();
     json["external"] = Json::Null;
     for key in ["loaded_at_field", "loaded_at_query", "freshness"] {
         json[key] = json["config"].get(key).cloned().unwrap_or_default();

@@ -31,7 +31,7 @@ pub(super) fn add(json: &mut Json, described: Described<'_>, node: &Node, test: 
     json["depends_on"] = depends_on(node);
     let target = &described.project.target.schema;
     let schema = tested.map(|tested| {
-        let own = tested.relation.as_ref().and_then(|relation| relation.schema.clone());
+        let own = tested.own_relation().and_then(|relation| relation.schema.clone());
         own.unwrap_or_else(|| target.clone())
     });
     json["schema"] = schema.into();

@@ -3,8 +3,9 @@
 use mep_lang::project::{Problem, nearest};
 
 /// The methods that a criterion can begin with.
-const METHODS: [&str; 22] = [
+const METHODS: [&str; 23] = [
     "access",
+    "column",
     "config",
     "exposure",
     "file",
@@ -37,6 +38,8 @@ pub(super) enum Method {
     /// No method was written: a path, a file or a name.
     Unsaid,
     Access,
+    /// A column, and what it reaches.
+    Column,
     Config(String),
     Exposure,
     File,
@@ -110,6 +113,7 @@ impl Criterion {
         }
         Ok(match word {
             "access" => Method::Access,
+            "column" => Method::Column,
             "exposure" => Method::Exposure,
             "file" => Method::File,
             "fqn" => Method::Fqn,

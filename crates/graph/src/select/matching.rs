@@ -73,7 +73,7 @@ pub(super) fn matches(node: &Node, criterion: &Criterion, pattern: &NamePattern<
             _ => false,
         },
         Method::Config(key) => is_configured(node, key, pattern),
-        Method::Result | Method::Selector | Method::SourceStatus | Method::State => false,
+        Method::Column | Method::Result | Method::Selector | Method::SourceStatus | Method::State => false,
     }
 }
 

@@ -4,6 +4,7 @@
 //! comma intersects. The grammar and the methods are dbt's, and so is which tests come with what they test.
 
 mod beside;
+mod columns;
 mod criterion;
 mod matching;
 mod spec;
@@ -15,6 +16,7 @@ use super::node_index::{NodeIndex, NodeSet};
 use mep_lang::project::{Problem, nearest};
 
 pub use beside::{Beside, StateWords};
+pub use columns::LazyFlows;
 pub use spec::IndirectSelection;
 pub use yaml::NamedSelectors;
 
@@ -46,6 +48,8 @@ pub struct Wanted<'a> {
     pub named: Option<&'a NamedSelectors>,
     /// What earlier runs left.
     pub beside: Option<&'a Beside>,
+    /// How columns come from one another, found out where it is asked.
+    pub columns: Option<&'a LazyFlows<'a>>,
 }
 
 /// Nodes that are taken, and tests of them of which not all inputs are: whoever joins selections looks at these again.
@@ -86,6 +90,9 @@ impl Graph {
             SelectorSpec::All => {
                 let direct: NodeSet = self.indices().collect();
                 return Ok(SelectedSet { indirect: NodeSet::new(), direct });
+            }
+            SelectorSpec::One { criterion, indirect, .. } if criterion.method == Method::Column => {
+                return Ok(self.with_tests(columns::reached(self, criterion, asked.columns)?, *indirect));
             }
             SelectorSpec::One { criterion, written, indirect } => {
                 let matched = self.matching(criterion, asked)?;
