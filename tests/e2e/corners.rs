@@ -222,7 +222,7 @@ fn rare_types_are_stored_and_read_or_refused_before_anything_is_published() {
     );
     assert_eq!(project.plan(), [""; 0]);
     project.model("two", "{{ config(materialized='table') }} select interval '3 days' as x");
-    let said = project.fail(1, &["run"]);
+    let said = project.fail(2, &["run"]);
     assert!(said.contains("column `x` is an interval"), "{said}");
     assert_eq!(project.rows("select count(clock) as n from main.two"), json!([{"n": 1}]));
 }

@@ -105,7 +105,10 @@ fn tables_of_an_earlier_state_are_cloned_and_go_on_from_there() {
     project
         .file("profiles.yml", PROFILES)
         .file("seeds/people.csv", "id,name\n1,Ann\n2,Bo\n")
-        .model("named", "{{ config(materialized='table') }} select id, upper(name) as name from {{ ref('people') }}")
+        .model(
+            "named",
+            "{{ config(materialized='table') }} select id, upper(name) as name from {{ ref('people') }}",
+        )
         .file(
             "snapshots/names.sql",
             "{% snapshot names %}{{ config(unique_key='id', strategy='check', check_cols='all') }}

@@ -44,6 +44,7 @@ mod lambda;
 mod lease;
 mod microbatch;
 mod names_as_written;
+mod openlineage;
 mod outside_tables;
 mod packages;
 mod past;

@@ -120,7 +120,7 @@ fn a_table_that_is_nowhere_stops_what_reads_it_alone() {
     project.succeed(&["build"]);
     project.model("two", "select * from {{ source('b', 't') }}");
     let nowhere = "nothing says where the rows of the source table `b.t` come from";
-    let said = project.fail(1, &["build"]);
+    let said = project.fail(2, &["build"]);
     assert!(said.contains(nowhere) && said.contains("skipped  view two"), "{said}");
     assert!(project.fail(2, &["compile"]).contains(nowhere));
     project.succeed(&["compile", "--select", "one"]);

@@ -30,7 +30,7 @@ fn a_secret_variable_may_be_used_in_profiles_alone() {
     let project = Project::new();
     project.model("a", "select '{{ env_var('DBT_ENV_SECRET_TOKEN') }}' as token");
     let secret = [("DBT_ENV_SECRET_TOKEN", "s3cr3t-value")];
-    for (command, code) in [("compile", 2), ("build", 1)] {
+    for (command, code) in [("compile", 2), ("build", 2)] {
         let output = project.run_with(&[command], &secret);
         assert_eq!(output.code, Some(code), "{}", output.stderr);
         assert!(!holds(&output, "s3cr3t"));

@@ -31,9 +31,10 @@ fn found(case: &Path) -> BTreeMap<PathBuf, String> {
     if compiled.code != Some(0) {
         let mut found = BTreeMap::from([("error.txt".into(), compiled.stderr)]);
         let plan = project.run(&["plan"]);
-        if plan.code == Some(1) {
+        // A project that cannot be read has no plan.
+        if !plan.stdout.is_empty() {
             found.insert("plan.txt".into(), plan.stdout);
-            found.insert("build.txt".into(), project.fail(1, &["build"]));
+            found.insert("build.txt".into(), project.fail(2, &["build"]));
             found.insert("plan after a build.txt".into(), project.run(&["plan"]).stdout);
         }
         return found;

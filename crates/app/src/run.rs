@@ -84,6 +84,8 @@ pub struct RunOutcome {
     pub compiled: Compiled,
     /// What is wrong with those that do not compile, by their unique ids.
     pub broken: BTreeMap<String, Problems>,
+    /// Those whose SQL follows from what their inputs hold, by their unique ids.
+    late: BTreeSet<String>,
     /// The streaming models that can be carried on.
     streaming: NodeSet,
     /// Held until the artifacts are written.
@@ -102,7 +104,10 @@ impl RunOutcome {
         let has_failed =
             |result: &&NodeResult| result.status.is_failure() && result.status != Status::Skipped;
         let mut failures = self.results.iter().filter(has_failed).peekable();
-        failures.peek().is_some() && failures.all(|result| self.broken.contains_key(&result.unique_id))
+        failures.peek().is_some()
+            && failures.all(|result| {
+                self.broken.contains_key(&result.unique_id) && !self.late.contains(&result.unique_id)
+            })
     }
 }
 
@@ -153,7 +158,7 @@ impl<'a> Run<'a> {
         if self.work.nodes.is_empty() && !self.work.streaming.is_empty() {
             // Streams alone need no warehouse, and no lease of it.
             let results = self.unbuilt(&compiled, reporter);
-            return Ok(self.outcome(results, Vec::new(), compiled, None));
+            return Ok(self.outcome(results, Vec::new(), compiled, &NodeSet::new(), None));
         }
         let connected = |compiled: &Compiled| {
             let nodes = compiled.unbuilt.rest_of(&self.work.nodes);
@@ -190,7 +195,7 @@ impl<'a> Run<'a> {
             results.extend(session.never_rendered(nodes, &broken, &BTreeMap::new()));
             let rejected = SourceRejects::by_now(&session, &compiled, nodes);
             call_after(&hooks, &mut results, reporter);
-            return Ok(self.outcome(results, rejected, compiled, taken));
+            return Ok(self.outcome(results, rejected, compiled, &NodeSet::new(), taken));
         }
         let landing_plans = plan_landings(&sources, &stored, asked);
         let mut landings = session.land(&sources, landing_plans);
@@ -216,7 +221,7 @@ impl<'a> Run<'a> {
         }
         call_after(&hooks, &mut results, reporter);
         let compiled = after.unwrap_or(compiled);
-        Ok(self.outcome(results, rejected, compiled, taken))
+        Ok(self.outcome(results, rejected, compiled, &late, taken))
     }
 
     fn outcome(
@@ -224,13 +229,15 @@ impl<'a> Run<'a> {
         results: Vec<NodeResult>,
         rejected: Vec<SourceRejects>,
         compiled: Compiled,
+        late: &NodeSet,
         lease: Option<Taken>,
     ) -> RunOutcome {
         let broken = compiled.unbuilt.broken.iter();
         let id = |index: NodeIndex| self.workspace.graph.node(index).id.as_str().to_owned();
         let broken = broken.map(|(index, problems)| (id(*index), problems.clone())).collect();
         let streaming = compiled.unbuilt.rest_of(&self.work.streaming);
-        RunOutcome { results, rejected, compiled, broken, streaming, _lease: lease }
+        let late = late.iter().map(|index| id(*index)).collect();
+        RunOutcome { results, rejected, compiled, broken, late, streaming, _lease: lease }
     }
 
     /// What comes of the nodes that cannot be built.

@@ -12,6 +12,7 @@ mod compiled_paths;
 mod compiled_sql;
 mod files;
 mod manifest;
+pub mod openlineage;
 mod paths;
 mod run_results;
 mod sources;

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use chrono::Utc;
+
 use super::arguments::{Global, RunArguments, TextOrJson};
 use super::exit::Exit;
 use super::interrupted::{Recorder, interruptible};
@@ -9,7 +11,8 @@ use super::stream::shown_run;
 use super::terminal::{Terminal, rejected_lines, summary};
 use mep_app::run::{LeftOut, Run, RunOutcome, RunRequest};
 use mep_app::streams::catching_up;
-use mep_app::{AppError, Opening, Rendering, RunCommand};
+use mep_app::{AppError, Opening, Rendering, RunCommand, Workspace};
+use mep_artifacts::openlineage::{self, Ended};
 use mep_artifacts::{self as artifacts, CallArguments};
 use mep_core::interrupt;
 use mep_core::quantity::plural;
@@ -71,7 +74,18 @@ pub(super) fn run(global: &Global, arguments: &RunArguments, command: RunCommand
         },
     )
     .map_err(AppError::io("writing the artifacts"))?;
+    send_lineage(&workspace, &built, command.word());
     Ok(exit)
+}
+
+/// Sends what was done as OpenLineage events, where the target says so. A run is no other for a receiver that is away.
+fn send_lineage(workspace: &Workspace, built: &RunOutcome, command: &str) {
+    let Some(config) = &workspace.project.target.openlineage else { return };
+    let ended = Ended { command, results: &built.results, at: Utc::now() };
+    let events = openlineage::events(super::described(workspace, &built.compiled), &config.namespace, ended);
+    if let Err(error) = openlineage::send(&config.receiver, &workspace.project.root, &events) {
+        tracing::warn!("openlineage events are lost: {error}");
+    }
 }
 
 /// What a run leaves out, and how it is done.

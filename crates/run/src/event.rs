@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use mep_core::os_error::plain;
 use serde::Serialize;
 
@@ -67,6 +68,9 @@ pub struct NodeResult {
     pub partitions: usize,
     /// Seconds that it took.
     pub seconds: f64,
+    /// When it ended, where it was begun.
+    #[serde(skip)]
+    pub ended: Option<DateTime<Utc>>,
     /// Why it was done, or why it failed.
     pub message: Option<String>,
 }
@@ -85,13 +89,15 @@ impl NodeResult {
             bytes: 0,
             partitions: 0,
             seconds: 0.0,
+            ended: None,
             message: None,
         }
     }
 
-    /// The same with the time that it took.
+    /// The same with the time that it took: it has just ended.
     #[must_use]
     pub fn in_time(mut self, elapsed: Duration) -> Self {
+        self.ended = Some(Utc::now());
         self.seconds = elapsed.as_secs_f64();
         self
     }

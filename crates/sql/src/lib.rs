@@ -62,6 +62,7 @@ mod tumble;
 mod types_said;
 mod view;
 mod volatility;
+mod whole_sort_keys;
 mod with_clause;
 
 pub use alignment::{Alignment, ScanAlignment, texts};

@@ -7,13 +7,14 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use super::whole_sort_keys::{self, WholeSortKeys};
 use datafusion::common::Result;
 use datafusion::common::config::ConfigOptions;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::physical_plan::{ExecutionPlan, replace_children_if_necessary};
 
-/// The rules for physical plans, in which those that push filters are held back.
+/// The rules for physical plans, in which those that push filters are held back, and first rows are looked for by all keys.
 pub(super) fn rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
     let of = |rule: Arc<dyn PhysicalOptimizerRule + Send + Sync>| {
         if rule.name().starts_with("FilterPushdown") {
@@ -22,7 +23,10 @@ pub(super) fn rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
             rule
         }
     };
-    PhysicalOptimizer::new().rules.into_iter().map(of).collect()
+    let mut rules: Vec<_> = PhysicalOptimizer::new().rules.into_iter().map(of).collect();
+    let sorted = rules.iter().position(|rule| rule.name() == whole_sort_keys::AFTER);
+    rules.insert(sorted.map_or(rules.len(), |at| at + 1), Arc::new(WholeSortKeys));
+    rules
 }
 
 #[derive(Debug)]

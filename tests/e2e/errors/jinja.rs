@@ -156,7 +156,7 @@ fn a_project_with_hooks_that_write_is_read_and_what_has_none_is_built() {
         .model("a", "{{ config(post_hook='drop table x', pre_hook=[]) }} select 1 as x")
         .model("b", "select 2 as x");
     project.succeed(&["parse"]);
-    assert!(project.fail(1, &["build"]).contains("`drop table x` would change what tables hold"));
+    assert!(project.fail(2, &["build"]).contains("`drop table x` would change what tables hold"));
     project.succeed(&["build", "--select", "b"]);
     project.file("dbt_project.yml", "name: songs\nprofile: songs\non-run-start: ['drop table y']\n");
     project.succeed(&["parse"]);

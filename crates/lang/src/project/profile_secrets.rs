@@ -9,7 +9,10 @@ use super::{Problems, SourceText};
 use mep_core::secrets;
 
 /// Keys whose values mep shows: where tables and sources are, and how much is done at once.
-const OPEN: [&str; 34] = [
+const OPEN: [&str; 37] = [
+    "file",
+    "url",
+    "namespace",
     "type",
     "target",
     "schema",

@@ -9,13 +9,14 @@ use super::dialect::Dialect;
 use super::hive_target::read_hive;
 use super::item::{self, Item, Mapping};
 use super::kafka_connection::{self, read_kafka};
+use super::openlineage::{self, read_openlineage};
 use super::project_file::check_identifier;
 use super::streaming_target::{self, read_streaming};
 use super::{Problem, Problems, SourceConnection, Target, WarehouseConfig};
 use mep_core::connection::SimulatorConfig;
 use mep_core::keys::{Key, Section, key};
 
-const KEYS: [Key; 8] = [
+const KEYS: [Key; 9] = [
     key("type", "local or hive", "needed", "Where tables live."),
     key("schema", "name", "needed", "The schema (Hive's database) of tables whose config names no other."),
     key("threads", "1 to 256", "4", "How many nodes run at once."),
@@ -29,6 +30,7 @@ const KEYS: [Key; 8] = [
     ),
     key("sources", "mapping of connections", "", "Where each source of the project comes from, by its name."),
     key("streaming", "mapping", "local tables", "Where the rows of streaming models go."),
+    key("openlineage", "mapping", "", "Where runs send OpenLineage events."),
 ];
 const LOCAL_KEYS: [Key; 1] =
     [key("path", "folder", "needed", "Where tables are, from the project's folder.")];
@@ -86,6 +88,7 @@ pub(super) fn reference() -> Vec<Section> {
         kafka_connection::reference(),
         Section::of("A connection of type simulator", &[&SIMULATOR_KEYS]),
         streaming_target::reference(),
+        openlineage::reference(),
     ]
 }
 
@@ -123,6 +126,7 @@ pub(super) fn read_target(
     let sources = output.get("sources").map(|item| read_connections(item, problems)).unwrap_or_default();
     let dialect = output.get("dialect").and_then(|item| Dialect::written(item, problems));
     let streaming = output.get("streaming").and_then(|item| read_streaming(item, problems));
+    let openlineage = output.get("openlineage").and_then(|item| read_openlineage(item, problems));
     Some(Target {
         profile: profile.to_owned(),
         name: name.text.to_owned(),
@@ -133,6 +137,7 @@ pub(super) fn read_target(
         retention_days: retention_days as u32,
         sources,
         streaming,
+        openlineage,
         dialect,
         place: Some(name.place()),
     })

@@ -8,6 +8,7 @@ use serde_json::Value as Json;
 use super::constraints::{Constraint, ConstraintKind};
 use super::dialect::Dialect;
 use super::groups::ModelGroup;
+use super::openlineage::OpenLineageConfig;
 use super::semantics::Semantics;
 use super::text::{Located, Place, SourceText, Span};
 use super::unit_tests::UnitTest;
@@ -353,6 +354,8 @@ pub struct Target {
     pub sources: IndexMap<String, SourceConnection>,
     /// Where the rows of streaming models go; `None`: the target streams none.
     pub streaming: Option<StreamingTarget>,
+    /// Where runs send OpenLineage events; `None`: nowhere.
+    pub openlineage: Option<OpenLineageConfig>,
     /// For which engine the SQL is written, where that is known.
     pub dialect: Option<Dialect>,
     /// Where the target's name stands in `profiles.yml`.

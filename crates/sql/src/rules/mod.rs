@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use datafusion::common::Result;
-use datafusion::logical_expr::LogicalPlan;
+use datafusion::logical_expr::{Expr, LogicalPlan};
 use datafusion::optimizer::{Optimizer, OptimizerRule};
 
 use self::held_back::HeldBack;
@@ -101,9 +101,21 @@ fn of_engine() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
         if rule.name() == "eliminate_duplicated_expr" {
             rule = Arc::new(HeldBack::new(rule, row_keys::is_order));
         }
+        if rule.name() == "single_distinct_aggregation_to_group_by" {
+            rule = Arc::new(HeldBack::new(rule, has_plain_sum));
+        }
         rules.push(rule);
     }
     rules
+}
+
+/// Whether a node sums: the sum of sums is a wider decimal than the sum, and of doubles another number.
+fn has_plain_sum(node: &LogicalPlan) -> bool {
+    let LogicalPlan::Aggregate(aggregate) = node else { return false };
+    aggregate.aggr_expr.iter().any(|expression| {
+        let Expr::AggregateFunction(call) = expression.clone().unalias() else { return false };
+        !call.params.distinct && call.func.name() == "sum"
+    })
 }
 
 #[cfg(test)]
@@ -146,5 +158,24 @@ pub(crate) mod executed {
         let shown = pretty_format_batches(&batches).unwrap().to_string();
         let lines = shown.lines().filter(|line| line.starts_with('|')).skip(1);
         lines.map(|line| line.replace([' ', '|'], "")).collect::<Vec<_>>().join(" ")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::executed::rows;
+
+    #[test]
+    fn sums_beside_distinct_ones_have_the_type_that_they_say() {
+        let table = "(select cast(d as decimal(10, 2)) as d, cast(f as double) as f from (values (1.5, 0.1), (2.25, 0.2), (2.25, 0.2)) t(d, f))";
+        assert_eq!(
+            rows(&format!("select sum(d), sum(distinct d), arrow_typeof(sum(d)) from {table}")),
+            "6.003.75Decimal128(20,2)"
+        );
+        assert_eq!(
+            rows(&format!("select sum(f), sum(distinct d), count(distinct d) from {table}")),
+            "0.53.752"
+        );
+        assert_eq!(rows(&format!("select max(f), count(distinct d) from {table}")), "0.22");
     }
 }

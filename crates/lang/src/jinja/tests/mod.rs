@@ -87,6 +87,7 @@ fn project(macros: &[(&str, &str)]) -> Project {
             retention_days: 7,
             sources: IndexMap::new(),
             streaming: None,
+            openlineage: None,
             dialect: None,
             place: None,
         },

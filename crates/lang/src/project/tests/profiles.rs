@@ -195,7 +195,7 @@ fn values_of_a_target_are_checked() {
     ");
     insta::assert_snapshot!(problems(&[("profiles.yml", "music: {outputs: {dev: {type: hive, path: x, schema: s, metastore: 'a:9083', location: /w, timeout: 0}}}")]), @r"
     profiles.yml:1:37: unknown key `path` in a target of type `hive`
-        the keys are type, schema, threads, memory, retention_days, dialect, sources, streaming, metastore, location, hadoop_conf_dir, trino_catalog, timeout
+        the keys are type, schema, threads, memory, retention_days, dialect, sources, streaming, openlineage, metastore, location, hadoop_conf_dir, trino_catalog, timeout
     profiles.yml:1:68: `metastore`: expected thrift://host:port, found `a:9083`
         several addresses stand with commas between them
     profiles.yml:1:88: `location`: expected a folder such as hdfs://namenode:8020/warehouse, found `/w`
