@@ -20,6 +20,7 @@ pub(crate) mod fallible;
 pub mod floats;
 pub mod guarded;
 pub mod held_back;
+pub mod intervals;
 pub mod joined_values;
 pub mod kept_above;
 pub mod marks;
