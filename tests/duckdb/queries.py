@@ -14,7 +14,7 @@ What is said in two ways, or not asked, and why:
 - `substr` before the first character counts from the end in DuckDB: it is not asked.
 - `sum(bigint)` past 64 bits is an error in mep, which says to add decimals (crates/sql/src/exact_sum.rs), and a wider integer in DuckDB:
   compare.py counts these apart.
-- A timestamp less a timestamp is a number of microseconds in mep when it is stored, an interval in DuckDB: it is not asked.
+- A timestamp less a timestamp is an interval, which mep refuses to store: it is not asked.
 - `<<` that loses bits is an error in both; DuckDB also shifts no negative number, which mep does where the result fits. It is not asked.
 - A date and whole days is a date in mep (crates/sql/src/rules/date_interval.rs), a timestamp in DuckDB: it is cast.
 """

@@ -162,3 +162,86 @@ fn what_may_fail_is_computed_only_where_the_conditions_beside_it_let_it() {
     let told = project.fail(1, &["show", "--inline", "select k from main.t where 10 / k > 4"]);
     assert!(told.contains("division by zero"), "{told}");
 }
+
+#[test]
+fn a_condition_that_may_fail_is_asked_of_joined_rows_in_every_run() {
+    let project = Project::with_listens();
+    project.file(
+        "profiles.yml",
+        "songs:\n  target: dev\n  outputs:\n    dev: {type: local, path: warehouse, schema: main, threads: 2, sources: {events: {type: files, path: events}}}\n    fresh: {type: local, path: fresh, schema: main, threads: 2, sources: {events: {type: files, path: events}}}\n",
+    );
+    let days: Vec<_> = (0..4).flat_map(|day| [(day * DAY, 1, "a"), (day * DAY + 1, 2, "b")]).collect();
+    project.listens("1.json", &days);
+    project.file("seeds/scores.csv", "song,score\na,5\nb,7\nnever,none\n");
+    let config = |by: &str| format!("{{{{ config(materialized='incremental', partition_by='{by}') }}}}");
+    let scores = "{{ ref('scores') }} s";
+    let shapes = [
+        (
+            "joined",
+            "event_date",
+            format!(
+                "select l.event_date, l.user_id, s.score from {LISTENS} l join {scores} on s.song = l.song where cast(s.score as int) > 5"
+            ),
+        ),
+        (
+            "outer_joined",
+            "event_date",
+            format!(
+                "select l.event_date, l.user_id, s.score from {LISTENS} l left join {scores} on s.song = l.song and cast(s.score as int) > 5"
+            ),
+        ),
+        (
+            "grouped",
+            "event_date",
+            format!(
+                "select l.event_date, s.song, count(*) as n from {LISTENS} l join {scores} on s.song = l.song where 10 / (cast(s.score as int) - 5) >= 3 and s.song <> 'a' group by l.event_date, s.song"
+            ),
+        ),
+        (
+            "found",
+            "event_date",
+            format!(
+                "select l.event_date, l.user_id from {LISTENS} l where l.user_id in (select length(song) + 1 from {scores} where s.song < 'c' and cast(s.score as int) > 5)"
+            ),
+        ),
+        (
+            "by_score",
+            "score",
+            format!(
+                "select cast(s.score as int) as score, count(*) as n from {LISTENS} l join {scores} on s.song = l.song group by 1"
+            ),
+        ),
+    ];
+    for (name, by, sql) in &shapes {
+        project.model(name, &format!("{} {sql}", config(by)));
+        project.model(&format!("{name}_by_key"), &format!("{{{{ config(materialized='table') }}}} {sql}"));
+    }
+    let build = || {
+        project.succeed(&["build"]);
+        project.succeed(&["build", "--full-refresh", "--target", "fresh"]);
+        for (name, ..) in &shapes {
+            for table in [(*name).to_owned(), format!("{name}_by_key")] {
+                let rows = |target: &str| {
+                    let sql = format!("select * from main.{table}");
+                    let show =
+                        ["show", "--target", target, "--inline", &sql, "--limit", "-1", "--output", "json"];
+                    let shown: serde_json::Value = serde_json::from_str(&project.print(&show)).unwrap();
+                    let mut rows: Vec<String> =
+                        shown.as_array().unwrap().iter().map(ToString::to_string).collect();
+                    rows.sort_unstable();
+                    rows
+                };
+                assert_eq!(rows("dev"), rows("fresh"), "{table}");
+                assert!(!rows("dev").is_empty(), "{table} has no rows");
+            }
+        }
+    };
+    build();
+    project.listens("2.json", &[(2 * DAY + 5, 2, "b"), (7 * DAY, 1, "b")]);
+    build();
+    // What came joins nothing, and no number can be made of it.
+    project.file("seeds/scores.csv", "song,score\na,5\nb,8\nnever,none\nnowhere,nothing\n");
+    build();
+    project.file("seeds/scores.csv", "song,score\na,6\nb,8\nnowhere,nothing at all\n");
+    build();
+}

@@ -32,7 +32,7 @@ use mep_lang::jinja::{Rendered, SourceMap, Subject, Templates, TestSubject, sile
 use mep_lang::project::{Problem, Problems, Project, Snapshot, SourceTable, SourceText, Span};
 use mep_sql::{
     DeclaredTable, Division, PlannedQuery, Recipe, Scope, SqlError, SqlProblem, alignment, copies,
-    is_volatile, origins, row_uses, stored_schema, without_semicolon,
+    is_volatile, origins, row_uses, stored_schema_of_query, without_semicolon,
 };
 
 /// What compiling needs beside the graph.
@@ -551,7 +551,7 @@ impl CompileWork<'_> {
         named::check_columns(node, &columns, &partition_columns)?;
         check_increment(node, &planned, uses_is_incremental)?;
         let schema = if is_stored {
-            stored_schema(&planned, &partition_columns).map_err(|unstorable| {
+            stored_schema_of_query(&planned, &partition_columns).map_err(|unstorable| {
                 Problem::new(unstorable.to_string())
                     .at(&rendered.map.place(0..rendered.sql.trim_end().len()))
                     .help(unstorable.help())

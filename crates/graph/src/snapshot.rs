@@ -13,7 +13,9 @@ use mep_core::fingerprint::Fingerprint;
 use mep_lang::jinja::Rendered;
 use mep_lang::project::Problem;
 use mep_sql::snapshot::{Change, SnapshotQuery, StoredVersions, timestamp};
-use mep_sql::{Alignment, PlannedQuery, Scope, SqlError, alignment, is_volatile, sql_type, stored_schema};
+use mep_sql::{
+    Alignment, PlannedQuery, Scope, SqlError, alignment, is_volatile, sql_type, stored_schema_of_query,
+};
 
 /// A snapshot, compiled.
 #[derive(Clone, Debug)]
@@ -58,7 +60,7 @@ pub(super) fn compile(
         Ok(plan)
     });
     let first = first.map_err(|problem| Problem::new(problem.message).at(&whole))?;
-    let schema = stored_schema(first.schema().as_arrow(), &[])
+    let schema = stored_schema_of_query(first.schema().as_arrow(), &[])
         .map_err(|unstorable| Problem::new(unstorable.to_string()).at(&whole).help(unstorable.help()))?;
     let schema = match stored {
         Some(stored) => columns_after(node, &planned, &schema, stored)?,

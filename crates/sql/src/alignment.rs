@@ -401,6 +401,7 @@ mod tests {
             "select a.event_date, case when a.id in (select b.id from m.raw b where b.event_date = a.event_date) then 1 end as found from m.raw a".to_owned(),
             format!("select a.event_date, b.n from m.raw a full join {daily} b on a.event_date = b.day where a.event_date is not null"),
             format!("select coalesce(a.event_date, b.day) as event_date, b.n from m.raw a full join {daily} b on a.event_date = b.day"),
+            format!("select case when a.event_date is null then b.day else a.event_date end as event_date, b.n from m.raw a full join {daily} b on a.event_date = b.day"),
             "select event_date, count(*) as n from m.raw a full join m.raw b using (event_date) group by event_date".to_owned(),
         ] {
             assert_eq!(aligned(&sql), "m.raw: event_date, m.raw: event_date", "{sql}");

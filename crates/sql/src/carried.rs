@@ -444,6 +444,11 @@ fn pairs(node: &Join) -> impl Iterator<Item = (Expr, Expr)> {
 fn terms(expression: &Expr) -> Option<Vec<Expr>> {
     let terms = match expression {
         Expr::ScalarFunction(ScalarFunction { func, args }) if func.name() == "coalesce" => args.clone(),
+        Expr::Case(Case { expr: None, when_then_expr, else_expr: Some(value) }) if matches!(when_then_expr.as_slice(), [(when, _)] if matches!(when.as_ref(), Expr::IsNull(one) if one == value)) =>
+        {
+            let other = when_then_expr.iter().map(|(_, then)| then.as_ref().clone());
+            std::iter::once(value.as_ref().clone()).chain(other).collect()
+        }
         // As the optimizer writes it.
         Expr::Case(Case { expr: None, when_then_expr, else_expr: Some(last) }) => {
             let mut values = Vec::new();

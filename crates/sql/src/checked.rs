@@ -85,6 +85,11 @@ impl Checked {
         ScalarFunction::new_udf(Self::function(vec![Operation::Negate], 1, of), vec![value])
     }
 
+    /// What it computes, one after the other.
+    pub(super) fn operations(&self) -> &[Operation] {
+        &self.operations
+    }
+
     /// The type of what it gives.
     pub(super) fn returns(&self) -> &DataType {
         &self.returns

@@ -2,17 +2,23 @@
 //!
 //! The optimizer and the physical planner know no places, and speak of their own rules and types.
 
+use std::cell::OnceCell;
 use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
 
+use arrow::compute::can_cast_types;
+use arrow::datatypes::DataType;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
-use datafusion::common::{DataFusionError, ScalarValue};
-use datafusion::logical_expr::{Distinct, Expr, JoinType, LogicalPlan};
+use datafusion::common::{DFSchema, DataFusionError, ScalarValue};
+use datafusion::logical_expr::{Distinct, Expr, ExprSchemable, JoinType, LogicalPlan};
+use datafusion::physical_expr::window::SlidingAggregateWindowExpr;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::aggregates::AggregateExec;
+use datafusion::physical_plan::windows::{BoundedWindowAggExec, WindowAggExec};
 use datafusion::sql::sqlparser::ast::{Expr as Syntax, Spanned};
 
 use super::problem::SqlProblem;
+use super::rules::parts;
 use super::syntax::visits::visit_expressions;
 use super::{offset, syntax};
 
@@ -28,8 +34,14 @@ pub(super) fn is_plain(plan: &LogicalPlan) -> bool {
             |node: &LogicalPlan| node.schema().fields().iter().all(|field| !field.data_type().is_nested());
         is_plain = is_plain && is_flat(node) && is_plain_node(node);
         if is_plain {
+            let read = OnceCell::new();
+            let type_of = |part: &Expr| {
+                part.get_type(read.get_or_init(|| parts::read_by(node).unwrap_or_else(|_| DFSchema::empty())))
+                    .ok()
+            };
             let _ = node.apply_expressions(|expression| {
-                is_plain = is_plain && !expression.exists(|part| Ok(!is_plain_part(part))).unwrap_or(true);
+                let is_odd = |part: &Expr| Ok(!is_plain_part(part, &type_of));
+                is_plain = is_plain && !expression.exists(is_odd).unwrap_or(true);
                 Ok(TreeNodeRecursion::Continue)
             });
         }
@@ -60,7 +72,7 @@ fn is_plain_node(node: &LogicalPlan) -> bool {
     }
 }
 
-fn is_plain_part(part: &Expr) -> bool {
+fn is_plain_part(part: &Expr, type_of: &dyn Fn(&Expr) -> Option<DataType>) -> bool {
     match part {
         Expr::Column(_)
         | Expr::Literal(..)
@@ -75,23 +87,43 @@ fn is_plain_part(part: &Expr) -> bool {
         | Expr::IsNotTrue(_)
         | Expr::IsNotFalse(_)
         | Expr::IsNotUnknown(_)
-        | Expr::Negative(_)
         | Expr::Between(_)
         | Expr::InList(_)
         | Expr::Case(_)
         | Expr::Like(_) => true,
+        Expr::Negative(value) => type_of(value).is_some_and(|of| of.is_numeric()),
         // What names no column is computed when the plan is optimized, and can fail there.
-        Expr::Cast(cast) => !is_literal(&cast.expr),
+        Expr::Cast(cast) => {
+            let casts = |from: DataType| can_cast_types(&from, cast.field.data_type());
+            !is_literal(&cast.expr) && type_of(&cast.expr).is_some_and(casts)
+        }
         Expr::ScalarFunction(call) => !call.args.iter().all(is_literal),
         Expr::AggregateFunction(call) => {
             let of = &call.params;
             // What else it takes must be constants, which its accumulator checks.
+            let takes = of.args.first().map(type_of);
             of.args.len() < 2
+                && takes.is_none_or(|of| of.is_some_and(|of| is_plain_aggregate(call.func.name(), &of)))
                 && !of.distinct
                 && of.filter.is_none()
                 && of.order_by.is_empty()
                 && of.null_treatment.is_none()
         }
+        _ => false,
+    }
+}
+
+/// Whether there is an accumulator of an aggregate for a type: of most, this is known only where one is made.
+fn is_plain_aggregate(name: &str, of: &DataType) -> bool {
+    match name {
+        "count" => true,
+        "sum" | "avg" => of.is_numeric(),
+        "min" | "max" => {
+            of.is_numeric()
+                || of.is_string()
+                || matches!(of, DataType::Boolean | DataType::Date32 | DataType::Timestamp(..))
+        }
+        "bool_and" | "bool_or" => *of == DataType::Boolean,
         _ => false,
     }
 }
@@ -113,6 +145,18 @@ pub(super) fn check_accumulators(execution: &Arc<dyn ExecutionPlan>) -> Result<(
                 function.create_accumulator()?;
             }
         }
+        let windows =
+            match (node.downcast_ref::<BoundedWindowAggExec>(), node.downcast_ref::<WindowAggExec>()) {
+                (Some(bounded), _) => bounded.window_expr(),
+                (None, Some(whole)) => whole.window_expr(),
+                (None, None) => &[],
+            };
+        for window in windows {
+            // Of a frame that moves on, rows are taken out again.
+            if let Some(sliding) = window.as_any().downcast_ref::<SlidingAggregateWindowExpr>() {
+                sliding.get_aggregate_expr().create_sliding_accumulator()?;
+            }
+        }
         Ok(TreeNodeRecursion::Continue)
     })?;
     Ok(())
@@ -120,7 +164,20 @@ pub(super) fn check_accumulators(execution: &Arc<dyn ExecutionPlan>) -> Result<(
 
 /// The problem of SQL that the engine failed to optimize or to make an execution of.
 pub(super) fn problem(error: &DataFusionError, described: SqlProblem, sql: &str) -> SqlProblem {
-    let Some(kind) = SubqueryKind::of(&error.find_root().strip_backtrace()) else { return described };
+    let root = error.find_root();
+    // The names were right when it was planned: what was moved out of a subquery to be joined is not known there.
+    if let DataFusionError::SchemaError(..) = root
+        && let Some(range) = SubqueryKind::first_of_all(sql)
+    {
+        return SqlProblem {
+            message: "this subquery cannot be executed: what it reads of the query around it must be compared in its own WHERE, and not \
+                      in a query within it"
+                .to_owned(),
+            range: Some(range),
+            help: Some("join what it reads, and aggregate or number the rows".to_owned()),
+        };
+    }
+    let Some(kind) = SubqueryKind::of(&root.strip_backtrace()) else { return described };
     let (message, help) = match kind {
         SubqueryKind::Value => (
             "this subquery cannot be executed: what it reads of the query around it must be compared by `=` in its WHERE",
@@ -168,6 +225,12 @@ impl SubqueryKind {
         }
     }
 
+    /// Where the first one of any kind stands.
+    fn first_of_all(sql: &str) -> Option<Range<usize>> {
+        let all = [Self::Value, Self::Exists, Self::In].into_iter();
+        all.filter_map(|kind| kind.first_in(sql)).min_by_key(|range| range.start)
+    }
+
     /// Where the first one of its kind stands.
     fn first_in(self, sql: &str) -> Option<Range<usize>> {
         let statement = syntax::statement(sql, DEPTH).ok()?;
@@ -210,8 +273,8 @@ mod tests {
             let table = DeclaredTable::new(Arc::new(schema.clone()), Vec::new());
             scope.register(&Relation::new("m", name), Arc::new(table)).unwrap();
         }
-        let plan = scope.plan(sql).unwrap();
-        let Err(problem) = scope.check_executable(&plan, sql) else { return "runs".to_owned() };
+        let executable = scope.plan(sql).and_then(|plan| scope.check_executable(&plan, sql));
+        let Err(problem) = executable else { return "runs".to_owned() };
         let place = problem.range.map_or("nowhere", |range| &sql[range]);
         format!("{} [{place}] {}", problem.message, problem.help.unwrap_or_default())
     }
@@ -221,6 +284,42 @@ mod tests {
         insta::assert_snapshot!(checked("select k, (select max(b.k) from m.b where b.k < a.k) as x from m.a"), @"this subquery cannot be executed: what it reads of the query around it must be compared by `=` in its WHERE [select max(b.k) from m.b where b.k < a.k] join what it reads, and aggregate or number the rows");
         insta::assert_snapshot!(checked("select a.k from m.a left join m.b on a.k = b.k and exists (select 1 from m.b c where c.k = a.k)"), @"this subquery cannot be executed: EXISTS and IN with one cannot stand in the ON of an outer join, and what they read of the query around them must be compared in their WHERE [select 1 from m.b c where c.k = a.k] join it: left join (select distinct k, true as found from …), and select coalesce(found, false)");
         insta::assert_snapshot!(checked("select a.k from m.a left join m.b on a.k = b.k and a.k in (select k from m.b c)"), @"this subquery cannot be executed: EXISTS and IN with one cannot stand in the ON of an outer join, and what they read of the query around them must be compared in their WHERE [select k from m.b c] join it: left join (select distinct k, true as found from …), and select coalesce(found, false)");
+    }
+
+    #[test]
+    fn a_subquery_that_reads_further_out_than_the_query_around_it_is_found_before_the_run() {
+        for sql in [
+            "select k from m.a where exists (select 1 from m.b where b.k = a.k and exists (select 1 from m.b c where c.k = a.k))",
+            "select k from m.a where k in (select b.k from m.b where s in (select c.s from m.b c where c.k = a.k))",
+            "select k, exists (select 1 from m.b where exists (select 1 from m.b c where c.k = b.k and c.s = a.s)) as e from m.a",
+            "select k, (select sum(t.k) from (select b.k from m.b where b.s = a.s) t) as x from m.a",
+        ] {
+            let said = checked(sql);
+            assert!(
+                said.starts_with("this subquery cannot be executed") && !said.contains("[nowhere]"),
+                "{sql}: {said}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_no_rows_decide_is_found_before_the_run() {
+        for expression in [
+            "cast(cast(s as date) as double)",
+            "cast(k > 1 as decimal(10, 2))",
+            "approx_distinct(cast(s as double))",
+            "approx_distinct(s) over (order by k rows 1 preceding)",
+        ] {
+            assert_ne!(checked(&format!("select {expression} as x from m.a")), "runs", "{expression}");
+        }
+        for expression in [
+            "cast(cast(s as date) as timestamp)",
+            "-k",
+            "sum(k) over (order by k rows 1 preceding)",
+            "min(k > 1)",
+        ] {
+            assert_eq!(checked(&format!("select {expression} as x from m.a")), "runs", "{expression}");
+        }
     }
 
     #[test]

@@ -83,7 +83,9 @@ pub use problem::SqlProblem;
 pub use recipe::Recipe;
 pub use rules::division::Division;
 pub use scope::{DeclaredTable, Scope, exact_on_partitions};
-pub use stored_types::{Unstorable, offset, stored_schema, stored_type, without_semicolon};
+pub use stored_types::{
+    Unstorable, offset, stored_schema, stored_schema_of_query, stored_type, without_semicolon,
+};
 pub use types_said::sql_type;
 pub use volatility::is_volatile;
 pub use with_clause::after_with;

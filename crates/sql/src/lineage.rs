@@ -109,7 +109,7 @@ fn add_row_uses(plan: &LogicalPlan, uses: &mut RowUses) {
 
 fn handed(plan: &LogicalPlan, how: Handing) -> Vec<Origins> {
     let origins = |plan: &LogicalPlan| handed(plan, how);
-    let of_all = |expressions: &[Expr], input: &LogicalPlan| of_all(expressions, input, how);
+    let of_all = |expressions: &[Expr], input: &LogicalPlan| of_all(expressions, input, &origins(input), how);
     match plan {
         LogicalPlan::SubqueryAlias(alias) => match of_project(&alias.alias) {
             Some(relation) => columns_of(&relation, plan.schema()),
@@ -121,21 +121,27 @@ fn handed(plan: &LogicalPlan, how: Handing) -> Vec<Origins> {
         },
         LogicalPlan::Projection(projection) => of_all(&projection.expr, &projection.input),
         LogicalPlan::Window(window) => {
+            // What is below is asked once: of a stack of windows each would double the work.
             let mut all = origins(&window.input);
-            all.extend(of_all(&window.window_expr, &window.input));
+            let made = self::of_all(&window.window_expr, &window.input, &all, how);
+            all.extend(made);
             all
         }
         LogicalPlan::Aggregate(aggregate) => {
-            let mut all = of_all(&aggregate.group_expr, &aggregate.input);
+            let below = origins(&aggregate.input);
+            let of = |expressions: &[Expr]| self::of_all(expressions, &aggregate.input, &below, how);
+            let mut all = of(&aggregate.group_expr);
             // Sets of keys bring a column of their own.
             all.resize(aggregate.schema.fields().len() - aggregate.aggr_expr.len(), Origins::new());
-            all.extend(of_all(&aggregate.aggr_expr, &aggregate.input));
+            all.extend(of(&aggregate.aggr_expr));
             all
         }
         LogicalPlan::Join(join) => match join.join_type {
             JoinType::LeftSemi | JoinType::LeftAnti => origins(&join.left),
             JoinType::RightSemi | JoinType::RightAnti => origins(&join.right),
-            JoinType::LeftMark | JoinType::RightMark => nothing(plan),
+            // What says whether a row was found is made of no column.
+            JoinType::LeftMark => [origins(&join.left), vec![Origins::new()]].concat(),
+            JoinType::RightMark => [origins(&join.right), vec![Origins::new()]].concat(),
             _ => [origins(&join.left), origins(&join.right)].concat(),
         },
         LogicalPlan::Union(union) => {
@@ -178,9 +184,8 @@ fn nothing(plan: &LogicalPlan) -> Vec<Origins> {
     vec![Origins::new(); plan.schema().fields().len()]
 }
 
-fn of_all(expressions: &[Expr], input: &LogicalPlan, how: Handing) -> Vec<Origins> {
-    let below = handed(input, how);
-    expressions.iter().map(|expression| of_expression(expression, input.schema(), &below, how)).collect()
+fn of_all(expressions: &[Expr], input: &LogicalPlan, below: &[Origins], how: Handing) -> Vec<Origins> {
+    expressions.iter().map(|expression| of_expression(expression, input.schema(), below, how)).collect()
 }
 
 fn of_expression(expression: &Expr, schema: &DFSchema, below: &[Origins], how: Handing) -> Origins {
@@ -235,6 +240,24 @@ mod tests {
             format!("{name} <- {}", columns.collect::<Vec<_>>().join(" "))
         });
         lines.collect::<Vec<_>>().join("; ")
+    }
+
+    #[test]
+    fn stacks_of_windows_and_groups_are_looked_at_once_each() {
+        let places = (0..40).map(|at| format!("row_number() over (order by id + {at}) as c{at}"));
+        let places = places.collect::<Vec<_>>().join(", ");
+        assert!(lineage(&format!("select {places} from m.raw")).ends_with("c39 <- raw.id"));
+        let steps =
+            (1..40).map(|at| format!("x{at} as (select id, max(v) as v from x{} group by id)", at - 1));
+        let steps = steps.collect::<Vec<_>>().join(", ");
+        assert_eq!(
+            lineage(&format!("with x0 as (select id, ts as v from m.raw), {steps} select * from x39")),
+            "id <- raw.id; v <- raw.ts"
+        );
+        assert_eq!(
+            lineage("select r.id, exists (select 1 from m.dim d where d.id = r.id) as found from m.raw r"),
+            "id <- raw.id; found <- "
+        );
     }
 
     #[test]

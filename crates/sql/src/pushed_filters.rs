@@ -3,15 +3,26 @@
 //! The engine finds the column of a filter in the rows below by its name, and takes the first one: above
 //! `x right join y on x.k = y.k`, `x.day is null` became `y.day is null` and was asked of the rows of `y`. What is pushed by the logical
 //! plan knows the tables, so that little is left for this. The top of a plan is asked nothing from above: it may have a name twice.
+//!
+//! A filter that may fail and stands above a join or a group stays there, as it does in the logical plan ([`crate::rules`]).
 
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use super::checked::Checked;
+use super::rules::fallible;
 use super::whole_sort_keys::{self, WholeSortKeys};
 use datafusion::common::Result;
 use datafusion::common::config::ConfigOptions;
+use datafusion::common::tree_node::TreeNode;
+use datafusion::logical_expr::Operator;
+use datafusion::physical_expr::expressions::{BinaryExpr, CastExpr, Literal};
+use datafusion::physical_expr::{PhysicalExpr, ScalarFunctionExpr};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
+use datafusion::physical_plan::aggregates::AggregateExec;
+use datafusion::physical_plan::filter::FilterExec;
+use datafusion::physical_plan::union::UnionExec;
 use datafusion::physical_plan::{ExecutionPlan, replace_children_if_necessary};
 
 /// The rules for physical plans, in which those that push filters are held back, and first rows are looked for by all keys.
@@ -66,11 +77,12 @@ impl ByUniqueNames {
         let below = plan.children().into_iter().map(|input| self.below(Arc::clone(input), config));
         let below: Vec<PushedPart> = below.collect::<Result<_>>()?;
         if below.iter().all(|part| matches!(part, PushedPart::Open(_))) {
-            return Ok(if has_unique_names(plan.as_ref()) {
-                PushedPart::Open(plan)
-            } else {
-                PushedPart::Done(self.0.optimize(plan, config)?)
-            });
+            if !has_unique_names(plan.as_ref()) {
+                return Ok(PushedPart::Done(self.0.optimize(plan, config)?));
+            }
+            if !stays(&plan)? {
+                return Ok(PushedPart::Open(plan));
+            }
         }
         let inputs = below.into_iter().map(|part| match part {
             PushedPart::Open(input) => self.0.optimize(input, config),
@@ -85,6 +97,37 @@ fn has_unique_names(plan: &dyn ExecutionPlan) -> bool {
     let schema = plan.schema();
     let mut names = HashSet::with_capacity(schema.fields().len());
     schema.fields().iter().all(|field| names.insert(field.name().clone()))
+}
+
+/// Whether it is a filter that may fail, on rows that what stands below it leaves.
+fn stays(plan: &Arc<dyn ExecutionPlan>) -> Result<bool> {
+    let Some(filter) = plan.downcast_ref::<FilterExec>() else { return Ok(false) };
+    let leaves_rows_out = |node: &Arc<dyn ExecutionPlan>| {
+        let is_join = node.children().len() > 1 && !node.is::<UnionExec>();
+        Ok(is_join || node.is::<AggregateExec>())
+    };
+    Ok(filter.input().exists(leaves_rows_out)? && may_fail(filter.predicate(), filter.input().as_ref())?)
+}
+
+/// Whether evaluating an expression is an error for some rows of an input.
+fn may_fail(expression: &Arc<dyn PhysicalExpr>, input: &dyn ExecutionPlan) -> Result<bool> {
+    let schema = input.schema();
+    expression.exists(|part| {
+        if let Some(binary) = part.downcast_ref::<BinaryExpr>() {
+            let is_constant = binary
+                .right()
+                .downcast_ref::<Literal>()
+                .is_some_and(|divisor| fallible::is_nonzero(divisor.value()));
+            let divides = matches!(binary.op(), Operator::Divide | Operator::Modulo);
+            return Ok(divides && !is_constant && !binary.left().data_type(&schema)?.is_floating());
+        }
+        if let Some(cast) = part.downcast_ref::<CastExpr>() {
+            return Ok(fallible::may_not_fit(&cast.expr().data_type(&schema)?, cast.cast_type()));
+        }
+        let Some(call) = part.downcast_ref::<ScalarFunctionExpr>() else { return Ok(false) };
+        let is_constant: Vec<bool> = call.args().iter().map(|argument| argument.is::<Literal>()).collect();
+        Ok(call.fun().inner().is::<Checked>() || fallible::name_may_fail(call.fun().name(), &is_constant))
+    })
 }
 
 #[cfg(test)]

@@ -24,6 +24,7 @@ fn saying(pattern: &str, means: fn(&Captures<'_>) -> Failure) -> Saying {
 /// The first one that fits decides.
 pub(super) static SAYINGS: LazyLock<Vec<Saying>> = LazyLock::new(|| {
     let mut sayings = values();
+    sayings.extend(subqueries());
     sayings.extend(texts());
     sayings.extend(times());
     sayings.extend(shapes());
@@ -32,6 +33,26 @@ pub(super) static SAYINGS: LazyLock<Vec<Saying>> = LazyLock::new(|| {
 });
 
 const TRY_CAST: &str = "try_cast(… as …) gives NULL there; or leave such rows out";
+
+/// Of subqueries that read the query around them.
+fn subqueries() -> Vec<Saying> {
+    vec![
+        saying(r"correlated scalar subquery must be aggregated to return at most one row", |_| {
+            Failure::saying(
+                "a subquery that reads the query around it may give several rows here, where one is needed",
+            )
+            .helped("aggregate what it selects, as in (select max(…) …); or join it")
+        }),
+        saying(r"correlated scalar subquery can only be used in", |_| {
+            Failure::saying("a subquery that reads the query around it can stand in the select list, WHERE and HAVING, and not here")
+                .helped("select its value in a subquery or WITH first, and use that column here")
+        }),
+        saying(r"correlated scalar subquery in the GROUP BY clause must also be", |_| {
+            Failure::saying("a subquery that reads the query around it cannot be grouped by")
+                .helped("select its value in a subquery or WITH first, and group by that column")
+        }),
+    ]
+}
 
 /// Of numbers and casts.
 fn values() -> Vec<Saying> {

@@ -31,7 +31,10 @@ use super::failure::Failure;
 use super::outside_rows::OutsideRows;
 use super::planned::{PlannedQuery, SqlError};
 use super::problem::{self, SqlProblem};
-use super::rules::{self, date_interval::DateAndInterval, division::Division, microseconds::Microseconds};
+use super::rules::{
+    self, date_interval::DateAndInterval, division::Division, intervals::Intervals,
+    microseconds::Microseconds,
+};
 use super::truth_numbers::TruthsBesideNumbers;
 use super::view::{self, View};
 use super::{bounded, functions, pushed_filters, syntax, trial};
@@ -83,6 +86,7 @@ impl Scope {
             .with_default_features()
             .with_analyzer_rule(Arc::new(DateAndInterval))
             .with_analyzer_rule(Arc::new(Microseconds))
+            .with_analyzer_rule(Arc::new(Intervals))
             .with_optimizer_rules(rules::of_execution())
             .with_physical_optimizer_rules(pushed_filters::rules());
         state.expr_planners().get_or_insert_default().push(Arc::new(TruthsBesideNumbers));

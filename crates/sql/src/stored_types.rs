@@ -70,9 +70,31 @@ pub fn stored_schema(schema: &Schema, partition_columns: &[String]) -> Result<Sc
     Ok(Arc::new(Schema::new(fields)))
 }
 
+/// The schema that a table made by SQL is stored with. A time less a time is an interval there too: as the number of microseconds that
+/// it is to the engine nobody would know it again.
+///
+/// # Errors
+/// Where a column is of a type that cannot be stored.
+pub fn stored_schema_of_query(
+    schema: &Schema,
+    partition_columns: &[String],
+) -> Result<SchemaRef, Unstorable> {
+    let is_counted = |data_type: &DataType| matches!(data_type, DataType::Duration(_));
+    match schema.fields().iter().find(|field| holds(field.data_type(), &is_counted)) {
+        Some(field) => Err(Unstorable::Interval(field.name().clone())),
+        None => stored_schema(schema, partition_columns),
+    }
+}
+
 fn holds_interval(data_type: &DataType) -> bool {
+    holds(data_type, &|data_type| matches!(data_type, DataType::Interval(_)))
+}
+
+/// Whether a type, or one within it, is such a one.
+fn holds(data_type: &DataType, is_one: &dyn Fn(&DataType) -> bool) -> bool {
+    let holds_interval = |data_type: &DataType| holds(data_type, is_one);
     match data_type {
-        DataType::Interval(_) => true,
+        one if is_one(one) => true,
         DataType::Dictionary(_, value) => holds_interval(value),
         DataType::List(field)
         | DataType::LargeList(field)

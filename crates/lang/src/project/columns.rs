@@ -1,5 +1,7 @@
 //! Columns as properties files describe them.
 
+use std::collections::HashMap;
+
 use indexmap::IndexMap;
 
 use super::config_tree::Config;
@@ -67,18 +69,21 @@ pub(super) fn read_columns(
 ) -> Vec<Column> {
     let Some(columns) = table.get("columns") else { return Vec::new() };
     let mut read: Vec<Column> = Vec::new();
+    let mut places: HashMap<String, usize> = HashMap::new();
     for column in columns.mappings(problems) {
         // Of a version: which columns of its model it takes.
         if column.get("include").is_some() && column.get("name").is_none() {
             continue;
         }
         let Some(column) = read_column(column, test_config, docs, problems) else { continue };
-        if let Some(first) = read.iter().find(|known| known.name.value == column.name.value) {
+        let known = places.get(&column.name.value).and_then(|at| read.get_mut(*at));
+        if let Some(first) = known {
             let problem = written_twice("columns", &first.name.value, &column.name.place, &first.name.place);
             problems.push(problem.weighing(Weight::Warning));
             // As in dbt: what is said last of a column counts, and all of its tests are run.
-            merge(&mut read, column);
+            merge(first, column);
         } else {
+            places.insert(column.name.value.clone(), read.len());
             read.push(column);
         }
     }
@@ -86,8 +91,7 @@ pub(super) fn read_columns(
 }
 
 /// Puts a column over the one of its name.
-fn merge(read: &mut [Column], column: Column) {
-    let Some(known) = read.iter_mut().find(|known| known.name.value == column.name.value) else { return };
+fn merge(known: &mut Column, column: Column) {
     let earlier = std::mem::replace(known, column);
     known.description = known.description.take().or(earlier.description);
     known.data_type = known.data_type.take().or(earlier.data_type);

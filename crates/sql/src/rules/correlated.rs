@@ -4,9 +4,12 @@
 //! The engine moves the conditions on the outer query above what aggregates, numbers or limits the rows that they pick. A
 //! count of nothing is 0 and would be no row; the second of the picked rows would be the second of all.
 
+use std::cell::OnceCell;
+
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{DataFusionError, Diagnostic, Result, plan_datafusion_err};
 use datafusion::logical_expr::expr::{Exists, InSubquery};
+use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{Distinct, Expr, LogicalPlan, Subquery, lit};
 
 /// The plan in which subqueries mean what SQL means by them.
@@ -18,6 +21,7 @@ pub fn keep_their_meaning(plan: LogicalPlan) -> Result<LogicalPlan> {
         node.map_expressions(|expression| expression.transform_up(|part| Ok(with_one_row(part))))
     })?;
     let plan = of_one_row.data;
+    check_reach(&plan, false)?;
     plan.apply_with_subqueries(|node| {
         node.apply_expressions(|expression| {
             expression.apply(|part| {
@@ -58,6 +62,41 @@ fn gives_one_row(plan: &LogicalPlan) -> bool {
         LogicalPlan::Aggregate(node) => node.group_expr.is_empty(),
         _ => false,
     }
+}
+
+/// Refuses a subquery within another one that reads what is further out than that: there is no join for it.
+fn check_reach(plan: &LogicalPlan, is_within: bool) -> Result<()> {
+    plan.apply(|node| {
+        let around = OnceCell::new();
+        node.apply_expressions(|expression| {
+            expression.apply(|part| {
+                let subquery = match part {
+                    Expr::Exists(Exists { subquery, .. }) | Expr::InSubquery(InSubquery { subquery, .. }) => subquery,
+                    Expr::ScalarSubquery(subquery) => subquery,
+                    _ => return Ok(TreeNodeRecursion::Continue),
+                };
+                let around = || around.get_or_init(|| merge_schema(&node.inputs()));
+                let is_further = |read: &Expr| match read {
+                    Expr::OuterReferenceColumn(_, column) => {
+                        around().maybe_index_of_column(column).is_none()
+                            && node.schema().maybe_index_of_column(column).is_none()
+                    }
+                    _ => false,
+                };
+                if is_within && subquery.outer_ref_columns.iter().any(is_further) {
+                    let message =
+                        "this subquery cannot be executed: it reads a query that is not the one just around it";
+                    let help = "compare what it reads in the subquery between them, or join it";
+                    let diagnostic =
+                        Diagnostic::new_error(message, subquery.spans.first()).with_help(help, None);
+                    return Err(plan_datafusion_err!("{message}").with_diagnostic(diagnostic));
+                }
+                check_reach(&subquery.subquery, true)?;
+                Ok(TreeNodeRecursion::Continue)
+            })
+        })
+    })?;
+    Ok(())
 }
 
 fn check(subquery: &Subquery, is_value: bool) -> Result<()> {

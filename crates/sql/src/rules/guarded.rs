@@ -4,19 +4,18 @@
 //! The engine evaluates both sides of AND and OR for all rows of a batch, unless few are left after the first, and makes AND and
 //! OR of a CASE of truth values. Runs last of the optimizer's rules, once filters are where they stay.
 //!
-//! Of a filter's conditions those that cannot fail come first, whatever their order in the SQL: those of views are merged
-//! with it. A condition that was moved below a join alone is evaluated there, as in other engines.
+//! Of the conditions of a filter, or of a join's ON, those that cannot fail come first, whatever their order in the SQL: those of
+//! views are merged with it.
 
-use arrow::datatypes::DataType;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{DFSchema, Result, ScalarValue};
-use datafusion::logical_expr::expr::{Case, Cast};
+use datafusion::logical_expr::expr::Case;
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::{conjunction, merge_schema, split_conjunction_owned};
-use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, LogicalPlan, Operator, binary_expr, lit};
+use datafusion::logical_expr::{BinaryExpr, Expr, LogicalPlan, Operator, binary_expr, lit};
 use datafusion::optimizer::{ApplyOrder, OptimizerConfig, OptimizerRule};
 
-use crate::checked::Checked;
+use super::fallible::may_fail;
 
 /// The rule.
 #[derive(Debug)]
@@ -39,20 +38,28 @@ impl OptimizerRule for GuardedConditions {
     }
 
     fn rewrite(&self, plan: LogicalPlan, _: &dyn OptimizerConfig) -> Result<Transformed<LogicalPlan>> {
-        let is_filter = matches!(plan, LogicalPlan::Filter(_));
         if matches!(plan, LogicalPlan::TableScan(_)) || !has_conditions(&plan)? {
             return Ok(Transformed::no(plan));
         }
         let inputs = plan.inputs();
         let schema = if inputs.is_empty() { plan.schema().as_ref().clone() } else { merge_schema(&inputs) };
         let names = NamePreserver::new(&plan);
+        // The keys of a join are values; what else it asks is a condition.
+        let values = match &plan {
+            LogicalPlan::Filter(_) => 0,
+            LogicalPlan::Join(join) => 2 * join.on.len(),
+            _ => usize::MAX,
+        };
+        let mut place = 0;
         plan.map_expressions(|expression| {
+            let is_condition = place >= values;
+            place += 1;
             if !may_fail(&expression, &schema)? {
                 return Ok(Transformed::no(expression));
             }
             let name = names.save(&expression);
             let bare = expression.transform_up(|part| Ok(without_guard(part)))?.data;
-            let guarded = if is_filter { filter(bare, &schema)? } else { guarded(bare, &schema)? };
+            let guarded = if is_condition { filter(bare, &schema)? } else { guarded(bare, &schema)? };
             Ok(Transformed::yes(name.restore(guarded)))
         })
     }
@@ -167,66 +174,4 @@ fn without_guard(part: Expr) -> Transformed<Expr> {
         return Transformed::yes(binary_expr(left.as_ref().clone(), *op, right.as_ref().clone()));
     }
     Transformed::no(part)
-}
-
-/// Whether evaluating an expression is an error for some values.
-fn may_fail(expression: &Expr, schema: &DFSchema) -> Result<bool> {
-    expression.exists(|part| {
-        Ok(match part {
-            Expr::BinaryExpr(BinaryExpr { op: Operator::Divide | Operator::Modulo, right, .. }) => {
-                !is_number_but_zero(right)
-            }
-            Expr::Cast(Cast { expr, field }) if !matches!(expr.as_ref(), Expr::Literal(..)) => {
-                may_not_fit(&expr.get_type(schema)?, field.data_type())
-            }
-            Expr::ScalarFunction(call) => {
-                call.func.inner().is::<Checked>() || FALLIBLE.contains(&call.func.name())
-            }
-            _ => false,
-        })
-    })
-}
-
-/// Functions that are an error for some values.
-const FALLIBLE: [&str; 15] = [
-    super::whole_days::NAME,
-    "to_timestamp",
-    "to_timestamp_seconds",
-    "to_timestamp_millis",
-    "to_timestamp_micros",
-    "to_timestamp_nanos",
-    "to_date",
-    "to_time",
-    "make_date",
-    "power",
-    "pow",
-    "factorial",
-    "lcm",
-    "abs",
-    "chr",
-];
-
-fn is_number_but_zero(divisor: &Expr) -> bool {
-    match divisor {
-        Expr::Literal(value, _) => {
-            ScalarValue::new_zero(&value.data_type()).is_ok_and(|zero| zero != *value) && !value.is_null()
-        }
-        _ => false,
-    }
-}
-
-/// Whether a cast between types is an error for some values.
-fn may_not_fit(from: &DataType, to: &DataType) -> bool {
-    if from == to || to.is_string() {
-        return false;
-    }
-    if from.is_string() {
-        return true;
-    }
-    let width = |data_type: &DataType| data_type.primitive_width().unwrap_or(usize::MAX);
-    if from.is_signed_integer() && to.is_signed_integer() {
-        return width(to) < width(from);
-    }
-    !(to.is_floating() && from.is_numeric()
-        || (*from == DataType::Date32 && matches!(to, DataType::Timestamp(..))))
 }

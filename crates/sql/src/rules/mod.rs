@@ -16,10 +16,13 @@ pub mod coerced;
 pub mod correlated;
 pub mod date_interval;
 pub mod division;
+pub(crate) mod fallible;
 pub mod floats;
 pub mod guarded;
 pub mod held_back;
+pub mod intervals;
 pub mod joined_values;
+pub mod kept_above;
 pub mod marks;
 pub mod membership;
 pub mod microseconds;
@@ -28,7 +31,7 @@ pub mod numbers;
 pub mod order_keys;
 pub mod order_once;
 pub mod overflow;
-mod parts;
+pub(crate) mod parts;
 pub mod places;
 pub mod row_keys;
 pub mod set_all;
@@ -65,6 +68,13 @@ pub fn of_meaning() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
 fn with_meaning(
     mut rules: Vec<Arc<dyn OptimizerRule + Send + Sync>>,
 ) -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
+    for rule in &mut rules {
+        match rule.name() {
+            kept_above::MOVES_DOWN => *rule = Arc::new(kept_above::KeptAbove::new(Arc::clone(rule))),
+            kept_above::MAKES_KEYS => *rule = Arc::new(kept_above::KeysOfSure::new(Arc::clone(rule))),
+            _ => {}
+        }
+    }
     // Equal rows are grouped by then, and what is in a subquery is not yet a join.
     let grouped = rules.iter().position(|rule| rule.name() == "replace_distinct_aggregate");
     rules.insert(grouped.map_or(0, |at| at + 1), Arc::new(floats::ComparableFloats));

@@ -55,7 +55,7 @@ pub(super) fn until(found: bool) -> TreeNodeRecursion {
 }
 
 /// The columns that the expressions of a node read.
-fn read_by(plan: &LogicalPlan) -> Result<DFSchema> {
+pub(crate) fn read_by(plan: &LogicalPlan) -> Result<DFSchema> {
     let inputs = plan.inputs();
     match plan {
         LogicalPlan::TableScan(scan) => {
