@@ -59,6 +59,7 @@ mod seeds;
 mod selection;
 mod services;
 mod shapes;
+mod small_files;
 mod snapshots;
 mod streaming;
 mod test_config;
