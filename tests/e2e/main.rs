@@ -61,6 +61,7 @@ mod services;
 mod shapes;
 mod small_files;
 mod snapshots;
+mod stories;
 mod streaming;
 mod test_config;
 mod testdata;
