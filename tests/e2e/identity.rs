@@ -1,15 +1,11 @@
 //! Nothing is known by a text made for people: an edit of brackets is an edit, partitions that are shown alike are two, rows
 //! are known by the types that they are stored with, and the time of a run is found wherever SQL asks for it.
 
-use std::collections::BTreeMap;
-
-use proptest::prelude::*;
 use serde_json::{Value as Json, json};
 
 use crate::project::{DAY, NOVEMBER, Project};
-use crate::random::check_cases;
 
-const PROFILES: &str = "\
+pub(crate) const PROFILES: &str = "\
 songs:
   target: dev
   outputs:
@@ -29,9 +25,9 @@ songs:
         events: {type: files, path: events}
 ";
 
-const LISTENS: &str = "{{ source('events', 'listens') }}";
+pub(crate) const LISTENS: &str = "{{ source('events', 'listens') }}";
 
-fn sources(song: &str, seconds: &str) -> String {
+pub(crate) fn sources(song: &str, seconds: &str) -> String {
     format!(
         "sources:
   - name: events
@@ -47,31 +43,36 @@ fn sources(song: &str, seconds: &str) -> String {
     )
 }
 
-fn project() -> Project {
+pub(crate) fn project() -> Project {
     let project = Project::new();
     project.file("profiles.yml", PROFILES).file("sources.yml", sources("varchar", "bigint"));
     project
 }
 
-fn by_day(project: &Project, name: &str, select: &str) {
+pub(crate) fn by_day(project: &Project, name: &str, select: &str) {
     let config = "{{ config(materialized='incremental', partition_by='event_date') }}";
     project.model(name, &format!("{config} {select}"));
 }
 
-fn shown(project: &Project, target: &str, sql: &str) -> Json {
+pub(crate) fn shown(project: &Project, target: &str, sql: &str) -> Json {
     let words = ["show", "--target", target, "--inline", sql, "--limit", "-1", "--output", "json"];
     serde_json::from_str(&project.print(&words)).unwrap()
 }
 
 /// That tables hold what a full refresh elsewhere gives.
-fn are_fresh(project: &Project, queries: &[&str]) {
+pub(crate) fn are_fresh(project: &Project, queries: &[&str]) {
     project.succeed(&["run", "--quiet", "--full-refresh", "--target", "fresh"]);
+    are_equal(project, queries);
+}
+
+/// That tables hold the same in both targets.
+pub(crate) fn are_equal(project: &Project, queries: &[&str]) {
     for sql in queries {
         assert_eq!(shown(project, "dev", sql), shown(project, "fresh", sql), "{sql}");
     }
 }
 
-fn write(project: &Project, file: &str, rows: &[(i64, i64, Json, i64)]) {
+pub(crate) fn write(project: &Project, file: &str, rows: &[(i64, i64, Json, i64)]) {
     let line = |(day, user, song, seconds): &(i64, i64, Json, i64)| {
         let ts = NOVEMBER + day * DAY;
         format!("{}\n", json!({"ts": ts, "user_id": user, "song": song, "seconds": seconds}))
@@ -79,7 +80,7 @@ fn write(project: &Project, file: &str, rows: &[(i64, i64, Json, i64)]) {
     project.file(&format!("events/listens/{file}"), rows.iter().map(line).collect::<String>());
 }
 
-const EDITS: [[&str; 2]; 5] = [
+pub(crate) const EDITS: [[&str; 2]; 5] = [
     ["seconds - user_id + 1", "seconds - (user_id + 1)"],
     [
         "case when not user_id = 1 or seconds > 9 then 1 else 0 end",
@@ -144,10 +145,10 @@ fn an_edit_of_brackets_builds_the_model_anew() {
 }
 
 /// The values of a partition's two columns.
-type Key = (Option<&'static str>, Option<&'static str>);
+pub(crate) type Key = (Option<&'static str>, Option<&'static str>);
 
 /// The partition that each file of the source becomes: pairs that are shown by one text, and texts that stand for NULL.
-const KEYS: [Key; 10] = [
+pub(crate) const KEYS: [Key; 10] = [
     (Some("a/b"), Some("c")),
     (Some("a"), Some("b/c")),
     (None, Some("x")),
@@ -160,7 +161,7 @@ const KEYS: [Key; 10] = [
     (Some("*"), None),
 ];
 
-fn keyed(project: &Project) {
+pub(crate) fn keyed(project: &Project) {
     let value = |value: Option<&str>| value.map_or("null".to_owned(), |value| format!("'{value}'"));
     let of = |which: fn(&Key) -> Option<&'static str>| {
         let whens = KEYS
@@ -188,7 +189,7 @@ fn keyed(project: &Project) {
     );
 }
 
-const KEYED: [&str; 3] = [
+pub(crate) const KEYED: [&str; 3] = [
     "select p, q, seconds from main.keyed order by p, q, seconds",
     "select letter, s from main.letters order by 1",
     "select * from main.total",
@@ -346,95 +347,4 @@ fn source_tables_that_would_be_known_by_one_name_are_refused() {
         .file("sources.yml", format!("sources:\n{}{}", table("a.b", "c", "one"), table("a", "b.c", "other")));
     let said = project.fail(2, &["compile"]);
     assert!(said.contains("two source tables are both known as `source.songs.a.b.c`"), "{said}");
-}
-
-#[derive(Clone, Debug)]
-enum Happening {
-    Write { file: usize, seconds: i64, song: i64 },
-    Declare { song: usize, seconds: usize },
-    Edit { model: usize, to: usize },
-    Run { select: Option<usize> },
-}
-
-const TYPES: [&str; 3] = ["varchar", "bigint", "double"];
-const SELECTIONS: [&str; 5] = ["least", "keyed", "letters", "m0 m2", "total"];
-
-fn happening() -> impl Strategy<Value = Happening> {
-    let write = (0..KEYS.len(), 0..40_i64, 0..12_i64).prop_map(|(file, seconds, song)| Happening::Write {
-        file,
-        seconds,
-        song,
-    });
-    let declare =
-        (0..TYPES.len(), 1..TYPES.len()).prop_map(|(song, seconds)| Happening::Declare { song, seconds });
-    let edit = (0..EDITS.len(), 0..2_usize).prop_map(|(model, to)| Happening::Edit { model, to });
-    let run =
-        proptest::option::weighted(0.6, 0..SELECTIONS.len()).prop_map(|select| Happening::Run { select });
-    prop_oneof![3 => write, 3 => declare, 3 => edit, 5 => run]
-}
-
-fn edit(project: &Project, model: usize, to: usize) {
-    let select = format!("select event_date, batch, {} as r from {LISTENS}", EDITS[model][to]);
-    by_day(project, &format!("m{model}"), &select);
-}
-
-fn check(happenings: &[Happening]) {
-    let project = project();
-    let mut files: BTreeMap<usize, (i64, i64)> = BTreeMap::from([(0, (1, 1)), (1, (2, 10))]);
-    let rewrite = |file: usize, (seconds, song): (i64, i64)| {
-        // A text of digits is read as any of the types.
-        let rows = [(0, 1, json!(song.to_string()), seconds), (1, 2, json!("9"), seconds + 7)];
-        write(&project, &format!("{file}.json"), &rows);
-    };
-    for (file, values) in &files {
-        rewrite(*file, *values);
-    }
-    keyed(&project);
-    for model in 0..EDITS.len() {
-        edit(&project, model, 0);
-    }
-    by_day(
-        &project,
-        "least",
-        &format!(
-            "select event_date, min(song) as lo, max(song) as hi, max(seconds) as s from {LISTENS} group by 1"
-        ),
-    );
-    for happening in happenings {
-        match happening {
-            Happening::Write { file, seconds, song } => {
-                files.insert(*file, (*seconds, *song));
-                rewrite(*file, (*seconds, *song));
-            }
-            Happening::Declare { song, seconds } => {
-                project.file("sources.yml", sources(TYPES[*song], TYPES[*seconds]));
-            }
-            Happening::Edit { model, to } => edit(&project, *model, *to),
-            Happening::Run { select } => {
-                let mut words = vec!["run", "--quiet"];
-                words.extend(
-                    select
-                        .iter()
-                        .flat_map(|select| std::iter::once("--select").chain(SELECTIONS[*select].split(' '))),
-                );
-                let output = project.run(&words);
-                // Not every selection can be built before its inputs are.
-                assert!(output.code == Some(0) || (output.code == Some(1) && select.is_some()), "{output:?}");
-            }
-        }
-    }
-    project.succeed(&["run", "--quiet"]);
-    let edited: Vec<String> = (0..EDITS.len())
-        .map(|model| format!("select event_date, batch, r from main.m{model} order by 1, 2, 3"))
-        .collect();
-    let mut queries = vec!["select * from main.least order by event_date"];
-    queries.extend(KEYED);
-    queries.extend(edited.iter().map(String::as_str));
-    are_fresh(&project, &queries);
-    assert_eq!(project.plan(), [""; 0]);
-}
-
-#[test]
-fn whatever_is_edited_declared_and_selected_the_last_run_leaves_the_rows_of_a_full_refresh() {
-    check_cases(25, 17, &proptest::collection::vec(happening(), 2..8), |happenings| check(&happenings));
 }

@@ -354,12 +354,13 @@ fn plays_by_day(
     days
 }
 
-/// Asks for rows to be kept by key even where it is not worth it, as it never is in tables of some rows.
-const ALWAYS: (&str, &str) = ("MEP_ALWAYS", "by-key");
+/// Asks for rows to be kept by key, and for files of source tables to share Parquet files, even where it is not worth it, as
+/// it never is in tables of some rows.
+const ALWAYS: [&str; 4] = ["", "by-key", "shared-files", "by-key,shared-files"];
 
-fn check(happenings: &[Happening], by_key: bool) {
+fn check(happenings: &[Happening], always: usize) {
     let project = project();
-    let always: Vec<(&str, &str)> = by_key.then_some(ALWAYS).into_iter().collect();
+    let always = [("MEP_ALWAYS", ALWAYS[always])];
     let mut files: BTreeMap<u8, Vec<Event>> = BTreeMap::new();
     let (mut edited, mut declared) = ([0; 3], 0);
     let sources = std::fs::read_to_string(project.path("sources.yml")).unwrap();
@@ -381,7 +382,7 @@ fn check(happenings: &[Happening], by_key: bool) {
                 let point = killed.map(|(place, times)| format!("{}:{times}", PLACES[place]));
                 let variables: Vec<_> =
                     point.iter().map(|point| ("MEP_FAIL_POINT", point.as_str())).collect();
-                let output = project.run_with(&["compact", "--quiet"], &variables);
+                let output = project.run_with(&["compact", "--quiet", "--min-files", "2"], &variables);
                 assert!(output.code == Some(0) || killed.is_some(), "{output:?}");
             }
             Happening::Run { select, killed } => {
@@ -421,8 +422,8 @@ fn check(happenings: &[Happening], by_key: bool) {
 }
 
 fn check_stories(cases: u32, seed: u64) {
-    let story = (proptest::collection::vec(happening(), 2..9), proptest::bool::weighted(0.6));
-    check_cases(cases, seed, &story, |(happenings, by_key)| check(&happenings, by_key));
+    let story = (proptest::collection::vec(happening(), 2..9), 0..ALWAYS.len());
+    check_cases(cases, seed, &story, |(happenings, always)| check(&happenings, always));
 }
 
 /// Some cases, in four tests so that several cores share them.

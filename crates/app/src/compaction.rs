@@ -3,6 +3,7 @@
 use super::error::AppError;
 use super::streamed::is_streaming;
 use super::workspace::{Workspace, runtime};
+use mep_contract::source::BATCH;
 use mep_contract::warehouse::{Presentation, TableVersion, Warehouse};
 use mep_core::relation::Relation;
 use mep_graph::{Materialization, Node, NodeKind, NodeSet};
@@ -46,7 +47,14 @@ pub fn fragmented<'a>(
         let rejects = matches!(node.kind, NodeKind::Source { .. }).then(|| own.rejects());
         for relation in [own].into_iter().chain(rejects) {
             let Some(table) = warehouse.read(&relation)? else { continue };
-            let compaction = Compaction::of(&table, sizes, warehouse.has_one_folder_a_partition());
+            let one_folder = warehouse.has_one_folder_a_partition();
+            let is_landed = matches!(node.kind, NodeKind::Source { .. })
+                && table.partition_columns().last().is_some_and(|last| last == BATCH);
+            let compaction = if is_landed && !one_folder {
+                Compaction::of_batches(&table, sizes)
+            } else {
+                Compaction::of(&table, sizes, one_folder)
+            };
             if !compaction.is_nothing() {
                 found.push(Fragmented { node, relation, compaction, table });
             }

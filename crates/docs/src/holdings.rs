@@ -152,7 +152,7 @@ mod tests {
         let fingerprint = Fingerprint::of(["sql"]);
         let version = Version::of(["v"]);
         Partition {
-            files: vec![DataFile { path: "a.parquet".into(), rows, bytes: rows * 10 }].into(),
+            files: vec![DataFile::new("a.parquet", rows, rows * 10)].into(),
             ledger: Ledger {
                 run: serde_json::from_value(run.into()).unwrap(),
                 fingerprint,

@@ -9,7 +9,7 @@ use mep_contract::executor::{EngineError, Executor};
 use mep_contract::warehouse::BuildFolder;
 use mep_contract::warehouse::{
     ColumnVersions, Content, DataFile, Inputs, Ledger, Partition, PartitionKey, RunId, TableVersion, Version,
-    Warehouse, WarehouseError, WriteTarget, WrittenFiles,
+    Warehouse, WarehouseError, WriteError, WriteTarget, WrittenFiles,
 };
 use mep_core::fingerprint::Fingerprint;
 use mep_core::guard::Panicked;
@@ -34,6 +34,9 @@ pub enum BuildError {
     /// The warehouse cannot be read or written.
     #[error(transparent)]
     Warehouse(#[from] WarehouseError),
+    /// Files cannot be written anew.
+    #[error(transparent)]
+    Write(#[from] WriteError),
     /// A view cannot be said in the words of the engines that share the warehouse.
     #[error("{0}")]
     View(#[from] Untranslatable),

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use super::build::BuildError;
 use mep_contract::executor::Executor;
 use mep_contract::warehouse::{
-    BuildFolder, Content, DataFile, Partition, PartitionKey, Presentation, RunId, TableVersion, Warehouse,
-    WriteTarget, WrittenFiles,
+    BuildFolder, Content, DataFile, Partition, PartitionKey, Presentation, RunId, SharedFiles, TableVersion,
+    Warehouse, WriteTarget, WrittenFiles, replace_files,
 };
 use mep_core::relation::Relation;
 use mep_plan::{Compaction, FileSizes};
@@ -60,6 +60,9 @@ impl Compactor<'_> {
     ) -> Result<Compacted, BuildError> {
         let mut partitions: BTreeMap<PartitionKey, Partition> =
             table.partitions().map(|(key, partition)| (key.clone(), partition.clone())).collect();
+        if compaction.is_shared {
+            return self.gather(relation, table, compaction, presentation);
+        }
         let mut compacted = Compacted::default();
         let all: Vec<(&PartitionKey, &Vec<DataFile>)> = compaction.partitions.iter().collect();
         for (number, chunk) in all.chunks(CHUNK).enumerate() {
@@ -77,6 +80,55 @@ impl Compactor<'_> {
                 files.retain(|file| !replaced.contains(file.path.as_str()));
                 files.extend(new);
             }
+        }
+        if compacted.partitions > 0 {
+            let new = self.version(table, partitions);
+            self.warehouse.publish(relation, &new, presentation)?;
+        }
+        Ok(compacted)
+    }
+
+    /// Writes files of several partitions into files that these share.
+    fn gather(
+        &self,
+        relation: &Relation,
+        table: &TableVersion,
+        compaction: &Compaction,
+        presentation: &Presentation,
+    ) -> Result<Compacted, BuildError> {
+        let mut partitions: BTreeMap<PartitionKey, Partition> =
+            table.partitions().map(|(key, partition)| (key.clone(), partition.clone())).collect();
+        let files = SharedFiles {
+            table_folder: self.warehouse.table_folder(relation),
+            folder: BuildFolder::of(self.run),
+            partition_columns: table.partition_columns().to_vec(),
+            name: "together".to_owned(),
+        };
+        // Day by day, so that no day is written anew that comes to no fewer files.
+        let mut by_day: BTreeMap<PartitionKey, Vec<(PartitionKey, DataFile)>> = BTreeMap::new();
+        for (key, old) in &compaction.partitions {
+            let pieces = old.iter().map(|file| (key.clone(), file.clone()));
+            by_day.entry(key.without_last()).or_default().extend(pieces);
+        }
+        let mut compacted = Compacted::default();
+        for (number, old) in by_day.into_values().enumerate() {
+            let files = SharedFiles { name: format!("{}{number}-", files.name), ..files.clone() };
+            let keys: HashSet<PartitionKey> = old.iter().map(|(key, _)| key.clone()).collect();
+            let paths: HashSet<String> = old.iter().map(|(_, file)| file.path.clone()).collect();
+            let bytes = |file: &DataFile| file.bytes;
+            let bytes_before = old.iter().map(|(_, file)| bytes(file)).sum::<u64>();
+            let new = files.gather(old)?;
+            let files_after: HashSet<&str> = new.values().flatten().map(|file| file.path.as_str()).collect();
+            let files_after = files_after.len();
+            if files_after >= paths.len() {
+                continue;
+            }
+            compacted.partitions += keys.len();
+            compacted.files_before += paths.len();
+            compacted.files_after += files_after;
+            compacted.bytes_before += bytes_before;
+            compacted.bytes_after += new.values().flatten().map(bytes).sum::<u64>();
+            replace_files(&mut partitions, &paths, new)?;
         }
         if compacted.partitions > 0 {
             let new = self.version(table, partitions);

@@ -1,6 +1,6 @@
 //! Landing: bringing units of a source into its raw table, each exactly once.
 //!
-//! Threads take pieces of units and write them by partition (event date, batch). Then one publish makes all of it
+//! Threads take pieces of units and write them by partition (event date, batch); small ones share files. Then one publish makes all of it
 //! visible together with the record of what was landed. Rejects are published just before: a batch that is not in the
 //! record does not count, and the next landing takes its rejects away.
 
@@ -16,6 +16,7 @@ use arrow::datatypes::{Date32Type, SchemaRef};
 use chrono::NaiveDate;
 
 use super::landed_columns::LandedColumns;
+use super::landed_files::{LandedFiles, sharing};
 use super::rejects::{FirstRejects, TooManyRejected};
 use mep_contract::source::{
     BATCH, EVENT_DATE, LandingTable, READING_RULES, ReceiveError, Reject, RejectedRows, SchemaError, Source,
@@ -23,8 +24,8 @@ use mep_contract::source::{
 };
 use mep_contract::warehouse::BuildFolder;
 use mep_contract::warehouse::{
-    Batch, ColumnVersions, Content, Inputs, LandedUnit, Ledger, Partition, PartitionKey, PartitionWriter,
-    Presentation, RunId, TableVersion, Warehouse, WarehouseError, WriteError, WriteTarget, WrittenFiles,
+    Batch, ColumnVersions, Content, Inputs, LandedUnit, Ledger, Partition, PartitionKey, Presentation, RunId,
+    SharedFiles, TableVersion, Warehouse, WarehouseError, WriteError, WriteTarget, WrittenFiles,
 };
 use mep_core::fingerprint::Fingerprint;
 use mep_core::relation::Relation;
@@ -218,11 +219,12 @@ impl Landing<'_> {
     pub fn land(&self) -> Result<(Landed, TableVersion, Vec<String>), LandingError> {
         mep_core::fail_point::reached("landing-before-read");
         let feed = UnitQueue::new(self.source, self.units);
+        let sharing = sharing(self.units, self.warehouse);
         let shares: Vec<Result<Share, LandingError>> = std::thread::scope(|scope| {
             let workers: Vec<_> = (0..self.threads.max(1))
                 .map(|index| {
-                    let feed = &feed;
-                    scope.spawn(move || self.work(feed, index))
+                    let (feed, sharing) = (&feed, &sharing);
+                    scope.spawn(move || self.work(feed, sharing, index))
                 })
                 .collect();
             workers
@@ -283,7 +285,8 @@ impl Landing<'_> {
         Ok(short)
     }
 
-    fn work(&self, feed: &UnitQueue<'_>, index: usize) -> Result<Share, LandingError> {
+    /// Lands units until none are left. Those that are `sharing` have files together.
+    fn work(&self, feed: &UnitQueue<'_>, sharing: &[bool], index: usize) -> Result<Share, LandingError> {
         let mut rows = self.writer(
             &self.table.raw,
             self.table.written_schema()?,
@@ -293,8 +296,10 @@ impl Landing<'_> {
         let mut rejects =
             self.writer(&self.table.rejects, LandingTable::reject_schema(), vec![BATCH.to_owned()], index)?;
         let mut share = Share::default();
-        let mut pending: Vec<(Reject, &str)> = Vec::new();
+        let mut pending: Vec<Reject> = Vec::new();
         while let Some((unit, reader)) = feed.take()? {
+            let batch = self.batch_of(&self.units[unit]);
+            let is_shared = sharing.get(unit).copied().unwrap_or_default();
             loop {
                 let piece = {
                     let mut guard = lock(&reader);
@@ -314,12 +319,11 @@ impl Landing<'_> {
                 let Some(piece) = piece else { break };
                 let counts = share.counts.entry(unit).or_default();
                 let first_rejects = &mut share.first_rejects;
-                let batch = self.batch_of(&self.units[unit]);
                 counts.read += piece.read(&mut |item| {
                     match item {
                         SourceItem::Rows(batch_rows) => {
                             share.columns.add(&batch_rows, &self.table.schema);
-                            let written = self.write_rows(&mut rows, &batch_rows, batch);
+                            let written = self.write_rows(&mut rows, &batch_rows, batch, is_shared);
                             let landed = *written.as_ref().unwrap_or(&0);
                             counts.landed += landed;
                             counts.withheld += batch_rows.num_rows() as u64 - landed;
@@ -330,11 +334,11 @@ impl Landing<'_> {
                             counts.rejected += 1;
                             counts.rejected_rows.add(&reject);
                             first_rejects.add(&reject);
-                            pending.push((reject, batch));
+                            pending.push(reject);
                             if pending.len() < REJECT_ROWS {
                                 return Ok(());
                             }
-                            write_rejects(&mut rejects, &mut pending)
+                            write_rejects(&mut rejects, &mut pending, batch, is_shared)
                         }
                     }
                     .map_err(|error| ReceiveError(Box::new(error)))
@@ -344,10 +348,10 @@ impl Landing<'_> {
                     return Err(LandingError::Interrupted);
                 }
             }
+            write_rejects(&mut rejects, &mut pending, batch, is_shared)?;
             feed.done(unit);
             share.counts.entry(unit).or_default();
         }
-        write_rejects(&mut rejects, &mut pending)?;
         share.rows = rows.finish()?;
         share.rejects = rejects.finish()?;
         Ok(share)
@@ -363,7 +367,7 @@ impl Landing<'_> {
         schema: SchemaRef,
         partition_columns: Vec<String>,
         index: usize,
-    ) -> Result<PartitionWriter, LandingError> {
+    ) -> Result<LandedFiles, LandingError> {
         let target = WriteTarget {
             table_folder: self.warehouse.table_folder(relation),
             folder: BuildFolder::of(self.run),
@@ -371,15 +375,32 @@ impl Landing<'_> {
             partition_columns,
             file_bytes: None,
         };
-        Ok(PartitionWriter::new(target, format!("part{index}"))?)
+        Ok(LandedFiles::new(target, index)?)
+    }
+
+    /// Writes anew what is left of the files that partitions shared with some that are gone.
+    fn settle(
+        &self,
+        relation: &Relation,
+        partition_columns: Vec<String>,
+        partitions: &mut BTreeMap<PartitionKey, Partition>,
+    ) -> Result<u64, LandingError> {
+        let files = SharedFiles {
+            table_folder: self.warehouse.table_folder(relation),
+            folder: BuildFolder::of(self.run),
+            partition_columns,
+            name: "rest".to_owned(),
+        };
+        Ok(files.settle(partitions)?)
     }
 
     /// Writes the rows that are not of a day after the last one, and says how many those are.
     fn write_rows(
         &self,
-        writer: &mut PartitionWriter,
+        writer: &mut LandedFiles,
         rows: &RecordBatch,
         batch: &str,
+        is_shared: bool,
     ) -> Result<u64, LandingError> {
         let mut columns = rows.columns().to_vec();
         columns.extend(self.table.partition_arrays(rows, batch)?);
@@ -389,7 +410,7 @@ impl Landing<'_> {
             let is_due = lt_eq(days, &last)?;
             landed = filter_record_batch(&landed, &is_due)?;
         }
-        writer.write(&landed)?;
+        writer.write(&landed, batch, is_shared)?;
         Ok(landed.num_rows() as u64)
     }
 
@@ -472,7 +493,8 @@ impl Landing<'_> {
             let versions = versions.iter().map(|(name, versions)| {
                 (*name, BatchVersions { columns: ColumnVersions::default(), ..versions.clone() })
             });
-            let partitions = self.partitions(kept, rejects, &versions.collect(), &fingerprint);
+            let mut partitions = self.partitions(kept, rejects, &versions.collect(), &fingerprint);
+            landed.bytes += self.settle(&self.table.rejects, vec![BATCH.to_owned()], &mut partitions)?;
             let schema = LandingTable::reject_schema();
             let schema = stored_schema(&schema, &[BATCH.to_owned()]).map_err(SchemaError::Unstorable)?;
             let content = Content::Table {
@@ -493,7 +515,8 @@ impl Landing<'_> {
                 ledger.version = kept_version(&ledger.version, &before.schema, &schema);
             }
         }
-        let partitions = self.partitions(kept, rows, &versions, &fingerprint);
+        let mut partitions = self.partitions(kept, rows, &versions, &fingerprint);
+        landed.bytes += self.settle(&self.table.raw, self.table.partition_columns(), &mut partitions)?;
         let content =
             Content::Table { partition_columns: self.table.partition_columns(), partitions, batches: record };
         let table = TableVersion::new(schema, content, self.run.clone());
@@ -574,13 +597,15 @@ fn merge(all: &mut WrittenFiles, more: WrittenFiles) {
 }
 
 fn write_rejects(
-    writer: &mut PartitionWriter,
-    pending: &mut Vec<(Reject, &str)>,
+    writer: &mut LandedFiles,
+    pending: &mut Vec<Reject>,
+    batch: &str,
+    is_shared: bool,
 ) -> Result<(), LandingError> {
     if pending.is_empty() {
         return Ok(());
     }
-    let rejects = || pending.iter().map(|(reject, _)| reject);
+    let rejects = || pending.iter();
     let messages = || rejects().map(|reject| reject.message.as_ref());
     let text =
         |of: fn(&Reject) -> &str| -> ArrayRef { Arc::new(StringArray::from_iter_values(rejects().map(of))) };
@@ -596,9 +621,9 @@ fn write_rejects(
         Arc::new(offsets),
         text(|reject| &reject.reason),
         text(|reject| &reject.text),
-        Arc::new(StringArray::from_iter_values(pending.iter().map(|(_, batch)| batch))),
+        Arc::new(StringArray::from_iter_values(std::iter::repeat_n(batch, pending.len()))),
     ];
-    writer.write(&RecordBatch::try_new(LandingTable::reject_schema(), columns)?)?;
+    writer.write(&RecordBatch::try_new(LandingTable::reject_schema(), columns)?, batch, is_shared)?;
     pending.clear();
     Ok(())
 }

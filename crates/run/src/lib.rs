@@ -17,6 +17,7 @@ mod failures;
 pub mod increment;
 mod kept_groups;
 mod landed_columns;
+mod landed_files;
 pub mod landing;
 pub mod landings;
 mod order;

@@ -1,6 +1,7 @@
 //! Streams from a real Kafka: into local tables, and into a real Cassandra.
 
 pub(crate) mod kills;
+mod limit;
 mod living;
 mod refused;
 mod restarts;

@@ -326,7 +326,7 @@ impl RelationEntry<'_> {
         let folder = folder.ok_or_else(|| {
             self.unreadable(format!("its content at {location} is not below {}", self.location))
         })?;
-        let file = |StoredFile(name, rows, bytes)| DataFile { path: format!("{folder}/{name}"), rows, bytes };
+        let file = |StoredFile(name, rows, bytes)| DataFile::new(format!("{folder}/{name}"), rows, bytes);
         Ok(Partition { files: Arc::new(files.into_iter().map(file).collect()), ledger: ledger.into() })
     }
 }

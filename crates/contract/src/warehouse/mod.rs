@@ -16,6 +16,7 @@ pub mod ledger;
 pub mod partition;
 pub mod presentation;
 pub mod publication;
+pub mod shared;
 pub mod storage;
 pub mod table;
 pub mod writer;
@@ -36,8 +37,9 @@ pub use ledger::{Batch, Inputs, LandedUnit, Ledger, RunId, Version};
 pub use partition::PartitionKey;
 pub use presentation::{Presentation, ViewText};
 pub use publication::Publication;
+pub use shared::{SHARED_BYTES, SharedFiles, SharedWriter, replace_files};
 pub use storage::{NewFile, Storage, TableFolder};
-pub use table::{Content, DataFile, KeptGroups, Partition, TableVersion};
+pub use table::{Content, DataFile, KeptGroups, Partition, TableVersion, Within};
 pub use writer::{PartitionWriter, WriteError, WriteTarget, WrittenFiles};
 
 /// Where tables live.

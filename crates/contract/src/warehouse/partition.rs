@@ -55,6 +55,16 @@ impl PartitionKey {
         self.0.last()?.as_deref()
     }
 
+    /// The key without the last of its values.
+    pub fn without_last(&self) -> Self {
+        Self::new(self.0.split_last().map(|(_, values)| values.to_vec()).unwrap_or_default())
+    }
+
+    /// The key with one more value.
+    pub fn with(&self, last: &str) -> Self {
+        Self(self.0.iter().cloned().chain([Some(last.to_owned())]).collect())
+    }
+
     /// The Hive-style path, `event_date=2018-11-03/batch=b1`, empty for an unpartitioned table.
     pub fn path(&self, columns: &[String]) -> String {
         let folders: Vec<String> = columns

@@ -21,6 +21,15 @@ pub trait Storage: fmt::Debug + Send + Sync {
     /// Where it cannot be created, or is there already.
     fn create(&self, path: &Path) -> Result<Box<dyn NewFile>, WarehouseError>;
 
+    /// The bytes of a file, where partitions can share files.
+    ///
+    /// # Errors
+    /// Where it cannot be read, or partitions have folders of their own.
+    fn read(&self, path: &Path) -> Result<Vec<u8>, WarehouseError> {
+        let error = io::Error::new(io::ErrorKind::Unsupported, "partitions do not share files here");
+        Err(WarehouseError::Io { action: "reading", path: path.to_owned(), error })
+    }
+
     /// The URL under which the engine knows the store, such as `hdfs://namenode:8020/`.
     fn url(&self) -> &str;
 
@@ -88,6 +97,11 @@ impl Storage for LocalFiles {
         }
         let file = File::create_new(path).map_err(io(path))?;
         Ok(Box::new(BufWriter::new(file)))
+    }
+
+    fn read(&self, path: &Path) -> Result<Vec<u8>, WarehouseError> {
+        let io = |error| WarehouseError::Io { action: "reading", path: path.to_owned(), error };
+        fs::read(path).map_err(io)
     }
 
     fn url(&self) -> &'static str {

@@ -78,10 +78,43 @@ pub struct Partition {
 pub struct DataFile {
     /// Relative to the table's folder, with forward slashes.
     pub path: String,
-    /// Rows in it.
+    /// Rows in it that are of the partition.
     pub rows: u64,
-    /// Its size in bytes.
+    /// Its size in bytes, or the share of these rows in it.
     pub bytes: u64,
+    /// Where several partitions share the file: which of its rows these are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub within: Option<Within>,
+}
+
+/// The place of a partition's rows in a file that several partitions share. The partitions differ in the last partition
+/// column alone, which such a file has as a column. It holds the rows of these partitions and no others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Within {
+    /// The place of the first of these rows, from 0.
+    pub first: u64,
+    /// Rows in the whole file.
+    pub rows: u64,
+    /// Bytes of the whole file.
+    pub bytes: u64,
+}
+
+impl DataFile {
+    /// A file of one partition.
+    pub fn new(path: impl Into<String>, rows: u64, bytes: u64) -> Self {
+        Self { path: path.into(), rows, bytes, within: None }
+    }
+
+    /// So many rows of a shared file.
+    pub fn shared(path: impl Into<String>, rows: u64, within: Within) -> Self {
+        let share = u128::from(within.bytes) * u128::from(rows) / u128::from(within.rows.max(1));
+        Self {
+            path: path.into(),
+            rows,
+            bytes: u64::try_from(share).unwrap_or(u64::MAX),
+            within: Some(within),
+        }
+    }
 }
 
 impl Partition {

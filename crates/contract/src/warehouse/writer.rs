@@ -38,6 +38,24 @@ pub enum WriteError {
     /// Splitting rows by partition.
     #[error("rows cannot be split by partition: {0}")]
     Arrow(#[from] ArrowError),
+    /// A file of the table is not as it was written.
+    #[error("{path} is damaged ({reason}): land its rows again with --full-refresh")]
+    Damaged {
+        /// The file.
+        path: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A partition would have other rows than before.
+    #[error("partition `{partition}` has {expected} rows, but {found} were written for it")]
+    RowsLost {
+        /// The partition.
+        partition: String,
+        /// Rows that it has.
+        expected: u64,
+        /// Rows that were written.
+        found: u64,
+    },
     /// More partitions than a table should have.
     #[error(
         "the rows fall into more than {limit} partitions by ({columns}): partition by a coarser column, such as a date"
@@ -86,13 +104,25 @@ struct PartitionFile {
     writer: ArrowWriter<Box<dyn NewFile>>,
     path: String,
     rows: u64,
+    runs: Vec<Run>,
     used: u64,
 }
+
+/// So many rows of a file, one behind the other, that were written under one label.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Run {
+    pub(super) label: String,
+    pub(super) rows: u64,
+}
+
+/// The files that were written, each with what its rows were written as, by partition.
+pub(super) type LabelledFiles = BTreeMap<PartitionKey, Vec<(DataFile, Vec<Run>)>>;
 
 /// A file that is all sent, and perhaps not all written.
 struct EndingFile {
     path: String,
     rows: u64,
+    runs: Vec<Run>,
     finishing: Finishing,
 }
 
@@ -100,6 +130,8 @@ struct EndingFile {
 pub struct PartitionWriter {
     target: WriteTarget,
     name: String,
+    /// The last folder of each file's path, behind those of its partition.
+    below: Option<String>,
     file_schema: SchemaRef,
     open: HashMap<PartitionKey, PartitionFile>,
     ending: BTreeMap<PartitionKey, Vec<EndingFile>>,
@@ -116,15 +148,18 @@ impl PartitionWriter {
         let data_columns = target.schema.fields().len() - target.partition_columns.len();
         let indices: Vec<usize> = (0..data_columns).collect();
         let file_schema = target.schema.project(&indices)?.into();
-        Ok(Self {
-            target,
-            name: name.into(),
-            file_schema,
-            open: HashMap::new(),
-            ending: BTreeMap::new(),
-            clock: 0,
-            files: 0,
-        })
+        Ok(Self::of_files(target, name.into(), file_schema, None))
+    }
+
+    /// A writer of files of this schema, each in one more folder of this name.
+    pub(super) fn of_files(
+        target: WriteTarget,
+        name: String,
+        file_schema: SchemaRef,
+        below: Option<String>,
+    ) -> Self {
+        let (open, ending) = (HashMap::new(), BTreeMap::new());
+        Self { target, name, below, file_schema, open, ending, clock: 0, files: 0 }
     }
 
     /// Writes rows of the target's schema, each into the file of its partition.
@@ -132,6 +167,11 @@ impl PartitionWriter {
     /// # Errors
     /// Where a file cannot be written, or there are too many partitions.
     pub fn write(&mut self, batch: &RecordBatch) -> Result<(), WriteError> {
+        self.write_as(batch, None)
+    }
+
+    /// Writes rows as [`Self::write`] does, and notes the label that they are written under.
+    pub(super) fn write_as(&mut self, batch: &RecordBatch, label: Option<&str>) -> Result<(), WriteError> {
         if batch.num_rows() == 0 {
             return Ok(());
         }
@@ -139,7 +179,9 @@ impl PartitionWriter {
         let indices: Vec<usize> = (0..data_columns).collect();
         let data = batch.project(&indices)?;
         for (key, part) in split(&batch.columns()[data_columns..], batch.num_rows())? {
-            self.write_partition(&key, &part.take(&data)?)?;
+            let rows = part.take(&data)?;
+            let run = label.map(|label| Run { label: label.to_owned(), rows: rows.num_rows() as u64 });
+            self.write_partition(&key, &rows, run)?;
         }
         Ok(())
     }
@@ -148,26 +190,38 @@ impl PartitionWriter {
     ///
     /// # Errors
     /// Where a file cannot be ended.
-    pub fn finish(mut self) -> Result<WrittenFiles, WriteError> {
+    pub fn finish(self) -> Result<WrittenFiles, WriteError> {
+        let files = self.finish_labelled()?.into_iter();
+        Ok(files.map(|(key, files)| (key, files.into_iter().map(|(file, _)| file).collect())).collect())
+    }
+
+    /// Ends all files, and says of each what its rows were written as.
+    pub(super) fn finish_labelled(mut self) -> Result<LabelledFiles, WriteError> {
         let keys: Vec<PartitionKey> = self.open.keys().cloned().collect();
         for key in keys {
             self.close(&key)?;
         }
-        let mut written = WrittenFiles::new();
+        let mut written = LabelledFiles::new();
         for (key, files) in self.ending {
-            for EndingFile { path, rows, finishing } in files {
+            for EndingFile { path, rows, runs, finishing } in files {
                 let bytes = finishing().map_err(|error| WarehouseError::Io {
                     action: "writing",
                     path: self.target.table_folder.path_of(&path),
                     error,
                 })?;
-                written.entry(key.clone()).or_default().push(DataFile { path, rows, bytes });
+                written.entry(key.clone()).or_default().push((DataFile::new(path, rows, bytes), runs));
             }
         }
         Ok(written)
     }
 
-    fn write_partition(&mut self, key: &PartitionKey, rows: &RecordBatch) -> Result<(), WriteError> {
+    /// Writes rows of the files' schema, and notes what they are written as.
+    pub(super) fn write_partition(
+        &mut self,
+        key: &PartitionKey,
+        rows: &RecordBatch,
+        runs: impl IntoIterator<Item = Run>,
+    ) -> Result<(), WriteError> {
         self.clock += 1;
         if !self.open.contains_key(key) {
             if self.open.len() >= OPEN_FILES {
@@ -188,6 +242,12 @@ impl PartitionWriter {
         if let Some(file) = self.open.get_mut(key) {
             file.writer.write(rows)?;
             file.rows += rows.num_rows() as u64;
+            for run in runs {
+                match file.runs.last_mut() {
+                    Some(last) if last.label == run.label => last.rows += run.rows,
+                    _ => file.runs.push(run),
+                }
+            }
             file.used = self.clock;
             let bytes = (file.writer.bytes_written() + file.writer.in_progress_size()) as u64;
             if self.target.file_bytes.is_some_and(|full| bytes >= full) {
@@ -204,6 +264,7 @@ impl PartitionWriter {
         } else {
             format!("{}/{partition}", self.target.folder.path())
         };
+        let folder = self.below.iter().fold(folder, |folder, below| format!("{folder}/{below}"));
         let path = format!("{folder}/{}-{}.parquet", self.name, self.files);
         self.files += 1;
         let storage = self.target.table_folder.storage();
@@ -213,7 +274,7 @@ impl PartitionWriter {
             .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
             .build();
         let writer = ArrowWriter::try_new(file, self.file_schema.clone(), Some(properties))?;
-        Ok(PartitionFile { writer, path, rows: 0, used: self.clock })
+        Ok(PartitionFile { writer, path, rows: 0, runs: Vec::new(), used: self.clock })
     }
 
     fn close(&mut self, key: &PartitionKey) -> Result<(), WriteError> {
@@ -224,7 +285,7 @@ impl PartitionWriter {
             error,
         };
         let finishing = open.writer.into_inner()?.finish().map_err(io)?;
-        let file = EndingFile { path: open.path, rows: open.rows, finishing };
+        let file = EndingFile { path: open.path, rows: open.rows, runs: open.runs, finishing };
         self.ending.entry(key.clone()).or_default().push(file);
         Ok(())
     }

@@ -3,7 +3,7 @@
 //! The environment variable `MEP_FAIL_POINT` names one place, or `place:n` for its n-th time. With `=wait` behind it the
 //! thread says on standard error that it waits there, and goes on waiting until the process is killed. With `=stop` it
 //! says so too, and then the whole process stands still until it gets the signal CONT. Without the variable a fail point
-//! costs one load of a static. `MEP_ALWAYS` names what is to be done even where it is not worth it. A release build has none of
+//! costs one load of a static. `MEP_ALWAYS` names what is to be done even where it is not worth it, with commas between. A release build has none of
 //! this: nothing in the environment ends it.
 
 #[cfg(debug_assertions)]

@@ -1,5 +1,6 @@
 //! A published table as DataFusion reads it: the files that the manifest names, pruned by partition.
 
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, BooleanArray, RecordBatch, RecordBatchOptions, StringArray};
@@ -12,6 +13,7 @@ use datafusion::common::stats::Precision;
 use datafusion::common::{DFSchema, DataFusionError, ScalarValue, Statistics};
 use datafusion::datasource::TableType;
 use datafusion::datasource::listing::PartitionedFile;
+use datafusion::datasource::physical_plan::parquet::ParquetRowSelection;
 use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::datasource::table_schema::TableSchema;
@@ -20,11 +22,13 @@ use datafusion::logical_expr::{Expr, TableProviderFilterPushDown};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
+use datafusion::physical_plan::union::UnionExec;
 use object_store::ObjectMeta;
+use parquet::arrow::arrow_reader::RowSelection;
 
 use super::counted_rows::counted;
 use super::float_bounds::WithoutFloatBounds;
-use mep_contract::warehouse::{DataFile, PartitionKey, TableFolder, TableVersion};
+use mep_contract::warehouse::{DataFile, PartitionKey, TableFolder, TableVersion, Within};
 use mep_sql::exact_on_partitions;
 
 /// One table version, read from its files.
@@ -68,9 +72,10 @@ impl PublishedTable {
         state: &dyn Session,
         filters: &[Expr],
     ) -> Result<(u64, u64), DataFusionError> {
-        let files = self.pruned(state, filters)?;
-        let files = files.iter().flat_map(|(_, files)| files.iter());
-        Ok(files.fold((0, 0), |(count, bytes), file| (count + 1, bytes + file.bytes)))
+        let pruned = self.pruned(state, filters)?;
+        let files = || pruned.iter().flat_map(|(_, files)| files.iter());
+        let paths: HashSet<&str> = files().map(|file| file.path.as_str()).collect();
+        Ok((paths.len() as u64, files().map(|file| file.bytes).sum()))
     }
 
     /// The values of these keys in the types of the partition columns: a row for each key.
@@ -218,26 +223,121 @@ impl TableProvider for PublishedTable {
             });
             return counted(schema, partitions.collect(), limit);
         }
-        let mut files = Vec::new();
-        let (mut rows, mut bytes) = (0, 0);
+        let mut own = Files::default();
+        let mut shared: BTreeMap<&str, SharedFile<'_>> = BTreeMap::new();
         for (values, partition) in pruned {
             for file in partition {
-                rows += file.rows as usize;
-                bytes += file.bytes as usize;
-                files.push(self.partitioned_file(file, values.clone())?);
+                match file.within {
+                    None => own.add(file, self.partitioned_file(&file.path, file.bytes, values.clone())?),
+                    Some(within) => {
+                        let of_file = shared.entry(&file.path).or_insert_with(|| {
+                            let folders = values.split_last().map_or(&[][..], |(_, folders)| folders);
+                            SharedFile { within, values: folders.to_vec(), pieces: Vec::new() }
+                        });
+                        of_file.pieces.push(file);
+                    }
+                }
             }
         }
-        if files.is_empty() {
-            let schema = match projection {
-                Some(projection) => Arc::new(self.table.schema.project(projection)?),
-                None => self.table.schema.clone(),
-            };
-            return Ok(Arc::new(EmptyExec::new(schema)));
+        let columns: Vec<usize> = (0..self.table.schema.fields().len()).collect();
+        let mut scans = Vec::new();
+        if !own.files.is_empty() {
+            scans.push(self.scan_of(state, own, &columns, projection.cloned(), limit)?);
         }
-        let file_columns: Vec<usize> = (0..self.file_columns()).collect();
-        let file_schema = Arc::new(self.table.schema.project(&file_columns)?);
-        let table_schema =
-            TableSchema::builder(file_schema).with_table_partition_cols(self.partition_fields()).build();
+        if !shared.is_empty() {
+            let mut files = Files::default();
+            for (path, file) in shared {
+                file.pieces.iter().for_each(|piece| files.count(piece));
+                let SharedFile { within, ref values, .. } = file;
+                let whole = self.partitioned_file(path, within.bytes, values.clone())?;
+                files.files.push(match file.selection() {
+                    Some(rows) => whole.with_extension(ParquetRowSelection::new(rows)),
+                    None => whole,
+                });
+            }
+            // The last column stands in these files, before those that name their folders.
+            let mut order = columns.clone();
+            let last = order.pop().into_iter();
+            order.splice(self.file_columns()..self.file_columns(), last);
+            let place = |column: &usize| order.iter().position(|ordered| ordered == column);
+            let asked = projection.unwrap_or(&columns).iter().filter_map(place).collect();
+            scans.push(self.scan_of(state, files, &order, Some(asked), limit)?);
+        }
+        match (scans.pop(), scans.pop()) {
+            (Some(scan), None) => Ok(scan),
+            (Some(shared), Some(own)) => UnionExec::try_new(vec![own, shared]),
+            (None, _) => {
+                let schema = match projection {
+                    Some(projection) => Arc::new(self.table.schema.project(projection)?),
+                    None => self.table.schema.clone(),
+                };
+                Ok(Arc::new(EmptyExec::new(schema)))
+            }
+        }
+    }
+}
+
+/// Files that are read alike.
+#[derive(Default)]
+struct Files {
+    files: Vec<PartitionedFile>,
+    rows: usize,
+    bytes: usize,
+}
+
+impl Files {
+    fn add(&mut self, file: &DataFile, partitioned: PartitionedFile) {
+        self.files.push(partitioned);
+        self.count(file);
+    }
+
+    fn count(&mut self, file: &DataFile) {
+        self.rows += file.rows as usize;
+        self.bytes += file.bytes as usize;
+    }
+}
+
+/// A file that partitions share, with what is read of it.
+struct SharedFile<'a> {
+    within: Within,
+    /// The values that name its folder: those of all partition columns but the last.
+    values: Vec<ScalarValue>,
+    pieces: Vec<&'a DataFile>,
+}
+
+impl SharedFile<'_> {
+    /// Which rows are read; `None` for all of them.
+    fn selection(&self) -> Option<RowSelection> {
+        let rows: u64 = self.pieces.iter().map(|piece| piece.rows).sum();
+        if rows == self.within.rows {
+            return None;
+        }
+        let piece = |piece: &&DataFile| {
+            let first = piece.within.map_or(0, |within| within.first);
+            first as usize..(first + piece.rows) as usize
+        };
+        let mut ranges: Vec<_> = self.pieces.iter().map(piece).collect();
+        ranges.sort_by_key(|range| range.start);
+        Some(RowSelection::from_consecutive_ranges(ranges.into_iter(), self.within.rows as usize))
+    }
+}
+
+impl PublishedTable {
+    /// Reads files that have the columns of the table in this order, of which the last ones name their folders.
+    fn scan_of(
+        &self,
+        state: &dyn Session,
+        Files { files, rows, bytes }: Files,
+        order: &[usize],
+        projection: Option<Vec<usize>>,
+        limit: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>, DataFusionError> {
+        let in_folders = files.first().map_or(0, |file| file.partition_values.len());
+        let (in_files, in_folders) = order.split_at(order.len() - in_folders);
+        let file_schema = Arc::new(self.table.schema.project(in_files)?);
+        let folders: Vec<FieldRef> =
+            self.table.schema.project(in_folders)?.fields().iter().cloned().collect();
+        let table_schema = TableSchema::builder(file_schema).with_table_partition_cols(folders).build();
         let groups = FileGroup::new(files).split_files(state.config().target_partitions());
         let statistics = Statistics {
             num_rows: Precision::Exact(rows),
@@ -250,24 +350,23 @@ impl TableProvider for PublishedTable {
         let config = FileScanConfigBuilder::new(ObjectStoreUrl::parse(storage.url())?, Arc::new(source))
             .with_file_groups(groups)
             .with_statistics(statistics)
-            .with_projection_indices(projection.cloned())?
+            .with_projection_indices(projection)?
             .with_limit(limit)
             .build();
         Ok(DataSourceExec::from_data_source(config))
     }
-}
 
-impl PublishedTable {
     fn partitioned_file(
         &self,
-        file: &DataFile,
+        path: &str,
+        bytes: u64,
         values: Vec<ScalarValue>,
     ) -> Result<PartitionedFile, DataFusionError> {
-        let location = self.folder.storage().object_path(&self.folder.path_of(&file.path));
+        let location = self.folder.storage().object_path(&self.folder.path_of(path));
         let meta = ObjectMeta {
             location: location.map_err(|error| DataFusionError::External(Box::new(error)))?,
             last_modified: chrono::DateTime::UNIX_EPOCH,
-            size: file.bytes,
+            size: bytes,
             e_tag: None,
             version: None,
         };

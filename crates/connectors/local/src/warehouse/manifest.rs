@@ -3,9 +3,10 @@
 //! Owns the forms of these files. Must not know where they lie, or when they are written.
 //!
 //! `parts` and `files` are for any reader of Parquet: each file that `parts` names has in `files` the current files that it
-//! speaks of. The manifest is one of its own parts. Of a format before parts there is one file that holds all.
+//! speaks of. The manifest is one of its own parts, and has the files that several partitions share. Of a format before parts
+//! there is one file that holds all.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use chrono::{DateTime, SecondsFormat, Utc};
@@ -14,15 +15,18 @@ use serde::{Deserialize, Serialize};
 use super::checksum::{check, sealed};
 use mep_contract::warehouse::columns::{ColumnText, columns_of, schema_of};
 use mep_contract::warehouse::{
-    Batch, Content, DataFile, KeptGroups, Ledger, Partition, PartitionKey, RunId, TableVersion,
+    Batch, Content, DataFile, KeptGroups, Ledger, Partition, PartitionKey, RunId, TableVersion, Within,
 };
 use mep_core::fingerprint::Fingerprint;
 
 /// The name of the one file that says what a table is.
 pub(super) const MANIFEST: &str = "manifest.json";
 
-/// The form that this version of mep writes.
-pub(super) const FORMAT: u32 = 3;
+/// The latest form that this version of mep knows. It is written where partitions share files.
+pub(super) const FORMAT: u32 = 4;
+
+/// The form of a table whose files are each of one partition.
+const FORMAT_WITHOUT_SHARED: u32 = 3;
 
 /// Why a text is none of these files.
 #[derive(Debug)]
@@ -52,6 +56,9 @@ pub(super) struct ManifestHead {
     partition_columns: Vec<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     groups: Vec<GroupsText>,
+    /// The files that several partitions of the table share. They stand among the manifest's own.
+    #[serde(skip)]
+    shared: BTreeSet<String>,
 }
 
 /// Groups that are kept with a table.
@@ -85,6 +92,9 @@ struct PartText {
     partitions: Vec<PartitionText>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     batches: BTreeMap<String, Batch>,
+    /// Path, rows and bytes of each file that partitions of this part share.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    shared: Vec<(String, u64, u64)>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -92,6 +102,9 @@ struct PartitionText {
     key: PartitionKey,
     /// Rows and bytes of each of its files.
     files: Vec<(u64, u64)>,
+    /// Of each file that it shares: its place in the part's list, the first of the partition's rows, and how many these are.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    shared: Vec<(usize, u64, u64)>,
     /// The place of its ledger in the part's list.
     ledger: usize,
 }
@@ -114,8 +127,12 @@ impl ManifestHead {
             }
             Content::Table { .. } => None,
         };
+        let files = table.partitions().flat_map(|(_, partition)| partition.files.iter());
+        let shared: BTreeSet<String> =
+            files.filter(|file| file.within.is_some()).map(|file| file.path.clone()).collect();
         Self {
-            format: FORMAT,
+            format: if shared.is_empty() { FORMAT_WITHOUT_SHARED } else { FORMAT },
+            shared,
             parts,
             run: table.run.clone(),
             published: Some(Utc::now().to_rfc3339_opts(SecondsFormat::Micros, true)),
@@ -135,16 +152,22 @@ impl ManifestHead {
 
     /// The text of the manifest that has this head and these entries.
     pub(super) fn text(&self, part: &Part) -> serde_json::Result<Vec<u8>> {
-        serde_json::to_string(&Manifest { head: self, part: PartText::of(part) }).map(|text| sealed(&text))
+        let mut part = PartText::of(part);
+        part.files.extend(self.shared.iter().cloned());
+        serde_json::to_string(&Manifest { head: self, part }).map(|text| sealed(&text))
     }
 
     /// What a manifest says: its head, and the entries that it holds itself.
     pub(super) fn read(text: &[u8]) -> Result<(Self, Part), Unreadable> {
         let format = format_of(text)?;
-        let head: Self = serde_json::from_slice(text)?;
+        let mut head: Self = serde_json::from_slice(text)?;
         check(text).map_err(Unreadable::Text)?;
         head.parts.iter().try_for_each(|path| stays_below(path))?;
-        let part = if format == 1 { earlier::read(text)? } else { Part::of_text(text)? };
+        if format == 1 {
+            return Ok((head, earlier::read(text)?));
+        }
+        let (part, shared) = Part::of_text(text)?;
+        head.shared = shared.into_iter().collect();
         Ok((head, part))
     }
 
@@ -153,11 +176,12 @@ impl ManifestHead {
         let schema = schema_of(self.columns).map_err(|error| Unreadable::Text(error.to_string()))?;
         let content = match self.view {
             Some(view) => Content::View { sql: view.sql, fingerprint: view.fingerprint },
-            None => Content::Table {
-                partition_columns: self.partition_columns,
-                partitions: joined(parts, |part| &part.partitions)?,
-                batches: joined(parts, |part| &part.batches)?,
-            },
+            None => {
+                let partitions = joined(parts, |part| &part.partitions)?;
+                are_whole(&partitions, &self.shared)?;
+                let batches = joined(parts, |part| &part.batches)?;
+                Content::Table { partition_columns: self.partition_columns, partitions, batches }
+            }
         };
         let groups = self.groups.into_iter().map(GroupsText::into_groups).collect::<Result<_, _>>()?;
         Ok(TableVersion { schema: schema.into(), content, run: self.run, sql: self.sql, groups })
@@ -177,6 +201,29 @@ impl GroupsText {
         self.files.iter().try_for_each(|file| stays_below(&file.path))?;
         let schema = schema_of(self.columns).map_err(|error| Unreadable::Text(error.to_string()))?;
         Ok(KeptGroups { fingerprint: self.fingerprint, schema: schema.into(), files: self.files.into() })
+    }
+}
+
+/// Partitions that share files have all rows of these between them, and of no others than are listed.
+fn are_whole(
+    partitions: &BTreeMap<PartitionKey, Partition>,
+    listed: &BTreeSet<String>,
+) -> Result<(), Unreadable> {
+    let mut held: BTreeMap<&str, (u64, u64)> = listed.iter().map(|path| (path.as_str(), (0, 0))).collect();
+    for file in partitions.values().flat_map(|partition| partition.files.iter()) {
+        let Some(within) = file.within else { continue };
+        let Some((rows, all)) = held.get_mut(file.path.as_str()) else {
+            return Err(Unreadable::Text(format!("`files` does not list `{}`", file.path)));
+        };
+        *rows += file.rows;
+        *all = within.rows;
+    }
+    match held.into_iter().find(|(_, (rows, all))| rows != all || *all == 0) {
+        Some((path, (0, _))) => Err(Unreadable::Text(format!("no partition has the file `{path}`"))),
+        Some((path, (rows, all))) => {
+            Err(Unreadable::Text(format!("its partitions have {rows} rows of `{path}`, which has {all}")))
+        }
+        None => Ok(()),
     }
 }
 
@@ -203,20 +250,30 @@ impl Part {
     /// What the text of a part says.
     pub(super) fn read(text: &[u8]) -> Result<Self, Unreadable> {
         check(text).map_err(Unreadable::Text)?;
-        Self::of_text(text)
+        match Self::of_text(text)? {
+            (part, rest) if rest.is_empty() => Ok(part),
+            (_, rest) => Err(Unreadable::Text(format!("no partition has the file `{}`", rest.join("`, `")))),
+        }
     }
 
-    fn of_text(text: &[u8]) -> Result<Self, Unreadable> {
-        let PartText { files, ledgers, partitions, batches } = serde_json::from_slice(text)?;
-        files.iter().try_for_each(|path| stays_below(path))?;
+    /// The entries of a text, and the files that it lists and that none of its partitions has for itself.
+    fn of_text(text: &[u8]) -> Result<(Self, Vec<String>), Unreadable> {
+        let PartText { files, ledgers, partitions, batches, shared } = serde_json::from_slice(text)?;
+        let all_paths = files.iter().chain(shared.iter().map(|(path, ..)| path));
+        all_paths.into_iter().try_for_each(|path| stays_below(path))?;
         let mut paths = files.into_iter();
         let ledgers: Vec<Arc<Ledger>> = ledgers.into_iter().map(Arc::new).collect();
         let mut all = Vec::with_capacity(partitions.len());
-        for PartitionText { key, files, ledger } in partitions {
-            let count = files.len();
-            let files = files.into_iter().zip(&mut paths);
-            let files: Vec<DataFile> =
-                files.map(|((rows, bytes), path)| DataFile { path, rows, bytes }).collect();
+        for PartitionText { key, files, shared: of_shared, ledger } in partitions {
+            let count = files.len() + of_shared.len();
+            let own = files.into_iter().zip(&mut paths);
+            let mut files: Vec<DataFile> =
+                own.map(|((rows, bytes), path)| DataFile::new(path, rows, bytes)).collect();
+            files.extend(of_shared.into_iter().filter_map(|(place, first, rows)| {
+                let (path, all, bytes) = shared.get(place)?;
+                let within = Within { first, rows: *all, bytes: *bytes };
+                Some(DataFile::shared(path.clone(), rows, within))
+            }));
             let ledger = ledgers.get(ledger).cloned();
             let Some(ledger) = ledger.filter(|_| files.len() == count) else {
                 return Err(Unreadable::Text(format!(
@@ -225,10 +282,7 @@ impl Part {
             };
             all.push((key, Partition { files: files.into(), ledger }));
         }
-        match paths.next() {
-            Some(path) => Err(Unreadable::Text(format!("no partition has the file `{path}`"))),
-            None => Ok(Self { partitions: all, batches: batches.into_iter().collect() }),
-        }
+        Ok((Self { partitions: all, batches: batches.into_iter().collect() }, paths.collect()))
     }
 }
 
@@ -244,19 +298,29 @@ impl PartText {
             }
             *place
         };
-        let partitions = part.partitions.iter().map(|(key, partition)| PartitionText {
-            key: key.clone(),
-            files: partition.files.iter().map(|file| (file.rows, file.bytes)).collect(),
-            ledger: place_of(&partition.ledger),
-        });
-        let partitions = partitions.collect();
-        let files = part.partitions.iter().flat_map(|(_, partition)| partition.files.iter());
-        Self {
-            files: files.map(|file| file.path.clone()).collect(),
-            ledgers,
-            partitions,
-            batches: part.batches.iter().cloned().collect(),
+        let mut files = Vec::new();
+        let mut shared: Vec<(String, u64, u64)> = Vec::new();
+        let mut shared_places: HashMap<&str, usize> = HashMap::new();
+        let mut partitions = Vec::with_capacity(part.partitions.len());
+        for (key, partition) in &part.partitions {
+            let (mut of_own, mut of_shared) = (Vec::new(), Vec::new());
+            for file in partition.files.iter() {
+                let Some(within) = file.within else {
+                    files.push(file.path.clone());
+                    of_own.push((file.rows, file.bytes));
+                    continue;
+                };
+                let place = *shared_places.entry(&file.path).or_insert_with(|| {
+                    shared.push((file.path.clone(), within.rows, within.bytes));
+                    shared.len() - 1
+                });
+                of_shared.push((place, within.first, file.rows));
+            }
+            let ledger = place_of(&partition.ledger);
+            partitions.push(PartitionText { key: key.clone(), files: of_own, shared: of_shared, ledger });
         }
+        let batches = part.batches.iter().cloned().collect();
+        Self { files, ledgers, partitions, batches, shared }
     }
 }
 

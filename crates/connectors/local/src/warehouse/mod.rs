@@ -170,10 +170,10 @@ impl LocalWarehouse {
         let of_groups = table.groups.iter().flat_map(|groups| groups.files.iter());
         let new_files =
             partitions.written().flat_map(|(_, partition)| partition.files.iter()).chain(of_groups);
-        let mut unsynced: Vec<PathBuf> = new_files
-            .filter(|file| is_of_run(&file.path, &table.run))
-            .map(|file| folder.join(&file.path))
-            .collect();
+        let new_paths = new_files.map(|file| file.path.as_str()).filter(|path| is_of_run(path, &table.run));
+        // Several partitions may share a file.
+        let new_paths: HashSet<&str> = new_paths.collect();
+        let mut unsynced: Vec<PathBuf> = new_paths.into_iter().map(|path| folder.join(path)).collect();
         let kept = partitions.kept.iter().chain(&batches.kept).map(|part| &before[*part]);
         let mut current: Vec<(String, Arc<Part>)> = kept.cloned().collect();
         let of_partitions =

@@ -7,7 +7,7 @@ use arrow::datatypes::{DataType, Field, Schema, TimeUnit};
 
 use super::*;
 use mep_contract::warehouse::{
-    Batch, ColumnVersions, Content, DataFile, Inputs, Ledger, Partition, PartitionKey, RunId, Version,
+    Batch, ColumnVersions, Content, DataFile, Inputs, Ledger, Partition, PartitionKey, RunId, Version, Within,
 };
 use mep_core::fingerprint::Fingerprint;
 use mep_core::time_range::TimeRanges;
@@ -19,8 +19,7 @@ fn table(run: &RunId) -> TableVersion {
     let (columns, done) = (ColumnVersions::default(), TimeRanges::default());
     let ledger = Ledger { run: run.clone(), fingerprint, inputs, version, columns, done };
     let path = format!("data/{run}/event_date=2018-11-03/0.parquet");
-    let partition =
-        Partition { files: vec![DataFile { path, rows: 3, bytes: 4 }].into(), ledger: ledger.into() };
+    let partition = Partition { files: vec![DataFile::new(path, 3, 4)].into(), ledger: ledger.into() };
     let key = PartitionKey::new(vec![Some("2018-11-03".into())]);
     let fields = vec![
         Field::new("ts", DataType::Timestamp(TimeUnit::Microsecond, None), true),
@@ -103,7 +102,7 @@ fn a_manifest_that_names_files_elsewhere_is_not_read() {
         let mut table = table(&RunId::generate());
         let Content::Table { partitions, .. } = &mut table.content else { return };
         for partition in partitions.values_mut() {
-            partition.files = vec![DataFile { path: path.to_owned(), rows: 3, bytes: 4 }].into();
+            partition.files = vec![DataFile::new(path, 3, 4)].into();
         }
         let partitions = table.partitions().map(|(key, one)| (key.clone(), one.clone())).collect();
         let part = Part { partitions, ..Part::default() };
@@ -179,7 +178,9 @@ fn long_table(days: usize, run: &RunId) -> TableVersion {
     let (_, one) = partitions.pop_first().unwrap();
     for day in 0..days {
         let key = PartitionKey::new(vec![Some(format!("day {day:04}"))]);
-        partitions.insert(key, one.clone());
+        let path = format!("data/{run}/event_date=2018-11-03/{day}.parquet");
+        let files = vec![DataFile::new(path, 3, 4)].into();
+        partitions.insert(key, Partition { files, ..one.clone() });
         let batch =
             Batch { run: run.clone(), fingerprint: one.ledger.fingerprint.clone(), units: Vec::new() };
         batches.insert(format!("batch {day:04}"), batch);
@@ -309,4 +310,71 @@ fn what_was_published_is_kept_with_its_time_until_its_files_are_gone() {
     let data = warehouse.folder(&relation).unwrap().join(DATA);
     fs::remove_dir_all(data.join(runs[1].as_str())).unwrap();
     assert_eq!(runs_of(&published()), [runs[2].clone()]);
+}
+
+/// A table of so many partitions that share one file, a row each.
+fn shared(run: &RunId, partitions: u64) -> TableVersion {
+    let mut table = table(run);
+    let Content::Table { partitions: all, .. } = &mut table.content else { return table };
+    let ledger = all.values().next().unwrap().ledger.clone();
+    let path = format!("data/{run}/event_date=several/0.parquet");
+    *all = (0..partitions)
+        .map(|first| {
+            let within = Within { first, rows: partitions, bytes: 1000 };
+            let files = vec![DataFile::shared(path.clone(), 1, within)];
+            let key = PartitionKey::new(vec![Some(format!("{first:04}"))]);
+            (key, Partition { files: files.into(), ledger: ledger.clone() })
+        })
+        .collect();
+    table
+}
+
+#[test]
+fn a_file_that_partitions_share_is_listed_once_and_read_back_with_each_ones_rows() {
+    for partitions in [3, 700] {
+        let folder = tempfile::tempdir().unwrap();
+        let warehouse = LocalWarehouse::new(folder.path());
+        let relation = Relation::new("music", "raw");
+        let table = shared(&RunId::generate(), partitions);
+        write_files(&warehouse, &relation, &table);
+        warehouse.publish(&relation, &table, &Presentation::default()).unwrap();
+        let read = LocalWarehouse::new(folder.path()).read(&relation).unwrap();
+        assert_eq!(read.as_ref(), Some(&table));
+        let mut listed = 0;
+        for entry in walkdir::WalkDir::new(folder.path()) {
+            let path = entry.unwrap().into_path();
+            if path.extension().is_some_and(|extension| extension == "json") {
+                let text: serde_json::Value = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
+                listed += text["files"].as_array().unwrap().len();
+            }
+        }
+        assert_eq!(listed, 1, "{partitions} partitions");
+    }
+}
+
+#[test]
+fn partitions_that_do_not_have_a_shared_file_between_them_are_refused() {
+    let run = RunId::generate();
+    let whole = shared(&run, 3);
+    let mut partly = whole.clone();
+    let Content::Table { partitions, .. } = &mut partly.content else { return };
+    partitions.pop_last();
+    let read = |listed: &TableVersion, entries: &TableVersion| {
+        let partitions = entries.partitions().map(|(key, one)| (key.clone(), one.clone())).collect();
+        let part = Part { partitions, ..Part::default() };
+        let text = ManifestHead::of(listed, vec![MANIFEST.to_owned()]).text(&part).unwrap();
+        let (head, own) = ManifestHead::read(&text).unwrap();
+        head.into_table(&[&own]).map_err(|error| match error {
+            Unreadable::Text(reason) => reason.replace(run.as_str(), "[run]"),
+            Unreadable::Format(format) => format.to_string(),
+        })
+    };
+    assert_eq!(read(&whole, &whole).unwrap(), whole);
+    let path = "data/[run]/event_date=several/0.parquet";
+    assert_eq!(
+        read(&partly, &partly).unwrap_err(),
+        format!("its partitions have 2 rows of `{path}`, which has 3")
+    );
+    assert_eq!(read(&table(&run), &whole).unwrap_err(), format!("`files` does not list `{path}`"));
+    assert_eq!(read(&whole, &shared(&run, 0)).unwrap_err(), format!("no partition has the file `{path}`"));
 }
