@@ -90,6 +90,19 @@ impl Checked {
         &self.operations
     }
 
+    /// The same in words of their own.
+    pub(super) fn steps(&self) -> impl Iterator<Item = &'static str> {
+        self.operations.iter().map(|operation| match operation {
+            Operation::Add => "add",
+            Operation::Subtract => "subtract",
+            Operation::Multiply => "multiply",
+            Operation::Divide => "divide",
+            Operation::Negate => "negate",
+            Operation::ShiftLeft => "shift left",
+            Operation::ShiftRight => "shift right",
+        })
+    }
+
     /// The type of what it gives.
     pub(super) fn returns(&self) -> &DataType {
         &self.returns

@@ -16,7 +16,7 @@ use super::build_folder::BuildFolder;
 use super::partition::PartitionKey;
 use super::storage::TableFolder;
 use super::table::{DataFile, Partition, Within};
-use super::writer::{LabelledFiles, PartitionWriter, Run, WriteError, WriteTarget, WrittenFiles};
+use super::writer::{LabelledFiles, PartitionWriter, RowRun, WriteError, WriteTarget, WrittenFiles};
 use mep_core::guard::guarded;
 
 /// Bytes at which a shared file is full: what is written anew at most where one of its partitions goes.
@@ -79,7 +79,7 @@ fn by_partition(files: LabelledFiles) -> WrittenFiles {
     for (folder, files) in files {
         for (file, runs) in files {
             let mut first = 0;
-            for Run { label, rows } in runs {
+            for RowRun { label, rows } in runs {
                 let within = Within { first, rows: file.rows, bytes: file.bytes };
                 let part = DataFile::shared(file.path.clone(), rows, within);
                 written.entry(folder.with(&label)).or_default().push(part);
@@ -104,7 +104,7 @@ pub struct SharedFiles {
 }
 
 /// Rows of a file, one behind the other, that are of one partition.
-struct Piece {
+struct SharedPiece {
     key: PartitionKey,
     first: u64,
     rows: u64,
@@ -145,11 +145,11 @@ impl SharedFiles {
     /// # Errors
     /// Where a file cannot be read or written.
     pub fn gather(&self, files: Vec<(PartitionKey, DataFile)>) -> Result<WrittenFiles, WriteError> {
-        let mut pieces: BTreeMap<(PartitionKey, String), Vec<Piece>> = BTreeMap::new();
+        let mut pieces: BTreeMap<(PartitionKey, String), Vec<SharedPiece>> = BTreeMap::new();
         for (key, file) in files {
             let first = file.within.map_or(0, |within| within.first);
             let place = (key.without_last(), file.path);
-            pieces.entry(place).or_default().push(Piece { key, first, rows: file.rows });
+            pieces.entry(place).or_default().push(SharedPiece { key, first, rows: file.rows });
         }
         // Files keep the columns that they were written with, so those of other columns go into other files.
         let mut writers: Vec<(SchemaRef, PartitionWriter)> = Vec::new();
@@ -171,7 +171,7 @@ impl SharedFiles {
         &self,
         folder: &PartitionKey,
         path: &str,
-        pieces: &[Piece],
+        pieces: &[SharedPiece],
         writers: &mut Vec<(SchemaRef, PartitionWriter)>,
     ) -> Result<(), WriteError> {
         let bytes = Bytes::from(self.table_folder.storage().read(&self.table_folder.path_of(path))?);
@@ -192,7 +192,7 @@ impl SharedFiles {
                 && let Some((piece, left_of_it)) = left.peek_mut()
             {
                 let taken = missing.min(*left_of_it);
-                runs.push(Run { label: piece.key.batch().unwrap_or_default().to_owned(), rows: taken });
+                runs.push(RowRun { label: piece.key.batch().unwrap_or_default().to_owned(), rows: taken });
                 missing -= taken;
                 *left_of_it -= taken;
                 if *left_of_it == 0 {
@@ -215,7 +215,7 @@ impl SharedFiles {
     }
 
     /// Rows of a file with the last partition column behind them.
-    fn with_last(&self, rows: &RecordBatch, runs: &[Run]) -> Result<RecordBatch, WriteError> {
+    fn with_last(&self, rows: &RecordBatch, runs: &[RowRun]) -> Result<RecordBatch, WriteError> {
         let name = self.partition_columns.last().map_or("", String::as_str);
         let schema = rows.schema();
         if schema.fields().last().is_some_and(|field| field.name() == name) {

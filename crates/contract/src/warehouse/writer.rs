@@ -104,25 +104,25 @@ struct PartitionFile {
     writer: ArrowWriter<Box<dyn NewFile>>,
     path: String,
     rows: u64,
-    runs: Vec<Run>,
+    runs: Vec<RowRun>,
     used: u64,
 }
 
 /// So many rows of a file, one behind the other, that were written under one label.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Run {
+pub(super) struct RowRun {
     pub(super) label: String,
     pub(super) rows: u64,
 }
 
 /// The files that were written, each with what its rows were written as, by partition.
-pub(super) type LabelledFiles = BTreeMap<PartitionKey, Vec<(DataFile, Vec<Run>)>>;
+pub(super) type LabelledFiles = BTreeMap<PartitionKey, Vec<(DataFile, Vec<RowRun>)>>;
 
 /// A file that is all sent, and perhaps not all written.
 struct EndingFile {
     path: String,
     rows: u64,
-    runs: Vec<Run>,
+    runs: Vec<RowRun>,
     finishing: Finishing,
 }
 
@@ -180,7 +180,7 @@ impl PartitionWriter {
         let data = batch.project(&indices)?;
         for (key, part) in split(&batch.columns()[data_columns..], batch.num_rows())? {
             let rows = part.take(&data)?;
-            let run = label.map(|label| Run { label: label.to_owned(), rows: rows.num_rows() as u64 });
+            let run = label.map(|label| RowRun { label: label.to_owned(), rows: rows.num_rows() as u64 });
             self.write_partition(&key, &rows, run)?;
         }
         Ok(())
@@ -220,7 +220,7 @@ impl PartitionWriter {
         &mut self,
         key: &PartitionKey,
         rows: &RecordBatch,
-        runs: impl IntoIterator<Item = Run>,
+        runs: impl IntoIterator<Item = RowRun>,
     ) -> Result<(), WriteError> {
         self.clock += 1;
         if !self.open.contains_key(key) {

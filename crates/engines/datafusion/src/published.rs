@@ -223,7 +223,7 @@ impl TableProvider for PublishedTable {
             });
             return counted(schema, partitions.collect(), limit);
         }
-        let mut own = Files::default();
+        let mut own = AlikeFiles::default();
         let mut shared: BTreeMap<&str, SharedFile<'_>> = BTreeMap::new();
         for (values, partition) in pruned {
             for file in partition {
@@ -245,7 +245,7 @@ impl TableProvider for PublishedTable {
             scans.push(self.scan_of(state, own, &columns, projection.cloned(), limit)?);
         }
         if !shared.is_empty() {
-            let mut files = Files::default();
+            let mut files = AlikeFiles::default();
             for (path, file) in shared {
                 file.pieces.iter().for_each(|piece| files.count(piece));
                 let SharedFile { within, ref values, .. } = file;
@@ -279,13 +279,13 @@ impl TableProvider for PublishedTable {
 
 /// Files that are read alike.
 #[derive(Default)]
-struct Files {
+struct AlikeFiles {
     files: Vec<PartitionedFile>,
     rows: usize,
     bytes: usize,
 }
 
-impl Files {
+impl AlikeFiles {
     fn add(&mut self, file: &DataFile, partitioned: PartitionedFile) {
         self.files.push(partitioned);
         self.count(file);
@@ -327,7 +327,7 @@ impl PublishedTable {
     fn scan_of(
         &self,
         state: &dyn Session,
-        Files { files, rows, bytes }: Files,
+        AlikeFiles { files, rows, bytes }: AlikeFiles,
         order: &[usize],
         projection: Option<Vec<usize>>,
         limit: Option<usize>,

@@ -9,6 +9,7 @@ use datafusion::common::{ExprSchema, Result, ScalarValue};
 use datafusion::logical_expr::expr::{Cast, ScalarFunction};
 use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, Operator};
 
+use super::narrowing::Narrowed;
 use crate::checked::{Checked, Operation};
 
 /// Whether evaluating an expression is an error for some values.
@@ -26,11 +27,19 @@ pub(crate) fn may_fail(expression: &Expr, schema: &dyn ExprSchema) -> Result<boo
             }
             Expr::ScalarFunction(call) => match call.func.inner().downcast_ref::<Checked>() {
                 Some(checked) => may_overflow(checked, &call.args, schema),
-                None => call_may_fail(call, schema)?,
+                None => match call.func.inner().downcast_ref::<Narrowed>() {
+                    Some(narrowed) => narrowed_may_fail(narrowed, &call.args, schema)?,
+                    None => call_may_fail(call, schema)?,
+                },
             },
             _ => false,
         })
     })
+}
+
+fn narrowed_may_fail(narrowed: &Narrowed, values: &[Expr], schema: &dyn ExprSchema) -> Result<bool> {
+    let Some(value) = values.first().filter(|_| !narrowed.gives_null()) else { return Ok(false) };
+    Ok(!is_literal(value) && may_not_fit(&value.get_type(schema)?, narrowed.to()))
 }
 
 /// Whether a call of a function is an error for some values.
@@ -54,7 +63,8 @@ pub(crate) fn name_may_fail(name: &str, is_constant: &[bool]) -> bool {
 }
 
 /// Functions that are an error for some values of what they are called for.
-const FALLIBLE: [&str; 32] = [
+const FALLIBLE: [&str; 33] = [
+    super::narrowing::NAME,
     super::whole_days::NAME,
     "to_timestamp",
     "to_timestamp_seconds",

@@ -165,7 +165,7 @@ impl IntervalPart {
 
 /// An interval by its parts. Those of a difference of times are days of 24 hours, and what is left of one.
 #[derive(Clone, Copy)]
-struct Span {
+struct IntervalSpan {
     months: i64,
     days: i64,
     micros: i64,
@@ -174,7 +174,7 @@ struct Span {
 const HOUR: i64 = 3_600_000_000;
 const DAY: i64 = 24 * HOUR;
 
-impl Span {
+impl IntervalSpan {
     fn counted(micros: i64) -> Self {
         Self { months: 0, days: micros / DAY, micros: micros % DAY }
     }
@@ -206,15 +206,15 @@ impl Span {
     }
 }
 
-fn spans(values: &ArrayRef) -> Result<Vec<Option<Span>>> {
+fn spans(values: &ArrayRef) -> Result<Vec<Option<IntervalSpan>>> {
     if matches!(values.data_type(), DataType::Duration(_)) {
         let counted = cast(values, &DataType::Duration(TimeUnit::Microsecond))?;
         let counted = counted.as_primitive::<DurationMicrosecondType>();
-        return Ok(counted.iter().map(|micros| micros.map(Span::counted)).collect());
+        return Ok(counted.iter().map(|micros| micros.map(IntervalSpan::counted)).collect());
     }
     let intervals = cast(values, &DataType::Interval(IntervalUnit::MonthDayNano))?;
     let intervals = intervals.as_primitive::<IntervalMonthDayNanoType>();
-    let span = |interval: arrow::datatypes::IntervalMonthDayNano| Span {
+    let span = |interval: arrow::datatypes::IntervalMonthDayNano| IntervalSpan {
         months: interval.months.into(),
         days: interval.days.into(),
         micros: interval.nanoseconds / 1_000,
@@ -266,12 +266,14 @@ impl ScalarUDFImpl for MeasureFunction {
         };
         let spans = spans(&values)?.into_iter();
         let told: ArrayRef = match self.measure {
-            Measure::Length => Arc::new(spans.map(|span| span.map(Span::length)).collect::<Int64Array>()),
+            Measure::Length => {
+                Arc::new(spans.map(|span| span.map(IntervalSpan::length)).collect::<Int64Array>())
+            }
             Measure::Part(IntervalPart::Epoch) => {
-                Arc::new(spans.map(|span| span.map(Span::epoch)).collect::<Float64Array>())
+                Arc::new(spans.map(|span| span.map(IntervalSpan::epoch)).collect::<Float64Array>())
             }
             Measure::Part(part) => {
-                let part = |span: Span| i32::try_from(span.part(part)).ok();
+                let part = |span: IntervalSpan| i32::try_from(span.part(part)).ok();
                 Arc::new(spans.map(|span| span.and_then(part)).collect::<Int32Array>())
             }
         };

@@ -26,6 +26,7 @@ pub mod kept_above;
 pub mod marks;
 pub mod membership;
 pub mod microseconds;
+pub mod narrowing;
 pub mod null_safe_keys;
 pub mod numbers;
 pub mod order_keys;
@@ -82,6 +83,7 @@ fn with_meaning(
     rules.insert(1, Arc::new(overflow::CheckedArithmetic));
     rules.insert(2, Arc::new(bounded_values::BoundedValues));
     rules.insert(3, Arc::new(floats::ComparableConstants));
+    rules.insert(4, Arc::new(narrowing::NarrowingCasts));
     rules
 }
 

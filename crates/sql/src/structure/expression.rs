@@ -9,8 +9,10 @@ use datafusion::logical_expr::{
     Expr, Operator, Subquery, WindowFrame, WindowFrameBound, WindowFrameUnits, WindowFunctionDefinition,
 };
 
-use super::data_type::field;
+use super::data_type::{data_type, field};
 use super::literal::literal;
+use crate::checked::Checked;
+use crate::rules::narrowing::Narrowed;
 use mep_core::fingerprint::Structure;
 
 /// What one node of an expression says beside its children.
@@ -80,6 +82,14 @@ pub(crate) fn node<'a>(structure: &mut Structure, expression: &'a Expr) -> NodeP
         Expr::TryCast(cast) => field(structure.tag("try cast"), &cast.field),
         Expr::ScalarFunction(call) => {
             structure.tag("function").text(call.func.name()).count(call.args.len());
+            if let Some(checked) = call.func.inner().downcast_ref::<Checked>() {
+                checked.steps().for_each(|operation| _ = structure.tag(operation));
+                data_type(structure, checked.returns());
+            }
+            if let Some(narrowed) = call.func.inner().downcast_ref::<Narrowed>() {
+                structure.flag(narrowed.gives_null());
+                data_type(structure, narrowed.to());
+            }
         }
         Expr::AggregateFunction(call) => {
             structure.tag("aggregate").text(call.func.name());
