@@ -11,7 +11,7 @@ use crate::project::Project;
 fn project(openlineage: &str) -> Project {
     let project = Project::with_listens();
     project.listens("1.json", &[(0, 1, "a"), (1, 2, "b")]);
-    project.file("profiles.yml", &format!("songs: {{target: dev, outputs: {{dev: {{type: local, path: warehouse, schema: main, threads: 1, openlineage: {openlineage}, sources: {{events: {{type: files, path: events}}}}}}}}}}"));
+    project.file("profiles.yml", format!("songs: {{target: dev, outputs: {{dev: {{type: local, path: warehouse, schema: main, threads: 1, openlineage: {openlineage}, sources: {{events: {{type: files, path: events}}}}}}}}}}"));
     project.model("plays", "select song, user_id from {{ ref('kept') }} where user_id > 0");
     project.model(
         "kept",

@@ -1,6 +1,6 @@
 //! clone: tables of an earlier state, as another schema of the warehouse has them, written as this target's own.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use super::compaction::has_table;
 use super::error::AppError;
@@ -38,7 +38,7 @@ pub fn can_be_cloned(node: &Node) -> bool {
 pub fn clone_tables(
     workspace: &Workspace,
     nodes: &NodeSet,
-    earlier: &HashMap<String, Relation>,
+    earlier: &BTreeMap<String, Relation>,
     anew: bool,
     mut done: impl FnMut(&Relation, &Cloned),
 ) -> Result<(), AppError> {
@@ -60,7 +60,8 @@ pub fn clone_tables(
             continue;
         };
         let rows = runtime.block_on(cloner.clone_table(from, &table, to, &presentation(node)));
-        let rows = rows.map_err(|error| AppError::Clone { relation: from.to_string(), error })?;
+        let rows =
+            rows.map_err(|error| AppError::Clone { relation: from.to_string(), error: Box::new(error) })?;
         done(to, &Cloned::Table { from: from.clone(), rows });
     }
     Ok(())

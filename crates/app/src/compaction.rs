@@ -81,8 +81,8 @@ pub fn compact(
         let is_own = node.relation.as_ref() == Some(relation);
         let presentation = if is_own { presentation(node) } else { Presentation::default() };
         let compacted = runtime.block_on(compactor.compact(relation, table, compaction, &presentation));
-        let compacted =
-            compacted.map_err(|error| AppError::Compact { relation: relation.to_string(), error })?;
+        let compacted = compacted
+            .map_err(|error| AppError::Compact { relation: relation.to_string(), error: Box::new(error) })?;
         done(relation, &compacted);
     }
     Ok(())

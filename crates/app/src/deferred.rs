@@ -1,6 +1,6 @@
 //! Deferring to an earlier state: what is not selected is read where that state has it, and need not be built in this target.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use super::error::AppError;
 use super::workspace::{Selectors, Workspace};
@@ -26,7 +26,7 @@ impl Workspace {
     pub fn defer(
         &mut self,
         selectors: Selectors<'_>,
-        earlier: &HashMap<String, Relation>,
+        earlier: &BTreeMap<String, Relation>,
         favor: Favor,
     ) -> Result<(), AppError> {
         let selected = self.select(selectors, |_| true)?;

@@ -37,7 +37,7 @@ pub enum AppError {
         /// The table.
         relation: String,
         /// Why not.
-        error: BuildError,
+        error: Box<BuildError>,
     },
     /// A table cannot be written under another name.
     #[error("cloning {relation}: {error}")]
@@ -45,7 +45,7 @@ pub enum AppError {
         /// The table that is cloned.
         relation: String,
         /// Why not.
-        error: BuildError,
+        error: Box<BuildError>,
     },
     /// A file or stream cannot be used.
     #[error("{what}: {}", mep_core::os_error::OsMessage(.error))]

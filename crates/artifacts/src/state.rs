@@ -4,7 +4,7 @@
 //! Two manifests are compared as dbt compares them: a node is modified where its text, its config, its names, its macros
 //! or its contract are others.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -62,12 +62,12 @@ pub fn beside(described: Described<'_>, folder: &Path, now: &Path) -> Result<Bes
 ///
 /// # Errors
 /// Where there is none, or it cannot be read.
-pub fn relations_of(folder: &Path) -> Result<HashMap<String, Relation>, StateError> {
+pub fn relations_of(folder: &Path) -> Result<BTreeMap<String, Relation>, StateError> {
     let earlier = read(&folder.join("manifest.json"))?;
     earlier.as_ref().map(relations).ok_or_else(|| StateError::NoManifest(folder.to_owned()))
 }
 
-fn relations(manifest: &Json) -> HashMap<String, Relation> {
+fn relations(manifest: &Json) -> BTreeMap<String, Relation> {
     let relation = |(id, node): (&String, &Json)| {
         let is_built = ["model", "seed", "snapshot"].contains(&node["resource_type"].as_str()?);
         node["relation_name"].as_str().filter(|_| is_built)?;

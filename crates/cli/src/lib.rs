@@ -38,7 +38,7 @@ mod stream_metrics;
 mod stream_view;
 pub mod terminal;
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
@@ -178,7 +178,7 @@ fn defer(workspace: &mut Workspace, selecting: &Selecting) -> Result<(), AppErro
 }
 
 /// What each model, seed and snapshot of an earlier state was built as, by unique id.
-fn relations_of(workspace: &Workspace, state: &Path) -> Result<HashMap<String, Relation>, Problem> {
+fn relations_of(workspace: &Workspace, state: &Path) -> Result<BTreeMap<String, Relation>, Problem> {
     let relations = mep_artifacts::relations_of(&workspace.project.root.join(state));
     relations.map_err(|error| Problem::new(error.to_string()))
 }

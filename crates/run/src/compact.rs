@@ -3,7 +3,7 @@
 //! The rows and the ledger of each partition stay what they are, so nothing that was built from them becomes dirty, and
 //! nothing lands twice. The old files stay for the retention, as those of any superseded build do.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 use super::build::BuildError;
@@ -114,7 +114,7 @@ impl Compactor<'_> {
         for (number, old) in by_day.into_values().enumerate() {
             let files = SharedFiles { name: format!("{}{number}-", files.name), ..files.clone() };
             let keys: HashSet<PartitionKey> = old.iter().map(|(key, _)| key.clone()).collect();
-            let paths: HashSet<String> = old.iter().map(|(_, file)| file.path.clone()).collect();
+            let paths: BTreeSet<String> = old.iter().map(|(_, file)| file.path.clone()).collect();
             let bytes = |file: &DataFile| file.bytes;
             let bytes_before = old.iter().map(|(_, file)| bytes(file)).sum::<u64>();
             let new = files.gather(old)?;

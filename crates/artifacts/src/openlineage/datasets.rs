@@ -111,7 +111,10 @@ impl<'a> Datasets<'a> {
         let mut facets = Map::new();
         if let Some(schema) = schema {
             let field = |field: &std::sync::Arc<_>| field_of(node, field);
-            facets.insert("schema".to_owned(), facets::schema(schema.fields().iter().map(field).collect()));
+            facets.insert(
+                "schema".to_owned(),
+                facets::schema(&schema.fields().iter().map(field).collect::<Vec<_>>()),
+            );
         }
         Some(json!({ "namespace": name.namespace, "name": name.name, "facets": facets }))
     }
@@ -155,7 +158,7 @@ impl<'a> Datasets<'a> {
             let Some(name) = of(&origin.relation) else { continue };
             decides.extend(uses.iter().map(|how| name.field(&origin.column, "INDIRECT", subtype(*how))));
         }
-        (!fields.is_empty() || !decides.is_empty()).then(|| facets::column_lineage(fields, decides))
+        (!fields.is_empty() || !decides.is_empty()).then(|| facets::column_lineage(&fields, &decides))
     }
 }
 

@@ -40,11 +40,11 @@ pub(super) fn error(message: &str) -> Json {
     facet("1-0-1/ErrorMessageRunFacet", "ErrorMessageRunFacet", says)
 }
 
-pub(super) fn schema(fields: Vec<Json>) -> Json {
+pub(super) fn schema(fields: &[Json]) -> Json {
     facet("1-1-1/SchemaDatasetFacet", "SchemaDatasetFacet", json!({ "fields": fields }))
 }
 
-pub(super) fn column_lineage(fields: Map<String, Json>, dataset: Vec<Json>) -> Json {
+pub(super) fn column_lineage(fields: &Map<String, Json>, dataset: &[Json]) -> Json {
     let says = json!({ "fields": fields, "dataset": dataset });
     facet("1-2-0/ColumnLineageDatasetFacet", "ColumnLineageDatasetFacet", says)
 }

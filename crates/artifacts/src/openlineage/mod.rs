@@ -45,13 +45,13 @@ pub fn events(described: Described<'_>, namespace: &str, ended: Ended<'_>) -> Ve
         facets: facets::job("JOB"),
     };
     let failed = ended.results.iter().any(|result| result.status.is_failure());
-    let mut all = vec![call.event("START", began, json!({}), Vec::new(), Vec::new())];
+    let mut all = vec![call.event("START", began, &json!({}), &[], &[])];
     let datasets = Datasets::of(described);
     for result in ended.results {
         all.extend(of_node(described, &datasets, &call, result).into_iter().flatten());
     }
     let last = if failed { "FAIL" } else { "COMPLETE" };
-    all.push(call.event(last, ended.at, json!({}), Vec::new(), Vec::new()));
+    all.push(call.event(last, ended.at, &json!({}), &[], &[]));
     all.iter_mut().for_each(secrets::mask_json);
     all
 }
@@ -85,7 +85,7 @@ fn of_node(
     let id = run_id(began, &[described.run.as_str(), &result.unique_id]);
     let job = LineageJob { namespace: call.namespace, name: result.unique_id.clone(), run: id, facets };
     let mut of_run = json!({ "parent": call.as_parent() });
-    let begins = job.event("START", began, of_run.clone(), datasets.inputs(index), Vec::new());
+    let begins = job.event("START", began, &of_run, &datasets.inputs(index), &[]);
     if let Some(message) = result.message.as_deref().filter(|_| result.status.is_failure()) {
         of_run["errorMessage"] = facets::error(message);
     }
@@ -94,7 +94,7 @@ fn of_node(
     } else {
         (datasets.inputs(index), output(datasets, index, result))
     };
-    Some([begins, job.event(last, ended, of_run, inputs, outputs)])
+    Some([begins, job.event(last, ended, &of_run, &inputs, &outputs)])
 }
 
 fn output(datasets: &Datasets<'_>, index: NodeIndex, result: &NodeResult) -> Vec<Json> {
@@ -110,14 +110,7 @@ struct LineageJob<'a> {
 }
 
 impl LineageJob<'_> {
-    fn event(
-        &self,
-        kind: &str,
-        at: DateTime<Utc>,
-        of_run: Json,
-        inputs: Vec<Json>,
-        outputs: Vec<Json>,
-    ) -> Json {
+    fn event(&self, kind: &str, at: DateTime<Utc>, of_run: &Json, inputs: &[Json], outputs: &[Json]) -> Json {
         json!({
             "eventType": kind,
             "eventTime": at.to_rfc3339_opts(SecondsFormat::Millis, true),

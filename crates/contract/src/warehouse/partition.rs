@@ -56,11 +56,13 @@ impl PartitionKey {
     }
 
     /// The key without the last of its values.
+    #[must_use]
     pub fn without_last(&self) -> Self {
         Self::new(self.0.split_last().map(|(_, values)| values.to_vec()).unwrap_or_default())
     }
 
     /// The key with one more value.
+    #[must_use]
     pub fn with(&self, last: &str) -> Self {
         Self(self.0.iter().cloned().chain([Some(last.to_owned())]).collect())
     }

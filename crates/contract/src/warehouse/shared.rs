@@ -4,7 +4,7 @@
 //! knows which rows are its own ([`Within`]). So small partitions cost no file each, and all else about them stays what it is.
 //! A shared file holds the rows of its partitions and no others: where one of them goes, what is left is written anew.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch, StringArray};
@@ -122,7 +122,7 @@ impl SharedFiles {
                 held.entry(&file.path).or_insert((0, within.rows)).0 += file.rows;
             }
         }
-        let partly: HashSet<String> = held
+        let partly: BTreeSet<String> = held
             .into_iter()
             .filter(|(_, (held, rows))| held != rows)
             .map(|(path, _)| path.to_owned())
@@ -255,7 +255,7 @@ impl SharedFiles {
 /// Where one would have fewer or more.
 pub fn replace_files(
     partitions: &mut BTreeMap<PartitionKey, Partition>,
-    paths: &HashSet<String>,
+    paths: &BTreeSet<String>,
     mut written: WrittenFiles,
 ) -> Result<(), WriteError> {
     for (key, partition) in partitions {

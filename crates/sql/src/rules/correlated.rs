@@ -70,10 +70,11 @@ fn check_reach(plan: &LogicalPlan, is_within: bool) -> Result<()> {
         let around = OnceCell::new();
         node.apply_expressions(|expression| {
             expression.apply(|part| {
-                let subquery = match part {
-                    Expr::Exists(Exists { subquery, .. }) | Expr::InSubquery(InSubquery { subquery, .. }) => subquery,
-                    Expr::ScalarSubquery(subquery) => subquery,
-                    _ => return Ok(TreeNodeRecursion::Continue),
+                let (Expr::Exists(Exists { subquery, .. })
+                | Expr::InSubquery(InSubquery { subquery, .. })
+                | Expr::ScalarSubquery(subquery)) = part
+                else {
+                    return Ok(TreeNodeRecursion::Continue);
                 };
                 let around = || around.get_or_init(|| merge_schema(&node.inputs()));
                 let is_further = |read: &Expr| match read {

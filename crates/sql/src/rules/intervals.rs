@@ -39,7 +39,7 @@ fn of_node(node: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
     let inputs = node.inputs();
     let mut fields = inputs.iter().flat_map(|input| input.schema().fields().iter());
     let has_columns = fields.any(|field| is_span(field.data_type()));
-    replaced(node, |part| concerns(part, has_columns), of_expression)
+    replaced(node, |part| concerns(part, has_columns), |part, schema| Ok(of_expression(part, schema)))
 }
 
 /// A length of time.
@@ -71,31 +71,31 @@ fn compares(operator: Operator) -> bool {
     matches!(operator, Eq | NotEq | Lt | LtEq | Gt | GtEq | IsDistinctFrom | IsNotDistinctFrom)
 }
 
-fn of_expression(part: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
+fn of_expression(part: Expr, schema: &DFSchema) -> Transformed<Expr> {
     let is_one = |side: &Expr| side.get_type(schema).is_ok_and(|data_type| is_span(&data_type));
     match part {
         Expr::BinaryExpr(BinaryExpr { left, op, right })
             if compares(op) && is_one(&left) && is_one(&right) =>
         {
             let (left, right) = (length(*left, schema).into(), length(*right, schema).into());
-            Ok(Transformed::yes(Expr::BinaryExpr(BinaryExpr { left, op, right })))
+            Transformed::yes(Expr::BinaryExpr(BinaryExpr { left, op, right }))
         }
         Expr::Between(Between { expr, negated, low, high })
             if is_one(&expr) && is_one(&low) && is_one(&high) =>
         {
             let [expr, low, high] = [expr, low, high].map(|one| length(*one, schema).into());
-            Ok(Transformed::yes(Expr::Between(Between { expr, negated, low, high })))
+            Transformed::yes(Expr::Between(Between { expr, negated, low, high }))
         }
         Expr::ScalarFunction(mut call) if call.func.name() == "date_part" && call.args.len() == 2 => {
             let of = match (&call.args[0], is_one(&call.args[1])) {
                 (Expr::Literal(part, _), true) => part.try_as_str().flatten().and_then(IntervalPart::named),
                 _ => None,
             };
-            let Some(of) = of else { return Ok(Transformed::no(Expr::ScalarFunction(call))) };
+            let Some(of) = of else { return Transformed::no(Expr::ScalarFunction(call)) };
             let span = as_counted(call.args.swap_remove(1), schema);
-            Ok(Transformed::yes(called(Measure::Part(of), span)))
+            Transformed::yes(called(Measure::Part(of), span))
         }
-        other => Ok(Transformed::no(other)),
+        other => Transformed::no(other),
     }
 }
 

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use arrow::array::{Array, AsArray, IntervalMonthDayNanoArray};
 use arrow::datatypes::{DataType, Int64Type, IntervalMonthDayNano, IntervalUnit, TimeUnit};
 use datafusion::common::tree_node::Transformed;
-use datafusion::common::{DFSchema, Result, ScalarValue, exec_datafusion_err, exec_err};
+use datafusion::common::{Result, ScalarValue, exec_datafusion_err, exec_err};
 use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::{
     BinaryExpr, Cast, ColumnarValue, Expr, LogicalPlan, Operator, ScalarFunctionArgs, ScalarUDF,
@@ -38,14 +38,14 @@ impl OptimizerRule for WholeDays {
     }
 
     fn rewrite(&self, plan: LogicalPlan, _: &dyn OptimizerConfig) -> Result<Transformed<LogicalPlan>> {
-        replaced(plan, |part| number_of_days(part).is_some(), of_expression)
+        replaced(plan, |part| number_of_days(part).is_some(), |part, _| Ok(of_expression(part)))
     }
 }
 
-fn of_expression(part: Expr, _: &DFSchema) -> Result<Transformed<Expr>> {
-    let Some(days) = number_of_days(&part) else { return Ok(Transformed::no(part)) };
+fn of_expression(part: Expr) -> Transformed<Expr> {
+    let Some(days) = number_of_days(&part) else { return Transformed::no(part) };
     let function = Arc::new(ScalarUDF::new_from_impl(DaysInterval { signature: signature() }));
-    Ok(Transformed::yes(Expr::ScalarFunction(ScalarFunction::new_udf(function, vec![days.clone()]))))
+    Transformed::yes(Expr::ScalarFunction(ScalarFunction::new_udf(function, vec![days.clone()])))
 }
 
 /// The `n` of an interval that the analyzer made of so many days.

@@ -174,14 +174,13 @@ impl ManifestHead {
     /// The table of this head and these entries.
     pub(super) fn into_table(self, parts: &[&Part]) -> Result<TableVersion, Unreadable> {
         let schema = schema_of(self.columns).map_err(|error| Unreadable::Text(error.to_string()))?;
-        let content = match self.view {
-            Some(view) => Content::View { sql: view.sql, fingerprint: view.fingerprint },
-            None => {
-                let partitions = joined(parts, |part| &part.partitions)?;
-                are_whole(&partitions, &self.shared)?;
-                let batches = joined(parts, |part| &part.batches)?;
-                Content::Table { partition_columns: self.partition_columns, partitions, batches }
-            }
+        let content = if let Some(view) = self.view {
+            Content::View { sql: view.sql, fingerprint: view.fingerprint }
+        } else {
+            let partitions = joined(parts, |part| &part.partitions)?;
+            are_whole(&partitions, &self.shared)?;
+            let batches = joined(parts, |part| &part.batches)?;
+            Content::Table { partition_columns: self.partition_columns, partitions, batches }
         };
         let groups = self.groups.into_iter().map(GroupsText::into_groups).collect::<Result<_, _>>()?;
         Ok(TableVersion { schema: schema.into(), content, run: self.run, sql: self.sql, groups })

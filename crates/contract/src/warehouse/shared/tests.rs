@@ -87,7 +87,7 @@ fn partitions_share_a_file_a_day_and_what_is_left_of_it_is_written_anew() {
     let mut all = partitions(writer.finish().unwrap());
     let shown: Vec<(String, u64)> = all.iter().map(|(key, one)| (key.to_string(), one.rows())).collect();
     assert_eq!(shown, [("1970-01-01/a".into(), 3), ("1970-01-01/b".into(), 1), ("1970-01-02/a".into(), 1)]);
-    let paths: HashSet<String> =
+    let paths: BTreeSet<String> =
         all.values().flat_map(|one| one.files.iter()).map(|file| file.path.clone()).collect();
     assert_eq!(paths.len(), 2);
     assert!(paths.iter().all(|path| path.contains("/batch=several/")), "{paths:?}");
