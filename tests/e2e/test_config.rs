@@ -165,3 +165,19 @@ fn an_input_that_the_graph_could_not_know_is_refused_with_a_way_on() {
     project.model("b", &format!("{sql} -- depends_on: {{{{ ref('a') }}}}"));
     project.succeed(&["compile"]);
 }
+
+#[test]
+fn of_tests_of_one_name_the_rows_are_shown_that_fail_one_of_them() {
+    let project = Project::new();
+    project
+        .model("a", "{{ config(materialized='table') }} select 1 as id, 'x' as kind union all select 1, 'y'");
+    project.file(
+        "models/s.yml",
+        "models: [{name: a, columns: [{name: id, data_tests: [{unique: {config: {where: \"kind = 'x'\"}}}, unique]}]}]",
+    );
+    project.fail(1, &["build"]);
+    let shown = project.run(&["show", "--select", "unique_a_id"]);
+    assert_eq!(shown.code, Some(0), "{}", shown.stderr);
+    assert!(shown.stdout.contains("1 row"), "{}", shown.stdout);
+    assert!(shown.stderr.contains("one of 2 tests of that name"), "{}", shown.stderr);
+}
