@@ -225,10 +225,11 @@ fn computed_bounds(checked: &Checked, operands: &[Expr], schema: &dyn ExprSchema
         value = match operation {
             Operation::Add => (value.0 + by.0, value.1 + by.1),
             Operation::Subtract => (value.0 - by.1, value.1 - by.0),
-            // Both are bounds of a type of 64 bits at most, so that the products fit.
             Operation::Multiply => {
-                let corners = [value.0 * by.0, value.0 * by.1, value.1 * by.0, value.1 * by.1];
-                (corners.into_iter().min()?, corners.into_iter().max()?)
+                let corners = [(value.0, by.0), (value.0, by.1), (value.1, by.0), (value.1, by.1)];
+                // Those of two unsigned integers of 64 bits take more than 127.
+                let corners = corners.map(|(left, right)| left.checked_mul(right));
+                (corners.into_iter().min()??, corners.into_iter().max()??)
             }
             _ => return None,
         };
@@ -362,6 +363,7 @@ mod tests {
             "cast(real as bigint) > 1",
             "cast(price as decimal(10, 3)) = 1.125",
             "big + 1 > 7",
+            "arrow_cast(big, 'UInt64') * arrow_cast(big, 'UInt64') > 7",
             "int * int > 7",
             "wide + wide > 7",
             "-big > 1",
