@@ -21,10 +21,8 @@ use super::fallible::may_fail;
 
 /// The engine's rule that moves conditions down.
 pub const MOVES_DOWN: &str = "push_down_filter";
-/// The engine's rule that makes keys of the conditions above inner joins.
-pub const MAKES_KEYS: &str = "eliminate_cross_join";
 
-type Rule = Arc<dyn OptimizerRule + Send + Sync>;
+pub(super) type Rule = Arc<dyn OptimizerRule + Send + Sync>;
 
 /// The rule that moves conditions down, of those that cannot fail.
 pub struct KeptAbove(Rule);
@@ -108,7 +106,7 @@ impl KeptAbove {
     }
 }
 
-fn above(conditions: impl IntoIterator<Item = Expr>, input: Arc<LogicalPlan>) -> LogicalPlan {
+pub(super) fn above(conditions: impl IntoIterator<Item = Expr>, input: Arc<LogicalPlan>) -> LogicalPlan {
     match conjunction(conditions) {
         Some(predicate) => LogicalPlan::Filter(Filter::new(predicate, input)),
         None => Arc::unwrap_or_clone(input),
@@ -157,7 +155,7 @@ fn may_all_move(of_sure: &LogicalPlan, node: &LogicalPlan) -> bool {
 }
 
 /// Those of some conditions that cannot fail on the rows of a node, and those that may.
-fn divided(conditions: Vec<Expr>, input: &LogicalPlan) -> Result<(Vec<Expr>, Vec<Expr>)> {
+pub(super) fn divided(conditions: Vec<Expr>, input: &LogicalPlan) -> Result<(Vec<Expr>, Vec<Expr>)> {
     let (mut sure, mut fallible) = (Vec::new(), Vec::new());
     for condition in conditions {
         let of = if may_fail(&condition, input.schema().as_ref())? { &mut fallible } else { &mut sure };
@@ -228,62 +226,6 @@ impl OptimizerRule for KeptAbove {
             LogicalPlan::Join(join) => self.of_join(join, config),
             other => self.0.rewrite(other, config),
         }
-    }
-}
-
-/// The rule that makes keys of conditions, of those in WHERE that cannot fail or that there is no other key beside.
-pub struct KeysOfSure(Rule);
-
-impl KeysOfSure {
-    /// The rule in whose place this one is.
-    pub fn new(rule: Rule) -> Self {
-        Self(rule)
-    }
-}
-
-/// A filter above an inner join with a condition, as two: what may fail above what cannot. `None` where it is one.
-fn set_apart(plan: &LogicalPlan) -> Result<Option<LogicalPlan>> {
-    let LogicalPlan::Filter(filter) = plan else { return Ok(None) };
-    let LogicalPlan::Join(join) = filter.input.as_ref() else { return Ok(None) };
-    if join.join_type != JoinType::Inner || (join.on.is_empty() && join.filter.is_none()) {
-        return Ok(None);
-    }
-    let (mut sure, fallible) = divided(split_conjunction_owned(filter.predicate.clone()), &filter.input)?;
-    if fallible.is_empty() {
-        return Ok(None);
-    }
-    if sure.is_empty() {
-        sure.push(lit(true));
-    }
-    let below = above(sure, Arc::clone(&filter.input));
-    Ok(Some(above(fallible, Arc::new(below))))
-}
-
-impl fmt::Debug for KeysOfSure {
-    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
-        to.debug_tuple("KeysOfSure").field(&self.0).finish()
-    }
-}
-
-impl OptimizerRule for KeysOfSure {
-    fn name(&self) -> &str {
-        self.0.name()
-    }
-
-    fn apply_order(&self) -> Option<ApplyOrder> {
-        self.0.apply_order()
-    }
-
-    fn supports_rewrite(&self) -> bool {
-        true
-    }
-
-    fn rewrite(&self, plan: LogicalPlan, config: &dyn OptimizerConfig) -> Result<Transformed<LogicalPlan>> {
-        let apart = plan.transform_up_with_subqueries(|node| {
-            Ok(set_apart(&node)?.map_or_else(|| Transformed::no(node), Transformed::yes))
-        })?;
-        let made = self.0.rewrite(apart.data, config)?;
-        Ok(Transformed::new(made.data, made.transformed || apart.transformed, made.tnr))
     }
 }
 

@@ -63,8 +63,9 @@ fn condition(expression: Expr, schema: &DFSchema, standing: TruthPosition) -> Re
             other => Ok(not(value(other, schema)?)),
         },
         Expr::InSubquery(membership) => {
-            let is_join =
-                standing == TruthPosition::Alone && membership.subquery.outer_ref_columns.is_empty();
+            let is_join = standing == TruthPosition::Alone
+                && membership.subquery.outer_ref_columns.is_empty()
+                && is_of_columns(&membership.expr);
             if !membership.negated || is_join {
                 return Ok(Expr::InSubquery(membership));
             }
@@ -83,6 +84,23 @@ fn condition(expression: Expr, schema: &DFSchema, standing: TruthPosition) -> Re
             }))
         }
         other => value(other, schema),
+    }
+}
+
+/// Whether what is looked for is computed of columns, whatever the optimizer makes of it. Of a constant the engine's join has no key, and without a
+/// key it takes NULL for no.
+fn is_of_columns(sought: &Expr) -> bool {
+    use Operator::{Divide, Minus, Multiply, Plus, StringConcat};
+    match sought {
+        Expr::Column(_) => true,
+        Expr::Alias(alias) => is_of_columns(&alias.expr),
+        Expr::Cast(cast) => is_of_columns(&cast.expr),
+        Expr::TryCast(cast) => is_of_columns(&cast.expr),
+        Expr::Negative(inner) => is_of_columns(inner),
+        Expr::BinaryExpr(BinaryExpr { left, op: Plus | Minus | Multiply | Divide | StringConcat, right }) => {
+            is_of_columns(left) || is_of_columns(right)
+        }
+        _ => false,
     }
 }
 
@@ -217,6 +235,22 @@ mod tests {
         assert_eq!(which("(x in {none}) is null"), "");
         assert_eq!(which("coalesce(x in {known}, k = 3)"), "3 11 12");
         assert_eq!(which("(x + 1 in {known}) = false"), "11 12");
+    }
+
+    #[test]
+    fn a_constant_is_not_in_what_holds_a_null() {
+        for sought in ["100", "coalesce(100, x)", "case when true then 100 else x end", "nullif(100, 3)"] {
+            assert_eq!(which(&format!("{sought} not in {{all}}")), "", "{sought}");
+            assert_eq!(which(&format!("{sought} not in {{known}}")), "1 3 11 12 21 22", "{sought}");
+            assert_eq!(which(&format!("{sought} not in {{none}}")), "1 3 11 12 21 22", "{sought}");
+            assert_eq!(which(&format!("k = 3 and {sought} not in {{known}}")), "3", "{sought}");
+        }
+        assert_eq!(which("3 not in {all}"), "");
+        assert_eq!(which("3 not in {known}"), "");
+        assert_eq!(which("cast(null as bigint) not in {known}"), "");
+        assert_eq!(which("cast(null as bigint) not in {none}"), "1 3 11 12 21 22");
+        assert_eq!(which("100 in {all}"), "");
+        assert_eq!(which("3 in {all}"), "1 3 11 12 21 22");
     }
 
     #[test]

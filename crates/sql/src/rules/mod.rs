@@ -23,6 +23,7 @@ pub mod held_back;
 pub mod intervals;
 pub mod joined_values;
 pub mod kept_above;
+pub mod keys_of_sure;
 pub mod marks;
 pub mod membership;
 pub mod microseconds;
@@ -72,7 +73,7 @@ fn with_meaning(
     for rule in &mut rules {
         match rule.name() {
             kept_above::MOVES_DOWN => *rule = Arc::new(kept_above::KeptAbove::new(Arc::clone(rule))),
-            kept_above::MAKES_KEYS => *rule = Arc::new(kept_above::KeysOfSure::new(Arc::clone(rule))),
+            keys_of_sure::MAKES_KEYS => *rule = Arc::new(keys_of_sure::KeysOfSure::new(Arc::clone(rule))),
             _ => {}
         }
     }
