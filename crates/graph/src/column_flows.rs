@@ -8,8 +8,6 @@ use super::compiled::Compiled;
 use super::dag::Graph;
 use super::node::{Node, NodeKind};
 use super::node_index::{NodeIndex, NodeSet};
-use super::tested_relation;
-use mep_core::relation::Relation;
 use mep_lang::project::Problem;
 use mep_sql::lineage::RowUse;
 
@@ -55,9 +53,7 @@ pub enum Towards {
 impl ColumnFlows {
     /// Those of what is compiled.
     pub fn of(graph: &Graph, compiled: &Compiled) -> Self {
-        let is_read = |(_, node): &(NodeIndex, &Node)| !node.is_test();
-        let relations: BTreeMap<Relation, NodeIndex> =
-            graph.indexed().filter(is_read).map(|(index, node)| (tested_relation(node), index)).collect();
+        let relations = graph.by_relation();
         let mut flows = Self::default();
         for (index, model) in &compiled.models {
             for (column, origins) in &model.lineage {
@@ -178,9 +174,6 @@ impl ColumnFlows {
 }
 
 fn columns(compiled: &Compiled, index: NodeIndex) -> Vec<String> {
-    let schema = compiled.models.get(&index).map(|model| model.schema.clone());
-    let schema = schema.or_else(|| compiled.seeds.get(&index).map(|seed| seed.schema.clone()));
-    let schema = schema.or_else(|| compiled.sources.get(&index).and_then(|table| table.table_schema().ok()));
-    let schema = schema.or_else(|| compiled.snapshots.get(&index).map(|snapshot| snapshot.schema.clone()));
+    let schema = compiled.schema(index);
     schema.iter().flat_map(|schema| schema.fields().iter().map(|field| field.name().clone())).collect()
 }

@@ -499,16 +499,11 @@ impl CompileWork<'_> {
 
     /// A tested column, as the columns of what is tested say it.
     fn tested_column(&self, attached: NodeIndex, name: &str) -> TestedColumn {
-        let compiled = &self.compiled;
         let described = &self.compiler.graph.node(attached).columns;
         let filler = self.compiler.graph.parents(attached).first().copied();
         let is_filled = self.compiler.graph.node(attached).is_filled();
         let attached = filler.filter(|_| is_filled).unwrap_or(attached);
-        let landed = compiled.sources.get(&attached).and_then(|table| table.table_schema().ok());
-        let schema = landed
-            .or_else(|| compiled.seeds.get(&attached).map(|seed| seed.schema.clone()))
-            .or_else(|| compiled.models.get(&attached).map(|model| model.schema.clone()))
-            .or_else(|| compiled.snapshots.get(&attached).map(|snapshot| snapshot.schema.clone()));
+        let schema = self.compiled.schema(attached);
         let quote = described.iter().any(|column| column.name.value == name && column.quote);
         TestedColumn::of(name, quote, &schema.unwrap_or_else(|| Arc::new(Schema::empty())))
     }

@@ -66,6 +66,15 @@ pub struct CompiledModel {
 }
 
 impl Compiled {
+    /// The columns of what a node is read as.
+    pub fn schema(&self, index: NodeIndex) -> Option<SchemaRef> {
+        let model = self.models.get(&index).map(|model| model.schema.clone());
+        let seed = || self.seeds.get(&index).map(|seed| seed.schema.clone());
+        let source = || self.sources.get(&index).and_then(|table| table.table_schema().ok());
+        let snapshot = || self.snapshots.get(&index).map(|snapshot| snapshot.schema.clone());
+        model.or_else(seed).or_else(source).or_else(snapshot)
+    }
+
     /// The SQL of a model, snapshot or test.
     pub fn sql(&self, index: NodeIndex) -> Option<&str> {
         let model = self.models.get(&index).map(|model| model.sql.as_str());

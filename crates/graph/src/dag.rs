@@ -6,6 +6,7 @@ use std::ops::Index;
 use petgraph::algo::{tarjan_scc, toposort};
 use petgraph::graph::DiGraph;
 
+use super::attached_tests::tested_relation;
 use super::node::{Node, NodeId};
 use super::node_index::{NodeIndex, NodeMap, NodeSet};
 use mep_core::relation::Relation;
@@ -164,6 +165,12 @@ impl Graph {
     /// The index of the node with this id.
     pub fn position(&self, id: &NodeId) -> Option<NodeIndex> {
         self.by_id.get(id).copied()
+    }
+
+    /// The nodes by what they are read as.
+    pub fn by_relation(&self) -> BTreeMap<Relation, NodeIndex> {
+        let is_read = |(_, node): &(NodeIndex, &Node)| !node.is_test();
+        self.indexed().filter(is_read).map(|(index, node)| (tested_relation(node), index)).collect()
     }
 
     /// What a node depends on directly.

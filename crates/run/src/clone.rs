@@ -10,7 +10,7 @@ use super::build::BuildError;
 use super::compact::check_rows;
 use mep_contract::executor::Executor;
 use mep_contract::warehouse::{
-    BuildFolder, Content, Partition, PartitionKey, Presentation, RunId, TableVersion, Warehouse, WriteTarget,
+    BuildFolder, Partition, PartitionKey, Presentation, RunId, TableVersion, Warehouse, WriteTarget,
 };
 use mep_core::relation::Relation;
 
@@ -46,7 +46,7 @@ impl Cloner<'_> {
             let old = chunk.iter().map(|(key, partition)| ((*key).clone(), (*partition).clone()));
             let name = to.aside("clone");
             let folder = self.warehouse.table_folder(from);
-            self.engine.register_aside(&name, folder, self.version(table, old.collect()))?;
+            self.engine.register_aside(&name, folder, table.rewritten(old.collect(), self.run))?;
             let target = WriteTarget {
                 table_folder: self.warehouse.table_folder(to),
                 folder: BuildFolder::part(self.run, &number.to_string()),
@@ -62,24 +62,10 @@ impl Cloner<'_> {
                 partitions.insert((*key).clone(), cloned);
             }
         }
-        let cloned = self.version(table, partitions);
+        // Kept groups lie in files of the table that is cloned.
+        let cloned = TableVersion { groups: Vec::new(), ..table.rewritten(partitions, self.run) };
         self.warehouse.publish(to, &cloned, presentation)?;
         let files = cloned.partitions().flat_map(|(_, partition)| partition.files.iter());
         Ok(files.map(|file| file.rows).sum())
-    }
-
-    fn version(&self, table: &TableVersion, partitions: BTreeMap<PartitionKey, Partition>) -> TableVersion {
-        TableVersion {
-            schema: table.schema.clone(),
-            content: Content::Table {
-                partition_columns: table.partition_columns().to_vec(),
-                partitions,
-                batches: table.batches().map(|(name, batch)| (name.clone(), batch.clone())).collect(),
-            },
-            run: self.run.clone(),
-            sql: table.sql.clone(),
-            // They lie in files of the table that is cloned.
-            groups: Vec::new(),
-        }
     }
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::build::BuildError;
 use mep_contract::executor::Executor;
 use mep_contract::warehouse::{
-    BuildFolder, Content, DataFile, Partition, PartitionKey, Presentation, RunId, SharedFiles, TableVersion,
+    BuildFolder, DataFile, Partition, PartitionKey, Presentation, RunId, SharedFiles, TableVersion,
     Warehouse, WriteTarget, WrittenFiles, replace_files,
 };
 use mep_core::relation::Relation;
@@ -60,9 +60,25 @@ impl Compactor<'_> {
     ) -> Result<Compacted, BuildError> {
         let mut partitions: BTreeMap<PartitionKey, Partition> =
             table.partitions().map(|(key, partition)| (key.clone(), partition.clone())).collect();
-        if compaction.is_shared {
-            return self.gather(relation, table, compaction, presentation);
+        let compacted = if compaction.is_shared {
+            self.gather(relation, table, compaction, &mut partitions)?
+        } else {
+            self.rewrite(relation, table, compaction, &mut partitions).await?
+        };
+        if compacted.partitions > 0 {
+            self.warehouse.publish(relation, &table.rewritten(partitions, self.run), presentation)?;
         }
+        Ok(compacted)
+    }
+
+    /// Writes files of each partition into fewer ones.
+    async fn rewrite(
+        &self,
+        relation: &Relation,
+        table: &TableVersion,
+        compaction: &Compaction,
+        partitions: &mut BTreeMap<PartitionKey, Partition>,
+    ) -> Result<Compacted, BuildError> {
         let mut compacted = Compacted::default();
         let all: Vec<(&PartitionKey, &Vec<DataFile>)> = compaction.partitions.iter().collect();
         for (number, chunk) in all.chunks(CHUNK).enumerate() {
@@ -81,10 +97,6 @@ impl Compactor<'_> {
                 files.extend(new);
             }
         }
-        if compacted.partitions > 0 {
-            let new = self.version(table, partitions);
-            self.warehouse.publish(relation, &new, presentation)?;
-        }
         Ok(compacted)
     }
 
@@ -94,10 +106,8 @@ impl Compactor<'_> {
         relation: &Relation,
         table: &TableVersion,
         compaction: &Compaction,
-        presentation: &Presentation,
+        partitions: &mut BTreeMap<PartitionKey, Partition>,
     ) -> Result<Compacted, BuildError> {
-        let mut partitions: BTreeMap<PartitionKey, Partition> =
-            table.partitions().map(|(key, partition)| (key.clone(), partition.clone())).collect();
         let files = SharedFiles {
             table_folder: self.warehouse.table_folder(relation),
             folder: BuildFolder::of(self.run),
@@ -128,11 +138,7 @@ impl Compactor<'_> {
             compacted.files_after += files_after;
             compacted.bytes_before += bytes_before;
             compacted.bytes_after += new.values().flatten().map(bytes).sum::<u64>();
-            replace_files(&mut partitions, &paths, new)?;
-        }
-        if compacted.partitions > 0 {
-            let new = self.version(table, partitions);
-            self.warehouse.publish(relation, &new, presentation)?;
+            replace_files(partitions, &paths, new)?;
         }
         Ok(compacted)
     }
@@ -150,7 +156,7 @@ impl Compactor<'_> {
             let ledger = known.get(key)?.ledger.clone();
             Some(((*key).clone(), Partition { files: Arc::new((*files).clone()), ledger }))
         });
-        let old = self.version(table, old.collect());
+        let old = table.rewritten(old.collect(), self.run);
         let folder = self.warehouse.table_folder(relation);
         let name = Relation { schema: None, name: format!("__mep_small_{}", relation.name) };
         self.engine.register_aside(&name, folder.clone(), old)?;
@@ -163,20 +169,6 @@ impl Compactor<'_> {
         };
         let rows = self.engine.scope().scan(&name)?;
         Ok(self.engine.write(rows, &target).await?)
-    }
-
-    fn version(&self, table: &TableVersion, partitions: BTreeMap<PartitionKey, Partition>) -> TableVersion {
-        TableVersion {
-            schema: table.schema.clone(),
-            content: Content::Table {
-                partition_columns: table.partition_columns().to_vec(),
-                partitions,
-                batches: table.batches().map(|(name, batch)| (name.clone(), batch.clone())).collect(),
-            },
-            run: self.run.clone(),
-            sql: table.sql.clone(),
-            groups: table.groups.clone(),
-        }
     }
 }
 

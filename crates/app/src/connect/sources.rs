@@ -104,15 +104,11 @@ pub(super) fn kafka_source(
     config: &KafkaConfig,
     table: &LandingTable,
 ) -> Result<KafkaSource, SourceError> {
-    let topics = match declared.topics.as_slice() {
-        [] => vec![format!("{}{}", config.topic_prefix, declared.name)],
-        topics => topics.to_vec(),
-    };
     let on_lost = declared.on_lost_offsets.unwrap_or(config.on_lost_offsets);
     KafkaSource::new(
         config.connection.clone(),
         &declared.name,
-        topics,
+        config.topics_of(declared),
         on_lost == OnLostOffsets::Accept,
         &format(project, &config.format),
         &table.schema,

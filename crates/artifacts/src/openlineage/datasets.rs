@@ -7,7 +7,7 @@ use serde_json::{Map, Value as Json, json};
 use super::super::manifest::Described;
 use super::facets;
 use mep_core::relation::Relation;
-use mep_graph::{Node, NodeIndex, NodeKind, TestDetail, tested_relation};
+use mep_graph::{Node, NodeIndex, NodeKind, TestDetail};
 use mep_lang::project::{Project, SourceConnection, SourceTable, WarehouseConfig};
 use mep_run::event::{NodeResult, Status};
 use mep_sql::lineage::RowUse;
@@ -39,9 +39,7 @@ impl DatasetName {
 
 impl<'a> Datasets<'a> {
     pub(super) fn of(described: Described<'a>) -> Self {
-        let is_read = |(_, node): &(NodeIndex, &Node)| !node.is_test();
-        let nodes = described.graph.indexed().filter(is_read);
-        Self { described, relations: nodes.map(|(index, node)| (tested_relation(node), index)).collect() }
+        Self { described, relations: described.graph.by_relation() }
     }
 
     /// What a node reads; a source table, where it is landed from.
@@ -102,14 +100,8 @@ impl<'a> Datasets<'a> {
         let Described { graph, compiled, .. } = self.described;
         let node = graph.node(index);
         let name = self.name(index)?;
-        let schema = compiled.models.get(&index).map(|model| model.schema.clone());
-        let schema = schema.or_else(|| compiled.seeds.get(&index).map(|seed| seed.schema.clone()));
-        let schema =
-            schema.or_else(|| compiled.sources.get(&index).and_then(|table| table.table_schema().ok()));
-        let schema =
-            schema.or_else(|| compiled.snapshots.get(&index).map(|snapshot| snapshot.schema.clone()));
         let mut facets = Map::new();
-        if let Some(schema) = schema {
+        if let Some(schema) = compiled.schema(index) {
             let field = |field: &std::sync::Arc<_>| field_of(node, field);
             facets.insert(
                 "schema".to_owned(),
@@ -192,12 +184,8 @@ fn origins(project: &Project, table: &SourceTable) -> Vec<DatasetName> {
         }
         Some(SourceConnection::Kafka(config)) => {
             let brokers = config.connection.brokers.first().cloned().unwrap_or_default();
-            let topics = match table.topics.as_slice() {
-                [] => vec![format!("{}{}", config.topic_prefix, table.name)],
-                topics => topics.to_vec(),
-            };
             let named = |name| DatasetName { namespace: format!("kafka://{brokers}"), name };
-            topics.into_iter().map(named).collect()
+            config.topics_of(table).into_iter().map(named).collect()
         }
         Some(SourceConnection::Simulator(_)) => {
             vec![DatasetName {

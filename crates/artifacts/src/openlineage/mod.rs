@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 use self::datasets::Datasets;
 use super::manifest::Described;
 use mep_core::secrets;
-use mep_graph::{NodeId, NodeIndex};
+use mep_graph::NodeId;
 use mep_run::event::{NodeResult, Status};
 
 pub use send::{NotSent, send};
@@ -92,13 +92,9 @@ fn of_node(
     let (inputs, outputs) = if node.is_test() {
         (datasets.tested(index, result), Vec::new())
     } else {
-        (datasets.inputs(index), output(datasets, index, result))
+        (datasets.inputs(index), datasets.output(index, (result.rows, result.bytes)).into_iter().collect())
     };
     Some([begins, job.event(last, ended, &of_run, &inputs, &outputs)])
-}
-
-fn output(datasets: &Datasets<'_>, index: NodeIndex, result: &NodeResult) -> Vec<Json> {
-    datasets.output(index, (result.rows, result.bytes)).into_iter().collect()
 }
 
 /// Something that runs.

@@ -135,6 +135,17 @@ impl TableVersion {
         Self { schema, content, run, sql: None, groups: Vec::new() }
     }
 
+    /// The same table with its partitions in files that a run has written.
+    #[must_use]
+    pub fn rewritten(&self, partitions: BTreeMap<PartitionKey, Partition>, run: &RunId) -> Self {
+        let content = Content::Table {
+            partition_columns: self.partition_columns().to_vec(),
+            partitions,
+            batches: self.batches().map(|(name, batch)| (name.clone(), batch.clone())).collect(),
+        };
+        Self { content, run: run.clone(), ..self.clone() }
+    }
+
     /// The partitions of a table; none of a view.
     pub fn partitions(&self) -> impl Iterator<Item = (&PartitionKey, &Partition)> {
         match &self.content {

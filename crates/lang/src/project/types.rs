@@ -434,6 +434,16 @@ pub struct KafkaConfig {
     pub on_lost_offsets: OnLostOffsets,
 }
 
+impl KafkaConfig {
+    /// The topics that a source table is read from.
+    pub fn topics_of(&self, table: &SourceTable) -> Vec<String> {
+        match table.topics.as_slice() {
+            [] => vec![format!("{}{}", self.topic_prefix, table.name)],
+            topics => topics.to_vec(),
+        }
+    }
+}
+
 /// What to do where offsets are gone before they were landed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OnLostOffsets {
