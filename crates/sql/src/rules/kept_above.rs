@@ -8,31 +8,33 @@
 //! Below a group, a window or a projection, which leave no row out, a condition moves as long as all those beside it do.
 
 use std::collections::HashSet;
-use std::fmt;
 use std::sync::Arc;
 
 use datafusion::common::tree_node::Transformed;
 use datafusion::common::{JoinSide, Result};
 use datafusion::logical_expr::utils::{conjunction, merge_schema, split_conjunction_owned};
 use datafusion::logical_expr::{Expr, Filter, Join, JoinType, LogicalPlan, lit};
-use datafusion::optimizer::{ApplyOrder, OptimizerConfig, OptimizerRule};
+use datafusion::optimizer::OptimizerConfig;
 
 use super::fallible::may_fail;
+use super::mended_rule::{MendedRule, Rule};
 
 /// The engine's rule that moves conditions down.
 pub const MOVES_DOWN: &str = "push_down_filter";
 
-pub(super) type Rule = Arc<dyn OptimizerRule + Send + Sync>;
-
 /// The rule that moves conditions down, of those that cannot fail.
-pub struct KeptAbove(Rule);
+pub(super) fn kept_above(rule: Rule) -> MendedRule {
+    MendedRule::new(rule, |rule, plan, config| match plan {
+        LogicalPlan::Filter(filter) => KeptAbove(rule).of_filter(filter, config),
+        LogicalPlan::Join(join) => KeptAbove(rule).of_join(join, config),
+        other => rule.rewrite(other, config),
+    })
+}
 
-impl KeptAbove {
-    /// The rule in whose place this one is.
-    pub fn new(rule: Rule) -> Self {
-        Self(rule)
-    }
+/// The engine's rule, used so.
+struct KeptAbove<'a>(&'a Rule);
 
+impl KeptAbove<'_> {
     fn of_filter(&self, filter: Filter, config: &dyn OptimizerConfig) -> Result<Transformed<LogicalPlan>> {
         let (mut conditions, mut input) =
             (split_conjunction_owned(filter.predicate.clone()), filter.input.clone());
@@ -198,34 +200,6 @@ fn with_on(plan: LogicalPlan, on: Vec<Expr>) -> LogicalPlan {
         }
         // A join stays one, at most below a filter.
         other => above(on, Arc::new(other)),
-    }
-}
-
-impl fmt::Debug for KeptAbove {
-    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
-        to.debug_tuple("KeptAbove").field(&self.0).finish()
-    }
-}
-
-impl OptimizerRule for KeptAbove {
-    fn name(&self) -> &str {
-        self.0.name()
-    }
-
-    fn apply_order(&self) -> Option<ApplyOrder> {
-        self.0.apply_order()
-    }
-
-    fn supports_rewrite(&self) -> bool {
-        true
-    }
-
-    fn rewrite(&self, plan: LogicalPlan, config: &dyn OptimizerConfig) -> Result<Transformed<LogicalPlan>> {
-        match plan {
-            LogicalPlan::Filter(filter) => self.of_filter(filter, config),
-            LogicalPlan::Join(join) => self.of_join(join, config),
-            other => self.0.rewrite(other, config),
-        }
     }
 }
 

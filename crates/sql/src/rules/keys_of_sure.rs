@@ -3,28 +3,28 @@
 //! A key is computed of all rows of its side. Where a join has keys of its own, a condition above it that may fail is asked of joined rows, as
 //! it is written: see [`super::kept_above`].
 
-use std::fmt;
 use std::sync::Arc;
 
 use datafusion::common::Result;
 use datafusion::common::tree_node::Transformed;
 use datafusion::logical_expr::utils::split_conjunction_owned;
 use datafusion::logical_expr::{JoinType, LogicalPlan, lit};
-use datafusion::optimizer::{ApplyOrder, OptimizerConfig, OptimizerRule};
 
-use super::kept_above::{Rule, above, divided};
+use super::kept_above::{above, divided};
+use super::mended_rule::{MendedRule, Rule};
 
 /// The engine's rule that makes keys of the conditions above inner joins.
 pub const MAKES_KEYS: &str = "eliminate_cross_join";
 
 /// The rule that makes keys of conditions, of those in WHERE that cannot fail or that there is no other key beside.
-pub struct KeysOfSure(Rule);
-
-impl KeysOfSure {
-    /// The rule in whose place this one is.
-    pub fn new(rule: Rule) -> Self {
-        Self(rule)
-    }
+pub(super) fn keys_of_sure(rule: Rule) -> MendedRule {
+    MendedRule::new(rule, |rule, plan, config| {
+        let apart = plan.transform_up_with_subqueries(|node| {
+            Ok(set_apart(&node)?.map_or_else(|| Transformed::no(node), Transformed::yes))
+        })?;
+        let made = rule.rewrite(apart.data, config)?;
+        Ok(Transformed::new(made.data, made.transformed || apart.transformed, made.tnr))
+    })
 }
 
 /// A filter above an inner join with a condition, as two: what may fail above what cannot. `None` where it is one.
@@ -43,32 +43,4 @@ fn set_apart(plan: &LogicalPlan) -> Result<Option<LogicalPlan>> {
     }
     let below = above(sure, Arc::clone(&filter.input));
     Ok(Some(above(fallible, Arc::new(below))))
-}
-
-impl fmt::Debug for KeysOfSure {
-    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
-        to.debug_tuple("KeysOfSure").field(&self.0).finish()
-    }
-}
-
-impl OptimizerRule for KeysOfSure {
-    fn name(&self) -> &str {
-        self.0.name()
-    }
-
-    fn apply_order(&self) -> Option<ApplyOrder> {
-        self.0.apply_order()
-    }
-
-    fn supports_rewrite(&self) -> bool {
-        true
-    }
-
-    fn rewrite(&self, plan: LogicalPlan, config: &dyn OptimizerConfig) -> Result<Transformed<LogicalPlan>> {
-        let apart = plan.transform_up_with_subqueries(|node| {
-            Ok(set_apart(&node)?.map_or_else(|| Transformed::no(node), Transformed::yes))
-        })?;
-        let made = self.0.rewrite(apart.data, config)?;
-        Ok(Transformed::new(made.data, made.transformed || apart.transformed, made.tnr))
-    }
 }

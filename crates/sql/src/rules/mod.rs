@@ -8,7 +8,7 @@ use datafusion::common::Result;
 use datafusion::logical_expr::{Expr, LogicalPlan};
 use datafusion::optimizer::{Optimizer, OptimizerRule};
 
-use self::held_back::HeldBack;
+use self::held_back::held_back;
 
 pub mod apart;
 pub mod bounded_values;
@@ -26,6 +26,7 @@ pub mod kept_above;
 pub mod keys_of_sure;
 pub mod marks;
 pub mod membership;
+mod mended_rule;
 pub mod microseconds;
 pub mod narrowing;
 pub mod null_safe_keys;
@@ -72,8 +73,8 @@ fn with_meaning(
 ) -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
     for rule in &mut rules {
         match rule.name() {
-            kept_above::MOVES_DOWN => *rule = Arc::new(kept_above::KeptAbove::new(Arc::clone(rule))),
-            keys_of_sure::MAKES_KEYS => *rule = Arc::new(keys_of_sure::KeysOfSure::new(Arc::clone(rule))),
+            kept_above::MOVES_DOWN => *rule = Arc::new(kept_above::kept_above(Arc::clone(rule))),
+            keys_of_sure::MAKES_KEYS => *rule = Arc::new(keys_of_sure::keys_of_sure(Arc::clone(rule))),
             _ => {}
         }
     }
@@ -106,16 +107,16 @@ fn of_engine() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
     let mut rules: Vec<Arc<dyn OptimizerRule + Send + Sync>> = Vec::new();
     for mut rule in Optimizer::new().rules {
         if null_safe_keys::RULES.contains(&rule.name()) {
-            rule = Arc::new(HeldBack::new(rule, null_safe_keys::is_null_safe));
+            rule = Arc::new(held_back(rule, null_safe_keys::is_null_safe));
         }
         if row_keys::USED_BY.contains(&rule.name()) {
             rules.push(Arc::new(row_keys::CertainKeys));
         }
         if rule.name() == "eliminate_duplicated_expr" {
-            rule = Arc::new(HeldBack::new(rule, row_keys::is_order));
+            rule = Arc::new(held_back(rule, row_keys::is_order));
         }
         if rule.name() == "single_distinct_aggregation_to_group_by" {
-            rule = Arc::new(HeldBack::new(rule, has_plain_sum));
+            rule = Arc::new(held_back(rule, has_plain_sum));
         }
         rules.push(rule);
     }
