@@ -11,6 +11,7 @@ use clap::{Arg, Command, CommandFactory as _};
 use mep_cli::exit::{Exit, VARIABLES};
 use mep_cli::{Arguments, arguments::Global, reference_of_dbt_flags};
 use mep_core::keys::{Effect, Key, Section};
+use mep_core::warnings::WarningKind;
 use mep_docs as docs;
 use mep_graph as graph;
 use mep_lang::{jinja, project};
@@ -208,6 +209,15 @@ fn commands() -> String {
     }
     for flags in reference_of_dbt_flags() {
         let _ = write!(text, "\n{}", section(&flags));
+    }
+    let _ = write!(
+        text,
+        "\n## Names of warnings\n\n`--warn-error-options` and `flags: warn_error_options` of `dbt_project.yml` take these names, dbt's names of the same, `Deprecations` for all of dbt's \
+         that end so, and `all` under `error`. A warning of dbt's that mep has not may be named too.\n\n| name | as dbt names it |\n|---|---|\n"
+    );
+    for (name, dbt) in WarningKind::reference() {
+        let dbt: Vec<String> = dbt.iter().map(|name| code(name)).collect();
+        let _ = writeln!(text, "| {} | {} |", code(name), dbt.join(", "));
     }
     text
 }

@@ -1,3 +1,8 @@
+{{ config(
+    store='cassandra' if target.name == 'lambda' else 'warehouse',
+    partition_key='user_key'
+) }}
+
 with versions as (
 
     select

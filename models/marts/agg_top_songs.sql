@@ -1,4 +1,9 @@
-{{ config(materialized='table') }}
+{{ config(
+    materialized='table',
+    store='cassandra' if target.name == 'lambda' else 'warehouse',
+    partition_key=['grain', 'period_start'],
+    clustering=['rank', 'title', 'artist']
+) }}
 
 with counts as (
 

@@ -16,6 +16,7 @@ from dbt.artifacts.schemas.freshness import FreshnessExecutionResultArtifact
 from dbt.artifacts.schemas.manifest import WritableManifest
 from dbt.artifacts.schemas.run import RunResultsArtifact
 from dbt.cli.main import dbtRunner
+from dbt_semantic_interfaces.implementations.semantic_manifest import PydanticSemanticManifest
 from jsonschema import Draft202012Validator
 
 FORMS = {
@@ -69,6 +70,9 @@ def compare(place, one, other):
             compare(f"{place}/{key}", one[key], other[key])
     elif isinstance(one, list) and place.rsplit("/", 1)[-1] in UNORDERED:
         compare(place + "/sorted", sorted(set(map(str, one))), sorted(set(map(str, other))))
+    elif isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
+        for at, (mine, theirs) in enumerate(zip(one, other)):
+            compare(f"{place}/{at}", mine, theirs)
     elif place.endswith("/macro_sql"):
         compare(place + "/", one.rstrip(), other.rstrip())
     elif one != other:
@@ -97,5 +101,16 @@ for key in ours["macros"].keys() & theirs["macros"].keys():
 for relation in ("parent_map", "child_map", "group_map"):
     for key in ours[relation].keys() & theirs[relation].keys():
         compare(f"{relation}/{key}", sorted(ours[relation][key]), sorted(theirs[relation][key]))
+semantic = project / "target" / "semantic_manifest.json"
+if semantic.exists():
+    PydanticSemanticManifest.parse_raw(semantic.read_text())
+    print("valid: semantic_manifest.json")
+    mine = json.loads(semantic.read_text())
+    own = json.loads(Path("theirs/semantic_manifest.json").read_text())
+    for section in ("semantic_models", "metrics", "saved_queries"):
+        one, other = ({of["name"]: of for of in whole[section]} for whole in (mine, own))
+        compare(f"semantic_manifest/{section}", one, other)
+    spines = ([of["column_name"] for of in whole["project_configuration"]["time_spine_table_configurations"]] for whole in (mine, own))
+    compare("semantic_manifest/time_spines", *spines)
 print(f"compared {len(ours['nodes'])} nodes")
 sys.exit("\n".join(wrong) or 0)

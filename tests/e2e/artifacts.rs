@@ -156,7 +156,7 @@ saved_queries:
 #[test]
 #[ignore = "nightly: dbt with DuckDB"]
 fn the_artifacts_are_of_dbts_forms_and_say_what_dbt_says() {
-    for project in [project(), governed()] {
+    for (project, has_metrics) in [(project(), false), (governed(), true)] {
         project.succeed(&["build"]);
         project.succeed(&["docs", "generate"]);
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/dbt/artifacts.py");
@@ -167,5 +167,6 @@ fn the_artifacts_are_of_dbts_forms_and_say_what_dbt_says() {
         for name in ["manifest.json", "run_results.json", "catalog.json"] {
             assert!(told.contains(&format!("valid: {name}")), "{told}");
         }
+        assert_eq!(told.contains("valid: semantic_manifest.json"), has_metrics, "{told}");
     }
 }

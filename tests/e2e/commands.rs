@@ -255,7 +255,7 @@ fn show_prints_rows_of_a_model_a_query_and_a_test() {
     ");
     insta::assert_snapshot!(project.fail(2, &["show", "--select", "days shown"]), @r"
     error: `days shown` selects 2 nodes: shown, days
-    help: show prints one: select it by its name
+    help: one is meant: select it by its name
     ");
     // A model that is not built as the project says is worked out anew.
     project.model("shown", "select 'none' as song");

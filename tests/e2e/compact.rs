@@ -47,13 +47,11 @@ fn small_files_become_one_and_nothing_else_changes() {
     let listed = project.listing("warehouse");
     insta::assert_snapshot!(project.print(&["compact", "--dry-run"]), @r"
     compact  main.raw_listens  4 files in 4 partitions, [size]  (source events.listens)
-    compact  main.below        2 files in 1 partition, [size]  (incremental below)
     compact  main.kept         4 files in 1 partition, [size]  (incremental kept)
     ");
     assert_eq!(project.listing("warehouse"), listed);
     insta::assert_snapshot!(project.succeed(&["compact"]), @r"
     compacted  main.raw_listens  4 files in 4 partitions became 1, [size] became [size]
-    compacted  main.below  2 files in 1 partition became 1, [size] became [size]
     compacted  main.kept  4 files in 1 partition became 1, [size] became [size]
     ");
     assert_eq!(files(&project, "kept"), 1);

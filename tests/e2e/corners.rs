@@ -272,4 +272,60 @@ fn views_may_stack_deep_and_what_would_read_them_in_too_many_ways_is_refused() {
     project.model("last", "{{ config(materialized='table') }} select * from {{ ref('m59') }}");
     let said = project.fail(2, &["compile"]);
     assert!(said.contains("nodes; at most 20000 can be") && said.contains("last.sql"), "{said}");
+    assert!(said.contains("one of the views that several ways lead through"), "{said}");
+    let many: Vec<String> = (0..8_000).map(|n| format!("select {n} as n")).collect();
+    project.model("last", &format!("{{{{ config(materialized='table') }}}} {}", many.join(" union all ")));
+    let said = project.fail(2, &["compile"]);
+    assert!(said.contains("error: the plan has") && said.contains("as a seed or as VALUES"), "{said}");
+}
+
+#[test]
+fn none_is_a_default_and_a_width_that_no_machine_has_is_refused_at_its_place() {
+    let project = Project::new();
+    project.model("a", "select '{{ var('name', none) }}' as name, '{{ var('other', '') }}' as other");
+    project.succeed(&["run"]);
+    assert_eq!(project.rows("select name, other from main.a"), json!([{"name": "None", "other": ""}]));
+    project.model("a", "select '{{ 'x' | indent(1000000000000000, true) }}' as name");
+    let said = project.fail(2, &["compile"]);
+    assert!(said.contains("expected widths of at most") && said.contains("a.sql:1:"), "{said}");
+}
+
+#[test]
+fn views_that_each_join_the_two_before_are_compiled_in_a_moment() {
+    let project = Project::new();
+    project.model("v0", "{{ config(materialized='table') }} select 1 as id, 2 as v");
+    project.model("v1", "select id, v + 1 as v from {{ ref('v0') }}");
+    for number in 2..40 {
+        let sql = format!(
+            "select a.id, a.v - b.v as v from {{{{ ref('v{}') }}}} a join {{{{ ref('v{}') }}}} b on a.id = b.id",
+            number - 1,
+            number - 2
+        );
+        project.model(&format!("v{number}"), &sql);
+    }
+    let began = std::time::Instant::now();
+    project.succeed(&["compile"]);
+    assert!(began.elapsed() < std::time::Duration::from_secs(20), "{:?}", began.elapsed());
+}
+
+#[test]
+fn what_no_model_reads_is_left_as_it_is_and_overridden_names_and_capitals_mean_what_they_mean() {
+    let project = Project::new();
+    project.file(
+        "dbt_project.yml",
+        "name: songs\nprofile: songs\nvars:\n  until: \"{{ no_such_function() }}\"\n",
+    );
+    project.file("sources.yml", "sources:\n  - name: raw\n    tables:\n      - name: never_read\n");
+    project.file("seeds/given.csv", "v\n7\n");
+    project.file(
+        "macros/names.sql",
+        "{% macro ref(name) %}{{ return(builtins.ref('b')) }}{% endmacro %}\n\
+         {% macro source(name, table) %}{{ return(builtins.ref(table)) }}{% endmacro %}",
+    );
+    project.model("a", "select 1 as v").model("b", "select 2 as v");
+    project.model("m", "select v from {{ ref('a') }} union all select v from {{ source('x', 'given') }}");
+    project.model("n", "select count(*) as n from GENERATE_SERIES(1, 3)");
+    project.succeed(&["build"]);
+    assert_eq!(project.rows("select v from main.m order by v"), json!([{"v": 2}, {"v": 7}]));
+    assert_eq!(project.rows("select n from main.n"), json!([{"n": 3}]));
 }

@@ -257,8 +257,9 @@ async fn every_view_of_the_bundled_project_can_be_read() {
         templates: &templates,
         graph: &graph,
         stored: &nothing,
-        loaded: &(),
+        found: &(),
         answers: &nobody,
+        serving: &(),
     };
     let compiled = compiler.compile(&all).unwrap();
 

@@ -5,6 +5,10 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, Decimal128Array, Float64Array, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::DataType;
 use parquet::arrow::ArrowWriter;
+use parquet::data_type::{Int64Type, Int96, Int96Type};
+use parquet::file::properties::WriterProperties;
+use parquet::file::writer::SerializedFileWriter;
+use parquet::schema::parser::parse_message_type;
 use serde_json::{Value as Json, json};
 
 use crate::project::Project;
@@ -33,6 +37,31 @@ fn parquet(columns: Vec<(&str, ArrayRef)>) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut writer = ArrowWriter::try_new(&mut bytes, batch.schema(), None).unwrap();
     writer.write(&batch).unwrap();
+    writer.close().unwrap();
+    bytes
+}
+
+/// A file as Hive, Impala and old Spark write it: times as a Julian day and nanoseconds of it.
+fn of_julian_days(days: &[u32], nanoseconds: u64) -> Vec<u8> {
+    let schema = parse_message_type("message rows { required int64 number; required int96 at; }").unwrap();
+    let mut bytes = Vec::new();
+    let properties = Arc::new(WriterProperties::builder().build());
+    let mut writer = SerializedFileWriter::new(&mut bytes, Arc::new(schema), properties).unwrap();
+    let mut group = writer.next_row_group().unwrap();
+    let numbers: Vec<i64> = (1..).take(days.len()).collect();
+    let mut column = group.next_column().unwrap().unwrap();
+    column.typed::<Int64Type>().write_batch(&numbers, None, None).unwrap();
+    column.close().unwrap();
+    let times = days.iter().map(|day| {
+        let mut time = Int96::new();
+        time.set_data(nanoseconds as u32, (nanoseconds >> 32) as u32, *day);
+        time
+    });
+    let times: Vec<Int96> = times.collect();
+    let mut column = group.next_column().unwrap().unwrap();
+    column.typed::<Int96Type>().write_batch(&times, None, None).unwrap();
+    column.close().unwrap();
+    group.close().unwrap();
     writer.close().unwrap();
     bytes
 }
@@ -118,6 +147,19 @@ fn a_decimal_of_a_file_can_be_a_text_or_a_whole_number() {
         json!([{"text": "1.50", "number": 3}])
     );
     insta::assert_snapshot!(reasons(&project).join("\n"), @r#"field "number": expected bigint, found 3.50"#);
+}
+
+#[test]
+fn times_of_any_year_in_the_form_of_hive_and_impala_are_the_times_that_they_were() {
+    let project = sales(&[("number", "bigint"), ("at", "timestamp")]);
+    // 9999-12-31, 1000-01-01 and 1970-01-01.
+    let days = [5_373_484, 2_086_303, 2_440_588];
+    project.file("events/sales/1.parquet", of_julian_days(&days, 86_399_000_000_000));
+    project.succeed(&["run"]);
+    assert_eq!(
+        project.rows("select at from main.all_sales order by number"),
+        json!([{"at": "9999-12-31T23:59:59"}, {"at": "1000-01-01T23:59:59"}, {"at": "1970-01-01T23:59:59"}])
+    );
 }
 
 #[test]

@@ -13,7 +13,7 @@ songs:
 ";
 
 /// Tables that are built as a whole, each with the groups that are kept with it.
-const TABLES: [(&str, usize, &str); 4] = [
+const TABLES: [(&str, usize, &str); 5] = [
     (
         "favourites",
         1,
@@ -28,6 +28,16 @@ const TABLES: [(&str, usize, &str); 4] = [
         2,
         "select s.song, s.plays, d.days from (select song, count(*) as plays from {{ ref('plays') }} group by song) s
         join (select song, count(distinct event_date) as days from {{ ref('plays') }} group by song) d on d.song = s.song",
+    ),
+    // Groups that are joined with a table which changes, and grouped again: the lower ones are kept.
+    (
+        "firsts",
+        1,
+        "select first, plays, rank() over (order by plays desc) as place from (
+            select songs.first, sum(of_user.plays) as plays
+            from (select user_id, song, count(*) as plays from {{ ref('plays') }} group by user_id, song) of_user
+            join {{ ref('songs') }} songs on songs.song = of_user.song group by songs.first
+        )",
     ),
     // Nothing but groups: they are the table.
     ("songs", 0, "select song, count(*) as plays, min(event_date) as first from {{ ref('plays') }} group by song"),

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::project::Project;
+use crate::project::{DAY, Project};
 
 const PROFILES: &str = "songs: {target: dev, outputs: {dev: {type: local, path: warehouse, schema: main, threads: 1, \
                         sources: {shop: {type: files, path: shop}}}}}";
@@ -137,4 +137,65 @@ fn a_file_that_is_not_what_its_sample_said_loads_nothing() {
     project.succeed(&["build"]);
     project.file("shop/orders.csv", "id\n1\nx\n");
     insta::assert_snapshot!(project.fail(1, &["build"]).lines().find(|line| line.contains("line 3")).unwrap_or_default(), @"      orders.csv: line 3: column `id`: `x` is no integer: declare its `data_type` in the source's `columns`");
+}
+
+#[test]
+fn a_table_of_another_project_is_read_where_it_is_and_what_changed_in_it_builds_what_depends_on_it() {
+    let theirs = Project::with_listens();
+    theirs
+        .listens("one.json", &[(0, 1, "A"), (DAY, 2, "B")])
+        .model(
+            "visits",
+            "{{ config(materialized='incremental', partition_by='day') }}
+             select event_date as day, user_id as who from {{ source('events', 'listens') }}",
+        )
+        .model("seen", "select who from {{ ref('visits') }}");
+    theirs.succeed(&["build"]);
+    let ours = Project::new();
+    let profiles = |schema: &str| {
+        format!(
+            "songs: {{target: dev, outputs: {{dev: {{type: local, path: {}, schema: ours, threads: 1, sources: {{crm: {{type: warehouse, schema: {schema}}}}}}}}}}}",
+            theirs.path("warehouse").display()
+        )
+    };
+    ours.file("profiles.yml", profiles("main"));
+    ours.file("models/s.yml", "sources: [{name: crm, tables: [{name: visits, columns: [{name: who, data_tests: [not_null]}]}]}]").model(
+        "by_day",
+        "{{ config(materialized='incremental', partition_by='day') }} select day, count(*) as n from {{ source('crm', 'visits') }} group by day",
+    );
+    let said = ours.succeed(&["build"]);
+    assert!(said.contains("pass  test source_not_null_crm_visits_who"), "{said}");
+    let counted = || ours.rows("select cast(day as varchar) as day, n from ours.by_day order by day");
+    assert_eq!(counted(), json!([{"day": "2018-11-01", "n": 1}, {"day": "2018-11-02", "n": 1}]));
+    assert_eq!(ours.plan(), Vec::<String>::new());
+    theirs.listens("two.json", &[(DAY + 1, 3, "C")]);
+    theirs.succeed(&["build"]);
+    assert_eq!(ours.plan(), ["by_day: build: visits changed in 2018-11-02"]);
+    ours.succeed(&["run"]);
+    assert_eq!(counted(), json!([{"day": "2018-11-01", "n": 1}, {"day": "2018-11-02", "n": 2}]));
+    // Over no rows, the table has none either, and nothing of what it is tried in stays.
+    ours.succeed(&["build", "--empty"]);
+    assert_eq!(counted(), json!([{"day": "2018-11-01", "n": 1}, {"day": "2018-11-02", "n": 2}]));
+    ours.file("models/s.yml", "sources: [{name: crm, tables: [{name: visits}, {name: seen}]}]");
+    ours.model("s", "select * from {{ source('crm', 'seen') }}");
+    insta::assert_snapshot!(ours.fail(2, &["compile"]), @r"
+     error: main.seen cannot be read where it is: it is a view, which is read where its own project is: have
+     │ that project build it as a table
+      ╭─[models/s.yml:1:55]
+    1 │ sources: [{name: crm, tables: [{name: visits}, {name: seen}]}]
+      ·                                                       ────
+      ╰────
+    ");
+    ours.file("models/s.yml", "sources: [{name: crm, tables: [{name: visits}, {name: sean}]}]");
+    ours.model("s", "select * from {{ source('crm', 'sean') }}");
+    insta::assert_snapshot!(ours.fail(2, &["compile"]), @r"
+     error: nothing says where the rows of the source table `crm.sean` come from
+      ╭─[models/s.yml:1:55]
+    1 │ sources: [{name: crm, tables: [{name: visits}, {name: sean}]}]
+      ·                                                       ────
+      ╰────
+     help: say in profiles.yml, below `sources:` of the target `dev`, where its files are: `crm: {type: files,
+           path: ...}`; or give it an `external_location`; or have a seed or model built as crm.sean, or that
+           table there in the warehouse
+    ");
 }

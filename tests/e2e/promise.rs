@@ -470,8 +470,10 @@ fn every_fail_point_of_the_source_is_a_place_where_runs_are_killed_here() {
     }
     let of_hive = crate::hive_faults::POINTS.map(str::to_owned);
     let of_streams = crate::streaming::kills::POINTS.map(str::to_owned);
-    let killed: BTreeSet<String> =
-        PLACES.map(str::to_owned).into_iter().chain(of_hive).chain(of_streams).collect();
+    let of_serving = crate::served::kills::POINTS.map(str::to_owned);
+    let of_tables = crate::hive_sources::POINTS.map(str::to_owned);
+    let places = PLACES.map(str::to_owned).into_iter().chain(of_hive).chain(of_streams);
+    let killed: BTreeSet<String> = places.chain(of_serving).chain(of_tables).collect();
     assert_eq!(found, killed);
 }
 

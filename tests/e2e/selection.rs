@@ -101,8 +101,8 @@ fn ls_prints_selectors_paths_and_json() {
     exposure:songs.board
     songs.marts.by_day
     songs.marts.by_song
-    songs.marts.not_null_by_day_n
     songs.marts.report
+    songs.not_null_by_day_n
     songs.people
     songs.some_plays
     songs.staging.plays
@@ -194,7 +194,7 @@ fn a_selection_of_nothing_is_an_error_with_a_near_name() {
     error: the selector `tagg:daily` has an unknown method `tagg`
     help: did you mean `tag:`? the methods are access, column, config.<key>, exposure, file, fqn, group,
           metric, name, package, path, resource_type, result, saved_query, selector, semantic_model, source,
-          source_status, state, tag, test_name, test_type, version
+          source_status, state, tag, test_name, test_type, unit_test, version
     ");
     insta::assert_snapshot!(project.fail(2, &["ls", "--select", "+"]), @r"
     error: the selector `+` names nothing
@@ -369,4 +369,22 @@ fn a_column_selects_what_it_reaches_and_not_all_that_reads_its_table() {
     error: the selector `column:plays.song` needs a project that compiles: there is no column `nothing` here
     help: see all that is wrong with: mep compile
     ");
+}
+
+#[test]
+fn what_is_built_alone_of_an_input_with_other_columns_says_what_to_build_as_well() {
+    let project = Project::new();
+    let table = |name: &str, sql: &str| {
+        project.model(name, &format!("{{{{ config(materialized='table') }}}} {sql}"));
+    };
+    table("days", "select '1' as day, 1 as n");
+    project.model("seen", "select day, n from {{ ref('days') }}");
+    table("last", "select max(day) as day from {{ ref('seen') }}");
+    project.succeed(&["run", "--quiet"]);
+    table("days", "select date '2024-05-01' as day, 1 as n");
+    let said = project.fail(1, &["run", "--quiet", "--select", "last"]);
+    assert!(said.contains("`days` is stored with another column `day` than its SQL gives now"), "{said}");
+    assert!(said.contains("--select +last"), "{said}");
+    project.succeed(&["run", "--quiet", "--select", "+last"]);
+    assert_eq!(project.rows("select day from main.last"), serde_json::json!([{"day": "2024-05-01"}]));
 }

@@ -1,74 +1,15 @@
 //! Whatever is edited, declared, loaded and selected, on whichever day: the last run leaves the rows of a full refresh, and a
 //! snapshot every version that it saw.
 
-use std::cell::Cell;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
-use std::process::Command;
-use std::sync::LazyLock;
 
 use proptest::prelude::*;
 use serde_json::{Value as Json, json};
 
+use crate::clock::Clock;
 use crate::identity::{EDITS, KEYED, KEYS, LISTENS, are_equal, by_day, keyed, project, sources, write};
-use crate::project::{Output, Project};
+use crate::project::Project;
 use crate::random::check_cases;
-
-/// Tells the process another time: that of `CLOCK_AT` in seconds, and what has passed since the process began.
-const CLOCK: &str = r#"
-#define _GNU_SOURCE
-#include <dlfcn.h>
-#include <stdlib.h>
-#include <time.h>
-int clock_gettime(clockid_t clock, struct timespec *time) {
-    static int (*next)(clockid_t, struct timespec *);
-    static time_t began;
-    if (!next) next = (int (*)(clockid_t, struct timespec *))dlsym(RTLD_NEXT, "clock_gettime");
-    int code = next(clock, time);
-    const char *at = getenv("CLOCK_AT");
-    if (code == 0 && clock == CLOCK_REALTIME && at) {
-        if (!began) began = time->tv_sec;
-        time->tv_sec = atoll(at) + (time->tv_sec - began);
-    }
-    return code;
-}
-"#;
-
-/// The library that tells another time.
-static CLOCK_LIBRARY: LazyLock<PathBuf> = LazyLock::new(|| {
-    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
-    let (source, library) = (folder.join("clock.c"), folder.join(format!("clock-{}.so", std::process::id())));
-    std::fs::write(&source, CLOCK).unwrap();
-    let made =
-        Command::new("cc").args(["-shared", "-fPIC", "-o"]).arg(&library).arg(&source).arg("-ldl").status();
-    assert!(made.unwrap().success());
-    library
-});
-
-/// Noon of the day that stories begin on.
-const BEGINNING: i64 = 1_790_000_000 / 86_400 * 86_400 + 43_200;
-
-/// What a day is to a story. Each call of mep is a minute after the one before, as its run's name needs.
-struct Clock {
-    day: Cell<i64>,
-    calls: Cell<i64>,
-}
-
-impl Clock {
-    fn run(&self, project: &Project, words: &[&str]) -> Output {
-        self.calls.set(self.calls.get() + 1);
-        let at = (BEGINNING + self.day.get() * 86_400 + self.calls.get() * 60).to_string();
-        let library = CLOCK_LIBRARY.to_string_lossy();
-        project.run_with(words, &[("LD_PRELOAD", library.as_ref()), ("CLOCK_AT", &at)])
-    }
-
-    #[track_caller]
-    fn succeed(&self, project: &Project, words: &[&str]) -> String {
-        let output = self.run(project, words);
-        assert_eq!(output.code, Some(0), "{words:?}\n{}{}", output.stdout, output.stderr);
-        output.stdout
-    }
-}
 
 #[derive(Clone, Debug)]
 enum Happening {
@@ -92,7 +33,7 @@ const TYPES: [&str; 3] = ["varchar", "bigint", "double"];
 
 /// Values of the seed: of whole numbers, with one that makes texts of them, with a fraction, too large for a bigint, with
 /// none, of days, with more rows.
-const RATES: [&str; 7] = [
+pub(crate) const RATES: [&str; 7] = [
     "id,rate\n1,10\n2,9\n",
     "id,rate\n1,10\n2,x9\n",
     "id,rate\n1,10\n2,9.5\n",
@@ -103,7 +44,8 @@ const RATES: [&str; 7] = [
 ];
 
 /// What is declared of the seed's types.
-const COLUMN_TYPES: [&str; 4] = ["{}", "{rate: varchar}", "{id: varchar}", "{id: double, rate: varchar}"];
+pub(crate) const COLUMN_TYPES: [&str; 4] =
+    ["{}", "{rate: varchar}", "{id: varchar}", "{id: double, rate: varchar}"];
 
 const SELECTIONS: [&str; 11] = [
     "least",
@@ -138,7 +80,7 @@ fn happening() -> impl Strategy<Value = Happening> {
 }
 
 /// What the snapshot is of: its brackets make another value, where the id is not 1.
-const TAKEN: [&str; 2] = [
+pub(crate) const TAKEN: [&str; 2] = [
     "select cast(id as bigint) as id, cast(rate as varchar) as rate, cast(id as bigint) * 3 - 1 as r from main.rates",
     "select cast(id as bigint) as id, cast(rate as varchar) as rate, cast(id as bigint) * (3 - 1) as r from main.rates",
 ];
@@ -149,13 +91,18 @@ fn edit(project: &Project, model: usize, to: usize) {
         by_day(project, &format!("m{model}"), &select);
         return;
     }
+    take(project, to);
+}
+
+/// Makes the snapshot one of another SELECT.
+pub(crate) fn take(project: &Project, to: usize) {
     let select = TAKEN[to].replace("main.rates", "{{ ref('rates') }}");
     let config = "{{ config(strategy='check', unique_key='id', check_cols=['rate', 'r']) }}";
     project
         .file("snapshots/taken.sql", format!("{{% snapshot taken %}}{config} {select}{{% endsnapshot %}}"));
 }
 
-fn load(project: &Project, rates: usize, types: usize) {
+pub(crate) fn load(project: &Project, rates: usize, types: usize) {
     project.file("seeds/rates.csv", RATES[rates]);
     let types = COLUMN_TYPES[types];
     project.file(
@@ -239,7 +186,7 @@ fn kept(project: &Project) -> Vec<String> {
 
 fn check(happenings: &[Happening]) {
     let project = project();
-    let clock = Clock { day: Cell::new(0), calls: Cell::new(0) };
+    let clock = Clock::new();
     let mut files: BTreeMap<usize, (i64, i64)> = BTreeMap::from([(0, (1, 1)), (1, (2, 10))]);
     let rewrite = |file: usize, (seconds, song): (i64, i64)| {
         // A text of digits is read as any of the types.
@@ -280,7 +227,7 @@ fn check(happenings: &[Happening]) {
                 types = to;
                 load(&project, rates, types);
             }
-            Happening::Wait { days } => clock.day.set(clock.day.get() + days),
+            Happening::Wait { days } => clock.wait(days),
             Happening::Build { select: None } => {
                 clock.succeed(&project, &["build", "--quiet"]);
                 look(&mut versions, taken);

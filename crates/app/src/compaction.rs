@@ -28,7 +28,7 @@ pub fn has_table(node: &Node) -> bool {
         NodeKind::Seed { .. } | NodeKind::Snapshot { .. } | NodeKind::Source { .. } => true,
         NodeKind::Test(_) | NodeKind::Semantic(_) | NodeKind::Exposure { .. } => false,
     };
-    is_built && node.relation.is_some() && !is_streaming(node)
+    is_built && node.relation.is_some() && !is_streaming(node) && !node.is_in_place()
 }
 
 /// The tables of these nodes that have small files.

@@ -1,6 +1,7 @@
 //! Why a command ended early, whoever called it.
 
 use mep_contract::executor::EngineError;
+use mep_contract::sink::SinkError;
 use mep_contract::warehouse::{LeaseError, WarehouseError};
 use mep_lang::project::{Problem, Problems};
 use mep_run::SessionError;
@@ -31,6 +32,9 @@ pub enum AppError {
     /// A stream ended early.
     #[error(transparent)]
     Stream(#[from] JobError),
+    /// What is served of tables cannot be cleaned up.
+    #[error("{0}")]
+    Serving(#[from] SinkError),
     /// Files of a table cannot be written anew.
     #[error("compacting {relation}: {error}")]
     Compact {

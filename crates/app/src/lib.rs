@@ -1,7 +1,7 @@
 //! The application: what a command does, apart from how it is shown.
 //!
 //! Owns opening a project as a [`Workspace`], the one place where a target's words become connectors and engines, and what each
-//! command is: a [run](run::Run), its [preview](preview::Preview), [streams](streams::Streams), [rows](query::Reader). Comes in: which project,
+//! command is: a [run](run::Run), its [preview](preview::Preview), [streams](streams::Streams), [rows](query::Reader), [rows for other programs](export). Comes in: which project,
 //! and which of its nodes. Goes out: results. Must not know: arguments,
 //! exit codes, the terminal.
 
@@ -10,7 +10,9 @@ pub mod compaction;
 pub mod connect;
 pub mod deferred;
 pub mod deps;
+mod empty;
 mod error;
+pub mod export;
 pub mod freshness;
 mod hooks;
 mod late;
@@ -18,9 +20,11 @@ pub mod past;
 pub mod preview;
 pub mod query;
 pub mod reconcile;
+pub mod recording;
 mod rejected;
 pub mod run;
 mod run_command;
+mod scratch;
 mod streamed;
 pub mod streams;
 mod workspace;

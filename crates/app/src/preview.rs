@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::NaiveDate;
 
-use super::connect::connect;
+use super::connect::{connect, serving_store};
 use super::error::AppError;
 use super::rejected::SourceRejects;
 use super::run_command::RunCommand;
 use super::streamed::is_streaming;
 use super::workspace::{Selectors, Workspace, cores, runtime};
+use mep_contract::serving::ServingStore;
 use mep_contract::source::Unit;
 use mep_core::relation::Relation;
 use mep_core::time_range::TimeRange;
@@ -22,7 +23,8 @@ use mep_plan::{
 use mep_run::event::SilentReporter;
 use mep_run::landing::content_of;
 use mep_run::rejects::TooManyRejected;
-use mep_run::{ConnectedSource, RunOptions, Session, held, plan_landings};
+use mep_run::session::RunContext;
+use mep_run::{ConnectedSource, RunOptions, ServingPlan, Session, held, plan_landings};
 use mep_sql::keyed::followed;
 
 /// What is asked for beside the selection.
@@ -46,6 +48,8 @@ pub struct Preview {
     pub unbuilt: Unbuilt,
     /// By which columns a change is followed in tables that are built as a whole.
     pub keys: BTreeMap<NodeIndex, FollowedKeys>,
+    /// What it would bring where tables are served by key.
+    pub serving: BTreeMap<NodeIndex, ServingPlan>,
     /// The streaming models that it would carry on.
     pub streaming: NodeSet,
     /// How many streaming models it leaves out, since nothing was selected.
@@ -122,13 +126,13 @@ impl Preview {
             }
             moving.extend(&planned.landing);
         };
-        let PreviewedPlan { plan, keys, rejected, notes, .. } = planned;
+        let PreviewedPlan { plan, keys, serving, rejected, notes, .. } = planned;
         // A run leaves streaming models out too, where they are not asked for.
         let (streaming, left_out) =
             if is_asked_for { (streaming, 0) } else { (NodeSet::new(), streaming.len()) };
         let unbuilt = compiled.unbuilt.told_of(&selected);
         let streaming = unbuilt.rest_of(&streaming);
-        Ok(Self { compiled, plan, unbuilt, keys, streaming, left_out, rejected, notes })
+        Ok(Self { compiled, plan, unbuilt, keys, serving, streaming, left_out, rejected, notes })
     }
 }
 
@@ -136,6 +140,7 @@ impl Preview {
 struct PreviewedPlan {
     plan: Plan,
     keys: BTreeMap<NodeIndex, FollowedKeys>,
+    serving: BTreeMap<NodeIndex, ServingPlan>,
     /// The source tables that it would bring new rows into.
     landing: NodeSet,
     rejected: Vec<SourceRejects>,
@@ -157,7 +162,9 @@ impl PreviewedPlan {
         let options = RunOptions { event_times: request.event_times, ..looking };
         let known = held(&workspace.graph, warehouse.as_ref(), nodes)?;
         let context = workspace.run_context(compiled, warehouse.as_ref(), &engine, &runtime);
-        let session = Session::new(context, options, &SilentReporter, known);
+        let store = serving_store(workspace);
+        let serving = store.as_ref().map(|store| store as &dyn ServingStore);
+        let session = Session::new(RunContext { serving, ..context }, options, &SilentReporter, known);
         session.register_held(nodes);
         let mut notes = Vec::new();
         let landings = landings(&session, &sources, &mut notes)?;
@@ -165,11 +172,29 @@ impl PreviewedPlan {
         let plan = session.with_planner(|planner| planner.plan(nodes, &landings, &mut tables));
         let keys = plan.steps.iter().filter_map(|step| Some((step.node, FollowedKeys::of(&session, step)?)));
         let keys = keys.collect();
+        let serving = serving_plans(&session, &plan, &mut notes);
         let rejected = SourceRejects::by_now(&session, compiled, nodes);
         let landed = landings.iter().filter(|(_, (landing, _))| !landing.is_nothing());
         let landing = landed.map(|(node, _)| *node).collect();
-        Ok(Self { plan, keys, landing, rejected, notes })
+        Ok(Self { plan, keys, serving, landing, rejected, notes })
     }
+}
+
+/// What a run would bring where tables are served; what cannot be told is noted.
+fn serving_plans(
+    session: &Session<'_>,
+    plan: &Plan,
+    notes: &mut Vec<String>,
+) -> BTreeMap<NodeIndex, ServingPlan> {
+    let mut plans = BTreeMap::new();
+    for step in &plan.steps {
+        let node = session.graph.node(step.node);
+        match session.serving_plan(step.node, node, &step.action) {
+            Ok(planned) => plans.extend(planned.map(|planned| (step.node, planned))),
+            Err(error) => notes.push(format!("{}: what it lacks cannot be told: {error}", node.shown_name())),
+        }
+    }
+    plans
 }
 
 /// What is to be landed, and what the tables will hold after it.

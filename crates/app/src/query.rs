@@ -1,9 +1,11 @@
 //! Rows of what a project has: of a model, of what fails a test, of a query.
 
 use std::collections::BTreeSet;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
+use futures::StreamExt;
 
 use super::error::AppError;
 use super::late::Answering;
@@ -11,13 +13,16 @@ use super::past::{AsOf, Past, keeps_nothing};
 use super::streamed::{is_streaming, register_streamed};
 use super::workspace::{Workspace, runtime};
 use mep_contract::executor::{EngineError, Executor};
-use mep_contract::warehouse::{Content, Warehouse, WarehouseError};
+use mep_contract::warehouse::{Content, TableVersion, Warehouse, WarehouseError};
 use mep_core::relation::Relation;
 use mep_datafusion::Engine;
-use mep_graph::{Answers, Compiled, Compiler, Graph, Node, NodeIndex, NodeKind, NodeSet, tested_relation};
+use mep_graph::{
+    Answers, Compiled, CompiledUnit, Compiler, Graph, Node, NodeIndex, NodeKind, NodeSet, tested_relation,
+};
 use mep_lang::jinja::SourceMap;
 use mep_lang::project::{Problem, SourceText, Span, StreamingTarget};
-use mep_sql::named_tables;
+use mep_run::stored_of;
+use mep_sql::{PlannedQuery, named_tables};
 
 /// Where the text of a node came from, as a whole.
 fn map_of(node: &Node) -> SourceMap {
@@ -39,6 +44,13 @@ pub struct Reader<'a> {
 pub struct Query {
     sql: String,
     map: SourceMap,
+}
+
+impl Query {
+    /// SQL that was made of a node's.
+    pub(super) fn of(sql: String, node: &Node) -> Self {
+        Self { sql, map: map_of(node) }
+    }
 }
 
 impl<'a> Reader<'a> {
@@ -124,6 +136,11 @@ impl<'a> Reader<'a> {
         let relation = tested_relation(node);
         let map = map_of(node);
         if let Some(test) = compiled.tests.get(&index) {
+            if let Some(CompiledUnit::Steps(_) | CompiledUnit::Text(_)) = &test.unit {
+                let problem = Problem::new(format!("the unit test `{}` is of no SELECT", node.name));
+                let help = format!("what differs is shown by: mep test --select unit_test:{}", node.name);
+                return Err(problem.help(help).into());
+            }
             return Ok(Query { sql: test.sql.clone(), map: test.rendered.map.clone() });
         }
         let all = format!("select * from {relation}");
@@ -135,6 +152,7 @@ impl<'a> Reader<'a> {
                 Content::Table { partitions, .. } => {
                     partitions.values().all(|partition| partition.ledger.fingerprint == model.fingerprint)
                 }
+                Content::InPlace(_) => false,
             }),
             None => false,
         };
@@ -184,12 +202,49 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// Where the query is wrong, or fails.
     pub fn rows(&self, query: &Query, limit: Option<usize>) -> Result<Vec<RecordBatch>, AppError> {
+        let plan = self.planned(query)?.limited(limit).map_err(EngineError::from)?;
+        let schema = plan.output();
+        let collected = self.runtime.block_on(self.engine.collect(plan));
+        let mut batches = collected.map_err(|error| failed(error, query))?;
+        if batches.is_empty() {
+            batches.push(RecordBatch::new_empty(schema));
+        }
+        Ok(batches)
+    }
+
+    /// Hands on all rows of a query that was planned, some at a time, until an error of whoever takes them or no more are asked for.
+    ///
+    /// # Errors
+    /// Where the query fails, and the error of whoever takes its rows.
+    pub(super) fn each(
+        &self,
+        planned: PlannedQuery,
+        query: &Query,
+        take: &mut dyn FnMut(RecordBatch) -> Result<ControlFlow<()>, AppError>,
+    ) -> Result<(), AppError> {
+        self.runtime.block_on(async {
+            let rows = self.engine.stream(planned).await.map_err(|error| failed(error, query));
+            let mut rows = rows?;
+            while let Some(batch) = rows.next().await {
+                if take(batch.map_err(|error| failed(error, query))?)?.is_break() {
+                    break;
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// The plan of a query.
+    ///
+    /// # Errors
+    /// Where it is wrong.
+    pub(super) fn planned(&self, query: &Query) -> Result<PlannedQuery, AppError> {
         let scope = self.engine.scope();
         let planned = scope.plan(&query.sql).and_then(|plan| {
             scope.check_executable(&plan, &query.sql)?;
             Ok(plan)
         });
-        let plan = planned.map_err(|problem| {
+        let planned = planned.map_err(|problem| {
             let place = query.map.place(problem.range.clone().unwrap_or(0..0));
             let placed = Problem::new(&problem.message).at(&place);
             match (&problem.help, problem.message.ends_with("not found")) {
@@ -198,14 +253,7 @@ impl<'a> Reader<'a> {
                 (None, false) => placed,
             }
         })?;
-        let plan = plan.limited(limit).map_err(EngineError::from)?;
-        let schema = plan.output();
-        let collected = self.runtime.block_on(self.engine.collect(plan));
-        let mut batches = collected.map_err(|error| failed(error, query))?;
-        if batches.is_empty() {
-            batches.push(RecordBatch::new_empty(schema));
-        }
-        Ok(batches)
+        Ok(planned)
     }
 }
 
@@ -234,13 +282,28 @@ pub fn register_all(
     engine: &dyn Executor,
 ) -> Result<(), WarehouseError> {
     let relations = warehouse.relations()?;
-    let known: Vec<Relation> = graph.nodes().iter().filter_map(|node| node.relation.clone()).collect();
-    let others = relations.iter().filter(|relation| !known.contains(relation)).cloned();
-    for relation in others.chain(known.iter().filter(|known| relations.contains(known)).cloned()) {
-        if let Some(table) = warehouse.read(&relation)?
-            && let Err(error) = engine.register(&relation, table.into())
-        {
+    let known: Vec<&Relation> = graph.nodes().iter().filter_map(|node| node.relation.as_ref()).collect();
+    let register = |relation: &Relation, table: TableVersion| {
+        if let Err(error) = engine.register(relation, table.into()) {
             tracing::debug!("{relation} cannot be read: {error}");
+        }
+    };
+    for relation in relations.iter().filter(|relation| !known.contains(relation)) {
+        if let Some(table) = warehouse.read(relation)? {
+            register(relation, table);
+        }
+    }
+    for node in graph.nodes() {
+        let Some(relation) = &node.relation else { continue };
+        if !node.is_in_place() && !relations.contains(relation) {
+            continue;
+        }
+        match stored_of(warehouse, node) {
+            Ok(Some(table)) => register(relation, table),
+            Ok(None) => {}
+            // What others publish may be none that can be read, which is nothing to those that do not read it.
+            Err(error) if node.is_in_place() => tracing::debug!("{error}"),
+            Err(error) => return Err(error),
         }
     }
     Ok(())

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use chrono::NaiveDate;
 
-use super::connect::{connect, unread_folders};
+use super::connect::{connect, serving_store, unread_folders};
+use super::empty;
 use super::error::AppError;
 use super::hooks::{ProjectHooks, in_lines};
 use super::late::Answering;
@@ -16,6 +17,7 @@ use super::run_command::RunCommand;
 use super::streamed::{is_streaming, register_streamed};
 use super::streams::Streams;
 use super::workspace::{Selectors, Workspace, cores, runtime};
+use mep_contract::serving::ServingStore;
 use mep_contract::warehouse::Taken;
 use mep_core::interrupt;
 use mep_core::relation::Relation;
@@ -122,11 +124,20 @@ impl<'a> Run<'a> {
         request: RunRequest,
     ) -> Result<Self, AppError> {
         let is_asked_for = !selectors.select.is_empty();
-        let mut selected = workspace.select(selectors, |node| request.command.works_on(node))?;
+        let works_on = |node: &Node| request.command.works_on(node);
+        let mut selected = match request.command {
+            RunCommand::Run | RunCommand::Build => workspace.select_what_there_is(selectors, works_on)?,
+            RunCommand::Test | RunCommand::Seed | RunCommand::Snapshot => {
+                workspace.select(selectors, works_on)?
+            }
+        };
         if request.command == RunCommand::Snapshot && !is_asked_for {
             selected = needed_by_snapshots(workspace, selected);
         }
-        let work = SelectedWork::of(workspace, &selected, is_asked_for);
+        if workspace.is_tried() {
+            selected = empty::with_inputs(workspace, &selected);
+        }
+        let work = SelectedWork::of(workspace, &selected, is_asked_for && !workspace.is_tried());
         Ok(Self { workspace, request, selected, work })
     }
 
@@ -162,7 +173,12 @@ impl<'a> Run<'a> {
         }
         let connected = |compiled: &Compiled| {
             let nodes = compiled.unbuilt.rest_of(&self.work.nodes);
-            let sources = connect(&workspace.project, &workspace.graph, compiled, nodes.iter().copied())?;
+            let landed = nodes.iter().copied();
+            let sources = if workspace.is_tried() {
+                empty::connect(workspace, compiled, landed)
+            } else {
+                connect(&workspace.project, &workspace.graph, compiled, landed)?
+            };
             Ok::<_, AppError>((nodes, sources))
         };
         let (mut nodes, mut sources) = connected(&compiled)?;
@@ -179,14 +195,19 @@ impl<'a> Run<'a> {
             (nodes, sources) = connected(&compiled)?;
         }
         let nodes = &nodes;
+        if workspace.is_tried() {
+            empty::publish_in_place(workspace, &compiled, warehouse.as_ref())?;
+        }
         let engine = workspace.engine(&warehouse)?;
         let runtime = runtime()?;
         let hooks = ProjectHooks::new(workspace, engine.clone(), runtime.clone());
         let context = workspace.run_context(&compiled, warehouse.as_ref(), &engine, &runtime);
-        let session = self.session(RunContext { hooks: &hooks, ..context }, nodes, reporter)?;
+        let serving = serving_store(workspace);
+        let serving = serving.as_ref().map(|store| store as &dyn ServingStore);
+        let session = self.session(RunContext { hooks: &hooks, serving, ..context }, nodes, reporter)?;
         hooks.before_run()?;
         reporter.report(Event::Began { nodes: nodes.len() });
-        self.warn(reporter, !sources.is_empty());
+        self.warn(reporter, !sources.is_empty() && !workspace.is_tried());
         let stored = |relation: &Relation| session.stored(relation);
         let asked = Asked { full_refresh: request.full_refresh, until: request.date, run: &workspace.run };
         let mut results = self.unbuilt(&compiled, reporter);
@@ -327,9 +348,7 @@ impl<'a> Run<'a> {
 
     /// The nodes of results that are no success.
     fn failed(&self, results: &[NodeResult]) -> NodeSet {
-        let is_failed = |result: &&NodeResult| {
-            matches!(result.status, Status::Error | Status::Fail | Status::Interrupted | Status::Skipped)
-        };
+        let is_failed = |result: &&NodeResult| result.cuts_off() || result.status == Status::Skipped;
         let failed: BTreeSet<&str> =
             results.iter().filter(is_failed).map(|result| result.unique_id.as_str()).collect();
         let nodes = self.workspace.graph.indexed();
@@ -389,6 +408,7 @@ impl<'a> Run<'a> {
                 RunCommand::Run | RunCommand::Seed | RunCommand::Snapshot => TestsRun::BeforePublish,
             },
             views_of_project: request.command != RunCommand::Test,
+            loads: workspace.loads(),
         };
         let read = workspace.with_tests_before_publish(nodes);
         let known = held(context.graph, context.warehouse, &read)?;

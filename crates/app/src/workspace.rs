@@ -8,22 +8,25 @@ use std::time::Duration;
 use arrow::datatypes::SchemaRef;
 use chrono::{NaiveDate, Utc};
 
-use super::connect::loaded;
+use super::connect::rows_of;
 use super::error::AppError;
+use super::scratch::ScratchFolder;
 use mep_contract::executor::Executor;
 use mep_contract::warehouse::{Holder, Lease, RunId, Taken, Warehouse, take_within};
 use mep_core::relation::Relation;
 use mep_core::secrets;
 use mep_core::threads::STACK_BYTES;
+use mep_core::warnings::{self, WarnOptions, WarningFate, WarningKind};
 use mep_datafusion::{Engine, EngineOptions};
 use mep_graph::{
-    Answers, Beside, ColumnFlows, Compiled, Compiler, Graph, IndirectSelection, LazyFlows, LoadedSources,
-    NamedSelectors, Node, NodeIndex, NodeKind, NodeSet, PublishWhen, SeedTable, Wanted, When, division,
+    Answers, Beside, ColumnFlows, Compiled, Compiler, FoundSources, Graph, IndirectSelection, LazyFlows,
+    NamedSelectors, Node, NodeIndex, NodeKind, NodeSet, PublishWhen, SourceRows, Wanted, When, reading,
 };
 use mep_hive::{HiveLocation, HiveWarehouse};
 use mep_lang::jinja::{Invocation, Templates};
 use mep_lang::project::{self, LoadOptions, Problem, Problems, Project, SourceTable, WarehouseConfig};
 use mep_local::warehouse::LocalWarehouse;
+use mep_run::Loads;
 use mep_run::event::{Event, Reporter};
 use mep_run::session::RunContext;
 
@@ -89,6 +92,17 @@ pub struct Workspace {
     nobody: Arc<dyn Answers>,
     /// The target's warehouse, once a command needed it.
     warehouse: OnceLock<Arc<dyn Warehouse>>,
+    /// What stands in the place of the target's warehouse, where the project is tried over no rows.
+    tried: Option<TriedProject>,
+}
+
+/// A project that is tried over no rows.
+struct TriedProject {
+    /// What its target's warehouse is.
+    warehouse: WarehouseConfig,
+    connected: OnceLock<Arc<dyn Warehouse>>,
+    /// The folder that stands in the place of it, and goes with this.
+    _folder: ScratchFolder,
 }
 
 /// Which project is opened, and with which of its targets.
@@ -112,6 +126,10 @@ pub struct Opening {
     pub store_failures: bool,
     /// Whether a text that cannot be read is an error of its node alone, for what works on nodes one by one.
     pub in_part: bool,
+    /// Which rows its runs load: none of them where it is tried, in a warehouse of its own.
+    pub loads: Loads,
+    /// Which warnings are errors, where that is said; else the project's file says it.
+    pub warn_options: Option<WarnOptions>,
     /// What this process was called with, as whoever waits for its lease is told.
     pub called_with: String,
 }
@@ -167,20 +185,30 @@ impl Opening {
     }
 }
 
-/// Tells what is not as it was meant, each with its place and how to go on.
-fn warn<'a>(warnings: impl IntoIterator<Item = &'a Problem>) {
+/// Tells what is not as it was meant, each with its place and how to go on; gives what of it is an error by what the user says.
+fn warn<'a>(warnings: impl IntoIterator<Item = &'a Problem>) -> Problems {
+    let mut errors = Problems::default();
     for warning in warnings {
+        match warnings::fate(warning.warning_kind()) {
+            WarningFate::Silent => continue,
+            WarningFate::Error => {
+                errors.push(warning.clone());
+                continue;
+            }
+            WarningFate::Warn => {}
+        }
         let place = warning
             .place()
             .map(|place| format!("{}:{}: ", place.text.path().display(), place.line_column().0));
         let help = warning.help_text().map(|help| format!("; {help}"));
         tracing::warn!("{}{warning}{}", place.unwrap_or_default(), help.unwrap_or_default());
     }
+    errors
 }
 
-impl LoadedSources for Workspace {
-    fn loaded(&self, table: &SourceTable, node: &Node) -> Result<Option<SeedTable>, Problem> {
-        loaded(&self.project, table, node)
+impl FoundSources for Workspace {
+    fn rows_of(&self, table: &SourceTable, node: &Node) -> Result<SourceRows, Problem> {
+        rows_of(self, table, node)
     }
 }
 
@@ -190,8 +218,17 @@ impl Workspace {
     /// # Errors
     /// All that is wrong with its files.
     pub fn open(opening: &Opening, command: &str, rendering: Rendering) -> Result<Self, AppError> {
-        let project = opening.project()?;
-        warn(&project.warnings);
+        let mut project = opening.project()?;
+        let tried = (opening.loads == Loads::NoRows).then(|| {
+            let folder = ScratchFolder::of(&project);
+            let own = WarehouseConfig::Local { path: folder.path().to_owned() };
+            let warehouse = std::mem::replace(&mut project.target.warehouse, own);
+            TriedProject { warehouse, connected: OnceLock::new(), _folder: folder }
+        });
+        // What the command line says goes before what the project says.
+        let options = opening.warn_options.clone().or_else(|| project.warn_options.clone());
+        warnings::settle(options.unwrap_or_default());
+        let mut errors = warn(&project.warnings);
         let run = RunId::generate();
         let now = Utc::now();
         let invocation = Invocation {
@@ -202,10 +239,11 @@ impl Workspace {
             command: command.to_owned(),
         };
         let templates = Templates::new(&project, invocation)?;
-        warn(&templates.warnings);
+        errors.extend(warn(&templates.warnings));
         let graph = Graph::as_far_as_read(&project, &templates)?;
         let graph = if opening.in_part { graph } else { graph.wholly_read()? };
-        warn(graph.warnings());
+        errors.extend(warn(graph.warnings()));
+        errors.none_or(())?;
         let called_with = opening.called_with.clone();
         let selectors = NamedSelectors::of(&project.selectors)?;
         Ok(Self {
@@ -219,7 +257,37 @@ impl Workspace {
             called_with,
             nobody: Arc::new(()),
             warehouse: OnceLock::new(),
+            tried,
         })
+    }
+
+    /// Whether the project is tried over no rows, in a warehouse of its own.
+    pub fn is_tried(&self) -> bool {
+        self.tried.is_some()
+    }
+
+    /// Which rows its runs load.
+    pub(super) fn loads(&self) -> Loads {
+        if self.is_tried() { Loads::NoRows } else { Loads::AllRows }
+    }
+
+    /// The same, where a project of which nothing is meant has nothing to do: one of macros alone, as packages are.
+    ///
+    /// # Errors
+    /// Where the words are wrong, or there are some and they take nothing.
+    pub fn select_what_there_is(
+        &self,
+        selectors: Selectors<'_>,
+        is_meant: impl Fn(&Node) -> bool,
+    ) -> Result<NodeSet, AppError> {
+        let Selectors { select, exclude, selector, types, other_types, only, .. } = &selectors;
+        let is_open = select.is_empty() && exclude.is_empty() && selector.is_none() && only.is_none();
+        if is_open && types.is_empty() && other_types.is_empty() && !self.graph.nodes().iter().any(&is_meant)
+        {
+            tracing::warn!("there is nothing to do: the project has nothing that this command works on");
+            return Ok(NodeSet::new());
+        }
+        self.select(selectors, is_meant)
     }
 
     /// The nodes that the words take and of which `is_meant` holds.
@@ -263,8 +331,10 @@ impl Workspace {
                 said => problem.help(said.join("\n")).into(),
             });
         }
-        for said in unmatched {
-            tracing::warn!("{said}");
+        match warnings::fate(WarningKind::NothingMatches) {
+            WarningFate::Warn => unmatched.iter().for_each(|said| tracing::warn!("{said}")),
+            WarningFate::Error => unmatched.into_iter().map(Problem::new).collect::<Problems>().none_or(())?,
+            WarningFate::Silent => {}
         }
         Ok(nodes)
     }
@@ -299,10 +369,11 @@ impl Workspace {
         without_effect.extend(self.check_hooks(When::After).unwrap_or_default());
         let compiled = self.compile_answered(nodes, &self.nobody);
         for said in without_effect.union(&compiled.without_effect) {
-            tracing::warn!("of a hook, without effect here: {said}");
+            if warnings::note(WarningKind::HookWithoutEffect) {
+                tracing::warn!("of a hook, without effect here: {said}");
+            }
         }
-        warn(&compiled.warnings);
-        Ok(compiled)
+        Ok(warn(&compiled.warnings).none_or(compiled)?)
     }
 
     /// Compiles nodes and all that they need, but for what is broken and what needs that.
@@ -331,8 +402,9 @@ impl Workspace {
             templates: &self.templates,
             graph: &self.graph,
             stored,
-            loaded: self,
+            found: self,
             answers: &self.nobody,
+            serving: self,
         }
     }
 
@@ -341,10 +413,29 @@ impl Workspace {
     /// # Errors
     /// Where it cannot be reached.
     pub fn warehouse(&self) -> Result<Arc<dyn Warehouse>, AppError> {
-        if let Some(connected) = self.warehouse.get() {
+        self.connected(&self.warehouse, &self.project.target.warehouse)
+    }
+
+    /// The warehouse that source tables are in which others publish: the target's, also where the project is tried in another one.
+    ///
+    /// # Errors
+    /// Where it cannot be reached.
+    pub fn sources_warehouse(&self) -> Result<Arc<dyn Warehouse>, AppError> {
+        match &self.tried {
+            Some(tried) => self.connected(&tried.connected, &tried.warehouse),
+            None => self.warehouse(),
+        }
+    }
+
+    fn connected(
+        &self,
+        place: &OnceLock<Arc<dyn Warehouse>>,
+        config: &WarehouseConfig,
+    ) -> Result<Arc<dyn Warehouse>, AppError> {
+        if let Some(connected) = place.get() {
             return Ok(connected.clone());
         }
-        let warehouse: Arc<dyn Warehouse> = match &self.project.target.warehouse {
+        let warehouse: Arc<dyn Warehouse> = match config {
             WarehouseConfig::Local { path } => Arc::new(self.local_warehouse(path)),
             WarehouseConfig::Hive(config) => Arc::new(HiveWarehouse::connect(&HiveLocation {
                 metastore: &config.metastore,
@@ -355,7 +446,7 @@ impl Workspace {
                 timeout: Duration::from_secs(config.timeout),
             })?),
         };
-        Ok(self.warehouse.get_or_init(|| warehouse).clone())
+        Ok(place.get_or_init(|| warehouse).clone())
     }
 
     /// Begins to read what a local warehouse holds of the nodes and all that they need, while other things are done: what was
@@ -392,7 +483,7 @@ impl Workspace {
             .target
             .memory
             .map_or(DEFAULT_MEMORY, |bytes| usize::try_from(bytes).unwrap_or(usize::MAX));
-        let options = EngineOptions { threads: cores(), memory, division: division(&self.project) };
+        let options = EngineOptions { threads: cores(), memory, reading: reading(&self.project) };
         Ok(Engine::new(warehouse.clone(), options)?)
     }
 
@@ -404,7 +495,17 @@ impl Workspace {
         engine: &'a dyn Executor,
         runtime: &'a tokio::runtime::Runtime,
     ) -> RunContext<'a> {
-        RunContext { graph: &self.graph, compiled, warehouse, engine, runtime, run: &self.run, hooks: &() }
+        RunContext {
+            graph: &self.graph,
+            compiled,
+            warehouse,
+            engine,
+            runtime,
+            run: &self.run,
+            hooks: &(),
+            scratches: self,
+            serving: None,
+        }
     }
 
     /// Takes the right to write.

@@ -15,6 +15,7 @@ mod manifest;
 pub mod openlineage;
 mod paths;
 mod run_results;
+mod semantic_manifest;
 mod sources;
 mod state;
 mod test_results;

@@ -96,6 +96,7 @@ fn result(described: Described<'_>, one: &NodeResult) -> Json {
             "rejected": one.rejected,
             "rejected_by_now": one.rejected_by_now,
             "current": one.status == Status::Current,
+            "served": one.served,
         },
         "message": one.message,
         "failures": failures,

@@ -9,8 +9,10 @@ use mep_app::{Opening, Selectors};
 use mep_artifacts::DeferredTo;
 
 use mep_core::time_range::TimeRange;
+use mep_core::warnings::WarnOptions;
 use mep_graph::{IndirectSelection, time_of};
 use mep_lang::project::{Problem, bytes_of};
+use mep_run::Loads;
 
 /// SQL models in, tables out: every incremental run gives the rows of a full refresh.
 #[derive(Debug, Parser)]
@@ -49,12 +51,28 @@ pub struct Global {
     /// Keys in the project's files that nothing reads are errors, and not warnings.
     #[arg(long, global = true, help_heading = "Project")]
     pub strict: bool,
+    /// Warnings are errors: of the project's files before anything is done, of a run or a test at its end.
+    #[arg(long, global = true, env = "DBT_WARN_ERROR", help_heading = "Project")]
+    pub warn_error: bool,
+    /// Which of them are, as a YAML mapping of names, mep's or dbt's: '{error: all, warn: [TestWarns], silence: [UnknownKey]}'.
+    #[arg(
+        long,
+        global = true,
+        value_name = "YAML",
+        env = "DBT_WARN_ERROR_OPTIONS",
+        help_heading = "Project"
+    )]
+    #[arg(conflicts_with = "warn_error")]
+    pub warn_error_options: Option<String>,
     /// How progress is told on standard error.
     #[arg(long, global = true, value_name = "FORMAT", default_value = "text", help_heading = "Output")]
     pub log_format: LogFormat,
     /// Only results and what went wrong.
     #[arg(long, short, global = true, help_heading = "Output")]
     pub quiet: bool,
+    /// What the words about warnings say, once they are read.
+    #[arg(skip)]
+    pub warn_options: Option<WarnOptions>,
 }
 
 impl Global {
@@ -76,6 +94,8 @@ impl Global {
             is_strict: self.strict,
             store_failures: false,
             in_part: false,
+            loads: Loads::AllRows,
+            warn_options: self.warn_options.clone(),
             called_with: format!("mep {}", words.join(" ")),
         }
     }
@@ -100,7 +120,9 @@ pub enum Command {
     /// What fails its tests keeps what reads it from being built.
     Build(RunArguments),
     /// Run the tests over the tables as they are.
-    Test(RunArguments),
+    ///
+    /// With --record, write one.
+    Test(TestArguments),
     /// Load the CSV files of seeds/.
     Seed(RunArguments),
     /// Take snapshots: keep the versions of the rows of their sources.
@@ -117,6 +139,10 @@ pub enum Command {
     RunOperation(RunOperationArguments),
     /// Print rows of a model, or of a query over the models.
     Show(ShowArguments),
+    /// Write the rows of a model, or of a query, as one file for other programs.
+    ///
+    /// The file is there as a whole or not at all.
+    Export(ExportArguments),
     /// Do again what failed in the last run, or was not begun because of that.
     Retry(RetryArguments),
     /// Source tables.
@@ -420,12 +446,40 @@ pub struct RunArguments {
     /// Keep the rows that fail a test in a table of its own, unless its config says otherwise.
     #[arg(long)]
     pub store_failures: bool,
+    /// What is tried.
+    #[command(flatten)]
+    pub trying: Trying,
     /// For how many seconds to wait for another run that holds the warehouse; tests need not wait.
     #[arg(long, value_name = "SECONDS", default_value_t = 0)]
     pub wait: u64,
     /// What is printed on standard output at the end.
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub output: TextOrJson,
+}
+
+/// What a run is tried over.
+#[derive(Args, Clone, Copy, Debug, Default)]
+pub struct Trying {
+    /// Try what is selected, and all that it reads, over no rows: in a warehouse of its own, which is gone at the end. Nothing is
+    /// published, and no artifact is written. With run, build and snapshot.
+    #[arg(long, conflicts_with_all = ["defer", "store_failures"])]
+    pub empty: bool,
+}
+
+/// Arguments of test.
+#[derive(Args, Debug)]
+pub struct TestArguments {
+    /// What all runs take.
+    #[command(flatten)]
+    pub run: RunArguments,
+    /// Write a unit test of this model: the first rows of its inputs as they are built, and what it gives for them.
+    ///
+    /// It goes beside the model, as <model>_recorded.yml; one that is there stays as it is.
+    #[arg(long, value_name = "MODEL", conflicts_with_all = ["select", "exclude", "selector", "full_refresh"])]
+    pub record: Option<String>,
+    /// With --record: how many rows of each input.
+    #[arg(long, value_name = "N", default_value_t = 10, requires = "record")]
+    pub limit: usize,
 }
 
 /// Arguments of stream.
@@ -538,6 +592,41 @@ pub struct ShowArguments {
     /// A table for people, or one JSON array of objects.
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub output: TextOrJson,
+}
+
+/// Arguments of export.
+#[derive(Args, Debug)]
+pub struct ExportArguments {
+    /// The model.
+    #[arg(value_name = "MODEL", required_unless_present = "inline", conflicts_with = "inline")]
+    pub model: Option<String>,
+    /// A query, in which Jinja works as in a model.
+    #[arg(long, value_name = "SQL")]
+    pub inline: Option<String>,
+    /// The file, whose extensions say its format and compression (plays.csv.gz); - is standard output.
+    #[arg(long, value_name = "FILE")]
+    pub to: PathBuf,
+    /// The format, where the name of the file does not say it.
+    #[arg(long, value_name = "FORMAT")]
+    pub format: Option<RowFormat>,
+    /// Read tables as they were at a time in UTC, at the end of a day, or after a run, by the `invocation_id` in `run_results.json`.
+    #[arg(long, value_name = "TIME OR RUN", value_parser = parse_as_of)]
+    pub at: Option<AsOf>,
+}
+
+/// How rows are written for other programs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum RowFormat {
+    /// Parquet.
+    Parquet,
+    /// Comma-separated values with a header; NULL is nothing, a text without characters is `""`.
+    Csv,
+    /// One JSON array of objects.
+    Json,
+    /// A JSON object a line.
+    Ndjson,
+    /// Arrow's file format; on standard output its stream format.
+    Arrow,
 }
 
 /// Arguments of ls.

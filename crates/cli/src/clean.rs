@@ -23,9 +23,17 @@ pub(super) fn clean(global: &Global, arguments: &CleanArguments) -> Result<Exit,
     let retention = Duration::from_secs(u64::from(days) * 86_400);
     let rejected = drop_old_rejected(warehouse.as_ref(), &workspace.graph, retention)?;
     let cleaned = warehouse.clean(retention)?;
+    let served = workspace.clean_served(retention)?;
     // The target path may be a folder that other tools write to as well, so only what mep wrote goes.
-    for name in ["compiled", "docs/index.html", "manifest.json", "run_results.json", artifacts::TEST_RESULTS]
-    {
+    for name in [
+        "compiled",
+        "docs/index.html",
+        "manifest.json",
+        "run_results.json",
+        "semantic_manifest.json",
+        "scratch",
+        artifacts::TEST_RESULTS,
+    ] {
         let path = workspace
             .project
             .artifact(name)
@@ -42,6 +50,12 @@ pub(super) fn clean(global: &Global, arguments: &CleanArguments) -> Result<Exit,
     let terminal = Terminal::new(global.log_format, global.quiet);
     if rejected > 0 {
         terminal.say(&format!("dropped {} of rejected rows", plural(rejected as u64, "table")));
+    }
+    if served > 0 {
+        terminal.say(&format!(
+            "dropped {} of cassandra that readers were led away from",
+            plural(served as u64, "table")
+        ));
     }
     terminal.say(&format!(
         "deleted {} ({}) that no table has pointed at for {}, and the artifacts",

@@ -27,7 +27,7 @@ pub(super) fn compile(global: &Global, arguments: &CompileArguments) -> Result<E
         super::print(&format!("{}\n", rendered.sql.trim_end()))?;
         return Ok(Exit::Success);
     }
-    let nodes = workspace.select(arguments.selecting.selectors(), |node| {
+    let nodes = workspace.select_what_there_is(arguments.selecting.selectors(), |node| {
         !matches!(node.kind, NodeKind::Source { .. } | NodeKind::Semantic(_) | NodeKind::Exposure { .. })
     })?;
     let compiled = workspace.compile(&nodes)?;

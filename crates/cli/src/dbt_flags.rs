@@ -91,17 +91,15 @@ const FLAGS: &[DbtFlag] = &[
     none("--no-defer", AS_IT_IS),
     none("--no-favor-state", AS_IT_IS),
     none("--no-empty", AS_IT_IS),
+    none("--no-warn-error", AS_IT_IS),
     none_with_value("--sqlparse", PARSING),
     none("--single-threaded", "say --threads 1 for one node at a time"),
     none("--introspect", AS_IT_IS),
-    refused("--empty", false, "mep compile checks the SQL of all models with no row read"),
     refused(
         "--sample",
         true,
-        "say --event-time-start and --event-time-end for microbatch models, or --date for sources",
+        "rows of a part would stand in tables as if they were all: say --event-time-start and --event-time-end for microbatch models, or --date for sources",
     ),
-    refused("--warn-error", false, "--strict makes errors of warnings about the project's files"),
-    refused("--warn-error-options", true, "--strict makes errors of warnings about the project's files"),
     refused("--target-path", true, "say target-path in dbt_project.yml"),
     refused("--no-write-json", false, "artifacts are written by every run"),
 ];
@@ -170,6 +168,6 @@ mod tests {
         let words =
             ["mep", "--log-level", "debug", "run", "--no-partial-parse", "--log-path=logs", "-s", "a"];
         assert_eq!(kept(&words), Ok((["mep", "run", "-s", "a"].map(OsString::from).to_vec(), 3)));
-        assert!(kept(&["mep", "run", "--empty"]).is_err());
+        assert!(kept(&["mep", "run", "--sample=3 days"]).is_err());
     }
 }

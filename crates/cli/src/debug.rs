@@ -35,6 +35,10 @@ pub(super) fn debug(global: &Global) -> Result<Exit, AppError> {
         let described = match connection {
             SourceConnection::Files { path } => format!("files in {}", path.display()),
             SourceConnection::Kafka(config) => format!("kafka at {}", config.connection.place()),
+            SourceConnection::Warehouse { schema: Some(schema) } => {
+                format!("tables of the warehouse, in {schema}")
+            }
+            SourceConnection::Warehouse { schema: None } => "tables of the warehouse".to_owned(),
             SourceConnection::Simulator(config) => format!(
                 "simulator, seed {}, {} from {}, {} users",
                 config.seed,

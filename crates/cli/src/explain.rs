@@ -35,8 +35,10 @@ pub(super) fn explained(
         lines.extend(lines_of);
     }
     if let Action::BuildPartitions(plan) = action {
-        let width = plan.build.iter().map(|build| build.key.to_string().chars().count()).max().unwrap_or(0);
-        lines.extend(plan.build.iter().map(|build| partition(build, width)));
+        let shown: Vec<String> = plan.build.iter().map(|build| plan.shown(build)).collect();
+        let width = shown.iter().map(|key| key.chars().count()).max().unwrap_or(0);
+        let builds = plan.build.iter().zip(&shown);
+        lines.extend(builds.map(|(build, key)| partition(build, key, width)));
         lines.extend(plan.remove.iter().map(|key| format!("{key}  goes: no input gives it any more")));
     }
     lines
@@ -69,7 +71,15 @@ fn how_it_is_built(node: &Node, model: &CompiledModel) -> String {
         return "is run batch by batch of its event time".to_owned();
     }
     if is_by_partition(node, model) {
-        return format!("is built by {partitions}, each partition on its own");
+        if model.alignment.told.len() == model.partition_columns.len() {
+            return format!("is built by {partitions}, each partition on its own");
+        }
+        let told: Vec<&str> =
+            model.alignment.told.iter().map(|at| model.partition_columns[*at].as_str()).collect();
+        return format!(
+            "is built by {}: what the other partition columns hold, no input's partitions say",
+            told.join(", ")
+        );
     }
     let why = match node.config.materialized {
         Materialization::Table => "it is materialized as table",
@@ -124,8 +134,7 @@ fn columns(model: &CompiledModel, relation: &Relation) -> String {
     }
 }
 
-fn partition(build: &PartitionBuild, width: usize) -> String {
-    let key = build.key.to_string();
+fn partition(build: &PartitionBuild, key: &str, width: usize) -> String {
     let reads = match build.input_rows {
         0 if build.input_bytes == 0 => String::new(),
         0 => format!(" [reads {}]", bytes(build.input_bytes)),

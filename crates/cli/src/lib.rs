@@ -17,6 +17,7 @@ mod docs;
 pub mod error;
 pub mod exit;
 mod explain;
+mod export;
 mod generate;
 mod generate_live;
 mod generate_to_kafka;
@@ -29,6 +30,7 @@ mod man;
 mod operation;
 mod plan;
 mod reconcile;
+mod record;
 mod retry;
 mod run;
 mod show;
@@ -55,10 +57,11 @@ use mep_app::{AppError, Opening, Rendering, RunCommand, Workspace};
 use mep_artifacts::Described;
 use terminal::Palette;
 
+use mep_core::quantity::plural;
 use mep_core::relation::Relation;
-use mep_core::secrets;
+use mep_core::{secrets, warnings};
 use mep_graph::Compiled;
-use mep_lang::project::{Problem, nearest};
+use mep_lang::project::{Problem, nearest, warn_options_of_words};
 
 /// Does what the words of the command line say. The version is what `--version` prints.
 pub fn main(version: &'static str) -> ExitCode {
@@ -71,7 +74,7 @@ pub fn main(version: &'static str) -> ExitCode {
         }
     };
     let matches = Arguments::command().version(version).try_get_matches_from(words);
-    let arguments = match matches.and_then(|matches| Arguments::from_arg_matches(&matches)) {
+    let mut arguments = match matches.and_then(|matches| Arguments::from_arg_matches(&matches)) {
         Ok(arguments) => arguments,
         Err(error) => {
             // Help and version are printed by way of an error that is none.
@@ -84,8 +87,14 @@ pub fn main(version: &'static str) -> ExitCode {
     for said in told {
         tracing::warn!("{said}");
     }
-    match dispatch(&arguments.global, &arguments.command) {
-        Ok(exit) => exit.into(),
+    let options = arguments.global.warn_error_options.as_deref();
+    let said = warn_options_of_words(arguments.global.warn_error, options);
+    let ended = said.map_err(AppError::from).and_then(|said| {
+        arguments.global.warn_options = said;
+        dispatch(&arguments.global, &arguments.command)
+    });
+    match ended {
+        Ok(exit) => with_warnings(exit).into(),
         Err(error) => {
             let shown = error::shown(&error, Palette::of_stderr());
             let _ = write!(std::io::stderr(), "{}", secrets::masked(&shown));
@@ -94,11 +103,23 @@ pub fn main(version: &'static str) -> ExitCode {
     }
 }
 
+/// The exit code, where warnings that no one stopped at are errors.
+fn with_warnings(exit: Exit) -> Exit {
+    let failed = warnings::failed();
+    if failed == 0 {
+        return exit;
+    }
+    let (count, verb) =
+        (plural(failed as u64, "warning"), if failed == 1 { "is an error" } else { "are errors" });
+    let _ = writeln!(std::io::stderr(), "{count} {verb} by --warn-error, --warn-error-options or `flags`");
+    if exit == Exit::Success { Exit::Failed } else { exit }
+}
+
 fn dispatch(global: &Global, command: &Command) -> Result<Exit, AppError> {
     match command {
         Command::Run(arguments) => run::run(global, arguments, RunCommand::Run),
         Command::Build(arguments) => run::run(global, arguments, RunCommand::Build),
-        Command::Test(arguments) => run::run(global, arguments, RunCommand::Test),
+        Command::Test(arguments) => record::test(global, arguments),
         Command::Seed(arguments) => run::run(global, arguments, RunCommand::Seed),
         Command::Snapshot(arguments) => run::run(global, arguments, RunCommand::Snapshot),
         Command::Stream(arguments) => stream::stream(global, arguments),
@@ -106,6 +127,7 @@ fn dispatch(global: &Global, command: &Command) -> Result<Exit, AppError> {
         Command::Plan(arguments) => plan::plan(global, arguments),
         Command::RunOperation(arguments) => operation::run_operation(global, arguments),
         Command::Show(arguments) => show::show(global, arguments),
+        Command::Export(arguments) => export::export(global, arguments),
         Command::Retry(arguments) => retry::retry(global, arguments),
         Command::Source(SourceCommand::Freshness(arguments)) => source::freshness(global, arguments),
         Command::Lineage(arguments) => lineage::lineage(global, arguments),

@@ -15,8 +15,8 @@ use mep_core::time_range::TimeRange;
 use mep_graph::{Compiled, Graph, NodeIndex, NodeSet, Unbuilt};
 use mep_lang::project::Problem;
 use mep_plan::{Action, BatchPlan, BatchReason, LandingPlan, PartitionBuild, Plan};
-use mep_run::in_short as reasons_in_short;
 use mep_run::landings::why;
+use mep_run::{ServingPlan, difference, in_short as reasons_in_short};
 
 /// Shows the plan.
 ///
@@ -37,6 +37,7 @@ pub(super) fn plan(global: &Global, arguments: &PlanArguments) -> Result<Exit, A
         plan: &preview.plan,
         unbuilt: &preview.unbuilt,
         keys: &preview.keys,
+        serving: &preview.serving,
         streaming: &preview.streaming,
         rejected: &preview.rejected,
         notes: &preview.notes,
@@ -66,7 +67,12 @@ fn words(action: &Action) -> (&'static str, String) {
         Action::BuildWhole(_) => ("build", "all of it".to_owned()),
         Action::BuildPartitions(plan) if plan.is_of_columns() => ("build", "its columns".to_owned()),
         Action::BuildPartitions(plan) => {
-            let mut words = plural(plan.build.len() as u64, "partition");
+            let builds = plan.build.len() as u64;
+            let mut words = if plan.is_by_some {
+                format!("partitions of {}", plural(builds, "value"))
+            } else {
+                plural(builds, "partition")
+            };
             if !plan.remove.is_empty() {
                 words.push_str(&format!(", {} to go", count(plan.remove.len() as u64)));
             }
@@ -132,6 +138,8 @@ struct Planned<'a> {
     unbuilt: &'a Unbuilt,
     /// By which columns changes are followed in tables that are built as a whole.
     keys: &'a BTreeMap<NodeIndex, FollowedKeys>,
+    /// What it would bring where tables are served by key.
+    serving: &'a BTreeMap<NodeIndex, ServingPlan>,
     /// The streaming models that it would carry on.
     streaming: &'a NodeSet,
     /// The rows of its sources that are rejected by now.
@@ -171,7 +179,7 @@ impl Planned<'_> {
     }
 
     fn as_text(&self, explains: bool, palette: Palette) -> String {
-        let Self { graph, compiled, plan, unbuilt, keys, streaming, rejected, notes } = self;
+        let Self { graph, compiled, plan, unbuilt, keys, serving: served, streaming, rejected, notes } = self;
         let mut lines: Vec<[String; 4]> = Vec::new();
         let mut explanations: Vec<Vec<String>> = Vec::new();
         let mut current = 0;
@@ -204,6 +212,13 @@ impl Planned<'_> {
             }
             lines.push([verb.to_owned(), format!("{} {}", node.shown_kind(), node.shown_name()), what, why]);
         }
+        for (index, planned) in *served {
+            let Some((what, why)) = serving(planned) else { continue };
+            let node = graph.node(*index);
+            let name = format!("{} {}", node.shown_kind(), node.shown_name());
+            lines.push(["serve".to_owned(), name, what, why]);
+            explanations.push(Vec::new());
+        }
         for (index, verb, why) in self.without_step() {
             let node = graph.node(index);
             let name = format!("{} {}", node.shown_kind(), node.shown_name());
@@ -228,7 +243,8 @@ impl Planned<'_> {
                 text.push_str(&format!("    {line}\n"));
             }
         }
-        let steps = plan.steps.len() - current + streaming.len();
+        let served = served.values().filter(|served| serving(served).is_some()).count();
+        let steps = plan.steps.len() - current + served + streaming.len();
         for note in *notes {
             text.push_str(&format!("{}  {note}\n", palette.warning("warning")));
         }
@@ -272,7 +288,7 @@ impl Planned<'_> {
             Action::BuildPartitions(plan) => {
                 let partition = |build: &PartitionBuild| {
                     json!({
-                        "partition": build.key.to_string(),
+                        "partition": plan.shown(build),
                         "reason": build.reason,
                         "why": build.reason.to_string(),
                         "reads": {"rows": build.input_rows, "bytes": build.input_bytes},
@@ -290,6 +306,9 @@ impl Planned<'_> {
                 json["batches"] = plan.batches.iter().map(batch).collect();
             }
             _ => {}
+        }
+        if let Some(served) = self.serving.get(&step.node) {
+            json["serve"] = serving_json(served);
         }
         if let Some(followed) = keys.get(&step.node) {
             json["by"] = followed.of_all().into();
@@ -311,6 +330,33 @@ impl Planned<'_> {
         });
         let steps = steps.chain(others).collect::<Vec<_>>();
         json!({"steps": steps, "rejected": rejected, "warnings": notes})
+    }
+}
+
+/// What of a served table is brought to Cassandra, and why; `None` where all of it is there.
+fn serving(plan: &ServingPlan) -> Option<(String, String)> {
+    Some(match plan {
+        ServingPlan::Current => return None,
+        ServingPlan::Difference { changed, gone } => {
+            (difference(*changed, *gone), "cassandra has an earlier content of it".to_owned())
+        }
+        ServingPlan::Anew { why, rows } => {
+            (format!("{} anew", plural(*rows, "row")), format!("into cassandra: {why}"))
+        }
+        ServingPlan::AfterBuild => {
+            ("what the build changes".to_owned(), "into cassandra, once it is published".to_owned())
+        }
+    })
+}
+
+fn serving_json(plan: &ServingPlan) -> Json {
+    match plan {
+        ServingPlan::Current => json!({"action": "current"}),
+        ServingPlan::Difference { changed, gone } => {
+            json!({"action": "difference", "changed": changed, "gone": gone})
+        }
+        ServingPlan::Anew { why, rows } => json!({"action": "anew", "rows": rows, "reason": why}),
+        ServingPlan::AfterBuild => json!({"action": "after_build"}),
     }
 }
 

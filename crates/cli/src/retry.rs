@@ -48,6 +48,7 @@ pub(super) fn retry(global: &Global, arguments: &RetryArguments) -> Result<Exit,
         date: last.date.and_then(|date| date.parse().ok()),
         event_times: super::arguments::EventTimes::default(),
         fail_fast: arguments.fail_fast,
+        trying: super::arguments::Trying::default(),
         wait: arguments.wait,
         output: super::arguments::TextOrJson::Text,
     };

@@ -16,7 +16,8 @@ use mep_artifacts::openlineage::{self, Ended};
 use mep_artifacts::{self as artifacts, CallArguments};
 use mep_core::interrupt;
 use mep_core::quantity::plural;
-use mep_lang::project::yaml_of;
+use mep_lang::project::{Problem, yaml_of};
+use mep_run::Loads;
 
 /// Runs.
 ///
@@ -25,7 +26,13 @@ use mep_lang::project::yaml_of;
 pub(super) fn run(global: &Global, arguments: &RunArguments, command: RunCommand) -> Result<Exit, AppError> {
     let began = Instant::now();
     let rendering = Rendering { full_refresh: arguments.full_refresh, date: arguments.date };
-    let opening = Opening { store_failures: arguments.store_failures, ..global.opening_in_part() };
+    let loads = if arguments.trying.empty { Loads::NoRows } else { Loads::AllRows };
+    if arguments.trying.empty && matches!(command, RunCommand::Test | RunCommand::Seed) {
+        let problem = Problem::new(format!("mep {} has no use for --empty", command.word()));
+        return Err(problem.help("try a project over no rows with: mep build --empty").into());
+    }
+    let store_failures = arguments.store_failures;
+    let opening = Opening { store_failures, loads, ..global.opening_in_part() };
     let workspace = super::opened_as(&opening, &arguments.selecting, command.word(), rendering)?;
     let request = RunRequest {
         command,
@@ -59,6 +66,10 @@ pub(super) fn run(global: &Global, arguments: &RunArguments, command: RunCommand
     if interrupt::is_requested() {
         terminal.result(&format!("interrupted: {}", told()), true);
         exit = Exit::Interrupted;
+    }
+    if workspace.is_tried() {
+        terminal.say("nothing is published: this was tried over no rows, in a warehouse of its own");
+        return Ok(exit);
     }
     artifacts::write_run(
         super::described(&workspace, &built.compiled),

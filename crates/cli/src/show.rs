@@ -53,7 +53,10 @@ fn said_of_past(past: Option<&Past>) -> String {
 }
 
 /// The node that the words take, or the tests of one name.
-fn the_ones(workspace: &Workspace, words: &str) -> Result<Vec<NodeIndex>, AppError> {
+///
+/// # Errors
+/// Where they take none, or several others.
+pub(super) fn the_ones(workspace: &Workspace, words: &str) -> Result<Vec<NodeIndex>, AppError> {
     // Tests may share a name; their ids differ.
     if let Some((index, _)) = workspace.graph.indexed().find(|(_, node)| node.id.as_str() == words) {
         return Ok(vec![index]);
@@ -64,7 +67,7 @@ fn the_ones(workspace: &Workspace, words: &str) -> Result<Vec<NodeIndex>, AppErr
     if nodes.len() > 1 && !nodes.iter().all(|index| node(index).is_test() && node(index).name == words) {
         let names: Vec<&str> = nodes.iter().map(|index| node(index).name.as_str()).collect();
         let problem = Problem::new(format!("`{words}` selects {} nodes: {}", names.len(), names.join(", ")));
-        return Err(problem.help("show prints one: select it by its name").into());
+        return Err(problem.help("one is meant: select it by its name").into());
     }
     Ok(nodes.into_iter().collect())
 }

@@ -9,6 +9,7 @@ use mep_app::freshness::{Freshness, SourceAge, ages, with_criteria};
 use mep_app::{AppError, Rendering};
 use mep_artifacts::{self as artifacts, FreshnessResult};
 use mep_core::quantity::plural;
+use mep_core::warnings::{self, WarningKind};
 use mep_graph::{Compiled, NodeKind};
 use mep_lang::project::Problem;
 
@@ -42,6 +43,7 @@ pub(super) fn freshness(global: &Global, arguments: &SourceFreshnessArguments) -
                 );
                 match loaded.freshness {
                     Freshness::Pass => terminal.say(&line),
+                    Freshness::Warn if !warnings::note(WarningKind::StaleSource) => terminal.say(&line),
                     Freshness::Warn => terminal.warn(&line),
                     Freshness::Error => terminal.result(&line, true),
                 }

@@ -12,6 +12,7 @@ use super::error::each_shown;
 use mep_app::SourceRejects;
 use mep_core::quantity::{bytes, count, plural};
 use mep_core::secrets;
+use mep_core::warnings::{self, WarningKind};
 use mep_lang::project::Problems;
 use mep_run::event::{Event, NodeResult, PlanCounts, Reporter, Status};
 
@@ -241,6 +242,15 @@ fn write_line(line: &str) {
 
 impl Reporter for Terminal {
     fn report(&self, event: Event<'_>) {
+        let kind = match &event {
+            Event::Warning(_) => Some(WarningKind::Run),
+            Event::Ended(result) if result.status == Status::Warn => Some(WarningKind::TestWarns),
+            _ => None,
+        };
+        let is_told = kind.is_none_or(warnings::note);
+        if !is_told && matches!(event, Event::Warning(_)) {
+            return;
+        }
         match self.format {
             LogFormat::Text => self.text(event),
             LogFormat::Json => {

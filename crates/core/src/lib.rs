@@ -18,3 +18,5 @@ pub mod root;
 pub mod secrets;
 pub mod threads;
 pub mod time_range;
+pub mod warnings;
+pub mod written_time;

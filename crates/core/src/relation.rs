@@ -54,6 +54,12 @@ impl Relation {
         Self { schema: None, name: format!("__mep_{what}_{self}") }
     }
 
+    /// The same of several such things: its `at`-th one.
+    #[must_use]
+    pub fn aside_at(&self, what: &'static str, at: usize) -> Self {
+        Self { schema: None, name: format!("__mep_{what}_{at}_{self}") }
+    }
+
     /// A name within one process for groups that are kept with this table: its `at`-th ones.
     #[must_use]
     pub fn kept_groups(&self, at: usize) -> Self {

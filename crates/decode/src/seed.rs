@@ -20,6 +20,7 @@ use indexmap::IndexMap;
 
 use super::rows::{Misfit, Number};
 use mep_contract::source::declared_type::{TypeError, declared_type};
+use mep_core::written_time::in_full;
 
 /// Why a seed cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -288,7 +289,7 @@ pub fn inferred_column(values: &StringArray) -> ArrayRef {
         (|values| Some(lenient(values, &DataType::Date32)), |text| text.len() == 10),
         (
             |values| Some(lenient(values, &DataType::Timestamp(TimeUnit::Microsecond, None))),
-            |text| (text.len() == 10 || text.len() >= 16) && !names_zone(text),
+            |text| (text.len() == 10 || text.len() >= 16 || in_full(text).is_some()) && !names_zone(text),
         ),
     ];
     if values.null_count() < values.len() {
@@ -341,28 +342,14 @@ fn lenient(values: &StringArray, data_type: &DataType) -> ArrayRef {
     // A blank around a value means nothing where a value is no text.
     let values: &StringArray = &values.iter().map(|text| text.map(str::trim)).collect();
     if let DataType::Timestamp(..) = data_type
-        && values.iter().flatten().any(|text| with_seconds(text).is_some())
+        && values.iter().flatten().any(|text| in_full(text).is_some())
     {
-        let whole =
-            values.iter().map(|text| text.map(|text| with_seconds(text).unwrap_or_else(|| text.into())));
+        let whole = values.iter().map(|text| text.map(|text| in_full(text).unwrap_or_else(|| text.into())));
         return lenient(&whole.collect(), data_type);
     }
     let options = CastOptions { safe: true, ..CastOptions::default() };
     cast_with_options(values, data_type, &options)
         .unwrap_or_else(|_| arrow::array::new_null_array(data_type, values.len()))
-}
-
-/// A time that is written to the minute (`2021-01-01 00:00`), with its seconds.
-fn with_seconds(text: &str) -> Option<String> {
-    let (minute, rest) = text.split_at_checked(16)?;
-    let digits = minute.bytes().enumerate().all(|(at, byte)| match at {
-        4 | 7 => byte == b'-',
-        10 => byte == b' ' || byte == b'T',
-        13 => byte == b':',
-        _ => byte.is_ascii_digit(),
-    });
-    let ends = rest.is_empty() || rest.starts_with(['Z', 'z', '+', '-', ' ']);
-    (digits && ends).then(|| format!("{minute}:00{rest}"))
 }
 
 #[cfg(test)]

@@ -13,8 +13,8 @@ use super::site::{
 };
 use mep_core::relation::Relation;
 use mep_graph::{
-    Compiled, Graph, IncrementalStrategy, Materialization, Node, NodeIndex, NodeKind, NodeSet, Severity,
-    TestDetail, tested_relation,
+    Compiled, Graph, IncrementalStrategy, Materialization, ModelStore, Node, NodeIndex, NodeKind, NodeSet,
+    Severity, TestDetail, tested_relation,
 };
 use mep_lang::project::{Project, StreamingTarget, WarehouseConfig};
 use mep_sql::dialect::trino_type;
@@ -204,7 +204,8 @@ impl Gathering<'_> {
         let model = compiled.models.get(&index).map(|model| model.schema.clone());
         let seed = || compiled.seeds.get(&index).map(|seed| seed.schema.clone());
         let source = || compiled.sources.get(&index).and_then(|table| table.table_schema().ok());
-        model.or_else(seed).or_else(source)
+        let in_place = || compiled.in_place.get(&index).map(|table| table.schema.clone());
+        model.or_else(seed).or_else(source).or_else(in_place)
     }
 
     fn test(&self, index: NodeIndex) -> TestEntry {
@@ -291,6 +292,10 @@ fn config(node: &Node) -> Vec<(&'static str, String)> {
         IncrementalStrategy::InsertOverwrite => "insert_overwrite",
         IncrementalStrategy::Microbatch => "microbatch",
     });
+    let store = match config.store {
+        ModelStore::Warehouse => "",
+        ModelStore::Cassandra => "cassandra",
+    };
     let clustering = streaming
         .clustering
         .iter()
@@ -301,6 +306,7 @@ fn config(node: &Node) -> Vec<(&'static str, String)> {
         ("partitioned by", config.partition_by.join(", ")),
         ("unique key", config.unique_key.join(", ")),
         ("strategy", strategy.unwrap_or_default().to_owned()),
+        ("served from", store.to_owned()),
         ("partition key", streaming.partition_key.join(", ")),
         ("clustering", clustering.collect::<Vec<_>>().join(", ")),
         ("allowed lateness", lateness.unwrap_or_default()),

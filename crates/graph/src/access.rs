@@ -7,6 +7,7 @@ use chrono::{NaiveDate, NaiveDateTime, Utc};
 use super::build::{Builder, package_of};
 use super::config::{Access, Materialization};
 use super::node::{Dependency, Node, NodeId, NodeKind, TestDetail};
+use mep_core::warnings::WarningKind;
 use mep_lang::project::{Place, Problem, Weight, nearest};
 
 impl Builder<'_> {
@@ -121,7 +122,7 @@ impl Builder<'_> {
             }
         }
         for problem in told {
-            self.problems.push(problem.weighing(Weight::Warning));
+            self.problems.push(problem.weighing(Weight::Warning).kind(WarningKind::DeprecatedReference));
         }
     }
 

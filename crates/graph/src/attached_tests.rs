@@ -19,6 +19,8 @@ use mep_lang::project::{Located, Problem, Properties, TestUse};
 /// A use of a generic test, with what it is attached to.
 struct Attached<'a> {
     test: &'a TestUse,
+    /// The project's name, then the folders of the file that says it.
+    folders: &'a [String],
     column: Option<&'a str>,
     /// Tags of the column, which its tests inherit.
     tags: &'a [String],
@@ -72,10 +74,18 @@ impl AttachedTests {
 }
 
 fn attached(properties: &Properties, node: usize) -> impl Iterator<Item = Attached<'_>> {
-    let of_table = properties.tests.iter().map(move |test| Attached { test, column: None, tags: &[], node });
+    let folders = &properties.folders[..];
+    let of_table =
+        properties.tests.iter().map(move |test| Attached { test, column: None, tags: &[], folders, node });
     let of_columns = properties.columns.iter().flat_map(move |column| {
         let name = column.name.value.as_str();
-        column.tests.iter().map(move |test| Attached { test, column: Some(name), tags: &column.tags, node })
+        column.tests.iter().map(move |test| Attached {
+            test,
+            column: Some(name),
+            tags: &column.tags,
+            folders,
+            node,
+        })
     });
     of_table.chain(of_columns)
 }
@@ -158,11 +168,8 @@ fn test_node(
     if config.enabled {
         taken.insert(id.clone());
     }
-    let mut fqn = node.fqn.clone();
-    fqn.pop();
-    if node.version().is_some() {
-        fqn.pop();
-    }
+    // As in dbt, a test lies in the folder of the file that says it.
+    let mut fqn = used.folders.to_vec();
     fqn.push(name.clone());
     Some(Node {
         id,

@@ -144,7 +144,7 @@ impl<'a> Builder<'a> {
                 description: table.properties.description.clone(),
                 columns: table.properties.columns.clone(),
                 constraints: Vec::new(),
-                kind: NodeKind::Source { source: table.source.clone(), index },
+                kind: NodeKind::Source { source: table.source.clone(), index, is_in_place: false },
             };
             if is_enabled { self.nodes.push(node) } else { self.disabled_nodes.push(node) }
         }

@@ -8,7 +8,7 @@ use serde_json::Value as Json;
 
 use super::asked::{Answers, Asking, InputsAsked, Late, Own, Questions, Reach};
 use super::attached_tests::tested_relation;
-use super::compiled::{Compiled, CompiledIncrement, CompiledModel, CompiledTest, SeedTable};
+use super::compiled::{Compiled, CompiledIncrement, CompiledModel, CompiledTest, SourceRows};
 use super::config::{Materialization, PublishWhen};
 use super::constraints;
 use super::contract::Contracted;
@@ -20,19 +20,22 @@ use super::inline::{Ephemeral, with_ephemerals};
 use super::names::{Names, NodeNames, Parts};
 use super::node::{Node, NodeKind, TestDetail};
 use super::node_index::{NodeIndex, NodeSet};
+use super::serving::{self, ServingPlace};
 use super::snapshot::{self, CompiledSnapshot};
 use super::tested_column::TestedColumn;
 use super::unbuilt::Unbuilt;
 use super::unit_tests::UnitCompiler;
 use super::views::{ViewsBelow, read_through};
-use super::{derived, history, inputs, late, named, streaming};
+use super::{derived, history, in_place, inputs, late, named, streaming};
+use mep_contract::source::LandingTable;
 use mep_core::fingerprint::Fingerprint;
 use mep_core::relation::Relation;
+use mep_core::warnings::WarningKind;
 use mep_lang::jinja::{Rendered, SourceMap, Subject, Templates, TestSubject, silently};
 use mep_lang::project::{Problem, Problems, Project, Snapshot, SourceTable, SourceText, Span};
 use mep_sql::{
-    DeclaredTable, Division, PlannedQuery, Recipe, Scope, SqlError, SqlProblem, alignment, copies,
-    is_volatile, origins, row_uses, stored_schema_of_query, without_semicolon,
+    DeclaredTable, Division, EventDay, Meanings, PlannedQuery, Recipe, Scope, SqlError, SqlProblem,
+    alignment, copies, is_volatile, origins, row_uses, stored_schema_of_query, without_semicolon,
 };
 
 /// What compiling needs beside the graph.
@@ -48,8 +51,9 @@ use mep_sql::{
 /// /// declares its columns.
 /// fn compiled(project: &Project, templates: &Templates, graph: &Graph) -> Result<Compiled, Problems> {
 ///     let nothing = |_: &Node| None;
-///     let (nobody, loaded): (Arc<dyn Answers>, _) = (Arc::new(()), &());
-///     let compiler = Compiler { project, templates, graph, stored: &nothing, loaded, answers: &nobody };
+///     let (nobody, found): (Arc<dyn Answers>, _) = (Arc::new(()), &());
+///     let (stored, serving) = (&nothing, &());
+///     let compiler = Compiler { project, templates, graph, stored, found, answers: &nobody, serving };
 ///     compiler.compile(&graph.indices().collect())
 /// }
 /// ```
@@ -63,33 +67,34 @@ pub struct Compiler<'a> {
     pub graph: &'a Graph,
     /// The columns of `this`, where the warehouse holds it and it is not to be built anew.
     pub stored: &'a dyn Fn(&Node) -> Option<SchemaRef>,
-    /// What finds the files of source tables that say nothing of their columns.
-    pub loaded: &'a dyn LoadedSources,
+    /// What finds the rows of source tables.
+    pub found: &'a dyn FoundSources,
     /// What answers texts that ask for rows.
     pub answers: &'a Arc<dyn Answers>,
+    /// What knows which tables the target can serve.
+    pub serving: &'a dyn ServingPlace,
 }
 
-/// What `/` of whole numbers means in a project's SQL.
-pub fn division(project: &Project) -> Division {
-    match project.target.dialect {
-        Some(dialect) if dialect.divides_in_fractions() => Division::Fraction,
-        _ => Division::Whole,
-    }
+/// How a project's SQL is read, by the engine that it is written for.
+pub fn reading(project: &Project) -> Meanings {
+    let Some(dialect) = project.target.dialect else { return Meanings::default() };
+    let division = if dialect.divides_in_fractions() { Division::Fraction } else { Division::Whole };
+    Meanings { division, replaces_all: dialect.replaces_all() }
 }
 
-/// What finds the files of source tables that say nothing of their columns.
-pub trait LoadedSources {
-    /// A table that is loaded with the columns that its files have; `None` for one that is landed by its declared columns.
+/// What finds the rows of source tables.
+pub trait FoundSources {
+    /// Where its rows are, and which columns these have where that is not declared.
     ///
     /// # Errors
-    /// Where neither can be: its rows are nowhere that is known, or what is said of it is wrong, or its files are.
-    fn loaded(&self, table: &SourceTable, node: &Node) -> Result<Option<SeedTable>, Problem>;
+    /// Where they are nowhere that is known, or what is said of it is wrong, or its files are.
+    fn rows_of(&self, table: &SourceTable, node: &Node) -> Result<SourceRows, Problem>;
 }
 
-/// No files at all.
-impl LoadedSources for () {
-    fn loaded(&self, _: &SourceTable, _: &Node) -> Result<Option<SeedTable>, Problem> {
-        Ok(None)
+/// All are landed.
+impl FoundSources for () {
+    fn rows_of(&self, _: &SourceTable, _: &Node) -> Result<SourceRows, Problem> {
+        Ok(SourceRows::Landed)
     }
 }
 
@@ -106,8 +111,8 @@ impl Compiler<'_> {
     pub fn compile_each(&self, wanted: &NodeSet) -> Compiled {
         let mut work = CompileWork {
             compiler: self,
-            checking: Scope::for_planning().dividing(division(self.project)),
-            scope: Scope::for_planning().dividing(division(self.project)),
+            checking: Scope::for_planning().reading(reading(self.project)),
+            scope: Scope::for_planning().reading(reading(self.project)),
             views: HashMap::new(),
             names: Arc::new(Names::of(self.project, self.graph, wanted)),
             questions: Arc::default(),
@@ -115,10 +120,14 @@ impl Compiler<'_> {
             ephemerals: Arc::default(),
             unbuilt: Unbuilt::default(),
             unknown: HashMap::new(),
+            nowhere: NodeSet::new(),
             warned_of_division: false,
         };
         let needed = self.graph.ancestors(wanted, None);
         for index in &needed {
+            if work.does_without_sources(*index) {
+                continue;
+            }
             work.blame_sources(*index);
             if work.unbuilt.skip_after(self.graph.parents(*index), *index) {
                 continue;
@@ -218,6 +227,8 @@ struct CompileWork<'a> {
     unbuilt: Unbuilt,
     /// Source tables of which no columns are known: that stops what reads them, and nothing else.
     unknown: HashMap<NodeIndex, Problems>,
+    /// All of these, told or not.
+    nowhere: NodeSet,
     warned_of_division: bool,
 }
 
@@ -289,12 +300,13 @@ impl CompileWork<'_> {
                     && let Err(problems) = self.source(index, node, &self.compiler.project.sources[*of])
                 {
                     self.unknown.insert(index, problems);
+                    self.nowhere.insert(index);
                 }
             }
             NodeKind::Seed { .. } => {
                 let seed = read_seed(&self.compiler.project.root, node)?;
                 self.compiled.warnings.extend(zeros_kept(node, &seed));
-                self.declare(&tested_relation(node), &seed.schema, &[]);
+                self.declare(&tested_relation(node), &seed.schema, &[], None);
                 self.compiled.seeds.insert(index, seed);
             }
             NodeKind::Model { index: of, uses_is_incremental, .. } => {
@@ -306,7 +318,7 @@ impl CompileWork<'_> {
             NodeKind::Snapshot { index: of } => {
                 self.check_streams_read(index, node)?;
                 let snapshot = self.snapshot(index, node, &self.compiler.project.snapshots[*of])?;
-                self.declare(&tested_relation(node), &snapshot.schema, &[]);
+                self.declare(&tested_relation(node), &snapshot.schema, &[], None);
                 self.compiled.snapshots.insert(index, snapshot);
             }
             NodeKind::Test(detail) => {
@@ -319,16 +331,58 @@ impl CompileWork<'_> {
     }
 
     fn source(&mut self, index: NodeIndex, node: &Node, table: &SourceTable) -> Result<(), Problems> {
-        if let Some(loaded) = self.compiler.loaded.loaded(table, node)? {
-            self.declare(&tested_relation(node), &loaded.schema, &[]);
-            self.compiled.seeds.insert(index, loaded);
-            return Ok(());
+        match self.compiler.found.rows_of(table, node)? {
+            SourceRows::Landed => {}
+            SourceRows::Loaded(loaded) => {
+                self.declare(&tested_relation(node), &loaded.schema, &[], None);
+                self.compiled.seeds.insert(index, loaded);
+                return Ok(());
+            }
+            SourceRows::InPlace(found) => {
+                in_place::check(table, &found)?;
+                self.declare(&tested_relation(node), &found.schema, &found.partition_columns, None);
+                self.compiled.in_place.insert(index, found);
+                return Ok(());
+            }
         }
         let table = landing_table(table, node)?;
         let schema = table.table_schema().map_err(|error| schema_problem(node, &error))?;
-        self.declare(&table.raw, &schema, &table.partition_columns());
+        self.declare(&table.raw, &schema, &table.partition_columns(), table.event_day());
         self.compiled.sources.insert(index, table);
         Ok(())
+    }
+
+    /// The source tables that a streaming model can be over, each as its rows would be landed. A table that others publish is none that goes
+    /// on; what is over it compiles all the same, as over files, and says so when it is carried on.
+    fn streamed_sources(&self, index: NodeIndex) -> HashMap<NodeIndex, LandingTable> {
+        let mut sources = self.compiled.sources.clone();
+        for above in self.compiler.graph.ancestors(&NodeSet::from([index]), None) {
+            let node = self.compiler.graph.node(above);
+            if let (true, NodeKind::Source { index: of, .. }) = (node.is_in_place(), &node.kind)
+                && let Ok(table) = landing_table(&self.compiler.project.sources[*of], node)
+            {
+                sources.entry(above).or_insert(table);
+            }
+        }
+        sources
+    }
+
+    /// Whether a model compiles though source tables that it names are nowhere: as packages do, its text asks whether they are there, and
+    /// does not read them where they are not.
+    fn does_without_sources(&mut self, index: NodeIndex) -> bool {
+        let graph = self.compiler.graph;
+        let mut names_one = false;
+        for parent in graph.parents(index) {
+            let is_nowhere = self.nowhere.contains(parent);
+            names_one |= is_nowhere;
+            if self.unbuilt.has(*parent) && !is_nowhere {
+                return false;
+            }
+        }
+        names_one
+            && matches!(graph.node(index).kind, NodeKind::Model { .. })
+            && self.refused(index).is_empty()
+            && self.at_its_time(index).is_ok()
     }
 
     /// Tells what is wrong with the source tables that a node reads, once.
@@ -355,6 +409,7 @@ impl CompileWork<'_> {
             "say in profiles.yml, in the target `{}`, for which one the SQL is written: `dialect: duckdb`, or `dialect: postgres` to keep it so",
             target.name
         );
+        let problem = problem.kind(WarningKind::OtherThanDbt);
         self.compiled.warnings.push(problem.at(&rendered.map.place(at..at + 1)).help(help));
     }
 
@@ -380,8 +435,14 @@ impl CompileWork<'_> {
         Ok(())
     }
 
-    fn declare(&self, relation: &Relation, schema: &SchemaRef, partition_columns: &[String]) {
-        let table = DeclaredTable::new(schema.clone(), partition_columns.to_vec());
+    fn declare(
+        &self,
+        relation: &Relation,
+        schema: &SchemaRef,
+        partition_columns: &[String],
+        event_day: Option<EventDay>,
+    ) {
+        let table = DeclaredTable::new(schema.clone(), partition_columns.to_vec()).by_day(event_day);
         let table = Arc::new(table);
         // A catalog in memory takes every table.
         let _ = self.checking.register(relation, table.clone());
@@ -577,14 +638,14 @@ impl CompileWork<'_> {
             Some(_) => derived::columns(&plan, &partition_columns),
             None => (None, BTreeMap::new()),
         };
-        let division = division(self.compiler.project);
+        let reading = reading(self.compiler.project);
         let fingerprint =
-            derived::fingerprint(node, (&rendered.sql, division), &schema, recipe.as_ref(), &views);
+            derived::fingerprint(node, (&rendered.sql, reading), &schema, recipe.as_ref(), &views);
         let is_volatile =
             is_volatile(&checked) || self.scope.calls_volatile(&rendered.sql) || views.are_volatile();
         let stream = is_streaming.then(|| {
-            let sources = &self.compiled.sources;
-            streaming::compile(&self.scope, node, &rendered, &plan, sources, &fingerprint, is_volatile)
+            let sources = self.streamed_sources(index);
+            streaming::compile(&self.scope, node, &rendered, &plan, &sources, &fingerprint, is_volatile)
         });
         let mut model = CompiledModel {
             sql: self.standalone(index, &rendered.sql),
@@ -600,6 +661,7 @@ impl CompileWork<'_> {
             looked_up: derived::looked_up(&self.scope, &plan, &alignment, &partition_columns),
             fingerprint,
             stream: stream.transpose()?,
+            served: serving::compile(node, &schema, self.compiler.serving)?,
             constraints: Vec::new(),
             is_volatile,
             alignment,
@@ -608,7 +670,7 @@ impl CompileWork<'_> {
             rendered,
         };
         if is_stored {
-            self.declare(&relation, &model.schema, &model.partition_columns);
+            self.declare(&relation, &model.schema, &model.partition_columns, None);
             let constraints = constraints::compile(&self.checking, self.compiler.graph, node, &model.schema)?;
             model.fingerprint = constraints::fingerprint(model.fingerprint, &constraints);
             model.constraints = constraints;
@@ -669,10 +731,14 @@ impl CompileWork<'_> {
             let columns = match (self.compiled.sources.get(parent), self.compiled.seeds.get(parent)) {
                 (Some(table), _) => Input::Landed(table),
                 (None, Some(seed)) => Input::Columns(seed.schema.clone()),
-                (None, None) => match self.compiled.models.get(parent) {
-                    Some(model) => Input::Columns(model.schema.clone()),
-                    None => continue,
-                },
+                (None, None) => {
+                    let placed = || self.compiled.in_place.get(parent).map(|table| table.schema.clone());
+                    let model = self.compiled.models.get(parent).map(|model| model.schema.clone());
+                    match model.or_else(placed) {
+                        Some(schema) => Input::Columns(schema),
+                        None => continue,
+                    }
+                }
             };
             if let Some(time) = input_time(input, &columns)? {
                 times.push((tested_relation(input), time));
@@ -706,13 +772,13 @@ impl CompileWork<'_> {
     ) -> Result<CompiledIncrement, Problems> {
         let stored = (self.compiler.stored)(node);
         if let Some(stored) = &stored {
-            self.declare(&tested_relation(node), stored, &model.partition_columns);
+            self.declare(&tested_relation(node), stored, &model.partition_columns, None);
         }
         let own = stored.map_or_else(|| Own::Empty(model.schema.clone()), |_| Own::Stored);
         let rendered = self.render(node, text, self.names(index, true, None, own))?;
         let rendered = contracted.over(&rendered).unwrap_or(rendered);
         let planned = self.checked(&rendered);
-        self.declare(&tested_relation(node), &model.schema, &model.partition_columns);
+        self.declare(&tested_relation(node), &model.schema, &model.partition_columns, None);
         planned?;
         Ok(CompiledIncrement { sql: self.standalone(index, &rendered.sql), rendered })
     }
@@ -740,7 +806,7 @@ impl CompileWork<'_> {
         let views = ViewsBelow::of(self.compiler.graph, &self.compiled, index);
         let sql = derived::fingerprint(
             node,
-            (sql, division(self.compiler.project)),
+            (sql, reading(self.compiler.project)),
             schema,
             recipe.as_ref(),
             &views,
@@ -769,6 +835,7 @@ impl CompileWork<'_> {
                     graph: self.compiler.graph,
                     scope: &self.checking,
                     names: &self.names,
+                    sources: &self.compiled.sources,
                 };
                 let test = &self.compiler.project.unit_tests[*of];
                 return Ok(compiler.compile(test, self.compiler.graph.parents(index), inputs)?);

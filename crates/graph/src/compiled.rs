@@ -15,6 +15,7 @@ use super::snapshot::CompiledSnapshot;
 use super::streaming::CompiledStream;
 use super::unbuilt::Unbuilt;
 use super::unit_tests::CompiledUnit;
+use mep_contract::sink::SinkTable;
 use mep_contract::source::{LandingTable, WholeTable};
 use mep_core::fingerprint::Fingerprint;
 use mep_core::relation::Relation;
@@ -61,6 +62,8 @@ pub struct CompiledModel {
     pub is_volatile: bool,
     /// Of a streaming model.
     pub stream: Option<CompiledStream>,
+    /// Of a model that is served: the table by which it is.
+    pub served: Option<SinkTable>,
     /// What is promised of the rows of a table.
     pub constraints: Vec<CompiledConstraint>,
 }
@@ -72,7 +75,8 @@ impl Compiled {
         let seed = || self.seeds.get(&index).map(|seed| seed.schema.clone());
         let source = || self.sources.get(&index).and_then(|table| table.table_schema().ok());
         let snapshot = || self.snapshots.get(&index).map(|snapshot| snapshot.schema.clone());
-        model.or_else(seed).or_else(source).or_else(snapshot)
+        let in_place = || self.in_place.get(&index).map(|table| table.schema.clone());
+        model.or_else(seed).or_else(source).or_else(snapshot).or_else(in_place)
     }
 
     /// The SQL of a model, snapshot or test.
@@ -84,11 +88,11 @@ impl Compiled {
 }
 
 impl CompiledModel {
-    /// Whether each of its partitions is built on its own, where it is materialized so.
+    /// Whether its partitions are built by themselves, where it is materialized so: each on its own, or those together that differ
+    /// only in columns of which its inputs' partitions say nothing.
     pub fn is_built_by_partition(&self, materialized: Materialization) -> bool {
         matches!(materialized, Materialization::Incremental | Materialization::History)
-            && self.alignment.bounded
-            && !self.partition_columns.is_empty()
+            && !self.alignment.told.is_empty()
     }
 }
 
@@ -123,6 +127,26 @@ pub struct SeedTable {
     pub fingerprint: Fingerprint,
 }
 
+/// A table of the warehouse that others publish, as it is read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlacedTable {
+    /// All columns; the partition columns are the last ones.
+    pub schema: SchemaRef,
+    /// The columns whose values name the partitions.
+    pub partition_columns: Vec<String>,
+}
+
+/// What is known of a source table that says nothing of how it is landed, or nothing else.
+#[derive(Clone, Debug)]
+pub enum SourceRows {
+    /// It is landed by its declared columns.
+    Landed,
+    /// It is loaded as a whole.
+    Loaded(SeedTable),
+    /// Others publish it, and it is read where it is.
+    InPlace(PlacedTable),
+}
+
 /// The rows of a table that is loaded as a whole.
 #[derive(Clone, Debug)]
 pub enum SeedRows {
@@ -155,6 +179,8 @@ pub struct Compiled {
     pub seeds: HashMap<NodeIndex, SeedTable>,
     /// What sources land in.
     pub sources: HashMap<NodeIndex, LandingTable>,
+    /// Source tables that others publish.
+    pub in_place: HashMap<NodeIndex, PlacedTable>,
     /// What is not compiled yet, since its SQL depends on what its inputs hold, and why.
     pub late: BTreeMap<NodeIndex, Late>,
     /// Statements of hooks that have no effect here, each with why.
@@ -184,6 +210,7 @@ impl Compiled {
         self.tests.retain(|index, _| !unbuilt.has(*index));
         self.seeds.retain(|index, _| !unbuilt.has(*index));
         self.sources.retain(|index, _| !unbuilt.has(*index));
+        self.in_place.retain(|index, _| !unbuilt.has(*index));
         self.late.retain(|index, _| !unbuilt.has(*index));
         Self { unbuilt, ..self }
     }

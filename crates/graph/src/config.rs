@@ -98,6 +98,16 @@ pub enum PublishWhen {
     AfterTests,
 }
 
+/// Where the rows of a table are beside the warehouse.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ModelStore {
+    /// Nowhere.
+    #[default]
+    Warehouse,
+    /// In Cassandra, served by key.
+    Cassandra,
+}
+
 /// Who may refer to a model.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Access {
@@ -187,7 +197,9 @@ pub struct NodeConfig {
     pub full_refresh: Option<bool>,
     /// Free data.
     pub meta: Json,
-    /// Of a streaming model.
+    /// Where its rows are beside the warehouse.
+    pub store: ModelStore,
+    /// Of a streaming model, and of one that is served.
     pub streaming: StreamingConfig,
     /// Of a history.
     pub history: HistoryConfig,
@@ -249,6 +261,7 @@ impl Default for NodeConfig {
             enabled: true,
             full_refresh: None,
             meta: Json::Object(serde_json::Map::new()),
+            store: ModelStore::default(),
             streaming: StreamingConfig::default(),
             history: HistoryConfig::default(),
             snapshot: SnapshotConfig::default(),

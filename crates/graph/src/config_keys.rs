@@ -37,7 +37,7 @@ pub(super) const HOOKS: [Key; 4] = [
     key("post-hook", "as `pre_hook`", "", "The same."),
 ];
 /// Keys of a model.
-pub(super) const MODEL: [Key; 31] = [
+pub(super) const MODEL: [Key; 32] = [
     key(
         "access",
         "private, protected or public",
@@ -122,22 +122,28 @@ pub(super) const MODEL: [Key; 31] = [
     accepted("file_format", "Tables are Parquet."),
     accepted("packages", "Of dbt's Python models."),
     key(
+        "store",
+        "warehouse or cassandra",
+        "warehouse",
+        "Of a table, incremental model or history: `cassandra` serves its rows from there too, by `partition_key` and `clustering`.",
+    ),
+    key(
         "partition_key",
         "column or list",
         "",
-        "Of a streaming model: the columns that decide where a row lies.",
+        "Of a streaming model, or one in Cassandra: the columns that decide where a row lies.",
     ),
     key(
         "clustering",
         "columns, each with asc or desc",
         "",
-        "Of a streaming model: the columns that tell the rows of a partition apart and sort them.",
+        "Of a streaming model, or one in Cassandra: the columns that tell the rows of a partition apart and sort them.",
     ),
     key(
         "ttl",
         "span of time, as `7 days`",
         "for ever",
-        "Of a streaming model: how long a row is kept in Cassandra; local tables keep all.",
+        "Of a streaming model, or one in Cassandra: how long a row is kept there after it was written; the warehouse keeps all.",
     ),
     key(
         "allowed_lateness",

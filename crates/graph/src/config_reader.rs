@@ -5,14 +5,16 @@ use serde_json::Value as Json;
 
 use super::adapter_keys::adapter_keys;
 use super::config::{
-    Access, CheckColumns, FailuresKept, IncrementalStrategy, Materialization, NodeConfig, OnCodeChange,
-    OnSchemaChange, PublishWhen, Severity,
+    Access, CheckColumns, FailuresKept, IncrementalStrategy, Materialization, ModelStore, NodeConfig,
+    OnCodeChange, OnSchemaChange, PublishWhen, Severity,
 };
 use super::config_keys::{COMMON, HOOKS, MODEL, NOT_SUPPORTED, SEED, SNAPSHOT, SOURCE, TEST};
 use super::history_config;
 use super::incremental_config::MergeColumns;
+use super::serving;
 use super::threshold::Threshold;
 use mep_core::keys::{self, Effect, Key};
+use mep_core::warnings::WarningKind;
 use mep_lang::project::{Located, Place, Problem, Problems, Weight, nearest};
 use mep_sql::snapshot::HardDeletes;
 
@@ -46,6 +48,7 @@ pub(super) fn read(
     }
     if of == ConfigOf::Model {
         history_config::check(&config, problems);
+        serving::check_config(&config, problems);
     }
     config
 }
@@ -119,6 +122,7 @@ impl ConfigReader<'_> {
             "enabled" => config.enabled = self.boolean().unwrap_or(true),
             "full_refresh" => config.full_refresh = self.boolean(),
             "meta" => config.meta = self.located.value.clone(),
+            "store" => config.store = self.store().unwrap_or_default(),
             "partition_key" => config.streaming.partition_key = self.columns(),
             "clustering" => config.streaming.clustering = self.clustering(),
             "ttl" => config.streaming.ttl = self.span_of_time(),
@@ -249,7 +253,8 @@ impl ConfigReader<'_> {
             let message = format!(
                 "`{found}` is built as a table: its rows are those of its SELECT when a run built it"
             );
-            self.problems.push(Problem::new(message).at(self.place()).weighing(Weight::Once));
+            let problem = Problem::new(message).at(self.place()).weighing(Weight::Once);
+            self.problems.push(problem.kind(WarningKind::OtherThanDbt));
             return Some(Materialization::Table);
         }
         // A name that a project's own `{% materialization %}` may have; a slip of the pen is told at once.
@@ -272,6 +277,10 @@ impl ConfigReader<'_> {
             ("derived", None),
         ])
         .flatten()
+    }
+
+    fn store(&mut self) -> Option<ModelStore> {
+        self.one_of(&[("warehouse", ModelStore::Warehouse), ("cassandra", ModelStore::Cassandra)])
     }
 
     fn publish(&mut self) -> Option<PublishWhen> {

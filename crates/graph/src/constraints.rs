@@ -11,6 +11,7 @@ use super::dag::Graph;
 use super::node::{Dependency, Node, NodeId, NodeKind};
 use mep_core::fingerprint::Fingerprint;
 use mep_core::relation::Relation;
+use mep_core::warnings::WarningKind;
 use mep_lang::jinja::Subject;
 use mep_lang::project::{
     Constraint, ConstraintKind, Located, Place, Problem, Problems, SourceText, Weight, nearest,
@@ -89,7 +90,7 @@ impl Builder<'_> {
             if let Some((message, help)) = why_unchecked(&self.nodes[index]) {
                 if let Some(first) = written.iter().find(|constraint| constraint.warns()) {
                     let problem = Problem::new(message).at(&first.place).help(help);
-                    self.problems.push(problem.weighing(Weight::Once));
+                    self.problems.push(problem.weighing(Weight::Once).kind(WarningKind::UncheckedConstraint));
                 }
                 continue;
             }
@@ -103,7 +104,8 @@ impl Builder<'_> {
                         );
                         let problem =
                             problem.at(&constraint.place).help("write it as a `check` with an `expression`");
-                        self.problems.push(problem.weighing(Weight::Once));
+                        let problem = problem.weighing(Weight::Once);
+                        self.problems.push(problem.kind(WarningKind::UncheckedConstraint));
                     }
                     continue;
                 }
@@ -182,6 +184,7 @@ impl Builder<'_> {
                 let message =
                     format!("`{name}` is no table of the project, so the foreign key is not checked");
                 let problem = Problem::new(message).at(&expression.place).weighing(Weight::Warning);
+                let problem = problem.kind(WarningKind::UncheckedConstraint);
                 self.problems.push(problem.help("write to: ref('a_model') and to_columns: [a_column]"));
             }
             return None;

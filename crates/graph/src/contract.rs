@@ -43,7 +43,12 @@ impl Contracted {
     /// Where the columns of the SELECT are not those that the contract promises.
     pub(super) fn of(scope: &Scope, node: &Node, plan: &PlannedQuery) -> Result<Self, Problems> {
         let is_ephemeral = node.config.materialized == Materialization::Ephemeral;
-        if !node.config.contract || is_ephemeral {
+        if !node.config.contract {
+            return Ok(Self { columns: None });
+        }
+        if is_ephemeral {
+            // As in dbt: it must list columns, and no relation is made by it of which they could be promised.
+            check_listed(node)?;
             return Ok(Self { columns: None });
         }
         check_complete(node)?;
@@ -133,14 +138,19 @@ fn cast_type(scope: &Scope, promised: &Column) -> String {
     declared.map_or_else(|_| written.to_owned(), |declared| sql_type(&declared.data_type))
 }
 
-/// A contract says all columns, each with its type.
-fn check_complete(node: &Node) -> Result<(), Problems> {
+/// A contract has columns.
+fn check_listed(node: &Node) -> Result<(), Problem> {
     if node.columns.is_empty() {
         let problem =
             Problem::new(format!("`{}` has an enforced contract, and no columns in YAML", node.name));
-        let problem = problem.help("list its `columns`, each with a `data_type`");
-        return Err(named::at(problem, node, "contract").into());
+        return Err(named::at(problem.help("list its `columns`, each with a `data_type`"), node, "contract"));
     }
+    Ok(())
+}
+
+/// A contract says all columns, each with its type.
+fn check_complete(node: &Node) -> Result<(), Problems> {
+    check_listed(node)?;
     let untyped = node.columns.iter().filter(|column| column.data_type.is_none());
     let problems = untyped.map(|column| {
         let message = format!(

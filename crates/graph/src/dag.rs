@@ -7,6 +7,7 @@ use petgraph::algo::{tarjan_scc, toposort};
 use petgraph::graph::DiGraph;
 
 use super::attached_tests::tested_relation;
+use super::config::Materialization;
 use super::node::{Node, NodeId};
 use super::node_index::{NodeIndex, NodeMap, NodeSet};
 use mep_core::relation::Relation;
@@ -159,6 +160,17 @@ impl Graph {
         for node in self.nodes.iter_mut().filter(|node| node.own_relation() == Some(&own)) {
             node.deferred = Some(own.clone());
             node.relation = Some(to.clone());
+        }
+    }
+
+    /// Has a model that is inlined where it is read stand as a table, of rows that come from elsewhere.
+    pub fn store(&mut self, index: NodeIndex, schema: &str) {
+        let node = &mut self.nodes[index.position()];
+        if node.is_inlined() {
+            let own = || Relation::new(schema, node.name_with_version());
+            let relation = node.relation.clone().unwrap_or_else(own);
+            node.relation = Some(relation);
+            node.config.materialized = Materialization::Table;
         }
     }
 

@@ -11,6 +11,7 @@ use super::node::Node;
 use mep_contract::source::{LandingTable, RowSchema, SchemaError};
 use mep_core::fingerprint::Structure;
 use mep_core::os_error::OsMessage;
+use mep_core::warnings::WarningKind;
 use mep_decode::seed;
 use mep_lang::project::{Problem, Problems, SourceTable, SourceText, Span};
 use mep_sql::{stored_schema, structure};
@@ -85,8 +86,8 @@ pub(super) fn zeros_kept(node: &Node, seed: &SeedTable) -> Option<Problem> {
         names.join(", "),
         node.name
     );
-    let problem =
-        Problem::new(message).help("say which it is under `column_types`: varchar, or bigint as in dbt");
+    let problem = Problem::new(message).kind(WarningKind::OtherThanDbt);
+    let problem = problem.help("say which it is under `column_types`: varchar, or bigint as in dbt");
     Some(match &node.place {
         Some(place) => problem.at(place),
         None => problem,

@@ -9,13 +9,13 @@ use super::views::ViewsBelow;
 use mep_core::fingerprint::{Fingerprint, Structure};
 use mep_core::relation::Relation;
 use mep_sql::keyed::followed;
-use mep_sql::{Alignment, Division, PlannedQuery, Recipe, Scope, structure};
+use mep_sql::{Alignment, Division, Meanings, PlannedQuery, Recipe, Scope, structure};
 
 /// What stands for all that makes a model's rows and how they are stored: its recipe, or where that cannot be said, its SQL
 /// and that of the views in it.
 pub(super) fn fingerprint(
     node: &Node,
-    (sql, division): (&str, Division),
+    (sql, reading): (&str, Meanings),
     schema: &SchemaRef,
     recipe: Option<&Recipe>,
     views: &ViewsBelow<'_>,
@@ -25,8 +25,11 @@ pub(super) fn fingerprint(
         parts.tag("recipe").text(recipe.fingerprint.as_str());
     } else {
         structure::text(parts.tag("sql"), sql);
-        if division == Division::Fraction {
+        if reading.division == Division::Fraction {
             parts.tag("divides in fractions");
+        }
+        if reading.replaces_all && sql.to_ascii_lowercase().contains("regexp_replace") {
+            parts.tag("replaces all");
         }
     }
     parts.names(node.config.partition_by.iter().map(String::as_str));
@@ -48,7 +51,7 @@ pub(super) fn looked_up(
     alignment: &Alignment,
     partition_columns: &[String],
 ) -> BTreeSet<Relation> {
-    if partition_columns.is_empty() || !alignment.bounded {
+    if partition_columns.is_empty() || alignment.told.len() < partition_columns.len() {
         return BTreeSet::new();
     }
     let whole = alignment.scans.iter().filter(|scan| !scan.is_aligned()).map(|scan| &scan.relation);

@@ -1,13 +1,14 @@
-//! What each source table is in the warehouse: a table that a node of the project builds, or one that is landed or loaded.
+//! What each source table is in the warehouse: a table that a node of the project builds, one that others publish, or one that is landed or
+//! loaded.
 
 use std::collections::{HashMap, HashSet};
 
 use super::build::Builder;
 use super::config::NodeConfig;
 use super::node::{Dependency, Node, NodeId, NodeKind};
-use super::stored_names::GeneratedNames;
+use super::stored_names::{GeneratedNames, path_problem};
 use mep_core::relation::Relation;
-use mep_lang::project::SourceTable;
+use mep_lang::project::{Project, SourceConnection, SourceTable};
 
 impl Builder<'_> {
     /// Gives the nodes of source tables their relations, once all nodes are there that could fill one.
@@ -30,6 +31,17 @@ impl Builder<'_> {
                 self.fillers.insert(node.id.clone(), filler);
                 continue;
             }
+            if is_in_place(project, table) {
+                let (schema, name) = (schema_of(project, table), table.found_as());
+                let problem = [schema, name].into_iter().find_map(path_problem);
+                self.problems.extend(problem.map(|problem| problem.at(&table.place)));
+                let node = &mut self.nodes[at];
+                node.relation = Some(Relation::new(schema, name));
+                if let NodeKind::Source { is_in_place, .. } = &mut node.kind {
+                    *is_in_place = true;
+                }
+                continue;
+            }
             let package = project.package_of(table.place.text.path());
             let name = names.of_table(table, package);
             let none = (NodeConfig::default(), GeneratedNames::default());
@@ -42,12 +54,11 @@ impl Builder<'_> {
     fn filler(&self, table: &SourceTable, built: &[(NodeId, Relation)]) -> Option<(NodeId, Relation)> {
         let is_outside = table.external_location.is_some()
             || table.land_as.is_some()
-            || self.project.target.sources.contains_key(&table.source);
+            || connection(self.project, table).is_some_and(|connection| !is_warehouse(connection));
         if is_outside {
             return None;
         }
-        let schema = table.schema.as_deref().unwrap_or(&table.source);
-        let name = table.identifier.as_deref().unwrap_or(&table.name);
+        let (schema, name) = (schema_of(self.project, table), table.found_as());
         let is_it = |relation: &Relation| relation.schema.as_deref() == Some(schema) && relation.name == name;
         let is_alike = |relation: &Relation| {
             let of = relation.schema.as_deref().unwrap_or_default();
@@ -56,6 +67,30 @@ impl Builder<'_> {
         let exact = built.iter().find(|(_, relation)| is_it(relation));
         exact.or_else(|| built.iter().find(|(_, relation)| is_alike(relation))).cloned()
     }
+}
+
+/// What the target says of where a source is.
+fn connection<'p>(project: &'p Project, table: &SourceTable) -> Option<&'p SourceConnection> {
+    project.target.sources.get(&table.source)
+}
+
+/// Whether a source table is one of the warehouse, which others publish: that is said, or nothing else is.
+fn is_in_place(project: &Project, table: &SourceTable) -> bool {
+    let is_of_warehouse = connection(project, table).is_none_or(is_warehouse);
+    is_of_warehouse && table.external_location.is_none() && table.land_as.is_none()
+}
+
+fn is_warehouse(connection: &SourceConnection) -> bool {
+    matches!(connection, SourceConnection::Warehouse { .. })
+}
+
+/// Where it is: as the target says, or else where dbt finds it.
+fn schema_of<'p>(project: &'p Project, table: &'p SourceTable) -> &'p str {
+    let of_target = match connection(project, table) {
+        Some(SourceConnection::Warehouse { schema }) => schema.as_deref(),
+        _ => None,
+    };
+    of_target.unwrap_or(table.found_in())
 }
 
 /// The names that landed tables have where nobody gives them one.
@@ -76,7 +111,8 @@ impl LandedNames {
             NodeKind::Source { index, .. } => Some(index),
             _ => None,
         });
-        for table in indices.map(|index| &builder.project.sources[index]) {
+        let tables = indices.map(|index| &builder.project.sources[index]);
+        for table in tables.filter(|table| !is_in_place(builder.project, table)) {
             *times.entry(table.land_as.clone().unwrap_or_else(|| short(table))).or_default() += 1;
             *times.entry(long(table)).or_default() += 1;
         }

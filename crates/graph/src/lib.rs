@@ -27,6 +27,7 @@ mod filled;
 mod history;
 mod history_config;
 mod hooks;
+mod in_place;
 mod incremental;
 mod incremental_config;
 mod information_schema;
@@ -41,6 +42,7 @@ mod resolve;
 mod select;
 mod selector_of;
 mod semantics;
+mod serving;
 mod shown_graph;
 mod snapshot;
 mod snapshot_config;
@@ -51,6 +53,9 @@ mod test_name;
 mod tested_column;
 mod threshold;
 mod unbuilt;
+mod unit_macros;
+mod unit_rows;
+mod unit_steps;
 mod unit_tests;
 mod views;
 
@@ -58,10 +63,12 @@ pub use access::deprecation_time;
 pub use asked::{Answers, Late, Question, Unanswered};
 pub use attached_tests::tested_relation;
 pub use column_flows::{ColumnFlows, ColumnOfNode, Flow, FlowEdges, Towards};
-pub use compile::{Compiler, LoadedSources, division};
-pub use compiled::{Compiled, CompiledIncrement, CompiledModel, CompiledTest, SeedRows, SeedTable};
+pub use compile::{Compiler, FoundSources, reading};
+pub use compiled::{
+    Compiled, CompiledIncrement, CompiledModel, CompiledTest, PlacedTable, SeedRows, SeedTable, SourceRows,
+};
 pub use config::{
-    Access, CheckColumns, FailuresKept, Hooks, IncrementalStrategy, Materialization, NodeConfig,
+    Access, CheckColumns, FailuresKept, Hooks, IncrementalStrategy, Materialization, ModelStore, NodeConfig,
     OnCodeChange, OnSchemaChange, PublishWhen, Severity,
 };
 pub use config_keys::reference_of_config;
@@ -69,6 +76,7 @@ pub use constraints::{CheckedConstraint, CompiledConstraint, Promise};
 pub use dag::Graph;
 pub use history_config::HistoryConfig;
 pub use hooks::{Called, Hook, HookNames, When};
+pub use in_place::spelled_as_declared;
 pub use incremental::{BatchInput, CompiledBatches};
 pub use incremental_config::{MergeColumns, MicrobatchConfig, time_of};
 pub use node::{Dependency, Mentions, Node, NodeId, NodeKind, SemanticDetail, TestDetail};
@@ -76,6 +84,7 @@ pub use node_index::{NodeIndex, NodeMap, NodeSet};
 pub use select::{
     Beside, IndirectSelection, LazyFlows, NamedSelectors, Selection, StateWords, Wanted, named,
 };
+pub use serving::ServingPlace;
 pub use shown_graph::shown_node;
 pub use snapshot::CompiledSnapshot;
 pub use snapshot_config::{SnapshotConfig, SnapshotStrategy};
@@ -83,4 +92,7 @@ pub use streaming::CompiledStream;
 pub use streaming_config::StreamingConfig;
 pub use test_name::python_quoted;
 pub use unbuilt::Unbuilt;
-pub use unit_tests::{CompiledUnit, csv_rows};
+pub use unit_macros::ComparedText;
+pub use unit_rows::csv_rows;
+pub use unit_steps::{CompiledStep, CompiledSteps, GivenRows};
+pub use unit_tests::{ComparedRows, CompiledUnit};

@@ -133,12 +133,14 @@ pub enum NodeKind {
         /// Index into `Project::snapshots`.
         index: usize,
     },
-    /// A table that comes from outside and is landed.
+    /// A table that comes from outside.
     Source {
         /// The source's name.
         source: String,
         /// Index into `Project::sources`.
         index: usize,
+        /// Whether it is a table of the warehouse that others publish: it is read where it is, and neither landed nor loaded.
+        is_in_place: bool,
     },
     /// A SELECT of rows that should not be.
     Test(TestDetail),
@@ -265,6 +267,11 @@ impl Node {
     /// Whether it is a source table that another node of the project builds.
     pub fn is_filled(&self) -> bool {
         matches!(self.kind, NodeKind::Source { .. }) && !self.depends_on.is_empty()
+    }
+
+    /// Whether it is a source table that others publish, and that is read where it is.
+    pub fn is_in_place(&self) -> bool {
+        matches!(self.kind, NodeKind::Source { is_in_place: true, .. })
     }
 
     /// Whether it is a test of a model on rows of the test's own, which is run before the model is built.

@@ -2,6 +2,7 @@
 
 use super::build::{Builder, package_of};
 use super::node::{Dependency, Node, NodeId, NodeKind};
+use mep_core::warnings::WarningKind;
 use mep_lang::jinja::Parsed;
 use mep_lang::project::{Place, Problem, Weight, nearest};
 
@@ -102,7 +103,7 @@ impl Builder<'_> {
             let message = format!("{}: the test that names it is left out", problem.message());
             let help = problem.help_text().map(str::to_owned);
             let place = problem.place().cloned();
-            let warning = Problem::new(message).weighing(Weight::Unknown);
+            let warning = Problem::new(message).weighing(Weight::Unknown).kind(WarningKind::TestOfNothing);
             let warning = place.into_iter().fold(warning, |warning, place| warning.at(&place));
             help.into_iter().fold(warning, Problem::help)
         };
@@ -166,7 +167,8 @@ impl Builder<'_> {
         named.filter_map(|node| node.version().map(|version| version.version.as_str()))
     }
 
-    /// What a name stands for where it is written: in the package of the text, then in the project, then in any other.
+    /// What a name stands for where it is written: as in dbt in the project, then in the package of the text, then in any other; where
+    /// a flag says so, in the package of the text first.
     fn named(&self, package: Option<&str>, name: &str, place: &Place) -> Option<&Named> {
         let of = |package: &str| self.refs.get(&(package.to_owned(), name.to_owned()));
         if let Some(package) = package {
@@ -174,8 +176,19 @@ impl Builder<'_> {
         }
         let own = self.project.package_of(place.text.path());
         let packages = self.project.packages.iter();
-        let all = [own, &self.project.name].into_iter().chain(packages.map(|package| package.name.as_str()));
-        all.into_iter().find_map(of)
+        let first = if self.project.own_package_first {
+            [own, &self.project.name]
+        } else {
+            [&self.project.name, own]
+        };
+        let mut all = first.into_iter().chain(packages.map(|package| package.name.as_str())).filter_map(of);
+        // What is disabled is named only where nothing else has the name.
+        let first = all.next()?;
+        Some(if matches!(first, Named::Disabled) {
+            all.find(|named| matches!(named, Named::Node(_))).unwrap_or(first)
+        } else {
+            first
+        })
     }
 
     fn resolve_source(&self, source: &str, table: &str, place: &Place) -> Result<NodeId, Box<Problem>> {

@@ -8,6 +8,7 @@ use serde_json::Value as Json;
 use super::build::Builder;
 use super::config::NodeConfig;
 use super::node::{Dependency, Mentions, Node, NodeId, NodeKind, SemanticDetail};
+use mep_core::warnings::WarningKind;
 use mep_lang::project::{Located, Place, Problem, SemanticWords, Weight, nearest};
 
 /// What has been named so far, and the node that it leads to.
@@ -21,7 +22,7 @@ impl Builder<'_> {
         if let Some(place) = first {
             let problem =
                 Problem::new("metrics are read and checked, and none of them is computed").at(place);
-            self.problems.push(problem.weighing(Weight::Once));
+            self.problems.push(problem.weighing(Weight::Once).kind(WarningKind::MetricsNotComputed));
         }
         let (mut measures, mut metrics) = (NamedSemantics::new(), NamedSemantics::new());
         let mut ids = NamedSemantics::new();

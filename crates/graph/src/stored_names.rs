@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::build::package_of;
-use super::config::{Materialization, NodeConfig, PublishWhen};
+use super::config::{Materialization, ModelStore, NodeConfig, PublishWhen};
 use super::node::{Node, NodeKind};
 use mep_core::path_name::{self, NotAName, PathName};
 use mep_core::relation::Relation;
@@ -82,7 +82,10 @@ impl<'a> StoredNames<'a> {
     pub(super) fn check_all(&self, nodes: &[&Node], problems: &mut Problems) {
         let mut taken: HashMap<Relation, &Node> = HashMap::new();
         for node in nodes.iter().copied() {
-            let Some(relation) = node.relation.as_ref().filter(|_| !node.is_filled()) else { continue };
+            let Some(relation) = node.relation.as_ref().filter(|_| !node.is_filled() && !node.is_in_place())
+            else {
+                continue;
+            };
             // Two nodes of one name are told of as that.
             let is_named_so = |earlier: &&Node| {
                 earlier.name == node.name && package_of(&earlier.fqn) == package_of(&node.fqn)
@@ -98,6 +101,7 @@ impl<'a> StoredNames<'a> {
                 problems.push(at(problem, node));
             }
         }
+        check_served(nodes, problems);
         for node in nodes {
             for (beside, what) in kept_beside(node) {
                 let Some(other) = taken.get(&self.as_stored(&beside)) else { continue };
@@ -117,6 +121,22 @@ impl<'a> StoredNames<'a> {
     }
 }
 
+/// A keyspace has no schemas: of the tables that are served, and those of streams, no two may have one name.
+fn check_served(nodes: &[&Node], problems: &mut Problems) {
+    let mut taken: HashMap<&str, &Node> = HashMap::new();
+    let is_served = |node: &&Node| node.config.store == ModelStore::Cassandra;
+    let is_streaming = |node: &&Node| node.config.materialized == Materialization::Streaming;
+    for node in nodes.iter().copied().filter(|node| is_served(node) || is_streaming(node)) {
+        let Some(relation) = &node.relation else { continue };
+        let Some(earlier) = taken.insert(&relation.name, node) else { continue };
+        if is_served(&earlier) || is_served(&node) {
+            let (one, other, name) = (&earlier.id, &node.id, &relation.name);
+            let message = format!("{one} and {other} would both be the table `{name}` of one keyspace");
+            problems.push(at(Problem::new(message).help("give one of them another `alias`"), node));
+        }
+    }
+}
+
 fn at(problem: Problem, node: &Node) -> Problem {
     match &node.place {
         Some(place) => problem.at(place),
@@ -126,7 +146,9 @@ fn at(problem: Problem, node: &Node) -> Problem {
 
 /// The tables that mep keeps beside a node's, and what of it they keep.
 fn kept_beside(node: &Node) -> Vec<(Relation, &'static str)> {
-    let Some(relation) = node.relation.as_ref().filter(|_| !node.is_filled()) else { return Vec::new() };
+    let Some(relation) = node.relation.as_ref().filter(|_| !node.is_filled() && !node.is_in_place()) else {
+        return Vec::new();
+    };
     let mut beside = Vec::new();
     if node.config.publish == PublishWhen::AfterTests {
         beside.push((relation.rejected(), "the rows that fail the tests of"));
@@ -138,6 +160,13 @@ fn kept_beside(node: &Node) -> Vec<(Relation, &'static str)> {
         beside.push((relation.late(), "what came too late for"));
     }
     beside
+}
+
+/// What is wrong with the schema or the name of a table that others publish, which become a path where the warehouse is a folder.
+pub(super) fn path_problem(name: &str) -> Option<Problem> {
+    let reason = PathName::new(name).err()?;
+    let message = format!("the name of a table cannot be `{}`: {reason}", name.escape_debug());
+    Some(Problem::new(message).help(path_name::HELP))
 }
 
 /// What is wrong with the name of a test or snapshot, which becomes that of a file.

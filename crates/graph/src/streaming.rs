@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use super::node::Node;
 use super::node_index::NodeIndex;
+use super::serving::sink_table;
 use super::streaming_config::ALLOWED_LATENESS;
-use mep_contract::sink::{ModelSpec, SinkTable};
+use mep_contract::sink::ModelSpec;
 use mep_contract::source::LandingTable;
 use mep_core::fingerprint::{Fingerprint, Structure};
 use mep_lang::jinja::Rendered;
@@ -68,18 +69,7 @@ pub(super) fn compile(
     let query = StreamQuery::of(scope, plan, &input).map_err(|refusal| refused(&refusal, rendered))?;
     check_key(node, &query).map_err(|problem| at_config(problem, node))?;
     let config = &node.config.streaming;
-    let described = node.columns.iter().filter_map(|column| {
-        Some((column.name.value.clone(), column.description.clone().filter(|text| !text.is_empty())?))
-    });
-    let sink_table = SinkTable {
-        relation: super::tested_relation(node),
-        schema: Arc::new(plan.schema().as_arrow().clone()),
-        partition_key: config.partition_key.clone(),
-        clustering: config.clustering.clone(),
-        ttl: config.ttl,
-        description: node.description.clone().unwrap_or_default(),
-        column_descriptions: described.collect(),
-    };
+    let sink_table = sink_table(node, &Arc::new(plan.schema().as_arrow().clone()));
     let landed = table.fingerprint();
     let mut parts = Structure::default();
     parts.text(fingerprint.as_str()).text(landed.as_str());

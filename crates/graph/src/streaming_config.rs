@@ -1,4 +1,4 @@
-//! Config that streaming models have.
+//! Config that models have whose rows are kept by key: streaming ones, and those that are served.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 use super::config_reader::ConfigReader;
 use mep_contract::sink::Clustering;
 
-/// Config of a streaming model.
+/// Config of a streaming model, and of one that is served.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct StreamingConfig {
     /// The columns that decide where a row lies.

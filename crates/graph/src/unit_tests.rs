@@ -5,9 +5,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow::array::{Array, AsArray};
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
-use indexmap::IndexMap;
+use arrow::datatypes::SchemaRef;
 use serde_json::Value as Json;
 
 use super::attached_tests::tested_relation;
@@ -22,15 +20,28 @@ use super::names::{Names, NodeNames};
 use super::node::{Dependency, Mentions, Node, NodeId, NodeKind, TestDetail, with_version};
 use super::node_index::NodeIndex;
 use super::resolve::Named;
+use super::unit_macros::ComparedText;
+use super::unit_steps::CompiledSteps;
+use mep_contract::source::LandingTable;
 use mep_core::relation::Relation;
-use mep_decode::csv_table::rows_of_text;
 use mep_lang::jinja::{Asked, Refusal, Rendered, Resolved, Resolver, Subject, Templates};
-use mep_lang::project::{Place, Problem, Project, UnitRows, UnitTest, nearest};
-use mep_sql::{Scope, SqlProblem, quoted, sql_type};
+use mep_lang::project::{Place, Problem, Project, UnitRows, UnitTest};
+use mep_sql::{Scope, SqlProblem, quoted};
 
 /// What a unit test expects, compiled.
 #[derive(Clone, Debug)]
-pub struct CompiledUnit {
+pub enum CompiledUnit {
+    /// Rows of a SELECT.
+    Rows(ComparedRows),
+    /// The rows of a table after each of several runs.
+    Steps(CompiledSteps),
+    /// The text of a macro.
+    Text(ComparedText),
+}
+
+/// Rows that are to be the same.
+#[derive(Clone, Debug)]
+pub struct ComparedRows {
     /// The SQL that gives the rows of the model, with the columns that are compared.
     pub actual: String,
     /// The SQL that gives the rows that it is to give.
@@ -42,26 +53,28 @@ impl Builder<'_> {
     pub(super) fn add_unit_tests(&mut self) {
         for (index, test) in self.project.unit_tests.iter().enumerate() {
             let package = self.project.package_of(test.name.place.text.path());
+            if test.of_macro.is_some() {
+                self.nodes.push(macro_node(index, test, package));
+                continue;
+            }
             for model in self.tested_models(test, package) {
                 let model_id = self.nodes[model].id.clone();
                 let mut inputs = Vec::new();
-                for given in &test.given {
+                for given in test.inputs() {
                     if given.input.value.trim() == "this" {
                         inputs.push(model_id.clone());
                     } else if let Some(id) = self.written_reference(model, &given.input) {
                         inputs.push(id);
                     }
                 }
-                if inputs.len() < test.given.len() {
+                if inputs.len() < test.inputs().count() {
                     continue;
                 }
                 let name = match self.nodes[model].version() {
                     Some(version) => with_version(&test.name.value, version),
                     None => test.name.value.clone(),
                 };
-                let mut config = NodeConfig { tags: test.tags.clone(), ..NodeConfig::default() };
-                config.raw.insert("tags".to_owned(), test.tags.clone().into());
-                config.meta = Json::Object(test.meta.clone().into_iter().collect());
+                let config = config_of(test);
                 let mut fqn = test.folders.clone();
                 fqn.extend([self.nodes[model].name.clone(), name.clone()]);
                 let mut id = format!("unit_test.{package}.{}.{}", self.nodes[model].name, test.name.value);
@@ -115,10 +128,17 @@ impl Builder<'_> {
             Some(Named::Disabled) => return None,
             Some(Named::Node(id)) => {
                 let found = self.nodes.iter().position(|node| node.id == *id)?;
-                if matches!(self.nodes[found].kind, NodeKind::Model { .. }) {
+                let is_snapshot = matches!(self.nodes[found].kind, NodeKind::Snapshot { .. });
+                let has_steps = !test.steps.is_empty();
+                if matches!(self.nodes[found].kind, NodeKind::Model { .. }) || is_snapshot && has_steps {
                     return Some(found);
                 }
-                format!("`{name}` is a {}, and unit tests are of models", self.nodes[found].resource_type())
+                let kind = self.nodes[found].resource_type();
+                if is_snapshot {
+                    format!("`{name}` is a snapshot, and unit tests of snapshots have `steps`")
+                } else {
+                    format!("`{name}` is a {kind}, and unit tests are of models")
+                }
             }
             None => format!("there is no model `{name}`"),
         };
@@ -130,6 +150,37 @@ impl Builder<'_> {
     }
 }
 
+/// The config of a unit test.
+fn config_of(test: &UnitTest) -> NodeConfig {
+    let mut config = NodeConfig { tags: test.tags.clone(), ..NodeConfig::default() };
+    config.raw.insert("tags".to_owned(), test.tags.clone().into());
+    config.meta = Json::Object(test.meta.clone().into_iter().collect());
+    config
+}
+
+/// A test of a macro, which depends on no node.
+fn macro_node(index: usize, test: &UnitTest, package: &str) -> Node {
+    let called = &test.model.value;
+    let mut fqn = test.folders.clone();
+    fqn.extend([called.clone(), test.name.value.clone()]);
+    Node {
+        id: NodeId::new(format!("unit_test.{package}.{called}.{}", test.name.value)),
+        name: test.name.value.clone(),
+        fqn,
+        path: test.name.place.text.path().to_owned(),
+        place: Some(test.name.place.clone()),
+        relation: None,
+        deferred: None,
+        config: config_of(test),
+        depends_on: Vec::new(),
+        mentions: Mentions::default(),
+        description: test.description.clone(),
+        columns: Vec::new(),
+        constraints: Vec::new(),
+        kind: NodeKind::Test(TestDetail::Unit { index, inputs: Vec::new() }),
+    }
+}
+
 /// What compiling a unit test needs.
 pub(super) struct UnitCompiler<'a> {
     pub(super) project: &'a Project,
@@ -138,6 +189,8 @@ pub(super) struct UnitCompiler<'a> {
     /// Where what the model reads is known by its columns.
     pub(super) scope: &'a Scope,
     pub(super) names: &'a Arc<Names>,
+    /// What sources land in.
+    pub(super) sources: &'a HashMap<NodeIndex, LandingTable>,
 }
 
 /// The names of a model while it is rendered for a unit test.
@@ -200,8 +253,14 @@ impl UnitCompiler<'_> {
         tested: &[NodeIndex],
         inputs: &[NodeId],
     ) -> Result<CompiledTest, Problem> {
+        if let Some(of) = &test.of_macro {
+            return self.macro_test(test, of);
+        }
         let nothing = || Problem::new(format!("the unit test `{}` tests nothing", test.name.value));
         let index = *tested.first().ok_or_else(nothing)?;
+        if !test.steps.is_empty() {
+            return self.steps(test, index, inputs);
+        }
         let node = self.graph.node(index);
         let NodeKind::Model { index: of, .. } = node.kind else { return Err(nothing()) };
         let mut ctes = HashMap::new();
@@ -235,19 +294,32 @@ impl UnitCompiler<'_> {
                 .map_err(|problem| Problem::new(problem.message()).at(&test.name.place))?;
         }
         let schema = plan.output();
-        let expected = self.rows(&test.expect, &schema, "what is expected")?;
-        let columns = self.compared(test, &schema, &expected)?;
-        let listed: Vec<String> = columns.iter().map(|column| quoted(column)).collect();
-        let listed = listed.join(", ");
-        let actual = format!("select {listed} from (\n{}\n) as dbt_internal_actual", rendered.sql);
-        let expected = format!("select {listed} from (\n{expected}\n) as dbt_internal_expected");
-        for sql in [&actual, &expected] {
+        let actual = format!("(\n{}\n)", rendered.sql);
+        let compared = self.compared_rows(test, &test.expect, &schema, &actual)?;
+        for sql in [&compared.actual, &compared.expected] {
             let planned = self.scope.plan(sql);
             let checked = planned.and_then(|plan| self.scope.check_executable(&plan, sql));
             checked.map_err(|problem| unplanned(test, &problem))?;
         }
-        let sql = actual.clone();
-        Ok(CompiledTest { rendered, sql, unit: Some(CompiledUnit { actual, expected }) })
+        let sql = compared.actual.clone();
+        Ok(CompiledTest { rendered, sql, unit: Some(CompiledUnit::Rows(compared)) })
+    }
+
+    /// What is expected beside what is there: the columns that are compared, of a relation or of a SELECT in parentheses.
+    pub(super) fn compared_rows(
+        &self,
+        test: &UnitTest,
+        expect: &UnitRows,
+        schema: &SchemaRef,
+        actual: &str,
+    ) -> Result<ComparedRows, Problem> {
+        let expected = self.rows(expect, schema, "what is expected")?;
+        let columns = self.compared(test, expect, schema, &expected)?;
+        let listed: Vec<String> = columns.iter().map(|column| quoted(column)).collect();
+        let listed = listed.join(", ");
+        let actual = format!("select {listed} from {actual} as dbt_internal_actual");
+        let expected = format!("select {listed} from (\n{expected}\n) as dbt_internal_expected");
+        Ok(ComparedRows { actual, expected })
     }
 
     fn rendered(
@@ -283,7 +355,7 @@ impl UnitCompiler<'_> {
             asking: None,
         };
         let names = Arc::new(UnitNames { inner, given });
-        let rendered = self.templates.render_overriding(&subject, names, &test.overrides);
+        let rendered = self.templates.render_overriding(&subject, names, &test.overrides, &[]);
         rendered.map(one_query).map_err(|problem| {
             let said = Problem::new(format!("the unit test `{}`: {}", test.name.value, problem.message()));
             let said = said.at(&test.name.place);
@@ -298,7 +370,7 @@ impl UnitCompiler<'_> {
     }
 
     /// The columns of what rows stand for.
-    fn columns(&self, input: NodeIndex, place: &Place) -> Result<SchemaRef, Problem> {
+    pub(super) fn columns(&self, input: NodeIndex, place: &Place) -> Result<SchemaRef, Problem> {
         let node = self.graph.node(input);
         let filler = self.graph.parents(input).first().filter(|_| node.is_filled());
         let relation = tested_relation(filler.map_or(node, |filler| self.graph.node(*filler)));
@@ -310,184 +382,13 @@ impl UnitCompiler<'_> {
         let scanned = self.scope.scan(&relation);
         Ok(scanned.map_err(|error| Problem::new(error.to_string()).at(place))?.output())
     }
-
-    /// The columns that are compared: those that the first of the expected rows has, or all.
-    fn compared(&self, test: &UnitTest, schema: &SchemaRef, expected: &str) -> Result<Vec<String>, Problem> {
-        let all = || schema.fields().iter().map(|field| field.name().clone()).collect();
-        Ok(match &test.expect {
-            UnitRows::Listed(rows) => match rows.value.first() {
-                Some(_) => {
-                    let written = rows.value.iter().flat_map(IndexMap::keys);
-                    let mut names: Vec<String> = Vec::new();
-                    for name in written.filter_map(|name| column(schema, name)) {
-                        if !names.contains(name.name()) {
-                            names.push(name.name().clone());
-                        }
-                    }
-                    names
-                }
-                None => all(),
-            },
-            UnitRows::Csv(text) => {
-                let header = text.value.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
-                let names = header.split(',').map(|name| name.trim().trim_matches('"'));
-                names.filter_map(|name| column(schema, name)).map(|field| field.name().clone()).collect()
-            }
-            UnitRows::Sql(_) => {
-                let plan = self.scope.plan(expected).map_err(|problem| unplanned(test, &problem))?;
-                let output = plan.output();
-                let names = output.fields().iter().filter_map(|field| column(schema, field.name()));
-                names.map(|field| field.name().clone()).collect()
-            }
-        })
-    }
-
-    /// The SELECT of rows, of the types of these columns.
-    fn rows(&self, rows: &UnitRows, schema: &SchemaRef, of: &str) -> Result<String, Problem> {
-        let listed = match rows {
-            UnitRows::Sql(sql) => return Ok(sql.value.clone()),
-            UnitRows::Listed(rows) => rows.value.clone(),
-            UnitRows::Csv(text) => csv_rows(&text.value)
-                .map_err(|message| Problem::new(format!("the rows of {of}: {message}")).at(&text.place))?,
-        };
-        let place = rows.place();
-        let mut selects = Vec::new();
-        for row in &listed {
-            if let Some(name) = row.keys().find(|name| column(schema, name).is_none()) {
-                let names: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
-                let message = format!("the rows of {of} have a column `{name}`, and there is no such column");
-                let problem = Problem::new(message).at(place);
-                return Err(match nearest(name, names.iter().copied()) {
-                    Some(near) => problem.help(format!("did you mean `{near}`?")),
-                    None => problem.help(format!("the columns are {}", names.join(", "))),
-                });
-            }
-            selects.push(self.row(row, schema, of, place)?);
-        }
-        if selects.is_empty() {
-            return Ok(format!("{} where false", self.row(&IndexMap::new(), schema, of, place)?));
-        }
-        Ok(selects.join("\nunion all\n"))
-    }
-
-    fn row(
-        &self,
-        row: &IndexMap<String, Json>,
-        schema: &SchemaRef,
-        of: &str,
-        place: &Place,
-    ) -> Result<String, Problem> {
-        let mut values = Vec::new();
-        for field in schema.fields() {
-            let is_it = |(name, _): &(&String, &Json)| {
-                column(schema, name).is_some_and(|found| found.name() == field.name())
-            };
-            let value = row.iter().find(is_it).map_or(&Json::Null, |(_, value)| value);
-            let literal = match value {
-                Json::Null => "null".to_owned(),
-                Json::Bool(_) | Json::Number(_) => value.to_string(),
-                Json::String(text) => text_literal(text),
-                Json::Array(_) | Json::Object(_) if is_text(field.data_type()) => {
-                    text_literal(&value.to_string())
-                }
-                Json::Array(items) => match items.iter().map(simple_literal).collect::<Option<Vec<_>>>() {
-                    Some(items) => format!("[{}]", items.join(", ")),
-                    None => return Err(unwritten(field, of, place)),
-                },
-                Json::Object(_) => return Err(unwritten(field, of, place)),
-            };
-            values.push(format!("{} as {}", self.cast(&literal, field.data_type()), quoted(field.name())));
-        }
-        Ok(format!("select {}", values.join(", ")))
-    }
-
-    /// The value as one of a type, as far as SQL has a word for it.
-    fn cast(&self, literal: &str, data_type: &DataType) -> String {
-        let cast = format!("cast({literal} as {})", sql_type(data_type));
-        let is_sql = self.scope.plan(&format!("select cast(null as {}) as x", sql_type(data_type))).is_ok();
-        if is_sql { cast } else { literal.to_owned() }
-    }
 }
 
-fn unwritten(field: &Field, of: &str, place: &Place) -> Problem {
-    let message = format!(
-        "the rows of {of}: a value of `{}`, of type {}, cannot be written so",
-        field.name(),
-        sql_type(field.data_type())
-    );
-    Problem::new(message).at(place).help("write the rows as SQL, with format: sql")
-}
-
-fn unplanned(test: &UnitTest, problem: &SqlProblem) -> Problem {
+pub(super) fn unplanned(test: &UnitTest, problem: &SqlProblem) -> Problem {
     let said = Problem::new(format!("the unit test `{}`: {}", test.name.value, problem.message));
     let said = said.at(&test.name.place);
     match &problem.help {
         Some(help) => said.help(help),
         None => said,
-    }
-}
-
-/// The column of a name, in any case where none has it as written.
-fn column<'s>(schema: &'s Schema, name: &str) -> Option<&'s Field> {
-    let fields = || schema.fields().iter().map(AsRef::as_ref);
-    fields()
-        .find(|field: &&Field| field.name() == name)
-        .or_else(|| fields().find(|field: &&Field| field.name().eq_ignore_ascii_case(name)))
-}
-
-fn is_text(data_type: &DataType) -> bool {
-    matches!(data_type, DataType::Utf8 | DataType::Utf8View | DataType::LargeUtf8)
-}
-
-fn text_literal(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "''"))
-}
-
-fn simple_literal(value: &Json) -> Option<String> {
-    match value {
-        Json::Null => Some("null".to_owned()),
-        Json::String(text) => Some(text_literal(text)),
-        Json::Bool(_) | Json::Number(_) => Some(value.to_string()),
-        Json::Array(_) | Json::Object(_) => None,
-    }
-}
-
-/// The rows of a text of CSV; a value that is not there is NULL.
-///
-/// # Errors
-/// Where it is no CSV.
-pub fn csv_rows(text: &str) -> Result<Vec<IndexMap<String, Json>>, String> {
-    let text = text.trim_start_matches(['\n', '\r']);
-    let names: Vec<String> = text
-        .lines()
-        .next()
-        .unwrap_or_default()
-        .split(',')
-        .map(|name| name.trim().trim_matches('"').to_owned())
-        .collect();
-    let trimmed: Vec<String> = text.lines().map(|line| line.trim_start().to_owned()).collect();
-    let fields: Vec<Field> = names.iter().map(|name| Field::new(name, DataType::Utf8, true)).collect();
-    let schema = Arc::new(Schema::new(fields));
-    let batch = rows_of_text(&trimmed.join("\n"), ',', &schema).map_err(|error| error.to_string())?;
-    let row = |row: usize| {
-        let value = |column: usize| {
-            let values = batch.column(column).as_string::<i32>();
-            if values.is_null(row) { Json::Null } else { values.value(row).trim().into() }
-        };
-        names.iter().enumerate().map(|(column, name)| (name.clone(), value(column))).collect()
-    };
-    Ok((0..batch.num_rows()).map(row).collect())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn csv_is_read_as_texts_and_what_is_not_there_is_null() {
-        let rows = csv_rows("\nid,name\n1,'a'\n2,\n").unwrap();
-        let said: Vec<String> =
-            rows.iter().map(|row| Json::Object(row.clone().into_iter().collect()).to_string()).collect();
-        assert_eq!(said, [r#"{"id":"1","name":"'a'"}"#, r#"{"id":"2","name":null}"#]);
     }
 }

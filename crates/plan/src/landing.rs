@@ -348,6 +348,24 @@ impl BatchVersions {
     }
 }
 
+/// Whether all rows of a landed table lie by the day of the event time that is declared: rows that were landed when it was another one,
+/// and that could not be read again, do not.
+pub fn lies_by_day(table: &LandingTable, stored: &TableVersion) -> bool {
+    let declared = table.fingerprint();
+    stored.batches().filter(|(_, batch)| batch.fingerprint != declared).all(|(name, batch)| {
+        // The version of which rows there are is of the event time as well. Of which rows were rejected nothing else is known.
+        let versions: Vec<String> =
+            batch.units.iter().map(|unit| content_version(&unit.version, unit.schemas.as_deref())).collect();
+        let units = batch.units.iter().zip(&versions);
+        let units =
+            units.map(|(unit, version)| (unit.id.as_str(), version.as_str(), RejectedRows::default()));
+        let by_declared = BatchVersions::of(table, units).columns;
+        let mut rows = stored.partitions().filter(|(key, _)| key.batch() == Some(name));
+        batch.units.iter().all(|unit| unit.rejected == 0)
+            && rows.all(|(_, rows)| rows.ledger.columns.get(ROWS) == by_declared.get(ROWS))
+    })
+}
+
 /// What is known of the columns of rows that stay as they were landed under the schema `before`, once the table has the schema
 /// `after`: those that are declared as before are as the rows say.
 pub fn kept_columns(columns: &ColumnVersions, before: &Schema, after: &Schema) -> ColumnVersions {

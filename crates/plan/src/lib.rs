@@ -25,7 +25,7 @@ pub use compaction::{Compaction, FileSizes};
 pub use confirm::Touch;
 pub use landing::{
     Asked, BatchVersions, LandingPlan, LandingReason, ShortUnit, content_version, cut_version, kept_columns,
-    kept_version, recorded, short_units,
+    kept_version, lies_by_day, recorded, short_units,
 };
 pub use partitions::{Basis, PartitionBuild, PartitionPlan, was_made_of};
 pub use planner::{Planner, Tables, UnitContent, after_landing, seed_version};

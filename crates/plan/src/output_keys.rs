@@ -20,16 +20,16 @@ type PartialKey = Vec<Option<Option<String>>>;
 /// An input partition that an output partition is made from.
 pub(super) type InputPartition<'a> = (&'a Relation, &'a PartitionKey, &'a PartitionState);
 
-/// The partitions of a model.
+/// The partitions of a model, by those of its partition columns that its inputs' partitions tell.
 pub(super) struct OutputKeys<'a> {
-    /// Each with the input partitions that it is made from, of tables that it reads some partitions of.
+    /// Each, or all of these values, with the input partitions that they are made from, of tables of which they read some partitions.
     pub by_key: BTreeMap<PartitionKey, Vec<InputPartition<'a>>>,
     /// The tables that each of them reads all of.
     pub whole: Vec<(&'a Relation, &'a TableState)>,
 }
 
 impl<'a> OutputKeys<'a> {
-    /// Those of a model whose alignment is bounded.
+    /// Those of a model whose inputs' partitions tell some of its partition columns.
     ///
     /// # Errors
     /// Where a partition value of an input cannot be evaluated, or there may be too many partitions.
@@ -42,21 +42,24 @@ impl<'a> OutputKeys<'a> {
         let mut scans = Vec::new();
         for scan in &alignment.scans {
             let known = inputs.get(&scan.relation);
-            if let Some(known) = known.filter(|_| !scan.is_aligned()) {
+            let is_aligned =
+                alignment.told.iter().any(|at| scan.expressions.get(*at).is_some_and(Option::is_some));
+            if let Some(known) = known.filter(|_| !is_aligned) {
                 whole.push((&scan.relation, known));
             }
-            scans.push(match known.filter(|_| scan.is_aligned()) {
+            scans.push(match known.filter(|_| is_aligned) {
                 Some(known) => Some(ScanKeys::of(scope, scan, known)?),
                 None => None,
             });
         }
         let columns = alignment.scans.iter().map(|scan| scan.expressions.len()).max().unwrap_or(0);
-        let said = all_said(&alignment.keys, &scans, columns)?;
-        let keys = said.into_iter().filter_map(|said| said.into_iter().collect::<Option<Vec<_>>>());
+        let told = alignment.told.as_slice();
+        let said = all_said(&alignment.keys, &scans, (columns, told))?;
+        let keys = said.into_iter().filter_map(|said| told.iter().map(|at| said[*at].clone()).collect());
         let mut by_key: BTreeMap<PartitionKey, Vec<_>> =
             keys.map(|key| (PartitionKey::new(key), Vec::new())).collect();
         for scan in scans.iter().flatten() {
-            scan.give(&mut by_key);
+            scan.give(told, &mut by_key);
         }
         Ok(Self { by_key, whole })
     }
@@ -86,24 +89,26 @@ impl<'a> ScanKeys<'a> {
         })
     }
 
-    /// Gives its partitions to those of the output that are made from them.
-    fn give(&self, by_key: &mut BTreeMap<PartitionKey, Vec<InputPartition<'a>>>) {
+    /// Gives its partitions to those of the output that are made from them, by the columns that are told of these.
+    fn give(&self, told: &[usize], by_key: &mut BTreeMap<PartitionKey, Vec<InputPartition<'a>>>) {
         let partitions = self.known.partitions.iter().zip(&self.said);
-        if self.is_said.iter().all(|is_said| *is_said) {
+        let is_said: Vec<bool> = told.iter().map(|at| self.is_said[*at]).collect();
+        if is_said.iter().all(|is_said| *is_said) {
             for ((key, partition), said) in partitions {
-                let of: Vec<Option<String>> = said.iter().flatten().cloned().collect();
+                let of: Vec<Option<String>> = told.iter().filter_map(|at| said[*at].clone()).collect();
                 if let Some(output) = by_key.get_mut(&PartitionKey::new(of)) {
                     output.push((self.relation, key, partition));
                 }
             }
             return;
         }
-        let mut said_so: HashMap<&PartialKey, Vec<(&'a PartitionKey, &'a PartitionState)>> = HashMap::new();
+        let mut said_so: HashMap<PartialKey, Vec<(&'a PartitionKey, &'a PartitionState)>> = HashMap::new();
         for (partition, said) in partitions {
+            let said = told.iter().map(|at| said[*at].clone()).collect();
             said_so.entry(said).or_default().push(partition);
         }
         for (key, output) in by_key {
-            let values = key.values().iter().zip(&self.is_said);
+            let values = key.values().iter().zip(&is_said);
             let said: PartialKey = values.map(|(value, is_said)| is_said.then(|| value.clone())).collect();
             let given = said_so.get(&said).into_iter().flatten();
             output.extend(given.map(|(key, partition)| (self.relation, *key, *partition)));
@@ -115,7 +120,7 @@ impl<'a> ScanKeys<'a> {
 fn all_said(
     keys: &Keys,
     scans: &[Option<ScanKeys<'_>>],
-    columns: usize,
+    (columns, told): (usize, &[usize]),
 ) -> Result<BTreeSet<PartialKey>, SqlError> {
     let scan_of = |scan: usize| scans.get(scan).and_then(Option::as_ref);
     let nothing = || BTreeSet::from([vec![None; columns]]);
@@ -125,18 +130,20 @@ fn all_said(
         Keys::Any(any) => {
             let mut all = BTreeSet::new();
             for keys in any {
-                all.extend(all_said(keys, scans, columns)?);
+                all.extend(all_said(keys, scans, (columns, told))?);
             }
             all
         }
         Keys::Each(one, other) => {
             let is_said = |scan: usize, column: usize| scan_of(scan).is_some_and(|scan| scan.is_said[column]);
-            if one.say_all(columns, &is_said) {
-                all_said(one, scans, columns)?
-            } else if other.say_all(columns, &is_said) {
-                all_said(other, scans, columns)?
+            let says_all = |keys: &Keys| told.iter().all(|column| keys.say(*column, &is_said));
+            let all_said = |keys: &Keys| all_said(keys, scans, (columns, told));
+            if says_all(one) {
+                all_said(one)?
+            } else if says_all(other) {
+                all_said(other)?
             } else {
-                joined(&all_said(one, scans, columns)?, &all_said(other, scans, columns)?)?
+                joined(&all_said(one)?, &all_said(other)?)?
             }
         }
     })

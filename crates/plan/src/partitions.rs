@@ -66,6 +66,10 @@ impl PartitionBuild {
 /// What is to be done with the partitions of a model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PartitionPlan {
+    /// The partition columns, by their places, whose values name what is built.
+    pub by: Vec<usize>,
+    /// Whether these are not all: partitions that differ in the others alone are built together.
+    pub is_by_some: bool,
     /// To be built, by key.
     pub build: Vec<PartitionBuild>,
     /// Found to hold what a build would give: their ledger alone is written.
@@ -77,6 +81,23 @@ pub struct PartitionPlan {
 }
 
 impl PartitionPlan {
+    /// What a build is of, as people read it: `*` stands for any value.
+    pub fn shown(&self, build: &PartitionBuild) -> String {
+        let last = self.by.last().map_or(0, |last| last + 1);
+        let is_any = |place: &usize| !self.by.contains(place);
+        if !(0..last).any(|place| is_any(&place)) {
+            return build.key.to_string();
+        }
+        let mut told = build.key.values().iter();
+        let texts = (0..last).map(|place| {
+            if is_any(&place) {
+                return "*".to_owned();
+            }
+            PartitionKey::new(told.next().cloned().into_iter().collect()).to_string()
+        });
+        texts.collect::<Vec<_>>().join("/")
+    }
+
     /// Whether the table's columns alone are to be published: no partition is built or goes.
     pub fn is_of_columns(&self) -> bool {
         self.build.is_empty() && self.remove.is_empty() && self.confirm.is_empty()
@@ -240,7 +261,7 @@ impl<'a> Gathered<'a> {
     }
 }
 
-/// The dirty partitions of a model whose alignment is bounded: each output partition on its own.
+/// The dirty partitions of a model: each on its own, or those together of which nothing more is told than that they are made alike.
 ///
 /// # Errors
 /// Where a partition value of an input cannot be evaluated.
@@ -425,34 +446,45 @@ fn compare(
     gathered: &BTreeMap<PartitionKey, Gathered<'_>>,
     others: &[(&Relation, &TableState)],
 ) -> PartitionPlan {
-    let stored: BTreeMap<&PartitionKey, &Partition> =
-        basis.stored.iter().flat_map(|table| table.partitions()).collect();
-    let mut plan = PartitionPlan::default();
-    for key in stored.keys() {
-        if !gathered.contains_key(*key) {
-            plan.remove.push((*key).clone());
+    let by = basis.model.alignment.told.clone();
+    let is_by_some = by.len() < basis.model.partition_columns.len();
+    let mut stored: BTreeMap<PartitionKey, Vec<&Partition>> = BTreeMap::new();
+    let mut plan = PartitionPlan { by, is_by_some, ..PartitionPlan::default() };
+    for (key, partition) in basis.stored.iter().flat_map(|table| table.partitions()) {
+        let told = key.of_columns(&plan.by);
+        if gathered.contains_key(&told) {
+            stored.entry(told).or_default().push(partition);
+        } else {
+            plan.remove.push(key.clone());
         }
     }
+    let last =
+        basis.stored.and_then(|table| table.partitions().map(|(key, _)| key.of_columns(&plan.by)).max());
     let all = sharing(basis, basis.whole_part(), others);
     let is_asked_for = basis.full_refresh || basis.volatile_run.is_some();
     // Made only where something is built: there is one for each column.
     let parts = OnceCell::new();
     let kept = OnceCell::new();
     for (key, output) in gathered {
-        let before = stored.get(key).filter(|_| !is_asked_for);
-        if before.is_some_and(|before| output.is_noted(basis, &all, &before.ledger)) {
+        let before = stored.get(key).map_or(&[][..], Vec::as_slice);
+        let is_current = |before: &&&Partition| output.is_noted(basis, &all, &before.ledger);
+        if !before.is_empty() && !is_asked_for && before.iter().all(|before| is_current(&before)) {
             plan.current += 1;
             continue;
         }
         let inputs = output.inputs(basis, &all);
         let version = Version::derive(all.fingerprint, &inputs);
-        let is_past = stored.keys().next_back().is_some_and(|last| key < *last);
+        let is_past = last.as_ref().is_some_and(|last| key < last);
         let otherwise = || {
             let kept: &[ModelPart<'_>; 2] =
                 kept.get_or_init(|| basis.kept_parts().map(|part| sharing(basis, part, others)));
             kept.iter().map(|part| output.inputs(basis, part)).collect()
         };
-        let reason = basis.reason(stored.get(key).copied(), &version, &inputs, &otherwise, is_past);
+        let reason_of = |before| basis.reason(before, &version, &inputs, &otherwise, is_past);
+        let reason = match before {
+            [] => reason_of(None),
+            before => before.iter().find_map(|before| reason_of(Some(before))),
+        };
         let Some(reason) = reason else {
             plan.current += 1;
             continue;

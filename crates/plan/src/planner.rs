@@ -9,6 +9,7 @@ use super::batches::{BatchPlan, BatchTimes};
 use super::changed::first_changed_line;
 use super::landing::{
     BatchVersions, LandingPlan, LandingReason, content_version, cut_version, kept_columns, kept_version,
+    lies_by_day,
 };
 use super::partitions::{Basis, by_partition, whole};
 use super::reason::{ModelChange, Reason};
@@ -38,7 +39,7 @@ impl Tables {
     /// Notes a table as the warehouse holds it.
     pub fn note(&mut self, relation: &Relation, table: &Arc<TableVersion>) {
         self.open.remove(relation);
-        if matches!(table.content, Content::Table { .. }) {
+        if matches!(table.content, Content::Table { .. } | Content::InPlace(_)) {
             self.known.note(relation, table.clone());
         }
     }
@@ -223,12 +224,16 @@ impl Planner<'_> {
             volatile_run: model.is_volatile.then_some(self.run),
             changed: &changed,
         };
+        let is_by_partition =
+            model.is_built_by_partition(node.config.materialized) && self.lie_by_day(&model.alignment);
         // A partition's value may fail for rows that the model's own filters leave out. So what fails says nothing of the model,
         // and it is built as one whose partitions are known only when all of it is.
-        let by_partition = model.is_built_by_partition(node.config.materialized).then(|| by_partition(basis));
+        let by_partition = is_by_partition.then(|| by_partition(basis));
         if let Some(Ok(plan)) = by_partition {
-            let after = TableState::after_partitions(model, stored.as_deref(), &plan);
-            tables.expect(&relation, Some(after));
+            // Which partitions there will be of values that are told in part, their rows say.
+            let is_known = !plan.is_by_some || (plan.build.is_empty() && stored.is_some());
+            let after = is_known.then(|| TableState::after_partitions(model, stored.as_deref(), &plan));
+            tables.expect(&relation, after);
             // What is kept from before a change has the columns of that time.
             let has_columns = stored.as_ref().is_some_and(|stored| stored.schema == model.schema);
             let nothing = plan.build.is_empty() && plan.remove.is_empty() && has_columns;
@@ -241,6 +246,15 @@ impl Planner<'_> {
             .then(|| TableState::after_whole(model, &build, stored.as_deref()));
         tables.expect(&relation, after);
         Action::BuildWhole(build)
+    }
+
+    /// Whether the rows of all tables that are told apart by the day of their event time lie by it.
+    fn lie_by_day(&self, alignment: &Alignment) -> bool {
+        alignment.scans.iter().filter(|scan| scan.by_event_day).all(|scan| {
+            let landed = self.compiled.sources.values().find(|table| table.raw == scan.relation);
+            let stored = (self.stored)(&scan.relation);
+            landed.is_some_and(|landed| stored.is_none_or(|stored| lies_by_day(landed, &stored)))
+        })
     }
 
     fn snapshot(&self, node: &Node, snapshot: &CompiledSnapshot, tables: &mut Tables) -> Action {
@@ -275,7 +289,9 @@ impl Planner<'_> {
                 let line = first_changed_line(sql, &model.rendered);
                 Action::CreateView(Reason::ModelChanged(ModelChange { what: None, line }))
             }
-            Content::Table { .. } => Action::CreateView(Reason::ModelChanged(ModelChange::default())),
+            Content::Table { .. } | Content::InPlace(_) => {
+                Action::CreateView(Reason::ModelChanged(ModelChange::default()))
+            }
         }
     }
 }

@@ -6,18 +6,44 @@ use arrow::array::RecordBatch;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 
 use mep_contract::executor::{EngineError, Executor};
-use mep_graph::CompiledUnit;
+use mep_graph::{ComparedRows, ComparedText};
 
 /// How the rows of a model differ from what a unit test expects; `None` where they do not.
 ///
 /// # Errors
 /// Where the SQL fails on the given rows.
-pub async fn difference(engine: &dyn Executor, unit: &CompiledUnit) -> Result<Option<String>, EngineError> {
-    let actual = engine.collect(engine.planned(&unit.actual)?).await?;
-    let planned = engine.planned(&unit.expected)?;
+pub async fn difference(engine: &dyn Executor, rows: &ComparedRows) -> Result<Option<String>, EngineError> {
+    difference_of((engine, &rows.actual), (engine, &rows.expected)).await
+}
+
+/// How the rows of one query differ from those of another, each over what its engine knows; `None` where they do not.
+///
+/// # Errors
+/// Where one of them fails.
+pub async fn difference_of(
+    (actual_engine, actual): (&dyn Executor, &str),
+    (expected_engine, expected): (&dyn Executor, &str),
+) -> Result<Option<String>, EngineError> {
+    let actual = actual_engine.collect(actual_engine.planned(actual)?).await?;
+    let planned = expected_engine.planned(expected)?;
     let header: Vec<String> = planned.output().fields().iter().map(|field| field.name().clone()).collect();
-    let expected = engine.collect(planned).await?;
+    let expected = expected_engine.collect(planned).await?;
     Ok(shown(&header, rows(&expected)?, rows(&actual)?))
+}
+
+/// How the text of a macro differs from what a unit test expects; `None` where it does not.
+pub fn text_difference(texts: &ComparedText) -> Option<String> {
+    let in_words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let of = |text: &str| if texts.is_exact { text.to_owned() } else { in_words(text) };
+    let (expected, actual) = (of(&texts.expected), of(&texts.actual));
+    if expected == actual {
+        return None;
+    }
+    let marked = |mark: &str, text: &str| {
+        text.split('\n').map(|line| format!("{mark} {line}").trim_end().to_owned() + "\n").collect::<String>()
+    };
+    let text = marked("---", &expected) + &marked("+++", &actual);
+    Some(format!("actual differs from expected:\n\n{}", text.trim_end()))
 }
 
 fn rows(batches: &[RecordBatch]) -> Result<Vec<Vec<String>>, EngineError> {
@@ -144,6 +170,23 @@ mod tests {
         assert_eq!(said(&[&["1", "a"], &["2", "b"]], &[&["2", "b"], &["1", "a"]]), None);
         assert_eq!(said(&[], &[]), None);
         assert!(said(&[&["1", "a"]], &[&["1", "a"], &["1", "a"]]).is_some());
+    }
+
+    #[test]
+    fn texts_are_compared_word_by_word_or_as_they_are() {
+        let differ = |expected: &str, actual: &str, is_exact| {
+            let (expected, actual) = (expected.to_owned(), actual.to_owned());
+            text_difference(&ComparedText { actual, expected, is_exact })
+        };
+        assert_eq!(differ("a +\n  b", "\na + b ", false), None);
+        assert_eq!(differ("a", "a", true), None);
+        insta::assert_snapshot!(differ("a +\n  b", "a + b", true).unwrap(), @r"
+        actual differs from expected:
+
+        --- a +
+        ---   b
+        +++ a + b
+        ");
     }
 
     #[test]

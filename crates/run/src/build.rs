@@ -1,15 +1,16 @@
 //! Building a table: rows into a new folder. Nothing points at it yet.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
 
 use mep_contract::executor::{EngineError, Executor};
+use mep_contract::sink::SinkError;
 use mep_contract::warehouse::BuildFolder;
 use mep_contract::warehouse::{
-    ColumnVersions, Content, DataFile, Inputs, Ledger, Partition, PartitionKey, RunId, TableVersion, Version,
-    Warehouse, WarehouseError, WriteError, WriteTarget, WrittenFiles,
+    ColumnVersions, Content, DataFile, Inputs, Ledger, Partition, PartitionKey, RunId, Spread, TableVersion,
+    Version, Warehouse, WarehouseError, WriteError, WriteTarget, WrittenFiles,
 };
 use mep_core::fingerprint::Fingerprint;
 use mep_core::guard::Panicked;
@@ -24,6 +25,9 @@ use mep_sql::{PlannedQuery, SqlError, SqlProblem};
 const CHUNK_BYTES: u64 = 128 * 1024 * 1024;
 /// Partitions that one query builds at most: each thread keeps a file open for each.
 const CHUNK_PARTITIONS: usize = 32;
+/// A partition that is made of so many bytes on average, or fewer, is written to one file: several threads would leave it in crumbs that every reader pays
+/// for.
+const LITTLE: u64 = 8 * 1024 * 1024;
 
 /// Why a table was not built. What was published before is untouched.
 #[derive(Debug, thiserror::Error)]
@@ -70,6 +74,12 @@ pub enum BuildError {
         /// How many there are.
         all: usize,
     },
+    /// The rows of a table that was published could not be brought where they are served.
+    #[error("its rows could not be brought into cassandra: {0}")]
+    Serving(#[from] SinkError),
+    /// The user asked the run to end meanwhile.
+    #[error("interrupted while its rows were brought into cassandra: the next run brings the rest")]
+    InterruptedServing,
     /// Some batches of a microbatch model failed.
     #[error("{0}")]
     Batches(String),
@@ -238,23 +248,21 @@ impl TableBuild<'_> {
         stored: Option<&TableVersion>,
     ) -> Result<Built, BuildError> {
         let query = self.plan()?;
+        let columns: Vec<String> = plan.by.iter().map(|at| self.partition_columns[*at].clone()).collect();
         let mut written = WrittenFiles::new();
         for (index, chunk) in chunks(&plan.build).into_iter().enumerate() {
             let keys: Vec<&[Option<String>]> = chunk.iter().map(|build| build.key.values()).collect();
-            let rows = query.clone().of_partitions(self.partition_columns, self.schema, &keys)?;
-            written.extend(self.engine.write(rows, &self.output_of_part(&index.to_string())).await?);
+            let rows = query.clone().of_partitions(&columns, self.schema, &keys)?;
+            let output = WriteTarget { spread: spread(chunk), ..self.output_of_part(&index.to_string()) };
+            written.extend(self.engine.write(rows, &output).await?);
             mep_core::fail_point::reached("build-after-chunk");
         }
-        let mut new: BTreeMap<PartitionKey, Partition> = BTreeMap::new();
-        for build in &plan.build {
-            let files = written.remove(&build.key).unwrap_or_default();
-            let ledger = self.ledger_of(build);
-            new.insert(build.key.clone(), Partition { files: files.into(), ledger: ledger.into() });
-        }
+        let new = self.new_partitions(plan, written);
         let mut written = BuildCounts::of(&new);
-        written.partitions += plan.remove.len();
-        let kept = stored.iter().flat_map(|table| table.partitions());
-        let kept = kept.filter(|(key, _)| !plan.remove.contains(key));
+        let anew: BTreeSet<&PartitionKey> = plan.build.iter().map(|build| &build.key).collect();
+        let is_anew = |key: &PartitionKey| anew.contains(&key.of_columns(&plan.by));
+        let stored = || stored.iter().flat_map(|table| table.partitions());
+        let kept = stored().filter(|(key, _)| !plan.remove.contains(key) && !is_anew(key));
         let mut all: BTreeMap<PartitionKey, Partition> =
             kept.map(|(key, partition)| (key.clone(), partition.clone())).collect();
         for build in &plan.confirm {
@@ -263,7 +271,37 @@ impl TableBuild<'_> {
             }
         }
         all.extend(new);
+        written.partitions += stored().filter(|(key, _)| !all.contains_key(*key)).count();
         Ok(self.built(all, written))
+    }
+
+    /// What was written for the builds of a plan, each partition with its ledger.
+    fn new_partitions(
+        &self,
+        plan: &PartitionPlan,
+        mut written: WrittenFiles,
+    ) -> BTreeMap<PartitionKey, Partition> {
+        let mut new: BTreeMap<PartitionKey, Partition> = BTreeMap::new();
+        let mut keys: BTreeMap<PartitionKey, Vec<PartitionKey>> = BTreeMap::new();
+        for key in written.keys() {
+            keys.entry(key.of_columns(&plan.by)).or_default().push(key.clone());
+        }
+        for build in &plan.build {
+            let ledger = Arc::new(self.ledger_of(build));
+            // The ledger stands with the partitions, so what has no rows has one too.
+            let without_rows = || {
+                let told = |place: usize| {
+                    let at = plan.by.iter().position(|by| *by == place)?;
+                    build.key.values().get(at).cloned().flatten()
+                };
+                vec![PartitionKey::new((0..self.partition_columns.len()).map(told).collect())]
+            };
+            for key in keys.remove(&build.key).unwrap_or_else(without_rows) {
+                let files = written.remove(&key).unwrap_or_default();
+                new.insert(key, Partition { files: files.into(), ledger: ledger.clone() });
+            }
+        }
+        new
     }
 
     pub(super) fn plan(&self) -> Result<PlannedQuery, BuildError> {
@@ -303,7 +341,7 @@ impl TableBuild<'_> {
             folder,
             schema: self.schema.clone(),
             partition_columns: self.partition_columns.to_vec(),
-            file_bytes: None,
+            spread: Spread::Threads,
         }
     }
 
@@ -378,6 +416,12 @@ fn chunks(build: &[PartitionBuild]) -> Vec<&[PartitionBuild]> {
     chunks
 }
 
+/// How the rows of these partitions are spread over files: one for each that is made of little.
+fn spread(chunk: &[PartitionBuild]) -> Spread {
+    let bytes: u64 = chunk.iter().map(|build| build.input_bytes).sum();
+    if bytes / chunk.len().max(1) as u64 <= LITTLE { Spread::Partitions } else { Spread::Threads }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -393,6 +437,12 @@ mod tests {
             input_bytes: bytes,
             input_rows: 0,
         }
+    }
+
+    #[test]
+    fn partitions_that_are_made_of_little_have_a_file_each() {
+        assert_eq!(spread(&[partition(1), partition(LITTLE)]), Spread::Partitions);
+        assert_eq!(spread(&[partition(LITTLE), partition(LITTLE + 2)]), Spread::Threads);
     }
 
     #[test]

@@ -21,6 +21,9 @@ use mep_graph::CompiledModel;
 use mep_plan::{PartitionBuild, was_made_of};
 use mep_sql::PlannedQuery;
 
+/// Files of a table that have fewer bytes are small.
+pub(super) const SMALL_FILE: u64 = 256 * 1024;
+
 impl Session<'_> {
     /// The build of a table by the keys that its changed inputs reach, as far as these are known, with what is to be said of it; `None` where
     /// all of it is to be built.
@@ -41,23 +44,25 @@ impl Session<'_> {
         if changed.is_empty() {
             return Ok(self.came_out_same(table, build, &stored));
         }
-        if !stored.groups.is_empty()
-            && let Some(divided) = self.divided(table, divided)?
-        {
-            // Where groups cannot be carried on, they are made anew with all rows.
-            return self.by_groups(table, build, &stored, divided, changed);
+        if !stored.groups.is_empty() {
+            let ways = self.divided(table, divided)?;
+            if !ways.is_empty() {
+                // Where groups cannot be carried on, they are made anew with all rows.
+                let file_bytes = self.bytes_of_a_file(divided.model);
+                return self.by_groups(table, build, (&stored, file_bytes), ways, changed);
+            }
         }
-        let found = self.rows_of_keys(table, table.plan()?, &stored, changed);
+        let found = self.rows_of_keys(table, table.plan()?, (&stored, SMALL_FILE), changed);
         self.of_keys(table, build, &stored, found)
     }
 
-    /// The rows of a table's SELECT, or of what stands for it, made of what is stored and of what changed; `None` where all rows are to
-    /// be made.
+    /// The rows of a table's SELECT, or of what stands for it, made of what is stored, in files of which those of fewer bytes are small, and of what
+    /// changed; `None` where all rows are to be made.
     pub(super) fn rows_of_keys(
         &self,
         table: &TableBuild<'_>,
         query: PlannedQuery,
-        stored: &TableVersion,
+        (stored, small_bytes): (&TableVersion, u64),
         changed: &[ContentChange],
     ) -> Option<KeyedRows> {
         let mut collect = |plan| self.collected(plan);
@@ -66,6 +71,7 @@ impl Session<'_> {
             folder: &self.warehouse.table_folder(table.relation),
             schema: &stored.schema,
             keeps_files: !self.warehouse.has_one_folder_a_partition(),
+            small_bytes,
         };
         self.engine.rows_by_key(query, &rows, changed, &mut collect).unwrap_or_else(|error| {
             tracing::debug!("which rows of {} can be others cannot be told: {error}", table.relation);

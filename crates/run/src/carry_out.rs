@@ -61,7 +61,7 @@ impl Session<'_> {
                     return false;
                 }
                 let result = self.step(step, node);
-                let goes_on = !matches!(result.status, Status::Error | Status::Fail | Status::Interrupted);
+                let goes_on = !result.cuts_off();
                 keep(index, result);
                 goes_on
             },
@@ -94,7 +94,8 @@ impl Session<'_> {
             if graph.node(*failed).is_unit_test() {
                 // It is run before its model.
                 let tested = |one: &NodeIndex| *one == node || above.contains(one);
-                !graph.node(node).is_test() && graph.parents(*failed).iter().all(tested)
+                let of = graph.parents(*failed);
+                !graph.node(node).is_test() && !of.is_empty() && of.iter().all(tested)
             } else if graph.node(*failed).is_test() {
                 !graph.node(node).is_test() && is_tested(*failed)
             } else {
@@ -175,13 +176,13 @@ impl Session<'_> {
             planned = self.with_planner(|planner| planner.node(step.node, &mut tables));
         }
         if planned == Action::Current {
-            return Ok(None);
+            return Ok(self.serving_what_stands(step.node, node));
         }
         self.reporter.report(Event::Started { name: &name, kind });
         self.called(node, When::Before, "before")?;
         let result = self.act(step.node, node, &planned)?;
         self.called(node, When::After, "after")?;
-        Ok(Some(result))
+        Ok(Some(self.then_served(step.node, node, result)))
     }
 
     /// Calls the hooks of a node.
@@ -216,7 +217,7 @@ impl Session<'_> {
                 let built = self.whole(&table, &divided, build)?;
                 let is_whole = model.partition_columns.is_empty();
                 let looked_at = if is_whole { std::slice::from_ref(build) } else { &[] };
-                let built = self.keeping_same_rows(&table, built, looked_at);
+                let built = self.keeping_same_rows(&table, built, (looked_at, &[]));
                 self.built(index, node, built, &build.reason.to_string())
             }
             Action::BuildPartitions(plan) => {
@@ -226,8 +227,14 @@ impl Session<'_> {
                 let table = self.table_build(&relation, model);
                 let plan = self.narrowed(node, model, plan);
                 let built = self.block_on(table.partitions(&plan, stored.as_deref()))?;
-                let built = self.keeping_same_rows(&table, built, &plan.build);
-                self.built(index, node, built, &why_built(&plan))
+                let built = self.keeping_same_rows(&table, built, (&plan.build, &plan.by));
+                let why = match (why_built(&plan), &stored) {
+                    (why, _) if !why.is_empty() => why,
+                    (_, None) => Reason::FirstRun.to_string(),
+                    (_, Some(_)) if plan.is_of_columns() => "its columns changed".to_owned(),
+                    (_, Some(_)) => "some of it is given by no input any more".to_owned(),
+                };
+                self.built(index, node, built, &why)
             }
             Action::Increment => self.increment(index, node),
             Action::Snapshot(build) => self.snapshot(index, node, build),
@@ -344,7 +351,7 @@ impl Session<'_> {
     fn test(&self, index: NodeIndex, node: &Node) -> Result<NodeResult, BuildError> {
         let Some(test) = self.compiled.tests.get(&index) else { return Ok(result_of(node, Status::Current)) };
         if let Some(unit) = &test.unit {
-            let difference = self.block_on(quality::unit_test::difference(self.engine, unit))?;
+            let difference = self.unit_difference(node, unit)?;
             return Ok(match difference {
                 None => result_of(node, Status::Pass),
                 Some(difference) => {

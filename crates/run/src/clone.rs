@@ -10,7 +10,7 @@ use super::build::BuildError;
 use super::compact::check_rows;
 use mep_contract::executor::Executor;
 use mep_contract::warehouse::{
-    BuildFolder, Partition, PartitionKey, Presentation, RunId, TableVersion, Warehouse, WriteTarget,
+    BuildFolder, Partition, PartitionKey, Presentation, RunId, Spread, TableVersion, Warehouse, WriteTarget,
 };
 use mep_core::relation::Relation;
 
@@ -52,7 +52,7 @@ impl Cloner<'_> {
                 folder: BuildFolder::part(self.run, &number.to_string()),
                 schema: table.schema.clone(),
                 partition_columns: table.partition_columns().to_vec(),
-                file_bytes: None,
+                spread: Spread::Threads,
             };
             let mut written = self.engine.write(self.engine.scope().scan(&name)?, &target).await?;
             for (key, partition) in chunk {

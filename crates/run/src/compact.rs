@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::build::BuildError;
 use mep_contract::executor::Executor;
 use mep_contract::warehouse::{
-    BuildFolder, DataFile, Partition, PartitionKey, Presentation, RunId, SharedFiles, TableVersion,
+    BuildFolder, DataFile, Partition, PartitionKey, Presentation, RunId, SharedFiles, Spread, TableVersion,
     Warehouse, WriteTarget, WrittenFiles, replace_files,
 };
 use mep_core::relation::Relation;
@@ -165,7 +165,7 @@ impl Compactor<'_> {
             folder: BuildFolder::part(self.run, &number.to_string()),
             schema: table.schema.clone(),
             partition_columns: table.partition_columns().to_vec(),
-            file_bytes: Some(self.sizes.target),
+            spread: Spread::InOrder { file_bytes: self.sizes.target },
         };
         let rows = self.engine.scope().scan(&name)?;
         Ok(self.engine.write(rows, &target).await?)

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
-use arrow::array::AsArray;
+use arrow::array::{AsArray, RecordBatch};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Int64Type};
 
@@ -87,6 +87,24 @@ impl Session<'_> {
         partitions: Partitions,
         sql: impl FnOnce(&Relation) -> String,
     ) -> Result<Vec<i64>, BuildError> {
+        let counted = self.over_partitions(relation, table, purpose, partitions, sql)?;
+        let mut counts = Vec::new();
+        for column in counted.iter().flat_map(|batch| batch.columns().to_vec()) {
+            let whole = cast(&column, &DataType::Int64).map_err(mep_sql::SqlError::from)?;
+            counts.extend(whole.as_primitive::<Int64Type>().iter().flatten());
+        }
+        Ok(counts)
+    }
+
+    /// The rows that a SELECT gives of some partitions, which it knows by a name of their own.
+    pub(super) fn over_partitions(
+        &self,
+        relation: &Relation,
+        table: &TableVersion,
+        purpose: &'static str,
+        partitions: Partitions,
+        sql: impl FnOnce(&Relation) -> String,
+    ) -> Result<Vec<RecordBatch>, BuildError> {
         let name = relation.aside(purpose);
         let content = Content::Table {
             partition_columns: table.partition_columns().to_vec(),
@@ -98,12 +116,7 @@ impl Session<'_> {
         let counted = self.engine.planned(&sql(&name)).map_err(BuildError::from);
         let counted = counted.and_then(|counting| self.block_on(self.engine.collect(counting)));
         self.engine.forget(&name)?;
-        let mut counts = Vec::new();
-        for column in counted?.iter().flat_map(|batch| batch.columns().to_vec()) {
-            let whole = cast(&column, &DataType::Int64).map_err(mep_sql::SqlError::from)?;
-            counts.extend(whole.as_primitive::<Int64Type>().iter().flatten());
-        }
-        Ok(counts)
+        counted
     }
 
     fn said(&self, relation: &Relation, broken: &[(&CompiledConstraint, i64)]) -> String {

@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use mep_core::os_error::plain;
 use serde::Serialize;
 
+use super::serving::ServedRowCounts;
 use mep_graph::Graph;
 use mep_plan::{Action, Plan};
 
@@ -73,6 +74,12 @@ pub struct NodeResult {
     pub ended: Option<DateTime<Utc>>,
     /// Why it was done, or why it failed.
     pub message: Option<String>,
+    /// What was brought where its rows are served by key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub served: Option<ServedRowCounts>,
+    /// Whether its table in the warehouse is as it should be though it failed: what reads it goes on.
+    #[serde(skip)]
+    pub stands: bool,
 }
 
 impl NodeResult {
@@ -91,6 +98,8 @@ impl NodeResult {
             seconds: 0.0,
             ended: None,
             message: None,
+            served: None,
+            stands: false,
         }
     }
 
@@ -100,6 +109,11 @@ impl NodeResult {
         self.ended = Some(Utc::now());
         self.seconds = elapsed.as_secs_f64();
         self
+    }
+
+    /// Whether what reads it is left out because of it.
+    pub fn cuts_off(&self) -> bool {
+        matches!(self.status, Status::Error | Status::Fail | Status::Interrupted) && !self.stands
     }
 
     /// The same with a message.

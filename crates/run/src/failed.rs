@@ -6,6 +6,8 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
+use arrow::datatypes::{DataType, FieldRef, Schema};
+
 use super::build::BuildError;
 use super::session::Session;
 use mep_contract::executor::EngineError;
@@ -52,10 +54,39 @@ impl Session<'_> {
                 }
             }
         }
-        if let Some(help) = help {
+        if let Some(help) = self.left_behind(index).or(help) {
             text.push_str(&format!("\nhelp: {help}"));
         }
         text
+    }
+
+    /// What to do where an input is stored with other columns than its SQL gives by now, since it is not among what was asked for: what reads it was
+    /// compiled with these, and is built of those.
+    fn left_behind(&self, index: NodeIndex) -> Option<String> {
+        let mut seen = BTreeSet::from([index]);
+        let mut level = vec![index];
+        while !level.is_empty() {
+            let inputs = level.iter().flat_map(|node| self.graph.parents(*node)).copied();
+            let inputs: Vec<NodeIndex> = inputs.filter(|node| seen.insert(*node)).collect();
+            for input in &inputs {
+                let node = self.graph.node(*input);
+                if node.is_inlined() {
+                    continue;
+                }
+                let (stored, now) = (self.stored(&tested_relation(node)), self.compiled.schema(*input));
+                if let (Some(stored), Some(now)) = (stored, now)
+                    && let Some(column) = other_column(&stored.schema, &now)
+                {
+                    return Some(format!(
+                        "`{}` is stored with another column `{column}` than its SQL gives now: build it as well, as by --select +{}",
+                        node.shown_name(),
+                        self.graph.node(index).shown_name()
+                    ));
+                }
+            }
+            level = inputs.into_iter().filter(|node| self.graph.node(*node).is_inlined()).collect();
+        }
+        None
     }
 
     /// Where a part of a node's SQL stands in its file, for SQL as it runs: with ephemeral models before its own.
@@ -114,6 +145,19 @@ impl Session<'_> {
         }
         compiled.tests.get(&index).map(|test| of(&test.rendered.sql, &test.rendered.map)).unwrap_or_default()
     }
+}
+
+/// The first column of one of two tables that the other one has not, or of another type.
+fn other_column<'a>(stored: &'a Schema, now: &'a Schema) -> Option<&'a str> {
+    let is_same = |one: &DataType, other: &DataType| one == other || (one.is_string() && other.is_string());
+    let differs = |field: &&FieldRef, among: &Schema| {
+        among
+            .field_with_name(field.name())
+            .map_or(true, |other| !is_same(other.data_type(), field.data_type()))
+    };
+    let of_now = now.fields().iter().find(|field| differs(field, stored));
+    let other = of_now.or_else(|| stored.fields().iter().find(|field| differs(field, now)));
+    other.map(|field| field.name().as_str())
 }
 
 /// A place as a line of a message: `models/a.sql:3:12: v / k`.

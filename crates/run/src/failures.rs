@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::build::{BuildError, own_plan};
 use super::session::Session;
 use mep_contract::warehouse::{
-    BuildFolder, ColumnVersions, Content, Inputs, Ledger, Partition, PartitionKey, Presentation,
+    BuildFolder, ColumnVersions, Content, Inputs, Ledger, Partition, PartitionKey, Presentation, Spread,
     TableVersion, Version, WriteTarget,
 };
 use mep_core::fingerprint::Fingerprint;
@@ -43,7 +43,7 @@ impl Session<'_> {
             folder: BuildFolder::of(self.run),
             schema: schema.clone(),
             partition_columns: Vec::new(),
-            file_bytes: None,
+            spread: Spread::Threads,
         };
         let mut written = self.block_on(self.engine.write(plan, &target))?;
         let files = written.remove(&PartitionKey::whole()).unwrap_or_default();

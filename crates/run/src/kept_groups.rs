@@ -4,15 +4,16 @@
 //! on, and makes those rows of the table that the groups which changed reach. Groups are published with the table, in one step.
 
 use std::cell::OnceCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::build::{BuildError, Built, TableBuild};
+use super::by_key::SMALL_FILE;
 use super::session::Session;
 use mep_contract::executor::keyed::{ContentChange, KeyedRows};
 use mep_contract::warehouse::{
-    BuildFolder, Content, DataFile, Inputs, KeptGroups, Partition, PartitionKey, TableVersion, Version,
-    WriteTarget,
+    BuildFolder, Content, DataFile, Inputs, KeptGroups, Partition, PartitionKey, Spread, TableVersion,
+    Version, WriteTarget,
 };
 use mep_core::relation::Relation;
 use mep_graph::CompiledModel;
@@ -20,8 +21,11 @@ use mep_plan::PartitionBuild;
 use mep_sql::PlannedQuery;
 use mep_sql::keyed::{DividedQuery, Groups};
 
-/// Bytes at which a file of groups is full: some of them are written anew each time.
-const FILE_BYTES: u64 = 512 * 1024;
+/// Into about so many files goes what all that a table reads would take: those with changed groups are written anew each time, so they are to be few of
+/// many.
+const FILES: u64 = 512;
+/// Bytes at which a file of groups is full, at least and at most.
+const FILE_BYTES: std::ops::RangeInclusive<u64> = 64 * 1024..=16 * 1024 * 1024;
 /// Groups of so few bytes are kept whatever they are made of.
 const LITTLE: u64 = 1024 * 1024;
 
@@ -30,7 +34,7 @@ pub(super) struct DividedOnce<'a> {
     pub(super) model: &'a CompiledModel,
     /// Whether rows go from its inputs.
     loses: bool,
-    found: OnceCell<Option<DividedQuery>>,
+    found: OnceCell<Vec<DividedQuery>>,
 }
 
 impl Session<'_> {
@@ -48,17 +52,17 @@ impl Session<'_> {
         DividedOnce { model, loses, found: OnceCell::new() }
     }
 
-    /// A table's SELECT, divided into groups to be kept and what is made of them; `None` where none are kept.
+    /// The ways to divide a table's SELECT into groups to be kept and what is made of them; none where none are kept.
     pub(super) fn divided<'a>(
         &self,
         table: &TableBuild<'_>,
         once: &'a DividedOnce<'_>,
-    ) -> Result<Option<&'a DividedQuery>, BuildError> {
+    ) -> Result<&'a [DividedQuery], BuildError> {
         if let Some(divided) = once.found.get() {
-            return Ok(divided.as_ref());
+            return Ok(divided);
         }
         let divided = self.divided_anew(table, once.model, once.loses)?;
-        Ok(once.found.get_or_init(|| divided).as_ref())
+        Ok(once.found.get_or_init(|| divided))
     }
 
     fn divided_anew(
@@ -66,21 +70,21 @@ impl Session<'_> {
         table: &TableBuild<'_>,
         model: &CompiledModel,
         loses: bool,
-    ) -> Result<Option<DividedQuery>, BuildError> {
+    ) -> Result<Vec<DividedQuery>, BuildError> {
         let can_keep = model.partition_columns.is_empty()
             && !model.is_volatile
             && !self.warehouse.has_one_folder_a_partition();
         if !can_keep {
-            return Ok(None);
+            return Ok(Vec::new());
         }
         let grows = |relation: &Relation| {
             self.stored(relation).is_some_and(|table| !table.partition_columns().is_empty())
         };
-        let divided = DividedQuery::of(self.engine.scope(), &table.plan()?, &grows, loses);
-        Ok(divided.unwrap_or_else(|error| {
+        let ways = DividedQuery::ways(self.engine.scope(), &table.plan()?, &grows, loses);
+        Ok(ways.unwrap_or_else(|error| {
             // What cannot be divided is built as it is, which says what is wrong with it.
             tracing::debug!("{} cannot be divided: {error}", table.relation);
-            None
+            Vec::new()
         }))
     }
 
@@ -91,10 +95,11 @@ impl Session<'_> {
         divided: &DividedOnce<'_>,
         build: &PartitionBuild,
     ) -> Result<Built, BuildError> {
-        let Some(divided) = self.divided(table, divided)? else {
+        let ways = self.divided(table, divided)?;
+        if ways.is_empty() {
             return self.block_on(table.whole(build));
-        };
-        match self.whole_by_groups(table, build, divided) {
+        }
+        match self.whole_by_groups(table, build, divided.model, ways) {
             Err(BuildError::Engine(error)) => {
                 // The SELECT as it was written says what is wrong with it, and where.
                 tracing::debug!("{} cannot be made of its groups: {error}", table.relation);
@@ -104,25 +109,57 @@ impl Session<'_> {
         }
     }
 
+    /// By the first way whose groups are few enough to be kept. Groups that are too many are read by the next one, so that nothing is read twice.
     fn whole_by_groups(
         &self,
         table: &TableBuild<'_>,
         build: &PartitionBuild,
-        divided: &DividedQuery,
+        model: &CompiledModel,
+        ways: &[DividedQuery],
     ) -> Result<Built, BuildError> {
-        let mut known = KnownGroups::new(table);
-        for (at, groups) in divided.groups().iter().enumerate() {
-            let part = format!("groups{at}");
-            let files = self.block_on(table.write_groups(&part, groups, groups.rows.clone()))?;
-            known.add(kept(groups, files))?;
+        let scope = self.engine.scope();
+        let (of_inputs, file_bytes) = (self.to_read_inputs(model), self.bytes_of_a_file(model));
+        let mut lower: Option<(&DividedQuery, KnownGroups<'_>)> = None;
+        for (at, divided) in ways.iter().enumerate() {
+            let mut known = KnownGroups::new(table, lower.as_ref().map_or(0, |(_, known)| known.next()));
+            for groups in divided.groups() {
+                let part = format!("groups{}", known.next());
+                let rows = match &lower {
+                    Some((lower, known)) => lower.groups_above(scope, &known.names, groups)?,
+                    None => groups.rows.clone(),
+                };
+                let files = self.block_on(table.write_groups(&part, file_bytes, groups, rows))?;
+                known.add(kept(groups, files))?;
+            }
+            let bytes: u64 = known.groups.iter().map(KeptGroups::bytes).sum();
+            let are_few = bytes <= LITTLE || to_read(known.files()) <= of_inputs / 2;
+            if !are_few && at + 1 < ways.len() {
+                lower = Some((divided, known));
+                continue;
+            }
+            let rest = divided.rest(scope, &known.names)?;
+            let mut built = self.block_on(table.all_rows(rest, build, &table.output_of_part("made")))?;
+            if are_few {
+                built.table.groups.clone_from(&known.groups);
+            }
+            return Ok(built);
         }
-        let rest = divided.rest(self.engine.scope(), &known.names)?;
-        let mut built = self.block_on(table.all_rows(rest, build, &table.output_of_part("made")))?;
-        let bytes: u64 = known.groups.iter().map(KeptGroups::bytes).sum();
-        if bytes <= LITTLE.max(build.input_bytes / 2) {
-            built.table.groups.clone_from(&known.groups);
-        }
-        Ok(built)
+        self.block_on(table.whole(build))
+    }
+
+    /// What it takes to read all that a model reads.
+    fn to_read_inputs(&self, model: &CompiledModel) -> u64 {
+        let relations: BTreeSet<&Relation> =
+            model.alignment.scans.iter().map(|scan| &scan.relation).collect();
+        let tables = relations.into_iter().filter_map(|relation| self.stored(relation));
+        tables
+            .map(|table| to_read(table.partitions().flat_map(|(_, partition)| partition.files.iter())))
+            .sum()
+    }
+
+    /// Bytes at which a file of groups that are made of a model's inputs is full.
+    pub(super) fn bytes_of_a_file(&self, model: &CompiledModel) -> u64 {
+        (self.to_read_inputs(model) / FILES).clamp(*FILE_BYTES.start(), *FILE_BYTES.end())
     }
 
     /// Builds those rows of a table that changed groups and other changed tables reach; `None` where the stored groups cannot be
@@ -131,25 +168,26 @@ impl Session<'_> {
         &self,
         table: &TableBuild<'_>,
         build: &PartitionBuild,
-        stored: &TableVersion,
-        divided: &DividedQuery,
+        (stored, file_bytes): (&TableVersion, u64),
+        ways: &[DividedQuery],
         changed: &[ContentChange],
     ) -> Result<Option<(Built, String)>, BuildError> {
-        let are_these = divided.groups().len() == stored.groups.len()
-            && divided.groups().iter().zip(&stored.groups).all(|(groups, kept)| are_kept(groups, kept));
-        if !are_these {
-            return Ok(None);
-        }
-        let mut known = KnownGroups::new(table);
+        let is_kept = |divided: &&DividedQuery| {
+            divided.groups().len() == stored.groups.len()
+                && divided.groups().iter().zip(&stored.groups).all(|(groups, kept)| are_kept(groups, kept))
+        };
+        let Some(divided) = ways.iter().find(is_kept) else { return Ok(None) };
+        let mut known = KnownGroups::new(table, 0);
         let mut changes = changed.to_vec();
         for (at, (groups, old)) in divided.groups().iter().zip(&stored.groups).enumerate() {
             let before = Arc::new(table.table_of_groups(old));
-            let now = match self.rows_of_keys(table, groups.rows.clone(), &before, changed) {
+            let now = match self.rows_of_keys(table, groups.rows.clone(), (&before, file_bytes / 2), changed)
+            {
                 None => return Ok(None),
                 Some(KeyedRows::Same) => old.clone(),
                 Some(KeyedRows::Replaced(replaced)) => {
                     let part = format!("carried{at}");
-                    let new = self.block_on(table.write_groups(&part, groups, replaced.rows))?;
+                    let new = self.block_on(table.write_groups(&part, file_bytes, groups, replaced.rows))?;
                     kept(groups, replaced.kept.into_iter().chain(new).collect())
                 }
             };
@@ -161,7 +199,7 @@ impl Session<'_> {
             }
         }
         let rest = divided.rest(self.engine.scope(), &known.names)?;
-        let found = self.rows_of_keys(table, rest.clone(), stored, &changes);
+        let found = self.rows_of_keys(table, rest.clone(), (stored, SMALL_FILE), &changes);
         let (mut built, said) = if let Some(built) = self.of_keys(table, build, stored, found)? {
             built
         } else {
@@ -169,7 +207,7 @@ impl Session<'_> {
                 Err(BuildError::Engine(_)) => return Ok(None),
                 built => built?,
             };
-            let built = self.keeping_same_rows(table, built, std::slice::from_ref(build));
+            let built = self.keeping_same_rows(table, built, (std::slice::from_ref(build), &[]));
             (built, "its groups were carried on".to_owned())
         };
         built.table.groups.clone_from(&known.groups);
@@ -180,18 +218,29 @@ impl Session<'_> {
 /// Groups that SQL knows while a table is built of them.
 struct KnownGroups<'a> {
     table: &'a TableBuild<'a>,
+    /// How many are known beside these.
+    others: usize,
     names: Vec<Relation>,
     groups: Vec<KeptGroups>,
 }
 
 impl<'a> KnownGroups<'a> {
-    fn new(table: &'a TableBuild<'_>) -> Self {
-        Self { table, names: Vec::new(), groups: Vec::new() }
+    fn new(table: &'a TableBuild<'_>, others: usize) -> Self {
+        Self { table, others, names: Vec::new(), groups: Vec::new() }
+    }
+
+    fn files(&self) -> impl Iterator<Item = &DataFile> {
+        self.groups.iter().flat_map(|groups| groups.files.iter())
+    }
+
+    /// The number that the next ones have.
+    fn next(&self) -> usize {
+        self.others + self.names.len()
     }
 
     /// Makes more groups known, and says by which name.
     fn add(&mut self, groups: KeptGroups) -> Result<Relation, BuildError> {
-        let name = self.table.relation.kept_groups(self.names.len());
+        let name = self.table.relation.kept_groups(self.next());
         let folder = self.table.warehouse.table_folder(self.table.relation);
         self.table.engine.register_aside(&name, folder, self.table.table_of_groups(&groups))?;
         self.names.push(name.clone());
@@ -215,13 +264,14 @@ impl TableBuild<'_> {
     async fn write_groups(
         &self,
         part: &str,
+        file_bytes: u64,
         groups: &Groups,
         rows: PlannedQuery,
     ) -> Result<Vec<DataFile>, BuildError> {
         let target = WriteTarget {
             schema: groups.schema.clone(),
             partition_columns: Vec::new(),
-            file_bytes: Some(FILE_BYTES),
+            spread: Spread::InOrder { file_bytes },
             ..self.output_in(BuildFolder::part(self.run, part))
         };
         let written = self.engine.write(groups.in_order(rows)?, &target).await?;
@@ -240,6 +290,12 @@ impl TableBuild<'_> {
         let (schema, run) = (groups.schema.clone(), self.run.clone());
         TableVersion::new(schema, content, run)
     }
+}
+
+/// What it takes to read files, each of which may hold several partitions.
+fn to_read<'a>(files: impl Iterator<Item = &'a DataFile>) -> u64 {
+    let mut opened = BTreeSet::new();
+    files.map(|file| file.bytes + if opened.insert(&file.path) { DataFile::OPENING } else { 0 }).sum()
 }
 
 /// Groups of a SELECT, as they are kept in files.

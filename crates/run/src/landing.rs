@@ -25,7 +25,7 @@ use mep_contract::source::{
 use mep_contract::warehouse::BuildFolder;
 use mep_contract::warehouse::{
     Batch, ColumnVersions, Content, Inputs, LandedUnit, Ledger, Partition, PartitionKey, Presentation, RunId,
-    SharedFiles, TableVersion, Warehouse, WarehouseError, WriteError, WriteTarget, WrittenFiles,
+    SharedFiles, Spread, TableVersion, Warehouse, WarehouseError, WriteError, WriteTarget, WrittenFiles,
 };
 use mep_core::fingerprint::Fingerprint;
 use mep_core::relation::Relation;
@@ -373,7 +373,7 @@ impl Landing<'_> {
             folder: BuildFolder::of(self.run),
             schema,
             partition_columns,
-            file_bytes: None,
+            spread: Spread::Threads,
         };
         Ok(LandedFiles::new(target, index)?)
     }

@@ -15,8 +15,8 @@ use super::carry_out::presentation;
 use super::event::Event;
 use super::session::{Session, TestsRun};
 use mep_contract::warehouse::{
-    BuildFolder, Content, Partition, PartitionKey, Presentation, TableVersion, Warehouse, WarehouseError,
-    WriteTarget,
+    BuildFolder, Content, Partition, PartitionKey, Presentation, Spread, TableVersion, Warehouse,
+    WarehouseError, WriteTarget,
 };
 use mep_core::relation::Relation;
 use mep_graph::{Graph, Node, NodeIndex, PublishWhen, tested_relation};
@@ -37,6 +37,11 @@ impl Session<'_> {
         let table = table.into();
         let relation = tested_relation(node);
         self.check_constraints(index, &relation, &table)?;
+        let served = self.compiled.models.get(&index).and_then(|model| model.served.as_ref());
+        if let Some(served) = served {
+            self.check_keys(served, &relation, &table, self.stored(&relation).as_deref())?;
+            self.note_keys_checked(&relation);
+        }
         let is_tested = node.config.publish == PublishWhen::AfterTests;
         if is_tested {
             self.test_before_publish(index, node, &relation, &table)?;
@@ -154,7 +159,7 @@ impl Session<'_> {
             folder: BuildFolder::of(self.run),
             schema: table.schema.clone(),
             partition_columns: table.partition_columns().to_vec(),
-            file_bytes: None,
+            spread: Spread::Threads,
         };
         let rows = self.engine.scope().scan(&name)?;
         let mut written = self.block_on(self.engine.write(rows, &target))?;

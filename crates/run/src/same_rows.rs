@@ -12,23 +12,25 @@ use mep_contract::warehouse::{Content, Partition, PartitionKey, TableVersion};
 use mep_plan::PartitionBuild;
 
 impl Session<'_> {
-    /// What was built, in which partitions that came to the rows they had keep their files. Of `builds`, those are looked at for
-    /// which nothing but their inputs asked, and that have as many rows as before.
+    /// What was built, in which partitions that came to the rows they had keep their files. Of `builds`, whose keys are of the
+    /// partition columns at these places, those are looked at for which nothing but their inputs asked, and that have as many rows as before.
     pub(super) fn keeping_same_rows(
         &self,
         table: &TableBuild<'_>,
         built: Built,
-        builds: &[PartitionBuild],
+        (builds, by): (&[PartitionBuild], &[usize]),
     ) -> Built {
         let Some(stored) = self.stored(table.relation).filter(|stored| stored.schema == *table.schema) else {
             return built;
         };
         let before: BTreeMap<&PartitionKey, &Partition> = stored.partitions().collect();
         let now: BTreeMap<&PartitionKey, &Partition> = built.table.partitions().collect();
-        let in_question = builds.iter().filter(|build| build.is_of_inputs()).filter_map(|build| {
-            let (key, now) = now.get_key_value(&build.key)?;
-            let before = before.get(&build.key)?;
-            (now.rows() == before.rows() && now.files != before.files).then_some((build, *key))
+        let builds: BTreeMap<&PartitionKey, &PartitionBuild> =
+            builds.iter().filter(|build| build.is_of_inputs()).map(|build| (&build.key, build)).collect();
+        let in_question = now.iter().filter_map(|(key, now)| {
+            let build = builds.get(&key.of_columns(by))?;
+            let before = before.get(key)?;
+            (now.rows() == before.rows() && now.files != before.files).then_some((*build, *key))
         });
         let in_question: Vec<(&PartitionBuild, &PartitionKey)> = in_question.collect();
         if in_question.is_empty() {

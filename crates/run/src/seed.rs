@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::build::{BuildCounts, BuildError, Built};
-use super::session::Session;
+use super::session::{Loads, Session};
 use mep_contract::warehouse::{
-    BuildFolder, ColumnVersions, Content, Inputs, Ledger, Partition, PartitionKey, TableVersion, WriteTarget,
+    BuildFolder, ColumnVersions, Content, Inputs, Ledger, Partition, PartitionKey, Spread, TableVersion,
+    WriteTarget,
 };
 use mep_core::time_range::TimeRanges;
 use mep_graph::{Node, SeedRows, SeedTable, tested_relation};
@@ -19,11 +20,16 @@ use mep_sql::OutsideRows;
 pub async fn load(session: &Session<'_>, node: &Node, seed: &SeedTable) -> Result<Built, BuildError> {
     let relation = tested_relation(node);
     let scope = session.engine.scope();
+    let is_empty = session.options.loads == Loads::NoRows;
     let rows = match &seed.rows {
+        SeedRows::Read(rows) if is_empty => scope.rows(rows.slice(0, 0))?,
         SeedRows::Read(rows) => scope.rows(rows.clone())?,
         SeedRows::Outside(table) => {
             let (schema, table) = (table.schema(), table.clone());
             scope.outside_rows(OutsideRows::new(schema, move || {
+                if is_empty {
+                    return Box::new(std::iter::empty());
+                }
                 let rows = table.rows().unwrap_or_else(|error| Box::new(std::iter::once(Err(error))));
                 Box::new(rows.map(|batch| batch.map_err(Into::into)))
             }))?
@@ -34,7 +40,7 @@ pub async fn load(session: &Session<'_>, node: &Node, seed: &SeedTable) -> Resul
         folder: BuildFolder::of(session.run),
         schema: seed.schema.clone(),
         partition_columns: Vec::new(),
-        file_bytes: None,
+        spread: Spread::Threads,
     };
     let mut files = session.engine.write(rows, &target).await?;
     let ledger = Ledger {

@@ -8,7 +8,12 @@ use chrono::{NaiveDate, NaiveTime, Utc};
 
 use super::build::BuildError;
 use super::event::Reporter;
+use super::in_place::stored_of;
+use super::unit_steps::Scratches;
+use mep_contract::executor::keyed::ContentChange;
 use mep_contract::executor::{EngineError, Executor};
+use mep_contract::serving::ServingStore;
+use mep_contract::source::LandingTable;
 use mep_contract::warehouse::{Content, PartitionKey, RunId, TableVersion, Warehouse, WarehouseError};
 use mep_core::interrupt;
 use mep_core::relation::Relation;
@@ -16,7 +21,7 @@ use mep_core::time_range::TimeRange;
 use mep_graph::{
     Compiled, CompiledModel, Graph, Materialization, Node, NodeIndex, NodeSet, When, tested_relation,
 };
-use mep_plan::{BatchTimes, Planner, Tables};
+use mep_plan::{BatchTimes, Planner, Tables, lies_by_day};
 use mep_quality::Finding;
 
 /// Which tests a run runs.
@@ -26,6 +31,16 @@ pub enum TestsRun {
     AsNodes,
     /// Only those that a table must pass before it is published.
     BeforePublish,
+}
+
+/// Which rows of seeds and loaded sources a run loads.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Loads {
+    /// All of them.
+    #[default]
+    AllRows,
+    /// None: what a run does is tried over no rows.
+    NoRows,
 }
 
 /// How a run is to be done.
@@ -48,6 +63,8 @@ pub struct RunOptions {
     /// Whether views are read as the project says, even where they are published otherwise or not yet: what is built
     /// over them is then what a full refresh would build.
     pub views_of_project: bool,
+    /// Which rows of seeds and loaded sources are loaded.
+    pub loads: Loads,
 }
 
 impl RunOptions {
@@ -62,6 +79,7 @@ impl RunOptions {
             event_times: None,
             tests: TestsRun::BeforePublish,
             views_of_project: true,
+            loads: Loads::AllRows,
         }
     }
 
@@ -90,6 +108,10 @@ pub struct RunContext<'a> {
     pub run: &'a RunId,
     /// Calls the hooks of nodes.
     pub hooks: &'a dyn CallsHooks,
+    /// Makes what unit tests of steps run in.
+    pub scratches: &'a dyn Scratches,
+    /// Where tables are served by key; `None`: they are not.
+    pub serving: Option<&'a dyn ServingStore>,
 }
 
 /// Calls the hooks of nodes.
@@ -153,6 +175,12 @@ pub struct Session<'a> {
     pub reporter: &'a dyn Reporter,
     /// Calls the hooks of nodes.
     pub(super) hooks: &'a dyn CallsHooks,
+    /// Makes what unit tests of steps run in.
+    pub(super) scratches: &'a dyn Scratches,
+    /// Where tables are served by key.
+    pub(super) serving: Option<&'a dyn ServingStore>,
+    /// The tables whose new files were looked at for their keys before this run published them.
+    keys_checked: Mutex<BTreeSet<Relation>>,
     /// What the warehouse held when the run began.
     pub(super) before: BTreeMap<Relation, Arc<TableVersion>>,
     held: Mutex<BTreeMap<Relation, Arc<TableVersion>>>,
@@ -187,18 +215,20 @@ pub fn held(
     nodes: &NodeSet,
 ) -> Result<BTreeMap<Relation, Arc<TableVersion>>, WarehouseError> {
     let needed = graph.ancestors(nodes, None);
-    let relations: Vec<&Relation> =
-        needed.iter().filter_map(|index| graph.node(*index).relation.as_ref()).collect();
+    let stored: Vec<(&Node, &Relation)> = needed
+        .iter()
+        .filter_map(|index| Some((graph.node(*index), graph.node(*index).relation.as_ref()?)))
+        .collect();
     let next = AtomicUsize::new(0);
     let work = || {
         let mut held = Vec::new();
-        while let Some(relation) = relations.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let table = warehouse.read(relation)?;
+        while let Some((node, relation)) = stored.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let table = stored_of(warehouse, node)?;
             held.extend(table.map(|table| ((*relation).clone(), Arc::new(table))));
         }
         Ok(held)
     };
-    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(relations.len());
+    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(stored.len());
     std::thread::scope(|scope| {
         let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
         let mut held = BTreeMap::new();
@@ -219,12 +249,13 @@ impl<'a> Session<'a> {
         reporter: &'a dyn Reporter,
         held: BTreeMap<Relation, Arc<TableVersion>>,
     ) -> Self {
-        let RunContext { graph, compiled, warehouse, engine, runtime, run, hooks } = context;
+        let RunContext { graph, compiled, warehouse, engine, runtime, run, hooks, scratches, serving } =
+            context;
         let mut tables = Tables::default();
         for (relation, table) in &held {
             tables.note(relation, table);
         }
-        let (before, same) = (held.clone(), Mutex::default());
+        let (before, same, keys_checked) = (held.clone(), Mutex::default(), Mutex::default());
         let (held, tables, tried) = (Mutex::new(held), Mutex::new(tables), Mutex::default());
         Self {
             graph,
@@ -236,6 +267,9 @@ impl<'a> Session<'a> {
             options,
             reporter,
             hooks,
+            scratches,
+            serving,
+            keys_checked,
             before,
             held,
             same,
@@ -265,9 +299,23 @@ impl<'a> Session<'a> {
     fn register(&self, index: NodeIndex) {
         let relation = tested_relation(self.graph.node(index));
         if let Some(table) = self.read_as(index)
-            && let Err(error) = self.engine.register(&relation, table)
+            && let Err(error) = self.known(index, &relation, table)
         {
             tracing::debug!("{relation} cannot be read: {error}");
+        }
+    }
+
+    /// Makes a table known to SQL.
+    fn known(
+        &self,
+        index: NodeIndex,
+        relation: &Relation,
+        table: Arc<TableVersion>,
+    ) -> Result<(), EngineError> {
+        let landed = self.compiled.sources.get(&index).filter(|landed| lies_by_day(landed, &table));
+        match landed.and_then(LandingTable::event_day) {
+            Some(event_day) => self.engine.register_by_day(relation, table, event_day),
+            None => self.engine.register(relation, table),
         }
     }
 
@@ -295,11 +343,14 @@ impl<'a> Session<'a> {
     /// # Errors
     /// Where a view cannot be planned.
     pub fn published(&self, relation: &Relation, table: Arc<TableVersion>) -> Result<(), EngineError> {
-        self.engine.register(relation, table.clone())?;
-        lock(&self.tables).note(relation, &table);
-        lock(&self.held).insert(relation.clone(), table);
         let mut nodes = self.graph.indexed();
         let node = nodes.find(|(_, node)| node.relation.as_ref() == Some(relation)).map(|(index, _)| index);
+        match node {
+            Some(index) => self.known(index, relation, table.clone())?,
+            None => self.engine.register(relation, table.clone())?,
+        }
+        lock(&self.tables).note(relation, &table);
+        lock(&self.held).insert(relation.clone(), table);
         self.register_views_over(node);
         Ok(())
     }
@@ -315,6 +366,26 @@ impl<'a> Session<'a> {
             self.register(index);
             above.extend(self.graph.children(index));
         }
+    }
+
+    /// Notes that the keys of what differs from the table as it was before the run are as they should be.
+    pub(super) fn note_keys_checked(&self, relation: &Relation) {
+        lock(&self.keys_checked).insert(relation.clone());
+    }
+
+    /// Whether the keys of what differs from these contents are known to be as they should be: whoever brought them had looked at theirs.
+    pub(super) fn are_keys_checked(
+        &self,
+        relation: &Relation,
+        contents: &[Option<Arc<TableVersion>>],
+    ) -> bool {
+        let before = self.before.get(relation);
+        let is_before = |content: &Option<Arc<TableVersion>>| match (content, before) {
+            (Some(content), Some(before)) => matches!(ContentChange::of(relation, content, before), Ok(None)),
+            (None, None) => true,
+            _ => false,
+        };
+        lock(&self.keys_checked).contains(relation) && contents.iter().any(is_before)
     }
 
     /// Notes what a test found before a publish.

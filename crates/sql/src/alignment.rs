@@ -15,6 +15,7 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Schema};
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, DFSchema, DataFusionError};
+use datafusion::datasource::source_as_provider;
 use datafusion::logical_expr::expr::Placeholder;
 use datafusion::logical_expr::{
     BinaryExpr, Expr, LogicalPlan, LogicalPlanBuilder, Operator, TableProviderFilterPushDown, TableScan,
@@ -23,7 +24,7 @@ use datafusion::sql::unparser::expr_to_sql;
 
 use super::carried::{self, Keys};
 use super::planned::SqlError;
-use super::scope::Scope;
+use super::scope::{DeclaredTable, Scope};
 use super::stored_types::stored_type;
 use mep_core::relation::Relation;
 
@@ -34,16 +35,16 @@ pub struct Alignment {
     pub scans: Vec<ScanAlignment>,
     /// Which scans' partitions say what partitions of the output there are.
     pub keys: Keys,
-    /// Whether every output row's partition is one that these scans' partitions give. Where it is not, the
-    /// partitions of the output are known only when the whole of it is built.
-    pub bounded: bool,
+    /// The partition columns, by their places, of which these scans' partitions give the value of every output row. Of the
+    /// others there may be any values, which are known only when the rows are.
+    pub told: Vec<usize>,
 }
 
 impl Alignment {
     /// That of a view over these tables: it has no partitions of its own.
     pub fn of_whole(tables: Vec<Relation>) -> Self {
-        let scan = |relation| ScanAlignment { relation, expressions: Vec::new() };
-        Self { scans: tables.into_iter().map(scan).collect(), keys: Keys::Unknown, bounded: false }
+        let scans = tables.into_iter().map(ScanAlignment::of_whole).collect();
+        Self { scans, keys: Keys::Unknown, told: Vec::new() }
     }
 }
 
@@ -55,9 +56,16 @@ pub struct ScanAlignment {
     /// For each partition column of the output, the expression over this table's partition columns that gives it;
     /// `None` where this scan's partitions say nothing of it.
     pub expressions: Vec<Option<Expr>>,
+    /// Whether one of them stands for an expression over the time whose day a partition column holds.
+    pub by_event_day: bool,
 }
 
 impl ScanAlignment {
+    /// A table all of whose partitions each partition of the output depends on.
+    pub fn of_whole(relation: Relation) -> Self {
+        Self { relation, expressions: Vec::new(), by_event_day: false }
+    }
+
     /// Of how many of the output's partition columns this table's partitions say the value.
     pub fn columns_told(&self) -> usize {
         self.expressions.iter().flatten().count()
@@ -175,14 +183,14 @@ pub fn derive(scope: &Scope, plan: &LogicalPlan, columns: &[String]) -> Result<A
     let is_told = |scan: usize, column: usize| {
         scans.get(scan).and_then(|scan| scan.expressions.get(column)).is_some_and(Option::is_some)
     };
-    let bounded = keys.say_all(columns.len(), &is_told);
+    let told = (0..columns.len()).filter(|column| keys.say(*column, &is_told)).collect();
     // A scan that the optimizer found to give nothing under the probe still counts as read.
     for scan in unaligned(plan)? {
         if !scans.iter().any(|seen| seen.relation == scan.relation) {
             scans.push(scan);
         }
     }
-    Ok(Alignment { scans, keys, bounded })
+    Ok(Alignment { scans, keys, told })
 }
 
 /// The tables that a plan reads, each once.
@@ -206,8 +214,7 @@ pub fn tables(plan: &LogicalPlan) -> Result<Vec<Relation>, SqlError> {
 }
 
 fn unaligned(plan: &LogicalPlan) -> Result<Vec<ScanAlignment>, SqlError> {
-    let scan = |relation| ScanAlignment { relation, expressions: Vec::new() };
-    Ok(tables(plan)?.into_iter().map(scan).collect())
+    Ok(tables(plan)?.into_iter().map(ScanAlignment::of_whole).collect())
 }
 
 fn probe_id(index: usize) -> String {
@@ -225,21 +232,31 @@ pub(super) fn relation(scan: &TableScan) -> Relation {
 }
 
 fn align(scan: &TableScan, wanted: &carried::Wanted) -> ScanAlignment {
-    let mut expressions: Vec<Option<Expr>> = vec![None; wanted.len()];
-    for filter in scan.filters.iter().flat_map(|filter| conjuncts(filter)) {
-        for (index, expression) in expressions.iter_mut().enumerate() {
-            if let Some(found) = equal_to_probe(filter, &probe_id(index))
-                && is_exact(scan, filter)
-            {
-                *expression = expression.take().or(Some(found));
-            }
+    let mut aligned =
+        ScanAlignment { expressions: vec![None; wanted.len()], ..ScanAlignment::of_whole(relation(scan)) };
+    let filters: Vec<&Expr> = scan.filters.iter().flat_map(conjuncts).collect();
+    for (index, wanted) in wanted.iter().enumerate() {
+        let probe = probe_id(index);
+        let pushed = filters.iter().filter_map(|filter| equal_to_probe(filter, &probe));
+        let carried = wanted.iter().filter_map(unqualified);
+        let mut told = pushed.chain(carried).filter_map(|expression| told_by_partitions(scan, expression));
+        if let Some((expression, by_day)) = told.next() {
+            aligned.expressions[index] = Some(expression);
+            aligned.by_event_day |= by_day;
         }
     }
-    for (expression, wanted) in expressions.iter_mut().zip(wanted) {
-        let carried = || wanted.as_ref().filter(|wanted| is_given(scan, wanted)).and_then(unqualified);
-        *expression = expression.take().or_else(carried);
+    aligned
+}
+
+/// What gives an expression over a table's columns for each of its partitions, and whether it stands for one over the time whose day
+/// they hold.
+fn told_by_partitions(scan: &TableScan, expression: Expr) -> Option<(Expr, bool)> {
+    if is_given(scan, &expression) {
+        return Some((expression, false));
     }
-    ScanAlignment { relation: relation(scan), expressions }
+    let table = source_as_provider(&scan.source).ok()?;
+    let by_day = table.downcast_ref::<DeclaredTable>()?.event_day()?.instead(&expression, &table.schema())?;
+    is_given(scan, &by_day).then_some((by_day, true))
 }
 
 /// Whether the table's partitions give an expression over its columns: a constant, they all do.
@@ -301,9 +318,14 @@ mod tests {
     use arrow::datatypes::TimeUnit;
 
     use super::*;
-    use crate::scope::DeclaredTable;
+    use crate::event_day::EventDay;
 
     fn scope() -> Scope {
+        scope_where(None)
+    }
+
+    /// A scope whose fact has the day of its time in a column, where that is said.
+    fn scope_where(event_day: Option<EventDay>) -> Scope {
         let scope = Scope::for_planning();
         let raw = Schema::new(vec![
             Field::new("id", DataType::Int64, true),
@@ -313,6 +335,7 @@ mod tests {
         ]);
         let dim = Schema::new(vec![Field::new("id", DataType::Int64, true)]);
         let table = DeclaredTable::new(Arc::new(raw), vec!["event_date".into(), "batch".into()]);
+        let table = table.by_day(event_day);
         scope.register(&Relation::new("m", "raw"), Arc::new(table)).unwrap();
         scope
             .register(&Relation::new("m", "dim"), Arc::new(DeclaredTable::new(Arc::new(dim), Vec::new())))
@@ -327,10 +350,13 @@ mod tests {
 
     /// What each scan is aligned by, for a SELECT whose output is partitioned by these columns.
     fn aligned_by(sql: &str, columns: &[&str]) -> String {
-        let scope = scope();
+        aligned_in(&scope(), sql, columns)
+    }
+
+    fn aligned_in(scope: &Scope, sql: &str, columns: &[&str]) -> String {
         let plan = scope.plan(sql).unwrap();
         let columns: Vec<String> = columns.iter().map(|column| (*column).to_owned()).collect();
-        let alignment = derive(&scope, &plan, &columns).unwrap();
+        let alignment = derive(scope, &plan, &columns).unwrap();
         let mut scans: Vec<String> = alignment
             .scans
             .iter()
@@ -343,7 +369,12 @@ mod tests {
             })
             .collect();
         scans.sort();
-        format!("{}{}", scans.join(", "), if alignment.bounded { "" } else { " (unbounded)" })
+        let told = match alignment.told.as_slice() {
+            told if told.len() == columns.len() => String::new(),
+            [] => " (unbounded)".to_owned(),
+            told => format!(" (told: {told:?})"),
+        };
+        format!("{}{told}", scans.join(", "))
     }
 
     #[test]
@@ -357,6 +388,38 @@ mod tests {
         let windowed =
             "select event_date, row_number() over (partition by event_date, id order by ts) n from m.raw";
         assert_eq!(aligned(windowed), "m.raw: event_date");
+    }
+
+    #[test]
+    fn what_is_said_by_the_time_is_aligned_where_the_day_says_it() {
+        let by_day = [
+            "select cast(ts as date) as event_date, id from m.raw",
+            "select ts::date as event_date, count(*) as n from m.raw group by 1",
+            "select date_trunc('month', ts) as event_date, count(distinct id) as n from m.raw group by 1",
+            "select extract(year from ts) as event_date, id from m.raw",
+            "select a.event_date, b.id from m.raw a join m.raw b on a.event_date = cast(b.ts as date) and a.id = b.id",
+            "select a.event_date, b.n from m.raw a left join (select ts::date as day, count(*) as n from m.raw group by 1) b on b.day = a.event_date",
+            "select cast(ts as date) as event_date, row_number() over (partition by cast(ts as date), id order by ts) as n from m.raw",
+            "with days as (select cast(ts as date) as event_date, id from m.raw) select event_date, max(id) as last from days group by event_date",
+            "select date_trunc('hour', ts) as event_date, id from m.raw",
+            "select cast(ts + interval '1 hour' as date) as event_date, id from m.raw",
+        ];
+        let day = EventDay { time: "ts".to_owned(), day: "event_date".to_owned() };
+        let scope = scope_where(Some(day));
+        let aligned = by_day.into_iter().map(|sql| aligned_in(&scope, sql, &["event_date"]));
+        let aligned: Vec<String> = aligned.collect();
+        insta::assert_snapshot!(aligned.join("\n"), @r#"
+        m.raw: event_date
+        m.raw: event_date
+        m.raw: date_trunc(Utf8("month"), CAST(event_date AS Timestamp(µs)))
+        m.raw: date_part(Utf8("YEAR"), CAST(event_date AS Timestamp(µs)))
+        m.raw: event_date, m.raw: event_date
+        m.raw: event_date, m.raw: event_date
+        m.raw: event_date
+        m.raw: event_date
+        m.raw: all (unbounded)
+        m.raw: all (unbounded)
+        "#);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, Int64Array};
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, FieldRef, IntervalMonthDayNanoType, IntervalUnit, TimeUnit};
+use arrow::datatypes::{DataType, FieldRef, Int64Type, IntervalMonthDayNanoType, IntervalUnit, TimeUnit};
 use datafusion::common::{Result, ScalarValue, exec_err};
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::{
@@ -72,6 +72,22 @@ const BOUNDED: [(&str, Length); 19] = [
     ("space", Length::Given),
 ];
 
+/// Functions that take a negative length for nothing, and for a number of bytes that no machine has where they make room for it.
+const PADDING: [&str; 2] = ["lpad", "rpad"];
+
+fn not_negative(length: ColumnarValue) -> ColumnarValue {
+    match &length {
+        ColumnarValue::Scalar(ScalarValue::Int64(Some(..0))) => {
+            ColumnarValue::Scalar(ScalarValue::Int64(Some(0)))
+        }
+        ColumnarValue::Array(lengths) if lengths.data_type() == &DataType::Int64 => {
+            let lengths = lengths.as_primitive::<Int64Type>();
+            ColumnarValue::Array(Arc::new(lengths.unary::<_, Int64Type>(|length| length.max(0))))
+        }
+        _ => length,
+    }
+}
+
 /// The bounded forms of functions that a session has.
 pub(super) fn all(state: &SessionState) -> Vec<ScalarUDF> {
     let bounded = |(name, length): &(&str, Length)| {
@@ -128,7 +144,12 @@ impl ScalarUDFImpl for Bounded {
         self.inner.inner().documentation()
     }
 
-    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+    fn invoke_with_args(&self, mut args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        if PADDING.contains(&self.name())
+            && let Some(length) = args.args.get_mut(1)
+        {
+            *length = not_negative(length.clone());
+        }
         let rows = if args.args.iter().all(|arg| matches!(arg, ColumnarValue::Scalar(_))) {
             1
         } else {
@@ -384,6 +405,8 @@ mod tests {
     #[test]
     fn what_people_write_is_made_as_before() {
         for sql in [
+            "select max(lpad('abc', value - 5)) from generate_series(1, 3)",
+            "select max(rpad(cast(value as varchar), -1, cast(value as varchar))) from generate_series(1, 3)",
             "select rpad('x', 1000), lpad('x', -1), repeat('ab', 3), repeat('ab', 0), repeat(null, 3)",
             "select range(1, 100000), range(10, 1, -1), generate_series(1, 5)",
             "select generate_series(date '2000-01-01', date '2030-01-01', interval '1 day')",

@@ -35,12 +35,8 @@ pub enum Keys {
 }
 
 impl Keys {
-    /// Whether they say each of so many partition columns, where scans say these.
-    pub fn say_all(&self, columns: usize, scans: &dyn Fn(usize, usize) -> bool) -> bool {
-        (0..columns).all(|column| self.say(column, scans))
-    }
-
-    fn say(&self, column: usize, scans: &dyn Fn(usize, usize) -> bool) -> bool {
+    /// Whether they say a partition column of every row, where scans say these.
+    pub fn say(&self, column: usize, scans: &dyn Fn(usize, usize) -> bool) -> bool {
         match self {
             Self::Unknown => false,
             Self::Scan(scan) => scans(*scan, column),

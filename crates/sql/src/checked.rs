@@ -139,6 +139,7 @@ impl Checked {
             other => return other.into(),
         };
         let detail = detail.trim_start_matches("Overflow happened on: ");
+        let detail = detail.split(" is too large to store in a ").next().unwrap_or(detail);
         let way = if self.returns.is_decimal() {
             "a decimal has at most 38 digits: cast the operands to fewer decimals, or to double"
         } else {
@@ -180,6 +181,13 @@ fn shifted(
             _ => None,
         };
         let Some(result) = result else {
+            let takes = if operation == Operation::ShiftRight { 0..i64::MAX } else { 0..bits };
+            if !takes.contains(&by) {
+                return Err(ArrowError::ComputeError(format!(
+                    "the {bits} bits of a {} cannot be shifted by {by}",
+                    sql_name(returns)
+                )));
+            }
             return Err(ArrowError::ArithmeticOverflow(format!("{value} {} {by}", operation.symbol())));
         };
         results.append_value(result);

@@ -11,7 +11,7 @@ use arrow::datatypes::DataType;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::common::{DFSchema, DataFusionError, ScalarValue};
 use datafusion::logical_expr::{Distinct, Expr, ExprSchemable, JoinType, LogicalPlan};
-use datafusion::physical_expr::window::SlidingAggregateWindowExpr;
+use datafusion::physical_expr::window::{PlainAggregateWindowExpr, SlidingAggregateWindowExpr};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::aggregates::AggregateExec;
 use datafusion::physical_plan::windows::{BoundedWindowAggExec, WindowAggExec};
@@ -19,8 +19,9 @@ use datafusion::sql::sqlparser::ast::{Expr as Syntax, Spanned};
 
 use super::problem::SqlProblem;
 use super::rules::parts;
+use super::surely_fails::check_accumulates;
 use super::syntax::visits::visit_expressions;
-use super::{offset, syntax};
+use super::{lateral, offset, syntax};
 
 /// Whether a plan consists of nothing but what the engine executes in any combination: scans, filters, projections, joins, groups
 /// and plain expressions. Most plans do, and to make an execution of them only to see that it can be made would take longer than all
@@ -74,23 +75,8 @@ fn is_plain_node(node: &LogicalPlan) -> bool {
 
 fn is_plain_part(part: &Expr, type_of: &dyn Fn(&Expr) -> Option<DataType>) -> bool {
     match part {
-        Expr::Column(_)
-        | Expr::Literal(..)
-        | Expr::Alias(_)
-        | Expr::BinaryExpr(_)
-        | Expr::Not(_)
-        | Expr::IsNull(_)
-        | Expr::IsNotNull(_)
-        | Expr::IsTrue(_)
-        | Expr::IsFalse(_)
-        | Expr::IsUnknown(_)
-        | Expr::IsNotTrue(_)
-        | Expr::IsNotFalse(_)
-        | Expr::IsNotUnknown(_)
-        | Expr::Between(_)
-        | Expr::InList(_)
-        | Expr::Case(_)
-        | Expr::Like(_) => true,
+        Expr::Column(_) | Expr::Literal(..) => true,
+        operator if parts::is_operator(operator) => true,
         Expr::Negative(value) => type_of(value).is_some_and(|of| of.is_numeric()),
         // What names no column is computed when the plan is optimized, and can fail there.
         Expr::Cast(cast) => {
@@ -137,12 +123,14 @@ fn is_literal(expression: &Expr) -> bool {
     matches!(expression, Expr::Literal(..))
 }
 
-/// Makes sure that the aggregates of an execution can begin: some find only then that what they were given is not a constant.
+/// Makes sure that the aggregates of an execution can begin, and take rows: some find only then that what they were given is not a constant, or of a type
+/// that they do not know.
 pub(super) fn check_accumulators(execution: &Arc<dyn ExecutionPlan>) -> Result<(), DataFusionError> {
     execution.apply(|node| {
         if let Some(aggregate) = node.downcast_ref::<AggregateExec>() {
+            let is_grouped = !aggregate.group_expr().is_empty();
             for function in aggregate.aggr_expr() {
-                function.create_accumulator()?;
+                check_accumulates(function, &aggregate.input_schema(), is_grouped)?;
             }
         }
         let windows =
@@ -155,6 +143,10 @@ pub(super) fn check_accumulators(execution: &Arc<dyn ExecutionPlan>) -> Result<(
             // Of a frame that moves on, rows are taken out again.
             if let Some(sliding) = window.as_any().downcast_ref::<SlidingAggregateWindowExpr>() {
                 sliding.get_aggregate_expr().create_sliding_accumulator()?;
+            } else if let Some(whole) = window.as_any().downcast_ref::<PlainAggregateWindowExpr>()
+                && let [input] = node.children().as_slice()
+            {
+                check_accumulates(whole.get_aggregate_expr(), &input.schema(), false)?;
             }
         }
         Ok(TreeNodeRecursion::Continue)
@@ -177,7 +169,17 @@ pub(super) fn problem(error: &DataFusionError, described: SqlProblem, sql: &str)
             help: Some("join what it reads, and aggregate or number the rows".to_owned()),
         };
     }
+    if matches!(root, DataFusionError::SchemaError(..))
+        && let Some(of_lateral) = lateral::of(sql)
+    {
+        return of_lateral;
+    }
     let Some(kind) = SubqueryKind::of(&root.strip_backtrace()) else { return described };
+    if kind.first_in(sql).is_none()
+        && let Some(of_lateral) = lateral::of(sql)
+    {
+        return of_lateral;
+    }
     let (message, help) = match kind {
         SubqueryKind::Value => (
             "this subquery cannot be executed: what it reads of the query around it must be compared by `=` in its WHERE",
@@ -284,6 +286,31 @@ mod tests {
         insta::assert_snapshot!(checked("select k, (select max(b.k) from m.b where b.k < a.k) as x from m.a"), @"this subquery cannot be executed: what it reads of the query around it must be compared by `=` in its WHERE [select max(b.k) from m.b where b.k < a.k] join what it reads, and aggregate or number the rows");
         insta::assert_snapshot!(checked("select a.k from m.a left join m.b on a.k = b.k and exists (select 1 from m.b c where c.k = a.k)"), @"this subquery cannot be executed: EXISTS and IN with one cannot stand in the ON of an outer join, and what they read of the query around them must be compared in their WHERE [select 1 from m.b c where c.k = a.k] join it: left join (select distinct k, true as found from …), and select coalesce(found, false)");
         insta::assert_snapshot!(checked("select a.k from m.a left join m.b on a.k = b.k and a.k in (select k from m.b c)"), @"this subquery cannot be executed: EXISTS and IN with one cannot stand in the ON of an outer join, and what they read of the query around them must be compared in their WHERE [select k from m.b c] join it: left join (select distinct k, true as found from …), and select coalesce(found, false)");
+    }
+
+    #[test]
+    fn a_lateral_that_cannot_be_executed_is_found_before_the_run() {
+        insta::assert_snapshot!(checked("select a.k, z.s from m.a, lateral (select b.s from m.b where b.k = a.k order by b.s limit 1) z"), @"this LATERAL cannot be executed: what it reads of the query around it must be compared by `=` in its WHERE, and the rows that it picks so can be neither limited, numbered nor put together [select b.s from m.b where b.k = a.k order by b.s limit 1] join what it reads; of each group the first row is that with row_number() over (partition by … order by …) = 1");
+        for lateral in [
+            "select a.k + 1 as s",
+            "select max(b.s) as s from m.b where b.k < a.k",
+            "select distinct b.s from m.b where b.k = a.k union all select 'x'",
+            "select b.s, row_number() over (order by b.k) as n from m.b where b.k <= a.k",
+            "select count(*) as s from (select max(b.s) as s from m.b where b.k = a.k) t",
+        ] {
+            let said = checked(&format!("select a.k, z.s from m.a left join lateral ({lateral}) z on true"));
+            assert!(said.starts_with("this LATERAL cannot be executed"), "{lateral}: {said}");
+            assert!(said.contains(&format!("[{}", &lateral[..lateral.len() - 2])), "{lateral}: {said}");
+        }
+        for lateral in
+            ["select b.s from m.b where b.k < a.k", "select max(b.s) as s from m.b where b.k = a.k"]
+        {
+            assert_eq!(
+                checked(&format!("select a.k, z.s from m.a left join lateral ({lateral}) z on true")),
+                "runs",
+                "{lateral}"
+            );
+        }
     }
 
     #[test]

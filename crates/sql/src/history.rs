@@ -151,11 +151,11 @@ mod tests {
         ]);
         let table = DeclaredTable::new(Arc::new(log), vec!["tenant".to_owned()]);
         scope.register(&Relation::new("m", "log"), Arc::new(table)).unwrap();
-        let is_bounded = |key: &[&str]| {
+        let is_told = |key: &[&str]| {
             let plan = scope.plan(&ranges_of("select * from m.log", key).sql).unwrap();
-            alignment::derive(&scope, &plan, &["tenant".to_owned()]).unwrap().bounded
+            alignment::derive(&scope, &plan, &["tenant".to_owned()]).unwrap().told == [0]
         };
-        assert!(is_bounded(&["tenant", "id"]));
-        assert!(!is_bounded(&["id"]));
+        assert!(is_told(&["tenant", "id"]));
+        assert!(!is_told(&["id"]));
     }
 }

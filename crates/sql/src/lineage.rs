@@ -9,6 +9,7 @@ use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::common::{DFSchema, TableReference};
 use datafusion::logical_expr::{Distinct, Expr, JoinType, LogicalPlan};
 
+use super::column_places::ColumnPlaces;
 use mep_core::relation::Relation;
 
 /// A column of a relation.
@@ -76,28 +77,32 @@ fn add_row_uses(plan: &LogicalPlan, uses: &mut RowUses) {
             uses.entry(column).or_default().insert(how);
         }
     };
-    let of = |expression: &Expr, schema: &DFSchema, below: &[Origins]| {
-        of_expression(expression, schema, below, Handing::Any)
+    let of = |expression: &Expr, places: &ColumnPlaces<'_>, below: &[Origins]| {
+        of_expression(expression, places, below, Handing::Any)
     };
     match plan {
         LogicalPlan::Filter(filter) => {
             let below = origins(&filter.input);
-            add(of(&filter.predicate, filter.input.schema(), &below), RowUse::Filter);
+            let places = ColumnPlaces::of(filter.input.schema());
+            add(of(&filter.predicate, &places, &below), RowUse::Filter);
         }
         LogicalPlan::Join(join) => {
             let (left, right) = (origins(&join.left), origins(&join.right));
+            let of_left = ColumnPlaces::of(join.left.schema());
+            let of_right = ColumnPlaces::of(join.right.schema());
             for (one, other) in &join.on {
-                add(of(one, join.left.schema(), &left), RowUse::Join);
-                add(of(other, join.right.schema(), &right), RowUse::Join);
+                add(of(one, &of_left, &left), RowUse::Join);
+                add(of(other, &of_right, &right), RowUse::Join);
             }
             if let (Some(filter), Ok(schema)) = (&join.filter, join.left.schema().join(join.right.schema())) {
-                add(of(filter, &schema, &[left, right].concat()), RowUse::Join);
+                add(of(filter, &ColumnPlaces::of(&schema), &[left, right].concat()), RowUse::Join);
             }
         }
         LogicalPlan::Aggregate(aggregate) => {
             let below = origins(&aggregate.input);
+            let places = ColumnPlaces::of(aggregate.input.schema());
             for key in &aggregate.group_expr {
-                add(of(key, aggregate.input.schema(), &below), RowUse::Group);
+                add(of(key, &places, &below), RowUse::Group);
             }
         }
         _ => {}
@@ -185,10 +190,11 @@ fn nothing(plan: &LogicalPlan) -> Vec<Origins> {
 }
 
 fn of_all(expressions: &[Expr], input: &LogicalPlan, below: &[Origins], how: Handing) -> Vec<Origins> {
-    expressions.iter().map(|expression| of_expression(expression, input.schema(), below, how)).collect()
+    let places = ColumnPlaces::of(input.schema());
+    expressions.iter().map(|expression| of_expression(expression, &places, below, how)).collect()
 }
 
-fn of_expression(expression: &Expr, schema: &DFSchema, below: &[Origins], how: Handing) -> Origins {
+fn of_expression(expression: &Expr, places: &ColumnPlaces<'_>, below: &[Origins], how: Handing) -> Origins {
     let mut found = Origins::new();
     let named = std::iter::successors(Some(expression), |expression| match expression {
         Expr::Alias(alias) => Some(&alias.expr),
@@ -201,7 +207,7 @@ fn of_expression(expression: &Expr, schema: &DFSchema, below: &[Origins], how: H
     let _ = expression.apply(|part| {
         match part {
             Expr::Column(column) => {
-                let position = schema.maybe_index_of_column(column);
+                let position = places.find(column);
                 found
                     .extend(position.and_then(|position| below.get(position)).into_iter().flatten().cloned());
             }

@@ -79,7 +79,14 @@ impl SqlProblem {
     pub(super) fn suggest_function(&mut self, functions: &[String]) {
         let unknown =
             self.message.strip_prefix("invalid function '").and_then(|rest| rest.strip_suffix('\''));
-        if let Some(near) = unknown.and_then(|name| nearest_name(name, functions)) {
+        let Some(unknown) = unknown else { return };
+        // As stream processors name windows of other kinds.
+        if ["hop", "session", "cumulate"].contains(&unknown.to_lowercase().as_str()) {
+            self.help = Some(
+                "windows of time have a fixed length and do not overlap: tumble(time, interval '5 minutes')"
+                    .to_owned(),
+            );
+        } else if let Some(near) = nearest_name(unknown, functions) {
             self.help = Some(format!("did you mean `{near}`?"));
         }
     }
@@ -241,6 +248,7 @@ mod tests {
         insta::assert_snapshot!(problem("select r.whatever from m.raw r"), @"there is no column `r.whatever` here [r.whatever] the columns are id, userId, song");
         insta::assert_snapshot!(problem("select id from m.row"), @"table 'm.row' not found [m.row]");
         insta::assert_snapshot!(problem("select uper(song) from m.raw"), @"invalid function 'uper' [uper] did you mean `upper`?");
+        insta::assert_snapshot!(problem("select count(*) from m.raw group by session(id)"), @"invalid function 'session' [session] windows of time have a fixed length and do not overlap: tumble(time, interval '5 minutes')");
     }
 
     #[test]

@@ -15,6 +15,7 @@ use datafusion::logical_expr::{
 };
 
 use super::alignment::{is_stored, relation};
+use super::column_places::ColumnPlaces;
 use super::structure::{self, NodeParts};
 use mep_core::fingerprint::{Fingerprint, Structure};
 use mep_core::relation::Relation;
@@ -55,7 +56,7 @@ impl Walk {
             LogicalPlan::Filter(filter) => {
                 self.structure.tag("filter");
                 let mut needed = wanted.clone();
-                self.expression(&filter.predicate, filter.input.schema(), &mut needed);
+                self.expression(&filter.predicate, &ColumnPlaces::of(filter.input.schema()), &mut needed);
                 self.plan(&filter.input, &needed);
             }
             LogicalPlan::Window(window) => self.window(window, wanted),
@@ -87,7 +88,11 @@ impl Walk {
                 for bound in [&limit.skip, &limit.fetch] {
                     self.structure.flag(bound.is_some());
                     if let Some(bound) = bound {
-                        self.expression(bound, limit.input.schema(), &mut Positions::new());
+                        self.expression(
+                            bound,
+                            &ColumnPlaces::of(limit.input.schema()),
+                            &mut Positions::new(),
+                        );
                     }
                 }
                 self.plan(&limit.input, wanted);
@@ -97,7 +102,7 @@ impl Walk {
                 for row in &values.values {
                     self.structure.count(row.len());
                     for value in row {
-                        self.expression(value, &values.schema, &mut Positions::new());
+                        self.expression(value, &ColumnPlaces::of(&values.schema), &mut Positions::new());
                     }
                 }
             }
@@ -134,17 +139,18 @@ impl Walk {
         self.structure.count(keys.len());
         for key in keys {
             self.structure.flag(key.asc).flag(key.nulls_first);
-            self.expression(&key.expr, schema, needed);
+            self.expression(&key.expr, &ColumnPlaces::of(schema), needed);
         }
     }
 
     fn projection(&mut self, projection: &Projection, wanted: &Positions) {
+        let places = ColumnPlaces::of(projection.input.schema());
         self.structure.tag("select").count(wanted.len());
         let mut needed = Positions::new();
         for position in wanted {
             if let Some(expression) = projection.expr.get(*position) {
                 self.structure.text(projection.schema.field(*position).name());
-                self.expression(expression, projection.input.schema(), &mut needed);
+                self.expression(expression, &places, &mut needed);
             }
         }
         self.plan(&projection.input, &needed);
@@ -152,12 +158,13 @@ impl Walk {
 
     /// The columns of the input come first, then those of the windows.
     fn window(&mut self, window: &Window, wanted: &Positions) {
+        let places = ColumnPlaces::of(window.input.schema());
         let width = window.input.schema().fields().len();
         let mut needed: Positions = wanted.range(..width).copied().collect();
         self.structure.tag("window").count(wanted.len() - needed.len());
         for position in wanted.range(width..) {
             if let Some(expression) = window.window_expr.get(position - width) {
-                self.expression(expression, window.input.schema(), &mut needed);
+                self.expression(expression, &places, &mut needed);
             }
         }
         self.plan(&window.input, &needed);
@@ -165,16 +172,17 @@ impl Walk {
 
     /// The keys decide which groups there are, so all of them are needed.
     fn aggregate(&mut self, aggregate: &Aggregate, wanted: &Positions) {
+        let places = ColumnPlaces::of(aggregate.input.schema());
         self.structure.tag("group").count(aggregate.group_expr.len());
         let mut needed = Positions::new();
         for key in &aggregate.group_expr {
-            self.expression(key, aggregate.input.schema(), &mut needed);
+            self.expression(key, &places, &mut needed);
         }
         let keys = aggregate.schema.fields().len() - aggregate.aggr_expr.len();
         self.structure.count(wanted.range(keys..).count());
         for position in wanted.range(keys..) {
             if let Some(expression) = aggregate.aggr_expr.get(position - keys) {
-                self.expression(expression, aggregate.input.schema(), &mut needed);
+                self.expression(expression, &places, &mut needed);
             }
         }
         self.plan(&aggregate.input, &needed);
@@ -184,6 +192,7 @@ impl Walk {
         self.structure.tag("join").tag(structure::join_type(join.join_type));
         self.structure.tag(structure::null_equality(join.null_equality)).flag(join.null_aware);
         let (left_schema, right_schema) = (join.left.schema(), join.right.schema());
+        let (of_left_side, of_right_side) = (ColumnPlaces::of(left_schema), ColumnPlaces::of(right_schema));
         let width = match join.join_type {
             JoinType::RightSemi | JoinType::RightAnti | JoinType::RightMark => 0,
             _ => left_schema.fields().len(),
@@ -194,14 +203,13 @@ impl Walk {
             wanted.range(width..).map(|position| position - width).filter(has).collect();
         self.structure.count(join.on.len());
         for (of_left, of_right) in &join.on {
-            self.expression(of_left, left_schema, &mut left);
-            self.expression(of_right, right_schema, &mut right);
+            self.expression(of_left, &of_left_side, &mut left);
+            self.expression(of_right, &of_right_side, &mut right);
         }
         self.structure.flag(join.filter.is_some());
         if let Some(filter) = &join.filter {
             self.parts(filter, &mut |column| {
-                match (left_schema.maybe_index_of_column(column), right_schema.maybe_index_of_column(column))
-                {
+                match (of_left_side.find(column), of_right_side.find(column)) {
                     (Some(position), _) => left.insert(position),
                     (None, Some(position)) => right.insert(position),
                     (None, None) => return false,
@@ -216,15 +224,16 @@ impl Walk {
     fn distinct_on(&mut self, on: &DistinctOn, wanted: &Positions) {
         self.structure.tag("distinct on").count(on.on_expr.len());
         let schema = on.input.schema();
+        let places = ColumnPlaces::of(schema);
         let mut needed = Positions::new();
         for key in &on.on_expr {
-            self.expression(key, schema, &mut needed);
+            self.expression(key, &places, &mut needed);
         }
         self.keys(on.sort_expr.as_deref().unwrap_or_default(), schema, &mut needed);
         self.structure.count(wanted.len());
         for position in wanted {
             if let Some(expression) = on.select_expr.get(*position) {
-                self.expression(expression, schema, &mut needed);
+                self.expression(expression, &places, &mut needed);
             }
         }
         self.plan(&on.input, &needed);
@@ -240,7 +249,7 @@ impl Walk {
         self.structure.count(scan.filters.len());
         let mut needed = wanted.clone();
         for filter in &scan.filters {
-            self.expression(filter, &scan.projected_schema, &mut needed);
+            self.expression(filter, &ColumnPlaces::of(&scan.projected_schema), &mut needed);
         }
         let columns = self.reads.entry(relation(scan)).or_default();
         self.structure.count(needed.len());
@@ -251,9 +260,9 @@ impl Walk {
         }
     }
 
-    /// Notes an expression over columns of `schema`, and the positions of those that it needs.
-    fn expression(&mut self, expression: &Expr, schema: &DFSchema, needed: &mut Positions) {
-        self.parts(expression, &mut |column| match schema.maybe_index_of_column(column) {
+    /// Notes an expression over columns at `places`, and the positions of those that it needs.
+    fn expression(&mut self, expression: &Expr, places: &ColumnPlaces<'_>, needed: &mut Positions) {
+        self.parts(expression, &mut |column| match places.find(column) {
             Some(position) => {
                 needed.insert(position);
                 true

@@ -75,6 +75,14 @@ fn values() -> Vec<Saying> {
                 .helped("cast to a wider type; or try_cast(… as …), which gives NULL there")
                 .about(Culprit::Cast { to: Some(to), value: None })
         }),
+        saying(r"^(.+ overflow): (a sum is .+, which does not fit); (.+)$", |found| {
+            Failure::saying(format!("{}: {}", &found[1], &found[2]))
+                .helped(&found[3])
+                .about_call(&["sum", "avg", "mean"])
+        }),
+        saying(r"(the \d+ bits of an? .+ cannot be shifted by \S+)", |found| {
+            Failure::saying(&found[1]).about(Culprit::Operators(vec!["<<", ">>"]))
+        }),
         saying(r"^(.+ overflow): (.+) does not fit; (.+)$", |found| {
             let detail = in_sql(&found[2]);
             let operator = OPERATOR.captures(&found[2]).and_then(|found| match &found[1] {
@@ -82,6 +90,7 @@ fn values() -> Vec<Saying> {
                 "-" => Some("-"),
                 "*" => Some("*"),
                 "/" => Some("/"),
+                "<<" => Some("<<"),
                 _ => None,
             });
             let failure = Failure::saying(format!("{}: {detail} does not fit", &found[1])).helped(&found[3]);
@@ -124,6 +133,21 @@ fn values() -> Vec<Saying> {
         saying(r"invalid Unicode scalar value: (\S+)", |found| {
             Failure::saying(format!("no character has the number {}", &found[1])).about_call(&["chr"])
         }),
+        saying(r"Min/Max accumulator not implemented for type ([a-z]+)", |found| {
+            Failure::saying(format!("values of type {} have no order", found[1].to_lowercase()))
+                .helped("as in min(map_extract(m, 'key')[1]), of one that has")
+                .about_call(&["min", "max"])
+        }),
+        saying(
+            r"source table contains (\d+) columns? but only (\d+) names? given as column alias",
+            |found| {
+                Failure::saying(format!(
+                    "{} columns come here, and {} are named or compared",
+                    &found[1], &found[2]
+                ))
+                .helped("name or compare each of them, in their order")
+            },
+        ),
         saying(r"percentile value must be between 0\.0 and 1\.0 inclusive, (\S+) is invalid", |found| {
             Failure::saying(format!("a percentile lies between 0 and 1, and not at {}", &found[1]))
                 .about_call(&[
@@ -161,6 +185,16 @@ fn texts() -> Vec<Saying> {
             Failure::saying("a regular expression is too large to be used")
                 .about(Culprit::Pattern(String::new()))
         }),
+        saying(r"regular expression did not compile: (.+)$", |found| {
+            Failure::saying(format!("`{}` is not a valid regular expression", &found[1]))
+                .helped("a backslash takes the special meaning from a character: '\\('")
+                .about(Culprit::Pattern(found[1].to_owned()))
+        }),
+        saying(r"the pattern `(.*)` has no group (-?\d+)$", |found| {
+            Failure::saying(format!("the pattern `{}` has no group {}", &found[1], &found[2]))
+                .helped("groups are what stands in brackets, counted from 1; 0 is all that is found")
+                .about_call(&["regexp_extract"])
+        }),
         saying(r"failed to decode from (\w+): (.+)$", |found| {
             Failure::saying(format!("a text is not {}: {}", &found[1], tidied(&found[2])))
                 .about_call(&["decode"])
@@ -191,6 +225,19 @@ fn texts() -> Vec<Saying> {
 /// Of times.
 fn times() -> Vec<Saying> {
     vec![
+        saying(r"(to_\w+) function unsupported data type at index \d+: (.+)$", |found| {
+            Failure::saying(format!(
+                "`{}` takes formats behind what it reads, and not {}",
+                &found[1],
+                in_sql(&found[2])
+            ))
+            .helped("as in to_timestamp(x, '%d/%m/%Y')")
+            .about_call(&TO_TIMES)
+        }),
+        saying(r"unsupported data type (.+) for function (to_\w+)$", |found| {
+            Failure::saying(format!("`{}` does not take {}", &found[2], in_sql(&found[1])))
+                .about_call(&[&found[2]])
+        }),
         saying(r"Error parsing timestamp from '(.*)' using format '(.*)': (.+)$", |found| {
             Failure::saying(format!(
                 "the text '{}' does not read as `{}`: {}",
@@ -224,6 +271,19 @@ fn times() -> Vec<Saying> {
             Failure::saying(format!("there is no {} {}", found[1].to_lowercase(), &found[2]))
                 .about_call(&["make_date", "make_time"])
         }),
+        saying(r#"invalid timezone "(.*)": "#, |found| {
+            Failure::saying(format!("there is no time zone `{}`", &found[1]))
+                .helped("as in 'UTC', 'Europe/Berlin' or '+02:00'")
+        }),
+        saying(r"(?:\b\w+ )?does not support: (interval|time\w*)\b", |found| {
+            Failure::saying(format!("a value of type {} has no such part", in_sql(&found[1])))
+                .about_call(&["date_part", "extract"])
+        }),
+        saying(r"the format `(.*)` (has .+|ends with `%`)$", |found| {
+            Failure::saying(format!("the format `{}` {}", &found[1], &found[2]))
+                .helped("as in '%Y-%m-%d %H:%M:%S'")
+                .about_call(&[&["strftime", "strptime", "try_strptime", "to_time"][..], &TO_TIMES].concat())
+        }),
         saying(r"date part '(.*)' not supported", |found| {
             Failure::saying(format!("a time has no part `{}`", &found[1]))
                 .helped("there are year, quarter, month, week, day, dow, doy, hour, minute, second, epoch and others")
@@ -236,7 +296,7 @@ fn times() -> Vec<Saying> {
         }),
         saying(r"the interval of date_bin is longer than nothing", |_| {
             Failure::saying("the interval of `date_bin` must be longer than nothing")
-                .about_call(&["date_bin"])
+                .about_call(&["date_bin", "tumble"])
         }),
         saying(r#"Invalid input syntax for type interval: "(.*)""#, |found| {
             Failure::saying(format!("`{}` is no interval", &found[1]))
@@ -250,7 +310,7 @@ fn times() -> Vec<Saying> {
     ]
 }
 
-const TO_TIMES: [&str; 7] = [
+pub(crate) const TO_TIMES: [&str; 7] = [
     "to_timestamp",
     "to_timestamp_seconds",
     "to_timestamp_millis",
@@ -416,7 +476,7 @@ fn file_failure(path: &str, reason: &str) -> Failure {
     Failure::saying(what).helped(format!("build the table anew: mep run --full-refresh --select {table}"))
 }
 
-static OPERATOR: LazyLock<Regex> = LazyLock::new(|| regex(r"\S ([-+*/]) \S"));
+static OPERATOR: LazyLock<Regex> = LazyLock::new(|| regex(r"\S ([-+*/]|<<) \S"));
 
 /// A value as a message shows it.
 fn cut(value: &str) -> String {

@@ -7,7 +7,7 @@ use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use datafusion::catalog::streaming::StreamingTable;
 use datafusion::catalog::{MemorySchemaProvider, Session, TableProvider};
-use datafusion::common::{DataFusionError, TableReference};
+use datafusion::common::{DataFusionError, TableReference, exec_datafusion_err};
 use datafusion::config::ConfigNonZeroUsize;
 use datafusion::datasource::TableType;
 use datafusion::execution::context::SessionContext;
@@ -24,6 +24,7 @@ use datafusion::sql::parser::Statement;
 use datafusion::sql::planner::object_name_to_table_reference;
 use datafusion::sql::sqlparser::ast::ObjectName;
 
+use super::event_day::EventDay;
 use super::exact_mean::ExactMean;
 use super::exact_sum::ExactSum;
 use super::extremes::{Greatest, Least};
@@ -32,12 +33,13 @@ use super::outside_rows::OutsideRows;
 use super::planned::{PlannedQuery, SqlError};
 use super::problem::{self, SqlProblem};
 use super::rules::{
-    self, date_interval::DateAndInterval, division::Division, intervals::Intervals,
+    self, date_interval::DateAndInterval, division::Meanings, intervals::Intervals,
     microseconds::Microseconds,
 };
 use super::truth_numbers::TruthsBesideNumbers;
 use super::view::{self, View};
-use super::{bounded, functions, pushed_filters, syntax, trial};
+use super::{bounded, functions, lateral, pushed_filters, surely_fails, syntax, trial};
+use mep_core::guard::guarded;
 use mep_core::relation::Relation;
 
 /// How the names of columns are read.
@@ -49,6 +51,15 @@ enum Spelling {
     Lenient,
 }
 
+/// What planning gives; where the engine panics over SQL that its author did not think of, that is an error of this SQL.
+fn unpanicked<T>(work: impl FnOnce() -> Result<T, DataFusionError>) -> Result<T, DataFusionError> {
+    guarded(work).unwrap_or_else(|panicked| {
+        let said = panicked.to_string();
+        let said = said.lines().next().unwrap_or_default();
+        Err(exec_datafusion_err!("the engine cannot plan this, and says: {said}"))
+    })
+}
+
 /// A set of relations that SQL is planned against.
 ///
 /// Clones share the relations.
@@ -57,8 +68,8 @@ pub struct Scope {
     context: SessionContext,
     /// The state for planning, which knows the same relations: the context copies all its functions at each asking.
     planning: Arc<SessionState>,
-    /// What `/` of whole numbers means.
-    division: Division,
+    /// What SQL means where engines read it otherwise.
+    reading: Meanings,
     /// What optimizes plans that are looked at and not run: their arithmetic stays in the operators of the SQL.
     as_written: Arc<Optimizer>,
     /// What optimizes plans of which parts are run by themselves.
@@ -106,7 +117,7 @@ impl Scope {
         Self {
             context,
             planning,
-            division: Division::default(),
+            reading: Meanings::default(),
             as_written: Arc::new(Optimizer::with_rules(rules::of_reading())),
             as_meant: Arc::new(Optimizer::with_rules(rules::of_meaning())),
         }
@@ -117,10 +128,10 @@ impl Scope {
         Self::new(1, Arc::new(RuntimeEnv::default()))
     }
 
-    /// The scope in whose SQL `/` means this.
+    /// The scope whose SQL is read so.
     #[must_use]
-    pub fn dividing(mut self, division: Division) -> Self {
-        self.division = division;
+    pub fn reading(mut self, reading: Meanings) -> Self {
+        self.reading = reading;
         self
     }
 
@@ -187,16 +198,21 @@ impl Scope {
         let plan = self.plan_over_views(sql)?.into_plan();
         let nodes = view::nodes(&plan);
         if nodes > view::NODES {
+            let (of_views, help) = if view::reads_views(&plan) {
+                (
+                    "with the SELECTs of its views put in, ",
+                    "make a table of one of the views that several ways lead through: materialized='table'",
+                )
+            } else {
+                ("", "make several models of it, or give rows as a seed or as VALUES")
+            };
             return Err(SqlProblem {
                 message: format!(
-                    "with the SELECTs of its views put in, the plan has {nodes} nodes; at most {} can be planned",
+                    "{of_views}the plan has {nodes} nodes; at most {} can be planned",
                     view::NODES
                 ),
                 range: None,
-                help: Some(
-                    "make a table of one of the views that several ways lead through: materialized='table'"
-                        .to_owned(),
-                ),
+                help: Some(help.to_owned()),
             });
         }
         let plan = view::expand(plan).map_err(|error| problem(&self.planning, &error, sql))?;
@@ -219,6 +235,7 @@ impl Scope {
                 Err(lenient) if lenient.message == exact.message => exact,
                 Err(lenient) => lenient,
             };
+            let problem = lateral::placed(problem, sql);
             Err(self.located(problem, sql, &|statement| self.checked(statement).err()))
         });
         Ok(plan?.into())
@@ -226,13 +243,22 @@ impl Scope {
 
     /// What the planner and the analyzer make of a statement.
     fn checked(&self, statement: Statement) -> Result<LogicalPlan, DataFusionError> {
+        unpanicked(|| self.planned(statement))
+    }
+
+    fn planned(&self, statement: Statement) -> Result<LogicalPlan, DataFusionError> {
         let state = self.planning.as_ref();
+        let has_pipes = syntax::has_pipes(&statement);
         // Planning is asynchronous only for catalogs that answer over a network; this one is in memory.
-        let plan = futures::executor::block_on(state.statement_to_plan(statement))?;
-        let plan = rules::mended(plan, self.division)?;
+        let mut plan = futures::executor::block_on(state.statement_to_plan(statement))?;
+        if has_pipes {
+            plan = syntax::without_beginnings(plan)?;
+        }
+        let plan = rules::mended(plan, self.reading)?;
         // Types are first checked when operands are coerced, which is the analyzer's work. Those of a view were checked
         // when it was planned.
         let analyzed = state.analyzer().execute_and_check(plan.clone(), state.config_options(), |_, _| {})?;
+        surely_fails::check_aggregates(&analyzed)?;
         rules::coerced::with_types(plan, analyzed.schema())
     }
 
@@ -292,6 +318,10 @@ impl Scope {
             syntax::write_as_meant(&mut statement, &|table| self.columns_of(table));
         }
         syntax::write_as_membership(&mut statement);
+        if let Some(refused) = syntax::write_row_memberships(&mut statement, sql) {
+            return Err(refused);
+        }
+        syntax::leave_out_needless_order(&mut statement);
         if let Some(refused) = syntax::write_out_joined(&mut statement, &|table| self.columns_of(table), sql)
         {
             return Err(refused);
@@ -299,36 +329,57 @@ impl Scope {
         syntax::name_joined(&mut statement);
         syntax::name_unnamed(&mut statement);
         syntax::write_apart(&mut statement, &is_scalar);
+        let width = |table: &ObjectName| self.schema_of(table).map_or(0, |schema| schema.fields().len());
+        syntax::write_wide_as_pipes(&mut statement, &is_scalar, &width);
         Ok(statement)
     }
 
     /// The columns of a relation that SQL names, where there is one.
     fn columns_of(&self, table: &ObjectName) -> Option<Vec<String>> {
+        let schema = self.schema_of(table)?;
+        Some(schema.fields().iter().map(|field| field.name().clone()).collect())
+    }
+
+    /// The schema of a relation that SQL names, where there is one.
+    fn schema_of(&self, table: &ObjectName) -> Option<SchemaRef> {
         let reference = object_name_to_table_reference(table.clone(), true).ok()?;
         let schema = self.planning.schema_for_ref(reference.clone()).ok()?;
-        let table = futures::executor::block_on(schema.table(reference.table())).ok()??;
-        Some(table.schema().fields().iter().map(|field| field.name().clone()).collect())
+        Some(futures::executor::block_on(schema.table(reference.table())).ok()??.schema())
     }
 
     /// Makes sure that a plan of this SQL, made by [`Self::plan`], can run: the optimizer and the physical planner know
-    /// constructs that they cannot execute, and say so before any data is read.
+    /// constructs that they cannot execute, and say so before any data is read; and some constants fail for every row.
     ///
     /// # Errors
     /// Where it cannot.
     pub fn check_executable(&self, plan: &LogicalPlan, sql: &str) -> Result<(), SqlProblem> {
-        if super::executable::is_plain(plan) {
-            return Ok(());
+        if !super::executable::is_plain(plan) {
+            let state = self.context.state();
+            let execution = |plan: &LogicalPlan| {
+                unpanicked(|| {
+                    let execution = futures::executor::block_on(state.create_physical_plan(plan))?;
+                    super::executable::check_accumulators(&execution)
+                })
+            };
+            if let Err(error) = execution(plan) {
+                let described = super::executable::problem(&error, problem(&state, &error, sql), sql);
+                return Err(self.located(described, sql, &|statement| {
+                    let planned = self.checked(statement).and_then(view::expand);
+                    planned.and_then(|plan| execution(&plan)).err()
+                }));
+            }
         }
-        let state = self.context.state();
-        let execution = |plan: &LogicalPlan| {
-            let execution = futures::executor::block_on(state.create_physical_plan(plan))?;
-            super::executable::check_accumulators(&execution)
+        let failing = |plan: &LogicalPlan| {
+            unpanicked(|| surely_fails::error(&self.planning, plan).map_or(Ok(()), Err)).err()
         };
-        let Err(error) = execution(plan) else { return Ok(()) };
-        let described = super::executable::problem(&error, problem(&state, &error, sql), sql);
+        let Some(error) = failing(plan) else { return Ok(()) };
+        let mut described = problem(&self.planning, &error, sql);
+        let culprit = Failure::of(&error).culprit;
+        if let Some([only]) = culprit.map(|culprit| culprit.ranges(sql)).as_deref() {
+            described.range = Some(only.clone());
+        }
         Err(self.located(described, sql, &|statement| {
-            let planned = self.checked(statement).and_then(view::expand);
-            planned.and_then(|plan| execution(&plan)).err()
+            self.checked(statement).and_then(view::expand).ok().and_then(|plan| failing(&plan))
         }))
     }
 
@@ -369,7 +420,7 @@ impl Scope {
     /// # Errors
     /// Where the optimizer finds that the plan cannot run.
     pub fn optimize(&self, plan: &LogicalPlan) -> Result<LogicalPlan, DataFusionError> {
-        self.optimized_by(&self.as_written, plan)
+        unpanicked(|| self.optimized_by(&self.as_written, plan))
     }
 
     /// The plan with filters pushed down and all that the optimizer knows, of which each part can be run by itself and gives the rows that it
@@ -378,7 +429,7 @@ impl Scope {
     /// # Errors
     /// Where the optimizer finds that the plan cannot run.
     pub fn optimize_in_parts(&self, plan: &LogicalPlan) -> Result<LogicalPlan, DataFusionError> {
-        self.optimized_by(&self.as_meant, plan)
+        unpanicked(|| self.optimized_by(&self.as_meant, plan))
     }
 
     fn optimized_by(&self, rules: &Optimizer, plan: &LogicalPlan) -> Result<LogicalPlan, DataFusionError> {
@@ -415,12 +466,24 @@ fn problem(state: &SessionState, error: &DataFusionError, sql: &str) -> SqlProbl
 pub struct DeclaredTable {
     schema: SchemaRef,
     partition_columns: Vec<String>,
+    event_day: Option<EventDay>,
 }
 
 impl DeclaredTable {
     /// A table of this schema, partitioned by these of its columns.
     pub fn new(schema: SchemaRef, partition_columns: Vec<String>) -> Self {
-        Self { schema, partition_columns }
+        Self { schema, partition_columns, event_day: None }
+    }
+
+    /// The table, of which a partition column holds the day of another column.
+    #[must_use]
+    pub fn by_day(self, event_day: Option<EventDay>) -> Self {
+        Self { event_day, ..self }
+    }
+
+    /// Which column holds the day of which time.
+    pub(crate) fn event_day(&self) -> Option<&EventDay> {
+        self.event_day.as_ref()
     }
 }
 

@@ -98,7 +98,8 @@ pub(super) fn nodes(plan: &LogicalPlan) -> u64 {
     nodes
 }
 
-fn reads_views(plan: &LogicalPlan) -> bool {
+/// Whether it reads views.
+pub(super) fn reads_views(plan: &LogicalPlan) -> bool {
     let mut found = false;
     each_node(plan, &mut |node| {
         found |= matches!(node, LogicalPlan::TableScan(scan) if of_view(scan, |_| ()).is_some());

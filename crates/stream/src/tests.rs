@@ -23,7 +23,7 @@ use mep_core::relation::Relation;
 use mep_datafusion::{Engine, EngineOptions};
 use mep_local::warehouse::LocalWarehouse;
 use mep_sql::streaming::{StreamInput, StreamQuery};
-use mep_sql::{Division, Scope};
+use mep_sql::{Meanings, Scope};
 
 /// An event: its time in milliseconds, a key and a value; or what cannot be read.
 type Event = Option<(i64, Option<u8>, i64)>;
@@ -404,7 +404,7 @@ fn holds(
     let folder = tempfile::tempdir().unwrap();
     let warehouse = Arc::new(LocalWarehouse::new(folder.path()));
     let engine =
-        Engine::new(warehouse, EngineOptions { threads: 2, memory: 1 << 28, division: Division::Whole })
+        Engine::new(warehouse, EngineOptions { threads: 2, memory: 1 << 28, reading: Meanings::default() })
             .unwrap();
     let model = model(sql, key.0, key.1, 60_000, &store);
     let table = model.spec.table.clone();
@@ -502,7 +502,7 @@ fn past_the_limit_of_rejects_a_stream_ends_before_it_writes_what_it_read_last() 
     let folder = tempfile::tempdir().unwrap();
     let warehouse = Arc::new(LocalWarehouse::new(folder.path()));
     let engine =
-        Engine::new(warehouse, EngineOptions { threads: 2, memory: 1 << 28, division: Division::Whole })
+        Engine::new(warehouse, EngineOptions { threads: 2, memory: 1 << 28, reading: Meanings::default() })
             .unwrap();
     let limit = |most: u64| {
         Some(RejectLimit { said: most.to_string(), allows: Arc::new(move |rejected, _| rejected <= most) })

@@ -57,7 +57,8 @@ fn a_source_that_the_target_does_not_connect_is_told() {
    profiles.yml:4:5
 
      error: the target `dev` does not say where the source `events` is
-     help: add it in profiles.yml, below `sources:` of `dev`: `events: {type: files, path: ...}`
+     help: add it in profiles.yml, below `sources:` of `dev`: `events: {type: files, path: ...}`; or have the
+           table events.listens in its warehouse
     ");
 }
 

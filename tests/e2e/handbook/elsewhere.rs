@@ -10,12 +10,13 @@ pub(super) enum By {
 }
 
 /// How a command begins, and what runs it. The first one that fits counts.
-pub(super) const ELSEWHERE: [(&str, By); 8] = [
+pub(super) const ELSEWHERE: [(&str, By); 9] = [
     (
         "cargo run --release -- run --full-refresh",
         By::Test("the_bundled_project_builds_over_the_simulator_as_it_is"),
     ),
     ("mep show --at", By::Test("a_table_is_read_as_it_was_after_each_run_and_at_each_time")),
+    ("mep export", By::Test("rows_are_the_same_in_every_format")),
     ("make test", By::File(".ci/run", "make test")),
     ("stack/up", By::File("tests/with_services", "/stack/up\"")),
     ("eval \"$(stack/up kafka)\"", By::File("tests/with_services", "/stack/up\"")),

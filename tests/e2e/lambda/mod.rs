@@ -204,6 +204,33 @@ fn kafka_to_hive_gives_every_engine_the_answers_that_files_give() {
     }
 }
 
+/// What is served by key, beside the warehouse.
+const SERVED: [&str; 3] = ["agg_top_songs", "agg_top_artists", "dim_user"];
+
+#[test]
+fn charts_and_users_are_served_from_cassandra_as_they_are_in_hive() {
+    let lambda = Lambda::new("served");
+    let trino = Trino::new(&address("MEP_TEST_TRINO"));
+    let schema = &lambda.schema;
+    // The second time by difference.
+    for days in ["2", "3"] {
+        lambda.deliver(days);
+        let select = SERVED.map(|model| format!("+{model}")).join(" ");
+        let (_, said) = lambda.print(&["run", "--target", "lambda", "--select", &select]);
+        assert!(said.contains("into cassandra: "), "{said}");
+        for model in SERVED {
+            let led_to =
+                format!("select table_name from cassandra.{schema}.mep_served where model = '{model}'");
+            assert_eq!(trino.rows(&led_to), [[model]]);
+            let query = lambda.sums_of(model, &trino).query;
+            let expected = lambda.rows("lambda", &query);
+            let from = format!("from {schema}.{model}");
+            let of_cassandra = query.replace(&from, &format!("from cassandra.{schema}.{model}"));
+            assert_eq!(trino.rows(&of_cassandra), expected, "{model}");
+        }
+    }
+}
+
 #[test]
 #[ignore = "nightly: needs Spark's Thrift Server"]
 fn spark_reads_every_relation_as_mep_does() {

@@ -1,6 +1,7 @@
 //! HiveServer2, and the Spark Thrift Server, which speaks its protocol.
 
 use std::net::TcpStream;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -59,6 +60,7 @@ impl Hive {
 
     /// Carries out a statement; what it gives is not looked at.
     pub(crate) fn execute(&mut self, sql: &str) {
+        let _alone = alone();
         let operation = self.run(sql).unwrap_or_else(|error| panic!("{error}\n{sql}"));
         self.close(operation);
     }
@@ -70,6 +72,7 @@ impl Hive {
 
     /// The rows of a query as text, or the server's message.
     pub(crate) fn try_rows(&mut self, sql: &str) -> Result<Vec<Vec<String>>, String> {
+        let _alone = alone();
         let operation = self.run(sql)?;
         let request = TGetResultSetMetadataReq::new(operation.clone());
         let metadata = self.client.get_result_set_metadata(request).map_err(|error| error.to_string())?;
@@ -125,6 +128,13 @@ impl Hive {
         // A statement that cannot be closed ends with its session.
         let _ = self.client.close_operation(TCloseOperationReq::new(operation));
     }
+}
+
+/// One statement at a time: HiveServer2 runs its jobs in its own process, where one that has read enough (`ExecMapper.done`, a static
+/// field) can end what another one reads, which then gives no rows.
+fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn check(status: &TStatus) -> Result<(), String> {

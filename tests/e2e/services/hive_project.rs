@@ -5,6 +5,7 @@ use std::process::Output as RawOutput;
 use super::address;
 use super::hive::Hive;
 use super::trino::Trino;
+use crate::clock::Clock;
 use crate::project::Project;
 
 /// The project of [`Project::with_listens`], in Hive.
@@ -13,6 +14,8 @@ pub(crate) struct HiveProject {
     pub(crate) schema: String,
     hiveserver2: String,
     trino: Trino,
+    /// What time its calls are told, where it is not that of the machine.
+    clock: Option<Clock>,
 }
 
 impl HiveProject {
@@ -46,13 +49,28 @@ impl HiveProject {
             ),
         );
         let (hiveserver2, trino) = (address("MEP_TEST_HIVESERVER2"), Trino::new(&address("MEP_TEST_TRINO")));
-        Self { project, schema, hiveserver2, trino }
+        Self { project, schema, hiveserver2, trino, clock: None }
+    }
+
+    /// The same, whose calls are told another time.
+    pub(crate) fn with_clock(name: &str) -> Self {
+        Self { clock: Some(Clock::new()), ..Self::new(name) }
+    }
+
+    /// Lets so many days pass, where it is told another time.
+    pub(crate) fn wait(&self, days: i64) {
+        if let Some(clock) = &self.clock {
+            clock.wait(days);
+        }
     }
 
     /// A call that may be killed at a fail point.
     pub(crate) fn call(&self, words: &[&str], fail_point: Option<&str>) -> RawOutput {
         let mut command = self.project.command(words);
         command.env("HADOOP_USER_NAME", "root");
+        if let Some(clock) = &self.clock {
+            command.envs(clock.of_next_call());
+        }
         if let Some(point) = fail_point {
             command.env("MEP_FAIL_POINT", point);
         }

@@ -1,4 +1,4 @@
-//! Source tables that say nothing of their columns: which files they are, and how these are read.
+//! Where the rows of source tables are: which files are loaded as a whole, and which tables of the warehouse are read where they are.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -6,29 +6,63 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 
 use super::sources::absolute;
+use crate::error::AppError;
+use crate::workspace::Workspace;
 use mep_contract::source::WholeTable as _;
 use mep_contract::source::declared_type::declared_row_type;
+use mep_contract::warehouse::WarehouseError;
 use mep_core::fingerprint::Fingerprint;
 use mep_files::{FileFormat, FilesTable, WholeOptions};
-use mep_graph::{Node, SeedRows, SeedTable};
+use mep_graph::{Node, PlacedTable, SeedRows, SeedTable, SourceRows};
 use mep_lang::project::{
     ExternalFormat, ExternalLocation, Located, Place, Problem, Project, SourceConnection, SourceTable,
 };
+use mep_run::stored_of;
 use mep_sql::stored_schema;
 
-/// A source table that is loaded with the columns that its files have; `None` for one that is landed by its declared
-/// columns.
+/// Where the rows of a source table are.
 ///
 /// # Errors
-/// Where it has no files, or they cannot be read.
-pub fn loaded(project: &Project, table: &SourceTable, node: &Node) -> Result<Option<SeedTable>, Problem> {
+/// Where they are nowhere, or cannot be read.
+pub fn rows_of(workspace: &Workspace, table: &SourceTable, node: &Node) -> Result<SourceRows, Problem> {
+    let project = &workspace.project;
     let files = match (&table.external_location, project.target.sources.get(&table.source)) {
         (Some(written), _) => Files::external(project, table, written)?,
-        (None, _) if is_declared(table) => return Ok(None),
+        (None, _) if node.is_in_place() => return in_place(workspace, table, node),
+        (None, _) if is_declared(table) => return Ok(SourceRows::Landed),
         (None, Some(SourceConnection::Files { path })) => Files::of_connection(project, table, path),
-        (None, Some(_)) => return Ok(None),
+        (None, Some(_)) => return Ok(SourceRows::Landed),
         (None, None) => return Err(has_no_place(project, table)),
     };
+    loaded(&files, table, node).map(SourceRows::Loaded)
+}
+
+/// A table of the warehouse that others publish. Where there is none, or the warehouse cannot be asked, one that is declared is taken to have
+/// the columns that would be landed of it: so a project compiles without its warehouse.
+fn in_place(workspace: &Workspace, table: &SourceTable, node: &Node) -> Result<SourceRows, Problem> {
+    let found = workspace.sources_warehouse().and_then(|warehouse| Ok(stored_of(warehouse.as_ref(), node)?));
+    let why = match found {
+        Ok(Some(table)) => {
+            let partition_columns = table.partition_columns().to_vec();
+            return Ok(SourceRows::InPlace(PlacedTable { schema: table.schema, partition_columns }));
+        }
+        Ok(None) => has_no_place(&workspace.project, table),
+        Err(AppError::Warehouse(error @ WarehouseError::InPlace { .. })) => {
+            return Err(Problem::new(error.to_string()).at(&table.place));
+        }
+        Err(error) => {
+            let message =
+                format!("the columns of the source table `{}` are not known: {error}", node.shown_name());
+            Problem::new(message)
+                .at(&table.place)
+                .help("declare them, each with its `data_type`, to compile without the warehouse")
+        }
+    };
+    if is_declared(table) { Ok(SourceRows::Landed) } else { Err(why) }
+}
+
+/// A source table that is loaded with the columns that its files have.
+fn loaded(files: &Files, table: &SourceTable, node: &Node) -> Result<SeedTable, Problem> {
     let options = WholeOptions { declared: declared(table)?, ..files.options.clone() };
     let mut found = None;
     for (root, patterns) in &files.places {
@@ -46,7 +80,7 @@ pub fn loaded(project: &Project, table: &SourceTable, node: &Node) -> Result<Opt
     })?;
     let found = found.stored_as(schema.clone());
     let fingerprint = Fingerprint::of([found.fingerprint().as_str(), node.id.as_str()]);
-    Ok(Some(SeedTable { rows: SeedRows::Outside(Arc::new(found)), schema, fingerprint }))
+    Ok(SeedTable { rows: SeedRows::Outside(Arc::new(found)), schema, fingerprint })
 }
 
 /// Whether the declared columns say all that landing needs.
@@ -128,14 +162,13 @@ fn split(project: &Project, path: &str) -> (PathBuf, Vec<String>) {
 }
 
 fn has_no_place(project: &Project, table: &SourceTable) -> Problem {
-    let schema = table.schema.as_deref().unwrap_or(&table.source);
-    let name = table.identifier.as_deref().unwrap_or(&table.name);
+    let (schema, name) = (table.found_in(), table.found_as());
     let message = format!(
         "nothing says where the rows of the source table `{}.{}` come from",
         table.source, table.name
     );
     let help = format!(
-        "say in profiles.yml, below `sources:` of the target `{}`, where its files are: `{}: {{type: files, path: ...}}`; or give it an `external_location`; or have a seed or model built as {schema}.{name}",
+        "say in profiles.yml, below `sources:` of the target `{}`, where its files are: `{}: {{type: files, path: ...}}`; or give it an `external_location`; or have a seed or model built as {schema}.{name}, or that table there in the warehouse",
         project.target.name, table.source
     );
     Problem::new(message).at(&table.place).help(help)

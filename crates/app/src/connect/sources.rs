@@ -68,6 +68,11 @@ fn connect_one(
         SourceConnection::Simulator(config) => {
             Ok(Box::new(simulated_source(declared, config, table).map_err(at_table)?))
         }
+        SourceConnection::Warehouse { .. } => {
+            let message = format!("there is no table {} in the warehouse", table.raw);
+            let help = "it is read where it is, once whoever publishes it has made it";
+            Err(at(Problem::new(message).help(help), node))
+        }
     }
 }
 
@@ -81,8 +86,11 @@ pub(super) fn connection<'p>(
         let message =
             format!("the target `{}` does not say where the source `{}` is", target.name, declared.source);
         let problem = Problem::new(message).help(format!(
-            "add it in profiles.yml, below `sources:` of `{}`: `{}: {{type: files, path: ...}}`",
-            target.name, declared.source
+            "add it in profiles.yml, below `sources:` of `{}`: `{}: {{type: files, path: ...}}`; or have the table {}.{} in its warehouse",
+            target.name,
+            declared.source,
+            declared.found_in(),
+            declared.found_as()
         ));
         match &target.place {
             Some(place) => problem.at(place),

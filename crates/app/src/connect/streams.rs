@@ -9,7 +9,7 @@ use mep_contract::source::tail::Stream;
 use mep_contract::source::{LandingTable, SourceError};
 use mep_graph::{Compiled, CompiledStream, Graph, NodeIndex, NodeKind};
 use mep_kafka::DeadLetterTopics;
-use mep_lang::project::{Problem, Problems, Project, SourceConnection};
+use mep_lang::project::{Problem, Problems, Project, SourceConnection, SourceTable};
 use mep_simulator::simulated_stream::SimulatedStream;
 use mep_stream::{DeadLetters, Job, RejectLimit, StreamModel};
 
@@ -43,11 +43,16 @@ pub fn connect_streams(
     let (mut jobs, mut problems) = (Vec::new(), Problems::default());
     for (source, models) in by_source {
         let node = graph.node(source);
-        let (NodeKind::Source { index, .. }, Some(table)) = (&node.kind, compiled.sources.get(&source))
-        else {
-            continue;
-        };
+        let NodeKind::Source { index, .. } = &node.kind else { continue };
         let declared = &project.sources[*index];
+        if node.is_in_place() {
+            problems.push(at(
+                Problem::new(does_not_go_on(declared, "a table of the warehouse, which does not go on")),
+                node,
+            ));
+            continue;
+        }
+        let Some(table) = compiled.sources.get(&source) else { continue };
         let connected = connection(project, declared).and_then(|found| {
             connect(project, declared, found, table, streaming.speed)
                 .map_err(|error| at(Problem::new(error.to_string()), node))
@@ -80,7 +85,7 @@ type Connected = (Arc<dyn Stream>, Option<Arc<DeadLetters>>);
 
 fn connect(
     project: &Project,
-    declared: &mep_lang::project::SourceTable,
+    declared: &SourceTable,
     connection: &SourceConnection,
     table: &LandingTable,
     speed: Option<f64>,
@@ -96,9 +101,16 @@ fn connect(
             let stream = SimulatedStream::new(source, &declared.name, table.schema.clone(), speed)?;
             Ok((Arc::new(stream), None))
         }
-        SourceConnection::Files { .. } => Err(SourceError::unreadable(format!(
-            "the source `{}` is in files, which do not go on: streaming models read Kafka, or the simulator",
-            declared.source
+        SourceConnection::Files { .. } => {
+            Err(SourceError::unreadable(does_not_go_on(declared, "in files, which do not go on")))
+        }
+        SourceConnection::Warehouse { .. } => Err(SourceError::unreadable(does_not_go_on(
+            declared,
+            "a table of the warehouse, which does not go on",
         ))),
     }
+}
+
+fn does_not_go_on(declared: &SourceTable, what: &str) -> String {
+    format!("the source `{}` is {what}: streaming models read Kafka, or the simulator", declared.source)
 }

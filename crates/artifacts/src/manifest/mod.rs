@@ -55,7 +55,8 @@ pub struct Described<'a> {
 pub fn write_manifest(described: Described<'_>) -> io::Result<()> {
     let mut json = manifest(described);
     secrets::mask_json(&mut json);
-    files::write(&described.project.artifact("manifest.json")?, &serde_json::to_vec(&json)?)
+    files::write(&described.project.artifact("manifest.json")?, &serde_json::to_vec(&json)?)?;
+    super::semantic_manifest::write(described, &json)
 }
 
 /// What every artifact says of the call that wrote it.

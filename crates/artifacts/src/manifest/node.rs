@@ -207,6 +207,10 @@ impl NodeWriter<'_> {
                 }
                 fs::read_to_string(&path).map_or(nothing, |text| checksum(text.trim().as_bytes()))
             }
+            // That of the whole file, in which there may be other snapshots.
+            NodeKind::Snapshot { index } => {
+                checksum(project.snapshots[*index].file.text.text().trim().as_bytes())
+            }
             _ => checksum(code.as_bytes()),
         }
     }

@@ -14,13 +14,22 @@ pub(super) fn add(json: &mut Json, described: Described<'_>, node: &Node, test: 
     json["name"] = test.name.value.clone().into();
     json["fqn"] = [&test.folders[..], &[test.model.value.clone(), test.name.value.clone()]].concat().into();
     json["model"] = test.model.value.clone().into();
-    let given = test.given.iter().map(|given| {
+    let given = test.inputs().map(|given| {
         let mut json = rows(&given.rows);
         json["input"] = given.input.value.clone().into();
         json
     });
-    json["given"] = given.collect();
-    json["expect"] = rows(&test.expect);
+    // dbt knows no tests of macros: what one is called with is given too.
+    let arguments = test.of_macro.as_ref().filter(|of| !of.args.is_empty());
+    let arguments =
+        arguments.map(|of| json!({ "input": "args", "rows": [of.args], "format": "dict", "fixture": null }));
+    json["given"] = given.chain(arguments).collect();
+    // dbt has no steps, and no tests of macros: what stands last is what is expected, a text as one of SQL.
+    let last = test.steps.iter().rev().find_map(|step| step.expect.as_ref());
+    json["expect"] = match test.of_macro.as_ref().and_then(|of| of.text.as_ref()) {
+        Some(text) => json!({ "format": "sql", "rows": text.value, "fixture": null }),
+        None => rows(last.unwrap_or(&test.expect)),
+    };
     let overrides = &test.overrides;
     let says = !(overrides.macros.is_empty() && overrides.vars.is_empty() && overrides.env_vars.is_empty());
     json["overrides"] = says

@@ -193,6 +193,7 @@ fn origins(project: &Project, table: &SourceTable) -> Vec<DatasetName> {
                 name: format!("{}.{}", table.source, table.name),
             }]
         }
-        None => Vec::new(),
+        // It is an input of what reads it, as a table of the warehouse.
+        Some(SourceConnection::Warehouse { .. }) | None => Vec::new(),
     }
 }

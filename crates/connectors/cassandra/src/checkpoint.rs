@@ -73,8 +73,8 @@ impl Checkpoints<'_> {
             .map_err(|_| SinkError::Refused(format!("the checkpoint of {} is too large", self.model)))
     }
 
-    /// Reads a checkpoint of so many chunks and bytes.
-    pub(super) async fn read(&self, id: Uuid, chunks: i32, bytes: i64) -> Result<Vec<u8>, SinkError> {
+    /// Reads a checkpoint of so many chunks and bytes; `None` where it is not there as a whole.
+    pub(super) async fn read(&self, id: Uuid, chunks: i32, bytes: i64) -> Result<Option<Vec<u8>>, SinkError> {
         let cql = format!("SELECT data FROM {} WHERE model = ? AND id = ? AND chunk = ?", self.table());
         let reads = (0..chunks).map(|chunk| {
             let values = (self.model, id, chunk);
@@ -86,14 +86,8 @@ impl Checkpoints<'_> {
         for (data,) in read.iter().flatten() {
             checkpoint.extend_from_slice(data);
         }
-        if i64::try_from(checkpoint.len()) != Ok(bytes) {
-            return Err(SinkError::Refused(format!(
-                "the checkpoint of {} is damaged: expected {bytes} bytes, found {}; `mep stream --full-refresh` begins anew",
-                self.model,
-                checkpoint.len()
-            )));
-        }
-        Ok(checkpoint)
+        let is_whole = i64::try_from(checkpoint.len()) == Ok(bytes);
+        Ok(is_whole.then_some(checkpoint))
     }
 
     /// Deletes a checkpoint, whether it is there or not.

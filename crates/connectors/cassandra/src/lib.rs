@@ -1,8 +1,8 @@
-//! Rows of streaming models in Apache Cassandra.
+//! Rows of streaming models, and of tables that are served by key, in Apache Cassandra.
 //!
-//! Owns a keyspace's tables: one of each model (`shape`), one of what came too late for it, and three that all models share: where
-//! each model stands (`stream_row`), its checkpoints (`checkpoint`) and which instance streams it (`lease`). Comes in: rows, epochs, checkpoints as
-//! bytes. Must not know: projects, Kafka, windows.
+//! Owns a keyspace's tables: one of each model (`shape`), one of what came too late for it, and three that all streaming models share: where
+//! each model stands (`stream_row`), its checkpoints (`checkpoint`) and which instance streams it (`lease`); and those of batch models with what is
+//! noted of them (`serving`). Comes in: rows, epochs, deliveries, checkpoints as bytes. Must not know: projects, Kafka, windows.
 //!
 //! - The write timestamp of a row is the number of its epoch, from 1. What an older epoch writes, however late, never replaces
 //!   what a newer one wrote; the same epoch written again changes nothing. A key that one epoch both writes and deletes is deleted;
@@ -30,6 +30,7 @@ mod pace;
 mod pending;
 mod reading;
 mod sending;
+mod serving;
 mod shape;
 mod sink;
 mod stream_row;
@@ -46,12 +47,14 @@ use std::sync::Arc;
 use tokio::sync::{Mutex, OnceCell};
 
 pub use instance::{CassandraSink, Owner};
+pub use serving::{CassandraServing, ServingOwner, check_served};
 
 use checkpoint::CHECKPOINTS;
 use connection::CassandraSession;
 use lease::LEASES;
 use mep_contract::sink::{SinkError, SinkTable};
 use mep_core::connection::{CassandraConnection, CassandraReplication};
+use serving::{SERVED, served};
 use shape::{quoted, text};
 use stream_row::STREAMS;
 
@@ -59,6 +62,10 @@ use stream_row::STREAMS;
 pub struct CassandraCluster {
     connection: CassandraConnection,
     session: OnceCell<CassandraSession>,
+    /// Whether the keyspace and the tables that all models share are there.
+    is_made: OnceCell<()>,
+    /// Whether the table of what is served is.
+    serves: OnceCell<()>,
     /// Changes of the schema go one after another: made at once on several nodes, tables come to be twice.
     schema: Mutex<()>,
 }
@@ -74,7 +81,13 @@ impl CassandraCluster {
     /// the first call of a sink.
     #[must_use]
     pub fn connect(connection: CassandraConnection) -> Arc<Self> {
-        Arc::new(Self { connection, session: OnceCell::new(), schema: Mutex::new(()) })
+        Arc::new(Self {
+            connection,
+            session: OnceCell::new(),
+            is_made: OnceCell::new(),
+            serves: OnceCell::new(),
+            schema: Mutex::new(()),
+        })
     }
 
     /// The table of a model, for the instance that wants to stream it.
@@ -83,15 +96,28 @@ impl CassandraCluster {
         CassandraSink::new(Arc::clone(self), table, owner)
     }
 
+    /// The session; nothing is made in the cluster for it.
+    async fn connected(&self) -> Result<&CassandraSession, SinkError> {
+        self.session.get_or_try_init(|| connection::open(&self.connection)).await
+    }
+
     /// The session, once the keyspace and the tables that all models share are there.
     async fn session(&self) -> Result<&CassandraSession, SinkError> {
-        self.session
-            .get_or_try_init(|| async {
-                let session = connection::open(&self.connection).await?;
-                self.make_own_tables(&session).await?;
-                Ok(session)
-            })
-            .await
+        let session = self.connected().await?;
+        self.is_made.get_or_try_init(|| self.make_own_tables(session)).await?;
+        Ok(session)
+    }
+
+    /// Makes the table of what is served, where it is not there.
+    async fn make_served(&self, session: &CassandraSession) -> Result<(), SinkError> {
+        let make = || async {
+            if table::find(session, self.keyspace(), SERVED).await?.is_none() {
+                session.define("make the table of what is served", &served(self.keyspace())).await?;
+            }
+            Ok(())
+        };
+        self.serves.get_or_try_init(make).await?;
+        Ok(())
     }
 
     fn keyspace(&self) -> &str {

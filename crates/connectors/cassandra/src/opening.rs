@@ -10,7 +10,7 @@ use super::lease::LEASES;
 use super::shape::Shape;
 use super::stream_row::{STREAMS, StreamRow};
 use super::table;
-use super::writing::{RowStatement, TimestampAt};
+use super::writing::RowStatement;
 use mep_contract::sink::SinkError;
 
 impl CassandraSink {
@@ -111,23 +111,9 @@ impl CassandraSink {
         late: Shape,
     ) -> Result<Open, SinkError> {
         let keyspace = self.cluster.keyspace();
-        let all = |shape: &Shape| shape.columns.iter().map(|column| column.name.clone()).collect();
-        let doing = format!("write rows of {}", shape.name);
-        let insert = RowStatement {
-            statement: session.prepare(&doing, &shape.insert(keyspace)).await?,
-            columns: all(&shape),
-            timestamp_at: TimestampAt::End,
-        };
-        let delete = RowStatement {
-            statement: session.prepare(&doing, &shape.delete(keyspace)).await?,
-            columns: shape.key().into_iter().map(str::to_owned).collect(),
-            timestamp_at: TimestampAt::Start,
-        };
-        let insert_late = RowStatement {
-            statement: session.prepare(&doing, &late.insert(keyspace)).await?,
-            columns: all(&late),
-            timestamp_at: TimestampAt::End,
-        };
+        let insert = RowStatement::inserting(session, keyspace, &shape).await?;
+        let delete = RowStatement::deleting(session, keyspace, &shape).await?;
+        let insert_late = RowStatement::inserting(session, keyspace, &late).await?;
         Ok(Open { shape, late, insert, delete, insert_late })
     }
 }

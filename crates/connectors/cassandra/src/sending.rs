@@ -31,7 +31,8 @@ impl Acknowledged {
         }
     }
 
-    fn count(&self) -> usize {
+    /// How many were.
+    pub(super) fn count(&self) -> usize {
         self.requests.iter().filter(|request| **request).count()
     }
 }

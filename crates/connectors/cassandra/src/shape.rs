@@ -168,6 +168,16 @@ impl Shape {
         Ok(statements)
     }
 
+    /// Whether rows of the table that was found are rows of this one as they are: its columns, their types, the key and the time to live.
+    pub(super) fn has_rows_of(&self, found: &Self) -> bool {
+        let sorted = |shape: &Self| {
+            let mut columns = shape.columns.clone();
+            columns.sort_by(|one, other| one.name.cmp(&other.name));
+            columns
+        };
+        self.ttl == found.ttl && sorted(self) == sorted(found)
+    }
+
     /// Columns of `found` that this table has not.
     pub(super) fn gone<'a>(&'a self, found: &'a Self) -> impl Iterator<Item = &'a str> {
         let names = found.columns.iter().map(|column| column.name.as_str());

@@ -21,13 +21,21 @@ impl CassandraSink {
         let committed = match (number_of(row.epoch), row.checkpoint) {
             (Some(epoch), Some(id)) => {
                 let (chunks, bytes) = (row.chunks.unwrap_or_default(), row.bytes.unwrap_or_default());
-                Some((epoch, self.checkpoints(session).read(id, chunks, bytes).await?))
+                let read = self.checkpoints(session).read(id, chunks, bytes).await?;
+                Some((epoch, read.ok_or_else(|| self.damaged(bytes))?))
             }
             _ => None,
         };
         let prepared = row.prepared_epoch.and_then(number_of);
         let prepared = prepared.map(|epoch| (epoch, row.prepared_cut.unwrap_or_default()));
         Ok(Standing { committed, prepared })
+    }
+
+    fn damaged(&self, bytes: i64) -> SinkError {
+        SinkError::Refused(format!(
+            "the checkpoint of {} is damaged: of its {bytes} bytes not all are there; `mep stream --full-refresh` begins anew",
+            self.model()
+        ))
     }
 
     /// All rows of a table of this sink; none where there is no such table.

@@ -36,6 +36,38 @@ pub(super) struct RowStatement {
     pub(super) timestamp_at: TimestampAt,
 }
 
+impl RowStatement {
+    /// Puts rows of a table in place of older ones.
+    pub(super) async fn inserting(
+        session: &CassandraSession,
+        keyspace: &str,
+        shape: &Shape,
+    ) -> Result<Self, SinkError> {
+        Ok(Self {
+            statement: session.prepare(&doing(shape), &shape.insert(keyspace)).await?,
+            columns: shape.columns.iter().map(|column| column.name.clone()).collect(),
+            timestamp_at: TimestampAt::End,
+        })
+    }
+
+    /// Takes rows of a table away.
+    pub(super) async fn deleting(
+        session: &CassandraSession,
+        keyspace: &str,
+        shape: &Shape,
+    ) -> Result<Self, SinkError> {
+        Ok(Self {
+            statement: session.prepare(&doing(shape), &shape.delete(keyspace)).await?,
+            columns: shape.key().into_iter().map(str::to_owned).collect(),
+            timestamp_at: TimestampAt::Start,
+        })
+    }
+}
+
+fn doing(shape: &Shape) -> String {
+    format!("write rows of {}", shape.name)
+}
+
 /// Values of a row, to be bound.
 pub(super) struct BoundRow<'a> {
     cells: &'a [Cells],
@@ -131,7 +163,7 @@ pub(super) async fn write_rows(
     };
     let rows = all.iter().flat_map(|(cells, rows)| BoundRow::all(cells, *rows, timestamp, with.timestamp_at));
     let rows = in_order(rows.collect(), &at(&shape.key()));
-    let doing = format!("write rows of {}", shape.name);
+    let doing = doing(shape);
     let requests: Vec<&[BoundRow<'_>]> = Requests::of(&rows, at(&shape.partition_key())).collect();
     let is_first = AtomicBool::new(true);
     let send = async |number: usize| {

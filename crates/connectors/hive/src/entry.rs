@@ -31,7 +31,7 @@ use mep_contract::warehouse::error::WarehouseError;
 use mep_contract::warehouse::partition::NULL_FOLDER;
 use mep_contract::warehouse::presentation::Presentation;
 use mep_contract::warehouse::{
-    Batch, Content, DataFile, Ledger, Partition, PartitionKey, RunId, TableVersion,
+    Batch, Content, DataFile, InPlaceTable, Ledger, Partition, PartitionKey, RunId, TableVersion,
 };
 use mep_core::fingerprint::Fingerprint;
 use mep_core::relation::Relation;
@@ -40,9 +40,10 @@ const FORMAT: &str = "1";
 /// A folder below the table's that never holds a file.
 pub(super) const EMPTY_FOLDER: &str = "data/empty";
 
-const PARQUET_INPUT: &str = "org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat";
+/// How Hive names files of Parquet, and what reads them.
+pub(super) const PARQUET_INPUT: &str = "org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat";
 const PARQUET_OUTPUT: &str = "org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat";
-const PARQUET_SERDE: &str = "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe";
+pub(super) const PARQUET_SERDE: &str = "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe";
 
 /// The words for tables that are not mep's.
 const FOREIGN: &str = "it was not made by mep: drop it, or give the model another name";
@@ -160,6 +161,7 @@ impl RelationEntry<'_> {
                 entry.view_original_text = Some(FastStr::new(&text.trino));
                 entry.sd = Some(StorageDescriptor { cols: Some(columns), ..descriptor("") });
             }
+            Content::InPlace(_) => return InPlaceTable::not_published(self.relation),
             Content::Table { partition_columns, partitions, .. } => {
                 set(&mut parameters, "EXTERNAL", "TRUE");
                 entry.table_type = Some(FastStr::from_static_str("EXTERNAL_TABLE"));
@@ -354,7 +356,8 @@ pub(super) fn location(descriptor: Option<&StorageDescriptor>) -> &str {
     descriptor.and_then(|descriptor| descriptor.location.as_deref()).unwrap_or_default()
 }
 
-fn parameters(parameters: Option<&Parameters>) -> &Parameters {
+/// The parameters of an entry.
+pub(super) fn parameters(parameters: Option<&Parameters>) -> &Parameters {
     static NONE: std::sync::LazyLock<Parameters> = std::sync::LazyLock::new(Parameters::default);
     parameters.unwrap_or(&NONE)
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use hdfs_native::client::FileStatus;
 use hdfs_native::{Client, ClientBuilder, HdfsError, WriteOptions};
 use object_store::ObjectStore;
 use object_store::path::Path as ObjectPath;
@@ -24,6 +25,9 @@ use mep_core::fail_point;
 const CHUNK: usize = 1 << 20;
 /// Chunks that may wait for the network before the writing thread does.
 const WAITING: usize = 2;
+
+/// Folders that are listed at once.
+const LISTED_AT_ONCE: usize = 16;
 
 /// A connection to a NameNode or nameservice.
 #[derive(Clone, Debug)]
@@ -45,8 +49,23 @@ pub(super) struct FolderEntry {
     pub(super) is_folder: bool,
     /// How long ago it was changed.
     pub(super) age: Duration,
+    /// When it was changed, in milliseconds since 1970.
+    pub(super) modified: u64,
     /// Bytes, of a file.
     pub(super) bytes: u64,
+}
+
+impl FolderEntry {
+    fn of(status: FileStatus) -> Self {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self {
+            path: status.path,
+            is_folder: status.isdir,
+            age: now.saturating_sub(Duration::from_millis(status.modification_time)),
+            modified: status.modification_time,
+            bytes: status.length as u64,
+        }
+    }
 }
 
 impl Hdfs {
@@ -126,14 +145,50 @@ impl Hdfs {
                 Err(error) => Err(error),
             }
         })?;
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let entry = |status: hdfs_native::client::FileStatus| FolderEntry {
-            path: status.path,
-            is_folder: status.isdir,
-            age: now.saturating_sub(Duration::from_millis(status.modification_time)),
-            bytes: status.length as u64,
-        };
-        Ok(found.map(|found| found.into_iter().map(entry).collect()))
+        Ok(found.map(|found| found.into_iter().map(FolderEntry::of).collect()))
+    }
+
+    /// All that is below each of these folders, several of which are listed at once; nothing of one that is not there.
+    pub(super) fn walk_all(&self, folders: &[String]) -> Result<Vec<Vec<FolderEntry>>, WarehouseError> {
+        let mut listed = Vec::with_capacity(folders.len());
+        for folders in folders.chunks(LISTED_AT_ONCE) {
+            let walked: Vec<Result<_, WarehouseError>> = std::thread::scope(|scope| {
+                let walks: Vec<_> = folders.iter().map(|path| scope.spawn(|| self.walk(path))).collect();
+                let ended = walks.into_iter().map(std::thread::ScopedJoinHandle::join);
+                ended.map(|walked| walked.unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
+            });
+            for walked in walked {
+                listed.push(walked?);
+            }
+        }
+        Ok(listed)
+    }
+
+    /// What is known of a file or folder; `None` where it is not there.
+    pub(super) fn look_up(&self, path: &str) -> Result<Option<FolderEntry>, WarehouseError> {
+        let found = self.run("looking up", path, self.limits.answer(), |client, path| async move {
+            match client.get_file_info(&path).await {
+                Ok(found) => Ok(Some(found)),
+                Err(HdfsError::FileNotFound(_)) => Ok(None),
+                Err(error) => Err(error),
+            }
+        })?;
+        Ok(found.map(FolderEntry::of))
+    }
+
+    /// HDFS to read one file of, which others may write anew at any time: nothing that was known of it counts.
+    pub(super) fn reads_of_one(&self) -> HdfsReads {
+        self.reads(Arc::default())
+    }
+
+    fn reads(&self, located: Arc<LocatedFiles>) -> HdfsReads {
+        HdfsReads {
+            client: self.client.clone(),
+            service: self.service.clone(),
+            located,
+            limits: self.limits,
+            background: self.background.clone(),
+        }
     }
 
     /// Deletes a folder and all below it.
@@ -195,13 +250,7 @@ impl Storage for Hdfs {
     }
 
     fn object_store(&self) -> Arc<dyn ObjectStore> {
-        Arc::new(HdfsReads {
-            client: self.client.clone(),
-            service: self.service.clone(),
-            located: self.located.clone(),
-            limits: self.limits,
-            background: self.background.clone(),
-        })
+        Arc::new(self.reads(self.located.clone()))
     }
 
     fn object_path(&self, path: &Path) -> Result<ObjectPath, object_store::path::Error> {

@@ -13,6 +13,7 @@ mod clean;
 mod columns;
 mod entry;
 mod hdfs;
+mod in_place;
 mod lease;
 mod limits;
 mod located;
@@ -24,7 +25,7 @@ mod reads;
 mod refusal;
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use hive_metastore::Database;
@@ -42,6 +43,9 @@ use mep_contract::warehouse::lease::{Holder, Lease, LeaseError};
 use mep_contract::warehouse::storage::{Storage, TableFolder};
 use mep_contract::warehouse::{Cleaned, Presentation, TableVersion, Warehouse};
 use mep_core::relation::Relation;
+
+/// The port of a NameNode where none is said.
+const NAMENODE_PORT: u16 = 8020;
 
 /// Where a Hive warehouse is.
 #[derive(Clone, Debug)]
@@ -72,6 +76,8 @@ pub struct HiveWarehouse {
     schema: String,
     trino_catalog: String,
     held: LeaseState,
+    /// One schema is made at a time: a metastore may refuse a second one of the same name with any error.
+    creating: Mutex<()>,
 }
 
 impl HiveWarehouse {
@@ -101,6 +107,7 @@ impl HiveWarehouse {
             schema: at.schema.to_owned(),
             trino_catalog: at.trino_catalog.to_owned(),
             held: LeaseState::default(),
+            creating: Mutex::default(),
         })
     }
 
@@ -120,7 +127,22 @@ impl HiveWarehouse {
         format!("{}{}", self.authority, self.folder(relation))
     }
 
+    /// The path of a folder that an entry of the metastore names.
+    ///
+    /// # Errors
+    /// Where it is not on the HDFS of this warehouse.
+    fn path_of(&self, location: &str) -> Result<String, String> {
+        if location.starts_with('/') {
+            return Ok(location.trim_end_matches('/').to_owned());
+        }
+        let elsewhere =
+            || format!("its files are in {location}, and mep reads those that are on {}", self.authority);
+        let (authority, path) = split(location).ok_or_else(elsewhere)?;
+        if with_port(&authority) == with_port(&self.authority) { Ok(path) } else { Err(elsewhere()) }
+    }
+
     fn create_schema(&self, schema: &str) -> Result<(), WarehouseError> {
+        let _alone = self.creating.lock().unwrap_or_else(PoisonError::into_inner);
         if self.metastore.database(schema)?.is_some() {
             return Ok(());
         }
@@ -147,6 +169,12 @@ fn user() -> String {
 fn split(location: &str) -> Option<(String, String)> {
     let (host, path) = location.strip_prefix("hdfs://")?.split_once('/')?;
     Some((format!("hdfs://{host}"), format!("/{}", path.trim_matches('/'))))
+}
+
+/// A NameNode's address with its port, which stands for itself where it is the usual one.
+fn with_port(authority: &str) -> String {
+    let has_port = authority.trim_start_matches("hdfs://").contains(':');
+    if has_port { authority.to_owned() } else { format!("{authority}:{NAMENODE_PORT}") }
 }
 
 impl Warehouse for HiveWarehouse {
@@ -179,6 +207,12 @@ impl Warehouse for HiveWarehouse {
         let partitions = self.metastore.partitions_of(relation, &table)?;
         let location = self.location(relation);
         RelationEntry { relation, location: &location }.read(&table, &partitions).map(Some)
+    }
+
+    fn read_in_place(&self, relation: &Relation) -> Result<Option<TableVersion>, WarehouseError> {
+        let Some(table) = self.metastore.table(relation)? else { return Ok(None) };
+        let partitions = self.metastore.partitions_of(relation, &table)?;
+        in_place::read(self, relation, &table, &partitions).map(Some)
     }
 
     fn publish(

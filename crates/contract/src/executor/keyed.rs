@@ -115,4 +115,6 @@ pub struct StoredRows<'a> {
     pub schema: &'a SchemaRef,
     /// Whether files that need not be written anew may stay, beside new ones.
     pub keeps_files: bool,
+    /// Files of fewer bytes are small: several of them are written together.
+    pub small_bytes: u64,
 }

@@ -12,12 +12,16 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use arrow::datatypes::Field;
 use async_trait::async_trait;
+use futures::stream::BoxStream;
 
 use self::keyed::{Collect, ContentChange, KeyedRows, StoredRows};
 use crate::sink::{Sink, SinkTable};
 use crate::warehouse::{PartitionKey, TableFolder, TableVersion, WriteError, WriteTarget, WrittenFiles};
 use mep_core::relation::Relation;
-use mep_sql::{PlannedQuery, Scope, SqlError};
+use mep_sql::{EventDay, PlannedQuery, Scope, SqlError};
+
+/// Rows as they come.
+pub type RowStream = BoxStream<'static, Result<RecordBatch, EngineError>>;
 
 /// Executes queries over the tables of one warehouse.
 ///
@@ -47,6 +51,18 @@ pub trait Executor: Send + Sync {
     /// # Errors
     /// Where a view's SQL cannot be planned.
     fn register(&self, relation: &Relation, table: Arc<TableVersion>) -> Result<(), EngineError>;
+
+    /// Makes a landed table known as [`Self::register`] does, of which a partition column holds the day of a time: what is asked of the
+    /// time is then read of these days.
+    ///
+    /// # Errors
+    /// Where the catalog refuses.
+    fn register_by_day(
+        &self,
+        relation: &Relation,
+        table: Arc<TableVersion>,
+        event_day: EventDay,
+    ) -> Result<(), EngineError>;
 
     /// Makes a table known under a name of its own, whose files lie below the folder of another one: a part of a table, or rows that
     /// are not published.
@@ -78,6 +94,12 @@ pub trait Executor: Send + Sync {
     /// # Errors
     /// Where the query fails.
     async fn collect(&self, query: PlannedQuery) -> Result<Vec<RecordBatch>, EngineError>;
+
+    /// The rows of a query as they come, so that not all of them are in memory.
+    ///
+    /// # Errors
+    /// Where the query cannot be begun; what fails later is an item.
+    async fn stream(&self, query: PlannedQuery) -> Result<RowStream, EngineError>;
 
     /// Writes the rows of a query into a new folder, with the columns in the order and the types of the target's schema; a column
     /// that the query lacks is NULL. Where the target says how large files are to be, into as few of them as there can be.

@@ -9,7 +9,7 @@ use arrow::error::ArrowError;
 use super::schema::{RowSchema, SchemaError};
 use mep_core::fingerprint::{Fingerprint, Structure};
 use mep_core::relation::Relation;
-use mep_sql::{stored_schema, structure};
+use mep_sql::{EventDay, stored_schema, structure};
 
 /// The partition column of a landed row's UTC day.
 pub const EVENT_DATE: &str = "event_date";
@@ -93,6 +93,12 @@ impl LandingTable {
             structure::data_type(parts.text(field.name()), field.data_type());
         }
         parts.fingerprint()
+    }
+
+    /// Which column holds the day of which one; `None` where rows have no event time.
+    pub fn event_day(&self) -> Option<EventDay> {
+        let time = self.schema.event_time_field()?.name().clone();
+        Some(EventDay { time, day: EVENT_DATE.to_owned() })
     }
 
     /// The batch and the UTC day of rows, as the columns that are put behind them.

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray, RecordBatch};
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, Date32Type, Field, Int64Type, Schema, SchemaRef, TimeUnit};
+use arrow::datatypes::{
+    DataType, Date32Type, Field, Int64Type, Schema, SchemaRef, TimeUnit, TimestampMicrosecondType,
+};
 use arrow::error::ArrowError;
 
 use super::declared_type::{TypeError, declared_row_type};
@@ -98,8 +100,10 @@ impl RowSchema {
         if times.data_type() == &DataType::Int64 {
             return Ok(Some(times.clone()));
         }
-        let times = cast(times, &DataType::Timestamp(TimeUnit::Millisecond, None))?;
-        cast(&times, &DataType::Int64).map(Some)
+        // A cast to milliseconds rounds towards 1970: the last of them before a midnight would be of the next day.
+        let times = cast(times, &DataType::Timestamp(TimeUnit::Microsecond, None))?;
+        let times = times.as_primitive::<TimestampMicrosecondType>();
+        Ok(Some(Arc::new(times.unary::<_, Int64Type>(|micros| micros.div_euclid(1_000)))))
     }
 
     /// How many rows are of the years before 1980 by an event time that is a number: most likely of seconds, which are read as
@@ -128,3 +132,20 @@ impl RowSchema {
 const EIGHTIES: i64 = 315_532_800_000;
 
 const MILLIS_PER_DAY: i64 = 86_400_000;
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::{Date32Array, TimestampMicrosecondArray};
+
+    use super::*;
+
+    #[test]
+    fn the_last_microsecond_before_a_midnight_is_of_the_day_that_it_ends() {
+        let schema = RowSchema::new([("ts", "timestamp", true)], Some("ts")).unwrap();
+        let times = TimestampMicrosecondArray::from(vec![-86_400_001, -1, 0, 86_399_999_999]);
+        let times = cast(&times, schema.fields.field(0).data_type()).unwrap();
+        let rows = RecordBatch::try_new(schema.fields.clone(), vec![times]).unwrap();
+        let days = schema.event_dates(&rows).unwrap().unwrap();
+        assert_eq!(days.as_ref(), &Date32Array::from(vec![-1, -1, 0, 0]) as &dyn arrow::array::Array);
+    }
+}

@@ -119,6 +119,34 @@ pub enum WarehouseError {
         /// What would change.
         reason: String,
     },
+    /// A table that others publish cannot be read where it is.
+    #[error("{relation} cannot be read where it is: {reason}")]
+    InPlace {
+        /// The table.
+        relation: String,
+        /// What is in the way, and how to go on.
+        reason: String,
+    },
+    /// A file of a table that others publish is another one than it was when the run began.
+    #[error(
+        "{path} of {relation} was written anew while it was read, so what was read of it does not count: run again"
+    )]
+    FileChanged {
+        /// The table.
+        relation: String,
+        /// The file.
+        path: String,
+    },
+    /// A file of a table that others publish cannot be read as what the table says that it is.
+    #[error("{path} of {relation} cannot be read: {reason}")]
+    File {
+        /// The table.
+        relation: String,
+        /// The file.
+        path: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// Another run took the lease while this one was silent.
     #[error("the lease on the warehouse was lost to another run, so nothing more is published: run again")]
     LeaseLost,

@@ -10,6 +10,7 @@ mod column_versions;
 pub mod columns;
 pub mod durable;
 pub mod error;
+mod in_place;
 pub mod input_key;
 pub mod lease;
 pub mod ledger;
@@ -31,6 +32,7 @@ pub use build_folder::BuildFolder;
 pub use column_versions::ColumnVersions;
 pub use durable::replace_durably;
 pub use error::WarehouseError;
+pub use in_place::{FileBatches, InPlaceTable, ReadsFiles};
 pub use input_key::InputKey;
 pub use lease::{Holder, Lease, LeaseError, Taken, take_within};
 pub use ledger::{Batch, Inputs, LandedUnit, Ledger, RunId, Version};
@@ -40,7 +42,7 @@ pub use publication::Publication;
 pub use shared::{SHARED_BYTES, SharedFiles, SharedWriter, replace_files};
 pub use storage::{NewFile, Storage, TableFolder};
 pub use table::{Content, DataFile, KeptGroups, Partition, TableVersion, Within};
-pub use writer::{PartitionWriter, WriteError, WriteTarget, WrittenFiles};
+pub use writer::{PartitionWriter, Spread, WriteError, WriteTarget, WrittenFiles};
 
 /// Where tables live.
 ///
@@ -90,6 +92,12 @@ pub trait Warehouse: fmt::Debug + Send + Sync {
     /// # Errors
     /// Where the answer is not clear: what cannot be read is not a missing table.
     fn read(&self, relation: &Relation) -> Result<Option<TableVersion>, WarehouseError>;
+
+    /// What is there of a table that others publish, to be read where it is; `None` where it is known that there is none.
+    ///
+    /// # Errors
+    /// Where the answer is not clear, or the table is one that mep does not read.
+    fn read_in_place(&self, relation: &Relation) -> Result<Option<TableVersion>, WarehouseError>;
 
     /// What it held of a relation before, the latest first, as far as that is known and its files may still be there.
     ///

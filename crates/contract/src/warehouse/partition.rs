@@ -50,6 +50,12 @@ impl PartitionKey {
         &self.0
     }
 
+    /// The key with the values of these columns alone, by their places.
+    #[must_use]
+    pub fn of_columns(&self, places: &[usize]) -> Self {
+        Self::new(places.iter().map(|place| self.0.get(*place).cloned().flatten()).collect())
+    }
+
     /// Of a landed table's partition: the batch that it belongs to, the last of its values.
     pub fn batch(&self) -> Option<&str> {
         self.0.last()?.as_deref()

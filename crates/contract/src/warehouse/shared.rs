@@ -16,7 +16,7 @@ use super::build_folder::BuildFolder;
 use super::partition::PartitionKey;
 use super::storage::TableFolder;
 use super::table::{DataFile, Partition, Within};
-use super::writer::{LabelledFiles, PartitionWriter, RowRun, WriteError, WriteTarget, WrittenFiles};
+use super::writer::{LabelledFiles, PartitionWriter, RowRun, Spread, WriteError, WriteTarget, WrittenFiles};
 use mep_core::guard::guarded;
 
 /// Bytes at which a shared file is full: what is written anew at most where one of its partitions goes.
@@ -243,7 +243,7 @@ impl SharedFiles {
             folder: self.folder.clone(),
             schema,
             partition_columns: self.folders().to_vec(),
-            file_bytes: Some(SHARED_BYTES),
+            spread: Spread::InOrder { file_bytes: SHARED_BYTES },
         };
         PartitionWriter::of_files(target, name, file_schema, below)
     }

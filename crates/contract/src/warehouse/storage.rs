@@ -6,9 +6,9 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use object_store::ObjectStore;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path as ObjectPath;
+use object_store::{ObjectStore, ObjectStoreExt};
 
 use super::error::WarehouseError;
 use mep_core::root::Root;
@@ -72,6 +72,19 @@ impl TableFolder {
     /// A file's or folder's absolute path, from the one below the table's folder.
     pub fn path_of(&self, below: &str) -> PathBuf {
         self.path.join(below)
+    }
+
+    /// Whether a file below the table's folder is still there.
+    ///
+    /// # Errors
+    /// Where that cannot be told.
+    pub async fn has(&self, below: &str) -> Result<bool, object_store::Error> {
+        let path = self.storage.object_path(&self.path_of(below))?;
+        match self.storage.object_store().head(&path).await {
+            Ok(_) => Ok(true),
+            Err(object_store::Error::NotFound { .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     /// The file system.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use arrow::datatypes::SchemaRef;
 use serde::{Deserialize, Serialize};
 
+use super::in_place::InPlaceTable;
 use super::ledger::{Batch, Ledger, RunId, Version};
 use super::partition::PartitionKey;
 use mep_core::fingerprint::Fingerprint;
@@ -55,6 +56,8 @@ pub enum Content {
         /// For a landed table: what each batch brought in, by the batch's name.
         batches: BTreeMap<String, Batch>,
     },
+    /// Rows that others publish, in files of any form.
+    InPlace(InPlaceTable),
     /// A SELECT.
     View {
         /// The compiled SQL.
@@ -85,6 +88,11 @@ pub struct DataFile {
     /// Where several partitions share the file: which of its rows these are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub within: Option<Within>,
+}
+
+impl DataFile {
+    /// What it takes to open a file, in bytes that could be read meanwhile.
+    pub const OPENING: u64 = 32 * 1024;
 }
 
 /// The place of a partition's rows in a file that several partitions share. The partitions differ in the last partition
@@ -149,7 +157,9 @@ impl TableVersion {
     /// The partitions of a table; none of a view.
     pub fn partitions(&self) -> impl Iterator<Item = (&PartitionKey, &Partition)> {
         match &self.content {
-            Content::Table { partitions, .. } => Some(partitions.iter()),
+            Content::Table { partitions, .. } | Content::InPlace(InPlaceTable { partitions, .. }) => {
+                Some(partitions.iter())
+            }
             Content::View { .. } => None,
         }
         .into_iter()
@@ -165,7 +175,8 @@ impl TableVersion {
     /// The partition columns of a table; none of a view.
     pub fn partition_columns(&self) -> &[String] {
         match &self.content {
-            Content::Table { partition_columns, .. } => partition_columns,
+            Content::Table { partition_columns, .. }
+            | Content::InPlace(InPlaceTable { partition_columns, .. }) => partition_columns,
             Content::View { .. } => &[],
         }
     }
@@ -174,7 +185,7 @@ impl TableVersion {
     pub fn batches(&self) -> impl Iterator<Item = (&String, &Batch)> {
         match &self.content {
             Content::Table { batches, .. } => Some(batches.iter()),
-            Content::View { .. } => None,
+            Content::InPlace(_) | Content::View { .. } => None,
         }
         .into_iter()
         .flatten()
@@ -185,7 +196,7 @@ impl TableVersion {
         self.partitions().map(|(key, partition)| (key, &partition.ledger.version))
     }
 
-    /// Rows in the table; 0 for a view.
+    /// Rows in the table; 0 for a view, and for a table that others publish, whose rows are not counted.
     pub fn rows(&self) -> u64 {
         self.partitions().map(|(_, partition)| partition.rows()).sum()
     }

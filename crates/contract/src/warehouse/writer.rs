@@ -93,8 +93,22 @@ pub struct WriteTarget {
     pub schema: SchemaRef,
     /// The partition columns.
     pub partition_columns: Vec<String>,
-    /// Bytes at which a file is full, and the partition gets a further one; without it a file takes what comes.
-    pub file_bytes: Option<u64>,
+    /// What goes into which file.
+    pub spread: Spread,
+}
+
+/// How rows are spread over the files of their partition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Spread {
+    /// Each thread writes the rows that come to it, to a file of its own.
+    Threads,
+    /// The rows of a partition come to one thread: there are no more files than partitions, each of which is to hold little.
+    Partitions,
+    /// One after another, in the order of the rows.
+    InOrder {
+        /// Bytes at which a file is full, and the partition gets a further one.
+        file_bytes: u64,
+    },
 }
 
 /// Most partitions that one build may make.
@@ -250,7 +264,7 @@ impl PartitionWriter {
             }
             file.used = self.clock;
             let bytes = (file.writer.bytes_written() + file.writer.in_progress_size()) as u64;
-            if self.target.file_bytes.is_some_and(|full| bytes >= full) {
+            if matches!(self.target.spread, Spread::InOrder { file_bytes } if bytes >= file_bytes) {
                 self.close(key)?;
             }
         }
@@ -375,7 +389,7 @@ mod tests {
             folder: build.clone(),
             schema: schema.clone(),
             partition_columns: vec!["day".into()],
-            file_bytes: None,
+            spread: Spread::Threads,
         };
         let batch = RecordBatch::try_new(
             schema,

@@ -67,6 +67,8 @@ fn stand_still() {
     if let Err(error) = stopped {
         eprintln!("cannot stand still: {error}");
     }
+    // The signal may reach another thread first: this one does nothing until it has reached all.
+    std::thread::sleep(std::time::Duration::from_secs(1));
 }
 
 #[cfg(not(target_os = "linux"))]

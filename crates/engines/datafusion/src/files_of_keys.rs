@@ -18,9 +18,7 @@ use mep_contract::warehouse::{Content, DataFile, PartitionKey, TableVersion};
 use mep_sql::keyed::{all_of, rows_by_key};
 
 /// Of more files it is not asked which of them hold keys.
-const ASKED: usize = 128;
-/// Files of fewer bytes are small.
-const SMALL: u64 = 256 * 1024;
+const ASKED: usize = 256;
 /// So many small files are written together.
 const MANY_SMALL: usize = 8;
 
@@ -67,7 +65,7 @@ impl FilesOfKeys {
                 held.extend(places.iter().flatten().filter_map(|place| usize::try_from(place).ok()));
             }
         }
-        let is_small = |file: &DataFile| file.bytes < SMALL;
+        let is_small = |file: &DataFile| file.bytes < stored.small_bytes;
         let small = files.iter().filter(|file| is_small(file)).count();
         let is_touched =
             |at: usize, file: &DataFile| held.contains(&at) || (small >= MANY_SMALL && is_small(file));

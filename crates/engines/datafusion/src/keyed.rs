@@ -23,7 +23,7 @@ use super::published::PublishedTable;
 use super::session::{Engine, shaped};
 use mep_contract::executor::Executor;
 use mep_contract::executor::keyed::{ContentChange, KeyedRows, ReplacedRows, StoredRows};
-use mep_contract::warehouse::{PartitionKey, TableVersion};
+use mep_contract::warehouse::{DataFile, PartitionKey, TableVersion};
 use mep_core::relation::Relation;
 use mep_sql::keyed::{
     CarriedOn, ChangedTable, Changes, KEYS_TABLE, Merge, Restricted, Wanted, all_columns, by_sign,
@@ -32,13 +32,11 @@ use mep_sql::keyed::{
 
 /// More keys than this are not told apart.
 const KEYS: usize = 200_000;
-/// What it takes to open a file, in bytes that could be read meanwhile.
-const OPENING: u64 = 32 * 1024;
 
 /// Tables of more bytes that are written as a whole are not compared to find which rows differ.
 const LOOKED_AT: u64 = 256 * 1024 * 1024;
 /// So many bytes are read without asking what for.
-const LITTLE: u64 = 32 * OPENING;
+const LITTLE: u64 = 32 * DataFile::OPENING;
 /// So few rows are looked at, whatever part of a table they are.
 const FEW: usize = 1_000;
 
@@ -490,5 +488,5 @@ fn cost_of_scan(scan: &TableScan, state: &dyn Session) -> Result<(u64, u64)> {
     if scan.projection.as_ref().is_some_and(|columns| table.has_only_partition_columns(columns)) {
         return Ok((0, 0));
     }
-    Ok((bytes.saturating_mul(read) / all, files * OPENING))
+    Ok((bytes.saturating_mul(read) / all, files * DataFile::OPENING))
 }

@@ -8,6 +8,7 @@ mod bounded_pruning;
 mod counted_rows;
 pub mod files_of_keys;
 mod float_bounds;
+mod in_place;
 pub mod keyed;
 mod published;
 pub mod session;

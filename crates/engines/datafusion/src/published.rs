@@ -28,14 +28,18 @@ use parquet::arrow::arrow_reader::RowSelection;
 
 use super::counted_rows::counted;
 use super::float_bounds::WithoutFloatBounds;
-use mep_contract::warehouse::{DataFile, PartitionKey, TableFolder, TableVersion, Within};
-use mep_sql::exact_on_partitions;
+use super::in_place::{FileOfPartition, InPlaceScan};
+use mep_contract::warehouse::{
+    Content, DataFile, InPlaceTable, PartitionKey, TableFolder, TableVersion, Within,
+};
+use mep_sql::{EventDay, exact_on_partitions};
 
 /// One table version, read from its files.
 #[derive(Debug)]
 pub struct PublishedTable {
     folder: TableFolder,
     table: Arc<TableVersion>,
+    event_day: Option<EventDay>,
 }
 
 /// The values of a partition's columns, and its files.
@@ -44,7 +48,13 @@ type PrunedPartition<'a> = (Vec<ScalarValue>, &'a [DataFile]);
 impl PublishedTable {
     /// The table version whose files lie below `folder`.
     pub fn new(folder: TableFolder, table: impl Into<Arc<TableVersion>>) -> Self {
-        Self { folder, table: table.into() }
+        Self { folder, table: table.into(), event_day: None }
+    }
+
+    /// The table, of which a partition column holds the day of a time.
+    #[must_use]
+    pub(super) fn by_day(self, event_day: EventDay) -> Self {
+        Self { event_day: Some(event_day), ..self }
     }
 
     /// Whether it has no files.
@@ -110,13 +120,34 @@ impl PublishedTable {
                 conditions.push(state.create_physical_expr(without_qualifiers(filter.clone())?, &schema)?);
             }
         }
-        let keep = kept_by(conditions, &values)?;
+        let mut keep = kept_by(conditions, &values)?;
+        for condition in self.of_days(state, filters, &schema) {
+            // It only spares reading: where it fails, the filter that it follows from decides.
+            if let Ok(held) = holds(&condition, &values) {
+                keep.iter_mut().zip(held).for_each(|(keep, holds)| *keep &= holds);
+            }
+        }
         let kept = partitions.into_iter().enumerate().filter(|(row, _)| keep[*row]);
         kept.map(|(row, (_, files))| {
             let of_row = values.columns().iter().map(|column| ScalarValue::try_from_array(column, row));
             Ok((of_row.collect::<Result<_, _>>()?, files))
         })
         .collect()
+    }
+
+    /// What filters on a time say of its day.
+    fn of_days(
+        &self,
+        state: &dyn Session,
+        filters: &[Expr],
+        partitions: &DFSchema,
+    ) -> Vec<Arc<dyn PhysicalExpr>> {
+        let Some(event_day) = &self.event_day else { return Vec::new() };
+        let implied = filters.iter().filter_map(|filter| event_day.implied(filter, &self.table.schema));
+        let conditions = implied.filter_map(|implied| {
+            state.create_physical_expr(without_qualifiers(implied).ok()?, partitions).ok()
+        });
+        conditions.collect()
     }
 
     fn partition_fields(&self) -> Vec<FieldRef> {
@@ -190,6 +221,9 @@ impl TableProvider for PublishedTable {
     }
 
     fn statistics(&self) -> Option<Statistics> {
+        if matches!(self.table.content, Content::InPlace(_)) {
+            return None;
+        }
         let files = self.partitions().flat_map(|(_, files)| files);
         let (rows, bytes) = files
             .fold((0, 0), |(rows, bytes), file| (rows + file.rows as usize, bytes + file.bytes as usize));
@@ -215,6 +249,9 @@ impl TableProvider for PublishedTable {
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>, DataFusionError> {
         let pruned = self.pruned(state, filters)?;
+        if let Content::InPlace(table) = &self.table.content {
+            return self.scan_in_place(state, table, pruned, projection, limit);
+        }
         if let Some(columns) = projection.filter(|columns| self.has_only_partition_columns(columns)) {
             let schema = Arc::new(self.table.schema.project(columns)?);
             let partitions = pruned.into_iter().map(|(values, files)| {
@@ -354,6 +391,29 @@ impl PublishedTable {
             .with_limit(limit)
             .build();
         Ok(DataSourceExec::from_data_source(config))
+    }
+
+    /// Reads files that others publish.
+    fn scan_in_place(
+        &self,
+        state: &dyn Session,
+        table: &InPlaceTable,
+        partitions: Vec<PrunedPartition<'_>>,
+        projection: Option<&Vec<usize>>,
+        limit: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>, DataFusionError> {
+        let columns = projection.cloned().unwrap_or_else(|| (0..self.table.schema.fields().len()).collect());
+        let files = partitions.into_iter().flat_map(|(values, files)| {
+            files.iter().map(move |file| FileOfPartition { file: file.clone(), values: values.clone() })
+        });
+        let scan = InPlaceScan {
+            reader: table.reader.clone(),
+            files: files.collect(),
+            schema: Arc::new(self.table.schema.project(&columns)?),
+            columns,
+            file_columns: self.file_columns(),
+        };
+        scan.plan(state.config().target_partitions(), limit)
     }
 
     fn partitioned_file(

@@ -1,6 +1,6 @@
 //! Running plans within a bound on memory, and writing what they give.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
@@ -12,21 +12,28 @@ use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
 use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, cast, lit};
-use datafusion::physical_plan::{ExecutionPlanProperties, execute_stream, execute_stream_partitioned};
-use futures::StreamExt;
+use datafusion::physical_plan::expressions::col as physical_column;
+use datafusion::physical_plan::repartition::RepartitionExec;
+use datafusion::physical_plan::{
+    ExecutionPlan, ExecutionPlanProperties, Partitioning, execute_stream, execute_stream_partitioned,
+};
+use futures::{StreamExt, stream};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 
 use super::bounded_pruning::BoundedPruning;
 use super::published::PublishedTable;
 use super::streamed_table::StreamedTable;
 use mep_contract::executor::keyed::{Collect, ContentChange, KeyedRows, StoredRows};
-use mep_contract::executor::{EngineError, Executor};
+use mep_contract::executor::{EngineError, Executor, RowStream};
 use mep_contract::sink::{Sink, SinkTable};
 use mep_contract::warehouse::{
-    Content, PartitionKey, PartitionWriter, TableFolder, TableVersion, Warehouse, WriteTarget, WrittenFiles,
+    Content, PartitionKey, PartitionWriter, Spread, TableFolder, TableVersion, Warehouse, WriteTarget,
+    WrittenFiles,
 };
 use mep_core::guard::Panicked;
 use mep_core::relation::Relation;
-use mep_sql::{Division, PlannedQuery, Scope, SqlError};
+use mep_sql::{EventDay, Meanings, PlannedQuery, Scope, SqlError};
 
 /// What an engine may use.
 #[derive(Clone, Copy, Debug)]
@@ -35,8 +42,8 @@ pub struct EngineOptions {
     pub threads: usize,
     /// Bytes that all queries together may hold; past it they spill to disk.
     pub memory: usize,
-    /// What `/` of whole numbers means in SQL.
-    pub division: Division,
+    /// How SQL is read.
+    pub reading: Meanings,
 }
 
 /// The embedded engine over the tables of one warehouse.
@@ -59,7 +66,7 @@ impl Engine {
         let storage = warehouse.storage();
         let url = ObjectStoreUrl::parse(storage.url()).map_err(SqlError::from)?;
         runtime.register_object_store(url.as_ref(), storage.object_store());
-        let scope = Scope::new(options.threads, runtime).dividing(options.division);
+        let scope = Scope::new(options.threads, runtime).reading(options.reading);
         let scope = scope.with_physical_rule(Arc::new(BoundedPruning));
         Ok(Self { scope, warehouse })
     }
@@ -77,6 +84,12 @@ impl Engine {
     ) -> Result<WrittenFiles, EngineError> {
         let state = self.scope.state();
         let physical = state.create_physical_plan(plan).await.map_err(SqlError::from)?;
+        let physical = match target.spread {
+            Spread::Partitions => {
+                by_partition(physical, &target.partition_columns).map_err(SqlError::from)?
+            }
+            Spread::Threads | Spread::InOrder { .. } => physical,
+        };
         let threads = physical.output_partitioning().partition_count();
         let streams = execute_stream_partitioned(physical, state.task_ctx()).map_err(SqlError::from)?;
         let mut workers = tokio::task::JoinSet::new();
@@ -109,6 +122,9 @@ impl Engine {
     }
 }
 
+/// Batches that may wait to be taken, while the next ones are made.
+const BATCHES_AHEAD: usize = 4;
+
 #[async_trait]
 impl Executor for Engine {
     fn scope(&self) -> &Scope {
@@ -117,7 +133,7 @@ impl Executor for Engine {
 
     fn register(&self, relation: &Relation, table: Arc<TableVersion>) -> Result<(), EngineError> {
         match &table.content {
-            Content::Table { .. } => {
+            Content::Table { .. } | Content::InPlace(_) => {
                 let folder = self.warehouse.table_folder(relation);
                 self.scope.register(relation, Arc::new(PublishedTable::new(folder, table)))?;
             }
@@ -128,6 +144,17 @@ impl Executor for Engine {
             }
         }
         Ok(())
+    }
+
+    fn register_by_day(
+        &self,
+        relation: &Relation,
+        table: Arc<TableVersion>,
+        event_day: EventDay,
+    ) -> Result<(), EngineError> {
+        let folder = self.warehouse.table_folder(relation);
+        let table = PublishedTable::new(folder, table).by_day(event_day);
+        Ok(self.scope.register(relation, Arc::new(table))?)
     }
 
     fn register_aside(
@@ -154,11 +181,34 @@ impl Executor for Engine {
         Ok(collected.map_err(SqlError::from)?)
     }
 
+    async fn stream(&self, query: PlannedQuery) -> Result<RowStream, EngineError> {
+        let rows = self.scope.context().execute_logical_plan(query.into_plan()).await;
+        let mut rows = rows.map_err(SqlError::from)?.execute_stream().await.map_err(SqlError::from)?;
+        let (hand_on, handed_on) = mpsc::channel(BATCHES_AHEAD);
+        // A task of its own, so that a panic ends the query and not the process.
+        let running = tokio::spawn(async move {
+            while let Some(batch) = rows.next().await {
+                if hand_on.send(batch).await.is_err() {
+                    break;
+                }
+            }
+        });
+        let next = |(mut handed_on, running): (mpsc::Receiver<_>, Option<JoinHandle<()>>)| async move {
+            if let Some(batch) = handed_on.recv().await {
+                let batch: Result<_, DataFusionError> = batch;
+                return Some((batch.map_err(|error| SqlError::from(error).into()), (handed_on, running)));
+            }
+            let error = running?.await.err()?;
+            Some((Err(ended(error)), (handed_on, None)))
+        };
+        Ok(stream::unfold((handed_on, Some(running)), next).boxed())
+    }
+
     async fn write(&self, query: PlannedQuery, target: &WriteTarget) -> Result<WrittenFiles, EngineError> {
         let plan = shaped(query.into_plan(), &target.schema).map_err(SqlError::from)?;
-        match target.file_bytes {
-            None => self.write_at_once(&plan, target).await,
-            Some(_) => self.write_in_order(&plan, target).await,
+        match target.spread {
+            Spread::Threads | Spread::Partitions => self.write_at_once(&plan, target).await,
+            Spread::InOrder { .. } => self.write_in_order(&plan, target).await,
         }
     }
 
@@ -199,6 +249,21 @@ impl Executor for Engine {
     }
 }
 
+/// The rows of a plan, those of a partition in one of its streams.
+fn by_partition(
+    rows: Arc<dyn ExecutionPlan>,
+    columns: &[String],
+) -> Result<Arc<dyn ExecutionPlan>, DataFusionError> {
+    let threads = rows.output_partitioning().partition_count();
+    if threads == 1 || columns.is_empty() {
+        return Ok(rows);
+    }
+    let schema = rows.schema();
+    let columns = columns.iter().map(|name| physical_column(name, &schema));
+    let spread = Partitioning::Hash(columns.collect::<Result<_, _>>()?, threads);
+    Ok(Arc::new(RepartitionExec::try_new(rows, spread)?))
+}
+
 /// What runs a plan, as the engine's own parts ask for it.
 fn collecting<'a>(
     collect: &'a mut Collect<'_>,
@@ -237,13 +302,20 @@ async fn write_all(
 
 /// The plan with its columns in the order and the types of `schema`; a column that it lacks is NULL.
 pub(super) fn shaped(plan: LogicalPlan, schema: &SchemaRef) -> Result<LogicalPlan, DataFusionError> {
+    // The engine looks each name of a list of columns up among all others, at each of its rules: a list that changes nothing is left out.
+    if has_shape(&plan, schema) {
+        return Ok(plan);
+    }
+    let mut given = HashMap::new();
+    for (qualifier, field) in plan.schema().iter() {
+        given.entry(field.name().as_str()).or_insert((qualifier, field));
+    }
     let mut columns = Vec::new();
     for field in schema.fields() {
-        if !plan.schema().has_column_with_unqualified_name(field.name()) {
+        let Some((qualifier, found)) = given.get(field.name().as_str()) else {
             columns.push(lit(ScalarValue::try_new_null(field.data_type())?).alias(field.name()));
             continue;
-        }
-        let (qualifier, found) = plan.schema().qualified_field_with_unqualified_name(field.name())?;
+        };
         let column = Expr::Column(Column::new(qualifier.cloned(), field.name()));
         let column = if found.data_type() == field.data_type() {
             column
@@ -253,4 +325,12 @@ pub(super) fn shaped(plan: LogicalPlan, schema: &SchemaRef) -> Result<LogicalPla
         columns.push(column.alias(field.name()));
     }
     LogicalPlanBuilder::from(plan).project(columns)?.build()
+}
+
+fn has_shape(plan: &LogicalPlan, schema: &SchemaRef) -> bool {
+    let is = |(is, wanted): (&Arc<Field>, &Arc<Field>)| {
+        is.name() == wanted.name() && is.data_type() == wanted.data_type()
+    };
+    let fields = plan.schema().fields();
+    fields.len() == schema.fields().len() && fields.iter().zip(schema.fields()).all(is)
 }

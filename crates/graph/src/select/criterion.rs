@@ -3,7 +3,7 @@
 use mep_lang::project::{Problem, nearest};
 
 /// The methods that a criterion can begin with.
-const METHODS: [&str; 23] = [
+const METHODS: [&str; 24] = [
     "access",
     "column",
     "config",
@@ -26,6 +26,7 @@ const METHODS: [&str; 23] = [
     "tag",
     "test_name",
     "test_type",
+    "unit_test",
     "version",
 ];
 
@@ -59,6 +60,7 @@ pub(super) enum Method {
     Tag,
     TestName,
     TestType,
+    UnitTest,
     Version,
 }
 
@@ -133,6 +135,7 @@ impl Criterion {
             "tag" => Method::Tag,
             "test_name" => Method::TestName,
             "test_type" => Method::TestType,
+            "unit_test" => Method::UnitTest,
             "version" => Method::Version,
             _ => {
                 let problem = Problem::new(format!("the selector `{text}` has an unknown method `{word}`"));

@@ -68,6 +68,7 @@ pub(super) fn matches(node: &Node, criterion: &Criterion, pattern: &NamePattern<
             NodeKind::Test(TestDetail::Singular { .. }) => ["singular", "data"].contains(&pattern.text),
             _ => false,
         },
+        Method::UnitTest => node.is_unit_test() && is_in_package(node, pattern),
         Method::TestName => match &node.kind {
             NodeKind::Test(TestDetail::Generic { test, .. }) => pattern.is(test.package_and_name().1),
             _ => false,

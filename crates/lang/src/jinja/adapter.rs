@@ -18,6 +18,7 @@ use super::scope::{RenderScope, SCOPE, Shared};
 use super::time::Modules;
 use super::visits;
 use crate::project::nearest;
+use mep_core::warnings::{self, WarningKind};
 
 /// What `target.type` and `adapter.type()` say: the adapter of dbt whose macros are taken, so that what a project does for it is
 /// done whether its macros are dispatched or ask.
@@ -179,7 +180,7 @@ impl Object for Exceptions {
                 let (message,): (Value,) = from_args(arguments)?;
                 let message = shown(&message);
                 visits::check()?;
-                if RenderScope::is_told(state) {
+                if RenderScope::is_told(state) && warnings::note(WarningKind::SaidByText) {
                     tracing::warn!(file = state.name(), "{message}");
                 }
                 Ok("".into())
@@ -237,9 +238,14 @@ impl Object for PackageMacros {
         if let Some(found) = macros.qualified(&self.name, method) {
             return found.call(state, arguments);
         }
+        if let ("get", [name, default @ ..]) = (method, arguments) {
+            // A package is a mapping of its macros, as in dbt.
+            let found = self.get_value(name);
+            return Ok(found.or_else(|| default.first().cloned()).unwrap_or_else(|| Value::from(())));
+        }
         if self.name == DBT {
             let scope = state.lookup(SCOPE).and_then(|scope| scope.downcast_object::<RenderScope>());
-            let asks = Function::named(method).filter(|function| function.asks());
+            let asks = Function::named(method).filter(|function| function.is_macro_of_dbt());
             if let (Some(scope), Some(function)) = (scope, asks) {
                 return Arc::new(Bound { scope, function }).call(state, arguments);
             }

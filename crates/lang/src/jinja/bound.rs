@@ -98,6 +98,11 @@ impl Function {
     pub(super) fn asks(self) -> bool {
         matches!(self, Self::RunQuery | Self::Statement | Self::LoadResult | Self::LoadRelation)
     }
+
+    /// Whether it is a macro in dbt, and so one of the package `dbt`.
+    pub(super) fn is_macro_of_dbt(self) -> bool {
+        self.asks() || matches!(self, Self::IsIncremental | Self::ShouldFullRefresh | Self::Columns)
+    }
 }
 
 /// A function and the text that calls it.
@@ -270,10 +275,11 @@ impl RenderScope {
         let name = of_version.as_deref().unwrap_or(name);
         let resolved = match &self.resolver {
             Some(resolver) => {
-                // A name alone is that of the text's own package before it is that of another one.
-                let own = Some(self.about.package.as_str());
-                let own = own.filter(|own| package.is_none() && *own != self.shared.project_name);
-                let found = own.and_then(|own| resolver.resolve_ref(Some(own), name).ok());
+                // A name alone is looked for in the project, then in the text's own package, then in any other, as in dbt.
+                let (root, own) = (self.shared.project_name.as_str(), self.about.package.as_str());
+                let order = if self.shared.own_package_first { [own, root] } else { [root, own] };
+                let mut first = order.into_iter().filter(|_| package.is_none() && own != root);
+                let found = first.find_map(|of| resolver.resolve_ref(Some(of), name).ok());
                 found.map_or_else(|| resolver.resolve_ref(package, name), Ok).map_err(invalid)?
             }
             None => Relation { schema: self.about.this.schema.clone(), name: name.to_owned() }.into(),

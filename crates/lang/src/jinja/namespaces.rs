@@ -8,6 +8,7 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 
 use super::macros::Macro;
+use super::scope::OVERRIDABLE;
 
 /// What stands before the name of a macro that `adapter.dispatch` finds, the first one first. What is written for DuckDB is nearer
 /// to what mep's SQL is than what is written for every database.
@@ -33,6 +34,8 @@ pub(super) struct Namespaces {
     dispatch: IndexMap<String, Vec<String>>,
     /// Packages that the project names and that are not there.
     missing: Vec<String>,
+    /// The dbt adapter of the engine that the target says its SQL is written for: its macros are taken where there are no others.
+    written_for: Option<&'static str>,
 }
 
 /// Where a macro was looked for and not found.
@@ -48,7 +51,13 @@ impl Namespaces {
         dispatch: IndexMap<String, Vec<String>>,
         missing: Vec<String>,
     ) -> Self {
-        Self { root: root.to_owned(), packages, builtin, dispatch, missing }
+        Self { root: root.to_owned(), packages, builtin, dispatch, missing, written_for: None }
+    }
+
+    /// With the dbt adapter of the engine that the SQL is written for.
+    pub(super) fn written_for(mut self, adapter: Option<&'static str>) -> Self {
+        self.written_for = adapter;
+        self
     }
 
     /// The project's name.
@@ -74,7 +83,9 @@ impl Namespaces {
     /// The macro that a name after a package's means.
     pub(super) fn qualified(&self, package: &str, name: &str) -> Option<&Arc<Macro>> {
         if package == DBT {
-            return self.builtin.get(name).or_else(|| self.of_package(&self.root, name));
+            // A macro that stands in for one of dbt's functions finds that one by `dbt.`, and not itself.
+            let own = self.of_package(&self.root, name).filter(|_| !OVERRIDABLE.contains(&name));
+            return self.builtin.get(name).or(own);
         }
         if self.is_installed(package) {
             return self.of_package(package, name);
@@ -113,15 +124,18 @@ impl Namespaces {
     ) -> Result<&Arc<Macro>, NotDispatched> {
         let packages = self.order(from, namespace);
         let names = PREFIXES.map(|prefix| format!("{prefix}__{name}"));
-        let found = packages.iter().find_map(|package| {
-            let of = |name: &String| match *package {
-                DBT => self.builtin.get(name),
-                // What mep answers itself, of what a package would ask a database.
-                OF_MEP => self.builtin.get(name).filter(|_| name.starts_with("mep__")),
-                package => self.of_package(package, name),
-            };
-            names.iter().find_map(of)
-        });
+        let found = |names: &[String]| {
+            packages.iter().find_map(|package| {
+                let of = |name: &String| match *package {
+                    DBT => self.builtin.get(name),
+                    // What mep answers itself, of what a package would ask a database.
+                    OF_MEP => self.builtin.get(name).filter(|_| name.starts_with("mep__")),
+                    package => self.of_package(package, name),
+                };
+                names.iter().find_map(of)
+            })
+        };
+        let found = found(&names).or_else(|| found(&[format!("{}__{name}", self.written_for?)]));
         let is_shown = |package: &&&str| **package != OF_MEP;
         let shown = || packages.iter().filter(is_shown).map(|package| (*package).to_owned()).collect();
         found.ok_or_else(|| NotDispatched { packages: shown() })

@@ -1,5 +1,6 @@
 //! Python's `re`, as much of it as projects use.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -229,7 +230,7 @@ fn all_of(found: &Captures<'_>) -> Value {
 
 fn regex(text: &str, flags: i64) -> Result<Regex, Error> {
     let has = |flag: i64| flags & flag != 0;
-    let built = RegexBuilder::new(text)
+    let built = RegexBuilder::new(&python_pattern(text, has(64)))
         .case_insensitive(has(2))
         .multi_line(has(8))
         .dot_matches_new_line(has(16))
@@ -243,6 +244,72 @@ fn regex(text: &str, flags: i64) -> Result<Regex, Error> {
             "what looks around or back is not supported",
         )
     })
+}
+
+/// A pattern of Python as the engine of patterns has it: a brace that says no number of times is a brace, and in brackets a bracket, `&`
+/// and `~` mean themselves.
+fn python_pattern(text: &str, is_verbose: bool) -> Cow<'_, str> {
+    if !text.contains(['{', '}', '[']) {
+        return text.into();
+    }
+    // Flags stand at the beginning, and what is said in comments means nothing.
+    let flags = text.trim_start().strip_prefix("(?").and_then(|rest| rest.split_once(')'));
+    let is_verbose =
+        is_verbose || flags.is_some_and(|(flags, _)| flags.contains('x') && !flags.contains([':', '=']));
+    let (mut written, mut rest, mut in_brackets) = (String::with_capacity(text.len() + 8), text, false);
+    while let Some(next) = rest.chars().next() {
+        let length = match next {
+            '\\' => {
+                let escaped = rest[1..].chars().next().map_or(0, char::len_utf8);
+                let braced = matches!(&rest[1..=escaped], "p" | "P" | "N" | "x" | "u")
+                    .then(|| rest[1 + escaped..].find('}'));
+                let braced = braced.flatten().filter(|_| rest[1 + escaped..].starts_with('{'));
+                1 + escaped + braced.map_or(0, |end| end + 1)
+            }
+            '#' if is_verbose && !in_brackets => rest.find('\n').unwrap_or(rest.len()),
+            '[' if !in_brackets => {
+                in_brackets = true;
+                // A bracket that closes at once is one of the characters.
+                let open = 1 + usize::from(rest[1..].starts_with('^'));
+                let first = rest[open..].starts_with([']', '[']);
+                written.push_str(&rest[..open]);
+                if first {
+                    written.push('\\');
+                    written.push_str(&rest[open..=open]);
+                }
+                rest = &rest[open + usize::from(first)..];
+                continue;
+            }
+            ']' if in_brackets => {
+                in_brackets = false;
+                1
+            }
+            '[' | '&' | '~' if in_brackets => {
+                written.push('\\');
+                1
+            }
+            '{' if !in_brackets => times(rest).unwrap_or_else(|| {
+                written.push('\\');
+                1
+            }),
+            '}' if !in_brackets => {
+                written.push('\\');
+                1
+            }
+            other => other.len_utf8(),
+        };
+        written.push_str(&rest[..length]);
+        rest = &rest[length..];
+    }
+    written.into()
+}
+
+/// How long `{2}`, `{2,}` or `{2,3}` is that a text begins with.
+fn times(text: &str) -> Option<usize> {
+    let (said, _) = text.strip_prefix('{')?.split_once('}')?;
+    let (least, most) = said.split_once(',').unwrap_or((said, said));
+    let is_number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    (!least.is_empty() && is_number(least) && is_number(most)).then(|| said.len() + 2)
 }
 
 /// `\1` and `\g<name>` as the engine of patterns writes them.

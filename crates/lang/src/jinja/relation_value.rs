@@ -105,6 +105,17 @@ impl Object for RelationValue {
             }
             // SQL takes a name in quotes only where it needs them, and that is known when it is printed.
             "quote" | "without_quote" => Ok(Self::of(self.0.clone())),
+            // mep has one for all schemas.
+            "information_schema" => {
+                let (view,): (Option<&str>,) = from_args(arguments)?;
+                let schema = "information_schema".to_owned();
+                Ok(match view {
+                    Some(view) => {
+                        Self::of(Relation { schema: Some(schema), name: view.to_lowercase() }.into())
+                    }
+                    None => schema.into(),
+                })
+            }
             "without_identifier" => Ok(self.0.relation.schema.clone().unwrap_or_default().into()),
             "incorporate" | "replace_path" => {
                 let (parts,): (Kwargs,) = from_args(arguments)?;

@@ -86,6 +86,7 @@ impl<'a> Rewriter<'a> {
             self.replace(0..0, PRELUDE);
         }
         let inside = self.late_defaults();
+        self.blanks();
         self.statements();
         self.conditional_calls();
         self.operators();
@@ -102,6 +103,7 @@ impl<'a> Rewriter<'a> {
 
     /// Of a text that loads no macros.
     pub(super) fn without_macros(mut self) -> Rewritten {
+        self.blanks();
         self.statements();
         self.conditional_calls();
         self.operators();
@@ -150,6 +152,18 @@ impl<'a> Rewriter<'a> {
             }
         }
         moved
+    }
+
+    /// Blanks that the engine does not know: as in Python, any blank of Unicode is one within a tag.
+    fn blanks(&mut self) {
+        let within = |pair: &[Token]| (pair[0].kind != TokenKind::Close).then(|| pair[0].end..pair[1].start);
+        for range in self.tokens.windows(2).filter_map(within).collect::<Vec<_>>() {
+            let is_rare = |c: char| c.is_whitespace() && !matches!(c, ' ' | '\t' | '\r' | '\n');
+            for (at, rare) in self.text[range.clone()].match_indices(is_rare) {
+                let start = range.start + at;
+                self.replace(start..start + rare.len(), " ");
+            }
+        }
     }
 
     fn replace(&mut self, range: Range<usize>, text: &'static str) {

@@ -37,6 +37,8 @@ const DBT_VERSION: &str = "1.11.16";
 pub(super) struct Shared {
     pub(super) invocation: Invocation,
     pub(super) project_name: String,
+    /// Whether `ref()` looks in the package of the text before it looks in the project.
+    pub(super) own_package_first: bool,
     /// The variables of the project, and as each of its packages sees them.
     pub(super) vars: IndexMap<String, IndexMap<String, Json>>,
     pub(super) target: Value,

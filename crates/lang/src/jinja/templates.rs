@@ -30,9 +30,10 @@ use super::subject::{Invocation, Parsed, Rendered, Resolver, Subject};
 use super::visits::{self, bounded};
 use super::{adapter, filters, functions, passes, tests_of_values};
 use crate::project::{
-    Column, OF_OTHER_TARGETS, Overrides, Place, Problem, Problems, Project, SourceText, Span, Weight,
+    Column, Dialect, OF_OTHER_TARGETS, Overrides, Place, Problem, Problems, Project, SourceText, Span, Weight,
 };
 use mep_core::guard::guarded;
+use mep_core::warnings::{self, WarningKind};
 
 /// The template that calls a generic test.
 pub(super) const TEST_CALL: &str = "mep/test";
@@ -110,11 +111,14 @@ impl Templates {
                 }
                 macro_files.insert(name, origin);
             }
-            warnings.extend(overrides::ignored_materializations(&materializations));
+            let ignored = overrides::ignored_materializations(&materializations);
+            let ignored = ignored.into_iter();
+            warnings.extend(ignored.map(|problem| problem.kind(WarningKind::MacroNotAsked)));
             defined.push((package, definitions));
         }
         let of_project = defined.iter().find(|(package, _)| *package == project.name);
-        warnings.extend(of_project.into_iter().flat_map(|(_, definitions)| overrides::ignored(definitions)));
+        let ignored = of_project.into_iter().flat_map(|(_, definitions)| overrides::ignored(definitions));
+        warnings.extend(ignored.map(|problem| problem.kind(WarningKind::MacroNotAsked)));
         let macros = namespaces(project, &defined);
         for name in macros.names() {
             if let Some(found) = macros.get(name) {
@@ -143,6 +147,7 @@ impl Templates {
         let shared = Shared {
             invocation,
             project_name: project.name.clone(),
+            own_package_first: project.own_package_first,
             vars,
             target,
             dependencies,
@@ -242,13 +247,14 @@ impl Templates {
         subject: &Subject<'_>,
         resolver: Arc<dyn Resolver>,
         overrides: &Overrides,
+        sees: &[(&'static str, serde_json::Value)],
     ) -> Result<Rendered, Problem> {
         let mut shared = Shared::clone(&self.shared);
         shared.overridden = Overridden::of(overrides);
         for vars in shared.vars.values_mut() {
             vars.extend(overrides.vars.iter().map(|(name, value)| (name.clone(), value.clone())));
         }
-        Ok(self.in_full(&Arc::new(shared), subject, resolver, &[])?.0)
+        Ok(self.in_full(&Arc::new(shared), subject, resolver, sees)?.0)
     }
 
     /// The only pass over a text that may see more than all texts see.
@@ -409,6 +415,9 @@ fn described(columns: &[Column]) -> serde_json::Value {
 
 /// Tells what is not defined in a text of which it was not known before it was rendered.
 pub(super) fn tell(missing: &Problem) {
+    if !warnings::note(WarningKind::UndefinedName) {
+        return;
+    }
     if let Some(place) = missing.place() {
         tracing::warn!("{}:{}: {missing}", place.text.path().display(), place.line_column().0);
     } else {
@@ -418,7 +427,8 @@ pub(super) fn tell(missing: &Problem) {
 
 /// What is said of something that is not defined, where it is taken for nothing.
 pub(super) fn printed_as_nothing(problem: Problem) -> Problem {
-    problem.weighing(Weight::Once).saying(|message| format!("{message}: nothing stands in its place"))
+    let problem = problem.weighing(Weight::Once).kind(WarningKind::UndefinedName);
+    problem.saying(|message| format!("{message}: nothing stands in its place"))
 }
 
 /// The engine with all that is the same for every project.
@@ -499,6 +509,7 @@ fn namespaces(project: &Project, defined: &Defined<'_>) -> Namespaces {
         project.dispatch.clone(),
         project.missing_packages.clone(),
     )
+    .written_for(project.target.dialect.map(Dialect::adapter))
 }
 
 /// The macros that note something when they are called, themselves or by a macro that they name.

@@ -116,7 +116,8 @@ impl Lexer<'_> {
                 }
             }
             match byte {
-                b' ' | b'\t' | b'\r' | b'\n' => self.at += 1,
+                b' ' | b'\t' | b'\r' | b'\n' | 0x0B | 0x0C => self.at += 1,
+                byte if !byte.is_ascii() && self.blank().is_some() => self.at += self.blank()?,
                 b'"' | b'\'' => {
                     self.at += 1 + quoted(&rest[1..], byte)?;
                     self.push(TokenKind::Text, start);
@@ -126,8 +127,9 @@ impl Lexer<'_> {
                     self.push(TokenKind::Number, start);
                 }
                 byte if byte.is_ascii_alphabetic() || byte == b'_' || !byte.is_ascii() => {
-                    self.at +=
-                        length(rest, |byte| byte.is_ascii_alphanumeric() || byte == b'_' || !byte.is_ascii());
+                    let name = |c: char| c.is_ascii_alphanumeric() || c == '_' || is_beyond_ascii(c);
+                    let rest = &self.text[start..];
+                    self.at += rest.find(|c| !name(c)).unwrap_or(rest.len());
                     self.push(TokenKind::Name, start);
                 }
                 _ => {
@@ -144,6 +146,12 @@ impl Lexer<'_> {
         }
     }
 
+    /// How long the blank is that stands here, where it is one that few have: as in Python, any blank of Unicode is one.
+    fn blank(&self) -> Option<usize> {
+        let next = self.text.get(self.at..)?.chars().next()?;
+        next.is_whitespace().then(|| next.len_utf8())
+    }
+
     /// Goes to the tag that ends a `{% raw %}` block.
     fn skip_raw(&mut self) -> Option<()> {
         loop {
@@ -156,6 +164,11 @@ impl Lexer<'_> {
             self.at = open + 2;
         }
     }
+}
+
+/// Whether a character is a part of a name though it is none of ASCII.
+fn is_beyond_ascii(c: char) -> bool {
+    !c.is_ascii() && !c.is_whitespace()
 }
 
 fn length(bytes: &[u8], belongs: impl Fn(u8) -> bool) -> usize {

@@ -5,6 +5,7 @@ use serde_json::Value as Json;
 
 use super::item::Item;
 use super::{Located, Place, Problem, Problems};
+use mep_core::warnings::WarningKind;
 
 /// Config keys and their values, untyped.
 pub(super) type Config = IndexMap<String, Located<Json>>;
@@ -90,7 +91,7 @@ impl ConfigTree {
             if inside.is_empty() {
                 let siblings = fqns.iter().filter_map(|fqn| fqn.get(depth)).map(String::as_str);
                 let problem = Problem::new(format!("the config of `{name}` applies to no {thing}")).at(place);
-                warnings.push(problem.did_you_mean(name, siblings));
+                warnings.push(problem.did_you_mean(name, siblings).kind(WarningKind::UnusedConfigPath));
             } else {
                 tree.warn_below(thing, &inside, depth + 1, warnings);
             }

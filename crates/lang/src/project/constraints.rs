@@ -3,6 +3,7 @@
 use super::item::Mapping;
 use super::{Located, Place, Problem, Problems, Properties, Weight};
 use mep_core::keys::{Key, Section, key};
+use mep_core::warnings::WarningKind;
 
 /// What a constraint promises.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -183,6 +184,7 @@ pub(super) fn warn_of_source(table: &Properties, problems: &mut Problems) {
     for constraint in of_columns.chain(&table.constraints).filter(|constraint| constraint.warns()) {
         let message = format!("the constraint `{}` of a source is not checked", constraint.kind.as_str());
         let problem = Problem::new(message).at(&constraint.place).weighing(Weight::Warning);
+        let problem = problem.kind(WarningKind::UncheckedConstraint);
         problems.push(problem.help("use a data test; `not_null` of a column rejects rows without a value"));
     }
 }

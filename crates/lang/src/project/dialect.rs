@@ -67,6 +67,19 @@ impl Dialect {
         if let [only] = found[..] { Some(only) } else { None }
     }
 
+    /// The name of dbt's adapter.
+    pub fn adapter(self) -> &'static str {
+        NAMES.iter().find(|(_, dialect)| *dialect == self).map_or("default", |(name, _)| name)
+    }
+
+    /// Whether `regexp_replace(text, pattern, other)` replaces all that is found, and not the first alone.
+    pub fn replaces_all(self) -> bool {
+        match self {
+            Self::Snowflake | Self::BigQuery | Self::Spark | Self::Trino => true,
+            Self::DuckDb | Self::Postgres => false,
+        }
+    }
+
     /// Whether `/` of two whole numbers gives a fraction.
     pub fn divides_in_fractions(self) -> bool {
         match self {

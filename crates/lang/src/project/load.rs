@@ -25,6 +25,7 @@ use super::{
     Exposure, Package, Problem, Problems, Project, SeedFile, Snapshot, SourceTable, SourceText, SqlFile,
     selectors, snapshots, vars, yaml,
 };
+use mep_core::warnings::WarningKind;
 
 /// Which project to read, and what the command line says of it.
 #[derive(Clone, Debug, Default)]
@@ -85,10 +86,10 @@ pub fn load(options: &LoadOptions) -> Result<Project, Problems> {
     let mut problems = Problems::default();
     let cli_vars = vars::of_command_line(options.vars.as_deref(), &mut problems);
     let mut file = ProjectFile::read(&options.root, &cli_vars, &mut problems);
-    let target = profiles::choose(options, &file, &Strings::of_profile(&file.vars), &mut problems);
+    let target = profiles::choose(options, &file, &Strings::with_secrets(&file.vars), &mut problems);
     let strings = Strings::new(&file.vars).with_target(&file.name, target.as_ref());
     let trees = file.config_trees(&strings, &mut problems);
-    let wanted = packages::read_wanted(&options.root, &Strings::new(&file.vars), &mut problems);
+    let wanted = packages::read_wanted(&options.root, &Strings::with_secrets(&file.vars), &mut problems);
     let installed = packages::installed(&options.root, &file.install_path, &wanted, &cli_vars, &mut problems);
     let mut warnings = Problems::default();
     let missing_packages = packages::missing(&options.root, &wanted, &installed, &mut warnings);
@@ -155,7 +156,9 @@ pub fn load(options: &LoadOptions) -> Result<Project, Problems> {
         vars: file.vars,
         packages,
         missing_packages,
+        own_package_first: file.own_package_first,
         dispatch: file.dispatch,
+        warn_options: file.warn_options,
         packages_path: PathBuf::from(file.install_path),
         target_path: file.target_path,
         target,
@@ -366,7 +369,7 @@ impl ProjectFiles {
         });
         (this.macros, this.tests, this.snapshots) = (macros, tests, snapshots);
         this.fixtures = fixtures;
-        let docs = below(&folders.docs, problems);
+        let docs = below(&folders.with_docs(), problems);
         this.markdown.extend(docs.into_iter().filter(|file| file.extension == "md"));
         for files in [&mut this.yaml, &mut this.markdown] {
             let mut seen = HashSet::new();
@@ -563,7 +566,7 @@ impl Assembly<'_> {
                 } else {
                     problem.did_you_mean(name, names.iter().copied())
                 };
-                self.warnings.push(problem);
+                self.warnings.push(problem.kind(WarningKind::EntryOfNothing));
             }
         }
     }

@@ -41,9 +41,12 @@ mod target;
 mod target_path;
 mod test_uses;
 mod types;
+mod unit_macros;
+mod unit_steps;
 mod unit_tests;
 mod vars;
 mod versions;
+mod warn_options;
 mod yaml;
 
 #[cfg(test)]
@@ -68,18 +71,24 @@ pub(crate) use strings::OF_OTHER_TARGETS;
 pub use target::bytes_of;
 pub use text::{Located, Place, SourceText, Span};
 pub use types::*;
+pub use unit_macros::UnitMacro;
+pub use unit_steps::UnitStep;
 pub use unit_tests::{Overrides, UnitInput, UnitRows, UnitTest};
 pub use vars::mapping_of_yaml;
 pub use versions::ModelVersion;
+pub use warn_options::{warn_options, warn_options_of_words};
 
-/// The value of a text of YAML, which is no file of the project.
+/// The value of a text of YAML, which is no file of the project. Of a key that is written twice the last counts, as in Python.
 ///
 /// # Errors
 /// Where it is no YAML.
 pub fn yaml_of(text: &str) -> Result<serde_json::Value, Problems> {
     let mut problems = Problems::default();
     let node = yaml::parse(&SourceText::new("YAML", text), &mut problems);
-    problems.none_or(node.map_or(serde_json::Value::Null, |node| node.json()))
+    if problems.has_errors() {
+        return Err(problems);
+    }
+    Ok(node.map_or(serde_json::Value::Null, |node| node.json()))
 }
 
 /// The keys of a project's files, for the reference.

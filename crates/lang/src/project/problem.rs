@@ -7,6 +7,7 @@ use miette::{Diagnostic, LabeledSpan, NamedSource, SourceCode};
 
 use super::text::{Place, SourceText};
 use super::{profiles, snippet};
+use mep_core::warnings::WarningKind;
 
 /// The bytes of the longest message.
 const LONGEST: usize = 2_000;
@@ -18,6 +19,7 @@ const LONGEST: usize = 2_000;
 pub struct Problem {
     message: String,
     weight: Weight,
+    kind: Option<WarningKind>,
     help: Option<String>,
     label: Option<String>,
     /// In a box, so that a result with a problem stays small.
@@ -44,6 +46,7 @@ impl Problem {
         Self {
             message: cut(message.into()),
             weight: Weight::default(),
+            kind: None,
             help: None,
             label: None,
             source: None,
@@ -55,6 +58,22 @@ impl Problem {
     pub fn weighing(mut self, weight: Weight) -> Self {
         self.weight = weight;
         self
+    }
+
+    /// Says what it is about, where it is a warning.
+    #[must_use]
+    pub fn kind(mut self, kind: WarningKind) -> Self {
+        self.kind = Some(kind);
+        self
+    }
+
+    /// What it is about, where it is a warning.
+    pub fn warning_kind(&self) -> WarningKind {
+        self.kind.unwrap_or(match self.weight {
+            Weight::Unknown => WarningKind::UnknownKey,
+            Weight::Once => WarningKind::KeyWithoutEffect,
+            Weight::Error | Weight::Warning => WarningKind::Project,
+        })
     }
 
     /// Points at where the problem is.

@@ -11,9 +11,11 @@ use super::packages::{INSTALL_PATH, read_dispatch};
 use super::strings::Strings;
 use super::target_path;
 use super::vars::{self, Vars};
+use super::warn_options;
 use super::yaml::{self, YamlNode};
 use super::{Located, Problem, Problems, SourceText, Weight};
 use mep_core::keys::{self, Key, Section, accepted, key};
+use mep_core::warnings::WarnOptions;
 
 /// The file's name.
 pub(super) const FILE: &str = "dbt_project.yml";
@@ -29,9 +31,14 @@ const HARMLESS: [Key; 27] = [
     accepted("asset-paths", "Of dbt's docs."),
     accepted("function-paths", "Of dbt's functions."),
     accepted("log-path", "mep writes its log to standard error."),
-    accepted("flags", "Of dbt."),
     accepted("query-comment", "Of dbt."),
     accepted("description", "Of dbt's own docs."),
+    key(
+        "flags",
+        "mapping",
+        "",
+        "`warn_error` and `warn_error_options` are read, as `--warn-error` and `--warn-error-options` are; other flags are of dbt.",
+    ),
     key(
         "restrict-access",
         "true or false",
@@ -61,7 +68,12 @@ const OWN: [Key; 20] = [
     key("macro-paths", "list", "macros", "Where macros are."),
     key("test-paths", "list", "tests", "Where singular tests and, below `generic/`, generic ones are."),
     key("seed-paths", "list", "seeds", "Where seeds are."),
-    key("docs-paths", "list", "the models' folders", "Where Markdown files with `docs` blocks are."),
+    key(
+        "docs-paths",
+        "list",
+        "all folders",
+        "Where Markdown files with `docs` blocks are, besides the models' folders.",
+    ),
     key("snapshot-paths", "list", "snapshots", "Where snapshots are."),
     key("target-path", "path", "target", "Where artifacts go."),
     key("vars", "mapping", "", "Variables, for `var()`; `--vars` goes over them."),
@@ -132,6 +144,14 @@ impl Folders {
         }
     }
 
+    /// Those that Markdown files with `docs` blocks may be in, besides the models' own: all, where the project says nothing.
+    pub(super) fn with_docs(&self) -> Vec<String> {
+        if !self.docs.is_empty() {
+            return self.docs.clone();
+        }
+        [&self.seeds, &self.snapshots, &self.macros].into_iter().flatten().cloned().collect()
+    }
+
     /// All of them.
     pub(super) fn all(&self) -> impl Iterator<Item = &str> {
         let all = [&self.models, &self.macros, &self.tests, &self.seeds, &self.docs, &self.snapshots];
@@ -169,6 +189,10 @@ pub(super) struct ProjectFile {
     pub(super) restricts_access: bool,
     /// In which packages `adapter.dispatch` looks for the macros of a package.
     pub(super) dispatch: IndexMap<String, Vec<String>>,
+    /// Which warnings are errors, where that is said.
+    pub(super) warn_options: Option<WarnOptions>,
+    /// Whether `ref()` of a package looks there first.
+    pub(super) own_package_first: bool,
     /// Texts that are called before a run.
     pub(super) on_run_start: Vec<Located<String>>,
     /// Texts that are called after a run.
@@ -227,6 +251,8 @@ impl ProjectFile {
             install_path: INSTALL_PATH.to_owned(),
             restricts_access: false,
             dispatch: IndexMap::new(),
+            warn_options: None,
+            own_package_first: false,
             on_run_start: Vec::new(),
             on_run_end: Vec::new(),
             content: None,
@@ -279,6 +305,14 @@ impl ProjectFile {
         if let Some(item) = mapping.get("dispatch").filter(|item| !item.is_null()) {
             self.dispatch = read_dispatch(item, problems);
         }
+        let flags = mapping.get("flags").filter(|item| !item.is_null());
+        self.warn_options = flags.and_then(|item| warn_options::of_flags(item, problems));
+        let own_first = flags.and_then(|item| {
+            item.mapping(&mut Problems::default())
+                .get("require_ref_searches_node_package_before_root")?
+                .boolean(problems)
+        });
+        self.own_package_first = own_first.unwrap_or_default();
         for (key, hooks) in [("on-run-start", &mut self.on_run_start), ("on-run-end", &mut self.on_run_end)] {
             if let Some(item) = mapping.get(key).filter(|item| !item.is_null()) {
                 *hooks = item.located_texts(problems);

@@ -19,6 +19,7 @@ use super::versions::{VersionEntry, read_versions};
 use super::yaml::{self, Value, YamlNode};
 use super::{Exposure, Located, Place, Problem, Problems, Properties, SourceTable, SourceText, Weight};
 use mep_core::keys::{self, Effect, Key, Section, accepted, key, without_effect};
+use mep_core::warnings::WarningKind;
 
 /// Keys at the top of a file that say what the file is.
 const OWN: [Key; 13] = [
@@ -226,8 +227,6 @@ impl PropertiesReader<'_> {
             "macros",
             "analyses",
             "charts",
-            "given",
-            "expect",
             "filter",
             "where",
         ];
@@ -323,7 +322,7 @@ fn leave_unattached_out(file: &SourceText, tests: &mut YamlNode, problems: &mut 
             let problem =
                 Problem::new("a test that stands under no model, seed, snapshot or source tests nothing");
             let problem = problem.at(&file.at(item.span)).help("indent it below what it tests");
-            problems.push(problem.weighing(Weight::Warning));
+            problems.push(problem.weighing(Weight::Warning).kind(WarningKind::EntryOfNothing));
         }
         kept
     });
@@ -461,6 +460,7 @@ impl InFile<'_> {
         let meta = meta.into_iter().flatten().map(|(key, value)| (key.clone(), value.clone())).collect();
         Properties {
             place: Some(place),
+            folders: self.folders.to_vec(),
             description: docs.description(mapping.get("description"), problems),
             columns: read_columns(mapping, &self.test_config, docs, problems),
             tests: read_tests(mapping, &self.test_config, docs, problems),

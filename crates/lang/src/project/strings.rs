@@ -59,8 +59,8 @@ impl Strings {
         Self::of(vars, false)
     }
 
-    /// A renderer of the profile, which may use secrets of the environment.
-    pub(super) fn of_profile(vars: &IndexMap<String, Json>) -> Self {
+    /// A renderer of the profile, or of the files that name packages, which may use secrets of the environment.
+    pub(super) fn with_secrets(vars: &IndexMap<String, Json>) -> Self {
         Self::of(vars, true)
     }
 

@@ -55,8 +55,17 @@ const FILES_KEYS: [Key; 2] = [
     key("type", "files", "needed", "NDJSON, plain, `.gz` or `.zst`, and Parquet."),
     key("path", "folder", "needed", "Where they are, from the project's folder."),
 ];
+const WAREHOUSE_KEYS: [Key; 2] = [
+    key(
+        "type",
+        "warehouse",
+        "needed",
+        "Tables of the target's own warehouse or metastore that others publish, read where they are. So is a source that has no connection.",
+    ),
+    key("schema", "name", "that of the source", "The schema (Hive's database) that they are in."),
+];
 const WAREHOUSES: [&str; 2] = ["local", "hive"];
-const CONNECTIONS: [&str; 3] = ["files", "kafka", "simulator"];
+const CONNECTIONS: [&str; 4] = ["files", "kafka", "simulator", "warehouse"];
 const SIMULATOR_KEYS: [Key; 9] = [
     key(
         "type",
@@ -87,6 +96,7 @@ pub(super) fn reference() -> Vec<Section> {
         Section::of("A connection of type files", &[&FILES_KEYS]),
         kafka_connection::reference(),
         Section::of("A connection of type simulator", &[&SIMULATOR_KEYS]),
+        Section::of("A connection of type warehouse", &[&WAREHOUSE_KEYS]),
         streaming_target::reference(),
         openlineage::reference(),
     ]
@@ -239,6 +249,11 @@ fn read_connection(item: Item<'_>, problems: &mut Problems) -> Option<SourceConn
         "simulator" => {
             mapping.refuse_unknown("a connection of type `simulator`", &[&SIMULATOR_KEYS], problems);
             Some(SourceConnection::Simulator(read_simulator(mapping, problems)))
+        }
+        "warehouse" => {
+            mapping.refuse_unknown("a connection of type `warehouse`", &[&WAREHOUSE_KEYS], problems);
+            let schema = mapping.get("schema").and_then(|item| item.text(problems));
+            Some(SourceConnection::Warehouse { schema })
         }
         other => {
             problems.push(unknown_type("connection", other, &CONNECTIONS).at(&kind.place));

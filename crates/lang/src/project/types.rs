@@ -29,8 +29,12 @@ pub struct Project {
     pub packages: Vec<super::Package>,
     /// The packages that it names and that are not there, by what they are probably called.
     pub missing_packages: Vec<String>,
+    /// Whether a name alone in a package's `ref()` is looked for there before it is in the project, by a flag of dbt.
+    pub own_package_first: bool,
     /// In which packages `adapter.dispatch` looks for the macros of a package, where it says so.
     pub dispatch: IndexMap<String, Vec<String>>,
+    /// Which warnings are errors, where its file says so.
+    pub warn_options: Option<mep_core::warnings::WarnOptions>,
     /// The folder of packages, relative to the root.
     pub packages_path: PathBuf,
     /// The folder for artifacts, relative to the root (`target` unless `target-path` says otherwise).
@@ -158,6 +162,8 @@ pub struct SeedFile {
 pub struct Properties {
     /// Where the entry's name stands; `None` where no properties file names it.
     pub place: Option<Place>,
+    /// The project's name, then the folders of the properties file.
+    pub folders: Vec<String>,
     /// Markdown for the docs.
     pub description: Option<String>,
     /// Columns in the order written.
@@ -278,6 +284,18 @@ pub struct SourceTable {
     pub config: IndexMap<String, Located<Json>>,
     /// Where the table's name stands.
     pub place: Place,
+}
+
+impl SourceTable {
+    /// The schema that dbt finds it in.
+    pub fn found_in(&self) -> &str {
+        self.schema.as_deref().unwrap_or(&self.source)
+    }
+
+    /// The name that dbt finds it by.
+    pub fn found_as(&self) -> &str {
+        self.identifier.as_deref().unwrap_or(&self.name)
+    }
 }
 
 /// Something that uses the models: a dashboard, an application.
@@ -419,6 +437,11 @@ pub enum SourceConnection {
     Simulator(SimulatorConfig),
     /// `type: kafka`: messages of topics.
     Kafka(KafkaConfig),
+    /// `type: warehouse`: tables of the target's own warehouse that others publish.
+    Warehouse {
+        /// The schema that they are in, where it is not the one that the source says.
+        schema: Option<String>,
+    },
 }
 
 /// Where messages come from, and what they are.

@@ -7,6 +7,8 @@ use serde_json::Value as Json;
 
 use super::docs::Docs;
 use super::item::{Item, Mapping};
+use super::unit_macros::{self, UnitMacro};
+use super::unit_steps::{self, UnitStep};
 use super::yaml::Value;
 use super::{Located, Place, Problem, Problems, SourceText, Span};
 use mep_core::keys::{Key, Section, accepted, key};
@@ -36,6 +38,19 @@ pub struct UnitTest {
     pub exclude: Vec<String>,
     /// The folders of its file.
     pub folders: Vec<String>,
+    /// Runs one after another, each with its own rows; empty where it is of the SELECT alone.
+    pub steps: Vec<UnitStep>,
+    /// Of a test of steps: whether a full refresh after the last one must give the same rows.
+    pub full_refresh: bool,
+    /// Where it is of a macro, whose name then stands as that of the model: what is called, and the text that it is to give.
+    pub of_macro: Option<UnitMacro>,
+}
+
+impl UnitTest {
+    /// All rows of inputs, those of the test and then those of its steps.
+    pub fn inputs(&self) -> impl Iterator<Item = &UnitInput> {
+        self.given.iter().chain(self.steps.iter().flat_map(|step| &step.given))
+    }
 }
 
 /// Rows that stand in the place of what a model reads.
@@ -45,6 +60,8 @@ pub struct UnitInput {
     pub input: Located<String>,
     /// The rows.
     pub rows: UnitRows,
+    /// Of a step: whether they come in the place of the rows that the input had, and not beside them.
+    pub replaces: bool,
 }
 
 /// Rows as a unit test writes them.
@@ -82,9 +99,9 @@ pub struct Overrides {
 /// The texts of files of rows, by their names and extensions.
 pub(super) type Fixtures = HashMap<(String, String), SourceText>;
 
-const KEYS: [Key; 10] = [
+const KEYS: [Key; 14] = [
     key("name", "name", "needed", "The test's name."),
-    key("model", "name", "needed", "The model that is tested."),
+    key("model", "name", "needed", "The model that is tested; with `steps` a snapshot too."),
     key("given", "list of inputs", "", "The rows of everything that the model reads."),
     key(
         "expect",
@@ -108,8 +125,22 @@ const KEYS: [Key; 10] = [
     ),
     key("tags", "text or list", "", "Words to select by."),
     accepted("docs", "Of dbt's own docs."),
+    key(
+        "steps",
+        "list of steps",
+        "",
+        "mep's own: runs one after another in a warehouse of the test's own, by the model's real strategy, in the place of `expect`.",
+    ),
+    key(
+        "full_refresh",
+        "true or false",
+        "true",
+        "Of a test with `steps`: whether a full refresh after the last one must give the same rows.",
+    ),
+    key("macro", "name", "", "mep's own: the macro that is tested, in the place of `model`."),
+    key("args", "mapping", "", "The arguments that the macro is called with."),
 ];
-const GIVEN_KEYS: [Key; 4] = [
+pub(super) const GIVEN_KEYS: [Key; 4] = [
     key(
         "input",
         "ref, source or this",
@@ -138,6 +169,8 @@ pub(super) fn reference() -> Vec<Section> {
     vec![
         Section::of("A unit test", &[&KEYS]),
         Section::of("An input of a unit test; `expect` has the same but for `input`", &[&GIVEN_KEYS]),
+        unit_steps::reference(),
+        unit_macros::reference(),
     ]
 }
 
@@ -165,26 +198,31 @@ pub(super) fn read_unit_test(
     let mut given = Vec::new();
     for input in test.get("given").map(|item| item.mappings(problems)).unwrap_or_default() {
         input.check_keys("an input of a unit test", &[&GIVEN_KEYS], problems);
-        let of = input.required("input", "an input of a unit test", problems);
-        let rows = read_rows(input, fixtures, problems);
-        given.extend(of.zip(rows).map(|(input, rows)| UnitInput { input, rows }));
+        given.extend(read_input(input, fixtures, problems));
     }
     let overrides = read_overrides(test, problems);
     let (include, exclude) = read_versions(test, problems);
     let name = test.required("name", "a unit test", problems);
-    let model = test.required("model", "a unit test", problems);
-    let Some(expect) = test.get("expect").filter(|item| !item.is_null()) else {
-        problems.push(test.item.problem("a unit test needs `expect`").help("write expect: {rows: [...]}"));
-        return None;
+    let steps = unit_steps::read(test, fixtures, problems)?;
+    let full_refresh = test.get("full_refresh").and_then(|item| item.boolean(problems)).unwrap_or(true);
+    let of_macro = match unit_macros::read(test, problems) {
+        Ok(of_macro) => of_macro,
+        Err(problem) => {
+            problems.push(problem);
+            return None;
+        }
     };
-    let expect = expect.mapping(problems);
-    expect.check_keys("what a unit test expects", &[&GIVEN_KEYS[1..]], problems);
-    let expect = read_rows(expect, fixtures, problems);
+    let model = match test.get("macro") {
+        Some(named) => named.located_text(problems),
+        None => test.required("model", "a unit test", problems),
+    };
+    let nothing = || UnitRows::Listed(Located { value: Vec::new(), place: test.item.place() });
+    let expect = if steps.is_empty() { read_expected(test, fixtures, problems)? } else { nothing() };
     Some(UnitTest {
         name: name?,
         model: model?,
         given,
-        expect: expect?,
+        expect,
         overrides,
         description,
         tags,
@@ -192,7 +230,33 @@ pub(super) fn read_unit_test(
         include,
         exclude,
         folders: folders.to_vec(),
+        steps,
+        full_refresh,
+        of_macro,
     })
+}
+
+/// The rows that a test of a SELECT expects.
+fn read_expected(test: Mapping<'_>, fixtures: &Fixtures, problems: &mut Problems) -> Option<UnitRows> {
+    let Some(expect) = test.get("expect").filter(|item| !item.is_null()) else {
+        problems.push(test.item.problem("a unit test needs `expect`").help("write expect: {rows: [...]}"));
+        return None;
+    };
+    let expect = expect.mapping(problems);
+    let of_text: &[Key] = if test.get("macro").is_some() { &unit_macros::EXPECT_KEYS } else { &[] };
+    expect.check_keys("what a unit test expects", &[&GIVEN_KEYS[1..], of_text], problems);
+    read_rows(expect, fixtures, problems)
+}
+
+/// Rows that stand for an input, whose keys are checked.
+pub(super) fn read_input(
+    input: Mapping<'_>,
+    fixtures: &Fixtures,
+    problems: &mut Problems,
+) -> Option<UnitInput> {
+    let of = input.required("input", "an input of a unit test", problems);
+    let rows = read_rows(input, fixtures, problems);
+    of.zip(rows).map(|(input, rows)| UnitInput { input, rows, replaces: false })
 }
 
 fn read_overrides(test: Mapping<'_>, problems: &mut Problems) -> Overrides {
@@ -227,7 +291,7 @@ fn read_versions(test: Mapping<'_>, problems: &mut Problems) -> (Vec<String>, Ve
 }
 
 /// Reads `rows:` or `fixture:`, in the format that is said.
-fn read_rows(of: Mapping<'_>, fixtures: &Fixtures, problems: &mut Problems) -> Option<UnitRows> {
+pub(super) fn read_rows(of: Mapping<'_>, fixtures: &Fixtures, problems: &mut Problems) -> Option<UnitRows> {
     let format = of.get("format").and_then(|item| item.located_text(problems));
     let is_said = format.as_ref().map_or("dict", |format| format.value.as_str());
     if let (Some(format), false) = (&format, ["dict", "csv", "sql"].contains(&is_said)) {

@@ -9,6 +9,7 @@ use serde_json::{Number, Value as Json};
 use serde_saphyr::granit_parser::{self, Event, Parser, ScalarStyle, ScanError, StrInput, Tag};
 
 use super::{Problem, Problems, SourceText, Span, Weight};
+use mep_core::warnings::WarningKind;
 
 /// How deep collections may lie in each other; keeps every walk over a tree from overflowing the stack.
 const DEEPEST: usize = 100;
@@ -317,6 +318,7 @@ impl<'a> Tree<'a> {
             let (line, _) = self.file.at(entries[earlier].key_span).line_column();
             let message = format!("the key `{}` is written twice, and the last one counts", entry.key);
             let problem = Problem::new(message).at(&self.file.at(entry.key_span)).weighing(Weight::Warning);
+            let problem = problem.kind(WarningKind::DuplicateKey);
             self.problems.push(problem.help(format!("the first is on line {line}; take one of them away")));
         }
         let mut keep = keep.into_iter();

@@ -13,6 +13,7 @@ use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::datasource::TableProvider;
 use datafusion::logical_expr::{Aggregate, Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder};
 
+use super::changed_rows::plan_asks;
 use super::states::GroupStates;
 use super::{ChangedTable, Changes, columns_of};
 use crate::alignment::{is_stored, relation};
@@ -46,43 +47,42 @@ pub struct Groups {
     keys: usize,
     /// What is stored of them.
     states: GroupStates,
+    /// Whether what each row of a changed table adds to them is told by that row alone.
+    is_linear: bool,
     /// The part of the plan that makes them.
     made_by: LogicalPlan,
 }
 
 impl DividedQuery {
-    /// The query, divided; `None` where it makes no groups that can be carried on, or is itself nothing but such groups. Only groups
-    /// of tables that grow, as `grows` says, are worth it. Where rows go from its tables, as `loses` says, a query that is nothing but groups
-    /// is divided too, if what is kept of these can lose rows.
+    /// The ways to divide the query, the one to be tried first before the others; none where it makes no groups that can be carried on, or is itself
+    /// nothing but such groups. Only groups of tables that grow, as `grows` says, are worth it. Where rows go from its tables, as `loses` says, a
+    /// query that is nothing but groups is divided too, if what is kept of these can lose rows.
     ///
     /// # Errors
     /// Where the optimizer finds that the query cannot run.
-    pub fn of(
+    pub fn ways(
         scope: &Scope,
         query: &PlannedQuery,
         grows: &dyn Fn(&Relation) -> bool,
         loses: bool,
-    ) -> Result<Option<Self>, SqlError> {
+    ) -> Result<Vec<Self>, SqlError> {
         let plan = scope.optimize_in_parts(query)?;
         let is_groups = insertions(&plan)?.carried_on(&plan)?.is_some();
         if is_groups && !loses {
-            return Ok(None);
+            return Ok(Vec::new());
         }
-        let mut groups: Vec<Groups> = Vec::new();
-        plan.apply(|node| {
-            let LogicalPlan::Aggregate(aggregate) = node else { return Ok(TreeNodeRecursion::Continue) };
-            if groups.iter().any(|one| one.made_by == *node) {
-                return Ok(TreeNodeRecursion::Jump);
+        let mut ways = Vec::new();
+        for level in [GroupLevel::Lowest, GroupLevel::Topmost] {
+            let groups = groups_of(&plan, grows, level, is_groups)?;
+            let is_other = ways.last().is_none_or(|way: &Self| {
+                way.groups.len() != groups.len()
+                    || way.groups.iter().zip(&groups).any(|(one, other)| one.made_by != other.made_by)
+            });
+            if !groups.is_empty() && is_other {
+                ways.push(Self { plan: plan.clone(), groups });
             }
-            match kept(node, aggregate, grows)? {
-                Some(one) if groups.len() < MOST && (!is_groups || one.can_lose_rows()?) => {
-                    groups.push(one);
-                    Ok(TreeNodeRecursion::Jump)
-                }
-                _ => Ok(TreeNodeRecursion::Continue),
-            }
-        })?;
-        Ok((!groups.is_empty()).then_some(Self { plan, groups }))
+        }
+        Ok(ways)
     }
 
     /// The groups.
@@ -95,13 +95,35 @@ impl DividedQuery {
     /// # Errors
     /// Where one of these is not known to the scope by the columns that groups are stored with.
     pub fn rest(&self, scope: &Scope, tables: &[Relation]) -> Result<PlannedQuery, SqlError> {
-        let rest = self.plan.clone().transform_down(|node| {
+        self.reading(scope, tables, self.plan.clone())
+    }
+
+    /// Rows of groups by another way to divide the query, which are made of the groups of this one.
+    ///
+    /// # Errors
+    /// As of [`rest`](Self::rest).
+    pub fn groups_above(
+        &self,
+        scope: &Scope,
+        tables: &[Relation],
+        groups: &Groups,
+    ) -> Result<PlannedQuery, SqlError> {
+        self.reading(scope, tables, groups.rows.clone().into_plan())
+    }
+
+    fn reading(
+        &self,
+        scope: &Scope,
+        tables: &[Relation],
+        plan: LogicalPlan,
+    ) -> Result<PlannedQuery, SqlError> {
+        let read = plan.transform_down(|node| {
             let groups = self.groups.iter().zip(tables).find(|(groups, _)| groups.made_by == node);
             let Some((groups, table)) = groups else { return Ok(Transformed::no(node)) };
             let read = groups.read(scope.scan(table)?.into_plan())?;
             Ok(Transformed::new(read, true, TreeNodeRecursion::Jump))
         })?;
-        Ok(PlannedQuery::from(rest.data))
+        Ok(PlannedQuery::from(read.data))
     }
 }
 
@@ -115,6 +137,11 @@ impl Groups {
         let keys = columns_of(rows.schema()).take(self.keys);
         let order: Vec<_> = keys.map(|key| key.sort(true, true)).collect();
         Ok(LogicalPlanBuilder::from(rows).sort(order)?.build()?.into())
+    }
+
+    /// How many columns, the first ones, tell them apart.
+    pub fn keys(&self) -> usize {
+        self.keys
     }
 
     /// Stored groups, by the names and types of what makes them.
@@ -139,6 +166,70 @@ impl Groups {
     }
 }
 
+/// Which groups are kept where some are made of others.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum GroupLevel {
+    /// The topmost ones that can be carried on.
+    Topmost,
+    /// Those that these are made of, where they are joined with other tables in between: a change in one of these tables then asks for no more than the
+    /// lower groups. They may be many more.
+    Lowest,
+}
+
+/// The groups of a plan that are to be kept. Of a plan that `is_groups` itself, only such as can lose rows.
+fn groups_of(
+    plan: &LogicalPlan,
+    grows: &dyn Fn(&Relation) -> bool,
+    level: GroupLevel,
+    is_groups: bool,
+) -> Result<Vec<Groups>> {
+    let mut groups: Vec<Groups> = Vec::new();
+    plan.apply(|node| {
+        let LogicalPlan::Aggregate(aggregate) = node else { return Ok(TreeNodeRecursion::Continue) };
+        if groups.iter().any(|one| one.made_by == *node) {
+            return Ok(TreeNodeRecursion::Jump);
+        }
+        let Some(one) = kept(node, aggregate, grows)? else { return Ok(TreeNodeRecursion::Continue) };
+        let lower = match level {
+            GroupLevel::Lowest if !one.is_linear => lower(&aggregate.input, grows)?,
+            _ => None,
+        };
+        let mut found = lower.unwrap_or_else(|| vec![one]);
+        found.retain(|one| groups.iter().all(|other| other.made_by != one.made_by));
+        let can_lose = found.iter().map(Groups::can_lose_rows).collect::<Result<Vec<_>>>()?;
+        if groups.len() + found.len() > MOST || is_groups && can_lose.contains(&false) {
+            return Ok(TreeNodeRecursion::Continue);
+        }
+        groups.extend(found);
+        Ok(TreeNodeRecursion::Jump)
+    })?;
+    Ok(groups)
+}
+
+/// The groups that all rows of growing tables go into below a node, where these are joined with other tables.
+fn lower(node: &LogicalPlan, grows: &dyn Fn(&Relation) -> bool) -> Result<Option<Vec<Groups>>> {
+    let mut found: Vec<Groups> = Vec::new();
+    let (mut is_joined, mut is_all) = (false, true);
+    node.apply(|node| {
+        if plan_asks(node)? {
+            is_all = false;
+        }
+        match node {
+            LogicalPlan::Aggregate(aggregate) => {
+                if let Some(one) = kept(node, aggregate, grows)?.filter(|one| one.is_linear) {
+                    found.push(one);
+                    return Ok(TreeNodeRecursion::Jump);
+                }
+            }
+            LogicalPlan::Join(_) => is_joined = true,
+            LogicalPlan::TableScan(scan) if is_stored(scan) && grows(&relation(scan)) => is_all = false,
+            _ => {}
+        }
+        Ok(if is_all { TreeNodeRecursion::Continue } else { TreeNodeRecursion::Stop })
+    })?;
+    Ok((is_joined && is_all && !found.is_empty()).then_some(found))
+}
+
 /// The groups of a node, where they can be carried on and stored.
 fn kept(
     node: &LogicalPlan,
@@ -152,7 +243,8 @@ fn kept(
     let Some(states) = GroupStates::of(aggregate)? else { return Ok(None) };
     let made_by = node.clone();
     let node = &states.plan;
-    if changes.carried_on(node)?.is_none() && !changes.can_be_carried_on_by_key(node)? {
+    let is_linear = changes.carried_on(node)?.is_some();
+    if !is_linear && !changes.can_be_carried_on_by_key(node)? {
         return Ok(None);
     }
     let Some(schema) = stored_columns(node) else { return Ok(None) };
@@ -168,6 +260,7 @@ fn kept(
         rows: PlannedQuery::from(rows),
         schema,
         keys: aggregate.group_expr.len(),
+        is_linear,
         made_by,
         states,
     }))

@@ -106,9 +106,11 @@ impl Case {
         Ok(concat_batches(&rows.first().map_or(schema, RecordBatch::schema), &rows)?)
     }
 
-    fn divided(&self, loses: bool) -> Option<DividedQuery> {
+    /// One of the ways to divide the SELECT.
+    fn divided(&self, (way, loses): (usize, bool)) -> Option<DividedQuery> {
         let plan = self.scope.plan(&self.sql).unwrap();
-        DividedQuery::of(&self.scope, &plan, &|_| true, loses).ok().flatten()
+        let mut ways = DividedQuery::ways(&self.scope, &plan, &|_| true, loses).ok()?;
+        (!ways.is_empty()).then(|| ways.swap_remove(way % ways.len()))
     }
 
     /// The rows as the change leaves them, made of those before by way of groups that are kept.
@@ -116,9 +118,9 @@ impl Case {
         &self,
         (before, groups_before): (&RecordBatch, &[RecordBatch]),
         changes: &Changes,
-        loses: bool,
+        how: (usize, bool),
     ) -> Option<Vec<RecordBatch>> {
-        let divided = self.divided(loses).unwrap();
+        let divided = self.divided(how).unwrap();
         let mut changes_of_rest = changes.clone();
         let mut names = Vec::new();
         for (groups, old) in divided.groups().iter().zip(groups_before) {
@@ -272,9 +274,9 @@ fn check(seed: u64) -> Way {
     let Ok(plan) = case.scope.plan(&case.sql) else { return Way::NotSql };
     let plan = plan.into_plan();
     let Ok(before) = case.all(plan) else { return Way::NotSql };
-    let (is_divided, loses) = (random.next(2) == 0, random.next(3) > 0);
+    let (is_divided, how) = (random.next(2) == 0, (seed as usize, random.next(3) > 0));
     let groups: Vec<RecordBatch> = case
-        .divided(loses)
+        .divided(how)
         .filter(|_| is_divided)
         .iter()
         .flat_map(|divided| divided.groups())
@@ -284,8 +286,7 @@ fn check(seed: u64) -> Way {
     let plan = case.scope.plan(&case.sql).unwrap().into_plan();
     let Ok(expected) = case.run(plan) else { return Way::NotSql };
     let changes = Case::changes(&contents);
-    let by_groups =
-        if groups.is_empty() { None } else { case.by_groups((&before, &groups), &changes, loses) };
+    let by_groups = if groups.is_empty() { None } else { case.by_groups((&before, &groups), &changes, how) };
     let (way, rows) = by_groups.map_or_else(
         || {
             let plan = case.scope.plan(&case.sql).unwrap();
@@ -327,6 +328,40 @@ fn check_cases(first: u64, cases: u64) {
         of(Way::Key) > cases / 4 && of(Way::Groups) > cases / 10 && of(Way::CarriedOn) > cases / 40,
         "too few were kept by key: {ways:?}"
     );
+}
+
+#[test]
+fn groups_that_are_joined_and_grouped_again_can_be_kept_below_the_join_and_above_it() {
+    let keys_of_ways = |sql: &str| -> Vec<Vec<usize>> {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let case = Case { sql: sql.to_owned(), scope: Scope::for_planning(), runtime };
+        for (name, columns) in TABLES {
+            case.scope.register(&Relation::new("m", name), table(columns, &Vec::new())).unwrap();
+        }
+        let plan = case.scope.plan(sql).unwrap();
+        // `u` is a dimension, which does not grow.
+        let ways = DividedQuery::ways(&case.scope, &plan, &|table| table.name != "u", false).unwrap();
+        ways.iter().map(|way| way.groups().iter().map(|groups| groups.keys()).collect()).collect()
+    };
+    let of = |lower: &str, joined: &str, column: &str| {
+        format!(
+            "select n, rank() over (order by plays) as place from (select u.{column} as n, sum(l.plays) as plays from ({lower}) l {joined} group by u.{column})"
+        )
+    };
+    let by_two = "select k, d, count(*) as plays from m.t group by k, d";
+    let with_u = "join m.u u on l.k = u.k";
+    assert_eq!(keys_of_ways(&of(by_two, with_u, "w")), [[2], [1]]);
+    // Rows of a table that grows would be read beside the lower groups.
+    let and_p = format!("{with_u} join m.p p on p.e = l.k");
+    assert_eq!(keys_of_ways(&of(by_two, &and_p, "w")), [[1]]);
+    // All is told by the rows that come.
+    let of_rows = "select k, d, v as plays from m.t";
+    assert_eq!(keys_of_ways(&of(of_rows, with_u, "w").replace("sum(", "count(")), [[1]]);
+    // Without a join nothing is gained by more groups.
+    let alone = format!(
+        "select n, rank() over (order by plays) as place from (select k as n, sum(plays) as plays from ({by_two}) group by k)"
+    );
+    assert_eq!(keys_of_ways(&alone), [[1]]);
 }
 
 #[test]

@@ -12,6 +12,8 @@ use datafusion::logical_expr::expr::{Exists, InSubquery};
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{Distinct, Expr, LogicalPlan, Subquery, lit};
 
+use crate::lateral;
+
 /// The plan in which subqueries mean what SQL means by them.
 ///
 /// # Errors
@@ -23,6 +25,12 @@ pub fn keep_their_meaning(plan: LogicalPlan) -> Result<LogicalPlan> {
     let plan = of_one_row.data;
     check_reach(&plan, false)?;
     plan.apply_with_subqueries(|node| {
+        // Of a LATERAL, the engine says what one aggregate of no rows is.
+        if let LogicalPlan::Subquery(subquery) = node
+            && picks_too_late(subquery, true)?
+        {
+            return Err(lateral::refused());
+        }
         node.apply_expressions(|expression| {
             expression.apply(|part| {
                 match part {
@@ -101,10 +109,15 @@ fn check_reach(plan: &LogicalPlan, is_within: bool) -> Result<()> {
 }
 
 fn check(subquery: &Subquery, is_value: bool) -> Result<()> {
+    if picks_too_late(subquery, is_value)? { Err(refused(subquery)) } else { Ok(()) }
+}
+
+/// Whether the engine would pick rows by the query around a subquery after what is to be done with those alone.
+fn picks_too_late(subquery: &Subquery, is_value: bool) -> Result<bool> {
     if subquery.outer_ref_columns.is_empty() {
-        return Ok(());
+        return Ok(false);
     }
-    let mut aggregates = 0;
+    let (mut aggregates, mut any) = (0, false);
     subquery.subquery.apply(|node| {
         let is_other = match node {
             LogicalPlan::Window(_) | LogicalPlan::Distinct(Distinct::On(_)) => true,
@@ -116,13 +129,10 @@ fn check(subquery: &Subquery, is_value: bool) -> Result<()> {
             }
             _ => false,
         };
-        if is_other && picks_by_outer(node)? {
-            Err(refused(subquery))
-        } else {
-            Ok(TreeNodeRecursion::Continue)
-        }
+        any = is_other && picks_by_outer(node)?;
+        Ok(if any { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
     })?;
-    Ok(())
+    Ok(any)
 }
 
 /// Whether rows below are picked by what is read of the query around.

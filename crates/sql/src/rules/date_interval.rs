@@ -68,7 +68,7 @@ fn of_expression(part: Expr, schema: &DFSchema) -> Transformed<Expr> {
     let time = |date: Expr| cast(date, DataType::Timestamp(TimeUnit::Microsecond, None));
     let (left, right, changed) = if has_hours(&right) && is_date(&left) {
         (Box::new(time(*left)), right, true)
-    } else if op == Operator::Plus && has_hours(&left) && is_date(&right) {
+    } else if op == Operator::Plus && is_date(&right) && has_hours(&left) {
         (left, Box::new(time(*right)), true)
     } else {
         (left, right, false)

@@ -7,7 +7,7 @@ use arrow::datatypes::DataType;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{DFSchema, Result};
 use datafusion::logical_expr::utils::merge_schema;
-use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, LogicalPlan, Operator, cast};
+use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, LogicalPlan, Operator, cast, lit};
 
 use super::parts::replaced;
 
@@ -19,6 +19,39 @@ pub enum Division {
     Whole,
     /// A double, and so is that of decimals.
     Fraction,
+}
+
+/// What SQL means where engines read the same text otherwise.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Meanings {
+    /// What `/` of two whole numbers is.
+    pub division: Division,
+    /// Whether `regexp_replace` of three arguments replaces all that is found: in PostgreSQL and DuckDB the first alone, elsewhere all.
+    pub replaces_all: bool,
+}
+
+/// The plan in which `regexp_replace` replaces all that is found, where no flags say what it does.
+///
+/// # Errors
+/// Where a mended node cannot be built.
+pub fn replacing_all(plan: LogicalPlan, replaces_all: bool) -> Result<LogicalPlan> {
+    let is_replacing = |part: &Expr| match part {
+        Expr::ScalarFunction(call) => call.func.name() == "regexp_replace" && call.args.len() == 3,
+        _ => false,
+    };
+    if !replaces_all {
+        return Ok(plan);
+    }
+    let made = plan.transform_up_with_subqueries(|node| {
+        replaced(node, is_replacing, |part, _| match part {
+            Expr::ScalarFunction(mut call) if is_replacing(&Expr::ScalarFunction(call.clone())) => {
+                call.args.push(lit("g"));
+                Ok(Transformed::yes(Expr::ScalarFunction(call)))
+            }
+            other => Ok(Transformed::no(other)),
+        })
+    })?;
+    Ok(made.data)
 }
 
 /// The plan in which `/` means what is said.
@@ -91,7 +124,8 @@ mod tests {
     #[test]
     fn whole_numbers_give_what_the_dialect_says() {
         let sql = "with t(a, b) as (values (7, 2), (-7, 2)) select a / b, sum(a / b), a / 2.0 from t where a / b in (select 7 / 2) or a < 0 group by a, b order by a";
-        let fractions = Scope::for_planning().dividing(Division::Fraction);
+        let fractions =
+            Scope::for_planning().reading(Meanings { division: Division::Fraction, replaces_all: false });
         insta::assert_snapshot!(rows_in(&Scope::for_planning(), sql), @"-3-3-3.5 333.5");
         insta::assert_snapshot!(rows_in(&fractions, sql), @"-3.5-3.5-3.5 3.53.53.5");
     }
@@ -102,5 +136,15 @@ mod tests {
             |sql: &str| divides_whole_numbers(&Scope::for_planning().plan(sql).unwrap().into_plan()).unwrap();
         assert!(divides("select 1 from (values (7)) t(a) where exists (select 1 where a / 2 = 3)"));
         assert!(!divides("select a / 2.0, cast(a as double) / 2 from (values (7)) t(a)"));
+    }
+
+    #[test]
+    fn what_a_pattern_finds_is_replaced_once_or_everywhere() {
+        let sql =
+            "select regexp_replace('a1b2', '[0-9]', '') as t, regexp_replace('a1b2', '[0-9]', '', 'g') as u";
+        assert_eq!(rows_in(&Scope::for_planning(), sql), "ab2ab");
+        let everywhere =
+            Scope::for_planning().reading(Meanings { division: Division::Whole, replaces_all: true });
+        assert_eq!(rows_in(&everywhere, sql), "abab");
     }
 }

@@ -1,4 +1,4 @@
-//! EXISTS and IN with a subquery stand wherever an expression can.
+//! EXISTS, IN, ANY and ALL with a subquery stand wherever an expression can.
 //!
 //! The engine makes joins of those in WHERE, HAVING and QUALIFY alone. In a select list, a CASE of one, GROUP BY, ORDER BY, an
 //! aggregate or a window the rows that the expression is computed of are joined here to what is looked for, and the join says of
@@ -16,6 +16,7 @@ use datafusion::logical_expr::{
 use datafusion::optimizer::decorrelate::PullUpCorrelatedExpr;
 
 use super::membership;
+use super::outer_columns::OuterColumns;
 
 /// The plan in which they do, as far as there is a join for them.
 ///
@@ -51,7 +52,8 @@ fn looks_for(node: &LogicalPlan) -> Result<bool> {
 }
 
 fn is_asking(expression: &Expr) -> Result<bool> {
-    expression.exists(|part| Ok(matches!(part, Expr::Exists(_) | Expr::InSubquery(_))))
+    expression
+        .exists(|part| Ok(matches!(part, Expr::Exists(_) | Expr::InSubquery(_) | Expr::SetComparison(_))))
 }
 
 /// What an inner join asks of its rows is a condition on them.
@@ -198,8 +200,9 @@ impl MarkedRows<'_> {
 
     /// What holds for some rows: those that a row of the subquery fits.
     fn joined(&mut self, asked: &LogicalPlan, name: &str) -> Result<Option<Expr>> {
+        let (asked, outer) = OuterColumns::named(format!("{name}_of")).told_apart(asked.clone())?;
         let mut pull_up = PullUpCorrelatedExpr::new().with_exists_sub_query(true);
-        let candidates = asked.clone().rewrite(&mut pull_up)?.data;
+        let candidates = asked.rewrite(&mut pull_up)?.data;
         if !pull_up.can_pull_up || pull_up.pull_up_having_expr.is_some() {
             return Ok(None);
         }
@@ -207,10 +210,10 @@ impl MarkedRows<'_> {
         let (around, within) = (self.plan.schema().clone(), candidates.schema().clone());
         let mut columns: Vec<Column> = Vec::new();
         for column in condition.column_refs() {
-            match (is_in(column, &around), is_in(column, &within)) {
-                (true, false) => {}
-                (false, true) => columns.push(column.clone()),
-                // Which of both is meant, or where it is from, is not told by its name.
+            match outer.meant(column) {
+                Some(meant) if is_in(meant, &around) => {}
+                None if is_in(column, &within) => columns.push(column.clone()),
+                // It is from further out.
                 _ => return Ok(None),
             }
         }
@@ -227,8 +230,8 @@ impl MarkedRows<'_> {
         }
         let condition = condition.transform_up(|part| {
             Ok(match &part {
-                Expr::Column(column) => match own(column) {
-                    Some(own) => Transformed::yes(Expr::Column(own)),
+                Expr::Column(column) => match outer.meant(column).cloned().or_else(|| own(column)) {
+                    Some(column) => Transformed::yes(Expr::Column(column)),
                     None => Transformed::no(part),
                 },
                 _ => Transformed::no(part),
@@ -308,6 +311,32 @@ mod tests {
             ),
             "afalse btrue dfalse nfalse"
         );
+    }
+
+    #[test]
+    fn a_table_is_looked_up_in_itself() {
+        let t = "with t as (select * from {a})";
+        assert_eq!(
+            of(&format!("{t} select x, k in (select k from t) as e from t order by x")),
+            "atrue btrue dtrue n"
+        );
+        assert_eq!(
+            of(&format!("{t} select x, exists (select 1 from t b where b.k > a.k) as e from t a order by x")),
+            "atrue btrue dfalse nfalse"
+        );
+    }
+
+    #[test]
+    fn a_comparison_with_any_or_all_is_a_column() {
+        let compared = |comparison: &str| of(&format!("select x, {comparison} as e from {{a}} order by x"));
+        assert_eq!(compared("k > all (select k from {c})"), "afalse bfalse dfalse n");
+        assert_eq!(compared("k >= any (select k from {c})"), "afalse btrue dtrue n");
+        assert_eq!(compared("k < all (select k from {b})"), "a bfalse dfalse n");
+        assert_eq!(compared("k < any (select k from {b} where k is null)"), "a b d n");
+        assert_eq!(compared("k < all (select k from {c} where k > 9)"), "atrue btrue dtrue ntrue");
+        assert_eq!(compared("k = any (select k from {c})"), "afalse btrue dfalse n");
+        assert_eq!(compared("v > all (select w * 10 from {b} where b.k = a.k)"), "atrue btrue d ntrue");
+        assert_eq!(of("select x from {a} order by k > all (select k from {c} where k < 5), x"), "a b d n");
     }
 
     #[test]

@@ -9,9 +9,10 @@ use std::sync::Arc;
 
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{DFSchema, ExprSchema as _, Result, ScalarValue, plan_err};
-use datafusion::logical_expr::expr::{Exists, InSubquery};
+use datafusion::logical_expr::expr::{Exists, InSubquery, SetComparison, SetQuantifier};
 use datafusion::logical_expr::{
-    BinaryExpr, Case, Expr, Filter, LogicalPlan, LogicalPlanBuilder, Operator, Subquery, lit, not,
+    BinaryExpr, Case, Expr, Filter, LogicalPlan, LogicalPlanBuilder, Operator, Subquery, binary_expr, lit,
+    not,
 };
 
 /// The plan in which conditions ask for membership as SQL means it.
@@ -109,7 +110,11 @@ fn is_of_columns(sought: &Expr) -> bool {
 /// # Errors
 /// As [`spell_out`].
 pub(super) fn in_value(expression: Expr, schema: &DFSchema) -> Result<Expr> {
-    let spelled = value(expression, schema)?.transform_down(|part| match part {
+    let compared = expression.transform_up(|part| match part {
+        Expr::SetComparison(comparison) => Ok(Transformed::yes(compared(comparison, schema)?)),
+        other => Ok(Transformed::no(other)),
+    })?;
+    let spelled = value(compared.data, schema)?.transform_down(|part| match part {
         // As a branch of CASE: only what is true counts.
         Expr::InSubquery(membership) => {
             Ok(Transformed::new(Expr::Exists(equal(membership, schema)?), true, TreeNodeRecursion::Jump))
@@ -171,6 +176,24 @@ fn equal(membership: InSubquery, schema: &DFSchema) -> Result<Exists> {
     Ok(exists(&subquery, rows, &columns))
 }
 
+/// `x > ANY (SELECT …)`: a row for which it holds is there OR (NULL AND one for which it is not known). ALL is that there is no row for which
+/// it does not hold.
+fn compared(comparison: SetComparison, schema: &DFSchema) -> Result<Expr> {
+    let SetComparison { expr, subquery, op, quantifier } = comparison;
+    let (sought, columns) = from_within(*expr, schema)?;
+    let holds = binary_expr(sought, op, candidate(&subquery)?);
+    let is_of_all = quantifier == SetQuantifier::All;
+    let decides =
+        if is_of_all { Expr::IsFalse(holds.clone().into()) } else { Expr::IsTrue(holds.clone().into()) };
+    let there_is = |condition: Expr| -> Result<Expr> {
+        let rows = LogicalPlanBuilder::from(subquery.subquery.clone()).filter(condition)?.build()?;
+        Ok(Expr::Exists(exists(&subquery, rows, &columns)))
+    };
+    let unknown = lit(ScalarValue::Boolean(None)).and(there_is(holds.is_null())?);
+    let decided = there_is(decides)?.or(unknown);
+    Ok(if is_of_all { not(decided) } else { decided })
+}
+
 /// The one column of a subquery.
 fn candidate(subquery: &Subquery) -> Result<Expr> {
     if let Some(column) = subquery.subquery.schema().columns().into_iter().next() {
@@ -201,8 +224,12 @@ fn from_within(expression: Expr, schema: &DFSchema) -> Result<(Expr, Vec<Expr>)>
             }
             Ok(Transformed::yes(outer))
         }
-        Expr::OuterReferenceColumn(..) | Expr::ScalarSubquery(_) | Expr::Exists(_) | Expr::InSubquery(_) => {
-            plan_err!("IN with a subquery asks here for a value that is read from further out; join the tables instead")
+        Expr::OuterReferenceColumn(..)
+        | Expr::ScalarSubquery(_)
+        | Expr::Exists(_)
+        | Expr::InSubquery(_)
+        | Expr::SetComparison(_) => {
+            plan_err!("IN, ANY and ALL with a subquery ask here for a value that is read from further out; join the tables instead")
         }
         other => Ok(Transformed::no(other)),
     })?;

@@ -20,6 +20,7 @@ use datafusion::logical_expr::{
 use datafusion::optimizer::analyzer::AnalyzerRule;
 
 use super::parts::replaced;
+use mep_core::written_time;
 
 /// The rule.
 #[derive(Debug)]
@@ -159,17 +160,14 @@ fn of_series(mut call: ScalarFunction, schema: &DFSchema) -> Result<ScalarFuncti
     Ok(call)
 }
 
-/// A time that is written to the minute (`2021-01-01 00:00`), with its seconds: the engine reads no other text.
-fn to_the_second(expression: Expr) -> Expr {
-    let Expr::Literal(ScalarValue::Utf8(Some(text)), _) = &expression else { return expression };
-    let is_minute = text.len() == 16
-        && text.bytes().enumerate().all(|(at, byte)| match at {
-            4 | 7 => byte == b'-',
-            10 => byte == b' ' || byte == b'T',
-            13 => byte == b':',
-            _ => byte.is_ascii_digit(),
-        });
-    if is_minute { lit(format!("{text}:00")) } else { expression }
+/// A text that is a time, written in full: the engine reads no other one.
+fn in_full(expression: Expr) -> Expr {
+    match &expression {
+        Expr::Literal(ScalarValue::Utf8(Some(text)), _) => {
+            written_time::in_full(text).map_or(expression, lit)
+        }
+        _ => expression,
+    }
 }
 
 fn of_expression(part: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
@@ -179,7 +177,7 @@ fn of_expression(part: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
             Some(data_type) if matches!(*expr, Expr::Column(_)) && expr.get_type(schema)? == data_type => {
                 Transformed::yes(*expr)
             }
-            Some(data_type) => Transformed::yes(of_cast(to_the_second(*expr), &field, data_type)),
+            Some(data_type) => Transformed::yes(of_cast(in_full(*expr), &field, data_type)),
             None => Transformed::no(Expr::Cast(Cast { expr, field })),
         },
         Expr::TryCast(TryCast { expr, field }) => match in_microseconds(field.data_type()) {

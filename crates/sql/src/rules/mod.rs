@@ -33,6 +33,7 @@ pub mod null_safe_keys;
 pub mod numbers;
 pub mod order_keys;
 pub mod order_once;
+mod outer_columns;
 pub mod overflow;
 pub(crate) mod parts;
 pub mod places;
@@ -45,13 +46,14 @@ pub mod whole_days;
 ///
 /// # Errors
 /// Where a mended node cannot be built.
-pub fn mended(plan: LogicalPlan, division: division::Division) -> Result<LogicalPlan> {
+pub fn mended(plan: LogicalPlan, reading: division::Meanings) -> Result<LogicalPlan> {
     let told = row_keys::as_written(apart::as_meant(plan)?)?;
     let keyed = set_all::number_equal_rows(using::merge_keys(told)?)?;
     let asked = membership::spell_out(correlated::keep_their_meaning(keyed)?)?;
     let ordered = order_once::order_once(marks::join_what_is_looked_for(asked)?)?;
     let joined = joined_values::as_texts(places::of_one_type(ordered)?)?;
-    numbers::meet(division::divided(joined, division)?)
+    let replaced = division::replacing_all(joined, reading.replaces_all)?;
+    numbers::meet(division::divided(replaced, reading.division)?)
 }
 
 /// The optimizer's rules for plans that are run.

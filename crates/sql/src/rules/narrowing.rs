@@ -1,16 +1,21 @@
-//! A cast that rounds is not taken out of a comparison.
+//! Casts that are functions of mep's own: those that round, and those that read a text as a time.
 //!
+//! A cast that rounds is not taken out of a comparison.
 //! The engine makes `v = 1.0000` of `cast(v as int) = 1`, where `v` is a decimal, and so loses all rows that are rounded to 1; and the same where a decimal
 //! becomes one of fewer digits behind the point. It does so with casts that it knows, wherever a filter ends up: such casts are calls of a function
 //! here before it looks.
+//!
+//! The engine reads a time in full alone, and people write `2020-02-04 4:30`.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
-use arrow::compute::CastOptions;
+use arrow::array::{Array, ArrayRef, AsArray, StringArray};
+use arrow::compute::{CastOptions, cast, cast_with_options};
 use arrow::datatypes::{DataType, Field, FieldRef, TimeUnit};
 use arrow::util::display::{DurationFormat, FormatOptions};
 use datafusion::common::tree_node::Transformed;
-use datafusion::common::{DFSchema, Result, exec_err};
+use datafusion::common::{DFSchema, Result, ScalarValue, exec_err};
 use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::{
     Cast, ColumnarValue, Expr, ExprSchemable, LogicalPlan, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF,
@@ -19,6 +24,7 @@ use datafusion::logical_expr::{
 use datafusion::optimizer::{ApplyOrder, OptimizerConfig, OptimizerRule};
 
 use super::parts::replaced;
+use mep_core::written_time;
 
 /// The rule.
 #[derive(Debug)]
@@ -48,7 +54,10 @@ fn of_expression(part: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
         Expr::TryCast(TryCast { expr, field }) => (expr, field.data_type(), true),
         _ => return Ok(Transformed::no(part)),
     };
-    if !rounds(&inner.get_type(schema)?, to) {
+    let of = inner.get_type(schema)?;
+    // A constant is read where the plan is made.
+    let reads = reads_time(&of, to) && !matches!(inner.as_ref(), Expr::Literal(..));
+    if !rounds(&of, to) && !reads {
         return Ok(Transformed::no(part));
     }
     let function =
@@ -73,6 +82,30 @@ fn rounds(from: &DataType, to: &DataType) -> bool {
         (DataType::Timestamp(from, _), DataType::Timestamp(to, _)) => places(*to) < places(*from),
         _ => false,
     }
+}
+
+/// Whether a cast reads a text as a time.
+fn reads_time(from: &DataType, to: &DataType) -> bool {
+    is_text(from) && matches!(to, DataType::Timestamp(..) | DataType::Date32)
+}
+
+fn is_text(of: &DataType) -> bool {
+    matches!(of, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View)
+}
+
+/// The texts with those in full that a cast does not read as they are; `None` where it reads all of them.
+fn in_full(texts: &ArrayRef, to: &DataType) -> Result<Option<ArrayRef>> {
+    let read = cast_with_options(texts, to, &CastOptions { safe: true, ..CastOptions::default() })?;
+    if read.null_count() == texts.logical_null_count() {
+        return Ok(None);
+    }
+    let texts = cast(texts, &DataType::Utf8)?;
+    let full = texts.as_string::<i32>().iter().enumerate().map(|(at, text)| {
+        let text = text?;
+        let full = if read.is_null(at) { written_time::in_full(text) } else { None };
+        Some(full.map_or(Cow::Borrowed(text), Cow::Owned))
+    });
+    Ok(Some(Arc::new(full.collect::<StringArray>())))
 }
 
 /// How many digits of a second a time has.
@@ -132,7 +165,19 @@ impl ScalarUDFImpl for Narrowed {
             safe: self.gives_null,
             format_options: FormatOptions::new().with_duration_format(DurationFormat::Pretty),
         };
-        value.cast_to(&self.to, Some(&options))
+        match value {
+            ColumnarValue::Array(texts) if reads_time(texts.data_type(), &self.to) => {
+                let full = in_full(texts, &self.to)?;
+                ColumnarValue::Array(full.unwrap_or_else(|| texts.clone())).cast_to(&self.to, Some(&options))
+            }
+            ColumnarValue::Scalar(text) if reads_time(&text.data_type(), &self.to) => {
+                let text = text.to_array()?;
+                let full = in_full(&text, &self.to)?.unwrap_or(text);
+                let full = ColumnarValue::Scalar(ScalarValue::try_from_array(&full, 0)?);
+                full.cast_to(&self.to, Some(&options))
+            }
+            value => value.cast_to(&self.to, Some(&options)),
+        }
     }
 }
 
@@ -166,6 +211,28 @@ mod tests {
         let below =
             format!("select count(*) as n from (select cast(v as int) as c from {table}) where c = 1");
         assert_eq!(rows(&below), "2");
+    }
+
+    #[test]
+    fn a_time_is_read_as_people_write_it() {
+        let table =
+            "(values ('2020-02-04 4:30:21'), ('2020-2-4 4:30'), ('2020-02-04 04:30:21.5'), (null)) t(v)";
+        assert_eq!(
+            rows(&format!(
+                "select string_agg(cast(cast(v as timestamp) as varchar), ' ' order by v) as t from {table}"
+            )),
+            "2020-02-04T04:30:21.5002020-02-04T04:30:212020-02-04T04:30:00"
+        );
+        assert_eq!(
+            rows(&format!("select count(*) as n from {table} where cast(v as date) = date '2020-02-04'")),
+            "3"
+        );
+        assert_eq!(
+            rows(
+                "select count(try_cast(v as timestamp)) as n from (values ('2020-02-04 4'), ('2020-02-30 4:30')) t(v)"
+            ),
+            "0"
+        );
     }
 
     #[test]

@@ -123,9 +123,11 @@ mod tests {
             rows("select k << 2 as a, k >> k as b from (values (1), (null), (5)) t(k) order by k"),
             "40 200 "
         );
-        for sql in ["1 << 70", "1 << 64", "1 << 63", "1 << -1", "8 >> -1"] {
+        for sql in ["1 << 70", "1 << 64", "1 << -1", "8 >> -1"] {
             let said = failure(&format!("select {sql} as a"));
-            assert!(said.contains("overflow"), "{sql}: {said}");
+            assert!(said.contains("the 64 bits of a bigint cannot be shifted by"), "{sql}: {said}");
         }
+        let said = failure("select 1 << 63 as a");
+        assert!(said.contains("overflow"), "{said}");
     }
 }

@@ -49,8 +49,30 @@ pub(super) fn under_their_names(
     })
 }
 
+/// Whether a part is an operator of SQL, which is evaluated from what stands in it.
+pub(crate) fn is_operator(part: &Expr) -> bool {
+    matches!(
+        part,
+        Expr::Alias(_)
+            | Expr::BinaryExpr(_)
+            | Expr::Not(_)
+            | Expr::IsNull(_)
+            | Expr::IsNotNull(_)
+            | Expr::IsTrue(_)
+            | Expr::IsFalse(_)
+            | Expr::IsUnknown(_)
+            | Expr::IsNotTrue(_)
+            | Expr::IsNotFalse(_)
+            | Expr::IsNotUnknown(_)
+            | Expr::Between(_)
+            | Expr::InList(_)
+            | Expr::Case(_)
+            | Expr::Like(_)
+    )
+}
+
 /// How a search goes on.
-pub(super) fn until(found: bool) -> TreeNodeRecursion {
+pub(crate) fn until(found: bool) -> TreeNodeRecursion {
     if found { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue }
 }
 

@@ -1,7 +1,7 @@
 //! From SQL text to its syntax tree: the one way in which mep parses SQL.
 //!
 //! Owns how text is read (the [dialect]) and what is refused before anything is planned, since the planner would leave
-//! it out without a word ([ignored]), what is written out for it ([merged], [joined], [apart], [quantified], [synonyms], [types], [unnamed]), and how deep SQL may be
+//! it out without a word ([ignored]), what is written out for it ([merged], [joined], [apart], [needless_order], [quantified], [row_membership], [synonyms], [types], [unnamed], [wide]), and how deep SQL may be
 //! nested ([chains], [nesting]). Must not know: relations, types, plans.
 
 mod apart;
@@ -11,15 +11,18 @@ mod dialect;
 mod ignored;
 mod joined;
 mod merged;
+mod needless_order;
 mod nesting;
 mod patterns;
 mod quantified;
+mod row_membership;
 mod spelled;
 mod synonyms;
 mod types;
 mod unnamed;
 pub(crate) mod visits;
 mod walk;
+mod wide;
 
 use datafusion::common::{DataFusionError, plan_datafusion_err};
 use datafusion::sql::parser::{DFParserBuilder, Statement};
@@ -31,12 +34,15 @@ pub(super) use dialect::Sql;
 pub(super) use ignored::ignored;
 pub(super) use joined::name_joined;
 pub(super) use merged::write_out_joined;
+pub(super) use needless_order::leave_out_needless_order;
 pub(super) use nesting::{NESTING, Nesting, deepest_bracket};
 pub(super) use quantified::write_as_membership;
+pub(super) use row_membership::write_row_memberships;
 pub(super) use spelled::write_as_meant;
 pub(super) use synonyms::write_synonyms_out;
 pub(super) use types::write_types_out;
 pub(super) use unnamed::name_unnamed;
+pub(super) use wide::{has_pipes, without_beginnings, write_wide_as_pipes};
 
 /// The one statement of a text.
 ///

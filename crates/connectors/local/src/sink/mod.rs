@@ -22,7 +22,7 @@ use mep_contract::sink::{Epoch, LateEvent, Sink, SinkError, SinkTable, Standing}
 use mep_contract::warehouse::build_folder::{BuildFolder, DATA, build_of};
 use mep_contract::warehouse::{
     ColumnVersions, Content, Holder, InputKey, Inputs, Lease, LeaseError, Ledger, Partition, PartitionKey,
-    PartitionWriter, Presentation, RunId, TableVersion, Version, Warehouse, WriteTarget,
+    PartitionWriter, Presentation, RunId, Spread, TableVersion, Version, Warehouse, WriteTarget,
 };
 use mep_core::fingerprint::Fingerprint;
 use mep_core::relation::Relation;
@@ -131,7 +131,7 @@ impl LocalSink {
             folder: BuildFolder::of(&run),
             schema: schema.clone(),
             partition_columns: columns.to_vec(),
-            file_bytes: None,
+            spread: Spread::Threads,
         };
         let mut writer = PartitionWriter::new(target, "part").map_err(refused)?;
         let touched: Vec<PartitionKey> = changes.iter().map(|change| change.partition.clone()).collect();

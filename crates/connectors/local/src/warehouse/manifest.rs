@@ -125,7 +125,7 @@ impl ManifestHead {
             Content::View { sql, fingerprint } => {
                 Some(StoredView { sql: sql.clone(), fingerprint: fingerprint.clone() })
             }
-            Content::Table { .. } => None,
+            Content::Table { .. } | Content::InPlace(_) => None,
         };
         let files = table.partitions().flat_map(|(_, partition)| partition.files.iter());
         let shared: BTreeSet<String> =

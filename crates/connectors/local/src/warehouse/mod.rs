@@ -35,7 +35,7 @@ use mep_contract::warehouse::error::WarehouseError;
 use mep_contract::warehouse::lease::{Holder, Lease, LeaseError, lock_file};
 use mep_contract::warehouse::storage::{LocalFiles, Storage, TableFolder};
 use mep_contract::warehouse::table::{Content, TableVersion};
-use mep_contract::warehouse::{Cleaned, Presentation, Publication, RunId, Warehouse};
+use mep_contract::warehouse::{Cleaned, InPlaceTable, Presentation, Publication, RunId, Warehouse};
 use mep_core::path_name::PathName;
 use mep_core::relation::Relation;
 use mep_core::root::Root;
@@ -284,6 +284,18 @@ impl Warehouse for LocalWarehouse {
         self.table_of(&self.folder(relation)?, head, &own).map(Some)
     }
 
+    fn read_in_place(&self, relation: &Relation) -> Result<Option<TableVersion>, WarehouseError> {
+        let found = self.read(relation)?;
+        if found.as_ref().is_some_and(|table| matches!(table.content, Content::View { .. })) {
+            return Err(WarehouseError::InPlace {
+                relation: relation.to_string(),
+                reason: "it is a view, which is read where its own project is: have that project build it as a table"
+                    .to_owned(),
+            });
+        }
+        Ok(found)
+    }
+
     fn read_former(&self, relation: &Relation) -> Result<Vec<TableVersion>, WarehouseError> {
         self.former_contents(self.folder(relation)?)?.map(|one| Ok(one?.table)).collect()
     }
@@ -298,6 +310,9 @@ impl Warehouse for LocalWarehouse {
         table: &TableVersion,
         _: &Presentation,
     ) -> Result<(), WarehouseError> {
+        if matches!(table.content, Content::InPlace(_)) {
+            return InPlaceTable::not_published(relation);
+        }
         let path = self.manifest_path(relation)?;
         let folder = self.folder(relation)?;
         fs::create_dir_all(&folder).map_err(at("creating", &folder))?;

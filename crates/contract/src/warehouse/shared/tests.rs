@@ -76,7 +76,7 @@ fn partitions_share_a_file_a_day_and_what_is_left_of_it_is_written_anew() {
         folder: BuildFolder::of(run),
         schema,
         partition_columns: columns(),
-        file_bytes: None,
+        spread: Spread::Threads,
     };
     let (first, second) = (RunId::generate(), RunId::generate());
     let schema = rows(&[], &[], "").schema();
@@ -131,7 +131,7 @@ fn files_of_a_partition_each_become_one_and_other_columns_go_into_another() {
             folder: BuildFolder::of(&RunId::generate()),
             schema: rows.schema(),
             partition_columns: columns(),
-            file_bytes: None,
+            spread: Spread::Threads,
         };
         let mut writer = PartitionWriter::new(target, at.to_string()).unwrap();
         writer.write(&rows).unwrap();

@@ -60,7 +60,7 @@ fn select(random: &mut Random, depth: usize) -> String {
         return of_table(random);
     }
     let one = select(random, depth - 1);
-    match random.next(26) {
+    match random.next(28) {
         0 => format!("select a, b, c from ({one}) where {}", condition(random, "")),
         1 => format!("select a, b, {} as c from ({one}) group by a, b", aggregate(random)),
         2 => format!(
@@ -153,6 +153,16 @@ fn select(random: &mut Random, depth: usize) -> String {
         21 => format!("select a, b, c from ({one}) order by a, b, c limit 3"),
         23 => format!("select {0} as a, {1} as b, {0} as c from ({one})", aggregate(random), sum(random)),
         24 => format!("select a, {} as b, {} as c from ({one}) group by a", sum(random), sum(random)),
+        25 => {
+            let other = select(random, 0);
+            format!(
+                "select {} as a, {} as b, {} as c from (select a, b, {} as c from ({one}) group by a, b) l join (select a as k, c as name from ({other})) r on l.a = r.k group by {0}",
+                random.one(&["name", "b"]),
+                random.one(&["count(*)", "cast(sum(c) as bigint)", "max(c)"]),
+                random.one(&["min(c)", "count(c)", "cast(sum(c) as bigint)"]),
+                aggregate(random),
+            )
+        }
         22 => {
             let other = select(random, depth - 1);
             format!(

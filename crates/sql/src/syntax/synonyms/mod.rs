@@ -3,18 +3,25 @@
 //! The meaning is DuckDB's where engines differ. A call that engines read differently, and that its arguments do not tell apart, is
 //! refused by name. Must not know: types; what depends on them is a function of its own.
 
+mod aggregates;
+mod dates;
+mod tree;
+
 use std::ops::ControlFlow;
 
 use datafusion::sql::parser::Statement;
-use datafusion::sql::sqlparser::ast::helpers::attached_token::AttachedToken;
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, CaseWhen, CastKind, DataType, DateTimeField, Expr, Function, FunctionArg,
-    FunctionArgExpr, FunctionArgumentClause, FunctionArgumentList, FunctionArguments, Ident, Interval,
-    ObjectName, ObjectNamePart, OrderByExpr, OrderByOptions, Spanned, Statement as Tree, TableAlias,
-    TableAliasColumnDef, TableFactor, TimezoneInfo, Value, VisitorMut,
+    BinaryOperator, DataType, Expr, Function, Ident, ObjectName, ObjectNamePart, Spanned, Statement as Tree,
+    TableAlias, TableAliasColumnDef, TableFactor, TimezoneInfo, VisitorMut,
 };
 use datafusion::sql::sqlparser::tokenizer::Span;
 
+use self::aggregates::{EXTREMES, at_extreme, count_of_true, joined, percentile_over_window};
+use self::dates::{addition, difference, interval, multiplied, of_interval, of_zone, subtraction, times};
+use self::tree::{
+    arguments, bare_unit, call_at, case, cast_to, is_word, number, operation, plain_name, rename, text,
+    text_of, tried, unit_of,
+};
 use super::columns::call;
 use super::visits::{visit_expressions, visit_mut};
 use crate::calendar::CalendarUnit;
@@ -99,16 +106,6 @@ const INTERVALS: [(&str, &str); 8] = [
     ("to_hours", "1 hour"),
     ("to_minutes", "1 minute"),
     ("to_seconds", "1 second"),
-];
-
-/// Aggregates of the row where another column is greatest or least.
-const EXTREMES: [(&str, bool); 6] = [
-    ("max_by", false),
-    ("arg_max", false),
-    ("argmax", false),
-    ("min_by", true),
-    ("arg_min", true),
-    ("argmin", true),
 ];
 
 /// Reads all synonyms of a statement as what they stand for; what is unclear is the problem.
@@ -369,175 +366,6 @@ fn of_call(function: &mut Function) -> Result<Option<Expr>, Box<Unclear>> {
     })
 }
 
-/// `date_diff`, of which engines have three forms.
-fn difference(function: &Function, given: &[Expr]) -> Result<Option<Expr>, Box<Unclear>> {
-    Ok(match given {
-        // Spark, Hive and MySQL: the days to the first from the second.
-        [to, from] => Some(call_at(function, "date_diff", vec![text("day"), from.clone(), to.clone()])),
-        [unit, from, to] if is_word(unit) || bare_unit(unit).is_some() && !is_word(to) => {
-            let name = bare_unit(unit).unwrap_or_default();
-            Some(call_at(function, "date_diff", vec![text(&name), from.clone(), to.clone()]))
-        }
-        // BigQuery: the units to the first from the second.
-        [to, from, unit]
-            if is_word(unit) && text_of(to).is_none_or(|to| CalendarUnit::named(&to).is_none()) =>
-        {
-            let name = bare_unit(unit).unwrap_or_default();
-            if name.eq_ignore_ascii_case("week") {
-                return Err(Box::new(Unclear {
-                    message:
-                        "the weeks of this form of `date_diff` begin on Sunday, those of others on Monday"
-                            .to_owned(),
-                    help: "write date_diff('week', from, to), whose weeks begin on Monday",
-                    span: function.name.span(),
-                }));
-            }
-            Some(call_at(function, "date_diff", vec![text(&name), from.clone(), to.clone()]))
-        }
-        _ => None,
-    })
-}
-
-/// `date_sub(time, interval)`, or DuckDB's `date_sub('day', from, to)`.
-fn subtraction(function: &Function, given: &[Expr]) -> Result<Option<Expr>, Box<Unclear>> {
-    Ok(match given {
-        [time, length] => Some(operation(time, BinaryOperator::Minus, length)),
-        [unit, from, to] if is_word(unit) || bare_unit(unit).is_some() && !is_word(to) => {
-            let name = bare_unit(unit).unwrap_or_default();
-            Some(call_at(function, "datesub", vec![text(&name), from.clone(), to.clone()]))
-        }
-        [_, _, unit] if is_word(unit) => {
-            return Err(Box::new(Unclear {
-                message: "`date_sub` with a unit at its end takes away, and with one at its start counts"
-                    .to_owned(),
-                help: "write time - interval '1 day', or date_diff('day', from, to)",
-                span: function.name.span(),
-            }));
-        }
-        _ => None,
-    })
-}
-
-/// `date_add(time, interval)`, or `dateadd(day, number, time)`.
-fn addition(function: &Function, given: &[Expr]) -> Option<Expr> {
-    match given {
-        [time, length] => Some(operation(time, BinaryOperator::Plus, length)),
-        [unit, count, time] => {
-            let name = bare_unit(unit)
-                .or_else(|| text_of(unit).filter(|name| CalendarUnit::named(name).is_some()))?;
-            match (whole_number(count), interval_of(&name), text_of(time)) {
-                // Written so, a day stays a day for all that looks at the plan.
-                (Some(count), Some((per, word)), None) => {
-                    let length = interval(&format!("{} {word}", count.checked_mul(per)?));
-                    Some(operation(time, BinaryOperator::Plus, &length))
-                }
-                _ => Some(call_at(function, "date_add", vec![text(&name), count.clone(), time.clone()])),
-            }
-        }
-        _ => None,
-    }
-}
-
-/// How many of which of the engine's units a unit is.
-fn interval_of(unit: &str) -> Option<(i64, &'static str)> {
-    Some(match CalendarUnit::named(unit)? {
-        CalendarUnit::Millennium => (1_000, "years"),
-        CalendarUnit::Century => (100, "years"),
-        CalendarUnit::Decade => (10, "years"),
-        CalendarUnit::Year => (1, "years"),
-        CalendarUnit::Quarter => (3, "months"),
-        CalendarUnit::Month => (1, "months"),
-        CalendarUnit::Week => (7, "days"),
-        CalendarUnit::Day => (1, "days"),
-        CalendarUnit::Hour => (1, "hours"),
-        CalendarUnit::Minute => (1, "minutes"),
-        CalendarUnit::Second => (1, "seconds"),
-        CalendarUnit::IsoYear | CalendarUnit::Millisecond | CalendarUnit::Microsecond => return None,
-    })
-}
-
-/// `string_agg` with what stands between the texts, and their order within the brackets.
-fn joined(function: &mut Function) {
-    let order = std::mem::take(&mut function.within_group);
-    let FunctionArguments::List(list) = &mut function.args else { return };
-    if list.args.len() == 1 {
-        list.args.push(unnamed(text(",")));
-    }
-    if !order.is_empty() {
-        list.clauses.push(FunctionArgumentClause::OrderBy(order));
-    }
-}
-
-/// `count_if(condition)` counts the rows for which it holds.
-fn count_of_true(function: &mut Function) {
-    let Some(given) = arguments(function) else { return };
-    if let ([condition], FunctionArguments::List(list)) = (&given[..], &mut function.args) {
-        list.args = vec![unnamed(case(condition, &number("1"), None))];
-        rename(function, "count");
-    }
-}
-
-/// The value of the row where another one is greatest or least; of equal ones, that of the least value.
-fn at_extreme(function: &mut Function, ascending: bool) {
-    let Some(given) = arguments(function) else { return };
-    let ([value, by], FunctionArguments::List(list), None) = (&given[..], &mut function.args, &function.over)
-    else {
-        return;
-    };
-    let order = |expr: &Expr, ascending| OrderByExpr {
-        expr: expr.clone(),
-        options: OrderByOptions { asc: Some(ascending), nulls_first: Some(false) },
-        with_fill: None,
-    };
-    list.args = vec![unnamed(value.clone())];
-    list.clauses.push(FunctionArgumentClause::OrderBy(vec![order(by, ascending), order(value, true)]));
-    let is_there = |of: &Expr| Expr::IsNotNull(Box::new(Expr::Nested(Box::new(of.clone()))));
-    let both = operation(&is_there(value), BinaryOperator::And, &is_there(by));
-    let filter = match function.filter.take() {
-        Some(filter) => operation(&filter, BinaryOperator::And, &both),
-        None => both,
-    };
-    function.filter = Some(Box::new(filter));
-    rename(function, "first_value");
-}
-
-/// `time at time zone 'UTC' at time zone 'Asia/Tokyo'`: of a time that has a zone, the time on the clocks of another one. The engine
-/// gives the time with that zone.
-fn of_zone(time: &Expr, zone: &Expr) -> Option<Expr> {
-    let at =
-        |time: Expr, zone: Expr| Expr::AtTimeZone { timestamp: Box::new(time), time_zone: Box::new(zone) };
-    let zoned = match Zoned::of(time)? {
-        Zoned::AsWritten => time.clone(),
-        // It has its zone elsewhere, and is in UTC here.
-        Zoned::InUtc => at(time.clone(), text("UTC")),
-    };
-    Some(call("to_local_time", vec![at(zoned, zone.clone())]))
-}
-
-/// What is a time with a zone, by how it is written.
-enum Zoned {
-    AsWritten,
-    InUtc,
-}
-
-impl Zoned {
-    fn of(time: &Expr) -> Option<Self> {
-        match time {
-            Expr::Nested(inner) => Self::of(inner),
-            Expr::AtTimeZone { .. } => Some(Self::AsWritten),
-            Expr::Cast { data_type: DataType::Timestamp(_, zone), .. } => {
-                matches!(zone, TimezoneInfo::Tz | TimezoneInfo::WithTimeZone).then_some(Self::InUtc)
-            }
-            Expr::Function(function) => {
-                let name = plain_name(&function.name)?;
-                let is_now = ["now", "current_timestamp", "get_current_timestamp"].contains(&name.as_str());
-                is_now.then_some(Self::InUtc)
-            }
-            _ => None,
-        }
-    }
-}
-
 /// The arguments of a JSON function that names keys one by one, as PostgreSQL has it.
 fn by_keys(function: &Function, given: &[Expr]) -> Option<Expr> {
     let (json, keys) = given.split_first()?;
@@ -545,187 +373,6 @@ fn by_keys(function: &Function, given: &[Expr]) -> Option<Expr> {
     let within = others.iter().fold(json.clone(), |json, key| call("json_extract", vec![json, key.clone()]));
     let name = plain_name(&function.name)?;
     (!others.is_empty()).then(|| call_at(function, &name, vec![within, last.clone()]))
-}
-
-/// `number * interval` in either order.
-fn multiplied(left: &Expr, right: &Expr) -> Option<Expr> {
-    match (left, right) {
-        (Expr::Interval(_), number) => Some(times(left.clone(), number.clone())),
-        (number, Expr::Interval(_)) => Some(times(right.clone(), number.clone())),
-        _ => None,
-    }
-}
-
-/// `interval (number) day`, of a number that is no literal.
-fn of_interval(written: &Interval) -> Option<Expr> {
-    let is_literal =
-        matches!(written.value.as_ref(), Expr::Value(_) | Expr::UnaryOp { .. } | Expr::Identifier(_));
-    let (per, word) = interval_of(&written.leading_field.as_ref()?.to_string())?;
-    match written.value.as_ref() {
-        Expr::Nested(inner) => match whole_number(inner) {
-            Some(count) => Some(interval(&format!("{} {word}", count.checked_mul(per)?))),
-            None => Some(times(interval(&format!("{per} {word}")), inner.as_ref().clone())),
-        },
-        Expr::Identifier(_) => {
-            Some(times(interval(&format!("{per} {word}")), written.value.as_ref().clone()))
-        }
-        value if !is_literal => Some(times(interval(&format!("{per} {word}")), value.clone())),
-        _ => None,
-    }
-}
-
-fn cast_to(value: &Expr, data_type: DataType) -> Expr {
-    cast_by(CastKind::Cast, value, data_type)
-}
-
-/// NULL where the value is none of the type.
-fn tried(value: &Expr, data_type: DataType) -> Expr {
-    cast_by(CastKind::TryCast, value, data_type)
-}
-
-fn cast_by(kind: CastKind, value: &Expr, data_type: DataType) -> Expr {
-    Expr::Cast { kind, expr: Box::new(value.clone()), data_type, array: false, format: None }
-}
-
-/// `percentile_cont(0.5) within group (order by x) over (…)`: over a window, the engine takes the column as the first argument.
-fn percentile_over_window(function: &mut Function) {
-    let Some(given) = arguments(function) else { return };
-    let ([share], [OrderByExpr { expr, options, .. }], FunctionArguments::List(list)) =
-        (&given[..], &function.within_group[..], &mut function.args)
-    else {
-        return;
-    };
-    if options.asc != Some(false) {
-        list.args = vec![unnamed(expr.clone()), unnamed(share.clone())];
-        function.within_group.clear();
-    }
-}
-
-fn times(length: Expr, number: Expr) -> Expr {
-    call("multiply_interval", vec![length, number])
-}
-
-fn interval(length: &str) -> Expr {
-    Expr::Interval(Interval {
-        value: Box::new(text(length)),
-        leading_field: None::<DateTimeField>,
-        leading_precision: None,
-        last_field: None,
-        fractional_seconds_precision: None,
-    })
-}
-
-fn operation(left: &Expr, op: BinaryOperator, right: &Expr) -> Expr {
-    let nested = |side: &Expr| Box::new(Expr::Nested(Box::new(side.clone())));
-    Expr::Nested(Box::new(Expr::BinaryOp { left: nested(left), op, right: nested(right) }))
-}
-
-fn case(condition: &Expr, yes: &Expr, no: Option<&Expr>) -> Expr {
-    Expr::Case {
-        case_token: AttachedToken::empty(),
-        end_token: AttachedToken::empty(),
-        operand: None,
-        conditions: vec![CaseWhen { condition: condition.clone(), result: yes.clone() }],
-        else_result: no.map(|no| Box::new(no.clone())),
-    }
-}
-
-fn text(value: &str) -> Expr {
-    Expr::Value(Value::SingleQuotedString(value.to_owned()).into())
-}
-
-fn number(value: &str) -> Expr {
-    Expr::Value(Value::Number(value.to_owned(), false).into())
-}
-
-fn unnamed(value: Expr) -> FunctionArg {
-    FunctionArg::Unnamed(FunctionArgExpr::Expr(value))
-}
-
-/// A call in the place of another one.
-fn call_at(function: &Function, name: &str, given: Vec<Expr>) -> Expr {
-    let mut made = call(name, given);
-    if let (Expr::Function(made), Some(place)) = (&mut made, ident(&function.name)) {
-        made.name =
-            ObjectName(vec![ObjectNamePart::Identifier(Ident { value: name.to_owned(), ..place.clone() })]);
-    }
-    made
-}
-
-fn rename(function: &mut Function, name: &str) {
-    if let Some(ObjectNamePart::Identifier(ident)) = function.name.0.first_mut() {
-        name.clone_into(&mut ident.value);
-    }
-}
-
-fn ident(name: &ObjectName) -> Option<&Ident> {
-    match &name.0[..] {
-        [ObjectNamePart::Identifier(ident)] => Some(ident),
-        _ => None,
-    }
-}
-
-/// A name without quotes and dots, in lower case.
-fn plain_name(name: &ObjectName) -> Option<String> {
-    ident(name).filter(|ident| ident.quote_style.is_none()).map(|ident| ident.value.to_lowercase())
-}
-
-/// The arguments of a call that are expressions, where all are.
-fn arguments(function: &Function) -> Option<Vec<Expr>> {
-    let FunctionArguments::List(FunctionArgumentList { args, .. }) = &function.args else { return None };
-    let expression = |argument: &FunctionArg| match argument {
-        FunctionArg::Unnamed(FunctionArgExpr::Expr(expression)) => Some(expression.clone()),
-        _ => None,
-    };
-    args.iter().map(expression).collect()
-}
-
-/// A unit of time that is written as a name.
-fn bare_unit(expression: &Expr) -> Option<String> {
-    match expression {
-        Expr::Identifier(name) if name.quote_style.is_none() => {
-            // What `m` is, is for the function to refuse.
-            let is_unit = CalendarUnit::named(&name.value).is_some() || name.value.eq_ignore_ascii_case("m");
-            is_unit.then(|| name.value.clone())
-        }
-        _ => None,
-    }
-}
-
-/// Whether a unit is written as a word: one letter is a column's name as well.
-fn is_word(expression: &Expr) -> bool {
-    bare_unit(expression).is_some_and(|name| name.len() > 1)
-}
-
-fn unit_of(expression: &Expr) -> Option<CalendarUnit> {
-    bare_unit(expression).or_else(|| text_of(expression)).and_then(|name| CalendarUnit::named(&name))
-}
-
-fn text_of(expression: &Expr) -> Option<String> {
-    match expression {
-        Expr::Value(value) => match &value.value {
-            Value::SingleQuotedString(text) => Some(text.clone()),
-            _ => None,
-        },
-        _ => None,
-    }
-}
-
-fn whole_number(expression: &Expr) -> Option<i64> {
-    match expression {
-        Expr::Value(value) => match &value.value {
-            Value::Number(number, _) => number.parse().ok(),
-            _ => None,
-        },
-        Expr::Nested(inner) => whole_number(inner),
-        Expr::UnaryOp { op: datafusion::sql::sqlparser::ast::UnaryOperator::Minus, expr } => {
-            whole_number(expr).and_then(i64::checked_neg)
-        }
-        Expr::UnaryOp { op: datafusion::sql::sqlparser::ast::UnaryOperator::Plus, expr } => {
-            whole_number(expr)
-        }
-        _ => None,
-    }
 }
 
 #[cfg(test)]

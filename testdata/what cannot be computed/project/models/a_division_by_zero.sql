@@ -1,0 +1,2 @@
+select song, plays / {{ 1 - 1 }} as share
+from {{ ref('plays') }}

@@ -1,0 +1,3 @@
+{% set pattern = '([a-z' %}
+select regexp_replace(song, '{{ pattern }}', '') as song
+from {{ ref('plays') }}

@@ -1,0 +1,3 @@
+select
+    date_trunc('fortnight', ts) as since
+from {{ ref('plays') }}
