@@ -1,6 +1,7 @@
 //! The songs, and which of them is played.
 
 use std::collections::BTreeSet;
+use std::sync::LazyLock;
 
 use super::names::{MEN, SURNAMES, WOMEN};
 use super::random::{Purpose, Random, hash};
@@ -35,7 +36,14 @@ pub(super) struct Catalogue {
 
 impl Catalogue {
     /// The same songs for every configuration; with `mojibake`, their names as UTF-8 read as Latin-1.
-    pub(super) fn new(mojibake: bool) -> Self {
+    /// The songs of all simulators, made where one is first asked for.
+    pub(super) fn shared(mojibake: bool) -> &'static LazyLock<Self> {
+        static CLEAN: LazyLock<Catalogue> = LazyLock::new(|| Catalogue::new(false));
+        static SPOILT: LazyLock<Catalogue> = LazyLock::new(|| Catalogue::new(true));
+        if mojibake { &SPOILT } else { &CLEAN }
+    }
+
+    fn new(mojibake: bool) -> Self {
         let mut random = Random::new(hash(0, Purpose::Catalogue, 0, 0));
         let artists = artists(&mut random);
         let text = |name: &str| if mojibake { utf8_read_as_latin1(name) } else { name.into() };

@@ -65,7 +65,7 @@ impl Simulator {
             seed: config.seed,
             population: Population::new(&config),
             rhythm: Rhythm::new(),
-            catalogue: Catalogue::new(config.mojibake),
+            catalogue: Catalogue::shared(config.mojibake),
         };
         Ok(Self { config, world })
     }

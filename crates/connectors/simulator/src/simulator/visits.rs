@@ -1,5 +1,7 @@
 //! Which sessions a user has on a day, and when.
 
+use std::sync::LazyLock;
+
 use super::catalogue::Catalogue;
 use super::population::{Population, Turn, UserDay, UserProfile};
 use super::random::{Purpose, Random, hash};
@@ -20,7 +22,7 @@ pub(super) struct World {
     pub(super) seed: u64,
     pub(super) population: Population,
     pub(super) rhythm: Rhythm,
-    pub(super) catalogue: Catalogue,
+    pub(super) catalogue: &'static LazyLock<Catalogue>,
 }
 
 /// A user with sessions on a day.
@@ -67,7 +69,8 @@ impl World {
 
     fn walk_from(&self, visits: &Visits, span: (i64, i64), random: Random) -> SessionWalk<'_> {
         let pace = self.rhythm.pace(visits.profile.pace);
-        SessionWalk::new((&self.catalogue, &self.rhythm), visits.standing, pace, span, random)
+        let songs = LazyLock::force(self.catalogue);
+        SessionWalk::new((songs, &self.rhythm), visits.standing, pace, span, random)
     }
 
     fn ordinary(&self, visits: &mut Visits, count: usize, random: &mut Random) {
