@@ -131,6 +131,40 @@ fn groups_whose_files_are_lost_are_made_of_all_rows() {
 }
 
 #[test]
+fn of_many_groups_the_files_without_changed_ones_stay_whatever_comes_and_goes() {
+    let project = project();
+    let day = |day: i64, users: std::ops::Range<i64>, song: &'static str| {
+        project.listens(
+            &format!("{day}.json"),
+            &users.map(|user| (day * DAY + user, user, song)).collect::<Vec<_>>(),
+        );
+    };
+    day(4, 1_000..31_000, "b");
+    project.succeed(&["run", "--quiet"]);
+    let before = groups(&project, "favourites").concat();
+    assert!(before.len() > 3, "{before:?}");
+    let kept = |before: &[String]| {
+        groups(&project, "favourites").concat().iter().filter(|file| before.contains(file)).count()
+    };
+    // Rows of one group that there is, of one between others, and of one behind all.
+    project.listens("5.json", &[(5 * DAY, 1_500, "b"), (5 * DAY, 1_500, "a"), (5 * DAY, 90_000, "a")]);
+    project.succeed(&["run", "--quiet"]);
+    assert_as_refreshed(&project);
+    assert!(kept(&before) + 2 >= before.len(), "{before:?}");
+    // Some of them go again, and groups that no file had before come behind all.
+    let before = groups(&project, "favourites").concat();
+    project.listens("5.json", &[(5 * DAY, 1_500, "c"), (5 * DAY, 95_000, "a")]);
+    project.succeed(&["run", "--quiet"]);
+    assert_as_refreshed(&project);
+    assert!(kept(&before) > 0, "{before:?}");
+    // Groups of all files go.
+    day(4, 1_000..2_000, "d");
+    project.succeed(&["run", "--quiet"]);
+    assert_as_refreshed(&project);
+    assert_eq!(project.plan(), [""; 0]);
+}
+
+#[test]
 fn groups_stay_where_old_builds_are_cleaned_away() {
     let project = project();
     project.succeed(&["run", "--quiet"]);

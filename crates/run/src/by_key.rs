@@ -13,7 +13,7 @@ use super::build::{BuildCounts, BuildError, Built, TableBuild};
 use super::kept_groups::DividedOnce;
 use super::session::Session;
 use mep_contract::executor::EngineError;
-use mep_contract::executor::keyed::{ContentChange, KeyedRows, ReplacedRows, StoredRows};
+use mep_contract::executor::keyed::{ChangedRows, ContentChange, KeyedRows, ReplacedRows, StoredRows};
 use mep_contract::warehouse::{DataFile, Partition, PartitionKey, TableVersion};
 use mep_core::quantity::plural;
 use mep_core::relation::Relation;
@@ -23,6 +23,28 @@ use mep_sql::PlannedQuery;
 
 /// Files of a table that have fewer bytes are small.
 pub(super) const SMALL_FILE: u64 = 256 * 1024;
+
+/// Which rows of a table became others, as its build by key found.
+#[derive(Clone, Debug)]
+pub(super) struct KnownChange {
+    before: Arc<Vec<DataFile>>,
+    now: Arc<Vec<DataFile>>,
+    rows: Arc<ChangedRows>,
+}
+
+impl KnownChange {
+    /// Whether it is what became of the content before a change.
+    fn is_of(&self, change: &ContentChange) -> bool {
+        let is = |files: &Arc<Vec<DataFile>>, content| files_of(content).is_some_and(|of| of == *files);
+        is(&self.before, &change.before) && is(&self.now, &change.now)
+    }
+}
+
+/// The files of a table without partitions.
+fn files_of(table: &TableVersion) -> Option<Arc<Vec<DataFile>>> {
+    let (_, partition) = table.partitions().next().filter(|_| table.partition_columns().is_empty())?;
+    Some(partition.files.clone())
+}
 
 impl Session<'_> {
     /// The build of a table by the keys that its changed inputs reach, as far as these are known, with what is to be said of it; `None` where
@@ -91,8 +113,12 @@ impl Session<'_> {
             None => Ok(None),
             Some(KeyedRows::Same) => Ok(self.came_out_same(table, build, stored)),
             Some(KeyedRows::Replaced(replaced)) => {
-                let said = said(&replaced);
-                Ok(Some((self.block_on(table.of_keys(build, *replaced))?, said)))
+                let (said, rows) = (said(&replaced), replaced.changed.clone());
+                let built = self.block_on(table.of_keys(build, *replaced))?;
+                if let (Some(before), Some(now)) = (files_of(stored), files_of(&built.table)) {
+                    self.note_change(table.relation, KnownChange { before, now, rows });
+                }
+                Ok(Some((built, said)))
             }
         }
     }
@@ -124,7 +150,8 @@ impl Session<'_> {
             let relation = &scan.relation;
             let before = self.content_that_made(model, stored, relation)?;
             if let Some(change) = ContentChange::of(relation, &before, &self.stored(relation)?).ok()? {
-                changed.insert(relation, change);
+                let rows = self.known_change(relation).filter(|known| known.is_of(&change));
+                changed.insert(relation, ContentChange { rows: rows.map(|known| known.rows), ..change });
             }
         }
         is_as_it_is.then(|| changed.into_values().collect())

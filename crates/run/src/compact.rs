@@ -165,7 +165,7 @@ impl Compactor<'_> {
             folder: BuildFolder::part(self.run, &number.to_string()),
             schema: table.schema.clone(),
             partition_columns: table.partition_columns().to_vec(),
-            spread: Spread::InOrder { file_bytes: self.sizes.target },
+            spread: Spread::InOrder { file_bytes: self.sizes.target, by: 0 },
         };
         let rows = self.engine.scope().scan(&name)?;
         Ok(self.engine.write(rows, &target).await?)

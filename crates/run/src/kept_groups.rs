@@ -25,7 +25,7 @@ use mep_sql::keyed::{DividedQuery, Groups};
 /// many.
 const FILES: u64 = 512;
 /// Bytes at which a file of groups is full, at least and at most.
-const FILE_BYTES: std::ops::RangeInclusive<u64> = 64 * 1024..=16 * 1024 * 1024;
+const FILE_BYTES: std::ops::RangeInclusive<u64> = 32 * 1024..=16 * 1024 * 1024;
 /// Groups of so few bytes are kept whatever they are made of.
 const LITTLE: u64 = 1024 * 1024;
 
@@ -181,21 +181,22 @@ impl Session<'_> {
         let mut changes = changed.to_vec();
         for (at, (groups, old)) in divided.groups().iter().zip(&stored.groups).enumerate() {
             let before = Arc::new(table.table_of_groups(old));
-            let now = match self.rows_of_keys(table, groups.rows.clone(), (&before, file_bytes / 2), changed)
-            {
+            let found = self.rows_of_keys(table, groups.rows.clone(), (&before, file_bytes / 2), changed);
+            let (now, rows) = match found {
                 None => return Ok(None),
-                Some(KeyedRows::Same) => old.clone(),
+                Some(KeyedRows::Same) => (old.clone(), None),
                 Some(KeyedRows::Replaced(replaced)) => {
                     let part = format!("carried{at}");
                     let new = self.block_on(table.write_groups(&part, file_bytes, groups, replaced.rows))?;
-                    kept(groups, replaced.kept.into_iter().chain(new).collect())
+                    let now = kept(groups, replaced.kept.into_iter().chain(new).collect());
+                    (now, Some(replaced.changed))
                 }
             };
             let now_table = Arc::new(table.table_of_groups(&now));
             let name = known.add(now)?;
             if let Ok(Some(change)) = ContentChange::of(&name, &before, &now_table) {
                 let folder = Some(self.warehouse.table_folder(table.relation));
-                changes.push(ContentChange { folder, ..change });
+                changes.push(ContentChange { folder, rows, ..change });
             }
         }
         let rest = divided.rest(self.engine.scope(), &known.names)?;
@@ -271,7 +272,7 @@ impl TableBuild<'_> {
         let target = WriteTarget {
             schema: groups.schema.clone(),
             partition_columns: Vec::new(),
-            spread: Spread::InOrder { file_bytes },
+            spread: Spread::InOrder { file_bytes, by: groups.keys() },
             ..self.output_in(BuildFolder::part(self.run, part))
         };
         let written = self.engine.write(groups.in_order(rows)?, &target).await?;

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use chrono::{NaiveDate, NaiveTime, Utc};
 
 use super::build::BuildError;
+use super::by_key::KnownChange;
 use super::event::Reporter;
 use super::in_place::stored_of;
 use super::unit_steps::Scratches;
@@ -185,6 +186,8 @@ pub struct Session<'a> {
     pub(super) before: BTreeMap<Relation, Arc<TableVersion>>,
     held: Mutex<BTreeMap<Relation, Arc<TableVersion>>>,
     same: Mutex<BTreeMap<Relation, BTreeSet<PartitionKey>>>,
+    /// Which rows of tables became others.
+    changes: Mutex<BTreeMap<Relation, KnownChange>>,
     tables: Mutex<Tables>,
     /// What tests found before a publish, which need not be run again after it.
     tried: Mutex<BTreeMap<NodeIndex, Finding>>,
@@ -256,6 +259,7 @@ impl<'a> Session<'a> {
             tables.note(relation, table);
         }
         let (before, same, keys_checked) = (held.clone(), Mutex::default(), Mutex::default());
+        let changes = Mutex::default();
         let (held, tables, tried) = (Mutex::new(held), Mutex::new(tables), Mutex::default());
         Self {
             graph,
@@ -273,6 +277,7 @@ impl<'a> Session<'a> {
             before,
             held,
             same,
+            changes,
             tables,
             tried,
         }
@@ -411,6 +416,16 @@ impl<'a> Session<'a> {
     /// Notes such partitions.
     pub(super) fn note_same(&self, relation: &Relation, keys: impl Iterator<Item = PartitionKey>) {
         lock(&self.same).entry(relation.clone()).or_default().extend(keys);
+    }
+
+    /// Notes which rows of a table become others.
+    pub(super) fn note_change(&self, relation: &Relation, change: KnownChange) {
+        lock(&self.changes).insert(relation.clone(), change);
+    }
+
+    /// Which rows of a table became others in this run, where that is known.
+    pub(super) fn known_change(&self, relation: &Relation) -> Option<KnownChange> {
+        lock(&self.changes).get(relation).cloned()
     }
 
     /// Waits for work, or drops it once the run is asked to end: nothing points at what it wrote.

@@ -74,6 +74,8 @@ pub struct Scope {
     as_written: Arc<Optimizer>,
     /// What optimizes plans of which parts are run by themselves.
     as_meant: Arc<Optimizer>,
+    /// What says which columns and partitions a plan reads whose parts are optimized already.
+    as_read: Arc<Optimizer>,
 }
 
 impl Scope {
@@ -120,6 +122,7 @@ impl Scope {
             reading: Meanings::default(),
             as_written: Arc::new(Optimizer::with_rules(rules::of_reading())),
             as_meant: Arc::new(Optimizer::with_rules(rules::of_meaning())),
+            as_read: Arc::new(Optimizer::with_rules(rules::of_scans())),
         }
     }
 
@@ -430,6 +433,14 @@ impl Scope {
     /// Where the optimizer finds that the plan cannot run.
     pub fn optimize_in_parts(&self, plan: &LogicalPlan) -> Result<LogicalPlan, DataFusionError> {
         unpanicked(|| self.optimized_by(&self.as_meant, plan))
+    }
+
+    /// A plan that is made of optimized ones, with filters and columns pushed down to what it scans, to see what it reads.
+    ///
+    /// # Errors
+    /// Where the optimizer finds that the plan cannot run.
+    pub fn with_scans_optimized(&self, plan: LogicalPlan) -> Result<LogicalPlan, DataFusionError> {
+        unpanicked(|| self.as_read.optimize(plan, &self.context.state(), |_, _| {}))
     }
 
     fn optimized_by(&self, rules: &Optimizer, plan: &LogicalPlan) -> Result<LogicalPlan, DataFusionError> {

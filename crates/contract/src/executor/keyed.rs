@@ -25,6 +25,17 @@ pub struct ContentChange {
     pub before: Arc<TableVersion>,
     /// Its new one.
     pub now: Arc<TableVersion>,
+    /// Which rows differ, where that is known: they need not be looked for then.
+    pub rows: Option<Arc<ChangedRows>>,
+}
+
+/// Rows by which two contents of a table differ, each as often as it is in one of them more than in the other.
+#[derive(Clone, Debug)]
+pub struct ChangedRows {
+    /// Those of the old content.
+    pub gone: RecordBatch,
+    /// Those of the new one.
+    pub come: RecordBatch,
 }
 
 impl ContentChange {
@@ -43,7 +54,7 @@ impl ContentChange {
             return Err(ColumnsDiffer);
         }
         let (relation, before, now) = (relation.clone(), before.clone(), now.clone());
-        let change = Self { relation, folder: None, before, now };
+        let change = Self { relation, folder: None, before, now, rows: None };
         let is_any =
             change.come().partitions().next().is_some() || change.gone().partitions().next().is_some();
         Ok(is_any.then_some(change))
@@ -102,6 +113,8 @@ pub struct ReplacedRows {
     pub kept: Vec<DataFile>,
     /// All other rows as they are to be.
     pub rows: PlannedQuery,
+    /// What of the table becomes another one by that.
+    pub changed: Arc<ChangedRows>,
 }
 
 /// A stored table whose rows are to be others.

@@ -243,7 +243,7 @@ impl SharedFiles {
             folder: self.folder.clone(),
             schema,
             partition_columns: self.folders().to_vec(),
-            spread: Spread::InOrder { file_bytes: SHARED_BYTES },
+            spread: Spread::InOrder { file_bytes: SHARED_BYTES, by: 0 },
         };
         PartitionWriter::of_files(target, name, file_schema, below)
     }

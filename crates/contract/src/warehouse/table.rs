@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::in_place::InPlaceTable;
 use super::ledger::{Batch, Ledger, RunId, Version};
 use super::partition::PartitionKey;
+use super::span::Span;
 use mep_core::fingerprint::Fingerprint;
 
 /// One consistent state of a table or view, as a publish left it.
@@ -88,6 +89,9 @@ pub struct DataFile {
     /// Where several partitions share the file: which of its rows these are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub within: Option<Within>,
+    /// Where its rows are in the order of some columns: where these begin and end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub span: Option<Span>,
 }
 
 impl DataFile {
@@ -110,7 +114,7 @@ pub struct Within {
 impl DataFile {
     /// A file of one partition.
     pub fn new(path: impl Into<String>, rows: u64, bytes: u64) -> Self {
-        Self { path: path.into(), rows, bytes, within: None }
+        Self { path: path.into(), rows, bytes, within: None, span: None }
     }
 
     /// So many rows of a shared file.
@@ -121,6 +125,7 @@ impl DataFile {
             rows,
             bytes: u64::try_from(share).unwrap_or(u64::MAX),
             within: Some(within),
+            span: None,
         }
     }
 }

@@ -17,6 +17,7 @@ use mep_core::os_error::{self, OsMessage};
 use super::build_folder::BuildFolder;
 use super::error::WarehouseError;
 use super::partition::PartitionKey;
+use super::span::{Span, SpanOfRows};
 use super::storage::{Finishing, NewFile, TableFolder};
 use super::table::DataFile;
 
@@ -108,7 +109,19 @@ pub enum Spread {
     InOrder {
         /// Bytes at which a file is full, and the partition gets a further one.
         file_bytes: u64,
+        /// How many columns, the first ones, the rows are in the order of, ascending and with NULL first.
+        by: usize,
     },
+}
+
+impl Spread {
+    /// How many columns the rows of a file are in the order of.
+    fn by(self) -> usize {
+        match self {
+            Self::InOrder { by, .. } => by,
+            Self::Threads | Self::Partitions => 0,
+        }
+    }
 }
 
 /// Most partitions that one build may make.
@@ -120,6 +133,7 @@ struct PartitionFile {
     rows: u64,
     runs: Vec<RowRun>,
     used: u64,
+    span: SpanOfRows,
 }
 
 /// So many rows of a file, one behind the other, that were written under one label.
@@ -137,6 +151,7 @@ struct EndingFile {
     path: String,
     rows: u64,
     runs: Vec<RowRun>,
+    span: Option<Span>,
     finishing: Finishing,
 }
 
@@ -217,13 +232,14 @@ impl PartitionWriter {
         }
         let mut written = LabelledFiles::new();
         for (key, files) in self.ending {
-            for EndingFile { path, rows, runs, finishing } in files {
+            for EndingFile { path, rows, runs, span, finishing } in files {
                 let bytes = finishing().map_err(|error| WarehouseError::Io {
                     action: "writing",
                     path: self.target.table_folder.path_of(&path),
                     error,
                 })?;
-                written.entry(key.clone()).or_default().push((DataFile::new(path, rows, bytes), runs));
+                let file = DataFile { span, ..DataFile::new(path, rows, bytes) };
+                written.entry(key.clone()).or_default().push((file, runs));
             }
         }
         Ok(written)
@@ -263,8 +279,9 @@ impl PartitionWriter {
                 }
             }
             file.used = self.clock;
+            file.span.add(rows, self.target.spread.by());
             let bytes = (file.writer.bytes_written() + file.writer.in_progress_size()) as u64;
-            if matches!(self.target.spread, Spread::InOrder { file_bytes } if bytes >= file_bytes) {
+            if matches!(self.target.spread, Spread::InOrder { file_bytes, .. } if bytes >= file_bytes) {
                 self.close(key)?;
             }
         }
@@ -288,7 +305,14 @@ impl PartitionWriter {
             .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
             .build();
         let writer = ArrowWriter::try_new(file, self.file_schema.clone(), Some(properties))?;
-        Ok(PartitionFile { writer, path, rows: 0, runs: Vec::new(), used: self.clock })
+        Ok(PartitionFile {
+            writer,
+            path,
+            rows: 0,
+            runs: Vec::new(),
+            used: self.clock,
+            span: SpanOfRows::default(),
+        })
     }
 
     fn close(&mut self, key: &PartitionKey) -> Result<(), WriteError> {
@@ -299,7 +323,8 @@ impl PartitionWriter {
             error,
         };
         let finishing = open.writer.into_inner()?.finish().map_err(io)?;
-        let file = EndingFile { path: open.path, rows: open.rows, runs: open.runs, finishing };
+        let span = open.span.span(self.target.spread.by());
+        let file = EndingFile { path: open.path, rows: open.rows, runs: open.runs, span, finishing };
         self.ending.entry(key.clone()).or_default().push(file);
         Ok(())
     }

@@ -18,11 +18,11 @@ use datafusion::logical_expr::{
     Expr, ExprSchemable, JoinType, LogicalPlan, LogicalPlanBuilder, TableScan, lit,
 };
 
-use super::files_of_keys::FilesOfKeys;
+use super::files_of_keys::{FilesOfKeys, with_files_of_keys};
 use super::published::PublishedTable;
 use super::session::{Engine, shaped};
 use mep_contract::executor::Executor;
-use mep_contract::executor::keyed::{ContentChange, KeyedRows, ReplacedRows, StoredRows};
+use mep_contract::executor::keyed::{ChangedRows, ContentChange, KeyedRows, ReplacedRows, StoredRows};
 use mep_contract::warehouse::{DataFile, PartitionKey, TableVersion};
 use mep_core::relation::Relation;
 use mep_sql::keyed::{
@@ -55,16 +55,23 @@ impl Engine {
         let mut changes = Changes::default();
         for change in changed {
             let relation = &change.relation;
+            let Some(read) = columns_read(plan, relation)? else { continue };
             let folder = || change.folder.clone().unwrap_or_else(|| self.folder(relation));
             let published = |version: TableVersion| Arc::new(PublishedTable::new(folder(), version));
-            let (gone, come) = (change.gone(), change.come());
             let before: Arc<dyn TableProvider> = published(change.before.as_ref().clone());
+            if let Some(rows) = &change.rows {
+                let (gone, come) = (in_memory(&rows.gone)?, in_memory(&rows.come)?);
+                if let Some(table) = rows_that_differ(before, gone, come, &read, collect)? {
+                    changes.0.insert(relation.clone(), table);
+                }
+                continue;
+            }
+            let (gone, come) = (change.gone(), change.come());
             let looks = change.now.partition_columns().is_empty()
                 && gone.partitions().next().is_some()
                 && gone.bytes() + come.bytes() <= LOOKED_AT;
             let (gone, come) = (published(gone), published(come));
             let table = if looks {
-                let read = columns_read(plan, relation)?;
                 match rows_that_differ(before, gone, come, &read, collect)? {
                     Some(table) => table,
                     None => continue,
@@ -257,6 +264,7 @@ impl KeyedWork<'_> {
             return Ok(Some(KeyedRows::Same));
         }
         let of_keys = Restricted::new(collect).plan(&self.plan, &wanted, &keys, &touched.told)?;
+        let of_keys = with_files_of_keys(of_keys)?;
         let to_make = self.engine.cost(&of_keys)?;
         let stored = self.stored.table.bytes();
         let all = beside + to_make + stored;
@@ -288,7 +296,7 @@ impl KeyedWork<'_> {
         collect: &mut RunPlan<'_>,
     ) -> Result<Option<RecordBatch>> {
         let most = usize::try_from(files.all_rows() / 2).unwrap_or(usize::MAX).max(FEW);
-        let rows = rows_by_key(files.rows(self.stored)?, keys, on, JoinType::LeftSemi)?;
+        let rows = rows_by_key(files.rows.clone(), keys, on, JoinType::LeftSemi)?;
         let old = shaped(rows, self.stored.schema)?;
         let old = LogicalPlanBuilder::from(old).limit(0, Some(most + 1))?.build()?;
         let old = batch(self.stored.schema.clone(), &collect(old)?)?;
@@ -308,22 +316,31 @@ impl KeyedWork<'_> {
         columns: Vec<String>,
         collect: &mut RunPlan<'_>,
     ) -> Result<Option<KeyedRows>> {
-        let differing = differing_rows(self.rows(old)?, self.rows(new.clone())?)?;
-        let differing = LogicalPlanBuilder::from(differing).limit(0, Some(1))?.build()?;
-        if collect(differing)?.iter().all(|batch| batch.num_rows() == 0) {
+        let schema = self.stored.schema;
+        let differing = collect(differing_rows(self.rows(old)?, self.rows(new.clone())?)?)?;
+        let differing = batch(schema.clone(), &differing)?;
+        if differing.num_rows() == 0 {
             return Ok(Some(KeyedRows::Same));
         }
-        let others = rows_by_key(files.rows(self.stored)?, keys, on, JoinType::LeftAnti)?;
-        let others = shaped(others, self.stored.schema)?;
+        let (come, gone) = by_sign(schema, &differing)?;
+        let changed = Arc::new(ChangedRows { gone, come });
+        let others = rows_by_key(files.rows.clone(), keys, on, JoinType::LeftAnti)?;
+        let others = shaped(others, schema)?;
         let rows = LogicalPlanBuilder::from(others).union(self.rows(new)?)?.build()?;
-        let replaced = ReplacedRows { keys: keys.num_rows(), columns, kept: files.kept, rows: rows.into() };
+        let (keys, kept, rows) = (keys.num_rows(), files.kept, rows.into());
+        let replaced = ReplacedRows { keys, columns, kept, rows, changed };
         Ok(Some(KeyedRows::Replaced(Box::new(replaced))))
     }
 }
 
 /// A plan that reads all of a content.
-pub(super) fn scan_of(content: Arc<PublishedTable>) -> Result<LogicalPlan> {
+pub(super) fn scan_of(content: Arc<dyn TableProvider>) -> Result<LogicalPlan> {
     LogicalPlanBuilder::scan("__mep_content", provider_as_source(content), None)?.build()
+}
+
+/// A table of these rows.
+fn in_memory(rows: &RecordBatch) -> Result<Arc<dyn TableProvider>> {
+    Ok(Arc::new(MemTable::try_new(rows.schema(), vec![vec![rows.clone()]])?))
 }
 
 /// The columns that tell groups apart.
@@ -336,14 +353,15 @@ fn positions(columns: &[String], schema: &SchemaRef) -> Result<Vec<usize>> {
     columns.iter().map(|name| Ok(schema.index_of(name)?)).collect()
 }
 
-/// The columns of a table that a plan reads, by place.
-fn columns_read(plan: &LogicalPlan, relation: &Relation) -> Result<BTreeSet<usize>> {
-    let mut read = BTreeSet::new();
+/// The columns of a table that a plan reads, by place; `None` where it does not read the table.
+fn columns_read(plan: &LogicalPlan, relation: &Relation) -> Result<Option<BTreeSet<usize>>> {
+    let mut read: Option<BTreeSet<usize>> = None;
     plan.apply_with_subqueries(|node| {
         if let LogicalPlan::TableScan(scan) = node
             && scan.table_name.schema() == relation.schema.as_deref()
             && scan.table_name.table() == relation.name
         {
+            let read = read.get_or_insert_default();
             match &scan.projection {
                 Some(columns) => read.extend(columns.iter().copied()),
                 None => read.extend(0..scan.source.schema().fields().len()),
@@ -357,13 +375,13 @@ fn columns_read(plan: &LogicalPlan, relation: &Relation) -> Result<BTreeSet<usiz
 /// What of a table is not as it was in the columns that are read; `None` where all is.
 fn rows_that_differ(
     before: Arc<dyn TableProvider>,
-    gone: Arc<PublishedTable>,
-    come: Arc<PublishedTable>,
+    gone: Arc<dyn TableProvider>,
+    come: Arc<dyn TableProvider>,
     read: &BTreeSet<usize>,
     collect: &mut RunPlan<'_>,
 ) -> Result<Option<ChangedTable>> {
     let schema = before.schema();
-    let of_read = |table: Arc<PublishedTable>| {
+    let of_read = |table: Arc<dyn TableProvider>| {
         let scan = scan_of(table)?;
         let columns = schema.fields().iter().enumerate().map(|(at, field)| {
             let is_read = read.contains(&at);
@@ -442,10 +460,10 @@ fn is_worth(part: u64, whole: u64) -> bool {
 }
 
 impl Engine {
-    /// What a plan reads of published tables, in bytes, with what it takes to open files. Rows of which those of some keys are taken at once
+    /// What a plan that is made of optimized ones reads of published tables, in bytes, with what it takes to open files. Rows of which those of some keys are taken at once
     /// cost less: nothing is made of the others.
     fn cost(&self, plan: &LogicalPlan) -> Result<u64> {
-        let plan = self.scope().optimize(plan)?;
+        let plan = self.scope().with_scans_optimized(plan.clone())?;
         let state = self.scope().state();
         let mut bytes = 0;
         // A node is met before those below it, so a scan is known for one of keys by then; it is told by where it lies.

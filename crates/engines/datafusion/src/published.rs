@@ -27,6 +27,7 @@ use object_store::ObjectMeta;
 use parquet::arrow::arrow_reader::RowSelection;
 
 use super::counted_rows::counted;
+use super::files_of_keys::with_files;
 use super::float_bounds::WithoutFloatBounds;
 use super::in_place::{FileOfPartition, InPlaceScan};
 use mep_contract::warehouse::{
@@ -35,7 +36,7 @@ use mep_contract::warehouse::{
 use mep_sql::{EventDay, exact_on_partitions};
 
 /// One table version, read from its files.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct PublishedTable {
     folder: TableFolder,
     table: Arc<TableVersion>,
@@ -55,6 +56,21 @@ impl PublishedTable {
     #[must_use]
     pub(super) fn by_day(self, event_day: EventDay) -> Self {
         Self { event_day: Some(event_day), ..self }
+    }
+
+    /// The table with those files alone of which it is not said that they are not read; `None` where that is all of them, or it has partitions.
+    pub(super) fn with_files(&self, is_read: impl Fn(&[&DataFile]) -> Vec<Option<bool>>) -> Option<Self> {
+        if !self.table.partition_columns().is_empty() {
+            return None;
+        }
+        let files: Vec<&DataFile> = self.partitions().flat_map(|(_, files)| files).collect();
+        let is_read = is_read(&files);
+        let read = files.iter().enumerate().filter(|(at, _)| is_read.get(*at) != Some(&Some(false)));
+        let read: Vec<DataFile> = read.map(|(_, file)| (*file).clone()).collect();
+        if read.len() == files.len() {
+            return None;
+        }
+        Some(Self { table: Arc::new(with_files(&self.table, read)), ..self.clone() })
     }
 
     /// Whether it has no files.

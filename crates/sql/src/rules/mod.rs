@@ -100,6 +100,16 @@ pub fn of_reading() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
     rules
 }
 
+/// Those of the optimizer's rules that decide what is read of a table.
+pub fn of_scans() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
+    let mut rules = of_reading();
+    rules.retain(|rule| SCANS.contains(&rule.name()));
+    rules
+}
+
+/// The engine's rules that bring filters and columns down to tables.
+const SCANS: [&str; 2] = ["push_down_filter", "optimize_projections"];
+
 /// The engine's rules that name columns of their own in plans that are optimized already.
 const NAMING: [&str; 3] =
     ["common_sub_expression_eliminate", "extract_leaf_expressions", "push_down_leaf_projections"];
