@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use arrow::error::ArrowError;
 use mep_contract::source::{LandingTable, RowSchema, Source, SourceItem, UnitReader};
 use mep_contract::warehouse::RunId;
-use mep_core::connection::{KafkaConnection, KafkaProperties, MessageFormat};
+use mep_core::connection::{FilesReading, KafkaConnection, KafkaProperties, MessageFormat};
 use mep_kafka::KafkaSource;
 use mep_kafka::sender::{Outgoing, Sender};
 use mep_local::warehouse::LocalWarehouse;
@@ -232,6 +232,7 @@ fn land(connection: &KafkaConnection, topic: &str) -> Result<f64, Box<dyn Error>
         raw: mep_core::relation::Relation::new("bench", "raw"),
         rejects: mep_core::relation::Relation::new("bench", "raw_rejects"),
         schema: schema()?,
+        reading: FilesReading::default(),
     };
     let began = Instant::now();
     let units = source.units(&[])?.units;

@@ -12,8 +12,9 @@ use arrow::datatypes::{DataType, Field, Schema};
 use chrono::DateTime;
 use indexmap::IndexMap;
 
-use mep_contract::source::{RowSchema, SchemaError, Source, SourceItem};
+use mep_contract::source::{LandingTable, RowSchema, SchemaError, Source, SourceItem};
 use mep_contract::warehouse::Warehouse;
+use mep_core::connection::FilesReading;
 use mep_core::relation::Relation;
 use mep_decode::seed;
 use mep_files::FilesSource;
@@ -156,16 +157,26 @@ pub struct RowCounts {
     pub rejected: u64,
 }
 
-/// A file of a source: NDJSON, compressed or not, or Parquet, as its first bytes say.
+/// Files of a source: JSON or CSV, compressed or not, Parquet or Avro, as their first bytes say.
 ///
 /// # Errors
 /// Where the file cannot be written.
 pub fn landing(bytes: &[u8], folder: &Path) -> io::Result<RowCounts> {
     fs::create_dir_all(folder.join("landing"))?;
     fs::write(folder.join("landing/file"), bytes)?;
-    let schema = row_schema().map_err(io::Error::other)?;
+    fs::write(folder.join("landing/file.csv"), bytes)?;
+    // What plainly is of a format that is not read is an error, and no row.
+    if bytes.starts_with(b"ORC") {
+        return Ok(RowCounts::default());
+    }
+    let table = LandingTable {
+        raw: Relation::new("main", "raw_landing"),
+        rejects: Relation::new("main", "raw_landing_rejects"),
+        schema: row_schema().map_err(io::Error::other)?,
+        reading: FilesReading::default(),
+    };
     let source =
-        FilesSource::new(folder.to_owned(), "landing/*".to_owned(), schema).map_err(io::Error::other)?;
+        FilesSource::new(folder.to_owned(), "landing/*".to_owned(), &table).map_err(io::Error::other)?;
     let mut counts = RowCounts::default();
     for unit in source.units(&[]).map_err(io::Error::other)?.units {
         let mut reader = source.open(&unit).map_err(io::Error::other)?;

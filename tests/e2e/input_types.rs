@@ -208,7 +208,7 @@ fn event_times_in_seconds_are_warned_of() {
 
 #[test]
 fn a_source_column_of_a_type_that_is_not_read_is_refused_at_its_place() {
-    let project = sales(&[("opened", "time")]);
+    let project = sales(&[("opened", "interval")]);
     insta::assert_snapshot!(project.fail(2, &["compile"]));
     let project = sales(&[("price", "decimal(40,2)")]);
     insta::assert_snapshot!(project.fail(2, &["compile"]));

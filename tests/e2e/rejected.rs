@@ -169,8 +169,8 @@ fn what_was_rejected_by_other_rules_of_reading_is_tried_again() {
     // As a mep wrote it that did not note by which rules rows were rejected.
     let path = project.path("warehouse/main/raw_listens/manifest.json");
     let manifest = std::fs::read_to_string(&path).unwrap();
-    assert!(manifest.contains(r#","rejected_by":1"#), "{manifest}");
-    let body = manifest.split_once("\",").unwrap().1.replace(r#","rejected_by":1"#, "");
+    assert!(manifest.contains(r#","rejected_by":2"#), "{manifest}");
+    let body = manifest.split_once("\",").unwrap().1.replace(r#","rejected_by":2"#, "");
     std::fs::write(&path, format!("{{{}", body.replace(r#""format":3"#, r#""format":2"#))).unwrap();
     assert_eq!(project.plan(), ["events.listens: land: 1 with rejected rows to try again"]);
     project.succeed(&["run"]);

@@ -17,6 +17,7 @@ pub mod freshness;
 mod hooks;
 mod late;
 pub mod past;
+pub mod pinning;
 pub mod preview;
 pub mod query;
 pub mod reconcile;

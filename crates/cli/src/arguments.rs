@@ -201,6 +201,19 @@ pub enum Command {
 pub enum SourceCommand {
     /// Ask how old the rows of source tables are that say how old they may be.
     Freshness(SourceFreshnessArguments),
+    /// Write the columns that the files of source tables have into the YAML that declares the tables.
+    Infer(SourceInferArguments),
+}
+
+/// Arguments of source infer.
+#[derive(Args, Debug)]
+pub struct SourceInferArguments {
+    /// Which source tables; all that lie in files without this.
+    #[command(flatten)]
+    pub selecting: Selecting,
+    /// Only say which columns there are, and change no file.
+    #[arg(long)]
+    pub dry_run: bool,
 }
 
 /// Arguments of source freshness.

@@ -33,7 +33,7 @@ pub(super) fn debug(global: &Global) -> Result<Exit, AppError> {
     );
     for (name, connection) in &target.sources {
         let described = match connection {
-            SourceConnection::Files { path } => format!("files in {}", path.display()),
+            SourceConnection::Files { path, .. } => format!("files in {}", path.display()),
             SourceConnection::Kafka(config) => format!("kafka at {}", config.connection.place()),
             SourceConnection::Warehouse { schema: Some(schema) } => {
                 format!("tables of the warehouse, in {schema}")

@@ -130,6 +130,7 @@ fn dispatch(global: &Global, command: &Command) -> Result<Exit, AppError> {
         Command::Export(arguments) => export::export(global, arguments),
         Command::Retry(arguments) => retry::retry(global, arguments),
         Command::Source(SourceCommand::Freshness(arguments)) => source::freshness(global, arguments),
+        Command::Source(SourceCommand::Infer(arguments)) => source::infer(global, arguments),
         Command::Lineage(arguments) => lineage::lineage(global, arguments),
         Command::Ls(arguments) => ls::ls(global, arguments),
         Command::Docs(command) => docs::docs(global, command),

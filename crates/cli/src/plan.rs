@@ -12,11 +12,12 @@ use mep_app::preview::{FollowedKeys, Preview, PreviewRequest};
 use mep_app::{AppError, Rendering, SourceRejects};
 use mep_core::quantity::{bytes, count, plural};
 use mep_core::time_range::TimeRange;
-use mep_graph::{Compiled, Graph, NodeIndex, NodeSet, Unbuilt};
+use mep_graph::{Compiled, Graph, Node, NodeIndex, NodeKind, NodeSet, Unbuilt};
 use mep_lang::project::Problem;
 use mep_plan::{Action, BatchPlan, BatchReason, LandingPlan, PartitionBuild, Plan};
 use mep_run::landings::why;
 use mep_run::{ServingPlan, difference, in_short as reasons_in_short};
+use mep_sql::sql_type;
 
 /// Shows the plan.
 ///
@@ -148,6 +149,15 @@ struct Planned<'a> {
     notes: &'a [String],
 }
 
+/// The columns of a source table that is loaded as its files are, each with its type.
+fn columns_of_files(node: &Node, compiled: &Compiled, index: NodeIndex) -> Option<Vec<(String, String)>> {
+    if !matches!(node.kind, NodeKind::Source { .. }) {
+        return None;
+    }
+    let fields = compiled.seeds.get(&index)?.schema.fields();
+    Some(fields.iter().map(|field| (field.name().clone(), sql_type(field.data_type()))).collect())
+}
+
 /// More columns than these are counted.
 const NAMED_KEYS: usize = 3;
 
@@ -196,6 +206,14 @@ impl Planned<'_> {
                 }
             }
             explanations.push(explanation);
+            if let (Action::LoadSeed(_), Some(columns)) =
+                (&step.action, columns_of_files(node, compiled, step.node))
+                && let Some(explanation) = explanations.last_mut()
+            {
+                let columns: Vec<String> =
+                    columns.iter().map(|(name, data_type)| format!("{name} {data_type}")).collect();
+                explanation.push(format!("columns by its files: {}", columns.join(", ")));
+            }
             let (verb, mut what) = words(&step.action);
             if let Action::BuildPartitions(plan) = &step.action
                 && is_at_most(compiled.models.get(&step.node), plan)
@@ -285,6 +303,12 @@ impl Planned<'_> {
         });
         match &step.action {
             Action::Land(landing) => json["units"] = units(landing),
+            Action::LoadSeed(_) => {
+                if let Some(columns) = columns_of_files(node, compiled, step.node) {
+                    let columns = columns.into_iter();
+                    json["columns"] = columns.map(|(name, data_type)| json!({"name": name, "type": data_type})).collect();
+                }
+            }
             Action::BuildPartitions(plan) => {
                 let partition = |build: &PartitionBuild| {
                     json!({

@@ -1,11 +1,12 @@
-//! source freshness: how old the rows of source tables are.
+//! source: how old the rows of source tables are, and which columns their files have.
 
 use std::time::Instant;
 
-use super::arguments::{Global, SourceFreshnessArguments};
+use super::arguments::{Global, SourceFreshnessArguments, SourceInferArguments};
 use super::exit::Exit;
 use super::terminal::Terminal;
 use mep_app::freshness::{Freshness, SourceAge, ages, with_criteria};
+use mep_app::pinning::{InferredTable, infer as inferred, pin};
 use mep_app::{AppError, Rendering};
 use mep_artifacts::{self as artifacts, FreshnessResult};
 use mep_core::quantity::plural;
@@ -68,6 +69,38 @@ pub(super) fn freshness(global: &Global, arguments: &SourceFreshnessArguments) -
         .map_err(AppError::io("writing sources.json"))?;
     terminal.say(&format!("looked at {}", plural(results.len() as u64, "source table")));
     Ok(if has_failed { Exit::Failed } else { Exit::Success })
+}
+
+/// Says which columns the files of source tables have, and writes them into the YAML that declares the tables.
+///
+/// # Errors
+/// Where the project is wrong, files cannot be read, or a file of YAML cannot be written.
+pub(super) fn infer(global: &Global, arguments: &SourceInferArguments) -> Result<Exit, AppError> {
+    let workspace = super::opened(global, &arguments.selecting, "source", Rendering::default())?;
+    let is_source = |node: &mep_graph::Node| matches!(node.kind, NodeKind::Source { .. });
+    let nodes = workspace.select(arguments.selecting.selectors(), is_source)?;
+    let tables = inferred(&workspace, &nodes)?;
+    let terminal = Terminal::new(global.log_format, global.quiet);
+    let mut text = String::new();
+    for table in &tables {
+        let InferredTable { node, columns, is_new, file } = table;
+        let name = workspace.graph.node(*node).shown_name();
+        let outcome = match (is_new, arguments.dry_run) {
+            (false, _) => format!("{name}  all {} have their types", plural(columns.len() as u64, "column")),
+            (true, true) => format!("{name}  would be pinned in {}", file.display()),
+            (true, false) => {
+                pin(&global.opening(), &workspace, table)?;
+                format!("{name}  pinned in {}", file.display())
+            }
+        };
+        terminal.say(&outcome);
+        let width = columns.iter().map(|column| column.name.chars().count()).max().unwrap_or_default();
+        for column in columns.iter().filter(|_| *is_new) {
+            text.push_str(&format!("{:<width$}  {}\n", column.name, column.data_type));
+        }
+    }
+    super::print(&text)?;
+    Ok(Exit::Success)
 }
 
 fn result(age: &SourceAge) -> FreshnessResult {

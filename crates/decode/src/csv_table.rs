@@ -1,18 +1,102 @@
-//! A table that lies in texts of CSV, with a first line of names in each: its columns, and the rows of one text.
+//! A table that lies in texts of CSV: its columns, and the rows of one text.
 //!
 //! Owns of which type a column is that several texts have, by the rule of seeds. Comes in: texts. Goes out: a schema, and
 //! batches of it. Must not know: files.
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, RecordBatch, RecordBatchOptions, StringArray, new_null_array};
+use arrow::array::{
+    Array, ArrayRef, RecordBatch, RecordBatchOptions, StringArray, StringBuilder, new_null_array,
+};
 use arrow::compute::concat;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::error::ArrowError;
 use indexmap::IndexMap;
 
+use super::csv_records::{CsvRecord, csv_record};
 use super::rows::sql_name;
 use super::seed::{SeedError, Texts, inferred_column, typed};
+use mep_core::connection::{CsvDialect, CsvForm};
+
+/// How the texts of a table are written.
+#[derive(Clone, Debug)]
+pub struct CsvTableForm {
+    /// How the CSV is read.
+    pub dialect: CsvDialect,
+    /// The names of columns, where no first line has them; without any, they are `column0` and so on.
+    pub names: Vec<String>,
+}
+
+impl CsvTableForm {
+    /// CSV as seeds are, with this between fields.
+    pub fn plain(delimiter: u8) -> Self {
+        Self { dialect: CsvForm::default().dialect(delimiter), names: Vec::new() }
+    }
+
+    fn read(&self, text: &str) -> Result<Texts, SeedError> {
+        let dialect = &self.dialect;
+        if *dialect == CsvForm::default().dialect(dialect.delimiter) {
+            return Texts::read(text, char::from(dialect.delimiter));
+        }
+        let text_start = text.len() - text.trim_start_matches('\u{feff}').len();
+        let (mut at, mut fields) = (text_start, Vec::new());
+        let mut names: Option<Vec<String>> = None;
+        let mut columns: Vec<StringBuilder> = Vec::new();
+        let mut rows = Vec::new();
+        loop {
+            let row = match csv_record(text.as_bytes(), at, true, dialect, &mut fields) {
+                CsvRecord::Skipped(end) => {
+                    at = end;
+                    continue;
+                }
+                CsvRecord::Broken(_, reason) => {
+                    let line = 1 + text[..at].matches('\n').count();
+                    return Err(SeedError::Csv(format!("line {line}: {reason}")));
+                }
+                CsvRecord::Open | CsvRecord::End => break,
+                CsvRecord::Fields(end) => at..end,
+            };
+            at = row.end;
+            let texts = fields.iter().map(|field| field.text(text, dialect));
+            let Some(known) = &names else {
+                let first = if dialect.header {
+                    texts.map(|name| name.trim().to_owned()).collect()
+                } else {
+                    at = row.start;
+                    self.names_of(fields.len())
+                };
+                if let Some(twice) =
+                    first.iter().enumerate().find(|(index, name)| first[..*index].contains(name))
+                {
+                    return Err(SeedError::DoubledColumn(twice.1.clone()));
+                }
+                columns = first.iter().map(|_| StringBuilder::new()).collect();
+                names = Some(first);
+                continue;
+            };
+            if fields.len() != known.len() {
+                let expected = format!("{} fields", known.len());
+                return Err(SeedError::Fields { expected, found: fields.len(), row });
+            }
+            for (column, (field, value)) in columns.iter_mut().zip(fields.iter().zip(texts)) {
+                let is_null = !field.is_quoted
+                    && (value.is_empty() || dialect.null_text.iter().any(|null| null.as_str() == value));
+                column.append_option((!is_null).then_some(value));
+            }
+            rows.push(row);
+        }
+        let columns = columns.iter_mut().map(StringBuilder::finish).collect();
+        Ok(Texts { names: names.ok_or(SeedError::Empty)?, columns, rows })
+    }
+
+    fn names_of(&self, fields: usize) -> Vec<String> {
+        if self.names.is_empty() {
+            (0..fields).map(|index| format!("column{index}")).collect()
+        } else {
+            self.names.clone()
+        }
+    }
+}
 
 /// The columns of texts, each by all values that it has in any of them; in the order in which they first stand. Those in
 /// `declared` have the type that is declared.
@@ -21,12 +105,12 @@ use super::seed::{SeedError, Texts, inferred_column, typed};
 /// Where a text is no CSV.
 pub fn columns_of_texts<'t>(
     texts: impl IntoIterator<Item = &'t str>,
-    delimiter: char,
+    form: &CsvTableForm,
     declared: &IndexMap<String, DataType>,
 ) -> Result<SchemaRef, SeedError> {
     let mut columns: IndexMap<String, Vec<StringArray>> = IndexMap::new();
     for text in texts {
-        let read = Texts::read(text, delimiter)?;
+        let read = form.read(text)?;
         for (name, values) in read.names.into_iter().zip(read.columns) {
             columns.entry(name).or_default().push(values);
         }
@@ -52,8 +136,8 @@ fn joined(parts: &[StringArray]) -> StringArray {
 ///
 /// # Errors
 /// Where the text is no CSV, or a value is not of its column's type.
-pub fn rows_of_text(text: &str, delimiter: char, schema: &SchemaRef) -> Result<RecordBatch, SeedError> {
-    let read = Texts::read(text, delimiter)?;
+pub fn rows_of_text(text: &str, form: &CsvTableForm, schema: &SchemaRef) -> Result<RecordBatch, SeedError> {
+    let read = form.read(text)?;
     let array = |field: &Arc<Field>| -> Result<ArrayRef, SeedError> {
         match read.names.iter().position(|name| name == field.name()) {
             Some(index) => {
@@ -79,9 +163,11 @@ mod tests {
     #[test]
     fn texts_of_one_table_share_the_types_of_their_columns() {
         let texts = ["id,day\n1,2024-01-02\n", "day,id,note\n2024-01-03,2.5,x\n"];
-        let schema = columns_of_texts(texts, ',', &IndexMap::new()).unwrap();
-        let rows: Vec<RecordBatch> =
-            texts.iter().map(|text| rows_of_text(text, ',', &schema).unwrap()).collect();
+        let schema = columns_of_texts(texts, &CsvTableForm::plain(b','), &IndexMap::new()).unwrap();
+        let rows: Vec<RecordBatch> = texts
+            .iter()
+            .map(|text| rows_of_text(text, &CsvTableForm::plain(b','), &schema).unwrap())
+            .collect();
         insta::assert_snapshot!(pretty_format_batches(&rows).unwrap().to_string(), @r"
         +-----+------------+------+
         | id  | day        | note |
@@ -90,7 +176,7 @@ mod tests {
         | 2.5 | 2024-01-03 | x    |
         +-----+------------+------+
         ");
-        let wrong = rows_of_text("id,day\nx,2024-01-02\n", ',', &schema).unwrap_err();
+        let wrong = rows_of_text("id,day\nx,2024-01-02\n", &CsvTableForm::plain(b','), &schema).unwrap_err();
         insta::assert_snapshot!(wrong.to_string(), @"column `id`: `x` is no double");
     }
 }

@@ -331,6 +331,7 @@ impl CompileWork<'_> {
     }
 
     fn source(&mut self, index: NodeIndex, node: &Node, table: &SourceTable) -> Result<(), Problems> {
+        self.compiler.project.files_reading(table)?;
         match self.compiler.found.rows_of(table, node)? {
             SourceRows::Landed => {}
             SourceRows::Loaded(loaded) => {
@@ -345,7 +346,7 @@ impl CompileWork<'_> {
                 return Ok(());
             }
         }
-        let table = landing_table(table, node)?;
+        let table = landing_table(self.compiler.project, table, node)?;
         let schema = table.table_schema().map_err(|error| schema_problem(node, &error))?;
         self.declare(&table.raw, &schema, &table.partition_columns(), table.event_day());
         self.compiled.sources.insert(index, table);
@@ -359,7 +360,8 @@ impl CompileWork<'_> {
         for above in self.compiler.graph.ancestors(&NodeSet::from([index]), None) {
             let node = self.compiler.graph.node(above);
             if let (true, NodeKind::Source { index: of, .. }) = (node.is_in_place(), &node.kind)
-                && let Ok(table) = landing_table(&self.compiler.project.sources[*of], node)
+                && let Ok(table) =
+                    landing_table(self.compiler.project, &self.compiler.project.sources[*of], node)
             {
                 sources.entry(above).or_insert(table);
             }

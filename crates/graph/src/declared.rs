@@ -13,7 +13,7 @@ use mep_core::fingerprint::Structure;
 use mep_core::os_error::OsMessage;
 use mep_core::warnings::WarningKind;
 use mep_decode::seed;
-use mep_lang::project::{Problem, Problems, SourceTable, SourceText, Span};
+use mep_lang::project::{Problem, Problems, Project, SourceTable, SourceText, Span};
 use mep_sql::{stored_schema, structure};
 
 pub(super) fn schema_problem(node: &Node, error: &SchemaError) -> Problem {
@@ -25,7 +25,11 @@ pub(super) fn schema_problem(node: &Node, error: &SchemaError) -> Problem {
 }
 
 /// The table that a source lands in, from its declaration.
-pub(super) fn landing_table(table: &SourceTable, node: &Node) -> Result<LandingTable, Problems> {
+pub(super) fn landing_table(
+    project: &Project,
+    table: &SourceTable,
+    node: &Node,
+) -> Result<LandingTable, Problems> {
     let mut problems = Problems::default();
     let columns = &table.properties.columns;
     if columns.is_empty() {
@@ -63,7 +67,8 @@ pub(super) fn landing_table(table: &SourceTable, node: &Node) -> Result<LandingT
     })?;
     let raw = tested_relation(node);
     let rejects = raw.rejects();
-    Ok(LandingTable { raw, rejects, schema })
+    let reading = project.files_reading(table)?;
+    Ok(LandingTable { raw, rejects, schema, reading })
 }
 
 /// Columns of a seed that are numbers in dbt, which drops their leading zeros.

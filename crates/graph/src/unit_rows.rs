@@ -8,7 +8,7 @@ use indexmap::IndexMap;
 use serde_json::Value as Json;
 
 use super::unit_tests::{UnitCompiler, unplanned};
-use mep_decode::csv_table::rows_of_text;
+use mep_decode::csv_table::{CsvTableForm, rows_of_text};
 use mep_lang::project::{Place, Problem, UnitRows, UnitTest, nearest};
 use mep_sql::{quoted, sql_type};
 
@@ -167,7 +167,8 @@ pub fn csv_rows(text: &str) -> Result<Vec<IndexMap<String, Json>>, String> {
     let trimmed: Vec<String> = text.lines().map(|line| line.trim_start().to_owned()).collect();
     let fields: Vec<Field> = names.iter().map(|name| Field::new(name, DataType::Utf8, true)).collect();
     let schema = Arc::new(Schema::new(fields));
-    let batch = rows_of_text(&trimmed.join("\n"), ',', &schema).map_err(|error| error.to_string())?;
+    let form = CsvTableForm::plain(b',');
+    let batch = rows_of_text(&trimmed.join("\n"), &form, &schema).map_err(|error| error.to_string())?;
     let row = |row: usize| {
         let value = |column: usize| {
             let values = batch.column(column).as_string::<i32>();

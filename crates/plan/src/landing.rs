@@ -336,6 +336,8 @@ impl BatchVersions {
     ) -> Self {
         let (mut whole, mut rows) =
             (vec![table.fingerprint().as_str().to_owned()], vec![table.event_time().as_str().to_owned()]);
+        // What a file's text says, is another thing where it is read otherwise.
+        rows.extend(table.reading.said());
         for (id, version, rejected) in units {
             whole.extend([id.to_owned(), version.to_owned()]);
             rows.extend([id.to_owned(), version.to_owned(), rejected.to_string()]);

@@ -58,6 +58,18 @@ pub enum BuildError {
     /// A column of the model is not what the stored table has, and `on_schema_change` does not say how to go on.
     #[error("{0}")]
     SchemaChange(String),
+    /// A column that is not declared has another type by what its files hold now.
+    #[error(
+        "the column `{column}` was {before} by the files that were loaded last, and is {now} by those that there are now; what reads it could mean something else. Declare its `data_type` at the source table (`mep source infer` writes those of all columns), or take the new type by --full-refresh"
+    )]
+    InferredType {
+        /// The column.
+        column: String,
+        /// Its type as stored.
+        before: String,
+        /// Its type by now.
+        now: String,
+    },
     /// mep itself is at fault.
     #[error(
         "mep failed unexpectedly ({0}); readers find what was there before: please report it, with the model's SQL"

@@ -41,6 +41,9 @@ use mep_sql::stored_schema;
 /// Rejects are written in batches of this many.
 const REJECT_ROWS: usize = 4096;
 
+/// Of so many rows, some can be read where a unit is what is declared.
+const ENOUGH_ROWS: u64 = 10;
+
 /// Why a landing failed. Nothing of it is visible then.
 #[derive(Debug, thiserror::Error)]
 pub enum LandingError {
@@ -81,6 +84,20 @@ pub enum LandingError {
     /// More rows are rejected than the project lets pass.
     #[error("{0}")]
     TooManyRejected(#[from] TooManyRejected),
+    /// No row of a unit can be read, so that it is most likely something else than what is declared.
+    #[error(
+        "none of the {rows} rows of {unit} can be read, so that it is hardly what is declared; line {line}: {reason}. Nothing was landed. Say what the files are (`format: csv`, ...) or mend the columns; to let such files pass as rejects, say `max_rejected: 100%` at the source table"
+    )]
+    NothingReadable {
+        /// The unit.
+        unit: String,
+        /// Its rows.
+        rows: u64,
+        /// The first row that is rejected.
+        line: u64,
+        /// Why it is.
+        reason: String,
+    },
     /// Rows that waited for a later run are no longer there.
     #[error(
         "{withheld} rows of {unit} waited for a later --date, and the source gives {now} of its {before} rows by now. Nothing was landed. To go on without them, run once with `on_lost_offsets: accept` at the source table"
@@ -209,6 +226,17 @@ struct Share {
     /// The schemas that the readers of such units read by.
     schemas: BTreeMap<usize, String>,
     first_rejects: FirstRejects,
+    /// Of each unit, the rejected row that comes first.
+    first_of_unit: BTreeMap<usize, (u64, String)>,
+}
+
+impl Share {
+    /// This row of a unit was rejected.
+    fn note_first(&mut self, unit: usize, line: u64, reason: &str) {
+        if self.first_of_unit.get(&unit).is_none_or(|(first, _)| line < *first) {
+            self.first_of_unit.insert(unit, (line, reason.to_owned()));
+        }
+    }
 }
 
 impl Landing<'_> {
@@ -241,6 +269,9 @@ impl Landing<'_> {
             all.schemas.extend(share.schemas);
             all.first_rejects.add_all(share.first_rejects);
             all.columns.merge(&share.columns);
+            for (unit, (line, reason)) in &share.first_of_unit {
+                all.note_first(*unit, *line, reason);
+            }
             for (unit, counts) in share.counts {
                 let total = all.counts.entry(unit).or_default();
                 total.read += counts.read;
@@ -317,6 +348,7 @@ impl Landing<'_> {
                     }
                 };
                 let Some(piece) = piece else { break };
+                let mut first: Option<(u64, String)> = None;
                 let counts = share.counts.entry(unit).or_default();
                 let first_rejects = &mut share.first_rejects;
                 counts.read += piece.read(&mut |item| {
@@ -334,6 +366,10 @@ impl Landing<'_> {
                             counts.rejected += 1;
                             counts.rejected_rows.add(&reject);
                             first_rejects.add(&reject);
+                            let line = reject.line.unwrap_or_default();
+                            if first.as_ref().is_none_or(|(first, _)| line < *first) {
+                                first = Some((line, reject.reason.clone()));
+                            }
                             pending.push(reject);
                             if pending.len() < REJECT_ROWS {
                                 return Ok(());
@@ -343,6 +379,9 @@ impl Landing<'_> {
                     }
                     .map_err(|error| ReceiveError(Box::new(error)))
                 })?;
+                if let Some((line, reason)) = first {
+                    share.note_first(unit, line, &reason);
+                }
                 mep_core::fail_point::reached("landing-after-piece");
                 if mep_core::interrupt::is_requested() {
                     return Err(LandingError::Interrupted);
@@ -461,6 +500,7 @@ impl Landing<'_> {
             });
             batch.units.push(record);
         }
+        self.check_readable(&share)?;
         let record = self.record(&batches, &short);
         self.check_rejected(&landed, &record, &share.first_rejects)?;
         let (rows, rejects) = (share.rows, share.rejects);
@@ -541,6 +581,22 @@ impl Landing<'_> {
         record
     }
 
+    /// Where no limit is said, a unit of some size has rows that can be read.
+    fn check_readable(&self, share: &Share) -> Result<(), LandingError> {
+        if self.max_rejected.is_some() || !self.source.refuses_all_rejected() {
+            return Ok(());
+        }
+        for (index, counts) in &share.counts {
+            let nothing_is_read = counts.read >= ENOUGH_ROWS && counts.rejected == counts.read;
+            if let (true, Some(unit)) = (nothing_is_read, self.units.get(*index)) {
+                let (line, reason) = share.first_of_unit.get(index).cloned().unwrap_or_default();
+                let (unit, rows) = (unit.id.clone(), counts.read);
+                return Err(LandingError::NothingReadable { unit, rows, line, reason });
+            }
+        }
+        Ok(())
+    }
+
     fn check_rejected(
         &self,
         landed: &Landed,
@@ -561,7 +617,8 @@ impl Landing<'_> {
         table
             .iter()
             .flat_map(|table| table.partitions())
-            .filter(|(key, _)| keep(key.batch().unwrap_or_default()))
+            // What was loaded as a whole, before its columns were declared, has no batch.
+            .filter(|(key, _)| key.batch().is_some_and(&keep))
             .map(|(key, partition)| (key.clone(), partition.clone()))
             .collect()
     }

@@ -86,7 +86,8 @@ fn a_wrong_declaration_of_a_source_is_told() {
     ");
     insta::assert_snapshot!(declared("[{name: ts, data_type: bigit}]"), @r"
      error: unknown type `bigit` of column `ts`; expected one of bigint, integer, smallint, tinyint, double,
-     │ real, decimal(p,s), boolean, varchar, date, timestamp
+     │ real, decimal(p,s), boolean, varchar, date, timestamp, time, binary, or a list (bigint[]), struct<name
+     │ type, ...> or map<varchar, type> of them
       ╭─[sources.yml:6:41]
     5 │         event_time: ts
     6 │         columns: [{name: ts, data_type: bigit}]

@@ -21,11 +21,12 @@ use page::{Page, ROOT};
 use shell::{Shell, Start};
 
 /// The pages whose commands the tests below run.
-const READ: [&str; 16] = [
+const READ: [&str; 17] = [
     "README.md",
     "docs/airflow.md",
     "docs/bundled.md",
     "docs/dbt.md",
+    "docs/files.md",
     "docs/history.md",
     "docs/hive.md",
     "docs/incremental.md",
@@ -92,6 +93,11 @@ fn the_tutorial_runs_as_written() {
 #[test]
 fn the_page_about_dbt_runs_as_written() {
     Shell::new(Start::Example("docs/examples/coffee_shop")).read("docs/dbt.md");
+}
+
+#[test]
+fn the_page_about_files_runs_as_written() {
+    Shell::new(Start::Empty).read("docs/files.md");
 }
 
 #[test]

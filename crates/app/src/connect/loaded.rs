@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use arrow::datatypes::{Field, SchemaRef};
 use indexmap::IndexMap;
 
 use super::sources::absolute;
@@ -12,10 +13,12 @@ use mep_contract::source::WholeTable as _;
 use mep_contract::source::declared_type::declared_row_type;
 use mep_contract::warehouse::WarehouseError;
 use mep_core::fingerprint::Fingerprint;
-use mep_files::{FileFormat, FilesTable, WholeOptions};
+use mep_decode::rows::sql_name;
+use mep_files::{FilesTable, WholeFormat, WholeOptions};
 use mep_graph::{Node, PlacedTable, SeedRows, SeedTable, SourceRows};
 use mep_lang::project::{
-    ExternalFormat, ExternalLocation, Located, Place, Problem, Project, SourceConnection, SourceTable,
+    ExternalFormat, ExternalLocation, Located, PinnedColumn, Place, Problem, Project, SourceConnection,
+    SourceTable,
 };
 use mep_run::stored_of;
 use mep_sql::stored_schema;
@@ -30,7 +33,7 @@ pub fn rows_of(workspace: &Workspace, table: &SourceTable, node: &Node) -> Resul
         (Some(written), _) => Files::external(project, table, written)?,
         (None, _) if node.is_in_place() => return in_place(workspace, table, node),
         (None, _) if is_declared(table) => return Ok(SourceRows::Landed),
-        (None, Some(SourceConnection::Files { path })) => Files::of_connection(project, table, path),
+        (None, Some(SourceConnection::Files { path, .. })) => Files::of_connection(project, table, path)?,
         (None, Some(_)) => return Ok(SourceRows::Landed),
         (None, None) => return Err(has_no_place(project, table)),
     };
@@ -61,8 +64,48 @@ fn in_place(workspace: &Workspace, table: &SourceTable, node: &Node) -> Result<S
     if is_declared(table) { Ok(SourceRows::Landed) } else { Err(why) }
 }
 
+/// The columns that the files of a source table have; `None` where it is not in files of a connection.
+pub fn inferred(project: &Project, table: &SourceTable) -> Option<Result<Vec<PinnedColumn>, Problem>> {
+    let Some(SourceConnection::Files { path, .. }) = project.target.sources.get(&table.source) else {
+        return None;
+    };
+    if table.external_location.is_some() {
+        return None;
+    }
+    let columns = || {
+        let files = Files::of_connection(project, table, path)?;
+        let schema = found(&files, table)?.schema();
+        let schema = stored(&schema, &files)?;
+        let declared = &table.properties.columns;
+        let column = |field: &Arc<Field>| {
+            let declared = declared.iter().find(|column| column.name.value == *field.name());
+            let said = declared.and_then(|column| column.data_type.as_ref()).map(|said| said.value.clone());
+            let data_type = said.unwrap_or_else(|| sql_name(field.data_type()).into_owned());
+            PinnedColumn { name: field.name().clone(), data_type }
+        };
+        Ok(schema.fields().iter().map(column).collect())
+    };
+    Some(columns())
+}
+
+fn stored(schema: &SchemaRef, files: &Files) -> Result<SchemaRef, Problem> {
+    stored_schema(schema, &[]).map_err(|unstorable| {
+        let problem = Problem::new(unstorable.to_string()).at(&files.place);
+        problem.help("leave the column out of the files, or declare its `data_type`")
+    })
+}
+
 /// A source table that is loaded with the columns that its files have.
 fn loaded(files: &Files, table: &SourceTable, node: &Node) -> Result<SeedTable, Problem> {
+    let found = found(files, table)?;
+    let schema = stored(&found.schema(), files)?;
+    let found = found.stored_as(schema.clone());
+    let fingerprint = Fingerprint::of([found.fingerprint().as_str(), node.id.as_str()]);
+    Ok(SeedTable { rows: SeedRows::Outside(Arc::new(found)), schema, fingerprint })
+}
+
+/// The files of a table, with the columns that they have.
+fn found(files: &Files, table: &SourceTable) -> Result<FilesTable, Problem> {
     let options = WholeOptions { declared: declared(table)?, ..files.options.clone() };
     let mut found = None;
     for (root, patterns) in &files.places {
@@ -74,13 +117,7 @@ fn loaded(files: &Files, table: &SourceTable, node: &Node) -> Result<SeedTable, 
         let message = format!("the source table `{}.{}` has no files", table.source, table.name);
         return Err(Problem::new(message).at(&files.place).help(files.looked_for()));
     };
-    let schema = stored_schema(&found.schema(), &[]).map_err(|unstorable| {
-        let problem = Problem::new(unstorable.to_string()).at(&files.place);
-        problem.help("leave the column out of the files, or declare its `data_type`")
-    })?;
-    let found = found.stored_as(schema.clone());
-    let fingerprint = Fingerprint::of([found.fingerprint().as_str(), node.id.as_str()]);
-    Ok(SeedTable { rows: SeedRows::Outside(Arc::new(found)), schema, fingerprint })
+    Ok(found)
 }
 
 /// Whether the declared columns say all that landing needs.
@@ -113,17 +150,19 @@ struct Files {
 }
 
 impl Files {
-    fn of_connection(project: &Project, table: &SourceTable, path: &Path) -> Self {
+    fn of_connection(project: &Project, table: &SourceTable, path: &Path) -> Result<Self, Problem> {
         let name = table.identifier.as_ref().unwrap_or(&table.name);
         let patterns = match &table.path {
             Some(pattern) => vec![pattern.clone()],
             None => vec![format!("{name}/*"), format!("{name}.*")],
         };
-        Self {
+        let reading = project.files_reading(table)?;
+        let names = table.properties.columns.iter().map(|column| column.name.value.clone()).collect();
+        Ok(Self {
             places: vec![(absolute(project, path), patterns)],
-            options: WholeOptions::default(),
+            options: WholeOptions { reading, names, ..WholeOptions::default() },
             place: table.place.clone(),
-        }
+        })
     }
 
     fn external(project: &Project, table: &SourceTable, written: &Located<String>) -> Result<Self, Problem> {
@@ -133,9 +172,9 @@ impl Files {
             Problem::new(message).at(&written.place).help(help)
         })?;
         let format = location.format.map(|format| match format {
-            ExternalFormat::Parquet => FileFormat::Parquet,
-            ExternalFormat::Csv(delimiter) => FileFormat::Csv(delimiter),
-            ExternalFormat::Json => FileFormat::Json,
+            ExternalFormat::Parquet => WholeFormat::Parquet,
+            ExternalFormat::Csv(delimiter) => WholeFormat::Csv(delimiter),
+            ExternalFormat::Json => WholeFormat::Json,
         });
         let places = location.paths.iter().map(|path| split(project, path)).collect();
         let options = WholeOptions { format, all_texts: location.all_texts, ..WholeOptions::default() };

@@ -6,7 +6,7 @@ mod sinks;
 mod sources;
 mod streams;
 
-pub use loaded::rows_of;
+pub use loaded::{inferred, rows_of};
 pub use serving::serving_store;
 pub use sinks::Sinks;
 pub use sources::{connect, unread_folders};

@@ -58,8 +58,8 @@ fn connect_one(
 ) -> Result<Box<dyn Source>, Problem> {
     let at_table = |error: SourceError| at(Problem::new(error.to_string()), node);
     match connection(project, declared)? {
-        SourceConnection::Files { path } => {
-            let source = FilesSource::new(absolute(project, path), pattern(declared), table.schema.clone());
+        SourceConnection::Files { path, .. } => {
+            let source = FilesSource::new(absolute(project, path), pattern(declared), table);
             Ok(Box::new(source.map_err(|error| at(Problem::new(error.to_string()), node))?))
         }
         SourceConnection::Kafka(config) => {
@@ -145,7 +145,7 @@ fn format(project: &Project, format: &MessageFormat) -> MessageFormat {
 pub fn unread_folders(project: &Project) -> BTreeMap<PathBuf, Vec<String>> {
     let mut patterns: BTreeMap<PathBuf, Vec<String>> = BTreeMap::new();
     for table in &project.sources {
-        if let Some(SourceConnection::Files { path }) = project.target.sources.get(&table.source) {
+        if let Some(SourceConnection::Files { path, .. }) = project.target.sources.get(&table.source) {
             patterns.entry(absolute(project, path)).or_default().push(pattern(table));
         }
     }

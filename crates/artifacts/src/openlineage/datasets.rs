@@ -178,7 +178,7 @@ fn origins(project: &Project, table: &SourceTable) -> Vec<DatasetName> {
         return vec![file(project.root.join(&location.value).to_string_lossy().into_owned())];
     }
     match project.target.sources.get(&table.source) {
-        Some(SourceConnection::Files { path }) => {
+        Some(SourceConnection::Files { path, .. }) => {
             let below = table.path.clone().unwrap_or_else(|| table.name.clone());
             vec![file(project.root.join(path).join(below).to_string_lossy().into_owned())]
         }

@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use super::FilesError;
 use super::stream::{FileBytes, StreamError};
 use mep_contract::source::unit::Reject;
-use mep_decode::rows::{BadRow, Chunk};
+use mep_decode::rows::{BadRow, Chunk, LineNumbers};
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
@@ -81,8 +81,13 @@ impl ChunkReader {
     /// Where the file cannot be read.
     pub(super) fn new(file: File, path: &Path, sizes: ChunkSizes) -> Result<Self, FilesError> {
         let stream = FileBytes::new(file, path).map_err(|error| FilesError::unreadable(path, error))?;
+        Ok(Self::of_stream(stream, path, sizes))
+    }
+
+    /// Reads the lines of a stream of the file at `path`.
+    pub(super) fn of_stream(stream: FileBytes, path: &Path, sizes: ChunkSizes) -> Self {
         let chunk = sizes.chunk.max(BYTE_ORDER_MARK.len());
-        Ok(Self {
+        Self {
             path: path.to_owned(),
             stream,
             sizes: ChunkSizes { chunk, line: sizes.line.max(2 * chunk) },
@@ -91,7 +96,7 @@ impl ChunkReader {
             searched: 0,
             line: 1,
             damage: None,
-        })
+        }
     }
 
     fn next_piece(&mut self) -> Result<Option<LinePiece>, FilesError> {
@@ -149,7 +154,7 @@ impl ChunkReader {
                 self.keep(rest);
                 let first_line = self.line;
                 self.line += memchr::memchr_iter(b'\n', &bytes).count() as u64;
-                Some(LinePiece::Chunk(Chunk { first_line, bytes }))
+                Some(LinePiece::Chunk(Chunk { lines: LineNumbers::From(first_line), bytes }))
             }
         }
     }
@@ -196,7 +201,7 @@ impl ChunkReader {
         match state {
             State::LongLine { length } => Some(LinePiece::Bad(self.too_long(length, &bytes))),
             _ if bytes.is_empty() => None,
-            _ => Some(LinePiece::Chunk(Chunk { first_line: self.line, bytes })),
+            _ => Some(LinePiece::Chunk(Chunk { lines: LineNumbers::From(self.line), bytes })),
         }
     }
 

@@ -74,7 +74,13 @@ pub(super) fn hive_columns(
 fn hive_column(field: &Field, presentation: &Presentation) -> Result<FieldSchema, WarehouseError> {
     let data_type = hive_type(field.data_type()).ok_or_else(|| WarehouseError::HiveColumn {
         column: field.name().clone(),
-        reason: format!("hive has no type for {}: cast it", field.data_type()),
+        reason: match field.data_type() {
+            DataType::Time32(_) | DataType::Time64(_) => {
+                "hive has no type for a time of day: cast it, or declare the source's column, as varchar"
+                    .to_owned()
+            }
+            other => format!("hive has no type for {other}: cast it"),
+        },
     })?;
     Ok(FieldSchema {
         name: Some(FastStr::from_string(field.name().to_lowercase())),

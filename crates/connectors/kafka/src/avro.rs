@@ -16,6 +16,7 @@ use arrow_avro::schema::{AvroSchema, Fingerprint, FingerprintAlgorithm, SchemaSt
 use mep_contract::source::{Reject, RowSchema, SourceError};
 use mep_core::connection::AvroWire;
 use mep_core::guard::guarded;
+use mep_decode::avro_schema::texts_for_uuids;
 use mep_decode::rows::{BadRow, DecodeError, Decoded, columns_of, rows_of};
 
 /// Why messages cannot be read as Avro.
@@ -324,22 +325,6 @@ fn written(path: &Path, schema: &RowSchema) -> Result<WriterSchema, AvroError> {
     let given = decoder(&written, 1).map_err(|error| not_a_schema(error.to_string()))?.schema();
     written.columns = columns_of(&given, schema).map_err(not_a_schema)?;
     Ok(written)
-}
-
-/// A string that is a UUID is read as the text that it is, and not as sixteen bytes.
-fn texts_for_uuids(schema: &mut serde_json::Value) {
-    match schema {
-        serde_json::Value::Array(parts) => parts.iter_mut().for_each(texts_for_uuids),
-        serde_json::Value::Object(keys) => {
-            let is = |key: &str, value: &str| keys.get(key).is_some_and(|found| found == value);
-            if is("type", "string") && is("logicalType", "uuid") {
-                keys.remove("logicalType");
-            }
-            // A default is a value, and no schema.
-            keys.iter_mut().filter(|(key, _)| *key != "default").for_each(|(_, part)| texts_for_uuids(part));
-        }
-        _ => {}
-    }
 }
 
 fn decoder(written: &WriterSchema, rows: usize) -> Result<Decoder, ArrowError> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::avro::AvroDecoder;
 use mep_contract::source::tail::{self, Undecoded, UnreadableEvent};
 use mep_contract::source::{MessagePlace, Piece, RowReceiver, SourceError, SourceItem};
-use mep_decode::rows::{BadRow, Chunk, Decoded, Decoder};
+use mep_decode::rows::{BadRow, Chunk, Decoded, Decoder, LineNumbers};
 
 /// How a message is read.
 pub(super) enum Reading {
@@ -89,7 +89,7 @@ impl Messages {
     fn decode(&mut self) -> Result<Decoded, SourceError> {
         match &*self.reading {
             Reading::Json(decoder) => {
-                let chunk = Chunk { first_line: 1, bytes: std::mem::take(&mut self.values) };
+                let chunk = Chunk { lines: LineNumbers::From(1), bytes: std::mem::take(&mut self.values) };
                 let decoded = decoder.decode(&chunk);
                 self.values = chunk.bytes;
                 decoded

@@ -10,16 +10,24 @@
 //! | `decimal(p,s)`, `numeric(p,s)`, `dec`, `number` | as that, at most 38 digits; without any, as in SQL, `decimal(38,10)` |
 //! | `varchar(n)`, `char(n)`, `text`, `string`, `json`, `uuid` | text as it is written |
 //! | `date`; `timestamp`, `datetime` | a day; a time in UTC to the microsecond |
-//! | `time` | a time of day; of seeds alone |
+//! | `time` | a time of day |
+//! | `binary`, `bytes`, `bytea`, `blob` | bytes; of sources alone |
+//! | `bigint[]`, `struct<a bigint>`, `map<varchar, bigint>` and their other names (`nested_type.rs`) | as that; of sources alone |
 //! | `timestamp with time zone`, `timestamptz` | the same: a value at an offset is brought to UTC |
 
-use arrow::datatypes::{DataType, TimeUnit};
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Field, Fields, TimeUnit};
 use datafusion::sql::sqlparser::ast::{self, CharacterLength, ExactNumberInfo, TimezoneInfo};
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::parser::Parser;
 
-/// How long the name of a type may be. Nothing that a column can have is longer.
+use super::nested_type::{NestedName, nested_name};
+
+/// How long the name of a type may be that holds no others. Nothing that a column can have is longer.
 const NAME_LIMIT: usize = 100;
+/// How deep lists, structures and maps may lie in one another.
+const DEPTH: usize = 16;
 /// The most digits that a decimal has.
 const DIGITS: u64 = 38;
 /// What `decimal` alone means in SQL.
@@ -39,13 +47,15 @@ pub struct DeclaredType {
 pub enum TypeError {
     /// There is no such type.
     #[error(
-        "unknown type `{data_type}` of column `{column}`; expected one of bigint, integer, smallint, tinyint, double, real, decimal(p,s), boolean, varchar, date, timestamp"
+        "unknown type `{data_type}` of column `{column}`; expected one of bigint, integer, smallint, tinyint, double, real, decimal(p,s), boolean, varchar, date, timestamp{also}"
     )]
     Unknown {
         /// The column.
         column: String,
         /// The type as declared.
         data_type: String,
+        /// What else such a column can be.
+        also: &'static str,
     },
     /// There is such a type, but not for columns that are read.
     #[error("column `{column}` cannot be read as `{data_type}`: {why}")]
@@ -87,7 +97,7 @@ pub fn declared_type(column: &str, name: &str) -> Result<DeclaredType, TypeError
         let (column, data_type) = (column.to_owned(), name.to_owned());
         match why {
             Some(why) => TypeError::Unreadable { column, data_type, why },
-            None => TypeError::Unknown { column, data_type },
+            None => TypeError::Unknown { column, data_type, also: "" },
         }
     })
 }
@@ -97,13 +107,67 @@ pub fn declared_type(column: &str, name: &str) -> Result<DeclaredType, TypeError
 /// # Errors
 /// Where there is no such type, or rows are not read into it.
 pub fn declared_row_type(column: &str, name: &str) -> Result<DataType, TypeError> {
-    // How long a text may be says nothing here, as in SQL: no row is refused for it.
-    match declared_type(column, name)?.data_type {
-        DataType::Time64(_) => {
-            Err(TypeError::Unreadable { column: column.to_owned(), data_type: name.to_owned(), why: NO_TIME })
-        }
-        data_type => Ok(data_type),
+    row_type(column, name, name, 0)
+}
+
+/// The type of a column, or of a part of it that is called `part`.
+fn row_type(column: &str, name: &str, part: &str, depth: usize) -> Result<DataType, TypeError> {
+    let refused = |why| TypeError::Unreadable { column: column.to_owned(), data_type: name.to_owned(), why };
+    let nullable = |name: &str, data_type| Arc::new(Field::new(name, data_type, true));
+    let within = |part: &str| row_type(column, name, part, depth + 1);
+    if depth > DEPTH {
+        return Err(refused(TOO_DEEP));
     }
+    Ok(match nested_name(part) {
+        Some(NestedName::List(item)) => DataType::List(nullable("item", within(item)?)),
+        Some(NestedName::Struct(fields)) => {
+            let mut of: Vec<Arc<Field>> = Vec::new();
+            for (name, data_type) in fields {
+                let is_twice = of.iter().any(|field| field.name().to_lowercase() == name.to_lowercase());
+                if is_twice {
+                    return Err(refused("two of its fields have one name, but for its case"));
+                }
+                of.push(nullable(&name, within(data_type)?));
+            }
+            DataType::Struct(Fields::from(of))
+        }
+        Some(NestedName::Map(key, value)) => {
+            let key = within(key)?;
+            if !matches!(key, DataType::Utf8) && !key.is_integer() {
+                return Err(refused("keys of a map are varchar or whole numbers"));
+            }
+            let entries = [Arc::new(Field::new("key", key, false)), nullable("value", within(value)?)];
+            let entries = Field::new("entries", DataType::Struct(Fields::from(entries.to_vec())), false);
+            DataType::Map(Arc::new(entries), false)
+        }
+        None if is_binary(part) => DataType::Binary,
+        // How long a text may be says nothing here, as in SQL: no row is refused for it.
+        None => match declared_type(column, part) {
+            Ok(declared) => declared.data_type,
+            Err(TypeError::Unreadable { why, .. }) => return Err(refused(why)),
+            Err(TypeError::Unknown { .. }) => {
+                let (column, data_type) = (column.to_owned(), part.to_owned());
+                return Err(TypeError::Unknown { column, data_type, also: OF_SOURCES });
+            }
+        },
+    })
+}
+
+fn is_binary(name: &str) -> bool {
+    use ast::DataType as T;
+    matches!(
+        parsed(name),
+        Some(
+            T::Bytea
+                | T::Bytes(_)
+                | T::Binary(_)
+                | T::Varbinary(_)
+                | T::Blob(_)
+                | T::TinyBlob
+                | T::MediumBlob
+                | T::LongBlob
+        )
+    )
 }
 
 fn parsed(name: &str) -> Option<ast::DataType> {
@@ -147,10 +211,17 @@ fn text_length(parsed: &ast::DataType) -> Option<Option<u64>> {
 type TypeRefusal = Option<&'static str>;
 
 const WIDE: TypeRefusal = Some("a decimal(p,s) has 1 to 38 digits, none or some of them behind the point");
-const NO_TIME: &str = "rows hold no times of day; declare it as varchar, and cast it in a model";
+/// What columns of sources can be, and those of seeds cannot.
+const OF_SOURCES: &str =
+    ", time, binary, or a list (bigint[]), struct<name type, ...> or map<varchar, type> of them";
+const TOO_DEEP: &str = "lists, structures and maps lie in one another too deep";
 const ZONED_TIME: TypeRefusal = Some("a time of day has no time zone; declare it as varchar");
-const BYTES: TypeRefusal = Some("rows hold no bytes; declare it as varchar");
-const NESTED: TypeRefusal = Some("rows hold no lists and structures; leave the column out");
+const BYTES: TypeRefusal = Some("only rows of sources hold bytes; declare it as varchar");
+const NESTED: TypeRefusal =
+    Some("only rows of sources hold lists, structures and maps; declare it as varchar");
+const OPEN: TypeRefusal = Some(
+    "it does not say what it holds; declare a list (bigint[]), struct<name type, ...> or map<varchar, type>",
+);
 const INTERVAL: TypeRefusal = Some("rows hold no intervals; declare it as varchar or as a number of seconds");
 
 #[expect(clippy::match_same_arms, reason = "each kind of type stands by itself")]
@@ -243,7 +314,7 @@ fn custom(name: &str, arguments: &[String]) -> Result<DataType, TypeRefusal> {
             | "smalldatetime" | "datetimeoffset",
             Some([] | [_]),
         ) => timestamp(),
-        ("variant" | "object" | "super", _) => return Err(NESTED),
+        ("variant" | "object" | "super", _) => return Err(OPEN),
         _ => return Err(None),
     })
 }
@@ -272,10 +343,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rows_are_read_into_no_time_of_day() {
-        assert!(said("time").contains("Time64"));
-        let refused = declared_row_type("c", "time").unwrap_err().to_string();
-        insta::assert_snapshot!(refused, @"column `c` cannot be read as `time`: rows hold no times of day; declare it as varchar, and cast it in a model");
+    fn columns_of_sources_hold_bytes_times_lists_structures_and_maps() {
+        let names = [
+            "time",
+            "bytea",
+            "varbinary(10)",
+            "decimal(9,2)[]",
+            "array<struct<a: int, b timestamp[]>>",
+            "map(varchar, double)",
+            "row(a bigint, \"B c\" date)",
+            "map<double, int>",
+            "struct<a int, A int>",
+            "struct<a inte>",
+            "struct<a interval>",
+            "array",
+        ];
+        let said = |name| match declared_row_type("c", name) {
+            Ok(data_type) => data_type.to_string(),
+            Err(error) => error.to_string(),
+        };
+        let lines: Vec<String> = names.into_iter().map(|name| format!("{name}: {}", said(name))).collect();
+        insta::assert_snapshot!(lines.join("\n"));
+        assert!(declared_row_type("c", &format!("int{}", "[]".repeat(10_000))).is_err());
     }
 
     fn said(name: &str) -> String {

@@ -7,6 +7,7 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::error::ArrowError;
 
 use super::schema::{RowSchema, SchemaError};
+use mep_core::connection::FilesReading;
 use mep_core::fingerprint::{Fingerprint, Structure};
 use mep_core::relation::Relation;
 use mep_sql::{EventDay, stored_schema, structure};
@@ -25,6 +26,8 @@ pub struct LandingTable {
     pub rejects: Relation,
     /// The declared schema.
     pub schema: RowSchema,
+    /// How files are read, as far as it is said.
+    pub reading: FilesReading,
 }
 
 impl LandingTable {
@@ -75,7 +78,7 @@ impl LandingTable {
         Ok(Arc::new(Schema::new(fields.collect::<Vec<_>>())))
     }
 
-    /// Of what makes the landed rows what they are: the declared schema.
+    /// Of what makes the landed rows what they are: the declared schema, and what is said of how files are read.
     pub fn fingerprint(&self) -> Fingerprint {
         let mut parts = Structure::default();
         structure::columns(&mut parts, &self.schema.fields);
@@ -83,6 +86,9 @@ impl LandingTable {
             parts.flag(field.is_nullable());
         }
         parts.text(self.event_time().as_str());
+        if let Some(said) = self.reading.said() {
+            parts.text(&said);
+        }
         parts.fingerprint()
     }
 

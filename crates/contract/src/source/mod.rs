@@ -6,6 +6,7 @@
 
 pub mod declared_type;
 pub mod landed;
+mod nested_type;
 pub mod reading;
 pub mod schema;
 pub mod tail;

@@ -82,6 +82,11 @@ pub trait Source: Send + Sync {
         "file, line"
     }
 
+    /// Whether a unit of some size of which no row can be read is most likely something else than what is declared.
+    fn refuses_all_rejected(&self) -> bool {
+        false
+    }
+
     /// Whether the user takes it that rows are lost which the source no longer has.
     fn accepts_lost(&self) -> bool {
         false

@@ -8,7 +8,7 @@ use chrono::NaiveDate;
 use mep_core::fingerprint::Structure;
 
 /// Grows whenever rows can be read that were rejected before: what was rejected under an earlier one is tried again.
-pub const READING_RULES: u32 = 1;
+pub const READING_RULES: u32 = 2;
 
 /// A piece of a source that is read as a whole: a file, a simulated day, a range of a Kafka partition.
 #[derive(Clone, Debug, PartialEq, Eq)]

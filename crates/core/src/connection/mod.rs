@@ -1,6 +1,7 @@
 //! What a target says of the services that it connects: read from files by one stage, and spoken to by another.
 
 mod cassandra;
+mod files;
 mod kafka;
 mod simulator;
 
@@ -8,5 +9,6 @@ pub use cassandra::{
     CassandraConnection, CassandraConsistency, CassandraLogin, CassandraReplication, CassandraTls,
     SETTLES_AFTER,
 };
+pub use files::{CsvDialect, CsvForm, CsvMark, FileFormat, FilesReading};
 pub use kafka::{AvroWire, KafkaConnection, KafkaProperties, MessageFormat};
 pub use simulator::SimulatorConfig;

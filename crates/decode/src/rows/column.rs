@@ -11,22 +11,36 @@
 //! | boolean | `true`, `false` |
 //! | varchar | a string |
 //! | date | a string `YYYY-MM-DD` |
-//! | timestamp | a string in ISO 8601, at an offset or in UTC; finer than microseconds is cut off |
+//! | timestamp | a string in ISO 8601, at an offset or in UTC, as `2024-5-1 9:30` too; finer than microseconds is cut off |
+//! | time | a string `HH:MM`, `HH:MM:SS` or with a fraction of a second |
+//! | binary | a string in base64 |
+//! | list, struct, map | a list, an object with its fields, an object; what is within follows the same rule |
 //! | any | `null`, unless it is required |
 
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, BooleanBuilder, PrimitiveBuilder, StringBuilder};
+use arrow::array::{ArrayRef, BinaryBuilder, BooleanBuilder, PrimitiveBuilder, StringBuilder};
 use arrow::compute::kernels::cast_utils::string_to_datetime;
 use arrow::datatypes::{
-    ArrowPrimitiveType, DataType, Date32Type, Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type,
-    Int32Type, Int64Type, TimeUnit, TimestampMicrosecondType,
+    ArrowPrimitiveType, DataType, Date32Type, Decimal128Type, FieldRef, Float32Type, Float64Type, Int8Type,
+    Int16Type, Int32Type, Int64Type, Time64NanosecondType, TimeUnit, TimestampMicrosecondType,
 };
-use chrono::{NaiveDate, Utc};
+use base64::Engine as _;
+use base64::alphabet::STANDARD;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use chrono::{NaiveDate, NaiveTime, Timelike as _, Utc};
 
 use super::decimal::Number;
 use super::json::{JsonScanner, JsonValue, Text};
+use super::nested::NestedColumn;
+use mep_core::written_time::in_full;
+
+/// Base64 with or without its padding.
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
 
 /// 9999-12-31T23:59:59.999Z.
 const LAST_MILLISECOND: i64 = 253_402_300_799_999;
@@ -58,6 +72,12 @@ pub(super) enum ColumnBuilder {
     Date(Primitive<Date32Type>),
     /// timestamp
     Timestamp(Primitive<TimestampMicrosecondType>),
+    /// time
+    Time(Primitive<Time64NanosecondType>),
+    /// binary
+    Binary(BinaryBuilder, Vec<u8>),
+    /// list, struct, map
+    Nested(Box<NestedColumn>),
 }
 
 /// A column of numbers.
@@ -101,6 +121,8 @@ pub enum Misfit {
     Digits,
     /// It is too large or too small.
     Range,
+    /// Something within it does not fit.
+    Within,
 }
 
 impl ColumnBuilder {
@@ -122,7 +144,9 @@ impl ColumnBuilder {
             DataType::Utf8 => Self::Utf8(StringBuilder::with_capacity(rows, rows * 16), Text::default()),
             DataType::Date32 => Self::Date(Primitive::new(rows)),
             DataType::Timestamp(TimeUnit::Microsecond, None) => Self::Timestamp(Primitive::new(rows)),
-            _ => return None,
+            DataType::Time64(TimeUnit::Nanosecond) => Self::Time(Primitive::new(rows)),
+            DataType::Binary => Self::Binary(BinaryBuilder::with_capacity(rows, rows * 16), Vec::new()),
+            other => return NestedColumn::new(other).map(|nested| Self::Nested(Box::new(nested))),
         })
     }
 
@@ -165,6 +189,19 @@ impl ColumnBuilder {
             },
             Self::Date(column) => column.current = days(string(value, scanner)?)?,
             Self::Timestamp(column) => column.current = microseconds(string(value, scanner)?)?,
+            Self::Time(column) => column.current = nanoseconds_of_day(string(value, scanner)?)?,
+            Self::Binary(_, current) => {
+                current.clear();
+                BASE64.decode_vec(string(value, scanner)?, current).map_err(|_| Misfit::Type)?;
+            }
+            Self::Nested(nested) => {
+                let (JsonValue::List(json) | JsonValue::Object(json)) = value else {
+                    return Err(Misfit::Type);
+                };
+                if !nested.set(*json, scanner) {
+                    return Err(Misfit::Within);
+                }
+            }
         }
         Ok(Given::Value)
     }
@@ -179,6 +216,25 @@ impl ColumnBuilder {
             Self::Float64(column) => put(&mut column.current, scanner.plain_double()),
             Self::Utf8(_, current) => put(current, scanner.plain_text()),
             _ => false,
+        }
+    }
+
+    /// How its values are written, where the name of the type does not say it.
+    pub(super) fn written_as(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::Date(_) => "YYYY-MM-DD",
+            Self::Timestamp(_) => "ISO 8601",
+            Self::Time(_) => "HH:MM:SS",
+            Self::Binary(..) => "base64",
+            _ => return None,
+        })
+    }
+
+    /// What of the last value did not fit, for [`Misfit::Within`].
+    pub(super) fn fault_within(&self) -> Option<&str> {
+        match self {
+            Self::Nested(nested) => Some(nested.fault()),
+            _ => None,
         }
     }
 
@@ -205,6 +261,9 @@ impl ColumnBuilder {
             Self::Utf8(builder, current) => builder.append_option(is_given.then(|| scanner.text(*current))),
             Self::Date(column) => column.commit(is_given),
             Self::Timestamp(column) => column.commit(is_given),
+            Self::Time(column) => column.commit(is_given),
+            Self::Binary(builder, current) => builder.append_option(is_given.then_some(current.as_slice())),
+            Self::Nested(nested) => nested.commit(is_given, scanner),
         }
     }
 
@@ -222,25 +281,55 @@ impl ColumnBuilder {
             Self::Utf8(builder, _) => Arc::new(builder.finish()),
             Self::Date(column) => column.finish(),
             Self::Timestamp(column) => column.finish(),
+            Self::Time(column) => column.finish(),
+            Self::Binary(builder, _) => Arc::new(builder.finish()),
+            Self::Nested(nested) => nested.finish(),
         }
     }
 }
 
 /// The SQL name of a type that rows are read into, for reasons.
-pub(crate) fn sql_name(data_type: &DataType) -> Cow<'static, str> {
+pub fn sql_name(data_type: &DataType) -> Cow<'static, str> {
     Cow::Borrowed(match data_type {
-        DataType::Int64 => "bigint",
-        DataType::Int32 => "integer",
-        DataType::Int16 => "smallint",
+        // What a file has that SQL has no name for is of the next larger type, as it is stored.
+        DataType::Int64 | DataType::UInt32 => "bigint",
+        DataType::Int32 | DataType::UInt16 => "integer",
+        DataType::Int16 | DataType::UInt8 => "smallint",
+        DataType::UInt64 => "decimal(20,0)",
         DataType::Int8 => "tinyint",
-        DataType::Decimal128(precision, scale) => {
+        DataType::Decimal32(precision, scale)
+        | DataType::Decimal64(precision, scale)
+        | DataType::Decimal128(precision, scale) => {
             return Cow::Owned(format!("decimal({precision},{scale})"));
         }
         DataType::Float64 => "double",
-        DataType::Float32 => "real",
+        DataType::Float16 | DataType::Float32 => "real",
         DataType::Boolean => "boolean",
         DataType::Date32 => "date",
         DataType::Timestamp(_, _) => "timestamp",
+        DataType::Time32(_) | DataType::Time64(_) => "time",
+        DataType::Binary | DataType::LargeBinary | DataType::BinaryView | DataType::FixedSizeBinary(_) => {
+            "binary"
+        }
+        DataType::List(item) | DataType::LargeList(item) | DataType::FixedSizeList(item, _) => {
+            return Cow::Owned(format!("{}[]", sql_name(item.data_type())));
+        }
+        DataType::Struct(fields) => {
+            let name = |name: &str| {
+                let is_plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+                if is_plain { name.to_owned() } else { format!("\"{name}\"") }
+            };
+            let field = |field: &FieldRef| format!("{} {}", name(field.name()), sql_name(field.data_type()));
+            return Cow::Owned(format!(
+                "struct<{}>",
+                fields.iter().map(field).collect::<Vec<_>>().join(", ")
+            ));
+        }
+        DataType::Map(entries, _) => {
+            let DataType::Struct(fields) = entries.data_type() else { return Cow::Borrowed("map") };
+            let names: Vec<_> = fields.iter().map(|field| sql_name(field.data_type())).collect();
+            return Cow::Owned(format!("map<{}>", names.join(", ")));
+        }
         _ => "varchar",
     })
 }
@@ -350,7 +439,22 @@ pub(super) fn days(text: &str) -> Result<i32, Misfit> {
     Ok(arrow::datatypes::Date32Type::from_naive_date(date))
 }
 
-/// The microseconds since 1970 of a timestamp in ISO 8601; without an offset it is in UTC.
+/// The microseconds since 1970 of a timestamp in ISO 8601, of which zeros may be left out; without an offset it is in UTC.
 pub(super) fn microseconds(text: &str) -> Result<i64, Misfit> {
-    string_to_datetime(&Utc, text).map(|time| time.timestamp_micros()).map_err(|_| Misfit::Type)
+    let time = string_to_datetime(&Utc, text).ok();
+    let time = time.or_else(|| string_to_datetime(&Utc, &in_full(text)?).ok());
+    time.map(|time| time.timestamp_micros()).ok_or(Misfit::Type)
+}
+
+/// The nanoseconds since midnight of a time as `HH:MM`, `HH:MM:SS` or with a fraction.
+pub(super) fn nanoseconds_of_day(text: &str) -> Result<i64, Misfit> {
+    let form = if text.len() == 5 { "%H:%M" } else { "%H:%M:%S%.f" };
+    let is_written_so = text.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b':' | b'.'))
+        && text.as_bytes().get(2) == Some(&b':');
+    let time = NaiveTime::parse_from_str(text, form).ok().filter(|_| is_written_so).ok_or(Misfit::Type)?;
+    // A leap second is no time of a day that SQL has.
+    if time.nanosecond() >= 1_000_000_000 {
+        return Err(Misfit::Range);
+    }
+    Ok(i64::from(time.num_seconds_from_midnight()) * 1_000_000_000 + i64::from(time.nanosecond()))
 }

@@ -7,13 +7,14 @@ use std::sync::Arc;
 
 use arrow::array::{
     Array, ArrayRef, ArrowPrimitiveType, AsArray, Date32Array, Decimal128Array, Float32Array, Float64Array,
-    Int64Array, TimestampMicrosecondArray,
+    Int64Array, Time64NanosecondArray, TimestampMicrosecondArray,
 };
 use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{DataType, Decimal128Type, Float32Type, Float64Type, TimeUnit};
 use arrow::error::ArrowError;
 
-use super::column::{Misfit, days, digits, microseconds};
+use super::column::{Misfit, days, digits, microseconds, nanoseconds_of_day};
+use super::convert_nested::{convert_nested, is_nested_convertible};
 use super::decimal::Number;
 
 /// Whether values of one type can be of another without loss, if only they fit.
@@ -21,6 +22,8 @@ pub(super) fn is_convertible(from: &DataType, to: &DataType) -> bool {
     use DataType::{Binary, Date32, Decimal128, Dictionary, Timestamp, Utf8};
     match (from, to) {
         _ if from == to => true,
+        (_, DataType::List(_) | DataType::Struct(_) | DataType::Map(..)) => is_nested_convertible(from, to),
+        (DataType::List(_) | DataType::Struct(_) | DataType::Map(..), _) => false,
         // An enum of Avro is a dictionary.
         (Dictionary(_, values), to) => is_convertible(values, to),
         (from, to) if to.is_integer() || matches!(to, Decimal128(..)) => {
@@ -30,6 +33,10 @@ pub(super) fn is_convertible(from: &DataType, to: &DataType) -> bool {
         (from, Utf8) => *from == Binary || from.is_decimal(),
         (from, Date32) => *from == Utf8,
         (from, Timestamp(TimeUnit::Microsecond, None)) => matches!(from, Timestamp(_, _) | Utf8),
+        (from, DataType::Time64(_)) => matches!(from, DataType::Time32(_) | DataType::Time64(_) | Utf8),
+        (from, Binary) => {
+            matches!(from, DataType::LargeBinary | DataType::BinaryView | DataType::FixedSizeBinary(_))
+        }
         _ => false,
     }
 }
@@ -45,6 +52,7 @@ pub(super) fn convert(array: &ArrayRef, to: &DataType) -> Result<ArrayRef, Arrow
     }
     match (from, to) {
         (DataType::Dictionary(_, values), to) => convert(&cast(array, values)?, to),
+        (_, DataType::List(_) | DataType::Struct(_) | DataType::Map(..)) => convert_nested(array, to),
         (from, DataType::Decimal128(precision, scale)) => {
             let kept = numbers(array, from)?
                 .map(|number| number?.unscaled(*precision, *scale).ok())
@@ -64,6 +72,9 @@ pub(super) fn convert(array: &ArrayRef, to: &DataType) -> Result<ArrayRef, Arrow
         (DataType::Utf8, DataType::Date32) => Ok(Arc::new(parse::<Date32Array, _>(array, days))),
         (DataType::Utf8, DataType::Timestamp(_, _)) => {
             Ok(Arc::new(parse::<TimestampMicrosecondArray, _>(array, microseconds)))
+        }
+        (DataType::Utf8, DataType::Time64(_)) => {
+            Ok(Arc::new(parse::<Time64NanosecondArray, _>(array, nanoseconds_of_day)))
         }
         (DataType::Utf8, _) => cast(&(Arc::new(parse::<Int64Array, _>(array, digits)) as ArrayRef), to),
         (from, to) if from.is_floating() && to.is_integer() => {

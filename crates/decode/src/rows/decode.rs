@@ -17,30 +17,72 @@
 
 use std::str::from_utf8;
 
-use arrow::array::{RecordBatch, RecordBatchOptions};
+use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 
 use super::DecodeError;
 use super::bad_row::BadRow;
-use super::column::{ColumnBuilder, Given, Misfit, is_plausible_millis, sql_name};
-use super::json::{Fault, JsonScanner, JsonValue};
+use super::column::ColumnBuilder;
+use super::json::{Fault, JsonScanner, PlaceUnit};
+use super::making::{FieldState, RowsInMaking};
 use super::strangers::{Met, Strangers};
 use mep_contract::source::schema::RowSchema;
 use mep_core::guard::guarded;
 
-/// How many rows a batch has at most.
-const BATCH_ROWS: usize = 8192;
-
-/// After how many bytes of lines a batch ends, however few rows it has: an Arrow string column holds at most 2 GiB.
-const BATCH_BYTES: usize = 256 << 20;
-
 /// Whole lines, of a file or of messages.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Chunk {
-    /// The number of the first line, from 1.
-    pub first_line: u64,
+    /// Where the lines stand.
+    pub lines: LineNumbers,
     /// The lines. The last one need not end with a line feed.
     pub bytes: Vec<u8>,
+}
+
+/// The numbers of a chunk's lines, from 1.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LineNumbers {
+    /// They follow one another from this one on.
+    From(u64),
+    /// Each was made of several lines: the number of the first of them.
+    Each(Vec<u64>),
+}
+
+impl LineNumbers {
+    /// The number of a line, by its place in the chunk.
+    pub fn at(&self, index: usize) -> u64 {
+        match self {
+            Self::From(first) => first + index as u64,
+            Self::Each(lines) => lines.get(index).or(lines.last()).copied().unwrap_or(1),
+        }
+    }
+
+    fn each(&self) -> RowLines<'_> {
+        RowLines { numbers: self, index: 0 }
+    }
+}
+
+/// The lines of a chunk, as they are gone through.
+struct RowLines<'c> {
+    numbers: &'c LineNumbers,
+    index: usize,
+}
+
+impl RowLines<'_> {
+    fn step(&mut self) {
+        self.index += 1;
+    }
+
+    fn current(&self) -> u64 {
+        self.numbers.at(self.index)
+    }
+
+    /// What a place within a line is a place of.
+    fn unit(&self) -> PlaceUnit {
+        match self.numbers {
+            LineNumbers::From(_) => PlaceUnit::Line,
+            LineNumbers::Each(_) => PlaceUnit::Value,
+        }
+    }
 }
 
 /// Decodes chunks of lines into batches of one schema. What it gives depends on the chunk alone: threads can share one.
@@ -90,28 +132,13 @@ enum JsonKey {
     Unknown,
 }
 
-/// What the current row says of a field.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum FieldState {
-    Missing,
-    Null,
-    Given,
-}
-
 impl Decoder {
     /// A decoder for rows of `schema`.
     ///
     /// # Errors
     /// [`DecodeError::UnsupportedType`] where a column is of a type that [`RowSchema::new`] does not give.
     pub fn new(schema: &RowSchema) -> Result<Self, DecodeError> {
-        for field in schema.fields.fields() {
-            if ColumnBuilder::new(field.data_type(), 0).is_none() {
-                return Err(DecodeError::UnsupportedType {
-                    column: field.name().clone(),
-                    data_type: field.data_type().to_string(),
-                });
-            }
-        }
+        check_types(schema)?;
         let keys = schema.fields.fields().iter().map(|field| written(field.name())).collect();
         let lower = schema.fields.fields().iter().map(|field| field.name().to_lowercase()).collect();
         Ok(Self {
@@ -140,8 +167,9 @@ impl Decoder {
     fn decode_each(&self, chunk: &Chunk) -> Result<Decoded, DecodeError> {
         let mut all = Decoded { batches: Vec::new(), rejects: Vec::new(), read: 0 };
         let lines = chunk.bytes.split_inclusive(|byte| *byte == b'\n');
-        for (number, line) in (chunk.first_line..).zip(lines) {
-            let line = Chunk { first_line: number, bytes: line.to_vec() };
+        for (index, line) in lines.enumerate() {
+            let number = chunk.lines.at(index);
+            let line = Chunk { lines: LineNumbers::Each(vec![number]), bytes: line.to_vec() };
             match guarded(|| self.decode_all(&line)) {
                 Ok(decoded) => {
                     let decoded = decoded?;
@@ -184,6 +212,19 @@ impl Decoder {
     }
 }
 
+/// Whether rows are read into all columns of a schema.
+pub(super) fn check_types(schema: &RowSchema) -> Result<(), DecodeError> {
+    for field in schema.fields.fields() {
+        if ColumnBuilder::new(field.data_type(), 0).is_none() {
+            return Err(DecodeError::UnsupportedType {
+                column: field.name().clone(),
+                data_type: field.data_type().to_string(),
+            });
+        }
+    }
+    Ok(())
+}
+
 /// A key as it is written without escapes, and its colon, where it can be written so.
 fn written(name: &str) -> Option<Vec<u8>> {
     let is_plain = name.bytes().all(|byte| !matches!(byte, b'"' | b'\\' | 0..0x20));
@@ -193,35 +234,21 @@ fn written(name: &str) -> Option<Vec<u8>> {
 /// The rows of a chunk, in the making.
 struct RowsBuilder<'d> {
     decoder: &'d Decoder,
-    columns: Vec<ColumnBuilder>,
-    states: Vec<FieldState>,
+    rows: RowsInMaking<'d>,
     /// Keys of the current row that are fields' names in another case: the field, and where the value stands.
     alike: Vec<(usize, usize)>,
     met: Met,
-    line: u64,
-    capacity: usize,
-    batch_bytes: usize,
-    decoded: Decoded,
+    lines: RowLines<'d>,
 }
 
 impl<'d> RowsBuilder<'d> {
-    fn new(decoder: &'d Decoder, chunk: &Chunk) -> Self {
-        // Room for rows of a hundred bytes: small files shall not hold memory for a full batch.
-        let capacity = (chunk.bytes.len() / 100 + 1).min(BATCH_ROWS);
-        let fields = decoder.schema.fields();
+    fn new(decoder: &'d Decoder, chunk: &'d Chunk) -> Self {
         Self {
             decoder,
-            columns: fields
-                .iter()
-                .filter_map(|field| ColumnBuilder::new(field.data_type(), capacity))
-                .collect(),
-            states: vec![FieldState::Missing; fields.len()],
+            rows: RowsInMaking::new(&decoder.schema, decoder.event_time, chunk.bytes.len()),
             alike: Vec::new(),
             met: Met::default(),
-            line: chunk.first_line,
-            capacity: 0,
-            batch_bytes: 0,
-            decoded: Decoded { batches: Vec::new(), rejects: Vec::new(), read: 0 },
+            lines: chunk.lines.each(),
         }
     }
 
@@ -230,27 +257,27 @@ impl<'d> RowsBuilder<'d> {
         while !scanner.is_at_end() {
             let start = scanner.position();
             if scanner.peek().is_some() {
-                self.decoded.read += 1;
+                self.rows.decoded.read += 1;
                 scanner.clear_scratch();
                 match self.row(&mut scanner) {
-                    Ok(()) => self.commit(&scanner, scanner.position() - start)?,
+                    Ok(()) => self.rows.commit(&scanner, scanner.position() - start)?,
                     Err(fault) => {
                         let end = scanner.finish_line();
                         self.reject(&fault, text, start, end);
-                        self.line += 1;
+                        self.lines.step();
                         continue;
                     }
                 }
             }
             scanner.step_over_line_feed();
-            self.line += 1;
+            self.lines.step();
         }
         Ok(())
     }
 
     /// Reads the line's row into the columns' current values; the scanner then stands at the line's end.
     fn row(&mut self, scanner: &mut JsonScanner<'_>) -> Result<(), RowFault> {
-        self.states.fill(FieldState::Missing);
+        self.rows.begin();
         self.alike.clear();
         if !scanner.take(b'{') {
             let value = scanner.value()?;
@@ -284,7 +311,7 @@ impl<'d> RowsBuilder<'d> {
                 if !self.alike.is_empty() {
                     self.take_alike(scanner)?;
                 }
-                self.check_required()
+                self.rows.check_required().map_err(RowFault::Row)
             }
             Some(b'{' | b'[') => Err(RowFault::Row("more than one JSON value on the line".to_owned())),
             Some(_) => Err(scanner.unexpected("the end of the line").into()),
@@ -330,14 +357,14 @@ impl<'d> RowsBuilder<'d> {
     fn take_alike(&mut self, scanner: &mut JsonScanner<'_>) -> Result<(), RowFault> {
         let end = scanner.position();
         let mut alike = std::mem::take(&mut self.alike);
-        alike.retain(|(field, _)| self.states[*field] == FieldState::Missing);
+        alike.retain(|(field, _)| self.rows.states[*field] == FieldState::Missing);
         for (field, value) in alike {
             let lower = &self.decoder.lower[field];
             let is_declared_twice = self.decoder.lower.iter().filter(|name| *name == lower).count() > 1;
             if is_declared_twice {
                 return Err(self.fault(field, " is not the only column that a key in another case can be"));
             }
-            if self.states[field] != FieldState::Missing {
+            if self.rows.states[field] != FieldState::Missing {
                 return Err(self.fault(field, " is given twice, by keys in another case"));
             }
             scanner.go_back_to(value);
@@ -350,130 +377,43 @@ impl<'d> RowsBuilder<'d> {
     /// Reads the value of a field.
     #[inline]
     fn take(&mut self, index: usize, scanner: &mut JsonScanner<'_>) -> Result<(), RowFault> {
-        let is_first = self.states[index] == FieldState::Missing;
-        if is_first && self.decoder.event_time != Some(index) && self.columns[index].take(scanner) {
-            self.states[index] = FieldState::Given;
+        let rows = &mut self.rows;
+        let is_first = rows.states[index] == FieldState::Missing;
+        if is_first && !rows.is_event_time(index) && rows.columns[index].take(scanner) {
+            rows.states[index] = FieldState::Given;
             return Ok(());
         }
         let value = scanner.value()?;
-        self.set(index, &value, scanner)
-    }
-
-    fn set(
-        &mut self,
-        index: usize,
-        value: &JsonValue<'_>,
-        scanner: &JsonScanner<'_>,
-    ) -> Result<(), RowFault> {
-        let column = &mut self.columns[index];
-        if self.states[index] != FieldState::Missing {
-            return Err(self.fault(index, " is given twice"));
-        }
-        match column.set(value, scanner) {
-            Ok(Given::Null) => self.states[index] = FieldState::Null,
-            Ok(Given::Value) => {
-                self.states[index] = FieldState::Given;
-                if self.decoder.event_time == Some(index)
-                    && !column.current_millis().is_some_and(is_plausible_millis)
-                {
-                    let found = scanner.describe(value);
-                    let reason = format!(": the event time {found} is not in the years 1970 to 9999");
-                    return Err(self.fault(index, &reason));
-                }
-            }
-            Err(misfit) => {
-                let expected = sql_name(self.decoder.schema.field(index).data_type());
-                let found = scanner.describe(value);
-                let reason = match misfit {
-                    Misfit::Type => match column {
-                        ColumnBuilder::Date(_) => format!(": expected date (YYYY-MM-DD), found {found}"),
-                        ColumnBuilder::Timestamp(_) => {
-                            format!(": expected timestamp (ISO 8601), found {found}")
-                        }
-                        _ => format!(": expected {expected}, found {found}"),
-                    },
-                    Misfit::Fraction => match column {
-                        ColumnBuilder::Decimal(_, _, scale) => format!(
-                            ": expected {expected}, found {found} (more than {scale} digits behind the point)"
-                        ),
-                        _ => format!(": expected {expected}, found {found} (has a fraction)"),
-                    },
-                    Misfit::Digits => {
-                        format!(": {expected} would lose digits of {found}; declare it as bigint or decimal")
-                    }
-                    Misfit::Range => format!(": {expected} out of range, found {found}"),
-                };
-                return Err(self.fault(index, &reason));
-            }
-        }
-        Ok(())
-    }
-
-    fn check_required(&self) -> Result<(), RowFault> {
-        for (index, field) in self.decoder.schema.fields().iter().enumerate() {
-            if !field.is_nullable() {
-                match self.states[index] {
-                    FieldState::Given => {}
-                    FieldState::Missing => return Err(self.fault(index, " is missing")),
-                    FieldState::Null => return Err(self.fault(index, " is null, but required")),
-                }
-            }
-        }
-        Ok(())
+        rows.set(index, &value, scanner).map_err(RowFault::Row)
     }
 
     fn fault(&self, index: usize, what: &str) -> RowFault {
-        RowFault::Row(format!("field \"{}\"{what}", self.decoder.schema.field(index).name()))
-    }
-
-    fn commit(&mut self, scanner: &JsonScanner<'_>, bytes: usize) -> Result<(), DecodeError> {
-        for (column, state) in self.columns.iter_mut().zip(&self.states) {
-            column.commit(*state == FieldState::Given, scanner);
-        }
-        self.capacity += 1;
-        self.batch_bytes += bytes;
-        if self.capacity >= BATCH_ROWS || self.batch_bytes >= BATCH_BYTES {
-            self.finish_batch()?;
-        }
-        Ok(())
+        RowFault::Row(self.rows.fault(index, what))
     }
 
     fn reject(&mut self, fault: &RowFault, text: &str, start: usize, end: usize) {
         let reason = match fault {
-            RowFault::Json(fault) => fault.describe(text, start),
+            RowFault::Json(fault) => fault.describe(text, start, self.lines.unit()),
             RowFault::Row(reason) => reason.clone(),
         };
-        self.decoded.rejects.push(BadRow::new(self.line, reason, &text.as_bytes()[start..end]));
+        self.rows.reject(self.lines.current(), reason, &text.as_bytes()[start..end]);
     }
 
     /// Rejects a line of which the byte at the offset `at` is no UTF-8.
     fn reject_invalid_utf8(&mut self, line: &[u8], at: usize) {
         let byte = line.get(at).copied().unwrap_or_default();
         let reason = format!("no UTF-8: the byte 0x{byte:02X} at byte {} of the line", at + 1);
-        self.decoded.read += 1;
-        self.decoded.rejects.push(BadRow::new(self.line, reason, line));
-        self.line += 1;
-    }
-
-    fn finish_batch(&mut self) -> Result<(), DecodeError> {
-        if self.capacity > 0 {
-            let arrays = self.columns.iter_mut().map(ColumnBuilder::finish).collect();
-            let options = RecordBatchOptions::new().with_row_count(Some(self.capacity));
-            let batch = RecordBatch::try_new_with_options(self.decoder.schema.clone(), arrays, &options)?;
-            self.decoded.batches.push(batch);
-            self.capacity = 0;
-            self.batch_bytes = 0;
-        }
-        Ok(())
+        self.rows.decoded.read += 1;
+        self.rows.reject(self.lines.current(), reason, line);
+        self.lines.step();
     }
 
     fn finish(mut self) -> Result<Decoded, DecodeError> {
-        self.finish_batch()?;
         let met = self.met.take();
         if !met.is_empty() {
             self.decoder.strangers.add(met);
         }
-        Ok(self.decoded)
+        self.rows.finish()
     }
 }
 
@@ -493,7 +433,7 @@ mod tests {
             ("a\":1,\"b", "bigint", false),
         ];
         let schema = RowSchema::new(columns, Some("ts")).unwrap();
-        let chunk = Chunk { first_line: 1, bytes: lines.join("\n").into_bytes() };
+        let chunk = Chunk { lines: LineNumbers::From(1), bytes: lines.join("\n").into_bytes() };
         let decoded = Decoder::new(&schema).unwrap().decode(&chunk).unwrap();
         assert_eq!(decoded.read, lines.len() as u64);
         let options = FormatOptions::default().with_null("-");

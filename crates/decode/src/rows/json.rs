@@ -11,6 +11,31 @@ use super::column::is_changed;
 /// How deep lists and objects may be nested within a row.
 pub(super) const DEPTH_LIMIT: usize = 128;
 
+/// What a place in JSON is counted in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum PlaceUnit {
+    /// A line.
+    Line,
+    /// A value, over as many lines as it takes.
+    Value,
+}
+
+impl PlaceUnit {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Line => "column",
+            Self::Value => "character",
+        }
+    }
+
+    fn end(self) -> &'static str {
+        match self {
+            Self::Line => "the end of the line",
+            Self::Value => "the end of the value",
+        }
+    }
+}
+
 /// Why a line is not the JSON that was expected.
 #[derive(Debug)]
 pub(super) enum Fault {
@@ -31,25 +56,32 @@ pub(super) enum Fault {
 }
 
 impl Fault {
-    /// The reason in words; `line_start` is the offset at which the line begins.
-    pub(super) fn describe(&self, text: &str, line_start: usize) -> String {
+    /// The reason in words; `line_start` is the offset at which the line, or the value that is written over several, begins.
+    pub(super) fn describe(&self, text: &str, line_start: usize, unit: PlaceUnit) -> String {
         match *self {
             Self::TooDeep => format!("nested deeper than {DEPTH_LIMIT} levels"),
             Self::LoneSurrogate { at } => {
-                format!("no JSON: half of a surrogate pair at column {}", column(text, line_start, at))
+                format!(
+                    "no JSON: half of a surrogate pair at {} {}",
+                    unit.word(),
+                    column(text, line_start, at)
+                )
             }
             Self::Unexpected { expected, at } => {
                 let found = text.get(at..).and_then(|rest| rest.chars().next());
                 let found = match found {
-                    None | Some('\n') => "the end of the line".to_owned(),
+                    None | Some('\n') => unit.end().to_owned(),
                     Some('\r') if matches!(text.as_bytes().get(at + 1), None | Some(b'\n')) => {
-                        "the end of the line".to_owned()
+                        unit.end().to_owned()
                     }
+                    // So a line end is kept where a value is written over several lines.
+                    Some('\r') if unit == PlaceUnit::Value => "a line end".to_owned(),
                     Some(c) if c.is_control() => format!("the control character U+{:04X}", u32::from(c)),
                     Some(c) => format!("`{c}`"),
                 };
                 format!(
-                    "no JSON: expected {expected}, found {found} at column {}",
+                    "no JSON: expected {expected}, found {found} at {} {}",
+                    unit.word(),
                     column(text, line_start, at)
                 )
             }
@@ -88,10 +120,10 @@ pub(super) enum JsonValue<'a> {
     Number(&'a str),
     /// A string.
     Text(Text),
-    /// A list.
-    List,
-    /// An object.
-    Object,
+    /// A list, as it is written.
+    List(Text),
+    /// An object, as it is written.
+    Object(Text),
 }
 
 /// The first characters of a text: as much as a reason can bear.
@@ -148,9 +180,27 @@ impl<'a> JsonScanner<'a> {
             JsonValue::Bool(value) => value.to_string(),
             JsonValue::Number(number) => shortened(number),
             JsonValue::Text(text) => format!("\"{}\" (string)", shortened(self.text(text))),
-            JsonValue::List => "a list".to_owned(),
-            JsonValue::Object => "an object".to_owned(),
+            JsonValue::List(_) => "a list".to_owned(),
+            JsonValue::Object(_) => "an object".to_owned(),
         }
+    }
+
+    /// A text without the white space around it.
+    pub(super) fn trimmed(&self, text: Text) -> Text {
+        let said = self.text(text);
+        let before = said.len() - said.trim_start().len();
+        let length = said.trim().len();
+        match text {
+            Text::Plain(start, _) => Text::Plain(start + before, start + before + length),
+            Text::Unescaped(start, _) => Text::Unescaped(start + before, start + before + length),
+        }
+    }
+
+    /// Keeps a text that does not stand in the scanner's own, as one of its strings.
+    pub(super) fn keep(&mut self, text: &str) -> Text {
+        let start = self.scratch.len();
+        self.scratch.push_str(text);
+        Text::Unescaped(start, self.scratch.len())
     }
 
     /// Forgets the unescaped strings of the last line.
@@ -234,10 +284,17 @@ impl<'a> JsonScanner<'a> {
             Some(b'n') => self.literal("null", JsonValue::Null),
             Some(b't') => self.literal("true", JsonValue::Bool(true)),
             Some(b'f') => self.literal("false", JsonValue::Bool(false)),
-            Some(b'{') => self.skip_nested().map(|()| JsonValue::Object),
-            Some(b'[') => self.skip_nested().map(|()| JsonValue::List),
+            Some(b'{') => self.nested().map(JsonValue::Object),
+            Some(b'[') => self.nested().map(JsonValue::List),
             _ => Err(self.unexpected("a value")),
         }
+    }
+
+    /// The list or object that begins here, checked.
+    fn nested(&mut self) -> Result<Text, Fault> {
+        let start = self.at;
+        self.skip_nested()?;
+        Ok(Text::Plain(start, self.at))
     }
 
     /// A string without escapes, if one comes next; else nothing is read.

@@ -6,9 +6,13 @@
 mod bad_row;
 mod column;
 mod convert;
+mod convert_nested;
+mod csv;
 mod decimal;
 mod decode;
 mod json;
+mod making;
+mod nested;
 mod strangers;
 mod typed;
 
@@ -16,9 +20,10 @@ use arrow::error::ArrowError;
 
 pub use bad_row::BadRow;
 pub use column::Misfit;
-pub(crate) use column::sql_name;
+pub use column::sql_name;
+pub use csv::{CsvColumns, CsvDecoder};
 pub use decimal::Number;
-pub use decode::{Chunk, Decoded, Decoder};
+pub use decode::{Chunk, Decoded, Decoder, LineNumbers};
 pub use typed::{columns_of, rows_of};
 
 /// Why a schema cannot be read into at all, or a batch not be built.

@@ -19,7 +19,7 @@ const KEYS: [Key; 19] = [
         "data_type",
         "type of SQL",
         "",
-        "Of a source's column: its type, which what lands is read as: `bigint`, `integer`, `smallint`, `tinyint`, `decimal(p,s)`, `double`, `real`, `boolean`, `varchar`, `date` or `timestamp`, by any name that SQL has for it. A value that would lose digits is a reject.",
+        "Of a source's column: its type, which what lands is read as: `bigint`, `integer`, `smallint`, `tinyint`, `decimal(p,s)`, `double`, `real`, `boolean`, `varchar`, `date`, `time`, `timestamp`, `binary`, a list (`bigint[]`), `struct<a bigint>` or `map<varchar, bigint>`, by any name that SQL has for it. A value that would lose digits is a reject. Without types, a source in files has the columns and types of its files.",
     ),
     key(
         "constraints",

@@ -8,6 +8,7 @@ use serde_json::Value as Json;
 use super::config_tree::{Config, overlay, overlay_all, tags_of};
 use super::constraints::warn_of_source;
 use super::docs::written_twice;
+use super::files_reading::{CSV, FORMAT, read_files_reading, reference as files_reference};
 use super::item::{Item, Mapping};
 use super::kafka_connection::read_on_lost;
 use super::max_rejected::EXPECTED;
@@ -54,7 +55,7 @@ const SOURCE_KEYS: [Key; 16] = [
     accepted("docs", "Of dbt's own docs."),
     without_effect("overrides", "A package's source of this name stays as the package declares it."),
 ];
-const TABLE_KEYS: [Key; 25] = [
+const TABLE_KEYS: [Key; 27] = [
     key("name", "name", "needed", "As `source()` names it."),
     key("description", "text", "", "What it is."),
     key(
@@ -65,6 +66,8 @@ const TABLE_KEYS: [Key; 25] = [
     ),
     key("land_as", "name", "raw_<table>", "The name of the landed table."),
     key("path", "glob", "<table>/*", "Its files, in the connection's folder."),
+    FORMAT,
+    CSV,
     key("topics", "list", "<topic_prefix><table>", "Its topics, from Kafka."),
     key(
         "on_lost_offsets",
@@ -114,7 +117,11 @@ const CONFIG_KEYS: [&str; 3] = ["freshness", "loaded_at_field", "loaded_at_query
 
 /// The keys of sources.
 pub(super) fn reference() -> Vec<Section> {
-    vec![Section::of("A source", &[&SOURCE_KEYS]), Section::of("A source table", &[&TABLE_KEYS])]
+    vec![
+        Section::of("A source", &[&SOURCE_KEYS]),
+        Section::of("A source table", &[&TABLE_KEYS]),
+        files_reference(),
+    ]
 }
 
 /// Adds the tables of an entry of `sources:`.
@@ -207,6 +214,7 @@ fn read_table(
     if let Some(land_as) = &land_as {
         check_identifier(land_as, "a table's name", problems);
     }
+    let reading = read_files_reading(table, problems);
     let topics = table.get("topics").map(|item| read_topics(item, problems)).unwrap_or_default();
     let on_lost_offsets = table.get("on_lost_offsets").and_then(|item| read_on_lost(item, problems));
     let written = [table.get("max_rejected").map(Item::json), own.get("max_rejected").cloned()];
@@ -223,6 +231,7 @@ fn read_table(
         path: path.map(|path| path.value),
         identifier: identifier.map(|name| name.value),
         external_location,
+        reading,
         topics,
         on_lost_offsets,
         max_rejected,

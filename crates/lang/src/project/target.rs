@@ -6,6 +6,7 @@ use chrono::NaiveDate;
 use indexmap::IndexMap;
 
 use super::dialect::Dialect;
+use super::files_reading::{CSV, FORMAT, read_files_reading};
 use super::hive_target::read_hive;
 use super::item::{self, Item, Mapping};
 use super::kafka_connection::{self, read_kafka};
@@ -51,9 +52,16 @@ const HIVE_KEYS: [Key; 5] = [
     key("trino_catalog", "name", "hive", "By which Trino knows the metastore, for its views."),
     key("timeout", "seconds", "30", "How long the metastore and HDFS may take to answer."),
 ];
-const FILES_KEYS: [Key; 2] = [
-    key("type", "files", "needed", "NDJSON, plain, `.gz` or `.zst`, and Parquet."),
+const FILES_KEYS: [Key; 4] = [
+    key(
+        "type",
+        "files",
+        "needed",
+        "NDJSON, JSON and CSV, plain or `.gz`, `.zst`, `.bz2` or `.xz`, and Parquet and Avro.",
+    ),
     key("path", "folder", "needed", "Where they are, from the project's folder."),
+    FORMAT,
+    CSV,
 ];
 const WAREHOUSE_KEYS: [Key; 2] = [
     key(
@@ -243,7 +251,8 @@ fn read_connection(item: Item<'_>, problems: &mut Problems) -> Option<SourceConn
     match kind.value.as_str() {
         "files" => {
             mapping.refuse_unknown("a connection of type `files`", &[&FILES_KEYS], problems);
-            Some(SourceConnection::Files { path: required_path(mapping, "a connection", problems)? })
+            let reading = read_files_reading(mapping, problems).map(|said| said.value).unwrap_or_default();
+            Some(SourceConnection::Files { path: required_path(mapping, "a connection", problems)?, reading })
         }
         "kafka" => read_kafka(mapping, problems).map(SourceConnection::Kafka),
         "simulator" => {

@@ -13,7 +13,9 @@ use super::semantics::Semantics;
 use super::text::{Located, Place, SourceText, Span};
 use super::unit_tests::UnitTest;
 use super::versions::ModelVersion;
-use mep_core::connection::{CassandraConnection, KafkaConnection, MessageFormat, SimulatorConfig};
+use mep_core::connection::{
+    CassandraConnection, FilesReading, KafkaConnection, MessageFormat, SimulatorConfig,
+};
 use mep_core::root::{Outside, Root};
 
 /// A project: everything that its files say, checked as far as one file can be checked alone.
@@ -268,6 +270,8 @@ pub struct SourceTable {
     pub external_location: Option<Located<String>>,
     /// The path below the connection's path, with a glob for files (`<name>/*` unless the YAML says otherwise).
     pub path: Option<String>,
+    /// What it says of its files, over what the connection says.
+    pub reading: Option<Located<FilesReading>>,
     /// The Kafka topics that it is read from; none: the connection's prefix and the table's name.
     pub topics: Vec<String>,
     /// What to do where offsets are gone before they were landed; `None`: as the connection says.
@@ -428,10 +432,12 @@ pub enum StreamingTarget {
 /// Where the rows of a source come from.
 #[derive(Clone, Debug, PartialEq)]
 pub enum SourceConnection {
-    /// `type: files`: folders of NDJSON (plain, .gz, .zst) or Parquet.
+    /// `type: files`: folders of files.
     Files {
         /// The folder that holds a folder for each table; a relative one lies in the project's folder.
         path: PathBuf,
+        /// What the files are, as far as it is said.
+        reading: FilesReading,
     },
     /// `type: simulator`: events made up by the bundled simulator.
     Simulator(SimulatorConfig),

@@ -11,16 +11,16 @@ use arrow::json::reader::infer_json_schema_from_iterator;
 use indexmap::IndexMap;
 use serde_json::{Deserializer, Value};
 
-use super::{FileFormat, FileRows, FilesError, SAMPLE, text_of};
+use super::{FileRows, FilesError, SAMPLE, WholeFormat, text_of};
 use mep_contract::source::Unit;
 use mep_decode::seed::inferred_column;
 
 const BATCH_ROWS: usize = 8192;
 
-pub(super) fn schema(files: &[(PathBuf, &Unit, FileFormat)]) -> Result<SchemaRef, FilesError> {
+pub(super) fn schema(files: &[(PathBuf, &Unit, WholeFormat)]) -> Result<SchemaRef, FilesError> {
     let mut objects = Vec::new();
     for (path, unit, _) in files {
-        objects.extend(objects_of(&text_of(path, &unit.id, Some(SAMPLE))?, &unit.id, true)?);
+        objects.extend(objects_of(&text_of(path, &unit.id, Some(SAMPLE), None)?, &unit.id, true)?);
     }
     let wrong = |error: arrow::error::ArrowError| {
         let id = files.first().map_or("", |(_, unit, _)| unit.id.as_str());
@@ -79,7 +79,7 @@ fn objects_of(text: &str, id: &str, is_sample: bool) -> Result<Vec<Value>, Files
 }
 
 pub(super) fn rows(path: &Path, id: &str, schema: &SchemaRef) -> Result<FileRows, FilesError> {
-    let text = text_of(path, id, None)?;
+    let text = text_of(path, id, None, None)?;
     let is_list = text.trim_start_matches('\u{feff}').trim_start().starts_with('[');
     let lines = if is_list {
         let objects = objects_of(&text, id, false)?;

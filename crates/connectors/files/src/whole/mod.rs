@@ -1,4 +1,4 @@
-//! Files that are read as one table, from the first row to the last: Parquet, CSV with a first line of names, and JSON.
+//! Files that are read as one table, from the first row to the last: Parquet, Avro, CSV and JSON.
 //!
 //! Owns which columns such files have together, and reading them one after another. Comes in: a folder and patterns.
 //! Goes out: a schema, a version, batches. Must not know: where rows go.
@@ -6,24 +6,28 @@
 //! Unlike files that are landed, these have no rejects: a file that cannot be read, or a value that is not of its
 //! column's type, is an error, and nothing is loaded.
 
+mod avro;
 mod csv;
 mod json;
 mod parquet;
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{Read, Seek};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, new_null_array};
 use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use encoding_rs::Encoding;
 use indexmap::IndexMap;
 
 use super::error::FilesError;
+use super::formats::{FileShape, HEAD, shape_of};
 use super::stream::{FileBytes, StreamError};
 use super::{check_unchanged, listing};
 use mep_contract::source::{SourceError, Unit, WholeRows, WholeTable};
+use mep_core::connection::FilesReading;
 use mep_core::fingerprint::{Fingerprint, Structure};
 
 /// How much of a file of text is looked at to tell the types of its columns.
@@ -31,9 +35,11 @@ const SAMPLE: usize = 32 << 20;
 
 /// What the files of a table are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FileFormat {
+pub enum WholeFormat {
     /// Parquet.
     Parquet,
+    /// Avro.
+    Avro,
     /// CSV, with what separates fields.
     Csv(char),
     /// JSON: an object a line, or a list of objects.
@@ -44,7 +50,11 @@ pub enum FileFormat {
 #[derive(Clone, Debug, Default)]
 pub struct WholeOptions {
     /// What they are, where their names and first bytes need not say it.
-    pub format: Option<FileFormat>,
+    pub format: Option<WholeFormat>,
+    /// What is said of the files otherwise.
+    pub reading: FilesReading,
+    /// The names of columns, in their order, of CSV without a header.
+    pub names: Vec<String>,
     /// The types that columns are declared with.
     pub declared: IndexMap<String, DataType>,
     /// Whether each column of CSV is a text.
@@ -55,8 +65,9 @@ pub struct WholeOptions {
 #[derive(Clone, Debug)]
 pub struct FilesTable {
     root: PathBuf,
-    files: Vec<(Unit, FileFormat)>,
+    files: Vec<(Unit, WholeFormat)>,
     schema: SchemaRef,
+    options: Arc<WholeOptions>,
 }
 
 impl FilesTable {
@@ -77,11 +88,14 @@ impl FilesTable {
             }
             let mut files = Vec::with_capacity(units.len());
             for unit in units {
-                let format = options.format.map_or_else(|| format_of(&root.join(&unit.id)), Ok)?;
+                let format = options
+                    .format
+                    .map_or_else(|| format_of(&root.join(&unit.id), &unit.id, &options.reading), Ok)?;
                 files.push((unit, format));
             }
             let schema = schema_of(&root, &files, options)?;
-            return Ok(Some(Self { root, files, schema }));
+            let options = Arc::new(options.clone());
+            return Ok(Some(Self { root, files, schema, options }));
         }
         Ok(None)
     }
@@ -98,6 +112,9 @@ impl FilesTable {
         for (unit, format) in &self.files {
             parts.text(&unit.id).text(&unit.version).text(&format!("{format:?}"));
         }
+        if let Some(said) = self.options.reading.said() {
+            parts.text(&said);
+        }
         for field in self.schema.fields() {
             parts.text(field.name()).text(&field.data_type().to_string());
         }
@@ -113,8 +130,9 @@ impl WholeTable for FilesTable {
     fn rows(&self) -> Result<WholeRows, SourceError> {
         let (root, schema) = (self.root.clone(), self.schema.clone());
         let files = self.files.clone().into_iter();
+        let options = self.options.clone();
         Ok(Box::new(files.flat_map(move |(unit, format)| {
-            let opened = rows_of_file(&root, &unit, format, &schema);
+            let opened = rows_of_file(&root, &unit, format, &schema, &options);
             let path = root.join(&unit.id);
             let rows = opened.unwrap_or_else(|error| Box::new(std::iter::once(Err(error))));
             let end = std::iter::once_with(move || check_unchanged(&path, &unit.version).map(|()| None));
@@ -129,15 +147,17 @@ type FileRows = Box<dyn Iterator<Item = Result<RecordBatch, FilesError>> + Send>
 fn rows_of_file(
     root: &Path,
     unit: &Unit,
-    format: FileFormat,
+    format: WholeFormat,
     schema: &SchemaRef,
+    options: &WholeOptions,
 ) -> Result<FileRows, FilesError> {
     let path = root.join(&unit.id);
     let (schema, id) = (schema.clone(), unit.id.clone());
     let rows = match format {
-        FileFormat::Parquet => parquet::rows(&path, &id)?,
-        FileFormat::Csv(delimiter) => csv::rows(&path, &id, delimiter, &schema)?,
-        FileFormat::Json => json::rows(&path, &id, &schema)?,
+        WholeFormat::Parquet => parquet::rows(&path, &id)?,
+        WholeFormat::Avro => avro::rows(&path, &id)?,
+        WholeFormat::Csv(delimiter) => csv::rows(&path, &id, delimiter, &schema, options)?,
+        WholeFormat::Json => json::rows(&path, &id, &schema)?,
     };
     Ok(Box::new(rows.map(move |batch| as_stored(&batch?, &schema, &id))))
 }
@@ -157,41 +177,43 @@ fn as_stored(batch: &RecordBatch, schema: &SchemaRef, id: &str) -> Result<Record
     Ok(RecordBatch::try_new_with_options(schema.clone(), arrays, &options)?)
 }
 
-/// What a file is, by its first bytes and its name.
-fn format_of(path: &Path) -> Result<FileFormat, FilesError> {
-    let mut magic = Vec::new();
-    let file = File::open(path).map_err(|error| FilesError::unreadable(path, error))?;
-    file.take(4).read_to_end(&mut magic).map_err(|error| FilesError::unreadable(path, error))?;
-    if magic == b"PAR1" {
-        return Ok(FileFormat::Parquet);
-    }
-    let name = path.file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
-    let name = name.strip_suffix(".gz").or_else(|| name.strip_suffix(".zst")).unwrap_or(&name);
-    Ok(match name.rsplit('.').next() {
-        Some("csv" | "txt") => FileFormat::Csv(','),
-        Some("tsv") => FileFormat::Csv('\t'),
-        _ => FileFormat::Json,
+/// What a file is, by what is said, by its first bytes and by its name.
+fn format_of(path: &Path, id: &str, reading: &FilesReading) -> Result<WholeFormat, FilesError> {
+    let unreadable = |error| FilesError::unreadable(path, error);
+    let mut head = Vec::new();
+    let mut file = File::open(path).map_err(unreadable)?;
+    file.by_ref().take(HEAD as u64).read_to_end(&mut head).map_err(unreadable)?;
+    file.rewind().map_err(unreadable)?;
+    let csv = |delimiter| WholeFormat::Csv(char::from(reading.csv.delimiter.unwrap_or(delimiter)));
+    Ok(match shape_of(&head, &file, path, id, reading)? {
+        FileShape::Parquet => WholeFormat::Parquet,
+        FileShape::Avro => WholeFormat::Avro,
+        FileShape::Csv { delimiter } => csv(delimiter),
+        FileShape::Lines | FileShape::Documents => WholeFormat::Json,
     })
 }
 
 fn schema_of(
     root: &Path,
-    files: &[(Unit, FileFormat)],
+    files: &[(Unit, WholeFormat)],
     options: &WholeOptions,
 ) -> Result<SchemaRef, FilesError> {
-    let of = |wanted: fn(&FileFormat) -> bool| -> Vec<(PathBuf, &Unit, FileFormat)> {
+    let of = |wanted: fn(&WholeFormat) -> bool| -> Vec<(PathBuf, &Unit, WholeFormat)> {
         let files = files.iter().filter(|(_, format)| wanted(format));
         files.map(|(unit, format)| (root.join(&unit.id), unit, *format)).collect()
     };
     let mut schemas = Vec::new();
-    for (path, unit, _) in of(|format| *format == FileFormat::Parquet) {
+    for (path, unit, _) in of(|format| *format == WholeFormat::Parquet) {
         schemas.push((unit.id.clone(), parquet::schema(&path, &unit.id)?));
     }
-    let texts = of(|format| matches!(format, FileFormat::Csv(_)));
+    for (path, unit, _) in of(|format| *format == WholeFormat::Avro) {
+        schemas.push((unit.id.clone(), avro::schema(&path, &unit.id)?));
+    }
+    let texts = of(|format| matches!(format, WholeFormat::Csv(_)));
     if let Some((_, unit, _)) = texts.first() {
         schemas.push((unit.id.clone(), csv::schema(&texts, options)?));
     }
-    let objects = of(|format| *format == FileFormat::Json);
+    let objects = of(|format| *format == WholeFormat::Json);
     if let Some((_, unit, _)) = objects.first() {
         schemas.push((unit.id.clone(), json::schema(&objects)?));
     }
@@ -249,11 +271,16 @@ fn wider(one: &DataType, other: &DataType) -> Option<DataType> {
     }
 }
 
-/// The first bytes of a file, decompressed: all of it where that is at most `limit`, else whole lines of it.
-fn text_of(path: &Path, id: &str, limit: Option<usize>) -> Result<String, FilesError> {
+/// The first bytes of a file, decompressed and as UTF-8: all of it where that is at most `limit`, else whole lines of it.
+fn text_of(
+    path: &Path,
+    id: &str,
+    limit: Option<usize>,
+    encoding: Option<&'static Encoding>,
+) -> Result<String, FilesError> {
     let unreadable = |error| FilesError::unreadable(path, error);
     let file = File::open(path).map_err(unreadable)?;
-    let mut stream = FileBytes::new(file, path).map_err(unreadable)?;
+    let mut stream = FileBytes::new(file, path).map_err(unreadable)?.into_utf8(encoding);
     let mut bytes = Vec::new();
     let (read, result) = stream.append(&mut bytes, limit.unwrap_or(usize::MAX));
     match result {
@@ -267,7 +294,11 @@ fn text_of(path: &Path, id: &str, limit: Option<usize>) -> Result<String, FilesE
     }
     let text = String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
-        FilesError::content(id, format!("it is not UTF-8: the byte at {at} belongs to no character"))
+        let reason = match encoding {
+            Some(encoding) => format!("it is not {}: what stands at byte {at} of it as UTF-8 belongs to no character", encoding.name()),
+            None => format!("it is not UTF-8: the byte at {at} belongs to no character; say the `encoding` under `csv`, where it is CSV"),
+        };
+        FilesError::content(id, reason)
     })?;
     Ok(text)
 }

@@ -4,7 +4,7 @@ use super::super::{
     LoadOptions, OnLostOffsets, SourceConnection, StreamingTarget, Target, WarehouseConfig, load,
 };
 use super::{Folder, loaded, problems, shown};
-use mep_core::connection::{AvroWire, MessageFormat};
+use mep_core::connection::{AvroWire, FilesReading, MessageFormat};
 
 const TWO: &str = "music:
   target: dev
@@ -57,7 +57,10 @@ fn everything_can_be_said() {
     let (memory, retention_days) = (target.memory, target.retention_days);
     let WarehouseConfig::Local { path } = target.warehouse else { panic!("not local") };
     assert_eq!((path.to_str(), memory, retention_days), (Some("mep-lang/all"), Some(3 << 29), 30));
-    assert_eq!(target.sources["files"], SourceConnection::Files { path: "/data".into() });
+    assert_eq!(
+        target.sources["files"],
+        SourceConnection::Files { path: "/data".into(), reading: FilesReading::default() }
+    );
     let SourceConnection::Simulator(simulator) = &target.sources["events"] else {
         panic!("expected a simulator")
     };

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::super::OnLostOffsets;
+use super::super::{OnLostOffsets, PinnedColumn};
 use super::{loaded, problems};
 
 #[test]
@@ -98,4 +98,75 @@ fn a_table_may_name_its_topics() {
     sources.yml:1:60: expected a topic's name of letters, digits, `.`, `_` and `-`, found ``
     ");
     insta::assert_snapshot!(problems(&[("sources.yml", &table("c").replace("accept", "maybe"))]), @"sources.yml:1:68: `on_lost_offsets`: expected fail or accept, found `maybe`");
+}
+
+#[test]
+fn columns_are_pinned_into_the_file_that_is_otherwise_left_as_it_is() {
+    let pinned = |yaml: &str| {
+        let project = loaded(&[("dbt_project.yml", "name: shop\n"), ("models/s.yml", yaml)]);
+        let columns = [("id", "bigint"), ("price", "decimal(9,2)"), ("on", "varchar[]")];
+        let columns = columns
+            .map(|(name, data_type)| PinnedColumn { name: name.to_owned(), data_type: data_type.to_owned() });
+        let text = project.sources[0].pinned(&columns).map_err(|problem| problem.to_string()).unwrap();
+        let again = loaded(&[("dbt_project.yml", "name: shop\n"), ("models/s.yml", &text)]);
+        let read: Vec<_> = again.sources[0].properties.columns.iter().collect();
+        let types: Vec<&str> =
+            read.iter().filter_map(|column| Some(column.data_type.as_ref()?.value.as_str())).collect();
+        assert_eq!(types.len(), 3, "{text}");
+        assert_eq!(again.sources.len(), project.sources.len());
+        text
+    };
+    let texts = [
+        "# ours\nsources:\n  - name: events\n    tables:\n      - name: plays   # all of them\n        tags: [x]\n      - name: other\n",
+        "sources:\n  - name: events\n    tables:\n      - name: plays",
+        "sources: [{name: events, tables: [{name: 'plays', tags: [x]}, {name: other}]}]\n",
+        "sources:\n  - name: events\n    tables:\n      - name: plays\n        columns:\n          - name: price\n            tests:\n              - unique\n          - description: The key.\n            name: \"id\"\n            tests: [not_null]\n\n      - name: other\n",
+        "sources:\n  - name: events\n    tables:\n      - name: plays\n        columns:\n        - {name: id, tests: [unique, {accepted_values: {values: ['}']}}]}\n        - {name: price, data_type: double}\n      - name: other\n",
+        "sources:\n  - name: events\n    tables:\n      - name: plays\n        columns: [{name: id}, {name: price, data_type: double}]\n      - name: other\n",
+    ];
+    insta::assert_snapshot!(texts.map(pinned).join("---\n"));
+}
+
+#[test]
+fn what_files_are_is_said_by_a_table_over_its_connection_and_mistakes_have_their_place() {
+    let files = |table: &str| {
+        [
+            ("dbt_project.yml", "name: shop\nprofile: p\n".to_owned()),
+            (
+                "profiles.yml",
+                "p: {outputs: {dev: {type: local, path: w, schema: main, sources: {events: {type: files, path: e, format: csv, csv: {delimiter: ';', header: false}}}}}}\n"
+                    .to_owned(),
+            ),
+            ("models/s.yml", format!("sources: [{{name: events, tables: [{{name: plays, {table}}}]}}]\n")),
+        ]
+    };
+    let borrowed = |files: &[(&'static str, String); 3]| -> Vec<(&'static str, String)> { files.to_vec() };
+    let read = |table: &str| {
+        let files = borrowed(&files(table));
+        let files: Vec<(&str, &str)> = files.iter().map(|(path, text)| (*path, text.as_str())).collect();
+        let project = loaded(&files);
+        project.files_reading(&project.sources[0]).map_err(|problem| problem.to_string())
+    };
+    let reading = read("csv: {header: true, null_text: ['NULL', ''], encoding: latin1}").unwrap();
+    assert_eq!(reading.csv.delimiter, Some(b';'));
+    assert_eq!(reading.csv.header, Some(true));
+    assert_eq!(reading.csv.encoding.as_deref(), Some("windows-1252"));
+    assert_eq!(reading.csv.null_text, Some(vec!["NULL".to_owned(), String::new()]));
+    assert!(read("format: parquet, tags: []").unwrap().format.is_some());
+    let wrong = [
+        "format: orc",
+        "format: cvs",
+        "format: json, csv: {header: true}",
+        "csv: {delimiter: '::', quote: x, comment: x, encoding: klingon, headers: true}",
+        "csv: {delimiter: '', escape: 3, null_text: [NULL]}",
+    ];
+    let told: Vec<String> = wrong
+        .iter()
+        .map(|table| {
+            let files = borrowed(&files(table));
+            let files: Vec<(&str, &str)> = files.iter().map(|(path, text)| (*path, text.as_str())).collect();
+            problems(&files)
+        })
+        .collect();
+    insta::assert_snapshot!(told.join("\n---\n"));
 }
