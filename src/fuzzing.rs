@@ -19,7 +19,7 @@ use mep_core::relation::Relation;
 use mep_decode::seed;
 use mep_files::FilesSource;
 use mep_kafka as kafka;
-use mep_lang::jinja::{Invocation, Resolved, Resolver, Subject, Templates};
+use mep_lang::jinja::{Invocation, Refusal, Resolved, Resolver, Subject, Templates};
 use mep_lang::project::{LoadOptions, Project, SourceText, load};
 use mep_local::warehouse::LocalWarehouse;
 use mep_sql::{DeclaredTable, Scope};
@@ -87,11 +87,11 @@ pub fn project(folder: &Path) -> io::Result<Project> {
 struct AnyName;
 
 impl Resolver for AnyName {
-    fn resolve_ref(&self, _: Option<&str>, name: &str) -> Result<Resolved, String> {
+    fn resolve_ref(&self, _: Option<&str>, name: &str) -> Result<Resolved, Refusal> {
         Ok(Relation::new("main", name).into())
     }
 
-    fn resolve_source(&self, _: &str, table: &str) -> Result<Resolved, String> {
+    fn resolve_source(&self, _: &str, table: &str) -> Result<Resolved, Refusal> {
         Ok(Relation::new("main", format!("raw_{table}")).into())
     }
 

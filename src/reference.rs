@@ -47,7 +47,7 @@ fn section(section: &Section) -> String {
             default => cell(default),
         };
         let doc = if key.doc.contains('`') { key.doc.to_owned() } else { cell(key.doc) };
-        let _ = writeln!(text, "| {} | {} | {default} | {doc} |", code(key.name), cell(key.takes));
+        let _ = writeln!(text, "| {} | {} | {default} | {doc} |", code(key.name), cell(&key.takes()));
     }
     let accepted: Vec<String> = section
         .keys
@@ -241,7 +241,8 @@ fn pages() -> [(&'static str, String); 6] {
             page(
                 "Files of a project",
                 "A project is `models/**/*.sql` with YAML beside them (any name: `schema.yml`, `sources.yml`), `profiles.yml` ([profiles](profiles.md)), and, where you want them, \
-                 `macros/`, `tests/`, `seeds/`, `snapshots/` and `dbt_project.yml`. A key that is not here is warned of, and an error under `--strict`.",
+                 `macros/`, `tests/`, `seeds/`, `snapshots/` and `dbt_project.yml`. A key that is not here is warned of, and an error under `--strict`. \
+                 `mep schema properties` (and `project`, `profiles`) prints a JSON schema made of the same tables, by which editors check and complete such a file: see [editors](../editors.md).",
                 &files,
             ),
         ),

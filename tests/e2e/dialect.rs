@@ -274,7 +274,7 @@ async fn every_view_of_the_bundled_project_can_be_read() {
     for (index, model) in &compiled.models {
         let node = graph.node(*index);
         let relation = node.relation.clone().unwrap();
-        match node.config.materialized {
+        match node.config.materialized() {
             Materialization::View => views.push((relation, model.sql.clone())),
             _ => tables.push((relation, model.schema.clone())),
         }

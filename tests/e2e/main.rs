@@ -78,3 +78,4 @@ mod unbuilt;
 mod unit_tests;
 mod versions;
 mod voice;
+mod yaml_schemas;

@@ -24,7 +24,7 @@ pub struct Fragmented<'a> {
 /// Whether a node has a table that can be compacted.
 pub fn has_table(node: &Node) -> bool {
     let is_built = match node.kind {
-        NodeKind::Model { .. } => node.config.materialized != Materialization::View,
+        NodeKind::Model { .. } => node.config.materialized() != Materialization::View,
         NodeKind::Seed { .. } | NodeKind::Snapshot { .. } | NodeKind::Source { .. } => true,
         NodeKind::Test(_) | NodeKind::Semantic(_) | NodeKind::Exposure { .. } => false,
     };

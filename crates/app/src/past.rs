@@ -4,9 +4,10 @@
 //! error that says what is.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDate, SecondsFormat, TimeDelta, Utc};
+use parking_lot::Mutex;
 
 use super::error::AppError;
 use mep_contract::executor::Executor;
@@ -101,7 +102,7 @@ impl Past {
                     self.know(sql, ephemeral, engine, seen)?;
                 }
                 engine.register(relation, published.table.clone())?;
-                let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut known = self.known.lock();
                 known.push((relation.clone(), published));
             }
         }
@@ -127,7 +128,7 @@ impl Past {
 
     /// Which content of each table was made known, in words.
     pub fn read(&self) -> Vec<String> {
-        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = self.known.lock();
         known.iter().map(|(relation, one)| format!("{relation} as {}", published(one))).collect()
     }
 }

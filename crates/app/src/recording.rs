@@ -86,7 +86,7 @@ impl Workspace {
             let problem = Problem::new(format!("there is no model `{name}`"));
             return Err(problem.did_you_mean(name, models.map(|node| node.name.as_str())));
         };
-        if node.config.materialized == Materialization::Streaming {
+        if node.config.materialized() == Materialization::Streaming {
             let problem =
                 Problem::new(format!("`{name}` is a streaming model, of which there are no unit tests"));
             return Err(problem.help("compare it with its SELECT over what is landed: mep reconcile"));

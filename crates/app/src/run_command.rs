@@ -36,7 +36,7 @@ impl RunCommand {
     pub fn works_on(self, node: &Node) -> bool {
         let builds = matches!(self, Self::Run | Self::Build);
         match node.kind {
-            NodeKind::Model { .. } => builds && node.config.materialized != Materialization::Ephemeral,
+            NodeKind::Model { .. } => builds && node.config.materialized() != Materialization::Ephemeral,
             NodeKind::Source { .. } => builds || self == Self::Snapshot,
             NodeKind::Snapshot { .. } => matches!(self, Self::Build | Self::Snapshot),
             NodeKind::Seed { .. } => builds || self == Self::Seed,

@@ -12,7 +12,7 @@ use mep_stream::JobError;
 
 /// Whether a node is a streaming model.
 pub fn is_streaming(node: &Node) -> bool {
-    node.config.materialized == Materialization::Streaming
+    node.config.materialized() == Materialization::Streaming
 }
 
 /// Makes what streams keep outside the warehouse known to SQL, of these nodes; gives the names of what is known. A model that was

@@ -355,7 +355,7 @@ impl Workspace {
     /// The nodes, and the tests that some of them must pass before they are published.
     pub fn with_tests_before_publish(&self, nodes: &NodeSet) -> NodeSet {
         let is_tested =
-            |index: &&NodeIndex| self.graph.node(**index).config.publish == PublishWhen::AfterTests;
+            |index: &&NodeIndex| self.graph.node(**index).config.model().publish == PublishWhen::AfterTests;
         let tests = nodes.iter().filter(is_tested).flat_map(|index| self.graph.own_tests(*index));
         nodes.iter().copied().chain(tests).collect()
     }

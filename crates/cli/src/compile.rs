@@ -57,7 +57,7 @@ pub(super) fn compile(global: &Global, arguments: &CompileArguments) -> Result<E
     let views = compiled
         .models
         .keys()
-        .filter(|index| workspace.graph.node(**index).config.materialized == Materialization::View);
+        .filter(|index| workspace.graph.node(**index).config.materialized() == Materialization::View);
     terminal.say(&format!(
         "compiled and checked {} ({} of them views), {} and {} in {:.2}s; the SQL is in {}",
         plural(compiled.models.len() as u64, "model"),

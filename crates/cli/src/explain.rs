@@ -20,7 +20,7 @@ pub(super) fn explained(
     followed: Option<&FollowedKeys>,
 ) -> Vec<String> {
     let mut lines = Vec::new();
-    if node.config.materialized.is_table() {
+    if node.config.materialized().is_table() {
         lines.push(how_it_is_built(node, model));
         let scans = scans(model);
         let width = scans.iter().map(|scan| scan.relation.name.chars().count()).max().unwrap_or(0);
@@ -59,7 +59,7 @@ fn scans(model: &CompiledModel) -> Vec<&ScanAlignment> {
 }
 
 fn is_by_partition(node: &Node, model: &CompiledModel) -> bool {
-    model.is_built_by_partition(node.config.materialized)
+    model.is_built_by_partition(node.config.materialized())
 }
 
 fn how_it_is_built(node: &Node, model: &CompiledModel) -> String {
@@ -81,7 +81,7 @@ fn how_it_is_built(node: &Node, model: &CompiledModel) -> String {
             told.join(", ")
         );
     }
-    let why = match node.config.materialized {
+    let why = match node.config.materialized() {
         Materialization::Table => "it is materialized as table",
         _ if model.partition_columns.is_empty() => "it has no `partition_by`",
         _ => "no input's partitions say which of the model's partitions they feed",

@@ -4,10 +4,10 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
 
 use arrow::error::ArrowError;
 use chrono::NaiveDate;
+use parking_lot::Mutex;
 
 use super::arguments::{FileCompression, GenerateArguments, Global};
 use super::exit::Exit;
@@ -70,13 +70,13 @@ pub(super) fn generate(global: &Global, arguments: &GenerateArguments) -> Result
                     let written = write_day(&simulator, *day, *topic, &arguments.to, arguments.compression);
                     match written {
                         Ok((rows, bytes)) => {
-                            let mut totals = totals.lock().unwrap_or_else(PoisonError::into_inner);
+                            let mut totals = totals.lock();
                             totals.files += 1;
                             totals.rows += rows;
                             totals.bytes += bytes;
                         }
                         Err(error) => {
-                            *failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+                            *failure.lock() = Some(error);
                             next.store(work.len(), Ordering::Relaxed);
                         }
                     }
@@ -84,12 +84,12 @@ pub(super) fn generate(global: &Global, arguments: &GenerateArguments) -> Result
             });
         }
     });
-    if let Some(error) = failure.into_inner().unwrap_or_else(PoisonError::into_inner) {
+    if let Some(error) = failure.into_inner() {
         return Err(AppError::io(format!("writing events to {}", arguments.to.display()))(io::Error::other(
             error,
         )));
     }
-    let totals = totals.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let totals = totals.into_inner();
     let terminal = Terminal::new(global.log_format, global.quiet);
     terminal.say(&format!(
         "wrote {} in {} ({}) to {}",

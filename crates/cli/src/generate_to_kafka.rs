@@ -2,14 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use arrow::array::{AsArray, Int64Array, RecordBatch};
 use arrow::datatypes::Int64Type;
 use arrow::error::ArrowError;
 use chrono::Utc;
+use parking_lot::Mutex;
 
 use super::arguments::{GenerateArguments, Global};
 use super::exit::Exit;
@@ -104,14 +105,14 @@ fn send_all(
                         &mut |topic, batch| sending.send(&name(topic), &batch),
                     );
                     if let Err(error) = sent {
-                        *failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+                        *failure.lock() = Some(error);
                         next.store(work.len(), Ordering::Relaxed);
                     }
                 }
             });
         }
     });
-    failure.into_inner().unwrap_or_else(PoisonError::into_inner).map_or(Ok(()), Err)
+    failure.into_inner().map_or(Ok(()), Err)
 }
 
 pub(super) fn failed(error: SourceError) -> AppError {

@@ -3,9 +3,9 @@
 //! The first signal asks the run to end. What does not end within a moment is left where it is, as a kill would: nothing
 //! points at what it wrote. A second signal ends the process at once.
 
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 
@@ -38,7 +38,7 @@ impl<'a> Recorder<'a> {
 
     /// What is published of these nodes, and what is not.
     pub(super) fn told(&self, graph: &Graph, nodes: &NodeSet) -> String {
-        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let seen = self.seen.lock();
         let of = |statuses: &[Status]| {
             let ended = seen.ended.iter().filter(|result| statuses.contains(&result.status));
             ended.map(|result| format!("{} {}", result.kind, result.name)).collect::<Vec<_>>()
@@ -83,7 +83,7 @@ impl<'a> Recorder<'a> {
 impl Reporter for Recorder<'_> {
     fn report(&self, event: Event<'_>) {
         {
-            let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut seen = self.seen.lock();
             match event {
                 Event::Started { name, kind } => seen.begun.push((kind.to_owned(), name.to_owned())),
                 Event::Ended(result) => seen.ended.push(result.clone()),

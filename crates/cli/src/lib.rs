@@ -33,6 +33,7 @@ mod reconcile;
 mod record;
 mod retry;
 mod run;
+mod schema;
 mod show;
 mod source;
 mod stream;
@@ -144,6 +145,7 @@ fn dispatch(global: &Global, command: &Command) -> Result<Exit, AppError> {
         Command::Clean(arguments) => clean::clean(global, arguments),
         Command::Generate(arguments) => generate::generate(global, arguments),
         Command::Airflow(AirflowCommand::Export(arguments)) => airflow::export(global, arguments),
+        Command::Schema(arguments) => schema::schema(*arguments),
         Command::Completions(arguments) => completions::completions(arguments),
         Command::Man(arguments) => man::man(arguments),
     }

@@ -46,7 +46,7 @@ fn as_json(node: &Node, project: &str, keys: &[String]) -> Json {
     let mut config: Map<String, Json> =
         node.config.raw.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
     if matches!(node.kind, NodeKind::Model { .. }) {
-        config.insert("materialized".to_owned(), node.config.materialized.as_str().into());
+        config.insert("materialized".to_owned(), node.config.materialized().as_str().into());
     }
     config.insert("tags".to_owned(), node.config.tags.clone().into());
     config.insert("enabled".to_owned(), node.config.enabled.into());

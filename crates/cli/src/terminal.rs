@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::io::{IsTerminal as _, Write as _};
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use parking_lot::Mutex;
 
 use super::arguments::LogFormat;
 use super::error::each_shown;
@@ -154,7 +154,7 @@ impl Terminal {
     }
 
     fn show_running(&self) {
-        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        let running = self.running.lock();
         let names: Vec<String> = running
             .iter()
             .map(
@@ -180,7 +180,7 @@ impl Terminal {
                 }
             }
             Event::Started { name, kind } => {
-                self.running.lock().unwrap_or_else(PoisonError::into_inner).push((name.to_owned(), 0));
+                self.running.lock().push((name.to_owned(), 0));
                 if self.live {
                     self.show_running();
                 } else if !self.quiet && kind != "test" {
@@ -188,7 +188,7 @@ impl Terminal {
                 }
             }
             Event::Rows { name, rows } => {
-                let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut running = self.running.lock();
                 if let Some((_, seen)) = running.iter_mut().find(|(running, _)| running == name) {
                     *seen += rows;
                 }
@@ -196,10 +196,7 @@ impl Terminal {
                 self.show_running();
             }
             Event::Ended(result) => {
-                self.running
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .retain(|(name, _)| *name != result.name);
+                self.running.lock().retain(|(name, _)| *name != result.name);
                 self.bar.inc(1);
                 self.show_running();
                 if !self.quiet || result.status.is_failure() || result.status == Status::Warn {

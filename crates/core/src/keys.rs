@@ -5,14 +5,43 @@
 pub struct Key {
     /// As it is written.
     pub name: &'static str,
-    /// What may stand behind it; empty where it is accepted and changes nothing that mep does.
+    /// What may stand behind it in words; empty where the shape says it, or where nothing comes of it.
     pub takes: &'static str,
+    /// What may stand behind it.
+    pub shape: Shape,
     /// What holds without it; empty where that is nothing.
     pub default: &'static str,
     /// What it says, in one line.
     pub doc: &'static str,
     /// What becomes of it where it is written.
     pub effect: Effect,
+}
+
+/// What may stand behind a key.
+#[derive(Clone, Copy, Debug)]
+pub enum Shape {
+    /// Anything.
+    Any,
+    /// A text.
+    Text,
+    /// `true` or `false`.
+    Boolean,
+    /// A whole number.
+    Number,
+    /// One of these words.
+    Words(fn() -> Vec<&'static str>),
+    /// A list of these; one alone may stand there without a list.
+    OneOrMore(&'static Shape),
+    /// A list of these.
+    List(&'static Shape),
+    /// Names of the user's own, each with this behind it.
+    Mapping(&'static Shape),
+    /// The keys of the sections of the reference that have these titles.
+    Keys(&'static [&'static str]),
+    /// A mapping whose `type` says which of these it is; of another type it may hold anything.
+    ByType(&'static [(&'static str, Shape)]),
+    /// One of these.
+    Either(&'static [Shape]),
 }
 
 /// What becomes of a key that a user wrote.
@@ -27,6 +56,23 @@ pub enum Effect {
 }
 
 impl Key {
+    /// The same, with what may stand behind it.
+    #[must_use]
+    pub const fn of(self, shape: Shape) -> Self {
+        Self { shape, ..self }
+    }
+
+    /// What may stand behind it, in words.
+    pub fn takes(&self) -> String {
+        match self.shape {
+            Shape::Words(words) if self.takes.is_empty() => match &words()[..] {
+                [before @ .., last] if !before.is_empty() => format!("{} or {last}", before.join(", ")),
+                words => words.concat(),
+            },
+            _ => self.takes.to_owned(),
+        }
+    }
+
     /// What it says as a part of another sentence.
     pub fn told(&self) -> String {
         let sentence = self.doc.trim_end_matches('.');
@@ -41,17 +87,17 @@ impl Key {
 
 /// A key that mep reads.
 pub const fn key(name: &'static str, takes: &'static str, default: &'static str, doc: &'static str) -> Key {
-    Key { name, takes, default, doc, effect: Effect::Read }
+    Key { name, takes, shape: Shape::Any, default, doc, effect: Effect::Read }
 }
 
 /// A key that is accepted, since dbt has it, and that changes nothing that mep does.
 pub const fn accepted(name: &'static str, doc: &'static str) -> Key {
-    Key { name, takes: "", default: "", doc, effect: Effect::Silent }
+    Key { name, takes: "", shape: Shape::Any, default: "", doc, effect: Effect::Silent }
 }
 
 /// A key that does something in dbt, and nothing here: a warning says so, with why no row is another for it.
 pub const fn without_effect(name: &'static str, why: &'static str) -> Key {
-    Key { name, takes: "", default: "", doc: why, effect: Effect::Told }
+    Key { name, takes: "", shape: Shape::Any, default: "", doc: why, effect: Effect::Told }
 }
 
 /// The key of this name.

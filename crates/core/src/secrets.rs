@@ -5,8 +5,9 @@
 
 use std::borrow::Cow;
 use std::io::{self, Write};
-use std::sync::{LazyLock, PoisonError, RwLock};
+use std::sync::LazyLock;
 
+use parking_lot::RwLock;
 use serde_json::Value as Json;
 
 /// What stands in a secret's place.
@@ -64,7 +65,7 @@ pub fn misplaced(name: &str) -> String {
 
 /// Never writes this value out from now on.
 pub fn keep(value: &str) {
-    add(&mut SECRETS.write().unwrap_or_else(PoisonError::into_inner), value);
+    add(&mut SECRETS.write(), value);
 }
 
 fn add(secrets: &mut Vec<String>, value: &str) {
@@ -109,12 +110,12 @@ fn percent_encoded(value: &str) -> String {
 
 /// The text without secrets.
 pub fn masked(text: &str) -> Cow<'_, str> {
-    mask(&SECRETS.read().unwrap_or_else(PoisonError::into_inner), text)
+    mask(&SECRETS.read(), text)
 }
 
 /// Takes secrets out of the texts of a JSON value: what has no secret keeps its form, whatever the secret is.
 pub fn mask_json(json: &mut Json) {
-    let secrets = SECRETS.read().unwrap_or_else(PoisonError::into_inner);
+    let secrets = SECRETS.read();
     if !secrets.is_empty() {
         mask_texts(&secrets, json);
     }

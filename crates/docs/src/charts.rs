@@ -8,14 +8,15 @@ use tokio::runtime::Runtime;
 
 use super::site::{Chart, Drawn};
 use mep_contract::executor::{EngineError, Executor};
-use mep_core::keys::{self, Key, Section, key};
+use mep_core::keys::{self, Key, Section, Shape, key};
 use mep_graph::{Graph, NodeIndex, NodeKind, NodeSet};
 use mep_lang::project::{Exposure, Problem, Problems, Project, SourceText, nearest};
 
 const KEYS: [Key; 3] = [
-    key("title", "text", "needed", "What the chart shows."),
-    key("type", "bar, line or us_states", "needed", "How it is drawn."),
-    key("sql", "query, with Jinja", "needed", "Its first column are the labels, its second one the numbers."),
+    key("title", "text", "needed", "What the chart shows.").of(Shape::Text),
+    key("type", "", "needed", "How it is drawn.").of(Shape::Words(|| vec!["bar", "line", "us_states"])),
+    key("sql", "query, with Jinja", "needed", "Its first column are the labels, its second one the numbers.")
+        .of(Shape::Text),
 ];
 const KINDS: [&str; 3] = ["bar", "line", "us_states"];
 /// A chart of more than so many values says nothing to the eye.

@@ -117,7 +117,7 @@ impl Gathering<'_> {
             kind: node.resource_type(),
             name: node.shown_name(),
             materialized: matches!(node.kind, NodeKind::Model { .. })
-                .then(|| node.config.materialized.as_str()),
+                .then(|| node.config.materialized().as_str()),
             path: node.path.to_string_lossy().into_owned(),
             folders: folders(node),
             relation: node.relation.as_ref().map(ToString::to_string),
@@ -144,7 +144,7 @@ impl Gathering<'_> {
     fn stored(&self, node: &Node) -> Stored {
         let Some(relation) = &node.relation else { return Stored::Nowhere };
         let target = &self.known.project.target;
-        if node.config.materialized == Materialization::Streaming {
+        if node.config.materialized() == Materialization::Streaming {
             let elsewhere = match (&target.streaming, &target.warehouse) {
                 (Some(StreamingTarget::Cassandra(cassandra)), _) => {
                     Some(format!("Cassandra, keyspace {}", cassandra.keyspace))
@@ -218,8 +218,8 @@ impl Gathering<'_> {
             nodes: nodes.collect(),
             column: None,
             arguments: Json::Null,
-            where_sql: node.config.where_sql.clone(),
-            warns: node.config.severity == Severity::Warn,
+            where_sql: node.config.test().where_sql.clone(),
+            warns: node.config.test().severity == Severity::Warn,
             description: node.description.clone(),
             path: node.path.to_string_lossy().into_owned(),
             source: None,
@@ -283,15 +283,9 @@ fn folders(node: &Node) -> Vec<String> {
 }
 
 fn config(node: &Node) -> Vec<(&'static str, String)> {
-    let config = &node.config;
+    let config = node.config.model();
     let streaming = &config.streaming;
-    let strategy = config.incremental_strategy.map(|strategy| match strategy {
-        IncrementalStrategy::Append => "append",
-        IncrementalStrategy::Merge => "merge",
-        IncrementalStrategy::DeleteInsert => "delete+insert",
-        IncrementalStrategy::InsertOverwrite => "insert_overwrite",
-        IncrementalStrategy::Microbatch => "microbatch",
-    });
+    let strategy = config.incremental_strategy.map(IncrementalStrategy::as_str);
     let store = match config.store {
         ModelStore::Warehouse => "",
         ModelStore::Cassandra => "cassandra",
@@ -304,7 +298,7 @@ fn config(node: &Node) -> Vec<(&'static str, String)> {
     let kept = streaming.ttl.map(|span| format!("{} s", span.as_secs()));
     let all = [
         ("partitioned by", config.partition_by.join(", ")),
-        ("unique key", config.unique_key.join(", ")),
+        ("unique key", node.config.unique_key().join(", ")),
         ("strategy", strategy.unwrap_or_default().to_owned()),
         ("served from", store.to_owned()),
         ("partition key", streaming.partition_key.join(", ")),

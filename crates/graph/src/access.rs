@@ -22,8 +22,8 @@ impl Builder<'_> {
                     None => problem.help("declare it under `groups:`, with an `owner`"),
                 });
             }
-            let is_ephemeral = node.config.materialized == Materialization::Ephemeral;
-            if node.config.access == Access::Public && is_ephemeral {
+            let is_ephemeral = node.config.materialized() == Materialization::Ephemeral;
+            if node.config.model().access == Access::Public && is_ephemeral {
                 let message = format!(
                     "`{}` is ephemeral, and its access is public: there is no relation to read",
                     node.name
@@ -41,7 +41,7 @@ impl Builder<'_> {
             .nodes
             .iter()
             .filter(|node| {
-                matches!(node.kind, NodeKind::Model { .. }) && node.config.access != Access::Public
+                matches!(node.kind, NodeKind::Model { .. }) && node.config.model().access != Access::Public
             })
             .map(|node| (&node.id, node))
             .collect();
@@ -62,7 +62,7 @@ impl Builder<'_> {
         let (own, package) = (package_of(&node.fqn), package_of(&model.fqn));
         let restricts = self.project.packages.iter().any(|of| of.name == package && of.restricts_access);
         let is_outside = own != package && restricts;
-        let (whose, help) = match model.config.access {
+        let (whose, help) = match model.config.model().access {
             Access::Public => return None,
             Access::Protected if !is_outside => return None,
             Access::Protected => {
@@ -81,7 +81,7 @@ impl Builder<'_> {
                 }
             },
         };
-        let access = model.config.access.as_str();
+        let access = model.config.model().access.as_str();
         let message = format!(
             "{} refers to {}, which it may not: `{}` is {access} to {whose}",
             node.id,
@@ -152,5 +152,5 @@ fn at(problem: Problem, node: &Node, key: &str) -> Problem {
 pub fn deprecation_time(text: &str) -> Option<NaiveDateTime> {
     let text = text.trim();
     let day = NaiveDate::parse_from_str(text.get(..10)?, "%Y-%m-%d").ok()?;
-    super::incremental_config::time_of(text).or_else(|| day.and_hms_opt(0, 0, 0))
+    super::config::time_of(text).or_else(|| day.and_hms_opt(0, 0, 0))
 }

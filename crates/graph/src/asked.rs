@@ -4,15 +4,17 @@
 //! answers it; what it may read is settled here. Until then the text is *late*: its SQL is not known yet.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::compute::{cast, concat_batches};
 use arrow::datatypes::{
     DataType, Decimal128Type, Float64Type, Int64Type, Schema, TimeUnit, TimestampMicrosecondType, UInt64Type,
 };
+use arrow::error::ArrowError;
 use arrow::util::display::array_value_to_string;
 use chrono::{DateTime, NaiveDate};
+use parking_lot::Mutex;
 
 use super::information_schema::InformationSchema;
 use super::names::Names;
@@ -133,7 +135,7 @@ impl Asking {
     pub(super) fn ask(&self, scope: Option<&Scope>, sql: &str) -> Result<Asked, Refusal> {
         match (&self.reach, scope) {
             (Reach::Inputs(inputs), Some(scope)) => self.answered(&self.of_inputs(inputs, scope, sql)?),
-            (Reach::Inputs(_), None) => Err(refused("data cannot be asked for here")),
+            (Reach::Inputs(_), None) => Err(Refusal::new("data cannot be asked for here")),
             (Reach::Anything, _) => self.carry_out(sql),
         }
     }
@@ -148,7 +150,7 @@ impl Asking {
             let sql = text[range].trim();
             match effect {
                 StatementEffect::Nothing(why) => {
-                    let mut noted = self.noted.lock().unwrap_or_else(PoisonError::into_inner);
+                    let mut noted = self.noted.lock();
                     noted.without_effect.insert(format!("`{}`: {why}", in_short(sql)));
                 }
                 StatementEffect::Changes => {
@@ -184,18 +186,20 @@ impl Asking {
     }
 
     fn answered(&self, question: &Question) -> Result<Asked, Refusal> {
-        let mut noted = self.noted.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut noted = self.noted.lock();
         noted.are_there = true;
         match self.answers.rows(question) {
-            Ok(batches) => answer(&batches).map(Asked::Rows).map_err(|message| Refusal {
-                message,
+            Ok(batches) => answer(&batches).map(Asked::Rows).map_err(|error| Refusal {
+                message: error.to_string(),
                 help: Some("cast its columns to types that templates know".to_owned()),
             }),
             Err(Unanswered::Later) => {
                 noted.open.get_or_insert_default().extend(question.reads.iter().cloned());
-                Err(refused("it is asked for rows that are not built yet"))
+                Err(Refusal::new("it is asked for rows that are not built yet"))
             }
-            Err(Unanswered::Failed(message)) => Err(refused(format!("what is asked here fails: {message}"))),
+            Err(Unanswered::Failed(message)) => {
+                Err(Refusal::new(format!("what is asked here fails: {message}")))
+            }
         }
     }
 
@@ -223,7 +227,7 @@ impl Asking {
                 inputs.check_read(relation)?;
             }
         }
-        let failed = |error: SqlError| refused(error.to_string());
+        let failed = |error: SqlError| Refusal::new(error.to_string());
         for (relation, batch) in &shown {
             scope.register_rows(relation, batch.clone()).map_err(failed)?;
         }
@@ -281,26 +285,31 @@ fn in_short(sql: &str) -> String {
     }
 }
 
-fn refused(message: impl Into<String>) -> Refusal {
-    Refusal { message: message.into(), help: None }
+/// Why rows cannot be seen by a text.
+#[derive(Debug, thiserror::Error)]
+enum Unshowable {
+    #[error("a column has the type {0}, which templates do not know")]
+    Type(String),
+    #[error(transparent)]
+    Rows(#[from] ArrowError),
 }
 
 /// Rows as texts see them.
-fn answer(batches: &[RecordBatch]) -> Result<Answer, String> {
+fn answer(batches: &[RecordBatch]) -> Result<Answer, Unshowable> {
     let Some(first) = batches.first() else { return Ok(Answer::default()) };
-    let all = concat_batches(&first.schema(), batches).map_err(|error| error.to_string())?;
+    let all = concat_batches(&first.schema(), batches)?;
     let columns: Vec<String> = all.schema().fields().iter().map(|field| field.name().clone()).collect();
-    let cells = all.columns().iter().map(cells).collect::<Result<Vec<_>, String>>()?;
+    let cells = all.columns().iter().map(cells).collect::<Result<Vec<_>, Unshowable>>()?;
     let row = |at: usize| cells.iter().map(|column| column[at].clone()).collect();
     Ok(Answer { columns, rows: (0..all.num_rows()).map(row).collect() })
 }
 
-fn cells(values: &ArrayRef) -> Result<Vec<Cell>, String> {
-    let to = |kind: &DataType| cast(values, kind).map_err(|error| error.to_string());
-    let each = |make: &dyn Fn(usize) -> Result<Cell, String>| {
+fn cells(values: &ArrayRef) -> Result<Vec<Cell>, Unshowable> {
+    let to = |kind: &DataType| Ok::<_, Unshowable>(cast(values, kind)?);
+    let each = |make: &dyn Fn(usize) -> Result<Cell, Unshowable>| {
         (0..values.len()).map(|at| if values.is_null(at) { Ok(Cell::Null) } else { make(at) }).collect()
     };
-    let text = |at: usize| array_value_to_string(values, at).map_err(|error| error.to_string());
+    let text = |at: usize| Ok::<_, Unshowable>(array_value_to_string(values, at)?);
     match values.data_type() {
         DataType::Null => Ok(vec![Cell::Null; values.len()]),
         DataType::Boolean => each(&|at| Ok(Cell::Bool(values.as_boolean().value(at)))),
@@ -339,9 +348,7 @@ fn cells(values: &ArrayRef) -> Result<Vec<Cell>, String> {
         }
         DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => each(&|at| Ok(Cell::Text(text(at)?))),
         DataType::Dictionary(_, of) => cells(&to(of)?),
-        other => {
-            Err(format!("a column has the type {}, which templates do not know", mep_sql::sql_type(other)))
-        }
+        other => Err(Unshowable::Type(mep_sql::sql_type(other))),
     }
 }
 

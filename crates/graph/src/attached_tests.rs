@@ -7,8 +7,7 @@ use indexmap::IndexMap;
 use serde_json::Value as Json;
 
 use super::build::{Builder, merged, parse_all, unique};
-use super::config::NodeConfig;
-use super::config_reader::{self, ConfigOf};
+use super::config::{self, ConfigOf, NodeConfig};
 use super::node::{Mentions, Node, NodeId, NodeKind, TestDetail};
 use super::stored_names::file_name_problem;
 use super::test_name::{Attachment, dbt_digest, digest_with_config, test_name};
@@ -57,7 +56,7 @@ impl AttachedTests {
                 Err(problem) => (Parsed::default(), Some(problem)),
             };
             let raw = test_config(&used.test.config, &parsed.config);
-            let mut config = config_reader::read(ConfigOf::Test, &raw, &mut builder.problems);
+            let mut config = config::read(ConfigOf::Test, &raw, &mut builder.problems);
             let inherited = &builder.nodes[used.node].config.tags;
             config.tags = unique(config.tags.iter().chain(used.tags).chain(inherited));
             match test_node(builder, used, config, &parsed, &mut taken) {

@@ -7,12 +7,10 @@ use indexmap::IndexMap;
 use serde_json::Value as Json;
 
 use super::attached_tests::AttachedTests;
-use super::config::{Materialization, NodeConfig};
-use super::config_reader::{self, ConfigOf};
+use super::config::{self, ConfigOf, Materialization, NodeConfig, OwnConfig};
 use super::dag::Graph;
 use super::node::{Mentions, Node, NodeId, NodeKind, TestDetail, with_version};
 use super::resolve::Named;
-use super::snapshot_config;
 use super::stored_names::{GeneratedNames, StoredNames, file_name_problem};
 use mep_core::relation::Relation;
 use mep_lang::jinja::{GeneratedName, Parsed, Subject, Templates};
@@ -105,7 +103,7 @@ impl<'a> Builder<'a> {
 
     fn add_sources(&mut self) {
         for (index, table) in self.project.sources.iter().enumerate() {
-            let config = config_reader::read(ConfigOf::Source, &table.config, &mut self.problems);
+            let config = config::read(ConfigOf::Source, &table.config, &mut self.problems);
             let package = self.project.package_of(table.place.text.path());
             let id = NodeId::new(format!("source.{package}.{}.{}", table.source, table.name));
             let mut fqn = vec![package.to_owned()];
@@ -152,7 +150,7 @@ impl<'a> Builder<'a> {
 
     fn add_seeds(&mut self) {
         for (index, seed) in self.project.seeds.iter().enumerate() {
-            let config = config_reader::read(ConfigOf::Seed, &seed.config, &mut self.problems);
+            let config = config::read(ConfigOf::Seed, &seed.config, &mut self.problems);
             let place = SourceText::new(seed.path.clone(), "").at(mep_lang::project::Span::default());
             let is_enabled = config.enabled;
             let relation = is_enabled.then(|| {
@@ -206,14 +204,16 @@ impl<'a> Builder<'a> {
     fn add_model(&mut self, index: usize, model: &SqlFile, parsed: Parsed) {
         self.problems.extend(parsed.missing.iter().cloned());
         let raw = self.settled(&model.fqn, &model.config, &parsed.config);
-        let mut config = config_reader::read(ConfigOf::Model, &raw, &mut self.problems);
-        if model.is_python() {
-            config.materialized = Materialization::Table;
+        let mut config = config::read(ConfigOf::Model, &raw, &mut self.problems);
+        if let OwnConfig::Model(own) = &mut config.own
+            && model.is_python()
+        {
+            own.materialized = Materialization::Table;
         }
         let kind = NodeKind::Model {
             index,
             uses_is_incremental: parsed.uses_is_incremental
-                && config.materialized == Materialization::Incremental,
+                && config.materialized() == Materialization::Incremental,
             version: model.version.clone(),
         };
         if !config.enabled {
@@ -222,7 +222,7 @@ impl<'a> Builder<'a> {
             self.disable(node);
             return;
         }
-        let is_ephemeral = config.materialized == Materialization::Ephemeral;
+        let is_ephemeral = config.materialized() == Materialization::Ephemeral;
         let place = model.text.at(Span::default());
         let relation = (!is_ephemeral).then(|| {
             let name = model.versioned_name();
@@ -261,7 +261,7 @@ impl<'a> Builder<'a> {
         let file = &snapshot.file;
         self.problems.extend(parsed.missing.iter().cloned());
         let raw = self.settled(&file.fqn, &file.config, &parsed.config);
-        let config = config_reader::read(ConfigOf::Snapshot, &raw, &mut self.problems);
+        let config = config::read(ConfigOf::Snapshot, &raw, &mut self.problems);
         if !config.enabled {
             let kind = NodeKind::Snapshot { index };
             let mut node = Self::sql_node("snapshot", file, None, config, &file.properties, kind);
@@ -272,7 +272,7 @@ impl<'a> Builder<'a> {
         let start = file.block.map_or(0, |block| block.start);
         let of_yaml = snapshot.relation.as_ref().map(|relation| relation.place.clone());
         let place = of_yaml.unwrap_or_else(|| file.text.at(Span { start, len: 0 }));
-        snapshot_config::check(&config, &place, &mut self.problems);
+        config::check_snapshot(&config, &place, &mut self.problems);
         let named = file.properties.place.as_ref().unwrap_or(&place);
         self.problems.extend(file_name_problem("snapshot", &file.name).map(|problem| problem.at(named)));
         let generated = self.generated("snapshot", &file.name, &file.fqn, &file.text, &raw, &config);
@@ -417,7 +417,7 @@ impl<'a> Builder<'a> {
     fn add_singular_test(&mut self, index: usize, test: &SqlFile, parsed: &Parsed) {
         self.problems.extend(parsed.missing.iter().cloned());
         let raw = self.settled(&test.fqn, &test.config, &parsed.config);
-        let config = config_reader::read(ConfigOf::Test, &raw, &mut self.problems);
+        let config = config::read(ConfigOf::Test, &raw, &mut self.problems);
         let kind = NodeKind::Test(TestDetail::Singular { index });
         let mut node = Self::sql_node("test", test, None, config, &test.properties, kind);
         node.mentions = Mentions::of(parsed);
@@ -428,7 +428,7 @@ impl<'a> Builder<'a> {
         // What the project's file says of all tests is meant for those that can follow it.
         let is_own = |place: &&Place| place.text.path() != Path::new("dbt_project.yml");
         if let Some(place) = node.config.places.get("where").filter(is_own)
-            && node.config.where_sql.is_some()
+            && node.config.test().where_sql.is_some()
         {
             let problem = Problem::new("`where` is for uses of generic tests: this test is its own SELECT");
             self.problems.push(problem.at(place).help("put the condition into its SQL"));

@@ -246,12 +246,12 @@ impl Builder<'_> {
 fn why_unchecked(node: &Node) -> Option<(&'static str, &'static str)> {
     Some(if !matches!(node.kind, NodeKind::Model { .. }) {
         ("constraints are of models: those of a seed or snapshot are not checked", "use data tests")
-    } else if !node.config.contract {
+    } else if !node.config.model().contract {
         (
             "constraints of a model without an enforced contract are not checked",
             "write config: {contract: {enforced: true}}, or use data tests",
         )
-    } else if !node.config.materialized.is_table() {
+    } else if !node.config.materialized().is_table() {
         (
             "constraints are of tables: those of a model that is a view, ephemeral or streaming are not checked",
             "use data tests, or make the model a table",

@@ -42,8 +42,8 @@ impl Contracted {
     /// # Errors
     /// Where the columns of the SELECT are not those that the contract promises.
     pub(super) fn of(scope: &Scope, node: &Node, plan: &PlannedQuery) -> Result<Self, Problems> {
-        let is_ephemeral = node.config.materialized == Materialization::Ephemeral;
-        if !node.config.contract {
+        let is_ephemeral = node.config.materialized() == Materialization::Ephemeral;
+        if !node.config.model().contract {
             return Ok(Self { columns: None });
         }
         if is_ephemeral {
@@ -70,7 +70,7 @@ impl Contracted {
             };
             let fit = match TypeFit::of(scope, field.data_type(), promised)? {
                 // What streams keep is computed by the SELECT as it stands.
-                TypeFit::Cast if node.config.materialized == Materialization::Streaming => TypeFit::Other,
+                TypeFit::Cast if node.config.materialized() == Materialization::Streaming => TypeFit::Other,
                 fit => fit,
             };
             let name = quoted(field.name());
@@ -104,7 +104,7 @@ impl Contracted {
             return Err(broken(node, mismatches).into());
         }
         let keeps_order =
-            matches!(node.config.materialized, Materialization::View | Materialization::Streaming);
+            matches!(node.config.materialized(), Materialization::View | Materialization::Streaming);
         if keeps_order {
             selected.sort_by_key(|(name, _)| found.iter().position(|field| field.name() == *name));
         }

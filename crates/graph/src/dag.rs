@@ -7,7 +7,7 @@ use petgraph::algo::{tarjan_scc, toposort};
 use petgraph::graph::DiGraph;
 
 use super::attached_tests::tested_relation;
-use super::config::Materialization;
+use super::config::{Materialization, OwnConfig};
 use super::node::{Node, NodeId};
 use super::node_index::{NodeIndex, NodeMap, NodeSet};
 use mep_core::relation::Relation;
@@ -170,7 +170,9 @@ impl Graph {
             let own = || Relation::new(schema, node.name_with_version());
             let relation = node.relation.clone().unwrap_or_else(own);
             node.relation = Some(relation);
-            node.config.materialized = Materialization::Table;
+            if let OwnConfig::Model(config) = &mut node.config.own {
+                config.materialized = Materialization::Table;
+            }
         }
     }
 

@@ -80,7 +80,7 @@ pub(super) fn zeros_kept(node: &Node, seed: &SeedTable) -> Option<Problem> {
         let mut values = texts.iter().flatten();
         texts.null_count() < texts.len() && values.all(|text| text.trim().parse::<f64>().is_ok())
     };
-    let is_declared = |name: &str| node.config.column_types.contains_key(name);
+    let is_declared = |name: &str| node.config.seed().column_types.contains_key(name);
     let found = named.filter(|(field, column)| !is_declared(field.name()) && is_number(column));
     let names: Vec<String> = found.map(|(field, _)| format!("`{}`", field.name())).collect();
     if names.is_empty() {
@@ -115,8 +115,8 @@ pub(super) fn read_seed(root: &Path, node: &Node) -> Result<SeedTable, Problem> 
     })?;
     let types = node.config.places.get("column_types");
     let of_several = types.is_some_and(|place| place.text.path().ends_with("dbt_project.yml"));
-    let rows =
-        seed::read(&text, node.config.delimiter, &node.config.column_types, of_several).map_err(|error| {
+    let rows = seed::read(&text, node.config.seed().delimiter, &node.config.seed().column_types, of_several)
+        .map_err(|error| {
             let declared = types.filter(|_| error.is_of_declaration());
             match declared {
                 Some(place) => Problem::new(error.to_string()).at(place),

@@ -32,7 +32,7 @@ pub(super) fn fingerprint(
             parts.tag("replaces all");
         }
     }
-    parts.names(node.config.partition_by.iter().map(String::as_str));
+    parts.names(node.config.model().partition_by.iter().map(String::as_str));
     let is_stored = recipe.is_some() || node.relation.is_some();
     if is_stored {
         structure::columns(parts.tag("stored as"), schema);

@@ -14,7 +14,7 @@ impl Builder<'_> {
     pub(super) fn keep_failures(&mut self) {
         for index in 0..self.nodes.len() {
             let node = &self.nodes[index];
-            let kept = node.config.failures_kept(self.project.store_failures);
+            let kept = node.config.test().failures_kept(self.project.store_failures);
             if !node.is_test() || kept == FailuresKept::Ephemeral {
                 continue;
             }

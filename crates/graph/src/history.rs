@@ -20,15 +20,15 @@ pub(super) fn over_events(
     rendered: Rendered,
     plan: &PlannedQuery,
 ) -> Result<(Rendered, PlannedQuery), Problem> {
-    let config = &node.config.history;
+    let config = &node.config.model().history;
     let columns: Vec<String> = plan.schema().fields().iter().map(|field| field.name().clone()).collect();
     let time = config.valid_from.as_deref().unwrap_or_default();
     check_named(node, &columns, time)?;
-    let versioned = match &node.config.check_cols {
+    let versioned = match &node.config.model().check_cols {
         CheckColumns::These(columns) => columns.clone(),
         CheckColumns::All => {
             let is_versioned = |column: &&String| {
-                let named = [&node.config.unique_key, &config.sequence_by];
+                let named = [node.config.unique_key(), &config.sequence_by];
                 *column != time && !named.iter().any(|columns| columns.contains(column))
             };
             columns.iter().filter(is_versioned).cloned().collect()
@@ -39,7 +39,7 @@ pub(super) fn over_events(
     }
     let events = Events {
         columns: &columns,
-        key: &node.config.unique_key,
+        key: node.config.unique_key(),
         time,
         sequence: &config.sequence_by,
         versioned: &versioned,
@@ -70,7 +70,7 @@ pub(super) fn over_events(
 
 /// Columns that config names must be there, and each in one role; the columns that mep adds must not.
 fn check_named(node: &Node, columns: &[String], time: &str) -> Result<(), Problem> {
-    let config = &node.config;
+    let config = node.config.model();
     let time = time.to_owned();
     let checked: &[String] = match &config.check_cols {
         CheckColumns::All => &[],

@@ -4,9 +4,10 @@
 //! that writes is refused, since what it writes would be in no plan and no ledger.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use indexmap::IndexMap;
+use parking_lot::Mutex;
 use serde_json::Value as Json;
 
 use super::asked::{Answers, Asking, Questions};
@@ -122,7 +123,7 @@ impl Compiler<'_> {
                 }
             })
         });
-        let noted = std::mem::take(&mut *noted.lock().unwrap_or_else(PoisonError::into_inner));
+        let noted = std::mem::take(&mut *noted.lock());
         let called = Called { without_effect: noted.without_effect, is_open: noted.open.is_some() };
         if called.is_open { Ok(called) } else { done.map(|()| called) }
     }

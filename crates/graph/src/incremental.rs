@@ -6,8 +6,7 @@ use std::fmt;
 use arrow::datatypes::{Schema, SchemaRef};
 use chrono::NaiveDateTime;
 
-use super::config::{IncrementalStrategy, Materialization, PublishWhen};
-use super::incremental_config::MergeColumns;
+use super::config::{IncrementalStrategy, Materialization, MergeColumns, PublishWhen};
 use super::names::Parts;
 use super::node::Node;
 use mep_contract::source::{LandingTable, landed::EVENT_DATE};
@@ -72,7 +71,7 @@ impl Batching {
             );
             return Err(at_key(problem.help("take it away"), node, "incremental_strategy"));
         }
-        let config = &node.config.microbatch;
+        let config = &node.config.model().microbatch;
         let lacks = |key: &str, help: &str| {
             let problem = Problem::new(format!("a microbatch model needs `{key}`"));
             at_key(problem.help(help), node, "incremental_strategy")
@@ -113,7 +112,7 @@ pub(super) fn input_time(node: &Node, input: &Input<'_>) -> Result<Option<EventT
         }
         Input::Columns(schema) => {
             let Some(column) = &node.config.event_time else { return Ok(None) };
-            if node.config.materialized == Materialization::Ephemeral {
+            if node.config.materialized() == Materialization::Ephemeral {
                 let problem = Problem::new(format!(
                     "`{}` is ephemeral, so that no batch can read a part of it by `event_time`",
                     node.name
@@ -141,7 +140,7 @@ pub(super) fn check_increment(
     schema: &Schema,
     uses_is_incremental: bool,
 ) -> Result<(), Problem> {
-    let config = &node.config;
+    let config = node.config.model();
     let strategy = uses_is_incremental.then(|| config.increment());
     let (key, columns) = config.merge_columns.named();
     if config.merge_columns != MergeColumns::All && strategy != Some(IncrementalStrategy::Merge) {

@@ -28,7 +28,7 @@ impl InformationSchema {
         // A source table that a node fills is that node's.
         let relations = graph.nodes().iter().filter(|node| !node.is_filled()).filter_map(|node| {
             let is_model = matches!(node.kind, NodeKind::Model { .. });
-            let is_view = is_model && node.config.materialized == Materialization::View;
+            let is_view = is_model && node.config.materialized() == Materialization::View;
             Some((node.relation.clone()?, is_view))
         });
         Self { relations: relations.collect() }

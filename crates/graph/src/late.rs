@@ -17,7 +17,7 @@ pub(super) fn inputs(graph: &Graph, index: NodeIndex) -> BTreeSet<Relation> {
     let mut open: Vec<NodeIndex> = graph.parents(index).to_vec();
     while let Some(parent) = open.pop() {
         let node = graph.node(parent);
-        if found.insert(tested_relation(node)) && node.config.materialized == Materialization::Ephemeral {
+        if found.insert(tested_relation(node)) && node.config.materialized() == Materialization::Ephemeral {
             open.extend(graph.parents(parent));
         }
     }
@@ -35,14 +35,14 @@ pub(super) fn check(graph: &Graph, index: NodeIndex, asks: bool) -> Result<(), P
             None => problem,
         }
     };
-    if node.config.materialized == Materialization::Streaming {
+    if node.config.materialized() == Materialization::Streaming {
         let message = format!(
             "the SQL of the streaming model `{}` depends on what tables hold, and a stream's SQL stays as it is",
             node.name
         );
         return Err(at(Problem::new(message).help("write the values out"), Some("materialized")));
     }
-    if asks && node.config.on_code_change == OnCodeChange::Keep {
+    if asks && node.config.model().on_code_change == OnCodeChange::Keep {
         let message = format!(
             "`{}` asks for rows while it is rendered, and keeps what other SQL of it built: rows of its inputs could change \
              without a trace",
@@ -54,7 +54,8 @@ pub(super) fn check(graph: &Graph, index: NodeIndex, asks: bool) -> Result<(), P
     let before = graph.parents(index).iter().map(|parent| graph.node(*parent));
     if asks
         && node.is_test()
-        && let Some(tested) = before.into_iter().find(|of| of.config.publish == PublishWhen::AfterTests)
+        && let Some(tested) =
+            before.into_iter().find(|of| of.config.model().publish == PublishWhen::AfterTests)
     {
         let message = format!(
             "the test `{}` asks for rows while it is rendered, and `{}` is published after its tests: its rows cannot be \

@@ -7,15 +7,12 @@ pub mod config;
 pub mod node;
 
 mod access;
-mod adapter_keys;
 mod asked;
 mod attached_tests;
 mod build;
 mod column_flows;
 mod compile;
 mod compiled;
-mod config_keys;
-mod config_reader;
 mod constraints;
 mod contract;
 mod dag;
@@ -25,11 +22,9 @@ mod exposures;
 mod failures;
 mod filled;
 mod history;
-mod history_config;
 mod hooks;
 mod in_place;
 mod incremental;
-mod incremental_config;
 mod information_schema;
 mod inline;
 mod inputs;
@@ -45,13 +40,10 @@ mod semantics;
 mod serving;
 mod shown_graph;
 mod snapshot;
-mod snapshot_config;
 mod stored_names;
 mod streaming;
-mod streaming_config;
 mod test_name;
 mod tested_column;
-mod threshold;
 mod unbuilt;
 mod unit_macros;
 mod unit_rows;
@@ -68,17 +60,16 @@ pub use compiled::{
     Compiled, CompiledIncrement, CompiledModel, CompiledTest, PlacedTable, SeedRows, SeedTable, SourceRows,
 };
 pub use config::{
-    Access, CheckColumns, FailuresKept, Hooks, IncrementalStrategy, Materialization, ModelStore, NodeConfig,
-    OnCodeChange, OnSchemaChange, PublishWhen, Severity,
+    Access, CheckColumns, FailuresKept, HistoryConfig, Hooks, IncrementalStrategy, Materialization,
+    MergeColumns, MicrobatchConfig, ModelConfig, ModelStore, NodeConfig, OnCodeChange, OnSchemaChange,
+    OwnConfig, PublishWhen, SeedConfig, Severity, SnapshotConfig, SnapshotStrategy, StreamingConfig,
+    TestConfig, reference_of_config, time_of,
 };
-pub use config_keys::reference_of_config;
 pub use constraints::{CheckedConstraint, CompiledConstraint, Promise};
 pub use dag::Graph;
-pub use history_config::HistoryConfig;
 pub use hooks::{Called, Hook, HookNames, When};
 pub use in_place::spelled_as_declared;
 pub use incremental::{BatchInput, CompiledBatches};
-pub use incremental_config::{MergeColumns, MicrobatchConfig, time_of};
 pub use node::{Dependency, Mentions, Node, NodeId, NodeKind, SemanticDetail, TestDetail};
 pub use node_index::{NodeIndex, NodeMap, NodeSet};
 pub use select::{
@@ -87,9 +78,7 @@ pub use select::{
 pub use serving::ServingPlace;
 pub use shown_graph::shown_node;
 pub use snapshot::CompiledSnapshot;
-pub use snapshot_config::{SnapshotConfig, SnapshotStrategy};
 pub use streaming::CompiledStream;
-pub use streaming_config::StreamingConfig;
 pub use test_name::python_quoted;
 pub use unbuilt::Unbuilt;
 pub use unit_macros::ComparedText;

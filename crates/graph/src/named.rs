@@ -42,7 +42,7 @@ pub(super) fn check_columns(
         return Err(at(problem.help("give one of them another name with `as`"), node, ""));
     }
     check(node, "partition_by", partition_columns, columns)?;
-    check(node, "unique_key", &node.config.unique_key, columns)?;
+    check(node, "unique_key", node.config.unique_key(), columns)?;
     if !partition_columns.is_empty() && partition_columns.len() == columns.len() {
         let problem = Problem::new("`partition_by` names every column, so that files would hold none");
         return Err(at(problem.help("partition by fewer columns"), node, "partition_by"));
@@ -91,10 +91,10 @@ pub(super) fn check_partition_types(
 pub(super) fn ignored(graph: &Graph, index: NodeIndex) -> Result<BTreeSet<Relation>, Problem> {
     let node = graph.node(index);
     let mut ignored = BTreeSet::new();
-    for name in &node.config.ignored_changes {
+    for name in &node.config.model().ignored_changes {
         let mut parents = graph.parents(index).iter().map(|parent| graph.node(*parent));
         let is_stored = |parent: &Node| {
-            !matches!(parent.kind, NodeKind::Model { .. }) || parent.config.materialized.is_table()
+            !matches!(parent.kind, NodeKind::Model { .. }) || parent.config.materialized().is_table()
         };
         let problem = match parents.find(|parent| *name == parent.shown_name()) {
             Some(parent) if is_stored(parent) => {
@@ -102,7 +102,7 @@ pub(super) fn ignored(graph: &Graph, index: NodeIndex) -> Result<BTreeSet<Relati
                 continue;
             }
             Some(parent) => {
-                let materialized = parent.config.materialized.as_str();
+                let materialized = parent.config.materialized().as_str();
                 let message = format!(
                     "`changes` names `{name}`, which is not a table: it is materialized as {materialized}"
                 );

@@ -106,34 +106,37 @@ impl NodeNames {
 }
 
 impl Resolver for NodeNames {
-    fn resolve_ref(&self, package: Option<&str>, name: &str) -> Result<Resolved, String> {
+    fn resolve_ref(&self, package: Option<&str>, name: &str) -> Result<Resolved, Refusal> {
         let packages = &self.names.packages;
         if let Some(package) = package.filter(|package| packages.iter().all(|known| known != package)) {
-            return Err(format!("there is no package `{package}`"));
+            return Err(Refusal::new(format!("there is no package `{package}`")));
         }
         let mut wanted = packages.iter().filter(|known| package.is_none_or(|package| *known == package));
         let found = wanted.find_map(|package| self.names.refs.get(&(package.clone(), name.to_owned())));
         found
             .map(|relation| self.resolved(relation))
-            .ok_or_else(|| format!("there is no model or seed `{name}`"))
+            .ok_or_else(|| Refusal::new(format!("there is no model or seed `{name}`")))
     }
 
-    fn resolve_source(&self, source: &str, table: &str) -> Result<Resolved, String> {
+    fn resolve_source(&self, source: &str, table: &str) -> Result<Resolved, Refusal> {
         let found = self.names.sources.get(&(source.to_owned(), table.to_owned()));
         let found = found.map(|relation| self.resolved(relation));
-        found.ok_or_else(|| format!("there is no source table `{source}.{table}`"))
+        found.ok_or_else(|| Refusal::new(format!("there is no source table `{source}.{table}`")))
     }
 
     fn is_incremental(&self) -> bool {
         self.is_incremental
     }
 
-    fn columns(&self, relation: &Relation) -> Result<Vec<(String, String)>, String> {
-        let scope = self.scope.as_ref().ok_or("the columns of relations are not known here")?;
+    fn columns(&self, relation: &Relation) -> Result<Vec<(String, String)>, Refusal> {
+        let scope =
+            self.scope.as_ref().ok_or_else(|| Refusal::new("the columns of relations are not known here"))?;
         if !scope.knows(relation) {
             return Ok(Vec::new());
         }
-        let plan = scope.scan(relation).map_err(|error| format!("the columns of {relation}: {error}"))?;
+        let plan = scope
+            .scan(relation)
+            .map_err(|error| Refusal::new(format!("the columns of {relation}: {error}")))?;
         let fields = plan.schema().fields().iter();
         Ok(fields.map(|field| (field.name().clone(), sql_type(field.data_type()))).collect())
     }
@@ -143,7 +146,7 @@ impl Resolver for NodeNames {
     }
 
     fn ask(&self, sql: &str) -> Result<Asked, Refusal> {
-        let nobody = || Refusal { message: "data cannot be asked for here".to_owned(), help: None };
+        let nobody = || Refusal::new("data cannot be asked for here");
         let asking = self.asking.as_ref().ok_or_else(nobody)?;
         asking.ask(self.scope.as_ref(), sql)
     }
@@ -156,11 +159,14 @@ impl Resolver for NodeNames {
         self.names.selected.clone()
     }
 
-    fn constant(&self, expression: &str) -> Result<Json, String> {
-        let scope = self.scope.as_ref().ok_or("an expression of SQL cannot be evaluated here")?;
-        scope.constant(expression).map_err(|problem| match problem.help {
-            Some(help) => format!("`{expression}`: {}; {help}", problem.message),
-            None => format!("`{expression}`: {}", problem.message),
+    fn constant(&self, expression: &str) -> Result<Json, Refusal> {
+        let scope = self
+            .scope
+            .as_ref()
+            .ok_or_else(|| Refusal::new("an expression of SQL cannot be evaluated here"))?;
+        scope.constant(expression).map_err(|problem| Refusal {
+            message: format!("`{expression}`: {}", problem.message),
+            help: problem.help,
         })
     }
 }

@@ -243,7 +243,8 @@ impl Node {
 
     /// Whether it is a model that is inlined where it is read.
     pub fn is_inlined(&self) -> bool {
-        let is_view = matches!(self.config.materialized, Materialization::View | Materialization::Ephemeral);
+        let is_view =
+            matches!(self.config.materialized(), Materialization::View | Materialization::Ephemeral);
         is_view && matches!(self.kind, NodeKind::Model { .. })
     }
 
@@ -258,7 +259,7 @@ impl Node {
     /// What it is called beside its name: how a model is materialized, what else it is.
     pub fn shown_kind(&self) -> &'static str {
         match self.kind {
-            NodeKind::Model { .. } => self.config.materialized.as_str(),
+            NodeKind::Model { .. } => self.config.materialized().as_str(),
             NodeKind::Test(TestDetail::Unit { .. }) => "unit test",
             _ => self.resource_type(),
         }

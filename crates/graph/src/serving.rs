@@ -25,10 +25,10 @@ impl ServingPlace for () {
 
 /// Says which models cannot be served at all.
 pub(super) fn check_config(config: &NodeConfig, problems: &mut Problems) {
-    if config.store == ModelStore::Warehouse || config.materialized.is_table() {
+    if config.model().store == ModelStore::Warehouse || config.materialized().is_table() {
         return;
     }
-    let problem = match config.materialized {
+    let problem = match config.materialized() {
         Materialization::Streaming => {
             Problem::new("rows of a streaming model go where the target's `streaming` says, and nowhere else")
                 .help("take `store` away, or make the model a table")
@@ -51,7 +51,7 @@ pub(super) fn compile(
     schema: &SchemaRef,
     place: &dyn ServingPlace,
 ) -> Result<Option<SinkTable>, Problem> {
-    if node.config.store == ModelStore::Warehouse || !node.config.materialized.is_table() {
+    if node.config.model().store == ModelStore::Warehouse || !node.config.materialized().is_table() {
         return Ok(None);
     }
     let places = &node.config.places;
@@ -64,7 +64,7 @@ pub(super) fn compile(
 
 /// A model's table outside the warehouse.
 pub(super) fn sink_table(node: &Node, schema: &SchemaRef) -> SinkTable {
-    let config = &node.config.streaming;
+    let config = &node.config.model().streaming;
     let described = node.columns.iter().filter_map(|column| {
         Some((column.name.value.clone(), column.description.clone().filter(|text| !text.is_empty())?))
     });

@@ -52,7 +52,7 @@ pub fn shown_node(node: &Node) -> Json {
     config.insert("tags".to_owned(), node.config.tags.clone().into());
     config.insert("meta".to_owned(), node.config.meta.clone());
     if matches!(node.kind, NodeKind::Model { .. }) {
-        config.insert("materialized".to_owned(), node.config.materialized.as_str().into());
+        config.insert("materialized".to_owned(), node.config.materialized().as_str().into());
     }
     let relation = node.relation.as_ref();
     let schema = relation.and_then(|relation| relation.schema.clone());

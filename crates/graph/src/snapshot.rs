@@ -5,10 +5,9 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Schema, SchemaRef};
 
-use super::config::CheckColumns;
+use super::config::{CheckColumns, SnapshotStrategy};
 use super::named::{self, at};
 use super::node::Node;
-use super::snapshot_config::SnapshotStrategy;
 use mep_core::fingerprint::Fingerprint;
 use mep_lang::jinja::Rendered;
 use mep_lang::project::Problem;
@@ -81,14 +80,14 @@ pub(super) fn compile(
 
 /// What the config means.
 fn query(node: &Node, given: &Schema, source: String) -> Result<SnapshotQuery, Problem> {
-    let config = &node.config.snapshot;
+    let config = node.config.snapshot();
     let columns: Vec<String> = given.fields().iter().map(|field| field.name().clone()).collect();
     let change = match (config.strategy, &config.updated_at) {
         (Some(SnapshotStrategy::Timestamp), Some(updated_at)) => {
             Change::Later { updated_at: updated_at.clone() }
         }
         (Some(SnapshotStrategy::Check), updated_at) => {
-            let compared = match &node.config.check_cols {
+            let compared = match &config.check_cols {
                 CheckColumns::All => columns.clone(),
                 CheckColumns::These(compared) => compared.clone(),
             };
@@ -101,7 +100,7 @@ fn query(node: &Node, given: &Schema, source: String) -> Result<SnapshotQuery, P
     Ok(SnapshotQuery {
         source,
         columns,
-        key: node.config.unique_key.clone(),
+        key: config.unique_key.clone(),
         change,
         hard_deletes: config.hard_deletes,
         valid_to_current: config.valid_to_current.clone(),

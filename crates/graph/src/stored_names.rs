@@ -41,7 +41,8 @@ impl<'a> StoredNames<'a> {
         problems: &mut Problems,
     ) -> Relation {
         let target = &self.project.target.schema;
-        let (schema, schema_key) = match (&config.snapshot.target_schema, &generated.schema, &config.schema) {
+        let (schema, schema_key) = match (&config.snapshot().target_schema, &generated.schema, &config.schema)
+        {
             (Some(own), ..) => (own.clone(), "target_schema"),
             (None, Some(made), _) => (made.clone(), "schema"),
             (None, None, Some(own)) => (format!("{target}_{}", own.trim()), "schema"),
@@ -124,8 +125,8 @@ impl<'a> StoredNames<'a> {
 /// A keyspace has no schemas: of the tables that are served, and those of streams, no two may have one name.
 fn check_served(nodes: &[&Node], problems: &mut Problems) {
     let mut taken: HashMap<&str, &Node> = HashMap::new();
-    let is_served = |node: &&Node| node.config.store == ModelStore::Cassandra;
-    let is_streaming = |node: &&Node| node.config.materialized == Materialization::Streaming;
+    let is_served = |node: &&Node| node.config.model().store == ModelStore::Cassandra;
+    let is_streaming = |node: &&Node| node.config.materialized() == Materialization::Streaming;
     for node in nodes.iter().copied().filter(|node| is_served(node) || is_streaming(node)) {
         let Some(relation) = &node.relation else { continue };
         let Some(earlier) = taken.insert(&relation.name, node) else { continue };
@@ -150,13 +151,13 @@ fn kept_beside(node: &Node) -> Vec<(Relation, &'static str)> {
         return Vec::new();
     };
     let mut beside = Vec::new();
-    if node.config.publish == PublishWhen::AfterTests {
+    if node.config.model().publish == PublishWhen::AfterTests {
         beside.push((relation.rejected(), "the rows that fail the tests of"));
     }
     if matches!(node.kind, NodeKind::Source { .. }) {
         beside.push((relation.rejects(), "what could not be read of"));
     }
-    if node.config.materialized == Materialization::Streaming {
+    if node.config.materialized() == Materialization::Streaming {
         beside.push((relation.late(), "what came too late for"));
     }
     beside

@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::config::ALLOWED_LATENESS;
 use super::node::Node;
 use super::node_index::NodeIndex;
 use super::serving::sink_table;
-use super::streaming_config::ALLOWED_LATENESS;
 use mep_contract::sink::ModelSpec;
 use mep_contract::source::LandingTable;
 use mep_core::fingerprint::{Fingerprint, Structure};
@@ -68,7 +68,7 @@ pub(super) fn compile(
     let input = StreamInput { relation: &table.raw, schema, event_time };
     let query = StreamQuery::of(scope, plan, &input).map_err(|refusal| refused(&refusal, rendered))?;
     check_key(node, &query).map_err(|problem| at_config(problem, node))?;
-    let config = &node.config.streaming;
+    let config = &node.config.model().streaming;
     let sink_table = sink_table(node, &Arc::new(plan.schema().as_arrow().clone()));
     let landed = table.fingerprint();
     let mut parts = Structure::default();
@@ -107,7 +107,7 @@ fn at_config(problem: Problem, node: &Node) -> Problem {
 
 /// Each row must be named by its key, and by nothing that changes as events come.
 fn check_key(node: &Node, query: &StreamQuery) -> Result<(), Problem> {
-    let config = &node.config.streaming;
+    let config = &node.config.model().streaming;
     let key: Vec<&str> = config
         .partition_key
         .iter()

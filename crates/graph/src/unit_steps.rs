@@ -178,10 +178,10 @@ impl UnitCompiler<'_> {
 fn check_steps(test: &UnitTest, node: &Node) -> Result<(), Problem> {
     let is_table = match node.kind {
         NodeKind::Snapshot { .. } => true,
-        _ => node.config.materialized.is_table(),
+        _ => node.config.materialized().is_table(),
     };
     let name = &node.name;
-    if node.config.materialized == Materialization::Streaming {
+    if node.config.materialized() == Materialization::Streaming {
         let message = format!(
             "the unit test `{}` has steps, and `{name}` is a streaming model, which has none",
             test.name.value
@@ -190,7 +190,7 @@ fn check_steps(test: &UnitTest, node: &Node) -> Result<(), Problem> {
         return Err(Problem::new(message).at(&test.model.place).help(help));
     }
     if !is_table {
-        let kind = match node.config.materialized {
+        let kind = match node.config.materialized() {
             Materialization::Ephemeral => "ephemeral",
             _ => "a view",
         };
@@ -202,7 +202,7 @@ fn check_steps(test: &UnitTest, node: &Node) -> Result<(), Problem> {
         return Err(Problem::new(message).at(&test.model.place).help(help));
     }
     let without_date = test.steps.iter().find(|step| step.date.is_none());
-    if let Some(step) = without_date.filter(|_| node.config.is_microbatch()) {
+    if let Some(step) = without_date.filter(|_| node.config.model().is_microbatch()) {
         let message =
             format!("a step of a microbatch model needs a `date`: `{name}` is run for all batches up to it");
         return Err(Problem::new(message).at(&step.place).help("write date: 2018-11-01, or the like"));

@@ -201,18 +201,20 @@ struct UnitNames {
 }
 
 impl UnitNames {
-    fn resolved(&self, resolved: &Resolved, said: &str) -> Result<Resolved, String> {
+    fn resolved(&self, resolved: &Resolved, said: &str) -> Result<Resolved, Refusal> {
         let given = self.given.get(&resolved.relation);
-        given.map(|cte| cte.clone().into()).ok_or_else(|| format!("the test gives no rows for {said}"))
+        given
+            .map(|cte| cte.clone().into())
+            .ok_or_else(|| Refusal::new(format!("the test gives no rows for {said}")))
     }
 }
 
 impl Resolver for UnitNames {
-    fn resolve_ref(&self, package: Option<&str>, name: &str) -> Result<Resolved, String> {
+    fn resolve_ref(&self, package: Option<&str>, name: &str) -> Result<Resolved, Refusal> {
         self.resolved(&self.inner.resolve_ref(package, name)?, &format!("ref('{name}')"))
     }
 
-    fn resolve_source(&self, source: &str, table: &str) -> Result<Resolved, String> {
+    fn resolve_source(&self, source: &str, table: &str) -> Result<Resolved, Refusal> {
         let resolved = self.inner.resolve_source(source, table)?;
         self.resolved(&resolved, &format!("source('{source}', '{table}')"))
     }
@@ -221,7 +223,7 @@ impl Resolver for UnitNames {
         self.inner.is_incremental
     }
 
-    fn columns(&self, relation: &Relation) -> Result<Vec<(String, String)>, String> {
+    fn columns(&self, relation: &Relation) -> Result<Vec<(String, String)>, Refusal> {
         let of = self.given.iter().find(|(_, cte)| *cte == relation);
         self.inner.columns(of.map_or(relation, |(of, _)| of))
     }
@@ -237,7 +239,7 @@ impl Resolver for UnitNames {
         self.inner.graph()
     }
 
-    fn constant(&self, expression: &str) -> Result<Json, String> {
+    fn constant(&self, expression: &str) -> Result<Json, Refusal> {
         self.inner.constant(expression)
     }
 }
@@ -289,7 +291,7 @@ impl UnitCompiler<'_> {
         let sql = with_ephemerals(&rendered.sql, &order, &ctes);
         let mut rendered = Rendered { sql, ..rendered };
         let mut plan = self.scope.plan(&rendered.sql).map_err(|problem| unplanned(test, &problem))?;
-        if node.config.materialized == Materialization::History {
+        if node.config.materialized() == Materialization::History {
             (rendered, plan) = history::over_events(self.scope, node, rendered, &plan)
                 .map_err(|problem| Problem::new(problem.message()).at(&test.name.place))?;
         }

@@ -183,7 +183,7 @@ impl Planner<'_> {
         let node = self.graph.node(index);
         let relation = tested_relation(node);
         let missing = tables.missing(&model.alignment);
-        match node.config.materialized {
+        match node.config.materialized() {
             Materialization::Ephemeral | Materialization::Streaming => return Action::Current,
             _ if !missing.is_empty() => return Action::Missing(missing),
             Materialization::View => return self.view(&relation, model),
@@ -195,7 +195,7 @@ impl Planner<'_> {
         }
         let stored = (self.stored)(&relation).filter(|table| matches!(table.content, Content::Table { .. }));
         let full_refresh = self.is_full_refresh(node);
-        let backfills = node.config.on_schema_change == OnSchemaChange::Backfill
+        let backfills = node.config.model().on_schema_change == OnSchemaChange::Backfill
             && stored.as_ref().is_some_and(|stored| stored.schema != model.schema);
         if let Some(batches) = &model.batches {
             let plan = BatchPlan::new(batches, stored.as_deref(), full_refresh || backfills, self.times);
@@ -217,7 +217,7 @@ impl Planner<'_> {
         let basis = Basis {
             scope: self.scope,
             model,
-            keeps: node.config.on_code_change == OnCodeChange::Keep,
+            keeps: node.config.model().on_code_change == OnCodeChange::Keep,
             inputs: &tables.known,
             stored: stored.as_deref(),
             full_refresh,
@@ -225,7 +225,7 @@ impl Planner<'_> {
             changed: &changed,
         };
         let is_by_partition =
-            model.is_built_by_partition(node.config.materialized) && self.lie_by_day(&model.alignment);
+            model.is_built_by_partition(node.config.materialized()) && self.lie_by_day(&model.alignment);
         // A partition's value may fail for rows that the model's own filters leave out. So what fails says nothing of the model,
         // and it is built as one whose partitions are known only when all of it is.
         let by_partition = is_by_partition.then(|| by_partition(basis));

@@ -5,7 +5,7 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, Int64Type};
 
 use mep_contract::executor::{EngineError, Executor};
-use mep_graph::{NodeConfig, Severity};
+use mep_graph::{Severity, TestConfig};
 use mep_sql::failing_rows;
 
 /// What a number of failing rows means.
@@ -32,7 +32,7 @@ pub struct Finding {
 ///
 /// # Errors
 /// Where the SQL cannot be planned over the tables as they are, or fails.
-pub async fn run(engine: &dyn Executor, sql: &str, config: &NodeConfig) -> Result<Finding, EngineError> {
+pub async fn run(engine: &dyn Executor, sql: &str, config: &TestConfig) -> Result<Finding, EngineError> {
     let counting = engine.planned(&failing_rows(sql, &config.fail_calc, config.limit))?;
     let batches = engine.collect(counting).await?;
     let mut failures = 0;
@@ -44,7 +44,7 @@ pub async fn run(engine: &dyn Executor, sql: &str, config: &NodeConfig) -> Resul
 }
 
 /// dbt's rule: `error_if` decides where the severity is `error`, else `warn_if`.
-fn verdict(failures: i64, config: &NodeConfig) -> Verdict {
+fn verdict(failures: i64, config: &TestConfig) -> Verdict {
     if config.severity == Severity::Error && config.error_if.holds(failures) {
         Verdict::Fail
     } else if config.warn_if.holds(failures) {
@@ -60,8 +60,8 @@ mod tests {
 
     #[test]
     fn severity_decides_what_failing_rows_mean() {
-        let error = NodeConfig::default();
-        let warn = NodeConfig { severity: Severity::Warn, ..NodeConfig::default() };
+        let error = TestConfig::default();
+        let warn = TestConfig { severity: Severity::Warn, ..TestConfig::default() };
         assert_eq!([verdict(0, &error), verdict(1, &error)], [Verdict::Pass, Verdict::Fail]);
         assert_eq!([verdict(0, &warn), verdict(1, &warn)], [Verdict::Pass, Verdict::Warn]);
     }

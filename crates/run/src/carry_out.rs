@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Instant;
 
 use super::build::{BuildCounts, BuildError, Built, TableBuild, own_plan};
@@ -19,6 +19,7 @@ use mep_plan::{Action, PartitionBuild, PartitionPlan, Plan, Reason, Step, TableC
 use mep_quality as quality;
 use mep_quality::Verdict;
 use mep_sql::dialect::TranslatedView;
+use parking_lot::Mutex;
 
 /// What other readers of the warehouse are told of a node.
 pub fn presentation(node: &Node) -> Presentation {
@@ -35,7 +36,7 @@ impl Session<'_> {
         let results: Mutex<BTreeMap<usize, NodeResult>> = Mutex::new(BTreeMap::new());
         let keep = |step: usize, result: NodeResult| {
             self.reporter.report(Event::Ended(&result));
-            results.lock().unwrap_or_else(PoisonError::into_inner).insert(step, result);
+            results.lock().insert(step, result);
         };
         let is_cut_off = |step: &Step| {
             if failed.is_empty() {
@@ -79,7 +80,7 @@ impl Session<'_> {
                 );
             },
         );
-        results.into_inner().unwrap_or_else(PoisonError::into_inner).into_values().collect()
+        results.into_inner().into_values().collect()
     }
 
     /// Which of the nodes that failed a node depends on: one that it needs, or a test of all that it needs.
@@ -311,7 +312,7 @@ impl Session<'_> {
         let columns = super::increment::columns_over(node, model, &stored)?;
         let table =
             TableBuild { sql: &increment.sql, schema: &columns, ..self.table_build(&relation, model) };
-        let built = self.block_on(table.increment(&stored, &node.config))?;
+        let built = self.block_on(table.increment(&stored, node.config.model()))?;
         let why = Reason::Increment.to_string();
         match built {
             Some(built) => self.built(index, node, built, &why),
@@ -375,9 +376,9 @@ impl Session<'_> {
             (Some(finding), _) => finding,
             (None, Some(kept)) => {
                 let kept = format!("select * from {kept}");
-                self.block_on(quality::run(self.engine, &kept, &node.config))?
+                self.block_on(quality::run(self.engine, &kept, node.config.test()))?
             }
-            (None, None) => self.block_on(quality::run(self.engine, &test.sql, &node.config))?,
+            (None, None) => self.block_on(quality::run(self.engine, &test.sql, node.config.test()))?,
         };
         let mut result = result_of(
             node,

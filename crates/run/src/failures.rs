@@ -32,7 +32,7 @@ impl Session<'_> {
             BuildError::Plan(format!("its failing rows cannot be kept: {unstorable}: {}", unstorable.help()))
         })?;
         let fingerprint = Fingerprint::of(["failures", sql]);
-        if node.config.store_failures_as == Some(FailuresKept::View) {
+        if node.config.test().store_failures_as == Some(FailuresKept::View) {
             let content = Content::View { sql: sql.to_owned(), fingerprint };
             let view = TableVersion::new(schema, content, self.run.clone());
             self.publish_view(relation, view, sql, failing(node))?;

@@ -13,7 +13,7 @@ use arrow::datatypes::{Field, Int64Type, Schema, SchemaRef};
 
 use super::build::{BuildCounts, BuildError, Built, TableBuild};
 use mep_contract::warehouse::{Inputs, Ledger, Partition, PartitionKey, TableVersion, Version, WrittenFiles};
-use mep_graph::{CompiledModel, IncrementalStrategy, MergeColumns, Node, NodeConfig, OnSchemaChange};
+use mep_graph::{CompiledModel, IncrementalStrategy, MergeColumns, ModelConfig, Node, OnSchemaChange};
 use mep_sql::{KeyedMerge, PlannedQuery, sql_type};
 
 impl TableBuild<'_> {
@@ -24,7 +24,7 @@ impl TableBuild<'_> {
     pub async fn increment(
         &self,
         stored: &TableVersion,
-        config: &NodeConfig,
+        config: &ModelConfig,
     ) -> Result<Option<Built>, BuildError> {
         let strategy = config.increment();
         let new = self.engine.write(self.plan()?, &self.output_of_part("new")).await?;
@@ -100,7 +100,7 @@ impl<'a> ByKey<'a> {
     fn of(
         build: &'a TableBuild<'a>,
         new: &BTreeMap<PartitionKey, Partition>,
-        config: &'a NodeConfig,
+        config: &'a ModelConfig,
     ) -> Result<Self, BuildError> {
         let merge = KeyedMerge {
             stored: build.relation,
@@ -179,7 +179,12 @@ pub(super) fn columns_over(
             named(&model.partition_columns)
         )));
     }
-    columns_after(node.config.on_schema_change, &stored.schema, &model.schema, &model.partition_columns)
+    columns_after(
+        node.config.model().on_schema_change,
+        &stored.schema,
+        &model.schema,
+        &model.partition_columns,
+    )
 }
 
 /// The columns that the table has after an increment, by what the user wants done when they are not the stored ones.

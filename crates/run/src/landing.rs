@@ -5,7 +5,7 @@
 //! record does not count, and the next landing takes its rejects away.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use arrow::array::{
     ArrayRef, AsArray, Date32Array, Int32Array, Int64Array, RecordBatch, Scalar, StringArray,
@@ -14,6 +14,7 @@ use arrow::compute::filter_record_batch;
 use arrow::compute::kernels::cmp::lt_eq;
 use arrow::datatypes::{Date32Type, SchemaRef};
 use chrono::NaiveDate;
+use parking_lot::Mutex;
 
 use super::landed_columns::LandedColumns;
 use super::landed_files::{LandedFiles, sharing};
@@ -183,26 +184,22 @@ impl<'a> UnitQueue<'a> {
     /// A unit that no thread has begun, else one that another thread is reading.
     fn take(&self) -> Result<Option<(usize, SharedReader)>, SourceError> {
         let begun = {
-            let mut next = lock(&self.next);
+            let mut next = self.next.lock();
             let index = *next;
             *next += usize::from(index < self.units.len());
             index
         };
         if let Some(unit) = self.units.get(begun) {
             let reader: SharedReader = Arc::new(Mutex::new(Some(self.source.open(unit)?)));
-            lock(&self.open).push((begun, reader.clone()));
+            self.open.lock().push((begun, reader.clone()));
             return Ok(Some((begun, reader)));
         }
-        Ok(lock(&self.open).first().cloned())
+        Ok(self.open.lock().first().cloned())
     }
 
     fn done(&self, index: usize) {
-        lock(&self.open).retain(|(open, _)| *open != index);
+        self.open.lock().retain(|(open, _)| *open != index);
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[derive(Clone, Copy, Default)]
@@ -333,7 +330,7 @@ impl Landing<'_> {
             let is_shared = sharing.get(unit).copied().unwrap_or_default();
             loop {
                 let piece = {
-                    let mut guard = lock(&reader);
+                    let mut guard = reader.lock();
                     match guard.as_mut() {
                         None => None,
                         Some(open) => {

@@ -58,7 +58,7 @@ fn add_needs_of_tests(
     needs: &mut [Vec<usize>],
 ) {
     for (index, step) in plan.steps.iter().enumerate() {
-        if graph.node(step.node).config.publish != PublishWhen::AfterTests {
+        if graph.node(step.node).config.model().publish != PublishWhen::AfterTests {
             continue;
         }
         let read: NodeSet = graph

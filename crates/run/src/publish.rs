@@ -42,7 +42,7 @@ impl Session<'_> {
             self.check_keys(served, &relation, &table, self.stored(&relation).as_deref())?;
             self.note_keys_checked(&relation);
         }
-        let is_tested = node.config.publish == PublishWhen::AfterTests;
+        let is_tested = node.config.model().publish == PublishWhen::AfterTests;
         if is_tested {
             self.test_before_publish(index, node, &relation, &table)?;
         }
@@ -108,7 +108,7 @@ impl Session<'_> {
                     )));
                 }
             }
-            let finding = self.block_on(quality::run(self.engine, &compiled.sql, &of.config));
+            let finding = self.block_on(quality::run(self.engine, &compiled.sql, of.config.test()));
             let finding = finding.map_err(|error| match error {
                 BuildError::Interrupted => error,
                 error => BuildError::Plan(format!("its test {}: {}", of.name, self.why(test, &error))),

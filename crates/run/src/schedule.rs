@@ -4,9 +4,9 @@
 
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Condvar, Mutex, PoisonError};
 
 use mep_core::threads::on_deep_stacks;
+use parking_lot::{Condvar, Mutex};
 
 /// How a step ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,13 +82,13 @@ pub fn work_through(
     });
     let changed = Condvar::new();
     let worker = || {
-        let mut guard = state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut guard = state.lock();
         loop {
             if let Some(step) = guard.take(steps.weights) {
                 drop(guard);
                 // What waits for a step would wait for ever if a panic ended its thread.
                 let done = catch_unwind(AssertUnwindSafe(|| work(step))).unwrap_or(false);
-                guard = state.lock().unwrap_or_else(PoisonError::into_inner);
+                guard = state.lock();
                 guard.running -= 1;
                 guard.heavy_is_running = false;
                 guard.outcomes[step] = Some(if done { Outcome::Done } else { Outcome::Failed });
@@ -105,12 +105,12 @@ pub fn work_through(
             } else if guard.running == 0 && guard.ready.is_empty() {
                 return;
             } else {
-                guard = changed.wait(guard).unwrap_or_else(PoisonError::into_inner);
+                changed.wait(&mut guard);
             }
         }
     };
     on_deep_stacks(threads.clamp(1, count.max(1)), worker);
-    let outcomes = state.into_inner().unwrap_or_else(PoisonError::into_inner).outcomes;
+    let outcomes = state.into_inner().outcomes;
     let ended = outcomes.into_iter().enumerate();
     ended
         .map(|(step, outcome)| {
@@ -171,12 +171,12 @@ mod tests {
             1,
             fail_fast,
             |step| {
-                begun.lock().unwrap().push(step);
+                begun.lock().push(step);
                 !failing.contains(&step)
             },
             |_, _| {},
         );
-        (begun.into_inner().unwrap(), outcomes)
+        (begun.into_inner(), outcomes)
     }
 
     #[test]
@@ -222,18 +222,18 @@ mod tests {
             4,
             false,
             |step| {
-                begun.lock().unwrap().push(step);
-                let mut now = running.lock().unwrap();
+                begun.lock().push(step);
+                let mut now = running.lock();
                 now.push(step);
                 assert!(now.len() == 1 || now.iter().all(|step| weights[*step] == StepWeight::Light));
                 drop(now);
                 std::thread::yield_now();
-                running.lock().unwrap().retain(|one| *one != step);
+                running.lock().retain(|one| *one != step);
                 true
             },
             |_, _| {},
         );
-        let mut begun = begun.into_inner().unwrap();
+        let mut begun = begun.into_inner();
         begun.sort_unstable();
         assert_eq!(begun, (0..200).collect::<Vec<_>>());
     }

@@ -1,10 +1,11 @@
 //! What a run works with: the graph, the warehouse with its lease held, and what the tables are like by now.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::{NaiveDate, NaiveTime, Utc};
+use parking_lot::Mutex;
 
 use super::build::BuildError;
 use super::by_key::KnownChange;
@@ -204,10 +205,6 @@ pub enum SessionError {
     Engine(#[from] EngineError),
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 /// What the warehouse holds of these nodes and all that they need.
 ///
 /// # Errors
@@ -327,7 +324,7 @@ impl<'a> Session<'a> {
     /// What SQL finds under a node's name.
     fn read_as(&self, index: NodeIndex) -> Option<Arc<TableVersion>> {
         let node = self.graph.node(index);
-        let is_view = node.config.materialized == Materialization::View;
+        let is_view = node.config.materialized() == Materialization::View;
         match self.compiled.models.get(&index) {
             Some(model) if is_view && self.options.views_of_project => Some(Arc::new(self.view_of(model))),
             _ => self.stored(&tested_relation(node)),
@@ -354,8 +351,8 @@ impl<'a> Session<'a> {
             Some(index) => self.known(index, relation, table.clone())?,
             None => self.engine.register(relation, table.clone())?,
         }
-        lock(&self.tables).note(relation, &table);
-        lock(&self.held).insert(relation.clone(), table);
+        self.tables.lock().note(relation, &table);
+        self.held.lock().insert(relation.clone(), table);
         self.register_views_over(node);
         Ok(())
     }
@@ -375,7 +372,7 @@ impl<'a> Session<'a> {
 
     /// Notes that the keys of what differs from the table as it was before the run are as they should be.
     pub(super) fn note_keys_checked(&self, relation: &Relation) {
-        lock(&self.keys_checked).insert(relation.clone());
+        self.keys_checked.lock().insert(relation.clone());
     }
 
     /// Whether the keys of what differs from these contents are known to be as they should be: whoever brought them had looked at theirs.
@@ -390,42 +387,42 @@ impl<'a> Session<'a> {
             (None, None) => true,
             _ => false,
         };
-        lock(&self.keys_checked).contains(relation) && contents.iter().any(is_before)
+        self.keys_checked.lock().contains(relation) && contents.iter().any(is_before)
     }
 
     /// Notes what a test found before a publish.
     pub(super) fn note_tried(&self, test: NodeIndex, finding: Finding) {
-        lock(&self.tried).insert(test, finding);
+        self.tried.lock().insert(test, finding);
     }
 
     /// What a test found before a publish.
     pub(super) fn tried(&self, test: NodeIndex) -> Option<Finding> {
-        lock(&self.tried).get(&test).copied()
+        self.tried.lock().get(&test).copied()
     }
 
     /// What the warehouse holds of a relation by now.
     pub fn stored(&self, relation: &Relation) -> Option<Arc<TableVersion>> {
-        lock(&self.held).get(relation).cloned()
+        self.held.lock().get(relation).cloned()
     }
 
     /// The partitions that were published in this run with the content that they had before.
     pub(super) fn same(&self) -> BTreeMap<Relation, BTreeSet<PartitionKey>> {
-        lock(&self.same).clone()
+        self.same.lock().clone()
     }
 
     /// Notes such partitions.
     pub(super) fn note_same(&self, relation: &Relation, keys: impl Iterator<Item = PartitionKey>) {
-        lock(&self.same).entry(relation.clone()).or_default().extend(keys);
+        self.same.lock().entry(relation.clone()).or_default().extend(keys);
     }
 
     /// Notes which rows of a table become others.
     pub(super) fn note_change(&self, relation: &Relation, change: KnownChange) {
-        lock(&self.changes).insert(relation.clone(), change);
+        self.changes.lock().insert(relation.clone(), change);
     }
 
     /// Which rows of a table became others in this run, where that is known.
     pub(super) fn known_change(&self, relation: &Relation) -> Option<KnownChange> {
-        lock(&self.changes).get(relation).cloned()
+        self.changes.lock().get(relation).cloned()
     }
 
     /// Waits for work, or drops it once the run is asked to end: nothing points at what it wrote.
@@ -444,7 +441,7 @@ impl<'a> Session<'a> {
 
     /// The tables as they are by now, for a plan.
     pub fn tables(&self) -> Tables {
-        lock(&self.tables).clone()
+        self.tables.lock().clone()
     }
 
     /// Works with a planner over what the warehouse holds by now.

@@ -1,10 +1,10 @@
 //! What is going on in a stream, as numbers that anyone can look at while it runs.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use parking_lot::{Mutex, MutexGuard};
 
 use super::checkpoint::Counts;
 use mep_contract::source::tail::{Offsets, StreamPartition};
@@ -122,6 +122,6 @@ impl Progress {
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, Now> {
-        self.now.lock().unwrap_or_else(PoisonError::into_inner)
+        self.now.lock()
     }
 }

@@ -1,10 +1,11 @@
 //! Reading a source on a thread of its own.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 
@@ -87,7 +88,7 @@ impl SourceReader {
                     asked = Instant::now();
                     // Brokers that are away do not say; the reader waits for them anyway.
                     if let Ok(ends) = tail.ends() {
-                        *latest.lock().unwrap_or_else(PoisonError::into_inner) = ends;
+                        *latest.lock() = ends;
                     }
                 }
             }
@@ -114,7 +115,7 @@ impl SourceReader {
     }
 
     pub(super) fn latest_ends(&self) -> Offsets {
-        self.latest_ends.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.latest_ends.lock().clone()
     }
 
     pub(super) async fn end(mut self) {

@@ -1,10 +1,11 @@
 //! The loop of a stream: events of one source into the models that read it, an epoch at a time.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::future::try_join_all;
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
@@ -85,7 +86,7 @@ impl Running<'_> {
     }
 
     fn beats(&self) -> MutexGuard<'_, JoinSet<()>> {
-        self.beats.lock().unwrap_or_else(PoisonError::into_inner)
+        self.beats.lock()
     }
 
     async fn open_and_stream(

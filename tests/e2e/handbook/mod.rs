@@ -21,11 +21,12 @@ use page::{Page, ROOT};
 use shell::{Shell, Start};
 
 /// The pages whose commands the tests below run.
-const READ: [&str; 17] = [
+const READ: [&str; 18] = [
     "README.md",
     "docs/airflow.md",
     "docs/bundled.md",
     "docs/dbt.md",
+    "docs/editors.md",
     "docs/files.md",
     "docs/history.md",
     "docs/hive.md",
@@ -206,7 +207,7 @@ fn the_pages_about_tables_run_as_written() {
 fn the_pages_about_other_tools_run_as_written() {
     // A port that is free.
     let shell = Shell::new(Start::Bundled).replacing(&[("mep docs serve", "mep docs serve --port 0")]);
-    for page in ["docs/airflow.md", "docs/superset.md", "docs/site.md"] {
+    for page in ["docs/airflow.md", "docs/superset.md", "docs/site.md", "docs/editors.md"] {
         shell.read(page);
     }
 }

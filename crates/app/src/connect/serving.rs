@@ -29,7 +29,7 @@ impl Workspace {
     /// # Errors
     /// Where they cannot be reached or dropped.
     pub fn clean_served(&self, retention: Duration) -> Result<usize, AppError> {
-        let is_any = self.graph.nodes().iter().any(|node| node.config.store == ModelStore::Cassandra);
+        let is_any = self.graph.nodes().iter().any(|node| node.config.model().store == ModelStore::Cassandra);
         let Some(store) = serving_store(self).filter(|_| is_any) else { return Ok(0) };
         Ok(runtime()?.block_on(store.clean(retention))?)
     }

@@ -128,7 +128,7 @@ impl<'a> Order<'a> {
         let mut tests: BTreeMap<usize, Vec<NodeIndex>> = BTreeMap::new();
         for index in nodes.iter().filter(|index| self.graph.node(**index).is_test()) {
             let is_streaming =
-                |node: &NodeIndex| self.graph.node(*node).config.materialized == Materialization::Streaming;
+                |node: &NodeIndex| self.graph.node(*node).config.materialized() == Materialization::Streaming;
             let tested = nearest(self.graph, *index, &self.built);
             let last = tested.iter().map(|node| self.group_of[node]).max();
             if let Some(last) = last.filter(|_| !self.graph.parents(*index).iter().any(is_streaming)) {
@@ -145,7 +145,7 @@ fn groups(graph: &Graph, nodes: &NodeSet, grain: Grain) -> Vec<TaskNodes> {
     for index in nodes {
         let node = graph.node(*index);
         let is_built =
-            !matches!(node.config.materialized, Materialization::Ephemeral | Materialization::Streaming);
+            !matches!(node.config.materialized(), Materialization::Ephemeral | Materialization::Streaming);
         let (call, id) = match (&node.kind, grain) {
             (NodeKind::Model { .. }, Grain::Model) if is_built => (TaskCommand::Run, node.name.clone()),
             (NodeKind::Model { .. }, Grain::Folder) if is_built => (TaskCommand::Run, folder(&node.fqn)),

@@ -141,13 +141,13 @@ pub(super) fn config(node: &Node) -> Map<String, Json> {
         }
     }
     if matches!(node.kind, NodeKind::Model { .. }) {
-        config.insert("materialized".to_owned(), node.config.materialized.as_str().into());
-        config.insert("access".to_owned(), node.config.access.as_str().into());
+        config.insert("materialized".to_owned(), node.config.materialized().as_str().into());
+        config.insert("access".to_owned(), node.config.model().access.as_str().into());
         // `contract: true` says the same as `contract: {enforced: true}`.
         if !config.get("contract").is_some_and(Json::is_object) {
             config.insert("contract".to_owned(), json!({ "alias_types": true }));
         }
-        config["contract"]["enforced"] = node.config.contract.into();
+        config["contract"]["enforced"] = node.config.model().contract.into();
     }
     if matches!(node.kind, NodeKind::Semantic(_)) {
         config.remove("tags");
@@ -167,10 +167,10 @@ pub(super) fn config(node: &Node) -> Map<String, Json> {
 
 /// Each of the two words of what failing rows are kept as says the other.
 fn add_kept(config: &mut Map<String, Json>, node: &Node) {
-    let kept = node.config.store_failures_as.map(|kept| kept != FailuresKept::Ephemeral);
+    let kept = node.config.test().store_failures_as.map(|kept| kept != FailuresKept::Ephemeral);
     if let Some(kept) = kept {
         config.insert("store_failures".to_owned(), kept.into());
-    } else if let Some(kept) = node.config.store_failures {
+    } else if let Some(kept) = node.config.test().store_failures {
         let word = if kept { "table" } else { "ephemeral" };
         config.insert("store_failures_as".to_owned(), word.into());
     }

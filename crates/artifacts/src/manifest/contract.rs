@@ -36,8 +36,8 @@ pub(super) fn checksum(node: &Node, constraints: &[Constraint]) -> String {
         let data_type = column.data_type.as_ref().map_or("None", |written| written.value.as_str());
         text += &format!("|{}{data_type}{}", column.name.value, shown(&column.constraints, false));
     }
-    if matches!(node.config.materialized, Materialization::Table | Materialization::Incremental) {
-        text += node.config.materialized.as_str();
+    if matches!(node.config.materialized(), Materialization::Table | Materialization::Incremental) {
+        text += node.config.materialized().as_str();
         text += &shown(constraints, true);
     }
     sha256(text.as_bytes())

@@ -223,9 +223,9 @@ fn checksum(bytes: &[u8]) -> Json {
 /// What models have, and nothing else that is stored.
 fn add_model(json: &mut Json, node: &Node, file: &SqlFile) {
     let properties = &file.properties;
-    json["access"] = node.config.access.as_str().into();
+    json["access"] = node.config.model().access.as_str().into();
     json["constraints"] = properties.constraints.iter().map(contract::of_model).collect();
-    if node.config.contract {
+    if node.config.model().contract {
         json["contract"]["checksum"] = contract::checksum(node, &properties.constraints).into();
     }
     let of = node.version();

@@ -1,10 +1,11 @@
 //! A model's sink: the instance that streams it, and what it knows for as long as it does.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Instant;
 
 use chrono::{DateTime, SubsecRound, Utc};
+use parking_lot::Mutex;
 use uuid::Uuid;
 
 use super::CassandraCluster;
@@ -92,9 +93,9 @@ impl CassandraSink {
         Self { cluster, table, owner, state: Mutex::new(state) }
     }
 
-    pub(super) fn state(&self) -> std::sync::MutexGuard<'_, InstanceState> {
+    pub(super) fn state(&self) -> parking_lot::MutexGuard<'_, InstanceState> {
         // Nothing that can panic is done while it is held.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 
     pub(super) fn model(&self) -> &str {

@@ -12,9 +12,9 @@
 
 use std::collections::BTreeSet;
 use std::pin::pin;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::Notify;
 
 /// How many requests are under way at once before anything is known of the cluster.
@@ -111,7 +111,7 @@ impl Pace {
     }
 
     fn limit(&self) -> MutexGuard<'_, Limit> {
-        self.limit.lock().unwrap_or_else(PoisonError::into_inner)
+        self.limit.lock()
     }
 
     fn answered(&self, sent: Instant, now: Instant) {
@@ -263,7 +263,7 @@ mod tests {
         let order = Mutex::new(Vec::new());
         let wait = async |left| {
             let permit = pace.permit(left).await;
-            order.lock().unwrap().push(left);
+            order.lock().push(left);
             permit.answered();
         };
         let gone = wait(1);
@@ -274,7 +274,7 @@ mod tests {
         // One that is given up takes nobody's turn.
         assert!(tokio::time::timeout(Duration::from_millis(1), gone).await.is_err());
         tokio::join!(wait(700), wait(5), wait(60), wait(5), gives_back);
-        assert_eq!(*order.lock().unwrap(), [5, 5, 60, 700]);
+        assert_eq!(*order.lock(), [5, 5, 60, 700]);
         assert_eq!(free(&pace), 1);
     }
 }

@@ -7,7 +7,9 @@
 //! In the schema, a text that is said to be a UUID is a text: as sixteen bytes nobody would know it again.
 
 use std::io::{self, Cursor, Read};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
 
 use super::stream::is_of_disk;
 
@@ -26,7 +28,7 @@ pub(super) struct Damage(Arc<Mutex<Option<String>>>);
 impl Damage {
     /// The reason, which is forgotten here.
     pub(super) fn take(&self) -> Option<String> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+        self.0.lock().take()
     }
 }
 
@@ -156,7 +158,7 @@ impl<R: Read> Read for PlainContainer<R> {
                         io::ErrorKind::UnexpectedEof => "a block ends early (truncated file?)".to_owned(),
                         _ => error.to_string(),
                     };
-                    *self.damage.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason);
+                    *self.damage.0.lock() = Some(reason);
                     return Ok(0);
                 }
             }

@@ -25,10 +25,11 @@ mod reads;
 mod refusal;
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use hive_metastore::Database;
+use parking_lot::Mutex;
 use pilota::FastStr;
 
 use self::background::Background;
@@ -142,7 +143,7 @@ impl HiveWarehouse {
     }
 
     fn create_schema(&self, schema: &str) -> Result<(), WarehouseError> {
-        let _alone = self.creating.lock().unwrap_or_else(PoisonError::into_inner);
+        let _alone = self.creating.lock();
         if self.metastore.database(schema)?.is_some() {
             return Ok(());
         }

@@ -2,9 +2,10 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use hdfs_native::file::FileReader;
+use parking_lot::{Mutex, MutexGuard};
 
 /// So many files are known at once; past it all are asked for anew.
 const MOST: usize = 10_000;
@@ -40,6 +41,6 @@ impl LocatedFiles {
     }
 
     fn files(&self) -> MutexGuard<'_, HashMap<String, Arc<FileReader>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }

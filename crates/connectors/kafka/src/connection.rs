@@ -1,8 +1,8 @@
 //! A connection to Kafka: what librdkafka is told, and why it fails, in words.
 
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use rdkafka::client::ClientContext;
 use rdkafka::config::{ClientConfig, FromClientConfigAndContext, RDKafkaLogLevel};
 use rdkafka::consumer::{BaseConsumer, ConsumerContext};
@@ -146,7 +146,7 @@ pub(super) struct Listening {
 impl Listening {
     /// What it was, without the time that it took.
     pub(super) fn last(&self) -> Option<String> {
-        self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.last.lock().clone()
     }
 }
 
@@ -162,7 +162,7 @@ impl ClientContext for Listening {
             return;
         }
         let reason = reason.split(" (after ").next().unwrap_or(reason);
-        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason.to_owned());
+        *self.last.lock() = Some(reason.to_owned());
     }
 }
 

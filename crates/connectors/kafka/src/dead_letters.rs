@@ -3,12 +3,11 @@
 //! A dead letter has the message's content as it was, the key `topic/partition/offset`, and the reason in the header `error`. After
 //! a crash the last ones can be sent twice, with the same key.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
-
 use super::sender::{Outgoing, Sender};
 use mep_contract::source::SourceError;
 use mep_contract::source::tail::{StreamPartition, UnreadableEvent};
 use mep_core::connection::KafkaConnection;
+use parking_lot::{Mutex, MutexGuard};
 
 /// What stands behind the name of a topic in that of its dead letters.
 const SUFFIX: &str = "_dead_letters";
@@ -75,7 +74,7 @@ impl DeadLetterTopics {
     }
 
     fn sender(&self) -> MutexGuard<'_, Option<Sender>> {
-        self.sender.lock().unwrap_or_else(PoisonError::into_inner)
+        self.sender.lock()
     }
 }
 

@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::ClientContext;
 use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
@@ -97,15 +97,11 @@ impl ProducerContext for Counting {
                 self.is_refused.store(true, Ordering::Relaxed);
             }
             self.failures.fetch_add(1, Ordering::Relaxed);
-            *lock(&self.failed).entry(message.topic().to_owned()).or_default() += 1;
-            lock(&self.keys).extend(message.key().map(<[u8]>::to_vec));
-            lock(&self.why).get_or_insert_with(|| in_words(error));
+            *self.failed.lock().entry(message.topic().to_owned()).or_default() += 1;
+            self.keys.lock().extend(message.key().map(<[u8]>::to_vec));
+            self.why.lock().get_or_insert_with(|| in_words(error));
         }
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Sender {
@@ -147,7 +143,7 @@ impl Sender {
             }
             sent += 1;
         }
-        *lock(&self.sent).entry(topic.to_owned()).or_default() += sent;
+        *self.sent.lock().entry(topic.to_owned()).or_default() += sent;
         outcome
     }
 
@@ -179,8 +175,8 @@ impl Sender {
         while self.producer.in_flight_count() > 0 {
             let _ = self.producer.flush(Duration::from_secs(1));
         }
-        let failed = lock(&self.producer.context().failed).clone();
-        let sent = lock(&self.sent).clone();
+        let failed = self.producer.context().failed.lock().clone();
+        let sent = self.sent.lock().clone();
         let delivery = |(topic, sent): (String, u64)| {
             let failed = failed.get(&topic).copied().unwrap_or_default();
             (topic, Delivery { delivered: sent.saturating_sub(failed), failed })
@@ -195,13 +191,13 @@ impl Sender {
 
     /// The keys of messages that failed so far.
     pub(super) fn failed_keys(&self) -> BTreeSet<Vec<u8>> {
-        lock(&self.producer.context().keys).clone()
+        self.producer.context().keys.lock().clone()
     }
 
     /// Why messages failed, where some did.
     pub fn undelivered(&self) -> SourceError {
         let context = self.producer.context();
-        let why = context.listening.last().or_else(|| lock(&context.why).clone());
+        let why = context.listening.last().or_else(|| context.why.lock().clone());
         let message = format!(
             "Kafka at {} did not acknowledge all messages: {}",
             self.connection.place(),

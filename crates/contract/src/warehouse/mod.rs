@@ -41,7 +41,7 @@ pub use partition::PartitionKey;
 pub use presentation::{Presentation, ViewText};
 pub use publication::Publication;
 pub use shared::{SHARED_BYTES, SharedFiles, SharedWriter, replace_files};
-pub use span::{Span, may_hold};
+pub use span::{KeySpan, may_hold};
 pub use storage::{NewFile, Storage, TableFolder};
 pub use table::{Content, DataFile, KeptGroups, Partition, TableVersion, Within};
 pub use writer::{PartitionWriter, Spread, WriteError, WriteTarget, WrittenFiles};

@@ -19,14 +19,14 @@ const LONGEST: usize = 128;
 
 /// The first and the last row of a file whose rows are in the order of its first columns: ascending, NULL before all else.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Span {
+pub struct KeySpan {
     /// Values of the first row, as texts: of as many of these columns as can be told.
     first: Vec<Option<String>>,
     /// Those of the last row.
     last: Vec<Option<String>>,
 }
 
-impl Span {
+impl KeySpan {
     /// From one row to another, by their first columns; `None` where nothing can be told.
     fn of(first: &RecordBatch, last: &RecordBatch, columns: usize) -> Option<Self> {
         let (mut first, mut last) = (told(first, columns), told(last, columns));
@@ -63,9 +63,9 @@ impl SpanOfRows {
     }
 
     /// From the first row to the last one.
-    pub(super) fn span(&self, columns: usize) -> Option<Span> {
+    pub(super) fn span(&self, columns: usize) -> Option<KeySpan> {
         let (first, last) = self.ends.as_ref().filter(|_| !self.is_out_of_order)?;
-        Span::of(first, last, columns)
+        KeySpan::of(first, last, columns)
     }
 }
 
@@ -103,7 +103,7 @@ fn strictly() -> CastOptions<'static> {
 ///
 /// # Errors
 /// Where a value cannot be read of its text, or there are keys of a type that has no order.
-pub fn may_hold(spans: &[Option<&Span>], keys: &[ArrayRef]) -> Result<Vec<Option<bool>>, ArrowError> {
+pub fn may_hold(spans: &[Option<&KeySpan>], keys: &[ArrayRef]) -> Result<Vec<Option<bool>>, ArrowError> {
     let told = spans.iter().flatten().map(|span| span.first.len()).min().unwrap_or(0).min(keys.len());
     if told == 0 {
         return Ok(vec![None; spans.len()]);
@@ -114,7 +114,7 @@ pub fn may_hold(spans: &[Option<&Span>], keys: &[ArrayRef]) -> Result<Vec<Option
     let rows = converter.convert_columns(keys)?;
     let mut rows: Vec<Row<'_>> = rows.iter().collect();
     rows.sort_unstable();
-    let ends = |end: fn(&Span) -> &[Option<String>]| -> Result<Rows, ArrowError> {
+    let ends = |end: fn(&KeySpan) -> &[Option<String>]| -> Result<Rows, ArrowError> {
         let columns = keys.iter().enumerate().map(|(at, key)| {
             let texts = spans.iter().map(|span| end((*span)?).get(at)?.as_deref());
             cast_with_options(&texts.collect::<StringArray>(), key.data_type(), &strictly())
@@ -153,11 +153,11 @@ mod tests {
         RecordBatch::try_new(Arc::new(schema), columns).unwrap()
     }
 
-    fn span(first: (Option<&str>, i64, Option<i64>), last: (Option<&str>, i64, Option<i64>)) -> Span {
-        Span::of(&row(first.0, first.1, first.2), &row(last.0, last.1, last.2), 3).unwrap()
+    fn span(first: (Option<&str>, i64, Option<i64>), last: (Option<&str>, i64, Option<i64>)) -> KeySpan {
+        KeySpan::of(&row(first.0, first.1, first.2), &row(last.0, last.1, last.2), 3).unwrap()
     }
 
-    fn held(spans: &[Option<&Span>], key: &RecordBatch, columns: usize) -> Vec<Option<bool>> {
+    fn held(spans: &[Option<&KeySpan>], key: &RecordBatch, columns: usize) -> Vec<Option<bool>> {
         may_hold(spans, &key.columns()[..columns]).unwrap()
     }
 
@@ -186,7 +186,7 @@ mod tests {
         let (one, two) = (row(Some("day"), 1, Some(2)), row(Some("day"), 2, Some(1)));
         let both = concat_batches(&one.schema(), [&one, &two]).unwrap();
         let other_way = concat_batches(&one.schema(), [&two, &one]).unwrap();
-        let expected = Span::of(&one, &two, 3);
+        let expected = KeySpan::of(&one, &two, 3);
         assert!(expected.is_some());
         assert_eq!(of(std::slice::from_ref(&both)), expected);
         assert_eq!(of(&[one.clone(), two.clone()]), expected);
@@ -211,7 +211,7 @@ mod tests {
     #[test]
     fn what_a_text_does_not_tell_ends_what_is_told() {
         let long = "x".repeat(LONGEST + 1);
-        assert_eq!(Span::of(&row(Some(&long), 1, None), &row(Some("y"), 1, None), 3), None);
+        assert_eq!(KeySpan::of(&row(Some(&long), 1, None), &row(Some("y"), 1, None), 3), None);
         let fields = Schema::new(vec![
             Field::new("a", DataType::Int64, true),
             Field::new("b", DataType::Float64, true),
@@ -219,7 +219,7 @@ mod tests {
         let columns: Vec<ArrayRef> =
             vec![Arc::new(Int64Array::from(vec![1])), Arc::new(arrow::array::Float64Array::from(vec![0.5]))];
         let row = RecordBatch::try_new(Arc::new(fields), columns).unwrap();
-        let span = Span::of(&row, &row, 2).unwrap();
+        let span = KeySpan::of(&row, &row, 2).unwrap();
         assert_eq!(span.first, [Some("1".to_owned())]);
         assert_eq!(may_hold(&[None], row.columns()).unwrap(), [None]);
     }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::in_place::InPlaceTable;
 use super::ledger::{Batch, Ledger, RunId, Version};
 use super::partition::PartitionKey;
-use super::span::Span;
+use super::span::KeySpan;
 use mep_core::fingerprint::Fingerprint;
 
 /// One consistent state of a table or view, as a publish left it.
@@ -91,7 +91,7 @@ pub struct DataFile {
     pub within: Option<Within>,
     /// Where its rows are in the order of some columns: where these begin and end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub span: Option<Span>,
+    pub span: Option<KeySpan>,
 }
 
 impl DataFile {

@@ -17,7 +17,7 @@ use mep_core::os_error::{self, OsMessage};
 use super::build_folder::BuildFolder;
 use super::error::WarehouseError;
 use super::partition::PartitionKey;
-use super::span::{Span, SpanOfRows};
+use super::span::{KeySpan, SpanOfRows};
 use super::storage::{Finishing, NewFile, TableFolder};
 use super::table::DataFile;
 
@@ -151,7 +151,7 @@ struct EndingFile {
     path: String,
     rows: u64,
     runs: Vec<RowRun>,
-    span: Option<Span>,
+    span: Option<KeySpan>,
     finishing: Finishing,
 }
 

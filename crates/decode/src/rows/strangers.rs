@@ -3,8 +3,8 @@
 //! Owns a few of them, so that a column that no row has a value for can be told which name was perhaps meant. Comes in:
 //! names, from any thread. Goes out: the names. Must not know: columns.
 
+use parking_lot::Mutex;
 use std::collections::BTreeSet;
-use std::sync::{Mutex, PoisonError};
 
 /// How many names are kept: rows whose keys are data have no end of them.
 const NAMES: usize = 100;
@@ -20,12 +20,12 @@ pub struct Strangers(Mutex<BTreeSet<String>>);
 impl Strangers {
     /// The names so far.
     pub fn names(&self) -> Vec<String> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+        self.0.lock().iter().cloned().collect()
     }
 
     /// These were met.
     pub fn add(&self, met: impl IntoIterator<Item = String>) {
-        let mut names = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut names = self.0.lock();
         for name in met {
             if names.len() < NAMES {
                 names.insert(name);

@@ -19,7 +19,7 @@ use datafusion::logical_expr::{Expr, Join, JoinType, LogicalPlan, LogicalPlanBui
 use super::keyed::{RunPlan, scan_of};
 use super::published::PublishedTable;
 use mep_contract::executor::keyed::StoredRows;
-use mep_contract::warehouse::{Content, DataFile, PartitionKey, Span, TableVersion, may_hold};
+use mep_contract::warehouse::{Content, DataFile, KeySpan, PartitionKey, TableVersion, may_hold};
 use mep_sql::keyed::{KEYS_TABLE, all_of, rows_by_key};
 
 /// Of more files it is not asked which of them hold keys.
@@ -123,7 +123,7 @@ fn known(
     keys: &RecordBatch,
     on: &[(Expr, usize)],
 ) -> Vec<Option<bool>> {
-    let spans: Vec<Option<&Span>> = files.iter().map(|file| file.span.as_ref()).collect();
+    let spans: Vec<Option<&KeySpan>> = files.iter().map(|file| file.span.as_ref()).collect();
     let first = schema.fields().iter().map_while(|field| {
         let is_it = |row: &Expr| matches!(row, Expr::Column(column) if column.name == *field.name());
         let (_, at) = on.iter().find(|(row, _)| is_it(row))?;

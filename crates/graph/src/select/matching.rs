@@ -51,7 +51,7 @@ pub(super) fn matches(node: &Node, criterion: &Criterion, pattern: &NamePattern<
         }
         Method::ResourceType => node.resource_type() == pattern.text,
         Method::Access => {
-            matches!(node.kind, NodeKind::Model { .. }) && node.config.access.as_str() == pattern.text
+            matches!(node.kind, NodeKind::Model { .. }) && node.config.model().access.as_str() == pattern.text
         }
         Method::Semantic(word) => node.resource_type() == *word && is_in_package(node, pattern),
         Method::Group => node.config.group.as_deref().is_some_and(|group| pattern.is(group)),
@@ -160,7 +160,7 @@ fn is_configured(node: &Node, key: &str, pattern: &NamePattern<'_>) -> bool {
     let Some(first) = parts.next() else { return false };
     if first == "materialized" {
         let materialized = matches!(node.kind, NodeKind::Model { .. });
-        return materialized && pattern.is(node.config.materialized.as_str());
+        return materialized && pattern.is(node.config.materialized().as_str());
     }
     let mut value = node.config.raw.get(first);
     for part in parts {

@@ -7,7 +7,7 @@ use minijinja::{Error, State, Value};
 
 use super::answer::Asked;
 use super::answer_value::AnswerValue;
-use super::problem::{invalid, invalid_with_help};
+use super::problem::{invalid, invalid_with_help, refused};
 use super::relation_value::RelationValue;
 use super::scope::RenderScope;
 
@@ -19,10 +19,7 @@ impl RenderScope {
     fn asked(&self, sql: &str) -> Result<Option<Value>, Error> {
         self.asks_for_rows();
         let Some(resolver) = &self.resolver else { return Ok(None) };
-        let asked = resolver.ask(sql.trim()).map_err(|refused| match refused.help {
-            Some(help) => invalid_with_help(refused.message, &help),
-            None => invalid(refused.message),
-        })?;
+        let asked = resolver.ask(sql.trim()).map_err(refused)?;
         if asked == Asked::Unknown {
             tracing::trace!("a question is not answered while names are looked for");
         }

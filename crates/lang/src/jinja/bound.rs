@@ -10,7 +10,7 @@ use serde_json::Value as Json;
 use super::collections::{Dict, List, of_json};
 use super::column_value::ApiColumn;
 use super::depth::is_writable;
-use super::problem::{invalid, invalid_with_help};
+use super::problem::{invalid, invalid_with_help, refused};
 use super::relation_value::RelationValue;
 use super::scope::RenderScope;
 use super::time::Timestamp;
@@ -184,7 +184,7 @@ impl Object for Bound {
             Function::Constant => {
                 let (expression,): (&str,) = from_args(arguments)?;
                 let Some(resolver) = &scope.resolver else { return Ok(1.into()) };
-                resolver.constant(expression).map(|value| of_json(&value)).map_err(invalid)
+                resolver.constant(expression).map(|value| of_json(&value)).map_err(refused)
             }
             Function::RunQuery => scope.run_query(arguments),
             Function::Statement => scope.statement(state, arguments),
@@ -280,7 +280,7 @@ impl RenderScope {
                 let order = if self.shared.own_package_first { [own, root] } else { [root, own] };
                 let mut first = order.into_iter().filter(|_| package.is_none() && own != root);
                 let found = first.find_map(|of| resolver.resolve_ref(Some(of), name).ok());
-                found.map_or_else(|| resolver.resolve_ref(package, name), Ok).map_err(invalid)?
+                found.map_or_else(|| resolver.resolve_ref(package, name), Ok).map_err(refused)?
             }
             None => Relation { schema: self.about.this.schema.clone(), name: name.to_owned() }.into(),
         };
@@ -305,7 +305,7 @@ impl RenderScope {
             ));
         };
         let resolved = match &self.resolver {
-            Some(resolver) => resolver.resolve_source(source, table).map_err(invalid)?,
+            Some(resolver) => resolver.resolve_source(source, table).map_err(refused)?,
             None => Relation { schema: self.about.this.schema.clone(), name: (*table).to_owned() }.into(),
         };
         let mut noted = self.noted();
@@ -325,7 +325,7 @@ impl RenderScope {
             ));
         };
         let Some(resolver) = &self.resolver else { return Ok(List::of(Vec::new())) };
-        let columns = resolver.columns(&relation).map_err(invalid)?;
+        let columns = resolver.columns(&relation).map_err(refused)?;
         let is_input = relation == self.about.this || self.noted().relations.contains(&relation);
         if !is_input && !columns.is_empty() {
             return Err(invalid_with_help(

@@ -1,14 +1,15 @@
 //! Lists and mappings as Python has them: whoever holds one sees what another changes.
 
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering as AtomicOrdering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use indexmap::IndexMap;
 use minijinja::value::{
     DynObject, Enumerator, Object, ObjectExt, ObjectRepr, Rest, Tuple, ValueKind, from_args,
 };
 use minijinja::{Error, ErrorKind, State, Value};
+use parking_lot::{Mutex, MutexGuard};
 use serde_json::Value as Json;
 
 use super::answer_value::AnswerValue;
@@ -44,7 +45,7 @@ impl List {
     }
 
     fn values(&self) -> MutexGuard<'_, Vec<Value>> {
-        self.values.lock().unwrap_or_else(PoisonError::into_inner)
+        self.values.lock()
     }
 
     /// Notes that it lies at this depth; says whether it did not yet.
@@ -298,7 +299,7 @@ impl Dict {
     }
 
     fn entries(&self) -> MutexGuard<'_, IndexMap<Value, Value>> {
-        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+        self.entries.lock()
     }
 
     fn update(&self, more: &Value) -> Result<(), Error> {

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::subject::{Resolved, Resolver, Subject};
+use super::subject::{Refusal, Resolved, Resolver, Subject};
 use super::templates::Templates;
 use crate::project::{Problem, SourceText};
 
@@ -40,12 +40,14 @@ impl GeneratedName {
 struct NoNames;
 
 impl Resolver for NoNames {
-    fn resolve_ref(&self, _: Option<&str>, name: &str) -> Result<Resolved, String> {
-        Err(format!("the name of what is stored cannot depend on ref('{name}')"))
+    fn resolve_ref(&self, _: Option<&str>, name: &str) -> Result<Resolved, Refusal> {
+        Err(Refusal::new(format!("the name of what is stored cannot depend on ref('{name}')")))
     }
 
-    fn resolve_source(&self, source: &str, table: &str) -> Result<Resolved, String> {
-        Err(format!("the name of what is stored cannot depend on source('{source}', '{table}')"))
+    fn resolve_source(&self, source: &str, table: &str) -> Result<Resolved, Refusal> {
+        Err(Refusal::new(format!(
+            "the name of what is stored cannot depend on source('{source}', '{table}')"
+        )))
     }
 
     fn is_incremental(&self) -> bool {

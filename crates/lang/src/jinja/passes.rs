@@ -21,11 +21,11 @@ struct Guess {
 }
 
 impl Resolver for Guess {
-    fn resolve_ref(&self, _: Option<&str>, name: &str) -> Result<Resolved, String> {
+    fn resolve_ref(&self, _: Option<&str>, name: &str) -> Result<Resolved, Refusal> {
         Ok(Relation { schema: self.schema.clone(), name: name.to_owned() }.into())
     }
 
-    fn resolve_source(&self, _: &str, table: &str) -> Result<Resolved, String> {
+    fn resolve_source(&self, _: &str, table: &str) -> Result<Resolved, Refusal> {
         Ok(Relation { schema: self.schema.clone(), name: table.to_owned() }.into())
     }
 

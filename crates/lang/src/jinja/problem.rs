@@ -8,7 +8,7 @@ use minijinja::{Error, ErrorKind, Value};
 
 use super::functions::FUNCTIONS;
 use super::rewrite::{BODY, Rewritten};
-use super::subject::Subject;
+use super::subject::{Refusal, Subject};
 use crate::project::{Place, Problem, SourceText, Span, nearest};
 use mep_core::keys;
 
@@ -76,6 +76,14 @@ pub(super) fn invalid(message: impl Into<String>) -> Error {
 /// An error with a message for the user and a way on.
 pub(super) fn invalid_with_help(message: impl Display, help: &str) -> Error {
     invalid(format!("{message}{HELP}{help}"))
+}
+
+/// The error of a name that stands for nothing, or of a question that is not answered.
+pub(super) fn refused(refusal: Refusal) -> Error {
+    match refusal.help {
+        Some(help) => invalid_with_help(refusal.message, &help),
+        None => invalid(refusal.message),
+    }
 }
 
 /// The error that a value is, where it is one: the engine takes it along until it is looked into.

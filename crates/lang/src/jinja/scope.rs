@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, LazyLock, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, LazyLock, OnceLock};
 
 use chrono::{DateTime, Utc};
 use indexmap::IndexMap;
 use minijinja::value::{Object, ObjectRepr};
 use minijinja::{State, Value};
+use parking_lot::{Mutex, MutexGuard};
 use serde_json::Value as Json;
 
 use super::adapter::{Adapter, Exceptions, PackageMacros, Unsupported};
@@ -180,10 +181,6 @@ impl fmt::Debug for RenderScope {
     }
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 impl RenderScope {
     pub(super) fn new(
         shared: Arc<Shared>,
@@ -235,9 +232,9 @@ impl RenderScope {
 
     /// Renders a text of its own within this rendering: `work` may load macros anew, which end with it.
     pub(super) fn within<T>(&self, work: impl FnOnce() -> T) -> T {
-        let outer = std::mem::take(&mut *lock(&self.loaded));
+        let outer = std::mem::take(&mut *self.loaded.lock());
         let done = work();
-        *lock(&self.loaded) = outer;
+        *self.loaded.lock() = outer;
         done
     }
 
@@ -252,9 +249,9 @@ impl RenderScope {
 
     /// Does `work`, whose names are looked up as a package sees them.
     pub(super) fn in_package<T>(&self, package: &str, work: impl FnOnce() -> T) -> T {
-        let outer = std::mem::replace(&mut *lock(&self.package), package.to_owned());
+        let outer = std::mem::replace(&mut *self.package.lock(), package.to_owned());
         let done = work();
-        *lock(&self.package) = outer;
+        *self.package.lock() = outer;
         done
     }
 
@@ -266,40 +263,40 @@ impl RenderScope {
     }
 
     pub(super) fn noted(&self) -> MutexGuard<'_, Noted> {
-        lock(&self.noted)
+        self.noted.lock()
     }
 
     /// A rendering begins, and here is the macro by which it loads files of macros.
     pub(super) fn start(&self, loader: Value) {
-        *lock(&self.loaded) = Loaded { loader, modules: BTreeMap::new() };
+        *self.loaded.lock() = Loaded { loader, modules: BTreeMap::new() };
     }
 
     pub(super) fn loader(&self) -> Value {
-        lock(&self.loaded).loader.clone()
+        self.loaded.lock().loader.clone()
     }
 
     pub(super) fn module(&self, file: &str) -> Option<Value> {
-        lock(&self.loaded).modules.get(file).cloned()
+        self.loaded.lock().modules.get(file).cloned()
     }
 
     pub(super) fn keep_module(&self, file: &str, module: Value) {
-        lock(&self.loaded).modules.insert(file.to_owned(), module);
+        self.loaded.lock().modules.insert(file.to_owned(), module);
     }
 
     pub(super) fn keep_result(&self, name: &str, result: Value) {
-        lock(&self.results).insert(name.to_owned(), result);
+        self.results.lock().insert(name.to_owned(), result);
     }
 
     pub(super) fn kept_result(&self, name: &str) -> Option<Value> {
-        lock(&self.results).get(name).cloned()
+        self.results.lock().get(name).cloned()
     }
 
     pub(super) fn give(&self, value: Value) {
-        *lock(&self.given) = Some(value);
+        *self.given.lock() = Some(value);
     }
 
     pub(super) fn take_given(&self) -> Option<Value> {
-        lock(&self.given).take()
+        self.given.lock().take()
     }
 
     /// `run_started_at`: whoever asks is different on every run.
@@ -407,7 +404,7 @@ impl Object for RenderScope {
             "dbt_metadata_envs" => Dict::of(IndexMap::new()),
             "context" => Value::from_object(Names(self.clone())),
             "adapter" => {
-                let package = lock(&self.package).clone();
+                let package = self.package.lock().clone();
                 Value::from_object(Adapter { scope: self.clone(), package })
             }
             "api" => Value::from_object(Api::Whole),
@@ -421,7 +418,7 @@ impl Object for RenderScope {
             "builtins" => self.builtins(),
             name => {
                 // The engine knows what the project sees; what a package sees besides stands before it.
-                let package = lock(&self.package);
+                let package = self.package.lock();
                 let macros = &self.shared.macros;
                 let own = if *package == macros.root() { None } else { macros.of_package(&package, name) };
                 if let Some(own) = own {

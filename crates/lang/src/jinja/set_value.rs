@@ -2,11 +2,12 @@
 
 use std::cmp::Ordering;
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use indexmap::IndexSet;
 use minijinja::value::{DynObject, Enumerator, Object, ObjectRepr};
 use minijinja::{Error, ErrorKind, State, Value};
+use parking_lot::{Mutex, MutexGuard};
 
 use super::collections::hashable;
 use super::given::GivenArguments;
@@ -29,7 +30,7 @@ impl SetValue {
     }
 
     fn values(&self) -> MutexGuard<'_, IndexSet<Value>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 
     /// What is in this one and not in another.

@@ -130,8 +130,9 @@ impl From<Relation> for Resolved {
     }
 }
 
-/// Why a question is not answered.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Why a name stands for nothing, or a question is not answered.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
 pub struct Refusal {
     /// What was expected and found.
     pub message: String,
@@ -139,19 +140,26 @@ pub struct Refusal {
     pub help: Option<String>,
 }
 
+impl Refusal {
+    /// One without a way on.
+    pub fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), help: None }
+    }
+}
+
 /// Answers what names stand for, in the second pass.
 pub trait Resolver: Send + Sync {
     /// The relation that a `ref()` stands for.
     ///
     /// # Errors
-    /// A message, where it stands for nothing.
-    fn resolve_ref(&self, package: Option<&str>, name: &str) -> Result<Resolved, String>;
+    /// Where it stands for nothing.
+    fn resolve_ref(&self, package: Option<&str>, name: &str) -> Result<Resolved, Refusal>;
 
     /// The relation that a `source()` stands for.
     ///
     /// # Errors
-    /// A message, where it stands for nothing.
-    fn resolve_source(&self, source: &str, table: &str) -> Result<Resolved, String>;
+    /// Where it stands for nothing.
+    fn resolve_source(&self, source: &str, table: &str) -> Result<Resolved, Refusal>;
 
     /// Whether the text is rendered for rows that join stored ones.
     fn is_incremental(&self) -> bool;
@@ -159,8 +167,8 @@ pub trait Resolver: Send + Sync {
     /// The columns of a relation with their types, in their order; none of one that is not there.
     ///
     /// # Errors
-    /// A message, where they cannot be known. While names are not known yet, there are none.
-    fn columns(&self, _: &Relation) -> Result<Vec<(String, String)>, String> {
+    /// Where they cannot be known. While names are not known yet, there are none.
+    fn columns(&self, _: &Relation) -> Result<Vec<(String, String)>, Refusal> {
         Ok(Vec::new())
     }
 
@@ -174,7 +182,7 @@ pub trait Resolver: Send + Sync {
     /// # Errors
     /// Where it is none, fails, or cannot be answered by now.
     fn ask(&self, _: &str) -> Result<Asked, Refusal> {
-        Err(Refusal { message: "data cannot be asked for here".to_owned(), help: None })
+        Err(Refusal::new("data cannot be asked for here"))
     }
 
     /// `graph`: the nodes of the project. While names are not known yet, there are none.
@@ -190,8 +198,8 @@ pub trait Resolver: Send + Sync {
     /// The value of an expression of SQL that reads nothing. While names are not known yet, it is 1.
     ///
     /// # Errors
-    /// A message, where it has none.
-    fn constant(&self, _: &str) -> Result<Json, String> {
+    /// Where it has none.
+    fn constant(&self, _: &str) -> Result<Json, Refusal> {
         Ok(1.into())
     }
 }

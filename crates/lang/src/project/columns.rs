@@ -10,34 +10,35 @@ use super::docs::{Docs, written_twice};
 use super::item::Mapping;
 use super::test_uses::read_tests;
 use super::{Column, Problems, TestUse, Weight};
-use mep_core::keys::{Key, Section, accepted, key, without_effect};
+use mep_core::keys::{Key, Section, Shape, accepted, key, without_effect};
 
 const KEYS: [Key; 19] = [
-    key("name", "name", "needed", "The column's name."),
-    key("description", "text", "", "What it is; may name a `docs` block."),
+    key("name", "name", "needed", "The column's name.").of(Shape::Text),
+    key("description", "text", "", "What it is; may name a `docs` block.").of(Shape::Text),
     key(
         "data_type",
         "type of SQL",
         "",
         "Of a source's column: its type, which what lands is read as: `bigint`, `integer`, `smallint`, `tinyint`, `decimal(p,s)`, `double`, `real`, `boolean`, `varchar`, `date`, `time`, `timestamp`, `binary`, a list (`bigint[]`), `struct<a bigint>` or `map<varchar, bigint>`, by any name that SQL has for it. A value that would lose digits is a reject. Without types, a source in files has the columns and types of its files.",
-    ),
+    )
+    .of(Shape::Text),
     key(
         "constraints",
         "list of constraints",
         "",
         "Of a model with a contract: what is promised of its rows. Of a source's column, `not_null` rejects rows without a value.",
-    ),
-    key("tests", "list of tests", "", "The old name of `data_tests`."),
+    ).of(Shape::List(&Shape::Keys(&["A constraint of a model or of a column"]))),
+    key("tests", "list of tests", "", "The old name of `data_tests`.").of(Shape::List(&Shape::Any)),
     key(
         "data_tests",
         "list of tests",
         "",
         "Tests of the column: unique, not_null, accepted_values, relationships, or your own.",
-    ),
-    key("tags", "text or list", "", "Words of your own."),
-    key("meta", "mapping", "", "Data of your own."),
-    key("quote", "true or false", "where needed", "Whether tests write the name in quotes."),
-    key("config", "mapping", "", "`tags`, `meta` and `quote`, once more."),
+    ).of(Shape::List(&Shape::Any)),
+    key("tags", "text or list", "", "Words of your own.").of(Shape::OneOrMore(&Shape::Text)),
+    key("meta", "mapping", "", "Data of your own.").of(Shape::Mapping(&Shape::Any)),
+    key("quote", "true or false", "where needed", "Whether tests write the name in quotes.").of(Shape::Boolean),
+    key("config", "mapping", "", "`tags`, `meta` and `quote`, once more.").of(Shape::Mapping(&Shape::Any)),
     accepted("docs", "Of dbt's own docs."),
     without_effect("granularity", METRICS),
     without_effect("dimension", METRICS),
@@ -50,9 +51,10 @@ const KEYS: [Key; 19] = [
 ];
 const METRICS: &str = "Metrics are not computed, and no table is another for them.";
 const CONFIG_KEYS: [Key; 3] = [
-    key("tags", "text or list", "", "Words of your own."),
-    key("meta", "mapping", "", "Data of your own."),
-    key("quote", "true or false", "where needed", "Whether tests write the name in quotes."),
+    key("tags", "text or list", "", "Words of your own.").of(Shape::OneOrMore(&Shape::Text)),
+    key("meta", "mapping", "", "Data of your own.").of(Shape::Mapping(&Shape::Any)),
+    key("quote", "true or false", "where needed", "Whether tests write the name in quotes.")
+        .of(Shape::Boolean),
 ];
 
 /// The keys of a column.

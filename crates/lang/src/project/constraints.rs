@@ -2,7 +2,7 @@
 
 use super::item::Mapping;
 use super::{Located, Place, Problem, Problems, Properties, Weight};
-use mep_core::keys::{Key, Section, key};
+use mep_core::keys::{Key, Section, Shape, key};
 use mep_core::warnings::WarningKind;
 
 /// What a constraint promises.
@@ -70,29 +70,24 @@ impl Constraint {
 }
 
 const KEYS: [Key; 8] = [
-    key(
-        "type",
-        "not_null, unique, primary_key, foreign_key, check or custom",
-        "needed",
-        "What it promises. `custom` is in the words of one database, and only warned of.",
-    ),
-    key("name", "text", "", "What messages call it."),
+    key("type", "", "needed", "What it promises. `custom` is in the words of one database, and only warned of.").of(Shape::Words(|| vec!["not_null", "unique", "primary_key", "foreign_key", "check", "custom"])),
+    key("name", "text", "", "What messages call it.").of(Shape::Text),
     key(
         "columns",
         "list of columns",
         "the column's own",
         "Of a model's constraint: the columns that it is about.",
-    ),
+    ).of(Shape::List(&Shape::Text)),
     key(
         "expression",
         "SQL",
         "",
         "Of `check`: the condition, which is false for no row. Of `foreign_key`: the table and its columns, as `main.customers (id)`.",
-    ),
-    key("to", "ref or source", "", "Of `foreign_key`: the table that has the values."),
-    key("to_columns", "list of columns", "", "Of `foreign_key`: the columns of that table."),
-    key("warn_unenforced", "true or false", "true", "Whether the user is told where it is not checked."),
-    key("warn_unsupported", "true or false", "true", "The same."),
+    ).of(Shape::Text),
+    key("to", "ref or source", "", "Of `foreign_key`: the table that has the values.").of(Shape::Text),
+    key("to_columns", "list of columns", "", "Of `foreign_key`: the columns of that table.").of(Shape::List(&Shape::Text)),
+    key("warn_unenforced", "true or false", "true", "Whether the user is told where it is not checked.").of(Shape::Boolean),
+    key("warn_unsupported", "true or false", "true", "The same.").of(Shape::Boolean),
 ];
 
 /// The keys of a constraint.

@@ -5,26 +5,29 @@ use indexmap::IndexMap;
 use super::docs::Docs;
 use super::item::Mapping;
 use super::{Exposure, Problem, Problems};
-use mep_core::keys::{Key, Section, accepted, key};
+use mep_core::keys::{Key, Section, Shape, accepted, key};
 
 const KEYS: [Key; 12] = [
-    key("name", "name", "needed", "The exposure's name."),
-    key("label", "text", "", "Its name for people."),
-    key("type", "dashboard, notebook, analysis, ml or application", "needed", "What it is."),
-    key("maturity", "high, medium or low", "", "How far others may rely on it."),
-    key("url", "text", "", "Where it is."),
-    key("description", "text", "", "What it shows."),
-    key("depends_on", "list of ref() and source()", "", "What it uses."),
-    key("owner", "mapping", "", "Who looks after it: `name`, `email`."),
-    key("tags", "text or list", "", "Words to select by."),
-    key("meta", "mapping", "", "Data of your own; `charts` are drawn in the docs."),
-    key("config", "mapping", "", "`tags`, `meta` and `enabled`."),
+    key("name", "name", "needed", "The exposure's name.").of(Shape::Text),
+    key("label", "text", "", "Its name for people.").of(Shape::Text),
+    key("type", "", "needed", "What it is.")
+        .of(Shape::Words(|| vec!["dashboard", "notebook", "analysis", "ml", "application"])),
+    key("maturity", "", "", "How far others may rely on it.")
+        .of(Shape::Words(|| vec!["high", "medium", "low"])),
+    key("url", "text", "", "Where it is.").of(Shape::Text),
+    key("description", "text", "", "What it shows.").of(Shape::Text),
+    key("depends_on", "list of ref() and source()", "", "What it uses.").of(Shape::List(&Shape::Text)),
+    key("owner", "mapping", "", "Who looks after it: `name`, `email`.").of(Shape::Mapping(&Shape::Any)),
+    key("tags", "text or list", "", "Words to select by.").of(Shape::OneOrMore(&Shape::Text)),
+    key("meta", "mapping", "", "Data of your own; `charts` are drawn in the docs.")
+        .of(Shape::Mapping(&Shape::Any)),
+    key("config", "mapping", "", "`tags`, `meta` and `enabled`.").of(Shape::Mapping(&Shape::Any)),
     accepted("docs", "Of dbt's own docs."),
 ];
 const CONFIG_KEYS: [Key; 3] = [
-    key("tags", "text or list", "", "Words to select by."),
-    key("meta", "mapping", "", "Data of your own."),
-    key("enabled", "true or false", "true", "Whether it takes part at all."),
+    key("tags", "text or list", "", "Words to select by.").of(Shape::OneOrMore(&Shape::Text)),
+    key("meta", "mapping", "", "Data of your own.").of(Shape::Mapping(&Shape::Any)),
+    key("enabled", "true or false", "true", "Whether it takes part at all.").of(Shape::Boolean),
 ];
 const KINDS: [&str; 5] = ["dashboard", "notebook", "analysis", "ml", "application"];
 

@@ -5,51 +5,54 @@ use encoding_rs::Encoding;
 use super::item::{Item, Mapping};
 use super::{Located, Problem, Problems, Project, SourceConnection, SourceTable};
 use mep_core::connection::{CsvForm, CsvMark, FileFormat, FilesReading};
-use mep_core::keys::{Key, Section, key};
+use mep_core::keys::{Key, Section, Shape, key};
 
 /// The key of what files are.
 pub(super) const FORMAT: Key = key(
     "format",
-    "ndjson, json, csv, parquet or avro",
+    "",
     "what each file looks like",
     "What its files are. A file that is plainly something else is an error.",
-);
+)
+.of(Shape::Words(|| vec!["ndjson", "json", "csv", "parquet", "avro"]));
 /// The key of how CSV is written.
-pub(super) const CSV: Key = key("csv", "mapping", "", "How its CSV is written.");
+pub(super) const CSV: Key =
+    key("csv", "mapping", "", "How its CSV is written.").of(Shape::Keys(&[CSV_TITLE]));
+const CSV_TITLE: &str = "`csv` of a connection of type files or of a source table";
 
 const CSV_KEYS: [Key; 7] = [
-    key("delimiter", "one character, or tab", "`,`; of `.tsv` tab", "What stands between fields."),
+    key("delimiter", "one character, or tab", "`,`; of `.tsv` tab", "What stands between fields.").of(Shape::Text),
     key(
         "header",
         "true or false",
         "true",
         "Whether the first line has the names of the columns. Without it, fields are those of the declared columns, in their order.",
-    ),
+    ).of(Shape::Boolean),
     key(
         "quote",
         "one character, or ''",
         "`\"`",
         "What stands around a field that has delimiters or line ends in it; within it, two of them are one.",
-    ),
+    ).of(Shape::Text),
     key(
         "escape",
         "one character, or ''",
         "",
         "Stands before a character that is to mean nothing, such as a quote or a delimiter.",
-    ),
-    key("null_text", "text or list", "''", "Fields that are NULL, where they stand without quotes."),
-    key("comment", "one character, or ''", "", "A line that begins with it is no row."),
+    ).of(Shape::Text),
+    key("null_text", "text or list", "''", "Fields that are NULL, where they stand without quotes.").of(Shape::OneOrMore(&Shape::Text)),
+    key("comment", "one character, or ''", "", "A line that begins with it is no row.").of(Shape::Text),
     key(
         "encoding",
         "name, as windows-1252",
         "UTF-8; UTF-16 by its mark",
         "How characters are written as bytes, by a name of the WHATWG's list.",
-    ),
+    ).of(Shape::Text),
 ];
 
 /// The keys of `csv`.
 pub(super) fn reference() -> Section {
-    Section::of("`csv` of a connection of type files or of a source table", &[&CSV_KEYS])
+    Section::of(CSV_TITLE, &[&CSV_KEYS])
 }
 
 /// What a connection or a source table says of its files; `None` where it says nothing.

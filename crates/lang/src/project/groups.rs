@@ -6,7 +6,7 @@ use serde_json::Value as Json;
 use super::docs::Docs;
 use super::item::Mapping;
 use super::{Located, Problems};
-use mep_core::keys::{Key, Section, key};
+use mep_core::keys::{Key, Section, Shape, key};
 
 /// A group of models.
 #[derive(Clone, Debug)]
@@ -22,11 +22,11 @@ pub struct ModelGroup {
 }
 
 const KEYS: [Key; 5] = [
-    key("name", "name", "needed", "The group's name."),
-    key("owner", "mapping", "needed", "Who looks after it: `name`, `email`."),
-    key("description", "text", "", "What it is."),
-    key("config", "mapping", "", "`meta`."),
-    key("meta", "mapping", "", "Data of your own."),
+    key("name", "name", "needed", "The group's name.").of(Shape::Text),
+    key("owner", "mapping", "needed", "Who looks after it: `name`, `email`.").of(Shape::Mapping(&Shape::Any)),
+    key("description", "text", "", "What it is.").of(Shape::Text),
+    key("config", "mapping", "", "`meta`.").of(Shape::Mapping(&Shape::Any)),
+    key("meta", "mapping", "", "Data of your own.").of(Shape::Mapping(&Shape::Any)),
 ];
 
 /// The keys of a group.

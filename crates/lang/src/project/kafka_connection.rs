@@ -7,56 +7,44 @@ use std::time::Duration;
 use super::item::{Item, Mapping};
 use super::{KafkaConfig, OnLostOffsets, Problem, Problems};
 use mep_core::connection::{AvroWire, KafkaConnection, KafkaProperties, MessageFormat};
-use mep_core::keys::{self, Key, Section, key};
+use mep_core::keys::{self, Key, Section, Shape, key};
 
 const KEYS: [Key; 9] = [
-    key("type", "kafka", "needed", "Topics of Kafka."),
-    key("brokers", "host:port, with commas, or list", "needed", "The brokers to ask first."),
-    key("topic_prefix", "text", "", "What stands before a table's name in its topic's."),
-    key("format", "json or avro", "json", "What messages are."),
-    key("schemas", "folder", "", "Of `format: avro`: where `<table>.avsc` is."),
-    key(
-        "wire",
-        "plain or confluent",
-        "plain",
-        "Of `format: avro`: whether a schema's id stands before each record.",
-    ),
-    key(
-        "on_lost_offsets",
-        "fail or accept",
-        "fail",
-        "What to do where offsets are gone before they were landed.",
-    ),
-    key("timeout", "seconds", "10", "How long the brokers may take to answer."),
+    key("type", "", "needed", "Topics of Kafka.").of(Shape::Words(|| vec!["kafka"])),
+    key("brokers", "host:port, with commas, or list", "needed", "The brokers to ask first.").of(Shape::OneOrMore(&Shape::Text)),
+    key("topic_prefix", "text", "", "What stands before a table's name in its topic's.").of(Shape::Text),
+    key("format", "", "json", "What messages are.").of(Shape::Words(|| vec!["json", "avro"])),
+    key("schemas", "folder", "", "Of `format: avro`: where `<table>.avsc` is.").of(Shape::Text),
+    key("wire", "", "plain", "Of `format: avro`: whether a schema's id stands before each record.").of(Shape::Words(|| vec!["plain", "confluent"])),
+    key("on_lost_offsets", "", "fail", "What to do where offsets are gone before they were landed.").of(Shape::Words(|| vec!["fail", "accept"])),
+    key("timeout", "seconds", "10", "How long the brokers may take to answer.").of(Shape::Number),
     key(
         "properties",
         "mapping",
         "",
         "Anything else that librdkafka takes, by its own names; what decides which messages are read is mep's to set.",
-    ),
+    ).of(Shape::Mapping(&Shape::Any)),
 ];
 
 /// Keys of the connection that are librdkafka's properties, with `_` in place of `.`.
 const SECURITY: [Key; 9] = [
-    key(
-        "security_protocol",
-        "plaintext, ssl, sasl_plaintext or sasl_ssl",
-        "plaintext",
-        "How brokers are spoken to.",
-    ),
-    key("sasl_mechanism", "text", "", "How the user is made known, as `SCRAM-SHA-512`."),
-    key("sasl_username", "text", "", "The user."),
-    key("sasl_password", "text", "", "The password: take it from the environment by `env_var()`."),
-    key("ssl_ca_location", "file", "", "The certificates that are trusted."),
-    key("ssl_certificate_location", "file", "", "The client's certificate."),
-    key("ssl_key_location", "file", "", "The client's key."),
-    key("ssl_key_password", "text", "", "The password of the key."),
+    key("security_protocol", "", "plaintext", "How brokers are spoken to.")
+        .of(Shape::Words(|| vec!["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"])),
+    key("sasl_mechanism", "text", "", "How the user is made known, as `SCRAM-SHA-512`.").of(Shape::Text),
+    key("sasl_username", "text", "", "The user.").of(Shape::Text),
+    key("sasl_password", "text", "", "The password: take it from the environment by `env_var()`.")
+        .of(Shape::Text),
+    key("ssl_ca_location", "file", "", "The certificates that are trusted.").of(Shape::Text),
+    key("ssl_certificate_location", "file", "", "The client's certificate.").of(Shape::Text),
+    key("ssl_key_location", "file", "", "The client's key.").of(Shape::Text),
+    key("ssl_key_password", "text", "", "The password of the key.").of(Shape::Text),
     key(
         "ssl_endpoint_identification_algorithm",
-        "https or none",
+        "",
         "https",
         "Whether a broker's name must be that of its certificate.",
-    ),
+    )
+    .of(Shape::Words(|| vec!["https", "none"])),
 ];
 
 /// Properties that decide what is read and where it goes on, and how mep sets them or lets them be set.

@@ -4,23 +4,26 @@ use std::path::PathBuf;
 
 use super::item::Item;
 use super::{Problem, Problems};
-use mep_core::keys::{Key, Section, key};
+use mep_core::keys::{Key, Section, Shape, key};
 
 const KEYS: [Key; 4] = [
-    key("file", "file", "", "Where events are added, one a line, from the project's folder. This or `url`."),
+    key("file", "file", "", "Where events are added, one a line, from the project's folder. This or `url`.")
+        .of(Shape::Text),
     key(
         "url",
         "http://… or https://…",
         "",
         "The endpoint that events are posted to, with its path: `https://marquez/api/v1/lineage`.",
-    ),
+    )
+    .of(Shape::Text),
     key(
         "api_key",
         "text",
         "",
         "The key for the endpoint, sent as a bearer token: take it from the environment by `env_var()`.",
-    ),
-    key("namespace", "text", "mep", "The namespace of the jobs."),
+    )
+    .of(Shape::Text),
+    key("namespace", "text", "mep", "The namespace of the jobs.").of(Shape::Text),
 ];
 
 /// Where OpenLineage events go, and how jobs are named in them.

@@ -12,7 +12,7 @@ use super::strings::Strings;
 use super::target::read_target;
 use super::{LoadOptions, Located, Place, Problem, Problems, SourceText, Target, nearest};
 use super::{profile_secrets, yaml};
-use mep_core::keys::{Key, Section, key};
+use mep_core::keys::{Key, Section, Shape, key};
 
 /// The file's name.
 pub(super) const FILE: &str = "profiles.yml";
@@ -23,8 +23,14 @@ const KEYS: [Key; 2] = [
         "name",
         "the only one, or default",
         "The target where `--target` and `MEP_TARGET` say nothing.",
-    ),
-    key("outputs", "mapping of targets", "needed", "The targets, by name."),
+    )
+    .of(Shape::Text),
+    key("outputs", "mapping of targets", "needed", "The targets, by name.").of(Shape::Mapping(
+        &Shape::ByType(&[
+            ("local", Shape::Keys(&["A target", "A target of type local"])),
+            ("hive", Shape::Keys(&["A target", "A target of type hive"])),
+        ]),
+    )),
 ];
 
 /// The keys of a profile.

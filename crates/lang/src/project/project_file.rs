@@ -14,7 +14,7 @@ use super::vars::{self, Vars};
 use super::warn_options;
 use super::yaml::{self, YamlNode};
 use super::{Located, Problem, Problems, SourceText, Weight};
-use mep_core::keys::{self, Key, Section, accepted, key};
+use mep_core::keys::{self, Key, Section, Shape, accepted, key};
 use mep_core::warnings::WarnOptions;
 
 /// The file's name.
@@ -38,13 +38,13 @@ const HARMLESS: [Key; 27] = [
         "mapping",
         "",
         "`warn_error` and `warn_error_options` are read, as `--warn-error` and `--warn-error-options` are; other flags are of dbt.",
-    ),
+    ).of(Shape::Mapping(&Shape::Any)),
     key(
         "restrict-access",
         "true or false",
         "false",
         "Of a package: whether its models that are not `access: public` are for its own texts alone.",
-    ),
+    ).of(Shape::Boolean),
     accepted("semantic-models", "Config of semantic models, which change no table."),
     accepted("saved-queries", "Config of saved queries, which change no table."),
     accepted("metrics", "Config of metrics, which change no table."),
@@ -62,35 +62,35 @@ const HARMLESS: [Key; 27] = [
 ];
 /// Keys that mep reads.
 const OWN: [Key; 20] = [
-    key("name", "name", "needed", "The project's name: of letters, digits and `_`."),
-    key("profile", "name", "the only one", "The profile of `profiles.yml`."),
-    key("model-paths", "list", "models", "Where models are."),
-    key("macro-paths", "list", "macros", "Where macros are."),
-    key("test-paths", "list", "tests", "Where singular tests and, below `generic/`, generic ones are."),
-    key("seed-paths", "list", "seeds", "Where seeds are."),
+    key("name", "name", "needed", "The project's name: of letters, digits and `_`.").of(Shape::Text),
+    key("profile", "name", "the only one", "The profile of `profiles.yml`.").of(Shape::Text),
+    key("model-paths", "list", "models", "Where models are.").of(Shape::List(&Shape::Text)),
+    key("macro-paths", "list", "macros", "Where macros are.").of(Shape::List(&Shape::Text)),
+    key("test-paths", "list", "tests", "Where singular tests and, below `generic/`, generic ones are.").of(Shape::List(&Shape::Text)),
+    key("seed-paths", "list", "seeds", "Where seeds are.").of(Shape::List(&Shape::Text)),
     key(
         "docs-paths",
         "list",
         "all folders",
         "Where Markdown files with `docs` blocks are, besides the models' folders.",
-    ),
-    key("snapshot-paths", "list", "snapshots", "Where snapshots are."),
-    key("target-path", "path", "target", "Where artifacts go."),
-    key("vars", "mapping", "", "Variables, for `var()`; `--vars` goes over them."),
-    key("models", "config by folder", "", "Config of models: `+key` of a folder and of what lies below it."),
-    key("seeds", "config by folder", "", "Config of seeds."),
-    key("snapshots", "config by folder", "", "Config of snapshots."),
-    key("tests", "config by folder", "", "The old name of `data_tests`."),
-    key("data_tests", "config by folder", "", "Config of tests."),
-    key("sources", "config by folder", "", "Config of source tables."),
-    key("packages-install-path", "path", "dbt_packages", "Where packages lie."),
+    ).of(Shape::List(&Shape::Text)),
+    key("snapshot-paths", "list", "snapshots", "Where snapshots are.").of(Shape::List(&Shape::Text)),
+    key("target-path", "path", "target", "Where artifacts go.").of(Shape::Text),
+    key("vars", "mapping", "", "Variables, for `var()`; `--vars` goes over them.").of(Shape::Mapping(&Shape::Any)),
+    key("models", "config by folder", "", "Config of models: `+key` of a folder and of what lies below it.").of(Shape::Mapping(&Shape::Any)),
+    key("seeds", "config by folder", "", "Config of seeds.").of(Shape::Mapping(&Shape::Any)),
+    key("snapshots", "config by folder", "", "Config of snapshots.").of(Shape::Mapping(&Shape::Any)),
+    key("tests", "config by folder", "", "The old name of `data_tests`.").of(Shape::Mapping(&Shape::Any)),
+    key("data_tests", "config by folder", "", "Config of tests.").of(Shape::Mapping(&Shape::Any)),
+    key("sources", "config by folder", "", "Config of source tables.").of(Shape::Mapping(&Shape::Any)),
+    key("packages-install-path", "path", "dbt_packages", "Where packages lie.").of(Shape::Text),
     key(
         "on-run-start",
         "SQL or list",
         "",
         "Texts that are rendered, and whose questions are asked, before a run. A statement that writes is refused.",
-    ),
-    key("on-run-end", "SQL or list", "", "The same after a run, with its `results`."),
+    ).of(Shape::OneOrMore(&Shape::Text)),
+    key("on-run-end", "SQL or list", "", "The same after a run, with its `results`.").of(Shape::OneOrMore(&Shape::Text)),
     key(
         "dispatch",
         "list of `macro_namespace` and `search_order`",

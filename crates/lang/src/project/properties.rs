@@ -18,38 +18,50 @@ use super::unit_tests::{Fixtures, UnitTest, read_unit_test};
 use super::versions::{VersionEntry, read_versions};
 use super::yaml::{self, Value, YamlNode};
 use super::{Exposure, Located, Place, Problem, Problems, Properties, SourceTable, SourceText, Weight};
-use mep_core::keys::{self, Effect, Key, Section, accepted, key, without_effect};
+use mep_core::keys::{self, Effect, Key, Section, Shape, accepted, key, without_effect};
 use mep_core::warnings::WarningKind;
 
 /// Keys at the top of a file that say what the file is.
 const OWN: [Key; 13] = [
-    key("models", "list of entries", "", "What is known of models."),
-    key("seeds", "list of entries", "", "What is known of seeds."),
+    key("models", "list of entries", "", "What is known of models.")
+        .of(Shape::List(&Shape::Keys(&["The entry of a model"]))),
+    key("seeds", "list of entries", "", "What is known of seeds.")
+        .of(Shape::List(&Shape::Keys(&["The entry of a seed"]))),
     key(
         "snapshots",
         "list of entries",
         "",
         "What is known of snapshots; one with `relation` is the snapshot.",
-    ),
-    key("sources", "list of sources", "", "Tables that come from outside."),
-    key("exposures", "list of exposures", "", "What uses the models."),
+    )
+    .of(Shape::List(&Shape::Keys(&["The entry of a snapshot"]))),
+    key("sources", "list of sources", "", "Tables that come from outside.")
+        .of(Shape::List(&Shape::Keys(&["A source"]))),
+    key("exposures", "list of exposures", "", "What uses the models.")
+        .of(Shape::List(&Shape::Keys(&["An exposure"]))),
     key(
         "semantic_models",
         "list of semantic models",
         "",
         "What columns of models mean to metrics; read and checked.",
-    ),
+    )
+    .of(Shape::List(&Shape::Keys(&["A semantic model"]))),
     key(
         "metrics",
         "list of metrics",
         "",
         "Numbers over semantic models; read and checked, and not computed.",
-    ),
-    key("saved_queries", "list of saved queries", "", "Queries over metrics; read and checked."),
-    key("groups", "list of groups", "", "Parts of the project, each with who looks after it."),
-    key("unit_tests", "list of unit tests", "", "Tests of models on rows that stand in the file."),
-    key("data_tests", "list of entries", "", "What is known of singular tests."),
-    key("tests", "list of entries", "", "The old name of `data_tests`."),
+    )
+    .of(Shape::List(&Shape::Keys(&["A metric"]))),
+    key("saved_queries", "list of saved queries", "", "Queries over metrics; read and checked.")
+        .of(Shape::List(&Shape::Keys(&["A saved query"]))),
+    key("groups", "list of groups", "", "Parts of the project, each with who looks after it.")
+        .of(Shape::List(&Shape::Keys(&["A group of models"]))),
+    key("unit_tests", "list of unit tests", "", "Tests of models on rows that stand in the file.")
+        .of(Shape::List(&Shape::Keys(&["A unit test"]))),
+    key("data_tests", "list of entries", "", "What is known of singular tests.")
+        .of(Shape::List(&Shape::Keys(&["The entry of a singular test"]))),
+    key("tests", "list of entries", "", "The old name of `data_tests`.")
+        .of(Shape::List(&Shape::Keys(&["The entry of a singular test"]))),
     accepted("macros", "Descriptions of macros are not read."),
 ];
 /// Keys that are accepted and not read.
@@ -67,46 +79,55 @@ const NOT_READ: [Key; 2] = [
 
 // What entries of several kinds have.
 const DESCRIPTION: Key =
-    key("description", "text", "", "What it is; may name a `docs` block: `{{ doc('name') }}`.");
-const COLUMNS: Key = key("columns", "list of columns", "", "What is known of its columns.");
-const TESTS: Key = key("tests", "list of tests", "", "The old name of `data_tests`.");
-const DATA_TESTS: Key = key("data_tests", "list of tests", "", "Tests of all of it.");
-const TAGS: Key = key("tags", "text or list", "", "Words to select by.");
-const META: Key = key("meta", "mapping", "", "Data of your own.");
+    key("description", "text", "", "What it is; may name a `docs` block: `{{ doc('name') }}`.")
+        .of(Shape::Text);
+const COLUMNS: Key = key("columns", "list of columns", "", "What is known of its columns.")
+    .of(Shape::List(&Shape::Keys(&["A column"])));
+const TESTS: Key =
+    key("tests", "list of tests", "", "The old name of `data_tests`.").of(Shape::List(&Shape::Any));
+const DATA_TESTS: Key =
+    key("data_tests", "list of tests", "", "Tests of all of it.").of(Shape::List(&Shape::Any));
+const TAGS: Key = key("tags", "text or list", "", "Words to select by.").of(Shape::OneOrMore(&Shape::Text));
+const META: Key = key("meta", "mapping", "", "Data of your own.").of(Shape::Mapping(&Shape::Any));
 const CONFIG: Key =
-    key("config", "mapping", "", "Config, over that of the folder and under that of the file.");
+    key("config", "mapping", "", "Config, over that of the folder and under that of the file.")
+        .of(Shape::Mapping(&Shape::Any));
 const DOCS: Key = accepted("docs", "Of dbt's own docs.");
 
 const MODEL_KEYS: [Key; 20] = [
-    key("name", "name", "needed", "The file's name without `.sql`."),
+    key("name", "name", "needed", "The file's name without `.sql`.").of(Shape::Text),
     DESCRIPTION,
     COLUMNS,
     TESTS,
     DATA_TESTS,
     TAGS,
     META,
-    CONFIG,
+    CONFIG.of(Shape::Keys(&[
+        "Every node",
+        "Models",
+        "Models, seeds and snapshots",
+        "Keys of dbt's adapters and packages, of models, seeds and snapshots",
+    ])),
     DOCS,
-    key(
-        "access",
-        "private, protected or public",
-        "protected",
-        "Who may refer to it: its group, its project, or all.",
-    ),
-    key("group", "name", "", "The group that it is of."),
-    key("versions", "list of versions", "", "Its versions, each in a file of its own."),
+    key("access", "", "protected", "Who may refer to it: its group, its project, or all.")
+        .of(Shape::Words(|| vec!["private", "protected", "public"])),
+    key("group", "name", "", "The group that it is of.").of(Shape::Text),
+    key("versions", "list of versions", "", "Its versions, each in a file of its own.")
+        .of(Shape::List(&Shape::Keys(&["A version of a model"]))),
     key(
         "latest_version",
         "number or text",
         "the greatest",
         "The version that `ref()` means where it says none.",
-    ),
+    )
+    .of(Shape::Either(&[Shape::Number, Shape::Text])),
     key(
         "deprecation_date",
         "date",
         "",
         "The day from which on nothing should refer to it; who does is told.",
-    ),
+    )
+    .of(Shape::Text),
     without_effect("time_spine", METRICS),
     without_effect("semantic_model", METRICS),
     without_effect("primary_entity", METRICS),
@@ -117,35 +138,47 @@ const MODEL_KEYS: [Key; 20] = [
         "list of constraints",
         "",
         "Of a model with a contract: what is promised of its rows; checked before they are published.",
-    ),
+    )
+    .of(Shape::List(&Shape::Keys(&["A constraint of a model or of a column"]))),
 ];
 const SEED_KEYS: [Key; 9] = [
-    key("name", "name", "needed", "The file's name without `.csv`."),
+    key("name", "name", "needed", "The file's name without `.csv`.").of(Shape::Text),
     DESCRIPTION,
     COLUMNS,
     TESTS,
     DATA_TESTS,
     TAGS,
     META,
-    CONFIG,
+    CONFIG.of(Shape::Keys(&[
+        "Every node",
+        "Seeds",
+        "Models, seeds and snapshots",
+        "Keys of dbt's adapters and packages, of models, seeds and snapshots",
+    ])),
     DOCS,
 ];
 const SNAPSHOT_KEYS: [Key; 10] = [
-    key("name", "name", "needed", "The snapshot's name."),
-    key("relation", "ref or source", "", "What the snapshot is taken of, where no file has its block."),
+    key("name", "name", "needed", "The snapshot's name.").of(Shape::Text),
+    key("relation", "ref or source", "", "What the snapshot is taken of, where no file has its block.")
+        .of(Shape::Text),
     DESCRIPTION,
     COLUMNS,
     TESTS,
     DATA_TESTS,
     TAGS,
     META,
-    CONFIG,
+    CONFIG.of(Shape::Keys(&[
+        "Every node",
+        "Snapshots",
+        "Models, seeds and snapshots",
+        "Keys of dbt's adapters and packages, of models, seeds and snapshots",
+    ])),
     DOCS,
 ];
 const TEST_KEYS: [Key; 4] = [
-    key("name", "name", "needed", "The file's name without `.sql`."),
-    key("description", "text", "", "What it looks for."),
-    CONFIG,
+    key("name", "name", "needed", "The file's name without `.sql`.").of(Shape::Text),
+    key("description", "text", "", "What it looks for.").of(Shape::Text),
+    CONFIG.of(Shape::Keys(&["Every node", "Tests", "Keys of dbt's adapters, of tests"])),
     DOCS,
 ];
 

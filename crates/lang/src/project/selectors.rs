@@ -6,21 +6,22 @@ use super::files::read_text;
 use super::item::{Item, Mapping};
 use super::strings::Strings;
 use super::{Problems, SelectorDefinition, yaml};
-use mep_core::keys::{Key, Section, key};
+use mep_core::keys::{Key, Section, Shape, key};
 
 /// The file's name, in the project's root.
 pub(super) const FILE: &str = "selectors.yml";
 
 const KEYS: [Key; 4] = [
-    key("name", "name", "needed", "As `--selector` and `selector:` name it."),
-    key("description", "text", "", "What it is for."),
+    key("name", "name", "needed", "As `--selector` and `selector:` name it.").of(Shape::Text),
+    key("description", "text", "", "What it is for.").of(Shape::Text),
     key(
         "definition",
         "text or mapping",
         "needed",
         "A selector of one word, `union`, `intersection`, or `method` and `value`.",
     ),
-    key("default", "true or false", "false", "Whether it is taken where nothing is selected."),
+    key("default", "true or false", "false", "Whether it is taken where nothing is selected.")
+        .of(Shape::Boolean),
 ];
 
 /// The keys of a selector.

@@ -6,7 +6,7 @@ use serde_json::Value as Json;
 use super::docs::Docs;
 use super::item::{Item, Mapping};
 use super::{Located, Problem, Problems};
-use mep_core::keys::{Key, Section, accepted, key};
+use mep_core::keys::{Key, Section, Shape, accepted, key};
 
 /// What a model's columns mean to metrics.
 #[derive(Clone, Debug)]
@@ -82,45 +82,51 @@ pub struct Semantics {
 }
 
 const MODEL_KEYS: [Key; 12] = [
-    key("name", "name", "needed", "The semantic model's name."),
-    key("model", "ref", "needed", "The model whose columns it is about."),
-    key("description", "text", "", "What it is."),
-    key("label", "text", "", "Its name for people."),
+    key("name", "name", "needed", "The semantic model's name.").of(Shape::Text),
+    key("model", "ref", "needed", "The model whose columns it is about.").of(Shape::Text),
+    key("description", "text", "", "What it is.").of(Shape::Text),
+    key("label", "text", "", "Its name for people.").of(Shape::Text),
     key(
         "entities",
         "list",
         "",
         "What its rows are rows of: `name` and `type` (primary, unique, foreign or natural).",
-    ),
-    key("dimensions", "list", "", "What it is cut by: `name` and `type` (categorical or time)."),
-    key("measures", "list", "", "What is counted: `name` and `agg`."),
-    key("defaults", "mapping", "", "`agg_time_dimension`: a dimension of time."),
+    )
+    .of(Shape::List(&Shape::Text)),
+    key("dimensions", "list", "", "What it is cut by: `name` and `type` (categorical or time).")
+        .of(Shape::List(&Shape::Text)),
+    key("measures", "list", "", "What is counted: `name` and `agg`.").of(Shape::List(&Shape::Text)),
+    key("defaults", "mapping", "", "`agg_time_dimension`: a dimension of time.")
+        .of(Shape::Mapping(&Shape::Any)),
     accepted("primary_entity", "Of dbt's semantic layer."),
     accepted("node_relation", "Of dbt's semantic layer."),
-    key("config", "mapping", "", "`enabled`, `group`, `meta` and `tags`."),
+    key("config", "mapping", "", "`enabled`, `group`, `meta` and `tags`.").of(Shape::Mapping(&Shape::Any)),
     accepted("docs", "Of dbt's own docs."),
 ];
 const METRIC_KEYS: [Key; 11] = [
-    key("name", "name", "needed", "The metric's name."),
-    key("label", "text", "", "Its name for people."),
-    key("description", "text", "", "What it is."),
-    key("type", "simple, ratio, cumulative, derived or conversion", "needed", "How it is made."),
-    key("type_params", "mapping", "", "The measures and metrics that it is made of; each is looked for."),
+    key("name", "name", "needed", "The metric's name.").of(Shape::Text),
+    key("label", "text", "", "Its name for people.").of(Shape::Text),
+    key("description", "text", "", "What it is.").of(Shape::Text),
+    key("type", "", "needed", "How it is made.")
+        .of(Shape::Words(|| vec!["simple", "ratio", "cumulative", "derived", "conversion"])),
+    key("type_params", "mapping", "", "The measures and metrics that it is made of; each is looked for.")
+        .of(Shape::Mapping(&Shape::Any)),
     accepted("filter", "Of dbt's semantic layer."),
     accepted("time_granularity", "Of dbt's semantic layer."),
-    key("config", "mapping", "", "`enabled`, `group`, `meta` and `tags`."),
-    key("meta", "mapping", "", "Data of your own."),
-    key("tags", "text or list", "", "Words to select by."),
+    key("config", "mapping", "", "`enabled`, `group`, `meta` and `tags`.").of(Shape::Mapping(&Shape::Any)),
+    key("meta", "mapping", "", "Data of your own.").of(Shape::Mapping(&Shape::Any)),
+    key("tags", "text or list", "", "Words to select by.").of(Shape::OneOrMore(&Shape::Text)),
     accepted("docs", "Of dbt's own docs."),
 ];
 const QUERY_KEYS: [Key; 8] = [
-    key("name", "name", "needed", "The query's name."),
-    key("label", "text", "", "Its name for people."),
-    key("description", "text", "", "What it is."),
-    key("query_params", "mapping", "", "What is asked for; each of its `metrics` is looked for."),
+    key("name", "name", "needed", "The query's name.").of(Shape::Text),
+    key("label", "text", "", "Its name for people.").of(Shape::Text),
+    key("description", "text", "", "What it is.").of(Shape::Text),
+    key("query_params", "mapping", "", "What is asked for; each of its `metrics` is looked for.")
+        .of(Shape::Mapping(&Shape::Any)),
     accepted("exports", "Nothing is exported."),
-    key("config", "mapping", "", "`enabled`, `group`, `meta` and `tags`."),
-    key("tags", "text or list", "", "Words to select by."),
+    key("config", "mapping", "", "`enabled`, `group`, `meta` and `tags`.").of(Shape::Mapping(&Shape::Any)),
+    key("tags", "text or list", "", "Words to select by.").of(Shape::OneOrMore(&Shape::Text)),
     accepted("docs", "Of dbt's own docs."),
 ];
 const ENTITY_TYPES: [&str; 4] = ["primary", "unique", "foreign", "natural"];

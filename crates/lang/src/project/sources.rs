@@ -15,7 +15,7 @@ use super::max_rejected::EXPECTED;
 use super::project_file::check_identifier;
 use super::properties::{Entries, InFile, read_config};
 use super::{Located, MaxRejected, Problem, Problems, SourceTable};
-use mep_core::keys::{Key, Section, accepted, key, without_effect};
+use mep_core::keys::{Key, Section, Shape, accepted, key, without_effect};
 
 /// What a source says of the age of its rows, and each of its tables in place of it.
 const FRESHNESS: Key = key(
@@ -30,7 +30,7 @@ const LOADED_AT_FIELD: Key =
 const SOURCE_KEYS: [Key; 16] = [
     key("name", "name", "needed", "As `source()` names it, and the target's connection."),
     key("description", "text", "", "What it is."),
-    key("tables", "list of tables", "", "Its tables."),
+    key("tables", "list of tables", "", "Its tables.").of(Shape::List(&Shape::Keys(&["A source table"]))),
     key("tags", "text or list", "", "Words to select by, of all its tables."),
     key("meta", "mapping", "", "Data of your own, of all its tables."),
     key(
@@ -94,12 +94,17 @@ const TABLE_KEYS: [Key; 27] = [
         "",
         "As in dbt-duckdb, here, in `config` or in `meta`: files that are loaded as a whole, with the columns that they have. `{name}`, `{identifier}`, `{schema}` and keys of `meta` are filled in.",
     ),
-    key("columns", "list of columns", "", "Its columns, with `data_type`: what lands."),
+    key("columns", "list of columns", "", "Its columns, with `data_type`: what lands.")
+        .of(Shape::List(&Shape::Keys(&["A column"]))),
     key("tests", "list of tests", "", "The old name of `data_tests`."),
     key("data_tests", "list of tests", "", "Tests of the landed table."),
     key("tags", "text or list", "", "Words to select by."),
     key("meta", "mapping", "", "Data of your own."),
-    key("config", "mapping", "", "Config of the table."),
+    key("config", "mapping", "", "Config of the table.").of(Shape::Keys(&[
+        "Every node",
+        "Source tables",
+        "Keys of dbt's adapters, of source tables",
+    ])),
     FRESHNESS,
     LOADED_AT_FIELD,
     accepted("docs", "Of dbt's own docs."),

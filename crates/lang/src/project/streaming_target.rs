@@ -11,49 +11,51 @@ use mep_core::connection::{
     CassandraConnection, CassandraConsistency, CassandraLogin, CassandraReplication, CassandraTls,
     SETTLES_AFTER,
 };
-use mep_core::keys::{Key, Section, key};
+use mep_core::keys::{Key, Section, Shape, key};
 
 const TYPES: [&str; 1] = ["cassandra"];
 
 const KEYS: [Key; 14] = [
-    key("type", "cassandra", "needed", "Where rows go."),
-    key("contact_points", "host:port, with commas, or list", "needed", "The nodes to ask first."),
-    key("keyspace", "name", "needed", "The keyspace; it is created where it is not there."),
+    key("type", "", "needed", "Where rows go.").of(Shape::Words(|| vec!["cassandra"])),
+    key("contact_points", "host:port, with commas, or list", "needed", "The nodes to ask first.")
+        .of(Shape::OneOrMore(&Shape::Text)),
+    key("keyspace", "name", "needed", "The keyspace; it is created where it is not there.").of(Shape::Text),
     key(
         "replication",
         "mapping",
         "{class: SimpleStrategy, replication_factor: 1}",
         "Of a keyspace that is created.",
-    ),
-    key(
-        "consistency",
-        "local_quorum, local_one, one, two, three, quorum, each_quorum or all",
-        "local_quorum",
-        "How many replicas must have a write.",
-    ),
-    key("local_dc", "name", "", "The datacenter; needed where there are several."),
-    key("username", "text", "", "The user."),
-    key("password", "text", "", "The password: take it from the environment by `env_var()`."),
-    key("ssl_ca_location", "file", "", "The certificates that are trusted; encrypts."),
-    key("ssl_certificate_location", "file", "", "The client's certificate."),
-    key("ssl_key_location", "file", "", "The client's key."),
+    )
+    .of(Shape::Mapping(&Shape::Any)),
+    key("consistency", "", "local_quorum", "How many replicas must have a write.").of(Shape::Words(|| {
+        vec!["local_quorum", "local_one", "one", "two", "three", "quorum", "each_quorum", "all"]
+    })),
+    key("local_dc", "name", "", "The datacenter; needed where there are several.").of(Shape::Text),
+    key("username", "text", "", "The user.").of(Shape::Text),
+    key("password", "text", "", "The password: take it from the environment by `env_var()`.").of(Shape::Text),
+    key("ssl_ca_location", "file", "", "The certificates that are trusted; encrypts.").of(Shape::Text),
+    key("ssl_certificate_location", "file", "", "The client's certificate.").of(Shape::Text),
+    key("ssl_key_location", "file", "", "The client's key.").of(Shape::Text),
     key(
         "ssl_endpoint_identification_algorithm",
-        "https or none",
+        "",
         "https",
         "Whether a node's address must be that of its certificate.",
-    ),
-    key("timeout", "seconds", "10", "How long a request may take; one without an answer is sent again."),
+    )
+    .of(Shape::Words(|| vec!["https", "none"])),
+    key("timeout", "seconds", "10", "How long a request may take; one without an answer is sent again.")
+        .of(Shape::Number),
     key(
         "concurrency",
         "1 to 4096",
         "64",
         "How many requests with rows, of all models, go at once at most: fewer while Cassandra is slow.",
-    ),
+    )
+    .of(Shape::Number),
 ];
 const SIMPLE_KEYS: [Key; 2] = [
     key("class", "SimpleStrategy", "needed", "Replicas wherever."),
-    key("replication_factor", "1 to 100", "1", "How many."),
+    key("replication_factor", "1 to 100", "1", "How many.").of(Shape::Number),
 ];
 
 /// The keys that say that connections are encrypted.

@@ -1,10 +1,11 @@
 //! Jinja within the strings of YAML: the engine of all other texts, with `env_var()`, `var()` and `target`, and no node.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use indexmap::IndexMap;
 use minijinja::value::{Kwargs, Rest, Serde};
 use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, Value as Jinja};
+use parking_lot::Mutex;
 use serde_json::Value as Json;
 
 use super::yaml::{Entry, Value, YamlNode, plain};
@@ -77,7 +78,7 @@ impl Strings {
             let value = env_var(name, default, options)?;
             // A default stands in the file, where its key says whether it is secret.
             if let Some(value) = value.as_str().filter(|_| std::env::var_os(name).is_some()) {
-                let mut noted = noted.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut noted = noted.lock();
                 noted.push((name.to_owned(), value.to_owned()));
             }
             Ok(value)
@@ -93,7 +94,7 @@ impl Strings {
 
     /// The variables of the environment that were asked for since this was last called.
     pub(super) fn taken_of_environment(&self) -> Vec<(String, String)> {
-        std::mem::take(&mut *self.taken.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut *self.taken.lock())
     }
 
     /// Makes `project_name` and `target` known; with empty values where none could be chosen, which is a problem told already.

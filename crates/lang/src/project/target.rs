@@ -15,10 +15,10 @@ use super::project_file::check_identifier;
 use super::streaming_target::{self, read_streaming};
 use super::{Problem, Problems, SourceConnection, Target, WarehouseConfig};
 use mep_core::connection::SimulatorConfig;
-use mep_core::keys::{Key, Section, key};
+use mep_core::keys::{Key, Section, Shape, key};
 
 const KEYS: [Key; 9] = [
-    key("type", "local or hive", "needed", "Where tables live."),
+    key("type", "", "needed", "Where tables live.").of(Shape::Words(|| WAREHOUSES.to_vec())),
     key("schema", "name", "needed", "The schema (Hive's database) of tables whose config names no other."),
     key("threads", "1 to 256", "4", "How many nodes run at once."),
     key("memory", "bytes, as `2GiB`", "2GiB", "What queries may take before they write to disk."),
@@ -29,9 +29,17 @@ const KEYS: [Key; 9] = [
         "that of the profile's targets of dbt",
         "For which engine the SQL is written: by the first four, `/` of two whole numbers gives a fraction.",
     ),
-    key("sources", "mapping of connections", "", "Where each source of the project comes from, by its name."),
-    key("streaming", "mapping", "local tables", "Where the rows of streaming models go."),
-    key("openlineage", "mapping", "", "Where runs send OpenLineage events."),
+    key("sources", "mapping of connections", "", "Where each source of the project comes from, by its name.")
+        .of(Shape::Mapping(&Shape::ByType(&[
+            ("files", Shape::Keys(&["A connection of type files"])),
+            ("kafka", Shape::Keys(&["A connection of type kafka"])),
+            ("simulator", Shape::Keys(&["A connection of type simulator"])),
+            ("warehouse", Shape::Keys(&["A connection of type warehouse"])),
+        ]))),
+    key("streaming", "mapping", "local tables", "Where the rows of streaming models go.")
+        .of(Shape::ByType(&[("cassandra", Shape::Keys(&["streaming of type cassandra"]))])),
+    key("openlineage", "mapping", "", "Where runs send OpenLineage events.")
+        .of(Shape::Keys(&["openlineage of a target"])),
 ];
 const LOCAL_KEYS: [Key; 1] =
     [key("path", "folder", "needed", "Where tables are, from the project's folder.")];

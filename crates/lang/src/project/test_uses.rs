@@ -7,7 +7,7 @@ use super::docs::Docs;
 use super::item::{Item, Mapping, YamlKey};
 use super::project_file::both_spellings;
 use super::{ArgumentPlace, Located, Problems, TestUse};
-use mep_core::keys::{self, Section, key};
+use mep_core::keys::{self, Section, Shape, key};
 use serde_json::Value as Json;
 
 /// Keys that are config wherever they stand; dbt allows them beside the arguments too.
@@ -31,11 +31,14 @@ const CONFIG: [&str; 15] = [
 
 /// What may stand beside a test's own arguments, but for its config.
 const KEYS: [keys::Key; 5] = [
-    key("name", "name", "from test, table and arguments", "The test's name."),
-    key("description", "text", "", "What it looks for."),
-    key("arguments", "mapping", "", "The test's arguments; they may also stand beside it."),
-    key("config", "mapping", "", "Config of the test; its keys may also stand beside it."),
-    key("test_name", "name", "", "The test, where the list's item is a mapping of these keys."),
+    key("name", "name", "from test, table and arguments", "The test's name.").of(Shape::Text),
+    key("description", "text", "", "What it looks for.").of(Shape::Text),
+    key("arguments", "mapping", "", "The test's arguments; they may also stand beside it.")
+        .of(Shape::Mapping(&Shape::Any)),
+    key("config", "mapping", "", "Config of the test; its keys may also stand beside it.")
+        .of(Shape::Mapping(&Shape::Any)),
+    key("test_name", "name", "", "The test, where the list's item is a mapping of these keys.")
+        .of(Shape::Text),
 ];
 
 /// The keys of a use of a test.

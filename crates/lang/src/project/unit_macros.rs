@@ -5,7 +5,7 @@ use serde_json::Value as Json;
 
 use super::item::{Item, Mapping};
 use super::{Located, Problem, Problems};
-use mep_core::keys::{Key, Section, key};
+use mep_core::keys::{Key, Section, Shape, key};
 
 /// What a unit test of a macro calls, and expects beside rows.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,13 +24,15 @@ pub(super) const EXPECT_KEYS: [Key; 2] = [
         "text",
         "",
         "The text that the macro gives. Without it, its text is a SELECT that gives the rows.",
-    ),
+    )
+    .of(Shape::Text),
     key(
         "whitespace",
-        "any or exact",
+        "",
         "any",
         "Whether the white space of the text is compared: `any` takes any for one space.",
-    ),
+    )
+    .of(Shape::Words(|| vec!["any", "exact"])),
 ];
 
 /// The keys of what a test of a macro expects.

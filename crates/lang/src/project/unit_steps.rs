@@ -5,7 +5,7 @@ use chrono::NaiveDate;
 use super::item::Mapping;
 use super::unit_tests::{Fixtures, GIVEN_KEYS, UnitInput, UnitRows, read_input, read_rows};
 use super::{Located, Place, Problem, Problems};
-use mep_core::keys::{Key, Section, key};
+use mep_core::keys::{Key, Section, Shape, key};
 
 /// A step of a unit test.
 #[derive(Clone, Debug)]
@@ -23,14 +23,17 @@ pub struct UnitStep {
 }
 
 const STEP_KEYS: [Key; 4] = [
-    key("name", "text", "", "What it is called where it fails: day one, a late day, a rerun."),
-    key("date", "YYYY-MM-DD", "", "The logical date of the run, which a microbatch model needs."),
+    key("name", "text", "", "What it is called where it fails: day one, a late day, a rerun.")
+        .of(Shape::Text),
+    key("date", "YYYY-MM-DD", "", "The logical date of the run, which a microbatch model needs.")
+        .of(Shape::Text),
     key(
         "given",
         "list of inputs",
         "",
         "The rows that inputs get before the run; an input that is left out stays as it is.",
-    ),
+    )
+    .of(Shape::List(&Shape::Keys(&["An input of a unit test; `expect` has the same but for `input`"]))),
     key(
         "expect",
         "rows",
@@ -43,7 +46,8 @@ const REPLACE: Key = key(
     "true or false",
     "false",
     "Of an input of a step: its rows stand in the place of those that it had.",
-);
+)
+.of(Shape::Boolean);
 
 /// The keys of a step.
 pub(super) fn reference() -> Section {

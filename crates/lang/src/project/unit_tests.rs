@@ -11,7 +11,7 @@ use super::unit_macros::{self, UnitMacro};
 use super::unit_steps::{self, UnitStep};
 use super::yaml::Value;
 use super::{Located, Place, Problem, Problems, SourceText, Span};
-use mep_core::keys::{Key, Section, accepted, key};
+use mep_core::keys::{Key, Section, Shape, accepted, key};
 
 /// A unit test.
 #[derive(Clone, Debug)]
@@ -100,9 +100,9 @@ pub struct Overrides {
 pub(super) type Fixtures = HashMap<(String, String), SourceText>;
 
 const KEYS: [Key; 14] = [
-    key("name", "name", "needed", "The test's name."),
-    key("model", "name", "needed", "The model that is tested; with `steps` a snapshot too."),
-    key("given", "list of inputs", "", "The rows of everything that the model reads."),
+    key("name", "name", "needed", "The test's name.").of(Shape::Text),
+    key("model", "name", "needed", "The model that is tested; with `steps` a snapshot too.").of(Shape::Text),
+    key("given", "list of inputs", "", "The rows of everything that the model reads.").of(Shape::List(&Shape::Keys(&["An input of a unit test; `expect` has the same but for `input`"]))),
     key(
         "expect",
         "rows",
@@ -114,31 +114,31 @@ const KEYS: [Key; 14] = [
         "mapping",
         "",
         "`macros`, `vars` and `env_vars`: what Jinja finds in their place. `macros: {is_incremental: true}` tests the incremental side.",
-    ),
-    key("description", "text", "", "What it shows."),
-    key("config", "mapping", "", "`tags`, `meta` and `enabled`."),
+    ).of(Shape::Mapping(&Shape::Any)),
+    key("description", "text", "", "What it shows.").of(Shape::Text),
+    key("config", "mapping", "", "`tags`, `meta` and `enabled`.").of(Shape::Mapping(&Shape::Any)),
     key(
         "versions",
         "{include: [..]} or {exclude: [..]}",
         "all",
         "Of a model with versions: which of them are tested.",
     ),
-    key("tags", "text or list", "", "Words to select by."),
+    key("tags", "text or list", "", "Words to select by.").of(Shape::OneOrMore(&Shape::Text)),
     accepted("docs", "Of dbt's own docs."),
     key(
         "steps",
         "list of steps",
         "",
         "mep's own: runs one after another in a warehouse of the test's own, by the model's real strategy, in the place of `expect`.",
-    ),
+    ).of(Shape::List(&Shape::Keys(&["A step of a unit test; its inputs have `replace` too"]))),
     key(
         "full_refresh",
         "true or false",
         "true",
         "Of a test with `steps`: whether a full refresh after the last one must give the same rows.",
-    ),
-    key("macro", "name", "", "mep's own: the macro that is tested, in the place of `model`."),
-    key("args", "mapping", "", "The arguments that the macro is called with."),
+    ).of(Shape::Boolean),
+    key("macro", "name", "", "mep's own: the macro that is tested, in the place of `model`.").of(Shape::Text),
+    key("args", "mapping", "", "The arguments that the macro is called with.").of(Shape::Mapping(&Shape::Any)),
 ];
 pub(super) const GIVEN_KEYS: [Key; 4] = [
     key(
@@ -146,23 +146,26 @@ pub(super) const GIVEN_KEYS: [Key; 4] = [
         "ref, source or this",
         "needed",
         "What the rows stand for; `this` is what the model has stored.",
-    ),
+    )
+    .of(Shape::Text),
     key("rows", "list of mappings, CSV or SQL", "", "The rows; a column that they leave out is NULL."),
-    key("format", "dict, csv or sql", "dict", "How the rows are written."),
-    key("fixture", "name", "", "A file of rows in tests/fixtures, without `.csv` or `.sql`."),
+    key("format", "", "dict", "How the rows are written.").of(Shape::Words(|| vec!["dict", "csv", "sql"])),
+    key("fixture", "name", "", "A file of rows in tests/fixtures, without `.csv` or `.sql`.").of(Shape::Text),
 ];
 const CONFIG_KEYS: [Key; 3] = [
-    key("tags", "text or list", "", "Words to select by."),
-    key("meta", "mapping", "", "Data of your own."),
-    key("enabled", "true or false", "true", "Whether it takes part at all."),
+    key("tags", "text or list", "", "Words to select by.").of(Shape::OneOrMore(&Shape::Text)),
+    key("meta", "mapping", "", "Data of your own.").of(Shape::Mapping(&Shape::Any)),
+    key("enabled", "true or false", "true", "Whether it takes part at all.").of(Shape::Boolean),
 ];
 const OVERRIDE_KEYS: [Key; 3] = [
-    key("macros", "mapping", "", "What macros give."),
-    key("vars", "mapping", "", "Variables."),
-    key("env_vars", "mapping", "", "Variables of the environment."),
+    key("macros", "mapping", "", "What macros give.").of(Shape::Mapping(&Shape::Any)),
+    key("vars", "mapping", "", "Variables.").of(Shape::Mapping(&Shape::Any)),
+    key("env_vars", "mapping", "", "Variables of the environment.").of(Shape::Mapping(&Shape::Any)),
 ];
-const VERSION_KEYS: [Key; 2] =
-    [key("include", "list", "", "Versions."), key("exclude", "list", "", "Versions.")];
+const VERSION_KEYS: [Key; 2] = [
+    key("include", "list", "", "Versions.").of(Shape::List(&Shape::Text)),
+    key("exclude", "list", "", "Versions.").of(Shape::List(&Shape::Text)),
+];
 
 /// The keys of a unit test.
 pub(super) fn reference() -> Vec<Section> {

@@ -8,7 +8,7 @@ use super::config_tree::{Config, overlay_all};
 use super::item::{Item, Mapping};
 use super::properties::{InFile, PropertiesEntry, read_config};
 use super::{Column, Problem, Problems, Properties, Weight};
-use mep_core::keys::{Key, Section, accepted, key};
+use mep_core::keys::{Key, Section, Shape, accepted, key};
 
 /// Which version of a model a file is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,23 +60,23 @@ impl VersionEntry {
 }
 
 const KEYS: [Key; 13] = [
-    key("v", "number or text", "needed", "The version."),
-    key("defined_in", "name", "<model>_v<v>", "The file, without `.sql`."),
-    key("description", "text", "the model's", "What it is."),
+    key("v", "number or text", "needed", "The version.").of(Shape::Either(&[Shape::Number, Shape::Text])),
+    key("defined_in", "name", "<model>_v<v>", "The file, without `.sql`.").of(Shape::Text),
+    key("description", "text", "the model's", "What it is.").of(Shape::Text),
     key(
         "columns",
         "list of columns",
         "the model's",
         "Those of the model that `- include: all` or `- include: [..]` takes, without those of `exclude: [..]`, and others.",
-    ),
-    key("tests", "list of tests", "the model's", "The old name of `data_tests`."),
-    key("data_tests", "list of tests", "the model's", "Tests of all of it."),
-    key("constraints", "list of constraints", "the model's", "What is promised of its rows."),
-    key("config", "mapping", "", "Config, over that of the model."),
-    key("access", "private, protected or public", "the model's", "Who may refer to it."),
-    key("deprecation_date", "date", "", "The day from which on nothing should refer to it."),
-    key("tags", "text or list", "", "Words to select by."),
-    key("meta", "mapping", "", "Data of your own."),
+    ).of(Shape::List(&Shape::Keys(&["A column"]))),
+    key("tests", "list of tests", "the model's", "The old name of `data_tests`.").of(Shape::List(&Shape::Any)),
+    key("data_tests", "list of tests", "the model's", "Tests of all of it.").of(Shape::List(&Shape::Any)),
+    key("constraints", "list of constraints", "the model's", "What is promised of its rows.").of(Shape::List(&Shape::Keys(&["A constraint of a model or of a column"]))),
+    key("config", "mapping", "", "Config, over that of the model.").of(Shape::Mapping(&Shape::Any)),
+    key("access", "", "the model's", "Who may refer to it.").of(Shape::Words(|| vec!["private", "protected", "public"])),
+    key("deprecation_date", "date", "", "The day from which on nothing should refer to it.").of(Shape::Text),
+    key("tags", "text or list", "", "Words to select by.").of(Shape::OneOrMore(&Shape::Text)),
+    key("meta", "mapping", "", "Data of your own.").of(Shape::Mapping(&Shape::Any)),
     accepted("docs", "Of dbt's own docs."),
 ];
 

@@ -7,12 +7,12 @@ mod merge;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use arrow::array::{Array as _, RecordBatch};
 use arrow::datatypes::{Field, SchemaRef};
 use async_trait::async_trait;
+use parking_lot::{Mutex, MutexGuard};
 
 use self::merge::{PartitionChange, changes, rows_of_files};
 use crate::warehouse::LocalWarehouse;
@@ -57,7 +57,7 @@ impl LocalSink {
     }
 
     fn state(&self) -> MutexGuard<'_, SinkState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 
     fn note(&self, name: &str) -> PathBuf {

@@ -24,7 +24,7 @@ use std::ffi::OsStr;
 use std::fs::{self, FileType};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use self::manifest::{FORMAT, MANIFEST, ManifestHead, Part, Unreadable};
@@ -39,6 +39,7 @@ use mep_contract::warehouse::{Cleaned, InPlaceTable, Presentation, Publication, 
 use mep_core::path_name::PathName;
 use mep_core::relation::Relation;
 use mep_core::root::Root;
+use parking_lot::{Mutex, MutexGuard};
 
 /// The folder of parts, below that of the table.
 const PARTS: &str = "parts";
@@ -107,13 +108,13 @@ impl LocalWarehouse {
     }
 
     fn known_parts(&self) -> MutexGuard<'_, HashMap<PathBuf, KnownPart>> {
-        lock(&self.parts)
+        self.parts.lock()
     }
 
     /// A part that a manifest points at.
     fn part(&self, path: &Path) -> Result<Arc<Part>, WarehouseError> {
         let known = self.known_parts().entry(path.to_owned()).or_default().clone();
-        let mut known = lock(&known);
+        let mut known = known.lock();
         if let Some(part) = known.as_ref() {
             return Ok(part.clone());
         }
@@ -240,10 +241,6 @@ impl LocalWarehouse {
             Err(error) => Err(WarehouseError::Io { action: "reading", path, error }),
         }
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn owned<K: Clone, V: Clone>(entries: &[(&K, &V)]) -> Vec<(K, V)> {

@@ -28,12 +28,12 @@ struct Names {
 }
 
 impl Resolver for Names {
-    fn resolve_ref(&self, _: Option<&str>, name: &str) -> Result<Resolved, String> {
+    fn resolve_ref(&self, _: Option<&str>, name: &str) -> Result<Resolved, Refusal> {
         let part = name.strip_prefix("part_of_").map(|of| Relation::new("parts", of));
         Ok(Resolved { relation: Relation::new("music", name), part })
     }
 
-    fn resolve_source(&self, _: &str, table: &str) -> Result<Resolved, String> {
+    fn resolve_source(&self, _: &str, table: &str) -> Result<Resolved, Refusal> {
         Ok(Relation::new("music", format!("raw_{table}")).into())
     }
 
@@ -55,7 +55,7 @@ impl Resolver for Names {
         }
     }
 
-    fn columns(&self, relation: &Relation) -> Result<Vec<(String, String)>, String> {
+    fn columns(&self, relation: &Relation) -> Result<Vec<(String, String)>, Refusal> {
         let column = |name: &str, data_type: &str| (name.to_owned(), data_type.to_owned());
         Ok(match relation.name.as_str() {
             "nothing" => Vec::new(),

@@ -2,8 +2,9 @@
 
 use serde_json::Value as Json;
 
-use super::config::NodeConfig;
-use super::config_reader::ConfigReader;
+use super::NodeConfig;
+use super::reader::ConfigReader;
+use super::word::Word;
 use mep_lang::project::{Place, Problem, Problems, nearest};
 use mep_sql::snapshot::{AddedColumns, HardDeletes};
 
@@ -16,9 +17,27 @@ pub enum SnapshotStrategy {
     Check,
 }
 
+impl Word for SnapshotStrategy {
+    const WORDS: &'static [(&'static str, Self)] = &[("timestamp", Self::Timestamp), ("check", Self::Check)];
+}
+
+/// The columns whose change makes a version of a row.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum CheckColumns {
+    /// Every one that does not name the row or order its events.
+    #[default]
+    All,
+    /// These.
+    These(Vec<String>),
+}
+
 /// Config of a snapshot.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SnapshotConfig {
+    /// The columns that name a row.
+    pub unique_key: Vec<String>,
+    /// The columns whose change makes a version.
+    pub check_cols: CheckColumns,
     /// How changes are found.
     pub strategy: Option<SnapshotStrategy>,
     /// The column with the time of a row's last change.
@@ -34,18 +53,6 @@ pub struct SnapshotConfig {
 }
 
 impl ConfigReader<'_> {
-    pub(super) fn snapshot_strategy(&mut self) -> Option<SnapshotStrategy> {
-        self.one_of(&[("timestamp", SnapshotStrategy::Timestamp), ("check", SnapshotStrategy::Check)])
-    }
-
-    pub(super) fn hard_deletes(&mut self) -> Option<HardDeletes> {
-        self.one_of(&[
-            ("ignore", HardDeletes::Ignore),
-            ("invalidate", HardDeletes::Invalidate),
-            ("new_record", HardDeletes::NewRecord),
-        ])
-    }
-
     /// A mapping from dbt's names to the user's.
     pub(super) fn snapshot_names(&mut self) -> AddedColumns {
         let mut names = AddedColumns::default();
@@ -74,22 +81,22 @@ impl ConfigReader<'_> {
 }
 
 /// Says what a snapshot lacks, which stands at `place`.
-pub(super) fn check(config: &NodeConfig, place: &Place, problems: &mut Problems) {
+pub(crate) fn check(config: &NodeConfig, place: &Place, problems: &mut Problems) {
     let has = |key: &str| config.raw.get(key).is_some_and(|value| !value.is_null());
     let mut say = |near: &str, message: &str, help: &str| {
         let place = config.places.get(near).unwrap_or(place);
         problems.push(Problem::new(message).at(place).help(help));
     };
-    if config.unique_key.is_empty() {
+    if config.snapshot().unique_key.is_empty() {
         say("strategy", "a snapshot needs `unique_key`", "say which columns name a row");
     }
-    match config.snapshot.strategy {
+    match config.snapshot().strategy {
         None if !has("strategy") => say(
             "unique_key",
             "a snapshot needs `strategy`",
             "write timestamp, with `updated_at`, or check, with `check_cols`",
         ),
-        Some(SnapshotStrategy::Timestamp) if config.snapshot.updated_at.is_none() => say(
+        Some(SnapshotStrategy::Timestamp) if config.snapshot().updated_at.is_none() => say(
             "strategy",
             "strategy `timestamp` needs `updated_at`",
             "say which column holds the time of a row's last change, or use strategy `check`",

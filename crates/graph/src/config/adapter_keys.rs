@@ -3,7 +3,7 @@
 //! Each is told once where it is written, with why nothing comes of it. A key that would change rows is not here but
 //! among those that are refused.
 
-use super::config_reader::ConfigOf;
+use super::reader::ConfigOf;
 use mep_core::keys::{Key, Section, accepted, without_effect};
 
 const LAYOUT: &str = "How rows lie on disk changes none of them; tables are Parquet, laid out by mep.";

@@ -3,8 +3,8 @@
 use chrono::{NaiveDate, NaiveDateTime, NaiveTime};
 use serde_json::Value as Json;
 
-use super::config::NodeConfig;
-use super::config_reader::ConfigReader;
+use super::model::ModelConfig;
+use super::reader::ConfigReader;
 use mep_core::time_range::BatchSize;
 
 /// The columns that a merge replaces in a stored row that has the key of a new one.
@@ -31,7 +31,7 @@ impl MergeColumns {
     }
 
     /// The key that config has for it, and the columns that it names.
-    pub(super) fn named(&self) -> (&'static str, &[String]) {
+    pub(crate) fn named(&self) -> (&'static str, &[String]) {
         match self {
             Self::All => ("merge_update_columns", &[]),
             Self::Only(columns) => ("merge_update_columns", columns),
@@ -69,7 +69,7 @@ pub fn time_of(text: &str) -> Option<NaiveDateTime> {
 
 impl ConfigReader<'_> {
     /// Columns of a merge, of which only one of both kinds may be given.
-    pub(super) fn merge_columns(&mut self, config: &mut NodeConfig, of: fn(Vec<String>) -> MergeColumns) {
+    pub(super) fn merge_columns(&mut self, config: &mut ModelConfig, of: fn(Vec<String>) -> MergeColumns) {
         let columns = self.list();
         if columns.is_empty() {
             return;
@@ -92,15 +92,6 @@ impl ConfigReader<'_> {
             },
             _ => self.expected("a day or a time in UTC, such as 2018-11-01 or 2018-11-01T06:00:00"),
         }
-    }
-
-    pub(super) fn batch_size(&mut self) -> Option<BatchSize> {
-        self.one_of(&[
-            ("hour", BatchSize::Hour),
-            ("day", BatchSize::Day),
-            ("month", BatchSize::Month),
-            ("year", BatchSize::Year),
-        ])
     }
 
     pub(super) fn lookback(&mut self) -> Option<u32> {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value as Json;
 
-use super::config_reader::ConfigReader;
+use super::reader::ConfigReader;
 use mep_contract::sink::Clustering;
 
 /// Config of a streaming model, and of one that is served.
@@ -21,7 +21,7 @@ pub struct StreamingConfig {
 }
 
 /// How much later than others an event may come, where the model does not say.
-pub(super) const ALLOWED_LATENESS: Duration = Duration::from_mins(5);
+pub(crate) const ALLOWED_LATENESS: Duration = Duration::from_mins(5);
 
 const UNITS: [(&str, u64); 5] =
     [("second", 1), ("minute", 60), ("hour", 3_600), ("day", 86_400), ("week", 7 * 86_400)];
