@@ -9,8 +9,8 @@ use std::path::Path;
 use clap::{Arg, Command, CommandFactory as _};
 
 use mep_cli::exit::{Exit, VARIABLES};
-use mep_cli::{Arguments, arguments::Global, reference_of_dbt_flags};
-use mep_core::keys::{Effect, Key, Section};
+use mep_cli::{Arguments, arguments::Global, reference_of_dbt_flags, reference_of_yaml};
+use mep_core::keys::{Effect, Key, Section, Shape};
 use mep_core::warnings::WarningKind;
 use mep_docs as docs;
 use mep_graph as graph;
@@ -304,11 +304,7 @@ fn every_variable_of_the_environment_that_the_code_asks_for_is_in_the_reference(
 
 #[test]
 fn every_key_says_in_a_sentence_what_it_does() {
-    let mut sections = graph::reference_of_config();
-    sections.extend(project::reference_of_files());
-    sections.extend(project::reference_of_profiles());
-    sections.push(docs::reference_of_charts());
-    for section in sections {
+    for section in reference_of_yaml() {
         for key in section.keys {
             assert!(
                 key.doc.ends_with('.') && key.doc.len() > 5,
@@ -318,5 +314,27 @@ fn every_key_says_in_a_sentence_what_it_does() {
                 key.doc
             );
         }
+    }
+}
+
+/// The titles of the sections whose keys may stand in a value of this shape.
+fn titles(shape: &Shape) -> Vec<&'static str> {
+    match shape {
+        Shape::Keys(titles) => titles.to_vec(),
+        Shape::OneOrMore(of) | Shape::List(of) | Shape::Mapping(of) => titles(of),
+        Shape::ByType(types) => types.iter().flat_map(|(_, shape)| titles(shape)).collect(),
+        Shape::Either(shapes) => shapes.iter().flat_map(titles).collect(),
+        Shape::Any | Shape::Text | Shape::Boolean | Shape::Number | Shape::Words(_) => Vec::new(),
+    }
+}
+
+#[test]
+fn a_mapping_whose_keys_a_shape_names_is_in_the_reference() {
+    let sections = reference_of_yaml();
+    let named: Vec<&str> =
+        sections.iter().flat_map(|section| &section.keys).flat_map(|key| titles(&key.shape)).collect();
+    assert!(named.len() > 20, "{named:?}");
+    for title in named {
+        assert!(sections.iter().any(|section| section.title == title), "no section is called `{title}`");
     }
 }

@@ -51,6 +51,7 @@ use clap::{CommandFactory as _, FromArgMatches as _};
 pub use arguments::Arguments;
 pub use dbt_flags::reference_of_dbt_flags;
 pub use exit::Exit;
+pub use schema::reference_of_yaml;
 
 use arguments::{AirflowCommand, Command, Global, Selecting, SourceCommand};
 use mep_app::deferred::Favor;

@@ -2,6 +2,7 @@
 
 use mep_app::AppError;
 use mep_artifacts::{YamlFile, json_schema};
+use mep_core::keys::Section;
 use mep_docs::reference_of_charts;
 use mep_graph::reference_of_config;
 use mep_lang::project::{reference_of_files, reference_of_profiles};
@@ -20,10 +21,15 @@ pub(super) fn schema(arguments: SchemaArguments) -> Result<Exit, AppError> {
         SchemaOf::Project => YamlFile::Project,
         SchemaOf::Profiles => YamlFile::Profiles,
     };
+    print(&format!("{:#}\n", json_schema(file, &reference_of_yaml())))?;
+    Ok(Exit::Success)
+}
+
+/// The keys of all YAML files.
+pub fn reference_of_yaml() -> Vec<Section> {
     let mut sections = reference_of_config();
     sections.extend(reference_of_files());
     sections.extend(reference_of_profiles());
     sections.push(reference_of_charts());
-    print(&format!("{:#}\n", json_schema(file, &sections)))?;
-    Ok(Exit::Success)
+    sections
 }

@@ -14,7 +14,7 @@ use mep_lang::project::{Exposure, Problem, Problems, Project, SourceText, neares
 
 const KEYS: [Key; 3] = [
     key("title", "text", "needed", "What the chart shows.").of(Shape::Text),
-    key("type", "", "needed", "How it is drawn.").of(Shape::Words(|| vec!["bar", "line", "us_states"])),
+    key("type", "", "needed", "How it is drawn.").of(Shape::Words(|| KINDS.to_vec())),
     key("sql", "query, with Jinja", "needed", "Its first column are the labels, its second one the numbers.")
         .of(Shape::Text),
 ];

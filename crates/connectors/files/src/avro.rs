@@ -20,7 +20,7 @@ use super::avro_container::{Damage, PlainContainer};
 use super::stream::{Disk, unwrap_disk};
 use mep_contract::source::schema::RowSchema;
 use mep_core::guard::guarded;
-use mep_decode::rows::{BadRow, Decoded, columns_of, rows_of};
+use mep_decode::rows::{self, BadRow, Decoded, columns_of, rows_of};
 
 const BATCH_ROWS: usize = 8192;
 const WHAT: &str = "the Avro file cannot be read";
@@ -84,10 +84,7 @@ impl AvroRows {
         let state = match records(file) {
             Ok(reader) => match columns_of(&reader.schema(), schema) {
                 Ok(columns) => {
-                    let given = reader.schema();
-                    let fields = given.fields().iter().enumerate();
-                    let others = fields.filter(|(index, _)| !columns.contains(&Some(*index)));
-                    undeclared.extend(others.map(|(_, field)| field.name().clone()));
+                    undeclared.extend(rows::undeclared(&reader.schema(), &columns));
                     AvroState::Reading { reader: Box::new(reader), columns }
                 }
                 Err(reason) => AvroState::Refused(format!("{reason}; none of the file's rows are read")),

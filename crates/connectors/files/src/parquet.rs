@@ -29,7 +29,7 @@ use super::FilesError;
 use super::parquet_pages::check_pages;
 use mep_contract::source::schema::RowSchema;
 use mep_core::guard::{Panicked, guarded};
-use mep_decode::rows::{BadRow, Decoded, columns_of, rows_of};
+use mep_decode::rows::{self, BadRow, Decoded, columns_of, rows_of};
 
 const BATCH_ROWS: usize = 8192;
 
@@ -195,9 +195,7 @@ fn start(file: File, schema: &RowSchema, undeclared: &mut Vec<String>) -> Result
         Ok(roots) => roots,
         Err(reason) => return Ok(ParquetState::Refused(refusal(&reason, rows))),
     };
-    let fields = builder.schema().fields().iter().enumerate();
-    let others = fields.filter(|(index, _)| !roots.contains(&Some(*index)));
-    undeclared.extend(others.map(|(_, field)| field.name().clone()));
+    undeclared.extend(rows::undeclared(builder.schema(), &roots));
     // The reader gives the projected columns in the order of the file.
     let mut projected: Vec<usize> = roots.iter().flatten().copied().collect();
     projected.sort_unstable();

@@ -140,7 +140,7 @@ fn row_type(column: &str, name: &str, part: &str, depth: usize) -> Result<DataTy
             let entries = Field::new("entries", DataType::Struct(Fields::from(entries.to_vec())), false);
             DataType::Map(Arc::new(entries), false)
         }
-        None if is_binary(part) => DataType::Binary,
+        None if parsed(part).is_some_and(|parsed| is_binary(&parsed)) => DataType::Binary,
         // How long a text may be says nothing here, as in SQL: no row is refused for it.
         None => match declared_type(column, part) {
             Ok(declared) => declared.data_type,
@@ -153,20 +153,18 @@ fn row_type(column: &str, name: &str, part: &str, depth: usize) -> Result<DataTy
     })
 }
 
-fn is_binary(name: &str) -> bool {
+fn is_binary(parsed: &ast::DataType) -> bool {
     use ast::DataType as T;
     matches!(
-        parsed(name),
-        Some(
-            T::Bytea
-                | T::Bytes(_)
-                | T::Binary(_)
-                | T::Varbinary(_)
-                | T::Blob(_)
-                | T::TinyBlob
-                | T::MediumBlob
-                | T::LongBlob
-        )
+        parsed,
+        T::Bytea
+            | T::Bytes(_)
+            | T::Binary(_)
+            | T::Varbinary(_)
+            | T::Blob(_)
+            | T::TinyBlob
+            | T::MediumBlob
+            | T::LongBlob
     )
 }
 
@@ -280,14 +278,7 @@ fn known(parsed: &ast::DataType) -> Result<DataType, TypeRefusal> {
         }
         T::Time(..) => return Err(ZONED_TIME),
         T::Interval { .. } => return Err(INTERVAL),
-        T::Bytea
-        | T::Bytes(_)
-        | T::Binary(_)
-        | T::Varbinary(_)
-        | T::Blob(_)
-        | T::TinyBlob
-        | T::MediumBlob
-        | T::LongBlob => return Err(BYTES),
+        bytes if is_binary(bytes) => return Err(BYTES),
         T::Array(_) | T::Map(..) | T::Struct(..) | T::Tuple(_) | T::Nested(_) | T::Union(_) => {
             return Err(NESTED);
         }

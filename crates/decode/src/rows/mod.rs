@@ -24,7 +24,7 @@ pub use column::sql_name;
 pub use csv::{CsvColumns, CsvDecoder};
 pub use decimal::Number;
 pub use decode::{Chunk, Decoded, Decoder, LineNumbers};
-pub use typed::{columns_of, rows_of};
+pub use typed::{columns_of, rows_of, undeclared};
 
 /// Why a schema cannot be read into at all, or a batch not be built.
 #[derive(Debug, thiserror::Error)]

@@ -41,6 +41,16 @@ pub fn columns_of(given: &SchemaRef, schema: &RowSchema) -> Result<Vec<Option<us
     Ok(columns)
 }
 
+/// The names of the given columns that none of those found by [`columns_of`] is.
+pub fn undeclared<'a>(
+    given: &'a SchemaRef,
+    columns: &'a [Option<usize>],
+) -> impl Iterator<Item = String> + 'a {
+    let fields = given.fields().iter().enumerate();
+    let others = fields.filter(|(index, _)| !columns.contains(&Some(*index)));
+    others.map(|(_, field)| field.name().clone())
+}
+
 /// What values of a type are, in words.
 fn kind(data_type: &DataType) -> Cow<'static, str> {
     Cow::Borrowed(match data_type {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use mep_lang::jinja::{Rendered, SourceMap, Subject};
 use mep_lang::project::{Problem, SourceText, Span};
-use mep_sql::{PlannedQuery, SqlProblem, alignment, without_semicolon};
+use mep_sql::{PlannedQuery, Scope, SqlProblem, alignment, without_semicolon};
 
 use super::work::CompileWork;
 use crate::asked::{Asking, InputsAsked, Own, Reach};
@@ -29,10 +29,7 @@ impl CompileWork<'_> {
         rendered: &Rendered,
         checked: &PlannedQuery,
     ) -> Result<PlannedQuery, Problem> {
-        if !self.reads_views(checked) {
-            return Ok(checked.clone());
-        }
-        self.scope.plan(&rendered.sql).map_err(|problem| sql_problem(&problem, &rendered.map))
+        self.planned_with_views(rendered, checked, Scope::plan)
     }
 
     /// The plan of a view or an ephemeral model, for what reads it.
@@ -41,13 +38,22 @@ impl CompileWork<'_> {
         rendered: &Rendered,
         checked: &PlannedQuery,
     ) -> Result<PlannedQuery, Problem> {
+        self.planned_with_views(rendered, checked, Scope::plan_over_views)
+    }
+
+    fn planned_with_views(
+        &self,
+        rendered: &Rendered,
+        checked: &PlannedQuery,
+        plan: fn(&Scope, &str) -> Result<PlannedQuery, SqlProblem>,
+    ) -> Result<PlannedQuery, Problem> {
         if !self.reads_views(checked) {
             return Ok(checked.clone());
         }
-        self.scope.plan_over_views(&rendered.sql).map_err(|problem| sql_problem(&problem, &rendered.map))
+        plan(&self.scope, &rendered.sql).map_err(|problem| sql_problem(&problem, &rendered.map))
     }
 
-    pub(super) fn reads_views(&self, checked: &PlannedQuery) -> bool {
+    fn reads_views(&self, checked: &PlannedQuery) -> bool {
         let reads = alignment::tables(checked);
         reads.map_or(true, |tables| tables.iter().any(|table| self.views.contains_key(table)))
     }

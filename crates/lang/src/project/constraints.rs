@@ -70,7 +70,7 @@ impl Constraint {
 }
 
 const KEYS: [Key; 8] = [
-    key("type", "", "needed", "What it promises. `custom` is in the words of one database, and only warned of.").of(Shape::Words(|| vec!["not_null", "unique", "primary_key", "foreign_key", "check", "custom"])),
+    key("type", "", "needed", "What it promises. `custom` is in the words of one database, and only warned of.").of(Shape::Words(|| ConstraintKind::ALL.map(ConstraintKind::as_str).to_vec())),
     key("name", "text", "", "What messages call it.").of(Shape::Text),
     key(
         "columns",

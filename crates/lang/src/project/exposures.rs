@@ -10,8 +10,7 @@ use mep_core::keys::{Key, Section, Shape, accepted, key};
 const KEYS: [Key; 12] = [
     key("name", "name", "needed", "The exposure's name.").of(Shape::Text),
     key("label", "text", "", "Its name for people.").of(Shape::Text),
-    key("type", "", "needed", "What it is.")
-        .of(Shape::Words(|| vec!["dashboard", "notebook", "analysis", "ml", "application"])),
+    key("type", "", "needed", "What it is.").of(Shape::Words(|| KINDS.to_vec())),
     key("maturity", "", "", "How far others may rely on it.")
         .of(Shape::Words(|| vec!["high", "medium", "low"])),
     key("url", "text", "", "Where it is.").of(Shape::Text),

@@ -14,7 +14,7 @@ pub(super) const FORMAT: Key = key(
     "what each file looks like",
     "What its files are. A file that is plainly something else is an error.",
 )
-.of(Shape::Words(|| vec!["ndjson", "json", "csv", "parquet", "avro"]));
+.of(Shape::Words(|| FileFormat::ALL.map(FileFormat::name).to_vec()));
 /// The key of how CSV is written.
 pub(super) const CSV: Key =
     key("csv", "mapping", "", "How its CSV is written.").of(Shape::Keys(&[CSV_TITLE]));

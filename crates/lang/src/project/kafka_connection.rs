@@ -29,7 +29,7 @@ const KEYS: [Key; 9] = [
 /// Keys of the connection that are librdkafka's properties, with `_` in place of `.`.
 const SECURITY: [Key; 9] = [
     key("security_protocol", "", "plaintext", "How brokers are spoken to.")
-        .of(Shape::Words(|| vec!["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"])),
+        .of(Shape::Words(|| PROTOCOLS.to_vec())),
     key("sasl_mechanism", "text", "", "How the user is made known, as `SCRAM-SHA-512`.").of(Shape::Text),
     key("sasl_username", "text", "", "The user.").of(Shape::Text),
     key("sasl_password", "text", "", "The password: take it from the environment by `env_var()`.")

@@ -94,6 +94,9 @@ const CONFIG: Key =
         .of(Shape::Mapping(&Shape::Any));
 const DOCS: Key = accepted("docs", "Of dbt's own docs.");
 
+/// Who may refer to a model.
+pub(super) const ACCESS: Shape = Shape::Words(|| vec!["private", "protected", "public"]);
+
 const MODEL_KEYS: [Key; 20] = [
     key("name", "name", "needed", "The file's name without `.sql`.").of(Shape::Text),
     DESCRIPTION,
@@ -109,8 +112,7 @@ const MODEL_KEYS: [Key; 20] = [
         "Keys of dbt's adapters and packages, of models, seeds and snapshots",
     ])),
     DOCS,
-    key("access", "", "protected", "Who may refer to it: its group, its project, or all.")
-        .of(Shape::Words(|| vec!["private", "protected", "public"])),
+    key("access", "", "protected", "Who may refer to it: its group, its project, or all.").of(ACCESS),
     key("group", "name", "", "The group that it is of.").of(Shape::Text),
     key("versions", "list of versions", "", "Its versions, each in a file of its own.")
         .of(Shape::List(&Shape::Keys(&["A version of a model"]))),

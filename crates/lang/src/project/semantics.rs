@@ -107,8 +107,7 @@ const METRIC_KEYS: [Key; 11] = [
     key("name", "name", "needed", "The metric's name.").of(Shape::Text),
     key("label", "text", "", "Its name for people.").of(Shape::Text),
     key("description", "text", "", "What it is.").of(Shape::Text),
-    key("type", "", "needed", "How it is made.")
-        .of(Shape::Words(|| vec!["simple", "ratio", "cumulative", "derived", "conversion"])),
+    key("type", "", "needed", "How it is made.").of(Shape::Words(|| METRIC_TYPES.to_vec())),
     key("type_params", "mapping", "", "The measures and metrics that it is made of; each is looked for.")
         .of(Shape::Mapping(&Shape::Any)),
     accepted("filter", "Of dbt's semantic layer."),

@@ -16,7 +16,7 @@ use mep_core::keys::{Key, Section, Shape, key};
 const TYPES: [&str; 1] = ["cassandra"];
 
 const KEYS: [Key; 14] = [
-    key("type", "", "needed", "Where rows go.").of(Shape::Words(|| vec!["cassandra"])),
+    key("type", "", "needed", "Where rows go.").of(Shape::Words(|| TYPES.to_vec())),
     key("contact_points", "host:port, with commas, or list", "needed", "The nodes to ask first.")
         .of(Shape::OneOrMore(&Shape::Text)),
     key("keyspace", "name", "needed", "The keyspace; it is created where it is not there.").of(Shape::Text),
@@ -27,9 +27,8 @@ const KEYS: [Key; 14] = [
         "Of a keyspace that is created.",
     )
     .of(Shape::Mapping(&Shape::Any)),
-    key("consistency", "", "local_quorum", "How many replicas must have a write.").of(Shape::Words(|| {
-        vec!["local_quorum", "local_one", "one", "two", "three", "quorum", "each_quorum", "all"]
-    })),
+    key("consistency", "", "local_quorum", "How many replicas must have a write.")
+        .of(Shape::Words(consistencies)),
     key("local_dc", "name", "", "The datacenter; needed where there are several.").of(Shape::Text),
     key("username", "text", "", "The user.").of(Shape::Text),
     key("password", "text", "", "The password: take it from the environment by `env_var()`.").of(Shape::Text),
@@ -76,6 +75,10 @@ const CONSISTENCIES: [(&str, CassandraConsistency); 8] = [
     ("each_quorum", CassandraConsistency::EachQuorum),
     ("all", CassandraConsistency::All),
 ];
+
+fn consistencies() -> Vec<&'static str> {
+    CONSISTENCIES.iter().map(|(name, _)| *name).collect()
+}
 
 /// Cassandra takes no longer name.
 const LONGEST_NAME: usize = 48;
@@ -192,7 +195,7 @@ fn read_consistency(item: Item<'_>, problems: &mut Problems) -> Option<Cassandra
     let written = item.as_text().map(str::to_ascii_lowercase);
     let found = CONSISTENCIES.iter().find(|(name, _)| written.as_deref() == Some(*name));
     if found.is_none() && !item.is_null() {
-        let names: Vec<&str> = CONSISTENCIES.iter().map(|(name, _)| *name).collect();
+        let names = consistencies();
         problems.push(item.expected(&format!("one of {}", names.join(", "))));
     }
     found.map(|(_, consistency)| *consistency)

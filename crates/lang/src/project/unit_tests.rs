@@ -149,7 +149,7 @@ pub(super) const GIVEN_KEYS: [Key; 4] = [
     )
     .of(Shape::Text),
     key("rows", "list of mappings, CSV or SQL", "", "The rows; a column that they leave out is NULL."),
-    key("format", "", "dict", "How the rows are written.").of(Shape::Words(|| vec!["dict", "csv", "sql"])),
+    key("format", "", "dict", "How the rows are written.").of(Shape::Words(|| FORMATS.to_vec())),
     key("fixture", "name", "", "A file of rows in tests/fixtures, without `.csv` or `.sql`.").of(Shape::Text),
 ];
 const CONFIG_KEYS: [Key; 3] = [
@@ -166,6 +166,9 @@ const VERSION_KEYS: [Key; 2] = [
     key("include", "list", "", "Versions.").of(Shape::List(&Shape::Text)),
     key("exclude", "list", "", "Versions.").of(Shape::List(&Shape::Text)),
 ];
+
+/// How rows can be written.
+const FORMATS: [&str; 3] = ["dict", "csv", "sql"];
 
 /// The keys of a unit test.
 pub(super) fn reference() -> Vec<Section> {
@@ -297,7 +300,7 @@ fn read_versions(test: Mapping<'_>, problems: &mut Problems) -> (Vec<String>, Ve
 pub(super) fn read_rows(of: Mapping<'_>, fixtures: &Fixtures, problems: &mut Problems) -> Option<UnitRows> {
     let format = of.get("format").and_then(|item| item.located_text(problems));
     let is_said = format.as_ref().map_or("dict", |format| format.value.as_str());
-    if let (Some(format), false) = (&format, ["dict", "csv", "sql"].contains(&is_said)) {
+    if let (Some(format), false) = (&format, FORMATS.contains(&is_said)) {
         let problem = Problem::new(format!("unknown format `{is_said}` of rows")).at(&format.place);
         problems.push(problem.help("the formats are dict, csv and sql"));
         return None;

@@ -6,7 +6,7 @@ use serde_json::Value as Json;
 
 use super::config_tree::{Config, overlay_all};
 use super::item::{Item, Mapping};
-use super::properties::{InFile, PropertiesEntry, read_config};
+use super::properties::{ACCESS, InFile, PropertiesEntry, read_config};
 use super::{Column, Problem, Problems, Properties, Weight};
 use mep_core::keys::{Key, Section, Shape, accepted, key};
 
@@ -73,7 +73,7 @@ const KEYS: [Key; 13] = [
     key("data_tests", "list of tests", "the model's", "Tests of all of it.").of(Shape::List(&Shape::Any)),
     key("constraints", "list of constraints", "the model's", "What is promised of its rows.").of(Shape::List(&Shape::Keys(&["A constraint of a model or of a column"]))),
     key("config", "mapping", "", "Config, over that of the model.").of(Shape::Mapping(&Shape::Any)),
-    key("access", "", "the model's", "Who may refer to it.").of(Shape::Words(|| vec!["private", "protected", "public"])),
+    key("access", "", "the model's", "Who may refer to it.").of(ACCESS),
     key("deprecation_date", "date", "", "The day from which on nothing should refer to it.").of(Shape::Text),
     key("tags", "text or list", "", "Words to select by.").of(Shape::OneOrMore(&Shape::Text)),
     key("meta", "mapping", "", "Data of your own.").of(Shape::Mapping(&Shape::Any)),

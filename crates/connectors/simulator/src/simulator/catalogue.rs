@@ -35,7 +35,6 @@ pub(super) struct Catalogue {
 }
 
 impl Catalogue {
-    /// The same songs for every configuration; with `mojibake`, their names as UTF-8 read as Latin-1.
     /// The songs of all simulators, made where one is first asked for.
     pub(super) fn shared(mojibake: bool) -> &'static LazyLock<Self> {
         static CLEAN: LazyLock<Catalogue> = LazyLock::new(|| Catalogue::new(false));
@@ -43,6 +42,7 @@ impl Catalogue {
         if mojibake { &SPOILT } else { &CLEAN }
     }
 
+    /// The same songs for every configuration; with `mojibake`, their names as UTF-8 read as Latin-1.
     fn new(mojibake: bool) -> Self {
         let mut random = Random::new(hash(0, Purpose::Catalogue, 0, 0));
         let artists = artists(&mut random);
