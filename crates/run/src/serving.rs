@@ -113,18 +113,21 @@ impl Session<'_> {
     ) -> Result<Option<ServedRowCounts>, BuildError> {
         let Some((store, served, table)) = self.to_be_served(index, node) else { return Ok(None) };
         let is_refresh = was_built && self.options.full_refresh && node.config.full_refresh != Some(false);
+        let (name, kind) = (node.shown_name(), node.shown_kind());
+        let mut is_said = was_built;
         let mut pause = PAUSE;
         for attempt in 1.. {
-            let lacking = self.lacking(store, &served, &table, is_refresh);
-            let Some(lacking) = lacking.map_err(not_served)? else { return Ok(None) };
-            if attempt == 1 && !was_built {
-                let (name, kind) = (node.shown_name(), node.shown_kind());
-                self.reporter.report(Event::Started { name: &name, kind });
-            }
-            match self.deliver(store, &served, &table, &lacking, &node.shown_name()) {
-                // What was begun is known by now, so that what is begun anew goes on from there.
+            // What was begun is known by now, so that what is begun anew goes on from there.
+            let served = self.lacking(store, &served, &table, is_refresh).and_then(|lacking| {
+                let Some(lacking) = lacking else { return Ok(None) };
+                if !std::mem::replace(&mut is_said, true) {
+                    self.reporter.report(Event::Started { name: &name, kind });
+                }
+                self.deliver(store, &served, &table, &lacking, &name).map(Some)
+            });
+            match served {
                 Err(BuildError::Serving(SinkError::Passing(why))) if attempt < ATTEMPTS => {
-                    tracing::warn!("{}: {why}; it is tried again", node.shown_name());
+                    tracing::warn!("{name}: {why}; it is tried again");
                     let wait = async {
                         tokio::time::sleep(pause).await;
                         Ok::<(), BuildError>(())
@@ -132,7 +135,7 @@ impl Session<'_> {
                     self.block_on(wait).map_err(not_served)?;
                     pause *= 2;
                 }
-                delivered => return delivered.map(Some).map_err(not_served),
+                served => return served.map_err(not_served),
             }
         }
         Ok(None)

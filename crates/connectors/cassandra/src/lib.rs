@@ -146,8 +146,15 @@ impl CassandraCluster {
             if found.iter().all(|(found,)| found != table) {
                 session.define("make the tables of the streams", &create).await?;
             }
+            self.taken(session, table).await?;
         }
         Ok(())
+    }
+
+    /// Waits until statements on a table are taken, which others may be making just now.
+    async fn taken(&self, session: &CassandraSession, table: &str) -> Result<(), SinkError> {
+        let cql = format!("SELECT * FROM {}.{table}", shape::quoted(self.keyspace()));
+        session.prepare(&format!("read the table {table}"), &cql).await.map(|_| ())
     }
 }
 

@@ -13,6 +13,13 @@ use mep_contract::warehouse::error::WarehouseError;
 /// A call that may be made twice is made again this often where the connection was lost.
 const MORE_ATTEMPTS: usize = 1;
 
+/// A call that was not sent is made again this often: the next one finds a connection.
+const MORE_UNSENT: usize = 8;
+
+/// What the library says where it lost the place of one that waited for a connection, by numbers that it gives twice
+/// (volo-thrift 0.10, `transport/pool`).
+const LOST_ITS_PLACE: &str = "wait a idle connection error";
+
 /// What a call is like: how long it may take, and whether it may be made again where the connection was lost.
 #[derive(Clone, Copy)]
 pub(super) enum CallKind {
@@ -38,8 +45,17 @@ impl CallKind {
         }
     }
 
+    /// Whether it may be made again after this failure, which is the `times`th of its kind.
+    pub(super) fn again(self, failure: &CallFailure, times: usize) -> bool {
+        match failure {
+            CallFailure::Unsent(_) => times <= MORE_UNSENT,
+            CallFailure::Lost(_) => times < self.attempts(),
+            CallFailure::Refused(_) | CallFailure::Unclear(_) | CallFailure::Silent(_) => false,
+        }
+    }
+
     /// How often it is made, at most: whether a change was carried out is not known once the connection is lost.
-    pub(super) fn attempts(self) -> usize {
+    fn attempts(self) -> usize {
         match self {
             Self::Change | Self::Lock => 1,
             Self::Question | Self::Listing | Self::SignOfLife => 1 + MORE_ATTEMPTS,
@@ -54,6 +70,8 @@ pub(super) enum CallFailure {
     Refused(MetastoreRefusal),
     /// An answer that cannot be understood: whether the call was carried out is not known.
     Unclear(String),
+    /// It was not made, for want of a connection that would have been free.
+    Unsent(String),
     /// The connection was lost, or could not be had: whether the call was carried out is not known.
     Lost(String),
     /// No answer for this long: whether the call was carried out is not known.
@@ -68,6 +86,7 @@ impl From<ClientError> for CallFailure {
             [", cx: ", ", rpc_info: ", ", rpcinfo: "].into_iter().filter_map(|words| said.find(words)).min();
         let said = &said[..end.unwrap_or(said.len())];
         match error {
+            ClientError::Transport(_) if said.contains(LOST_ITS_PLACE) => Self::Unsent(said.to_owned()),
             ClientError::Transport(_) => {
                 Self::Lost(said.strip_prefix("transport exception: ").unwrap_or(said).to_owned())
             }
@@ -96,7 +115,9 @@ impl<T> CallResult<T> {
             let reason = match failure {
                 CallFailure::Refused(refusal) => refusal.to_string(),
                 CallFailure::Unclear(reason) => reason,
-                CallFailure::Lost(reason) => return WarehouseError::Lost { action, object, service, reason },
+                CallFailure::Unsent(reason) | CallFailure::Lost(reason) => {
+                    return WarehouseError::Lost { action, object, service, reason };
+                }
                 CallFailure::Silent(limit) => {
                     return WarehouseError::Silent { action, object, service, seconds: limit.as_secs() };
                 }
@@ -111,5 +132,29 @@ impl<T> CallResult<T> {
             Err(CallFailure::Refused(refusal)) if refusal.kind == kind => Ok(None),
             _ => self.must().map(Some),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn transport(words: &str) -> CallFailure {
+        let error = std::io::Error::other(words.to_owned());
+        CallFailure::from(ClientError::Transport(volo_thrift::TransportException::from(error)))
+    }
+
+    #[test]
+    fn a_change_is_made_again_where_it_was_not_sent_and_only_there() {
+        let unsent = transport("wait a idle connection error: RecvError(())");
+        assert!(matches!(unsent, CallFailure::Unsent(_)), "{unsent:?}");
+        assert!(CallKind::Change.again(&unsent, 1));
+        assert!(CallKind::Change.again(&unsent, MORE_UNSENT));
+        assert!(!CallKind::Change.again(&unsent, MORE_UNSENT + 1));
+        let lost = transport("early eof");
+        assert!(matches!(lost, CallFailure::Lost(_)), "{lost:?}");
+        assert!(!CallKind::Change.again(&lost, 1));
+        assert!(CallKind::Question.again(&lost, 1));
+        assert!(!CallKind::Question.again(&lost, 2));
     }
 }

@@ -115,17 +115,20 @@ impl Metastore {
         F: Future<Output = Result<T, CallFailure>> + Send + 'static,
     {
         let limit = kind.limit(self.limits);
-        let mut outcome = Err(CallFailure::Lost("the call ended early".to_owned()));
-        for _ in 0..kind.attempts() {
+        let (mut unsent, mut lost) = (0, 0);
+        let outcome = loop {
             let call = call(self.client.clone());
             let ended = self.background.wait(async move {
                 tokio::time::timeout(limit, call).await.unwrap_or(Err(CallFailure::Silent(limit)))
             });
-            outcome = ended.unwrap_or(outcome);
-            if !matches!(outcome, Err(CallFailure::Lost(_))) {
-                break;
+            let outcome = ended.unwrap_or_else(|| Err(CallFailure::Lost("the call ended early".to_owned())));
+            let Err(failure) = &outcome else { break outcome };
+            let times = if matches!(failure, CallFailure::Unsent(_)) { &mut unsent } else { &mut lost };
+            *times += 1;
+            if !kind.again(failure, *times) {
+                break outcome;
             }
-        }
+        };
         let service = format!("the hive metastore at {}", self.address);
         CallResult { action, object: object.to_string(), service, outcome }
     }
