@@ -13,7 +13,7 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, RecordBatch, StringArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Schema};
-use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion::common::tree_node::{Transformed, TreeNodeRecursion};
 use datafusion::common::{Column, DFSchema, DataFusionError};
 use datafusion::datasource::source_as_provider;
 use datafusion::logical_expr::expr::Placeholder;
@@ -26,6 +26,7 @@ use super::carried::{self, Keys};
 use super::planned::SqlError;
 use super::scope::{DeclaredTable, Scope};
 use super::stored_types::stored_type;
+use crate::tree::{PlanWalk, TreeWalk};
 use mep_core::relation::Relation;
 
 /// How the partitions of an output come from the partitions of its inputs.
@@ -199,7 +200,7 @@ pub fn derive(scope: &Scope, plan: &LogicalPlan, columns: &[String]) -> Result<A
 /// None of its own; walking a plan returns a `Result`.
 pub fn tables(plan: &LogicalPlan) -> Result<Vec<Relation>, SqlError> {
     let mut relations = Vec::new();
-    plan.apply_with_subqueries(|node| {
+    plan.walk_with_subqueries(&mut |node| {
         if let LogicalPlan::TableScan(scan) = node
             && is_stored(scan)
         {
@@ -304,7 +305,7 @@ fn equal_to_probe(filter: &Expr, probe: &str) -> Option<Expr> {
 
 /// An expression over one table's columns, without the table's name.
 fn unqualified(expression: &Expr) -> Option<Expr> {
-    let unqualified = expression.clone().transform(|part| {
+    let unqualified = expression.clone().map_up(&mut |part| {
         Ok(match part {
             Expr::Column(column) => Transformed::yes(Expr::Column(Column::from_name(column.name))),
             other => Transformed::no(other),

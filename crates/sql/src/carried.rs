@@ -8,7 +8,8 @@
 //! are. The optimizer pushes a filter only where it can execute one, and does not carry it across an outer join, to the rows
 //! that are only looked for, or through groups in several sets. No filter is made here, so that more can be said.
 
-use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use crate::tree::TreeWalk;
+use datafusion::common::tree_node::{Transformed, TreeNodeRecursion};
 use datafusion::common::{Column, DFSchema, DataFusionError};
 use datafusion::functions::core::expr_fn::coalesce;
 use datafusion::logical_expr::expr::{AggregateFunction, Case, ScalarFunction, WindowFunction};
@@ -111,7 +112,7 @@ pub(super) fn follow(
 
 /// Whether an expression can be evaluated for a partition by itself, without rows or a run.
 pub(super) fn is_evaluable(expression: &Expr) -> bool {
-    let is_open = expression.exists(|part| {
+    let is_open = expression.any_node(&mut |part| {
         Ok(matches!(
             part,
             Expr::Placeholder(_)
@@ -148,7 +149,7 @@ pub(super) fn mapped(wanted: &Wanted, schema: &DFSchema, below: impl Fn(usize) -
 /// The expression with each column as `by` says; `None` where it does not say one.
 pub(super) fn replaced(expression: Expr, by: impl Fn(&Column) -> Option<Expr>) -> Option<Expr> {
     let mut is_complete = true;
-    let replaced = expression.transform_down(|part| {
+    let replaced = expression.map_down(&mut |part| {
         let Expr::Column(column) = &part else { return Ok(Transformed::no(part)) };
         if let Some(other) = by(column) {
             return Ok(Transformed::new(other, true, TreeNodeRecursion::Jump));
@@ -299,7 +300,7 @@ fn tagged(expression: &Expr, at: &dyn Fn(&Column) -> Option<(&'static str, usize
         let (side, position) = at(column)?;
         Some(Expr::Column(Column::new(Some(side), position.to_string())))
     });
-    let written = named?.transform_up(|part| {
+    let written = named?.map_up(&mut |part| {
         Ok(match terms(&part).and_then(first_of) {
             Some(first) if first != part => Transformed::yes(first),
             _ => Transformed::no(part),
@@ -411,7 +412,7 @@ impl<'a> Side<'a> {
 
     /// An expression in which some parts are written otherwise, if it speaks of this side alone then.
     fn written(&self, wanted: &Expr, otherwise: &dyn Fn(&Expr) -> Option<Expr>) -> Option<Expr> {
-        let written = wanted.clone().transform_down(|part| {
+        let written = wanted.clone().map_down(&mut |part| {
             Ok(match otherwise(&part) {
                 Some(other) => Transformed::new(other, true, TreeNodeRecursion::Jump),
                 None => Transformed::no(part),

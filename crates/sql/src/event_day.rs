@@ -4,8 +4,9 @@
 //! column, and says the day by the time: `cast(ts as date)`, `date_trunc('month', ts)`. What depends on the day alone is
 //! the same of the midnight that begins it, so that the partitions give it.
 
+use crate::tree::TreeWalk;
 use arrow::datatypes::{DataType, Schema, TimeUnit};
-use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion::common::tree_node::{Transformed, TreeNodeRecursion};
 use datafusion::common::{Column, DFSchema, ScalarValue};
 use datafusion::logical_expr::expr::{Between, InList, ScalarFunction};
 use datafusion::logical_expr::{BinaryExpr, Cast, Expr, ExprSchemable, Operator, TryCast, cast, lit};
@@ -26,7 +27,7 @@ impl EventDay {
         if !speaks_of(expression, &self.time) {
             return None;
         }
-        let said = expression.clone().transform_down(|part| {
+        let said = expression.clone().map_down(&mut |part| {
             Ok(match self.of_day(&part, schema) {
                 Some(other) => Transformed::new(other, true, TreeNodeRecursion::Jump),
                 None => Transformed::no(part),
@@ -262,7 +263,7 @@ mod tests {
         let plan = scope.plan(&format!("select id from m.raw where {condition}")).unwrap().into_plan();
         let plan = scope.state().optimize(&plan).unwrap();
         let mut filters = Vec::new();
-        plan.apply(|node| {
+        plan.walk(&mut |node| {
             if let LogicalPlan::TableScan(scan) = node {
                 filters.clone_from(&scan.filters);
             }

@@ -9,6 +9,7 @@ use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, lit};
 use super::alignment::relation;
 use super::planned::{PlannedQuery, SqlError};
 use super::types_said::sql_type;
+use crate::tree::PlanWalk;
 use mep_core::relation::Relation;
 use mep_core::time_range::TimeRange;
 
@@ -105,7 +106,7 @@ impl EventTime {
         table: &Relation,
         begin: NaiveDateTime,
     ) -> Result<PlannedQuery, SqlError> {
-        let read = query.into_plan().transform_up_with_subqueries(|part| {
+        let read = query.into_plan().map_up_with_subqueries(&mut |part| {
             let LogicalPlan::TableScan(scan) = &part else { return Ok(Transformed::no(part)) };
             if relation(scan) != *table {
                 return Ok(Transformed::no(part));

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use arrow::compute::can_cast_types;
 use arrow::datatypes::DataType;
-use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{DFSchema, DataFusionError, ScalarValue};
 use datafusion::logical_expr::{Distinct, Expr, ExprSchemable, JoinType, LogicalPlan};
 use datafusion::physical_expr::window::{PlainAggregateWindowExpr, SlidingAggregateWindowExpr};
@@ -22,6 +22,7 @@ use super::rules::parts;
 use super::surely_fails::check_accumulates;
 use super::syntax::visits::visit_expressions;
 use super::{lateral, offset, syntax};
+use crate::tree::{PlanWalk, TreeWalk};
 
 /// Whether a plan consists of nothing but what the engine executes in any combination: scans, filters, projections, joins, groups
 /// and plain expressions. Most plans do, and to make an execution of them only to see that it can be made would take longer than all
@@ -29,7 +30,7 @@ use super::{lateral, offset, syntax};
 pub(super) fn is_plain(plan: &LogicalPlan) -> bool {
     let mut is_plain = true;
     // The closures return no error, so neither does the walk.
-    let _ = plan.apply(|node| {
+    let _ = plan.walk(&mut |node| {
         // Lists and structs are cast and compared by rules that only the physical planner knows.
         let is_flat =
             |node: &LogicalPlan| node.schema().fields().iter().all(|field| !field.data_type().is_nested());
@@ -40,9 +41,9 @@ pub(super) fn is_plain(plan: &LogicalPlan) -> bool {
                 part.get_type(read.get_or_init(|| parts::read_by(node).unwrap_or_else(|_| DFSchema::empty())))
                     .ok()
             };
-            let _ = node.apply_expressions(|expression| {
-                let is_odd = |part: &Expr| Ok(!is_plain_part(part, &type_of));
-                is_plain = is_plain && !expression.exists(is_odd).unwrap_or(true);
+            let _ = node.walk_expressions(&mut |expression| {
+                let mut is_odd = |part: &Expr| Ok(!is_plain_part(part, &type_of));
+                is_plain = is_plain && !expression.any_node(&mut is_odd).unwrap_or(true);
                 Ok(TreeNodeRecursion::Continue)
             });
         }
@@ -126,7 +127,7 @@ fn is_literal(expression: &Expr) -> bool {
 /// Makes sure that the aggregates of an execution can begin, and take rows: some find only then that what they were given is not a constant, or of a type
 /// that they do not know.
 pub(super) fn check_accumulators(execution: &Arc<dyn ExecutionPlan>) -> Result<(), DataFusionError> {
-    execution.apply(|node| {
+    execution.walk(&mut |node| {
         if let Some(aggregate) = node.downcast_ref::<AggregateExec>() {
             let is_grouped = !aggregate.group_expr().is_empty();
             for function in aggregate.aggr_expr() {

@@ -61,6 +61,7 @@ mod surrogate_key;
 mod syntax;
 mod time_text;
 mod times;
+mod tree;
 mod trial;
 mod truth_numbers;
 mod tumble;

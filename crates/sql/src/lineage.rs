@@ -5,11 +5,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{DFSchema, TableReference};
 use datafusion::logical_expr::{Distinct, Expr, JoinType, LogicalPlan};
 
 use super::column_places::ColumnPlaces;
+use crate::tree::TreeWalk;
 use mep_core::relation::Relation;
 
 /// A column of a relation.
@@ -204,7 +205,7 @@ fn of_expression(expression: &Expr, places: &ColumnPlaces<'_>, below: &[Origins]
         return found;
     }
     // The closure returns no error, so neither does the walk.
-    let _ = expression.apply(|part| {
+    let _ = expression.walk(&mut |part| {
         match part {
             Expr::Column(column) => {
                 let position = places.find(column);

@@ -12,9 +12,9 @@ use std::sync::Arc;
 use super::checked::Checked;
 use super::rules::fallible;
 use super::whole_sort_keys::{self, WholeSortKeys};
+use crate::tree::TreeWalk;
 use datafusion::common::Result;
 use datafusion::common::config::ConfigOptions;
-use datafusion::common::tree_node::TreeNode;
 use datafusion::logical_expr::Operator;
 use datafusion::physical_expr::expressions::{BinaryExpr, CastExpr, Literal};
 use datafusion::physical_expr::{PhysicalExpr, ScalarFunctionExpr};
@@ -102,17 +102,18 @@ fn has_unique_names(plan: &dyn ExecutionPlan) -> bool {
 /// Whether it is a filter that may fail, on rows that what stands below it leaves.
 fn stays(plan: &Arc<dyn ExecutionPlan>) -> Result<bool> {
     let Some(filter) = plan.downcast_ref::<FilterExec>() else { return Ok(false) };
-    let leaves_rows_out = |node: &Arc<dyn ExecutionPlan>| {
+    let mut leaves_rows_out = |node: &Arc<dyn ExecutionPlan>| {
         let is_join = node.children().len() > 1 && !node.is::<UnionExec>();
         Ok(is_join || node.is::<AggregateExec>())
     };
-    Ok(filter.input().exists(leaves_rows_out)? && may_fail(filter.predicate(), filter.input().as_ref())?)
+    Ok(filter.input().any_node(&mut leaves_rows_out)?
+        && may_fail(filter.predicate(), filter.input().as_ref())?)
 }
 
 /// Whether evaluating an expression is an error for some rows of an input.
 fn may_fail(expression: &Arc<dyn PhysicalExpr>, input: &dyn ExecutionPlan) -> Result<bool> {
     let schema = input.schema();
-    expression.exists(|part| {
+    expression.any_node(&mut |part| {
         if let Some(binary) = part.downcast_ref::<BinaryExpr>() {
             let is_constant = binary
                 .right()

@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{Column, DFSchema};
 use datafusion::logical_expr::expr::Sort;
 use datafusion::logical_expr::{
@@ -17,6 +17,7 @@ use datafusion::logical_expr::{
 use super::alignment::{is_stored, relation};
 use super::column_places::ColumnPlaces;
 use super::structure::{self, NodeParts};
+use crate::tree::{PlanWalk, TreeWalk};
 use mep_core::fingerprint::{Fingerprint, Structure};
 use mep_core::relation::Relation;
 
@@ -276,7 +277,7 @@ impl Walk {
         let mut subqueries = Vec::new();
         let mut is_known = true;
         // The closure returns no error, so neither does the walk.
-        let _ = expression.apply(|part| {
+        let _ = expression.walk(&mut |part| {
             match structure::node(&mut self.structure, part) {
                 NodeParts::All => {}
                 NodeParts::AllBut(subquery) => subqueries.push(subquery.subquery.clone()),
@@ -311,9 +312,9 @@ fn all(plan: &LogicalPlan) -> Positions {
 fn outer_columns(plan: &LogicalPlan) -> Vec<Column> {
     let mut columns = Vec::new();
     // The closures return no error, so neither does the walk.
-    let _ = plan.apply_with_subqueries(|node| {
-        node.apply_expressions(|expression| {
-            expression.apply(|part| {
+    let _ = plan.walk_with_subqueries(&mut |node| {
+        node.walk_expressions(&mut |expression| {
+            expression.walk(&mut |part| {
                 if let Expr::OuterReferenceColumn(_, column) = part {
                     columns.push(column.clone());
                 }

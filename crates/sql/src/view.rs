@@ -5,6 +5,7 @@
 
 use std::sync::{Arc, OnceLock};
 
+use crate::tree::PlanWalk;
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
@@ -74,7 +75,7 @@ pub(super) fn expand(plan: LogicalPlan) -> Result<LogicalPlan, DataFusionError> 
     if !reads_views(&plan) {
         return Ok(plan);
     }
-    let expanded = plan.transform_up_with_subqueries(|node| {
+    let expanded = plan.map_up_with_subqueries(&mut |node| {
         let LogicalPlan::TableScan(scan) = &node else { return Ok(Transformed::no(node)) };
         let Some(within) = of_view(scan, View::expanded) else { return Ok(Transformed::no(node)) };
         let within = within?;
@@ -111,7 +112,7 @@ pub(super) fn reads_views(plan: &LogicalPlan) -> bool {
 /// Goes over the nodes of a plan until one is answered with false.
 fn each_node(plan: &LogicalPlan, visit: &mut dyn FnMut(&LogicalPlan) -> bool) {
     // The closure returns no error, so neither does the walk.
-    let _ = plan.apply_with_subqueries(|node| {
+    let _ = plan.walk_with_subqueries(&mut |node| {
         Ok(if visit(node) { TreeNodeRecursion::Continue } else { TreeNodeRecursion::Stop })
     });
 }

@@ -3,13 +3,14 @@
 //! A plan alone does not say it: what a function that gives a table is called with is a value by the time that there is a
 //! plan, and so is what stands after LIMIT or in a window's frame. So the words of the SQL are looked at, too.
 
-use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::expr::WindowFunctionDefinition;
 use datafusion::logical_expr::{Expr, LogicalPlan, Volatility};
 use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
 
 use super::syntax::Sql;
+use crate::tree::{PlanWalk, TreeWalk};
 
 /// Functions that DataFusion calls stable, since their value is one within a query, and that differs between queries.
 const OF_THE_TIME: [&str; 3] = ["now", "current_date", "current_time"];
@@ -22,9 +23,9 @@ const WITHOUT_BRACKETS: [&str; 5] =
 pub fn is_volatile(plan: &LogicalPlan) -> bool {
     let mut found = false;
     // The closures return no error, so neither does the walk.
-    let _ = plan.apply_with_subqueries(|node| {
-        node.apply_expressions(|expression| {
-            expression.apply(|part| {
+    let _ = plan.walk_with_subqueries(&mut |node| {
+        node.walk_expressions(&mut |expression| {
+            expression.walk(&mut |part| {
                 found |= is_volatile_call(part);
                 Ok(if found { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
             })

@@ -7,9 +7,10 @@
 
 use std::sync::Arc;
 
+use crate::tree::TreeWalk;
 use datafusion::common::Result;
 use datafusion::common::config::ConfigOptions;
-use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::tree_node::Transformed;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::sorts::sort::SortExec;
@@ -32,7 +33,7 @@ impl PhysicalOptimizerRule for WholeSortKeys {
     }
 
     fn optimize(&self, plan: Arc<dyn ExecutionPlan>, _: &ConfigOptions) -> Result<Arc<dyn ExecutionPlan>> {
-        Ok(plan.transform_up(|node| Ok(of_node(node)))?.data)
+        Ok(plan.map_up(&mut |node| Ok(of_node(node)))?.data)
     }
 }
 

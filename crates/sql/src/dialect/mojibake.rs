@@ -3,11 +3,12 @@
 //! A misread text has at least twice as many characters that are not ASCII as the text before it, so a text's length
 //! bounds how often it can have been misread.
 
-use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::logical_expr::Expr;
 
 use super::Dialect;
 use super::literal;
+use crate::tree::TreeWalk;
 
 /// How many layers a view of Hive undoes. A text with more makes its query fail.
 pub(super) const LAYERS: usize = 3;
@@ -22,7 +23,7 @@ pub(super) fn calls(exprs: &[Expr]) -> Vec<(Expr, Expr)> {
     let mut found: Vec<(Expr, Expr)> = Vec::new();
     for expr in exprs {
         // The closure returns no error, so neither does the walk.
-        let _ = expr.apply(|part| {
+        let _ = expr.walk(&mut |part| {
             if let Expr::ScalarFunction(call) = part
                 && call.func.name() == "fix_mojibake"
                 && let [argument] = call.args.as_slice()

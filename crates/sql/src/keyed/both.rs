@@ -9,11 +9,12 @@ use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, lit};
 use super::changed_rows::sign;
 use super::touched::used;
 use super::{Changes, named_as, scan_of};
+use crate::tree::PlanWalk;
 
 impl Changes {
     /// The plan over the old contents.
     pub(super) fn before(&self, plan: &LogicalPlan) -> Result<LogicalPlan> {
-        let old = plan.clone().transform_up_with_subqueries(|node| {
+        let old = plan.clone().map_up_with_subqueries(&mut |node| {
             Ok(match &node {
                 LogicalPlan::TableScan(scan) => match self.of(scan) {
                     Some(table) => Transformed::yes(scan_of(scan, &table.before)?),

@@ -12,6 +12,7 @@ use super::{ChangedTable, Changes, Wanted};
 use crate::alignment::{is_stored, relation};
 use crate::planned::{PlannedQuery, SqlError};
 use crate::scope::{DeclaredTable, Scope};
+use crate::tree::PlanWalk;
 use mep_core::relation::Relation;
 
 /// Those of some columns of a SELECT by whose values it can be said which rows a change in a table reaches: rows of other values
@@ -43,7 +44,7 @@ pub fn followed(
 /// A table of the columns that a plan scans of it, without rows.
 fn declared(plan: &LogicalPlan, table: &Relation) -> Result<Option<Arc<dyn TableProvider>>> {
     let mut found: Option<Arc<dyn TableProvider>> = None;
-    plan.apply_with_subqueries(|node| {
+    plan.walk_with_subqueries(&mut |node| {
         if let LogicalPlan::TableScan(scan) = node
             && is_stored(scan)
             && relation(scan) == *table

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use datafusion::common::Result;
-use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion::common::tree_node::{Transformed, TreeNodeRecursion};
 use datafusion::datasource::TableProvider;
 use datafusion::logical_expr::{Aggregate, Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder};
 
@@ -21,6 +21,7 @@ use crate::planned::{PlannedQuery, SqlError};
 use crate::recipe::Recipe;
 use crate::scope::{DeclaredTable, Scope};
 use crate::stored_types::stored_type;
+use crate::tree::{PlanWalk, TreeWalk};
 use mep_core::fingerprint::Fingerprint;
 use mep_core::relation::Relation;
 
@@ -117,7 +118,7 @@ impl DividedQuery {
         tables: &[Relation],
         plan: LogicalPlan,
     ) -> Result<PlannedQuery, SqlError> {
-        let read = plan.transform_down(|node| {
+        let read = plan.map_down(&mut |node| {
             let groups = self.groups.iter().zip(tables).find(|(groups, _)| groups.made_by == node);
             let Some((groups, table)) = groups else { return Ok(Transformed::no(node)) };
             let read = groups.read(scope.scan(table)?.into_plan())?;
@@ -184,7 +185,7 @@ fn groups_of(
     is_groups: bool,
 ) -> Result<Vec<Groups>> {
     let mut groups: Vec<Groups> = Vec::new();
-    plan.apply(|node| {
+    plan.walk(&mut |node| {
         let LogicalPlan::Aggregate(aggregate) = node else { return Ok(TreeNodeRecursion::Continue) };
         if groups.iter().any(|one| one.made_by == *node) {
             return Ok(TreeNodeRecursion::Jump);
@@ -210,7 +211,7 @@ fn groups_of(
 fn lower(node: &LogicalPlan, grows: &dyn Fn(&Relation) -> bool) -> Result<Option<Vec<Groups>>> {
     let mut found: Vec<Groups> = Vec::new();
     let (mut is_joined, mut is_all) = (false, true);
-    node.apply(|node| {
+    node.walk(&mut |node| {
         if plan_asks(node)? {
             is_all = false;
         }
@@ -280,7 +281,7 @@ fn stored_columns(node: &LogicalPlan) -> Option<SchemaRef> {
 fn insertions(plan: &LogicalPlan) -> Result<Changes> {
     let mut tables = BTreeSet::new();
     let mut changes = BTreeMap::new();
-    plan.apply_with_subqueries(|node| {
+    plan.walk_with_subqueries(&mut |node| {
         if let LogicalPlan::TableScan(scan) = node
             && is_stored(scan)
             && tables.insert(relation(scan))

@@ -9,7 +9,7 @@ use arrow::array::{RecordBatch, UInt64Array};
 use arrow::compute::take_record_batch;
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use datafusion::common::cast::as_int64_array;
-use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion::common::tree_node::{Transformed, TreeNodeRecursion};
 use datafusion::common::{Column, Result, TableReference};
 use datafusion::datasource::{MemTable, TableProvider, provider_as_source};
 use datafusion::logical_expr::{Expr, JoinType, LogicalPlan, LogicalPlanBuilder};
@@ -19,6 +19,7 @@ use super::{
     CarriedOn, ChangedTable, Changes, Restricted, Wanted, columns_of, differing_rows, is_exact_type, named_as,
 };
 use crate::scope::DeclaredTable;
+use crate::tree::TreeWalk;
 use crate::view::{self, View};
 use mep_core::relation::Relation;
 
@@ -92,7 +93,7 @@ impl Changes {
             let name = Relation::new(SCHEMA, format!("part{at}"));
             let now: Arc<dyn TableProvider> = Arc::new(View::new(numbered(part.clone())?));
             plan = plan
-                .transform_down(|node| {
+                .map_down(&mut |node| {
                     if node != part {
                         return Ok(Transformed::no(node));
                     }

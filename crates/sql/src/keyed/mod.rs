@@ -35,6 +35,7 @@ use datafusion::logical_expr::{
 
 use super::alignment::{is_stored, relation};
 pub use super::carried::Wanted;
+use crate::tree::PlanWalk;
 use mep_core::relation::Relation;
 
 pub use carried_on::{CarriedOn, Merge, merged};
@@ -78,7 +79,7 @@ impl Changes {
     fn any(&self, plan: &LogicalPlan, is_meant: &dyn Fn(&ChangedTable) -> bool) -> bool {
         let mut found = false;
         // The closure returns no error, so neither does the walk.
-        let _ = plan.apply_with_subqueries(|node| {
+        let _ = plan.walk_with_subqueries(&mut |node| {
             if let LogicalPlan::TableScan(scan) = node {
                 found |= self.of(scan).is_some_and(is_meant);
             }

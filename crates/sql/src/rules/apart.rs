@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, FieldRef};
-use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::tree_node::Transformed;
 use datafusion::common::{Result, plan_err};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::{
@@ -17,6 +17,7 @@ use datafusion::logical_expr::{
 
 use super::parts;
 use crate::syntax::APART;
+use crate::tree::{PlanWalk, TreeWalk};
 
 /// The function that stands around an expression, with a number of its own.
 pub fn function() -> ScalarUDF {
@@ -29,8 +30,8 @@ pub fn function() -> ScalarUDF {
 /// Where a node cannot be built.
 pub fn as_meant(plan: LogicalPlan) -> Result<LogicalPlan> {
     let mut any = false;
-    plan.apply_with_subqueries(|node| {
-        node.apply_expressions(|expression| {
+    plan.walk_with_subqueries(&mut |node| {
+        node.walk_expressions(&mut |expression| {
             any |= is_apart(expression)?;
             Ok(parts::until(any))
         })?;
@@ -40,9 +41,9 @@ pub fn as_meant(plan: LogicalPlan) -> Result<LogicalPlan> {
         return Ok(plan);
     }
     Ok(plan
-        .transform_up_with_subqueries(|node| {
+        .map_up_with_subqueries(&mut |node| {
             let names = NamePreserver::new(&node);
-            node.map_expressions(|expression| {
+            node.replace_expressions(&mut |expression| {
                 if !is_apart(&expression)? {
                     return Ok(Transformed::no(expression));
                 }
@@ -50,7 +51,7 @@ pub fn as_meant(plan: LogicalPlan) -> Result<LogicalPlan> {
                     return Ok(Transformed::yes(Expr::GroupingSet(in_sets(sets)?)));
                 }
                 let name = names.save(&expression);
-                let meant = expression.transform_up(|part| Ok(without(part)))?;
+                let meant = expression.map_up(&mut |part| Ok(without(part)))?;
                 Ok(meant.update_data(|meant| name.restore(meant)))
             })
         })?
@@ -58,7 +59,7 @@ pub fn as_meant(plan: LogicalPlan) -> Result<LogicalPlan> {
 }
 
 fn is_apart(expression: &Expr) -> Result<bool> {
-    expression.exists(|part| match part {
+    expression.any_node(&mut |part| match part {
         Expr::ScalarFunction(call) => Ok(call.func.inner().is::<ApartFunction>()),
         _ => Ok(false),
     })
@@ -82,7 +83,7 @@ fn in_sets(sets: GroupingSet) -> Result<GroupingSet> {
             return Ok(key);
         }
         let name = key.schema_name().to_string();
-        Ok(key.transform_up(|part| Ok(without(part)))?.data.alias(name))
+        Ok(key.map_up(&mut |part| Ok(without(part)))?.data.alias(name))
     };
     let keys = |keys: Vec<Expr>| keys.into_iter().map(key).collect::<Result<Vec<_>>>();
     Ok(match sets {
@@ -123,13 +124,13 @@ impl ScalarUDFImpl for ApartFunction {
     fn schema_name(&self, arguments: &[Expr]) -> Result<String> {
         let [value, number] = arguments else { return Ok(APART.to_owned()) };
         // What belongs together is not always shown, and of a subquery nothing is.
-        let is_half_shown = |part: &Expr| {
+        let mut is_half_shown = |part: &Expr| {
             Ok(matches!(
                 part,
                 Expr::BinaryExpr(_) | Expr::ScalarSubquery(_) | Expr::Exists(_) | Expr::InSubquery(_)
             ))
         };
-        Ok(if value.exists(is_half_shown)? { format!("{value} #{number}") } else { value.to_string() })
+        Ok(if value.any_node(&mut is_half_shown)? { format!("{value} #{number}") } else { value.to_string() })
     }
 
     fn invoke_with_args(&self, arguments: ScalarFunctionArgs) -> Result<ColumnarValue> {

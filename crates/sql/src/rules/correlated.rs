@@ -6,33 +6,34 @@
 
 use std::cell::OnceCell;
 
-use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion::common::tree_node::{Transformed, TreeNodeRecursion};
 use datafusion::common::{DataFusionError, Diagnostic, Result, plan_datafusion_err};
 use datafusion::logical_expr::expr::{Exists, InSubquery};
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{Distinct, Expr, LogicalPlan, Subquery, lit};
 
 use crate::lateral;
+use crate::tree::{PlanWalk, TreeWalk};
 
 /// The plan in which subqueries mean what SQL means by them.
 ///
 /// # Errors
 /// Where one does not, and cannot be said in another way.
 pub fn keep_their_meaning(plan: LogicalPlan) -> Result<LogicalPlan> {
-    let of_one_row = plan.transform_up_with_subqueries(|node| {
-        node.map_expressions(|expression| expression.transform_up(|part| Ok(with_one_row(part))))
+    let of_one_row = plan.map_up_with_subqueries(&mut |node| {
+        node.replace_expressions(&mut |expression| expression.map_up(&mut |part| Ok(with_one_row(part))))
     })?;
     let plan = of_one_row.data;
     check_reach(&plan, false)?;
-    plan.apply_with_subqueries(|node| {
+    plan.walk_with_subqueries(&mut |node| {
         // Of a LATERAL, the engine says what one aggregate of no rows is.
         if let LogicalPlan::Subquery(subquery) = node
             && picks_too_late(subquery, true)?
         {
             return Err(lateral::refused());
         }
-        node.apply_expressions(|expression| {
-            expression.apply(|part| {
+        node.walk_expressions(&mut |expression| {
+            expression.walk(&mut |part| {
                 match part {
                     Expr::Exists(Exists { subquery, .. }) | Expr::InSubquery(InSubquery { subquery, .. }) => {
                         check(subquery, false)?;
@@ -74,10 +75,10 @@ fn gives_one_row(plan: &LogicalPlan) -> bool {
 
 /// Refuses a subquery within another one that reads what is further out than that: there is no join for it.
 fn check_reach(plan: &LogicalPlan, is_within: bool) -> Result<()> {
-    plan.apply(|node| {
+    plan.walk(&mut |node| {
         let around = OnceCell::new();
-        node.apply_expressions(|expression| {
-            expression.apply(|part| {
+        node.walk_expressions(&mut |expression| {
+            expression.walk(&mut |part| {
                 let (Expr::Exists(Exists { subquery, .. })
                 | Expr::InSubquery(InSubquery { subquery, .. })
                 | Expr::ScalarSubquery(subquery)) = part
@@ -118,7 +119,7 @@ fn picks_too_late(subquery: &Subquery, is_value: bool) -> Result<bool> {
         return Ok(false);
     }
     let (mut aggregates, mut any) = (0, false);
-    subquery.subquery.apply(|node| {
+    subquery.subquery.walk(&mut |node| {
         let is_other = match node {
             LogicalPlan::Window(_) | LogicalPlan::Distinct(Distinct::On(_)) => true,
             LogicalPlan::Limit(limit) => limit.skip.is_some(),
@@ -139,7 +140,7 @@ fn picks_too_late(subquery: &Subquery, is_value: bool) -> Result<bool> {
 fn picks_by_outer(node: &LogicalPlan) -> Result<bool> {
     let mut any = false;
     for input in node.inputs() {
-        input.apply(|node| {
+        input.walk(&mut |node| {
             any |= node.contains_outer_reference();
             Ok(if any { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
         })?;

@@ -5,7 +5,7 @@
 //! it is a timestamp, as in PostgreSQL and DuckDB.
 
 use arrow::datatypes::{DataType, IntervalDayTime, IntervalMonthDayNano, TimeUnit};
-use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::tree_node::Transformed;
 use datafusion::common::{DFSchema, Result, ScalarValue};
 use datafusion::config::ConfigOptions;
 use datafusion::logical_expr::utils::merge_schema;
@@ -15,6 +15,7 @@ use datafusion::optimizer::analyzer::type_coercion::TypeCoercion;
 
 use super::parts::under_their_names;
 use super::whole_days::{is_days_interval, number_of_days};
+use crate::tree::{PlanWalk, TreeWalk};
 
 /// The rule. It comes after types are made equal, since only then they are known, and makes them equal again where it
 /// changes one.
@@ -28,15 +29,15 @@ impl AnalyzerRule for DateAndInterval {
 
     fn analyze(&self, plan: LogicalPlan, config: &ConfigOptions) -> Result<LogicalPlan> {
         let outer = DFSchema::empty();
-        let mended = plan.transform_up_with_subqueries(|node| of_node(node, &outer))?;
+        let mended = plan.map_up_with_subqueries(&mut |node| of_node(node, &outer))?;
         if mended.transformed { TypeCoercion::new().analyze(mended.data, config) } else { Ok(mended.data) }
     }
 }
 
 fn of_node(node: LogicalPlan, outer: &DFSchema) -> Result<Transformed<LogicalPlan>> {
     let mut adds = false;
-    node.apply_expressions(|expression| {
-        adds = adds || expression.exists(|part| Ok(is_sum(part)))?;
+    node.walk_expressions(&mut |expression| {
+        adds = adds || expression.any_node(&mut |part| Ok(is_sum(part)))?;
         Ok(datafusion::common::tree_node::TreeNodeRecursion::Continue)
     })?;
     if !adds {

@@ -4,12 +4,13 @@
 //! written for one of them means that.
 
 use arrow::datatypes::DataType;
-use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion::common::tree_node::{Transformed, TreeNodeRecursion};
 use datafusion::common::{DFSchema, Result};
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, LogicalPlan, Operator, cast, lit};
 
 use super::parts::replaced;
+use crate::tree::{PlanWalk, TreeWalk};
 
 /// What `/` of two whole numbers is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -42,7 +43,7 @@ pub fn replacing_all(plan: LogicalPlan, replaces_all: bool) -> Result<LogicalPla
     if !replaces_all {
         return Ok(plan);
     }
-    let made = plan.transform_up_with_subqueries(|node| {
+    let made = plan.map_up_with_subqueries(&mut |node| {
         replaced(node, is_replacing, |part, _| match part {
             Expr::ScalarFunction(mut call) if is_replacing(&Expr::ScalarFunction(call.clone())) => {
                 call.args.push(lit("g"));
@@ -63,7 +64,7 @@ pub fn divided(plan: LogicalPlan, division: Division) -> Result<LogicalPlan> {
         return Ok(plan);
     }
     let mut has_changed = false;
-    let made = plan.transform_up_with_subqueries(|node| {
+    let made = plan.map_up_with_subqueries(&mut |node| {
         // What is above a node that changed has other types too.
         let node = if has_changed { node.recompute_schema()? } else { node };
         let made = replaced(node, is_division, in_fractions)?;
@@ -79,10 +80,10 @@ pub fn divided(plan: LogicalPlan, division: Division) -> Result<LogicalPlan> {
 /// None of its own; to go through a plan returns a `Result`.
 pub fn divides_whole_numbers(plan: &LogicalPlan) -> Result<bool> {
     let mut found = false;
-    plan.apply_with_subqueries(|node| {
+    plan.walk_with_subqueries(&mut |node| {
         let schema = merge_schema(&node.inputs());
-        node.apply_expressions(|expression| {
-            expression.apply(|part| {
+        node.walk_expressions(&mut |expression| {
+            expression.walk(&mut |part| {
                 found |= operands(part).is_some_and(|operands| {
                     operands.iter().all(|of| of.get_type(&schema).is_ok_and(|of| of.is_integer()))
                 });

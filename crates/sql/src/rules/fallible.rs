@@ -4,20 +4,20 @@
 //! is told here of an expression costs it nothing but that, so where it is not certain it may fail.
 
 use arrow::datatypes::DataType;
-use datafusion::common::tree_node::TreeNode;
 use datafusion::common::{ExprSchema, Result, ScalarValue};
 use datafusion::logical_expr::expr::{Cast, ScalarFunction};
 use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, Operator};
 
 use super::narrowing::Narrowed;
 use crate::checked::{Checked, Operation};
+use crate::tree::TreeWalk;
 
 /// Whether evaluating an expression is an error for some values.
 ///
 /// # Errors
 /// Where the expression does not fit the schema.
 pub(crate) fn may_fail(expression: &Expr, schema: &dyn ExprSchema) -> Result<bool> {
-    expression.exists(|part| {
+    expression.any_node(&mut |part| {
         Ok(match part {
             Expr::BinaryExpr(BinaryExpr { left, op: Operator::Divide | Operator::Modulo, right }) => {
                 !is_number_but_zero(right) && !left.get_type(schema)?.is_floating()
@@ -310,7 +310,7 @@ mod tests {
         let plan = scope.plan(&format!("select 1 as one from m.t where {condition}")).unwrap();
         let plan = scope.optimize_in_parts(&plan).unwrap();
         let mut any = false;
-        plan.apply(|node| {
+        plan.walk(&mut |node| {
             if let datafusion::logical_expr::LogicalPlan::Filter(filter) = node {
                 any |= may_fail(&filter.predicate, filter.input.schema().as_ref())?;
             }

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use arrow::datatypes::DataType;
-use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::tree_node::Transformed;
 use datafusion::common::{Column, DFSchema, Result, ScalarValue};
 use datafusion::logical_expr::expr::{Between, InList, InSubquery, ScalarFunction, Sort, WindowFunction};
 use datafusion::logical_expr::utils::merge_schema;
@@ -18,6 +18,7 @@ use datafusion::optimizer::{ApplyOrder, OptimizerConfig, OptimizerRule};
 
 use super::parts::{replaced, under_their_names};
 use crate::comparable::Comparable;
+use crate::tree::TreeWalk;
 
 /// The rule.
 #[derive(Debug)]
@@ -204,12 +205,12 @@ fn sorted(by: &mut [Sort], schema: &DFSchema) -> Result<bool> {
 fn grouped(key: &mut Expr, schema: &DFSchema) -> Result<bool> {
     if let Expr::GroupingSet(sets) = key {
         let was = Expr::GroupingSet(sets.clone());
-        let made = was.transform_down(|part| match part {
+        let made = was.map_down(&mut |part| match part {
             Expr::GroupingSet(_) => Ok(Transformed::no(part)),
             key => {
                 let (relation, name) = key.qualified_name();
                 let is_alias = matches!(key, Expr::Alias(_));
-                let within = key.transform_up(|part| of_expression(part, schema))?;
+                let within = key.map_up(&mut |part| of_expression(part, schema))?;
                 let mut key = within.data;
                 if within.transformed && !is_alias {
                     key = key.alias_qualified(relation, name);

@@ -7,7 +7,7 @@
 //! Of the conditions of a filter, or of a join's ON, those that cannot fail come first, whatever their order in the SQL: those of
 //! views are merged with it.
 
-use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion::common::tree_node::{Transformed, TreeNodeRecursion};
 use datafusion::common::{DFSchema, Result, ScalarValue};
 use datafusion::logical_expr::expr::Case;
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
@@ -16,6 +16,7 @@ use datafusion::logical_expr::{BinaryExpr, Expr, LogicalPlan, Operator, binary_e
 use datafusion::optimizer::{ApplyOrder, OptimizerConfig, OptimizerRule};
 
 use super::fallible::may_fail;
+use crate::tree::{PlanWalk, TreeWalk};
 
 /// The rule.
 #[derive(Debug)]
@@ -51,14 +52,14 @@ impl OptimizerRule for GuardedConditions {
             _ => usize::MAX,
         };
         let mut place = 0;
-        plan.map_expressions(|expression| {
+        plan.replace_expressions(&mut |expression| {
             let is_condition = place >= values;
             place += 1;
             if !may_fail(&expression, &schema)? {
                 return Ok(Transformed::no(expression));
             }
             let name = names.save(&expression);
-            let bare = expression.transform_up(|part| Ok(without_guard(part)))?.data;
+            let bare = expression.map_up(&mut |part| Ok(without_guard(part)))?.data;
             let guarded = if is_condition { filter(bare, &schema)? } else { guarded(bare, &schema)? };
             Ok(Transformed::yes(name.restore(guarded)))
         })
@@ -68,8 +69,8 @@ impl OptimizerRule for GuardedConditions {
 /// Whether there is an AND, an OR, or what the optimizer or this rule has made of one.
 fn has_conditions(plan: &LogicalPlan) -> Result<bool> {
     let mut any = false;
-    plan.apply_expressions(|expression| {
-        any |= expression.exists(|part| {
+    plan.walk_expressions(&mut |expression| {
+        any |= expression.any_node(&mut |part| {
             Ok(matches!(
                 part,
                 Expr::BinaryExpr(BinaryExpr { op: Operator::And | Operator::Or, .. }) | Expr::Case(_)
@@ -134,7 +135,7 @@ fn only_where(condition: &Expr) -> Option<(Expr, Expr)> {
 
 /// An expression in which the second side of AND and OR is evaluated only where the first does not decide.
 fn guarded(expression: Expr, schema: &DFSchema) -> Result<Expr> {
-    let guarded = expression.transform_up(|part| {
+    let guarded = expression.map_up(&mut |part| {
         let Expr::BinaryExpr(BinaryExpr { left, op: op @ (Operator::And | Operator::Or), right }) = part
         else {
             return Ok(Transformed::no(part));

@@ -20,6 +20,7 @@ use datafusion::logical_expr::{
 use datafusion::optimizer::AnalyzerRule;
 
 use super::parts::replaced;
+use crate::tree::PlanWalk;
 
 /// The rule. It comes after types were made equal, since only then they are known.
 #[derive(Debug, Default)]
@@ -31,7 +32,7 @@ impl AnalyzerRule for Intervals {
     }
 
     fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
-        Ok(plan.transform_up_with_subqueries(of_node)?.data)
+        Ok(plan.map_up_with_subqueries(&mut of_node)?.data)
     }
 }
 

@@ -8,13 +8,14 @@ use datafusion::common::{DFSchema, Result};
 use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, LogicalPlan, Operator, cast};
 
 use super::parts::replaced;
+use crate::tree::PlanWalk;
 
 /// The plan in which it is.
 ///
 /// # Errors
 /// Where a mended node cannot be built.
 pub fn as_texts(plan: LogicalPlan) -> Result<LogicalPlan> {
-    Ok(plan.transform_up_with_subqueries(|node| replaced(node, is_joined, with_texts))?.data)
+    Ok(plan.map_up_with_subqueries(&mut |node| replaced(node, is_joined, with_texts))?.data)
 }
 
 fn is_joined(part: &Expr) -> bool {

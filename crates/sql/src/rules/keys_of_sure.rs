@@ -12,6 +12,7 @@ use datafusion::logical_expr::{JoinType, LogicalPlan, lit};
 
 use super::kept_above::{above, divided};
 use super::mended_rule::{MendedRule, Rule};
+use crate::tree::PlanWalk;
 
 /// The engine's rule that makes keys of the conditions above inner joins.
 pub const MAKES_KEYS: &str = "eliminate_cross_join";
@@ -19,7 +20,7 @@ pub const MAKES_KEYS: &str = "eliminate_cross_join";
 /// The rule that makes keys of conditions, of those in WHERE that cannot fail or that there is no other key beside.
 pub(super) fn keys_of_sure(rule: Rule) -> MendedRule {
     MendedRule::new(rule, |rule, plan, config| {
-        let apart = plan.transform_up_with_subqueries(|node| {
+        let apart = plan.map_up_with_subqueries(&mut |node| {
             Ok(set_apart(&node)?.map_or_else(|| Transformed::no(node), Transformed::yes))
         })?;
         let made = rule.rewrite(apart.data, config)?;

@@ -17,6 +17,7 @@ use datafusion::optimizer::decorrelate::PullUpCorrelatedExpr;
 
 use super::membership;
 use super::outer_columns::OuterColumns;
+use crate::tree::{PlanWalk, TreeWalk};
 
 /// The plan in which they do, as far as there is a join for them.
 ///
@@ -24,7 +25,7 @@ use super::outer_columns::OuterColumns;
 /// Where a node cannot be built.
 pub fn join_what_is_looked_for(plan: LogicalPlan) -> Result<LogicalPlan> {
     let mut made = 0;
-    Ok(plan.transform_up_with_subqueries(|node| of_node(node, &mut made))?.data)
+    Ok(plan.map_up_with_subqueries(&mut |node| of_node(node, &mut made))?.data)
 }
 
 fn of_node(node: LogicalPlan, made: &mut usize) -> Result<Transformed<LogicalPlan>> {
@@ -44,7 +45,7 @@ fn of_node(node: LogicalPlan, made: &mut usize) -> Result<Transformed<LogicalPla
 
 fn looks_for(node: &LogicalPlan) -> Result<bool> {
     let mut any = false;
-    node.apply_expressions(|expression| {
+    node.walk_expressions(&mut |expression| {
         any |= is_asking(expression)?;
         Ok(datafusion::common::tree_node::TreeNodeRecursion::Continue)
     })?;
@@ -52,8 +53,9 @@ fn looks_for(node: &LogicalPlan) -> Result<bool> {
 }
 
 fn is_asking(expression: &Expr) -> Result<bool> {
-    expression
-        .exists(|part| Ok(matches!(part, Expr::Exists(_) | Expr::InSubquery(_) | Expr::SetComparison(_))))
+    expression.any_node(&mut |part| {
+        Ok(matches!(part, Expr::Exists(_) | Expr::InSubquery(_) | Expr::SetComparison(_)))
+    })
 }
 
 /// What an inner join asks of its rows is a condition on them.
@@ -82,13 +84,13 @@ fn of_values(node: LogicalPlan, made: &mut usize) -> Result<Transformed<LogicalP
     let mut is_whole = true;
     let names = NamePreserver::new(&node);
     let is_sort = matches!(node, LogicalPlan::Sort(_));
-    let replaced = node.clone().map_expressions(|expression| {
+    let replaced = node.clone().replace_expressions(&mut |expression| {
         if !is_asking(&expression)? {
             return Ok(Transformed::no(expression));
         }
         let name = names.save(&expression);
         let spelled = membership::in_value(expression, &schema)?;
-        let found = spelled.transform_up(|part| {
+        let found = spelled.map_up(&mut |part| {
             let Expr::Exists(Exists { subquery, negated }) = part else { return Ok(Transformed::no(part)) };
             Ok(if let Some(found) = rows.found(&subquery)? {
                 Transformed::yes(if negated { not(found) } else { found })
@@ -228,7 +230,7 @@ impl MarkedRows<'_> {
                 list.push(Expr::Column(column.clone()).alias(name));
             }
         }
-        let condition = condition.transform_up(|part| {
+        let condition = condition.map_up(&mut |part| {
             Ok(match &part {
                 Expr::Column(column) => match outer.meant(column).cloned().or_else(|| own(column)) {
                     Some(column) => Transformed::yes(Expr::Column(column)),

@@ -7,7 +7,8 @@
 
 use std::sync::Arc;
 
-use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use crate::tree::{PlanWalk, TreeWalk};
+use datafusion::common::tree_node::{Transformed, TreeNodeRecursion};
 use datafusion::common::{DFSchema, ExprSchema as _, Result, ScalarValue, plan_err};
 use datafusion::logical_expr::expr::{Exists, InSubquery, SetComparison, SetQuantifier};
 use datafusion::logical_expr::{
@@ -21,7 +22,7 @@ use datafusion::logical_expr::{
 /// Where what is looked for holds a subquery itself, or a column from further out.
 pub fn spell_out(plan: LogicalPlan) -> Result<LogicalPlan> {
     Ok(plan
-        .transform_up_with_subqueries(|node| match node {
+        .map_up_with_subqueries(&mut |node| match node {
             LogicalPlan::Filter(filter) => of_filter(filter),
             other => Ok(Transformed::no(other)),
         })?
@@ -29,8 +30,8 @@ pub fn spell_out(plan: LogicalPlan) -> Result<LogicalPlan> {
 }
 
 fn of_filter(filter: Filter) -> Result<Transformed<LogicalPlan>> {
-    let has_membership = |part: &Expr| Ok(matches!(part, Expr::InSubquery(_)));
-    if !filter.predicate.exists(has_membership)? {
+    let mut has_membership = |part: &Expr| Ok(matches!(part, Expr::InSubquery(_)));
+    if !filter.predicate.any_node(&mut has_membership)? {
         return Ok(Transformed::no(LogicalPlan::Filter(filter)));
     }
     let schema = filter.input.schema().clone();
@@ -110,11 +111,11 @@ fn is_of_columns(sought: &Expr) -> bool {
 /// # Errors
 /// As [`spell_out`].
 pub(super) fn in_value(expression: Expr, schema: &DFSchema) -> Result<Expr> {
-    let compared = expression.transform_up(|part| match part {
+    let compared = expression.map_up(&mut |part| match part {
         Expr::SetComparison(comparison) => Ok(Transformed::yes(compared(comparison, schema)?)),
         other => Ok(Transformed::no(other)),
     })?;
-    let spelled = value(compared.data, schema)?.transform_down(|part| match part {
+    let spelled = value(compared.data, schema)?.map_down(&mut |part| match part {
         // As a branch of CASE: only what is true counts.
         Expr::InSubquery(membership) => {
             Ok(Transformed::new(Expr::Exists(equal(membership, schema)?), true, TreeNodeRecursion::Jump))
@@ -126,7 +127,7 @@ pub(super) fn in_value(expression: Expr, schema: &DFSchema) -> Result<Expr> {
 
 /// An expression whose NULL is another value than false.
 fn value(expression: Expr, schema: &DFSchema) -> Result<Expr> {
-    let spelled = expression.transform_down(|part| match part {
+    let spelled = expression.map_down(&mut |part| match part {
         Expr::InSubquery(membership) => {
             Ok(Transformed::new(spelled_out(membership, schema)?, true, TreeNodeRecursion::Jump))
         }
@@ -215,7 +216,7 @@ fn exists(subquery: &Subquery, rows: LogicalPlan, further: &[Expr]) -> Exists {
 /// An expression as the subquery says it, and the columns that it reads of the query around it.
 fn from_within(expression: Expr, schema: &DFSchema) -> Result<(Expr, Vec<Expr>)> {
     let mut columns: Vec<Expr> = Vec::new();
-    let within = expression.transform_up(|part| match part {
+    let within = expression.map_up(&mut |part| match part {
         Expr::Column(column) => {
             let field = schema.field_from_column(&column)?;
             let outer = Expr::OuterReferenceColumn(field.clone(), column);

@@ -20,6 +20,7 @@ use datafusion::logical_expr::{
 use datafusion::optimizer::analyzer::AnalyzerRule;
 
 use super::parts::replaced;
+use crate::tree::PlanWalk;
 use mep_core::written_time;
 
 /// The rule.
@@ -30,7 +31,7 @@ impl AnalyzerRule for Microseconds {
     fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
         // Once a type has changed, so may those of all plans above.
         let mut has_changed = false;
-        let analyzed = plan.transform_up_with_subqueries(|node| {
+        let analyzed = plan.map_up_with_subqueries(&mut |node| {
             let rewritten = of_node(node)?;
             has_changed |= rewritten.transformed;
             if has_changed { rewritten.data.with_new_types().map(Transformed::yes) } else { Ok(rewritten) }

@@ -5,7 +5,7 @@
 //! negative (`row_number()`) and one that may be become decimals, which divide otherwise than integers; here both are BIGINT.
 
 use arrow::datatypes::DataType;
-use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion::common::tree_node::{Transformed, TreeNodeRecursion};
 use datafusion::common::{Column, DFSchema, Result, ScalarValue};
 use datafusion::logical_expr::expr::{Between, Case, InList, ScalarFunction};
 use datafusion::logical_expr::utils::merge_schema;
@@ -14,6 +14,7 @@ use datafusion::logical_expr::{
 };
 
 use super::parts::under_their_names;
+use crate::tree::{PlanWalk, TreeWalk};
 
 /// The functions that give one of their arguments.
 const CHOOSE: [&str; 6] = ["coalesce", "nullif", "greatest", "least", "nvl", "ifnull"];
@@ -24,7 +25,7 @@ const CHOOSE: [&str; 6] = ["coalesce", "nullif", "greatest", "least", "nvl", "if
 /// Where a mended node cannot be built.
 pub fn meet(plan: LogicalPlan) -> Result<LogicalPlan> {
     let mut has_changed = false;
-    let met = plan.transform_up_with_subqueries(|node| {
+    let met = plan.map_up_with_subqueries(&mut |node| {
         // What is above a node that changed has other types too.
         let node = if has_changed { node.recompute_schema()? } else { node };
         let met = of_node(node)?;
@@ -61,8 +62,8 @@ fn in_expressions(node: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
     let schema = merge_schema(&node.inputs());
     if !schema.fields().iter().any(|field| is_in_question(field.data_type())) {
         let mut casts = false;
-        node.apply_expressions(|expression| {
-            casts |= expression.exists(|part| Ok(may_be_in_question(part)))?;
+        node.walk_expressions(&mut |expression| {
+            casts |= expression.any_node(&mut |part| Ok(may_be_in_question(part)))?;
             Ok(TreeNodeRecursion::Continue)
         })?;
         if !casts {

@@ -8,7 +8,7 @@
 
 use std::sync::Arc;
 
-use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::tree_node::Transformed;
 use datafusion::common::{Column, Result};
 use datafusion::logical_expr::expr::{Sort as SortKey, WindowFunction};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
@@ -16,6 +16,7 @@ use datafusion::logical_expr::{Aggregate, Expr, LogicalPlan, Projection, Sort, W
 use datafusion::optimizer::{ApplyOrder, OptimizerConfig, OptimizerRule};
 
 use crate::comparable::Comparable;
+use crate::tree::TreeWalk;
 
 /// The rule.
 #[derive(Debug)]
@@ -86,7 +87,7 @@ fn with_keys(node: &LogicalPlan, expressions: &[Expr], keys: &mut OrderKeys) -> 
     let names = NamePreserver::new(node);
     let replaced = expressions.iter().map(|expression| {
         let name = names.save(expression);
-        let replaced = expression.clone().transform_up(|part| Ok(in_call(part, keys)))?;
+        let replaced = expression.clone().map_up(&mut |part| Ok(in_call(part, keys)))?;
         Ok(if replaced.transformed { name.restore(replaced.data) } else { replaced.data })
     });
     replaced.collect()
@@ -170,7 +171,7 @@ fn is_known(key: &Expr) -> bool {
 }
 
 fn has_subquery(key: &Expr) -> bool {
-    key.exists(|part| {
+    key.any_node(&mut |part| {
         Ok(matches!(
             part,
             Expr::ScalarSubquery(_) | Expr::Exists(_) | Expr::InSubquery(_) | Expr::OuterReferenceColumn(..)

@@ -3,8 +3,9 @@
 //! What comes a second time in an ORDER BY decides nothing. The engine leaves it out of the ordering and counts it all the same,
 //! and ends with a panic: `first_value(v order by k, k)`, and DISTINCT ON, which it makes such aggregates of.
 
+use crate::tree::{PlanWalk, TreeWalk};
 use datafusion::common::Result;
-use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::tree_node::Transformed;
 use datafusion::logical_expr::expr::Sort;
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::{Distinct, Expr, LogicalPlan};
@@ -14,7 +15,7 @@ use datafusion::logical_expr::{Distinct, Expr, LogicalPlan};
 /// # Errors
 /// Where a node cannot be built.
 pub fn order_once(plan: LogicalPlan) -> Result<LogicalPlan> {
-    Ok(plan.transform_up_with_subqueries(of_node)?.data)
+    Ok(plan.map_up_with_subqueries(&mut of_node)?.data)
 }
 
 fn of_node(node: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
@@ -26,9 +27,9 @@ fn of_node(node: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
         }
         LogicalPlan::Aggregate(_) | LogicalPlan::Window(_) => {
             let names = NamePreserver::new(&node);
-            node.map_expressions(|expression| {
+            node.replace_expressions(&mut |expression| {
                 let name = names.save(&expression);
-                let once = expression.transform_up(|part| match part {
+                let once = expression.map_up(&mut |part| match part {
                     Expr::AggregateFunction(mut call) => {
                         let doubled = leave_once(&mut call.params.order_by);
                         let call = Expr::AggregateFunction(call);

@@ -1,6 +1,7 @@
 //! Columns of the query around a subquery, told apart from those within it.
 
-use datafusion::common::tree_node::{Transformed, TreeNode};
+use crate::tree::{PlanWalk, TreeWalk};
+use datafusion::common::tree_node::Transformed;
 use datafusion::common::{Column, Result};
 use datafusion::logical_expr::{Expr, LogicalPlan};
 
@@ -21,9 +22,9 @@ impl OuterColumns {
     /// # Errors
     /// Where a node cannot be built.
     pub(super) fn told_apart(mut self, subquery: LogicalPlan) -> Result<(LogicalPlan, Self)> {
-        let told = subquery.transform_up(|node| {
-            node.map_expressions(|expression| {
-                expression.transform_up(|part| {
+        let told = subquery.map_up(&mut |node| {
+            node.replace_expressions(&mut |expression| {
+                expression.map_up(&mut |part| {
                     let Expr::OuterReferenceColumn(field, column) = part else {
                         return Ok(Transformed::no(part));
                     };

@@ -13,6 +13,7 @@ use datafusion::optimizer::{ApplyOrder, OptimizerConfig, OptimizerRule};
 
 use super::parts::replaced;
 use crate::checked::{Checked, Operation};
+use crate::tree::PlanWalk;
 
 /// The rule.
 #[derive(Debug)]
@@ -41,7 +42,7 @@ impl OptimizerRule for CheckedArithmetic {
 /// # Errors
 /// Where the types of the plan do not fit.
 pub fn checked(plan: LogicalPlan) -> Result<LogicalPlan> {
-    Ok(plan.transform_up_with_subqueries(of_node)?.data)
+    Ok(plan.map_up_with_subqueries(&mut of_node)?.data)
 }
 
 fn of_node(plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {

@@ -1,6 +1,7 @@
 //! Other parts in the expressions of a node, whose columns keep their names.
 
-use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use crate::tree::{PlanWalk, TreeWalk};
+use datafusion::common::tree_node::{Transformed, TreeNodeRecursion};
 use datafusion::common::{DFSchema, Result};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
@@ -16,9 +17,9 @@ pub(super) fn replaced(
     concerns: impl Fn(&Expr) -> bool,
     of: impl Fn(Expr, &DFSchema) -> Result<Transformed<Expr>>,
 ) -> Result<Transformed<LogicalPlan>> {
-    let concerns = |expression: &Expr| expression.exists(|part| Ok(concerns(part)));
+    let concerns = |expression: &Expr| expression.any_node(&mut |part| Ok(concerns(part)));
     let mut any = false;
-    plan.apply_expressions(|expression| {
+    plan.walk_expressions(&mut |expression| {
         any |= concerns(expression)?;
         Ok(if any { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
     })?;
@@ -39,12 +40,12 @@ pub(super) fn under_their_names(
     of: impl Fn(Expr) -> Result<Transformed<Expr>>,
 ) -> Result<Transformed<LogicalPlan>> {
     let names = NamePreserver::new(&plan);
-    plan.map_expressions(|expression| {
+    plan.replace_expressions(&mut |expression| {
         if !concerns(&expression)? {
             return Ok(Transformed::no(expression));
         }
         let name = names.save(&expression);
-        let made = expression.transform_up(&of)?;
+        let made = expression.map_up(&mut &of)?;
         Ok(if made.transformed { made.update_data(|now| name.restore(now)) } else { made })
     })
 }

@@ -9,13 +9,14 @@ use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::{Expr, LogicalPlan, lit};
 
 use super::parts::replaced;
+use crate::tree::PlanWalk;
 
 /// The plan in which nothing is left to cast.
 ///
 /// # Errors
 /// Where a mended node cannot be built.
 pub fn of_one_type(plan: LogicalPlan) -> Result<LogicalPlan> {
-    Ok(plan.transform_up_with_subqueries(of_node)?.data)
+    Ok(plan.map_up_with_subqueries(&mut of_node)?.data)
 }
 
 fn of_node(node: LogicalPlan) -> Result<Transformed<LogicalPlan>> {

@@ -11,7 +11,8 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use crate::tree::{PlanWalk, TreeWalk};
+use datafusion::common::tree_node::{Transformed, TreeNodeRecursion};
 use datafusion::common::{
     Column, DFSchema, DFSchemaRef, Dependency, FunctionalDependence, FunctionalDependencies, JoinType, Result,
 };
@@ -62,14 +63,14 @@ pub fn as_written(plan: LogicalPlan) -> Result<LogicalPlan> {
     if !is_grouped_twice(&plan)? {
         return Ok(plan);
     }
-    let plan = plan.transform_up_with_subqueries(without_added_keys)?.data;
+    let plan = plan.map_up_with_subqueries(&mut without_added_keys)?.data;
     certain(plan)
 }
 
 /// Whether something is grouped or unnested of which the engine thinks that it knows keys.
 fn is_grouped_twice(plan: &LogicalPlan) -> Result<bool> {
     let mut found = false;
-    plan.apply_with_subqueries(|node| {
+    plan.walk_with_subqueries(&mut |node| {
         found |=
             matches!(node, LogicalPlan::Aggregate(_) | LogicalPlan::Unnest(_) | LogicalPlan::Distinct(_))
                 && node.inputs().iter().any(|input| !input.schema().functional_dependencies().is_empty());
@@ -82,7 +83,7 @@ fn certain(plan: LogicalPlan) -> Result<LogicalPlan> {
     if !is_grouped_twice(&plan)? {
         return Ok(plan);
     }
-    Ok(plan.transform_up_with_subqueries(|node| Ok(Transformed::yes(with_certain_keys(node)?)))?.data)
+    Ok(plan.map_up_with_subqueries(&mut |node| Ok(Transformed::yes(with_certain_keys(node)?)))?.data)
 }
 
 /// The node with its own keys, where those of its inputs are certain.
@@ -224,7 +225,7 @@ fn without_keys(mut plan: LogicalPlan) -> Result<LogicalPlan> {
         return Ok(plan);
     }
     // What has no schema of its own has that of what it reads.
-    Ok(plan.map_children(|input| Ok(Transformed::yes(without_keys(input)?)))?.data)
+    Ok(plan.replace_inputs(&mut |input| Ok(Transformed::yes(without_keys(input)?)))?.data)
 }
 
 /// What is directly over groups, without the keys that the planner added to them and that nothing reads: it took an expression for the column of
@@ -277,7 +278,7 @@ fn without_unread(aggregate: Aggregate, used: &HashSet<Column>) -> Result<Option
 fn read_by(expressions: &[Expr], used: &mut HashSet<Column>) -> Result<()> {
     for expression in expressions {
         // Those of the query within a subquery that reads this one too.
-        expression.apply(|part| {
+        expression.walk(&mut |part| {
             match part {
                 Expr::Column(column) | Expr::OuterReferenceColumn(_, column) => {
                     used.insert(column.clone());

@@ -7,6 +7,7 @@
 
 use std::sync::Arc;
 
+use crate::tree::PlanWalk;
 use datafusion::common::tree_node::Transformed;
 use datafusion::common::{Column, NullEquality, Result};
 use datafusion::functions_window::row_number::row_number;
@@ -23,7 +24,7 @@ const OCCURRENCE: &str = "occurrence of equal rows";
 /// Where a node cannot be built.
 pub fn number_equal_rows(plan: LogicalPlan) -> Result<LogicalPlan> {
     Ok(plan
-        .transform_up_with_subqueries(|node| match node {
+        .map_up_with_subqueries(&mut |node| match node {
             LogicalPlan::Join(join) if is_counted(&join) => Ok(Transformed::yes(numbered(join)?)),
             other => Ok(Transformed::no(other)),
         })?

@@ -7,7 +7,8 @@
 
 use std::collections::HashMap;
 
-use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use crate::tree::{PlanWalk, TreeWalk};
+use datafusion::common::tree_node::{Transformed, TreeNodeRecursion};
 use datafusion::common::{Column, Result};
 use datafusion::functions::core::expr_fn::coalesce;
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
@@ -22,7 +23,7 @@ type Merged = HashMap<Column, Expr>;
 /// Where a node cannot be built.
 pub fn merge_keys(plan: LogicalPlan) -> Result<LogicalPlan> {
     let mut uses = false;
-    plan.apply_with_subqueries(|node| {
+    plan.walk_with_subqueries(&mut |node| {
         uses |= matches!(node, LogicalPlan::Join(Join { join_constraint: JoinConstraint::Using, .. }));
         Ok(if uses { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
     })?;
@@ -36,7 +37,7 @@ fn of_node(plan: LogicalPlan) -> Result<(LogicalPlan, Merged)> {
     }
     let mut merged = Merged::new();
     let plan = plan
-        .map_children(|input| {
+        .replace_inputs(&mut |input| {
             let (input, of_input) = of_node(input)?;
             merged.extend(of_input);
             Ok(Transformed::yes(input))
@@ -144,7 +145,7 @@ fn of_windows(window: Window, merged: &Merged) -> Result<LogicalPlan> {
 
 fn replaced(plan: LogicalPlan, merged: &Merged) -> Result<LogicalPlan> {
     let names = NamePreserver::new(&plan);
-    let replaced = plan.map_expressions(|expression| {
+    let replaced = plan.replace_expressions(&mut |expression| {
         if matches!(expression, Expr::GroupingSet(_)) {
             return in_grouping_set(expression, merged);
         }
@@ -157,7 +158,7 @@ fn replaced(plan: LogicalPlan, merged: &Merged) -> Result<LogicalPlan> {
 
 /// A grouping set has no name of its own; the columns in it have.
 fn in_grouping_set(sets: Expr, merged: &Merged) -> Result<Transformed<Expr>> {
-    sets.transform_up(|part| match &part {
+    sets.map_up(&mut |part| match &part {
         Expr::Column(column) if column.spans().first().is_none() => match merged.get(column) {
             Some(key) if *key != part => {
                 let key = key.clone().alias_qualified(column.relation.clone(), &column.name);
@@ -174,7 +175,7 @@ fn in_expression(expression: Expr, merged: &Merged) -> Result<Expr> {
 }
 
 fn in_part(expression: Expr, merged: &Merged) -> Result<Transformed<Expr>> {
-    expression.transform_up(|part| match &part {
+    expression.map_up(&mut |part| match &part {
         Expr::Column(column) if column.spans().first().is_none() => match merged.get(column) {
             Some(key) if *key != part => Ok(Transformed::yes(key.clone())),
             _ => Ok(Transformed::no(part)),

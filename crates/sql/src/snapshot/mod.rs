@@ -225,6 +225,7 @@ mod tests {
     use datafusion::logical_expr::LogicalPlan;
 
     use super::*;
+    use crate::tree::PlanWalk;
     use crate::{DeclaredTable, Scope};
     use mep_core::relation::Relation;
 
@@ -260,7 +261,7 @@ mod tests {
 
     fn scans(plan: &LogicalPlan, table: &str) -> usize {
         let mut scans = 0;
-        plan.apply_with_subqueries(|node| {
+        plan.walk_with_subqueries(&mut |node| {
             scans +=
                 usize::from(matches!(node, LogicalPlan::TableScan(scan) if scan.table_name.table() == table));
             Ok(TreeNodeRecursion::Continue)

@@ -1,10 +1,11 @@
 //! What a column is in terms of what lies below: through projections and aliases down to the scan.
 
-use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::tree_node::Transformed;
 use datafusion::common::{Column, DFSchema, DataFusionError};
 use datafusion::logical_expr::{Expr, LogicalPlan};
 
 use super::StreamColumn;
+use crate::tree::TreeWalk;
 
 /// An expression over a plan's output, over the columns of the scan that `towards` leads to. Columns of other scans stay.
 pub(super) fn down<'p>(
@@ -34,7 +35,7 @@ fn replaced(
     schema: &DFSchema,
     by: &dyn Fn(usize) -> Expr,
 ) -> Result<Expr, DataFusionError> {
-    let replaced = expression.transform_up(|part| {
+    let replaced = expression.map_up(&mut |part| {
         let Expr::Column(column) = &part else { return Ok(Transformed::no(part)) };
         Ok(match schema.maybe_index_of_column(column) {
             Some(index) => Transformed::yes(by(index).unalias_nested().data),

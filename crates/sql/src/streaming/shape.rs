@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use datafusion::common::TableReference;
-use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::logical_expr::{Aggregate, Expr, Join, JoinType, LogicalPlan, TableScan};
 
 use super::StreamInput;
@@ -11,6 +11,7 @@ use super::refusal::Refusal;
 use mep_core::relation::Relation;
 
 use crate::is_volatile;
+use crate::tree::{PlanWalk, TreeWalk};
 
 /// The column that landing adds: the batch of a row.
 const BATCH: &str = "batch";
@@ -31,7 +32,7 @@ fn relation_of(reference: &TableReference) -> Relation {
 pub(super) fn holds_stream(plan: &LogicalPlan, stream: &StreamInput<'_>) -> bool {
     let mut found = false;
     // The closure returns no error, so neither does the walk.
-    let _ = plan.apply_with_subqueries(|node| {
+    let _ = plan.walk_with_subqueries(&mut |node| {
         found |= matches!(node, LogicalPlan::TableScan(scan) if reads(scan, stream));
         Ok(if found { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
     });
@@ -41,7 +42,7 @@ pub(super) fn holds_stream(plan: &LogicalPlan, stream: &StreamInput<'_>) -> bool
 /// The tables that a plan reads.
 pub(super) fn relations(plan: &LogicalPlan) -> Vec<Relation> {
     let mut relations = BTreeSet::new();
-    let _ = plan.apply_with_subqueries(|node| {
+    let _ = plan.walk_with_subqueries(&mut |node| {
         if let LogicalPlan::TableScan(scan) = node {
             relations.insert(relation_of(&scan.table_name));
         }
@@ -148,8 +149,8 @@ fn check_node(plan: &LogicalPlan, stream: &StreamInput<'_>, is_grouped: bool) ->
 
 fn check_subqueries(plan: &LogicalPlan, stream: &StreamInput<'_>) -> Result<(), Refusal> {
     let mut is_bad = false;
-    let _ = plan.apply_expressions(|expression| {
-        expression.apply(|part| {
+    let _ = plan.walk_expressions(&mut |expression| {
+        expression.walk(&mut |part| {
             let subquery = match part {
                 Expr::ScalarSubquery(subquery) => Some(subquery),
                 Expr::InSubquery(within) => Some(&within.subquery),
@@ -215,11 +216,11 @@ fn check_join(join: &Join, stream: &StreamInput<'_>) -> Result<(), Refusal> {
 /// What is known only of landed rows is not there yet.
 fn check_columns(plan: &LogicalPlan, stream: &StreamInput<'_>) -> Result<(), Refusal> {
     let mut has_batch = false;
-    let _ = plan.apply(|node| {
+    let _ = plan.walk(&mut |node| {
         if let Some(input) = node.inputs().first()
             && holds_stream(input, stream)
         {
-            let _ = node.apply_expressions(|expression| {
+            let _ = node.walk_expressions(&mut |expression| {
                 has_batch |= expression.column_refs().iter().any(|column| {
                     column.name == BATCH
                         && column.relation.as_ref().is_some_and(|of| relation_of(of) == *stream.relation)

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Int64Type, Schema, TimeUnit};
-use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::tree_node::Transformed;
 use datafusion::common::{Column, DFSchema, DataFusionError, ScalarValue};
 use datafusion::logical_expr::{Aggregate, Expr};
 
@@ -14,6 +14,7 @@ use super::refusal::Refusal;
 use super::resolve::down;
 use super::shape::towards;
 use crate::scope::Scope;
+use crate::tree::TreeWalk;
 
 /// A tumbling window of time that rows are grouped by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -123,7 +124,7 @@ fn is_event_time(
     if columns.is_empty() || columns.iter().any(|column| column.name != event_time) {
         return Ok(false);
     }
-    let unqualified = expression.clone().transform_up(|part| {
+    let unqualified = expression.clone().map_up(&mut |part| {
         Ok(match part {
             Expr::Column(column) => Transformed::yes(Expr::Column(Column::from_name(column.name))),
             other => Transformed::no(other),

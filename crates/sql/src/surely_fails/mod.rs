@@ -10,7 +10,7 @@ mod computed;
 mod probes;
 mod ways;
 
-use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{DFSchema, DataFusionError};
 use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, LogicalPlan, Operator, Volatility};
@@ -19,6 +19,7 @@ pub(super) use accumulated::check_accumulates;
 pub(super) use ways::check_aggregates;
 
 use super::rules::parts;
+use crate::tree::{PlanWalk, TreeWalk};
 
 /// The error that a plan ends with for each row that there may be.
 ///
@@ -48,9 +49,9 @@ pub(super) fn error(state: &SessionState, plan: &LogicalPlan) -> Option<DataFusi
 fn is_suspect(plan: &LogicalPlan) -> bool {
     let mut found = false;
     // The closures return no error, so neither does the walk.
-    let _ = plan.apply_with_subqueries(|node| {
-        let _ = node.apply_expressions(|expression| {
-            found = found || expression.exists(|part| Ok(is_suspect_part(part))).unwrap_or(false);
+    let _ = plan.walk_with_subqueries(&mut |node| {
+        let _ = node.walk_expressions(&mut |expression| {
+            found = found || expression.any_node(&mut |part| Ok(is_suspect_part(part))).unwrap_or(false);
             Ok(parts::until(found))
         });
         Ok(parts::until(found))
@@ -75,10 +76,10 @@ fn anywhere(
     of: &dyn Fn(&Expr, &DFSchema) -> Option<DataFusionError>,
 ) -> Option<DataFusionError> {
     let mut found = None;
-    let _ = plan.apply_with_subqueries(|node| {
+    let _ = plan.walk_with_subqueries(&mut |node| {
         let Ok(schema) = parts::read_by(node) else { return Ok(TreeNodeRecursion::Continue) };
-        let _ = node.apply_expressions(|expression| {
-            expression.apply(|part| {
+        let _ = node.walk_expressions(&mut |expression| {
+            expression.walk(&mut |part| {
                 found = of(part, &schema);
                 Ok(match part {
                     // It was computed as a whole, with what of it is computed only under a condition.
@@ -95,7 +96,7 @@ fn anywhere(
 }
 
 fn holds_a_way(part: &Expr) -> bool {
-    part.exists(|part| Ok(ways::is_one(part))).unwrap_or(true)
+    part.any_node(&mut |part| Ok(ways::is_one(part))).unwrap_or(true)
 }
 
 fn divides(operator: Operator) -> bool {
@@ -121,7 +122,7 @@ fn shifts_too_far(part: &Expr, schema: &DFSchema) -> bool {
 
 fn is_computed_constant(part: &Expr) -> bool {
     let is_arithmetic = |part: &Expr| matches!(part, Expr::BinaryExpr(BinaryExpr { op, .. }) if op.is_numerical_operators() || is_shift(*op));
-    is_constant(part) && part.exists(|part| Ok(is_arithmetic(part))).unwrap_or(false)
+    is_constant(part) && part.any_node(&mut |part| Ok(is_arithmetic(part))).unwrap_or(false)
 }
 
 fn is_shift(operator: Operator) -> bool {
@@ -135,7 +136,7 @@ fn is_fixed(expression: &Expr) -> bool {
 
 /// Whether an expression that is to be computed has the same value in every run.
 fn is_constant(expression: &Expr) -> bool {
-    let varies = expression.exists(|part| {
+    let varies = expression.any_node(&mut |part| {
         Ok(match part {
             Expr::Literal(..) | Expr::SimilarTo(_) | Expr::Negative(_) | Expr::Cast(_) | Expr::TryCast(_) => {
                 false

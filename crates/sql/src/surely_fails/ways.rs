@@ -3,7 +3,7 @@
 use arrow::array::timezone::Tz;
 use arrow::datatypes::DataType;
 use chrono::format::{Item, StrftimeItems};
-use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{DFSchema, DataFusionError, exec_datafusion_err, plan_datafusion_err, plan_err};
 use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::{BinaryExpr, Cast, Expr, ExprSchemable, LogicalPlan, Operator};
@@ -12,6 +12,7 @@ use super::{is_fixed, probes};
 use crate::rules::parts;
 use crate::sayings::TO_TIMES;
 use crate::time_text::TimeReader;
+use crate::tree::{PlanWalk, TreeWalk};
 use crate::types_said::in_sql;
 
 /// Functions of which some values of each type can be computed, unless what says how is wrong.
@@ -234,10 +235,12 @@ const MOST_GROUPS: i64 = 100_000;
 /// # Errors
 /// Where one does.
 pub(crate) fn check_aggregates(plan: &LogicalPlan) -> Result<(), DataFusionError> {
-    plan.apply_with_subqueries(|node| {
+    plan.walk_with_subqueries(&mut |node| {
         if matches!(node, LogicalPlan::Aggregate(_) | LogicalPlan::Window(_)) {
             let schema = parts::read_by(node)?;
-            node.apply_expressions(|expression| expression.apply(|part| check_aggregate(part, &schema)))?;
+            node.walk_expressions(&mut |expression| {
+                expression.walk(&mut |part| check_aggregate(part, &schema))
+            })?;
         }
         Ok(TreeNodeRecursion::Continue)
     })?;

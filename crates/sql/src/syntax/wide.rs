@@ -19,6 +19,7 @@ use datafusion::sql::sqlparser::ast::{
 
 use super::visits::{visit, visit_expressions, visit_mut};
 use super::{query, statement};
+use crate::tree::PlanWalk;
 
 /// From how many columns on a SELECT is written so: below that, the search is too short to be seen.
 pub(crate) const MANY: usize = 500;
@@ -202,7 +203,7 @@ impl Visitor for Piped {
 /// Where the plan cannot be made anew.
 pub(crate) fn without_beginnings(plan: LogicalPlan) -> Result<LogicalPlan> {
     let mut is_new = false;
-    let joined = plan.transform_up_with_subqueries(|node| match node {
+    let joined = plan.map_up_with_subqueries(&mut |node| match node {
         LogicalPlan::Join(PlannedJoin { left, right, .. }) if is_beginning(&left) => {
             is_new = true;
             Ok(Transformed::yes(LogicalPlan::clone(&right)))
@@ -211,7 +212,7 @@ pub(crate) fn without_beginnings(plan: LogicalPlan) -> Result<LogicalPlan> {
         node @ LogicalPlan::Join(_) if is_new => node.recompute_schema().map(Transformed::yes),
         node => Ok(Transformed::no(node)),
     })?;
-    let alone = joined.data.transform_up_with_subqueries(|node| {
+    let alone = joined.data.map_up_with_subqueries(&mut |node| {
         Ok(if is_beginning(&node) {
             let LogicalPlan::Projection(projection) = node else { return Ok(Transformed::no(node)) };
             Transformed::yes(LogicalPlan::clone(&projection.input))
