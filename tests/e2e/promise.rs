@@ -428,7 +428,7 @@ fn check_stories(cases: u32, seed: u64) {
 
 /// Some cases, in four tests so that several cores share them.
 fn check_quarter(seed: u64) {
-    check_stories(40, seed);
+    check_stories(20, seed);
 }
 
 #[test]

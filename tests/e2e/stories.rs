@@ -273,12 +273,12 @@ fn check_stories(cases: u32, seed: u64) {
 
 #[test]
 fn whatever_is_edited_loaded_and_selected_the_last_run_leaves_the_rows_of_a_full_refresh() {
-    check_stories(20, 17);
+    check_stories(12, 17);
 }
 
 #[test]
 fn whatever_else_is_edited_loaded_and_selected_the_last_run_leaves_the_rows_of_a_full_refresh() {
-    check_stories(20, 18);
+    check_stories(12, 18);
 }
 
 #[test]

@@ -95,17 +95,27 @@ fn happening() -> impl Strategy<Value = Happening> {
 
 #[test]
 fn whatever_is_killed_the_next_run_leaves_the_rows_of_the_warehouse() {
+    check_stories(6, 2018);
+}
+
+#[test]
+#[ignore = "nightly: takes many minutes"]
+fn whatever_is_killed_often_the_next_run_leaves_the_rows_of_the_warehouse() {
+    check_stories(60, 2019);
+}
+
+fn check_stories(cases: u32, seed: u64) {
     let story = prop::collection::vec(happening(), 3..14);
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let count = std::sync::atomic::AtomicUsize::new(0);
-    check_slow_cases(12, 0, 2018, &story, |story| {
+    check_slow_cases(cases, 0, seed, &story, |story| {
         let number = count.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        runtime.block_on(tell(number, &story));
+        runtime.block_on(tell(seed, number, &story));
     });
 }
 
-async fn tell(number: usize, story: &[Happening]) {
-    let serving = Serving::new(&format!("story_{number}")).await;
+async fn tell(seed: u64, number: usize, story: &[Happening]) {
+    let serving = Serving::new(&format!("story_{seed}_{number}")).await;
     let project = &serving.project;
     listens(project);
     let mut has_more = false;
