@@ -69,12 +69,12 @@ struct Work<'a> {
 
 impl Work<'_> {
     fn one(&self, named_in: &Path, package: &WantedPackage) -> Result<BroughtIn, AppError> {
-        let failed = |message: String| {
+        let failed = |error: fetch::FetchError| {
             let help = format!(
                 "without a network, copy the package's folder into {}/ yourself",
                 self.into.strip_prefix(self.root).unwrap_or(&self.into).display()
             );
-            Problem::new(message).at(&package.place).help(help)
+            Problem::new(error.to_string()).at(&package.place).help(help)
         };
         let from = self.as_locked(&package.from);
         Ok(match from {

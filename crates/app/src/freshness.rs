@@ -37,14 +37,14 @@ pub enum Freshness {
 }
 
 /// What was found of a source table.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct SourceAge {
     /// The table.
     pub node: NodeIndex,
     /// How long it took to ask.
     pub took: Duration,
     /// When its latest row was loaded, when that was asked, and what follows; or why it cannot be known.
-    pub found: Result<LatestRow, String>,
+    pub found: Result<LatestRow, AppError>,
 }
 
 /// When the latest row was loaded.
@@ -95,7 +95,7 @@ pub fn ages(
     let age = |(index, criteria): &(NodeIndex, FreshnessCriteria)| {
         let began = Instant::now();
         let found = loaded(&reader, workspace.graph.node(*index), criteria);
-        SourceAge { node: *index, took: began.elapsed(), found: found.map_err(|error| error.to_string()) }
+        SourceAge { node: *index, took: began.elapsed(), found }
     };
     Ok(asked.iter().map(age).collect())
 }

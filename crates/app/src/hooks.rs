@@ -15,7 +15,7 @@ use mep_graph::{Answers, Called, Hook, HookNames, Node, When, shown_node};
 use mep_lang::jinja::silently;
 use mep_lang::project::{Located, Problem, Problems, SourceText, Span};
 use mep_run::event::{NodeResult, Status};
-use mep_run::session::CallsHooks;
+use mep_run::session::{CallsHooks, HookFailure};
 
 /// The hooks of a project, in a run.
 pub(super) struct ProjectHooks<'a> {
@@ -27,14 +27,14 @@ pub(super) struct ProjectHooks<'a> {
 }
 
 impl CallsHooks for ProjectHooks<'_> {
-    fn call(&self, node: &Node, when: When) -> Result<(), String> {
+    fn call(&self, node: &Node, when: When) -> Result<(), HookFailure> {
         let texts = match when {
             When::Before => &node.config.hooks.before,
             When::After => &node.config.hooks.after,
         };
         for text in texts {
             let called = self.call(Hook { node: Some(node), text, sees: &[] });
-            called.map_err(|problem| in_lines(&problem.into()))?;
+            called.map_err(|problem| HookFailure(in_lines(&problem.into())))?;
         }
         Ok(())
     }

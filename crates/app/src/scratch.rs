@@ -12,6 +12,7 @@ use mep_graph::{Compiled, Compiler, Graph, Node, NodeIndex, NodeSet};
 use mep_lang::jinja::silently;
 use mep_lang::project::{Problems, Project};
 use mep_local::warehouse::LocalWarehouse;
+use mep_run::build::BuildError;
 use mep_run::{Scratch, Scratches};
 
 /// The folder below the target path.
@@ -44,10 +45,10 @@ impl Drop for ScratchFolder {
 }
 
 impl Scratches for Workspace {
-    fn scratch(&self) -> Result<Scratch, String> {
+    fn scratch(&self) -> Result<Scratch, BuildError> {
         let folder = ScratchFolder::of(&self.project);
         let warehouse: Arc<dyn Warehouse> = Arc::new(LocalWarehouse::new(folder.path()));
-        let engine = self.engine(&warehouse).map_err(|error| error.to_string())?;
+        let engine = self.engine(&warehouse).map_err(|error| BuildError::Plan(error.to_string()))?;
         Ok(Scratch { warehouse, engine: Box::new(engine), files: Box::new(folder) })
     }
 

@@ -105,7 +105,7 @@ pub(super) fn infer(global: &Global, arguments: &SourceInferArguments) -> Result
 
 fn result(age: &SourceAge) -> FreshnessResult {
     let found = age.found.as_ref().map(|loaded| (loaded.at, loaded.asked, word(loaded.freshness)));
-    FreshnessResult { node: age.node, took: age.took, found: found.map_err(Clone::clone) }
+    FreshnessResult { node: age.node, took: age.took, found: found.map_err(ToString::to_string) }
 }
 
 fn word(freshness: Freshness) -> &'static str {

@@ -189,7 +189,7 @@ impl Session<'_> {
     /// Calls the hooks of a node.
     fn called(&self, node: &Node, when: When, word: &str) -> Result<(), BuildError> {
         let called = self.hooks.call(node, when);
-        called.map_err(|message| BuildError::Plan(format!("a hook {word} it failed: {message}")))
+        called.map_err(|failure| BuildError::Plan(format!("a hook {word} it failed: {failure}")))
     }
 
     fn act(&self, index: NodeIndex, node: &Node, action: &Action) -> Result<NodeResult, BuildError> {

@@ -116,18 +116,23 @@ pub struct RunContext<'a> {
     pub serving: Option<&'a dyn ServingStore>,
 }
 
+/// A hook that failed: what is wrong, and where it stands.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct HookFailure(pub String);
+
 /// Calls the hooks of nodes.
 pub trait CallsHooks: Sync {
     /// Calls those of a node.
     ///
     /// # Errors
-    /// Where one fails, with a message that says where it stands.
-    fn call(&self, node: &Node, when: When) -> Result<(), String>;
+    /// Where one fails.
+    fn call(&self, node: &Node, when: When) -> Result<(), HookFailure>;
 }
 
 /// There are none.
 impl CallsHooks for () {
-    fn call(&self, _: &Node, _: When) -> Result<(), String> {
+    fn call(&self, _: &Node, _: When) -> Result<(), HookFailure> {
         Ok(())
     }
 }

@@ -33,8 +33,8 @@ pub trait Scratches: Sync {
     /// An empty warehouse.
     ///
     /// # Errors
-    /// A message, where there can be none.
-    fn scratch(&self) -> Result<Scratch, String>;
+    /// Where there can be none.
+    fn scratch(&self) -> Result<Scratch, BuildError>;
 
     /// The schema of tables that have none of their own.
     fn schema(&self) -> &str;
@@ -72,7 +72,7 @@ impl Session<'_> {
             graph.store(*input, self.scratches.schema());
         }
         let steps = StepRuns { session: self, graph: &graph, unit };
-        let scratch = self.scratches.scratch().map_err(BuildError::Plan)?;
+        let scratch = self.scratches.scratch()?;
         let mut rows = InputRows::default();
         for step in &unit.steps {
             for given in &step.given {
@@ -86,7 +86,7 @@ impl Session<'_> {
             }
         }
         let Some(last) = unit.steps.last().filter(|_| unit.is_refreshed) else { return Ok(None) };
-        let anew = self.scratches.scratch().map_err(BuildError::Plan)?;
+        let anew = self.scratches.scratch()?;
         steps.run(&anew, &rows, last, true)?;
         let table = tested_relation(graph.node(unit.model));
         let columns: Vec<String> = unit.columns.iter().map(|column| mep_sql::quoted(column)).collect();

@@ -47,6 +47,6 @@ impl ServingPlace for Workspace {
             );
             return Err(Problem::new(message).help(help));
         }
-        check_served(table).map_err(Problem::new)
+        check_served(table).map_err(|error| Problem::new(error.to_string()))
     }
 }

@@ -12,6 +12,35 @@ use crate::error::AppError;
 /// Where dbt's hub says what versions a package has.
 const HUB: &str = "https://hub.getdbt.com/api/v1";
 
+/// Why a package cannot be fetched.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum FetchError {
+    #[error("cannot fetch {0}: neither an address nor a revision begins with `-`")]
+    Flag(String),
+    #[error("cannot fetch {of}: the program `{program}` is not there")]
+    NoProgram { of: String, program: String },
+    #[error("cannot fetch {of}: {program}: {said}")]
+    Program { of: String, program: String, said: String },
+    #[error("cannot fetch {of}: {reason}")]
+    Folder { of: String, reason: std::io::Error },
+    #[error("{of} has no folder {folder}")]
+    NoFolder { of: String, folder: String },
+    #[error("{0} is no package: it has no dbt_project.yml")]
+    NoPackage(String),
+    #[error("cannot put {of} into {}: {reason}", .at.display())]
+    Put { of: String, at: PathBuf, reason: std::io::Error },
+    #[error("expected a package of the hub as owner/name, found `{0}`")]
+    Name(String),
+    #[error("cannot fetch {of}: {reason}")]
+    Answer { of: String, reason: serde_json::Error },
+    #[error("the hub has no versions of {0}")]
+    NoVersions(String),
+    #[error("the hub has no version of {of} that is {asked}")]
+    NoVersion { of: String, asked: String },
+    #[error("the hub does not say where {of} {version} is")]
+    NoPlace { of: String, version: String },
+}
+
 /// A package that was fetched.
 pub(super) struct Fetched {
     pub(super) name: String,
@@ -67,13 +96,13 @@ fn remove(path: &Path) -> std::io::Result<()> {
 /// Fetches a revision of a repository into the folder of packages, under the package's own name.
 ///
 /// # Errors
-/// A message, where it cannot be had.
+/// Where it cannot be had.
 pub(super) fn git(
     url: &str,
     revision: Option<&str>,
     subdirectory: Option<&str>,
     into: &Path,
-) -> Result<Fetched, String> {
+) -> Result<Fetched, FetchError> {
     let aside = into.join(format!(".fetching-{}", std::process::id()));
     let fetched = fetched(url, revision, subdirectory, into, &aside);
     // What is left of it is of no use; what was fetched is not there any more.
@@ -87,11 +116,11 @@ fn fetched(
     subdirectory: Option<&str>,
     into: &Path,
     aside: &Path,
-) -> Result<Fetched, String> {
+) -> Result<Fetched, FetchError> {
     if url.starts_with('-') || revision.is_some_and(|revision| revision.starts_with('-')) {
-        return Err(format!("cannot fetch {url}: neither an address nor a revision begins with `-`"));
+        return Err(FetchError::Flag(url.to_owned()));
     }
-    remove(aside).map_err(|error| format!("cannot fetch {url}: {error}"))?;
+    remove(aside).map_err(|reason| FetchError::Folder { of: url.to_owned(), reason })?;
     let at = |path: &Path| path.to_string_lossy().into_owned();
     called(Command::new("git").args(["clone", "--quiet", "--", url, &at(aside)]), url)?;
     if let Some(revision) = revision {
@@ -101,63 +130,67 @@ fn fetched(
     let package: PathBuf = subdirectory.map_or_else(|| aside.to_owned(), |folder| aside.join(folder));
     let inside = package.canonicalize().ok().zip(aside.canonicalize().ok());
     if inside.is_none_or(|(package, aside)| !package.starts_with(aside)) {
-        return Err(format!("{url} has no folder {}", subdirectory.unwrap_or_default()));
+        let folder = subdirectory.unwrap_or_default().to_owned();
+        return Err(FetchError::NoFolder { of: url.to_owned(), folder });
     }
-    let name = Packages::name_of(&package)
-        .ok_or_else(|| format!("{url} is no package: it has no dbt_project.yml"))?;
+    let name = Packages::name_of(&package).ok_or_else(|| FetchError::NoPackage(url.to_owned()))?;
     let place = into.join(&name);
     let moved = remove(&place)
         .and_then(|()| remove(&aside.join(".git")))
         .and_then(|()| std::fs::rename(&package, &place));
-    moved.map_err(|error| format!("cannot put {url} into {}: {error}", place.display()))?;
+    moved.map_err(|reason| FetchError::Put { of: url.to_owned(), at: place, reason })?;
     Ok(Fetched { name, commit: commit.trim().to_owned() })
 }
 
 /// What a program says, where it succeeds.
-fn called(command: &mut Command, of: &str) -> Result<String, String> {
+fn called(command: &mut Command, of: &str) -> Result<String, FetchError> {
     let program = command.get_program().to_string_lossy().into_owned();
     // Nobody is there to be asked for a password.
     let output = command.env("GIT_TERMINAL_PROMPT", "0").stdin(std::process::Stdio::null()).output();
-    let output = output.map_err(|error| match error.kind() {
-        std::io::ErrorKind::NotFound => format!("cannot fetch {of}: the program `{program}` is not there"),
-        _ => format!("cannot fetch {of}: {program}: {error}"),
-    })?;
+    let of = of.to_owned();
+    let output = match output {
+        Ok(output) => output,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            return Err(FetchError::NoProgram { of, program });
+        }
+        Err(error) => return Err(FetchError::Program { of, program, said: error.to_string() }),
+    };
     if output.status.success() {
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }
     let said = String::from_utf8_lossy(&output.stderr);
     let said =
         said.lines().rfind(|line| !line.trim().is_empty()).unwrap_or("it said nothing").trim().to_owned();
-    Err(format!("cannot fetch {of}: {program}: {said}"))
+    Err(FetchError::Program { of, program, said })
 }
 
 /// The release of dbt's hub that fits best.
 ///
 /// # Errors
-/// A message, where the hub cannot be asked, or has none that fits.
-pub(super) fn of_hub(name: &str, asked: &[String]) -> Result<Release, String> {
+/// Where the hub cannot be asked, or has none that fits.
+pub(super) fn of_hub(name: &str, asked: &[String]) -> Result<Release, FetchError> {
     let is_plain = name.chars().all(|letter| letter.is_ascii_alphanumeric() || "-_/.".contains(letter));
     if !is_plain || name.split('/').count() != 2 {
-        return Err(format!("expected a package of the hub as owner/name, found `{name}`"));
+        return Err(FetchError::Name(name.to_owned()));
     }
     let address = format!("{HUB}/{name}.json");
     let said = called(Command::new("curl").args(["-fsSL", "--max-time", "60", &address]), name)?;
-    let known: Json = serde_json::from_str(&said).map_err(|error| format!("cannot fetch {name}: {error}"))?;
+    let known: Json =
+        serde_json::from_str(&said).map_err(|reason| FetchError::Answer { of: name.to_owned(), reason })?;
     release(name, &known, asked)
 }
 
-fn release(name: &str, known: &Json, asked: &[String]) -> Result<Release, String> {
-    let versions =
-        known["versions"].as_object().ok_or_else(|| format!("the hub has no versions of {name}"))?;
+fn release(name: &str, known: &Json, asked: &[String]) -> Result<Release, FetchError> {
+    let versions = known["versions"].as_object().ok_or_else(|| FetchError::NoVersions(name.to_owned()))?;
     let Some(version) = latest(versions.keys().map(String::as_str), asked) else {
-        return Err(format!("the hub has no version of {name} that is {}", asked.join(", ")));
+        return Err(FetchError::NoVersion { of: name.to_owned(), asked: asked.join(", ") });
     };
     // https://codeload.github.com/OWNER/REPOSITORY/tar.gz/TAG
     let archive = versions[version]["downloads"]["tarball"].as_str().unwrap_or_default();
     let mut parts = archive.split("/tar.gz/");
     let (repository, tag) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
     if tag.is_empty() {
-        return Err(format!("the hub does not say where {name} {version} is"));
+        return Err(FetchError::NoPlace { of: name.to_owned(), version: version.to_owned() });
     }
     let url = repository.replacen("codeload.", "", 1);
     let tag = tag.trim_start_matches("refs/tags/").to_owned();

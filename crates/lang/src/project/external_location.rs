@@ -29,6 +29,53 @@ pub enum ExternalFormat {
     Json,
 }
 
+/// Why a location cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LocationError {
+    /// A call without its last bracket.
+    #[error("the call has no end")]
+    Endless,
+    /// On another machine.
+    #[error("`{0}` is not on this machine, and only files that are can be read")]
+    Elsewhere(String),
+    /// Another function than those that read files.
+    #[error("`{0}` is no function that mep reads files by")]
+    Function(String),
+    /// An argument that is none.
+    #[error("`{argument}` is no option of `{function}`")]
+    Argument {
+        /// The argument.
+        argument: String,
+        /// The function that is called.
+        function: String,
+    },
+    /// More or less than one character.
+    #[error("`{option}`: expected one character, found `{value}`")]
+    Character {
+        /// The option.
+        option: String,
+        /// Its value.
+        value: String,
+    },
+    /// An option that mep does not have.
+    #[error("the option `{option}` with `{value}` would read other rows than mep does")]
+    Option {
+        /// The option.
+        option: String,
+        /// Its value.
+        value: String,
+    },
+    /// A pattern that has no end, or none that begins.
+    #[error("`{0}` has a brace that stands alone")]
+    Brace(String),
+    /// A pattern that stands for nothing.
+    #[error("there is no `{{{0}}}` here")]
+    Pattern(String),
+    /// A path without quotes.
+    #[error("expected a path in quotes, found `{0}`")]
+    Unquoted(String),
+}
+
 /// Options of DuckDB's functions that say what mep does anyhow.
 const KNOWN: [(&str, &[&str]); 12] = [
     ("header", &["true", "1"]),
@@ -51,48 +98,46 @@ impl ExternalLocation {
     /// Reads the text that a source table has.
     ///
     /// # Errors
-    /// Where it says something that mep does not do, in words.
-    pub fn of(table: &SourceTable, text: &str) -> Result<Self, String> {
+    /// Where it says something that mep does not do.
+    pub fn of(table: &SourceTable, text: &str) -> Result<Self, LocationError> {
         let text = filled_in(table, text)?;
         let text = text.trim();
         let location = match text.split_once('(') {
             Some((function, rest)) => {
-                let inner = rest.trim_end().strip_suffix(')').ok_or("the call has no end")?;
+                let inner = rest.trim_end().strip_suffix(')').ok_or(LocationError::Endless)?;
                 Self::of_call(function.trim(), inner)?
             }
             None => Self { paths: vec![unquoted(text).to_owned()], format: None, all_texts: false },
         };
         match location.paths.iter().find(|path| path.contains("://") && !path.starts_with("file://")) {
-            Some(path) => {
-                Err(format!("`{path}` is not on this machine, and only files that are can be read"))
-            }
+            Some(path) => Err(LocationError::Elsewhere(path.clone())),
             None => Ok(location),
         }
     }
 
-    fn of_call(function: &str, inner: &str) -> Result<Self, String> {
+    fn of_call(function: &str, inner: &str) -> Result<Self, LocationError> {
         let format = match function.to_ascii_lowercase().as_str() {
             "read_parquet" | "parquet_scan" => ExternalFormat::Parquet,
             "read_csv" | "read_csv_auto" => ExternalFormat::Csv(','),
             "read_json" | "read_json_auto" | "read_ndjson" | "read_ndjson_auto" | "read_json_objects" => {
                 ExternalFormat::Json
             }
-            _ => return Err(format!("`{function}` is no function that mep reads files by")),
+            _ => return Err(LocationError::Function(function.to_owned())),
         };
         let mut arguments = arguments(inner).into_iter();
         let first = arguments.next().unwrap_or_default();
         let mut location = Self { paths: paths(&first)?, format: Some(format), all_texts: false };
         for argument in arguments {
-            let (name, value) = argument
-                .split_once(":=")
-                .or_else(|| argument.split_once('='))
-                .ok_or_else(|| format!("`{argument}` is no option of `{function}`"))?;
+            let (name, value) =
+                argument.split_once(":=").or_else(|| argument.split_once('=')).ok_or_else(|| {
+                    LocationError::Argument { argument: argument.clone(), function: function.to_owned() }
+                })?;
             location.set(&name.trim().to_ascii_lowercase(), unquoted(value.trim()))?;
         }
         Ok(location)
     }
 
-    fn set(&mut self, name: &str, value: &str) -> Result<(), String> {
+    fn set(&mut self, name: &str, value: &str) -> Result<(), LocationError> {
         let lower = value.to_ascii_lowercase();
         match name {
             "delim" | "sep" | "delimiter" => {
@@ -101,7 +146,10 @@ impl ExternalLocation {
                     other => other.chars(),
                 };
                 let (Some(one), None) = (characters.next(), characters.next()) else {
-                    return Err(format!("`{name}`: expected one character, found `{value}`"));
+                    return Err(LocationError::Character {
+                        option: name.to_owned(),
+                        value: value.to_owned(),
+                    });
                 };
                 self.format = Some(ExternalFormat::Csv(one));
                 Ok(())
@@ -114,13 +162,13 @@ impl ExternalLocation {
             _ if KNOWN.iter().any(|(known, values)| *known == name && values.contains(&lower.as_str())) => {
                 Ok(())
             }
-            _ => Err(format!("the option `{name}` with `{value}` would read other rows than mep does")),
+            _ => Err(LocationError::Option { option: name.to_owned(), value: value.to_owned() }),
         }
     }
 }
 
 /// The text with what its patterns stand for, as Python's `format` reads them.
-fn filled_in(table: &SourceTable, text: &str) -> Result<String, String> {
+fn filled_in(table: &SourceTable, text: &str) -> Result<String, LocationError> {
     let mut filled = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find(['{', '}']) {
@@ -134,8 +182,8 @@ fn filled_in(table: &SourceTable, text: &str) -> Result<String, String> {
         let (name, after) = after
             .split_once('}')
             .filter(|_| brace == "{")
-            .ok_or_else(|| format!("`{text}` has a brace that stands alone"))?;
-        filled.push_str(&pattern(table, name).ok_or_else(|| format!("there is no `{{{name}}}` here"))?);
+            .ok_or_else(|| LocationError::Brace(text.to_owned()))?;
+        filled.push_str(&pattern(table, name).ok_or_else(|| LocationError::Pattern(name.to_owned()))?);
         rest = after;
     }
     filled.push_str(rest);
@@ -183,13 +231,13 @@ fn arguments(inner: &str) -> Vec<String> {
 }
 
 /// A path, or a list of them.
-fn paths(argument: &str) -> Result<Vec<String>, String> {
+fn paths(argument: &str) -> Result<Vec<String>, LocationError> {
     let list = argument.strip_prefix('[').and_then(|list| list.strip_suffix(']'));
     let written = list.map_or_else(|| vec![argument.to_owned()], arguments);
     let path = |text: &String| {
         let inner = unquoted(text);
         if inner.len() == text.len() {
-            return Err(format!("expected a path in quotes, found `{text}`"));
+            return Err(LocationError::Unquoted(text.clone()));
         }
         Ok(inner.to_owned())
     };

@@ -59,7 +59,7 @@ use mep_core::keys::Section;
 pub use config_tree::hooks_after;
 pub use constraints::{Constraint, ConstraintKind};
 pub use dialect::Dialect;
-pub use external_location::{ExternalFormat, ExternalLocation};
+pub use external_location::{ExternalFormat, ExternalLocation, LocationError};
 pub use groups::ModelGroup;
 pub use load::{LoadOptions, find_root, load};
 pub use max_rejected::MaxRejected;

@@ -63,19 +63,20 @@ impl fmt::Debug for CassandraServing {
 /// Whether a table can be served, as far as its name, its key and its types say.
 ///
 /// # Errors
-/// What cannot be, in words.
-pub fn check_served(table: &SinkTable) -> Result<(), String> {
+/// [`SinkError::Refused`], where it cannot.
+pub fn check_served(table: &SinkTable) -> Result<(), SinkError> {
     let name = &table.relation.name;
     if [STREAMS, LEASES, CHECKPOINTS, SERVED].contains(&name.as_str()) {
-        return Err(format!("{name} is a table of mep's own in cassandra; give the model another name"));
+        let own = format!("{name} is a table of mep's own in cassandra; give the model another name");
+        return Err(SinkError::Refused(own));
     }
     if !is_name(name) || name.len() > LONGEST_NAME {
-        return Err(format!(
+        return Err(SinkError::Refused(format!(
             "a table that is served from cassandra has at most {LONGEST_NAME} letters, digits and `_` in its name, found `{name}`; \
              give the model another `alias`"
-        ));
+        )));
     }
-    Shape::of(table).map(|_| ()).map_err(|error| error.to_string())
+    Shape::of(table).map(|_| ())
 }
 
 /// Nobody else writes the rows of a delivery: its number decides.
