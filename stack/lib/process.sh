@@ -1,6 +1,13 @@
-# Processes: each service is one JVM that carries a mark of its service and data folder, so that no other process is ever taken for it.
+# Processes: each service is one process (a JVM, but for PostgreSQL) that carries a mark of its service and data folder, so that no other process is
+# ever taken for it.
 
-marker() { echo "-Dmep.stack=$1:$DATA"; }
+# The mark is a property of the JVM; to PostgreSQL a setting of a name that it does not know.
+marker() {
+  case "$1" in
+    postgres) echo "mep.stack=$1:$DATA" ;;
+    *) echo "-Dmep.stack=$1:$DATA" ;;
+  esac
+}
 
 pid_of() { # SERVICE: its pid, when it runs
   local pid
@@ -18,21 +25,27 @@ memory_of() { # PID: resident memory in MB
   awk '/^VmRSS:/ { printf "%d", $2 / 1024 }' "/proc/$1/status" 2>/dev/null || true
 }
 
-# launch JAVA HEAP CLASSPATH MAIN ARGUMENT…: starts the service's JVM with the options in jvm_options; one earlier log is kept.
+# launch JAVA HEAP CLASSPATH MAIN ARGUMENT…: starts the service's JVM with the options in jvm_options.
 launch() {
-  local java="$1" heap="$2" classpath="$3" log="$DATA/logs/$service.log" pid
+  local java="$1" heap="$2" classpath="$3"
   shift 3
+  launch_program "$java" "$(marker "$service")" "-Xmx$heap" -Djava.io.tmpdir="$DATA/tmp" -Djava.net.preferIPv4Stack=true \
+    -Duser.timezone=UTC "${jvm_options[@]}" -cp "$classpath" "$@"
+}
+
+# launch_program COMMAND…: starts the service, whose command has its marker; one earlier log is kept.
+launch_program() {
+  local log="$DATA/logs/$service.log" pid
   mkdir -p "$DATA/run/$service"
   [ ! -e "$log" ] || mv "$log" "$log.1"
   (
     cd "$DATA/run/$service" || exit
     close_files
-    exec setsid nohup "$java" "$(marker "$service")" "-Xmx$heap" -Djava.io.tmpdir="$DATA/tmp" -Djava.net.preferIPv4Stack=true \
-      -Duser.timezone=UTC "${jvm_options[@]}" -cp "$classpath" "$@"
+    exec setsid nohup "$@"
   ) > "$log" 2>&1 < /dev/null &
   pid=$!
   echo "$pid" > "$DATA/pids/$service"
-  # Until the JVM is there, the pid is a shell's.
+  # Until the program is there, the pid is a shell's.
   while kill -0 "$pid" 2>/dev/null && ! is_marked "$service" "$pid"; do sleep 0.05; done
 }
 

@@ -1,6 +1,6 @@
 # The catalogue: which services there are, what each needs, and how names on the command line become services.
 
-ALL_SERVICES="kafka cassandra namenode standby datanode metastore hiveserver2 spark trino"
+ALL_SERVICES="kafka cassandra postgres namenode standby datanode metastore hiveserver2 spark trino"
 DEFAULT_SERVICES="kafka cassandra namenode datanode metastore hiveserver2 trino"
 
 # Reads services/NAME.sh, which sets

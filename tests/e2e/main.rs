@@ -53,6 +53,7 @@ mod openlineage;
 mod outside_tables;
 mod packages;
 mod past;
+mod postgres;
 mod project;
 mod promise;
 mod publish;

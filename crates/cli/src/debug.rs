@@ -35,6 +35,7 @@ pub(super) fn debug(global: &Global) -> Result<Exit, AppError> {
         let described = match connection {
             SourceConnection::Files { path, .. } => format!("files in {}", path.display()),
             SourceConnection::Kafka(config) => format!("kafka at {}", config.connection.place()),
+            SourceConnection::Postgres(connection) => format!("postgres: {}", connection.place()),
             SourceConnection::Warehouse { schema: Some(schema) } => {
                 format!("tables of the warehouse, in {schema}")
             }

@@ -34,7 +34,7 @@ pub(super) fn landing_table(
     let columns = &table.properties.columns;
     if columns.is_empty() {
         let problem = Problem::new(format!("the source table `{}` declares no columns", table.name));
-        problems.push(problem.at(&table.place).help("list its columns, each with a `data_type`"));
+        problems.push(problem.at(&table.place).help("list its columns, each with a `data_type`; of files and of PostgreSQL `mep source infer` writes them"));
     }
     let mut declared = Vec::new();
     for column in columns {

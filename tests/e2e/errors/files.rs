@@ -82,7 +82,7 @@ fn a_wrong_declaration_of_a_source_is_told() {
       ·               ───────
     5 │         event_time: ts
       ╰────
-     help: list its columns, each with a `data_type`
+     help: list its columns, each with a `data_type`; of files and of PostgreSQL `mep source infer` writes them
     ");
     insta::assert_snapshot!(declared("[{name: ts, data_type: bigit}]"), @r"
      error: unknown type `bigit` of column `ts`; expected one of bigint, integer, smallint, tinyint, double,

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use serde_json::Value as Json;
 
+use crate::postgres::Database;
 use crate::project::Project;
 use crate::python_environment::programs;
 use crate::services::address;
@@ -21,7 +22,7 @@ use page::{Page, ROOT};
 use shell::{Shell, Start};
 
 /// The pages whose commands the tests below run.
-const READ: [&str; 18] = [
+const READ: [&str; 19] = [
     "README.md",
     "docs/airflow.md",
     "docs/bundled.md",
@@ -32,6 +33,7 @@ const READ: [&str; 18] = [
     "docs/hive.md",
     "docs/incremental.md",
     "docs/kafka.md",
+    "docs/postgres.md",
     "docs/promise.md",
     "docs/publishing.md",
     "docs/selecting.md",
@@ -99,6 +101,19 @@ fn the_page_about_dbt_runs_as_written() {
 #[test]
 fn the_page_about_files_runs_as_written() {
     Shell::new(Start::Empty).read("docs/files.md");
+}
+
+#[test]
+fn the_page_about_postgres_runs_as_written() {
+    let database = Database::new("");
+    database.execute(
+        "create table orders (id bigint primary key, placed timestamptz not null, total numeric(9,2), note text);
+         insert into orders values (1, '2026-05-01 10:00+00', 10, 'a'), (2, '2026-05-01 23:30+00', 20, 'b'), (3, '2026-05-02 00:30+00', 30, null)",
+    );
+    let variables = database.variables();
+    let variables: Vec<(&str, &str)> =
+        variables.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    Shell::new(Start::Empty).with_environment(&variables).read("docs/postgres.md");
 }
 
 #[test]

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use arrow::datatypes::{Field, SchemaRef};
 use indexmap::IndexMap;
 
-use super::sources::absolute;
+use super::sources::{absolute, postgres_table};
 use crate::error::AppError;
 use crate::workspace::Workspace;
 use mep_contract::source::WholeTable as _;
 use mep_contract::source::declared_type::declared_row_type;
 use mep_contract::warehouse::WarehouseError;
+use mep_core::connection::PostgresConnection;
 use mep_core::fingerprint::Fingerprint;
 use mep_decode::rows::sql_name;
 use mep_files::{FilesTable, WholeFormat, WholeOptions};
@@ -20,6 +21,7 @@ use mep_lang::project::{
     ExternalFormat, ExternalLocation, Located, PinnedColumn, Place, Problem, Project, SourceConnection,
     SourceTable,
 };
+use mep_postgres::{FoundColumn, columns_of};
 use mep_run::stored_of;
 use mep_sql::stored_schema;
 
@@ -66,12 +68,14 @@ fn in_place(workspace: &Workspace, table: &SourceTable, node: &Node) -> Result<S
 
 /// The columns that the files of a source table have; `None` where it is not in files of a connection.
 pub fn inferred(project: &Project, table: &SourceTable) -> Option<Result<Vec<PinnedColumn>, Problem>> {
-    let Some(SourceConnection::Files { path, .. }) = project.target.sources.get(&table.source) else {
-        return None;
-    };
     if table.external_location.is_some() {
         return None;
     }
+    let path = match project.target.sources.get(&table.source)? {
+        SourceConnection::Files { path, .. } => path,
+        SourceConnection::Postgres(connection) => return Some(in_database(connection, table)),
+        _ => return None,
+    };
     let columns = || {
         let files = Files::of_connection(project, table, path)?;
         let schema = found(&files, table)?.schema();
@@ -86,6 +90,19 @@ pub fn inferred(project: &Project, table: &SourceTable) -> Option<Result<Vec<Pin
         Ok(schema.fields().iter().map(column).collect())
     };
     Some(columns())
+}
+
+/// The columns that a table of a database has.
+fn in_database(connection: &PostgresConnection, table: &SourceTable) -> Result<Vec<PinnedColumn>, Problem> {
+    let found = columns_of(connection, &postgres_table(table, connection));
+    let found = found.map_err(|error| Problem::new(error.to_string()).at(&table.place))?;
+    let declared = &table.properties.columns;
+    let column = |column: FoundColumn| {
+        let said = declared.iter().find(|declared| declared.name.value == column.name);
+        let said = said.and_then(|declared| declared.data_type.as_ref()).map(|said| said.value.clone());
+        PinnedColumn { data_type: said.unwrap_or_else(|| column.declared()), name: column.name }
+    };
+    Ok(found.into_iter().map(column).collect())
 }
 
 fn stored(schema: &SchemaRef, files: &Files) -> Result<SchemaRef, Problem> {

@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use mep_contract::source::{LandingTable, Source, SourceError};
-use mep_core::connection::{MessageFormat, SimulatorConfig};
+use mep_core::connection::{MessageFormat, PostgresConnection, SimulatorConfig};
 use mep_files::{FilesSource, unread_folders as unread_folders_in};
 use mep_graph::{Compiled, Graph, Node, NodeIndex, NodeKind, NodeSet};
 use mep_kafka::KafkaSource;
 use mep_lang::project::{
     KafkaConfig, OnLostOffsets, Problem, Problems, Project, SourceConnection, SourceTable,
 };
+use mep_postgres::{PostgresSource, PostgresTable};
 use mep_run::ConnectedSource;
 use mep_simulator::simulated::SimulatedSource;
 
@@ -65,6 +66,12 @@ fn connect_one(
         SourceConnection::Kafka(config) => {
             Ok(Box::new(kafka_source(project, declared, config, table).map_err(at_table)?))
         }
+        SourceConnection::Postgres(config) => {
+            let (place, cursor) = (postgres_table(declared, config), declared.cursor.as_ref());
+            let cursor = cursor.map(|cursor| cursor.value.clone());
+            let source = PostgresSource::new(config.clone(), place, cursor, table);
+            Ok(Box::new(source.map_err(|error| at(Problem::new(error.to_string()), node))?))
+        }
         SourceConnection::Simulator(config) => {
             Ok(Box::new(simulated_source(declared, config, table).map_err(at_table)?))
         }
@@ -97,6 +104,11 @@ pub(super) fn connection<'p>(
             None => problem,
         }
     })
+}
+
+/// A source table, as the database knows it.
+pub(super) fn postgres_table(declared: &SourceTable, connection: &PostgresConnection) -> PostgresTable {
+    PostgresTable { schema: declared.schema_in(connection).to_owned(), name: declared.found_as().to_owned() }
 }
 
 pub(super) fn at(problem: Problem, node: &Node) -> Problem {

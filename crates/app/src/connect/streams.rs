@@ -104,6 +104,9 @@ fn connect(
         SourceConnection::Files { .. } => {
             Err(SourceError::unreadable(does_not_go_on(declared, "in files, which do not go on")))
         }
+        SourceConnection::Postgres(_) => {
+            Err(SourceError::unreadable(does_not_go_on(declared, "a database, which does not go on")))
+        }
         SourceConnection::Warehouse { .. } => Err(SourceError::unreadable(does_not_go_on(
             declared,
             "a table of the warehouse, which does not go on",

@@ -6,6 +6,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::super::manifest::Described;
 use super::facets;
+use mep_core::connection::PostgresConnection;
 use mep_core::relation::Relation;
 use mep_graph::{Node, NodeIndex, NodeKind, TestDetail};
 use mep_lang::project::{Project, SourceConnection, SourceTable, WarehouseConfig};
@@ -186,6 +187,12 @@ fn origins(project: &Project, table: &SourceTable) -> Vec<DatasetName> {
             let brokers = config.connection.brokers.first().cloned().unwrap_or_default();
             let named = |name| DatasetName { namespace: format!("kafka://{brokers}"), name };
             config.topics_of(table).into_iter().map(named).collect()
+        }
+        Some(SourceConnection::Postgres(connection)) => {
+            let PostgresConnection { host, port, database, .. } = connection;
+            let schema = table.schema_in(connection);
+            let name = format!("{database}.{schema}.{}", table.found_as());
+            vec![DatasetName { namespace: format!("postgres://{host}:{port}"), name }]
         }
         Some(SourceConnection::Simulator(_)) => {
             vec![DatasetName {

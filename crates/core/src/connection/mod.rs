@@ -3,6 +3,7 @@
 mod cassandra;
 mod files;
 mod kafka;
+mod postgres;
 mod simulator;
 
 pub use cassandra::{
@@ -11,4 +12,5 @@ pub use cassandra::{
 };
 pub use files::{CsvDialect, CsvForm, CsvMark, FileFormat, FilesReading};
 pub use kafka::{AvroWire, KafkaConnection, KafkaProperties, MessageFormat};
+pub use postgres::{PostgresConnection, PostgresTls};
 pub use simulator::SimulatorConfig;

@@ -4,7 +4,8 @@
 //! YAML beside them with the place of every value. Comes in: a folder. Goes out: a [`Project`], or all [`Problems`]
 //! at once. Must not know: Jinja beyond the strings of `profiles.yml` and `sources.yml`, SQL, the graph, any warehouse.
 
-pub mod problem;
+pub mod postgres_connection;
+mod problem;
 pub mod text;
 
 mod columns;

@@ -9,7 +9,7 @@ use super::{Problems, SourceText};
 use mep_core::secrets;
 
 /// Keys whose values mep shows: where tables and sources are, and how much is done at once.
-const OPEN: [&str; 37] = [
+const OPEN: [&str; 40] = [
     "file",
     "url",
     "namespace",
@@ -47,6 +47,9 @@ const OPEN: [&str; 37] = [
     "seed",
     "host",
     "port",
+    "sslmode",
+    "sslrootcert",
+    "connect_timeout",
 ];
 
 /// Keeps what a text looks to hold, before it is known to be YAML: a fault in it is told by quoting it.

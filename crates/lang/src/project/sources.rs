@@ -55,7 +55,7 @@ const SOURCE_KEYS: [Key; 16] = [
     accepted("docs", "Of dbt's own docs."),
     without_effect("overrides", "A package's source of this name stays as the package declares it."),
 ];
-const TABLE_KEYS: [Key; 27] = [
+const TABLE_KEYS: [Key; 28] = [
     key("name", "name", "needed", "As `source()` names it."),
     key("description", "text", "", "What it is."),
     key(
@@ -74,6 +74,12 @@ const TABLE_KEYS: [Key; 27] = [
         "fail or accept",
         "the connection's",
         "What to do where offsets are gone before they were landed.",
+    ),
+    key(
+        "cursor",
+        "column",
+        "",
+        "Of a table of a database: the date, timestamp or whole number by which it is divided into ranges. Each run lands those whose rows changed.",
     ),
     key(
         "max_rejected",
@@ -211,6 +217,7 @@ fn read_table(
         None => in_config(&config, key),
     };
     let (event_time, land_as, path) = (text("event_time"), text("land_as"), text("path"));
+    let cursor = text("cursor");
     let (identifier, external_location) = (text("identifier"), text("external_location"));
     let external_location = external_location.or_else(|| in_meta(&config, "external_location"));
     let loader = table.get("loader").and_then(|item| item.located_text(problems));
@@ -239,6 +246,7 @@ fn read_table(
         reading,
         topics,
         on_lost_offsets,
+        cursor,
         max_rejected,
         tags: config.get("tags").and_then(|tags| tags_of(&tags.value)).unwrap_or_default(),
         source_meta: source.meta.clone(),

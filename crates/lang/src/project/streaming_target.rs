@@ -219,7 +219,7 @@ fn read_login(mapping: Mapping<'_>, problems: &mut Problems) -> Option<Cassandra
 }
 
 /// A text or a number, which is not said in problems: it may be a secret.
-fn secret(item: Item<'_>, problems: &mut Problems) -> Option<String> {
+pub(super) fn secret(item: Item<'_>, problems: &mut Problems) -> Option<String> {
     match item.node.json() {
         serde_json::Value::String(text) => (!text.is_empty()).then_some(text),
         serde_json::Value::Number(number) => Some(number.to_string()),

@@ -11,6 +11,7 @@ use super::hive_target::read_hive;
 use super::item::{self, Item, Mapping};
 use super::kafka_connection::{self, read_kafka};
 use super::openlineage::{self, read_openlineage};
+use super::postgres_connection::{self, read_postgres};
 use super::project_file::check_identifier;
 use super::streaming_target::{self, read_streaming};
 use super::{Problem, Problems, SourceConnection, Target, WarehouseConfig};
@@ -33,6 +34,7 @@ const KEYS: [Key; 9] = [
         .of(Shape::Mapping(&Shape::ByType(&[
             ("files", Shape::Keys(&["A connection of type files"])),
             ("kafka", Shape::Keys(&["A connection of type kafka"])),
+            ("postgres", Shape::Keys(&["A connection of type postgres"])),
             ("simulator", Shape::Keys(&["A connection of type simulator"])),
             ("warehouse", Shape::Keys(&["A connection of type warehouse"])),
         ]))),
@@ -81,7 +83,7 @@ const WAREHOUSE_KEYS: [Key; 2] = [
     key("schema", "name", "that of the source", "The schema (Hive's database) that they are in."),
 ];
 const WAREHOUSES: [&str; 2] = ["local", "hive"];
-const CONNECTIONS: [&str; 4] = ["files", "kafka", "simulator", "warehouse"];
+const CONNECTIONS: [&str; 5] = ["files", "kafka", "postgres", "simulator", "warehouse"];
 const SIMULATOR_KEYS: [Key; 9] = [
     key(
         "type",
@@ -111,6 +113,7 @@ pub(super) fn reference() -> Vec<Section> {
         Section::of("A target of type hive", &[&HIVE_KEYS]),
         Section::of("A connection of type files", &[&FILES_KEYS]),
         kafka_connection::reference(),
+        postgres_connection::reference(),
         Section::of("A connection of type simulator", &[&SIMULATOR_KEYS]),
         Section::of("A connection of type warehouse", &[&WAREHOUSE_KEYS]),
         streaming_target::reference(),
@@ -263,6 +266,7 @@ fn read_connection(item: Item<'_>, problems: &mut Problems) -> Option<SourceConn
             Some(SourceConnection::Files { path: required_path(mapping, "a connection", problems)?, reading })
         }
         "kafka" => read_kafka(mapping, problems).map(SourceConnection::Kafka),
+        "postgres" => read_postgres(mapping, problems).map(SourceConnection::Postgres),
         "simulator" => {
             mapping.refuse_unknown("a connection of type `simulator`", &[&SIMULATOR_KEYS], problems);
             Some(SourceConnection::Simulator(read_simulator(mapping, problems)))

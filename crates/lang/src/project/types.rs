@@ -14,7 +14,7 @@ use super::text::{Located, Place, SourceText, Span};
 use super::unit_tests::UnitTest;
 use super::versions::ModelVersion;
 use mep_core::connection::{
-    CassandraConnection, FilesReading, KafkaConnection, MessageFormat, SimulatorConfig,
+    CassandraConnection, FilesReading, KafkaConnection, MessageFormat, PostgresConnection, SimulatorConfig,
 };
 use mep_core::root::{Outside, Root};
 
@@ -276,6 +276,8 @@ pub struct SourceTable {
     pub topics: Vec<String>,
     /// What to do where offsets are gone before they were landed; `None`: as the connection says.
     pub on_lost_offsets: Option<OnLostOffsets>,
+    /// The column by which a table of a database is divided into ranges.
+    pub cursor: Option<Located<String>>,
     /// How many of its rows may be rejected; `None`: any number.
     pub max_rejected: Option<super::MaxRejected>,
     /// `tags:` of the source and the table together.
@@ -294,6 +296,11 @@ impl SourceTable {
     /// The schema that dbt finds it in.
     pub fn found_in(&self) -> &str {
         self.schema.as_deref().unwrap_or(&self.source)
+    }
+
+    /// The schema of a database that it is in: the connection's, else the one where dbt finds it.
+    pub fn schema_in<'t>(&'t self, connection: &'t PostgresConnection) -> &'t str {
+        connection.schema.as_deref().unwrap_or_else(|| self.found_in())
     }
 
     /// The name that dbt finds it by.
@@ -443,6 +450,8 @@ pub enum SourceConnection {
     Simulator(SimulatorConfig),
     /// `type: kafka`: messages of topics.
     Kafka(KafkaConfig),
+    /// `type: postgres`: tables of a database.
+    Postgres(PostgresConnection),
     /// `type: warehouse`: tables of the target's own warehouse that others publish.
     Warehouse {
         /// The schema that they are in, where it is not the one that the source says.
