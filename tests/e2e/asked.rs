@@ -156,3 +156,34 @@ fn hooks_are_called_around_what_is_built_and_around_the_run() {
     assert!(project.fail(2, &["run-operation", "dropped"]).contains("`drop table main.sums` would change"));
     assert!(project.fail(2, &["run-operation", "count"]).contains("did you mean `counted`?"));
 }
+
+#[test]
+fn a_package_that_writes_around_runs_is_told_and_not_called() {
+    let project = pivoted();
+    project
+        .file("dbt_packages/records/dbt_project.yml", "name: records\non-run-end: [\"{{ records.kept(results) }}\"]\n")
+        .file(
+            "dbt_packages/records/macros/kept.sql",
+            "{% macro kept(results) %}{% for r in results %}insert into records values ('{{ r.unique_id }}');{% endfor %}\
+             insert into records values ('end'){% endmacro %}\n",
+        )
+        .file("packages.yml", "packages: [{local: dbt_packages/records}]\n")
+        .file(
+            "dbt_project.yml",
+            "name: songs\nprofile: songs\non-run-start: \"{{ records.kept([]) }}\"\n",
+        );
+    let said = project.succeed(&["run"]);
+    let told: Vec<&str> = said.lines().filter(|line| line.contains("is not called")).collect();
+    insta::assert_snapshot!(told.join("\n"), @r"
+    WARN dbt_project.yml:3: this hook of the package `records` is not called, since `insert into records values ('end')` would change what tables hold, or what SQL means: the package's tables have the rows of their SELECTs alone
+    WARN dbt_packages/records/dbt_project.yml:2: this hook of the package `records` is not called, since `insert into records values ('end')` would change what tables hold, or what SQL means: the package's tables have the rows of their SELECTs alone
+    ");
+    let strictly = project.fail(2, &["--warn-error-options", "{error: [HookNotCalled]}", "run"]);
+    assert!(strictly.contains("would change what tables hold"), "{strictly}");
+    // What the project says itself is refused.
+    project.file(
+        "dbt_project.yml",
+        "name: songs\nprofile: songs\non-run-end: \"insert into records {{ records.kept([]) }}\"\n",
+    );
+    assert!(project.fail(2, &["compile"]).contains("would change what tables hold"));
+}

@@ -112,6 +112,40 @@ fn an_external_location_is_read_as_dbt_duckdb_reads_it() {
 }
 
 #[test]
+fn folders_of_an_external_location_are_columns_as_duckdb_has_them() {
+    let project = project();
+    project
+        .file("lake/days/n=1/d=2024-01-05/x.csv", "a,a\n1,2\n")
+        .file("lake/days/n=2/d=2024-01-06/x.csv", "a,a\n3,4\n")
+        .file("lake/both/x.csv", "a\n1\n")
+        .file("lake/mixed/n=01/x.csv", "a\n1\n")
+        .file("lake/mixed/other/x.csv", "a\n2\n")
+        .file(
+            "models/s.yml",
+            "sources:\n  - name: lake\n    tables:\n      - name: days\n        meta: {external_location: 'lake/days/*/*/*.csv'}\n      - name: none\n        meta: {external_location: \"read_csv('lake/days/*/*/*.csv', hive_partitioning=false)\"}\n      - name: both\n        meta: {external_location: \"read_csv(['lake/both/x.csv', 'lake/mixed/other/*.csv'])\"}\n      - name: mixed\n        meta: {external_location: 'lake/mixed/*/*.csv'}\n      - name: strict\n        meta: {external_location: \"read_csv('lake/mixed/*/*.csv', hive_partitioning=true)\"}\n",
+        )
+        .model("days_read", "select a, a_1, cast(d as varchar) as d, n + 1 as n from {{ source('lake', 'days') }}")
+        .model("none_read", "select * from {{ source('lake', 'none') }}")
+        .model("both_read", "select * from {{ source('lake', 'both') }}")
+        .model("mixed_read", "select * from {{ source('lake', 'mixed') }}");
+    project.succeed(&["build"]);
+    assert_eq!(
+        project.rows("select * from main.days_read order by a"),
+        json!([{"a": 1, "a_1": 2, "d": "2024-01-05", "n": 2}, {"a": 3, "a_1": 4, "d": "2024-01-06", "n": 3}])
+    );
+    assert_eq!(
+        project.rows("select * from main.none_read order by a"),
+        json!([{"a": 1, "a_1": 2}, {"a": 3, "a_1": 4}])
+    );
+    assert_eq!(project.rows("select * from main.mixed_read order by a"), json!([{"a": 1}, {"a": 2}]));
+    assert_eq!(project.rows("select * from main.both_read order by a"), json!([{"a": 1}, {"a": 2}]));
+    assert_eq!(project.plan(), Vec::<String>::new());
+    project.model("strict_read", "select * from {{ source('lake', 'strict') }}");
+    let said = project.fail(2, &["compile"]);
+    assert!(said.contains("each file lies in folders of the same names: expected `n`"), "{said}");
+}
+
+#[test]
 fn a_table_that_is_nowhere_stops_what_reads_it_alone() {
     let project = project();
     project

@@ -4,12 +4,14 @@ use std::cell::LazyCell;
 use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock};
 
+use parking_lot::Mutex;
 use serde_json::{Value as Json, json};
 
 use super::error::AppError;
 use super::late::Answering;
 use super::query::register_all;
 use super::workspace::{Workspace, runtime};
+use mep_core::warnings::{self, WarningFate, WarningKind};
 use mep_datafusion::Engine;
 use mep_graph::{Answers, Called, Hook, HookNames, Node, When, shown_node};
 use mep_lang::jinja::silently;
@@ -64,7 +66,10 @@ impl<'a> ProjectHooks<'a> {
     /// Where one fails; nothing is begun then.
     pub(super) fn before_run(&self) -> Result<(), Problem> {
         let texts = &self.workspace.project.on_run_start;
-        texts.iter().try_for_each(|text| self.call(Hook { node: None, text, sees: &[] }).map(drop))
+        texts.iter().try_for_each(|text| {
+            let called = self.call(Hook { node: None, text, sees: &[] });
+            self.workspace.forgiven(text, called).map(drop)
+        })
     }
 
     /// Calls what the project says after its runs, with the results; a result of each that fails.
@@ -72,7 +77,8 @@ impl<'a> ProjectHooks<'a> {
         let sees = seen_after_run(self.workspace, results);
         let mut failed = Vec::new();
         for (at, text) in self.workspace.project.on_run_end.iter().enumerate() {
-            if let Err(problem) = self.call(Hook { node: None, text, sees: &sees }) {
+            let called = self.call(Hook { node: None, text, sees: &sees });
+            if let Err(problem) = self.workspace.forgiven(text, called) {
                 let name = format!("on-run-end-{at}");
                 let id = format!("operation.{}.{name}", self.workspace.project.name);
                 let result = NodeResult::new(&id, &name, "operation", Status::Error);
@@ -111,7 +117,41 @@ fn seen_after_run(workspace: &Workspace, results: &[NodeResult]) -> Vec<(&'stati
     ]
 }
 
+/// Hooks of packages that were told not to be called: each is told once in a process.
+static TOLD: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+
 impl Workspace {
+    /// What came of a hook of the run. One of a package that writes, or that asks what a hook cannot be told, is not called, and a warning
+    /// says so: what packages do around runs is to keep records of them, in tables of their own.
+    fn forgiven(&self, text: &Located<String>, called: Result<Called, Problem>) -> Result<Called, Problem> {
+        let Err(problem) = called else { return called };
+        let is_error = warnings::fate(WarningKind::HookNotCalled) == WarningFate::Error;
+        let Some(package) = self.package_of_hook(text).filter(|_| !is_error) else { return Err(problem) };
+        let (file, line) = (text.place.text.path().display(), text.place.line_column().0);
+        let said = format!(
+            "{file}:{line}: this hook of the package `{package}` is not called, since {problem}: the package's tables have the rows \
+             of their SELECTs alone"
+        );
+        if TOLD.lock().insert(format!("{file}:{line}")) && warnings::note(WarningKind::HookNotCalled) {
+            tracing::warn!("{said}");
+        }
+        Ok(Called::default())
+    }
+
+    /// The package of a hook: it stands in that package's file, or is one call of a macro of that package.
+    fn package_of_hook<'a>(&'a self, text: &'a Located<String>) -> Option<&'a str> {
+        let project = &self.project;
+        let of_file = project.package_of(text.place.text.path());
+        if of_file != project.name {
+            return Some(of_file);
+        }
+        let inner =
+            text.value.trim().strip_prefix("{{")?.strip_suffix("}}")?.trim_matches(['-', '+', ' ', '\n']);
+        let (package, _) = inner.split_once('.')?;
+        let is_one_call = !inner.contains("{{") && inner.ends_with(')');
+        (is_one_call && project.packages.iter().any(|of| of.name == package)).then_some(package)
+    }
+
     /// What can be told of the run's own hooks, those before it or those after it, before it begins.
     ///
     /// # Errors
@@ -128,7 +168,7 @@ impl Workspace {
         };
         for text in texts {
             let hook = Hook { node: None, text, sees: &sees };
-            match silently(|| compiler.call(&names, hook, &nobody)) {
+            match self.forgiven(text, silently(|| compiler.call(&names, hook, &nobody))) {
                 Ok(called) => without_effect.extend(called.without_effect),
                 Err(problem) => problems.push(problem),
             }

@@ -36,6 +36,8 @@ pub enum WarningKind {
     OtherThanDbt,
     /// A statement of a hook that has no effect.
     HookWithoutEffect,
+    /// A hook of a package that is not called, since it writes.
+    HookNotCalled,
     /// A word of a selection that matches nothing.
     NothingMatches,
     /// A test that warns.
@@ -51,7 +53,7 @@ pub enum WarningKind {
 use WarningKind as Kind;
 
 /// Each kind with its name, and with dbt's names of the same.
-const KINDS: [(Kind, &str, &[&str]); 19] = [
+const KINDS: [(Kind, &str, &[&str]); 20] = [
     (
         Kind::UnknownKey,
         "UnknownKey",
@@ -84,6 +86,7 @@ const KINDS: [(Kind, &str, &[&str]); 19] = [
     (Kind::MetricsNotComputed, "MetricsNotComputed", &["SemanticValidationFailure"]),
     (Kind::OtherThanDbt, "OtherThanDbt", &[]),
     (Kind::HookWithoutEffect, "HookWithoutEffect", &[]),
+    (Kind::HookNotCalled, "HookNotCalled", &[]),
     (
         Kind::NothingMatches,
         "NothingMatches",

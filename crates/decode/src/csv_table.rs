@@ -15,7 +15,7 @@ use indexmap::IndexMap;
 
 use super::csv_records::{CsvRecord, csv_record};
 use super::rows::sql_name;
-use super::seed::{SeedError, Texts, inferred_column, typed};
+use super::seed::{SeedError, Texts, inferred_column, named_as_duckdb, typed};
 use mep_core::connection::{CsvDialect, CsvForm};
 
 /// How the texts of a table are written.
@@ -36,7 +36,7 @@ impl CsvTableForm {
     fn read(&self, text: &str) -> Result<Texts, SeedError> {
         let dialect = &self.dialect;
         if *dialect == CsvForm::default().dialect(dialect.delimiter) {
-            return Texts::read(text, char::from(dialect.delimiter));
+            return Texts::read(text, char::from(dialect.delimiter), named_as_duckdb);
         }
         let text_start = text.len() - text.trim_start_matches('\u{feff}').len();
         let (mut at, mut fields) = (text_start, Vec::new());
@@ -65,11 +65,7 @@ impl CsvTableForm {
                     at = row.start;
                     self.names_of(fields.len())
                 };
-                if let Some(twice) =
-                    first.iter().enumerate().find(|(index, name)| first[..*index].contains(name))
-                {
-                    return Err(SeedError::DoubledColumn(twice.1.clone()));
-                }
+                let first = named_as_duckdb(first);
                 columns = first.iter().map(|_| StringBuilder::new()).collect();
                 names = Some(first);
                 continue;

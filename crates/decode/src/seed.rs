@@ -6,7 +6,6 @@
 //!
 //! A value of a column with a declared type is of that type and loses nothing, or the seed is refused.
 
-use std::collections::HashSet;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -49,9 +48,6 @@ pub enum SeedError {
     /// There is not even a line of column names.
     #[error("the file is empty; expected a first line of column names")]
     Empty,
-    /// Two columns have one name.
-    #[error("two columns are named `{0}`")]
-    DoubledColumn(String),
     /// A declared type is unknown, or none that a seed can have.
     #[error(transparent)]
     Type(#[from] TypeError),
@@ -104,7 +100,7 @@ pub fn read(
     column_types: &IndexMap<String, String>,
     of_several: bool,
 ) -> Result<RecordBatch, SeedError> {
-    let texts = Texts::read(text, delimiter)?;
+    let texts = Texts::read(text, delimiter, named_as_dbt)?;
     let unknown = column_types.keys().find(|column| !texts.names.contains(column));
     if let Some(unknown) = unknown.filter(|_| !of_several) {
         return Err(SeedError::NoSuchColumn(unknown.clone()));
@@ -139,7 +135,11 @@ pub(super) struct Texts {
 }
 
 impl Texts {
-    pub(super) fn read(text: &str, delimiter: char) -> Result<Self, SeedError> {
+    pub(super) fn read(
+        text: &str,
+        delimiter: char,
+        apart: fn(Vec<String>) -> Vec<String>,
+    ) -> Result<Self, SeedError> {
         let csv = |error: csv::Error| SeedError::Csv(error.to_string());
         if let Some(at) = text.find('\0') {
             return Err(SeedError::Nul(at));
@@ -149,7 +149,7 @@ impl Texts {
         let delimiter = u8::try_from(delimiter).unwrap_or(b',');
         let mut reader =
             csv::ReaderBuilder::new().delimiter(delimiter).flexible(true).from_reader(content.as_bytes());
-        let names = names(reader.headers().map_err(csv)?)?;
+        let names = apart(names(reader.headers().map_err(csv)?)?);
         let mut columns: Vec<StringBuilder> = names.iter().map(|_| StringBuilder::new()).collect();
         let mut rows = Vec::new();
         let mut record = csv::StringRecord::new();
@@ -198,12 +198,29 @@ fn ends_within_quotes(row: &str, delimiter: u8) -> bool {
     is_quoted
 }
 
+/// The names of columns, where those that stand again have a number after them as in dbt's seeds: `a`, `a_2`, `a_3`.
+pub(super) fn named_as_dbt(names: Vec<String>) -> Vec<String> {
+    named_apart(names, 2, |one, other| one == other)
+}
+
+/// The same as DuckDB reads files: `a`, `a_1`, `A_2`, whatever the case.
+pub(super) fn named_as_duckdb(names: Vec<String>) -> Vec<String> {
+    named_apart(names, 1, |one, other| one.to_lowercase() == other.to_lowercase())
+}
+
+fn named_apart(names: Vec<String>, first: usize, is_same: fn(&str, &str) -> bool) -> Vec<String> {
+    let mut apart: Vec<String> = Vec::with_capacity(names.len());
+    for name in names {
+        let is_taken = |name: &str| apart.iter().any(|taken| is_same(taken, name));
+        let numbered = (first..).map(|number| format!("{name}_{number}"));
+        let free = std::iter::once(name.clone()).chain(numbered).find(|name| !is_taken(name));
+        apart.push(free.unwrap_or(name));
+    }
+    apart
+}
+
 fn names(header: &csv::StringRecord) -> Result<Vec<String>, SeedError> {
     let names: Vec<String> = header.iter().map(|name| name.trim().to_owned()).collect();
-    let mut seen = HashSet::new();
-    if let Some(doubled) = names.iter().find(|name| !seen.insert(name.as_str())) {
-        return Err(SeedError::DoubledColumn(doubled.clone()));
-    }
     if names.is_empty() { Err(SeedError::Empty) } else { Ok(names) }
 }
 
@@ -372,6 +389,16 @@ mod tests {
     }
 
     #[test]
+    fn columns_of_one_name_are_told_apart_as_dbt_and_duckdb_do() {
+        let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        let doubled = names(&["a", "b", "a", "A", "a_1"]);
+        assert_eq!(named_as_dbt(doubled.clone()), ["a", "b", "a_2", "A", "a_1"]);
+        assert_eq!(named_as_duckdb(doubled), ["a", "b", "a_1", "A_2", "a_1_1"]);
+        let read = read("a,a\n1,x\n", ',', &IndexMap::new(), false).unwrap();
+        assert_eq!(read.schema().field(1).name(), "a_2");
+    }
+
+    #[test]
     fn types_are_told_by_the_values() {
         assert_eq!(
             types("a,b,c,d,e,f\n1,1.5,true,2018-11-03,2018-11-03 01:02:03,x\n"),
@@ -413,7 +440,6 @@ mod tests {
         assert_eq!(place("\u{feff}a,b\r\n\"1\r\n2\",2018-11-03\r\n\r\n3,never\r\n", &date), "never");
         assert_eq!(place("a,b\n1,\"no \"\"day\"\"\"\n2,\n", &date), "1,\"no \"\"day\"\"\"");
         assert_eq!(place("a,b\n1,2\n3,4,5\n4,5\n", &[]), "3,4,5");
-        assert_eq!(place("a,a\n1,2\n", &[]), "a,a");
         assert_eq!(place("a,b\n1,2\n3,\"4\n5,6\n", &[]), "3,\"4");
         assert_eq!(place("a\nx\n\"\"\"y\n", &[]), "\"\"\"y");
         assert_eq!(place("a\nx\0\n", &[]), "\0");
@@ -425,7 +451,6 @@ mod tests {
     fn what_is_wrong_is_said() {
         let said = |text, types: &[(&str, &str)]| seed(text, types).unwrap_err().to_string();
         insta::assert_snapshot!(said("", &[]), @"the file is empty; expected a first line of column names");
-        insta::assert_snapshot!(said("a,a\n1,2\n", &[]), @"two columns are named `a`");
         insta::assert_snapshot!(said("a,b\n1,2,3\n", &[]), @"expected 2 fields as the first line has, found 3");
         insta::assert_snapshot!(said("a\nx\n", &[("a", "bigint")]), @"column `a`: `x` is no bigint");
         insta::assert_snapshot!(said("a\n\"x\n", &[]), @r#"a quoted field of this row is not closed; close it with `"`, and write a quote within it as `""`"#);

@@ -15,7 +15,7 @@ use mep_contract::warehouse::WarehouseError;
 use mep_core::connection::PostgresConnection;
 use mep_core::fingerprint::Fingerprint;
 use mep_decode::rows::sql_name;
-use mep_files::{FilesTable, WholeFormat, WholeOptions};
+use mep_files::{FilesTable, FolderColumns, WholeFormat, WholeOptions};
 use mep_graph::{Node, PlacedTable, SeedRows, SeedTable, SourceRows};
 use mep_lang::project::{
     ExternalFormat, ExternalLocation, Located, PinnedColumn, Place, Problem, Project, SourceConnection,
@@ -28,7 +28,7 @@ use mep_sql::stored_schema;
 /// Where the rows of a source table are.
 ///
 /// # Errors
-/// Where they are nowhere, or cannot be read.
+/// Where they cannot be read.
 pub fn rows_of(workspace: &Workspace, table: &SourceTable, node: &Node) -> Result<SourceRows, Problem> {
     let project = &workspace.project;
     let files = match (&table.external_location, project.target.sources.get(&table.source)) {
@@ -124,13 +124,8 @@ fn loaded(files: &Files, table: &SourceTable, node: &Node) -> Result<SeedTable, 
 /// The files of a table, with the columns that they have.
 fn found(files: &Files, table: &SourceTable) -> Result<FilesTable, Problem> {
     let options = WholeOptions { declared: declared(table)?, ..files.options.clone() };
-    let mut found = None;
-    for (root, patterns) in &files.places {
-        let here = FilesTable::find(root.clone(), patterns, &options);
-        let here = here.map_err(|error| Problem::new(error.to_string()).at(&files.place))?;
-        found = found.or(here);
-    }
-    let Some(found) = found else {
+    let found = FilesTable::find(&files.places, &options);
+    let Some(found) = found.map_err(|error| Problem::new(error.to_string()).at(&files.place))? else {
         let message = format!("the source table `{}.{}` has no files", table.source, table.name);
         return Err(Problem::new(message).at(&files.place).help(files.looked_for()));
     };
@@ -194,7 +189,15 @@ impl Files {
             ExternalFormat::Json => WholeFormat::Json,
         });
         let places = location.paths.iter().map(|path| split(project, path)).collect();
-        let options = WholeOptions { format, all_texts: location.all_texts, ..WholeOptions::default() };
+        let folder_columns = match location.hive_partitioning {
+            None => FolderColumns::WhereAllAgree,
+            Some(true) => FolderColumns::Yes,
+            Some(false) => FolderColumns::No,
+        };
+        let written_below = project.root.clone();
+        let all_texts = location.all_texts;
+        let options =
+            WholeOptions { format, all_texts, folder_columns, written_below, ..WholeOptions::default() };
         Ok(Self { places, options, place: written.place.clone() })
     }
 

@@ -27,7 +27,7 @@ use std::path::Path;
 pub use error::FilesError;
 pub use listing::unread_folders;
 pub use source::FilesSource;
-pub use whole::{FilesTable, WholeFormat, WholeOptions};
+pub use whole::{FilesTable, FolderColumns, WholeFormat, WholeOptions};
 
 /// A file that grew or was replaced while it was read must not be taken for the one that was listed.
 fn check_unchanged(path: &Path, version: &str) -> Result<(), FilesError> {

@@ -16,6 +16,8 @@ pub struct ExternalLocation {
     pub format: Option<ExternalFormat>,
     /// Whether each column of CSV is a text.
     pub all_texts: bool,
+    /// Whether names of folders such as `day=2024-01-05` are columns; `None`: where those of all files agree.
+    pub hive_partitioning: Option<bool>,
 }
 
 /// What files are.
@@ -82,7 +84,7 @@ const KNOWN: [(&str, &[&str]); 12] = [
     ("auto_detect", &["true", "1"]),
     ("union_by_name", &["true", "1"]),
     ("filename", &["false", "0"]),
-    ("hive_partitioning", &["false", "0"]),
+    ("hive_types_autocast", &["true", "1"]),
     ("ignore_errors", &["false", "0"]),
     ("all_varchar", &["false", "0"]),
     ("format", &["auto", "newline_delimited", "nd", "array", "unstructured"]),
@@ -107,7 +109,12 @@ impl ExternalLocation {
                 let inner = rest.trim_end().strip_suffix(')').ok_or(LocationError::Endless)?;
                 Self::of_call(function.trim(), inner)?
             }
-            None => Self { paths: vec![unquoted(text).to_owned()], format: None, all_texts: false },
+            None => Self {
+                paths: vec![unquoted(text).to_owned()],
+                format: None,
+                all_texts: false,
+                hive_partitioning: None,
+            },
         };
         match location.paths.iter().find(|path| path.contains("://") && !path.starts_with("file://")) {
             Some(path) => Err(LocationError::Elsewhere(path.clone())),
@@ -126,7 +133,8 @@ impl ExternalLocation {
         };
         let mut arguments = arguments(inner).into_iter();
         let first = arguments.next().unwrap_or_default();
-        let mut location = Self { paths: paths(&first)?, format: Some(format), all_texts: false };
+        let mut location =
+            Self { paths: paths(&first)?, format: Some(format), all_texts: false, hive_partitioning: None };
         for argument in arguments {
             let (name, value) =
                 argument.split_once(":=").or_else(|| argument.split_once('=')).ok_or_else(|| {
@@ -156,6 +164,10 @@ impl ExternalLocation {
             }
             "all_varchar" if lower == "true" || lower == "1" => {
                 self.all_texts = true;
+                Ok(())
+            }
+            "hive_partitioning" if ["true", "1", "false", "0"].contains(&lower.as_str()) => {
+                self.hive_partitioning = Some(lower == "true" || lower == "1");
                 Ok(())
             }
             _ if HARMLESS.contains(&name) => Ok(()),

@@ -8,9 +8,11 @@
 
 mod avro;
 mod csv;
+mod folders;
 mod json;
 mod parquet;
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{Read, Seek};
 use std::path::{Path, PathBuf};
@@ -21,6 +23,9 @@ use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use encoding_rs::Encoding;
 use indexmap::IndexMap;
+
+pub use folders::FolderColumns;
+use folders::FolderValues;
 
 use super::error::FilesError;
 use super::formats::{FileShape, HEAD, shape_of};
@@ -59,45 +64,67 @@ pub struct WholeOptions {
     pub declared: IndexMap<String, DataType>,
     /// Whether each column of CSV is a text.
     pub all_texts: bool,
+    /// Whether the names of folders are columns, of those below `written_below`.
+    pub folder_columns: FolderColumns,
+    /// The folder that paths are written below.
+    pub written_below: PathBuf,
+}
+
+impl WholeOptions {
+    /// The values of a file's folders; none where these are no columns.
+    fn folders_of(&self, path: &Path) -> FolderValues {
+        if self.folder_columns == FolderColumns::No {
+            return FolderValues::new();
+        }
+        folders::values_of(path.strip_prefix(&self.written_below).unwrap_or(path))
+    }
 }
 
 /// Files that are read as one table.
 #[derive(Clone, Debug)]
 pub struct FilesTable {
-    root: PathBuf,
-    files: Vec<(Unit, WholeFormat)>,
+    /// Each with the folder that its name is below.
+    files: Vec<(PathBuf, Unit, WholeFormat)>,
     schema: SchemaRef,
     options: Arc<WholeOptions>,
 }
 
 impl FilesTable {
-    /// The files below `root` that the first of the patterns which matches any names, and the columns that they have;
-    /// `None` where there is no such file.
+    /// The files of these places, and the columns that they have; `None` where one of them has none. A place is a folder with patterns,
+    /// of which the first that matches any file counts.
     ///
     /// # Errors
     /// Where the files cannot be read, or have no columns that go together.
     pub fn find(
-        root: PathBuf,
-        patterns: &[String],
+        places: &[(PathBuf, Vec<String>)],
         options: &WholeOptions,
     ) -> Result<Option<Self>, FilesError> {
-        for pattern in patterns {
-            let units = listing::list(&root, pattern)?;
-            if units.is_empty() {
-                continue;
+        let mut files = Vec::new();
+        for (root, patterns) in places {
+            let before = files.len();
+            for pattern in patterns {
+                for unit in listing::list(root, pattern)? {
+                    let format = options
+                        .format
+                        .map_or_else(|| format_of(&root.join(&unit.id), &unit.id, &options.reading), Ok)?;
+                    files.push((root.clone(), unit, format));
+                }
+                if files.len() > before {
+                    break;
+                }
             }
-            let mut files = Vec::with_capacity(units.len());
-            for unit in units {
-                let format = options
-                    .format
-                    .map_or_else(|| format_of(&root.join(&unit.id), &unit.id, &options.reading), Ok)?;
-                files.push((unit, format));
+            if files.len() == before {
+                return Ok(None);
             }
-            let schema = schema_of(&root, &files, options)?;
-            let options = Arc::new(options.clone());
-            return Ok(Some(Self { root, files, schema, options }));
         }
-        Ok(None)
+        if files.is_empty() {
+            return Ok(None);
+        }
+        let (schema, has_folder_columns) = schema_of(&files, options)?;
+        // Where files disagree, DuckDB takes no folder for a column.
+        let folder_columns = if has_folder_columns { options.folder_columns } else { FolderColumns::No };
+        let options = Arc::new(WholeOptions { folder_columns, ..options.clone() });
+        Ok(Some(Self { files, schema, options }))
     }
 
     /// The table with these types of its columns, into which its values are cast.
@@ -109,7 +136,7 @@ impl FilesTable {
     /// Of which files there are, what they are, and the columns.
     pub fn fingerprint(&self) -> Fingerprint {
         let mut parts = Structure::default();
-        for (unit, format) in &self.files {
+        for (_, unit, format) in &self.files {
             parts.text(&unit.id).text(&unit.version).text(&format!("{format:?}"));
         }
         if let Some(said) = self.options.reading.said() {
@@ -128,10 +155,10 @@ impl WholeTable for FilesTable {
     }
 
     fn rows(&self) -> Result<WholeRows, SourceError> {
-        let (root, schema) = (self.root.clone(), self.schema.clone());
+        let schema = self.schema.clone();
         let files = self.files.clone().into_iter();
         let options = self.options.clone();
-        Ok(Box::new(files.flat_map(move |(unit, format)| {
+        Ok(Box::new(files.flat_map(move |(root, unit, format)| {
             let opened = rows_of_file(&root, &unit, format, &schema, &options);
             let path = root.join(&unit.id);
             let rows = opened.unwrap_or_else(|error| Box::new(std::iter::once(Err(error))));
@@ -159,14 +186,22 @@ fn rows_of_file(
         WholeFormat::Csv(delimiter) => csv::rows(&path, &id, delimiter, &schema, options)?,
         WholeFormat::Json => json::rows(&path, &id, &schema)?,
     };
-    Ok(Box::new(rows.map(move |batch| as_stored(&batch?, &schema, &id))))
+    let values = options.folders_of(&path);
+    Ok(Box::new(rows.map(move |batch| as_stored(&batch?, &schema, &id, &values))))
 }
 
 /// A batch as one of the schema: columns by name, values cast; a column that is not there is NULL.
-fn as_stored(batch: &RecordBatch, schema: &SchemaRef, id: &str) -> Result<RecordBatch, FilesError> {
+fn as_stored(
+    batch: &RecordBatch,
+    schema: &SchemaRef,
+    id: &str,
+    of_folders: &FolderValues,
+) -> Result<RecordBatch, FilesError> {
     let options = CastOptions { safe: false, ..CastOptions::default() };
     let array = |field: &Arc<Field>| -> Result<ArrayRef, FilesError> {
-        let Some(given) = batch.column_by_name(field.name()) else {
+        let of_folder = of_folders.get(field.name());
+        let of_folder = of_folder.map(|value| folders::repeated(value.as_deref(), batch.num_rows()));
+        let Some(given) = of_folder.as_ref().or_else(|| batch.column_by_name(field.name())) else {
             return Ok(new_null_array(field.data_type(), batch.num_rows()));
         };
         cast_with_options(given, field.data_type(), &options)
@@ -194,13 +229,12 @@ fn format_of(path: &Path, id: &str, reading: &FilesReading) -> Result<WholeForma
 }
 
 fn schema_of(
-    root: &Path,
-    files: &[(Unit, WholeFormat)],
+    files: &[(PathBuf, Unit, WholeFormat)],
     options: &WholeOptions,
-) -> Result<SchemaRef, FilesError> {
+) -> Result<(SchemaRef, bool), FilesError> {
     let of = |wanted: fn(&WholeFormat) -> bool| -> Vec<(PathBuf, &Unit, WholeFormat)> {
-        let files = files.iter().filter(|(_, format)| wanted(format));
-        files.map(|(unit, format)| (root.join(&unit.id), unit, *format)).collect()
+        let files = files.iter().filter(|(.., format)| wanted(format));
+        files.map(|(root, unit, format)| (root.join(&unit.id), unit, *format)).collect()
     };
     let mut schemas = Vec::new();
     for (path, unit, _) in of(|format| *format == WholeFormat::Parquet) {
@@ -217,12 +251,19 @@ fn schema_of(
     if let Some((_, unit, _)) = objects.first() {
         schemas.push((unit.id.clone(), json::schema(&objects)?));
     }
-    together(schemas, &options.declared)
+    let values: Vec<(&str, FolderValues)> = files
+        .iter()
+        .map(|(root, unit, _)| (unit.id.as_str(), options.folders_of(&root.join(&unit.id))))
+        .collect();
+    let of_folders = folders::columns(options.folder_columns, &values)?;
+    let has_any = !of_folders.is_empty();
+    Ok((together(schemas, of_folders, &options.declared)?, has_any))
 }
 
 /// The columns of several schemas by name, in the order in which they first stand.
 fn together(
     schemas: Vec<(String, SchemaRef)>,
+    of_folders: BTreeMap<String, DataType>,
     declared: &IndexMap<String, DataType>,
 ) -> Result<SchemaRef, FilesError> {
     let mut columns: IndexMap<String, DataType> = IndexMap::new();
@@ -237,6 +278,8 @@ fn together(
             *known = wider;
         }
     }
+    // A folder says it where the file says something else.
+    columns.extend(of_folders);
     for (name, data_type) in declared {
         if let Some(found) = columns.get_mut(name) {
             found.clone_from(data_type);
