@@ -42,7 +42,7 @@ maven_archive() { # POM COMMAND…: the folder that `COMMAND… ARCHIVE FOLDER` 
 unpack_archive() { # POM COMMAND… FOLDER
   local folder="${*: -1}"
   copy_dependencies "$1" "$folder.archive" &&
-    "${@:2:$#-2}" "$folder.archive"/*.tar.gz "$folder" &&
+    "${@:2:$#-2}" "$folder.archive"/* "$folder" &&
     rm -rf "$folder.archive"
 }
 

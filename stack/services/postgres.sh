@@ -3,13 +3,7 @@
 needs=()
 ports=(POSTGRES_PORT)
 
-fetch() { binaries="$(cached postgres "$(pom_hash postgres)" unpack_postgres)"; }
-
-unpack_postgres() { # FOLDER
-  copy_dependencies postgres "$1.archive" &&
-    python3 "$STACK/lib/unpack_postgres.py" "$1.archive"/*.jar "$1" &&
-    rm -rf "$1.archive"
-}
+fetch() { binaries="$(maven_archive postgres python3 "$STACK/lib/unpack_postgres.py")"; }
 
 # PostgreSQL does not run as root, and another user can read neither root's folders nor, perhaps, the data folder: there it lives below /tmp.
 configure() {

@@ -9,6 +9,7 @@ pub mod fingerprint;
 pub mod guard;
 pub mod interrupt;
 pub mod keys;
+pub mod nearest;
 pub mod os_error;
 pub mod path_name;
 pub mod patient_listener;

@@ -9,6 +9,7 @@ use regex::Regex;
 use super::failure::{Failure, arguments, tidied};
 use super::syntax::{NESTING, Nesting, deepest_bracket};
 use super::types_said::in_sql;
+use mep_core::nearest::nearest;
 
 /// Something wrong with a SELECT.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,7 +87,7 @@ impl SqlProblem {
                 "windows of time have a fixed length and do not overlap: tumble(time, interval '5 minutes')"
                     .to_owned(),
             );
-        } else if let Some(near) = nearest_name(unknown, functions) {
+        } else if let Some(near) = nearest(unknown, functions.iter().map(String::as_str)) {
             self.help = Some(format!("did you mean `{near}`?"));
         }
     }
@@ -104,7 +105,7 @@ impl SqlProblem {
         if let SchemaError::FieldNotFound { field, valid_fields } = error {
             self.message = format!("there is no column `{}` here", field.flat_name());
             let candidates: Vec<String> = valid_fields.iter().map(|field| field.name.clone()).collect();
-            let near = nearest_name(&field.name, &candidates);
+            let near = nearest(&field.name, candidates.iter().map(String::as_str));
             self.help = match near {
                 Some(near) if near != field.name.to_lowercase() && near.to_lowercase() == field.name => {
                     Some(format!("did you mean \"{near}\"? a name with capitals is quoted"))
@@ -119,15 +120,6 @@ impl SqlProblem {
             };
         }
     }
-}
-
-fn nearest_name(wanted: &str, candidates: &[String]) -> Option<String> {
-    let likeness = |name: &str| strsim::jaro_winkler(&wanted.to_lowercase(), &name.to_lowercase());
-    candidates
-        .iter()
-        .filter(|name| likeness(name) > 0.8)
-        .max_by(|a, b| likeness(a).total_cmp(&likeness(b)))
-        .cloned()
 }
 
 thread_local! {

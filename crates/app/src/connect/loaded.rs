@@ -80,14 +80,9 @@ pub fn inferred(project: &Project, table: &SourceTable) -> Option<Result<Vec<Pin
         let files = Files::of_connection(project, table, path)?;
         let schema = found(&files, table)?.schema();
         let schema = stored(&schema, &files)?;
-        let declared = &table.properties.columns;
-        let column = |field: &Arc<Field>| {
-            let declared = declared.iter().find(|column| column.name.value == *field.name());
-            let said = declared.and_then(|column| column.data_type.as_ref()).map(|said| said.value.clone());
-            let data_type = said.unwrap_or_else(|| sql_name(field.data_type()).into_owned());
-            PinnedColumn { name: field.name().clone(), data_type }
-        };
-        Ok(schema.fields().iter().map(column).collect())
+        let found =
+            |field: &Arc<Field>| pinned(table, field.name(), sql_name(field.data_type()).into_owned());
+        Ok(schema.fields().iter().map(found).collect())
     };
     Some(columns())
 }
@@ -96,13 +91,15 @@ pub fn inferred(project: &Project, table: &SourceTable) -> Option<Result<Vec<Pin
 fn in_database(connection: &PostgresConnection, table: &SourceTable) -> Result<Vec<PinnedColumn>, Problem> {
     let found = columns_of(connection, &postgres_table(table, connection));
     let found = found.map_err(|error| Problem::new(error.to_string()).at(&table.place))?;
-    let declared = &table.properties.columns;
-    let column = |column: FoundColumn| {
-        let said = declared.iter().find(|declared| declared.name.value == column.name);
-        let said = said.and_then(|declared| declared.data_type.as_ref()).map(|said| said.value.clone());
-        PinnedColumn { data_type: said.unwrap_or_else(|| column.declared()), name: column.name }
-    };
-    Ok(found.into_iter().map(column).collect())
+    let pinned = |column: &FoundColumn| pinned(table, &column.name, column.declared());
+    Ok(found.iter().map(pinned).collect())
+}
+
+/// A column with the type that it is declared with, else with the one that was found.
+fn pinned(table: &SourceTable, name: &str, found: String) -> PinnedColumn {
+    let declared = table.properties.columns.iter().find(|column| column.name.value == name);
+    let said = declared.and_then(|column| column.data_type.as_ref()).map(|said| said.value.clone());
+    PinnedColumn { name: name.to_owned(), data_type: said.unwrap_or(found) }
 }
 
 fn stored(schema: &SchemaRef, files: &Files) -> Result<SchemaRef, Problem> {

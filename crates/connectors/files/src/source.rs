@@ -209,12 +209,6 @@ impl Piece for FilePiece {
             }
             FileContent::Decoded(decoded) => decoded,
         };
-        for batch in decoded.batches {
-            sink(SourceItem::Rows(batch))?;
-        }
-        for bad in decoded.rejects {
-            sink(SourceItem::Reject(bad.into_reject(&self.unit)))?;
-        }
-        Ok(decoded.read)
+        Ok(decoded.hand_over(&self.unit, sink)?)
     }
 }

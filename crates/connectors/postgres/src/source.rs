@@ -1,6 +1,6 @@
 //! A table of PostgreSQL: a unit is a range of it, a piece is some thousand of its rows as lines of JSON.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -10,10 +10,11 @@ use parking_lot::Mutex;
 use super::PostgresError;
 use super::catalog::{self, FoundColumn};
 use super::connection::{Snapshot, quoted};
-use super::ranges::{self, Cursor, NO_ROWS, condition};
-use mep_contract::source::reading::{Piece, RowReceiver, Source, SourceError, SourceItem, UnitReader};
+use super::ranges::{self, Cursor, NO_ROWS, TableRange, condition};
+use mep_contract::source::reading::{Piece, RowReceiver, Source, SourceError, UnitReader};
 use mep_contract::source::{Holding, LandingTable, Recorded, Unit};
 use mep_core::connection::PostgresConnection;
+use mep_core::nearest::nearest;
 use mep_decode::rows::{Chunk, DecodeError, Decoder, LineNumbers};
 
 /// How many rows are asked for at once.
@@ -47,8 +48,8 @@ struct OpenTable {
     /// The columns in the database that the declared ones are, in their order.
     columns: Vec<FoundColumn>,
     cursor: Option<Cursor>,
-    /// The version of each range.
-    ranges: BTreeMap<String, String>,
+    /// The ranges, by what their units are called.
+    ranges: BTreeMap<String, TableRange>,
     /// How many cursors were declared.
     declared: AtomicUsize,
 }
@@ -98,7 +99,7 @@ impl PostgresTable {
             return Ok(columns);
         }
         let tables = catalog::tables(snapshot, &self.schema)?;
-        let hint = nearest(&self.name, tables.iter().map(String::as_str));
+        let hint = meant(&self.name, tables.iter().map(String::as_str));
         Err(PostgresError::NoTable { place: connection.place(), table: self.shown(), hint })
     }
 
@@ -110,7 +111,7 @@ impl PostgresTable {
         found.ok_or_else(|| PostgresError::NoColumn {
             table: self.shown(),
             column: name.to_owned(),
-            hint: nearest(name, columns.iter().map(|column| column.name.as_str())),
+            hint: meant(name, columns.iter().map(|column| column.name.as_str())),
         })
     }
 }
@@ -143,7 +144,7 @@ impl PostgresSource {
         let cursor = self.cursor.as_ref().map(|name| self.cursor_of(&all, name)).transpose()?;
         let names: Vec<String> = columns.iter().map(|column| column.name.clone()).collect();
         let ranges = ranges::ranges(&mut snapshot, &self.table.quoted(), &names, cursor.as_ref())?;
-        let ranges = ranges.into_iter().map(|range| (range.name, range.version)).collect();
+        let ranges = ranges.into_iter().map(|range| (self.id(&range.name), range)).collect();
         Ok(OpenTable {
             snapshot: Mutex::new(snapshot),
             columns,
@@ -173,9 +174,8 @@ impl PostgresSource {
 
     /// SQL of the rows of a unit; `None` where it is a range without rows.
     fn query_of(&self, open: &OpenTable, unit: &Unit) -> Result<Option<String>, PostgresError> {
-        let range = open.ranges.iter().find(|(range, _)| self.id(range) == unit.id);
-        match range {
-            Some((range, version)) if *version == unit.version => Ok(Some(self.query(open, range))),
+        match open.ranges.get(&unit.id) {
+            Some(range) if range.version == unit.version => Ok(Some(self.query(open, &range.name))),
             None if unit.version == NO_ROWS => Ok(None),
             _ => Err(PostgresError::Changed(unit.id.clone())),
         }
@@ -198,23 +198,18 @@ impl PostgresSource {
 impl Source for PostgresSource {
     fn units(&self, recorded: &[Recorded]) -> Result<Holding, SourceError> {
         let open = Arc::new(self.begin()?);
-        let unit = |(range, version): (&String, &String)| Unit {
-            id: self.id(range),
-            version: version.clone(),
-            batch: Some(range.clone()),
+        let unit = |id: &str, version: &str, batch: &str| Unit {
+            id: id.to_owned(),
+            version: version.to_owned(),
+            batch: Some(batch.to_owned()),
             bytes: None,
             day: None,
         };
-        let mut units: Vec<Unit> = open.ranges.iter().map(unit).collect();
+        let there = open.ranges.iter().map(|(id, range)| unit(id, &range.version, &range.name));
         // What was landed and has no rows any more is landed as empty, so that its rows go.
-        let there: BTreeSet<String> = units.iter().map(|unit| unit.id.clone()).collect();
-        units.extend(recorded.iter().filter(|recorded| !there.contains(&recorded.id)).map(|recorded| Unit {
-            id: recorded.id.clone(),
-            version: NO_ROWS.to_owned(),
-            batch: Some(recorded.batch.clone()),
-            bytes: None,
-            day: None,
-        }));
+        let gone = recorded.iter().filter(|recorded| !open.ranges.contains_key(&recorded.id));
+        let gone = gone.map(|recorded| unit(&recorded.id, NO_ROWS, &recorded.batch));
+        let units: Vec<Unit> = there.chain(gone).collect();
         *self.open.lock() = Some(open);
         Ok(units.into())
     }
@@ -296,20 +291,11 @@ impl Piece for RangePiece {
     fn read(self: Box<Self>, sink: &mut RowReceiver<'_>) -> Result<u64, SourceError> {
         let decoded =
             self.decoder.decode(&self.chunk).map_err(|error| SourceError::Unreadable(error.to_string()))?;
-        for batch in decoded.batches {
-            sink(SourceItem::Rows(batch))?;
-        }
-        for bad in decoded.rejects {
-            sink(SourceItem::Reject(bad.into_reject(&self.unit)))?;
-        }
-        Ok(decoded.read)
+        Ok(decoded.hand_over(&self.unit, sink)?)
     }
 }
 
 /// `; did you mean …?`, where a name is near.
-fn nearest<'n>(name: &str, names: impl Iterator<Item = &'n str>) -> String {
-    let name = name.to_lowercase();
-    let near = names.map(|other| (strsim::jaro_winkler(&name, &other.to_lowercase()), other));
-    let best = near.filter(|(likeness, _)| *likeness > 0.8).max_by(|a, b| a.0.total_cmp(&b.0));
-    best.map(|(_, other)| format!("; did you mean `{other}`?")).unwrap_or_default()
+fn meant<'n>(name: &str, names: impl Iterator<Item = &'n str>) -> String {
+    nearest(name, names).map(|other| format!("; did you mean `{other}`?")).unwrap_or_default()
 }

@@ -26,6 +26,7 @@ use super::column::ColumnBuilder;
 use super::json::{Fault, JsonScanner, PlaceUnit};
 use super::making::{FieldState, RowsInMaking};
 use super::strangers::{Met, Strangers};
+use mep_contract::source::reading::{ReceiveError, RowReceiver, SourceItem};
 use mep_contract::source::schema::RowSchema;
 use mep_core::guard::guarded;
 
@@ -107,6 +108,22 @@ pub struct Decoded {
     pub rejects: Vec<BadRow>,
     /// How many lines are not blank.
     pub read: u64,
+}
+
+impl Decoded {
+    /// Hands out the rows and the rejects of a unit, and says how many lines were read.
+    ///
+    /// # Errors
+    /// Where they are not taken.
+    pub fn hand_over(self, unit: &str, sink: &mut RowReceiver<'_>) -> Result<u64, ReceiveError> {
+        for batch in self.batches {
+            sink(SourceItem::Rows(batch))?;
+        }
+        for bad in self.rejects {
+            sink(SourceItem::Reject(bad.into_reject(unit)))?;
+        }
+        Ok(self.read)
+    }
 }
 
 /// Why a line is no row.

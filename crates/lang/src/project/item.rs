@@ -95,6 +95,19 @@ impl<'a> Item<'a> {
         self.or_expected(self.as_text().map(str::to_owned), "a text", problems)
     }
 
+    /// A text or a number, which is not said in problems: it may be a secret.
+    pub(super) fn secret(self, problems: &mut Problems) -> Option<String> {
+        match self.node.json() {
+            serde_json::Value::String(text) => (!text.is_empty()).then_some(text),
+            serde_json::Value::Number(number) => Some(number.to_string()),
+            serde_json::Value::Null => None,
+            _ => {
+                problems.push(self.problem(format!("`{}`: expected a text", self.key)));
+                None
+            }
+        }
+    }
+
     pub(super) fn located_text(self, problems: &mut Problems) -> Option<Located<String>> {
         self.text(problems).map(|value| Located { value, place: self.place() })
     }

@@ -56,6 +56,7 @@ mod yaml;
 mod tests;
 
 use mep_core::keys::Section;
+pub use mep_core::nearest::nearest;
 
 pub use config_tree::hooks_after;
 pub use constraints::{Constraint, ConstraintKind};
@@ -69,7 +70,7 @@ pub use openlineage::{OpenLineageConfig, OpenLineageReceiver};
 pub use package_lock::{LOCK_FILE, PackageLock};
 pub use packages::{Package, PackageOrigin, Packages, WantedPackage};
 pub use pin::PinnedColumn;
-pub use problem::{Problem, Problems, Weight, nearest};
+pub use problem::{Problem, Problems, Weight};
 pub use semantics::{Metric, SavedQuery, SemanticModel, SemanticWords, Semantics};
 pub(crate) use strings::OF_OTHER_TARGETS;
 pub use target::bytes_of;

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use super::Problems;
 use super::item::Mapping;
-use super::streaming_target::secret;
 use mep_core::connection::{PostgresConnection, PostgresTls};
 use mep_core::keys::{Key, Section, Shape, key};
 
@@ -43,7 +42,7 @@ pub(super) fn read_postgres(mapping: Mapping<'_>, problems: &mut Problems) -> Op
     let user = mapping.required("user", WHAT, problems);
     let port = mapping.get("port").and_then(|item| item.whole(1..=65_535, problems)).unwrap_or(PORT);
     let text = |name: &str, problems: &mut Problems| mapping.get(name).and_then(|item| item.text(problems));
-    let password = mapping.get("password").and_then(|item| secret(item, problems));
+    let password = mapping.get("password").and_then(|item| item.secret(problems));
     let schema = text("schema", problems);
     let root_certificates = text("sslrootcert", problems).map(Into::into);
     let tls = mapping.get("sslmode").filter(|item| !item.is_null()).and_then(|item| {

@@ -7,6 +7,7 @@ use miette::{Diagnostic, LabeledSpan, NamedSource, SourceCode};
 
 use super::text::{Place, SourceText};
 use super::{profiles, snippet};
+use mep_core::nearest::nearest;
 use mep_core::warnings::WarningKind;
 
 /// The bytes of the longest message.
@@ -291,15 +292,4 @@ fn told_once(problems: Vec<Problem>) -> Vec<Problem> {
         (more, Some(help)) => problem.help(format!("{help} (it stands in {more} more places)")),
     };
     told.into_iter().map(counted).collect()
-}
-
-/// The candidate that is most like `wanted`, if any is like enough to be what was meant.
-pub fn nearest<'a>(wanted: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let wanted = wanted.to_lowercase();
-    candidates
-        .into_iter()
-        .map(|candidate| (strsim::jaro_winkler(&wanted, &candidate.to_lowercase()), candidate))
-        .filter(|(likeness, _)| *likeness > 0.8)
-        .max_by(|(a, _), (b, _)| a.total_cmp(b))
-        .map(|(_, candidate)| candidate)
 }

@@ -204,8 +204,8 @@ fn read_consistency(item: Item<'_>, problems: &mut Problems) -> Option<Cassandra
 /// The user, where there is one. Half of it is a problem.
 fn read_login(mapping: Mapping<'_>, problems: &mut Problems) -> Option<CassandraLogin> {
     let before = problems.len();
-    let username = mapping.get("username").and_then(|item| secret(item, problems));
-    let password = mapping.get("password").and_then(|item| secret(item, problems));
+    let username = mapping.get("username").and_then(|item| item.secret(problems));
+    let password = mapping.get("password").and_then(|item| item.secret(problems));
     let (missing, there) = match (username, password) {
         (Some(username), Some(password)) => return Some(CassandraLogin { username, password }),
         (None, None) => return None,
@@ -216,19 +216,6 @@ fn read_login(mapping: Mapping<'_>, problems: &mut Problems) -> Option<Cassandra
         problems.push(mapping.item.problem(format!("`streaming` needs `{missing}` beside `{there}`")));
     }
     None
-}
-
-/// A text or a number, which is not said in problems: it may be a secret.
-pub(super) fn secret(item: Item<'_>, problems: &mut Problems) -> Option<String> {
-    match item.node.json() {
-        serde_json::Value::String(text) => (!text.is_empty()).then_some(text),
-        serde_json::Value::Number(number) => Some(number.to_string()),
-        serde_json::Value::Null => None,
-        _ => {
-            problems.push(item.problem(format!("`{}`: expected a text", item.key)));
-            None
-        }
-    }
 }
 
 /// How connections are encrypted, where they are. Half of it is a problem.
